@@ -1,0 +1,241 @@
+"""Writing outbound.db, the runner's file: claims, steps, results, answers.
+
+Each public method is one transaction. What a turn did commits together (law 5); the incarnation is checked inside the
+transaction, so a runner that the host has replaced can commit nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from runner.inbound import InboundReader
+from sessiondb import content, seq
+from sessiondb.connection import open_writer, transaction
+from sessiondb.records import Ack, AckStatus, MessageIn, Step
+
+
+class Superseded(Exception):
+    """The host has minted another incarnation: this runner's work counts for nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """A row for messages_out. `id` is derived from turn and call, so emitting it twice is one row."""
+
+    id: str
+    content: content.Outbound
+    in_reply_to: str = ""
+    destination: str = ""
+
+
+class OutboundWriter:
+    def __init__(
+        self, path: Path, inbound: InboundReader, incarnation: str, now: Callable[[], int]
+    ) -> None:
+        self._path = path
+        self._inbound = inbound
+        self._incarnation = incarnation
+        self._now = now
+        self._connection = open_writer(path, "outbound")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # ── claims ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def acks(self, ids: Sequence[str]) -> dict[str, Ack]:
+        marks = ",".join("?" * len(ids))
+        return {ack.message_id: ack for ack in self._acks(f"message_id IN ({marks})", tuple(ids))}
+
+    def open_claims(self) -> list[Ack]:
+        """Claims whose turn did not end: this incarnation's own, and those a dead one left."""
+        return self._acks("status = 'processing'", ())
+
+    def claim(self, messages: Sequence[MessageIn], turn: str) -> None:
+        """From here on the messages are this turn's; an attempt is counted now, whatever happens next."""
+        with self._writing():
+            for message in messages:
+                self._ack(message.id, AckStatus.PROCESSING, message.attempts + 1, turn)
+            self._state("working")
+
+    def release(self, ids: Iterable[str]) -> None:
+        """Follow-ups the turn did not take: as if never claimed."""
+        with self._writing():
+            self._forget(ids)
+
+    def retry(self, ids: Sequence[str], error: str) -> None:
+        """The attempt failed but another may succeed; the host decides when."""
+        with self._writing():
+            self._finish_acks(ids, AckStatus.RETRY, error)
+            self._state("idle")
+
+    # ── steps ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def steps(self, turn: str) -> list[Step]:
+        return self._steps("turn = ?", (turn,))
+
+    def history(self) -> list[Step]:
+        """Every step since the conversation was last cleared, in order."""
+        return self._steps("step > ?", (int(self.state("history_from") or 0),))
+
+    def record(self, turn: str, kind: str, text: str) -> None:
+        with self._writing():
+            self._step(turn, kind, text)
+
+    def start_call(self, turn: str, call_id: str, call: str, tool: str, deadline: int) -> None:
+        """The call is durable before it runs. `call` is JSON with `name` and `arguments`; `deadline` in ms UTC."""
+        with self._writing():
+            self._step(turn, "tool_call", call, tool_use_id=call_id, state="started")
+            self._state("working", tool, deadline)
+
+    def finish_call(self, turn: str, call_id: str, result: str, emitted: Sequence[Emitted]) -> None:
+        """Result, step and the rows the call emitted: one commit."""
+        with self._writing():
+            self._connection.execute(
+                "UPDATE transcript SET state = 'complete' WHERE turn = ? AND tool_use_id = ? AND kind = 'tool_call'",
+                (turn, call_id),
+            )
+            self._step(turn, "tool_result", result, tool_use_id=call_id)
+            self._emit(emitted)
+            self._state("working")
+
+    def finish_turn(
+        self,
+        turn: str,
+        answers: Sequence[Emitted],
+        consumed: Sequence[str],
+        unconsumed: Iterable[str],
+        *,
+        status: AckStatus = AckStatus.COMPLETED,
+        error: str = "",
+    ) -> None:
+        """The answers, the acknowledgement of every message the turn consumed, and its last step."""
+        with self._writing():
+            self._emit(answers)
+            self._finish_acks(consumed, status, error)
+            self._forget(unconsumed)
+            texts = [answer.content.text for answer in answers if isinstance(answer.content, content.Text)]
+            self._step(turn, "final", json.dumps(texts))
+            self._state("idle")
+
+    def park(self, turn: str, call_id: str, question: Emitted, consumed: Sequence[str], waiting: str) -> None:
+        """The question, what waits for its answer, and the acknowledgement: the process may end now.
+
+        `waiting` is JSON the turn needs to go on. The messages are answered by the question; the answer will be a
+        message of its own that goes on with this turn.
+        """
+        with self._writing():
+            self._emit([question])
+            self._finish_acks(consumed, AckStatus.COMPLETED, "")
+            self._set_state(f"parked:{question.id}", json.dumps({"turn": turn, "call": call_id, "waiting": waiting}))
+            self._state("idle")
+
+    def clear_history(self) -> None:
+        with self._writing():
+            last = self._connection.execute("SELECT coalesce(max(step), 0) FROM transcript").fetchone()
+            self._set_state("history_from", str(last[0]) if last else "0")
+
+    # ── state ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def state(self, key: str) -> str:
+        row = self._connection.execute("SELECT value FROM session_state WHERE key = ?", (key,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def set_state(self, key: str, value: str) -> None:
+        with self._writing():
+            self._set_state(key, value)
+
+    def phase(self, phase: str, tool: str = "", deadline: int = 0) -> None:
+        """Declares what the process is at; also the sign of activity that the sweep looks for."""
+        with self._writing():
+            self._state(phase, tool, deadline)
+
+    # ── inside a transaction ─────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with transaction(self._connection, self._path):
+            yield
+            # Last, inside the write lock: whoever comes after us will see either our commit or a new incarnation.
+            if self._inbound.incarnation() != self._incarnation:
+                raise Superseded
+
+    def _emit(self, rows: Sequence[Emitted]) -> None:
+        if not rows:
+            return
+        own = self._connection.execute("SELECT coalesce(max(seq), 0) FROM messages_out").fetchone()
+        high_water = int(self.state("seq_high_water") or 0)
+        number = max(int(own[0]) if own else 0, high_water, self._inbound.highest_seq())
+        for row in rows:
+            number = seq.next_seq("odd", number)
+            kind = "system" if isinstance(row.content, content.Action) else "chat"
+            self._connection.execute(
+                "INSERT OR IGNORE INTO messages_out (seq, id, in_reply_to, destination, kind, created_at, content)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (number, row.id, row.in_reply_to, row.destination, kind, self._now(), content.encode(row.content)),
+            )
+        self._set_state("seq_high_water", str(number))
+
+    def _ack(self, message_id: str, status: AckStatus, attempt: int, turn: str) -> None:
+        self._connection.execute(
+            "INSERT INTO processing_ack (message_id, status, incarnation, attempt, turn, updated_at)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (message_id) DO UPDATE SET status = excluded.status,"
+            " incarnation = excluded.incarnation, attempt = excluded.attempt, turn = excluded.turn,"
+            " error = '', updated_at = excluded.updated_at",
+            (message_id, status, self._incarnation, attempt, turn, self._now()),
+        )
+
+    def _finish_acks(self, ids: Sequence[str], status: AckStatus, error: str) -> None:
+        self._connection.executemany(
+            "UPDATE processing_ack SET status = ?, error = ?, updated_at = ? WHERE message_id = ?",
+            [(status, error[:500], self._now(), id_) for id_ in ids],
+        )
+
+    def _forget(self, ids: Iterable[str]) -> None:
+        self._connection.executemany("DELETE FROM processing_ack WHERE message_id = ?", [(id_,) for id_ in ids])
+
+    def _step(
+        self, turn: str, kind: str, text: str, *, tool_use_id: str = "", state: str = "complete"
+    ) -> None:
+        self._connection.execute(
+            "INSERT INTO transcript (turn, kind, tool_use_id, state, content, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (turn, kind, tool_use_id, state, text, self._now()),
+        )
+
+    def _set_state(self, key: str, value: str) -> None:
+        self._connection.execute(
+            "INSERT INTO session_state (key, value, updated_at) VALUES (?, ?, ?) ON CONFLICT (key)"
+            " DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
+            (key, value, self._now()),
+        )
+
+    def _state(self, phase: str, tool: str = "", deadline: int = 0) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO runner_state (one, incarnation, phase, tool, tool_deadline, activity_at)"
+            " VALUES (1, ?, ?, ?, ?, ?)",
+            (self._incarnation, phase, tool, deadline, self._now()),
+        )
+
+    def _acks(self, where: str, bindings: tuple[str, ...]) -> list[Ack]:
+        rows: list[tuple[apsw.SQLiteValue, ...]] = self._connection.execute(
+            f"SELECT message_id, status, incarnation, attempt, turn, error FROM processing_ack WHERE {where}", bindings
+        ).fetchall()
+        return [
+            Ack(str(id_), AckStatus(str(status)), str(incarnation), int(str(attempt)), str(turn), str(error))
+            for id_, status, incarnation, attempt, turn, error in rows
+        ]
+
+    def _steps(self, where: str, bindings: tuple[str | int, ...]) -> list[Step]:
+        rows = self._connection.execute(
+            f"SELECT step, turn, kind, tool_use_id, state, content FROM transcript WHERE {where} ORDER BY step", bindings
+        ).fetchall()
+        return [
+            Step(int(str(step)), str(turn), str(kind), str(tool), str(state), str(text))
+            for step, turn, kind, tool, state, text in rows
+        ]

@@ -1,0 +1,118 @@
+"""The port between the agent loop and a model: a query, and the events it yields.
+
+The stream is an async generator, and that is the contract's point: when it yields `Answered` or `Took`, the loop commits
+before it asks for the next event, so nothing that follows can run ahead of the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from runner.formatter import PromptMessage
+from runner.tools.box import Toolbox
+from sessiondb.records import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """The provider is up. `continuation` is what it needs to go on in another process, '' for nothing."""
+
+    continuation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something moved: a token, a ping. Proves progress to the sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What it is at, in words for people."""
+
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The answer so far (not the increment)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A whole answer of the model, to be recorded before its tool calls run. `content` is the provider's own JSON."""
+
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """The next `count` pushed messages are part of the conversation now."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    text: str
+    in_reply_to: str = ""  # a message of the turn; '' = the last one
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The turn is over. Pushes that were not taken are dropped by the provider: they open the next turn."""
+
+    replies: tuple[Reply, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """The turn failed. `text` is one line a person can read."""
+
+    text: str
+    retryable: bool
+
+
+Event: TypeAlias = Init | Activity | Progress | Text | Answered | Took | Result | Error
+
+
+@dataclass(frozen=True, slots=True)
+class QueryInput:
+    messages: tuple[PromptMessage, ...]  # the batch; on a resumed turn also the follow-ups it had taken
+    prompt: str  # the same, formatted
+    turn: str
+    attempt: int
+    tools: Toolbox
+    history: Sequence[Step] = ()  # of earlier turns
+    resumed: Sequence[Step] = ()  # what this turn had recorded before it was interrupted
+    continuation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A follow-up for a query that is under way, or the next batch for one that rests after its result."""
+
+    messages: tuple[PromptMessage, ...]
+    prompt: str
+    turn: str = field(default="")
+
+
+class AgentQuery(Protocol):
+    def push(self, push: Push) -> None: ...
+
+    def end(self) -> None:
+        """No more pushes: the stream ends after its current turn."""
+
+    async def abort(self) -> None:
+        """Stops now, running tools included. The stream raises nothing and ends."""
+
+    def events(self) -> AsyncGenerator[Event, None]: ...
+
+
+class AgentProvider(Protocol):
+    name: str
+
+    def query(self, given: QueryInput) -> AgentQuery: ...

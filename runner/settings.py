@@ -1,0 +1,75 @@
+"""What the host tells a runner: a few environment variables, none of them secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sessiondb import SessionFolder
+
+
+class SettingsError(Exception):
+    """`.variable` is missing or wrong."""
+
+    def __init__(self, variable: str, reason: str) -> None:
+        super().__init__(f"{variable}: {reason}")
+        self.variable = variable
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The persona, as `DOVECOTE_AGENT` carries it in JSON."""
+
+    name: str
+    provider: str = "mock"
+    model: str = ""
+    instructions: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    folder: SessionFolder
+    workspace: Path
+    incarnation: str
+    agent: Agent
+    bells: bool = True
+    stream_idle: float = 20.0  # s without an event and with nothing pending that end a provider's stream
+    idle_exit: float = 300.0  # s without work after which the process exits
+    poll_slowest: float = 1.0  # s between two looks at inbound.db when nothing rings
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Raises `SettingsError`."""
+        folder = SessionFolder(Path(_required(environment, "DOVECOTE_SESSION_DIR")))
+        workspace = Path(environment.get("DOVECOTE_WORKSPACE") or folder.outbound_files)
+        try:
+            agent = Agent(**json.loads(_required(environment, "DOVECOTE_AGENT")))
+        except (ValueError, TypeError) as error:
+            raise SettingsError("DOVECOTE_AGENT", f"not an agent's JSON: {error}") from error
+        return cls(
+            folder=folder,
+            workspace=workspace,
+            incarnation=_required(environment, "DOVECOTE_INCARNATION"),
+            agent=agent,
+            bells=environment.get("DOVECOTE_BELLS", "1") == "1",
+            stream_idle=_seconds(environment, "DOVECOTE_STREAM_IDLE", 20.0),
+            idle_exit=_seconds(environment, "DOVECOTE_IDLE_EXIT", 300.0),
+        )
+
+
+def _required(environment: Mapping[str, str], variable: str) -> str:
+    value = environment.get(variable, "")
+    if not value:
+        raise SettingsError(variable, "is not set; the host sets it when it starts a runner")
+    return value
+
+
+def _seconds(environment: Mapping[str, str], variable: str, default: float) -> float:
+    try:
+        return float(environment.get(variable) or default)
+    except ValueError as error:
+        raise SettingsError(variable, "is not a number of seconds") from error

@@ -1,0 +1,136 @@
+"""Opening the session's SQLite files, and the one way to write them.
+
+DELETE journal, synchronous=FULL, no mmap, BEGIN IMMEDIATE (law 2). apsw is the only SQLite library of the process: another one
+opening and closing the same file would drop its POSIX locks.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+import apsw
+
+from sessiondb.contract import CONTRACT
+from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
+
+WRITER_BUSY = 2_000  # ms a writer waits for readers of the other side to let go
+READER_BUSY = 250  # ms a reader waits for a commit in progress; then it is "next tick"
+
+vfs: str | None = None  # a VFS registered with apsw, for runs on a simulated disk
+
+
+def open_writer(path: Path, schema: str) -> apsw.Connection:
+    """Opens or creates the owner's file and brings it to the current contract.
+
+    `schema` is `"inbound"` or `"outbound"`. Raises `Damaged`, `Full`, `Unavailable`, `Incompatible`.
+    """
+    with translated(path):
+        connection = apsw.Connection(
+            str(path),
+            flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOFOLLOW,
+            vfs=vfs,
+        )
+        try:
+            connection.set_busy_timeout(WRITER_BUSY)
+            connection.pragma("journal_mode", "delete")
+            connection.pragma("synchronous", "full")
+            connection.pragma("mmap_size", 0)
+            connection.pragma("trusted_schema", 0)
+            _migrate(connection, path, schema)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def open_reader(path: Path, *, defensive: bool = False) -> apsw.Connection:
+    """Opens the other side's file read-only, following no symlink.
+
+    `defensive` is for files an enemy may have written: schema functions are untrusted and the SQLite limits are small.
+    """
+    if vfs is None:
+        _require_regular_file(path)
+    with translated(path):
+        connection = apsw.Connection(
+            str(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_NOFOLLOW, vfs=vfs
+        )
+        try:
+            connection.set_busy_timeout(READER_BUSY)
+            connection.pragma("mmap_size", 0)
+            connection.pragma("trusted_schema", 0)
+            if defensive:
+                _harden(connection)
+            found = connection.pragma("user_version")
+        except BaseException:
+            connection.close()
+            raise
+    if found != CONTRACT:
+        connection.close()
+        if found == 0:
+            raise Unavailable(path, "not initialised yet")
+        raise Incompatible(path, int(str(found)), CONTRACT)
+    return connection
+
+
+@contextmanager
+def transaction(connection: apsw.Connection, path: Path) -> Iterator[apsw.Connection]:
+    """`BEGIN IMMEDIATE` … `COMMIT`; any failure, a failed commit included, rolls back and leaves nothing."""
+    with translated(path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _require_regular_file(path: Path) -> None:
+    """lstat only: opening the file ourselves and closing it would drop SQLite's locks on it."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError as error:
+        raise Unavailable(path, error.strerror or "cannot be examined") from error
+    if not stat.S_ISREG(mode):
+        raise Damaged(path, "not a regular file")
+
+
+def _harden(connection: apsw.Connection) -> None:
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
+    connection.limit(apsw.SQLITE_LIMIT_LENGTH, 4 * 1024 * 1024)
+    connection.limit(apsw.SQLITE_LIMIT_SQL_LENGTH, 64 * 1024)
+    connection.limit(apsw.SQLITE_LIMIT_COLUMN, 100)
+    connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
+    connection.limit(apsw.SQLITE_LIMIT_WORKER_THREADS, 0)
+
+
+def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:
+    found = int(str(connection.pragma("user_version")))
+    if found > CONTRACT:
+        raise Incompatible(path, found, CONTRACT)
+    if found == CONTRACT:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for version in range(found + 1, CONTRACT + 1):
+            connection.execute(schema_sql(schema, version))
+        connection.pragma("user_version", CONTRACT)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def schema_sql(schema: str, version: int) -> str:
+    """The append-only migration that leads to `version`."""
+    return resources.files("sessiondb").joinpath("schema", f"{schema}_{version:04}.sql").read_text("utf-8")

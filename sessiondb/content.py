@@ -1,0 +1,183 @@
+"""What is inside `content`: one record per kind of message and per operation, as JSON with a `type`.
+
+The records are plain dataclasses so that the runner starts light; the host validates the same classes with pydantic
+before it believes what a container wrote.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+
+class ContentError(ValueError):
+    """The JSON is not one of the records below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    name: str  # as the person named it: for display only, never a path
+    path: str  # relative to the side's `files/`
+    media_type: str
+    bytes: int
+
+
+# ── inbound ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A person wrote, edited, deleted or reacted."""
+
+    type: ClassVar[str] = "chat"
+    text: str
+    author_name: str = ""
+    trusted: bool = False  # an owner, or somebody the configuration lists
+    event: str = "message"  # message | edit | delete | reaction | command
+    attachments: tuple[Attachment, ...] = ()
+    zone: str = ""  # the author's IANA zone, '' when unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    type: ClassVar[str] = "task"
+    prompt: str
+    title: str = ""
+    due: str = ""  # the local time in words
+    stands_for: tuple[str, ...] = ()  # missed times this run makes up for, in words
+    script: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    type: ClassVar[str] = "webhook"
+    source: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The host tells the agent something: what became of an action, a delivery, a question."""
+
+    type: ClassVar[str] = "system"
+    subject: str  # action | delivery | answer | note
+    text: str
+    ok: bool = True
+    refers_to: str = ""  # id of the messages_out row it is about
+    value: str = ""  # of an answer: what the person chose or wrote
+    by: str = ""  # of an answer: who
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    type: ClassVar[str] = "control"
+    command: str  # stop | clear
+
+
+Inbound: TypeAlias = Chat | Task | Webhook | System | Control
+
+# ── outbound ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    type: ClassVar[str] = "text"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    type: ClassVar[str] = "edit"
+    message_id: str  # a messages_out id of this session
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    type: ClassVar[str] = "reaction"
+    message_id: str  # a messages_in or messages_out id of this session
+    emoji: str  # a name without colons: "eyes"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    type: ClassVar[str] = "file"
+    path: str  # relative to outbound/files
+    name: str
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    type: ClassVar[str] = "card"
+    title: str
+    text: str = ""
+    fields: tuple[Field, ...] = ()
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    type: ClassVar[str] = "ask_question"
+    text: str
+    options: tuple[str, ...] = ()
+    free_text: bool = False
+    audience: tuple[str, ...] = ()  # user ids who may answer; empty = whoever asked
+    expires_at: int = 0  # ms UTC, 0 = never
+    approval: str = ""  # the tool that waits for a yes, '' for an ordinary question
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A change of the host's own state that the agent asks for."""
+
+    type: ClassVar[str] = "action"
+    name: str  # schedule_task, cancel_task, …
+    arguments: dict[str, Any]
+
+
+Operation: TypeAlias = Text | Edit | Reaction | File | Card | Question
+Outbound: TypeAlias = Operation | Action
+
+INBOUND: dict[str, type[Inbound]] = {cls.type: cls for cls in (Chat, Task, Webhook, System, Control)}
+OUTBOUND: dict[str, type[Outbound]] = {
+    cls.type: cls for cls in (Text, Edit, Reaction, File, Card, Question, Action)
+}
+
+
+def encode(content: Inbound | Outbound) -> str:
+    return json.dumps({"type": content.type, **dataclasses.asdict(content)}, ensure_ascii=True)
+
+
+def decode_inbound(text: str) -> Inbound:
+    """For the runner, which reads what the host wrote. Raises `ContentError`."""
+    record = _object(text)
+    cls = INBOUND.get(str(record.pop("type", "")))
+    if cls is None:
+        raise ContentError("unknown type of message")
+    try:
+        if cls is Chat:
+            record["attachments"] = tuple(Attachment(**item) for item in record.get("attachments", ()))
+        if cls is Task:
+            record["stands_for"] = tuple(record.get("stands_for", ()))
+        return cls(**record)
+    except TypeError as error:
+        raise ContentError(str(error)) from error
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ContentError("not JSON") from error
+    if not isinstance(record, dict):
+        raise ContentError("not a JSON object")
+    return record

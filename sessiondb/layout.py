@@ -1,0 +1,70 @@
+"""Where everything of a session lies; see `SessionFolder`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFolder:
+    """The folder of one session. `root` is `data/sessions/<session_id>` on the host, `/session` in a container."""
+
+    root: Path
+
+    @property
+    def inbound(self) -> Path:
+        return self.root / "inbound"
+
+    @property
+    def outbound(self) -> Path:
+        return self.root / "outbound"
+
+    @property
+    def gateway(self) -> Path:
+        return self.root / "gateway"
+
+    @property
+    def inbound_db(self) -> Path:
+        return self.inbound / "inbound.db"
+
+    @property
+    def outbound_db(self) -> Path:
+        return self.outbound / "outbound.db"
+
+    @property
+    def inbound_files(self) -> Path:
+        return self.inbound / "files"
+
+    @property
+    def outbound_files(self) -> Path:
+        return self.outbound / "files"
+
+    @property
+    def heartbeat(self) -> Path:
+        return self.outbound / "heartbeat"
+
+    @property
+    def progress(self) -> Path:
+        return self.outbound / "progress.json"
+
+    @property
+    def runner_lock(self) -> Path:
+        return self.outbound / "runner.lock"
+
+    @property
+    def gateway_socket(self) -> Path:
+        return self.gateway / "gateway.sock"
+
+    @property
+    def bell_to_runner(self) -> Path:
+        return self.gateway / "to-runner.bell"
+
+    @property
+    def bell_to_host(self) -> Path:
+        return self.gateway / "to-host.bell"
+
+    def create(self) -> None:
+        """Makes the folders the host makes; files appear when their writers open them."""
+        for folder in (self.inbound_files, self.outbound_files, self.gateway):
+            folder.mkdir(parents=True, exist_ok=True)

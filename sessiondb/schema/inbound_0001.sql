@@ -1,0 +1,81 @@
+-- inbound.db: one writer, the host. The runner sees it through a read-only mount.
+-- Times are integer milliseconds UTC; order is seq; '' means "none" in an address.
+
+CREATE TABLE messages_in (
+    seq                 INTEGER PRIMARY KEY CHECK (seq >= 2 AND seq % 2 = 0),
+    id                  TEXT NOT NULL UNIQUE,          -- hash of the inbox key: inserting twice is one row
+    kind                TEXT NOT NULL CHECK (kind IN ('chat', 'task', 'webhook', 'system', 'control')),
+    status              TEXT NOT NULL DEFAULT 'pending'
+                        CHECK (status IN ('pending', 'completed', 'failed', 'paused', 'cancelled')),
+    "trigger"           INTEGER NOT NULL DEFAULT 1 CHECK ("trigger" IN (0, 1)),  -- 0 = context, wakes nobody
+    created_at          INTEGER NOT NULL,              -- the platform's own timestamp
+    not_before          INTEGER NOT NULL DEFAULT 0,
+    attempts            INTEGER NOT NULL DEFAULT 0,    -- failed claims so far
+    channel_type        TEXT NOT NULL,
+    workspace_id        TEXT NOT NULL,
+    platform_id         TEXT NOT NULL,
+    thread_id           TEXT NOT NULL,
+    platform_message_id TEXT NOT NULL DEFAULT '',
+    author_id           TEXT NOT NULL DEFAULT '',
+    task_id             TEXT NOT NULL DEFAULT '',
+    occurrence_at       INTEGER NOT NULL DEFAULT 0,
+    content             TEXT NOT NULL,
+    error               TEXT NOT NULL DEFAULT ''       -- why it failed or was cancelled, in words
+);
+CREATE INDEX messages_in_pending ON messages_in (seq) WHERE status = 'pending';
+CREATE INDEX messages_in_platform ON messages_in (platform_message_id) WHERE platform_message_id <> '';
+CREATE UNIQUE INDEX messages_in_occurrence ON messages_in (task_id, occurrence_at) WHERE task_id <> '';
+
+-- One row per chunk of a row of messages_out: intent, then receipt.
+CREATE TABLE delivered (
+    message_out_id      TEXT NOT NULL,
+    chunk               INTEGER NOT NULL,
+    seq                 INTEGER NOT NULL,              -- of the row in messages_out
+    key                 TEXT NOT NULL UNIQUE,          -- minted by the host, at most 20 characters
+    state               TEXT NOT NULL
+                        CHECK (state IN ('pending', 'sending', 'unknown', 'sent', 'applied', 'failed', 'quarantined')),
+    platform_message_id TEXT NOT NULL DEFAULT '',
+    attempts            INTEGER NOT NULL DEFAULT 0,
+    lookups             INTEGER NOT NULL DEFAULT 0,    -- look-ups made since the last unknown outcome
+    next_attempt_at     INTEGER NOT NULL DEFAULT 0,
+    first_attempt_at    INTEGER NOT NULL DEFAULT 0,
+    error               TEXT NOT NULL DEFAULT '',
+    channel_type        TEXT NOT NULL,
+    workspace_id        TEXT NOT NULL,
+    platform_id         TEXT NOT NULL,
+    thread_id           TEXT NOT NULL,
+    in_reply_to         TEXT NOT NULL DEFAULT '',
+    payload             TEXT NOT NULL DEFAULT '',      -- what is sent, copied before the intent; emptied by the receipt
+    updated_at          INTEGER NOT NULL,
+    PRIMARY KEY (message_out_id, chunk)
+) WITHOUT ROWID;
+CREATE INDEX delivered_open ON delivered (seq) WHERE state IN ('pending', 'sending', 'unknown');
+CREATE INDEX delivered_platform ON delivered (platform_message_id) WHERE platform_message_id <> '';
+CREATE INDEX delivered_answer ON delivered (in_reply_to) WHERE in_reply_to <> '';
+
+-- The "working…" message shown while a message is being answered.
+CREATE TABLE live (
+    message_id          TEXT PRIMARY KEY,              -- the message it will answer
+    attempt             INTEGER NOT NULL,
+    state               TEXT NOT NULL CHECK (state IN ('intended', 'shown', 'finalised', 'removed', 'failed')),
+    key                 TEXT NOT NULL,
+    platform_message_id TEXT NOT NULL DEFAULT '',
+    updated_at          INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX live_open ON live (message_id) WHERE state IN ('intended', 'shown');
+
+-- Where the agent may write besides the place that asked.
+CREATE TABLE destinations (
+    name                TEXT PRIMARY KEY,
+    description         TEXT NOT NULL DEFAULT '',
+    channel_type        TEXT NOT NULL,
+    workspace_id        TEXT NOT NULL,
+    platform_id         TEXT NOT NULL,
+    thread_id           TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- incarnation, high-water marks, watermarks: see sessiondb.inbound.
+CREATE TABLE session (
+    key                 TEXT PRIMARY KEY,
+    value               TEXT NOT NULL
+) WITHOUT ROWID;
