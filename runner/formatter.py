@@ -50,7 +50,9 @@ def _element(message: PromptMessage) -> str:
             attributes["event"] = body.event
         if not message.trigger:
             attributes["context"] = "yes"
-        files = [_tag("file", {"name": a.name, "path": a.path, "type": a.media_type}, "") for a in body.attachments]
+        files = [
+            _tag("file", {"name": a.name, "path": a.path, "type": a.media_type}, "") for a in body.attachments
+        ]
         return _tag("message", attributes, escape(body.text) + "".join(files))
     if isinstance(body, content.Task):
         attributes |= {"title": body.title, "due": body.due}

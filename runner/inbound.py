@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -12,10 +11,10 @@ from sessiondb.connection import open_reader
 from sessiondb.errors import translated
 from sessiondb.records import MESSAGE_IN_COLUMNS, Address, Destination, MessageIn, message_in
 
-_DUE = f"""
-    SELECT {MESSAGE_IN_COLUMNS} FROM messages_in
-    WHERE status = 'pending' AND not_before <= ? ORDER BY seq
-"""
+PAGE = 200  # rows read per statement
+
+_DUE = f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE status = 'pending' AND not_before <= ?"
+_AT = " AND channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
 
 
 class InboundReader:
@@ -25,16 +24,13 @@ class InboundReader:
         self._path = path
         self._kept: apsw.Connection | None = None
 
-    def stamp(self) -> tuple[int, int, int]:
-        """Differs after every commit of the host; costs one stat."""
-        found = os.stat(self._path)  # noqa: PTH116
-        return found.st_mtime_ns, found.st_size, found.st_ino
+    def waking(self, now: int) -> Iterator[MessageIn]:
+        """Pending messages that want an answer and whose time has come, in order."""
+        return self._pending(_DUE + ' AND "trigger" = 1 ORDER BY seq', (now,))
 
-    def due(self, now: int) -> Iterator[MessageIn]:
-        """Pending messages whose time has come, in order. Close the iterator to let the host commit."""
-        with translated(self._path):
-            for row in self._connection().execute(_DUE, (now,)):
-                yield message_in(row)
+    def due_at(self, address: Address, now: int) -> Iterator[MessageIn]:
+        """Everything due at one address, context included, in order."""
+        return self._pending(f"{_DUE}{_AT} ORDER BY seq", (now, *address))
 
     def next_due_at(self, now: int) -> int | None:
         """When the earliest message that still waits becomes due, ms UTC."""
@@ -54,6 +50,24 @@ class InboundReader:
         """A value the host keeps for this session; '' when there is none."""
         found = self._one("SELECT value FROM session WHERE key = ?", (key,))
         return "" if found is None else str(found)
+
+    def _pending(self, sql: str, bindings: tuple[str | int, ...]) -> Iterator[MessageIn]:
+        # In pages, each a finished statement: an open cursor would hold off the host's commits.
+        above = 0
+        while True:
+            with translated(self._path):
+                page = (
+                    self._connection()
+                    .execute(
+                        sql.replace(" ORDER BY", " AND seq > ? ORDER BY") + f" LIMIT {PAGE}",
+                        (*bindings, above),
+                    )
+                    .fetchall()
+                )
+            yield from map(message_in, page)
+            if len(page) < PAGE:
+                return
+            above = int(str(page[-1][0]))
 
     def incarnation(self) -> str:
         return self.session("incarnation")

@@ -34,15 +34,23 @@ class Emitted:
     destination: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ParkedCall:
+    """A call that was put to a person."""
+
+    turn: str
+    call_id: str
+    answered: bool
+
+
 class OutboundWriter:
-    def __init__(
-        self, path: Path, inbound: InboundReader, incarnation: str, now: Callable[[], int]
-    ) -> None:
+    def __init__(self, path: Path, inbound: InboundReader, incarnation: str, now: Callable[[], int]) -> None:
         self._path = path
         self._inbound = inbound
         self._incarnation = incarnation
         self._now = now
         self._connection = open_writer(path, "outbound")
+        self._unwritten: list[tuple[str, str, str]] = []
 
     def close(self) -> None:
         self._connection.close()
@@ -69,10 +77,11 @@ class OutboundWriter:
         with self._writing():
             self._forget(ids)
 
-    def retry(self, ids: Sequence[str], error: str) -> None:
+    def retry(self, ids: Sequence[str], unconsumed: Iterable[str], error: str) -> None:
         """The attempt failed but another may succeed; the host decides when."""
         with self._writing():
             self._finish_acks(ids, AckStatus.RETRY, error)
+            self._forget(unconsumed)
             self._state("idle")
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────────────────
@@ -88,6 +97,10 @@ class OutboundWriter:
         with self._writing():
             self._step(turn, kind, text)
 
+    def record_with_next(self, turn: str, kind: str, text: str) -> None:
+        """A step that is worth nothing alone: it commits with whatever the turn commits next."""
+        self._unwritten.append((turn, kind, text))
+
     def start_call(self, turn: str, call_id: str, call: str, tool: str, deadline: int) -> None:
         """The call is durable before it runs. `call` is JSON with `name` and `arguments`; `deadline` in ms UTC."""
         with self._writing():
@@ -97,11 +110,7 @@ class OutboundWriter:
     def finish_call(self, turn: str, call_id: str, result: str, emitted: Sequence[Emitted]) -> None:
         """Result, step and the rows the call emitted: one commit."""
         with self._writing():
-            self._connection.execute(
-                "UPDATE transcript SET state = 'complete' WHERE turn = ? AND tool_use_id = ? AND kind = 'tool_call'",
-                (turn, call_id),
-            )
-            self._step(turn, "tool_result", result, tool_use_id=call_id)
+            self._complete_call(turn, call_id, result)
             self._emit(emitted)
             self._state("working")
 
@@ -124,17 +133,38 @@ class OutboundWriter:
             self._step(turn, "final", json.dumps(texts))
             self._state("idle")
 
-    def park(self, turn: str, call_id: str, question: Emitted, consumed: Sequence[str], waiting: str) -> None:
-        """The question, what waits for its answer, and the acknowledgement: the process may end now.
+    def park(self, turn: str, call_id: str, question: Emitted, consumed: Sequence[str]) -> None:
+        """The question, the call that waits for its answer, and the acknowledgement: the process may end now.
 
-        `waiting` is JSON the turn needs to go on. The messages are answered by the question; the answer will be a
-        message of its own that goes on with this turn.
+        The messages are answered by the question; the person's answer will be a message of its own, which goes on
+        with this turn.
         """
         with self._writing():
             self._emit([question])
             self._finish_acks(consumed, AckStatus.COMPLETED, "")
-            self._set_state(f"parked:{question.id}", json.dumps({"turn": turn, "call": call_id, "waiting": waiting}))
+            self._set_state(
+                f"parked:{question.id}", json.dumps({"turn": turn, "call": call_id, "answered_by": ""})
+            )
             self._state("idle")
+
+    def parked(self, question_id: str, answer_id: str) -> ParkedCall | None:
+        """The call that waits for this answer; None when there is none or another answer came first."""
+        found = self.state(f"parked:{question_id}")
+        if not found:
+            return None
+        waiting = json.loads(found)
+        if waiting["answered_by"] not in ("", answer_id):
+            return None
+        return ParkedCall(waiting["turn"], waiting["call"], bool(waiting["answered_by"]))
+
+    def answer(self, call: ParkedCall, question_id: str, answer_id: str, result: str) -> None:
+        """The person's answer becomes the call's result, once."""
+        if call.answered:
+            return
+        with self._writing():
+            self._complete_call(call.turn, call.call_id, result)
+            kept = {"turn": call.turn, "call": call.call_id, "answered_by": answer_id}
+            self._set_state(f"parked:{question_id}", json.dumps(kept))
 
     def clear_history(self) -> None:
         with self._writing():
@@ -161,10 +191,13 @@ class OutboundWriter:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with transaction(self._connection, self._path):
+            for turn, kind, text in self._unwritten:
+                self._step(turn, kind, text)
             yield
             # Last, inside the write lock: whoever comes after us will see either our commit or a new incarnation.
             if self._inbound.incarnation() != self._incarnation:
                 raise Superseded
+        self._unwritten.clear()
 
     def _emit(self, rows: Sequence[Emitted]) -> None:
         if not rows:
@@ -178,7 +211,15 @@ class OutboundWriter:
             self._connection.execute(
                 "INSERT OR IGNORE INTO messages_out (seq, id, in_reply_to, destination, kind, created_at, content)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (number, row.id, row.in_reply_to, row.destination, kind, self._now(), content.encode(row.content)),
+                (
+                    number,
+                    row.id,
+                    row.in_reply_to,
+                    row.destination,
+                    kind,
+                    self._now(),
+                    content.encode(row.content),
+                ),
             )
         self._set_state("seq_high_water", str(number))
 
@@ -198,7 +239,9 @@ class OutboundWriter:
         )
 
     def _forget(self, ids: Iterable[str]) -> None:
-        self._connection.executemany("DELETE FROM processing_ack WHERE message_id = ?", [(id_,) for id_ in ids])
+        self._connection.executemany(
+            "DELETE FROM processing_ack WHERE message_id = ?", [(id_,) for id_ in ids]
+        )
 
     def _step(
         self, turn: str, kind: str, text: str, *, tool_use_id: str = "", state: str = "complete"
@@ -207,6 +250,13 @@ class OutboundWriter:
             "INSERT INTO transcript (turn, kind, tool_use_id, state, content, created_at) VALUES (?, ?, ?, ?, ?, ?)",
             (turn, kind, tool_use_id, state, text, self._now()),
         )
+
+    def _complete_call(self, turn: str, call_id: str, result: str) -> None:
+        self._connection.execute(
+            "UPDATE transcript SET state = 'complete' WHERE turn = ? AND tool_use_id = ? AND kind = 'tool_call'",
+            (turn, call_id),
+        )
+        self._step(turn, "tool_result", result, tool_use_id=call_id)
 
     def _set_state(self, key: str, value: str) -> None:
         self._connection.execute(
@@ -224,7 +274,8 @@ class OutboundWriter:
 
     def _acks(self, where: str, bindings: tuple[str, ...]) -> list[Ack]:
         rows: list[tuple[apsw.SQLiteValue, ...]] = self._connection.execute(
-            f"SELECT message_id, status, incarnation, attempt, turn, error FROM processing_ack WHERE {where}", bindings
+            f"SELECT message_id, status, incarnation, attempt, turn, error FROM processing_ack WHERE {where}",
+            bindings,
         ).fetchall()
         return [
             Ack(str(id_), AckStatus(str(status)), str(incarnation), int(str(attempt)), str(turn), str(error))
@@ -233,7 +284,8 @@ class OutboundWriter:
 
     def _steps(self, where: str, bindings: tuple[str | int, ...]) -> list[Step]:
         rows = self._connection.execute(
-            f"SELECT step, turn, kind, tool_use_id, state, content FROM transcript WHERE {where} ORDER BY step", bindings
+            f"SELECT step, turn, kind, tool_use_id, state, content FROM transcript WHERE {where} ORDER BY step",
+            bindings,
         ).fetchall()
         return [
             Step(int(str(step)), str(turn), str(kind), str(tool), str(state), str(text))

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import stat
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -46,6 +47,32 @@ class Bell:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+class ChangeDetector:
+    """Whether a file was written since the last look, by one lstat.
+
+    A timestamp is only as fine as the kernel's tick: two commits within one tick look alike. As long as the last write is
+    that young the file counts as changed again, so a second one is never missed.
+    """
+
+    TICK = 20_000_000  # ns; twice the coarsest tick in use
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+
+    def changed(self) -> bool:
+        try:
+            found = os.lstat(self._path)
+        except OSError:
+            return False
+        stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+        if stamp == self._seen:
+            return False
+        young = abs(time.time_ns() - found.st_mtime_ns) < self.TICK
+        self._seen = None if young else stamp
+        return True
 
 
 @dataclass(frozen=True, slots=True)

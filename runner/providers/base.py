@@ -7,7 +7,7 @@ before it asks for the next event, so nothing that follows can run ahead of the 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from runner.formatter import PromptMessage
@@ -93,11 +93,12 @@ class QueryInput:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A follow-up for a query that is under way, or the next batch for one that rests after its result."""
+    """A follow-up for a query that is under way or, with `tools`, the next turn of one that rests after its result."""
 
     messages: tuple[PromptMessage, ...]
     prompt: str
-    turn: str = field(default="")
+    attempt: int = 1
+    tools: Toolbox | None = None
 
 
 class AgentQuery(Protocol):

@@ -1,0 +1,138 @@
+"""`python -m runner`: one runner for one session, configured by environment. `--maintain` cares for its file instead.
+
+Exit codes: 0 done or told to stop, 2 wrong settings, 3 another runner has the session, 4 its files are damaged or
+cannot be written, 5 it speaks another contract version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from runner.inbound import InboundReader
+from runner.loop import AgentLoop
+from runner.maintain import maintain
+from runner.outbound import OutboundWriter, Superseded
+from runner.providers.factory import UnknownProvider, make
+from runner.settings import Settings, SettingsError
+from runner.watch import FileWatch
+from sessiondb import Incompatible, SessionError
+from sessiondb.signals import Bell, RunnerLock, beat
+
+HEARTBEAT_EVERY = 2.0  # s between two touches while the process lives
+
+log = logging.getLogger("runner")
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    parser = ArgumentParser(prog="runner", description="The agent loop of one Dovecote session.")
+    parser.add_argument("--maintain", action="store_true", help="recover and prune outbound.db, then exit")
+    parser.add_argument("--delivered-up-to", type=int, default=0, metavar="SEQ")
+    parser.add_argument("--older-than", type=int, default=0, metavar="MS")
+    arguments = parser.parse_args()
+    try:
+        settings = Settings.from_environment(os.environ)
+        os.umask(0o077)
+        return _alone(settings, arguments)
+    except (SettingsError, UnknownProvider) as error:
+        log.error("%s", error)
+        return 2
+    except Superseded:
+        log.error("The host has started another incarnation; this one ends")
+        return 3
+    except Incompatible as error:
+        log.error("%s; rebuild the image or update the host", error)
+        return 5
+    except SessionError as error:
+        log.error("%s", error)
+        return 4
+
+
+def _alone(settings: Settings, arguments: Namespace) -> int:
+    """Runs under the session's lock, which the kernel releases whatever happens to the process."""
+    try:
+        lock = RunnerLock.acquire(settings.folder.runner_lock)
+    except OSError as error:
+        log.error(
+            "Cannot write %s (%s): is it owned by uid %d?",
+            settings.folder.outbound,
+            error.strerror,
+            os.getuid(),
+        )
+        return 4
+    if lock is None:
+        log.error("Another runner holds this session")
+        return 3
+    try:
+        if arguments.maintain:
+            removed = maintain(
+                settings.folder.outbound_db,
+                delivered_up_to=arguments.delivered_up_to,
+                older_than=arguments.older_than,
+            )
+            sys.stdout.write(json.dumps(removed) + "\n")
+        else:
+            asyncio.run(_serve(settings))
+        return 0
+    finally:
+        lock.release()
+
+
+async def _serve(settings: Settings) -> None:
+    inbound = InboundReader(settings.folder.inbound_db)
+    if inbound.incarnation() != settings.incarnation:
+        raise Superseded
+    outbound = OutboundWriter(settings.folder.outbound_db, inbound, settings.incarnation, now_ms)
+    with _bells(settings) as (bell, ring):
+        watch = FileWatch(settings.folder.inbound_db, bell, settings.poll_slowest)
+        loop = AgentLoop(settings, make(settings), inbound, outbound, watch, ring=ring, now=now_ms)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, loop.stop)
+        heart = asyncio.create_task(_heartbeat(settings), name="heartbeat")
+        try:
+            await loop.run()
+        finally:
+            heart.cancel()
+            watch.close()
+            outbound.close()
+            inbound.close()
+
+
+async def _heartbeat(settings: Settings) -> None:
+    """Shows that the process lives; whether it gets on is another question (law 11)."""
+    while True:
+        try:
+            beat(settings.folder.heartbeat, settings.incarnation)
+        except OSError as error:
+            log.warning("The heartbeat cannot be written: %s", error.strerror)
+        await asyncio.sleep(HEARTBEAT_EVERY)
+
+
+@contextmanager
+def _bells(settings: Settings) -> Iterator[tuple[Bell | None, Callable[[], None]]]:
+    if not settings.bells:
+        yield None, lambda: None
+        return
+    hear, tell = Bell(settings.folder.bell_to_runner), Bell(settings.folder.bell_to_host)
+    try:
+        yield hear, tell.ring
+    finally:
+        hear.close()
+        tell.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""What to work on next: a fresh batch, a turn that a crash interrupted, or one that waited for a person."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+from runner import turn
+from runner.formatter import PromptMessage, decode
+from runner.inbound import PAGE, InboundReader
+from runner.outbound import OutboundWriter, ParkedCall
+from runner.tools.box import ToolResult
+from runner.turn import Turn
+from sessiondb import content
+from sessiondb.records import Address, MessageIn
+
+log = logging.getLogger(__name__)
+
+
+class Claims:
+    def __init__(
+        self, inbound: InboundReader, outbound: OutboundWriter, incarnation: str, now: Callable[[], int]
+    ) -> None:
+        self._inbound = inbound
+        self._outbound = outbound
+        self._incarnation = incarnation
+        self._now = now
+
+    def next(self, only: Address | None = None) -> Turn | None:
+        """Claims the next batch and opens or resumes its turn; with `only`, nothing of another address."""
+        first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)
+        if first is None or (only is not None and first.address != only):
+            return None
+        left = {ack.message_id: ack.turn for ack in self._outbound.open_claims()}
+        steps = self._outbound.steps(left[first.id]) if first.id in left else []
+        if steps:
+            return self._resume(left[first.id], [id_ for id_, of in left.items() if of == left[first.id]])
+        if (answer := self._answered(first)) is not None:
+            return self._go_on(first, *answer)
+        due = list(self._ours(self._inbound.due_at(first.address, self._now())))
+        batch = turn.batch_of(due, first, resumed=False)
+        return self._open(f"{first.id}-{first.attempts + 1}", batch)
+
+    def follow_ups(self, running: Turn) -> list[PromptMessage]:
+        """Claims what came in for the running turn's address; context waits for company."""
+        due = [
+            m for m in self._ours(self._inbound.due_at(running.address, self._now())) if m.kind != "control"
+        ]
+        due = [m for m in due if m.attempts == 0 and self._answered(m) is None][: turn.LARGEST_BATCH]
+        if not any(message.trigger for message in due):
+            return []
+        return self._claim(running.id, due)[1]
+
+    def waits_elsewhere(self, here: Address) -> bool:
+        """Whether the next message that wants an answer belongs to another address."""
+        first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)
+        return first is not None and first.address != here
+
+    def controls(self) -> list[tuple[MessageIn, content.Control]]:
+        """Control messages not obeyed yet, in order."""
+        found = []
+        for message in self._ours(self._inbound.waking(self._now())):
+            decoded = self._decode(message) if message.kind == "control" else None
+            if decoded is not None and isinstance(decoded.content, content.Control):
+                found.append((message, decoded.content))
+        return found
+
+    def _open(self, id_: str, batch: Sequence[MessageIn]) -> Turn | None:
+        rows, messages = self._claim(id_, batch)
+        if not messages:
+            return None
+        return Turn(
+            id=id_,
+            address=rows[0].address,
+            attempt=max(row.attempts for row in rows) + 1,
+            messages=messages,
+            consumed=[row.id for row in rows],
+            highest_seq=max(row.seq for row in rows),
+        )
+
+    def _claim(self, id_: str, batch: Sequence[MessageIn]) -> tuple[list[MessageIn], list[PromptMessage]]:
+        """Claims, then reads again: an edit or a deletion may have come first."""
+        self._outbound.claim(batch, id_)
+        rows = [row for row in self._inbound.messages([m.id for m in batch]) if row.status == "pending"]
+        gone = {message.id for message in batch} - {row.id for row in rows}
+        if gone:
+            self._outbound.release(gone)
+        return rows, [decoded for row in rows if (decoded := self._decode(row)) is not None]
+
+    def _resume(self, id_: str, claimed: Iterable[str]) -> Turn | None:
+        """An interrupted turn goes on after its last complete step, with all the messages it had."""
+        now = self._now()
+        batch = [
+            m for m in self._inbound.messages(list(claimed)) if m.status == "pending" and m.not_before <= now
+        ]
+        resumed = self._open(id_, batch)
+        if resumed is not None:
+            self._recall(resumed)
+            log.info("Turn %s resumed after %d steps", id_, len(resumed.resumed))
+        return resumed
+
+    def _answered(self, message: MessageIn) -> tuple[ParkedCall, content.System] | None:
+        """The call that waits for this message, and the answer in it."""
+        decoded = self._decode(message) if message.kind == "system" else None
+        if decoded is None or not isinstance(decoded.content, content.System):
+            return None
+        if decoded.content.subject != "answer" or not self._outbound.parked(
+            decoded.content.refers_to, message.id
+        ):
+            return None
+        return decoded.content.refers_to, decoded.content.value or decoded.content.text
+
+    def _go_on(self, message: MessageIn, question_id: str, answer: str) -> Turn | None:
+        call = self._outbound.parked(question_id, message.id)
+        assert call is not None
+        resumed = self._open(call.turn, [message])
+        if resumed is None:
+            return None
+        result = ToolResult(answer.value or answer.text)
+        self._outbound.answer(call, answer.refers_to, message.id, result.encode())
+        self._recall(resumed)
+        return resumed
+
+    def _recall(self, resumed: Turn) -> None:
+        """Loads the turn's steps and puts the messages they had shown to the model first, in that order."""
+        resumed.resumed = self._outbound.steps(resumed.id)
+        had = turn.ids_of_steps(resumed.resumed)
+        known = {message.id: message for message in resumed.messages}
+        for row in self._inbound.messages([id_ for id_ in had if id_ not in known]):
+            if (decoded := self._decode(row)) is not None:
+                known[row.id] = decoded
+        order = dict.fromkeys([*had, *(m.id for m in resumed.messages)])
+        resumed.messages = [known[id_] for id_ in order if id_ in known]
+
+    def _ours(self, messages: Iterator[MessageIn]) -> Iterator[MessageIn]:
+        """Without what we acknowledged already: the host may not have read that yet."""
+        while page := list(islice(messages, PAGE)):
+            acks = self._outbound.acks([message.id for message in page])
+            for message in page:
+                if turn.claimable(message, acks.get(message.id), self._incarnation):
+                    yield message
+
+    def _decode(self, message: MessageIn) -> PromptMessage | None:
+        try:
+            return decode(message)
+        except content.ContentError as error:
+            log.warning("Message %s is unreadable: %s", message.id, error)
+            return None

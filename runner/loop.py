@@ -1,0 +1,316 @@
+"""The agent loop: claim → format → query → commit, for the life of one runner."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from runner import tools, turn
+from runner.claims import Claims
+from runner.formatter import prompt
+from runner.inbound import InboundReader
+from runner.outbound import Emitted, OutboundWriter
+from runner.providers import base
+from runner.settings import Settings
+from runner.tools.box import Parked, Toolbox
+from runner.turn import Turn
+from runner.watch import Watch
+from sessiondb import content
+from sessiondb.errors import Unavailable
+from sessiondb.records import AckStatus, MessageIn
+from sessiondb.signals import Progress
+
+log = logging.getLogger(__name__)
+
+PROGRESS_EVERY = 0.1  # s between two writes of the progress file
+ACTIVITY_EVERY = 5_000  # ms between two records of activity while nothing else commits
+ABORT_GRACE = 1.0  # s a provider gets to end its stream after an abort
+
+
+class AgentLoop:
+    """One instance per process. `ring` tells the host to look; `now` is ms UTC."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        provider: base.AgentProvider,
+        inbound: InboundReader,
+        outbound: OutboundWriter,
+        watch: Watch,
+        *,
+        ring: Callable[[], None],
+        now: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._provider = provider
+        self._inbound = inbound
+        self._outbound = outbound
+        self._claims = Claims(inbound, outbound, settings.incarnation, now)
+        self._watch = watch
+        self._ring = ring
+        self._now = now
+        self._stopping = asyncio.Event()
+        self._shown_at = 0.0
+        self._active_at = 0
+
+    def stop(self) -> None:
+        """Finish the turn under way, then return from `run`."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Works until idle for long enough or told to stop."""
+        clock = asyncio.get_running_loop().time
+        self._outbound.phase("idle")
+        idle_since = clock()
+        while not self._stopping.is_set():
+            begun = self._next(None)
+            if begun is not None:
+                await self._converse(begun)
+                idle_since = clock()
+                continue
+            left = self._settings.idle_exit - (clock() - idle_since)
+            if left <= 0:
+                break
+            await self._wait(self._until_due(left))
+        self._outbound.phase("stopping")
+        self._ring()
+
+    # ── one stream, one or more turns ────────────────────────────────────────────────────────────────────
+
+    async def _converse(self, begun: Turn) -> None:
+        """Runs the turn, and further turns of its address while the provider's stream stays open."""
+        query = self._provider.query(self._input(begun))
+        events = query.events()
+        try:
+            await self._follow(query, events, begun)
+        except Parked:
+            log.info("Turn %s waits for a person", begun.id)
+            self._ring()
+        finally:
+            await events.aclose()
+
+    async def _follow(
+        self, query: base.AgentQuery, events: AsyncGenerator[base.Event, None], begun: Turn
+    ) -> None:
+        running: Turn | None = begun
+        upcoming: asyncio.Task[base.Event | None] | None = None
+        try:
+            while True:
+                upcoming = upcoming or asyncio.create_task(_next_event(events), name="provider")
+                timeout = None if running is not None else self._settings.stream_idle
+                woken = await self._wait(timeout, upcoming)
+                if upcoming.done():
+                    event, upcoming = upcoming.result(), None
+                    if event is None:
+                        if running is not None:
+                            self._fail(
+                                running, base.Error("The agent stopped without an answer.", retryable=True)
+                            )
+                        return
+                    running = self._handle(running, event)
+                elif running is not None:
+                    if await self._steer(query, running):
+                        return
+                else:
+                    running = None if self._stopping.is_set() or not woken else self._push_next(query, begun)
+                    if running is None and self._over(begun, woken):
+                        query.end()
+                        return
+        finally:
+            if upcoming is not None:
+                upcoming.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Parked):
+                    await upcoming
+
+    def _handle(self, running: Turn | None, event: base.Event) -> Turn | None:
+        """Carries one event out; returns the turn that is running after it."""
+        if running is None:
+            return None
+        match event:
+            case base.Result():
+                self._finish(running, event)
+                return None
+            case base.Error():
+                self._fail(running, event)
+                return None
+            case base.Took(count):
+                taken = running.take(count)
+                if taken:
+                    self._outbound.record_with_next(running.id, "user", turn.user_step(taken, prompt(taken)))
+            case base.Answered(text):
+                self._outbound.record(running.id, "assistant", text)
+            case base.Text(text):
+                self._show(running, text=text)
+            case base.Progress(status):
+                self._show(running, status=status)
+            case base.Init() | base.Activity():
+                pass
+        self._note_activity()
+        return running
+
+    async def _steer(self, query: base.AgentQuery, running: Turn) -> bool:
+        """Pushes follow-ups into the running turn; True when a control message ended it."""
+        try:
+            for message, control in self._claims.controls():
+                if control.command == "stop" and message.seq > running.highest_seq:
+                    await query.abort()
+                    self._stopped(running, message)
+                    return True
+            for follow_up in self._claims.follow_ups(running):
+                running.pushed.append(follow_up)
+                query.push(base.Push((follow_up,), prompt([follow_up])))
+        except Unavailable:
+            log.debug("inbound.db is busy; looking again")
+        return False
+
+    def _push_next(self, query: base.AgentQuery, last: Turn) -> Turn | None:
+        """The next turn of the same address goes into the stream that is still open."""
+        following = self._next(last)
+        if following is None:
+            return None
+        given = self._input(following)
+        query.push(base.Push(given.messages, given.prompt, given.attempt, given.tools))
+        return following
+
+    def _over(self, last: Turn, woken: bool) -> bool:
+        """Whether the open stream should end: it idled out, or something else is due."""
+        return not woken or self._stopping.is_set() or self._next_is_elsewhere(last)
+
+    # ── ends of a turn ───────────────────────────────────────────────────────────────────────────────────
+
+    def _finish(self, ended: Turn, result: base.Result) -> None:
+        answers = [
+            Emitted(
+                f"{ended.id}:final:{number}", content.Text(reply.text), reply.in_reply_to or ended.answers
+            )
+            for number, reply in enumerate(result.replies)
+            if reply.text.strip()
+        ]
+        self._outbound.finish_turn(ended.id, answers, ended.consumed, [m.id for m in ended.pushed])
+        self._ring()
+
+    def _fail(self, failed: Turn, error: base.Error) -> None:
+        """A failure is a readable reply, or another attempt that the host schedules; never a crash."""
+        unconsumed = [message.id for message in failed.pushed]
+        if error.retryable:
+            self._outbound.retry(failed.consumed, unconsumed, error.text)
+        else:
+            answer = Emitted(f"{failed.id}:error", content.Text(f"⚠️ {error.text}"), failed.answers)
+            self._outbound.finish_turn(
+                failed.id, [answer], failed.consumed, unconsumed, status=AckStatus.FAILED, error=error.text
+            )
+        self._ring()
+
+    def _stopped(self, running: Turn, order: MessageIn) -> None:
+        done = [step.tool_use_id for step in self._outbound.steps(running.id) if step.kind == "tool_result"]
+        text = f"Stopped. {len(done)} tool calls had been completed." if done else "Stopped."
+        self._outbound.claim([order], running.id)
+        answer = Emitted(f"{order.id}:stopped", content.Text(text), order.id)
+        consumed = [*running.consumed, *(message.id for message in running.pushed), order.id]
+        self._outbound.finish_turn(running.id, [answer], consumed, ())
+        self._ring()
+
+    def _obey_controls(self) -> None:
+        """Control messages that come while nothing runs."""
+        for message, control in self._claims.controls():
+            text = "Nothing is running."
+            if control.command == "clear":
+                self._outbound.clear_history()
+                text = "Forgotten. We start afresh."
+            self._outbound.claim([message], f"{message.id}-control")
+            answer = Emitted(f"{message.id}:obeyed", content.Text(text), message.id)
+            self._outbound.finish_turn(f"{message.id}-control", [answer], [message.id], ())
+            self._ring()
+
+    # ── small parts ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _next(self, last: Turn | None) -> Turn | None:
+        try:
+            self._obey_controls()
+            return self._claims.next(last.address if last else None)
+        except Unavailable:
+            log.debug("inbound.db is busy; looking again")
+            return None
+
+    def _next_is_elsewhere(self, last: Turn) -> bool:
+        try:
+            return self._claims.waits_elsewhere(last.address)
+        except Unavailable:
+            return False
+
+    def _input(self, begun: Turn) -> base.QueryInput:
+        text = prompt(begun.messages)
+        shown = set(turn.ids_of_steps(begun.resumed))
+        fresh = [message for message in begun.messages if message.id not in shown]
+        if fresh:
+            self._outbound.record_with_next(begun.id, "user", turn.user_step(fresh, prompt(fresh)))
+        toolbox = Toolbox(
+            self._outbound,
+            begun.id,
+            tools.standard(),
+            answers=begun.answers,
+            consumed=lambda: begun.consumed,
+            workspace=self._settings.workspace,
+            destinations=self._inbound.destinations(),
+            recorded=begun.resumed,
+            now=self._now,
+        )
+        return base.QueryInput(
+            messages=tuple(begun.messages),
+            prompt=text,
+            turn=begun.id,
+            attempt=begun.attempt,
+            tools=toolbox,
+            history=[step for step in self._outbound.history() if step.turn != begun.id],
+            resumed=begun.resumed,
+            continuation=self._outbound.state(f"continuation:{self._provider.name}"),
+        )
+
+    def _show(self, running: Turn, *, text: str = "", status: str = "") -> None:
+        clock = asyncio.get_running_loop().time()
+        if clock - self._shown_at < PROGRESS_EVERY:
+            return
+        self._shown_at = clock
+        shown = Progress(self._settings.incarnation, running.answers, status, text)
+        shown.write(self._settings.folder.progress)
+        self._ring()
+
+    def _note_activity(self) -> None:
+        if self._now() - self._active_at >= ACTIVITY_EVERY:
+            self._active_at = self._now()
+            self._outbound.phase("working")
+
+    def _until_due(self, at_most: float) -> float:
+        try:
+            due = self._inbound.next_due_at(self._now())
+        except Unavailable:
+            return min(at_most, self._settings.poll_slowest)
+        return at_most if due is None else max(0.0, min(at_most, (due - self._now()) / 1000))
+
+    async def _wait(
+        self, timeout: float | None, upcoming: asyncio.Task[base.Event | None] | None = None
+    ) -> bool:
+        """Waits for a change of inbound.db, the provider's next event, a stop or `timeout` seconds.
+
+        True when inbound.db may have changed.
+        """
+        watch = asyncio.create_task(self._watch.changed(), name="watch")
+        waited: set[asyncio.Task[Any]] = {watch}
+        if upcoming is not None:
+            waited.add(upcoming)
+        stop = asyncio.create_task(self._stopping.wait(), name="stop")
+        if not self._stopping.is_set():
+            waited.add(stop)
+        try:
+            await asyncio.wait(waited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            return watch.done()
+        finally:
+            watch.cancel()
+            stop.cancel()
+
+
+async def _next_event(events: AsyncGenerator[base.Event, None]) -> base.Event | None:
+    return await anext(events, None)

@@ -1,0 +1,204 @@
+"""A provider without a model: it echoes, and obeys a small script in the message.
+
+Every line that starts with `@@` is a step; the other lines are the text of the answer (the whole message without steps).
+
+    @@call TOOL {json}       call a tool; several lines are several calls of one turn
+    @@ask Question? | a | b  ask the person, with options; without options, free text
+    @@stream SECONDS         stream the answer word by word, so long between two words
+    @@sleep SECONDS          wait, showing progress
+    @@fail retryable|final   end the turn with an error; retryable ones succeed at the second attempt
+    @@crash                  kill the process here, at the first attempt (`@@crash 3`: at the first three)
+    @@crash-in-call          kill the process inside a tool call, before its result is recorded
+    @@text N                 answer with N characters
+    @@results                append every tool's result to the answer
+
+Each message of a batch gets an answer of its own. Two more tools exist here: `mock_append` (adds a line to a file of the
+workspace: an effect that can be counted) and `mock_die` (what `@@crash-in-call` calls).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from runner.formatter import PromptMessage
+from runner.providers.base import (
+    Activity,
+    Error,
+    Event,
+    Init,
+    Progress,
+    Push,
+    QueryInput,
+    Reply,
+    Result,
+    Text,
+    Took,
+)
+from runner.tools.box import Toolbox
+from runner.tools.tool import Tool, ToolContext, ToolError
+from sessiondb import content
+
+
+class MockProvider:
+    name = "mock"
+
+    def query(self, given: QueryInput) -> MockQuery:
+        return MockQuery(given)
+
+
+class _Failed(Exception):
+    def __init__(self, event: Error) -> None:
+        self.event = event
+
+
+class MockQuery:
+    def __init__(self, given: QueryInput) -> None:
+        self._given = given
+        self._tools: Toolbox = given.tools
+        self._pushes: asyncio.Queue[Push | None] = asyncio.Queue()
+        self._aborted = asyncio.Event()
+
+    def push(self, push: Push) -> None:
+        if push.tools is not None:
+            self._tools = push.tools
+        self._pushes.put_nowait(push)
+
+    def end(self) -> None:
+        self._pushes.put_nowait(None)
+
+    async def abort(self) -> None:
+        self._aborted.set()
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        yield Init()
+        messages, attempt = self._given.messages, self._given.attempt
+        while True:
+            async for event in self._turn(messages, attempt):
+                yield event
+            push = await self._pushes.get()
+            if push is None:
+                return
+            messages, attempt = push.messages, push.attempt
+
+    async def _turn(self, messages: tuple[PromptMessage, ...], attempt: int) -> AsyncGenerator[Event, None]:
+        for tool in (Tool.of(mock_append), Tool.of(mock_die)):
+            self._tools.add(tool)
+        queue = list(messages)
+        replies: list[Reply] = []
+        try:
+            while queue:
+                async for event in self._message(queue.pop(0), attempt, replies):
+                    yield event
+                while not self._pushes.empty() and (push := self._pushes.get_nowait()) is not None:
+                    yield Took(1)
+                    queue.extend(push.messages)
+        except _Failed as failed:
+            yield failed.event
+            return
+        yield Result(tuple(replies))
+
+    async def _message(
+        self, message: PromptMessage, attempt: int, replies: list[Reply]
+    ) -> AsyncGenerator[Event, None]:
+        text = _text(message)
+        if text is None:
+            return
+        results: list[str] = []
+        lines = text.splitlines()
+        answer = "\n".join(line for line in lines if not line.startswith("@@"))
+        for number, line in enumerate(lines):
+            if not line.startswith("@@"):
+                continue
+            name, _, rest = line[2:].partition(" ")
+            if name in ("text", "results"):
+                answer = _suffix(name, rest, answer, results)
+            elif name == "stream":
+                async for event in self._stream(answer, float(rest or 0.05)):
+                    yield event
+            else:
+                yield Progress(f"{name}…")
+                if result := await self._step(name, rest, f"{message.id}-{number}", attempt):
+                    results.append(result)
+            yield Activity()
+        if self._aborted.is_set():
+            return
+        replies.append(Reply(answer or "\n".join(results) or "(done)", message.id))
+
+    async def _step(self, name: str, rest: str, call_id: str, attempt: int) -> str:
+        if name == "call":
+            tool, _, arguments = rest.partition(" ")
+            return (await self._tools.call(tool, _json(arguments), call_id)).text
+        if name == "ask":
+            question, *options = [part.strip() for part in rest.split("|")]
+            asked = {"question": question, "options": options}
+            return (await self._tools.call("ask_user_question", asked, call_id)).text
+        if name == "sleep":
+            await self._pause(float(rest or 1))
+        elif name == "crash" and attempt <= int(rest or 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif name == "crash-in-call":
+            return (await self._tools.call("mock_die", {}, call_id)).text
+        elif name == "fail" and (rest != "retryable" or attempt == 1):
+            raise _Failed(Error(f"The mock failed as told ({rest or 'final'}).", rest == "retryable"))
+        return ""
+
+    async def _stream(self, answer: str, pause: float) -> AsyncGenerator[Event, None]:
+        words = answer.split(" ")
+        for count in range(1, len(words) + 1):
+            yield Text(" ".join(words[:count]))
+            await self._pause(pause)
+            if self._aborted.is_set():
+                return
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._aborted.wait()
+        except TimeoutError:
+            return
+
+
+async def mock_append(context: ToolContext, file: str, line: str) -> str:
+    """Append a line to a file of the workspace."""
+    path = context.workspace / Path(file).name
+    with path.open("a", encoding="utf-8") as out:
+        out.write(line + "\n")
+    return f"appended to {path.name}"
+
+
+async def mock_die(context: ToolContext) -> str:
+    """Kill this process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise ToolError("still alive")
+
+
+def _text(message: PromptMessage) -> str | None:
+    """What the message asks for; None when it asks for nothing."""
+    body = message.content
+    if not message.trigger:
+        return None
+    if isinstance(body, content.Chat):
+        return body.text
+    if isinstance(body, content.Task):
+        return body.prompt
+    if isinstance(body, content.Webhook):
+        return body.payload
+    return None
+
+
+def _suffix(name: str, rest: str, answer: str, results: list[str]) -> str:
+    if name == "text":
+        return "x" * int(rest or 1)
+    return "\n".join([answer, *results]).strip()
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        return text

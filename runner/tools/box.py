@@ -1,0 +1,119 @@
+"""Running tools with a record: a call is durable before it runs, its result and effects commit together (law 5).
+
+A call that has a result is not run again: the recorded result is returned. A call that was started and has none was
+interrupted; it is not run again either, and the model is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.outbound import Emitted, OutboundWriter
+from runner.tools import schema
+from runner.tools.tool import Park, Tool, ToolContext, ToolError
+from sessiondb.records import Destination, Step
+
+INTERRUPTED = "interrupted, outcome unknown: the process died while this call ran"
+
+
+class Parked(Exception):
+    """The turn waits for a person; everything it did so far is committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    text: str
+    is_error: bool = False
+
+    def encode(self) -> str:
+        return json.dumps({"text": self.text, "is_error": self.is_error})
+
+    @classmethod
+    def decode(cls, encoded: str) -> ToolResult:
+        found = json.loads(encoded)
+        return cls(str(found["text"]), bool(found["is_error"]))
+
+
+class Toolbox:
+    """The tools of one turn."""
+
+    def __init__(
+        self,
+        outbound: OutboundWriter,
+        turn: str,
+        tools: Iterable[Tool],
+        *,
+        answers: str,
+        consumed: Callable[[], Sequence[str]],
+        workspace: Path,
+        destinations: Sequence[Destination],
+        recorded: Sequence[Step],
+        now: Callable[[], int],
+    ) -> None:
+        self._outbound = outbound
+        self._turn = turn
+        self._tools = {tool.name: tool for tool in tools}
+        self._answers = answers
+        self._consumed = consumed
+        self._workspace = workspace
+        self._destinations = destinations
+        self._now = now
+        self._results = {s.tool_use_id: s.content for s in recorded if s.kind == "tool_result"}
+        self._started = {s.tool_use_id for s in recorded if s.kind == "tool_call"}
+
+    @property
+    def tools(self) -> list[Tool]:
+        return list(self._tools.values())
+
+    def add(self, tool: Tool) -> None:
+        self._tools[tool.name] = tool
+
+    async def call(self, name: str, arguments: object, call_id: str) -> ToolResult:
+        """Runs the tool once in the life of the turn. Raises `Parked` when it waits for a person.
+
+        Every other failure is a `ToolResult` with `is_error`, in words for the model.
+        """
+        if (recorded := self._results.get(call_id)) is not None:
+            return ToolResult.decode(recorded)
+        if call_id in self._started:
+            return self._finish(call_id, ToolResult(INTERRUPTED, is_error=True), ())
+        tool = self._tools.get(name)
+        timeout = tool.timeout if tool else 1.0
+        deadline = self._now() + int(timeout * 1000)
+        call = json.dumps({"name": name, "arguments": arguments})
+        self._outbound.start_call(self._turn, call_id, call, name, deadline)
+        if tool is None:
+            return self._finish(call_id, ToolResult(f"there is no tool {name!r}", is_error=True), ())
+        context = ToolContext(self._turn, call_id, self._answers, self._workspace, self._destinations)
+        result, emitted = await self._run(tool, arguments, context)
+        return self._finish(call_id, result, emitted)
+
+    async def _run(
+        self, tool: Tool, arguments: object, context: ToolContext
+    ) -> tuple[ToolResult, Sequence[Emitted]]:
+        try:
+            checked = schema.check(tool.input_schema, arguments)
+            async with asyncio.timeout(tool.timeout):
+                text = await tool.function(context, **checked)
+        except Park as park:
+            question = Emitted(f"{self._turn}:{context.call_id}:question", park.question, self._answers)
+            self._outbound.park(self._turn, context.call_id, question, self._consumed())
+            raise Parked from park
+        except TimeoutError:
+            return ToolResult(
+                f"{tool.name} took longer than {tool.timeout:g} s and was stopped", is_error=True
+            ), ()
+        except (schema.ArgumentError, ToolError) as error:
+            return ToolResult(str(error), is_error=True), ()
+        except (OSError, ValueError, LookupError) as error:
+            return ToolResult(f"{tool.name} failed: {error}", is_error=True), ()
+        return ToolResult(text), context.emitted
+
+    def _finish(self, call_id: str, result: ToolResult, emitted: Sequence[Emitted]) -> ToolResult:
+        self._outbound.finish_call(self._turn, call_id, result.encode(), emitted)
+        self._results[call_id] = result.encode()
+        return result

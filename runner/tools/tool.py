@@ -1,0 +1,67 @@
+"""What a tool is: a typed function with a description, run with a context that collects what it emits."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.outbound import Emitted
+from runner.tools import schema
+from sessiondb import content
+from sessiondb.records import Destination
+
+
+class ToolError(Exception):
+    """The tool could not do it; the text is for the model."""
+
+
+class Park(Exception):
+    """The call waits for a person: `.question` is put to them, and the turn ends until they answer."""
+
+    def __init__(self, question: content.Question) -> None:
+        super().__init__(question.text)
+        self.question = question
+
+
+@dataclass
+class ToolContext:
+    """What one call may see and do. Rows it emits are committed together with its result."""
+
+    turn: str
+    call_id: str
+    answers: str  # the message this turn answers
+    workspace: Path
+    destinations: Collection[Destination]
+    emitted: list[Emitted] = field(default_factory=list)
+
+    def emit(self, row: content.Outbound, destination: str = "") -> str:
+        """Queues a row for the host and returns its id."""
+        id_ = f"{self.turn}:{self.call_id}:{len(self.emitted)}"
+        in_reply_to = "" if destination else self.answers
+        self.emitted.append(Emitted(id_, row, in_reply_to, destination))
+        return id_
+
+
+ToolFunction = Callable[..., Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Tool:
+    name: str
+    description: str
+    function: ToolFunction
+    input_schema: dict[str, Any]
+    timeout: float  # s; declared to the host as the call's deadline
+
+    @classmethod
+    def of(cls, function: ToolFunction, *, timeout: float = 60.0) -> Tool:
+        """The function's name and docstring are what the model sees; its first parameter is the `ToolContext`."""
+        return cls(
+            name=function.__name__,
+            description=(function.__doc__ or "").strip(),
+            function=function,
+            input_schema=schema.of_function(function),
+            timeout=timeout,
+        )

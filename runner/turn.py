@@ -1,0 +1,82 @@
+"""One turn: the messages it claimed, what it consumed, and how it is taken up again after a crash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from runner.formatter import PromptMessage
+from sessiondb.records import Ack, AckStatus, Address, MessageIn, Step
+
+SPLIT_AFTER = 2  # failed attempts after which messages are claimed one by one
+LARGEST_BATCH = 200  # messages of one turn; the rest opens the next turn at once
+LARGEST_PROMPT = 400_000  # characters of content in one batch
+
+
+@dataclass
+class Turn:
+    id: str
+    address: Address
+    attempt: int
+    messages: list[PromptMessage]
+    consumed: list[str]  # ids the end of the turn acknowledges
+    resumed: list[Step] = field(default_factory=list)
+    pushed: list[PromptMessage] = field(default_factory=list)  # given to the provider, not taken yet
+    highest_seq: int = 0
+
+    def take(self, count: int) -> list[PromptMessage]:
+        """The provider took the next `count` pushes: they belong to this turn now."""
+        taken, self.pushed = self.pushed[:count], self.pushed[count:]
+        self.messages += taken
+        self.consumed += [message.id for message in taken]
+        return taken
+
+    @property
+    def answers(self) -> str:
+        """The message the turn's answer replies to: the last that wanted one."""
+        wanting = [message.id for message in self.messages if message.trigger]
+        return wanting[-1] if wanting else self.messages[-1].id
+
+
+def claimable(message: MessageIn, ack: Ack | None, incarnation: str) -> bool:
+    """Whether a pending message may be claimed, given what this runner's file says of it.
+
+    The host may not have read our acknowledgement yet; until it has, the message only looks pending.
+    """
+    if ack is None:
+        return True
+    if ack.status is AckStatus.RETRY:
+        return message.attempts >= ack.attempt
+    return ack.status is AckStatus.PROCESSING and ack.incarnation != incarnation
+
+
+def batch_of(due: Sequence[MessageIn], first: MessageIn, *, resumed: bool) -> list[MessageIn]:
+    """The messages claimed together with `first`, out of what is due at its address, in seq order.
+
+    After `SPLIT_AFTER` failures a message is claimed alone, so that one that kills its runner takes no other with it.
+    A turn that had durable steps is `resumed` whole instead: split, its effects would be repeated.
+    """
+    if first.attempts >= SPLIT_AFTER and not resumed:
+        return [first]
+    fit = [m for m in due if m.kind != "control" and (resumed or m.attempts < SPLIT_AFTER)]
+    # A long tail of context before the message that wakes must not push it out of the batch.
+    start = max(0, next(i for i, m in enumerate(fit) if m.id == first.id) - LARGEST_BATCH + 1)
+    batch: list[MessageIn] = []
+    size = 0
+    for message in fit[start : start + LARGEST_BATCH]:
+        size += len(message.content)
+        if size > LARGEST_PROMPT and batch and message.seq > first.seq:
+            break
+        batch.append(message)
+    return batch
+
+
+def user_step(messages: Sequence[PromptMessage], prompt: str) -> str:
+    """The content of a `user` step: which messages, and the text the model got."""
+    return json.dumps({"ids": [message.id for message in messages], "prompt": prompt})
+
+
+def ids_of_steps(steps: Sequence[Step]) -> list[str]:
+    """The messages a turn had put to its model, by its `user` steps."""
+    return [str(id_) for step in steps if step.kind == "user" for id_ in json.loads(step.content)["ids"]]
