@@ -105,15 +105,12 @@ class Claims:
         decoded = self._decode(message) if message.kind == "system" else None
         if decoded is None or not isinstance(decoded.content, content.System):
             return None
-        if decoded.content.subject != "answer" or not self._outbound.parked(
-            decoded.content.refers_to, message.id
-        ):
+        if decoded.content.subject != "answer":
             return None
-        return decoded.content.refers_to, decoded.content.value or decoded.content.text
+        call = self._outbound.parked(decoded.content.refers_to, message.id)
+        return None if call is None else (call, decoded.content)
 
-    def _go_on(self, message: MessageIn, question_id: str, answer: str) -> Turn | None:
-        call = self._outbound.parked(question_id, message.id)
-        assert call is not None
+    def _go_on(self, message: MessageIn, call: ParkedCall, answer: content.System) -> Turn | None:
         resumed = self._open(call.turn, [message])
         if resumed is None:
             return None

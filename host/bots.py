@@ -1,0 +1,205 @@
+"""The port between the core and a platform: what a bot brings in, and what it carries out.
+
+Errors a bot raises from `send`, `lookup` and `show`, and nothing else:
+
+DeliveryError
+├── Unsent     proven not sent; try again, after `.retry_after` seconds if the platform named a time
+├── Rejected   the platform refuses this for good; `.plain_may_work` when a plain text would pass
+├── Unknown    sent or not, nobody knows: look it up before anything is sent again
+└── Offline    the bot is not connected; costs no attempt
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from sessiondb import content
+from sessiondb.records import Address
+
+Privacy = Literal["dm", "private", "public"]
+
+
+class EventClass(StrEnum):
+    """What kind of event it is; its natural id is unique within its class and channel."""
+
+    MESSAGE = "message"  # natural id: the platform's message id
+    EDIT = "edit"  # message id and the edit's time
+    DELETE = "delete"  # message id
+    REACTION = "reaction"  # message id, user, emoji, added or removed
+    COMMAND = "command"  # the platform's trigger or interaction id
+    ANSWER = "answer"  # the question's id: the first answer counts
+    CONTROL = "control"  # as COMMAND
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    id: str
+    name: str = ""
+    is_bot: bool = False
+    external: bool = False  # of another organisation in a shared channel
+    groups: tuple[str, ...] = ()  # roles or user groups, by id
+    zone: str = ""  # IANA
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingFile:
+    """A file a person attached. The host asks the bot to `fetch` it when the message is routed."""
+
+    name: str
+    media_type: str
+    bytes: int
+    reference: str  # what the bot needs to fetch it
+
+
+@dataclass(frozen=True, slots=True)
+class InboundEvent:
+    event_class: EventClass
+    address: Address  # where it happened
+    natural_id: str
+    author: Author
+    at: int  # ms UTC, the platform's clock
+    text: str = ""
+    platform_message_id: str = ""  # of the message written, edited, deleted or reacted to
+    mentioned: bool = False  # the bot was addressed by name
+    privacy: Privacy = "public"
+    opens_thread: str = ""  # the thread an answer to this message would open; '' when none can be
+    files: tuple[IncomingFile, ...] = ()
+    thread_so_far: tuple[
+        tuple[str, str], ...
+    ] = ()  # (author, text) said before, on the first mention in a thread
+    value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji
+    refers_to: str = ""  # of an ANSWER: the question's messages_out id
+
+    @property
+    def key(self) -> str:
+        """The same however often and by whatever path the platform delivers the event."""
+        parts = (*self.address[:3], self.event_class.value, self.natural_id)
+        return "\x1f".join(parts)
+
+    @property
+    def message_id(self) -> str:
+        return "m" + hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+class Verdict(StrEnum):
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    DECLINED = "declined"  # a person may not; told once
+    IGNORED = "ignored"  # not meant for an agent
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    verdict: Verdict
+    message_id: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One chunk to carry out. `payload` is what the bot's own `render` made of the operation."""
+
+    key: str  # minted by the host, at most 20 characters: nonce, metadata
+    address: Address
+    payload: dict[str, Any]
+    answers: str = ""  # platform id of the message this replies to
+    target: str = ""  # platform id of the message to edit or react to
+    files: str = ""  # folder that holds the operation's file
+    first_attempt_at: int = 0  # ms UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    platform_message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What people may see of a turn under way."""
+
+    address: Address
+    answers: str  # platform id of the message being answered
+    status: str
+    text: str
+
+
+class DeliveryError(Exception):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Unsent(DeliveryError):
+    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Rejected(DeliveryError):
+    def __init__(self, reason: str, *, plain_may_work: bool = False) -> None:
+        super().__init__(reason)
+        self.plain_may_work = plain_may_work
+
+
+class Unknown(DeliveryError):
+    pass
+
+
+class Offline(DeliveryError):
+    pass
+
+
+class Ingest(Protocol):
+    """The host's side, as a bot sees it."""
+
+    async def ingest(self, event: InboundEvent) -> Ingested:
+        """Returns when the event is durable: only then may the platform be told. Raises `HostBusy` otherwise."""
+
+    async def settled(self, message_id: str) -> str:
+        """Waits until the message has its outcome and everything that answers it is delivered; returns its status."""
+
+
+class HostBusy(Exception):
+    """The event could not be made durable (disk full, shutting down): let the platform deliver it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    lookup: bool = False  # `lookup` finds a message by its key
+    progress: Literal["none", "transient", "message"] = "none"
+
+
+class Bot(Protocol):
+    channel_type: str
+    capabilities: Capabilities
+
+    async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
+        """Connects and serves until cancelled; calls `ready` once events flow."""
+
+    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+        """The chunks of an operation, in order, within the platform's limits. Pure: no I/O, no clock.
+
+        `plain` is the one fallback after the platform rejected a rendering.
+        """
+
+    async def send(self, delivery: Delivery) -> Receipt: ...
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        """The receipt of an earlier attempt with the same key, if the platform has the message."""
+
+    async def show(self, shown: Shown) -> None:
+        """Progress of a turn; transient, may be dropped."""
+
+
+@dataclass
+class Bots:
+    """The bots of this host by platform."""
+
+    by_platform: dict[str, Bot] = field(default_factory=dict)
+
+    def get(self, channel_type: str) -> Bot | None:
+        return self.by_platform.get(channel_type)

@@ -1,0 +1,164 @@
+"""Configuration: one file, read once, validated, immutable. Secrets come from the environment only.
+
+No file at all is a valid configuration: the console, the mock provider, `./data`.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class ConfigError(Exception):
+    """`.file`, `.key` and `.remedy` say what is wrong, where, and what to do."""
+
+    def __init__(self, file: Path, key: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{file}: {key + ': ' if key else ''}{problem}. {remedy}")
+        self.file = file
+        self.key = key
+        self.remedy = remedy
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is not an IANA time zone such as 'Europe/Berlin'") from error
+    return name
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return text
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Destination(_Model):
+    """A place an agent may write to besides the conversation that asked."""
+
+    platform: str
+    workspace: str = ""
+    channel: str
+    thread: str = ""
+    description: str = ""
+
+
+class Agent(_Model):
+    provider: Literal["mock", "claude", "claude_code"] = "mock"
+    model: str = ""
+    instructions: str = ""
+    destinations: dict[Name, Destination] = {}
+    options: dict[str, Any] = {}
+
+
+class Route(_Model):
+    """Which agent answers where, and when it feels addressed. The first route that fits decides."""
+
+    platform: str = "*"
+    workspace: str = "*"
+    channel: str = "*"
+    agent: Name = "default"
+    engage: Literal["mention", "always", "pattern", "off"] = "mention"
+    pattern: Annotated[str, AfterValidator(_pattern)] = ""
+    session: Literal["thread", "channel", "user"] = "thread"
+
+    @model_validator(mode="after")
+    def _pattern_goes_with_engage(self) -> Route:
+        if (self.engage == "pattern") != bool(self.pattern):
+            raise ValueError("engage = 'pattern' and pattern = '…' go together")
+        return self
+
+
+class Access(_Model):
+    """Who may talk to agents. Ids are the platform's own, as `platform:id` (`slack:U012AB3CD`)."""
+
+    owners: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    unknown: Literal["deny", "ask", "allow"] = "allow"
+    external: Literal["deny", "allow"] = "deny"
+
+
+class Runner(_Model):
+    """How runners are started and when they end."""
+
+    launcher: Literal["process", "docker"] = "process"
+    stream_idle: Seconds = 20.0
+    idle_exit: Seconds = 300.0
+    stop_grace: Seconds = 10.0
+    concurrent_starts: Annotated[int, Field(ge=1, le=64)] = 2
+
+
+class Host(_Model):
+    bells: bool = True
+    sweep_every: Seconds = 5.0
+    poll_slowest: Seconds = 1.0
+    zone: Zone = "UTC"
+
+
+class Console(_Model):
+    user: str = "you"
+
+
+class Config(_Model):
+    data: Path = Path("data")
+    host: Host = Host()
+    runner: Runner = Runner()
+    access: Access = Access()
+    agents: dict[Name, Agent] = {"default": Agent()}
+    routes: tuple[Route, ...] = (Route(),)
+    console: Console = Console()
+
+    @model_validator(mode="after")
+    def _routes_name_agents(self) -> Config:
+        for number, route in enumerate(self.routes):
+            if route.agent not in self.agents:
+                known = ", ".join(self.agents)
+                raise ValueError(
+                    f"routes[{number}].agent = {route.agent!r} is no agent of this file (known: {known})"
+                )
+        return self
+
+
+def load(path: Path | None) -> Config:
+    """Reads the file, or `dovecote.toml` in the working folder if there is one. Raises `ConfigError`."""
+    file = path or Path("dovecote.toml")
+    if not file.exists():
+        if path is not None:
+            raise ConfigError(file, "", "no such file", "Name an existing file, or leave --config out.")
+        return Config()
+    try:
+        found = tomllib.loads(file.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(file, "", f"not TOML: {error}", "Correct the line it names.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(file, "", f"cannot be read: {error}", "Make it a readable UTF-8 file.") from error
+    try:
+        return Config.model_validate(found)
+    except ValidationError as error:
+        raise _explained(file, error) from error
+
+
+def _explained(file: Path, error: ValidationError) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return ConfigError(file, key, "unknown key", "Remove it, or look it up in dovecote.example.toml.")
+    return ConfigError(file, key, first["msg"], "See dovecote.example.toml for every key and its default.")

@@ -1,0 +1,85 @@
+-- host.db: the host's own registry. WAL, synchronous=FULL, never mounted into a container.
+
+CREATE TABLE meta (
+    key          TEXT PRIMARY KEY,
+    value        TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Every event is durable here first: that is the point at which the platform is told (law 4).
+CREATE TABLE inbox (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,   -- order of arrival
+    key          TEXT NOT NULL UNIQUE,
+    message_id   TEXT NOT NULL,
+    state        TEXT NOT NULL CHECK (state IN ('routed', 'stored', 'declined')),
+    session_id   TEXT NOT NULL DEFAULT '',
+    event        TEXT NOT NULL,                       -- the InboundEvent as JSON; emptied of text by retention
+    trigger_     INTEGER NOT NULL DEFAULT 1,
+    reason       TEXT NOT NULL DEFAULT '',            -- of a declined one, for people
+    received_at  INTEGER NOT NULL,
+    stored_at    INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX inbox_unstored ON inbox (session_id, id) WHERE state = 'routed';
+CREATE INDEX inbox_message ON inbox (message_id);
+
+CREATE TABLE sessions (
+    id             TEXT PRIMARY KEY,
+    agent          TEXT NOT NULL,
+    channel_type   TEXT NOT NULL,
+    workspace_id   TEXT NOT NULL,
+    platform_id    TEXT NOT NULL,
+    thread_id      TEXT NOT NULL,
+    scope          TEXT NOT NULL,                     -- privacy scope: whose workspace folder it shares
+    created_at     INTEGER NOT NULL,
+    active_at      INTEGER NOT NULL,
+    busy           INTEGER NOT NULL DEFAULT 1,        -- 0 = proven to have nothing to do; set before any work is written
+    start_failures INTEGER NOT NULL DEFAULT 0,        -- starts in a row that died without a claim
+    next_start_at  INTEGER NOT NULL DEFAULT 0,
+    seq_high_water INTEGER NOT NULL DEFAULT 0,        -- survives the loss of inbound.db
+    UNIQUE (agent, channel_type, workspace_id, platform_id, thread_id)
+) WITHOUT ROWID;
+CREATE INDEX sessions_busy ON sessions (id) WHERE busy = 1;
+
+-- Threads in which an agent takes part without being mentioned: an explicit flag, never inferred.
+CREATE TABLE engaged (
+    channel_type TEXT NOT NULL,
+    workspace_id TEXT NOT NULL,
+    platform_id  TEXT NOT NULL,
+    thread_id    TEXT NOT NULL,
+    agent        TEXT NOT NULL,
+    since        INTEGER NOT NULL,
+    PRIMARY KEY (channel_type, workspace_id, platform_id, thread_id)
+) WITHOUT ROWID;
+
+CREATE TABLE users (
+    channel_type TEXT NOT NULL,
+    workspace_id TEXT NOT NULL,
+    user_id      TEXT NOT NULL,
+    name         TEXT NOT NULL DEFAULT '',
+    zone         TEXT NOT NULL DEFAULT '',
+    standing     TEXT NOT NULL DEFAULT '' CHECK (standing IN ('', 'allowed', 'denied')),
+    seen_at      INTEGER NOT NULL,
+    PRIMARY KEY (channel_type, workspace_id, user_id)
+) WITHOUT ROWID;
+
+-- What the host itself has to say, delivered by the same machinery as answers (law 14).
+CREATE TABLE notices (
+    id                  INTEGER PRIMARY KEY AUTOINCREMENT,
+    about               TEXT NOT NULL UNIQUE,         -- one notice per incident
+    key                 TEXT NOT NULL UNIQUE,
+    private_to          TEXT NOT NULL DEFAULT '',     -- a user id: shown to them alone
+    answers             TEXT NOT NULL DEFAULT '',     -- platform id of the message it is about
+    text                TEXT NOT NULL,
+    channel_type        TEXT NOT NULL,
+    workspace_id        TEXT NOT NULL,
+    platform_id         TEXT NOT NULL,
+    thread_id           TEXT NOT NULL,
+    state               TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sending', 'unknown', 'sent', 'failed')),
+    platform_message_id TEXT NOT NULL DEFAULT '',
+    attempts            INTEGER NOT NULL DEFAULT 0,
+    lookups             INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at     INTEGER NOT NULL DEFAULT 0,
+    first_attempt_at    INTEGER NOT NULL DEFAULT 0,
+    error               TEXT NOT NULL DEFAULT '',
+    created_at          INTEGER NOT NULL
+);
+CREATE INDEX notices_open ON notices (id) WHERE state IN ('pending', 'sending', 'unknown');
