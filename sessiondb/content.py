@@ -159,7 +159,7 @@ def encode(content: Inbound | Outbound) -> str:
 
 def decode_inbound(text: str) -> Inbound:
     """For the runner, which reads what the host wrote. Raises `ContentError`."""
-    record = _object(text)
+    record = parse_object(text)
     cls = INBOUND.get(str(record.pop("type", "")))
     if cls is None:
         raise ContentError("unknown type of message")
@@ -173,7 +173,7 @@ def decode_inbound(text: str) -> Inbound:
         raise ContentError(str(error)) from error
 
 
-def _object(text: str) -> dict[str, Any]:
+def parse_object(text: str) -> dict[str, Any]:
     try:
         record = json.loads(text)
     except (ValueError, RecursionError) as error:

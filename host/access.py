@@ -1,0 +1,50 @@
+"""Who may talk to an agent: one pure decision, closed by default (law 13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from host.bots import InboundEvent
+from host.config import Access
+
+LOCAL = "console"  # whoever sits at the host's own terminal is its operator
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    reason: str  # one line for the person
+    ask_owner: bool = False
+
+
+def decide(access: Access, event: InboundEvent, standing: str = "") -> Allowed | Denied:
+    """`standing` is what an owner decided about this person before: '', 'allowed' or 'denied'."""
+    platform = event.address.channel_type
+    author = event.author
+    if platform == LOCAL:
+        return Allowed(trusted=True)
+    if not author.id:
+        return Denied("I could not find out who you are, so I may not answer.")
+    if f"{platform}:{author.id}" in access.owners:
+        return Allowed(trusted=True)
+    if standing == "denied":
+        return Denied("You have not been given access to this agent.")
+    if author.external and access.external == "deny":
+        return Denied("People of other organisations may not use this agent.")
+    if (
+        access.channels
+        and event.privacy != "dm"
+        and f"{platform}:{event.address.platform_id}" not in access.channels
+    ):
+        return Denied("This agent does not work in this channel.")
+    listed = f"{platform}:{author.id}" in access.users
+    in_group = any(f"{platform}:{group}" in access.groups for group in author.groups)
+    if listed or in_group or standing == "allowed":
+        return Allowed(trusted=listed or in_group)
+    if access.unknown == "allow":
+        return Allowed(trusted=False)
+    return Denied("You have not been given access to this agent.", ask_owner=access.unknown == "ask")

@@ -1,0 +1,264 @@
+"""Writing inbound.db, the host's file of one session. The runner has no class for this, and no mount.
+
+Every public method that writes takes part in `writing()`: the caller decides what commits together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sessiondb import content, seq
+from sessiondb.connection import open_writer, transaction
+from sessiondb.records import MESSAGE_IN_COLUMNS, Address, Destination, MessageIn, Status, message_in
+
+OPEN_STATES = ("pending", "sending", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message for the runner, before it has a seq."""
+
+    id: str
+    kind: str
+    address: Address
+    content: content.Inbound
+    created_at: int
+    trigger: bool = True
+    not_before: int = 0
+    platform_message_id: str = ""
+    author_id: str = ""
+    task_id: str = ""
+    occurrence_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One chunk of one row, as `delivered` records it. `payload` is what the bot's `render` made of it."""
+
+    message_out_id: str
+    chunk: int
+    seq: int
+    key: str
+    state: str  # pending | sending | unknown | sent | applied | failed | quarantined
+    address: Address
+    payload: str
+    in_reply_to: str = ""
+    platform_message_id: str = ""
+    attempts: int = 0
+    lookups: int = 0
+    next_attempt_at: int = 0
+    first_attempt_at: int = 0
+    error: str = ""
+
+    @property
+    def terminal(self) -> bool:
+        return self.state not in OPEN_STATES
+
+
+_PARCEL = (
+    "message_out_id, chunk, seq, key, state, channel_type, workspace_id, platform_id, thread_id, payload, in_reply_to,"
+    " platform_message_id, attempts, lookups, next_attempt_at, first_attempt_at, error"
+)
+
+
+class InboundWriter:
+    """Raises `sessiondb.SessionError`. Not thread-safe: one caller at a time, whatever the thread."""
+
+    def __init__(self, path: Path, now: Callable[[], int]) -> None:
+        self._path = path
+        self._now = now
+        self._connection = open_writer(path, "inbound")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        with transaction(self._connection, self._path):
+            yield
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # ── messages ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def insert(self, message: NewMessage) -> bool:
+        """False when the message is there already: the id is the key's hash, so a replay changes nothing."""
+        if self._one("SELECT 1 FROM messages_in WHERE id = ?", message.id) is not None:
+            return False
+        number = seq.next_seq("even", self._max("messages_in"), self.mark("seq_high_water"))
+        self._connection.execute(
+            f"INSERT INTO messages_in ({MESSAGE_IN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                number,
+                message.id,
+                message.kind,
+                Status.PENDING,
+                int(message.trigger),
+                message.created_at,
+                message.not_before,
+                0,
+                *message.address,
+                message.platform_message_id,
+                message.author_id,
+                message.task_id,
+                message.occurrence_at,
+                content.encode(message.content),
+            ),
+        )
+        self.raise_mark("seq_high_water", number)
+        return True
+
+    def message(self, id_: str) -> MessageIn | None:
+        found = self._messages("id = ?", id_)
+        return found[0] if found else None
+
+    def message_on_platform(self, address: Address, platform_message_id: str) -> MessageIn | None:
+        found = self._messages(
+            "platform_message_id = ? AND platform_id = ? ORDER BY seq LIMIT 1",
+            platform_message_id,
+            address.platform_id,
+        )
+        return found[0] if found else None
+
+    def pending(self) -> list[MessageIn]:
+        return self._messages("status = 'pending' ORDER BY seq")
+
+    def next_due_at(self) -> int | None:
+        """When the next message that wakes is due, ms UTC; None when there is none."""
+        sql = "SELECT min(not_before) FROM messages_in WHERE status = 'pending' AND \"trigger\" = 1"
+        found = self._one(sql)
+        return found if isinstance(found, int) else None
+
+    def replace_content(self, id_: str, new: content.Inbound) -> None:
+        self._connection.execute(
+            "UPDATE messages_in SET content = ? WHERE id = ?", (content.encode(new), id_)
+        )
+
+    def settle(self, id_: str, status: Status, error: str = "") -> None:
+        """The outcome of a message that is still pending."""
+        sql = "UPDATE messages_in SET status = ?, error = ? WHERE id = ? AND status = 'pending'"
+        self._connection.execute(sql, (status, error[:500], id_))
+
+    def postpone(self, id_: str, attempts: int, not_before: int, error: str = "") -> None:
+        sql = "UPDATE messages_in SET attempts = ?, not_before = ?, error = ? WHERE id = ? AND status = 'pending'"
+        self._connection.execute(sql, (attempts, not_before, error[:500], id_))
+
+    def error_of(self, id_: str) -> str:
+        return str(self._one("SELECT error FROM messages_in WHERE id = ?", id_) or "")
+
+    # ── deliveries ───────────────────────────────────────────────────────────────────────────────────────
+
+    def put_parcels(self, parcels: Iterable[Parcel]) -> None:
+        """Upserts the state of these chunks; a terminal one no longer needs its payload."""
+        self._connection.executemany(
+            f"INSERT INTO delivered ({_PARCEL}, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (message_out_id, chunk) DO UPDATE SET state = excluded.state, payload = excluded.payload,"
+            " platform_message_id = excluded.platform_message_id, attempts = excluded.attempts,"
+            " lookups = excluded.lookups, next_attempt_at = excluded.next_attempt_at,"
+            " first_attempt_at = excluded.first_attempt_at, error = excluded.error, updated_at = excluded.updated_at",
+            [(*_parcel_row(parcel), self._now()) for parcel in parcels],
+        )
+
+    def open_parcels(self) -> list[Parcel]:
+        return self._parcels("state IN ('pending', 'sending', 'unknown') ORDER BY seq, chunk")
+
+    def parcels_answering(self, message_id: str) -> list[Parcel]:
+        return self._parcels("in_reply_to = ? ORDER BY seq, chunk", message_id)
+
+    def platform_id_of(self, message_id: str) -> tuple[str, Address] | None:
+        """The platform's id and the address of a message of this session, in or out."""
+        row = self._connection.execute(
+            "SELECT platform_message_id, channel_type, workspace_id, platform_id, thread_id FROM messages_in WHERE id = ?1"
+            " UNION ALL SELECT platform_message_id, channel_type, workspace_id, platform_id, thread_id FROM delivered"
+            " WHERE message_out_id = ?1 AND state = 'sent' LIMIT 1",
+            (message_id,),
+        ).fetchone()
+        if row is None or not row[0]:
+            return None
+        return str(row[0]), Address(*map(str, row[1:]))
+
+    def advance_watermark(self) -> int:
+        """The watermark passes only terminal rows: everything read, up to the first chunk that is still open."""
+        first_open = self._one(
+            "SELECT min(seq) FROM delivered WHERE state IN ('pending', 'sending', 'unknown')"
+        )
+        read = self.mark("outbound_read")
+        watermark = min(read, first_open - 1) if isinstance(first_open, int) else read
+        self.raise_mark("delivery_watermark", watermark)
+        return watermark
+
+    # ── session values ───────────────────────────────────────────────────────────────────────────────────
+
+    def value(self, key: str) -> str:
+        return str(self._one("SELECT value FROM session WHERE key = ?", key) or "")
+
+    def set_value(self, key: str, value: str) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO session (key, value) VALUES (?, ?)", (key, value))
+
+    def mark(self, key: str) -> int:
+        return int(self.value(key) or 0)
+
+    def raise_mark(self, key: str, to: int) -> None:
+        """A mark never falls."""
+        if to > self.mark(key):
+            self.set_value(key, str(to))
+
+    def set_destinations(self, destinations: Sequence[Destination]) -> None:
+        """The places the agent may write to by name; skipped when they are the same already."""
+        rows = [(d.name, d.description, *d.address) for d in destinations]
+        found = self._connection.execute("SELECT * FROM destinations ORDER BY name").fetchall()
+        if sorted(rows) == [tuple(map(str, row)) for row in found]:
+            return
+        self._connection.execute("DELETE FROM destinations")
+        self._connection.executemany("INSERT INTO destinations VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def destination(self, name: str) -> Address | None:
+        row = self._connection.execute(
+            "SELECT channel_type, workspace_id, platform_id, thread_id FROM destinations WHERE name = ?",
+            (name,),
+        ).fetchone()
+        return None if row is None else Address(*map(str, row))
+
+    def _messages(self, where: str, *bindings: str) -> list[MessageIn]:
+        sql = f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE {where}"
+        return [message_in(row) for row in self._connection.execute(sql, bindings).fetchall()]
+
+    def _parcels(self, where: str, *bindings: str) -> list[Parcel]:
+        sql = f"SELECT {_PARCEL} FROM delivered WHERE {where}"
+        return [_parcel(row) for row in self._connection.execute(sql, bindings).fetchall()]
+
+    def _max(self, table: str) -> int:
+        return int(str(self._one(f"SELECT coalesce(max(seq), 0) FROM {table}")))
+
+    def _one(self, sql: str, *bindings: str) -> object:
+        row = self._connection.execute(sql, bindings).fetchone()
+        return None if row is None else row[0]
+
+
+def _parcel_row(parcel: Parcel) -> tuple[Any, ...]:
+    kept = replace(parcel, payload="") if parcel.terminal else parcel
+    return (
+        kept.message_out_id,
+        kept.chunk,
+        kept.seq,
+        kept.key,
+        kept.state,
+        *kept.address,
+        kept.payload,
+        kept.in_reply_to,
+        kept.platform_message_id,
+        kept.attempts,
+        kept.lookups,
+        kept.next_attempt_at,
+        kept.first_attempt_at,
+        kept.error[:500],
+    )
+
+
+def _parcel(row: tuple[Any, ...]) -> Parcel:
+    id_, chunk, number, key, state, channel, workspace, platform, thread, payload, reply, *rest = row
+    return Parcel(
+        id_, chunk, number, key, state, Address(channel, workspace, platform, thread), payload, reply, *rest
+    )

@@ -1,0 +1,90 @@
+"""Which agent and which session an event belongs to: a pure function of the event and the rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from host.bots import EventClass, InboundEvent
+from host.config import Route
+from sessiondb.records import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Engage:
+    """The event belongs to this session of this agent."""
+
+    agent: str
+    session: Address  # names the session
+    answer: Address  # where the answer goes
+    trigger: bool
+    engages: bool  # from now on the thread needs no mention
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    reason: str
+
+
+def route(event: InboundEvent, routes: Sequence[Route], engaged_agent: str | None) -> Engage | Ignore:
+    """`engaged_agent` takes part in the event's thread already; None when nobody does."""
+    rule = next((rule for rule in routes if _fits(rule, event.address)), None)
+    if rule is None:
+        return Ignore("no route covers this channel")
+    if rule.engage == "off":
+        return Ignore("agents are switched off in this channel")
+    if event.author.is_bot and not event.mentioned:
+        return Ignore("another bot's message without a mention")
+    addressed = _addressed(event, rule)
+    if engaged_agent is None and not addressed:
+        return Ignore("not addressed to an agent")
+    agent = engaged_agent or rule.agent
+    answer = _answer_address(event, rule)
+    trigger = event.event_class not in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
+    return Engage(
+        agent=agent,
+        session=_session_address(event, rule, answer),
+        answer=answer,
+        trigger=trigger,
+        engages=bool(answer.thread_id) and addressed,
+    )
+
+
+def _fits(rule: Route, address: Address) -> bool:
+    pairs = (
+        (rule.platform, address.channel_type),
+        (rule.workspace, address.workspace_id),
+        (rule.channel, address.platform_id),
+    )
+    return all(want in ("*", have) for want, have in pairs)
+
+
+def _addressed(event: InboundEvent, rule: Route) -> bool:
+    if event.mentioned or event.privacy == "dm":
+        return True
+    if event.event_class in (EventClass.COMMAND, EventClass.CONTROL, EventClass.ANSWER):
+        return True
+    if rule.engage == "always":
+        return True
+    return rule.engage == "pattern" and re.search(rule.pattern, event.text[:4_000]) is not None
+
+
+def _answer_address(event: InboundEvent, rule: Route) -> Address:
+    """In the thread that asked; a channel message opens a thread unless the whole channel is one session."""
+    if (
+        event.address.thread_id
+        or not event.opens_thread
+        or rule.session == "channel"
+        or event.privacy == "dm"
+    ):
+        return event.address
+    return event.address._replace(thread_id=event.opens_thread)
+
+
+def _session_address(event: InboundEvent, rule: Route, answer: Address) -> Address:
+    if rule.session == "channel":
+        return answer._replace(thread_id="")
+    if rule.session == "user" and event.privacy != "dm":
+        return answer._replace(thread_id=f"user:{event.author.id}")
+    return answer
