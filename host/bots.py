@@ -109,6 +109,7 @@ class Delivery:
     answers: str = ""  # platform id of the message this replies to
     target: str = ""  # platform id of the message to edit or react to
     files: str = ""  # folder that holds the operation's file
+    private_to: str = ""  # a user id: nobody else may see it
     first_attempt_at: int = 0  # ms UTC
 
 

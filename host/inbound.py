@@ -179,6 +179,11 @@ class InboundWriter:
             return None
         return str(row[0]), Address(*map(str, row[1:]))
 
+    def has_parcel(self, message_out_id: str) -> bool:
+        return (
+            self._one("SELECT 1 FROM delivered WHERE message_out_id = ? LIMIT 1", message_out_id) is not None
+        )
+
     def advance_watermark(self) -> int:
         """The watermark passes only terminal rows: everything read, up to the first chunk that is still open."""
         first_open = self._one(

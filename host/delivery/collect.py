@@ -1,0 +1,219 @@
+"""Reading what a runner wrote: acknowledgements, new rows, the intent of each chunk. One transaction of inbound.db.
+
+The address is the host's to decide (law 7): that of the message a row answers, or of a destination listed for the session.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from host.bots import Bots
+from host.delivery import policy
+from host.delivery.actions import Actions
+from host.inbound import InboundWriter, NewMessage, Parcel
+from host.notices import Notice, mint_key
+from host.outbound import ROWS_PER_READ, Accepted, OutboundReader, Refused
+from sessiondb import content, seq
+from sessiondb.records import Ack, AckStatus, Address, MessageIn, Status
+
+GIVE_UP_AFTER = 5  # failed attempts of one message
+RETRY_BACKOFF = 2_000  # ms after the first failed attempt; doubles
+LONGEST_RETRY_BACKOFF = 300_000  # ms
+MOST_CHUNKS = 200  # of one row
+
+
+@dataclass
+class Collected:
+    """What a collection leaves to do outside the transaction."""
+
+    parcels: list[Parcel] = field(default_factory=list)
+    intended: set[str] = field(default_factory=set)  # keys whose intent is committed: send at once
+    notices: list[Notice] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    settled: bool = False  # some message got its outcome
+    more: bool = False  # there are more rows to read
+
+
+@dataclass(frozen=True)
+class Collector:
+    bots: Bots
+    actions: Actions
+    now: Callable[[], int]
+
+    def collect(
+        self,
+        writer: InboundWriter,
+        reader: OutboundReader,
+        fallback: Address,
+        files: Path,
+        busy: Callable[[Address], bool],
+    ) -> Collected:
+        """`busy` says whether a lane has work: then a new chunk waits for its turn instead of being intended now."""
+        done = Collected()
+        pending = writer.pending()
+        # Acknowledgements before rows: a turn commits both at once, so a message seen as answered has its rows here.
+        acks = reader.acks([message.id for message in pending])
+        rows = reader.rows_after(writer.mark("outbound_read"))
+        done.more = len(rows) == ROWS_PER_READ
+        finished = [] if done.more else [ack for ack in acks if ack.status is not AckStatus.PROCESSING]
+        if not rows and not finished:
+            return done
+        started: set[Address] = set()
+        with writer.writing():
+            for row in rows:
+                parcels = self._row(writer, row, fallback, files, done)
+                for parcel in parcels:
+                    if (
+                        parcel.state == "pending"
+                        and not busy(parcel.address)
+                        and parcel.address not in started
+                    ):
+                        started.add(parcel.address)
+                        parcel = policy.intended(parcel, self.now())
+                        done.intended.add(parcel.key)
+                    writer.put_parcels([parcel])
+                    if not parcel.terminal:
+                        done.parcels.append(parcel)
+            by_id = {message.id: message for message in pending}
+            for ack in finished:
+                self._acknowledge(writer, by_id[ack.message_id], ack, done)
+            writer.advance_watermark()
+        return done
+
+    def _row(
+        self, writer: InboundWriter, row: Accepted | Refused, fallback: Address, files: Path, done: Collected
+    ) -> Sequence[Parcel]:
+        if isinstance(row, Refused):
+            done.refused.append(row)
+            if not 0 < row.seq <= seq.MAX_SEQ:
+                return []
+            writer.raise_mark("outbound_read", row.seq)
+            known = not row.id or writer.has_parcel(row.id)
+            return [] if known else [_quarantined(row.seq, row.id, fallback, row.reason)]
+        out = row.row
+        writer.raise_mark("outbound_read", out.seq)
+        if writer.has_parcel(out.id):
+            done.refused.append(Refused(out.seq, out.id, "an id that was used before"))
+            return []
+        writer.raise_mark("seq_high_water", out.seq)
+        origin = writer.message(out.in_reply_to) if out.in_reply_to else None
+        address = (
+            origin.address if origin else writer.destination(out.destination) if out.destination else None
+        )
+        if address is None:
+            reason = (
+                f"unknown destination {out.destination!r}"
+                if out.destination
+                else "it answers no message of this session"
+            )
+            done.refused.append(Refused(out.seq, out.id, reason))
+            _tell(writer, out.id, fallback, f"Not sent: {reason}.", self.now())
+            return [_quarantined(out.seq, out.id, fallback, reason)]
+        if isinstance(row.content, content.Action):
+            self.actions.apply(writer, out.id, row.content, address)
+            return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)]
+        return self._chunks(row, row.content, address, origin, files)
+
+    def _chunks(
+        self,
+        row: Accepted,
+        operation: content.Operation,
+        address: Address,
+        origin: MessageIn | None,
+        files: Path,
+    ) -> Sequence[Parcel]:
+        out = row.row
+        bot = self.bots.get(address.channel_type)
+        if bot is None:
+            return [
+                _parcel(
+                    out.seq,
+                    out.id,
+                    0,
+                    address,
+                    out.in_reply_to,
+                    "",
+                    "failed",
+                    0,
+                    "no such platform is configured",
+                )
+            ]
+        chunks = bot.render(operation)[:MOST_CHUNKS]
+        plain = bot.render(operation, plain=True) if len(chunks) == 1 else []
+        common = {
+            "target": getattr(operation, "message_id", ""),
+            "answers": origin.platform_message_id if origin else "",
+            "files": str(files) if isinstance(operation, content.File) else "",
+            "question": out.id if isinstance(operation, content.Question) else "",
+        }
+        return [
+            _parcel(
+                out.seq,
+                out.id,
+                number,
+                address,
+                out.in_reply_to,
+                json.dumps({**common, "chunk": chunk, "plain": plain[0] if len(plain) == 1 else None}),
+                "pending",
+                out.deliver_after,
+            )
+            for number, chunk in enumerate(chunks)
+        ]
+
+    def _acknowledge(self, writer: InboundWriter, message: MessageIn, ack: Ack, done: Collected) -> None:
+        """What the runner says became of a message: answered, failed with a reply, or worth another attempt."""
+        if ack.status is AckStatus.RETRY:
+            if ack.attempt > message.attempts:
+                give_up_or_postpone(writer, message, ack.attempt, ack.error, self.now(), done.notices)
+                done.settled = done.settled or ack.attempt >= GIVE_UP_AFTER
+            return
+        writer.settle(message.id, Status(ack.status.value), ack.error)
+        done.settled = True
+
+
+def give_up_or_postpone(
+    writer: InboundWriter, message: MessageIn, attempts: int, error: str, now: int, notices: list[Notice]
+) -> None:
+    """After `GIVE_UP_AFTER` attempts the person is told; before, the message waits longer each time."""
+    if attempts < GIVE_UP_AFTER:
+        backoff = min(RETRY_BACKOFF * 2 ** (attempts - 1), LONGEST_RETRY_BACKOFF) if attempts else 0
+        writer.postpone(message.id, attempts, now + backoff, error)
+        return
+    writer.settle(message.id, Status.FAILED, error or "its runner died each time")
+    text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
+    notices.append(
+        Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id)
+    )
+
+
+def _tell(writer: InboundWriter, out_id: str, address: Address, text: str, now: int) -> None:
+    """Feedback for the agent, as context of its next turn."""
+    told = content.System("delivery", text, ok=False, refers_to=out_id)
+    writer.insert(NewMessage(f"{out_id}:feedback"[:190], "system", address, told, now, trigger=False))
+
+
+def tell_failed(writer: InboundWriter, parcel: Parcel, now: int) -> None:
+    _tell(writer, parcel.message_out_id, parcel.address, f"Not delivered: {parcel.error}.", now)
+
+
+def _quarantined(number: int, id_: str, address: Address, reason: str) -> Parcel:
+    return _parcel(number, id_, 0, address, "", "", "quarantined", 0, reason)
+
+
+def _parcel(
+    number: int,
+    id_: str,
+    chunk: int,
+    address: Address,
+    reply: str,
+    payload: str,
+    state: str,
+    due: int,
+    error: str = "",
+) -> Parcel:
+    return Parcel(
+        id_, chunk, number, mint_key(), state, address, payload, reply, next_attempt_at=due, error=error
+    )

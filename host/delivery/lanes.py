@@ -1,0 +1,196 @@
+"""Lanes: one per address of a session, in order; lanes never wait for each other.
+
+A lane carries chunks through intent → send → receipt. A crash after the intent's commit leaves `sending`, which is an
+unknown outcome; a crash after the send and before the receipt is the same. Neither is ever sent again unlooked-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from host.bots import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unknown
+from host.delivery import policy
+from host.inbound import Parcel
+from sessiondb import SessionError
+from sessiondb.records import Address
+
+log = logging.getLogger(__name__)
+
+LEDGER_PAUSE = 1.0  # s until a commit that failed (disk full) is tried again
+
+
+class Ledger(Protocol):
+    """Where a lane's intents and receipts are kept."""
+
+    async def put(self, parcels: Sequence[Parcel]) -> None:
+        """Commits the chunks' states. Raises `sessiondb.SessionError`."""
+
+    async def target(self, message_id: str) -> str | None:
+        """The platform's id of a message of this session."""
+
+
+class Lane:
+    """`on_idle` is called when the lane has nothing left."""
+
+    def __init__(
+        self,
+        address: Address,
+        ledger: Ledger,
+        bots: Bots,
+        now: Callable[[], int],
+        on_idle: Callable[[Lane], None],
+        chance: random.Random,
+    ) -> None:
+        self.address = address
+        self._ledger = ledger
+        self._bots = bots
+        self._now = now
+        self._on_idle = on_idle
+        self._chance = chance
+        self._queue: deque[Parcel] = deque()
+        self._intended: set[str] = set()  # keys whose intent this process committed and has not acted on
+        self._nudged = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, parcels: Sequence[Parcel], *, intended: bool = False) -> None:
+        """`intended`: the first chunk's intent was committed just now, together with the reading of its row."""
+        self._queue.extend(parcels)
+        if intended:
+            self._intended.add(parcels[0].key)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name=f"lane:{self.address}")
+
+    def nudge(self) -> None:
+        """The bot came online: what waits for it is due now."""
+        self._nudged.set()
+
+    @property
+    def idle(self) -> bool:
+        return not self._queue
+
+    async def stop(self, grace: float) -> None:
+        """Lets a send under way end, then leaves the rest for the next start."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task], timeout=grace)
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while self._queue:
+            parcel = self._queue[0]
+            if (pause := parcel.next_attempt_at - self._now()) > 0:
+                await self._pause(pause / 1000)
+                continue
+            moved = await self._move(parcel)
+            self._queue[0] = moved
+            if moved.terminal:
+                self._queue.popleft()
+        self._on_idle(self)
+
+    async def _pause(self, seconds: float) -> None:
+        self._nudged.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._nudged.wait()
+        except TimeoutError:
+            return
+        if self._queue[0].state == "pending":
+            self._queue[0] = replace(self._queue[0], next_attempt_at=0)
+
+    async def _move(self, parcel: Parcel) -> Parcel:
+        """One step of one chunk; returns it as committed."""
+        bot = self._bots.get(parcel.address.channel_type)
+        if bot is None:
+            return await self._commit(replace(parcel, state="failed", error="no such platform is configured"))
+        if parcel.state == "unknown":
+            return await self._look_up(bot, parcel)
+        if parcel.state == "sending" and parcel.key not in self._intended:
+            return await self._commit(policy.interrupted(parcel, self._now()))
+        if parcel.state == "pending":
+            parcel = await self._commit(policy.intended(parcel, self._now()))
+        self._intended.discard(parcel.key)
+        return await self._commit(await self._send(bot, parcel))
+
+    async def _send(self, bot: Bot, parcel: Parcel) -> Parcel:
+        try:
+            delivery = await self._delivery(parcel)
+            async with asyncio.timeout(policy.SEND_DEADLINE):
+                receipt = await bot.send(delivery)
+        except Rejected as error:
+            if error.plain_may_work and (plain := _plain(parcel)) is not None:
+                return plain
+            return self._failed(parcel, error)
+        except TimeoutError:
+            return self._failed(parcel, Unknown("no answer in time"))
+        except DeliveryError as error:
+            return self._failed(parcel, error)
+        except Exception:  # a bot's bug: sent or not, nobody knows
+            log.exception("A bot broke its contract in send", extra={"action": "bot_error"})
+            return self._failed(parcel, Unknown("internal error of the bot"))
+        return policy.sent(parcel, receipt)
+
+    async def _look_up(self, bot: Bot, parcel: Parcel) -> Parcel:
+        receipt: Receipt | None = None
+        try:
+            if bot.capabilities.lookup:
+                async with asyncio.timeout(policy.SEND_DEADLINE):
+                    receipt = await bot.lookup(await self._delivery(parcel))
+        except (DeliveryError, TimeoutError):
+            return await self._commit(replace(parcel, next_attempt_at=self._now() + policy.GRACE))
+        if receipt is not None:
+            return await self._commit(policy.sent(parcel, receipt))
+        return await self._commit(policy.not_found(parcel, self._now()))
+
+    def _failed(self, parcel: Parcel, error: DeliveryError) -> Parcel:
+        moved = policy.failed(parcel, error, self._now(), self._chance.random())
+        log.info(
+            "Not delivered yet: %s", error.reason, extra={"action": "delivery_failed", "state": moved.state}
+        )
+        return moved
+
+    async def _commit(self, parcel: Parcel) -> Parcel:
+        """Until it is durable: a receipt that is lost would be a second answer."""
+        while True:
+            try:
+                await self._ledger.put([parcel])
+                return parcel
+            except SessionError as error:
+                log.warning(
+                    "A delivery's state is not stored yet: %s", error, extra={"action": "ledger_failed"}
+                )
+                await asyncio.sleep(LEDGER_PAUSE)
+
+    async def _delivery(self, parcel: Parcel) -> Delivery:
+        kept = json.loads(parcel.payload)
+        target = ""
+        if kept["target"]:
+            found = await self._ledger.target(kept["target"])
+            if not found:
+                raise Rejected("the message it is about is not on the platform")
+            target = found
+        return Delivery(
+            key=parcel.key,
+            address=parcel.address,
+            payload=kept["chunk"],
+            answers=kept["answers"],
+            target=target,
+            files=kept["files"],
+            private_to=kept.get("private_to", ""),
+            first_attempt_at=parcel.first_attempt_at,
+        )
+
+
+def _plain(parcel: Parcel) -> Parcel | None:
+    """The same chunk as plain text, once."""
+    kept = json.loads(parcel.payload)
+    if not kept.get("plain"):
+        return None
+    payload = json.dumps({**kept, "chunk": kept["plain"], "plain": None})
+    return replace(parcel, state="pending", payload=payload, next_attempt_at=0)

@@ -1,0 +1,66 @@
+"""What becomes of a chunk after an attempt: pure decisions (law 6)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from host.bots import DeliveryError, Offline, Receipt, Rejected, Unknown, Unsent
+from host.inbound import Parcel
+
+SEND_DEADLINE = 30.0  # s a bot gets for one call; then the outcome is unknown
+GRACE = (
+    10_000  # ms after the deadline before an unknown outcome is looked up: the platform may still be at it
+)
+LOOKUPS = 2  # look-ups that must find nothing before a chunk is sent again
+FIRST_BACKOFF = 1_000  # ms
+LONGEST_BACKOFF = 600_000  # ms
+HORIZON = 6 * 3_600_000  # ms of trying before a chunk is given up
+OFFLINE_PAUSE = 2_000  # ms until a bot that is offline is asked again
+
+
+def sent(parcel: Parcel, receipt: Receipt) -> Parcel:
+    return replace(
+        parcel, state="sent", platform_message_id=receipt.platform_message_id, error="", next_attempt_at=0
+    )
+
+
+def intended(parcel: Parcel, now: int) -> Parcel:
+    """Intent before send: a crash after this looks like an unknown outcome, never like an unsent one."""
+    return replace(parcel, state="sending", first_attempt_at=parcel.first_attempt_at or now)
+
+
+def interrupted(parcel: Parcel, now: int) -> Parcel:
+    """The host died, or the bot ran out of time, between intent and receipt."""
+    return replace(parcel, state="unknown", lookups=0, next_attempt_at=now + GRACE, error="outcome unknown")
+
+
+def not_found(parcel: Parcel, now: int) -> Parcel:
+    """A look-up found nothing; after `LOOKUPS` of them the chunk counts as unsent."""
+    if parcel.lookups + 1 < LOOKUPS:
+        return replace(parcel, lookups=parcel.lookups + 1, next_attempt_at=now + GRACE)
+    return replace(parcel, state="pending", lookups=0, next_attempt_at=now)
+
+
+def failed(parcel: Parcel, error: DeliveryError, now: int, jitter: float) -> Parcel:
+    """`jitter` is in [0, 1). A `Rejected` that a plain text may cure is the caller's to cure first."""
+    match error:
+        case Offline():
+            return replace(parcel, state="pending", next_attempt_at=now + OFFLINE_PAUSE, error=error.reason)
+        case Unknown():
+            return interrupted(parcel, now)
+        case Rejected():
+            return replace(parcel, state="failed", attempts=parcel.attempts + 1, error=error.reason)
+        case Unsent():
+            return _again_later(parcel, error, now, jitter)
+    raise error
+
+
+def _again_later(parcel: Parcel, error: Unsent, now: int, jitter: float) -> Parcel:
+    attempts = parcel.attempts + 1
+    if parcel.first_attempt_at and now - parcel.first_attempt_at > HORIZON:
+        return replace(parcel, state="failed", attempts=attempts, error=f"given up: {error.reason}")
+    backoff = min(FIRST_BACKOFF * 2 ** min(parcel.attempts, 20), LONGEST_BACKOFF)
+    pause = max(int(backoff * (0.5 + jitter / 2)), int(error.retry_after * 1000))
+    return replace(
+        parcel, state="pending", attempts=attempts, next_attempt_at=now + pause, error=error.reason
+    )

@@ -1,0 +1,223 @@
+"""Delivery: drains what runners wrote into lanes, and the host's own notices beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+from host import notices
+from host.bots import Bots
+from host.delivery.collect import Collected, Collector
+from host.delivery.lanes import Lane
+from host.delivery.ledgers import NoticeLedger, SessionLedger, notice_payload
+from host.hostdb import HostDB
+from host.inbound import InboundWriter, Parcel
+from host.notices import Notice
+from host.outbound import OutboundReader
+from host.sessions import Session, Sessions
+from sessiondb import Damaged, Incompatible, SessionError, Status, Unavailable, content
+from sessiondb.records import Address
+
+log = logging.getLogger(__name__)
+
+LANE_GRACE = 5.0  # s a send under way gets at shutdown
+
+
+class Deliveries:
+    def __init__(
+        self,
+        db: HostDB,
+        registry: Sessions,
+        bots: Bots,
+        collector: Collector,
+        now: Callable[[], int],
+        chance: random.Random | None = None,
+    ) -> None:
+        self._db = db
+        self._registry = registry
+        self._bots = bots
+        self._collector = collector
+        self._now = now
+        self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
+        self._readers: dict[str, OutboundReader] = {}
+        self._lanes: dict[tuple[str, Address], Lane] = {}
+        self._recovered: set[str] = set()
+        self._draining: dict[str, asyncio.Lock] = {}
+        self._notice_ledger = NoticeLedger(db)
+        self._noticed: set[str] = set()
+        self._settling: set[asyncio.Task[None]] = set()
+        self._waiters: dict[str, list[tuple[str, asyncio.Future[str]]]] = {}
+
+    # ── draining a session ───────────────────────────────────────────────────────────────────────────────
+
+    async def drain(self, session: Session) -> None:
+        """Reads everything new of the session. Raises `Unavailable`: look again at the next tick."""
+        async with self._draining.setdefault(session.id, asyncio.Lock()):
+            await self._recover(session)
+            if session.unreadable:
+                return
+            try:
+                while await self._collect(session):
+                    pass
+            except (Damaged, Incompatible) as error:
+                self.forget_reader(session)
+                await self._quarantine(session, error)
+
+    def forget_reader(self, session: Session) -> None:
+        """Closes the kept connection: the runner is gone, or its file is not what it was."""
+        reader = self._readers.pop(session.id, None)
+        if reader is not None:
+            reader.close()
+
+    def busy(self, session: Session) -> bool:
+        return any(id_ == session.id and not lane.idle for (id_, _), lane in self._lanes.items())
+
+    def bot_online(self, channel_type: str) -> None:
+        for (_, address), lane in list(self._lanes.items()):
+            if address.channel_type == channel_type:
+                lane.nudge()
+
+    async def _collect(self, session: Session) -> bool:
+        def busy(address: Address) -> bool:
+            lane = self._lanes.get((session.id, address))
+            return lane is not None and not lane.idle
+
+        def job(writer: InboundWriter) -> Collected:
+            reader = self._reader(session)
+            return self._collector.collect(
+                writer, reader, session.address, session.folder.outbound_files, busy
+            )
+
+        try:
+            done = await self._registry.use(session, job)
+        except Unavailable:
+            self.forget_reader(session)
+            raise
+        for parcel in done.parcels:
+            self._lane(session, parcel.address).add([parcel], intended=parcel.key in done.intended)
+        for refused in done.refused:
+            log.warning(
+                "Row refused: %s", refused.reason, extra={"action": "row_refused", "session": session.id}
+            )
+        for notice in done.notices:
+            await self.notify(notice)
+        if done.settled:
+            self._check_settled(session)
+        return done.more
+
+    def _reader(self, session: Session) -> OutboundReader:
+        reader = self._readers.get(session.id)
+        if reader is not None and not reader.is_current():
+            reader.close()
+            reader = None
+        if reader is None:
+            reader = OutboundReader(session.folder.outbound_db)
+            self._readers[session.id] = reader
+        return reader
+
+    async def _recover(self, session: Session) -> None:
+        """Once per process: what an earlier life of the host had begun and not finished."""
+        if session.id in self._recovered:
+            return
+        open_parcels = await self._registry.use(session, lambda writer: writer.open_parcels())
+        self._recovered.add(session.id)
+        for parcel in open_parcels:
+            self._lane(session, parcel.address).add([parcel])
+
+    async def _quarantine(self, session: Session, error: SessionError) -> None:
+        """The session's outbound.db is not what it should be: nothing more is read from it, others go on."""
+        session.unreadable = error.reason
+        log.error(
+            "Session quarantined: %s", error, extra={"action": "session_quarantined", "session": session.id}
+        )
+        text = f"⚠️ This conversation's records are damaged; an operator has to look ({session.id[:9]})."
+        await self.notify(Notice(f"damaged:{session.id}", session.address, text))
+
+    def _lane(self, session: Session, address: Address) -> Lane:
+        key = (session.id, address)
+        lane = self._lanes.get(key)
+        if lane is None:
+            ledger = SessionLedger(self._registry, session, self._now, self._check_settled)
+            lane = Lane(address, ledger, self._bots, self._now, lambda _: self._drop_lane(key), self._chance)
+            self._lanes[key] = lane
+        return lane
+
+    def _drop_lane(self, key: tuple[str, Address]) -> None:
+        self._lanes.pop(key, None)
+
+    # ── notices ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def notify(self, notice: Notice) -> None:
+        await self._db.write(lambda connection: notices.add(connection, notice, self._now()))
+        await self.deliver_notices()
+
+    async def deliver_notices(self) -> None:
+        """Puts every notice not delivered yet into its lane."""
+        for parcel, text, private_to in await self._notice_ledger.open():
+            if parcel.key in self._noticed:
+                continue
+            self._noticed.add(parcel.key)
+            bot = self._bots.get(parcel.address.channel_type)
+            chunks = bot.render(content.Text(text)) if bot else [{}]
+            payload = notice_payload(chunks[0], parcel.payload, private_to)
+            self._notice_lane(parcel.address).add([replace(parcel, payload=payload)])
+
+    def _notice_lane(self, address: Address) -> Lane:
+        key = ("", address)
+        if key not in self._lanes:
+            self._lanes[key] = Lane(
+                address,
+                self._notice_ledger,
+                self._bots,
+                self._now,
+                lambda _: self._drop_lane(key),
+                self._chance,
+            )
+        return self._lanes[key]
+
+    # ── outcomes ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def settled(self, session: Session, message_id: str) -> str:
+        """Waits for the message's outcome and the delivery of everything that answers it."""
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(session.id, []).append((message_id, future))
+        self._check_settled(session)
+        return await future
+
+    def _check_settled(self, session: Session) -> None:
+        if session.id in self._waiters:
+            task = asyncio.create_task(self._answer_waiters(session), name=f"settled:{session.id}")
+            self._settling.add(task)
+            task.add_done_callback(self._settling.discard)
+
+    async def _answer_waiters(self, session: Session) -> None:
+        for message_id, future in list(self._waiters.get(session.id, ())):
+            outcome = await self._registry.use(session, functools.partial(_outcome, message_id=message_id))
+            if outcome and not future.done():
+                future.set_result(outcome)
+        left = [(id_, future) for id_, future in self._waiters.get(session.id, ()) if not future.done()]
+        if left:
+            self._waiters[session.id] = left
+        else:
+            self._waiters.pop(session.id, None)
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(lane.stop(LANE_GRACE) for lane in list(self._lanes.values())))
+        for task in list(self._settling):
+            task.cancel()
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()
+
+
+def _outcome(writer: InboundWriter, message_id: str) -> str:
+    """The message's status once nothing of its answer is on its way any more; '' before."""
+    message = writer.message(message_id)
+    if message is None or message.status == Status.PENDING:
+        return ""
+    parcels: list[Parcel] = writer.parcels_answering(message_id)
+    return "" if any(not parcel.terminal for parcel in parcels) else message.status

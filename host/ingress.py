@@ -1,0 +1,306 @@
+"""The one way in (law 4): authorise → dedupe → route → store.
+
+What a crash does, line by line: before the inbox commit the platform was not told and delivers again; after it the event
+is replayed from the inbox at boot or by the sweep, and its id makes the second insert into inbound.db a no-op.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+
+import apsw
+
+from host import access, inbox, notices, router, sessions
+from host.bots import EventClass, HostBusy, InboundEvent, Ingested, Verdict
+from host.config import Config
+from host.hostdb import HostDB
+from host.inbound import InboundWriter, NewMessage
+from host.inbox import Entry
+from host.notices import Notice
+from host.sessions import Session, Sessions
+from sessiondb import Address, SessionError, Status, content
+
+log = logging.getLogger(__name__)
+
+LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
+
+
+class Ingress:
+    """`wake` is called with every session that got something new in its file."""
+
+    def __init__(
+        self,
+        config: Config,
+        db: HostDB,
+        registry: Sessions,
+        wake: Callable[[Session], None],
+        say: Callable[[], None],
+        now: Callable[[], int],
+    ) -> None:
+        self._config = config
+        self._db = db
+        self._registry = registry
+        self._wake = wake
+        self._say = say
+        self._now = now
+        self._waiting: defaultdict[str, list[Entry]] = defaultdict(list)
+        self._storing: dict[str, asyncio.Task[None]] = {}
+        self._behind: set[str] = set()  # sessions whose next store must read the inbox, not memory
+
+    async def ingest(self, event: InboundEvent) -> Ingested:
+        """Returns when the event is durable. Raises `HostBusy` when it could not be made so."""
+        event = _within_limits(event)
+        try:
+            ingested, entry, session = await self._db.write(lambda connection: self._admit(connection, event))
+        except SessionError as error:
+            log.error("An event could not be made durable: %s", error, extra={"action": "ingest_failed"})
+            raise HostBusy(str(error)) from error
+        if entry is not None and session is not None:
+            self._waiting[session.id].append(entry)
+            self._store_soon(session)
+        elif ingested.verdict is Verdict.DECLINED:
+            self._say()
+        return ingested
+
+    def _admit(
+        self, connection: apsw.Connection, event: InboundEvent
+    ) -> tuple[Ingested, Entry | None, Session | None]:
+        """One transaction of host.db: everything that is decided about an event is decided here."""
+        known = inbox.find(connection, event.key)
+        if known is not None:
+            return Ingested(Verdict.DUPLICATE, known.message_id, known.reason), None, None
+        verdict = self._route(connection, event)
+        if isinstance(verdict, router.Ignore):
+            return Ingested(Verdict.IGNORED, reason=verdict.reason), None, None
+        standing = _standing(connection, event)
+        permission = access.decide(self._config.access, event, standing)
+        if isinstance(permission, access.Denied):
+            inbox.decline(connection, event, permission.reason, self._now())
+            notices.add(connection, _denial(event, permission), self._now())
+            return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
+        _remember_user(connection, event, self._now())
+        scope = sessions.privacy_scope(event)
+        id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now())
+        if verdict.engages:
+            connection.execute(
+                "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?)",
+                (*verdict.answer, verdict.agent, self._now()),
+            )
+        entry = inbox.add(
+            connection,
+            event,
+            id_,
+            verdict.answer,
+            trigger=verdict.trigger,
+            trusted=permission.trusted,
+            now=self._now(),
+        )
+        session = self._registry.load(connection, "id = ?", id_)[0]
+        return Ingested(Verdict.STORED, event.message_id), entry, session
+
+    def _route(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
+        if event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION):
+            return _route_of_original(connection, event)
+        row = connection.execute(
+            "SELECT agent FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
+            " AND thread_id <> ''",
+            event.address,
+        ).fetchone()
+        return router.route(event, self._config.routes, None if row is None else str(row[0]))
+
+    # ── from the inbox into inbound.db ───────────────────────────────────────────────────────────────────
+
+    def _store_soon(self, session: Session) -> None:
+        if session.id not in self._storing:
+            task = asyncio.create_task(self._store(session), name=f"store:{session.id}")
+            self._storing[session.id] = task
+            task.add_done_callback(lambda _: self._storing.pop(session.id, None))
+
+    async def replay(self, session: Session) -> None:
+        """Stores what the inbox holds for the session and its file may not."""
+        self._behind.add(session.id)
+        self._store_soon(session)
+
+    async def drained(self) -> None:
+        """Waits for every store under way."""
+        while self._storing:
+            await asyncio.wait(list(self._storing.values()))
+
+    async def _store(self, session: Session) -> None:
+        while session.id in self._behind or self._waiting[session.id]:
+            try:
+                await self._store_batch(session)
+            except SessionError as error:
+                # The inbox has it; the sweep replays it in order. Nothing later may overtake it from memory.
+                log.warning(
+                    "Session %s: not stored yet: %s", session.id, error, extra={"action": "store_failed"}
+                )
+                self._waiting.pop(session.id, None)
+                self._behind.add(session.id)
+                return
+        self._waiting.pop(session.id, None)
+
+    async def _store_batch(self, session: Session) -> None:
+        if session.id in self._behind:
+            self._behind.discard(session.id)
+            self._waiting.pop(session.id, None)
+            try:
+                entries = await self._db.read(lambda connection: inbox.unstored(connection, session.id))
+            except SessionError:
+                self._behind.add(session.id)
+                raise
+        else:
+            entries, self._waiting[session.id] = self._waiting[session.id], []
+        if not entries:
+            return
+        high_water = await self._registry.use(session, lambda writer: _insert_all(writer, entries))
+        self._wake(session)
+        await self._db.write(
+            lambda connection: inbox.mark_stored(connection, entries, high_water, self._now())
+        )
+
+
+def _insert_all(writer: InboundWriter, entries: list[Entry]) -> int:
+    with writer.writing():
+        for entry in entries:
+            _insert(writer, entry)
+        return writer.mark("seq_high_water")
+
+
+def _insert(writer: InboundWriter, entry: Entry) -> None:
+    event = entry.event
+    if event.event_class in (EventClass.EDIT, EventClass.DELETE):
+        _change(writer, entry)
+        return
+    for number, (author, text) in enumerate(event.thread_so_far):
+        writer.insert(_context(entry, number, author, text))
+    writer.insert(_message(entry))
+
+
+def _change(writer: InboundWriter, entry: Entry) -> None:
+    """An edit or deletion of a message not read yet replaces or cancels it; the agent is told of later ones.
+
+    The host commits its own write first and then looks at the claim, the runner the other way round: whoever comes
+    second sees the other (the look is the delivery's, which syncs acknowledgements next).
+    """
+    event = entry.event
+    original = writer.message_on_platform(event.address, event.platform_message_id)
+    if original is None:
+        return
+    if original.status == Status.PENDING:
+        if event.event_class is EventClass.DELETE:
+            writer.settle(original.id, Status.CANCELLED, "deleted by its author")
+        else:
+            old = content.decode_inbound(original.content)
+            if isinstance(old, content.Chat):
+                writer.replace_content(original.id, replace(old, text=event.text))
+    writer.insert(replace(_message(entry), trigger=False, address=original.address))
+
+
+def _message(entry: Entry) -> NewMessage:
+    event = entry.event
+    return NewMessage(
+        id=entry.message_id,
+        kind=_KINDS.get(event.event_class, "chat"),
+        address=entry.answer,
+        content=_content(entry),
+        created_at=event.at,
+        trigger=entry.trigger,
+        platform_message_id="" if event.event_class in _ABOUT_ANOTHER else event.platform_message_id,
+        author_id=event.author.id,
+    )
+
+
+_KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control"}
+_ABOUT_ANOTHER = (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
+
+
+def _content(entry: Entry) -> content.Inbound:
+    event = entry.event
+    if event.event_class is EventClass.CONTROL:
+        return content.Control(event.value)
+    if event.event_class is EventClass.ANSWER:
+        who = event.author.name or event.author.id
+        return content.System(
+            "answer", f"{who} answered: {event.value}", refers_to=event.refers_to, value=event.value, by=who
+        )
+    return content.Chat(
+        text=event.value if event.event_class is EventClass.REACTION else event.text,
+        author_name=event.author.name,
+        trusted=entry.trusted,
+        event=event.event_class.value,
+        zone=event.author.zone,
+    )
+
+
+def _context(entry: Entry, number: int, author: str, text: str) -> NewMessage:
+    return NewMessage(
+        id=f"{entry.message_id}-before-{number}",
+        kind="chat",
+        address=entry.answer,
+        content=content.Chat(text, author_name=author),
+        created_at=entry.event.at - 1,
+        trigger=False,
+    )
+
+
+def _route_of_original(connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
+    """An edit, deletion or reaction goes where the message went that it is about."""
+    original = replace(event, event_class=EventClass.MESSAGE, natural_id=event.platform_message_id)
+    known = inbox.find(connection, original.key)
+    if known is None or known.state == "declined":
+        return router.Ignore("about a message no agent was given")
+    row = connection.execute(
+        "SELECT agent, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?",
+        (known.session_id,),
+    ).fetchone()
+    if row is None:
+        return router.Ignore("about a message whose session is gone")
+    address = Address(*map(str, row[1:]))
+    return router.Engage(str(row[0]), address, address, trigger=False, engages=False)
+
+
+def _standing(connection: apsw.Connection, event: InboundEvent) -> str:
+    row = connection.execute(
+        "SELECT standing FROM users WHERE channel_type = ? AND workspace_id = ? AND user_id = ?",
+        (event.address.channel_type, event.address.workspace_id, event.author.id),
+    ).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def _remember_user(connection: apsw.Connection, event: InboundEvent, now: int) -> None:
+    connection.execute(
+        "INSERT INTO users (channel_type, workspace_id, user_id, name, zone, seen_at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET name = excluded.name, zone = excluded.zone, seen_at = excluded.seen_at",
+        (
+            event.address.channel_type,
+            event.address.workspace_id,
+            event.author.id,
+            event.author.name,
+            event.author.zone,
+            now,
+        ),
+    )
+
+
+def _denial(event: InboundEvent, denied: access.Denied) -> Notice:
+    """Once per person and place: the second try is declined in silence."""
+    platform, workspace, channel, _ = event.address
+    return Notice(
+        about=f"denied:{platform}:{workspace}:{channel}:{event.author.id}:{denied.reason}",
+        address=event.address,
+        text=denied.reason,
+        private_to=event.author.id,
+    )
+
+
+def _within_limits(event: InboundEvent) -> InboundEvent:
+    """Lone surrogates replaced, overlong text cut with a note."""
+    text = event.text.encode("utf-8", "replace").decode("utf-8")
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[:LONGEST_TEXT]}\n[cut: the message had {len(text)} characters]"
+    return event if text == event.text else replace(event, text=text)

@@ -1,0 +1,128 @@
+"""Sessions: the registry in host.db, and each session's files behind a lock of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from host.bots import InboundEvent, Privacy
+from host.disk import Disk
+from host.inbound import InboundWriter
+from sessiondb import SessionFolder
+from sessiondb.records import Address
+from sessiondb.signals import Bell
+
+T = TypeVar("T")
+
+OPEN_CONNECTIONS = 256  # kept inbound.db connections, 104 KiB each; the least recently used is closed
+
+
+@dataclass(eq=False)
+class Session:
+    """One conversation with one agent. One instance per id and process."""
+
+    id: str
+    agent: str
+    address: Address
+    scope: str
+    folder: SessionFolder
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    unreadable: str = ""  # why outbound.db is quarantined, '' when it is not
+
+
+def session_id(agent: str, address: Address) -> str:
+    """Derived from what makes it unique. Short, because a socket's path holds at most 107 bytes."""
+    digest = hashlib.sha256("\x1f".join((agent, *address)).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"s{digest[:20]}"
+
+
+def privacy_scope(event: InboundEvent) -> str:
+    """What may share memory and files: one person's DMs, one private channel, or a workspace's public channels."""
+    return scope_name(event.privacy, event.address, event.author.id)
+
+
+def scope_name(privacy: Privacy, address: Address, user_id: str) -> str:
+    kept = {"dm": f"dm-{user_id}", "private": f"private-{address.platform_id}", "public": "public"}[privacy]
+    raw = f"{address.channel_type}-{address.workspace_id}-{kept}"
+    readable = "".join(c if c.isalnum() or c in "-_" else "_" for c in raw)[:80]
+    return f"{readable}-{hashlib.sha256(raw.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def upsert(connection: apsw.Connection, agent: str, address: Address, scope: str, now: int) -> str:
+    """Inside a transaction of host.db: makes the session if need be and marks it busy before any work is written."""
+    id_ = session_id(agent, address)
+    connection.execute(
+        "INSERT INTO sessions (id, agent, channel_type, workspace_id, platform_id, thread_id, scope, created_at, active_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET busy = 1, active_at = excluded.active_at",
+        (id_, agent, *address, scope, now, now),
+    )
+    return id_
+
+
+_COLUMNS = "id, agent, channel_type, workspace_id, platform_id, thread_id, scope"
+
+
+class Sessions:
+    """Loads sessions by id and runs functions on their inbound.db, one at a time per session."""
+
+    def __init__(self, data: Path, disk: Disk, now: Callable[[], int]) -> None:
+        self._data = data
+        self._disk = disk
+        self._now = now
+        self._known: dict[str, Session] = {}
+        self._open: OrderedDict[str, InboundWriter] = OrderedDict()
+
+    def load(self, connection: apsw.Connection, where: str = "busy = 1", *bindings: str) -> list[Session]:
+        """For a job on host.db."""
+        rows = connection.execute(f"SELECT {_COLUMNS} FROM sessions WHERE {where}", bindings).fetchall()
+        return [self._session([str(column) for column in row]) for row in rows]
+
+    def get(self, id_: str) -> Session | None:
+        return self._known.get(id_)
+
+    async def use(self, session: Session, function: Callable[[InboundWriter], T]) -> T:
+        """Runs the function on the session's inbound.db, off the loop, alone. Raises `sessiondb.SessionError`."""
+        async with session.lock:
+            writer = self._open.pop(session.id, None)
+            if writer is None:
+                writer = await self._disk.run(self._open_writer, session)
+            try:
+                return await self._disk.run(function, writer)
+            finally:
+                self._open[session.id] = writer
+                await self._close_eldest()
+
+    async def close(self) -> None:
+        while self._open:
+            _, writer = self._open.popitem()
+            await self._disk.run(writer.close)
+
+    def workspace(self, session: Session) -> Path:
+        return self._data / "workspaces" / session.agent / session.scope
+
+    def _session(self, row: Sequence[str]) -> Session:
+        id_, agent, channel, workspace, platform, thread, scope = row
+        known = self._known.get(id_)
+        if known is None:
+            folder = SessionFolder(self._data / "sessions" / id_)
+            known = Session(id_, agent, Address(channel, workspace, platform, thread), scope, folder)
+            self._known[id_] = known
+        return known
+
+    def _open_writer(self, session: Session) -> InboundWriter:
+        session.folder.create()
+        for bell in (session.folder.bell_to_runner, session.folder.bell_to_host):
+            Bell.make(bell)
+        return InboundWriter(session.folder.inbound_db, self._now)
+
+    async def _close_eldest(self) -> None:
+        while len(self._open) > OPEN_CONNECTIONS:
+            _, writer = self._open.popitem(last=False)
+            await self._disk.run(writer.close)
