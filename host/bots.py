@@ -12,11 +12,13 @@ DeliveryError
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from host.config import Config
 from sessiondb import content
 from sessiondb.records import Address
 
@@ -110,6 +112,7 @@ class Delivery:
     target: str = ""  # platform id of the message to edit or react to
     files: str = ""  # folder that holds the operation's file
     private_to: str = ""  # a user id: nobody else may see it
+    question: str = ""  # of a question: what an ANSWER refers to
     first_attempt_at: int = 0  # ms UTC
 
 
@@ -204,3 +207,23 @@ class Bots:
 
     def get(self, channel_type: str) -> Bot | None:
         return self.by_platform.get(channel_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a bot is made from."""
+
+    config: Config
+    data: Path  # a folder of its own
+    environment: Mapping[str, str]  # where its secrets are
+
+
+class MakeBot(Protocol):
+    """An entry point of the group `dovecote.bots`: how the host finds bots without importing them."""
+
+    def __call__(self, surroundings: Surroundings) -> Bot | None:
+        """None when the configuration does not ask for this bot. Raises `BotConfigError`."""
+
+
+class BotConfigError(Exception):
+    """The bot is asked for but cannot run; the text names what is missing and the remedy."""

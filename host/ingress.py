@@ -99,7 +99,7 @@ class Ingress:
             trusted=permission.trusted,
             now=self._now(),
         )
-        session = self._registry.load(connection, "id = ?", id_)[0]
+        session = self._registry.load(connection, "id = ?", (id_,))[0]
         return Ingested(Verdict.STORED, event.message_id), entry, session
 
     def _route(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:

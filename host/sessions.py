@@ -60,7 +60,7 @@ def upsert(connection: apsw.Connection, agent: str, address: Address, scope: str
     id_ = session_id(agent, address)
     connection.execute(
         "INSERT INTO sessions (id, agent, channel_type, workspace_id, platform_id, thread_id, scope, created_at, active_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET busy = 1, active_at = excluded.active_at",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET busy = 1, work = work + 1, active_at = excluded.active_at",
         (id_, agent, *address, scope, now, now),
     )
     return id_
@@ -79,7 +79,9 @@ class Sessions:
         self._known: dict[str, Session] = {}
         self._open: OrderedDict[str, InboundWriter] = OrderedDict()
 
-    def load(self, connection: apsw.Connection, where: str = "busy = 1", *bindings: str) -> list[Session]:
+    def load(
+        self, connection: apsw.Connection, where: str = "busy = 1", bindings: tuple[str, ...] = ()
+    ) -> list[Session]:
         """For a job on host.db."""
         rows = connection.execute(f"SELECT {_COLUMNS} FROM sessions WHERE {where}", bindings).fetchall()
         return [self._session([str(column) for column in row]) for row in rows]

@@ -1,0 +1,22 @@
+"""The terminal as a platform: what `dovecote chat` talks to."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+from bots.console.bot import ConsoleBot, Screen
+from bots.console.pipe import PipeScreen
+from bots.console.terminal import TerminalScreen
+from host.bots import Bot, Surroundings
+
+__all__ = ["ConsoleBot", "make"]
+
+
+def make(surroundings: Surroundings) -> Bot:
+    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    screen: Screen = (
+        TerminalScreen(Console()) if interactive else PipeScreen(sys.stdin.buffer, sys.stdout, sys.stderr)
+    )
+    return ConsoleBot(surroundings.data, surroundings.config.console.user, screen)

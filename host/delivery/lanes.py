@@ -183,6 +183,7 @@ class Lane:
             target=target,
             files=kept["files"],
             private_to=kept.get("private_to", ""),
+            question=kept.get("question", ""),
             first_attempt_at=parcel.first_attempt_at,
         )
 

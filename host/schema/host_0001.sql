@@ -32,6 +32,7 @@ CREATE TABLE sessions (
     created_at     INTEGER NOT NULL,
     active_at      INTEGER NOT NULL,
     busy           INTEGER NOT NULL DEFAULT 1,        -- 0 = proven to have nothing to do; set before any work is written
+    work           INTEGER NOT NULL DEFAULT 1,        -- counts what came in, so that resting cannot overlook it
     start_failures INTEGER NOT NULL DEFAULT 0,        -- starts in a row that died without a claim
     next_start_at  INTEGER NOT NULL DEFAULT 0,
     seq_high_water INTEGER NOT NULL DEFAULT 0,        -- survives the loss of inbound.db

@@ -1,0 +1,188 @@
+"""The console as a bot: a platform of one person, with a conversation per file."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from bots.console.transcript import Line, Transcript
+from host.bots import (
+    Author,
+    Capabilities,
+    Delivery,
+    EventClass,
+    InboundEvent,
+    Ingest,
+    Ingested,
+    Receipt,
+    Rejected,
+    Shown,
+    Unsent,
+)
+from sessiondb import Address, content
+
+BACKFILL = 200  # of a person's last lines, offered to the host again at the start
+
+
+class Screen(Protocol):
+    """How a person meets the console: a terminal, or a pipe."""
+
+    def said(self, channel: str, line: Line) -> None: ...
+
+    def progress(self, shown: Shown) -> None: ...
+
+    async def serve(self, bot: ConsoleBot) -> None:
+        """Until the person leaves."""
+
+
+class ConsoleBot:
+    channel_type = "console"
+    capabilities = Capabilities(lookup=True, progress="transient")
+
+    def __init__(self, folder: Path, user: str, screen: Screen) -> None:
+        self.folder = folder
+        self._user = user
+        self._screen = screen
+        self._host: Ingest | None = None
+        self._asking: dict[str, Line] = {}  # by channel: the question that waits for the next line
+        self._write = asyncio.Lock()
+
+    # ── the host's side ──────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
+        self._host = host
+        for channel in self.channels():
+            await self._backfill(channel)
+        ready()
+        await self._screen.serve(self)
+
+    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+        match operation:
+            case content.Text(text):
+                return [{"text": text}]
+            case content.Question(text, options):
+                return [{"text": text, "options": list(options)}]
+            case content.Card(title, text, fields, url):
+                rows = [f"- **{field.name}**: {field.value}" for field in fields]
+                return [{"text": "\n".join([f"**{title}**", text, *rows, url]).strip()}]
+            case content.File(path, name, comment):
+                return [{"text": f"{comment}\n📎 {name}".strip(), "file": path}]
+            case content.Reaction(_, emoji):
+                return [{"text": f":{emoji}:"}]
+            case content.Edit(_, text):
+                return [{"text": f"{text}\n*(edited)*"}]
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        payload = delivery.payload
+        if "text" not in payload:
+            raise Rejected("nothing to show")
+        line = Line(
+            id=f"a{delivery.key}",
+            who="agent",
+            text=payload["text"],
+            at=_now(),
+            key=delivery.key,
+            answers=delivery.answers,
+            question=delivery.question,
+            options=tuple(payload.get("options", ())),
+        )
+        try:
+            await self._append(delivery.address.platform_id, line)
+        except OSError as error:
+            raise Unsent(f"the transcript cannot be written: {error.strerror}") from error
+        self._show(delivery.address.platform_id, line)
+        return Receipt(line.id)
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        transcript = self.transcript(delivery.address.platform_id)
+        line = await asyncio.to_thread(transcript.by_key, delivery.key)
+        if line is None:
+            return None
+        self._show(delivery.address.platform_id, line)
+        return Receipt(line.id)
+
+    async def show(self, shown: Shown) -> None:
+        self._screen.progress(shown)
+
+    # ── the screen's side ────────────────────────────────────────────────────────────────────────────────
+
+    async def say(self, channel: str, text: str) -> Ingested:
+        """A line of the person; it answers the question that waits, if one does. Raises `HostBusy`, `OSError`."""
+        question = self._asking.pop(channel, None)
+        answered = question.question if question else ""
+        if question is not None and text.strip().isdigit() and 0 < int(text) <= len(question.options):
+            text = question.options[int(text) - 1]
+        return await self._enter(channel, Line(self._id(), "you", text, _now(), answered=answered))
+
+    async def control(self, channel: str, command: str) -> Ingested:
+        """`stop` or `clear`."""
+        return await self._enter(channel, Line(self._id(), "you", f"/{command}", _now(), control=command))
+
+    async def settled(self, ingested: Ingested) -> str:
+        if self._host is None:
+            raise RuntimeError("the console is not connected")
+        return await self._host.settled(ingested.message_id)
+
+    def channels(self) -> list[str]:
+        return sorted(path.stem for path in self.folder.glob("*.jsonl"))
+
+    def transcript(self, channel: str) -> Transcript:
+        return Transcript(self.folder / f"{channel}.jsonl")
+
+    async def _enter(self, channel: str, line: Line) -> Ingested:
+        await self._append(channel, line)
+        return await self._ingest(channel, line)
+
+    async def _append(self, channel: str, line: Line) -> None:
+        async with self._write:
+            await asyncio.to_thread(self.transcript(channel).append, line)
+
+    async def _ingest(self, channel: str, line: Line) -> Ingested:
+        if self._host is None:
+            raise RuntimeError("the console is not connected")
+        return await self._host.ingest(_event(channel, line, self._user))
+
+    async def _backfill(self, channel: str) -> None:
+        """What was typed before a crash and may not have reached the inbox; the key makes the rest duplicates."""
+        lines = await asyncio.to_thread(lambda: list(self.transcript(channel).lines()))
+        for line in [line for line in lines if line.who == "you"][-BACKFILL:]:
+            await self._ingest(channel, line)
+        answered = {line.answered for line in lines}
+        asked = [line for line in lines if line.question and line.question not in answered]
+        if asked:
+            self._asking[channel] = asked[-1]
+
+    def _show(self, channel: str, line: Line) -> None:
+        if line.question:
+            self._asking[channel] = line
+        self._screen.said(channel, line)
+
+    def _id(self) -> str:
+        return f"y{time.time_ns()}"
+
+
+def _event(channel: str, line: Line, user: str) -> InboundEvent:
+    event_class, natural_id = EventClass.MESSAGE, line.id
+    if line.control:
+        event_class = EventClass.CONTROL
+    elif line.answered:
+        event_class, natural_id = EventClass.ANSWER, line.answered
+    return InboundEvent(
+        event_class=event_class,
+        address=Address("console", "local", channel),
+        natural_id=natural_id,
+        author=Author(user, user),
+        at=line.at,
+        text=line.text,
+        platform_message_id=line.id,
+        privacy="dm",
+        value=line.control or (line.text if line.answered else ""),
+        refers_to=line.answered,
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,263 @@
+"""The host: serve → start-up → main loop → shutdown. Everything trusted and the same for every platform meets here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from host import inbox
+from host.bots import Bot, Bots, InboundEvent, Ingested
+from host.config import Config
+from host.delivery.actions import Actions
+from host.delivery.collect import Collector
+from host.delivery.service import Deliveries
+from host.disk import Disk
+from host.gateway.bells import Ears
+from host.hostdb import HostDB
+from host.inbound import InboundWriter
+from host.ingress import Ingress
+from host.launch.base import Launcher
+from host.progress import ProgressBoard
+from host.sessions import Session, Sessions
+from host.supervisor import Supervisor
+from sessiondb import SessionError, Unavailable
+
+log = logging.getLogger(__name__)
+
+BOT_RESTART = 1.0  # s until a bot that ended is started again; doubles up to a minute
+LONGEST_BOT_RESTART = 60.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the host is made of; tests put other parts in."""
+
+    disk: Disk
+    launcher: Launcher
+    now: Callable[[], int]
+
+
+class Host:
+    """`serve` runs until `stop` is called; the data folder's lock is the caller's."""
+
+    def __init__(self, config: Config, bots: Bots, parts: Parts) -> None:
+        self._config = config
+        self._bots = bots
+        self._parts = parts
+        self._data = Path(config.data).resolve()
+        self._stopping = asyncio.Event()
+        self._draining: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self.started = asyncio.Event()
+
+    # ── what bots call ───────────────────────────────────────────────────────────────────────────────────
+
+    async def ingest(self, event: InboundEvent) -> Ingested:
+        await self.started.wait()
+        return await self._ingress.ingest(event)
+
+    async def settled(self, message_id: str) -> str:
+        """Waits for the outcome of an ingested message; returns its status."""
+        row = await self._db.read(lambda c: c.execute(_SESSION_OF, (message_id,)).fetchone())
+        if row is None:
+            raise LookupError(message_id)
+        session = self._registry.get(str(row[0]))
+        if session is None:
+            raise LookupError(message_id)
+        return await self._deliveries.settled(session, message_id)
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def serve(self) -> None:
+        """Raises `sessiondb.SessionError` when host.db cannot be opened."""
+        await self._start_up()
+        side_tasks: list[asyncio.Task[None]] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                side_tasks.append(group.create_task(self._ears.poll(), name="poll"))
+                side_tasks.append(group.create_task(self._sweep(), name="sweep"))
+                bots = [
+                    group.create_task(self._run_bot(bot), name=f"bot:{bot.channel_type}")
+                    for bot in self._bots.by_platform.values()
+                ]
+                side_tasks += bots
+                for task in bots:
+                    task.add_done_callback(lambda _: all(bot.done() for bot in bots) and self.stop())
+                self.started.set()
+                await self._stopping.wait()
+                await self._shut_down(side_tasks)
+        finally:
+            await self._close()
+
+    async def _start_up(self) -> None:
+        config, parts = self._config, self._parts
+        self._db = await HostDB.open(self._data / "host.db", parts.disk)
+        installation = await self._db.write(_installation)
+        self._registry = Sessions(self._data, parts.disk, parts.now)
+        self._actions = Actions(parts.now)
+        collector = Collector(self._bots, self._actions, parts.now)
+        self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now)
+        self._ears = Ears(parts.disk, self._heard, bells=config.host.bells, slowest=config.host.poll_slowest)
+        self._board = ProgressBoard(self._registry, self._bots)
+        self._supervisor = Supervisor(
+            config,
+            installation,
+            self._db,
+            self._registry,
+            parts.launcher,
+            self._deliveries,
+            self._ears,
+            parts.now,
+            self._life_ended,
+        )
+        self._ingress = Ingress(
+            config, self._db, self._registry, self._supervisor.wake, self._say_soon, parts.now
+        )
+        self._saying: set[asyncio.Task[None]] = set()
+        await self._supervisor.adopt()
+
+    async def _shut_down(self, side_tasks: list[asyncio.Task[None]]) -> None:
+        """Bots first, so that nothing new comes; runners next; then what they left is delivered."""
+        log.info("Stopping", extra={"action": "stopping"})
+        await self._ingress.drained()
+        await self._supervisor.close()
+        while self._draining:
+            await asyncio.wait(list(self._draining.values()))
+        await self._deliveries.stop()
+        for task in side_tasks:
+            task.cancel()
+
+    async def _close(self) -> None:
+        await self._board.close()
+        await self._parts.launcher.close()
+        await self._registry.close()
+        await self._db.close()
+
+    async def _run_bot(self, bot: Bot) -> None:
+        """A bot that ends or breaks is started again; it takes nothing else down."""
+        pause = BOT_RESTART
+        while True:
+            try:
+                await bot.run(self, lambda: self._deliveries.bot_online(bot.channel_type))
+                log.info("Bot ended", extra={"action": "bot_ended", "platform": bot.channel_type})
+                return
+            except Exception:
+                log.exception("Bot broke", extra={"action": "bot_broke", "platform": bot.channel_type})
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_BOT_RESTART)
+
+    # ── runners speak ────────────────────────────────────────────────────────────────────────────────────
+
+    def _heard(self, session: Session) -> None:
+        self._board.look(session)
+        self._drain_soon(session)
+
+    def _life_ended(self, session: Session) -> None:
+        """What came in while the runner was ending woke nobody: look once more."""
+        self._board.forget(session)
+        self._drain_soon(session)
+
+    def _drain_soon(self, session: Session) -> None:
+        """Drains once now, and once more if asked to meanwhile: many rings are one."""
+        if session.id in self._draining:
+            self._again.add(session.id)
+            return
+        task = asyncio.create_task(self._drain(session), name=f"drain:{session.id}")
+        self._draining[session.id] = task
+        task.add_done_callback(lambda _: self._draining.pop(session.id, None))
+
+    async def _drain(self, session: Session) -> None:
+        while True:
+            self._again.discard(session.id)
+            try:
+                await self._deliveries.drain(session)
+                await self._wake_if_due(session)
+            except Unavailable:
+                log.debug("Session %s cannot be read right now", session.id)
+            except SessionError as error:
+                log.warning("Session %s: %s", session.id, error, extra={"action": "drain_failed"})
+            if session.id not in self._again:
+                return
+
+    async def _wake_if_due(self, session: Session) -> None:
+        if self._supervisor.is_live(session) or self._stopping.is_set():
+            return
+        if await self._registry.use(session, lambda writer: writer.next_due_at()) is not None:
+            self._supervisor.wake(session)
+
+    def _say_soon(self) -> None:
+        task = asyncio.create_task(self._deliveries.deliver_notices(), name="notices")
+        self._saying.add(task)
+        task.add_done_callback(self._saying.discard)
+
+    # ── the sweep ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _sweep(self) -> None:
+        """Finds everything that a crash, an error or a lost signal left behind."""
+        while True:
+            try:
+                await self._sweep_once()
+            except SessionError as error:
+                log.warning("The sweep could not read host.db: %s", error, extra={"action": "sweep_failed"})
+            await asyncio.sleep(self._config.host.sweep_every)
+
+    async def _sweep_once(self) -> None:
+        behind = await self._db.read(inbox.sessions_with_unstored)
+        busy = await self._db.read(self._registry.load)
+        await self._deliveries.deliver_notices()
+        for session in busy:
+            if session.id in behind:
+                await self._ingress.replay(session)
+            try:
+                await self._sweep_session(session)
+            except Exception:  # one sick session never stops the sweep over the others
+                log.exception(
+                    "Sweep of a session failed", extra={"action": "sweep_failed", "session": session.id}
+                )
+
+    async def _sweep_session(self, session: Session) -> None:
+        work = await self._db.read(lambda c: c.execute(_WORK, (session.id,)).fetchone())
+        try:
+            await self._deliveries.drain(session)
+        except Unavailable:
+            log.debug("Session %s cannot be read right now", session.id)
+        await self._supervisor.check(session)
+        await self._wake_if_due(session)
+        if not self._supervisor.is_live(session) and not self._deliveries.busy(session):
+            await self._rest(session, work)
+
+    async def _rest(self, session: Session, work: object) -> None:
+        """Proven to have nothing to do: the sweep passes it over until something comes in.
+
+        Whatever comes in counts `work` up in the transaction that makes it durable; if it has moved since before the
+        proof, the proof is void.
+        """
+        if await self._registry.use(session, _nothing_to_do):
+            seen = int(str(work[0])) if isinstance(work, tuple) else 0
+            await self._db.write(lambda c: c.execute(_REST, (session.id, seen)).fetchall())
+
+
+_SESSION_OF = "SELECT session_id FROM inbox WHERE message_id = ?"
+_WORK = "SELECT work FROM sessions WHERE id = ?"
+_REST = "UPDATE sessions SET busy = 0 WHERE id = ? AND work = ?"
+
+
+def _nothing_to_do(writer: InboundWriter) -> bool:
+    """Nothing waits for an answer, nothing waits to be delivered."""
+    return writer.next_due_at() is None and not writer.open_parcels()
+
+
+def _installation(connection: apsw.Connection) -> str:
+    """Tells this data folder's runners from every other installation's; minted once."""
+    connection.execute("INSERT OR IGNORE INTO meta VALUES ('installation', ?)", (secrets.token_hex(6),))
+    row = connection.execute("SELECT value FROM meta WHERE key = 'installation'").fetchone()
+    return str(row[0]) if row else ""

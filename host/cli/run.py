@@ -1,0 +1,70 @@
+"""Running a host until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Collection
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from host import logs
+from host.app import Host, Parts
+from host.bots import Bots, MakeBot, Surroundings
+from host.config import Config
+from host.disk import ThreadDisk
+from host.launch.process import ProcessLauncher
+from host.lock import DataLock
+
+BOTS = "dovecote.bots"  # the group of entry points that make bots
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def run(config: Config, platforms: Collection[str], *, log_file: Path | None) -> None:
+    """Raises `DataFolderError`, `BotConfigError`, `sessiondb.SessionError`."""
+    data = Path(config.data)
+    lock = DataLock(data)
+    try:
+        logs.set_up(file=log_file)
+        asyncio.run(_serve(config, find_bots(config, data, platforms)))
+    finally:
+        lock.release()
+
+
+def find_bots(config: Config, data: Path, platforms: Collection[str]) -> Bots:
+    bots = Bots()
+    for entry in entry_points(group=BOTS):
+        if entry.name in platforms:
+            make: MakeBot = entry.load()
+            bot = make(Surroundings(config, data / entry.name, os.environ))
+            if bot is not None:
+                bots.by_platform[entry.name] = bot
+    return bots
+
+
+async def _serve(config: Config, bots: Bots) -> None:
+    host = Host(config, bots, Parts(ThreadDisk(), ProcessLauncher(), now_ms))
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, _Stop(host).order)
+    loop.add_signal_handler(signal.SIGINT, _Stop(host).order)
+    await host.serve()
+
+
+class _Stop:
+    """The first signal drains, the second forces."""
+
+    _ordered = False
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def order(self) -> None:
+        if _Stop._ordered:
+            os._exit(130)
+        _Stop._ordered = True
+        self._host.stop()

@@ -1,0 +1,102 @@
+"""Hearing runners: a bell per live session, and the poll that finds everything even if no bell ever rings (law 3)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from host.disk import Disk
+from host.sessions import Session
+from sessiondb.signals import Bell, ChangeDetector
+
+POLL_FASTEST = 0.02  # s between two looks right after something happened
+RINGS_PER_SECOND = 200  # more are heard at the next poll: a hostile bell costs no more than this
+
+
+@dataclass
+class _Heard:
+    session: Session
+    to_host: Bell | None
+    to_runner: Bell | None
+    detectors: tuple[ChangeDetector, ChangeDetector]
+    interval: float = POLL_FASTEST
+    due: float = 0.0
+    rings: int = 0
+    window: float = 0.0
+
+
+class Ears:
+    """Calls `heard(session)` when a live session's files may have changed."""
+
+    def __init__(self, disk: Disk, heard: Callable[[Session], None], *, bells: bool, slowest: float) -> None:
+        self._disk = disk
+        self._heard = heard
+        self._bells = bells
+        self._slowest = slowest
+        self._live: dict[str, _Heard] = {}
+        self._more = asyncio.Event()
+
+    def listen(self, session: Session) -> None:
+        """From the start of a runner to its confirmed end."""
+        folder = session.folder
+        to_host = to_runner = None
+        if self._bells:
+            to_host, to_runner = Bell(folder.bell_to_host), Bell(folder.bell_to_runner)
+            asyncio.get_running_loop().add_reader(to_host.fileno(), self._rung, session.id)
+        detectors = (ChangeDetector(folder.outbound_db), ChangeDetector(folder.progress))
+        self._live[session.id] = _Heard(session, to_host, to_runner, detectors)
+        self._more.set()
+
+    def forget(self, session: Session) -> None:
+        heard = self._live.pop(session.id, None)
+        if heard is None:
+            return
+        if heard.to_host is not None:
+            asyncio.get_running_loop().remove_reader(heard.to_host.fileno())
+            heard.to_host.close()
+        if heard.to_runner is not None:
+            heard.to_runner.close()
+
+    def ring(self, session: Session) -> None:
+        """Tells the session's runner to look, if one lives."""
+        heard = self._live.get(session.id)
+        if heard is not None and heard.to_runner is not None:
+            with contextlib.suppress(OSError):
+                heard.to_runner.ring()
+
+    async def poll(self) -> None:
+        """Until cancelled: looks at every live session, at once after a change and ever more slowly after none."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            due = [heard for heard in self._live.values() if heard.due <= clock()]
+            if due:
+                for heard, changed in zip(due, await self._disk.run(_changed, due), strict=True):
+                    heard.interval = POLL_FASTEST if changed else min(heard.interval * 2, self._slowest)
+                    heard.due = clock() + heard.interval
+                    if changed and heard.session.id in self._live:
+                        self._heard(heard.session)
+            next_due = min((heard.due for heard in self._live.values()), default=clock() + 3600)
+            self._more.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, next_due - clock())):
+                    await self._more.wait()
+
+    def _rung(self, session_id: str) -> None:
+        heard = self._live.get(session_id)
+        if heard is None or heard.to_host is None:
+            return
+        heard.to_host.hush()
+        now = asyncio.get_running_loop().time()
+        if now - heard.window > 1.0:
+            heard.window, heard.rings = now, 0
+        heard.rings += 1
+        if heard.rings <= RINGS_PER_SECOND:
+            self._heard(heard.session)
+
+
+def _changed(due: list[_Heard]) -> list[bool]:
+    # Both are asked every time: a detector that is passed over would report an old change later.
+    looks = [[detector.changed() for detector in heard.detectors] for heard in due]
+    return [any(look) for look in looks]

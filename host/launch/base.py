@@ -1,0 +1,59 @@
+"""The port to whatever runs runners, and its errors.
+
+LaunchError(.transient)   the runner could not be started; transient ones are tried again, others need an operator
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sessiondb import SessionFolder
+
+
+class LaunchError(Exception):
+    def __init__(self, reason: str, *, transient: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.transient = transient
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSpec:
+    """One life of a runner, committed to inbound.db before it starts (law 10)."""
+
+    installation: str
+    session_id: str
+    incarnation: str
+    folder: SessionFolder
+    workspace: Path
+    environment: dict[str, str]  # DOVECOTE_*, nothing secret; paths are the launcher's to set
+    log: Path
+
+
+class Runner(Protocol):
+    session_id: str
+    incarnation: str
+
+    async def wait(self) -> int:
+        """Returns the exit code once the end is confirmed; negative for a signal."""
+
+
+class Launcher(Protocol):
+    async def start(self, spec: RunnerSpec) -> Runner:
+        """Raises `LaunchError`."""
+
+    async def stop(self, runner: Runner, grace: float) -> None:
+        """Asks it to end, and after `grace` seconds makes it. Returns when the end is confirmed."""
+
+    async def reconcile(self, installation: str) -> list[Runner]:
+        """Runners of this installation that live from before and are adopted; those that cannot be are stopped.
+
+        Never touches another installation's. Raises `LaunchError`.
+        """
+
+    async def maintain(self, spec: RunnerSpec, *, delivered_up_to: int, older_than: int) -> None:
+        """Runs `runner --maintain` for a session without a live runner. Raises `LaunchError`."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,61 @@
+"""Showing people that work is going on: the runner's progress file, put where its turn's answer will come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from host.bots import Bots, DeliveryError, Shown
+from host.inbound import InboundWriter
+from host.sessions import Session, Sessions
+from sessiondb import MessageIn, SessionError, Status
+from sessiondb.signals import Progress
+
+log = logging.getLogger(__name__)
+
+
+class ProgressBoard:
+    """Progress is never worth waiting for: one look per session at a time, the last state wins."""
+
+    def __init__(self, registry: Sessions, bots: Bots) -> None:
+        self._registry = registry
+        self._bots = bots
+        self._seen: dict[str, Progress] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def look(self, session: Session) -> None:
+        bot = self._bots.get(session.address.channel_type)
+        if bot is None or bot.capabilities.progress == "none" or session.id in self._tasks:
+            return
+        task = asyncio.create_task(self._look(session), name=f"progress:{session.id}")
+        self._tasks[session.id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(session.id, None))
+
+    def forget(self, session: Session) -> None:
+        self._seen.pop(session.id, None)
+
+    async def close(self) -> None:
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    async def _look(self, session: Session) -> None:
+        try:
+            progress = await asyncio.to_thread(Progress.read, session.folder.progress)
+            if progress is None or progress == self._seen.get(session.id):
+                return
+            self._seen[session.id] = progress
+            message = await self._registry.use(session, lambda writer: _claimed(writer, progress))
+            bot = self._bots.get(message.address.channel_type) if message else None
+            if message is not None and bot is not None:
+                shown = Shown(message.address, message.platform_message_id, progress.status, progress.text)
+                await bot.show(shown)
+        except (SessionError, DeliveryError) as error:
+            log.debug("Progress not shown: %s", error)
+
+
+def _claimed(writer: InboundWriter, progress: Progress) -> MessageIn | None:
+    """The message under way, if the file speaks for the incarnation that the host started."""
+    message = writer.message(progress.message_id)
+    if message is None or message.status != Status.PENDING:
+        return None
+    return message if writer.value("incarnation") == progress.incarnation else None

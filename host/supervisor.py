@@ -1,0 +1,358 @@
+"""The life of runners: at most one per session, started when there is work, cleaned up after (laws 10 and 11)."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from host import sweep
+from host.config import Config
+from host.delivery.collect import give_up_or_postpone
+from host.delivery.service import Deliveries
+from host.gateway.bells import Ears
+from host.hostdb import HostDB
+from host.inbound import InboundWriter
+from host.launch.base import Launcher, LaunchError, Runner, RunnerSpec
+from host.notices import Notice
+from host.outbound import OutboundReader
+from host.sessions import Session, Sessions
+from sessiondb import SessionError, Unavailable
+from sessiondb.records import AckStatus, Address, Destination
+from sessiondb.signals import read_heartbeat
+
+log = logging.getLogger(__name__)
+
+ALARM_AFTER = 4  # starts in a row without a claim after which the people in the session are told
+
+
+@dataclass
+class _Life:
+    """A runner that lives, or is about to."""
+
+    session: Session
+    task: asyncio.Task[None]
+    runner: Runner | None = None
+    started_at: int = 0
+    ordered_to_stop: bool = False
+
+
+class Supervisor:
+    def __init__(
+        self,
+        config: Config,
+        installation: str,
+        db: HostDB,
+        registry: Sessions,
+        launcher: Launcher,
+        deliveries: Deliveries,
+        ears: Ears,
+        now: Callable[[], int],
+        on_end: Callable[[Session], None],
+    ) -> None:
+        self._config = config
+        self._installation = installation
+        self._db = db
+        self._registry = registry
+        self._launcher = launcher
+        self._deliveries = deliveries
+        self._ears = ears
+        self._now = now
+        self._on_end = on_end
+        self._lives: dict[str, _Life] = {}
+        self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._starts = asyncio.Semaphore(config.runner.concurrent_starts)
+        self._closing = False
+
+    # ── waking ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def wake(self, session: Session) -> None:
+        """There is work: tells the live runner, or sees to it that one lives."""
+        if session.id in self._lives:
+            self._ears.ring(session)
+        elif not self._closing and not session.unreadable:
+            task = asyncio.create_task(self._live(session), name=f"runner:{session.id}")
+            self._lives[session.id] = _Life(session, task)
+
+    def is_live(self, session: Session) -> bool:
+        return session.id in self._lives
+
+    async def adopt(self) -> None:
+        """At boot: what lives from before is adopted or ended, before anything new is started."""
+        try:
+            left = await self._launcher.reconcile(self._installation)
+        except LaunchError as error:
+            log.error(
+                "Runners could not be reconciled: %s", error.reason, extra={"action": "reconcile_failed"}
+            )
+            return
+        for runner in left:
+            found = await self._db.read(
+                functools.partial(self._registry.load, where="id = ?", bindings=(runner.session_id,))
+            )
+            if not found:
+                await self._launcher.stop(runner, 0.0)
+                continue
+            session = found[0]
+            self._ears.listen(session)
+            task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
+            self._lives[session.id] = _Life(session, task, runner, self._now())
+
+    # ── one life after another ───────────────────────────────────────────────────────────────────────────
+
+    async def _live(self, session: Session, runner: Runner | None = None) -> None:
+        try:
+            while not self._closing:
+                if runner is None:
+                    due = await self._registry.use(session, lambda writer: writer.next_due_at())
+                    if due is None:
+                        return
+                    if due > self._now() or (due := await self._earliest_start(session)) > self._now():
+                        self._wake_at(session, due)
+                        return
+                    runner = await self._start(session)
+                if runner is None:
+                    continue
+                await self._accompany(session, runner)
+                runner = None
+        except SessionError as error:
+            log.warning("Session %s has to wait: %s", session.id, error, extra={"action": "session_waits"})
+        finally:
+            self._lives.pop(session.id, None)
+            self._on_end(session)
+
+    async def _start(self, session: Session) -> Runner | None:
+        async with self._starts:
+            if self._closing:
+                return None
+            incarnation = secrets.token_hex(8)
+            await self._registry.use(session, lambda writer: self._assign(writer, session, incarnation))
+            spec = await self._spec(session, incarnation)
+            self._ears.listen(session)
+            try:
+                runner = await self._launcher.start(spec)
+            except LaunchError as error:
+                self._ears.forget(session)
+                await self._note_start(session, error.reason)
+                return None
+        log.info("Runner started", extra={"action": "runner_started", "session": session.id})
+        life = self._lives[session.id]
+        life.runner, life.started_at, life.ordered_to_stop = runner, self._now(), False
+        return runner
+
+    async def _accompany(self, session: Session, runner: Runner) -> None:
+        """From start to confirmed end, and what is due after it: recover, drain, put back what it left."""
+        life = self._lives[session.id]
+        code = await runner.wait()
+        self._ears.forget(session)
+        self._deliveries.forget_reader(session)
+        log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
+        await self._drain_after(session, code)
+        claimed = await self._registry.use(
+            session, lambda writer: self._put_back(writer, session, runner.incarnation, life.ordered_to_stop)
+        )
+        for notice in claimed.notices:
+            await self._deliveries.notify(notice)
+        failed = code != 0 and not claimed.any and not life.ordered_to_stop
+        await self._note_start(session, f"the runner ended with code {code}" if failed else "")
+
+    async def _drain_after(self, session: Session, code: int) -> None:
+        try:
+            await self._deliveries.drain(session)
+        except Unavailable:
+            # A runner killed in mid-transaction leaves a hot journal, which only its owner may roll back (law 2).
+            try:
+                spec = await self._spec(session, "maintenance")
+                await self._launcher.maintain(spec, delivered_up_to=0, older_than=0)
+                await self._deliveries.drain(session)
+            except (LaunchError, Unavailable) as error:
+                log.debug("Nothing to drain: %s (exit code %s)", error, code)
+
+    # ── inside a transaction ─────────────────────────────────────────────────────────────────────────────
+
+    def _assign(self, writer: InboundWriter, session: Session, incarnation: str) -> None:
+        with writer.writing():
+            writer.set_value("incarnation", incarnation)
+            writer.set_destinations(self._destinations(session))
+
+    def _put_back(self, writer: InboundWriter, session: Session, incarnation: str, ordered: bool) -> _PutBack:
+        """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost."""
+        done = _PutBack()
+        pending = {message.id: message for message in writer.pending()}
+        try:
+            reader = OutboundReader(session.folder.outbound_db)
+        except SessionError:
+            return done
+        try:
+            acks = reader.acks(list(pending))
+            state = reader.runner_state()
+        except SessionError:
+            return done
+        finally:
+            reader.close()
+        done.any = any(ack.incarnation == incarnation for ack in acks) or (
+            state is not None and state.incarnation == incarnation and state.phase == "working"
+        )
+        with writer.writing():
+            for ack in acks:
+                message = pending[ack.message_id]
+                if ack.status is not AckStatus.PROCESSING or ack.attempt <= message.attempts:
+                    continue
+                attempts = message.attempts if ordered else message.attempts + 1
+                if attempts > message.attempts:
+                    give_up_or_postpone(writer, message, attempts, ack.error, self._now(), done.notices)
+        return done
+
+    # ── starts that die, and waits ───────────────────────────────────────────────────────────────────────
+
+    async def _earliest_start(self, session: Session) -> int:
+        def job(connection: apsw.Connection) -> int:
+            row = connection.execute(
+                "SELECT next_start_at FROM sessions WHERE id = ?", (session.id,)
+            ).fetchone()
+            return int(row[0]) if row else 0
+
+        return await self._db.read(job)
+
+    async def _note_start(self, session: Session, failure: str) -> None:
+        def job(connection: apsw.Connection) -> int:
+            row = connection.execute(
+                "SELECT start_failures FROM sessions WHERE id = ?", (session.id,)
+            ).fetchone()
+            before = int(row[0]) if row else 0
+            failures = before + 1 if failure else 0
+            if failures != before:
+                connection.execute(
+                    "UPDATE sessions SET start_failures = ?, next_start_at = ? WHERE id = ?",
+                    (failures, self._now() + sweep.start_pause(failures) if failures else 0, session.id),
+                )
+            return failures
+
+        failures = await self._db.write(job)
+        if failure:
+            log.warning("Start failed: %s", failure, extra={"action": "start_failed", "session": session.id})
+        if failures == ALARM_AFTER:
+            text = f"⚠️ I cannot start right now; your message waits and I keep trying ({session.id[:9]})."
+            await self._deliveries.notify(
+                Notice(f"no-start:{session.id}:{self._now() // 86_400_000}", session.address, text)
+            )
+
+    def _wake_at(self, session: Session, at: int) -> None:
+        pause = max(0.0, (at - self._now()) / 1000)
+        if session.id in self._alarms:
+            self._alarms[session.id].cancel()
+        self._alarms[session.id] = asyncio.get_running_loop().call_later(pause, self.wake, session)
+
+    # ── looking after live ones ──────────────────────────────────────────────────────────────────────────
+
+    async def check(self, session: Session) -> None:
+        """One look of the sweep at a session's runner; ends it when it is hung or stuck."""
+        life = self._lives.get(session.id)
+        if life is None or life.runner is None or life.ordered_to_stop:
+            return
+        runner = life.runner
+        view = await self._registry.use(
+            session, lambda writer: self._view(writer, session, runner, life.started_at)
+        )
+        verdict = sweep.decide(view)
+        if verdict is not sweep.Verdict.KEEP:
+            log.warning(
+                "Runner is stopped: %s", verdict, extra={"action": "runner_stopped", "session": session.id}
+            )
+            await self._launcher.stop(runner, 0.0)
+
+    def _view(self, writer: InboundWriter, session: Session, runner: Runner, started_at: int) -> sweep.View:
+        beat = read_heartbeat(session.folder.heartbeat)
+        claims, activity_at, deadline = 0, 0, 0
+        try:
+            reader = OutboundReader(session.folder.outbound_db)
+            try:
+                acks = reader.acks([message.id for message in writer.pending()])
+                state = reader.runner_state()
+            finally:
+                reader.close()
+            claims = sum(
+                a.status is AckStatus.PROCESSING and a.incarnation == runner.incarnation for a in acks
+            )
+            if state is not None and state.incarnation == runner.incarnation:
+                activity_at, deadline = state.activity_at, state.tool_deadline
+        except SessionError as error:
+            log.debug("No closer look at %s: %s", session.id, error)
+        alive_at = beat.at if beat is not None and beat.incarnation == runner.incarnation else 0
+        return sweep.View(self._now(), started_at, alive_at, claims, activity_at, deadline)
+
+    async def stop(self, session: Session) -> bool:
+        """Ends the session's runner by the host's order; costs its messages no attempt."""
+        life = self._lives.get(session.id)
+        if life is None or life.runner is None:
+            return False
+        life.ordered_to_stop = True
+        await self._launcher.stop(life.runner, self._config.runner.stop_grace)
+        return True
+
+    async def close(self) -> None:
+        """Stops every runner and waits until what they wrote is drained."""
+        self._closing = True
+        for alarm in self._alarms.values():
+            alarm.cancel()
+        lives = list(self._lives.values())
+        await asyncio.gather(*(self.stop(life.session) for life in lives))
+        tasks = [life.task for life in lives]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    # ── what a runner is told ────────────────────────────────────────────────────────────────────────────
+
+    async def _spec(self, session: Session, incarnation: str) -> RunnerSpec:
+        agent = self._config.agents.get(session.agent)
+        if agent is None:
+            raise Unavailable(session.folder.root, f"its agent {session.agent!r} is not configured any more")
+        workspace = self._registry.workspace(session)
+        await asyncio.to_thread(workspace.mkdir, parents=True, exist_ok=True)
+        told = {
+            "name": session.agent,
+            "provider": agent.provider,
+            "model": agent.model,
+            "instructions": agent.instructions,
+            "options": agent.options,
+        }
+        environment = {
+            "DOVECOTE_AGENT": json.dumps(told),
+            "DOVECOTE_BELLS": "1" if self._config.host.bells else "0",
+            "DOVECOTE_STREAM_IDLE": str(self._config.runner.stream_idle),
+            "DOVECOTE_IDLE_EXIT": str(self._config.runner.idle_exit),
+        }
+        log_path = Path(session.folder.root) / "runner.log"
+        return RunnerSpec(
+            self._installation,
+            session.id,
+            incarnation,
+            session.folder,
+            workspace.resolve(),
+            environment,
+            log_path,
+        )
+
+    def _destinations(self, session: Session) -> list[Destination]:
+        agent = self._config.agents[session.agent]
+        return [
+            Destination(
+                name, place.description, Address(place.platform, place.workspace, place.channel, place.thread)
+            )
+            for name, place in agent.destinations.items()
+        ]
+
+
+class _PutBack:
+    """What putting claims back found."""
+
+    def __init__(self) -> None:
+        self.any = False  # the dead incarnation had claimed something
+        self.notices: list[Notice] = []
