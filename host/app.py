@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,10 @@ class Host:
     def stop(self) -> None:
         self._stopping.set()
 
+    def _stop_without_bots(self, bots: Sequence[asyncio.Task[None]]) -> None:
+        if all(bot.done() for bot in bots):
+            self.stop()
+
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def serve(self) -> None:
@@ -91,7 +95,7 @@ class Host:
                 ]
                 side_tasks += bots
                 for task in bots:
-                    task.add_done_callback(lambda _: all(bot.done() for bot in bots) and self.stop())
+                    task.add_done_callback(lambda _: self._stop_without_bots(bots))
                 self.started.set()
                 await self._stopping.wait()
                 await self._shut_down(side_tasks)
