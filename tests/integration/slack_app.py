@@ -28,7 +28,9 @@ def clear_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def web_client(slack: FakeSlack, *, token: str | None = None, timeout: int = 30) -> AsyncWebClient:
     """Without the SDK's own retries: a post is never repeated blindly."""
-    return AsyncWebClient(token or slack.bot_token, base_url=slack.api_url, timeout=timeout, retry_handlers=[])
+    return AsyncWebClient(
+        token or slack.bot_token, base_url=slack.api_url, timeout=timeout, retry_handlers=[]
+    )
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def make_bot(slack: FakeSlack) -> Bot:
     app = AsyncApp(client=client, signing_secret=slack.signing_secret, process_before_response=True)
     bot = Bot(app, client)
 
-    @app.event(re.compile(".*"))  # type: ignore[untyped-decorator, unused-ignore]
+    @app.event(re.compile(".*"))
     async def listen(body: dict[str, Any], request: AsyncBoltRequest) -> None:
         retry = int(request.headers.get("x-slack-retry-num", ["0"])[0])
         bot.heard.put_nowait(Heard(body, retry))
@@ -87,9 +89,9 @@ async def connected(slack: FakeSlack, bot: Bot, handlers: int = 1) -> AsyncItera
     made = [AsyncSocketModeHandler(bot.app, slack.app_token, ping_interval=1) for _ in range(handlers)]
     try:
         for handler in made:
-            await handler.connect_async()
+            await handler.connect_async()  # type: ignore[no-untyped-call]
         await slack.connected(handlers)
         yield bot
     finally:
         for handler in made:
-            await handler.close_async()
+            await handler.close_async()  # type: ignore[no-untyped-call]

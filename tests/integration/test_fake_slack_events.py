@@ -44,7 +44,9 @@ async def test_a_direct_message_that_mentions_the_bot_is_told_once(slack: FakeSl
     async with connected(slack, make_bot(slack)) as bot:
         slack.say(ada, slack.open_dm(ada), f"{slack.mention()} hello")
         slack.say(ada, slack.open_dm(ada), "again")
-        assert sorted(each.text for each in await bot.hear(2)) == sorted([f"{slack.mention()} hello", "again"])
+        assert sorted(each.text for each in await bot.hear(2)) == sorted(
+            [f"{slack.mention()} hello", "again"]
+        )
 
 
 async def test_nothing_is_told_of_a_channel_that_the_bot_is_not_in(slack: FakeSlack) -> None:
