@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.fakes.slack import FakeSlack, Fault, Kind
-from tests.integration.slack_app import clear_proxies, web_client
+from tests.integration.slack_app import clear_proxies, connected, make_bot, web_client
 
 
 @pytest.fixture
@@ -135,3 +135,13 @@ async def test_chance_with_one_seed_is_the_same_chance(slack: FakeSlack, client:
     slack.faults.clear()
     await client.chat_postMessage(channel=general.id, text="hi")
     assert len(slack.faults.injected) == 2 * first.count(False)
+
+
+async def test_chance_also_meets_events(slack: FakeSlack) -> None:
+    ada = slack.add_user("ada")
+    general = slack.add_channel("general", members=[ada])
+    async with connected(slack, make_bot(slack)) as bot:
+        slack.faults.chance(1.0, seed=3, kinds=[Kind.DUPLICATED])
+        slack.say(ada, general, "one")
+        slack.say(ada, general, "two")
+        assert sorted(each.text for each in await bot.hear(4)) == ["one", "one", "two", "two"]

@@ -230,3 +230,35 @@ async def test_waiting_sees_what_is_there_and_what_comes(slack: FakeSlack, clien
     assert await slack.wait_for(lambda message: message.text == "done") is found
     with pytest.raises(TimeoutError):
         await slack.wait_for(lambda message: message.text == "never", timeout=0.01)
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("a < b && c > d", "a &lt; b &amp;&amp; c &gt; d"),
+        ("<@U000000001> and <#C000000002|general>", "<@U000000001> and <#C000000002|general>"),
+        ("<!here> <script>", "<!here> &lt;script&gt;"),
+        ("https://example.org/?a=1&b=2", "<https://example.org/?a=1&amp;b=2>"),
+    ],
+)
+async def test_typed_text_is_passed_on_as_slack_writes_it(slack: FakeSlack, typed: str, sent: str) -> None:
+    ada = slack.add_user("ada")
+    assert slack.say(ada, slack.open_dm(ada), typed).text == sent
+
+
+async def test_a_private_channels_id_does_not_tell_its_kind(slack: FakeSlack, client: AsyncWebClient) -> None:
+    secret = slack.add_channel("secret", private=True)
+    assert secret.id.startswith("C")
+    assert (await client.conversations_info(channel=secret.id))["channel"]["is_private"]
+
+
+async def test_the_bot_joins_a_public_channel_by_itself_if_it_may(
+    slack: FakeSlack, client: AsyncWebClient
+) -> None:
+    public = slack.add_channel("public", with_bot=False)
+    assert await refusal(client.conversations_join(channel=public.id)) == "missing_scope"
+    slack.scopes.add("channels:join")
+    await client.conversations_join(channel=public.id)
+    await client.chat_postMessage(channel=public.id, text="hi")
+    again = await client.conversations_join(channel=public.id)
+    assert again["warning"] == "already_in_channel"

@@ -88,12 +88,6 @@ class Core:
         self.events.message_posted(message)
         return message
 
-    def name_blocks(self, blocks: list[Json]) -> list[Json]:
-        """Slack gives a block_id to every block that came without ("Block Kit: Blocks")."""
-        return [
-            {**block, "block_id": block.get("block_id") or self.workspace.ids.mint("b")} for block in blocks
-        ]
-
     def user_of(self, user: User | str) -> User:
         return user if isinstance(user, User) else self.workspace.users[user]
 

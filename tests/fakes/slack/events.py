@@ -96,7 +96,7 @@ class Events:
             "type": "member_joined_channel",
             "user": user.id,
             "channel": channel.id,
-            "channel_type": channel.id[0],
+            "channel_type": "C" if channel.kind == "channel" else "G",
             "team": user.team_id,
             "event_ts": self._workspace.clock.ts(),
         }

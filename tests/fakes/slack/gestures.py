@@ -9,6 +9,7 @@ from . import wire
 from .api import views
 from .core import Core
 from .delivery import Delivery
+from .errors import ApiError
 from .records import Channel, Ephemeral, Json, Message, User, View
 
 Surface = Message | Ephemeral | View
@@ -85,7 +86,7 @@ class Gestures(Core):
             "team_id": self.team_id,
             "team_domain": self.workspace.domain,
             "channel_id": place.id,
-            "channel_name": "directmessage" if place.kind == "im" else place.name,
+            "channel_name": place.name,
             "user_id": person.id,
             "user_name": person.name,
             "command": command,
@@ -144,7 +145,7 @@ class Gestures(Core):
             container["thread_ts"] = surface.thread_ts
         parts: Json = {
             "container": container,
-            "channel": {"id": place.id, "name": "directmessage" if place.kind == "im" else place.name},
+            "channel": {"id": place.id, "name": place.name},
             "state": {"values": {}},
             "response_url": self.interactions.response_url(self.origin, place.id, user.id, surface),
         }
@@ -153,7 +154,13 @@ class Gestures(Core):
         return parts
 
     def _submitted(self, view: View, answer: Json) -> None:
-        """What the app acknowledged with ("Modals": response_action)."""
+        """What it was acknowledged with ("Modals": response_action); a refused view changes nothing."""
+        try:
+            self._follow(view, answer)
+        except ApiError as refusal:
+            view.body["errors"] = {"view": refusal.error}
+
+    def _follow(self, view: View, answer: Json) -> None:
         action = answer.get("response_action")
         if action == "errors":
             view.body["errors"] = answer.get("errors", {})

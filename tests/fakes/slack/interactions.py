@@ -83,22 +83,25 @@ class Interactions:
         elif body.get("response_type") == "in_channel":
             bot = self._workspace.bot
             message = Message(channel, self._workspace.clock.ts(), bot.id, str(body.get("text", "")))
-            message.bot_id, message.app_id, message.blocks = bot.bot_id, bot.app_id, body.get("blocks", [])
+            message.bot_id, message.app_id, message.blocks = bot.bot_id, bot.app_id, self._blocks(body)
             message.thread_ts = body.get("thread_ts")
             self._events.message_posted(self._workspace.add_message(message))
         else:
             ts = self._workspace.clock.ts()
-            text, blocks = str(body.get("text", "")), body.get("blocks", [])
+            text, blocks = str(body.get("text", "")), self._blocks(body)
             self._workspace.ephemerals.append(
                 Ephemeral(channel, user, ts, text, blocks, body.get("thread_ts"))
             )
 
+    def _blocks(self, body: Json) -> list[Json]:
+        return self._workspace.name_blocks(body.get("blocks") or [])
+
     def _replace(self, source: Message | Ephemeral, body: Json) -> None:
         if isinstance(source, Ephemeral):
-            source.text, source.blocks = str(body.get("text", "")), body.get("blocks", [])
+            source.text, source.blocks = str(body.get("text", "")), self._blocks(body)
             return
         before = self._events.snapshot(source)
-        source.text, source.blocks = str(body.get("text", "")), body.get("blocks", [])
+        source.text, source.blocks = str(body.get("text", "")), self._blocks(body)
         self._events.message_changed(before, source)
 
     def _delete(self, source: Message | Ephemeral | None) -> None:

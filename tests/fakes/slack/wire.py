@@ -6,7 +6,7 @@ import datetime
 import mimetypes
 import zoneinfo
 
-from .records import Channel, File, Json, Message, User, View
+from .records import Channel, ChannelKind, File, Json, Message, User, View
 from .workspace import Workspace
 
 
@@ -63,10 +63,13 @@ def channel(workspace: Workspace, record: Channel) -> Json:
     }
 
 
-def file(record: File, origin: str, *, shares: bool = True) -> Json:
+def file(workspace: Workspace, record: File, origin: str, *, shares: bool = True) -> Json:
     """`shares=False` is the answer of files.completeUploadExternal, which comes before the file is shared."""
     mimetype = mimetypes.guess_type(record.name)[0] or "application/octet-stream"
     path = f"{origin}/files-pri/{record.id}"
+    places: dict[ChannelKind, list[str]] = {"channel": [], "group": [], "mpim": [], "im": []}
+    for channel_id, _ in record.shares:
+        places[workspace.channels[channel_id].kind].append(channel_id)
     shape: Json = {
         "id": record.id,
         "created": record.created,
@@ -82,16 +85,16 @@ def file(record: File, origin: str, *, shares: bool = True) -> Json:
         "is_public": False,
         "url_private": f"{path}/{record.name}",
         "url_private_download": f"{path}/download/{record.name}",
-        "channels": [channel_id for channel_id, _ in record.shares if channel_id.startswith("C")],
-        "groups": [channel_id for channel_id, _ in record.shares if channel_id.startswith("G")],
-        "ims": [channel_id for channel_id, _ in record.shares if channel_id.startswith("D")],
+        "channels": places["channel"],
+        "groups": [*places["group"], *places["mpim"]],
+        "ims": places["im"],
     }
     if record.alt_text is not None:
         shape["alt_txt"] = record.alt_text
     if shares:
         grouped: dict[str, dict[str, list[Json]]] = {}
         for channel_id, ts in record.shares:
-            side = "public" if channel_id.startswith("C") else "private"
+            side = "public" if channel_id in places["channel"] else "private"
             grouped.setdefault(side, {}).setdefault(channel_id, []).append({"ts": ts})
         shape["shares"] = grouped
     return shape
@@ -111,7 +114,7 @@ def message(workspace: Workspace, record: Message, origin: str, *, metadata: boo
         "blocks": record.blocks or None,
         "attachments": record.attachments or None,
         "metadata": record.metadata if metadata else None,
-        "files": [file(each, origin) for each in record.files] or None,
+        "files": [file(workspace, each, origin) for each in record.files] or None,
         "reactions": reactions(record) or None,
     }
     shape |= {name: value for name, value in optional.items() if value is not None}

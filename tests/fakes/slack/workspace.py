@@ -14,12 +14,14 @@ from .records import (
     ChannelKind,
     Ephemeral,
     File,
+    Json,
     Message,
     User,
     View,
 )
 
-PREFIXES: dict[ChannelKind, str] = {"channel": "C", "group": "G", "im": "D", "mpim": "G"}
+# Private channels begin with C as well: an id does not tell the kind ("Conversations API").
+PREFIXES: dict[ChannelKind, str] = {"channel": "C", "group": "C", "im": "D", "mpim": "C"}
 
 
 class Ids:
@@ -107,9 +109,10 @@ class Workspace:
         for channel in self.channels.values():
             if channel.kind in ("im", "mpim") and set(channel.members) == wanted:
                 return channel
-        kind: ChannelKind = "im" if len(wanted) == 2 else "mpim"
+        if len(wanted) == 2:
+            return self.add_channel("directmessage", "im", sorted(wanted))
         names = sorted(self.users[member].name for member in wanted)
-        return self.add_channel("mpdm-" + "--".join(names) + "-1", kind, sorted(wanted))
+        return self.add_channel("mpdm-" + "--".join(names) + "-1", "mpim", sorted(wanted))
 
     def join(self, user_id: str, channel: Channel) -> None:
         channel.members.append(user_id)
@@ -137,6 +140,10 @@ class Workspace:
         if ts is None or ts not in channel.messages:
             raise ApiError("message_not_found")
         return channel.messages[ts]
+
+    def name_blocks(self, blocks: list[Json]) -> list[Json]:
+        """Slack gives a block_id to every block that came without ("Block Kit: Blocks")."""
+        return [{**block, "block_id": block.get("block_id") or self.ids.mint("b")} for block in blocks]
 
     def add_message(self, message: Message) -> Message:
         """The first reply turns its parent into a root, which from then on carries `thread_ts` too."""

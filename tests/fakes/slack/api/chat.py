@@ -36,7 +36,7 @@ def content(core: Core, args: Args) -> Content:
     if not text and not blocks and not attachments:
         raise ApiError("no_text")
     metadata, more = limits.metadata(core.limits, args.structure("metadata", "invalid_metadata_format"))
-    return Content(text, core.name_blocks(blocks), attachments, metadata, warnings + more)
+    return Content(text, core.workspace.name_blocks(blocks), attachments, metadata, warnings + more)
 
 
 def target(core: Core, args: Args) -> Channel:
@@ -44,7 +44,8 @@ def target(core: Core, args: Args) -> Channel:
     wanted = args.required("channel")
     if wanted in core.workspace.users:
         return core.workspace.direct([wanted])
-    by_name = [c.id for c in core.workspace.channels.values() if c.name == wanted.removeprefix("#")]
+    name = wanted.removeprefix("#")
+    by_name = [c.id for c in core.workspace.channels.values() if c.name == name and c.kind != "im"]
     channel = core.workspace.channel(by_name[0] if by_name else wanted)
     if channel.archived:
         raise ApiError("is_archived")

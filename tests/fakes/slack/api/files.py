@@ -49,7 +49,7 @@ def complete_upload(core: Core, args: Args) -> Json:
         raise ApiError("invalid_arguments")
     channels = args.names("channels") or args.names("channel_id")
     places = [_share_target(core, channel_id) for channel_id in channels]
-    answer = {"files": [wire.file(file, core.origin, shares=False) for file in files]}
+    answer = {"files": [wire.file(core.workspace, file, core.origin, shares=False) for file in files]}
     for channel in places:
         text = args.text("initial_comment") or ""
         ts, thread_ts = core.workspace.clock.ts(), chat.thread_of(args)
@@ -68,7 +68,8 @@ def _share_target(core: Core, channel_id: str) -> Channel:
 
 @method("files.info", "files:read")
 def info(core: Core, args: Args) -> Json:
-    return {"file": wire.file(stored(core, args.required("file")), core.origin), "comments": []}
+    file = stored(core, args.required("file"))
+    return {"file": wire.file(core.workspace, file, core.origin), "comments": []}
 
 
 @method("files.list", "files:read")
@@ -84,7 +85,7 @@ def list_files(core: Core, args: Args) -> Json:
     ]
     some, _ = page(args, found)
     return {
-        "files": [wire.file(file, core.origin) for file in some],
+        "files": [wire.file(core.workspace, file, core.origin) for file in some],
         "paging": {"total": len(found), "page": 1},
     }
 

@@ -55,7 +55,7 @@ def stop(core: Core, args: Args) -> Json:
     stream.chunks += chunks
     stream.state = "stopped"
     message.text += _text(chunks)
-    message.blocks = core.name_blocks(blocks)
+    message.blocks = core.workspace.name_blocks(blocks)
     message.metadata = metadata
     core.events.message_changed(before, message)
     if (status := args.text("session_status")) is not None:

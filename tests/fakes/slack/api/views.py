@@ -25,7 +25,7 @@ def check_body(core: Core, body: Any, replaced: View | None = None) -> Json:
     namesakes = [v for v in core.workspace.views.values() if v.open and v.body.get("external_id") == external]
     if external and any(view is not replaced for view in namesakes):
         raise ApiError("duplicate_external_id")
-    return {**body, "blocks": core.name_blocks(body["blocks"])}
+    return {**body, "blocks": core.workspace.name_blocks(body["blocks"])}
 
 
 def stack(core: Core, user: str) -> list[View]:
