@@ -1,0 +1,60 @@
+"""auth.test, apps.connections.open, users.*, bots.info, team.info: who everybody is."""
+
+from __future__ import annotations
+
+from .. import wire
+from ..core import Core
+from ..errors import ApiError
+from ..records import Json
+from .paging import page
+from .registry import Args, method
+
+
+@method("auth.test", token="any")
+def auth_test(core: Core, args: Args) -> Json:
+    return {
+        "url": f"https://{core.workspace.domain}.slack.com/",
+        "team": core.workspace.name,
+        "team_id": core.team_id,
+        "user": core.bot.name,
+        "user_id": core.bot.id,
+        "bot_id": core.bot_id,
+        "is_enterprise_install": False,
+    }
+
+
+@method("apps.connections.open", "connections:write", token="app")
+def connections_open(core: Core, args: Args) -> Json:
+    return {"url": core.socket_mode.open(core.origin)}
+
+
+@method("users.info", "users:read")
+def users_info(core: Core, args: Args) -> Json:
+    return {"user": wire.user(core.workspace.user(args.required("user")))}
+
+
+@method("users.list", "users:read")
+def users_list(core: Core, args: Args) -> Json:
+    some, paging = page(args, list(core.workspace.users.values()))
+    members = [wire.user(user) for user in some]
+    return {"members": members, "response_metadata": paging["response_metadata"]}
+
+
+@method("bots.info", "users:read")
+def bots_info(core: Core, args: Args) -> Json:
+    for user in core.workspace.users.values():
+        if user.bot_id is not None and user.bot_id == args.text("bot"):
+            bot = {
+                "id": user.bot_id,
+                "deleted": False,
+                "name": user.name,
+                "app_id": user.app_id,
+                "user_id": user.id,
+            }
+            return {"bot": bot}
+    raise ApiError("bot_not_found")
+
+
+@method("team.info", "team:read")
+def team_info(core: Core, args: Args) -> Json:
+    return {"team": {"id": core.team_id, "name": core.workspace.name, "domain": core.workspace.domain}}

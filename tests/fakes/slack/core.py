@@ -1,0 +1,95 @@
+"""The parts of the fake and how they hang together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .changes import Changes
+from .delivery import Courier
+from .events import Events
+from .faults import Faults
+from .interactions import Interactions
+from .limits import ChannelRate, Limits
+from .records import Channel, Json, Message, User
+from .scopes import MANIFEST
+from .sockets import SocketMode
+from .workspace import Workspace
+
+
+@dataclass(eq=False)
+class Call:
+    """One request to the Web API, as it came in and as it was answered."""
+
+    method: str
+    args: Json
+    token: str | None
+    answer: Json = field(default_factory=dict)  # empty while it is under way, or if it was never carried out
+
+    @property
+    def error(self) -> str | None:
+        error: str | None = self.answer.get("error")
+        return error
+
+
+class Core:
+    """Everything a method of the API, a person or a test reaches for."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.bot_token = "xoxb-fake-bot"
+        self.app_token = "xapp-1-fake-app"
+        self.signing_secret = "fake-signing-secret"
+        self.now = now
+        self.origin = ""
+        self.scopes: set[str] = set(MANIFEST)
+        self.app_scopes: set[str] = {"connections:write"}
+        self.stream_lifetime: float | None = 300.0  # FACTS: a stream dies at about five minutes
+        self.recorded: list[Call] = []
+        self.changes = Changes()
+        self.limits = Limits()
+        self.faults = Faults()
+        self.workspace = Workspace()
+        self.rate = ChannelRate(self.limits, now)
+        self.socket_mode = SocketMode(self.workspace.app_id, self.changes)
+        self.courier = Courier(self.changes, self.socket_mode)
+        self.socket_mode.acknowledge = self.courier.acknowledge
+        self.courier.take_fault = self.faults.for_event
+        self.events = Events(self.workspace, self.courier, lambda: self.origin)
+        self.interactions = Interactions(self.workspace, self.events, self.limits, now)
+
+    @property
+    def team_id(self) -> str:
+        return self.workspace.team_id
+
+    @property
+    def app_id(self) -> str:
+        return self.workspace.app_id
+
+    @property
+    def bot(self) -> User:
+        return self.workspace.bot
+
+    @property
+    def bot_user_id(self) -> str:
+        return self.bot.id
+
+    @property
+    def bot_id(self) -> str:
+        return self.bot.bot_id or ""
+
+    def post_as_bot(self, message: Message) -> Message:
+        """Stores a message of the app itself and tells the app about it (FACTS: own bot's event)."""
+        message.user, message.bot_id, message.app_id = self.bot.id, self.bot_id, self.app_id
+        self.workspace.add_message(message)
+        thread = self.workspace.assistant_threads.get((message.channel, message.thread_ts or ""))
+        if thread is not None:
+            thread.status = ""  # "assistant.threads.setStatus": a reply of the app clears it
+        self.events.message_posted(message)
+        return message
+
+    def user_of(self, user: User | str) -> User:
+        return user if isinstance(user, User) else self.workspace.users[user]
+
+    def channel_of(self, channel: Channel | str) -> Channel:
+        return channel if isinstance(channel, Channel) else self.workspace.channels[channel]

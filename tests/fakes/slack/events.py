@@ -1,0 +1,162 @@
+"""The Events API's payloads, one builder per event, and who is told ("Events API": event types)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import wire
+from .delivery import Courier, Delivery
+from .records import Channel, ChannelKind, Json, Message, User
+from .workspace import Workspace
+
+MESSAGE_SUBSCRIPTIONS: dict[ChannelKind, str] = {
+    "channel": "message.channels",
+    "group": "message.groups",
+    "im": "message.im",
+    "mpim": "message.mpim",
+}
+ALL_SUBSCRIPTIONS = frozenset(
+    {
+        *MESSAGE_SUBSCRIPTIONS.values(),
+        "app_mention",
+        "reaction_added",
+        "reaction_removed",
+        "member_joined_channel",
+        "app_home_opened",
+        "agent_session_stopped",
+    }
+)
+
+
+class Events:
+    """Publishes to the app what it subscribed to, of the conversations that its bot is in."""
+
+    def __init__(self, workspace: Workspace, courier: Courier, origin: Callable[[], str]) -> None:
+        self.subscriptions: set[str] = set(ALL_SUBSCRIPTIONS)
+        self.mention_first = False  # FACTS: `message` and `app_mention` come in any order
+        self._workspace = workspace
+        self._courier = courier
+        self._origin = origin
+
+    def message_posted(self, message: Message) -> None:
+        """A mention gives `message` and `app_mention`: two event_ids, one ts (FACTS). Not so in DMs."""
+        channel = self._workspace.channels[message.channel]
+        event = self.snapshot(message) | {
+            "channel": channel.id,
+            "event_ts": message.ts,
+            "channel_type": channel.kind,
+        }
+        if message.metadata is not None:
+            event["metadata"] = message.metadata
+        posts = [(event, MESSAGE_SUBSCRIPTIONS[channel.kind])]
+        if self._mentions_bot(message) and channel.kind in ("channel", "group", "mpim"):
+            unwanted = ("subtype", "channel_type", "metadata")
+            mention = {name: value for name, value in event.items() if name not in unwanted}
+            posts.append((mention | {"type": "app_mention"}, "app_mention"))
+        for each, subscription in reversed(posts) if self.mention_first else posts:
+            self._publish(each, subscription, channel)
+
+    def message_changed(self, before: Json, message: Message) -> None:
+        """FACTS: also fires for unfurls, with the same text."""
+        channel = self._workspace.channels[message.channel]
+        self._hidden(channel, {"subtype": "message_changed", "message": self.snapshot(message)}, before)
+
+    def message_deleted(self, before: Json, channel: Channel) -> None:
+        self._hidden(channel, {"subtype": "message_deleted", "deleted_ts": before["ts"]}, before)
+
+    def _hidden(self, channel: Channel, parts: Json, before: Json) -> None:
+        ts = self._workspace.clock.ts()
+        event = {
+            "type": "message",
+            "hidden": True,
+            "channel": channel.id,
+            "ts": ts,
+            "event_ts": ts,
+            "channel_type": channel.kind,
+            "previous_message": before,
+            **parts,
+        }
+        self._publish(event, MESSAGE_SUBSCRIPTIONS[channel.kind], channel)
+
+    def reaction(self, kind: str, user: User, message: Message, name: str) -> None:
+        """`kind` is reaction_added or reaction_removed."""
+        event = {
+            "type": kind,
+            "user": user.id,
+            "reaction": name,
+            "item": {"type": "message", "channel": message.channel, "ts": message.ts},
+            "event_ts": self._workspace.clock.ts(),
+        }
+        if message.user is not None:
+            event["item_user"] = message.user
+        self._publish(event, kind, self._workspace.channels[message.channel])
+
+    def joined(self, user: User, channel: Channel) -> None:
+        event = {
+            "type": "member_joined_channel",
+            "user": user.id,
+            "channel": channel.id,
+            "channel_type": "C" if channel.kind == "channel" else "G",
+            "team": user.team_id,
+            "event_ts": self._workspace.clock.ts(),
+        }
+        self._publish(event, "member_joined_channel", channel)
+
+    def home_opened(self, user: User, channel: Channel) -> None:
+        event: Json = {
+            "type": "app_home_opened",
+            "user": user.id,
+            "channel": channel.id,
+            "tab": "home",
+            "event_ts": self._workspace.clock.ts(),
+        }
+        if (home := self._workspace.homes.get(user.id)) is not None:
+            event["view"] = wire.view(self._workspace, home)
+        self._publish(event, "app_home_opened", channel)
+
+    def session_stopped(self, user: User, channel: Channel, thread_ts: str, streams: list[str]) -> None:
+        """Names the streams that Slack stopped for the click; no status changes ("agent_session_stopped")."""
+        event = {
+            "type": "agent_session_stopped",
+            "user": user.id,
+            "channel": channel.id,
+            "thread_ts": thread_ts,
+            "streaming_message_ts": streams,
+            "event_ts": self._workspace.clock.ts(),
+        }
+        self._publish(event, "agent_session_stopped", channel)
+
+    def snapshot(self, message: Message) -> Json:
+        """The message as it is now; taken before a change it becomes `previous_message`."""
+        return wire.message(self._workspace, message, self._origin())
+
+    def _mentions_bot(self, message: Message) -> bool:
+        bot = self._workspace.bot.id
+        return message.user != bot and (f"<@{bot}>" in message.text or f"<@{bot}|" in message.text)
+
+    def _publish(self, event: Json, subscription: str, channel: Channel) -> Delivery | None:
+        workspace = self._workspace
+        if subscription not in self.subscriptions or workspace.bot.id not in channel.members:
+            return None
+        payload: Json = {
+            "token": "verification-token",
+            "team_id": workspace.team_id,
+            "context_team_id": workspace.team_id,
+            "context_enterprise_id": None,
+            "api_app_id": workspace.app_id,
+            "event": event,
+            "type": "event_callback",
+            "event_id": workspace.ids.mint("Ev"),
+            "event_time": workspace.clock.seconds(),
+            "authorizations": [
+                {
+                    "enterprise_id": None,
+                    "team_id": workspace.team_id,
+                    "user_id": workspace.bot.id,
+                    "is_bot": True,
+                    "is_enterprise_install": False,
+                }
+            ],
+            "is_ext_shared_channel": channel.ext_shared,
+        }
+        return self._courier.submit("events_api", payload)

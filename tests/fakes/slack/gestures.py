@@ -1,0 +1,207 @@
+"""What people do to the app's surfaces ("Handling user interaction"): buttons, menus, modals, commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from . import wire
+from .api import views
+from .core import Core
+from .delivery import Delivery
+from .errors import ApiError
+from .records import Channel, Ephemeral, Json, Message, User, View
+
+Surface = Message | Ephemeral | View
+
+# Element types and the member of a state value that holds what was chosen ("Block elements").
+OPTION_ELEMENTS = {
+    "static_select": "selected_option",
+    "radio_buttons": "selected_option",
+    "overflow": "selected_option",
+}
+OPTIONS_ELEMENTS = {"multi_static_select": "selected_options", "checkboxes": "selected_options"}
+ID_ELEMENTS = {
+    "users_select": "selected_user",
+    "conversations_select": "selected_conversation",
+    "channels_select": "selected_channel",
+    "multi_users_select": "selected_users",
+    "datepicker": "selected_date",
+    "timepicker": "selected_time",
+}
+
+
+class NoSuchElementError(Exception):
+    """The surface shows nothing of that action_id or value."""
+
+
+class Gestures(Core):
+    def click(
+        self, user: User | str, surface: Surface, action_id: str | None = None, *, value: str | None = None
+    ) -> Delivery:
+        """A button, by action_id or value ("block_actions payload"); `.acknowledged()` waits for the app."""
+        block, element = _find(surface.blocks, action_id, value)
+        action = {"type": element["type"], "text": element.get("text"), "value": element.get("value")}
+        return self._act(self.user_of(user), surface, block, element, action)
+
+    def select(self, user: User | str, surface: Surface, action_id: str, choice: str | list[str]) -> Delivery:
+        """A choice in a menu: an option's value, or an id for the menus of people and channels."""
+        block, element = _find(surface.blocks, action_id, None)
+        return self._act(self.user_of(user), surface, block, element, _state(element, choice))
+
+    def submit_view(
+        self, user: User | str, view: View, values: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> Delivery:
+        """`values[block_id][action_id]` is what was typed or chosen ("view_submission payload").
+
+        The app's answer is carried out when it comes: errors keep the modal open, no answer closes it.
+        """
+        state: Json = {}
+        for block in view.blocks:
+            if block["type"] == "input":
+                element = block["element"]
+                given = (values or {}).get(block["block_id"], {}).get(element.get("action_id", ""))
+                state[block["block_id"]] = {element.get("action_id", ""): _state(element, given)}
+        view.body["state"] = {"values": state}
+        payload = self._envelope("view_submission", self.user_of(user)) | {
+            "view": wire.view(self.workspace, view),
+            "response_urls": [],
+        }
+        return self.courier.submit("interactive", payload, lambda answer: self._submitted(view, answer or {}))
+
+    def close_view(self, user: User | str, view: View) -> Delivery | None:
+        """The app hears of it only if the modal says `notify_on_close` ("view_closed payload")."""
+        view.open = False
+        self.changes.pulse()
+        if not view.body.get("notify_on_close"):
+            return None
+        shown = {"view": wire.view(self.workspace, view), "is_cleared": False}
+        return self.courier.submit("interactive", self._envelope("view_closed", self.user_of(user)) | shown)
+
+    def slash(self, user: User | str, channel: Channel | str, command: str, text: str = "") -> Delivery:
+        """Never in a thread (FACTS). What acknowledges it may carry a message ("Slash commands")."""
+        person, place = self.user_of(user), self.channel_of(channel)
+        payload: Json = {
+            "token": "verification-token",
+            "team_id": self.team_id,
+            "team_domain": self.workspace.domain,
+            "channel_id": place.id,
+            "channel_name": place.name,
+            "user_id": person.id,
+            "user_name": person.name,
+            "command": command,
+            "text": text,
+            "api_app_id": self.app_id,
+            "is_enterprise_install": "false",
+            "response_url": self.interactions.response_url(self.origin, place.id, person.id, None),
+            "trigger_id": self.interactions.trigger(person.id),
+        }
+
+        def answered(answer: Json | None) -> None:
+            self.interactions.answer(place.id, person.id, answer or {})
+
+        return self.courier.submit("slash_commands", payload, answered)
+
+    def _envelope(self, kind: str, user: User) -> Json:
+        return {
+            "type": kind,
+            "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id},
+            "api_app_id": self.app_id,
+            "token": "verification-token",
+            "trigger_id": self.interactions.trigger(user.id),
+            "team": {"id": self.team_id, "domain": self.workspace.domain},
+            "enterprise": None,
+            "is_enterprise_install": False,
+        }
+
+    def _act(self, user: User, surface: Surface, block: Json, element: Json, action: Json) -> Delivery:
+        action = {name: value for name, value in action.items() if value is not None} | {
+            "action_id": element.get("action_id", ""),
+            "block_id": block["block_id"],
+            "action_ts": self.workspace.clock.ts(),
+        }
+        payload = self._envelope("block_actions", user) | self._container(user, surface)
+        payload["actions"] = [action]
+        return self.courier.submit("interactive", payload)
+
+    def _container(self, user: User, surface: Surface) -> Json:
+        """Where it happened. An ephemeral message has no body here, and a view no response_url."""
+        if isinstance(surface, View):
+            shown = wire.view(self.workspace, surface)
+            return {
+                "container": {"type": "view", "view_id": surface.id},
+                "view": shown,
+                "state": shown["state"],
+            }
+        place = self.workspace.channels[surface.channel]
+        ephemeral = isinstance(surface, Ephemeral)
+        container: Json = {
+            "type": "message",
+            "message_ts": surface.ts,
+            "channel_id": place.id,
+            "is_ephemeral": ephemeral,
+        }
+        if surface.thread_ts is not None:
+            container["thread_ts"] = surface.thread_ts
+        parts: Json = {
+            "container": container,
+            "channel": {"id": place.id, "name": place.name},
+            "state": {"values": {}},
+            "response_url": self.interactions.response_url(self.origin, place.id, user.id, surface),
+        }
+        if isinstance(surface, Message):
+            parts["message"] = wire.message(self.workspace, surface, self.origin)
+        return parts
+
+    def _submitted(self, view: View, answer: Json) -> None:
+        """What it was acknowledged with ("Modals": response_action); a refused view changes nothing."""
+        try:
+            self._follow(view, answer)
+        except ApiError as refusal:
+            view.body["errors"] = {"view": refusal.error}
+
+    def _follow(self, view: View, answer: Json) -> None:
+        action = answer.get("response_action")
+        if action == "errors":
+            view.body["errors"] = answer.get("errors", {})
+        elif action == "update":
+            views.replace(view, views.check_body(self, answer["view"], replaced=view))
+        elif action == "push":
+            views.show(self, view.user, views.check_body(self, answer["view"]))
+        elif action == "clear":
+            for each in views.stack(self, view.user):
+                each.open = False
+        else:
+            view.open = False
+
+
+def _elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
+    for block in blocks:
+        for element in [*block.get("elements", []), block.get("accessory"), block.get("element")]:
+            if isinstance(element, dict):
+                yield block, element
+
+
+def _find(blocks: list[Json], action_id: str | None, value: str | None) -> tuple[Json, Json]:
+    for block, element in _elements(blocks):
+        if action_id in (None, element.get("action_id")) and value in (None, element.get("value")):
+            return block, element
+    raise NoSuchElementError(action_id, value)
+
+
+def _state(element: Json, given: Any) -> Json:
+    """An element's value in `view.state` and in an action ("Block elements")."""
+    kind = element["type"]
+    if kind in OPTION_ELEMENTS:
+        return {"type": kind, OPTION_ELEMENTS[kind]: None if given is None else _option(element, given)}
+    if kind in OPTIONS_ELEMENTS:
+        return {"type": kind, OPTIONS_ELEMENTS[kind]: [_option(element, each) for each in given or []]}
+    return {"type": kind, ID_ELEMENTS.get(kind, "value"): given}
+
+
+def _option(element: Json, value: str) -> Json:
+    for option in element.get("options", []):
+        if option["value"] == value:
+            chosen: Json = option
+            return chosen
+    raise NoSuchElementError(element.get("action_id"), value)

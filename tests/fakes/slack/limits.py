@@ -1,0 +1,249 @@
+"""What Slack refuses for its size or shape. Pure checks over numbers that a test may change."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import ApiError, RateLimitedError
+from .records import Json
+
+EVENT_TYPE = re.compile(r"[A-Za-z0-9_-]+")
+
+# "Block Kit: Blocks". An unknown type fails the whole message with invalid_blocks.
+MESSAGE_BLOCKS = frozenset(
+    {
+        "actions",
+        "alert",
+        "card",
+        "carousel",
+        "context",
+        "context_actions",
+        "data_table",
+        "divider",
+        "file",
+        "header",
+        "image",
+        "markdown",
+        "plan",
+        "rich_text",
+        "section",
+        "table",
+        "task_card",
+        "video",
+    }
+)
+VIEW_BLOCKS = frozenset(
+    {
+        "actions",
+        "alert",
+        "context",
+        "divider",
+        "header",
+        "image",
+        "input",
+        "rich_text",
+        "section",
+        "video",
+    }
+)
+
+
+@dataclass
+class Limits:
+    """The numbers; each with the page that states it."""
+
+    text: int = 40_000  # "Truncating really long messages": cut there, with a warning
+    update_text: int = 4_000  # "chat.update": msg_too_long above it
+    blocks: int = 50  # "Block Kit: Blocks", per message
+    view_blocks: int = 100  # the same page, per modal or Home
+    section_text: int = 3_000  # "Section block"
+    section_field: int = 2_000  # "Section block": fields
+    header_text: int = 150  # "Header block"
+    button_text: int = 75  # "Button element"
+    element_value: int = 2_000  # "Button element": value
+    element_id: int = 255  # action_id and block_id
+    elements: int = 25  # "Actions block"
+    markdown_total: int = 12_000  # "Markdown block": cumulative over the message
+    blocks_total: int = 13_200  # FACTS, measured: all text in the blocks together
+    markdown_text: int = 12_000  # "chat.postMessage": markdown_text; also each append to a stream
+    metadata_bytes: int = 16_384  # the page names no number; "metadata_too_large" exists
+    view_title: int = 24  # "Views"
+    private_metadata: int = 3_000  # "Views"
+    session_title: int = 200  # "agents.sessions.setStatus"
+    view_stack: int = 3  # "views.push": push_limit_reached
+    response_url_uses: int = 5  # "Handling user interaction": response_url, five times in 30 minutes
+    channel_rate: float | None = (
+        None  # "chat.postMessage": one message a second and channel; None switches it off
+    )
+    channel_burst: int = 3  # "Rate limits": short bursts are let through; the size is not documented
+
+
+def message_text(limits: Limits, text: str) -> tuple[str, list[str]]:
+    """The text as stored, and the warnings to answer with."""
+    if len(text) <= limits.text:
+        return text, []
+    return text[: limits.text], ["message_truncated"]
+
+
+def metadata(limits: Limits, value: Any) -> tuple[Json | None, list[str]]:
+    """A bad event_type is a warning and the metadata ignored ("Using message metadata"); the rest refuses."""
+    if value is None or value == {}:
+        return None, []
+    if not isinstance(value, dict) or not isinstance(value.get("event_payload"), dict):
+        raise ApiError("invalid_metadata_format")
+    if len(json.dumps(value).encode()) > limits.metadata_bytes:
+        raise ApiError("metadata_too_large")
+    if not EVENT_TYPE.fullmatch(str(value.get("event_type", ""))):
+        return None, ["invalid_metadata_schema"]
+    return {"event_type": value["event_type"], "event_payload": value["event_payload"]}, []
+
+
+def message_blocks(limits: Limits, blocks: list[Json]) -> None:
+    _blocks(limits, blocks, MESSAGE_BLOCKS, limits.blocks)
+    markdown = sum(len(str(block.get("text", ""))) for block in blocks if block["type"] == "markdown")
+    total = sum(len(text) for block in blocks for text in _texts(block))
+    if markdown > limits.markdown_total or total > limits.blocks_total:
+        raise ApiError("msg_blocks_too_long")
+
+
+def view(limits: Limits, body: Json) -> None:
+    if body.get("type") not in ("modal", "home"):
+        raise _invalid("/view/type", "unsupported type", error="invalid_arguments")
+    if len(str(body.get("private_metadata", ""))) > limits.private_metadata:
+        raise _invalid(
+            "/view/private_metadata", f"must be less than {limits.private_metadata + 1} characters"
+        )
+    if body["type"] == "modal":
+        title = body.get("title", {}).get("text", "")
+        if not title or len(title) > limits.view_title:
+            raise _invalid("/view/title/text", f"must be less than {limits.view_title + 1} characters")
+        if any(block.get("type") == "input" for block in body["blocks"]) and "submit" not in body:
+            raise _invalid("/view/submit", "missing required field: submit")
+    _blocks(limits, body.get("blocks", []), VIEW_BLOCKS, limits.view_blocks)
+
+
+def _invalid(pointer: str, reason: str, *, error: str = "invalid_blocks") -> ApiError:
+    detail = f"{reason} [json-pointer:{pointer}]"
+    return ApiError(error, errors=[detail], response_metadata={"messages": [f"[ERROR] {detail}"]})
+
+
+def _blocks(limits: Limits, blocks: Any, known: frozenset[str], most: int) -> None:
+    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+        raise ApiError("invalid_blocks_format")
+    if len(blocks) > most:
+        raise _invalid("/blocks", f"no more than {most} items allowed")
+    seen: set[str] = set()
+    for number, block in enumerate(blocks):
+        pointer = f"/blocks/{number}"
+        if block.get("type") not in known:
+            raise _invalid(f"{pointer}/type", f"unsupported type: {block.get('type')}")
+        block_id = str(block.get("block_id", ""))
+        if len(block_id) > limits.element_id or block_id in seen - {""}:
+            raise _invalid(f"{pointer}/block_id", "block_id must be unique and short")
+        seen.add(block_id)
+        if (check := CHECKS.get(block["type"])) is not None:
+            check(limits, block, pointer)
+
+
+def _length(pointer: str, value: Any, most: int) -> None:
+    if not isinstance(value, str) or not value:
+        raise _invalid(pointer, "must be more than 0 characters")
+    if len(value) > most:
+        raise _invalid(pointer, f"must be less than {most + 1} characters")
+
+
+def _text_object(pointer: str, value: Any, most: int, *, plain: bool = False) -> None:
+    kinds = ("plain_text",) if plain else ("plain_text", "mrkdwn")
+    if not isinstance(value, dict) or value.get("type") not in kinds:
+        raise _invalid(pointer, "failed to match all allowed schemas")
+    _length(f"{pointer}/text", value.get("text"), most)
+
+
+def _section(limits: Limits, block: Json, pointer: str) -> None:
+    if "text" not in block and not block.get("fields"):
+        raise _invalid(pointer, "missing required field: text")
+    if "text" in block:
+        _text_object(f"{pointer}/text", block["text"], limits.section_text)
+    for number, each in enumerate(block.get("fields", [])):
+        _text_object(f"{pointer}/fields/{number}", each, limits.section_field)
+    if "accessory" in block:
+        _element(limits, block["accessory"], f"{pointer}/accessory")
+
+
+def _header(limits: Limits, block: Json, pointer: str) -> None:
+    _text_object(f"{pointer}/text", block.get("text"), limits.header_text, plain=True)
+
+
+def _markdown(limits: Limits, block: Json, pointer: str) -> None:
+    if not isinstance(block.get("text"), str) or not block["text"]:
+        raise _invalid(f"{pointer}/text", "must be more than 0 characters")
+
+
+def _actions(limits: Limits, block: Json, pointer: str) -> None:
+    elements = block.get("elements", [])
+    if not 0 < len(elements) <= limits.elements:
+        raise _invalid(f"{pointer}/elements", f"between 1 and {limits.elements} items allowed")
+    for number, element in enumerate(elements):
+        _element(limits, element, f"{pointer}/elements/{number}")
+
+
+def _input(limits: Limits, block: Json, pointer: str) -> None:
+    _text_object(f"{pointer}/label", block.get("label"), limits.element_value, plain=True)
+    if not isinstance(block.get("element"), dict):
+        raise _invalid(f"{pointer}/element", "missing required field: element")
+
+
+def _element(limits: Limits, element: Json, pointer: str) -> None:
+    if len(str(element.get("action_id", ""))) > limits.element_id:
+        raise _invalid(f"{pointer}/action_id", f"must be less than {limits.element_id + 1} characters")
+    if element.get("type") == "button":
+        _text_object(f"{pointer}/text", element.get("text"), limits.button_text, plain=True)
+        if len(str(element.get("value", ""))) > limits.element_value:
+            raise _invalid(f"{pointer}/value", f"must be less than {limits.element_value + 1} characters")
+
+
+Check = Callable[[Limits, Json, str], None]
+CHECKS: dict[str, Check] = {
+    "section": _section,
+    "header": _header,
+    "markdown": _markdown,
+    "actions": _actions,
+    "input": _input,
+}
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """Every visible string of a block: the `text` members, however deep."""
+    if isinstance(node, list):
+        for each in node:
+            yield from _texts(each)
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            if name == "text" and isinstance(value, str):
+                yield value
+            else:
+                yield from _texts(value)
+
+
+@dataclass
+class ChannelRate:
+    """A token bucket per channel for messages ("Rate limits": about one a second, bursts allowed)."""
+
+    limits: Limits
+    now: Callable[[], float]
+    _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)  # channel -> (tokens, at)
+
+    def spend(self, channel_id: str) -> None:
+        rate, burst = self.limits.channel_rate, float(self.limits.channel_burst)
+        if rate is None:
+            return
+        tokens, at = self._buckets.get(channel_id, (burst, self.now()))
+        tokens = min(burst, tokens + (self.now() - at) * rate)
+        if tokens < 1:
+            self._buckets[channel_id] = (tokens, self.now())
+            raise RateLimitedError(retry_after=max(1, round((1 - tokens) / rate)))
+        self._buckets[channel_id] = (tokens - 1, self.now())
