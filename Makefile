@@ -25,6 +25,12 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench
 
+BASE_IMAGE ?= python:3.12-slim-bookworm
+IMAGE ?= dovecote-runner:dev
+
+image: $(READY)
+	@PYTHON=$(BIN)/python runner/build-image $(BASE_IMAGE) $(IMAGE)
+
 # The venv's set-up talks on stderr, so that `make -s chat` prints replies and nothing else.
 $(READY): requirements.lock pyproject.toml
 	@echo "Setting up .venv (a minute, once)…" >&2
