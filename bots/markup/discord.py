@@ -1,0 +1,136 @@
+"""Discord: its own dialect of Markdown in messages of 2,000 characters.
+
+What differs: a table is an aligned code block (or a list, where it is wide or has links), headings end at
+the third level, quotes do not nest, list items have no quotes, task boxes are drawn, and what only Discord
+reads as markup is escaped.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import chain
+
+import wcwidth
+
+from bots.markup import clean, tree
+from bots.markup.chunks import Frame, Line
+from bots.markup.tree import Inline, Run
+from bots.markup.writer import Within, Writer, headed, is_mark, language, one_line, raw, unlinked
+
+CHUNK = 2_000  # UTF-16 units; the API counts code points, which are never more
+WIDE = 100  # columns of text above which a table is no longer read as one
+GUTTER = "  "
+
+_SCHEMES = ("http://", "https://")
+MASS = re.compile(
+    f"[@＠﹫](?!{clean.ZERO})(?=[{clean.IGNORABLE}]*{clean.spaced(('everyone', 'here'))})"
+    f"|<(?!{clean.ZERO})(?=[\\s{clean.IGNORABLE}]*@[\\s{clean.IGNORABLE}]*&)",
+    re.IGNORECASE,
+)
+
+
+def render(markdown: str, *, keep: Collection[str] = ()) -> list[str]:
+    """The messages of an answer; `keep` holds the ids of people and channels whose mentions stay alive."""
+    return _Markdown(keep).chunks(markdown)
+
+
+def inbound(
+    text: str, users: Mapping[str, str], channels: Mapping[str, str], bot_user_id: str
+) -> tuple[str, bool]:
+    """What a person wrote, as Markdown, and whether it mentions the bot; the mappings give names by id.
+
+    A role is looked up among the users under its id with "&" before it.
+    """
+    mentioned = False
+
+    def one(match: re.Match[str]) -> str:
+        nonlocal mentioned
+        kind, target = match["kind"], match["target"]
+        if kind in ("@", "@!"):
+            mentioned = mentioned or target == bot_user_id
+            return "@" + users.get(target, target)
+        if kind == "@&":
+            return "@" + users.get("&" + target, target)
+        if kind == "#":
+            return "#" + channels.get(target, target)
+        if match["emoji"]:
+            return f":{match['emoji']}:"
+        return _moment(int(match["time"]))
+
+    return _INBOUND.sub(one, text), mentioned
+
+
+def _moment(seconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"<t:{seconds}>"
+
+
+class _Markdown(Writer):
+    limit = CHUNK
+    mass = MASS
+    risky = re.compile(
+        r"`|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\||_(?=_)|(?<=_)_|<(?=[@#:/A-Za-z])|\](?=[(\[])|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])|\\(?=[^\w\s])|!(?=\[)"
+    )
+    thorough = re.compile(r"[\\`*_\[\]<>~|!#]|&(?=#?\w+;)")
+
+    def heading(self, block: tree.Heading, within: Within) -> Iterator[Line]:
+        if block.level <= 3 and not any(map(is_mark, within)):
+            yield headed("#" * block.level + " ", self.inline, block.inline, within)
+        else:
+            yield from self.paragraph(tuple(replace(run, bold=True) for run in block.inline), within)
+
+    def rule(self) -> str:
+        return "─" * 20
+
+    def box(self, checked: bool) -> str:
+        return "☑ " if checked else "☐ "
+
+    def quote(self, block: tree.Quote, within: Within) -> Iterator[Line]:
+        yield from self.lines(block.blocks, within) if within else super().quote(block, within)
+
+    def code(self, block: tree.Code, within: Within) -> Iterator[Line]:
+        frame = Frame(("```" + language(block.info),), ("```",))
+        for line in clean.quiet(block.text, self.mass, ()).split("\n"):
+            yield raw(line.replace("``", f"`{clean.ZERO}`"), within, frame)
+
+    def table(self, block: tree.Table, within: Within) -> Iterator[Line]:
+        rows = [[_cell(cell) for cell in row] for row in (block.head, *block.rows)]
+        widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+        links = any(run.href for row in block.rows for run in chain.from_iterable(row))
+        if links or sum(widths) + len(GUTTER) * (len(widths) - 1) > WIDE:
+            yield from self.records(block, within)
+            return
+        rule = GUTTER.join("─" * width for width in widths)
+        head, *body = (GUTTER.join(map(_padded, row, widths, block.aligns)).rstrip() for row in rows)
+        frame = Frame(("```", head, rule), ("```",))
+        for row in body or [""]:
+            yield raw(row, within, frame)
+
+    def adapted(self, run: Run) -> Run:
+        run = unlinked(super().adapted(run), _SCHEMES)
+        if run.href and "://" in run.text and run.text != run.href:
+            return unlinked(run, ())  # Discord shows no link whose words are another address
+        return run
+
+
+def _cell(cell: Inline) -> str:
+    text = " ".join(tree.said(one_line(cell)).split())
+    return clean.quiet(text, MASS, ()).replace("``", f"`{clean.ZERO}`")
+
+
+def _width(text: str) -> int:
+    return max(0, wcwidth.wcswidth(text.replace(clean.ZERO, "")))
+
+
+def _padded(text: str, width: int, align: str) -> str:
+    space = width - _width(text)
+    left = {"right": space, "center": space // 2}.get(align, 0)
+    return " " * left + text + " " * (space - left)
+
+
+_INBOUND = re.compile(
+    r"<(?:(?P<kind>@[!&]?|#)(?P<target>\d{1,20})|a?:(?P<emoji>\w{1,32}):\d{1,20}|t:(?P<time>-?\d{1,14})(?::[A-Za-z])?)>"
+)

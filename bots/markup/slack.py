@@ -1,0 +1,194 @@
+"""Slack: the native `markdown` block shows GitHub-flavoured Markdown, tables included.
+
+So an answer is written back nearly as it came. What differs: no mass mention survives, `<` and `&` are
+escaped as Slack wants them, a table is never inside a list item nor larger than Slack's own tables.
+"""
+
+import html
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from bots.markup import chunks, clean, tree
+from bots.markup.chunks import Frame, Line
+from bots.markup.tree import Inline, Run
+from bots.markup.writer import Within, Writer, fence, headed, is_mark, language, one_line, raw, unlinked
+
+CHUNK = (
+    9_900  # UTF-16 units; 12,000 per message is the limit for markdown, 10,000 for the cells of its tables
+)
+TEXT = 4_000  # UTF-16 units of `text` that Slack recommends at most
+ROWS = 99  # below a table's head; Slack shows 100 rows
+COLUMNS = 20
+
+_SCHEMES = ("http://", "https://", "mailto:")
+_NAMES = clean.spaced(("here", "channel", "everyone"))
+_COMMANDS = clean.spaced(("here", "channel", "everyone", "group", "subteam", "date"))
+_IGNORED = f"[\\s{clean.IGNORABLE}]*"
+MASS = re.compile(
+    f"[@＠﹫](?!{clean.ZERO})(?=[{clean.IGNORABLE}]*{_NAMES})"
+    f"|(?:<|&lt;)(?!{clean.ZERO})(?={_IGNORED}!{_IGNORED}{_COMMANDS})",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackChunk:
+    """One message: `text` is what notifications show, and the whole message where there are no blocks."""
+
+    text: str
+    blocks: tuple[dict[str, Any], ...] = ()
+
+
+def render(markdown: str, *, keep: Collection[str] = ()) -> list[SlackChunk]:
+    """The messages of an answer; `keep` holds the ids of people and channels whose mentions stay alive."""
+    return [
+        SlackChunk(_notice(chunk), ({"type": "markdown", "text": chunk},))
+        for chunk in _Markdown(keep).chunks(markdown)
+    ]
+
+
+def plain(markdown: str, *, keep: Collection[str] = ()) -> list[SlackChunk]:
+    """The same without blocks, for when Slack refused them."""
+    return [SlackChunk(chunk) for chunk in _Plain(keep).chunks(markdown)]
+
+
+def inbound(
+    text: str, users: Mapping[str, str], channels: Mapping[str, str], bot_user_id: str
+) -> tuple[str, bool]:
+    """What a person wrote, as Markdown, and whether it mentions the bot; the mappings give names by id."""
+    mentioned = False
+
+    def one(match: re.Match[str]) -> str:
+        nonlocal mentioned
+        kind, target, label = match["kind"], match["target"], match["label"] or ""
+        if kind == "@":
+            mentioned = mentioned or target == bot_user_id
+            return "@" + (users.get(target) or label.removeprefix("@") or target)
+        if kind == "#":
+            return "#" + (channels.get(target) or label.removeprefix("#") or target)
+        if kind == "!":
+            return label or "@" + target.partition("^")[0]
+        return _linked(target, label)
+
+    return html_unescaped(_INBOUND.sub(one, text)), mentioned
+
+
+def html_unescaped(text: str) -> str:
+    """Slack escapes these three and nothing else."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _linked(target: str, label: str) -> str:
+    if not label or target in (label, f"mailto:{label}", f"http://{label}", f"https://{label}"):
+        return label if target == f"mailto:{label}" else target
+    label = re.sub(r"([\[\]])", r"\\\1", label)
+    return f"[{label}]({target})"
+
+
+class _Markdown(Writer):
+    limit = CHUNK
+    mass = MASS
+    risky = re.compile(r"`|~~|<|&(?=#?\w+;)|\](?=[(\[])|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])|!(?=\[)")
+    thorough = re.compile(r"[\\`*_\[\]<>~&!#]")
+
+    def heading(self, block: tree.Heading, within: Within) -> Iterator[Line]:
+        yield headed("#" * block.level + " ", self.inline, block.inline, within)
+
+    def rule(self) -> str:
+        return "---"
+
+    def box(self, checked: bool) -> str:
+        return "[x] " if checked else "[ ] "
+
+    def code(self, block: tree.Code, within: Within) -> Iterator[Line]:
+        ticks = fence(block.text)
+        frame = Frame((ticks + language(block.info),), (ticks,))
+        for line in clean.quiet(block.text, self.mass, ()).split("\n"):
+            yield raw(line, within, frame)
+
+    def table(self, block: tree.Table, within: Within) -> Iterator[Line]:
+        within = tuple(takewhile(lambda holder: not is_mark(holder), within))
+        head, *rows = (self.row(cells) for cells in (block.head, *block.rows))
+        rule = "| " + " | ".join(_RULES[align] for align in block.aligns) + " |"
+        if len(block.head) > COLUMNS or clean.units(head) + max(map(clean.units, [rule, *rows])) > CHUNK // 2:
+            yield from self.records(block, within)
+            return
+        frame = Frame((head, rule), most=ROWS)
+        if not rows:
+            yield raw(head, within)
+            yield raw(rule, within)
+        for row in rows:
+            yield raw(row, within, frame)
+
+    def row(self, cells: tuple[Inline, ...]) -> str:
+        texts = (self.inline(one_line(cell)).replace("|", "\\|") for cell in cells)
+        return "| " + " | ".join(texts) + " |"
+
+    def adapted(self, run: Run) -> Run:
+        return unlinked(super().adapted(run), _SCHEMES)
+
+    def escaped(self, match: re.Match[str]) -> str:
+        return html.escape(match[0], quote=False) if match[0] in "<>&" else super().escaped(match)
+
+    def styled(self, run: Run, pattern: re.Pattern[str]) -> str:
+        text = super().styled(run, pattern)
+        return text if run.code else _ESCAPED_MENTION.sub(self.mention, text)
+
+    def mention(self, match: re.Match[str]) -> str:
+        return html.unescape(match[0]) if match["id"] in self.keep else match[0]
+
+
+class _Plain(_Markdown):
+    """No markup at all: the words, list markers, and fences around code and tables."""
+
+    limit = TEXT
+
+    def heading(self, block: tree.Heading, within: Within) -> Iterator[Line]:
+        yield from self.paragraph(block.inline, within)
+
+    def rule(self) -> str:
+        return "———"
+
+    def marker(self, item: tree.Item) -> str:
+        return "• " if item.number is None else super().marker(item)
+
+    def quote(self, block: tree.Quote, within: Within) -> Iterator[Line]:
+        yield from self.lines(block.blocks, within)
+
+    def code(self, block: tree.Code, within: Within) -> Iterator[Line]:
+        for line in block.text.split("\n"):
+            yield Line((Run(line),), self.inline, within, Frame((), ()))
+
+    def table(self, block: tree.Table, within: Within) -> Iterator[Line]:
+        yield from self.records(block, within)
+
+    def text(self, runs: Inline) -> str:
+        return self.inline(runs)
+
+    def inline(self, runs: Inline) -> str:
+        return _escaped(tree.said(runs), self.keep)
+
+
+def _notice(chunk: str) -> str:
+    words = " ".join(" ".join(tree.leaves(tree.parse(chunk))).split()) or "…"
+    return chunks.split([Line((Run(words),), lambda runs: _escaped(tree.said(runs), ()))], TEXT)[0]
+
+
+def _escaped(text: str, keep: Collection[str]) -> str:
+    """Plain words as Slack wants them."""
+    text = clean.quiet(text, MASS, keep)
+    spared = {
+        html.escape(match[0]): match[0] for match in clean.MENTION.finditer(text) if match["id"] in keep
+    }
+    text = html.escape(text, quote=False)
+    for escaped, mention in spared.items():
+        text = text.replace(escaped, mention)
+    return text
+
+
+_RULES = {"": "---", "left": ":--", "center": ":-:", "right": "--:"}
+_ESCAPED_MENTION = re.compile(r"&lt;[@#](?P<id>[A-Z0-9]{1,32})(?:\|[^<>\n&]{0,80})?(?:>|&gt;)")
+_INBOUND = re.compile(r"<(?P<kind>[@#!]?)(?P<target>[^<>|\n]+)(?:\|(?P<label>[^<>\n]*))?>")

@@ -1,0 +1,311 @@
+"""A Markdown answer as a small typed tree.
+
+GitHub-flavoured: CommonMark with tables, strikethrough and task lists. HTML is text like any other (`<br>`
+is a line break), an image is a link, a footnote stays what was typed. Any string has a tree, in bounded
+time.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeAlias
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
+
+from bots.markup import clean
+
+DEEPEST = 32  # levels of nesting that are parsed (a list takes two); what is deeper stays text
+SECTION = 32_000  # characters after which a long source is parsed on at the next blank line
+PIECE = 4_000  # characters of one paragraph whose inline markup is looked at together
+BRACKETS = 200  # opening brackets in a piece above which it is cut finer: the parser is quadratic in them
+BREAK = "\v"  # a line break that was asked for, in the text of a run; "\n" is one that only was in the source
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of text in one style."""
+
+    text: str
+    bold: bool = False
+    italic: bool = False
+    strike: bool = False
+    code: bool = False
+    href: str = ""
+
+    def saying(self, text: str) -> "Run":
+        return replace(self, text=text)
+
+
+Inline: TypeAlias = tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    source: str
+    inline: Inline
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    source: str
+    level: int
+    inline: Inline
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    source: str
+    info: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Every row has as many cells as the head; `aligns` holds "left", "right", "center" or "" per column."""
+
+    source: str
+    head: tuple[Inline, ...]
+    rows: tuple[tuple[Inline, ...], ...]
+    aligns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    source: str
+    blocks: "tuple[Block, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """`number` is None in a bullet list, `checked` is None where there is no box to tick."""
+
+    source: str
+    number: int | None
+    checked: bool | None
+    blocks: "tuple[Block, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    source: str
+    items: tuple[Item, ...]
+
+
+Block: TypeAlias = Paragraph | Heading | Code | Rule | Table | Quote | List
+
+
+def parse(markdown: str) -> tuple[Block, ...]:
+    blocks: list[Block] = []
+    for section in _sections(clean.tidy(markdown)):
+        env: dict[str, Any] = {}
+        tokens = _PARSER.parse(section, env)
+        blocks.extend(_Reader(section.split("\n"), env).blocks(SyntaxTreeNode(tokens).children))
+    return tuple(blocks)
+
+
+def inline(text: str, env: dict[str, Any] | None = None) -> Inline:
+    """The runs of one line or paragraph; `env` holds the link definitions it may refer to."""
+    size = PIECE if text.count("[") < BRACKETS else PIECE // 32
+    runs: list[Run] = []
+    for piece in _pieces(text, size):
+        tokens: list[Token] = []
+        _PARSER.inline.parse(piece, _PARSER, {} if env is None else env, tokens)
+        runs.extend(_runs(tokens))
+    return merged(runs)
+
+
+def merged(runs: Iterable[Run]) -> Inline:
+    """Neighbours of one style made one run."""
+    result: list[Run] = []
+    for run in runs:
+        if result and result[-1].saying("") == run.saying(""):
+            result[-1] = run.saying(result[-1].text + run.text)
+        elif run.text:
+            result.append(run)
+    return tuple(result)
+
+
+def said(runs: Inline) -> str:
+    return "".join(run.text for run in runs).replace(BREAK, "\n")
+
+
+def leaves(blocks: Iterable[Block]) -> Iterator[str]:
+    """Every text a reader sees, in order; not the markers, numbers and boxes of lists nor fences' info."""
+    for block in blocks:
+        match block:
+            case Paragraph() | Heading():
+                yield said(block.inline)
+            case Code():
+                yield block.text
+            case Quote():
+                yield from leaves(block.blocks)
+            case List():
+                for item in block.items:
+                    yield from leaves(item.blocks)
+            case Table():
+                for row in (block.head, *block.rows):
+                    yield from map(said, row)
+            case Rule():
+                pass
+
+
+def visible(markdown: str) -> str:
+    """All that has to arrive: the leaves without white space and what has no width."""
+    return clean.shown("".join(leaves(parse(markdown))))
+
+
+def _sections(text: str) -> Iterator[str]:
+    """The text cut at blank lines outside fences, so that no part of the parser sees too much at once."""
+    if len(text) <= SECTION:
+        yield text
+        return
+    lines: list[str] = []
+    size, fence = 0, ""
+    for line in text.split("\n"):
+        edge = not line.strip() or size > 4 * SECTION
+        if size > SECTION and edge and not fence:
+            yield "\n".join(lines)
+            lines, size = [], 0
+        mark = _FENCE.match(line)
+        if mark and not fence:
+            fence = mark[1]
+        elif mark and mark[1].startswith(fence) and not line.strip().strip(fence[0]):
+            fence = ""
+        lines.append(line)
+        size += len(line) + 1
+    yield "\n".join(lines)
+
+
+def _pieces(text: str, size: int) -> Iterator[str]:
+    start = 0
+    while len(text) - start > size:
+        space = text.rfind(" ", start + size // 2, start + size)
+        end = space + 1 if space >= 0 else start + size
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Turns the parser's nodes into blocks; knows the section's lines and its link definitions."""
+
+    lines: Sequence[str]
+    env: dict[str, Any]
+
+    def source(self, node: SyntaxTreeNode) -> str:
+        first, end = node.map or (0, 0)
+        return "\n".join(self.lines[first:end]).rstrip("\n")
+
+    def blocks(self, nodes: Sequence[SyntaxTreeNode]) -> tuple[Block, ...]:
+        return tuple(self.block(node) for node in nodes)
+
+    def block(self, node: SyntaxTreeNode) -> Block:
+        source = self.source(node)
+        match node.type:
+            case "heading":
+                return Heading(source, int(node.tag[1:]), self.content(node))
+            case "fence" | "code_block":
+                return Code(source, node.info.strip(), node.content.removesuffix("\n"))
+            case "hr":
+                return Rule(source)
+            case "blockquote":
+                return Quote(source, self.blocks(node.children))
+            case "bullet_list" | "ordered_list":
+                return List(source, tuple(self.items(node)))
+            case "table":
+                return self.table(node, source)
+            case _:
+                return Paragraph(source, self.content(node))
+
+    def content(self, node: SyntaxTreeNode) -> Inline:
+        return inline(node.children[0].content, self.env) if node.children else ()
+
+    def items(self, node: SyntaxTreeNode) -> Iterator[Item]:
+        first = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
+        for index, child in enumerate(node.children):
+            blocks = self.blocks(child.children)
+            checked = None
+            if blocks and isinstance(blocks[0], Paragraph):
+                checked, opening = _box(blocks[0])
+                blocks = (opening, *blocks[1:])
+            yield Item(self.source(child), None if first is None else first + index, checked, blocks)
+
+    def table(self, node: SyntaxTreeNode, source: str) -> Table:
+        rows = [tuple(map(self.content, row.children)) for part in node.children for row in part.children]
+        styles = [str(cell.attrs.get("style", "")) for cell in node.children[0].children[0].children]
+        aligns = tuple(style.removeprefix("text-align:") for style in styles)
+        return Table(source, rows[0], tuple(rows[1:]), aligns)
+
+
+def _box(paragraph: Paragraph) -> tuple[bool | None, Paragraph]:
+    runs = paragraph.inline
+    box = _BOX.match(runs[0].text) if runs and runs[0] == Run(runs[0].text) else None
+    if box is None:
+        return None, paragraph
+    rest = merged((runs[0].saying(runs[0].text[box.end() :]), *runs[1:]))
+    return box[1] != " ", replace(paragraph, inline=rest)
+
+
+_STYLES = {"strong": "bold", "em": "italic", "s": "strike"}
+
+
+def _runs(tokens: Iterable[Token]) -> Iterator[Run]:
+    depth = {"bold": 0, "italic": 0, "strike": 0}
+    href = ""
+    for token in tokens:
+        style = Run("", depth["bold"] > 0, depth["italic"] > 0, depth["strike"] > 0, href=href)
+        kind, _, edge = token.type.rpartition("_")
+        if kind in _STYLES:
+            depth[_STYLES[kind]] += 1 if edge == "open" else -1
+        elif kind == "link":
+            href = str(token.attrs["href"]) if edge == "open" else ""
+        elif token.type == "code_inline":
+            yield replace(style, text=token.content, code=True)
+        elif token.type == "image":
+            target = str(token.attrs["src"])
+            words = said(merged(_runs(token.children or ())))
+            yield replace(style, text=words or target, href=href or target)
+        elif token.type == "softbreak":
+            yield style.saying("\n")
+        elif token.type == "hardbreak":
+            yield style.saying(BREAK)
+        else:
+            yield style.saying(_BR.sub(BREAK, token.content))
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST + 8})
+    parser.enable(["table", "strikethrough"]).disable("inline")
+    rules = {rule.name: rule for rule in parser.block.ruler.__rules__}
+
+    # Past its own limit the parser skips the rest of the block: these refuse first, so the text stays text.
+    for name in ("blockquote", "list"):
+        parser.block.ruler.at(name, partial(_shallow, rules[name].fn), {"alt": rules[name].alt})
+    parser.block.ruler.at("reference", partial(_reference, rules["reference"].fn))
+    return parser
+
+
+def _shallow(rule, state: StateBlock, first: int, end: int, silent: bool) -> bool:  # type: ignore[no-untyped-def]
+    return state.level < DEEPEST and bool(rule(state, first, end, silent))
+
+
+def _reference(rule, state: StateBlock, first: int, end: int, silent: bool) -> bool:  # type: ignore[no-untyped-def]
+    """A footnote's text is no link: it would vanish."""
+    start = state.bMarks[first] + state.tShift[first]
+    return not state.src.startswith("[^", start) and bool(rule(state, first, end, silent))
+
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_BOX = re.compile(r"\[([ xX])\](?:\s+|$)")
+_BR = re.compile(r"<br */?>", re.IGNORECASE)
+_PARSER = _parser()

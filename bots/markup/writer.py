@@ -1,0 +1,300 @@
+"""From the tree to lines, as far as the platforms agree; a renderer is a subclass that says what differs."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
+
+from markdown_it.common.normalize_url import normalizeLink
+
+from bots.markup import chunks, clean, tree
+from bots.markup.chunks import Frame, Holder, Line
+from bots.markup.tree import BREAK, Inline, Run
+
+Within = tuple[Holder, ...]
+
+DEEPEST_LIST = 8  # levels shown; items below appear at the last of them
+QUOTE = "> "
+STYLES = ("bold", "italic", "strike")
+
+
+class Writer:
+    limit: int  # UTF-16 units in a chunk
+    mass: re.Pattern[str]  # what a mention of many people begins with on this platform
+    risky: re.Pattern[str]  # what is escaped in any text; the rest only where it would be read as markup
+    thorough: re.Pattern[str]
+
+    def __init__(self, keep: Collection[str] = ()) -> None:
+        self.keep = keep
+
+    def chunks(self, markdown: str) -> list[str]:
+        return chunks.split(self.lines(tree.parse(markdown)), self.limit)
+
+    # ---- blocks
+
+    def lines(self, blocks: Iterable[tree.Block], within: Within = ()) -> Iterator[Line]:
+        previous: tree.Block | None = None
+        for block in blocks:
+            kind = chunks.GLUED if _introduces(previous) else chunks.BLOCK
+            for index, line in enumerate(self.block(block, within)):
+                if index == 0:
+                    gap = previous is not None and not (_is_item(within) and _close(previous, block))
+                    yield replace(line, gap=gap, border=_border(kind, within))
+                else:
+                    yield line
+            previous = block
+
+    def block(self, block: tree.Block, within: Within) -> Iterator[Line]:
+        match block:
+            case tree.Paragraph():
+                yield from self.paragraph(block.inline, within)
+            case tree.Heading():
+                yield from self.heading(block, within)
+            case tree.Code():
+                yield from self.code(block, within)
+            case tree.Rule():
+                yield raw(self.rule(), within)
+            case tree.Quote():
+                yield from self.quote(block, within)
+            case tree.List():
+                yield from self.list(block, within)
+            case tree.Table():
+                yield from self.table(block, within)
+
+    def paragraph(self, runs: Inline, within: Within) -> Iterator[Line]:
+        for line in split_lines(runs):
+            yield Line(line, self.text, within, border=_border(chunks.LINE, within))
+
+    def heading(self, block: tree.Heading, within: Within) -> Iterator[Line]:
+        raise NotImplementedError
+
+    def rule(self) -> str:
+        raise NotImplementedError
+
+    def code(self, block: tree.Code, within: Within) -> Iterator[Line]:
+        raise NotImplementedError
+
+    def table(self, block: tree.Table, within: Within) -> Iterator[Line]:
+        raise NotImplementedError
+
+    def quote(self, block: tree.Quote, within: Within) -> Iterator[Line]:
+        yield from opening(self.lines(block.blocks, (*within, Holder(QUOTE, QUOTE))))
+
+    def list(self, block: tree.List, within: Within) -> Iterator[Line]:
+        if sum(map(is_mark, within)) >= DEEPEST_LIST:
+            within = within[:-1]
+        for index, item in enumerate(block.items):
+            marker = self.marker(item)
+            holder = Holder(marker, " " * len(marker))
+            blocks = item.blocks
+            if not blocks or not isinstance(blocks[0], tree.Paragraph):
+                blocks = (tree.Paragraph("", (Run(""),)), *blocks)
+            if item.checked is not None and isinstance(blocks[0], tree.Paragraph):
+                box = Run(self.box(item.checked))
+                blocks = (replace(blocks[0], inline=(box, *blocks[0].inline)), *blocks[1:])
+            for line in opening(self.lines(blocks, (*within, holder))):
+                first = line.opens and line.within[-line.opens] is holder
+                yield replace(line, border=_border(chunks.ITEM, within)) if first and index else line
+
+    def marker(self, item: tree.Item) -> str:
+        return "- " if item.number is None else f"{item.number}. "
+
+    def box(self, checked: bool) -> str:
+        raise NotImplementedError
+
+    def records(self, block: tree.Table, within: Within) -> Iterator[Line]:
+        """A table that is too wide to be one: an item per row, a line "head: cell" per column."""
+        for index, row in enumerate(block.rows or (tuple(() for _ in block.head),)):
+            holder = Holder("- ", "  ")
+            lines = [
+                line
+                for head, cell in zip(block.head, row, strict=True)
+                if cell or not block.rows
+                for line in self.paragraph(_labelled(head, cell), (*within, holder))
+            ]
+            for number, line in enumerate(lines or [raw("", (*within, holder))]):
+                kind = chunks.ITEM if number == 0 and index else chunks.LINE
+                yield replace(line, opens=int(number == 0), border=_border(kind, within))
+
+    # ---- text
+
+    def text(self, runs: Inline) -> str:
+        """A line of its own: nothing at its start may make another block of it."""
+        return _START.sub(lambda match: f"{match[1]}\\{match[2]}", self.inline(runs), count=1)
+
+    def inline(self, runs: Inline) -> str:
+        """Markup that reads as these runs; where it cannot be written, the plain words."""
+        runs = stripped(tree.merged(self.adapted(run) for run in runs))
+        for pattern, italic in _ATTEMPTS:
+            text = self.composed(runs, self.risky if pattern == "risky" else self.thorough, italic)
+            if _signature(tree.inline(text)) == _signature(runs):
+                break
+        else:
+            text = self.thorough.sub(self.escaped, tree.said(runs))
+        return clean.quiet(text, self.mass, self.keep)
+
+    def adapted(self, run: Run) -> Run:
+        """The run as this platform can show it."""
+        if not run.href or normalizeLink(run.text) == run.href.removeprefix("mailto:"):
+            return replace(run, href="")  # a bare address: every platform makes its own link of it
+        href = _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", run.href)
+        return replace(run, href=href.replace("@", "%40") if self.mass.search(href) else href)
+
+    def escaped(self, match: re.Match[str]) -> str:
+        return "\\" + match[0]
+
+    def composed(self, runs: Inline, pattern: re.Pattern[str], italic: str) -> str:
+        marks = {"bold": "**", "italic": italic, "strike": "~~"}
+        out, open_, space = "", list[str](), ""
+        for href, group in groupby(runs, key=lambda run: run.href):
+            members = list(group)
+            if href:
+                label = self.composed(tuple(replace(run, href="") for run in members), pattern, italic)
+                members = [replace(members[0], text=f"[{label.strip()}]({href})")]
+            for index, run in enumerate(members):
+                body = run.text if href else self.styled(run, pattern)
+                if not body.strip():
+                    space += body
+                    continue
+                wanted = [] if href else [style for style in STYLES if getattr(run, style)]
+                while any(style not in wanted for style in open_):
+                    out += marks[open_.pop()]
+                lead = body[: len(body) - len(body.lstrip())]
+                out, space = out + space + lead, ""
+                for style in sorted(set(wanted) - set(open_), key=lambda s: (-_lasts(members[index:], s), s)):
+                    open_.append(style)
+                    out += marks[style]
+                out += body.strip()
+                space = body[len(body.rstrip()) :]
+        return out + "".join(marks[style] for style in reversed(open_))
+
+    def styled(self, run: Run, pattern: re.Pattern[str]) -> str:
+        if run.code:
+            return code_span(run.text)
+        parts = _URL.split(run.text)  # an address would be broken by a backslash: every second part is one
+        return "".join(
+            part if index % 2 else pattern.sub(self.escaped, part) for index, part in enumerate(parts)
+        )
+
+
+def headed(mark: str, inline: Callable[[Inline], str], runs: Inline, within: Within) -> Line:
+    def write(part: Inline) -> str:
+        text = inline(part)
+        return mark + (text[:-1] + "\\#" if text.endswith("#") and not text.endswith("\\#") else text)
+
+    return Line(one_line(runs), write, within)
+
+
+def one_line(runs: Inline) -> Inline:
+    return tuple(run.saying(run.text.replace("\n", " ").replace(BREAK, " ")) for run in runs)
+
+
+def unlinked(run: Run, schemes: tuple[str, ...]) -> Run:
+    """Where the platform links no such address, the address in words."""
+    if not run.href or run.href.lower().startswith(schemes):
+        return run
+    return replace(run, href="", text=run.text if run.text == run.href else f"{run.text} ({run.href})")
+
+
+def raw(text: str, within: Within = (), frame: Frame | None = None) -> Line:
+    return Line((Run(text),), _verbatim, within, frame, _border(chunks.LINE, within))
+
+
+def opening(lines: Iterable[Line]) -> Iterator[Line]:
+    """The lines of a holder; the first one begins it."""
+    for index, line in enumerate(lines):
+        yield replace(line, opens=line.opens + 1) if index == 0 else line
+
+
+def split_lines(runs: Inline) -> Iterator[Inline]:
+    line: list[Run] = []
+    for run in runs:
+        first, *others = re.split(f"[\n{BREAK}]", run.text)
+        line.append(run.saying(first))
+        for other in others:
+            yield tuple(line)
+            line = [run.saying(other)]
+    yield tuple(line)
+
+
+def stripped(runs: Inline) -> Inline:
+    if not runs:
+        return runs
+    runs = (runs[0].saying(runs[0].text.lstrip()), *runs[1:])
+    return tree.merged((*runs[:-1], runs[-1].saying(runs[-1].text.rstrip())))
+
+
+def code_span(text: str) -> str:
+    ticks = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    pad = " " if text.startswith(("`", " ")) or text.endswith(("`", " ")) else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def fence(text: str) -> str:
+    """Longer than any row of backticks in the text."""
+    return "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+
+
+def language(info: str) -> str:
+    match = re.match(r"[A-Za-z0-9_+#.-]{1,32}", info)
+    return match[0] if match else ""
+
+
+def _verbatim(runs: Inline) -> str:
+    return "".join(run.text for run in runs)
+
+
+def _labelled(head: Inline, cell: Inline) -> Inline:
+    if not head:
+        return cell
+    return (*(replace(run, bold=True) for run in head), Run(": " if cell else ""), *cell)
+
+
+def _introduces(block: tree.Block | None) -> bool:
+    """Is nothing without what follows it: a border after it is the worst place among blocks."""
+    if isinstance(block, tree.Paragraph):
+        return tree.said(block.inline).rstrip().endswith((":", "：")) and len(block.source) < 200
+    return isinstance(block, tree.Heading)
+
+
+def is_mark(holder: Holder) -> bool:
+    return holder.first != holder.rest
+
+
+def _close(one: tree.Block, other: tree.Block) -> bool:
+    """Need no empty line between them in a list item."""
+    return isinstance(one, tree.List | tree.Code) or isinstance(other, tree.List | tree.Code)
+
+
+def _is_item(within: Within) -> bool:
+    return bool(within) and is_mark(within[-1])
+
+
+def _border(kind: int, within: Within) -> int:
+    return kind + chunks.DEPTH * len(within)
+
+
+def _lasts(runs: Iterable[Run], style: str) -> int:
+    count = 0
+    for run in runs:
+        if not getattr(run, style):
+            break
+        count += 1
+    return count
+
+
+def _signature(runs: Inline) -> Inline:
+    """What two ways of writing must agree on: every character's style, but not the spaces'."""
+    return tree.merged(
+        replace(run, text="".join(run.text.split()), href="x" if run.href else "") for run in runs
+    )
+
+
+_ATTEMPTS = (("risky", "_"), ("risky", "*"), ("thorough", "_"), ("thorough", "*"))
+_URL = re.compile(r"(https?://[^\s<>`|\\]+)")
+_UNSAFE = re.compile(r"[()<>*|`\[\]\\\s]")
+_START = re.compile(
+    r"^(\s*(?:\d{1,9}(?=[.)](?:\s|$)))?)"
+    r"(#{1,6}(?=\s|$)|-#|[-+*](?=\s|$)|[.)](?<=\d[.)])|>|={1,}\s*$|([-_*])(?:\s*\3){2,}\s*$|`{3}|~{3}"
+    r"|\[(?=[^\]]*\]:)|\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$|:-+)"
+)
