@@ -126,6 +126,17 @@ class ConsoleBot:
             raise RuntimeError("the console is not connected")
         return await self._host.settled(ingested.message_id)
 
+    async def caught_up(self, channel: str) -> None:
+        """Waits until every line of an earlier life has its outcome."""
+        if self._host is None:
+            raise RuntimeError("the console is not connected")
+        lines = await asyncio.to_thread(lambda: list(self.transcript(channel).lines()))
+        answered = {line.answers for line in lines}
+        for line in lines[-BACKFILL:]:
+            if line.who == "you" and line.id not in answered:
+                event = _event(channel, line, self._user)
+                await self._host.settled(event.message_id)
+
     def channels(self) -> list[str]:
         return sorted(path.stem for path in self.folder.glob("*.jsonl"))
 

@@ -30,6 +30,7 @@ class PipeScreen:
         """Nobody watches a pipe."""
 
     async def serve(self, bot: ConsoleBot) -> None:
+        await bot.caught_up(CHANNEL)
         number = 0
         while raw := await asyncio.to_thread(self._source.readline):
             number += 1

@@ -17,7 +17,7 @@ TYPE_BY_STATUS = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a fault of the server
+class Refused(Exception):
     """Ends a request with an HTTP status and an error body."""
 
     def __init__(self, status: int, message: str, *, headers: dict[str, str] | None = None) -> None:

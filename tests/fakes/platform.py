@@ -1,0 +1,102 @@
+"""A platform in memory: it keeps what was sent, can be gated per channel, and fails as told."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from host.bots import (
+    Author,
+    Capabilities,
+    Delivery,
+    DeliveryError,
+    EventClass,
+    InboundEvent,
+    Ingest,
+    Ingested,
+    Receipt,
+    Shown,
+)
+from sessiondb import Address, content
+
+TIMEOUT = 60  # s a test waits for something to happen
+
+
+class MemoryBot:
+    """`said(channel)` is what people see. A key that was sent is found by `lookup`."""
+
+    channel_type = "memory"
+    capabilities = Capabilities(lookup=True, progress="transient")
+
+    def __init__(self) -> None:
+        self.sent: list[Delivery] = []
+        self.shown: list[Shown] = []
+        self.gates: dict[str, asyncio.Event] = {}
+        self.failures: defaultdict[str, deque[DeliveryError]] = defaultdict(deque)
+        self.lose_answers = 0  # so many sends reach the platform, and their answers nobody
+        self.on_send: Callable[[Delivery], None] = lambda _: None
+        self._changed = asyncio.Event()
+        self._numbers = itertools.count(1)
+        self._host: Ingest | None = None
+
+    async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
+        self._host = host
+        ready()
+        await asyncio.Event().wait()
+
+    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+        text = getattr(operation, "text", "")
+        return [{"text": text[start : start + 2_000]} for start in range(0, max(len(text), 1), 2_000)]
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        channel = delivery.address.platform_id
+        if channel in self.gates:
+            await self.gates[channel].wait()
+        if self.failures[channel]:
+            raise self.failures[channel].popleft()
+        self.on_send(delivery)
+        self.sent.append(delivery)
+        self._changed.set()
+        if self.lose_answers:
+            self.lose_answers -= 1
+            await asyncio.Event().wait()
+        return Receipt(f"p-{delivery.key}")
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        return next((Receipt(f"p-{d.key}") for d in self.sent if d.key == delivery.key), None)
+
+    async def show(self, shown: Shown) -> None:
+        self.shown.append(shown)
+        self._changed.set()
+
+    # ── what a test does and sees ────────────────────────────────────────────────────────────────────────
+
+    def event(self, channel: str, text: str, **more: Any) -> InboundEvent:
+        number = next(self._numbers)
+        fields: dict[str, Any] = {
+            "event_class": EventClass.MESSAGE,
+            "address": Address("memory", "w", channel),
+            "natural_id": f"n{number}",
+            "author": Author("U1", "Ada"),
+            "at": 1_700_000_000_000 + number,
+            "text": text,
+            "platform_message_id": f"n{number}",
+            "privacy": "dm",
+        }
+        return InboundEvent(**{**fields, **more})
+
+    async def say(self, channel: str, text: str, **more: Any) -> Ingested:
+        assert self._host is not None
+        return await self._host.ingest(self.event(channel, text, **more))
+
+    def said(self, channel: str) -> list[str]:
+        return [d.payload["text"] for d in self.sent if d.address.platform_id == channel]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(TIMEOUT):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()

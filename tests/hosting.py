@@ -1,0 +1,46 @@
+"""Running a real host in the test's own loop, with real runner processes and a platform in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from host.app import Host, Parts
+from host.bots import Bots
+from host.config import Config
+from host.disk import ThreadDisk
+from host.launch.base import Launcher
+from host.launch.process import ProcessLauncher
+from tests.fakes.platform import TIMEOUT, MemoryBot
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def config(data: Path, **sections: Any) -> Config:
+    return Config.model_validate({"data": str(data), **sections})
+
+
+@asynccontextmanager
+async def serving(
+    settings: Config, bot: MemoryBot | None = None, launcher: Launcher | None = None
+) -> AsyncIterator[tuple[Host, MemoryBot]]:
+    """A host that is up, and its bot; stopped gracefully at the end."""
+    bot = bot or MemoryBot()
+    disk = ThreadDisk()
+    host = Host(settings, Bots({bot.channel_type: bot}), Parts(disk, launcher or ProcessLauncher(), now_ms))
+    task = asyncio.create_task(host.serve())
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await host.started.wait()
+        yield host, bot
+    finally:
+        host.stop()
+        async with asyncio.timeout(TIMEOUT):
+            await task
+        disk.close()
