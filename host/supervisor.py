@@ -160,6 +160,7 @@ class Supervisor:
         )
         for notice in claimed.notices:
             await self._deliveries.notify(notice)
+        self._deliveries.outcome_changed(session)
         failed = code != 0 and not claimed.any and not life.ordered_to_stop
         await self._note_start(session, f"the runner ended with code {code}" if failed else "")
 

@@ -106,7 +106,7 @@ class Deliveries:
         for notice in done.notices:
             await self.notify(notice)
         if done.settled:
-            self._check_settled(session)
+            self.outcome_changed(session)
         return done.more
 
     def _reader(self, session: Session) -> OutboundReader:
@@ -141,7 +141,7 @@ class Deliveries:
         key = (session.id, address)
         lane = self._lanes.get(key)
         if lane is None:
-            ledger = SessionLedger(self._registry, session, self._now, self._check_settled)
+            ledger = SessionLedger(self._registry, session, self._now, self.outcome_changed)
             lane = Lane(address, ledger, self._bots, self._now, lambda _: self._drop_lane(key), self._chance)
             self._lanes[key] = lane
         return lane
@@ -185,10 +185,11 @@ class Deliveries:
         """Waits for the message's outcome and the delivery of everything that answers it."""
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(session.id, []).append((message_id, future))
-        self._check_settled(session)
+        self.outcome_changed(session)
         return await future
 
-    def _check_settled(self, session: Session) -> None:
+    def outcome_changed(self, session: Session) -> None:
+        """Somebody may be waiting for what was just committed."""
         if session.id in self._waiters:
             task = asyncio.create_task(self._answer_waiters(session), name=f"settled:{session.id}")
             self._settling.add(task)
