@@ -1,8 +1,9 @@
 """A OneCLI credential vault on loopback: its API, and the HTTPS proxy that puts the real credentials in.
 
-A container gets placeholders and a proxy address with its agent's token. The proxy takes a CONNECT, terminates TLS
-with a certificate of its own authority, swaps placeholders for the real values and forwards to the `upstream` that
-the test named for the host; nothing leaves loopback.
+A container gets placeholders and a proxy address with its agent's token. The proxy takes a CONNECT,
+terminates TLS with a certificate of its own authority, swaps placeholders for the real values and forwards to
+the `upstream` that the test named for the host; nothing leaves loopback. The bodies of errors,
+`{"error": CODE, "message": …}`, are this fake's own: go by the status.
 
     async with FakeOneCLI() as vault:
         vault.add_secret(Secret("api.example.com", "sk-placeholder", "sk-real", upstream, env="EXAMPLE_KEY"))
@@ -37,7 +38,7 @@ HOP_BY_HOP = frozenset(
 
 @dataclass(frozen=True)
 class Secret:
-    """For requests to `host`, `placeholder` in any header becomes `value`; `env` names it in the container."""
+    """In requests to `host`, `placeholder` in a header becomes `value`; `env` names it in the container."""
 
     host: str
     placeholder: str
@@ -212,10 +213,13 @@ class FakeOneCLI:
         if self.quota is not None and len(self.agents) >= self.quota:
             return _error(403, "QUOTA_EXCEEDED")
         agent = self.add_agent(identifier, name)
-        return web.json_response(
-            {"id": f"agent-{len(self.agents)}", "name": agent.name, "identifier": agent.identifier},
-            status=201,
-        )
+        created = {
+            "id": f"agent-{len(self.agents)}",
+            "name": agent.name,
+            "identifier": agent.identifier,
+            "createdAt": "2026-10-21T00:00:00.000Z",
+        }
+        return web.json_response(created, status=201)
 
     async def _container_config(self, request: web.Request) -> web.Response:
         identifier = request.query.get("agent", DEFAULT_AGENT)
@@ -271,9 +275,11 @@ class FakeOneCLI:
             return None
         agent = self._agent_of(headers.get("proxy-authorization", ""))
         if agent is None:
-            return await _turn_away(writer, "407 Proxy Authentication Required", "Proxy-Authenticate: Basic")
+            await _turn_away(writer, "407 Proxy Authentication Required", "Proxy-Authenticate: Basic")
+            return None
         if method != "CONNECT":
-            return await _turn_away(writer, "501 Not Implemented")
+            await _turn_away(writer, "501 Not Implemented")
+            return None
         writer.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
         await writer.drain()
         return _Tunnel(agent.identifier, target.rpartition(":")[0].strip("[]"))
@@ -315,7 +321,7 @@ class FakeOneCLI:
         matching = [secret for secret in self._secrets if secret.host == tunnel.host]
         if not matching:
             return web.json_response({"error": f"no upstream for {tunnel.host}"}, status=502)
-        sent = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
+        sent = _passed_on(request.headers)
         for secret in matching:
             sent = {name: value.replace(secret.placeholder, secret.value) for name, value in sent.items()}
         raw = await request.read()
@@ -326,16 +332,17 @@ class FakeOneCLI:
         async with self._upstream.request(
             request.method, target, headers=sent, data=raw or None, allow_redirects=False
         ) as answered:
-            kept = [
-                (name, value) for name, value in answered.headers.items() if name.lower() not in HOP_BY_HOP
-            ]
             response = web.StreamResponse(status=answered.status)
-            response.headers.extend(kept)
+            response.headers.extend(_passed_on(answered.headers))
             await response.prepare(request)
             async for chunk in answered.content.iter_any():
                 await response.write(chunk)
             await response.write_eof()
             return response
+
+
+def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP}
 
 
 def _new_token() -> str:

@@ -29,7 +29,7 @@ def pointed_at(server: FakeDiscord) -> Iterator[None]:
 
 @asynccontextmanager
 async def connected(client: C, server: FakeDiscord, timeout: float = 30.0) -> AsyncIterator[C]:
-    """`client` ready, its guilds known; closed on the way out. An error that ends it before is raised here."""
+    """`client` ready, its guilds known; closed on the way out. An error that ends it before is raised."""
     with pointed_at(server):
         await client.login(server.token)
         running = asyncio.create_task(client.connect(), name="discord client")
@@ -54,7 +54,7 @@ async def _ready(client: Client) -> None:
 
 
 class ListeningClient(Client):
-    """A discord.py client that keeps every event, for tests to await in order: `await client.hear("message")`.
+    """A client that keeps every event, for tests to await in order: `await client.hear("message")`.
 
     It does not spread its reconnects over time, and does not wait long for guilds that may come.
     """

@@ -1,7 +1,7 @@
 """Transport compression: one context per socket, a flush per payload.
 
-Discord docs, "Events: Gateway", Transport Compression. discord.py asks for `zstd-stream` where it finds a zstd
-library (or Python has one), else for `zlib-stream`.
+Discord docs, "Events: Gateway", Transport Compression. discord.py asks for `zstd-stream` where it finds a
+zstd library (or Python has one), else for `zlib-stream`.
 """
 
 import importlib

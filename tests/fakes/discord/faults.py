@@ -16,8 +16,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
+from tests.fakes.discord.answers import as_json
 from tests.fakes.discord.journal import Call
 
 Proceed = Callable[[], Awaitable[web.Response]]
@@ -110,7 +111,7 @@ class RateLimited(Fault):
             "retry_after": self.retry_after,
             "global": everywhere,
         }
-        return web.json_response(body, status=429, headers=headers)
+        return as_json(body, 429, headers)
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class ServerError(Fault):
         if self.status in (502, 504):  # these come from the proxy, not from the API
             return web.Response(status=self.status, text="<html></html>", content_type="text/html")
         body = {"message": f"{self.status}: Server Error", "code": 0}
-        return web.json_response(body, status=self.status)
+        return as_json(body, self.status)
 
 
 @dataclass(frozen=True)
@@ -179,9 +180,8 @@ class MalformedJson(Fault):
     async def serve(self, request: web.Request, proceed: Proceed) -> web.StreamResponse:
         answer = await proceed()
         whole = answer.text or "{}"
-        return web.Response(
-            status=answer.status, body=whole[: len(whole) // 2].encode(), content_type="application/json"
-        )
+        headers = {hdrs.CONTENT_TYPE: "application/json"}
+        return web.Response(status=answer.status, body=whole[: len(whole) // 2].encode(), headers=headers)
 
 
 class Faults:

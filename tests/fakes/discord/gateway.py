@@ -130,6 +130,11 @@ class Gateway:
         return sum(connection.session is not None for connection in self._connections)
 
     @property
+    def sessions(self) -> int:
+        """How many sessions could still be resumed."""
+        return len(self._sessions)
+
+    @property
     def heartbeats(self) -> int:
         return sum(connection.heartbeats for connection in self._connections)
 
@@ -216,9 +221,10 @@ class Gateway:
                 continue
             try:
                 payload = json.loads(frame.data)
-                self._receive(connection, payload["op"], payload.get("d"))
-            except (ValueError, KeyError, TypeError):
+            except ValueError:
                 connection.close(DECODE_ERROR)
+                continue
+            self._receive(connection, payload["op"], payload.get("d"))
             self._journal.touch()
 
     def _receive(self, connection: Connection, op: int, d: Any) -> None:
@@ -259,9 +265,10 @@ class Gateway:
             "application": {"id": str(self._world.application_id), "flags": 0},
         }
         session.dispatch("READY", ready)
+        everyone = bool(intents & Intent.GUILD_PRESENCES)
         if intents & Intent.GUILDS:
             for guild in guilds:
-                session.dispatch("GUILD_CREATE", self._world.guild_create(guild))
+                session.dispatch("GUILD_CREATE", self._world.guild_create(guild, all_members=everyone))
         return None
 
     def _resume(self, connection: Connection, d: Json) -> None:
@@ -284,8 +291,10 @@ class Gateway:
         if "user_ids" in d:
             asked = {str(user_id) for user_id in d["user_ids"]}
             found = [member for member in found if str(member.user.id) in asked]
-        else:
+        elif d.get("query") or session.intents & Intent.GUILD_MEMBERS:
             found = [member for member in found if member.user.name.startswith(d.get("query", ""))]
+        else:
+            found = []
         found = found[: d.get("limit") or len(found)]
         pieces = [found[start : start + CHUNK] for start in range(0, len(found), CHUNK)] or [[]]
         for index, piece in enumerate(pieces):

@@ -1,4 +1,7 @@
-"""Interactions: from a person's act to the app's answers (Discord docs, "Interactions: Receiving and Responding")."""
+"""Interactions: from a person's act to the app's answers.
+
+Source: Discord docs, "Interactions: Receiving and Responding".
+"""
 
 import secrets
 from collections.abc import Sequence
@@ -40,7 +43,7 @@ def begin(
 def acknowledge(
     world: World, interaction_id: int, token: str, body: Json, files: Sequence[Upload]
 ) -> Interaction:
-    """The one answer an interaction takes, within 3 s: afterwards it is unknown (10062), a second is 40060."""
+    """The one answer an interaction takes: after 3 s it is unknown (10062), a second one is 40060."""
     item = world.interactions.get(token)
     if item is None or item.id != interaction_id:
         raise errors.unknown_interaction()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from tests.fakes.discord.state import Upload
 
@@ -20,7 +20,7 @@ class Call:
     authorization: str | None
     json: Any = None
     files: list[Upload] = field(default_factory=list)
-    status: int | None = None  # None while unanswered, and for ever where a fault ate the answer
+    status: int | None = None  # what Discord answered; None where (or while) it was not carried out
     fault: str | None = None
 
     def id(self, name: str) -> int:
@@ -39,7 +39,7 @@ class Journal:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def wait_for(self, predicate: Callable[[], T], timeout: float) -> T:
+    async def wait_for(self, predicate: Callable[[], T | Literal[False] | None], timeout: float) -> T:
         """The first truthy value of `predicate`; TimeoutError names the latest calls."""
         try:
             async with asyncio.timeout(timeout):

@@ -162,7 +162,7 @@ def delete_many(world: World, deleter: User, channel: Channel, doomed: Sequence[
 def history(channel: Channel, viewer: User, query: dict[str, str]) -> list[Message]:
     """Newest first, at most `limit` (50, up to 100), around, before or after one id (docs, Get Messages).
 
-    `after` returns the *oldest* messages beyond the id, still newest first; that is what paging forward needs.
+    `after` returns the *oldest* messages beyond the id, still newest first: what paging forward needs.
     """
     permissions.require(channel, viewer)
     limit = int(query.get("limit", 50))

@@ -1,4 +1,4 @@
-"""The JSON that goes over the wire, per object (Discord docs, "Resources"; fields discord.py's parsers need)."""
+"""The JSON that goes over the wire, per object (Discord docs, "Resources"; what discord.py needs)."""
 
 from tests.fakes.discord import permissions
 from tests.fakes.discord.clock import iso, snowflake_ms
@@ -38,7 +38,7 @@ def role(item: Role) -> Json:
     return {
         "id": str(item.id),
         "name": item.name,
-        "permissions": str(int(item.permissions)),
+        "permissions": _bits(item.permissions),
         "position": item.position,
         "color": 0,
         "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
@@ -85,8 +85,8 @@ def channel(item: Channel, viewer: User | None = None) -> Json:
             {
                 "id": str(o.target_id),
                 "type": int(o.kind),
-                "allow": str(int(o.allow)),
-                "deny": str(int(o.deny)),
+                "allow": _bits(o.allow),
+                "deny": _bits(o.deny),
             }
             for o in item.overwrites.values()
         ],
@@ -99,6 +99,10 @@ def channel(item: Channel, viewer: User | None = None) -> Json:
             "default_forum_layout": 0,
         }
     return data
+
+
+def _bits(held: int) -> str:
+    return str(int(held))
 
 
 def thread_member(thread: Channel, user_id: int) -> Json:
@@ -270,7 +274,7 @@ def interaction(item: Interaction, application_id: int, bot: User) -> Json:
     """INTERACTION_CREATE (Discord docs, "Interactions: Receiving and Responding", Interaction Structure)."""
     place = item.channel.guild
     seen = channel(item.channel, item.user)
-    seen["permissions"] = str(int(permissions.in_channel(item.channel, item.user)))
+    seen["permissions"] = _bits(permissions.in_channel(item.channel, item.user))
     data: Json = {
         "id": str(item.id),
         "application_id": str(application_id),
@@ -280,7 +284,7 @@ def interaction(item: Interaction, application_id: int, bot: User) -> Json:
         "data": item.data,
         "channel_id": str(item.channel.id),
         "channel": seen,
-        "app_permissions": str(int(permissions.in_channel(item.channel, bot))),
+        "app_permissions": _bits(permissions.in_channel(item.channel, bot)),
         "locale": "en-US",
         "entitlements": [],
         "entitlement_sku_ids": [],
@@ -292,7 +296,7 @@ def interaction(item: Interaction, application_id: int, bot: User) -> Json:
         data["message"] = message(item.message, bot)
     if place is None:
         return {**data, "user": user(item.user)}
-    bits = {"permissions": str(int(permissions.in_channel(item.channel, item.user)))}
+    bits = {"permissions": _bits(permissions.in_channel(item.channel, item.user))}
     return {
         **data,
         "guild_id": str(place.id),

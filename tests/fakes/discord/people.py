@@ -1,7 +1,7 @@
 """What people do in their clients. Nothing here awaits: the bot hears of it through its socket.
 
-An act that Discord would refuse a person raises ApiError; one that their client would not offer (a button that is
-not there, a command nobody registered) raises NotOfferedError.
+An act that Discord would refuse a person raises ApiError; one that their client would not offer (a button
+that is not there, a command nobody registered) raises NotOfferedError.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ class People(Builder):
         return messages.edit_as(self.world, user, message, {"content": content})
 
     def unfurl(self, message: Message, embed: Json) -> Message:
-        """Discord adds a link's preview by itself: MESSAGE_UPDATE without an edit (FACTS: embeds fire edits)."""
+        """Discord adds a link's preview by itself: MESSAGE_UPDATE without an edit (FACTS)."""
         message.embeds = [*message.embeds, embed]
         messages.announce_edit(self.world, message)
         return message
@@ -180,9 +180,8 @@ class People(Builder):
         """Sends the modal that `opened` was answered with; inputs that are not named stay empty."""
         if opened.modal is None or opened.user is not user:
             raise NotOfferedError("No modal is open for this person")
-        unknown = set(values) - {
-            c["custom_id"] for _, c in limits.walk(opened.modal["components"]) if "custom_id" in c
-        }
+        inputs = {component.get("custom_id") for _, component in limits.walk(opened.modal["components"])}
+        unknown = set(values) - inputs
         if unknown:
             raise NotOfferedError(f"The modal has no inputs {sorted(unknown)}")
         components = [_submitted(component, values) for component in opened.modal["components"]]
@@ -273,8 +272,6 @@ def _submitted(component: Json, values: Mapping[str, str]) -> Json:
         return {"type": kind, "id": 1}
     entered = values.get(component["custom_id"], component.get("value") or "")
     data: Json = {"type": kind, "id": 1, "custom_id": component["custom_id"]}
-    return (
-        {**data, "values": [entered] if entered else []}
-        if kind in limits.SELECTS
-        else {**data, "value": entered}
-    )
+    if kind in limits.SELECTS:
+        return {**data, "values": [entered] if entered else []}
+    return {**data, "value": entered}

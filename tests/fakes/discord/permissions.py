@@ -62,7 +62,7 @@ def in_channel(channel: Channel, user: User) -> Permission:
     """Base permissions with the channel's overwrites: @everyone, then all roles, then the member.
 
     A thread takes its parent's overwrites. Docs, "Implicit Permissions": without VIEW_CHANNEL nothing is
-    permitted. Discord docs, "Topics: Threads": a private thread is visible to its members and to MANAGE_THREADS.
+    permitted. Docs, "Topics: Threads": a private thread is visible to its members and to MANAGE_THREADS.
     """
     if channel.guild is None:
         return ALL if user in channel.recipients else NONE
@@ -82,7 +82,7 @@ def in_channel(channel: Channel, user: User) -> Permission:
 
 
 def require(channel: Channel, user: User, *needed: Permission) -> None:
-    """Refuses as the API does: 50001 where the channel cannot be seen, 50013 where an act is not permitted."""
+    """Refuses as the API does: 50001 for a channel one cannot see, 50013 for an act that is not permitted."""
     held = in_channel(channel, user)
     if not held & Permission.VIEW_CHANNEL:
         raise errors.missing_access()

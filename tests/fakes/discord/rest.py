@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import BodyPartReader, hdrs, web
 
 from tests.fakes.discord import errors
+from tests.fakes.discord.answers import as_json
 from tests.fakes.discord.clock import Clock
 from tests.fakes.discord.errors import ApiError
 from tests.fakes.discord.faults import Faults
@@ -115,13 +116,6 @@ class Rest:
     async def _unknown(self, request: web.Request) -> web.StreamResponse:
         call = await self._read(f"{request.method} {request.path.removeprefix(API)}", request)
         return await self._under_faults(request, call, lambda: as_json(errors.not_found().body, 404))
-
-
-def as_json(body: Any, status: int = 200) -> web.Response:
-    """The content type must be exactly `application/json`; discord.py compares the whole header (FACTS)."""
-    return web.Response(
-        body=json.dumps(body).encode(), status=status, headers={hdrs.CONTENT_TYPE: "application/json"}
-    )
 
 
 def _parse(text: str) -> Any:

@@ -1,5 +1,7 @@
-"""REST: interaction callbacks and the webhook behind each interaction (Discord docs, "Interactions: Receiving and
-Responding"). The token in the path is the whole authorisation."""
+"""REST: interaction callbacks and the webhook behind each interaction.
+
+Source: Discord docs, "Interactions: Receiving and Responding". The token in the path is the authorisation.
+"""
 
 from tests.fakes.discord import interactions, messages, payloads
 from tests.fakes.discord.journal import Call

@@ -1,4 +1,4 @@
-"""REST: channels, messages, reactions, typing (Discord docs, "Resources: Channel" and "Resources: Message")."""
+"""REST: channels, messages, reactions, typing (Discord docs, "Resources: Channel", "Resources: Message")."""
 
 from tests.fakes.discord import errors, messages, payloads, permissions, threads
 from tests.fakes.discord.journal import Call

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from aiohttp import web
 
@@ -59,6 +59,10 @@ class FakeDiscord(People):
         return f"ws://{self._origin}/gateway"
 
     @property
+    def port(self) -> int:
+        return int(self._origin.rpartition(":")[2])
+
+    @property
     def token(self) -> str:
         return self.world.token
 
@@ -93,7 +97,7 @@ class FakeDiscord(People):
         self.gateway.url = self.gateway_url
 
     async def stop(self) -> None:
-        """Breaks what is connected; the world stays, so that `start` on the same port is Discord coming back."""
+        """Breaks what is connected; the world stays, so `start` on the same port is Discord coming back."""
         self.gateway.drop()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -108,7 +112,7 @@ class FakeDiscord(People):
         key = self.faults.known(route)
         return [call for call in self._journal.calls if call.route == key]
 
-    async def wait_for(self, predicate: Callable[[], T], timeout: float = 10.0) -> T:
+    async def wait_for(self, predicate: Callable[[], T | Literal[False] | None], timeout: float = 10.0) -> T:
         """The first truthy value of `predicate`, which is asked again after every call and event."""
         return await self._journal.wait_for(predicate, timeout)
 

@@ -114,7 +114,7 @@ class World:
         return sorted(found, key=lambda thread: thread.id, reverse=True)
 
     def store(self, channel: Channel, upload: Upload) -> Attachment:
-        """Keeps a file and signs a link to it that expires, as the CDN's links do (docs, "Reference: CDN")."""
+        """Keeps a file under a signed link that expires (docs, "Reference: CDN")."""
         file_id = self.ids.next()
         expires = self.clock.ms // 1000 + int(self.settings.attachment_lifetime)
         url = f"{self.cdn_url}/attachments/{channel.id}/{file_id}/{upload.filename}?ex={expires:x}"
@@ -130,8 +130,10 @@ class World:
             return data
         return events.without_content(data)
 
-    def guild_create(self, guild: Guild) -> Json:
-        """GUILD_CREATE: all channels, but only the active threads that the bot may see (docs, "Guild Create")."""
+    def guild_create(self, guild: Guild, *, all_members: bool = False) -> Json:
+        """Docs, "Guild Create": all channels, but only active threads that the bot may see; other members
+        only for sessions with GUILD_PRESENCES."""
+        members = guild.members.values() if all_members else [guild.members[self.bot.id]]
         active = [t for t in self.threads(guild) if not t.archived and self.bot_sees(t)]
         return {
             **payloads.guild(guild),
@@ -139,7 +141,7 @@ class World:
             "large": False,
             "unavailable": False,
             "member_count": len(guild.members),
-            "members": [payloads.member(member) for member in guild.members.values()],
+            "members": [payloads.member(member) for member in members],
             "channels": [
                 payloads.channel(c) for c in self.channels.values() if c.guild is guild and not c.is_thread
             ],
