@@ -17,7 +17,7 @@ from sessiondb.errors import Damaged, Unavailable, translated
 from sessiondb.records import Ack, AckStatus, MessageOut, RunnerState
 
 QUERY_DEADLINE = 0.5  # s one query may take before it is interrupted
-LARGEST_CONTENT = 1_000_000  # bytes of one row's content
+LARGEST_CONTENT = 2_000_000  # bytes of one row's content
 LONGEST_ID = 200  # characters
 ROWS_PER_READ = 200
 

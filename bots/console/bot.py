@@ -99,10 +99,7 @@ class ConsoleBot:
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         transcript = self.transcript(delivery.address.platform_id)
         line = await asyncio.to_thread(transcript.by_key, delivery.key)
-        if line is None:
-            return None
-        self._show(delivery.address.platform_id, line)
-        return Receipt(line.id)
+        return None if line is None else Receipt(line.id)
 
     async def show(self, shown: Shown) -> None:
         self._screen.progress(shown)

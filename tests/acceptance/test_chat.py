@@ -1,0 +1,76 @@
+"""The main job through the front door: lines in, replies out, whatever is killed in between."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.acceptance.dovecote import DEADLINE, Folder, until
+
+
+def test_each_line_gets_one_reply_in_order_and_the_program_ends(folder: Folder) -> None:
+    done = folder.chat("hello", "how are you")
+    assert done.stdout.decode().splitlines() == ["hello", "how are you"]
+    assert done.returncode == 0
+    assert done.stderr == b""
+
+
+def test_the_same_with_bells_switched_off(folder: Folder) -> None:
+    (folder.path / "dovecote.toml").write_text("[host]\nbells = false\n")
+    assert folder.chat("hello", "how are you").stdout.decode().splitlines() == ["hello", "how are you"]
+
+
+def test_a_conversation_goes_on_after_a_restart(folder: Folder) -> None:
+    folder.chat("one")
+    assert folder.chat("two").stdout.decode().splitlines() == ["two"]
+    assert folder.replies() == ["one", "two"]
+
+
+def test_a_runner_killed_in_mid_turn_costs_nothing(folder: Folder) -> None:
+    process = folder.start()
+    assert process.stdin is not None
+    process.stdin.write(b'@@call mock_append {"file": "ran", "line": "x"}\n')
+    process.stdin.write(b"@@sleep 4\n")
+    process.stdin.flush()
+    until(lambda: folder.effects("ran") and len(folder.lines()) >= 3)
+    folder.kill_runners()
+    process.stdin.write(b"after\n")
+    out, _ = process.communicate(timeout=DEADLINE)
+    assert out.decode().splitlines() == ["appended to ran", "(done)", "after"]
+    assert folder.effects("ran") == ["x"]
+
+
+@pytest.mark.parametrize("moment", ["typed", "started", "working", "answered"])
+def test_a_host_killed_at_any_moment_answers_exactly_once_after_a_restart(
+    folder: Folder, moment: str
+) -> None:
+    reached = {
+        "typed": lambda: folder.lines(),
+        "started": lambda: list(folder.path.glob("data/sessions/*/inbound/inbound.db")),
+        "working": lambda: list(folder.path.glob("data/sessions/*/outbound/outbound.db")),
+        "answered": lambda: folder.replies(),
+    }
+    process = folder.start()
+    assert process.stdin is not None
+    process.stdin.write(b"hello\n")
+    process.stdin.flush()
+    until(reached[moment])
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=DEADLINE)
+    assert folder.chat().returncode == 0
+    assert folder.chat("and again").stdout.decode().splitlines() == ["and again"]
+    assert folder.replies() == ["hello", "and again"]
+
+
+def test_sigterm_drains_and_a_message_under_way_is_answered_later(folder: Folder) -> None:
+    process = folder.start()
+    assert process.stdin is not None
+    process.stdin.write(b"hello\n@@sleep 1\n")
+    process.stdin.flush()
+    until(lambda: len(folder.lines()) >= 3)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=DEADLINE)
+    folder.chat()
+    assert folder.replies() == ["hello", "(done)"]
+    assert folder.runner_pids() == []
