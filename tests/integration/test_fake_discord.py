@@ -187,6 +187,20 @@ async def test_a_thread_started_from_a_message_has_the_messages_id() -> None:
             assert reply.channel.parent_id == channel.id
 
 
+async def test_a_person_starts_a_thread_and_the_bot_hears_of_it() -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with connected(ListeningClient(), server) as client:
+            message = server.say(ada, channel, "let us talk")
+            thread = server.start_thread(ada, message, "talk")
+            made = await client.hear("thread_create")
+            assert (made.id, made.name, made.owner_id) == (message.id, "talk", ada.id)
+            server.delete_channel(guild.owner, thread)
+            assert (await client.hear("thread_delete")).id == thread.id
+
+
 async def test_a_message_unarchives_its_thread_and_a_locked_one_refuses() -> None:
     async with FakeDiscord() as server:
         guild = server.add_guild()
@@ -299,9 +313,12 @@ async def test_missing_permissions_are_refused_with_discords_codes() -> None:
             with pytest.raises(discord.Forbidden) as send:
                 await target.send("may I?")
             assert send.value.code == 50013
-            server.add_role(guild, "admin", Permission.ADMINISTRATOR, server.bot)
+            admin = server.add_role(guild, "admin", Permission.ADMINISTRATOR, server.bot)
             await target.send("I may")
             await target.get_partial_message(message.id).delete()
+            server.set_role_permissions(guild, admin, Permission.VIEW_CHANNEL)
+            with pytest.raises(discord.Forbidden):
+                await target.send("no longer")
             with pytest.raises(ApiError):
                 server.say(ada, hidden, "let me in")
 

@@ -32,6 +32,15 @@ async def test_reconnect_asks_for_a_resume() -> None:
             assert server.gateway.identifies == 1
 
 
+async def test_a_close_code_of_the_gateway_is_followed_by_a_resume() -> None:
+    async with FakeDiscord() as server:
+        server.add_guild()
+        async with connected(ListeningClient(), server) as client:
+            server.gateway.close(4000)
+            await client.hear("resumed")
+            assert server.gateway.identifies == 1
+
+
 async def test_an_invalid_session_identifies_anew_and_its_events_are_lost() -> None:
     async with FakeDiscord() as server:
         guild = server.add_guild()

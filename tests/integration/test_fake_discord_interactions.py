@@ -90,6 +90,10 @@ class Bot(ListeningClient):
         async def summarise(interaction: Interaction, message: discord.Message) -> None:
             await interaction.response.send_message(message.content.upper())
 
+        @self.tree.context_menu(name="Greet")
+        async def greet(interaction: Interaction, member: discord.Member) -> None:
+            await interaction.response.send_message(f"hello {member.name}")
+
     async def setup_hook(self) -> None:
         self.add_view(self.approve)
         self.add_dynamic_items(Vote)
@@ -126,9 +130,11 @@ async def test_subcommands_context_menus_and_suggestions_work() -> None:
             listed = server.run_command(ada, channel, "tasks list", {"limit": 3})
             message = server.say(ada, channel, "shout")
             summary = server.run_message_command(ada, message, "Summarise")
+            greeting = server.run_user_command(ada, channel, guild.owner, "Greet")
             typing = server.autocomplete(ada, channel, "ask", "question", "wh")
             assert (await server.wait_for(lambda: listed.original)).content == "3 tasks"
             assert (await server.wait_for(lambda: summary.original)).content == "SHOUT"
+            assert (await server.wait_for(lambda: greeting.original)).content == "hello owner"
             assert [c["name"] for c in await server.wait_for(lambda: typing.choices)] == ["wh…"]
             with pytest.raises(NotOfferedError):
                 server.run_command(ada, channel, "nothing")
@@ -274,7 +280,7 @@ async def test_syncing_again_keeps_the_ids_of_commands() -> None:
         guild = server.add_guild()
         async with connected(Bot(), server) as client:
             before = {c.name: c.id for c in await client.tree.fetch_commands()}
-            assert set(before) == {"ask", "feedback", "whisper", "tasks", "Summarise"}
+            assert set(before) == {"ask", "feedback", "whisper", "tasks", "Summarise", "Greet"}
             assert {c.name: c.id for c in await client.tree.sync()} == before
             assert await client.tree.sync(guild=discord.Object(guild.id)) == []
 

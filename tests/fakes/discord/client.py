@@ -75,7 +75,3 @@ class ListeningClient(Client):
         """The next event of this name: its argument, or all of them where there are several."""
         async with asyncio.timeout(timeout):
             return await self._heard[event].get()
-
-    def unheard(self, event: str) -> int:
-        """How many events of this name nobody has awaited yet."""
-        return self._heard[event].qsize()

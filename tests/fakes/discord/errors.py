@@ -76,10 +76,6 @@ def unknown_message() -> ApiError:
     return ApiError(404, 10008, "Unknown Message")
 
 
-def unknown_role() -> ApiError:
-    return ApiError(404, 10011, "Unknown Role")
-
-
 def unknown_user() -> ApiError:
     return ApiError(404, 10013, "Unknown User")
 
@@ -94,10 +90,6 @@ def unknown_webhook() -> ApiError:
 
 def unknown_interaction() -> ApiError:
     return ApiError(404, 10062, "Unknown interaction")
-
-
-def unknown_command() -> ApiError:
-    return ApiError(404, 10063, "Unknown application command")
 
 
 def too_many_reactions() -> ApiError:
@@ -134,10 +126,6 @@ def not_a_text_channel() -> ApiError:
 
 def missing_permissions() -> ApiError:
     return ApiError(403, 50013, "Missing Permissions")
-
-
-def system_message() -> ApiError:
-    return ApiError(403, 50021, "Cannot execute action on a system message")
 
 
 def wrong_channel_type() -> ApiError:

@@ -16,7 +16,6 @@ from tests.fakes.discord.state import Upload, visible
 
 SLASH, USER_MENU, MESSAGE_MENU = 1, 2, 3
 SUBCOMMAND, SUBCOMMAND_GROUP = 1, 2
-ATTACHMENT_OPTION = 11
 Option = str | int | float | bool | User | Role | Channel | Upload
 
 
