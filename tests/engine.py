@@ -26,8 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LABEL = "dovecote.installation"  # what tells the containers of two installations apart
 DEFAULT_IMAGE = "dovecote-runner:dev"
 OFFLINE_BASE = "dovecote-base:bookworm"  # made by .ci/base-image; taken for a build when it is here
-ENGINE_TIMEOUT = 30  # seconds for one request to the engine
+ENGINE_TIMEOUT = 90  # seconds for one request to the engine, which may be waiting for a container to end
 BUILD_TIMEOUT = 600  # seconds for `make image`, which fetches the wheels the first time
+TEST_TIMEOUT = 900  # seconds for a test that may be the first, and so the one that builds
 
 
 def engine_required() -> bool:

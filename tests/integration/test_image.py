@@ -14,10 +14,10 @@ import docker
 import pytest
 
 from sessiondb.contract import CONTRACT
-from tests.engine import ROOT, Installation
+from tests.engine import ROOT, TEST_TIMEOUT, Installation
 
 pytest_plugins = ["tests.engine"]
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(TEST_TIMEOUT)]
 
 PYTHON_SLIM_ENVIRONMENT = {"GPG_KEY", "LANG", "PYTHON_SHA256", "PYTHON_VERSION"}  # what that base sets itself
 DISTINCTIVE = 8  # characters; a shorter path or host may well be in the image by chance

@@ -15,10 +15,10 @@ import apsw
 import pytest
 from docker.models.containers import Container
 
-from tests.engine import Installation
+from tests.engine import TEST_TIMEOUT, Installation
 
 pytest_plugins = ["tests.engine"]
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(TEST_TIMEOUT)]
 
 PAIRS = 200
 
