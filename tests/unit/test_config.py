@@ -1,0 +1,57 @@
+"""The configuration and its example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from host.config import Config, ConfigError, load
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_no_file_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load(None) == Config()
+
+
+def test_the_example_shows_every_key_with_its_default() -> None:
+    example = load(ROOT / "dovecote.example.toml")
+    assert example == Config()
+    assert missing(example) == []
+
+
+def missing(model: BaseModel, path: str = "") -> list[str]:
+    """Keys that the example does not set."""
+    found = [f"{path}{name}" for name in type(model).model_fields if name not in model.model_fields_set]
+    for name in model.model_fields_set:
+        found += _missing_below(getattr(model, name), f"{path}{name}.")
+    return found
+
+
+def _missing_below(value: Any, path: str) -> list[str]:
+    if isinstance(value, BaseModel):
+        return missing(value, path)
+    if isinstance(value, dict):
+        return [key for name, item in value.items() for key in _missing_below(item, f"{path}{name}.")]
+    if isinstance(value, tuple):
+        return [key for number, item in enumerate(value) for key in _missing_below(item, f"{path}{number}.")]
+    return []
+
+
+def test_an_error_carries_file_key_and_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[agents.default]\nprovider = 'oracle'\n")
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert caught.value.file == file
+    assert caught.value.key == "agents.default.provider"
+    assert "dovecote.example.toml" in caught.value.remedy
+
+
+def test_the_configuration_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Config().data = Path("elsewhere")  # type: ignore[misc]
