@@ -264,7 +264,9 @@ class AgentLoop:
             turn=begun.id,
             attempt=begun.attempt,
             tools=toolbox,
-            history=[step for step in self._outbound.history() if step.turn != begun.id],
+            history=turn.LazySteps(
+                lambda: [step for step in self._outbound.history() if step.turn != begun.id]
+            ),
             resumed=begun.resumed,
             continuation=self._outbound.state(f"continuation:{self._provider.name}"),
         )

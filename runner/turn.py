@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 from runner.formatter import PromptMessage
 from sessiondb.records import Ack, AckStatus, Address, MessageIn, Step
@@ -70,6 +71,30 @@ def batch_of(due: Sequence[MessageIn], first: MessageIn, *, resumed: bool) -> li
             break
         batch.append(message)
     return batch
+
+
+class LazySteps(Sequence[Step]):
+    """Steps that are read from the file when a provider first asks: not every provider does."""
+
+    def __init__(self, load: Callable[[], list[Step]]) -> None:
+        self._load = load
+        self._loaded: list[Step] | None = None
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Step]: ...
+    def __getitem__(self, index: int | slice) -> Step | Sequence[Step]:
+        return self._steps[index]
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    @property
+    def _steps(self) -> list[Step]:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
 
 
 def user_step(messages: Sequence[PromptMessage], prompt: str) -> str:
