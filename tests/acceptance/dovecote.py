@@ -6,14 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from bots.console.transcript import Line, Transcript
+from tests.waiting import DEADLINE
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE = 90.0  # s one run may take; these machines are slow and noisy
 
 
 class Folder:
@@ -69,12 +67,3 @@ class Folder:
     def kill_runners(self) -> None:
         for pid in self.runner_pids():
             os.kill(pid, signal.SIGKILL)
-
-
-def until(condition: Callable[[], object]) -> None:
-    """For what happens in other processes: there is nothing to wait on but the world itself."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("it did not happen")
-        time.sleep(0.02)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.dovecote import DEADLINE, Folder, until
+from tests.acceptance.dovecote import Folder
+from tests.waiting import DEADLINE, until
 
 
 def refused(done: subprocess.CompletedProcess[bytes], *words: str) -> None:

@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from tests.acceptance.dovecote import DEADLINE, Folder, until
+from tests.acceptance.dovecote import Folder
+from tests.waiting import DEADLINE, until
 
 
 def test_each_line_gets_one_reply_in_order_and_the_program_ends(folder: Folder) -> None:
