@@ -54,4 +54,4 @@ def test_an_error_carries_file_key_and_remedy(tmp_path: Path) -> None:
 
 def test_the_configuration_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Config().data = Path("elsewhere")  # type: ignore[misc]
+        Config().data = Path("elsewhere")
