@@ -110,7 +110,7 @@ class Host:
         self._actions = Actions(parts.now)
         collector = Collector(self._bots, self._actions, parts.now)
         self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now)
-        self._ears = Ears(parts.disk, self._heard, bells=config.host.bells, slowest=config.host.poll_slowest)
+        self._ears = Ears(parts.disk, self._drain_soon, bells=config.host.bells, slowest=config.host.poll_slowest)
         self._board = ProgressBoard(self._registry, self._bots)
         self._supervisor = Supervisor(
             config,
@@ -161,10 +161,6 @@ class Host:
 
     # ── runners speak ────────────────────────────────────────────────────────────────────────────────────
 
-    def _heard(self, session: Session) -> None:
-        self._board.look(session)
-        self._drain_soon(session)
-
     def _life_ended(self, session: Session) -> None:
         """What came in while the runner was ending woke nobody: look once more."""
         self._board.forget(session)
@@ -190,6 +186,7 @@ class Host:
             except SessionError as error:
                 log.warning("Session %s: %s", session.id, error, extra={"action": "drain_failed"})
             if session.id not in self._again:
+                self._board.look(session)
                 return
 
     async def _wake_if_due(self, session: Session) -> None:
