@@ -96,10 +96,27 @@ class Access(_Model):
     external: Literal["deny", "allow"] = "deny"
 
 
+class Limits(_Model):
+    """What one container may use."""
+
+    memory_mb: Annotated[int, Field(ge=64)] = 1024  # swap included
+    cpus: Annotated[float, Field(gt=0)] = 1.0
+    pids: Annotated[int, Field(ge=16)] = 256
+    open_files: Annotated[int, Field(ge=64)] = 1024
+    largest_file_mb: Annotated[int, Field(ge=1)] = 512
+    temporary_mb: Annotated[int, Field(ge=8)] = 256  # /tmp, in memory
+    log_mb: Annotated[int, Field(ge=1)] = (
+        2  # kept by the engine while it lives; the last of it lands in runner.log
+    )
+
+
 class Runner(_Model):
     """How runners are started and when they end."""
 
     launcher: Literal["process", "docker"] = "process"
+    image: str = "dovecote-runner:dev"
+    engine: str = ""  # the container engine's address; '' = DOCKER_HOST, or the local socket
+    limits: Limits = Limits()
     stream_idle: Seconds = 20.0
     idle_exit: Seconds = 300.0
     stop_grace: Seconds = 10.0

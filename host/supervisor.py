@@ -304,7 +304,12 @@ class Supervisor:
         for alarm in self._alarms.values():
             alarm.cancel()
         lives = list(self._lives.values())
-        await asyncio.gather(*(self.stop(life.session) for life in lives))
+        stopped = await asyncio.gather(*(self.stop(life.session) for life in lives), return_exceptions=True)
+        for life, outcome in zip(lives, stopped, strict=True):
+            if isinstance(outcome, LaunchError):
+                # Its end cannot be confirmed now; the next life of the host finds it.
+                log.error("Runner not stopped: %s", outcome.reason, extra={"action": "stop_failed"})
+                life.task.cancel()
         tasks = [life.task for life in lives]
         if tasks:
             await asyncio.wait(tasks)

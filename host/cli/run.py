@@ -15,6 +15,7 @@ from host.app import Host, Parts
 from host.bots import Bots, MakeBot, Surroundings
 from host.config import Config
 from host.disk import ThreadDisk
+from host.launch.base import Launcher
 from host.launch.process import ProcessLauncher
 from host.lock import DataLock
 
@@ -47,8 +48,16 @@ def find_bots(config: Config, data: Path, platforms: Collection[str]) -> Bots:
     return bots
 
 
+def make_launcher(config: Config) -> Launcher:
+    if config.runner.launcher == "docker":
+        from host.launch.docker import DockerLauncher  # its library is slow to import
+
+        return DockerLauncher(config.runner)
+    return ProcessLauncher()
+
+
 async def _serve(config: Config, bots: Bots) -> None:
-    host = Host(config, bots, Parts(ThreadDisk(), ProcessLauncher(), now_ms))
+    host = Host(config, bots, Parts(ThreadDisk(), make_launcher(config), now_ms))
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, _Stop(host).order)
     loop.add_signal_handler(signal.SIGINT, _Stop(host).order)
