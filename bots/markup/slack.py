@@ -73,10 +73,10 @@ def inbound(
             return label or "@" + target.partition("^")[0]
         return _linked(target, label)
 
-    return html_unescaped(_INBOUND.sub(one, text)), mentioned
+    return unescaped(_INBOUND.sub(one, text)), mentioned
 
 
-def html_unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
     """Slack escapes these three and nothing else."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
@@ -98,7 +98,7 @@ class _Markdown(Writer):
         yield headed("#" * block.level + " ", self.inline, block.inline, within)
 
     def rule(self) -> str:
-        return "---"
+        return "***"
 
     def box(self, checked: bool) -> str:
         return "[x] " if checked else "[ ] "

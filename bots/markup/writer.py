@@ -87,7 +87,7 @@ class Writer:
             marker = self.marker(item)
             holder = Holder(marker, " " * len(marker))
             blocks = item.blocks
-            if not blocks or not isinstance(blocks[0], tree.Paragraph):
+            if not blocks or _begins_as_table(blocks[0]):  # which is not inside the item on every platform
                 blocks = (tree.Paragraph("", (Run(""),)), *blocks)
             if item.checked is not None and isinstance(blocks[0], tree.Paragraph):
                 box = Run(self.box(item.checked))
@@ -104,12 +104,12 @@ class Writer:
 
     def records(self, block: tree.Table, within: Within) -> Iterator[Line]:
         """A table that is too wide to be one: an item per row, a line "head: cell" per column."""
-        for index, row in enumerate(block.rows or (tuple(() for _ in block.head),)):
+        for index, row in enumerate(block.rows or [((),) * len(block.head)]):
             holder = Holder("- ", "  ")
             lines = [
                 line
                 for head, cell in zip(block.head, row, strict=True)
-                if cell or not block.rows
+                if cell or index == 0
                 for line in self.paragraph(_labelled(head, cell), (*within, holder))
             ]
             for number, line in enumerate(lines or [raw("", (*within, holder))]):
@@ -207,6 +207,12 @@ def opening(lines: Iterable[Line]) -> Iterator[Line]:
 
 
 def split_lines(runs: Inline) -> Iterator[Inline]:
+    """The lines that say something: an empty one would end the paragraph."""
+    lines = [line for line in _all_lines(runs) if tree.said(line).strip()]
+    yield from lines or [()]
+
+
+def _all_lines(runs: Inline) -> Iterator[Inline]:
     line: list[Run] = []
     for run in runs:
         first, *others = re.split(f"[\n{BREAK}]", run.text)
@@ -264,6 +270,12 @@ def is_mark(holder: Holder) -> bool:
 def _close(one: tree.Block, other: tree.Block) -> bool:
     """Need no empty line between them in a list item."""
     return isinstance(one, tree.List | tree.Code) or isinstance(other, tree.List | tree.Code)
+
+
+def _begins_as_table(block: tree.Block) -> bool:
+    while isinstance(block, tree.Quote) and block.blocks:
+        block = block.blocks[0]
+    return isinstance(block, tree.Table)
 
 
 def _is_item(within: Within) -> bool:
