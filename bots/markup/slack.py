@@ -133,13 +133,6 @@ class _Markdown(Writer):
     def escaped(self, match: re.Match[str]) -> str:
         return html.escape(match[0], quote=False) if match[0] in "<>&" else super().escaped(match)
 
-    def styled(self, run: Run, pattern: re.Pattern[str]) -> str:
-        text = super().styled(run, pattern)
-        return text if run.code else _ESCAPED_MENTION.sub(self.mention, text)
-
-    def mention(self, match: re.Match[str]) -> str:
-        return html.unescape(match[0]) if match["id"] in self.keep else match[0]
-
 
 class _Plain(_Markdown):
     """No markup at all: the words, list markers, and fences around code and tables."""
@@ -190,5 +183,4 @@ def _escaped(text: str, keep: Collection[str]) -> str:
 
 
 _RULES = {"": "---", "left": ":--", "center": ":-:", "right": "--:"}
-_ESCAPED_MENTION = re.compile(r"&lt;[@#](?P<id>[A-Z0-9]{1,32})(?:\|[^<>\n&]{0,80})?(?:>|&gt;)")
 _INBOUND = re.compile(r"<(?P<kind>[@#!]?)(?P<target>[^<>|\n]+)(?:\|(?P<label>[^<>\n]*))?>")

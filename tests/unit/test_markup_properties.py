@@ -12,19 +12,24 @@ from bots.markup import clean, discord, slack, tree
 
 CORPUS = sorted(Path(__file__).with_name("markup_corpus").glob("*.md"))
 QUICK = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
 )
 
 _HIDDEN = r"[ \t\u200c-\u200f\u2060]*"
 SLACK_LIVE = re.compile(
-    rf"<{_HIDDEN}!{_HIDDEN}(here|channel|everyone|subteam)|@{_HIDDEN}(here|channel|everyone)|<[@#]", re.IGNORECASE
+    rf"<{_HIDDEN}!{_HIDDEN}(here|channel|everyone|subteam)|@{_HIDDEN}(here|channel|everyone)|<[@#]",
+    re.IGNORECASE,
 )
 DISCORD_LIVE = re.compile(rf"@{_HIDDEN}(here|everyone)|<{_HIDDEN}[@#]", re.IGNORECASE)
-_INLINE = st.sampled_from(
-    ["word", "**b**", "*i*", "_i_", "~~s~~", "`c|d`", "[l](https://e.org/(x))", "a_b", "*", "_", "`", "|", "||", "~~", "\\"]
-    + ["<!here>", "@everyone", "<@&1>", "<@U1>", "&lt;", "&amp;lt;", "<b>", "<br>", "👩‍🚀", "日本語", "שלום", "é", "\u200b"]
-    + ["https://e.org/a_b", "1.", "#", ">", "-", "[ ]", "!", "](", "word " * 50, "x" * 300]
-)
+_WORDS = """
+    word **b** *i* _i_ ~~s~~ `c|d` [l](https://e.org/(x)) https://e.org/a_b a_b * _ ` | || ~~ \\ 1. # > - ! ](
+    <!here> @everyone <@&1> <@U1> &lt; &amp;lt; <b> <br> 👩‍🚀 日本語 שלום é
+"""
+_INLINE = st.sampled_from([*_WORDS.split(), "[ ]", "\u200b", "word " * 50, "x" * 300])
 _TEXT = st.lists(_INLINE, min_size=1, max_size=8).flatmap(
     lambda words: st.sampled_from([" ", "", "\n"]).map(lambda between: between.join(words))
 )
@@ -55,7 +60,9 @@ def _nested(simple: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 DOCUMENTS = st.lists(_nested(_SIMPLE | _TABLE), max_size=6).map("\n\n".join)
-UNLIFTED = st.lists(_nested(_SIMPLE) | _TABLE, max_size=6).map("\n\n".join)  # a table leaves its list on Slack
+UNLIFTED = st.lists(_nested(_SIMPLE) | _TABLE, max_size=6).map(
+    "\n\n".join
+)  # a table leaves its list on Slack
 ANYTHING = st.one_of(DOCUMENTS, st.text(max_size=400), st.text("`*_~[]()<>|!#->&\\@:. \nab1", max_size=300))
 
 
@@ -71,7 +78,10 @@ def arrives(blocks: Sequence[tree.Block], text: str) -> bool:
             case tree.List():
                 return all(read(inner) for item in block.items for inner in item.blocks)
             case tree.Table():
-                ends = [_past("".join(tree.leaves([block])), text, place), _past(_record_words(block), text, place)]
+                ends = [
+                    _past("".join(tree.leaves([block])), text, place),
+                    _past(_record_words(block), text, place),
+                ]
             case _:
                 ends = [_past("".join(tree.leaves([block])), text, place)]
         place = min((end for end in ends if end is not None), default=-1)
