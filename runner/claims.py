@@ -32,9 +32,8 @@ class Claims:
         first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)
         if first is None or (only is not None and first.address != only):
             return None
-        left = {ack.message_id: ack.turn for ack in self._outbound.open_claims()}
-        steps = self._outbound.steps(left[first.id]) if first.id in left else []
-        if steps:
+        left = {ack.message_id: ack.turn for ack in self._outbound.unfinished_claims()}
+        if first.id in left and turn.did_something(self._outbound.steps(left[first.id])):
             return self._resume(left[first.id], [id_ for id_, of in left.items() if of == left[first.id]])
         if (answer := self._answered(first)) is not None:
             return self._go_on(first, *answer)
@@ -89,11 +88,9 @@ class Claims:
         return rows, [decoded for row in rows if (decoded := self._decode(row)) is not None]
 
     def _resume(self, id_: str, claimed: Iterable[str]) -> Turn | None:
-        """An interrupted turn goes on after its last complete step, with all the messages it had."""
-        now = self._now()
-        batch = [
-            m for m in self._inbound.messages(list(claimed)) if m.status == "pending" and m.not_before <= now
-        ]
+        """A turn that was interrupted, or failed for now, goes on after its last complete step, with all the messages it had."""
+        # Those that must wait longer come along: the turn's steps speak of them already.
+        batch = [m for m in self._inbound.messages(list(claimed)) if m.status == "pending"]
         resumed = self._open(id_, batch)
         if resumed is not None:
             self._recall(resumed)

@@ -172,7 +172,9 @@ class AgentLoop:
         if following is None:
             return None
         given = self._input(following)
-        query.push(base.Push(given.messages, given.prompt, given.attempt, given.tools))
+        query.push(
+            base.Push(given.messages, given.prompt, given.attempt, given.tools, given.history, given.resumed)
+        )
         return following
 
     def _over(self, last: Turn, woken: bool) -> bool:

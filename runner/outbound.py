@@ -61,9 +61,9 @@ class OutboundWriter:
         marks = ",".join("?" * len(ids))
         return {ack.message_id: ack for ack in self._acks(f"message_id IN ({marks})", tuple(ids))}
 
-    def open_claims(self) -> list[Ack]:
-        """Claims whose turn did not end: this incarnation's own, and those a dead one left."""
-        return self._acks("status = 'processing'", ())
+    def unfinished_claims(self) -> list[Ack]:
+        """Claims whose turn did not end: this incarnation's own, those a dead one left, those to be tried again."""
+        return self._acks("status IN ('processing', 'retry')", ())
 
     def claim(self, messages: Sequence[MessageIn], turn: str) -> None:
         """From here on the messages are this turn's; an attempt is counted now, whatever happens next."""

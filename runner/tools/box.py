@@ -69,6 +69,10 @@ class Toolbox:
     def tools(self) -> list[Tool]:
         return list(self._tools.values())
 
+    @property
+    def destinations(self) -> Sequence[Destination]:
+        return self._destinations
+
     def add(self, tool: Tool) -> None:
         self._tools[tool.name] = tool
 
