@@ -10,6 +10,7 @@ from runner import turn
 from runner.formatter import PromptMessage, decode
 from runner.inbound import PAGE, InboundReader
 from runner.outbound import OutboundWriter, ParkedCall
+from runner.tools.approval import ALLOW
 from runner.tools.box import ToolResult
 from runner.turn import Turn
 from sessiondb import content
@@ -111,8 +112,7 @@ class Claims:
         resumed = self._open(call.turn, [message])
         if resumed is None:
             return None
-        result = ToolResult(answer.value or answer.text)
-        self._outbound.answer(call, answer.refers_to, message.id, result.encode())
+        self._outbound.answer(call, answer.refers_to, message.id, _result(call, answer, message.author_id))
         self._recall(resumed)
         return resumed
 
@@ -141,3 +141,17 @@ class Claims:
         except content.ContentError as error:
             log.warning("Message %s is unreadable: %s", message.id, error)
             return None
+
+
+def _result(call: ParkedCall, answer: content.System, author_id: str) -> str | None:
+    """What a person's answer means to the call that waited; None lets it run."""
+    said = answer.value or answer.text
+    if not call.approval:
+        return ToolResult(said).encode()
+    by = f" by {answer.by}" if answer.by else ""
+    # The host asks only who may answer; nothing runs on the word of anybody else even if it erred.
+    if call.audience and author_id not in call.audience and answer.ok:
+        return ToolResult(f"not run: the answer{by} does not count", is_error=True).encode()
+    if answer.ok and said == ALLOW:
+        return None
+    return ToolResult(f"not run: {said if not answer.ok else 'refused'}{by}", is_error=True).encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 
 from runner import tools, turn
@@ -15,6 +15,7 @@ from runner.inbound import InboundReader
 from runner.outbound import Emitted, OutboundWriter
 from runner.providers import base
 from runner.settings import Settings
+from runner.tools.approval import Approvals
 from runner.tools.box import Parked, Toolbox
 from runner.turn import Turn
 from runner.watch import Watch
@@ -43,6 +44,7 @@ class AgentLoop:
         *,
         ring: Callable[[], None],
         now: Callable[[], int],
+        kit: Callable[[], Iterable[tools.Tool]] = tools.standard,
     ) -> None:
         self._settings = settings
         self._provider = provider
@@ -52,6 +54,8 @@ class AgentLoop:
         self._watch = watch
         self._ring = ring
         self._now = now
+        self._kit = kit
+        self._approvals = Approvals.of(settings.agent.options)
         self._stopping = asyncio.Event()
         self._shown_at = 0.0
         self._active_at = 0
@@ -252,13 +256,15 @@ class AgentLoop:
         toolbox = Toolbox(
             self._outbound,
             begun.id,
-            tools.standard(),
+            self._kit(),
             answers=begun.answers,
             consumed=lambda: begun.consumed,
             workspace=self._settings.workspace,
             destinations=self._inbound.destinations(),
             recorded=begun.resumed,
             now=self._now,
+            approvals=self._approvals,
+            asked_by=begun.asked_by,
         )
         return base.QueryInput(
             messages=tuple(begun.messages),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,13 @@ class Talk:
         return (await self.replies(before + 1))[-1]
 
     async def claimed(self, count: int) -> None:
-        """Waits until the runner has claimed so many messages; that happens in another process."""
+        """Waits until the runner has claimed so many messages."""
+        await self.eventually(lambda: len(self._query("SELECT 1 FROM processing_ack")) >= count)
+
+    async def eventually(self, condition: Callable[[], object]) -> None:
+        """For what happens in another process: there is nothing to wait on but the world itself."""
         async with asyncio.timeout(TIMEOUT):
-            while len(self._query("SELECT 1 FROM processing_ack")) < count:  # noqa: ASYNC110
+            while not condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     def runner_pids(self) -> list[int]:
