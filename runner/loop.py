@@ -45,6 +45,7 @@ class AgentLoop:
         ring: Callable[[], None],
         now: Callable[[], int],
         kit: Callable[[], Iterable[tools.Tool]] = tools.standard,
+        on_turn: Callable[[Toolbox | None], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._provider = provider
@@ -55,6 +56,7 @@ class AgentLoop:
         self._ring = ring
         self._now = now
         self._kit = kit
+        self._on_turn = on_turn
         self._approvals = Approvals.of(settings.agent.options)
         self._stopping = asyncio.Event()
         self._shown_at = 0.0
@@ -94,6 +96,7 @@ class AgentLoop:
             log.info("Turn %s waits for a person", begun.id)
             self._ring()
         finally:
+            self._on_turn(None)
             await events.aclose()
 
     async def _follow(
@@ -135,9 +138,11 @@ class AgentLoop:
             return None
         match event:
             case base.Result():
+                self._on_turn(None)
                 self._finish(running, event)
                 return None
             case base.Error():
+                self._on_turn(None)
                 self._fail(running, event)
                 return None
             case base.Took(count):
@@ -266,6 +271,7 @@ class AgentLoop:
             approvals=self._approvals,
             asked_by=begun.asked_by,
         )
+        self._on_turn(toolbox)
         return base.QueryInput(
             messages=tuple(begun.messages),
             prompt=text,
