@@ -110,6 +110,7 @@ class Host:
         self._actions = Actions(parts.now)
         collector = Collector(self._bots, self._actions, parts.now)
         self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now)
+        self._deliveries.on_room = self._drain_soon
         self._ears = Ears(parts.disk, self._drain_soon, bells=config.host.bells, slowest=config.host.poll_slowest)
         self._board = ProgressBoard(self._registry, self._bots)
         self._supervisor = Supervisor(
@@ -229,8 +230,10 @@ class Host:
         work = await self._db.read(lambda c: c.execute(_WORK, (session.id,)).fetchone())
         try:
             await self._deliveries.drain(session)
-        except Unavailable:
+        except Unavailable as error:
             log.debug("Session %s cannot be read right now", session.id)
+            if error.path == session.folder.outbound_db:
+                await self._supervisor.recover(session)
         await self._supervisor.check(session)
         await self._wake_if_due(session)
         if not self._supervisor.is_live(session) and not self._deliveries.busy(session):
@@ -242,6 +245,7 @@ class Host:
         Whatever comes in counts `work` up in the transaction that makes it durable; if it has moved since before the
         proof, the proof is void.
         """
+        await self._deliveries.forget_reader(session)
         if await self._registry.use(session, _nothing_to_do):
             seen = int(str(work[0])) if isinstance(work, tuple) else 0
             await self._db.write(lambda c: c.execute(_REST, (session.id, seen)).fetchall())

@@ -178,7 +178,11 @@ def _insert(writer: InboundWriter, entry: Entry) -> None:
         return
     for number, (author, text) in enumerate(event.thread_so_far):
         writer.insert(_context(entry, number, author, text))
-    writer.insert(_message(entry))
+    message = _message(entry)
+    if isinstance(message.content, content.System):
+        asked = writer.row_of_key(message.content.refers_to)
+        message = replace(message, content=replace(message.content, refers_to=asked))
+    writer.insert(message)
 
 
 def _change(writer: InboundWriter, entry: Entry) -> None:
