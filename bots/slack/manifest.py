@@ -21,6 +21,7 @@ SCOPES = (
     "im:read",
     "im:write",
     "mpim:history",
+    "mpim:read",
     "reactions:read",
     "reactions:write",
     "users:read",

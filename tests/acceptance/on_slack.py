@@ -13,7 +13,7 @@ from tests.acceptance.dovecote import ROOT, Folder
 from tests.fakes.slack import Channel, FakeSlack, Message, User
 from tests.integration.slack_app import PROXIES
 
-PATIENCE = 60.0  # s for one thing to happen; these machines are slow and noisy
+PATIENCE = 15.0  # s for one thing to happen; these machines are slow and noisy
 CONFIG = """\
 [slack]
 api_url = "{api_url}"
@@ -83,7 +83,7 @@ class Office:
 
     def ask(self, text: str, thread_ts: str | None = None) -> Message:
         """Ann mentions the agent in the channel."""
-        return self.slack.say(self.ann, self.channel, f"{self.slack.mention()} {text}", thread_ts)
+        return self.slack.say(self.ann, self.channel, f"{self.slack.mention()}\n{text}", thread_ts)
 
     def answers(self, root: Message) -> list[Message]:
         """The agent's messages in the thread of `root`."""
