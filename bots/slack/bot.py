@@ -171,7 +171,7 @@ class Listeners:
         event_id = str(body.get("event_id") or "")
         attempt = (request.headers.get("x-slack-retry-num") or ["0"])[0]
         ours = (
-            int(body.get("event_time") or 0) > self._since
+            int(body.get("event_time") or 0) >= self._since
         )  # else it was sent to the process before this one
         repeated = ours and attempt.isdigit() and int(attempt) > 0 and event_id not in self._seen
         if event_id:
