@@ -134,6 +134,17 @@ class Console(_Model):
     user: str = "you"
 
 
+class Slack(_Model):
+    """Tokens come from SLACK_BOT_TOKEN, SLACK_APP_TOKEN and, for `mode = "http"`, SLACK_SIGNING_SECRET."""
+
+    api_url: str = "https://slack.com/api/"
+    mode: Literal["socket", "http"] = "socket"
+    sockets: Annotated[int, Field(ge=1, le=10)] = 2  # on one app: while one is replaced the other hears
+    listen: str = "127.0.0.1"  # for mode = "http"
+    port: Annotated[int, Field(ge=0, le=65535)] = 3000
+    message_interval: Seconds = 1.0  # between two messages to one channel, after a short burst
+
+
 class Config(_Model):
     data: Path = Path("data")
     host: Host = Host()
@@ -142,6 +153,7 @@ class Config(_Model):
     agents: dict[Name, Agent] = {"default": Agent()}
     routes: tuple[Route, ...] = (Route(),)
     console: Console = Console()
+    slack: Slack | None = None  # None: only if SLACK_BOT_TOKEN is set
 
     @model_validator(mode="after")
     def _routes_name_agents(self) -> Config:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import apsw
 
-from host import access, inbox, notices, router, sessions
+from host import access, config, inbox, notices, router, sessions
 from host.bots import EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.config import Config
 from host.hostdb import HostDB
@@ -26,6 +26,7 @@ from sessiondb import Address, SessionError, Status, content
 
 log = logging.getLogger(__name__)
 
+MUTED = "the agent was told to stay out of this thread"
 LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 
 
@@ -77,19 +78,25 @@ class Ingress:
         if isinstance(verdict, router.Ignore):
             return Ingested(Verdict.IGNORED, reason=verdict.reason), None, None
         standing = _standing(connection, event)
-        permission = access.decide(self._config.access, event, standing)
+        permission = _permission(self._config.access, event, standing)
         if isinstance(permission, access.Denied):
             inbox.decline(connection, event, permission.reason, self._now())
-            notices.add(connection, _denial(event, permission), self._now())
+            if event.event_class not in _ABOUT_ANOTHER:
+                notices.add(connection, _denial(event, permission), self._now())
             return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
         _remember_user(connection, event, self._now())
+        if event.event_class is EventClass.CONTROL and event.value == "mute":
+            self._mute(connection, event, verdict.answer)
+            return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
         scope = sessions.privacy_scope(event)
         id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now())
         if verdict.engages:
             connection.execute(
                 "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?)",
-                (*verdict.answer, verdict.agent, self._now()),
+                (*verdict.answer, verdict.agent, event.at),
             )
+            if not connection.changes():  # it takes part already: what was said before is known
+                event = replace(event, thread_so_far=())
         entry = inbox.add(
             connection,
             event,
@@ -101,6 +108,16 @@ class Ingress:
         )
         session = self._registry.load(connection, "id = ?", (id_,))[0]
         return Ingested(Verdict.STORED, event.message_id), entry, session
+
+    def _mute(self, connection: apsw.Connection, event: InboundEvent, thread: Address) -> None:
+        """From now on the thread needs a mention again."""
+        connection.execute(
+            "DELETE FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?",
+            thread,
+        )
+        inbox.decline(connection, event, MUTED, self._now())
+        told = Notice(f"muted:{event.message_id}", thread, "I stay out of this thread until I am mentioned.")
+        notices.add(connection, told, self._now())
 
     def _route(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
         if event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION):
@@ -289,6 +306,13 @@ def _remember_user(connection: apsw.Connection, event: InboundEvent, now: int) -
             now,
         ),
     )
+
+
+def _permission(rules: config.Access, event: InboundEvent, standing: str) -> access.Allowed | access.Denied:
+    """A deletion needs none: it takes away what was let in, and platforms do not say who deleted."""
+    if event.event_class is EventClass.DELETE:
+        return access.Allowed(trusted=False)
+    return access.decide(rules, event, standing)
 
 
 def _denial(event: InboundEvent, denied: access.Denied) -> Notice:
