@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,14 @@ def test_no_file_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytest.Mo
     assert load(None) == Config()
 
 
-def test_the_example_shows_every_key_with_its_default() -> None:
-    example = load(ROOT / "dovecote.example.toml")
-    assert example == Config()
-    assert missing(example) == []
+def test_the_example_shows_every_key_with_its_default(tmp_path: Path) -> None:
+    example = ROOT / "dovecote.example.toml"
+    assert load(example) == Config()
+    switched_on = tmp_path / "all.toml"
+    switched_on.write_text(re.sub(r"(?m)^#(?=[\[a-z])", "", example.read_text("utf-8")), "utf-8")
+    everything = load(switched_on)
+    assert missing(everything) == []
+    assert all(section == type(section)() for section in (everything.slack,))
 
 
 def missing(model: BaseModel, path: str = "") -> list[str]:

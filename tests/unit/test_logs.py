@@ -10,7 +10,6 @@ import pytest
 
 from host import logs
 
-
 SECRET = "xoxb-secret"
 
 
