@@ -19,6 +19,7 @@ from host.config import Config
 from host.delivery.collect import give_up_or_postpone
 from host.delivery.service import Deliveries
 from host.gateway.bells import Ears
+from host.gateway.server import Door, GatewayError
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
 from host.launch.base import Launcher, LaunchError, Runner, RunnerSpec
@@ -56,6 +57,7 @@ class Supervisor:
         launcher: Launcher,
         deliveries: Deliveries,
         ears: Ears,
+        door: Door,
         now: Callable[[], int],
         on_end: Callable[[Session], None],
     ) -> None:
@@ -66,6 +68,7 @@ class Supervisor:
         self._launcher = launcher
         self._deliveries = deliveries
         self._ears = ears
+        self._door = door
         self._now = now
         self._on_end = on_end
         self._lives: dict[str, _Life] = {}
@@ -104,6 +107,12 @@ class Supervisor:
                 await self._launcher.stop(runner, 0.0)
                 continue
             session = found[0]
+            try:
+                await self._door.open(session)
+            except GatewayError as error:
+                log.error("Runner not adopted: %s", error, extra={"action": "adoption_failed"})
+                await self._launcher.stop(runner, 0.0)
+                continue
             self._ears.listen(session)
             task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
             self._lives[session.id] = _Life(session, task, runner, self._now())
@@ -140,10 +149,12 @@ class Supervisor:
             spec = await self._spec(session, incarnation)
             self._ears.listen(session)
             try:
+                await self._door.open(session)
                 runner = await self._launcher.start(spec)
-            except LaunchError as error:
+            except (LaunchError, GatewayError) as error:
                 self._ears.forget(session)
-                await self._note_start(session, error.reason)
+                await self._door.close(session)
+                await self._note_start(session, str(error))
                 return None
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
         life = self._lives[session.id]
@@ -155,6 +166,7 @@ class Supervisor:
         life = self._lives[session.id]
         code = await runner.wait()
         self._ears.forget(session)
+        await self._door.close(session)
         await self._deliveries.forget_reader(session)
         log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
         await self._drain_after(session, code)
