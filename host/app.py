@@ -133,6 +133,7 @@ class Host:
             self._gateway,
             parts.now,
             self._life_ended,
+            self._board.waiting,
         )
         self._ingress = Ingress(
             config, self._db, self._registry, self._supervisor.wake, self._say_soon, parts.now
@@ -227,6 +228,7 @@ class Host:
         behind = await self._db.read(inbox.sessions_with_unstored)
         busy = await self._db.read(self._registry.load)
         await self._deliveries.deliver_notices()
+        await self._supervisor.make_room()
         for session in busy:
             if session.id in behind:
                 await self._ingress.replay(session)

@@ -147,6 +147,9 @@ class Runner(_Model):
     stream_idle: Seconds = 20.0
     idle_exit: Seconds = 300.0
     stop_grace: Seconds = 10.0
+    concurrent: Annotated[int, Field(ge=1, le=10_000)] = (
+        50  # runners alive at a time; more sessions wait in turn
+    )
     concurrent_starts: Annotated[int, Field(ge=1, le=64)] = 2
 
 
