@@ -116,7 +116,9 @@ class Host:
         collector = Collector(self._bots, self._actions, parts.now)
         self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now)
         self._deliveries.on_room = self._drain_soon
-        self._ears = Ears(parts.disk, self._drain_soon, bells=config.host.bells, slowest=config.host.poll_slowest)
+        self._ears = Ears(
+            parts.disk, self._drain_soon, bells=config.host.bells, slowest=config.host.poll_slowest
+        )
         self._board = ProgressBoard(self._registry, self._bots)
         budgets = Budgets(config, self._db, parts.now)
         if unsettled := await budgets.charge_unsettled():
