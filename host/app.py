@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import apsw
@@ -19,6 +20,9 @@ from host.delivery.collect import Collector
 from host.delivery.service import Deliveries
 from host.disk import Disk
 from host.gateway.bells import Ears
+from host.gateway.budget import Budgets
+from host.gateway.credentials import Credentials, EnvironmentCredentials
+from host.gateway.server import Gateway
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
 from host.ingress import Ingress
@@ -41,6 +45,7 @@ class Parts:
     disk: Disk
     launcher: Launcher
     now: Callable[[], int]
+    credentials: Credentials = field(default_factory=lambda: EnvironmentCredentials(os.environ))
 
 
 class Host:
@@ -130,6 +135,10 @@ class Host:
             parts.disk, self._drain_soon, bells=config.host.bells, slowest=config.host.poll_slowest
         )
         self._board = ProgressBoard(self._registry, self._bots)
+        budgets = Budgets(config, self._db, parts.now)
+        if unsettled := await budgets.charge_unsettled():
+            log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
+        self._gateway = Gateway(config, self._registry, budgets, parts.credentials)
         self._supervisor = Supervisor(
             config,
             installation,
@@ -138,8 +147,10 @@ class Host:
             parts.launcher,
             self._deliveries,
             self._ears,
+            self._gateway,
             parts.now,
             self._life_ended,
+            self._board.waiting,
         )
         self._ingress = Ingress(
             config, self._db, self._registry, self._supervisor.wake, self._say_soon, parts.now
@@ -160,6 +171,7 @@ class Host:
 
     async def _close(self) -> None:
         await self._board.close()
+        await self._gateway.stop()
         await self._parts.launcher.close()
         await self._registry.close()
         await self._db.close()
@@ -236,6 +248,7 @@ class Host:
         behind = await self._db.read(inbox.sessions_with_unstored)
         busy = await self._db.read(self._registry.load)
         await self._deliveries.deliver_notices()
+        await self._supervisor.make_room()
         for session in busy:
             if session.id in behind:
                 await self._ingress.replay(session)

@@ -59,12 +59,39 @@ class Destination(_Model):
     description: str = ""
 
 
+Dollars = Annotated[float, Field(ge=0)]
+
+
+class Price(_Model):
+    """US dollars per million tokens; web searches per thousand."""
+
+    input: Dollars
+    output: Dollars
+    cache_write: Dollars
+    cache_read: Dollars
+    web_search: Dollars = 10.0
+
+
+class Model(_Model):
+    """The model API behind the gateway. The key comes from the environment: ANTHROPIC_API_KEY."""
+
+    base_url: Annotated[str, Field(pattern=r"^https?://[^/]+")] = "https://api.anthropic.com"
+    budget_usd_per_day: Dollars | None = None  # of all agents together; none = no limit
+    budget_usd_per_month: Dollars | None = None
+    prices: dict[str, Price] = {}  # by the start of a model's name, beside those that are built in
+
+
 class Agent(_Model):
     provider: Literal["mock", "claude", "claude_code"] = "mock"
     model: str = ""
     instructions: str = ""
     destinations: dict[Name, Destination] = {}
     options: dict[str, Any] = {}
+    models: tuple[str, ...] = ()  # it may ask for besides its own
+    betas: tuple[str, ...] = ()  # of the model API, besides those that Dovecote itself uses
+    server_tools: tuple[str, ...] = ()  # tool types that the model API runs, besides those of `options`
+    budget_usd_per_day: Dollars | None = None
+    budget_usd_per_month: Dollars | None = None
 
 
 class Route(_Model):
@@ -120,6 +147,9 @@ class Runner(_Model):
     stream_idle: Seconds = 20.0
     idle_exit: Seconds = 300.0
     stop_grace: Seconds = 10.0
+    concurrent: Annotated[int, Field(ge=1, le=10_000)] = (
+        50  # runners alive at a time; more sessions wait in turn
+    )
     concurrent_starts: Annotated[int, Field(ge=1, le=64)] = 2
 
 
@@ -149,6 +179,7 @@ class Config(_Model):
     data: Path = Path("data")
     host: Host = Host()
     runner: Runner = Runner()
+    model: Model = Model()
     access: Access = Access()
     agents: dict[Name, Agent] = {"default": Agent()}
     routes: tuple[Route, ...] = (Route(),)

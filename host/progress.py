@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
+from typing import Any
 
 from host.bots import Bots, DeliveryError, Shown
 from host.inbound import InboundWriter
@@ -12,6 +14,8 @@ from sessiondb import MessageIn, SessionError, Status
 from sessiondb.signals import Progress
 
 log = logging.getLogger(__name__)
+
+WAITING = "waiting for a free place…"
 
 
 class ProgressBoard:
@@ -23,13 +27,12 @@ class ProgressBoard:
         self._seen: dict[str, Progress] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
+    def waiting(self, session: Session) -> None:
+        """The session has to wait for a place; the people in it see that it is not forgotten."""
+        self._begin(session, self._show_waiting(session))
+
     def look(self, session: Session) -> None:
-        bot = self._bots.get(session.address.channel_type)
-        if bot is None or bot.capabilities.progress == "none" or session.id in self._tasks:
-            return
-        task = asyncio.create_task(self._look(session), name=f"progress:{session.id}")
-        self._tasks[session.id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(session.id, None))
+        self._begin(session, self._look(session))
 
     def forget(self, session: Session) -> None:
         self._seen.pop(session.id, None)
@@ -37,6 +40,26 @@ class ProgressBoard:
     async def close(self) -> None:
         for task in list(self._tasks.values()):
             task.cancel()
+
+    def _begin(self, session: Session, work: Coroutine[Any, Any, None]) -> None:
+        bot = self._bots.get(session.address.channel_type)
+        if bot is None or bot.capabilities.progress == "none" or session.id in self._tasks:
+            work.close()
+            return
+        task = asyncio.create_task(work, name=f"progress:{session.id}")
+        self._tasks[session.id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(session.id, None))
+
+    async def _show_waiting(self, session: Session) -> None:
+        try:
+            pending = await self._registry.use(session, lambda writer: writer.pending())
+            wanting = [message for message in pending if message.trigger]
+            bot = self._bots.get(session.address.channel_type)
+            if wanting and bot is not None:
+                message = wanting[-1]
+                await bot.show(Shown(message.address, message.platform_message_id, WAITING, ""))
+        except (SessionError, DeliveryError) as error:
+            log.debug("Waiting not shown: %s", error)
 
     async def _look(self, session: Session) -> None:
         try:

@@ -19,11 +19,13 @@ from host.config import Config
 from host.delivery.collect import give_up_or_postpone
 from host.delivery.service import Deliveries
 from host.gateway.bells import Ears
+from host.gateway.server import Door, GatewayError
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
 from host.launch.base import Launcher, LaunchError, Runner, RunnerSpec
 from host.notices import Notice
 from host.outbound import OutboundReader
+from host.places import Places
 from host.sessions import Session, Sessions
 from sessiondb import SessionError, Unavailable
 from sessiondb.records import AckStatus, Address, Destination
@@ -56,8 +58,10 @@ class Supervisor:
         launcher: Launcher,
         deliveries: Deliveries,
         ears: Ears,
+        door: Door,
         now: Callable[[], int],
         on_end: Callable[[Session], None],
+        on_wait: Callable[[Session], None],
     ) -> None:
         self._config = config
         self._installation = installation
@@ -66,10 +70,14 @@ class Supervisor:
         self._launcher = launcher
         self._deliveries = deliveries
         self._ears = ears
+        self._door = door
         self._now = now
         self._on_end = on_end
+        self._on_wait = on_wait
+        self._places = Places(config.runner.concurrent)
         self._lives: dict[str, _Life] = {}
         self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._making_room: set[asyncio.Task[None]] = set()
         self._starts = asyncio.Semaphore(config.runner.concurrent_starts)
         self._closing = False
 
@@ -104,7 +112,14 @@ class Supervisor:
                 await self._launcher.stop(runner, 0.0)
                 continue
             session = found[0]
+            try:
+                await self._door.open(session)
+            except GatewayError as error:
+                log.error("Runner not adopted: %s", error, extra={"action": "adoption_failed"})
+                await self._launcher.stop(runner, 0.0)
+                continue
             self._ears.listen(session)
+            self._places.occupy(session.id)
             task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
             self._lives[session.id] = _Life(session, task, runner, self._now())
 
@@ -120,16 +135,46 @@ class Supervisor:
                     if due > self._now() or (due := await self._earliest_start(session)) > self._now():
                         self._wake_at(session, due)
                         return
+                    await self._take_place(session)
                     runner = await self._start(session)
-                if runner is None:
-                    continue
-                await self._accompany(session, runner)
-                runner = None
+                if runner is not None:
+                    await self._accompany(session, runner)
+                    runner = None
+                self._places.free(
+                    session.id
+                )  # whoever waits longer is next, even if there is more to do here
         except SessionError as error:
             log.warning("Session %s has to wait: %s", session.id, error, extra={"action": "session_waits"})
         finally:
+            self._places.free(session.id)
             self._lives.pop(session.id, None)
             self._on_end(session)
+
+    async def _take_place(self, session: Session) -> None:
+        if not self._places.is_free(session.id):
+            self._on_wait(session)
+            self._room_soon()
+        await self._places.take(session.id)
+
+    def _room_soon(self) -> None:
+        task = asyncio.create_task(self.make_room(), name="room")
+        self._making_room.add(task)
+        task.add_done_callback(self._making_room.discard)
+
+    async def make_room(self) -> None:
+        """Ends runners that have nothing to do, the longest alive first, while sessions wait for a place."""
+        lives = sorted(self._lives.values(), key=lambda life: life.started_at)
+        wanted = self._places.waiting - sum(life.ordered_to_stop for life in lives)
+        for life in lives:
+            if wanted <= 0:
+                return
+            if life.runner is None or life.ordered_to_stop:
+                continue
+            try:
+                if not await self._registry.use(life.session, lambda writer: writer.pending()):
+                    wanted -= await self.stop(life.session)
+            except (SessionError, LaunchError) as error:
+                log.debug("No place from %s: %s", life.session.id, error)
 
     async def _start(self, session: Session) -> Runner | None:
         async with self._starts:
@@ -140,10 +185,12 @@ class Supervisor:
             spec = await self._spec(session, incarnation)
             self._ears.listen(session)
             try:
+                await self._door.open(session)
                 runner = await self._launcher.start(spec)
-            except LaunchError as error:
+            except (LaunchError, GatewayError) as error:
                 self._ears.forget(session)
-                await self._note_start(session, error.reason)
+                await self._door.close(session)
+                await self._note_start(session, str(error))
                 return None
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
         life = self._lives[session.id]
@@ -155,6 +202,7 @@ class Supervisor:
         life = self._lives[session.id]
         code = await runner.wait()
         self._ears.forget(session)
+        await self._door.close(session)
         await self._deliveries.forget_reader(session)
         log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
         await self._drain_after(session, code)
@@ -165,6 +213,7 @@ class Supervisor:
             await self._deliveries.notify(notice)
         self._deliveries.outcome_changed(session)
         failed = code != 0 and not claimed.any and not life.ordered_to_stop
+        life.runner, life.ordered_to_stop = None, False
         await self._note_start(session, f"the runner ended with code {code}" if failed else "")
 
     async def _drain_after(self, session: Session, code: int) -> None:
@@ -339,6 +388,9 @@ class Supervisor:
         for alarm in self._alarms.values():
             alarm.cancel()
         lives = list(self._lives.values())
+        for life in lives:
+            if self._places.is_waiting(life.session.id):
+                life.task.cancel()
         stopped = await asyncio.gather(*(self.stop(life.session) for life in lives), return_exceptions=True)
         for life, outcome in zip(lives, stopped, strict=True):
             if isinstance(outcome, LaunchError):

@@ -94,3 +94,44 @@ CREATE TABLE notices (
     created_at          INTEGER NOT NULL
 );
 CREATE INDEX notices_open ON notices (id) WHERE state IN ('pending', 'sending', 'unknown');
+
+-- What model calls may cost, set aside before each of them; one that is still here at boot is charged in full.
+CREATE TABLE reservations (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id   TEXT NOT NULL,
+    agent        TEXT NOT NULL,
+    user_id      TEXT NOT NULL,
+    task_id      TEXT NOT NULL,
+    model        TEXT NOT NULL,
+    day          INTEGER NOT NULL,                    -- 20261231, in the host's zone
+    made_at      INTEGER NOT NULL,
+    cost         INTEGER NOT NULL                     -- millionths of a US dollar, an upper bound
+);
+
+-- Every call that was paid for, or may have been.
+CREATE TABLE usage (
+    id           INTEGER PRIMARY KEY,                 -- the reservation's
+    session_id   TEXT NOT NULL,
+    agent        TEXT NOT NULL,
+    user_id      TEXT NOT NULL,
+    task_id      TEXT NOT NULL,
+    model        TEXT NOT NULL,
+    day          INTEGER NOT NULL,
+    made_at      INTEGER NOT NULL,
+    input_tokens       INTEGER NOT NULL,
+    output_tokens      INTEGER NOT NULL,
+    cache_write_tokens INTEGER NOT NULL,
+    cache_read_tokens  INTEGER NOT NULL,
+    web_searches       INTEGER NOT NULL,
+    cost         INTEGER NOT NULL,
+    estimated    INTEGER NOT NULL                     -- 1 = the answer was lost before it said what it cost
+);
+CREATE INDEX usage_day ON usage (day, agent);
+
+-- The sums of usage that budgets are checked against.
+CREATE TABLE spent (
+    agent        TEXT NOT NULL,
+    day          INTEGER NOT NULL,
+    cost         INTEGER NOT NULL,
+    PRIMARY KEY (agent, day)
+) WITHOUT ROWID;

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.dockers import clean_up, containers_of, docker_config, docker_serving
+from tests.fakes.model_api import FakeModelAPI, Usage, answer
 from tests.fakes.platform import TIMEOUT
+from tests.integration.model_api.asking import MODEL
 
 pytest_plugins = ["tests.engine"]
 pytestmark = pytest.mark.docker
@@ -144,3 +146,24 @@ async def test_many_conversations_are_answered_by_a_container_each(
         for number in range(4):
             await bot.until(lambda number=number: bot.said(f"c{number}") == [f"message {number}"])  # type: ignore[misc]
         assert len(containers_of(data, image)) == 4
+
+
+async def test_claude_answers_from_a_container_through_the_gateway_within_its_budget(
+    data: Path, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FakeModelAPI() as api:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", api.key)
+        options = {"max_tokens": 1000, "retries": 0}
+        agent = {"provider": "claude", "model": MODEL, "options": options, "budget_usd_per_day": 0.2}
+        settings = docker_config(data, image, model={"base_url": api.base_url}, agents={"default": agent})
+        api.script(answer("Good morning.", usage=Usage(input_tokens=38_000)))
+        async with docker_serving(settings) as (_, bot):
+            await bot.say("c", "hello")
+            await bot.until(lambda: len(bot.said("c")) == 1)
+            await bot.say("c", "and now?")
+            await bot.until(lambda: len(bot.said("c")) == 2)
+
+    assert bot.said("c")[0] == "Good morning."
+    assert "the budget of agent 'default' for today ($0.20)" in bot.said("c")[1]
+    assert "\n" not in bot.said("c")[1]
+    assert len(api.requests) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from docker.models.containers import Container
 
 from host.bots import Author
 from tests.dockers import containers_of, docker_config, docker_serving
+from tests.fakes.model_api import FakeModelAPI, Usage, answer
 
 pytest_plugins = ["tests.engine"]
 pytestmark = pytest.mark.docker
@@ -79,6 +81,8 @@ found["interfaces"] = sorted(os.listdir("/sys/class/net"))
 print(json.dumps(found))
 """
 
+HUNT = "cat /proc/*/environ /proc/*/cmdline 2>/dev/null; grep -ra sk-ant- /session /workspace /tmp; ls /session/gateway"
+
 REFUSED = ("insert", "truncate", "unlink", "journal", "bell", "root", "others", "names", "mount", "root user")
 EXHAUSTED = ("large", "temporary", "forks", "files")
 
@@ -126,9 +130,7 @@ async def test_code_in_the_container_gets_nowhere(
         [container] = containers_of(tmp_path, image)
         found = probe(container, listeners)
         inspected = json.dumps(container.attrs)
-        seen = container.exec_run(["bash", "-c", "cat /proc/*/environ /proc/*/cmdline"]).output
-        environment = bytes(seen).decode("utf-8", "replace") if isinstance(seen, bytes) else ""
-        assert environment
+        environment = run(container, "bash", "-c", "cat /proc/*/environ /proc/*/cmdline")
         await bot.say("c", "are you there?")
         await bot.until(lambda: bot.said("c") == ["hello", "are you there?"])
 
@@ -140,6 +142,51 @@ async def test_code_in_the_container_gets_nowhere(
     assert found["interfaces"] == ["lo"]
     assert KEY not in inspected
     assert KEY not in environment
+
+
+ASK = """
+import os, sys, anthropic, httpx2
+transport = httpx2.HTTPTransport(uds="/session/gateway/gateway.sock")
+client = anthropic.Anthropic(api_key="none", base_url="http://gateway", max_retries=0,
+                             http_client=anthropic.DefaultHttpxClient(transport=transport))
+try:
+    with client.messages.stream(model=sys.argv[1], max_tokens=50, messages=[{"role": "user", "content": "coo"}]) as stream:
+        print(stream.get_final_text())
+except anthropic.APIStatusError as error:
+    print(error.status_code, error.message)
+"""
+
+
+async def test_the_model_answers_through_the_gateway_and_the_key_stays_outside(
+    tmp_path: Path, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    agents = {"default": {"models": ["claude-opus-5-5"], "budget_usd_per_day": 0.004}}
+    async with FakeModelAPI(keys=[KEY]) as api:
+        settings = docker_config(tmp_path, image, model={"base_url": api.base_url}, agents=agents)
+        async with docker_serving(settings) as (_, bot):
+            await bot.say("c", "hello")
+            await bot.until(lambda: bot.said("c") == ["hello"])
+            [container] = containers_of(tmp_path, image)
+
+            async def ask(model: str) -> str:
+                return await asyncio.to_thread(run, container, "python", "-c", ASK, model)
+
+            answered = await ask("claude-opus-5-5")
+            foreign = await ask("claude-sonnet-5-5")
+            api.script(answer("coo", usage=Usage(input_tokens=800)))
+            await ask("claude-opus-5-5")
+            over = await ask("claude-opus-5-5")
+            looked_at = json.dumps(container.attrs) + run(container, "bash", "-c", HUNT)
+        files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+    assert answered == "coo\n"
+    assert foreign.startswith("403 ")
+    assert over.startswith("402 ")
+    assert [request.headers.get("x-api-key") for request in api.requests] == [KEY, KEY]
+    assert "gateway.sock" in looked_at
+    assert KEY not in looked_at
+    assert KEY.encode() not in files
 
 
 async def test_the_workspace_of_another_scope_is_not_in_the_container(tmp_path: Path, image: str) -> None:

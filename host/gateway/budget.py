@@ -1,0 +1,145 @@
+"""Budgets: money is set aside durably before a call and accounted for after it, so that no crash makes a call free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import apsw
+
+from host.config import Config
+from host.gateway.prices import Usage
+from host.hostdb import HostDB
+
+MICRO = 1_000_000  # millionths in a dollar
+
+
+class OverBudget(Exception):
+    """The text is one line for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who asks for which model, and what it may cost at most (millionths of a dollar)."""
+
+    session_id: str
+    agent: str
+    user_id: str
+    task_id: str
+    model: str
+    cost: int
+
+
+class Budgets:
+    def __init__(self, config: Config, db: HostDB, now: Callable[[], int]) -> None:
+        self._config = config
+        self._db = db
+        self._now = now
+        self._zone = ZoneInfo(config.host.zone)
+
+    async def charge_unsettled(self) -> int:
+        """At boot: calls of an earlier life whose end nobody saw count as made. Returns how many."""
+        return await self._db.write(_charge_all)
+
+    async def reserve(self, call: Call) -> int:
+        """Returns the reservation's id. Raises `OverBudget`."""
+        now = self._now()
+        day = self._day(now)
+
+        def job(connection: apsw.Connection) -> int:
+            self._check(connection, call, day)
+            row = connection.execute(
+                "INSERT INTO reservations (session_id, agent, user_id, task_id, model, day, made_at, cost)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                (call.session_id, call.agent, call.user_id, call.task_id, call.model, day, now, call.cost),
+            ).fetchone()
+            return int(row[0])  # type: ignore[index]  # RETURNING yields a row
+
+        return await self._db.write(job)
+
+    async def settle(self, reservation: int, usage: Usage, cost: int, *, estimated: bool) -> None:
+        """Replaces the reservation by what the call did cost. Once: a second settlement changes nothing."""
+
+        def job(connection: apsw.Connection) -> None:
+            _charge(connection, reservation, usage, cost, estimated)
+
+        await self._db.write(job)
+
+    async def release(self, reservation: int) -> None:
+        """The call was not made, or the API refused it: nothing is to be paid."""
+
+        def job(connection: apsw.Connection) -> None:
+            connection.execute("DELETE FROM reservations WHERE id = ?", (reservation,))
+
+        await self._db.write(job)
+
+    async def charge_in_full(self, reservation: int) -> None:
+        """The call may have been made, and what it cost will never be known."""
+        await self._db.write(lambda connection: _charge(connection, reservation, Usage(), None, True))
+
+    def _check(self, connection: apsw.Connection, call: Call, day: int) -> None:
+        agent, all_agents = self._config.agents[call.agent], self._config.model
+        month = day // 100 * 100
+        limits = (
+            (f"agent {call.agent!r}", "today", agent.budget_usd_per_day, call.agent, day),
+            (f"agent {call.agent!r}", "this month", agent.budget_usd_per_month, call.agent, month),
+            ("all agents", "today", all_agents.budget_usd_per_day, "", day),
+            ("all agents", "this month", all_agents.budget_usd_per_month, "", month),
+        )
+        for whose, when, limit, name, since in limits:
+            if limit is not None and _used(connection, name, since) + call.cost > limit * MICRO:
+                raise OverBudget(
+                    f"the budget of {whose} for {when} (${limit:,.2f}) does not allow another request"
+                )
+
+    def _day(self, at: int) -> int:
+        local = datetime.fromtimestamp(at / 1000, self._zone)
+        return local.year * 10_000 + local.month * 100 + local.day
+
+
+def _used(connection: apsw.Connection, agent: str, since: int) -> int:
+    """Spent and set aside since the day; '' is all agents."""
+    row = connection.execute(
+        "SELECT (SELECT coalesce(sum(cost), 0) FROM spent WHERE day >= :since AND (:agent = '' OR agent = :agent))"
+        " + (SELECT coalesce(sum(cost), 0) FROM reservations WHERE day >= :since AND (:agent = '' OR agent = :agent))",
+        {"since": since, "agent": agent},
+    ).fetchone()
+    return int(str(row[0])) if row else 0
+
+
+def _charge_all(connection: apsw.Connection) -> int:
+    left = connection.execute("SELECT id FROM reservations").fetchall()
+    for (reservation,) in left:
+        _charge(connection, int(str(reservation)), Usage(), None, True)
+    return len(left)
+
+
+def _charge(
+    connection: apsw.Connection, reservation: int, usage: Usage, cost: int | None, estimated: bool
+) -> None:
+    """`cost` None is what had been set aside."""
+    row = connection.execute(
+        "DELETE FROM reservations WHERE id = ? RETURNING id, session_id, agent, user_id, task_id, model, day, made_at, cost",
+        (reservation,),
+    ).fetchone()
+    if row is None:
+        return
+    *columns, set_aside = row
+    charged = set_aside if cost is None else cost
+    counts = (
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_write_tokens,
+        usage.cache_read_tokens,
+        usage.web_searches,
+    )
+    connection.execute(
+        "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*columns, *counts, charged, int(estimated)),
+    )
+    connection.execute(
+        "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cost = cost + excluded.cost",
+        (columns[2], columns[6], charged),
+    )

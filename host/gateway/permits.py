@@ -1,0 +1,153 @@
+"""What an agent may ask of the model API: an allow-list of everything a request can name. Pure.
+
+A path alone is no boundary: a body can name other models, tools that reach the network from the API's side, MCP servers
+and documents by URL. What is not named here is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from host.config import Agent
+
+JSON = dict[str, Any]
+
+DEFAULT_MODEL = "claude-sonnet-5-5"  # what a runner asks for when its agent names none
+MESSAGES = "/v1/messages"
+COUNT = "/v1/messages/count_tokens"
+BETAS = frozenset({"compact-2026-01-12"})  # what Dovecote's own provider uses
+SERVER_TOOLS = {
+    "web_search": "web_search_20250305",
+    "web_fetch": "web_fetch_20260209",
+}  # by the agent's option
+KEYS = frozenset(
+    {
+        "cache_control",
+        "context_management",
+        "max_tokens",
+        "messages",
+        "model",
+        "output_config",
+        "stop_sequences",
+        "stream",
+        "system",
+        "thinking",
+        "tool_choice",
+        "tools",
+    }
+)
+EMBEDDED = frozenset({"base64", "text", "content"})  # sources that carry their content; others are fetched
+MOST_TOKENS = 128_000  # of one answer: the largest a model gives
+
+
+class Refused(Exception):
+    """`.status` and `.kind` are the model API's own; `.message` is one line that people may see."""
+
+    def __init__(self, status: int, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that may pass, in the canonical form in which it is passed on."""
+
+    path: str
+    body: bytes
+    model: str
+    max_tokens: int
+    betas: tuple[str, ...]
+    streamed: bool
+
+    @property
+    def is_charged(self) -> bool:
+        return self.path.partition("?")[0] == MESSAGES
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    models: frozenset[str]
+    betas: frozenset[str]
+    tools: frozenset[str]
+
+    @classmethod
+    def of(cls, agent: Agent) -> Permit:
+        by_option = {kind for option, kind in SERVER_TOOLS.items() if agent.options.get(option) is True}
+        own = () if agent.provider == "mock" else (agent.model or DEFAULT_MODEL,)
+        return cls(
+            models=frozenset({*own, *agent.models}),
+            betas=BETAS | frozenset(agent.betas),
+            tools=frozenset({"custom", *by_option, *agent.server_tools}),
+        )
+
+    def check(self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes) -> Asked:
+        """Raises `Refused`."""
+        if method != "POST" or path not in (MESSAGES, COUNT) or query not in ("", "beta=true"):
+            raise Refused(404, "not_found_error", f"{method} {path} does not pass the gateway")
+        betas = tuple(b.strip() for b in headers.get("anthropic-beta", "").split(",") if b.strip())
+        _only("anthropic-beta", betas, self.betas)
+        body = _parsed(raw)
+        _only("the request's keys", body, KEYS)
+        model, max_tokens = body.get("model"), body.get("max_tokens", 0)
+        if model not in self.models:
+            raise _denied(f"model {str(model)[:100]!r} is not one of this agent's")
+        if type(max_tokens) is not int or not 0 <= max_tokens <= MOST_TOKENS:
+            raise Refused(400, "invalid_request_error", f"max_tokens must be 0 to {MOST_TOKENS}")
+        self._check_tools(body.get("tools") or ())
+        _check_sources(body.get("messages"))
+        _check_sources(body.get("system"))
+        streamed = body.get("stream") is True
+        # Written anew: what was checked is what is sent, whoever else would read a doubled key differently.
+        canonical = json.dumps(body).encode()
+        return Asked(
+            path + (f"?{query}" if query else ""), canonical, str(model), max_tokens, betas, streamed
+        )
+
+    def _check_tools(self, tools: object) -> None:
+        if not isinstance(tools, list | tuple) or not all(isinstance(tool, dict) for tool in tools):
+            raise Refused(400, "invalid_request_error", "tools must be a list of objects")
+        _only("tool type", [str(tool.get("type") or "custom") for tool in tools], self.tools)
+
+
+def _parsed(raw: bytes) -> JSON:
+    try:
+        body = json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "invalid_request_error", "the body is not JSON") from error
+    if not isinstance(body, dict):
+        raise Refused(400, "invalid_request_error", "the body is no object")
+    return body
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _check_sources(value: object) -> None:
+    """Nothing that the API would fetch: a URL is a way out, a file id may be somebody else's."""
+    rest = [value]
+    while rest:
+        found = rest.pop()
+        if isinstance(found, list):
+            rest += found
+        elif isinstance(found, dict):
+            source = found.get("source")
+            if isinstance(source, dict) and source.get("type") not in EMBEDDED:
+                raise _denied(f"content by {str(source.get('type'))[:50]!r} does not pass the gateway")
+            # What a model wrote into a tool's input is data, whatever it looks like.
+            rest += [inner for key, inner in found.items() if key != "input"]
+
+
+def _only(what: str, named: object, allowed: frozenset[str]) -> None:
+    foreign = sorted(set(named) - allowed) if isinstance(named, list | tuple | dict) else []
+    if foreign:
+        raise _denied(f"{what}: {', '.join(foreign)[:200]} not allowed for this agent")
+
+
+def _denied(message: str) -> Refused:
+    return Refused(403, "permission_error", message)

@@ -1,0 +1,292 @@
+"""The gateway: an HTTP service on one Unix socket per live session, the one way out of a container (law 9).
+
+The socket is the identity: whoever speaks on it is that session, so there is no token to steal. What passes is parsed,
+allowed by the agent's permit, paid for from a budget, and given the real credential; answers stream through as they come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import aiohttp
+from aiohttp import web
+
+from host.config import Config
+from host.gateway.budget import Budgets, Call, OverBudget
+from host.gateway.credentials import Credentials, NoCredential
+from host.gateway.meter import Meter
+from host.gateway.permits import Asked, Permit, Refused
+from host.gateway.prices import cost, price_of, upper_bound
+from host.launch import ownership
+from host.sessions import Session, Sessions
+from sessiondb import SessionError
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 32 * 1024 * 1024  # bytes; the model API's own limit
+REQUESTS_AT_A_TIME = 8  # of one session
+CONNECT_TIMEOUT = 30.0  # s
+READ_TIMEOUT = 600.0  # s without a byte of the answer; the API pings more often
+CLOSING_GRACE = 1.0  # s for answers under way when their runner has ended
+PASSED_ON = ("anthropic-version", "content-type")
+PASSED_BACK = ("content-type", "request-id", "retry-after", "x-should-retry")
+
+
+class GatewayError(Exception):
+    """The session's socket cannot be made; the text says why."""
+
+
+class Door(Protocol):
+    """The gateway as the supervisor sees it."""
+
+    async def open(self, session: Session) -> None:
+        """Before its runner starts. Raises `GatewayError`."""
+
+    async def close(self, session: Session) -> None:
+        """After the confirmed end of its runner."""
+
+
+@dataclass
+class _Open:
+    session: Session
+    permit: Permit
+    runner: web.ServerRunner
+    under_way: int = 0
+
+
+class Gateway:
+    def __init__(
+        self,
+        config: Config,
+        registry: Sessions,
+        budgets: Budgets,
+        credentials: Credentials,
+    ) -> None:
+        self._config = config
+        self._registry = registry
+        self._budgets = budgets
+        self._credentials = credentials
+        self._open: dict[str, _Open] = {}
+        self._upstream: aiohttp.ClientSession | None = None
+        self._settling: set[asyncio.Task[None]] = set()
+
+    # ── sockets ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def open(self, session: Session) -> None:
+        agent = self._config.agents.get(session.agent)
+        if agent is None or session.id in self._open:
+            return
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            return await self._handle(door, request)
+
+        runner = web.ServerRunner(
+            web.Server(handle, handler_cancellation=True, access_log=None), shutdown_timeout=CLOSING_GRACE
+        )
+        door = _Open(session, Permit.of(agent), runner)
+        await runner.setup()
+        try:
+            listener = await asyncio.to_thread(_bind, session.folder.gateway_socket)
+            await web.SockSite(runner, listener).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise GatewayError(f"the gateway's socket cannot be made: {error}") from error
+        self._open[session.id] = door
+
+    async def close(self, session: Session) -> None:
+        door = self._open.pop(session.id, None)
+        if door is None:
+            return
+        await door.runner.cleanup()
+        with contextlib.suppress(FileNotFoundError):
+            await asyncio.to_thread(session.folder.gateway_socket.unlink)
+
+    async def stop(self) -> None:
+        """Everything is closed and settled when this returns."""
+        for door in list(self._open.values()):
+            await self.close(door.session)
+        await self.settled()
+        if self._upstream is not None:
+            await self._upstream.close()
+
+    async def settled(self) -> None:
+        """When every call that has ended is accounted for."""
+        while self._settling:
+            await asyncio.wait(list(self._settling))
+
+    # ── requests ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _handle(self, door: _Open, request: web.BaseRequest) -> web.StreamResponse:
+        if door.under_way >= REQUESTS_AT_A_TIME:
+            return _error(429, "rate_limit_error", "too many requests of this conversation at a time")
+        door.under_way += 1
+        try:
+            raw = await _body(request)
+            asked = await asyncio.to_thread(
+                door.permit.check, request.method, request.path, request.query_string, request.headers, raw
+            )
+            credential = await self._credentials.headers(door.session.agent)
+            if not asked.is_charged:
+                return await self._pass(request, asked, credential, Meter(streamed=False))
+            return await self._pass_paid(door, request, asked, credential)
+        except Refused as refused:
+            self._note(door, refused.message)
+            return _error(refused.status, refused.kind, refused.message)
+        except (_NotSent, _Lost) as failure:
+            return _error(502, "api_error", str(failure))
+        except NoCredential as missing:
+            self._note(door, str(missing))
+            return _error(401, "authentication_error", str(missing))
+        except OverBudget as over:
+            self._note(door, str(over))
+            return _error(402, "billing_error", str(over))
+        except SessionError as error:
+            self._note(door, str(error))
+            return _error(503, "api_error", "the host cannot keep account of requests right now")
+        finally:
+            door.under_way -= 1
+
+    async def _pass_paid(
+        self, door: _Open, request: web.BaseRequest, asked: Asked, credential: Mapping[str, str]
+    ) -> web.StreamResponse:
+        """Reserved before, settled after, whatever happens in between."""
+        price = price_of(asked.model, self._config.model.prices)
+        user_id, task_id = await self._whose(door.session)
+        most = upper_bound(len(asked.body), asked.max_tokens, price)
+        call = Call(door.session.id, door.session.agent, user_id, task_id, asked.model, most)
+        reservation = await self._budgets.reserve(call)
+        meter = Meter(streamed=asked.streamed)
+        unpaid = False
+        try:
+            response = await self._pass(request, asked, credential, meter)
+            unpaid = response.status >= 400
+            return response
+        except _NotSent:
+            unpaid = True
+            raise
+        finally:
+            if unpaid:
+                settlement = self._budgets.release(reservation)
+            elif meter.knows_anything:
+                paid = cost(meter.usage, price)
+                settlement = self._budgets.settle(
+                    reservation, meter.usage, paid, estimated=not meter.complete
+                )
+            else:
+                settlement = self._budgets.charge_in_full(reservation)
+            # It outlives the request it is for: that one may be cancelled at any moment.
+            task = asyncio.create_task(_settled(settlement), name="settle")
+            self._settling.add(task)
+            task.add_done_callback(self._settling.discard)
+
+    async def _pass(
+        self, request: web.BaseRequest, asked: Asked, credential: Mapping[str, str], meter: Meter
+    ) -> web.StreamResponse:
+        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+        headers |= {"accept-encoding": "identity", **credential}
+        if asked.betas:
+            headers["anthropic-beta"] = ",".join(asked.betas)
+        url = self._config.model.base_url.rstrip("/") + asked.path
+        try:
+            answer = await self._client().post(url, data=asked.body, headers=headers, allow_redirects=False)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            raise _NotSent("the model API cannot be reached") from error
+        except (aiohttp.ClientError, TimeoutError):
+            raise _Lost("the connection to the model API was lost") from None
+        async with answer:
+            response = web.StreamResponse(status=answer.status)
+            for name in PASSED_BACK:
+                if name in answer.headers:
+                    response.headers[name] = answer.headers[name]
+            try:
+                await response.prepare(request)
+                async for chunk in answer.content.iter_any():
+                    meter.feed(chunk)
+                    await response.write(chunk)
+                meter.end()
+                await response.write_eof()
+            except (aiohttp.ClientError, ConnectionError, TimeoutError):
+                # Either side is gone. Half an answer must not look whole.
+                if request.transport is not None:
+                    request.transport.abort()
+            return response
+
+    async def _whose(self, session: Session) -> tuple[str, str]:
+        """The person and the task that the oldest message under way comes from."""
+        pending = await self._registry.use(session, lambda writer: writer.pending())
+        for message in pending:
+            if message.trigger:
+                return message.author_id, message.task_id
+        return "", ""
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._upstream is None:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT)
+            self._upstream = aiohttp.ClientSession(
+                timeout=timeout, auto_decompress=False, connector=aiohttp.TCPConnector(limit=0)
+            )
+        return self._upstream
+
+    def _note(self, door: _Open, reason: str) -> None:
+        log.warning(
+            "Model request refused: %s",
+            reason,
+            extra={"action": "request_refused", "session": door.session.id},
+        )
+
+
+class _NotSent(Exception):
+    """The request did not leave this machine."""
+
+
+class _Lost(Exception):
+    """The request may have been worked on; its answer is lost."""
+
+
+async def _settled(settlement: Awaitable[None]) -> None:
+    try:
+        await settlement
+    except SessionError as error:
+        # It stays reserved, and is charged in full at the next boot.
+        log.error("A model call is not settled: %s", error, extra={"action": "settlement_failed"})
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    """Raises `Refused`."""
+    parts = bytearray()
+    async for chunk in request.content.iter_any():
+        parts += chunk
+        if len(parts) > LARGEST_BODY:
+            raise Refused(413, "request_too_large", "the request is larger than the model API takes")
+    return bytes(parts)
+
+
+def _error(status: int, kind: str, message: str) -> web.Response:
+    return web.json_response({"type": "error", "error": {"type": kind, "message": message}}, status=status)
+
+
+def _bind(path: Path) -> socket.socket:
+    """A socket that only the runner's user can speak on. By the folder's descriptor: an address holds 107 bytes."""
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        listener.bind(f"/proc/self/fd/{folder}/{path.name}")
+        path.chmod(0o600)
+        if os.geteuid() == 0:
+            os.chown(path, *ownership.container_ids(), follow_symlinks=False)
+    except BaseException:
+        listener.close()
+        raise
+    finally:
+        os.close(folder)
+    return listener

@@ -1,0 +1,59 @@
+"""More conversations than places: each gets its turn, in order, and is told while it waits."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from host.places import Places
+from host.progress import WAITING
+from tests.hosting import config, serving
+
+
+async def test_a_place_goes_to_whoever_waits_longest() -> None:
+    places = Places(1)
+    await places.take("a")
+    order: list[str] = []
+
+    async def wait(name: str) -> None:
+        await places.take(name)
+        order.append(name)
+        places.free(name)
+
+    waiting = [asyncio.create_task(wait(name)) for name in ("b", "c", "d")]
+    await asyncio.sleep(0)
+    waiting[1].cancel()
+    await asyncio.gather(waiting[1], return_exceptions=True)
+    places.free("a")
+    await asyncio.gather(waiting[0], waiting[2])
+
+    assert order == ["b", "d"]
+    assert places.is_free("e")
+
+
+async def test_an_idle_runner_gives_its_place_to_a_conversation_that_waits(tmp_path: Path) -> None:
+    runner = {"concurrent": 1, "idle_exit": 3600}
+    async with serving(config(tmp_path, runner=runner, host={"sweep_every": 0.2})) as (_, bot):
+        for number in range(3):
+            await bot.say(f"c{number}", f"message {number}")
+        await bot.until(lambda: sum(len(bot.said(f"c{number}")) for number in range(3)) == 3)
+        await bot.say("c0", "again")  # the one that had to make room waits like everyone
+        await bot.until(lambda: len(bot.said("c0")) == 2)
+    assert [bot.said(f"c{number}")[0] for number in range(3)] == [f"message {number}" for number in range(3)]
+    # Which of them comes first is theirs to settle; the other two are told.
+    assert len({shown.address.platform_id for shown in bot.shown if shown.status == WAITING}) >= 2
+
+
+async def test_a_host_stops_while_conversations_wait_and_answers_them_in_its_next_life(
+    tmp_path: Path,
+) -> None:
+    settings = config(tmp_path, runner={"concurrent": 1, "stop_grace": 0.5})
+    async with serving(settings) as (_, bot):
+        await bot.say("busy", "first\n@@sleep 600")
+        await bot.until(lambda: any(shown.status != WAITING for shown in bot.shown))
+        await bot.say("waits", "second")
+        await bot.until(lambda: any(shown.status == WAITING for shown in bot.shown))
+    assert bot.sent == []
+
+    async with serving(config(tmp_path), bot):
+        await bot.until(lambda: bot.said("waits") == ["second"])
