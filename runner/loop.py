@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 
-from runner import tools, turn
+from runner import archive, tools, turn
 from runner.claims import Claims
 from runner.formatter import prompt
 from runner.inbound import InboundReader
@@ -151,6 +151,8 @@ class AgentLoop:
                     self._outbound.record_with_next(running.id, "user", turn.user_step(taken, prompt(taken)))
             case base.Answered(text):
                 self._outbound.record(running.id, "assistant", text)
+            case base.Summarising():
+                self._archive()
             case base.Text(text):
                 self._show(running, text=text)
             case base.Progress(status):
@@ -229,6 +231,7 @@ class AgentLoop:
         for message, control in self._claims.controls():
             text = "Nothing is running."
             if control.command == "clear":
+                self._archive()
                 self._outbound.clear_history()
                 text = "Forgotten. We start afresh."
             self._outbound.claim([message], f"{message.id}-control")
@@ -298,6 +301,12 @@ class AgentLoop:
         if self._now() - self._active_at >= ACTIVITY_EVERY:
             self._active_at = self._now()
             self._outbound.phase("working")
+
+    def _archive(self) -> None:
+        try:
+            archive.write(self._settings.workspace, self._outbound.history(), self._now())
+        except OSError as error:
+            log.warning("The conversation could not be archived: %s", error)
 
     def _until_due(self, at_most: float) -> float:
         try:
