@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Any
 
 from runner import archive, tools, turn
@@ -45,6 +45,7 @@ class AgentLoop:
         ring: Callable[[], None],
         now: Callable[[], int],
         kit: Callable[[], Iterable[tools.Tool]] = tools.standard,
+        prepare: Callable[[], Awaitable[None]] | None = None,
         on_turn: Callable[[Toolbox | None], None] = lambda _: None,
     ) -> None:
         self._settings = settings
@@ -56,6 +57,7 @@ class AgentLoop:
         self._ring = ring
         self._now = now
         self._kit = kit
+        self._prepare = prepare
         self._on_turn = on_turn
         self._approvals = Approvals.of(settings.agent.options)
         self._stopping = asyncio.Event()
@@ -88,6 +90,8 @@ class AgentLoop:
 
     async def _converse(self, begun: Turn) -> None:
         """Runs the turn, and further turns of its address while the provider's stream stays open."""
+        if self._prepare is not None:
+            await self._prepare()
         query = self._provider.query(self._input(begun))
         events = query.events()
         try:
