@@ -110,6 +110,7 @@ async def _serve(settings: Settings) -> None:
             ring=ring,
             now=now_ms,
             kit=kit.tools,
+            prepare=kit.prepare,
             on_turn=desk.turn,
         )
         for number in (signal.SIGTERM, signal.SIGINT):

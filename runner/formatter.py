@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape, quoteattr
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sessiondb import content
 from sessiondb.records import MessageIn
@@ -46,6 +47,8 @@ def _element(message: PromptMessage) -> str:
     if isinstance(body, content.Chat):
         attributes |= {"from": body.author_name or message.author_id, "user_id": message.author_id}
         attributes |= {"trusted": "yes" if body.trusted else "no"}
+        if body.zone and (local := _local(message.created_at, body.zone)):
+            attributes["local_time"] = local
         if body.event != "message":
             attributes["event"] = body.event
         if not message.trigger:
@@ -69,6 +72,15 @@ def _element(message: PromptMessage) -> str:
 def _tag(name: str, attributes: dict[str, str], inner: str) -> str:
     listed = "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items() if value)
     return f"<{name}{listed}>{inner}</{name}>" if inner else f"<{name}{listed}/>"
+
+
+def _local(ms: int, zone: str) -> str:
+    """What the author's own clock said, with its zone; '' when this machine does not know the zone."""
+    try:
+        there = datetime.fromtimestamp(ms / 1000, ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ""
+    return f"{there:%A %Y-%m-%d %H:%M} {zone}"
 
 
 def _time(ms: int) -> str:

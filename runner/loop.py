@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Any
 
-from runner import tools, turn
+from runner import archive, tools, turn
 from runner.claims import Claims
 from runner.formatter import prompt
 from runner.inbound import InboundReader
@@ -45,6 +45,7 @@ class AgentLoop:
         ring: Callable[[], None],
         now: Callable[[], int],
         kit: Callable[[], Iterable[tools.Tool]] = tools.standard,
+        prepare: Callable[[], Awaitable[None]] | None = None,
         on_turn: Callable[[Toolbox | None], None] = lambda _: None,
     ) -> None:
         self._settings = settings
@@ -56,6 +57,7 @@ class AgentLoop:
         self._ring = ring
         self._now = now
         self._kit = kit
+        self._prepare = prepare
         self._on_turn = on_turn
         self._approvals = Approvals.of(settings.agent.options)
         self._stopping = asyncio.Event()
@@ -88,6 +90,8 @@ class AgentLoop:
 
     async def _converse(self, begun: Turn) -> None:
         """Runs the turn, and further turns of its address while the provider's stream stays open."""
+        if self._prepare is not None:
+            await self._prepare()
         query = self._provider.query(self._input(begun))
         events = query.events()
         try:
@@ -151,6 +155,8 @@ class AgentLoop:
                     self._outbound.record_with_next(running.id, "user", turn.user_step(taken, prompt(taken)))
             case base.Answered(text):
                 self._outbound.record(running.id, "assistant", text)
+            case base.Summarising():
+                self._archive()
             case base.Text(text):
                 self._show(running, text=text)
             case base.Progress(status):
@@ -229,6 +235,7 @@ class AgentLoop:
         for message, control in self._claims.controls():
             text = "Nothing is running."
             if control.command == "clear":
+                self._archive()
                 self._outbound.clear_history()
                 text = "Forgotten. We start afresh."
             self._outbound.claim([message], f"{message.id}-control")
@@ -298,6 +305,12 @@ class AgentLoop:
         if self._now() - self._active_at >= ACTIVITY_EVERY:
             self._active_at = self._now()
             self._outbound.phase("working")
+
+    def _archive(self) -> None:
+        try:
+            archive.write(self._settings.workspace, self._outbound.history(), self._now())
+        except OSError as error:
+            log.warning("The conversation could not be archived: %s", error)
 
     def _until_due(self, at_most: float) -> float:
         try:

@@ -28,6 +28,7 @@ __all__ = [
     "Reply",
     "Result",
     "Step",
+    "Summarising",
     "Text",
     "Took",
 ]
@@ -67,6 +68,11 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Summarising:
+    """A summary takes the place of what was said so far: the loop archives it first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Took:
     """The next `count` pushed messages are part of the conversation now."""
 
@@ -94,7 +100,7 @@ class Error:
     retryable: bool
 
 
-Event: TypeAlias = Init | Activity | Progress | Text | Answered | Took | Result | Error
+Event: TypeAlias = Init | Activity | Progress | Text | Answered | Summarising | Took | Result | Error
 
 
 @dataclass(frozen=True, slots=True)

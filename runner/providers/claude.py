@@ -208,6 +208,8 @@ class ClaudeQuery:
                         yield base.Text(text)
                     case "content_block_start" if event.content_block.type in ("tool_use", "server_tool_use"):
                         yield base.Progress(f"{event.content_block.name}…")
+                    case "content_block_start" if event.content_block.type == "compaction":
+                        yield base.Summarising()
                     case "message_stop":
                         complete = True
                     case _:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runner.outbound import Emitted, OutboundWriter
 from runner.tools import schema
@@ -106,11 +107,11 @@ class Toolbox:
 
     def _ask_first(self, tool: Tool, arguments: object, call_id: str) -> None:
         """Raises `Parked` where a person has to allow the call; their answer decides whether it runs."""
-        question = self._approvals.question(tool.name, arguments, self._asked_by, self._now())
+        question = self._approvals.question(tool.label or tool.name, arguments, self._asked_by, self._now())
         if question is None:
             return
         try:
-            schema.check(tool.input_schema, arguments)
+            _checked(tool, arguments)
         except schema.ArgumentError:
             return  # it cannot run anyway: nobody is asked
         asked = Emitted(f"{self._turn}:{call_id}:question", question, self._answers)
@@ -121,7 +122,7 @@ class Toolbox:
         self, tool: Tool, arguments: object, context: ToolContext
     ) -> tuple[ToolResult, Sequence[Emitted]]:
         try:
-            checked = schema.check(tool.input_schema, arguments)
+            checked = _checked(tool, arguments)
             async with asyncio.timeout(tool.timeout_of(arguments)):
                 text = await tool.function(context, **checked)
         except Park as park:
@@ -143,3 +144,12 @@ class Toolbox:
         self._outbound.finish_call(self._turn, call_id, result.encode(), emitted)
         self._results[call_id] = result.encode()
         return result
+
+
+def _checked(tool: Tool, arguments: object) -> dict[str, Any]:
+    """The arguments, when they fit. Raises `schema.ArgumentError`."""
+    if not tool.checked_by_server:
+        return schema.check(tool.input_schema, arguments)
+    if not isinstance(arguments, dict):
+        raise schema.ArgumentError("arguments must be an object")
+    return arguments

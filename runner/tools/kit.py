@@ -9,6 +9,7 @@ from runner.inbound import InboundReader
 from runner.settings import Settings, SettingsError
 from runner.tools import files, memory, messaging, standard
 from runner.tools.bash import Shell
+from runner.tools.servers import Launch, Servers
 from runner.tools.thread import Thread
 from runner.tools.tool import Tool
 
@@ -44,12 +45,18 @@ class Kit:
             self._tools = everywhere + (isolated if settings.folder.root == CONTAINER else [])
         else:
             self._tools = _named([*everywhere, *isolated], wanted)
+        self._servers = Servers(Launch.all_of(settings.agent.options))
+
+    async def prepare(self) -> None:
+        """Before a turn: starts the MCP servers that are not running."""
+        await self._servers.start()
 
     def tools(self) -> Sequence[Tool]:
-        return self._tools
+        return [*self._tools, *self._servers.tools()]
 
     async def close(self) -> None:
         await self._shell.close()
+        await self._servers.stop()
 
 
 def _named(tools: Sequence[Tool], wanted: object) -> list[Tool]:

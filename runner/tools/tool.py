@@ -55,6 +55,8 @@ class Tool:
     function: ToolFunction
     input_schema: dict[str, Any]
     timeout: Timeout  # s, perhaps by the call's arguments; declared to the host as the call's deadline
+    label: str = ""  # what people call it, where that is not its name
+    checked_by_server: bool = False  # its schema may say more than `runner.tools.schema` understands
 
     def timeout_of(self, arguments: object) -> float:
         if not callable(self.timeout):

@@ -1,0 +1,82 @@
+"""The whole conversation as readable Markdown in the workspace, before a summary takes its place or it is forgotten."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import unescape
+
+from sessiondb.records import Step
+
+FOLDER = "conversations"
+LONGEST_RESULT = 2_000  # characters of a tool's result that are kept
+LONGEST_TITLE = 60
+
+_ELEMENT = re.compile(r"<(?P<name>\w+)(?P<attributes>[^>]*)>(?P<text>.*?)</(?P=name)>", re.DOTALL)
+_ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
+
+
+def write(workspace: Path, steps: Sequence[Step], now: int) -> Path | None:
+    """Returns the new file, `conversations/<date>-<title>.md`; None when nothing was said. `now` is ms UTC."""
+    parts = [part for step in steps for part in _parts(step)]
+    if not parts:
+        return None
+    title = _title(steps)
+    folder = workspace / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"{datetime.fromtimestamp(now / 1000, UTC):%Y-%m-%d}-{_slug(title)}"
+    path = folder / f"{stem}.md"
+    number = 2
+    while path.exists():
+        path = folder / f"{stem}-{number}.md"
+        number += 1
+    path.write_text("\n\n".join([f"# {title}", *parts]) + "\n", "utf-8")
+    return path
+
+
+def _parts(step: Step) -> Iterator[str]:
+    try:
+        found = json.loads(step.content)
+        if step.kind == "user":
+            yield from (f"**{who}**: {text}" for who, text in _said(str(found["prompt"])))
+        elif step.kind == "assistant":
+            yield from _answer(found["content"])
+        elif step.kind == "tool_result":
+            text = str(found["text"])
+            cut = "\n…" if len(text) > LONGEST_RESULT else ""
+            yield "\n".join(f"> {line}" for line in (text[:LONGEST_RESULT] + cut).splitlines())
+    except (ValueError, KeyError, TypeError):
+        yield "*(a step that could not be read)*"
+
+
+def _answer(blocks: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for block in blocks:
+        if block["type"] == "text" and block["text"].strip():
+            yield f"**Agent**: {block['text']}"
+        elif block["type"] == "tool_use":
+            yield f"*{block['name']}* `{json.dumps(block['input'], ensure_ascii=False)}`"
+
+
+def _said(prompt: str) -> Iterator[tuple[str, str]]:
+    for element in _ELEMENT.finditer(prompt):
+        attributes = dict(_ATTRIBUTE.findall(element["attributes"]))
+        text = unescape(re.sub(r"<[^>]*>", "", element["text"]))
+        who = unescape(attributes.get("from") or element["name"], {"&quot;": '"'})
+        yield who, text
+
+
+def _title(steps: Sequence[Step]) -> str:
+    for step in steps:
+        if step.kind == "user":
+            for _, text in _said(str(json.loads(step.content)["prompt"])):
+                if line := " ".join(text.split()):
+                    return line[:LONGEST_TITLE]
+    return "conversation"
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40] or "conversation"

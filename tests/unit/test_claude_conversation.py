@@ -1,0 +1,154 @@
+"""Messages of a request from recorded steps: whole, in order, the same every time."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+from runner.formatter import PromptMessage, prompt
+from runner.providers.attachments import LARGEST_IMAGE, Attachments
+from runner.providers.conversation import GO_ON, NO_RESULT, UNREADABLE, Answer, Conversation
+from runner.tools.box import ToolResult
+from sessiondb import Step, content
+
+
+class Steps:
+    """Steps in the order they are written."""
+
+    def __init__(self) -> None:
+        self.all: list[Step] = []
+
+    def add(self, turn: str, kind: str, text: str, call: str = "") -> None:
+        self.all.append(Step(len(self.all) + 1, turn, kind, call, "complete", text))
+
+    def user(self, turn: str, text: str) -> None:
+        self.add(turn, "user", json.dumps({"ids": [text], "prompt": text}))
+
+    def says(self, turn: str, text: str, stop: str = "end_turn") -> None:
+        self.add(turn, "assistant", Answer([{"type": "text", "text": text}], stop).encode())
+
+    def calls(self, turn: str, *ids: str) -> None:
+        blocks: list[dict[str, Any]] = [{"type": "tool_use", "id": i, "name": "t", "input": {}} for i in ids]
+        self.add(turn, "assistant", Answer(blocks, "tool_use").encode())
+
+    def result(self, turn: str, call: str, text: str) -> None:
+        self.add(turn, "tool_result", ToolResult(text).encode(), call)
+
+    def final(self, turn: str, *texts: str) -> None:
+        self.add(turn, "final", json.dumps(texts))
+
+    def rendered(self) -> list[tuple[str, list[str]]]:
+        """Role and blocks in short."""
+        messages = Conversation.of(self.all, (), lambda _: []).messages()
+        return [(message["role"], [_short(block) for block in message["content"]]) for message in messages]
+
+
+def _short(block: dict[str, Any]) -> str:
+    return str(block.get("text") or block.get("content") or block.get("id"))
+
+
+def test_results_come_first_and_in_the_order_of_their_calls() -> None:
+    steps = Steps()
+    steps.user("t", "go")
+    steps.calls("t", "a", "b")
+    steps.result("t", "b", "second")
+    steps.user("t", "a follow-up")
+    steps.result("t", "a", "first")
+    assert steps.rendered() == [
+        ("user", ["go"]),
+        ("assistant", ["a", "b"]),
+        ("user", ["first", "second", "a follow-up"]),
+    ]
+
+
+def test_a_turn_that_was_stopped_in_a_call_ends_with_what_people_were_told() -> None:
+    steps = Steps()
+    steps.user("t", "go")
+    steps.calls("t", "a")
+    steps.final("t", "Stopped.")
+    assert steps.rendered() == [
+        ("user", ["go"]),
+        ("assistant", ["a"]),
+        ("user", [NO_RESULT]),
+        ("assistant", ["Stopped."]),
+    ]
+
+
+def test_a_turn_that_waited_for_a_person_stays_whole_behind_the_one_that_came_between() -> None:
+    steps = Steps()
+    steps.user("parked", "paint it")
+    steps.calls("parked", "ask")
+    steps.user("between", "hello")
+    steps.says("between", "hi")
+    steps.final("between", "hi")
+    steps.result("parked", "ask", "blue")
+    steps.says("parked", "done")
+    steps.final("parked", "done")
+    assert steps.rendered() == [
+        ("user", ["hello"]),
+        ("assistant", ["hi"]),
+        ("user", ["paint it"]),
+        ("assistant", ["ask"]),
+        ("user", ["blue"]),
+        ("assistant", ["done"]),
+    ]
+
+
+def test_a_try_that_said_nothing_is_left_out() -> None:
+    steps = Steps()
+    steps.user("t-1", "go")
+    steps.user("t-2", "go")
+    steps.says("t-2", "gone")
+    assert steps.rendered() == [("user", ["go"]), ("assistant", ["gone"])]
+
+
+def test_an_answer_that_was_cut_is_asked_to_go_on_between_its_parts_only() -> None:
+    steps = Steps()
+    steps.user("t", "count")
+    steps.says("t", "one", "max_tokens")
+    steps.says("t", "two", "max_tokens")
+    steps.final("t", "onetwo")
+    steps.user("u", "thanks")
+    assert steps.rendered() == [
+        ("user", ["count"]),
+        ("assistant", ["one"]),
+        ("user", [GO_ON]),
+        ("assistant", ["two"]),
+    ]
+
+
+def test_damaged_history_is_a_fresh_start_with_a_note() -> None:
+    steps = Steps()
+    steps.add("t", "assistant", "{broken")
+    steps.user("u", "hello")
+    steps.says("u", "hi")
+    assert steps.rendered() == [("user", [UNREADABLE])]
+
+
+def test_images_and_pdfs_become_blocks_and_other_files_only_their_names(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"png")
+    (tmp_path / "b.pdf").write_bytes(b"pdf")
+    (tmp_path / "c.csv").write_bytes(b"csv")
+    (tmp_path / "huge.png").write_bytes(b"x" * (LARGEST_IMAGE + 1))
+    files = [
+        {"path": "a.png", "type": "image/png"},
+        {"path": "b.pdf", "type": "application/pdf"},
+        {"path": "c.csv", "type": "text/csv"},
+        {"path": "huge.png", "type": "image/png"},
+        {"path": "gone.png", "type": "image/png"},
+    ]
+    blocks = Attachments(tmp_path).blocks(files)
+    assert [(block["type"], block["source"]["data"]) for block in blocks] == [
+        ("image", b64encode(b"png").decode()),
+        ("document", b64encode(b"pdf").decode()),
+    ]
+
+
+def test_who_speaks_when_and_where_is_on_the_message() -> None:
+    chat = content.Chat("hi", author_name="Ada", zone="Europe/Berlin")
+    text = prompt([PromptMessage("m1", "chat", True, 1_700_000_000_000, "U1", chat)])
+    assert 'at="2023-11-14T22:13:20+00:00"' in text
+    assert 'local_time="Tuesday 2023-11-14 23:13 Europe/Berlin"' in text
+    assert 'from="Ada" user_id="U1" trusted="no"' in text
