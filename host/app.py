@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import secrets
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import apsw
 
-from host import inbox, watermarks
+from host import inbox, orders, watermarks
 from host.bots import Bot, BotConfigError, Bots, InboundEvent, Ingested
 from host.config import Config
 from host.delivery.actions import Actions
@@ -143,6 +144,7 @@ class Host:
             config, self._db, self._registry, self._supervisor.wake, self._say_soon, parts.now
         )
         self._saying: set[asyncio.Task[None]] = set()
+        await self._ingress.begin()
         await self._supervisor.adopt()
 
     async def _shut_down(self, side_tasks: list[asyncio.Task[None]]) -> None:
@@ -234,6 +236,7 @@ class Host:
         behind = await self._db.read(inbox.sessions_with_unstored)
         busy = await self._db.read(self._registry.load)
         await self._deliveries.deliver_notices()
+        await self._obey()
         for session in busy:
             if session.id in behind:
                 await self._ingress.replay(session)
@@ -243,6 +246,14 @@ class Host:
                 log.exception(
                     "Sweep of a session failed", extra={"action": "sweep_failed", "session": session.id}
                 )
+
+    async def _obey(self) -> None:
+        """Carries out what an operator ordered from another process."""
+        for number, _, session_id in await self._db.read(orders.waiting):
+            session = self._registry.get(session_id)
+            stopped = session is not None and await self._supervisor.stop(session)
+            outcome = "stopped" if stopped else "no runner was running"
+            await self._db.write(functools.partial(orders.done, number=number, outcome=outcome))
 
     async def _sweep_session(self, session: Session) -> None:
         work = await self._db.read(lambda c: c.execute(_WORK, (session.id,)).fetchone())
