@@ -8,13 +8,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import round_trip
+from bench import drain, round_trip
 from bench.figure import Figure
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dovecote-bench-") as scratch:
-        figures = [round_trip.measure(Path(scratch))]
+        figures = [round_trip.measure(Path(scratch)), drain.measure(Path(scratch))]
     Console().print(_table(figures))
 
 

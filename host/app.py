@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import secrets
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import apsw
 
-from host import inbox, watermarks
+from host import inbox, orders, watermarks
 from host.bots import Bot, BotConfigError, Bots, InboundEvent, Ingested
 from host.config import Config
 from host.delivery.actions import Actions
@@ -156,6 +157,7 @@ class Host:
             config, self._db, self._registry, self._supervisor.wake, self._say_soon, parts.now
         )
         self._saying: set[asyncio.Task[None]] = set()
+        await self._ingress.begin()
         await self._supervisor.adopt()
 
     async def _shut_down(self, side_tasks: list[asyncio.Task[None]]) -> None:
@@ -249,6 +251,7 @@ class Host:
         busy = await self._db.read(self._registry.load)
         await self._deliveries.deliver_notices()
         await self._supervisor.make_room()
+        await self._obey()
         for session in busy:
             if session.id in behind:
                 await self._ingress.replay(session)
@@ -258,6 +261,14 @@ class Host:
                 log.exception(
                     "Sweep of a session failed", extra={"action": "sweep_failed", "session": session.id}
                 )
+
+    async def _obey(self) -> None:
+        """Carries out what an operator ordered from another process."""
+        for number, _, session_id in await self._db.read(orders.waiting):
+            session = self._registry.get(session_id)
+            stopped = session is not None and await self._supervisor.stop(session)
+            outcome = "stopped" if stopped else "no runner was running"
+            await self._db.write(functools.partial(orders.done, number=number, outcome=outcome))
 
     async def _sweep_session(self, session: Session) -> None:
         work = await self._db.read(lambda c: c.execute(_WORK, (session.id,)).fetchone())

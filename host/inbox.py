@@ -12,6 +12,8 @@ import apsw
 from host.bots import Author, EventClass, InboundEvent, IncomingFile
 from sessiondb.records import Address
 
+MOST_REPLAYED = 500  # entries of one session in one transaction
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -84,7 +86,7 @@ def mark_stored(connection: apsw.Connection, entries: list[Entry], seq_high_wate
     )
 
 
-def unstored(connection: apsw.Connection, session_id: str, limit: int = 500) -> list[Entry]:
+def unstored(connection: apsw.Connection, session_id: str, limit: int = MOST_REPLAYED) -> list[Entry]:
     """What a crash or an error left between the inbox and inbound.db, in order."""
     rows = connection.execute(
         "SELECT id, message_id, session_id, event, trigger_ FROM inbox WHERE state = 'routed' AND session_id = ?"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import apsw
 
@@ -21,8 +23,9 @@ from host.hostdb import HostDB
 from host.inbound import InboundWriter, NewMessage
 from host.inbox import Entry
 from host.notices import Notice
+from host.outbound import OutboundReader
 from host.sessions import Session, Sessions
-from sessiondb import Address, SessionError, Status, content
+from sessiondb import Address, MessageIn, SessionError, Status, content
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +54,10 @@ class Ingress:
         self._waiting: defaultdict[str, list[Entry]] = defaultdict(list)
         self._storing: dict[str, asyncio.Task[None]] = {}
         self._behind: set[str] = set()  # sessions whose next store must read the inbox, not memory
+
+    async def begin(self) -> None:
+        """At boot, before any bot: what an earlier life left unstored comes before anything new of its session."""
+        self._behind.update(await self._db.read(inbox.sessions_with_unstored))
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         """Returns when the event is durable. Raises `HostBusy` when it could not be made so."""
@@ -170,29 +177,55 @@ class Ingress:
             except SessionError:
                 self._behind.add(session.id)
                 raise
+            if len(entries) == inbox.MOST_REPLAYED:
+                self._behind.add(session.id)  # there may be more, and they come first
         else:
             entries, self._waiting[session.id] = self._waiting[session.id], []
         if not entries:
             return
-        high_water = await self._registry.use(session, lambda writer: _insert_all(writer, entries))
+        outbound_db = session.folder.outbound_db
+        high_water = await self._registry.use(session, lambda w: _insert_all(w, entries, outbound_db))
         self._wake(session)
         await self._db.write(
             lambda connection: inbox.mark_stored(connection, entries, high_water, self._now())
         )
 
 
-def _insert_all(writer: InboundWriter, entries: list[Entry]) -> int:
+def _insert_all(writer: InboundWriter, entries: list[Entry], outbound_db: Path) -> int:
+    changed: list[tuple[Entry, MessageIn]] = []
     with writer.writing():
         for entry in entries:
-            _insert(writer, entry)
-        return writer.mark("seq_high_water")
+            if entry.event.event_class in (EventClass.EDIT, EventClass.DELETE):
+                changed += _change(writer, entry)
+            else:
+                _insert(writer, entry)
+    # Committed first, looked at second; the runner claims first and reads second. Whoever is later sees the other.
+    late = [(entry, original) for entry, original in changed if _may_be_claimed(original, outbound_db)]
+    if late:
+        with writer.writing():
+            for entry, original in late:
+                writer.insert(replace(_message(entry), trigger=False, address=original.address))
+    return writer.mark("seq_high_water")
+
+
+def _may_be_claimed(original: MessageIn, outbound_db: Path) -> bool:
+    """Whether a runner has read the message, or may have: then the agent is told what became of it."""
+    if original.status not in (Status.PENDING, Status.CANCELLED):
+        return True
+    if not os.path.lexists(outbound_db):
+        return False
+    try:
+        reader = OutboundReader(outbound_db)
+        try:
+            return bool(reader.acks([original.id]))
+        finally:
+            reader.close()
+    except SessionError:
+        return True
 
 
 def _insert(writer: InboundWriter, entry: Entry) -> None:
     event = entry.event
-    if event.event_class in (EventClass.EDIT, EventClass.DELETE):
-        _change(writer, entry)
-        return
     for number, (author, text) in enumerate(event.thread_so_far):
         writer.insert(_context(entry, number, author, text))
     message = _message(entry)
@@ -202,16 +235,12 @@ def _insert(writer: InboundWriter, entry: Entry) -> None:
     writer.insert(message)
 
 
-def _change(writer: InboundWriter, entry: Entry) -> None:
-    """An edit or deletion of a message not read yet replaces or cancels it; the agent is told of later ones.
-
-    The host commits its own write first and then looks at the claim, the runner the other way round: whoever comes
-    second sees the other (the look is the delivery's, which syncs acknowledgements next).
-    """
+def _change(writer: InboundWriter, entry: Entry) -> list[tuple[Entry, MessageIn]]:
+    """An edit or deletion of a message not read yet replaces or cancels it. Returns what it was about."""
     event = entry.event
     original = writer.message_on_platform(event.address, event.platform_message_id)
     if original is None:
-        return
+        return []
     if original.status == Status.PENDING:
         if event.event_class is EventClass.DELETE:
             writer.settle(original.id, Status.CANCELLED, "deleted by its author")
@@ -219,7 +248,7 @@ def _change(writer: InboundWriter, entry: Entry) -> None:
             old = content.decode_inbound(original.content)
             if isinstance(old, content.Chat):
                 writer.replace_content(original.id, replace(old, text=event.text))
-    writer.insert(replace(_message(entry), trigger=False, address=original.address))
+    return [(entry, original)]
 
 
 def _message(entry: Entry) -> NewMessage:

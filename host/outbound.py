@@ -82,6 +82,11 @@ _STATE = (
     f"SELECT {_text('incarnation', LONGEST_ID)}, {_text('phase', 20)}, {_text('tool', LONGEST_ID)},"
     f" {_integer('tool_deadline')}, {_integer('activity_at')} FROM runner_state WHERE one = 1"
 )
+_NAME = "json_extract(content, '$.name')"
+_TOOLS = (
+    f"SELECT CASE WHEN json_valid(content) THEN {_text(_NAME, LONGEST_ID)} END, {_text('state', 20)} FROM transcript"
+    f" WHERE turn = ? AND kind = 'tool_call' AND octet_length(content) <= {LARGEST_CONTENT} ORDER BY step LIMIT ?"
+)
 _UNREAD = "SELECT count(*) FROM (SELECT 1 FROM messages_out WHERE seq > ? LIMIT ?)"
 
 
@@ -154,6 +159,13 @@ class OutboundReader:
         if not isinstance(deadline, int) or not isinstance(activity, int):
             return None
         return RunnerState(incarnation, phase, tool, deadline, activity)
+
+    def tools(self, turn: str) -> list[tuple[str, str]]:
+        """The tool calls of a turn by name, each with its state; for an operator to look at."""
+        with self._snapshot():
+            rows = self._connection.execute(_TOOLS, (turn, ROWS_PER_READ)).fetchall()
+        found = [(_decoded_text(name), _decoded_text(state)) for name, state in rows]
+        return [(name, state) for name, state in found if name is not None and state is not None]
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:

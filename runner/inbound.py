@@ -15,6 +15,10 @@ PAGE = 200  # rows read per statement
 
 _DUE = f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE status = 'pending' AND not_before <= ?"
 _AT = " AND channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
+_WAITING = (
+    "SELECT min(seq), channel_type, workspace_id, platform_id, thread_id FROM messages_in"
+    " WHERE status = 'pending' AND attempts > 0 AND not_before > ? GROUP BY 2, 3, 4, 5"
+)
 
 
 class InboundReader:
@@ -25,12 +29,19 @@ class InboundReader:
         self._kept: apsw.Connection | None = None
 
     def waking(self, now: int) -> Iterator[MessageIn]:
-        """Pending messages that want an answer and whose time has come, in order."""
-        return self._pending(_DUE + ' AND "trigger" = 1 ORDER BY seq', (now,))
+        """Pending messages that want an answer and whose turn and time have come, in order."""
+        return self._in_turn(self._pending(_DUE + ' AND "trigger" = 1 ORDER BY seq', (now,)), now)
 
     def due_at(self, address: Address, now: int) -> Iterator[MessageIn]:
         """Everything due at one address, context included, in order."""
-        return self._pending(f"{_DUE}{_AT} ORDER BY seq", (now, *address))
+        return self._in_turn(self._pending(f"{_DUE}{_AT} ORDER BY seq", (now, *address)), now)
+
+    def _in_turn(self, messages: Iterator[MessageIn], now: int) -> Iterator[MessageIn]:
+        """Without those that would overtake an earlier message of their address that waits for another attempt."""
+        with translated(self._path):
+            waiting = self._connection().execute(_WAITING, (now,)).fetchall()
+        first = {Address(*map(str, address)): int(str(number)) for number, *address in waiting}
+        return (m for m in messages if m.kind == "control" or m.seq < first.get(m.address, m.seq + 1))
 
     def next_due_at(self, now: int) -> int | None:
         """When the earliest message that still waits becomes due, ms UTC."""

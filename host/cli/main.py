@@ -12,6 +12,7 @@ from rich.text import Text
 
 from host import config as configuration
 from host.bots import BotConfigError
+from host.cli import inspect
 from host.cli import run as running
 from host.config import Config, ConfigError
 from host.lock import DataFolderError
@@ -43,11 +44,38 @@ def up(config: ConfigOption = None) -> None:
     _run(config, ["slack", "discord"], log_to_file=False)
 
 
+@app.command()
+def sessions(
+    config: ConfigOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Not only the latest.")] = False,
+) -> None:
+    """List conversations and what their runners are doing."""
+    inspect.show_sessions(Path(configuration.load(config).data), everything=everything)
+
+
+@app.command()
+def why(
+    message: Annotated[str, typer.Argument(help="Its id, its platform's id, or the beginning of its id.")],
+    config: ConfigOption = None,
+) -> None:
+    """Tell what became of a message, from the records."""
+    inspect.tell_why(Path(configuration.load(config).data), message)
+
+
+@app.command()
+def stop(
+    session: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")],
+    config: ConfigOption = None,
+) -> None:
+    """Have the running host end a session's runner; it costs the message under way no attempt."""
+    inspect.order_stop(Path(configuration.load(config).data), session)
+
+
 def main() -> None:
     """One line for what a person can cure; a traceback only for our own faults."""
     try:
         app()
-    except (ConfigError, DataFolderError, BotConfigError, SessionError) as error:
+    except (ConfigError, DataFolderError, BotConfigError, SessionError, inspect.NothingFoundError) as error:
         _errors.print(Text(f"dovecote: {error}", "bold red"), soft_wrap=True)
         sys.exit(2)
 

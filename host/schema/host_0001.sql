@@ -72,6 +72,16 @@ CREATE TABLE users (
     PRIMARY KEY (channel_type, workspace_id, user_id)
 ) WITHOUT ROWID;
 
+-- What an operator ordered from another process; the running host carries it out and notes how it went.
+CREATE TABLE orders (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind         TEXT NOT NULL CHECK (kind IN ('stop')),
+    session_id   TEXT NOT NULL,
+    outcome      TEXT NOT NULL DEFAULT '',
+    created_at   INTEGER NOT NULL
+);
+CREATE INDEX orders_waiting ON orders (id) WHERE outcome = '';
+
 -- What the host itself has to say, delivered by the same machinery as answers (law 14).
 CREATE TABLE notices (
     id                  INTEGER PRIMARY KEY AUTOINCREMENT,

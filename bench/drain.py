@@ -1,0 +1,92 @@
+"""A drain of one new row in a session with 50,000 delivered messages, against one with 100."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import apsw
+
+from bench.figure import Figure, Timings
+from bench.round_trip import PLACE, BenchBot, now_ms
+from host.bots import Bots
+from host.delivery.actions import Actions
+from host.delivery.collect import Collector
+from host.inbound import InboundWriter, NewMessage
+from host.outbound import OutboundReader
+from sessiondb import SessionFolder, content
+from sessiondb.connection import open_writer
+
+ROUNDS = 200
+FEW, MANY = 100, 50_000
+
+
+def measure(folder: Path) -> Figure:
+    measured = Timings(f"drain after {MANY} messages", _drains(SessionFolder(folder / "many"), MANY))
+    floor = Timings(f"drain after {FEW}", _drains(SessionFolder(folder / "few"), FEW))
+    return Figure(measured, floor, aim=1.5)
+
+
+def _drains(folder: SessionFolder, delivered: int) -> list[float]:
+    """Seconds per drain, receipt included."""
+    folder.create()
+    writer = InboundWriter(folder.inbound_db, now_ms)
+    with writer.writing():
+        writer.insert(NewMessage("m", "chat", PLACE, content.Chat("hello"), 1))
+    _fill(folder, delivered)
+    collector = Collector(Bots({"bench": BenchBot()}), Actions(now_ms), now_ms)
+    reader = OutboundReader(folder.outbound_db)
+    outbound = open_writer(folder.outbound_db, "outbound")
+    seconds: list[float] = []
+    try:
+        while _drain(collector, writer, reader, folder):
+            pass
+        for number in range(ROUNDS):
+            _write(outbound, 2 * (delivered + number) + 1)
+            began = time.perf_counter()
+            _drain(collector, writer, reader, folder)
+            seconds.append(time.perf_counter() - began)
+    finally:
+        outbound.close()
+        reader.close()
+        writer.close()
+    return seconds
+
+
+def _drain(
+    collector: Collector, writer: InboundWriter, reader: OutboundReader, folder: SessionFolder
+) -> bool:
+    done = collector.collect(writer, reader, PLACE, folder.outbound_files, lambda _: False)
+    with writer.writing():
+        writer.put_parcels(replace(p, state="sent", platform_message_id=p.key) for p in done.parcels)
+        writer.advance_watermark()
+    return done.more
+
+
+def _fill(folder: SessionFolder, rows: int) -> None:
+    """In portions, as a session grows: a host that finds them all at once would take them for a flood."""
+    connection = open_writer(folder.outbound_db, "outbound")
+    writer = InboundWriter(folder.inbound_db, now_ms)
+    collector = Collector(Bots({"bench": BenchBot()}), Actions(now_ms), now_ms)
+    reader = OutboundReader(folder.outbound_db)
+    try:
+        for start in range(0, rows, 10_000):
+            connection.execute("BEGIN IMMEDIATE")
+            for number in range(start, min(start + 10_000, rows)):
+                _write(connection, 2 * number + 1)
+            connection.execute("COMMIT")
+            while _drain(collector, writer, reader, folder):
+                pass
+    finally:
+        reader.close()
+        writer.close()
+        connection.close()
+
+
+def _write(connection: apsw.Connection, seq: int) -> None:
+    text = content.encode(content.Text(f"answer {seq}"))
+    connection.execute(
+        "INSERT INTO messages_out (seq, id, in_reply_to, kind, created_at, content) VALUES (?, ?, 'm', 'chat', 1, ?)",
+        (seq, f"o{seq}", text),
+    )
