@@ -25,6 +25,13 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench
 
+SEEDS ?= 100
+FIRST_SEED ?= 1
+
+# Hours of faults on a virtual clock, from numbered seeds; the same seed is the same run.
+simulate: $(READY)
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST_SEED)
+
 BASE_IMAGE ?= python:3.12-slim-bookworm
 IMAGE ?= dovecote-runner:dev
 

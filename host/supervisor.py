@@ -46,6 +46,7 @@ class _Life:
     started_at: int = 0
     busy_at: int = 0  # when it was last seen at work, or was given some
     ordered_to_stop: bool = False
+    woken: bool = False  # since it last looked for work
 
 
 class Supervisor:
@@ -85,8 +86,9 @@ class Supervisor:
 
     def wake(self, session: Session) -> None:
         """There is work: tells the live runner, or sees to it that one lives."""
-        if session.id in self._lives:
-            self._lives[session.id].busy_at = self._now()
+        if (life := self._lives.get(session.id)) is not None:
+            life.woken = True
+            life.busy_at = self._now()
             self._ears.ring(session)
         elif not self._closing and not session.unreadable:
             task = asyncio.create_task(self._live(session), name=f"runner:{session.id}")
@@ -126,29 +128,41 @@ class Supervisor:
     # ── one life after another ───────────────────────────────────────────────────────────────────────────
 
     async def _live(self, session: Session, runner: Runner | None = None) -> None:
+        lived = False
         try:
             while not self._closing:
+                if runner is None and not await self._is_time(session):
+                    if self._lives[session.id].woken:
+                        continue
+                    return
                 if runner is None:
-                    due = await self._registry.use(session, lambda writer: writer.next_due_at())
-                    if due is None:
-                        return
-                    if due > self._now() or (due := await self._earliest_start(session)) > self._now():
-                        self._wake_at(session, due)
-                        return
                     await self._take_place(session)
                     runner = await self._start(session)
                 if runner is not None:
+                    lived = True
                     await self._accompany(session, runner)
                     runner = None
-                self._places.free(
-                    session.id
-                )  # whoever waits longer is next, even if there is more to do here
+                # Whoever waits longer is next, even if there is more to do here.
+                self._places.free(session.id)
         except SessionError as error:
             log.warning("Session %s has to wait: %s", session.id, error, extra={"action": "session_waits"})
         finally:
             self._places.free(session.id)
             self._lives.pop(session.id, None)
-            self._on_end(session)
+            if lived:  # who only waits left nothing to look at, and looking would wake it again, without end
+                self._on_end(session)
+
+    async def _is_time(self, session: Session) -> bool:
+        """Whether a runner is to be started now; sets an alarm when it is later."""
+        self._lives[session.id].woken = False
+        due = await self._registry.use(session, lambda writer: writer.next_due_at())
+        if due is None:
+            return False
+        at = max(due, await self._earliest_start(session))
+        if at > self._now():
+            self._wake_at(session, at)
+            return False
+        return True
 
     async def _take_place(self, session: Session) -> None:
         if not self._places.is_free(session.id):

@@ -271,6 +271,7 @@ class AgentLoop:
             self._kit(),
             answers=begun.answers,
             consumed=lambda: begun.consumed,
+            pushed=lambda: [message.id for message in begun.pushed],
             workspace=self._settings.workspace,
             destinations=self._inbound.destinations(),
             recorded=begun.resumed,

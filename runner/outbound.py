@@ -146,7 +146,14 @@ class OutboundWriter:
             self._step(turn, "final", json.dumps(texts))
             self._state("idle")
 
-    def park(self, turn: str, call_id: str, question: Emitted, consumed: Sequence[str]) -> None:
+    def park(
+        self,
+        turn: str,
+        call_id: str,
+        question: Emitted,
+        consumed: Sequence[str],
+        unconsumed: Iterable[str],
+    ) -> None:
         """The question, the call that waits for its answer, and the acknowledgement: the process may end now.
 
         The messages are answered by the question; the person's answer will be a message of its own, which goes on
@@ -155,6 +162,7 @@ class OutboundWriter:
         with self._writing():
             self._emit([question])
             self._finish_acks(consumed, AckStatus.COMPLETED, "")
+            self._forget(unconsumed)
             asked = question.content
             approval = isinstance(asked, content.Question) and bool(asked.approval)
             may = asked.audience if isinstance(asked, content.Question) else ()

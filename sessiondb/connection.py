@@ -1,7 +1,8 @@
 """Opening the session's SQLite files, and the one way to write them.
 
-DELETE journal, synchronous=FULL, no mmap, BEGIN IMMEDIATE (law 2). apsw is the only SQLite library of the process: another one
-opening and closing the same file would drop its POSIX locks.
+DELETE journal, synchronous=EXTRA, no mmap, BEGIN IMMEDIATE (law 2). A commit is the deletion of the journal, and only EXTRA
+syncs the folder after it: with FULL a power failure can bring the journal back and take the last commit away. apsw is the
+only SQLite library of the process: another one opening and closing the same file would drop its POSIX locks.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def open_writer(path: Path, schema: str) -> apsw.Connection:
         try:
             connection.set_busy_timeout(WRITER_BUSY)
             connection.pragma("journal_mode", "delete")
-            connection.pragma("synchronous", "full")
+            connection.pragma("synchronous", "extra")
             connection.pragma("mmap_size", 0)
             connection.pragma("trusted_schema", 0)
             _migrate(connection, path, schema)

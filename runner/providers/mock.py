@@ -80,7 +80,8 @@ class MockQuery:
         while True:
             async for event in self._turn(messages, attempt):
                 yield event
-            push = await self._pushes.get()
+            while (push := await self._pushes.get()) is not None and push.tools is None:
+                pass  # a follow-up of the turn that ended: it opens the next one
             if push is None:
                 return
             messages, attempt = push.messages, push.attempt

@@ -51,6 +51,7 @@ class Toolbox:
         *,
         answers: str,
         consumed: Callable[[], Sequence[str]],
+        pushed: Callable[[], Sequence[str]],
         workspace: Path,
         destinations: Sequence[Destination],
         recorded: Sequence[Step],
@@ -63,6 +64,7 @@ class Toolbox:
         self._tools = {tool.name: tool for tool in tools}
         self._answers = answers
         self._consumed = consumed
+        self._pushed = pushed
         self._workspace = workspace
         self._destinations = destinations
         self._now = now
@@ -127,7 +129,7 @@ class Toolbox:
                 text = await tool.function(context, **checked)
         except Park as park:
             question = Emitted(f"{self._turn}:{context.call_id}:question", park.question, self._answers)
-            self._outbound.park(self._turn, context.call_id, question, self._consumed())
+            self._outbound.park(self._turn, context.call_id, question, self._consumed(), self._pushed())
             raise Parked from park
         except TimeoutError:
             return ToolResult(

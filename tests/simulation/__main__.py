@@ -1,0 +1,39 @@
+"""`python -m tests.simulation --seeds N --first K`: N runs on all cores; ends with 1 when a law was broken."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+
+from tests.simulation.world import run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="simulate")
+    parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--first", type=int, default=1)
+    arguments = parser.parse_args()
+    begun = time.monotonic()
+    failed: list[int] = []
+    counted: Counter[str] = Counter()
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    with multiprocessing.get_context("spawn").Pool(min(os.cpu_count() or 1, len(seeds))) as pool:
+        for outcome in pool.imap(run, seeds):
+            counted += outcome.counted
+            if outcome.violations:
+                failed.append(outcome.seed)
+                print(outcome.report())
+    for what, number in sorted(counted.items()):
+        print(f"{number:8} {what}")
+    if failed:
+        print(f"violated in seeds {failed}; again: make simulate SEEDS=1 FIRST_SEED={failed[0]}")
+    print(f"simulated {len(seeds)} seeds in {time.monotonic() - begun:.0f} s, {len(failed)} with a violation")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,238 @@
+"""What must hold after every run, whatever went wrong in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from host.bots import Verdict
+from sessiondb import Address
+from tests.simulation.disk import NAME
+from tests.simulation.load import Said
+from tests.simulation.platform import Post
+from tests.simulation.world import World
+
+OURS = re.compile(r"(answer|note|question) (\d+)")
+WARNING = "⚠️"
+
+
+@dataclass
+class Session:
+    """The records of one session at the end of a run."""
+
+    id: str
+    messages: dict[str, dict[str, Any]]
+    delivered: list[dict[str, Any]]
+    out: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+
+
+def check(world: World) -> None:
+    """Adds to the outcome's violations whatever does not hold."""
+    laws = _Laws(world)
+    laws.host()
+    laws.posts()
+    laws.messages()
+    laws.effects()
+    for session in laws.sessions:
+        laws.numbers(session)
+        laws.calls(session)
+        laws.order(session)
+
+
+class _Laws:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._violated = world.violated
+        self._posts = world.platform.posts
+        self.sessions = [_session(folder) for folder in sorted((world.data / "sessions").glob("*"))]
+        self._rows = {id_: row for session in self.sessions for id_, row in session.messages.items()}
+        self._failed_keys = {
+            row["key"] for session in self.sessions for row in session.delivered if row["state"] == "failed"
+        }
+
+    def host(self) -> None:
+        """Everything the host took in is stored, said, and at rest."""
+        world = self._world
+        if world.platform.waiting:
+            self._violated(f"{world.platform.waiting} events were never acknowledged")
+        inbox = _rows(world.data / "host.db", "SELECT message_id, state, session_id FROM inbox ORDER BY id")
+        known = {row["message_id"] for row in inbox}
+        for id_, verdict in world.platform.verdicts.items():
+            if verdict is Verdict.STORED and id_ not in known:
+                self._violated(f"{id_} was acknowledged and is lost")
+        if left := [row["message_id"] for row in inbox if row["state"] == "routed"]:
+            self._violated(f"never stored: {left}")
+        if _rows(world.data / "host.db", "SELECT 1 FROM notices WHERE state NOT IN ('sent', 'failed')"):
+            self._violated("a notice was never delivered")
+        if _rows(world.data / "host.db", "SELECT id FROM sessions WHERE busy = 1"):
+            self._violated("a session never came to rest")
+        for session in self.sessions:
+            seqs = [
+                session.messages[row["message_id"]]["seq"]
+                for row in inbox
+                if row["session_id"] == session.id and row["message_id"] in session.messages
+            ]
+            if seqs != sorted(seqs):
+                self._violated(f"{session.id}: stored in another order than taken in: {seqs}")
+
+    def posts(self) -> None:
+        """Nothing is said twice, and everything where it was asked."""
+        for key, count in Counter(post.key for post in self._posts).items():
+            if count > 1:
+                self._violated(f"{key} was posted {count} times")
+        said = {one.number: one for one in self._world.people.said}
+        texts: Counter[tuple[str, str]] = Counter()
+        for post in self._posts:
+            found = OURS.match(post.text)
+            texts[post.text, "" if found else f"{post.answers} {post.address}"] += 1
+            if found and post.address != _place(said[int(found[2])]):
+                self._violated(f"{post.text!r} was posted at {post.address}")
+        for (text, about), count in texts.items():
+            if count > 1 and text != " edited":
+                self._violated(f"{text!r} {about} was posted {count} times")
+
+    def messages(self) -> None:
+        """Every message has one outcome, and people see it."""
+        for id_, row in self._rows.items():
+            if row["trigger"] and row["status"] == "pending":
+                self._violated(f"{id_} ({row['platform_message_id']}) never got an outcome")
+        for said in self._world.people.said:
+            verdict = self._world.platform.verdicts.get(said.event.message_id)
+            found = self._rows.get(said.event.message_id)
+            if verdict is not Verdict.STORED:
+                self._violated(f"message {said.number} was {verdict}")
+            elif found is None:
+                self._violated(f"message {said.number} is in no file")
+            elif not self._visible(said, found):
+                self._violated(f"message {said.number} is {found['status']}, and nobody sees it")
+
+    def _visible(self, said: Said, row: dict[str, Any]) -> bool:
+        answers = [post for post in self._posts if (m := OURS.match(post.text)) and int(m[2]) == said.number]
+        if self._undeliverable(said) or said.event.address.platform_id in self._world.people.stopped:
+            return True
+        if row["status"] == "cancelled":
+            return said.deleted
+        if row["status"] == "failed":
+            return any(WARNING in p.text and p.address == _place(said) for p in self._posts)
+        if said.asks and any(post.text.startswith("question") for post in answers):
+            return True
+        return any(post.text.startswith("answer") for post in answers) or self._waited_with(said)
+
+    def _waited_with(self, said: Said) -> bool:
+        """It was in one batch with a question: completed by that, it shared what became of the turn later."""
+        here = {other.number for other in self._world.people.said if other.asks and _place(other) == _place(said)}
+        posts = [post for post in self._posts if post.address == _place(said)]
+        asked = any((m := OURS.match(p.text)) and m[1] == "question" and int(m[2]) in here for p in posts)
+        return asked and (any(WARNING in post.text for post in posts))
+
+    def _undeliverable(self, said: Said) -> bool:
+        """The platform refused a part of what was to be said there."""
+        failed = [row for s in self.sessions for row in s.delivered if row["state"] == "failed"]
+        return any(Address(*_address(row)) == _place(said) for row in failed) or bool(
+            self._world.platform.rejected
+        )
+
+    def effects(self) -> None:
+        for line, count in self._world.effects.items():
+            if count > 1:
+                self._violated(f"effect {line} happened {count} times")
+
+    def numbers(self, session: Session) -> None:
+        """A seq names one message for ever, and an answer's is above its question's."""
+        inbound = [row["seq"] for row in session.messages.values()]
+        outbound = [row["seq"] for row in session.out]
+        if any(number % 2 for number in inbound) or any(number % 2 == 0 for number in outbound):
+            self._violated(f"{session.id}: a seq of the wrong parity")
+        for row in session.out:
+            origin = session.messages.get(row["in_reply_to"])
+            if origin is not None and origin["seq"] > row["seq"]:
+                self._violated(f"{session.id}: {row['id']} has a seq below what it answers")
+
+    def calls(self, session: Session) -> None:
+        """What a tool's record says is what happened."""
+        emitted = {row["id"] for row in session.out}
+        calls = {
+            (s["turn"], s["tool_use_id"]): json.loads(s["content"])
+            for s in session.steps
+            if s["kind"] == "tool_call"
+        }
+        results = {
+            (s["turn"], s["tool_use_id"]): json.loads(s["content"])
+            for s in session.steps
+            if s["kind"] == "tool_result"
+        }
+        for key, result in results.items():
+            call = calls.get(key, {"name": ""})
+            if result["text"].startswith("queued as ") and result["text"].removeprefix("queued as ") not in emitted:
+                self._violated(f"{key}: its row was never written")
+            if call["name"] == "mock_append" and not result["is_error"]:
+                line = call["arguments"]["line"]
+                if self._world.effects[line] != 1:
+                    self._violated(f"{line} is recorded as done and was done {self._world.effects[line]} times")
+        for key, call in calls.items():
+            row = f"{key[0]}:{key[1]}:0"
+            if call["name"] == "send_message" and row in emitted and results.get(key, {}).get("is_error", True):
+                self._violated(f"{key}: said, and recorded as not done")
+
+    def order(self, session: Session) -> None:
+        """People read in the order in which the agent spoke."""
+        landed: dict[str, Post] = {}
+        for post in self._posts:
+            landed.setdefault(post.key, post)
+        by_address: dict[Address, list[int]] = {}
+        for row in sorted(session.delivered, key=lambda row: (row["seq"], row["chunk"])):
+            if row["key"] in landed:
+                by_address.setdefault(_address(row), []).append(landed[row["key"]].number)
+            elif row["state"] == "sent":
+                self._violated(f"{row['key']} is recorded as sent and is not there")
+            if row["state"] not in ("sent", "failed", "applied"):
+                self._violated(f"{row['message_out_id']} is left {row['state']}")
+        for address, numbers in by_address.items():
+            if numbers != sorted(numbers):
+                self._violated(f"{address}: posts in the order {numbers}")
+
+
+def _place(said: Said) -> Address:
+    """Where the answer to it belongs."""
+    address = said.event.address
+    return address._replace(thread_id=said.event.opens_thread) if said.event.opens_thread else address
+
+
+def _address(row: dict[str, Any]) -> Address:
+    return Address(row["channel_type"], row["workspace_id"], row["platform_id"], row["thread_id"])
+
+
+def _session(folder: Path) -> Session:
+    inbound, outbound = folder / "inbound" / "inbound.db", folder / "outbound" / "outbound.db"
+    messages = {row["id"]: row for row in _rows(inbound, "SELECT * FROM messages_in ORDER BY seq")}
+    return Session(
+        folder.name,
+        messages,
+        _rows(inbound, "SELECT * FROM delivered"),
+        _rows(outbound, "SELECT * FROM messages_out ORDER BY seq"),
+        _rows(outbound, "SELECT * FROM transcript ORDER BY step"),
+    )
+
+
+def _rows(path: Path, sql: str) -> list[dict[str, Any]]:
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=NAME)
+    except apsw.CantOpenError:
+        return []
+    try:
+        connection.pragma("locking_mode", "exclusive")
+        cursor = connection.cursor()
+        rows = cursor.execute(sql).fetchall()
+        if not rows:
+            return []
+        names = [column[0] for column in connection.execute(sql).get_description()]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+    finally:
+        connection.close()

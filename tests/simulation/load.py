@@ -1,0 +1,153 @@
+"""What people do during a run: messages with scripts for the mock, edits, deletions, answers, orders to stop."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field, replace
+
+from host.bots import Author, EventClass, InboundEvent
+from sessiondb import Address
+from tests.simulation.clock import EPOCH
+from tests.simulation.platform import CHUNK, Platform, Post
+
+PLACES = (
+    ("D1", ""),  # a direct conversation
+    ("C1", "t1"),  # two threads of a channel that is one session
+    ("C1", "t2"),
+    ("C2", ""),  # a channel where each question opens a thread
+)
+
+
+@dataclass
+class Said:
+    """One message of a person and what may come of it."""
+
+    number: int
+    event: InboundEvent
+    effects: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    asks: bool = False
+    crashes: int = 0
+    fails: str = ""
+    edited: bool = False
+    deleted: bool = False
+
+
+class People:
+    """Plans everything at the start; only answers to questions are given as questions appear."""
+
+    def __init__(self, chance: random.Random, platform: Platform, messages: int) -> None:
+        self._chance = chance
+        self._platform = platform
+        self.said: list[Said] = []
+        self.stopped: set[str] = set()  # channels in which somebody said stop
+        self._answered: set[str] = set()
+        platform.on_question = self._asked
+        self.stops = chance.random() < 0.2
+        self._plan(messages)
+
+    def _plan(self, messages: int) -> None:
+        chance = self._chance
+        at = 0.0
+        for number in range(1, messages + 1):
+            at += chance.choice((0.0, 0.05, 0.5, 3.0, 12.0))
+            said = self._message(number)
+            self.said.append(said)
+            self._platform.publish(said.event, at + chance.random() * 0.3)
+            if chance.random() < 0.15:
+                self._edit(said, at + chance.choice((0.1, 1.0, 5.0)))
+            elif chance.random() < 0.1:
+                said.deleted = True
+                self._about(said, EventClass.DELETE, said.event.natural_id, "", at + chance.choice((0.1, 2.0, 9.0)))
+            if self.stops and chance.random() < 0.15:
+                self._stop(said, at + chance.uniform(0.5, 4))
+
+    def _message(self, number: int) -> Said:
+        channel, thread = self._chance.choice(PLACES)
+        id_ = f"p{number}"
+        event = InboundEvent(
+            event_class=EventClass.MESSAGE,
+            address=Address("sim", "w", channel, thread),
+            natural_id=id_,
+            author=Author("U1", "Ada"),
+            at=EPOCH + number,
+            platform_message_id=id_,
+            mentioned=True,
+            privacy="dm" if channel == "D1" else "public",
+            opens_thread=id_ if channel == "C2" else "",
+        )
+        said = Said(number, event)
+        said.event = replace(event, text=self._script(said))
+        return said
+
+    def _script(self, said: Said) -> str:
+        chance, number = self._chance, said.number
+        lines: list[str] = []
+        for step in range(chance.choice((0, 0, 1, 2, 3))):
+            name = f"{number}-{step}"
+            match chance.choice(("call", "call", "note", "sleep", "stream")):
+                case "call":
+                    said.effects.append(name)
+                    lines.append(f"@@call mock_append {json.dumps({'file': 'f', 'line': name})}")
+                case "note":
+                    said.notes.append(f"note {name}")
+                    lines.append(f"@@call send_message {json.dumps({'text': f'note {name}'})}")
+                case "sleep":
+                    lines.append(f"@@sleep {chance.choice((0.1, 1, 6))}")
+                case _:
+                    lines.append("@@stream 0.2")
+        kind = chance.random()
+        if kind < 0.12:
+            said.asks = True
+            lines.insert(chance.randint(0, len(lines)), f"@@ask question {number}? | yes | no")
+        elif kind < 0.18:
+            said.crashes = chance.choice((1, 2, 9))
+            lines.append(f"@@crash {said.crashes}")
+        elif kind < 0.28:
+            said.fails = chance.choice(("retryable", "final"))
+            lines.append(f"@@fail {said.fails}")
+        return "\n".join([*lines, answer(number, chance.choice((1, 1, 1, 3)))])
+
+    def _edit(self, said: Said, at: float) -> None:
+        said.edited = True
+        self._about(said, EventClass.EDIT, f"{said.event.natural_id}:1", said.event.text + " edited", at)
+
+    def _about(self, said: Said, kind: EventClass, natural_id: str, text: str, at: float) -> None:
+        self._platform.publish(replace(said.event, event_class=kind, natural_id=natural_id, text=text), at)
+
+    def _stop(self, said: Said, at: float) -> None:
+        self.stopped.add(said.event.address.platform_id)
+        order = replace(
+            said.event,
+            event_class=EventClass.CONTROL,
+            natural_id=f"stop-{said.number}",
+            platform_message_id=f"stop-{said.number}",
+            text="",
+            value="stop",
+        )
+        self._platform.publish(order, at)
+
+    def _asked(self, post: Post) -> None:
+        """Answered late, sometimes twice with different choices; the first counts."""
+        if post.question in self._answered:
+            return
+        self._answered.add(post.question)
+        for value in ("yes", "no")[: self._chance.choice((1, 1, 2))]:
+            event = InboundEvent(
+                event_class=EventClass.ANSWER,
+                address=post.address,
+                natural_id=post.question,
+                author=Author("U1", "Ada"),
+                at=EPOCH + 100_000,
+                privacy="dm" if post.address.platform_id == "D1" else "public",
+                mentioned=True,
+                value=value,
+                refers_to=post.question,
+            )
+            self._platform.publish(event, self._chance.choice((1.0, 30.0, 400.0)))
+
+
+def answer(number: int, parts: int) -> str:
+    """A text whose every chunk names its message and its place."""
+    return "".join(f"answer {number} part {part}".ljust(CHUNK, ".") for part in range(1, parts + 1))

@@ -1,0 +1,196 @@
+"""One broken law each: what the simulation must notice. A mutant patches the real code for the length of a run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+import host.delivery.collect
+import host.inbound
+import runner.outbound
+from host import inbox
+from host.app import Host
+from host.bots import Bot, InboundEvent, Ingested, Receipt, Verdict
+from host.delivery import policy
+from host.delivery.collect import Collector
+from host.delivery.lanes import Lane
+from host.inbound import InboundWriter, Parcel
+from runner.inbound import InboundReader
+from runner.outbound import OutboundWriter
+from sessiondb.connection import open_writer, transaction
+from sessiondb.records import AckStatus, Address
+from tests.simulation.world import Patch, World
+
+MUTANTS: dict[str, Callable[[World], list[Patch]]] = {}
+
+
+def mutant(make: Callable[[World], list[Patch]]) -> Callable[[World], list[Patch]]:
+    MUTANTS[make.__name__] = make
+    return make
+
+
+# ── law 4: one way in ────────────────────────────────────────────────────────────────────────────────────
+
+
+@mutant
+def acknowledged_before_durable(_: World) -> list[Patch]:
+    ingest = Host.ingest
+
+    async def hasty(self: Host, event: InboundEvent) -> Ingested:
+        asyncio.create_task(ingest(self, event))  # noqa: RUF006 - the process keeps it
+        return Ingested(Verdict.STORED, event.message_id)
+
+    return [(Host, "ingest", hasty)]
+
+
+@mutant
+def dedupe_in_memory_only(world: World) -> list[Patch]:
+    key = InboundEvent.key.fget  # type: ignore[attr-defined]
+    return [(InboundEvent, "key", property(lambda self: f"{key(self)}\x1f{world.boots}"))]
+
+
+@mutant
+def marked_stored_before_it_is(_: World) -> list[Patch]:
+    add = inbox.add
+
+    def hasty(connection: apsw.Connection, *args: Any, **more: Any) -> inbox.Entry:
+        entry = add(connection, *args, **more)
+        connection.execute("UPDATE inbox SET state = 'stored' WHERE id = ?", (entry.id,))
+        return entry
+
+    return [(inbox, "add", hasty)]
+
+
+# ── laws 2 and 5: what a turn did commits together, and stays ────────────────────────────────────────────
+
+
+@mutant
+def commits_that_a_power_failure_undoes(_: World) -> list[Patch]:
+    def hasty(path: Path, schema: str) -> apsw.Connection:
+        connection = open_writer(path, schema)
+        connection.pragma("synchronous", "full")
+        return connection
+
+    return [(runner.outbound, "open_writer", hasty), (host.inbound, "open_writer", hasty)]
+
+
+@mutant
+def acknowledgement_before_reply(_: World) -> list[Patch]:
+    finish = OutboundWriter.finish_turn
+
+    def hasty(self: OutboundWriter, turn: str, answers: Any, consumed: Sequence[str], *args: Any, **more: Any) -> None:
+        with self._writing():
+            self._finish_acks(consumed, more.get("status", AckStatus.COMPLETED), "")
+        finish(self, turn, answers, consumed, *args, **more)
+
+    return [(OutboundWriter, "finish_turn", hasty)]
+
+
+@mutant
+def result_outside_its_transaction(_: World) -> list[Patch]:
+    finish = OutboundWriter.finish_call
+
+    def torn(self: OutboundWriter, turn: str, call_id: str, result: str, emitted: Any) -> None:
+        finish(self, turn, call_id, result, ())
+        with self._writing():
+            self._emit(emitted)
+
+    return [(OutboundWriter, "finish_call", torn)]
+
+
+@mutant
+def call_runs_before_it_is_durable(_: World) -> list[Patch]:
+    return [(OutboundWriter, "start_call", lambda *_: None)]
+
+
+@mutant
+def another_attempt_starts_from_nothing(_: World) -> list[Patch]:
+    return [(OutboundWriter, "unfinished_claims", lambda self: self._acks("status = 'processing'", ()))]
+
+
+@mutant
+def parked_turn_keeps_its_follow_ups(_: World) -> list[Patch]:
+    park = OutboundWriter.park
+
+    def greedy(self: OutboundWriter, turn: str, call: str, question: Any, consumed: Any, unconsumed: Iterable[str]) -> None:
+        park(self, turn, call, question, consumed, ())
+
+    return [(OutboundWriter, "park", greedy)]
+
+
+# ── law 6: intent, send, receipt ─────────────────────────────────────────────────────────────────────────
+
+
+@mutant
+def receipt_before_send(_: World) -> list[Patch]:
+    send = Lane._send
+
+    async def hasty(self: Lane, bot: Bot, parcel: Parcel) -> Parcel:
+        await self._commit(policy.sent(parcel, Receipt(f"p-{parcel.key}")))
+        return await send(self, bot, parcel)
+
+    return [(Lane, "_send", hasty)]
+
+
+@mutant
+def send_without_intent(_: World) -> list[Patch]:
+    return [(policy, "intended", lambda parcel, now: replace(parcel, first_attempt_at=now))]
+
+
+@mutant
+def no_lookup_on_unknown(_: World) -> list[Patch]:
+    def again(parcel: Parcel, now: int) -> Parcel:
+        return replace(parcel, state="pending", next_attempt_at=now + policy.GRACE)
+
+    return [(policy, "interrupted", again)]
+
+
+@mutant
+def watermark_past_a_retrying_row(_: World) -> list[Patch]:
+    def careless(self: InboundWriter) -> int:
+        self.raise_mark("delivery_watermark", self.mark("outbound_read"))
+        return self.mark("delivery_watermark")
+
+    return [(InboundWriter, "advance_watermark", careless)]
+
+
+# ── laws 1, 7, 10 and 11 ─────────────────────────────────────────────────────────────────────────────────
+
+
+@mutant
+def seq_without_the_other_side(_: World) -> list[Patch]:
+    return [(InboundReader, "highest_seq", lambda self: 0)]
+
+
+@mutant
+def answer_in_the_channels_root(_: World) -> list[Patch]:
+    chunks = Collector._chunks
+
+    def rootless(self: Collector, row: Any, operation: Any, address: Address, *more: Any) -> Sequence[Parcel]:
+        return chunks(self, row, operation, address._replace(thread_id=""), *more)
+
+    return [(Collector, "_chunks", rootless)]
+
+
+@mutant
+def no_incarnation_check(_: World) -> list[Patch]:
+    @contextmanager
+    def trusting(self: OutboundWriter) -> Iterator[None]:
+        with transaction(self._connection, self._path):
+            for turn, kind, text in self._unwritten:
+                self._step(turn, kind, text)
+            yield
+        self._unwritten.clear()
+
+    return [(OutboundWriter, "_writing", trusting)]
+
+
+@mutant
+def never_gives_up(_: World) -> list[Patch]:
+    return [(host.delivery.collect, "GIVE_UP_AFTER", 10**6)]

@@ -1,0 +1,236 @@
+"""A platform that outlives hosts: it keeps events until they are acknowledged, and may lose every answer it gives.
+
+What reaches it was sent; when it lands, and whether the sender hears of it, is decided apart from the sender's life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from host.bots import (
+    Capabilities,
+    Delivery,
+    HostBusy,
+    InboundEvent,
+    Ingest,
+    Offline,
+    Receipt,
+    Rejected,
+    Shown,
+    Unknown,
+    Unsent,
+    Verdict,
+)
+from sessiondb import Address, content
+from tests.simulation.processes import Crash, point
+
+REDELIVER_AFTER = 7.0  # s until an event that was not acknowledged comes again
+SLOWEST_LANDING = 34.0  # s a request may stay on its way: a client's deadline and a little more
+CHUNK = 60  # characters of one post
+
+
+@dataclass
+class Post:
+    """One message on the platform, as people see it."""
+
+    key: str
+    address: Address
+    text: str
+    answers: str
+    question: str
+    number: int = 0
+
+
+@dataclass
+class Weather:
+    """How the platform feels at the moment; each is a chance per call."""
+
+    lose_answer: float = 0.0
+    slow: float = 0.0
+    rate_limit: float = 0.0
+    reject: float = 0.0
+    lookup_fails: float = 0.0
+    duplicate: float = 0.0
+    online: bool = True
+
+
+@dataclass
+class Platform:
+    chance: random.Random
+    trace: Callable[[str], None]
+    weather: Weather = field(default_factory=Weather)
+    posts: list[Post] = field(default_factory=list)
+    acknowledged: dict[str, InboundEvent] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    accepted: list[str] = field(default_factory=list)  # message ids, in order of acknowledgement
+    rejected: Counter[str] = field(default_factory=Counter)
+    on_question: Callable[[Post], None] = lambda _: None
+    host: Ingest | None = None
+    waiting: int = 0  # events that nobody has acknowledged yet
+
+    # ── events ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def publish(self, event: InboundEvent, delay: float = 0.0) -> None:
+        """Delivered until acknowledged, at least once."""
+        self.waiting += 1
+        asyncio.get_running_loop().call_later(delay, self._deliver, event, True)
+
+    def _deliver(self, event: InboundEvent, first: bool) -> None:
+        bot = self.host
+        if bot is None or not self.weather.online:
+            if first:
+                again = self.chance.uniform(0.5, REDELIVER_AFTER)
+                asyncio.get_running_loop().call_later(again, self._deliver, event, True)
+            return
+        assert isinstance(bot, _Door)
+        bot.hand_in(event, first)
+
+    def handed_in(self, event: InboundEvent, first: bool, verdict: Verdict | None) -> None:
+        """What the host answered; None for no answer."""
+        loop = asyncio.get_running_loop()
+        if verdict is None:
+            if first:
+                loop.call_later(self.chance.uniform(1, REDELIVER_AFTER), self._deliver, event, True)
+            return
+        if event.message_id not in self.acknowledged:
+            self.acknowledged[event.message_id] = event
+            self.verdicts[event.message_id] = verdict
+        if verdict is Verdict.STORED:
+            self.accepted.append(event.message_id)
+        if first:
+            if self.chance.random() < self.weather.lose_answer:
+                loop.call_later(self.chance.uniform(1, 60), self._deliver, event, True)
+                return
+            self.waiting -= 1
+            if self.chance.random() < self.weather.duplicate:
+                loop.call_later(self.chance.uniform(0, 200), self._deliver, event, False)
+
+    # ── posts ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def land(self, post: Post) -> None:
+        if any(found.key == post.key and found.address == post.address for found in self.posts):
+            self.trace(f"platform: {post.key} again: {post.text!r}")
+        else:
+            self.trace(f"platform: {post.key} {post.text!r} at {post.address}")
+        post.number = len(self.posts) + 1
+        self.posts.append(post)
+        if post.question:
+            self.on_question(post)
+
+    def find(self, key: str) -> Post | None:
+        return next((post for post in self.posts if post.key == key), None)
+
+
+class _Door:
+    """One connection of one host to the platform: the bot's `run`."""
+
+    def __init__(self, platform: Platform, host: Ingest) -> None:
+        self._platform = platform
+        self._host = host
+        self._events: asyncio.Queue[tuple[InboundEvent, bool]] = asyncio.Queue()
+
+    def hand_in(self, event: InboundEvent, first: bool) -> None:
+        self._events.put_nowait((event, first))
+
+    async def serve(self) -> None:
+        while True:
+            event, first = await self._events.get()
+            asyncio.create_task(self._one(event, first), name="event")  # noqa: RUF006 - the process keeps it
+
+    async def _one(self, event: InboundEvent, first: bool) -> None:
+        verdict: Verdict | None = None
+        try:
+            point("event comes in")
+            verdict = (await self._host.ingest(event)).verdict
+            point("event acknowledged")
+        except HostBusy:
+            pass
+        except (Crash, asyncio.CancelledError):
+            verdict = None
+            raise
+        finally:
+            self._platform.trace(f"event {event.event_class} {event.natural_id}: {verdict}")
+            self._platform.handed_in(event, first, verdict)
+
+    def lost(self) -> None:
+        """The connection broke: what it had not taken in comes again."""
+        while not self._events.empty():
+            event, first = self._events.get_nowait()
+            self._platform.handed_in(event, first, None)
+
+
+class SimBot:
+    """A host's bot. `nonce`: the platform itself takes a key once only."""
+
+    channel_type = "sim"
+
+    def __init__(self, platform: Platform, *, nonce: bool) -> None:
+        self._platform = platform
+        self._nonce = nonce
+        self.capabilities = Capabilities(lookup=True, progress="transient")
+
+    async def run(self, host: Ingest, ready: Any) -> None:
+        door = _Door(self._platform, host)
+        self._platform.host = door  # type: ignore[assignment]
+        try:
+            ready()
+            await door.serve()
+        finally:
+            if self._platform.host is door:
+                self._platform.host = None
+            door.lost()
+
+    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+        text = getattr(operation, "text", "")
+        parts = [text[start : start + CHUNK] for start in range(0, max(len(text), 1), CHUNK)]
+        return [{"text": part} for part in parts]
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        platform, chance, weather = self._platform, self._platform.chance, self._platform.weather
+        point("send")
+        if not weather.online:
+            raise Offline("offline")
+        if chance.random() < weather.rate_limit:
+            raise Unsent("rate limited", retry_after=chance.uniform(0, 20))
+        if chance.random() < weather.reject:
+            platform.rejected[delivery.key] += 1
+            platform.trace(f"platform: rejects {delivery.key}")
+            raise Rejected("invalid blocks")
+        slow = chance.random() < weather.slow
+        landing = chance.uniform(0, SLOWEST_LANDING) if slow else chance.uniform(0.01, 0.2)
+        post = Post(
+            delivery.key, delivery.address, delivery.payload["text"], delivery.answers, delivery.question
+        )
+        reaches = not slow or chance.random() < 0.7
+        if reaches:
+            asyncio.get_running_loop().call_later(landing, self._land, post)
+        if slow and (landing > 25 or not reaches):
+            await asyncio.Event().wait()
+        await asyncio.sleep(landing + 0.02)
+        if chance.random() < weather.lose_answer:
+            raise Unknown("connection reset")
+        point("sent")
+        return Receipt(f"p-{delivery.key}")
+
+    def _land(self, post: Post) -> None:
+        if not (self._nonce and self._platform.find(post.key)):
+            self._platform.land(post)
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        point("lookup")
+        if not self._platform.weather.online:
+            raise Offline("offline")
+        if self._platform.chance.random() < self._platform.weather.lookup_fails:
+            raise Unknown("connection reset")
+        await asyncio.sleep(0.05)
+        found = self._platform.find(delivery.key)
+        self._platform.trace(f"lookup {delivery.key}: {'found' if found else 'nothing'}")
+        return Receipt(f"p-{found.key}") if found else None
+
+    async def show(self, shown: Shown) -> None:
+        point("show")

@@ -1,0 +1,82 @@
+"""Simulated processes: which one runs is a context variable, and a dead one can do nothing any more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Any
+
+UNREACHED = 10**9
+
+
+class Crash(BaseException):
+    """The process ended here. Nothing catches it, and whatever the process still tries raises it again."""
+
+
+class Process:
+    """`fuse`: so many points (writes, syncs, calls) until it dies; `power`: the machine dies with it."""
+
+    def __init__(self, kind: str, name: str, on_death: Callable[[Process, str], None]) -> None:
+        self.kind = kind
+        self.name = name
+        self.alive = True
+        self.fuse = UNREACHED
+        self.power = False
+        self.tasks: list[asyncio.Task[Any]] = []
+        self._on_death = on_death
+
+    def point(self, label: str) -> None:
+        """Somewhere the process may die: between this and what comes next."""
+        if self.alive:
+            self.fuse -= 1
+            if self.fuse > 0:
+                return
+            self.die(label)
+        raise Crash(self.name)
+
+    def die(self, label: str) -> None:
+        if self.alive:
+            self.alive = False
+            self._on_death(self, label)
+
+    async def bury(self) -> None:
+        """Ends its tasks; their `finally` clauses run, and reach nothing."""
+        for _ in range(100):
+            left = [task for task in self.tasks if not task.done()]
+            if not left:
+                break
+            for task in left:
+                task.cancel()
+            await asyncio.sleep(0)
+        for task in self.tasks:
+            if task.done() and not task.cancelled():
+                task.exception()
+        self.tasks.clear()
+
+
+_current: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
+
+
+def current() -> Process | None:
+    """None for the world itself: platforms, people and the checks."""
+    return _current.get()
+
+
+def point(label: str) -> None:
+    process = _current.get()
+    if process is not None:
+        process.point(label)
+
+
+def adopt_task(task: asyncio.Task[Any]) -> None:
+    """Called in the context of a new task: it belongs to the process that made it."""
+    process = _current.get()
+    if process is not None:
+        process.tasks.append(task)
+
+
+def start_in(process: Process, coroutine: Any, name: str) -> asyncio.Task[Any]:
+    context = contextvars.copy_context()
+    context.run(_current.set, process)
+    return asyncio.get_running_loop().create_task(coroutine, name=name, context=context)
