@@ -38,10 +38,12 @@ class Writer:
     def lines(self, blocks: Iterable[tree.Block], within: Within = ()) -> Iterator[Line]:
         previous: tree.Block | None = None
         for block in blocks:
+            if isinstance(block, tree.Paragraph) and block.source and not tree.said(block.inline).strip():
+                continue  # it was nothing but a line break
             kind = chunks.GLUED if _introduces(previous) else chunks.BLOCK
             for index, line in enumerate(self.block(block, within)):
                 if index == 0:
-                    gap = previous is not None and not (_is_item(within) and _close(previous, block))
+                    gap = previous is not None and not _close(previous, block, within)
                     yield replace(line, gap=gap, border=_border(kind, within))
                 else:
                     yield line
@@ -287,9 +289,11 @@ def is_mark(holder: Holder) -> bool:
     return holder.first != holder.rest
 
 
-def _close(one: tree.Block, other: tree.Block) -> bool:
-    """Need no empty line between them in a list item."""
-    return isinstance(one, tree.List | tree.Code) or isinstance(other, tree.List | tree.Code)
+def _close(one: tree.Block, other: tree.Block, within: Within) -> bool:
+    """Need no empty line between them."""
+    if isinstance(one, tree.List) and isinstance(other, tree.List):
+        return one.items[-1].number is None and other.items[0].number is None
+    return _is_item(within) and any(isinstance(block, tree.List | tree.Code) for block in (one, other))
 
 
 def _begins_as_table(block: tree.Block) -> bool:

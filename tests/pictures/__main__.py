@@ -1,0 +1,45 @@
+"""Pictures of answers as PNGs, by headless Chromium: `python -m tests.pictures FOLDER [ANSWER.md …]`."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bots.markup import discord, slack
+from tests.pictures import discord_messages, slack_blocks
+
+SAMPLES = Path(__file__).with_name("samples")
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync --hide-scrollbars"
+)
+
+
+def main(folder: Path, answers: list[Path]) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        sys.exit("Pictures need Chromium: apt-get install -y chromium")
+    folder.mkdir(parents=True, exist_ok=True)
+    for answer in answers:
+        markdown = answer.read_text(encoding="utf-8")
+        pages = {
+            "slack": slack_blocks.page(slack.render(markdown)),
+            "discord": discord_messages.page(discord.render(markdown)),
+        }
+        for platform, page in pages.items():
+            shoot(browser, page, folder / f"{answer.stem}-{platform}.png", 60 + 27 * markdown.count("\n"))
+
+
+def shoot(browser: str, page: str, target: Path, height: int) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch, "page.html")
+        source.write_text(page, encoding="utf-8")
+        command = [browser, *FLAGS.split(), f"--user-data-dir={scratch}/profile", f"--screenshot={target}"]
+        command.append(f"--window-size=780,{height}")
+        subprocess.run([*command, source.as_uri()], check=True, timeout=60, capture_output=True)
+    print(target)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]] or sorted(SAMPLES.glob("*.md")))
