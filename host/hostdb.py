@@ -34,7 +34,9 @@ def open_host_db(path: Path) -> apsw.Connection:
         connection = apsw.Connection(str(path), vfs=sqlite.vfs)
         connection.set_busy_timeout(5_000)
         if sqlite.vfs is not None:
-            connection.pragma("locking_mode", "exclusive")  # a simulated disk has no shared memory for the WAL's index
+            connection.pragma(
+                "locking_mode", "exclusive"
+            )  # a simulated disk has no shared memory for the WAL's index
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
         found = int(str(connection.pragma("user_version")))

@@ -117,7 +117,7 @@ class Toolbox:
         except schema.ArgumentError:
             return  # it cannot run anyway: nobody is asked
         asked = Emitted(f"{self._turn}:{call_id}:question", question, self._answers)
-        self._outbound.park(self._turn, call_id, asked, self._consumed())
+        self._outbound.park(self._turn, call_id, asked, self._consumed(), self._pushed())
         raise Parked
 
     async def _run(
