@@ -19,6 +19,7 @@ from tests.simulation.platform import Post
 from tests.simulation.world import World
 
 OURS = re.compile(r"(answer|note|question) (\d+)")
+MOST_ATTEMPTS = 5
 WARNING = "⚠️"
 
 
@@ -103,6 +104,8 @@ class _Laws:
         for id_, row in self._rows.items():
             if row["trigger"] and row["status"] == "pending":
                 self._violated(f"{id_} ({row['platform_message_id']}) never got an outcome")
+            if row["attempts"] >= MOST_ATTEMPTS:
+                self._violated(f"{id_} was put back after {row['attempts']} attempts")
         for said in self._world.people.said:
             verdict = self._world.platform.verdicts.get(said.event.message_id)
             found = self._rows.get(said.event.message_id)
@@ -127,7 +130,9 @@ class _Laws:
 
     def _waited_with(self, said: Said) -> bool:
         """It was in one batch with a question: completed by that, it shared what became of the turn later."""
-        here = {other.number for other in self._world.people.said if other.asks and _place(other) == _place(said)}
+        here = {
+            other.number for other in self._world.people.said if other.asks and _place(other) == _place(said)
+        }
         posts = [post for post in self._posts if post.address == _place(said)]
         asked = any((m := OURS.match(p.text)) and m[1] == "question" and int(m[2]) in here for p in posts)
         return asked and (any(WARNING in post.text for post in posts))
@@ -170,15 +175,24 @@ class _Laws:
         }
         for key, result in results.items():
             call = calls.get(key, {"name": ""})
-            if result["text"].startswith("queued as ") and result["text"].removeprefix("queued as ") not in emitted:
+            if (
+                result["text"].startswith("queued as ")
+                and result["text"].removeprefix("queued as ") not in emitted
+            ):
                 self._violated(f"{key}: its row was never written")
             if call["name"] == "mock_append" and not result["is_error"]:
                 line = call["arguments"]["line"]
                 if self._world.effects[line] != 1:
-                    self._violated(f"{line} is recorded as done and was done {self._world.effects[line]} times")
+                    self._violated(
+                        f"{line} is recorded as done and was done {self._world.effects[line]} times"
+                    )
         for key, call in calls.items():
             row = f"{key[0]}:{key[1]}:0"
-            if call["name"] == "send_message" and row in emitted and results.get(key, {}).get("is_error", True):
+            if (
+                call["name"] == "send_message"
+                and row in emitted
+                and results.get(key, {}).get("is_error", True)
+            ):
                 self._violated(f"{key}: said, and recorded as not done")
 
     def order(self, session: Session) -> None:

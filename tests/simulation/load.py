@@ -59,7 +59,9 @@ class People:
                 self._edit(said, at + chance.choice((0.1, 1.0, 5.0)))
             elif chance.random() < 0.1:
                 said.deleted = True
-                self._about(said, EventClass.DELETE, said.event.natural_id, "", at + chance.choice((0.1, 2.0, 9.0)))
+                self._about(
+                    said, EventClass.DELETE, said.event.natural_id, "", at + chance.choice((0.1, 2.0, 9.0))
+                )
             if self.stops and chance.random() < 0.15:
                 self._stop(said, at + chance.uniform(0.5, 4))
 

@@ -84,7 +84,9 @@ def commits_that_a_power_failure_undoes(_: World) -> list[Patch]:
 def acknowledgement_before_reply(_: World) -> list[Patch]:
     finish = OutboundWriter.finish_turn
 
-    def hasty(self: OutboundWriter, turn: str, answers: Any, consumed: Sequence[str], *args: Any, **more: Any) -> None:
+    def hasty(
+        self: OutboundWriter, turn: str, answers: Any, consumed: Sequence[str], *args: Any, **more: Any
+    ) -> None:
         with self._writing():
             self._finish_acks(consumed, more.get("status", AckStatus.COMPLETED), "")
         finish(self, turn, answers, consumed, *args, **more)
@@ -118,7 +120,9 @@ def another_attempt_starts_from_nothing(_: World) -> list[Patch]:
 def parked_turn_keeps_its_follow_ups(_: World) -> list[Patch]:
     park = OutboundWriter.park
 
-    def greedy(self: OutboundWriter, turn: str, call: str, question: Any, consumed: Any, unconsumed: Iterable[str]) -> None:
+    def greedy(
+        self: OutboundWriter, turn: str, call: str, question: Any, consumed: Any, unconsumed: Iterable[str]
+    ) -> None:
         park(self, turn, call, question, consumed, ())
 
     return [(OutboundWriter, "park", greedy)]

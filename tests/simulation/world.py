@@ -90,7 +90,9 @@ class World:
 
     def say(self, text: str) -> None:
         process = current()
-        self.outcome.trace.append(f"{self.loop.time():10.3f} {process.name if process else 'world':12} {text}")
+        self.outcome.trace.append(
+            f"{self.loop.time():10.3f} {process.name if process else 'world':12} {text}"
+        )
 
     def violated(self, text: str) -> None:
         self.say(f"VIOLATION {text}")
@@ -175,7 +177,21 @@ class World:
 
     def _fault(self) -> None:
         chance = self.chance
-        kind = chance.choice(("host", "host", "runner", "runner", "runner", "power", "clock", "weather", "weather", "busy", "restart"))
+        kind = chance.choice(
+            (
+                "host",
+                "host",
+                "runner",
+                "runner",
+                "runner",
+                "power",
+                "clock",
+                "weather",
+                "weather",
+                "busy",
+                "restart",
+            )
+        )
         live = self.engine.live()
         if kind in ("host", "power") and self.host_process is not None:
             self.host_process.fuse = chance.choice((chance.randint(1, 30), chance.randint(1, 300)))
@@ -198,7 +214,10 @@ class World:
 
     def _weather(self) -> None:
         chance = self.chance
-        rate = lambda: chance.choice((0.0, 0.0, 0.1, 0.4))  # noqa: E731
+
+        def rate() -> float:
+            return chance.choice((0.0, 0.0, 0.1, 0.4))
+
         self.platform.weather = Weather(
             lose_answer=rate(),
             slow=rate(),
@@ -235,7 +254,9 @@ class World:
         done: set[str] = set()
         while True:
             await asyncio.sleep(20)
-            due = [id_ for id_ in dict.fromkeys(self.platform.accepted) if id_ not in done and self._waits(id_)]
+            due = [
+                id_ for id_ in dict.fromkeys(self.platform.accepted) if id_ not in done and self._waits(id_)
+            ]
             if not due and not self.platform.waiting:
                 return
             for id_ in due:
