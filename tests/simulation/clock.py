@@ -63,7 +63,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             coroutine: Coroutine[Any, Any, T] | Generator[Any, None, T],
             **more: Any,
         ) -> asyncio.Future[T]:
-            task = _NumberedTask(coroutine, loop=loop, **more)
+            task: _NumberedTask[T] = _NumberedTask(coroutine, loop=loop, **more)
             more.get("context", contextvars.copy_context()).run(on_task, task)
             return task
 

@@ -19,6 +19,7 @@ from tests.simulation.platform import Post
 from tests.simulation.world import World
 
 OURS = re.compile(r"(answer|note|question) (\d+)")
+MOST_ATTEMPTS = 5
 WARNING = "⚠️"
 
 
@@ -103,6 +104,8 @@ class _Laws:
         for id_, row in self._rows.items():
             if row["trigger"] and row["status"] == "pending":
                 self._violated(f"{id_} ({row['platform_message_id']}) never got an outcome")
+            if row["attempts"] >= MOST_ATTEMPTS:
+                self._violated(f"{id_} was put back after {row['attempts']} attempts")
         for said in self._world.people.said:
             verdict = self._world.platform.verdicts.get(said.event.message_id)
             found = self._rows.get(said.event.message_id)

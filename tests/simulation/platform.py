@@ -70,7 +70,7 @@ class Platform:
     accepted: list[str] = field(default_factory=list)  # message ids, in order of acknowledgement
     rejected: Counter[str] = field(default_factory=Counter)
     on_question: Callable[[Post], None] = lambda _: None
-    host: Ingest | None = None
+    door: _Door | None = None
     waiting: int = 0  # events that nobody has acknowledged yet
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────────────
@@ -81,14 +81,13 @@ class Platform:
         asyncio.get_running_loop().call_later(delay, self._deliver, event, True)
 
     def _deliver(self, event: InboundEvent, first: bool) -> None:
-        bot = self.host
-        if bot is None or not self.weather.online:
+        door = self.door
+        if door is None or not self.weather.online:
             if first:
                 again = self.chance.uniform(0.5, REDELIVER_AFTER)
                 asyncio.get_running_loop().call_later(again, self._deliver, event, True)
             return
-        assert isinstance(bot, _Door)
-        bot.hand_in(event, first)
+        door.hand_in(event, first)
 
     def handed_in(self, event: InboundEvent, first: bool, verdict: Verdict | None) -> None:
         """What the host answered; None for no answer."""
@@ -176,13 +175,13 @@ class SimBot:
 
     async def run(self, host: Ingest, ready: Any) -> None:
         door = _Door(self._platform, host)
-        self._platform.host = door  # type: ignore[assignment]
+        self._platform.door = door
         try:
             ready()
             await door.serve()
         finally:
-            if self._platform.host is door:
-                self._platform.host = None
+            if self._platform.door is door:
+                self._platform.door = None
             door.lost()
 
     def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
