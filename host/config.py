@@ -5,6 +5,7 @@ No file at all is a valid configuration: the console, the mock provider, `./data
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -76,8 +77,8 @@ class Model(_Model):
     """The model API behind the gateway. The key comes from the environment: ANTHROPIC_API_KEY."""
 
     base_url: Annotated[str, Field(pattern=r"^https?://[^/]+")] = "https://api.anthropic.com"
-    budget_usd_per_day: Dollars | None = None  # of all agents together; none = no limit
-    budget_usd_per_month: Dollars | None = None
+    budget_usd_per_day: Dollars = math.inf  # of all agents together
+    budget_usd_per_month: Dollars = math.inf
     prices: dict[str, Price] = {}  # by the start of a model's name, beside those that are built in
 
 
@@ -90,8 +91,8 @@ class Agent(_Model):
     models: tuple[str, ...] = ()  # it may ask for besides its own
     betas: tuple[str, ...] = ()  # of the model API, besides those that Dovecote itself uses
     server_tools: tuple[str, ...] = ()  # tool types that the model API runs, besides those of `options`
-    budget_usd_per_day: Dollars | None = None
-    budget_usd_per_month: Dollars | None = None
+    budget_usd_per_day: Dollars = math.inf
+    budget_usd_per_month: Dollars = math.inf
 
 
 class Route(_Model):

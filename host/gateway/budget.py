@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,7 +90,7 @@ class Budgets:
             ("all agents", "this month", all_agents.budget_usd_per_month, "", month),
         )
         for whose, when, limit, name, since in limits:
-            if limit is not None and _used(connection, name, since) + call.cost > limit * MICRO:
+            if limit < math.inf and _used(connection, name, since) + call.cost > limit * MICRO:
                 raise OverBudget(
                     f"the budget of {whose} for {when} (${limit:,.2f}) does not allow another request"
                 )

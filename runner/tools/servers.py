@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mcp import Client
 
 START_DEADLINE = 30.0  # s a server gets to start and list its tools
+START_AGAIN_AFTER = 60.0  # s a turn does not wait for a server that failed to start
 CALL_TIMEOUT = 300.0  # s of one call
 LONGEST_RESULT = 100_000  # characters shown to the model
 
@@ -63,7 +64,19 @@ class Server:
         self._stop = asyncio.Event()
         self._client: Client | None = None
         self._starting = asyncio.Lock()
+        self._not_before = 0.0
         self.tools: list[Tool] = []
+
+    async def prepare(self) -> None:
+        """Starts it for a turn, which goes on without it where that fails."""
+        clock = asyncio.get_running_loop().time
+        if clock() < self._not_before:
+            return
+        try:
+            await self.start()
+        except ToolError as error:
+            self._not_before = clock() + START_AGAIN_AFTER
+            log.warning("%s", error)
 
     async def start(self) -> None:
         """Does nothing when it runs. Raises `ToolError`."""
@@ -156,12 +169,7 @@ class Servers:
         self._servers = [Server(launch) for launch in launches]
 
     async def start(self) -> None:
-        """Those that do not start are tried again with the next turn; the agent works without them."""
-        for started in await asyncio.gather(
-            *(server.start() for server in self._servers), return_exceptions=True
-        ):
-            if isinstance(started, BaseException):
-                log.warning("%s", started)
+        await asyncio.gather(*(server.prepare() for server in self._servers))
 
     def tools(self) -> list[Tool]:
         return [tool for server in self._servers for tool in server.tools]
