@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from host.config import Config
 from sessiondb import content
@@ -215,6 +215,18 @@ class Bot(Protocol):
 
     async def show(self, shown: Shown) -> None:
         """Progress of a turn; transient, may be dropped."""
+
+
+class FetchError(Exception):
+    """The file cannot be had; the text says why, for the agent."""
+
+
+@runtime_checkable
+class Fetches(Protocol):
+    """A bot that can bring the files people attach."""
+
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
+        """Streams the file to `path`, which it creates. Raises `FetchError`, also beyond `most` bytes."""
 
 
 @dataclass

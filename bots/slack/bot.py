@@ -21,7 +21,7 @@ from bots.common.pacing import Pace
 from bots.slack import questions, render
 from bots.slack.backfill import Backfill, Marks
 from bots.slack.directory import Directory
-from bots.slack.files import Uploads
+from bots.slack.files import Uploads, download
 from bots.slack.inbound import Identity, Reader, microseconds
 from bots.slack.preflight import identify
 from bots.slack.progress import StatusLines
@@ -32,6 +32,7 @@ from host.bots import (
     Delivery,
     EventClass,
     InboundEvent,
+    IncomingFile,
     Ingest,
     Offline,
     Receipt,
@@ -116,6 +117,9 @@ class SlackBot:
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         self._must_be_online()
         return await self._sender.lookup(delivery)
+
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
+        await download(self._secrets.bot_token, file, path, most)
 
     async def show(self, shown: Shown) -> None:
         if self._online:

@@ -145,3 +145,18 @@ async def test_an_edit_before_it_is_read_replaces_the_message(office: Office) ->
     answers = await office.answered(first, 2)
     assert "first" in answers[0].text
     assert not any("example" in message.text for message in answers)
+
+
+async def test_a_file_reaches_the_agents_folder(office: Office) -> None:
+    """LESSONS 49."""
+    await office.start()
+    root = office.slack.say(
+        office.ann,
+        office.channel,
+        f"{office.slack.mention()} see the sheet",
+        files=[("../q3 übersicht.csv", b"a;b\n1;2\n")],
+    )
+    await office.answered(root)
+    [stored] = office.folder.path.glob("data/sessions/*/inbound/files/*/*")
+    assert stored.read_bytes() == b"a;b\n1;2\n"
+    assert stored.name == "0-_q3 übersicht.csv"
