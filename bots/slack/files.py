@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -99,8 +100,10 @@ class Uploads:
         return path.read_text("utf-8") if path.exists() else ""
 
 
-async def download(token: str, file: IncomingFile, path: Path, most: int) -> None:
+async def download(api_url: str, token: str, file: IncomingFile, path: Path, most: int) -> None:
     """Streams a person's file to the disk. Slack answers with its login page when the token may not read it."""
+    if not _is_slacks(file.reference, api_url):
+        raise FetchError("it does not lie with Slack")
     headers = {"Authorization": f"Bearer {token}"}
     try:
         async with (
@@ -120,6 +123,15 @@ async def download(token: str, file: IncomingFile, path: Path, most: int) -> Non
                     await asyncio.to_thread(out.write, part)
     except aiohttp.ClientError as error:
         raise FetchError(f"the download failed ({type(error).__name__})") from error
+
+
+def _is_slacks(url: str, api_url: str) -> bool:
+    """The token goes to Slack, or to the server that the configuration names instead, and nowhere else."""
+    found, api = urlsplit(url), urlsplit(api_url)
+    if found.netloc == api.netloc and found.scheme == api.scheme:
+        return True
+    host = found.hostname or ""
+    return found.scheme == "https" and (host == "slack.com" or host.endswith(".slack.com"))
 
 
 def _read(folder: Path, path: str) -> bytes:
