@@ -62,7 +62,7 @@ class Surfaces:
                 natural_id=str(body["trigger_id"]),
                 author=author,
                 at=ms(ts),
-                text=markup.html_unescaped(text),
+                text=markup.unescaped(text),
                 platform_message_id=ts,
                 mentioned=True,
                 privacy=privacy,
