@@ -26,6 +26,7 @@ from host.gateway.credentials import Credentials, EnvironmentCredentials
 from host.gateway.server import Gateway
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
+from host.incoming import IncomingFiles
 from host.ingress import Ingress
 from host.launch.base import Launcher
 from host.progress import ProgressBoard
@@ -154,7 +155,13 @@ class Host:
             self._board.waiting,
         )
         self._ingress = Ingress(
-            config, self._db, self._registry, self._supervisor.wake, self._say_soon, parts.now
+            config,
+            self._db,
+            self._registry,
+            self._supervisor.wake,
+            self._say_soon,
+            parts.now,
+            IncomingFiles(self._bots),
         )
         self._saying: set[asyncio.Task[None]] = set()
         await self._ingress.begin()

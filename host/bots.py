@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from host.config import Config
 from sessiondb import content
@@ -217,6 +217,18 @@ class Bot(Protocol):
         """Progress of a turn; transient, may be dropped."""
 
 
+class FetchError(Exception):
+    """The file cannot be had; the text says why, for the agent."""
+
+
+@runtime_checkable
+class Fetches(Protocol):
+    """A bot that can bring the files people attach."""
+
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
+        """Streams the file to `path`, which it creates. Raises `FetchError`, also beyond `most` bytes."""
+
+
 @dataclass
 class Bots:
     """The bots of this host by platform."""
@@ -241,6 +253,15 @@ class MakeBot(Protocol):
 
     def __call__(self, surroundings: Surroundings) -> Bot | None:
         """None when the configuration does not ask for this bot. Raises `BotConfigError`."""
+
+
+class SetUp(Protocol):
+    """An entry point of the group `dovecote.setup`: guides a person through a platform's set-up."""
+
+    def __call__(
+        self, config: Config, environment: Mapping[str, str], say: Callable[[str], None], channel: str
+    ) -> bool:
+        """Says what it finds, with a remedy for each failure; true when everything is well."""
 
 
 class BotConfigError(Exception):

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import apsw
 
@@ -22,6 +23,7 @@ from host.config import Config
 from host.hostdb import HostDB
 from host.inbound import InboundWriter, NewMessage
 from host.inbox import Entry
+from host.incoming import IncomingFiles
 from host.notices import Notice
 from host.outbound import OutboundReader
 from host.sessions import Session, Sessions
@@ -44,7 +46,9 @@ class Ingress:
         wake: Callable[[Session], None],
         say: Callable[[], None],
         now: Callable[[], int],
+        incoming: IncomingFiles,
     ) -> None:
+        self._incoming = incoming
         self._config = config
         self._db = db
         self._registry = registry
@@ -183,22 +187,35 @@ class Ingress:
             entries, self._waiting[session.id] = self._waiting[session.id], []
         if not entries:
             return
+        attached = [await self._attached(session, entry) for entry in entries]
         outbound_db = session.folder.outbound_db
-        high_water = await self._registry.use(session, lambda w: _insert_all(w, entries, outbound_db))
+        high_water = await self._registry.use(session, lambda w: _insert_all(w, attached, outbound_db))
         self._wake(session)
         await self._db.write(
             lambda connection: inbox.mark_stored(connection, entries, high_water, self._now())
         )
 
+    async def _attached(self, session: Session, entry: Entry) -> _Attached:
+        if not entry.event.files or entry.event.event_class is not EventClass.MESSAGE:
+            return entry, ()
+        files, missing = await self._incoming.fetch(session, entry)
+        if missing:
+            event = replace(entry.event, text=f"{entry.event.text}\n{missing}".strip())
+            entry = replace(entry, event=event)
+        return entry, files
 
-def _insert_all(writer: InboundWriter, entries: list[Entry], outbound_db: Path) -> int:
+
+_Attached: TypeAlias = tuple[Entry, tuple[content.Attachment, ...]]
+
+
+def _insert_all(writer: InboundWriter, attached: list[_Attached], outbound_db: Path) -> int:
     changed: list[tuple[Entry, MessageIn]] = []
     with writer.writing():
-        for entry in entries:
+        for entry, files in attached:
             if entry.event.event_class in (EventClass.EDIT, EventClass.DELETE):
                 changed += _change(writer, entry)
             else:
-                _insert(writer, entry)
+                _insert(writer, entry, files)
     # Committed first, looked at second; the runner claims first and reads second. Whoever is later sees the other.
     late = [(entry, original) for entry, original in changed if _may_be_claimed(original, outbound_db)]
     if late:
@@ -224,11 +241,11 @@ def _may_be_claimed(original: MessageIn, outbound_db: Path) -> bool:
         return True
 
 
-def _insert(writer: InboundWriter, entry: Entry) -> None:
+def _insert(writer: InboundWriter, entry: Entry, files: tuple[content.Attachment, ...]) -> None:
     event = entry.event
     for number, (author, text) in enumerate(event.thread_so_far):
         writer.insert(_context(entry, number, author, text))
-    message = _message(entry)
+    message = _message(entry, files)
     if isinstance(message.content, content.System):
         asked = writer.row_of_key(message.content.refers_to)
         message = replace(message, content=replace(message.content, refers_to=asked))
@@ -251,13 +268,13 @@ def _change(writer: InboundWriter, entry: Entry) -> list[tuple[Entry, MessageIn]
     return [(entry, original)]
 
 
-def _message(entry: Entry) -> NewMessage:
+def _message(entry: Entry, files: tuple[content.Attachment, ...] = ()) -> NewMessage:
     event = entry.event
     return NewMessage(
         id=entry.message_id,
         kind=_KINDS.get(event.event_class, "chat"),
         address=entry.answer,
-        content=_content(entry),
+        content=_content(entry, files),
         created_at=event.at,
         trigger=entry.trigger,
         platform_message_id="" if event.event_class in _ABOUT_ANOTHER else event.platform_message_id,
@@ -269,7 +286,7 @@ _KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control"}
 _ABOUT_ANOTHER = (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
 
 
-def _content(entry: Entry) -> content.Inbound:
+def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inbound:
     event = entry.event
     if event.event_class is EventClass.CONTROL:
         return content.Control(event.value)
@@ -283,6 +300,7 @@ def _content(entry: Entry) -> content.Inbound:
         author_name=event.author.name,
         trusted=entry.trusted,
         event=event.event_class.value,
+        attachments=files,
         zone=event.author.zone,
     )
 

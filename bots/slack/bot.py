@@ -21,17 +21,20 @@ from bots.common.pacing import Pace
 from bots.slack import questions, render
 from bots.slack.backfill import Backfill, Marks
 from bots.slack.directory import Directory
-from bots.slack.files import Uploads
+from bots.slack.files import Uploads, download
 from bots.slack.inbound import Identity, Reader, microseconds
+from bots.slack.manifest import COMMAND
 from bots.slack.preflight import identify
 from bots.slack.progress import StatusLines
 from bots.slack.sending import Sender
+from bots.slack.surfaces import Surfaces
 from bots.slack.transport import Transport
 from host.bots import (
     Capabilities,
     Delivery,
     EventClass,
     InboundEvent,
+    IncomingFile,
     Ingest,
     Offline,
     Receipt,
@@ -117,6 +120,9 @@ class SlackBot:
         self._must_be_online()
         return await self._sender.lookup(delivery)
 
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
+        await download(self._settings.api_url, self._secrets.bot_token, file, path, most)
+
     async def show(self, shown: Shown) -> None:
         if self._online:
             await self._status.show(shown)
@@ -140,6 +146,7 @@ class Listeners:
     ) -> None:
         self._reader = Reader(client, people, identity)
         self._questions = questions.Questions(client, people, identity, host, owners)
+        self._surfaces = Surfaces(client, self._reader, host)
         self._host = host
         self._marks = marks
         self._chatter = Chatter()
@@ -160,6 +167,9 @@ class Listeners:
         app.event("app_mention")(self.message)
         app.event("reaction_added")(self.reaction)
         app.event("reaction_removed")(self.reaction)
+        app.event("agent_session_stopped")(self._surfaces.stopped)
+        app.event("app_home_opened")(self._surfaces.home)
+        app.command(COMMAND)(self.command)
         app.action(re.compile(f"^({render.ACTION}|{render.WORDS})"))(self.clicked)
         app.view(questions.MODAL)(self.submitted)
         app.event(re.compile(".*"))(self.anything_else)
@@ -191,6 +201,10 @@ class Listeners:
 
     async def reaction(self, event: Json) -> None:
         await self._take(await self._reader.reaction(event))
+
+    async def command(self, ack: Callable[..., Awaitable[object]], body: Json) -> None:
+        told = await self._surfaces.command(body)
+        await (ack(told) if told else ack())
 
     async def clicked(self, ack: Callable[[], Awaitable[object]], body: Json) -> None:
         await self._questions.clicked(body)

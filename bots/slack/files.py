@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.errors import TRANSIENT, translated
-from host.bots import Delivery, Receipt, Rejected, Unknown, Unsent
-from host.files import NotAFile, open_inside
+from host import attachments
+from host.bots import Delivery, FetchError, IncomingFile, Receipt, Rejected, Unknown, Unsent
 
 LARGEST = 50 * 1024 * 1024  # bytes of a file that an agent sends
+DOWNLOADED = 262_144  # bytes written at a time
 SHARED = 10  # looks for the message that shows a file just shared
 SHARED_PAUSE = 0.3  # s between them; Slack shares after it answered
 
@@ -98,12 +100,45 @@ class Uploads:
         return path.read_text("utf-8") if path.exists() else ""
 
 
+async def download(api_url: str, token: str, file: IncomingFile, path: Path, most: int) -> None:
+    """Streams a person's file to the disk. Slack answers with its login page when the token may not read it."""
+    if not _is_slacks(file.reference, api_url):
+        raise FetchError("it does not lie with Slack")
+    headers = {"Authorization": f"Bearer {token}"}
+    try:
+        async with (
+            aiohttp.ClientSession(trust_env=True) as session,
+            session.get(file.reference, headers=headers) as answer,
+        ):
+            if answer.status != 200:
+                raise FetchError(f"Slack answered {answer.status}")
+            if answer.content_type == "text/html" and file.media_type != "text/html":
+                raise FetchError("Slack wants a login for it: the scope files:read is missing")
+            size = 0
+            with await asyncio.to_thread(path.open, "wb") as out:
+                async for part in answer.content.iter_chunked(DOWNLOADED):
+                    size += len(part)
+                    if size > most:
+                        raise FetchError(f"it has more than {most} bytes")
+                    await asyncio.to_thread(out.write, part)
+    except aiohttp.ClientError as error:
+        raise FetchError(f"the download failed ({type(error).__name__})") from error
+
+
+def _is_slacks(url: str, api_url: str) -> bool:
+    """The token goes to Slack, or to the server that the configuration names instead, and nowhere else."""
+    found, api = urlsplit(url), urlsplit(api_url)
+    if found.netloc == api.netloc and found.scheme == api.scheme:
+        return True
+    host = found.hostname or ""
+    return found.scheme == "https" and (host == "slack.com" or host.endswith(".slack.com"))
+
+
 def _read(folder: Path, path: str) -> bytes:
     try:
-        with open_inside(folder, path) as file:
-            content = file.read(LARGEST + 1)
-    except NotAFile as error:
+        content = attachments.read(folder, path, largest=LARGEST)
+    except attachments.AttachmentError as error:
         raise Rejected(str(error)) from error
-    if not 0 < len(content) <= LARGEST:
-        raise Rejected(f"an empty file, or one of more than {LARGEST} bytes, is not sent")
+    if not content:
+        raise Rejected("the file is empty, and Slack takes no empty files")
     return content

@@ -56,15 +56,15 @@ class Reader:
         """A message as posted; None for our own and for what nobody said."""
         if event.get("subtype", "") not in SPOKEN or self.is_own(event) or not event.get("ts"):
             return None
-        address = self._address(event)
-        privacy = await self._privacy(event)
+        address = self.address(event)
+        privacy = await self.privacy(event)
         text, mentioned = await self._text(str(event.get("text") or ""))
         thread = address.thread_id
         found = InboundEvent(
             event_class=EventClass.MESSAGE,
             address=address,
             natural_id=str(event["ts"]),
-            author=await self._author(event),
+            author=await self.author(event),
             at=ms(event["ts"]),
             text=text,
             platform_message_id=str(event["ts"]),
@@ -92,14 +92,14 @@ class Reader:
         edited = str((after.get("edited") or {}).get("ts") or event.get("ts"))
         return InboundEvent(
             event_class=EventClass.DELETE if gone else EventClass.EDIT,
-            address=self._address({**said, "channel": event["channel"]}),
+            address=self.address({**said, "channel": event["channel"]}),
             natural_id=ts if gone else f"{ts}:{edited}",
-            author=await self._author(said),
+            author=await self.author(said),
             at=ms(event.get("event_ts") or event["ts"]),
             text="" if gone else text,
             platform_message_id=ts,
             mentioned=mentioned,
-            privacy=await self._privacy(event),
+            privacy=await self.privacy(event),
         )
 
     async def reaction(self, event: Json) -> InboundEvent | None:
@@ -111,12 +111,12 @@ class Reader:
         ts = str(item["ts"])
         return InboundEvent(
             event_class=EventClass.REACTION,
-            address=self._address({"channel": item["channel"]}),
+            address=self.address({"channel": item["channel"]}),
             natural_id=f"{ts}:{event['user']}:{emoji}:{'+' if added else '-'}:{event['event_ts']}",
-            author=await self._author(event),
+            author=await self.author(event),
             at=ms(event["event_ts"]),
             platform_message_id=ts,
-            privacy=await self._privacy({"channel": item["channel"]}),
+            privacy=await self.privacy({"channel": item["channel"]}),
             value=f":{emoji}:" if added else f"took back :{emoji}:",
         )
 
@@ -125,18 +125,18 @@ class Reader:
             bool(event.get("bot_id")) and event["bot_id"] == self._me.bot
         )
 
-    def _address(self, event: Json) -> Address:
+    def address(self, event: Json) -> Address:
         thread = str(event.get("thread_ts") or "")
         return Address(
             "slack", self._me.team, str(event["channel"]), "" if thread == event.get("ts") else thread
         )
 
-    async def _privacy(self, event: Json) -> Privacy:
+    async def privacy(self, event: Json) -> Privacy:
         if event.get("channel_type"):
             return directory.privacy(str(event["channel_type"]))
         return (await self._people.place(str(event["channel"]))).privacy
 
-    async def _author(self, event: Json) -> Author:
+    async def author(self, event: Json) -> Author:
         user = str(event.get("user") or "")
         if not user:
             bot = str(event.get("bot_id") or "")
@@ -201,7 +201,8 @@ def _command(event: InboundEvent) -> InboundEvent:
 def _files(files: Iterable[Json]) -> Iterable[IncomingFile]:
     for file in files:
         reference = str(file.get("url_private_download") or file.get("url_private") or "")
-        if reference and file.get("mode") != "tombstone":
+        # A remote file's address is whatever another app says: our token must not go there.
+        if reference and file.get("mode") not in ("tombstone", "external") and not file.get("is_external"):
             yield IncomingFile(
                 str(file.get("name") or file.get("title") or file.get("id") or "file"),
                 str(file.get("mimetype") or "application/octet-stream"),

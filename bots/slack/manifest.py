@@ -46,8 +46,8 @@ def manifest(name: str = "Dovecote", *, url: str = "") -> dict[str, Any]:
     endpoint = {"request_url": url} if url else {}
     command = {
         "command": COMMAND,
-        "description": "Ask the agent, or give it an order",
-        "usage_hint": "ask … | stop | clear | help",
+        "description": "Ask the agent, or see how to talk to it",
+        "usage_hint": "ask … | help",
         "should_escape": True,
         **({"url": url} if url else {}),
     }

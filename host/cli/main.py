@@ -71,6 +71,18 @@ def stop(
     inspect.order_stop(Path(configuration.load(config).data), session)
 
 
+@app.command()
+def setup(
+    platform: Annotated[str, typer.Argument(help="slack or discord")],
+    channel: Annotated[str, typer.Option(help="A channel's id: greets there and waits for a person.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Set a platform up: what to click, whether it works, and what to do if not."""
+    out = Console()
+    if not running.set_up(configuration.load(config), platform, lambda line: out.print(Text(line)), channel):
+        sys.exit(1)
+
+
 def main() -> None:
     """One line for what a person can cure; a traceback only for our own faults."""
     try:

@@ -6,13 +6,13 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from host import logs
 from host.app import Host, Parts
-from host.bots import Bots, MakeBot, Surroundings
+from host.bots import BotConfigError, Bots, MakeBot, SetUp, Surroundings
 from host.config import Config
 from host.disk import ThreadDisk
 from host.launch.base import Launcher
@@ -20,6 +20,7 @@ from host.launch.process import ProcessLauncher
 from host.lock import DataLock
 
 BOTS = "dovecote.bots"  # the group of entry points that make bots
+SETUPS = "dovecote.setup"  # those that guide a person through a platform's set-up
 
 
 def now_ms() -> int:
@@ -54,6 +55,17 @@ def make_launcher(config: Config) -> Launcher:
 
         return DockerLauncher(config.runner)
     return ProcessLauncher()
+
+
+def set_up(config: Config, platform: str, say: Callable[[str], None], channel: str) -> bool:
+    """Raises `BotConfigError` for a platform that has no guide."""
+    found = {entry.name: entry for entry in entry_points(group=SETUPS)}
+    if platform not in found:
+        raise BotConfigError(
+            f"there is no set-up for {platform!r}; known: {', '.join(sorted(found)) or 'none'}"
+        )
+    guide: SetUp = found[platform].load()
+    return guide(config, os.environ, say, channel)
 
 
 async def _serve(config: Config, bots: Bots) -> None:

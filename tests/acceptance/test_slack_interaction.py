@@ -145,3 +145,41 @@ async def test_an_edit_before_it_is_read_replaces_the_message(office: Office) ->
     answers = await office.answered(first, 2)
     assert "first" in answers[0].text
     assert not any("example" in message.text for message in answers)
+
+
+async def test_a_file_reaches_the_agents_folder(office: Office) -> None:
+    """LESSONS 49."""
+    await office.start()
+    root = office.slack.say(
+        office.ann,
+        office.channel,
+        f"{office.slack.mention()} see the sheet",
+        files=[("../q3 übersicht.csv", b"a;b\n1;2\n")],
+    )
+    await office.answered(root)
+    [stored] = office.folder.path.glob("data/sessions/*/inbound/files/*/*")
+    assert stored.read_bytes() == b"a;b\n1;2\n"
+    assert stored.name == "0-_q3 übersicht.csv"
+
+
+async def test_the_slash_command_asks_in_the_channel_and_is_answered_in_a_thread(office: Office) -> None:
+    await office.start()
+    office.slack.slash(office.ann, office.channel, "/dovecote", "help")
+    [told] = await office.slack.wait_until(lambda: office.slack.ephemerals(office.ann), PATIENCE)
+    assert "!stop" in told.text
+    await office.slack.slash(office.ann, office.channel, "/dovecote", "ask what time is it?").acknowledged()
+    [posted] = office.slack.messages(office.channel)
+    assert f"<@{office.ann.id}>" in posted.text
+    await office.slack.wait_until(
+        lambda: len(office.slack.messages(office.channel, posted.ts)) == 2, PATIENCE
+    )
+    assert "what time is it?" in office.slack.messages(office.channel, posted.ts)[1].text
+    assert len(office.slack.messages(office.channel)) == 1
+
+
+async def test_the_home_says_how_to_talk_to_the_agent(office: Office) -> None:
+    await office.start()
+    office.slack.open_home(office.ann)
+    home = await office.slack.wait_until(lambda: office.slack.workspace.homes.get(office.ann.id), PATIENCE)
+    assert home is not None
+    assert "!stop" in str(home.blocks)
