@@ -11,8 +11,8 @@ from pathlib import Path
 
 import apsw
 
-from host import inbox
-from host.bots import Bot, Bots, InboundEvent, Ingested
+from host import inbox, watermarks
+from host.bots import Bot, BotConfigError, Bots, InboundEvent, Ingested
 from host.config import Config
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
@@ -26,7 +26,7 @@ from host.launch.base import Launcher
 from host.progress import ProgressBoard
 from host.sessions import Session, Sessions
 from host.supervisor import Supervisor
-from sessiondb import SessionError, Unavailable
+from sessiondb import Address, SessionError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,17 @@ class Host:
         if session is None:
             raise LookupError(message_id)
         return await self._deliveries.settled(session, message_id)
+
+    async def watermark(self, address: Address) -> str:
+        await self.started.wait()
+        return await self._db.read(lambda connection: watermarks.get(connection, address))
+
+    async def advance(self, address: Address, natural_id: str) -> None:
+        await self._db.write(lambda connection: watermarks.advance(connection, address, natural_id))
+
+    async def watched(self, channel_type: str) -> Sequence[Address]:
+        await self.started.wait()
+        return await self._db.read(lambda connection: watermarks.of_platform(connection, channel_type))
 
     def stop(self) -> None:
         self._stopping.set()
@@ -154,6 +165,9 @@ class Host:
                 await bot.run(self, lambda: self._deliveries.bot_online(bot.channel_type))
                 log.info("Bot ended", extra={"action": "bot_ended", "platform": bot.channel_type})
                 return
+            except BotConfigError as error:  # a person's to cure; it may be cured while we run
+                log.error("%s", error, extra={"action": "bot_refused", "platform": bot.channel_type})
+                pause = LONGEST_BOT_RESTART
             except Exception:
                 log.exception("Bot broke", extra={"action": "bot_broke", "platform": bot.channel_type})
             await asyncio.sleep(pause)

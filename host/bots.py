@@ -113,6 +113,7 @@ class Delivery:
     files: str = ""  # folder that holds the operation's file
     private_to: str = ""  # a user id: nobody else may see it
     question: str = ""  # of a question: what an ANSWER refers to
+    audience: tuple[str, ...] = ()  # of a question: the users who may answer it
     first_attempt_at: int = 0  # ms UTC
 
 
@@ -166,6 +167,15 @@ class Ingest(Protocol):
     async def settled(self, message_id: str) -> str:
         """Waits until the message has its outcome and everything that answers it is delivered; returns its status."""
 
+    async def watermark(self, address: Address) -> str:
+        """Up to which natural id everything said at this address was taken in; '' when it was never advanced."""
+
+    async def advance(self, address: Address, natural_id: str) -> None:
+        """Durable when it returns. The bot sees to it that it never goes back."""
+
+    async def watched(self, channel_type: str) -> Sequence[Address]:
+        """Every address with a watermark."""
+
 
 class HostBusy(Exception):
     """The event could not be made durable (disk full, shutting down): let the platform deliver it again."""
@@ -182,7 +192,10 @@ class Bot(Protocol):
     capabilities: Capabilities
 
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
-        """Connects and serves until cancelled; calls `ready` once events flow."""
+        """Connects and serves until cancelled; calls `ready` once events flow.
+
+        Raises `BotConfigError` when only a person can help; whatever else it raises, it is started again soon.
+        """
 
     def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
         """The chunks of an operation, in order, within the platform's limits. Pure: no I/O, no clock.

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import apsw
 
-from host import access, inbox, notices, router, sessions
+from host import access, config, inbox, notices, router, sessions
 from host.bots import EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.config import Config
 from host.hostdb import HostDB
@@ -77,10 +77,11 @@ class Ingress:
         if isinstance(verdict, router.Ignore):
             return Ingested(Verdict.IGNORED, reason=verdict.reason), None, None
         standing = _standing(connection, event)
-        permission = access.decide(self._config.access, event, standing)
+        permission = _permission(self._config.access, event, standing)
         if isinstance(permission, access.Denied):
             inbox.decline(connection, event, permission.reason, self._now())
-            notices.add(connection, _denial(event, permission), self._now())
+            if event.event_class not in _ABOUT_ANOTHER:
+                notices.add(connection, _denial(event, permission), self._now())
             return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
         _remember_user(connection, event, self._now())
         scope = sessions.privacy_scope(event)
@@ -88,8 +89,10 @@ class Ingress:
         if verdict.engages:
             connection.execute(
                 "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?)",
-                (*verdict.answer, verdict.agent, self._now()),
+                (*verdict.answer, verdict.agent, event.at),
             )
+            if not connection.changes():  # it takes part already: what was said before is known
+                event = replace(event, thread_so_far=())
         entry = inbox.add(
             connection,
             event,
@@ -285,6 +288,13 @@ def _remember_user(connection: apsw.Connection, event: InboundEvent, now: int) -
             now,
         ),
     )
+
+
+def _permission(rules: config.Access, event: InboundEvent, standing: str) -> access.Allowed | access.Denied:
+    """A deletion needs none: it takes away what was let in, and platforms do not say who deleted."""
+    if event.event_class is EventClass.DELETE:
+        return access.Allowed(trusted=False)
+    return access.decide(rules, event, standing)
 
 
 def _denial(event: InboundEvent, denied: access.Denied) -> Notice:

@@ -148,6 +148,7 @@ class Collector:
             "answers": origin.platform_message_id if origin else "",
             "files": str(files) if isinstance(operation, content.File) else "",
             "question": out.id if isinstance(operation, content.Question) else "",
+            "audience": _audience(operation, origin),
         }
         return [
             _parcel(
@@ -172,6 +173,13 @@ class Collector:
             return
         writer.settle(message.id, Status(ack.status.value), ack.error)
         done.settled = True
+
+
+def _audience(operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:
+    """Who may answer a question: those it names, else whoever asked."""
+    if not isinstance(operation, content.Question):
+        return ()
+    return operation.audience or ((origin.author_id,) if origin and origin.author_id else ())
 
 
 def give_up_or_postpone(

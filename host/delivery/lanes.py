@@ -184,6 +184,7 @@ class Lane:
             files=kept["files"],
             private_to=kept.get("private_to", ""),
             question=kept.get("question", ""),
+            audience=tuple(kept.get("audience", ())),
             first_attempt_at=parcel.first_attempt_at,
         )
 

@@ -47,7 +47,17 @@ CREATE TABLE engaged (
     platform_id  TEXT NOT NULL,
     thread_id    TEXT NOT NULL,
     agent        TEXT NOT NULL,
-    since        INTEGER NOT NULL,
+    since        INTEGER NOT NULL,                    -- ms UTC by the platform's clock: of the message that engaged it
+    PRIMARY KEY (channel_type, workspace_id, platform_id, thread_id)
+) WITHOUT ROWID;
+
+-- Up to where a platform's history was taken in, per address: what came later is read at the next connect.
+CREATE TABLE watermarks (
+    channel_type TEXT NOT NULL,
+    workspace_id TEXT NOT NULL,
+    platform_id  TEXT NOT NULL,
+    thread_id    TEXT NOT NULL,
+    natural_id   TEXT NOT NULL,
     PRIMARY KEY (channel_type, workspace_id, platform_id, thread_id)
 ) WITHOUT ROWID;
 
