@@ -82,12 +82,12 @@ class Town:
         return self.discord.world.channels.get(question.id)
 
     def said(self, channel: Channel | None) -> list[str]:
-        """What the bot wrote in the channel."""
+        """What the bot wrote in the channel for all to see."""
         if channel is None:
             return []
         written = (MessageType.DEFAULT, MessageType.REPLY)
-        messages = self.discord.messages(channel)
-        return [m.content for m in messages if m.author is self.discord.bot and m.type in written]
+        messages = [m for m in self.discord.messages(channel) if m.type in written and not m.ephemeral]
+        return [m.content for m in messages if m.author is self.discord.bot]
 
     async def until(self, condition: Callable[[], object]) -> None:
         await self.discord.wait_for(lambda: bool(condition()), TIMEOUT)
