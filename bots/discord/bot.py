@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import discord
 
 from bots.discord import errors, rendering, wire
@@ -76,7 +75,7 @@ class DiscordBot:
             raise BotConfigError(TOKEN_REFUSED) from error
         except discord.PrivilegedIntentsRequired as error:
             raise BotConfigError(INTENT_MISSING) from error
-        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+        except (discord.DiscordException, *errors.TRANSPORT) as error:
             log.warning("Discord: disconnected: %s", error, extra={"action": "discord_disconnected"})
         except Exception:  # a payload that the library does not understand: alert, and start afresh
             log.exception("Discord: the connection broke", extra={"action": "discord_broke"})

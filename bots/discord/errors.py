@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +13,7 @@ from host.bots import DeliveryError, Offline, Rejected, Unknown, Unsent
 
 CLOUDFLARE_PAUSE = 120.0  # s after a ban by address, which names no time
 
-TRANSPORT = (aiohttp.ClientError, OSError, TimeoutError, discord.DiscordServerError)
+TRANSPORT = (aiohttp.ClientError, OSError, json.JSONDecodeError, discord.DiscordServerError)
 
 # Discord docs, "JSON Error Codes"
 UNKNOWN_CHANNEL = 10003
@@ -42,7 +43,7 @@ def translated() -> Iterator[None]:
     """Raises `DeliveryError`s only."""
     try:
         yield
-    except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+    except (discord.DiscordException, *TRANSPORT) as error:
         raise delivery_error(error) from error
 
 
@@ -58,8 +59,8 @@ def delivery_error(error: Exception) -> DeliveryError:
             return _refused(error)
         case aiohttp.ClientConnectorError():
             return Unsent("Discord cannot be reached")
-        case aiohttp.ClientError() | OSError():
-            return Unknown("the connection broke")
+        case aiohttp.ClientError() | OSError() | json.JSONDecodeError():
+            return Unknown("the connection broke in mid-answer")
     return Offline("the bot is not connected to Discord")
 
 

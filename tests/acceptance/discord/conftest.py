@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.fakes.discord import Channel, FakeDiscord, Guild, Message, User
 from tests.fakes.discord.model import MessageType
 
 TIMEOUT = 60.0  # s
+LOOK_EVERY = 0.05  # s between two looks at the log
 DOVECOTE = Path(sys.executable).parent / "dovecote"
 
 
@@ -75,6 +77,12 @@ class Town:
 
     def log(self) -> str:
         return (self.folder / "host.log").read_text("utf-8")
+
+    async def until_logged(self, words: str) -> None:
+        """The log is another process's file: there is nothing to wait on but its growth."""
+        async with asyncio.timeout(TIMEOUT):
+            while words not in self.log():
+                await asyncio.to_thread(time.sleep, LOOK_EVERY)
 
     # ── what people do and see ───────────────────────────────────────────────────────────────────────────
 
