@@ -238,5 +238,12 @@ class MakeBot(Protocol):
         """None when the configuration does not ask for this bot. Raises `BotConfigError`."""
 
 
+class SetUp(Protocol):
+    """An entry point of the group `dovecote.setup`: leads a person through connecting a platform, with live checks."""
+
+    async def __call__(self, surroundings: Surroundings, say: Callable[[str], None]) -> bool:
+        """True when everything works. `say` shows a line or more."""
+
+
 class BotConfigError(Exception):
     """The bot is asked for but cannot run; the text names what is missing and the remedy."""

@@ -103,9 +103,8 @@ class DoveClient(discord.Client):
 
 def _explain_permissions(client: DoveClient, guild: discord.Guild) -> None:
     """A missing permission would be found by the first person whose answer never comes: say it now."""
-    have = guild.me.guild_permissions
-    missing = [name for name, wanted in wire.PERMISSIONS if wanted and not getattr(have, name)]
-    if missing and not have.administrator:
+    missing = wire.missing_permissions(guild)
+    if missing:
         log.warning(
             "In the server %r the bot lacks %s: give its role these, or invite it anew: %s",
             guild.name,

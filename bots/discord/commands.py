@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Protocol
 
 import discord
 from discord import app_commands
@@ -20,6 +20,34 @@ LONGEST_SHOWN = 1_500  # characters of a question said again under its asker's n
 BUSY = "I could not take this just now. Please try again."
 
 
+class Handlers(Protocol):
+    async def ask(self, interaction: discord.Interaction[Any], question: str) -> None: ...
+
+    async def ask_about(self, interaction: discord.Interaction[Any], message: discord.Message) -> None: ...
+
+    async def stop(self, interaction: discord.Interaction[Any]) -> None: ...
+
+
+def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.CommandTree[Any]:
+    """Every command there is."""
+    tree: app_commands.CommandTree[Any] = app_commands.CommandTree(client)
+
+    @tree.command(name="ask", description="Ask the agent")
+    @app_commands.describe(question="What you want to know or have done")
+    async def ask(interaction: discord.Interaction[Any], question: str) -> None:
+        await handlers.ask(interaction, question)
+
+    @tree.command(name="stop", description="Stop what the agent is doing here")
+    async def stop(interaction: discord.Interaction[Any]) -> None:
+        await handlers.stop(interaction)
+
+    @tree.context_menu(name="Ask about this message")
+    async def ask_about(interaction: discord.Interaction[Any], message: discord.Message) -> None:
+        await handlers.ask_about(interaction, message)
+
+    return tree
+
+
 class Commands:
     """`register` tells Discord which commands there are, once per process."""
 
@@ -29,11 +57,7 @@ class Commands:
         self._host = host
         self._threads = threads
         self._whole_channels = any(route.session == "channel" for route in config.routes)
-        self._tree = app_commands.CommandTree(client)
-        tree = self._tree
-        tree.command(name="ask", description="Ask the agent")(self._ask)
-        tree.command(name="stop", description="Stop what the agent is doing here")(self._stop)
-        tree.context_menu(name="Ask about this message")(self._ask_about)
+        self._tree = tree_for(client, self)
 
     async def register(self) -> None:
         if self._registered:
@@ -44,12 +68,11 @@ class Commands:
         except (discord.DiscordException, OSError) as error:
             log.warning("Commands not registered: %s", error, extra={"action": "commands_failed"})
 
-    @app_commands.describe(question="What you want to know or have done")
-    async def _ask(self, interaction: discord.Interaction[Any], question: str) -> None:
+    async def ask(self, interaction: discord.Interaction[Any], question: str) -> None:
         await interaction.response.defer(thinking=True)
         await self._forward(interaction, question, question)
 
-    async def _ask_about(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
+    async def ask_about(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
         await interaction.response.defer(thinking=True)
         about = f"{message.author.display_name} wrote:\n\n{message.content}"
         await self._forward(interaction, about, f"about {message.jump_url}")
@@ -72,7 +95,7 @@ class Commands:
             content=f"**{who}** asks: {said}" if _accepted(taken) else _refusal(taken)
         )
 
-    async def _stop(self, interaction: discord.Interaction[Any]) -> None:
+    async def stop(self, interaction: discord.Interaction[Any]) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
         address = places.address_of(interaction.channel)
         if address is None or (places.can_open_thread(interaction.channel) and not self._whole_channels):

@@ -64,6 +64,11 @@ def impatient(client: discord.Client) -> None:
     client.http.max_ratelimit_timeout = RATE_LIMIT_PATIENCE
 
 
+def missing_permissions(guild: discord.Guild) -> list[str]:
+    have = guild.me.guild_permissions
+    return [name for name, used in PERMISSIONS if used and not have.administrator and not getattr(have, name)]
+
+
 def invite(application_id: int) -> str:
     """Where a server's owner adds the bot, with exactly the permissions it uses."""
     return discord.utils.oauth_url(

@@ -43,6 +43,15 @@ def up(config: ConfigOption = None) -> None:
     _run(config, ["slack", "discord"], log_to_file=False)
 
 
+@app.command()
+def setup(
+    platform: Annotated[str, typer.Argument(help="slack or discord")], config: ConfigOption = None
+) -> None:
+    """Connect a platform, step by step, each step checked."""
+    if not running.set_up(configuration.load(config), platform, typer.echo):
+        raise typer.Exit(1)
+
+
 def main() -> None:
     """One line for what a person can cure; a traceback only for our own faults."""
     try:

@@ -6,19 +6,20 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from host import logs
 from host.app import Host, Parts
-from host.bots import Bots, MakeBot, Surroundings
+from host.bots import BotConfigError, Bots, MakeBot, SetUp, Surroundings
 from host.config import Config
 from host.disk import ThreadDisk
 from host.launch.process import ProcessLauncher
 from host.lock import DataLock
 
 BOTS = "dovecote.bots"  # the group of entry points that make bots
+SET_UPS = "dovecote.setup"  # the group of entry points that lead through a platform's set-up
 
 
 def now_ms() -> int:
@@ -45,6 +46,17 @@ def find_bots(config: Config, data: Path, platforms: Collection[str]) -> Bots:
             if bot is not None:
                 bots.by_platform[entry.name] = bot
     return bots
+
+
+def set_up(config: Config, platform: str, say: Callable[[str], None]) -> bool:
+    """Raises `BotConfigError` when there is no such platform."""
+    found = {entry.name: entry for entry in entry_points(group=SET_UPS)}
+    if platform not in found:
+        raise BotConfigError(
+            f"there is no set-up for {platform!r}; there is one for {', '.join(sorted(found))}"
+        )
+    lead: SetUp = found[platform].load()
+    return asyncio.run(lead(Surroundings(config, Path(config.data) / platform, os.environ), say))
 
 
 async def _serve(config: Config, bots: Bots) -> None:
