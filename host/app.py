@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 
 from host import inbox, watermarks
+from host.attachments import Attachments
 from host.bots import Bot, BotConfigError, Bots, InboundEvent, Ingested
 from host.config import Config
 from host.delivery.actions import Actions
@@ -135,7 +136,13 @@ class Host:
             self._life_ended,
         )
         self._ingress = Ingress(
-            config, self._db, self._registry, self._supervisor.wake, self._say_soon, parts.now
+            config,
+            self._db,
+            self._registry,
+            self._supervisor.wake,
+            self._say_soon,
+            parts.now,
+            Attachments(self._bots),
         )
         self._saying: set[asyncio.Task[None]] = set()
         await self._supervisor.adopt()

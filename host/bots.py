@@ -12,11 +12,11 @@ DeliveryError
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from host.config import Config
 from sessiondb import content
@@ -210,6 +210,14 @@ class Bot(Protocol):
 
     async def show(self, shown: Shown) -> None:
         """Progress of a turn; transient, may be dropped."""
+
+
+@runtime_checkable
+class Fetcher(Protocol):
+    """A bot whose platform hands on the files that people attach."""
+
+    def fetch(self, file: IncomingFile) -> AsyncGenerator[bytes, None]:
+        """The file's bytes as they come. Raises `DeliveryError`."""
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 
 from host.bots import Author, EventClass, InboundEvent, IncomingFile
+from sessiondb import content
 from sessiondb.records import Address
 
 
@@ -24,6 +25,7 @@ class Entry:
     answer: Address
     trigger: bool
     trusted: bool
+    attachments: tuple[content.Attachment, ...] = ()  # what was fetched of the event's files
 
 
 @dataclass(frozen=True, slots=True)

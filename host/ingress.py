@@ -15,6 +15,7 @@ from dataclasses import replace
 import apsw
 
 from host import access, config, inbox, notices, router, sessions
+from host.attachments import Attachments
 from host.bots import EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.config import Config
 from host.hostdb import HostDB
@@ -40,6 +41,7 @@ class Ingress:
         wake: Callable[[Session], None],
         say: Callable[[], None],
         now: Callable[[], int],
+        attachments: Attachments,
     ) -> None:
         self._config = config
         self._db = db
@@ -47,6 +49,7 @@ class Ingress:
         self._wake = wake
         self._say = say
         self._now = now
+        self._attachments = attachments
         self._waiting: defaultdict[str, list[Entry]] = defaultdict(list)
         self._storing: dict[str, asyncio.Task[None]] = {}
         self._behind: set[str] = set()  # sessions whose next store must read the inbox, not memory
@@ -160,6 +163,7 @@ class Ingress:
             entries, self._waiting[session.id] = self._waiting[session.id], []
         if not entries:
             return
+        entries = [await self._attachments.fetched(session, entry) for entry in entries]
         high_water = await self._registry.use(session, lambda writer: _insert_all(writer, entries))
         self._wake(session)
         await self._db.write(
@@ -236,6 +240,7 @@ def _content(entry: Entry) -> content.Inbound:
         author_name=event.author.name,
         trusted=entry.trusted,
         event=event.event_class.value,
+        attachments=entry.attachments,
         zone=event.author.zone,
     )
 

@@ -66,15 +66,18 @@ class Notebook:
 
 @asynccontextmanager
 async def online(
-    server: FakeDiscord, folder: Path, notebook: Notebook | None = None, **sections: Any
+    server: FakeDiscord,
+    folder: Path,
+    notebook: Notebook | None = None,
+    options: dict[str, Any] | None = None,
+    **sections: Any,
 ) -> AsyncIterator[tuple[DiscordBot, Notebook]]:
     """A bot that is connected; the library is pointed back afterwards."""
     notebook = notebook or Notebook()
     urls = {"api_url": server.api_url, "gateway_url": server.gateway_url}
     with pointed_at(server):
-        bot = DiscordBot(
-            config(folder, discord=urls, **sections), folder, server.token, {"guild_ready_timeout": 0.05}
-        )
+        client_options = {"guild_ready_timeout": 0.05, **(options or {})}
+        bot = DiscordBot(config(folder, discord=urls, **sections), folder, server.token, client_options)
         ready = asyncio.Event()
         running = asyncio.create_task(bot.run(notebook, ready.set))
         waiting = asyncio.create_task(ready.wait())

@@ -5,16 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import discord
 
 from bots.discord import errors, rendering, wire
 from bots.discord.book import QuestionBook
 from bots.discord.client import DoveClient
-from host.bots import BotConfigError, Capabilities, Delivery, Ingest, Offline, Receipt, Shown
+from host.bots import (
+    BotConfigError,
+    Capabilities,
+    Delivery,
+    IncomingFile,
+    Ingest,
+    Offline,
+    Receipt,
+    Rejected,
+    Shown,
+    Unsent,
+)
 from host.config import Config, Discord
 from sessiondb import Address, content
 
@@ -22,6 +34,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 1.0  # s between two lives; doubles, and starts again after one that became ready
 LONGEST_PAUSE = 60.0
+PIECE = 256 * 1024  # bytes of a file taken at a time
 TYPING_LASTS = 8.0  # s; Discord shows it for ten
 
 INTENT_MISSING = (
@@ -102,6 +115,17 @@ class DiscordBot:
         self._typed[shown.address] = now
         with errors.translated():
             await client.http.send_typing(await client.threads_of.open(shown.address))
+
+    async def fetch(self, file: IncomingFile) -> AsyncGenerator[bytes, None]:
+        """From Discord's CDN, by the signed link that came with the message."""
+        with errors.translated():
+            async with aiohttp.ClientSession() as session, session.get(file.reference) as answer:
+                if answer.status in (403, 404):
+                    raise Rejected("Discord no longer has it")
+                if answer.status != 200:
+                    raise Unsent(f"Discord answered {answer.status}")
+                async for chunk in answer.content.iter_chunked(PIECE):
+                    yield chunk
 
     def _connected(self) -> DoveClient:
         """REST works from the login on, whatever the gateway does."""

@@ -188,3 +188,32 @@ async def test_a_call_to_everyone_is_no_mention_of_the_bot(tmp_path: Path, said:
             server.say(guild.owner, channel, said)
             event = await notebook.next()
     assert not event.mentioned
+
+
+async def test_an_event_that_discord_sends_twice_is_one_event(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            server.gateway.duplicate_next()
+            server.say(ada, channel, "once", mention_bot=True)
+            server.say(ada, channel, "then", mention_bot=True)
+            await notebook.next(2)
+    assert [event.text for event in notebook.events] == ["once", "then"]
+
+
+async def test_a_socket_that_fell_silent_is_replaced_and_what_it_missed_is_read(tmp_path: Path) -> None:
+    notebook = Notebook()
+    async with FakeDiscord() as server:
+        server.settings.heartbeat_interval = 0.2
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path, notebook, {"heartbeat_timeout": 2.0}):
+            server.say(ada, channel, "heard")
+            await notebook.next()
+            server.gateway.silence()
+            server.say(ada, channel, "said into the silence")
+            event = await notebook.next(2)
+    assert event.text == "said into the silence"

@@ -18,6 +18,7 @@ from tests.fakes.discord.model import MessageType
 
 TIMEOUT = 60.0  # s
 LOOK_EVERY = 0.05  # s between two looks at the log
+REGISTER = "PUT /applications/{}/commands"
 DOVECOTE = Path(sys.executable).parent / "dovecote"
 
 
@@ -34,10 +35,10 @@ class Town:
     _process: asyncio.subprocess.Process | None = field(default=None)
 
     async def up(self) -> None:
-        """Starts the host and waits until the bot is connected."""
-        before = self.discord.gateway.connections
+        """Starts the host and waits until events flow: it registers its commands then."""
+        before = len(self.discord.calls(REGISTER))
         await self.start()
-        await self.discord.wait_for(lambda: self.discord.gateway.connections > before, TIMEOUT)
+        await self.until(lambda: len(self.discord.calls(REGISTER)) > before)
 
     async def start(self, **more: str) -> None:
         file = self.folder / "dovecote.toml"
