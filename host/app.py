@@ -84,6 +84,10 @@ class Host:
         await self.started.wait()
         return await self._db.read(lambda connection: watermarks.of_platform(connection, channel_type))
 
+    async def engaged(self, channel_type: str) -> Sequence[tuple[Address, int]]:
+        await self.started.wait()
+        return await self._db.read(lambda connection: watermarks.engaged(connection, channel_type))
+
     def stop(self) -> None:
         self._stopping.set()
 

@@ -176,6 +176,9 @@ class Ingest(Protocol):
     async def watched(self, channel_type: str) -> Sequence[Address]:
         """Every address with a watermark."""
 
+    async def engaged(self, channel_type: str) -> Sequence[tuple[Address, int]]:
+        """The threads that go on without a mention, and since when, ms UTC by the platform's clock."""
+
 
 class HostBusy(Exception):
     """The event could not be made durable (disk full, shutting down): let the platform deliver it again."""

@@ -118,7 +118,7 @@ class Console(_Model):
 
 
 class Discord(_Model):
-    """The token is in the environment, as DISCORD_BOT_TOKEN."""
+    """Runs where the environment has DISCORD_BOT_TOKEN."""
 
     api_url: str = "https://discord.com/api/v10"
     gateway_url: str = "wss://gateway.discord.gg/"
@@ -132,7 +132,7 @@ class Config(_Model):
     agents: dict[Name, Agent] = {"default": Agent()}
     routes: tuple[Route, ...] = (Route(),)
     console: Console = Console()
-    discord: Discord | None = None  # None: only if DISCORD_BOT_TOKEN is set
+    discord: Discord = Discord()
 
     @model_validator(mode="after")
     def _routes_name_agents(self) -> Config:

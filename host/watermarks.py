@@ -14,6 +14,9 @@ _SET = (
     "INSERT INTO watermarks VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET natural_id = excluded.natural_id"
 )
 _ALL = "SELECT channel_type, workspace_id, platform_id, thread_id FROM watermarks WHERE channel_type = ?"
+_ENGAGED = (
+    "SELECT channel_type, workspace_id, platform_id, thread_id, since FROM engaged WHERE channel_type = ?"
+)
 
 
 def get(connection: apsw.Connection, address: Address) -> str:
@@ -27,3 +30,10 @@ def advance(connection: apsw.Connection, address: Address, natural_id: str) -> N
 
 def of_platform(connection: apsw.Connection, channel_type: str) -> list[Address]:
     return [Address(*map(str, row)) for row in connection.execute(_ALL, (channel_type,)).fetchall()]
+
+
+def engaged(connection: apsw.Connection, channel_type: str) -> list[tuple[Address, int]]:
+    return [
+        (Address(*map(str, row[:4])), int(str(row[4])))
+        for row in connection.execute(_ENGAGED, (channel_type,)).fetchall()
+    ]

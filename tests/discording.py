@@ -52,6 +52,9 @@ class Notebook:
     async def watched(self, channel_type: str) -> Sequence[Address]:
         return list(self.marks)
 
+    async def engaged(self, channel_type: str) -> Sequence[tuple[Address, int]]:
+        return []
+
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(TIMEOUT):
             while not condition():

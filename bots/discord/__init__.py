@@ -1,19 +1,25 @@
-"""Discord as a platform. Asked for by a token in the environment; a `[discord]` section without one is an error."""
+"""Discord as a platform. A token in the environment asks for it."""
 
 from __future__ import annotations
 
-from bots.discord.bot import DiscordBot
-from host.bots import Bot, BotConfigError, Surroundings
+import logging
+
+from bots.discord.bot import TOKEN, DiscordBot
+from host.bots import Bot, Surroundings
 
 __all__ = ["TOKEN", "DiscordBot", "make"]
 
-TOKEN = "DISCORD_BOT_TOKEN"  # noqa: S105 - the variable's name
+log = logging.getLogger(__name__)
 
 
 def make(surroundings: Surroundings) -> Bot | None:
     token = surroundings.environment.get(TOKEN, "")
-    if not token:
-        if surroundings.config.discord is None:
-            return None
-        raise BotConfigError(f"[discord] is configured, but {TOKEN} is not set: run `dovecote setup discord`")
-    return DiscordBot(surroundings.config, surroundings.data, token)
+    if token:
+        return DiscordBot(surroundings.config, surroundings.data, token)
+    if "discord" in surroundings.config.model_fields_set:
+        log.warning(
+            "[discord] is configured, but %s is not set: Discord stays off",
+            TOKEN,
+            extra={"action": "no_token"},
+        )
+    return None

@@ -27,11 +27,12 @@ from host.bots import (
     Shown,
     Unsent,
 )
-from host.config import Config, Discord
+from host.config import Config
 from sessiondb import Address, content
 
 log = logging.getLogger(__name__)
 
+TOKEN = "DISCORD_BOT_TOKEN"  # noqa: S105 - the variable's name
 FIRST_PAUSE = 1.0  # s between two lives; doubles, and starts again after one that became ready
 LONGEST_PAUSE = 60.0
 PIECE = 256 * 1024  # bytes of a file taken at a time
@@ -41,7 +42,7 @@ INTENT_MISSING = (
     "Discord does not hand the bot what people write: switch on Message Content Intent on the Bot page of"
     " https://discord.com/developers/applications, then start again"
 )
-TOKEN_REFUSED = "Discord refuses the token in DISCORD_BOT_TOKEN: reset it on the Bot page and set the new one"  # noqa: S105
+TOKEN_REFUSED = f"Discord refuses the token in {TOKEN}: reset it on the Bot page and set the new one"
 
 
 class DiscordBot:
@@ -58,7 +59,7 @@ class DiscordBot:
         self._client: DoveClient | None = None
         self._became_ready = False
         self._typed: dict[Address, float] = {}
-        wire.point_at(config.discord or Discord())
+        wire.point_at(config.discord)
 
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         """Raises `BotConfigError` for what only a person can cure."""

@@ -43,10 +43,20 @@ class DoveClient(discord.Client):
         self.commands = Commands(self, host, config, self.threads_of)
         self._tell_ready = on_ready
         self._backfill: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
         self.add_dynamic_items(ChoiceButton)
         self._backfill = asyncio.create_task(self.receiver.backfill(), name="discord:backfill")
+        self._backfill.add_done_callback(self._backfill_ended)
+
+    def _backfill_ended(self, task: asyncio.Task[None]) -> None:
+        """Without it this life would look healthy and miss what was said: end it, and the next begins anew."""
+        if not task.cancelled():
+            log.error(
+                "Reading histories ended", exc_info=task.exception(), extra={"action": "backfill_ended"}
+            )
+            self._ending = asyncio.create_task(self.close(), name="discord:end")
 
     async def close(self) -> None:
         if self._backfill is not None:

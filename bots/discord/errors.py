@@ -38,6 +38,11 @@ _REFUSALS = {
 }
 
 
+def was_tried_enough(error: BaseException) -> bool:
+    """discord.py tries the 5xx of Discord's own five times over half a minute; 503 and a broken line it raises at once."""
+    return isinstance(error, discord.DiscordServerError) and error.status != 503
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raises `DeliveryError`s only."""

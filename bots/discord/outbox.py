@@ -63,7 +63,11 @@ class Outbox:
         if known is not None:
             return Receipt(str(known))
         now = time.time_ns() // 1_000_000
-        if "content" not in delivery.payload or now - delivery.first_attempt_at < NONCE_WINDOW:
+        if (
+            delivery.private_to
+            or "content" not in delivery.payload
+            or now - delivery.first_attempt_at < NONCE_WINDOW
+        ):
             return None
         with errors.translated():
             return await self._in_history(delivery)
@@ -74,8 +78,8 @@ class Outbox:
         for attempt in range(1, TRIES + 1):
             try:
                 sent = await self._attempt(delivery, channel_id)
-            except errors.TRANSPORT:
-                if attempt == TRIES:
+            except errors.TRANSPORT as error:
+                if attempt == TRIES or errors.was_tried_enough(error):
                     raise
                 await asyncio.sleep(PAUSE * 2 ** (attempt - 1))
             else:

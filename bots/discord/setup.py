@@ -9,13 +9,11 @@ from typing import Any
 import discord
 
 from bots.discord import errors, wire
-from bots.discord.bot import INTENT_MISSING, TOKEN_REFUSED
+from bots.discord.bot import INTENT_MISSING, TOKEN, TOKEN_REFUSED
 from bots.discord.commands import tree_for
 from host.bots import Surroundings
-from host.config import Discord
 
 PATIENCE = 900.0  # s for a person to open the invitation, and to say hello
-TOKEN = "DISCORD_BOT_TOKEN"  # noqa: S105 - the variable's name
 HOW_TO_GET_A_TOKEN = f"""\
 1. Open https://discord.com/developers/applications and make a New Application.
 2. On its Bot page switch on Message Content Intent.
@@ -31,7 +29,7 @@ async def set_up(surroundings: Surroundings, say: Say, patience: float = PATIENC
     if not token:
         say(f"{TOKEN} is not set.\n{HOW_TO_GET_A_TOKEN}")
         return False
-    wire.point_at(surroundings.config.discord or Discord())
+    wire.point_at(surroundings.config.discord)
     client = Newcomer()
     try:
         async with client:

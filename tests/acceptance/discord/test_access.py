@@ -67,7 +67,7 @@ async def test_a_wrong_token_is_explained(town: Town) -> None:
     await town.until_logged("refuses the token")
 
 
-async def test_a_configured_bot_without_a_token_does_not_start(town: Town) -> None:
+async def test_without_a_token_nothing_starts_and_the_reason_is_said(town: Town) -> None:
     await town.start(DISCORD_BOT_TOKEN="")
     assert await town.ended() == 2
     assert "DISCORD_BOT_TOKEN" in town.log()
