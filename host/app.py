@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 
 from host import inbox, watermarks
-from host.attachments import Attachments
+from host.fetching import Attachments
 from host.bots import Bot, BotConfigError, Bots, InboundEvent, Ingested
 from host.config import Config
 from host.delivery.actions import Actions
@@ -126,7 +126,8 @@ class Host:
         self._actions = Actions(parts.now)
         collector = Collector(self._bots, self._actions, parts.now)
         self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now)
-        self._ears = Ears(parts.disk, self._heard, bells=config.host.bells, slowest=config.host.poll_slowest)
+        self._deliveries.on_room = self._drain_soon
+        self._ears = Ears(parts.disk, self._drain_soon, bells=config.host.bells, slowest=config.host.poll_slowest)
         self._board = ProgressBoard(self._registry, self._bots)
         self._supervisor = Supervisor(
             config,
@@ -186,10 +187,6 @@ class Host:
 
     # ── runners speak ────────────────────────────────────────────────────────────────────────────────────
 
-    def _heard(self, session: Session) -> None:
-        self._board.look(session)
-        self._drain_soon(session)
-
     def _life_ended(self, session: Session) -> None:
         """What came in while the runner was ending woke nobody: look once more."""
         self._board.forget(session)
@@ -215,6 +212,7 @@ class Host:
             except SessionError as error:
                 log.warning("Session %s: %s", session.id, error, extra={"action": "drain_failed"})
             if session.id not in self._again:
+                self._board.look(session)
                 return
 
     async def _wake_if_due(self, session: Session) -> None:
@@ -257,8 +255,10 @@ class Host:
         work = await self._db.read(lambda c: c.execute(_WORK, (session.id,)).fetchone())
         try:
             await self._deliveries.drain(session)
-        except Unavailable:
+        except Unavailable as error:
             log.debug("Session %s cannot be read right now", session.id)
+            if error.path == session.folder.outbound_db:
+                await self._supervisor.recover(session)
         await self._supervisor.check(session)
         await self._wake_if_due(session)
         if not self._supervisor.is_live(session) and not self._deliveries.busy(session):
@@ -270,6 +270,7 @@ class Host:
         Whatever comes in counts `work` up in the transaction that makes it durable; if it has moved since before the
         proof, the proof is void.
         """
+        await self._deliveries.forget_reader(session)
         if await self._registry.use(session, _nothing_to_do):
             seen = int(str(work[0])) if isinstance(work, tuple) else 0
             await self._db.write(lambda c: c.execute(_REST, (session.id, seen)).fetchall())

@@ -1,101 +1,72 @@
-"""Files that people attach: fetched from the platform into the session's read-only folder before the agent is told.
+"""Opening a file that an agent wants to send: by descriptors, inside its folder, whatever lies on the way (law 8).
 
-A file never holds a message back for good: what cannot be fetched becomes a note in the text. A file is complete where its
-name stands; a replay after a crash finds it there and fetches nothing again.
+AttachmentError    not there, not inside, not a regular file, or too large; the text is for people
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import re
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from dataclasses import replace
-from pathlib import Path
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
-from host.bots import Bots, DeliveryError, Fetcher, IncomingFile, Rejected
-from host.inbox import Entry
-from host.sessions import Session
-from sessiondb import content
+LARGEST = 100 * 1024**2  # bytes; platforms take less
+DEEPEST = 20  # folders below the session's `files/`
 
-log = logging.getLogger(__name__)
-
-LARGEST = 25 * 1024 * 1024  # bytes of one file
-MOST = 10  # files of one message
-DEADLINE = 60.0  # s for one try of one file
-TRIES = 3
-PAUSE = 1.0  # s before the second try; doubles
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
-class _TooLarge(Exception):
+class AttachmentError(Exception):
     pass
 
 
-class Attachments:
-    def __init__(self, bots: Bots) -> None:
-        self._bots = bots
-
-    async def fetched(self, session: Session, entry: Entry) -> Entry:
-        """The entry with what could be fetched of its files, and a note about what could not."""
-        files = entry.event.files
-        if not files:
-            return entry
-        found, notes = [], []
-        for number, file in enumerate(files):
-            name = f"{entry.message_id}/{number}-{_safe(file.name)}"
-            problem = await self._fetch(session, file, session.folder.inbound_files / name, number)
-            if problem:
-                notes.append(f"[The file {file.name} was not taken: {problem}]")
-                continue
-            size = (session.folder.inbound_files / name).lstat().st_size
-            found.append(content.Attachment(file.name, name, file.media_type, size))
-        text = "\n".join(filter(None, (entry.event.text, *notes)))
-        return replace(entry, event=replace(entry.event, text=text), attachments=tuple(found))
-
-    async def _fetch(self, session: Session, file: IncomingFile, into: Path, number: int) -> str:
-        """'' when the file is there, else why it is not, in words."""
-        bot = self._bots.get(session.address.channel_type)
-        if number >= MOST:
-            return f"a message may bring {MOST} files"
-        if file.bytes > LARGEST:
-            return f"it is larger than {LARGEST // 1024 // 1024} MiB"
-        if into.exists():
-            return ""
-        if not isinstance(bot, Fetcher):
-            return "this platform hands no files on"
-        problem = ""
-        for attempt in range(TRIES):
-            await asyncio.sleep(PAUSE * (2**attempt - 1))
-            try:
-                async with asyncio.timeout(DEADLINE):
-                    await _write(bot.fetch(file), into)
-            except Rejected as error:
-                return error.reason
-            except _TooLarge:
-                return f"it is larger than {LARGEST // 1024 // 1024} MiB"
-            except (DeliveryError, TimeoutError, OSError) as error:
-                problem = error.reason if isinstance(error, DeliveryError) else "it could not be fetched"
-                log.info("File not fetched yet: %s", problem, extra={"action": "fetch_failed"})
-            else:
-                return ""
-        return problem
+@contextmanager
+def opened(folder: Path, path: str, *, largest: int = LARGEST) -> Iterator[BinaryIO]:
+    """The file at `path` below `folder`. Each part is opened from the one before and no symlink is followed, so nothing
+    that is renamed or replaced meanwhile leads out. The reader still caps what it reads: the file may grow."""
+    parts = _parts(path)
+    try:
+        fd = _walk(folder, parts)
+    except OSError as error:
+        raise AttachmentError(f"{path!r} cannot be opened: {error.strerror}") from error
+    found = os.fstat(fd)
+    problem = ""
+    if not stat.S_ISREG(found.st_mode):
+        problem = "is no regular file"
+    elif found.st_size > largest:
+        problem = f"has {found.st_size} bytes; at most {largest} are sent"
+    if problem:
+        os.close(fd)
+        raise AttachmentError(f"{path!r} {problem}")
+    with os.fdopen(fd, "rb") as file:
+        yield file
 
 
-async def _write(chunks: AsyncGenerator[bytes, None], into: Path) -> None:
-    await asyncio.to_thread(into.parent.mkdir, parents=True, exist_ok=True)
-    part = into.with_name(f".{into.name}.part")
-    size = 0
-    with await asyncio.to_thread(part.open, "wb") as out:
-        async with aclosing(chunks) as stream:
-            async for chunk in stream:
-                size += len(chunk)
-                if size > LARGEST:
-                    raise _TooLarge
-                await asyncio.to_thread(out.write, chunk)
-    await asyncio.to_thread(part.replace, into)
+def read(folder: Path, path: str, *, largest: int = LARGEST) -> bytes:
+    with opened(folder, path, largest=largest) as file:
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise AttachmentError(f"{path!r} has more than {largest} bytes")
+    return data
 
 
-def _safe(name: str) -> str:
-    """A file name that is no path and hides nothing; the person's own name for it is shown beside it."""
-    return re.sub(r"[^\w.-]", "_", name.rpartition("/")[2], flags=re.ASCII).lstrip(".")[-80:] or "file"
+def _parts(path: str) -> tuple[str, ...]:
+    parts = PurePosixPath(path).parts
+    if not parts or len(parts) > DEEPEST or path.startswith("/") or "\0" in path or ".." in parts:
+        raise AttachmentError(f"{path!r} is no path inside the session's files")
+    return parts
+
+
+def _walk(folder: Path, parts: tuple[str, ...]) -> int:
+    """`folder` is the container's own `files/`, itself untrusted; the folder that holds it is the host's mount."""
+    here = os.open(folder, _FOLDER)
+    try:
+        for part in parts[:-1]:
+            here, above = os.open(part, _FOLDER, dir_fd=here), here
+            os.close(above)
+        return os.open(parts[-1], _FILE, dir_fd=here)
+    finally:
+        os.close(here)

@@ -74,7 +74,9 @@ class InboundEvent:
         tuple[str, str], ...
     ] = ()  # (author, text) said before, on the first mention in a thread
     value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji
-    refers_to: str = ""  # of an ANSWER: the question's messages_out id
+    refers_to: str = ""  # of an ANSWER: what the question's `Delivery.question` said
+    remark: bool = False  # said among people: context for the agent, wakes nobody
+    typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
 
     @property
     def key(self) -> str:
@@ -112,7 +114,7 @@ class Delivery:
     target: str = ""  # platform id of the message to edit or react to
     files: str = ""  # folder that holds the operation's file
     private_to: str = ""  # a user id: nobody else may see it
-    question: str = ""  # of a question: what an ANSWER refers to
+    question: str = ""  # of a question: what an ANSWER refers to, and its natural id; unique in the host
     audience: tuple[str, ...] = ()  # of a question: the users who may answer it
     first_attempt_at: int = 0  # ms UTC
 

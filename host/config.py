@@ -96,10 +96,27 @@ class Access(_Model):
     external: Literal["deny", "allow"] = "deny"
 
 
+class Limits(_Model):
+    """What one container may use."""
+
+    memory_mb: Annotated[int, Field(ge=64)] = 1024  # swap included
+    cpus: Annotated[float, Field(gt=0)] = 1.0
+    pids: Annotated[int, Field(ge=16)] = 256
+    open_files: Annotated[int, Field(ge=64)] = 1024
+    largest_file_mb: Annotated[int, Field(ge=1)] = 512
+    temporary_mb: Annotated[int, Field(ge=8)] = 256  # /tmp, in memory
+    log_mb: Annotated[int, Field(ge=1)] = (
+        2  # kept by the engine while it lives; the last of it lands in runner.log
+    )
+
+
 class Runner(_Model):
     """How runners are started and when they end."""
 
     launcher: Literal["process", "docker"] = "process"
+    image: str = "dovecote-runner:dev"
+    engine: str = ""  # the container engine's address; '' = DOCKER_HOST, or the local socket
+    limits: Limits = Limits()
     stream_idle: Seconds = 20.0
     idle_exit: Seconds = 300.0
     stop_grace: Seconds = 10.0
@@ -124,6 +141,17 @@ class Discord(_Model):
     gateway_url: str = "wss://gateway.discord.gg/"
 
 
+class Slack(_Model):
+    """Tokens come from SLACK_BOT_TOKEN, SLACK_APP_TOKEN and, for `mode = "http"`, SLACK_SIGNING_SECRET."""
+
+    api_url: str = "https://slack.com/api/"
+    mode: Literal["socket", "http"] = "socket"
+    sockets: Annotated[int, Field(ge=1, le=10)] = 2  # on one app: while one is replaced the other hears
+    listen: str = "127.0.0.1"  # for mode = "http"
+    port: Annotated[int, Field(ge=0, le=65535)] = 3000
+    message_interval: Seconds = 1.0  # between two messages to one channel, after a short burst
+
+
 class Config(_Model):
     data: Path = Path("data")
     host: Host = Host()
@@ -132,6 +160,7 @@ class Config(_Model):
     agents: dict[Name, Agent] = {"default": Agent()}
     routes: tuple[Route, ...] = (Route(),)
     console: Console = Console()
+    slack: Slack | None = None  # None: only if SLACK_BOT_TOKEN is set
     discord: Discord = Discord()
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from typing import Any
 
 from sessiondb import content, seq
 from sessiondb.connection import open_writer, transaction
+from sessiondb.errors import Unavailable
 from sessiondb.records import MESSAGE_IN_COLUMNS, Address, Destination, MessageIn, Status, message_in
 
 OPEN_STATES = ("pending", "sending", "unknown")
@@ -72,11 +73,18 @@ class InboundWriter:
         self._path = path
         self._now = now
         self._connection = open_writer(path, "inbound")
+        self.blocked_since = 0  # ms UTC since when a reader keeps commits out, 0 when none does
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        with transaction(self._connection, self._path):
-            yield
+        try:
+            with transaction(self._connection, self._path):
+                yield
+        except Unavailable as error:
+            if error.path == self._path:
+                self.blocked_since = self.blocked_since or self._now()
+            raise
+        self.blocked_since = 0
 
     def close(self) -> None:
         self._connection.close()
@@ -178,6 +186,10 @@ class InboundWriter:
         if row is None or not row[0]:
             return None
         return str(row[0]), Address(*map(str, row[1:]))
+
+    def row_of_key(self, key: str) -> str:
+        """The id of the row a chunk of this session belongs to; '' when this session minted no such key."""
+        return str(self._one("SELECT message_out_id FROM delivered WHERE key = ?", key) or "")
 
     def has_parcel(self, message_out_id: str) -> bool:
         return (

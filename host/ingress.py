@@ -15,7 +15,7 @@ from dataclasses import replace
 import apsw
 
 from host import access, config, inbox, notices, router, sessions
-from host.attachments import Attachments
+from host.fetching import Attachments
 from host.bots import EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.config import Config
 from host.hostdb import HostDB
@@ -27,6 +27,7 @@ from sessiondb import Address, SessionError, Status, content
 
 log = logging.getLogger(__name__)
 
+MUTED = "the agent was told to stay out of this thread"
 LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 
 
@@ -87,6 +88,9 @@ class Ingress:
                 notices.add(connection, _denial(event, permission), self._now())
             return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
         _remember_user(connection, event, self._now())
+        if event.event_class is EventClass.CONTROL and event.value == "mute":
+            self._mute(connection, event, verdict.answer)
+            return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
         scope = sessions.privacy_scope(event)
         id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now())
         if verdict.engages:
@@ -107,6 +111,16 @@ class Ingress:
         )
         session = self._registry.load(connection, "id = ?", (id_,))[0]
         return Ingested(Verdict.STORED, event.message_id), entry, session
+
+    def _mute(self, connection: apsw.Connection, event: InboundEvent, thread: Address) -> None:
+        """From now on the thread needs a mention again."""
+        connection.execute(
+            "DELETE FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?",
+            thread,
+        )
+        inbox.decline(connection, event, MUTED, self._now())
+        told = Notice(f"muted:{event.message_id}", thread, "I stay out of this thread until I am mentioned.")
+        notices.add(connection, told, self._now())
 
     def _route(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
         if event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION):
@@ -185,7 +199,11 @@ def _insert(writer: InboundWriter, entry: Entry) -> None:
         return
     for number, (author, text) in enumerate(event.thread_so_far):
         writer.insert(_context(entry, number, author, text))
-    writer.insert(_message(entry))
+    message = _message(entry)
+    if isinstance(message.content, content.System):
+        asked = writer.row_of_key(message.content.refers_to)
+        message = replace(message, content=replace(message.content, refers_to=asked))
+    writer.insert(message)
 
 
 def _change(writer: InboundWriter, entry: Entry) -> None:

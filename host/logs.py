@@ -21,7 +21,12 @@ def set_up(*, file: Path | None, level: str = "INFO", json: bool = False) -> Non
             file, maxBytes=LARGEST, backupCount=KEPT, encoding="utf-8"
         )
     renderer = (
-        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=file is None)
+        structlog.processors.JSONRenderer()
+        if json
+        # Plain tracebacks: the pretty ones print every local variable, tokens and messages among them.
+        else structlog.dev.ConsoleRenderer(
+            colors=file is None, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

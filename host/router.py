@@ -36,17 +36,17 @@ def route(event: InboundEvent, routes: Sequence[Route], engaged_agent: str | Non
         return Ignore("agents are switched off in this channel")
     if event.author.is_bot and not event.mentioned:
         return Ignore("another bot's message without a mention")
-    addressed = _addressed(event, rule)
+    addressed = _addressed(event, rule) and not event.remark
     if engaged_agent is None and not addressed:
         return Ignore("not addressed to an agent")
     agent = engaged_agent or rule.agent
     answer = _answer_address(event, rule)
-    trigger = event.event_class not in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
+    about_another = event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
     return Engage(
         agent=agent,
         session=_session_address(event, rule, answer),
         answer=answer,
-        trigger=trigger,
+        trigger=not about_another and not event.remark,
         engages=bool(answer.thread_id) and addressed,
     )
 
@@ -63,7 +63,7 @@ def _fits(rule: Route, address: Address) -> bool:
 def _addressed(event: InboundEvent, rule: Route) -> bool:
     if event.mentioned or event.privacy == "dm":
         return True
-    if event.event_class in (EventClass.COMMAND, EventClass.CONTROL, EventClass.ANSWER):
+    if event.event_class in (EventClass.COMMAND, EventClass.CONTROL, EventClass.ANSWER) and not event.typed:
         return True
     if rule.engage == "always":
         return True

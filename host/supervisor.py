@@ -6,6 +6,7 @@ import asyncio
 import functools
 import json
 import logging
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class _Life:
     task: asyncio.Task[None]
     runner: Runner | None = None
     started_at: int = 0
+    busy_at: int = 0  # when it was last seen at work, or was given some
     ordered_to_stop: bool = False
 
 
@@ -76,6 +78,7 @@ class Supervisor:
     def wake(self, session: Session) -> None:
         """There is work: tells the live runner, or sees to it that one lives."""
         if session.id in self._lives:
+            self._lives[session.id].busy_at = self._now()
             self._ears.ring(session)
         elif not self._closing and not session.unreadable:
             task = asyncio.create_task(self._live(session), name=f"runner:{session.id}")
@@ -152,7 +155,7 @@ class Supervisor:
         life = self._lives[session.id]
         code = await runner.wait()
         self._ears.forget(session)
-        self._deliveries.forget_reader(session)
+        await self._deliveries.forget_reader(session)
         log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
         await self._drain_after(session, code)
         claimed = await self._registry.use(
@@ -168,13 +171,28 @@ class Supervisor:
         try:
             await self._deliveries.drain(session)
         except Unavailable:
-            # A runner killed in mid-transaction leaves a hot journal, which only its owner may roll back (law 2).
-            try:
-                spec = await self._spec(session, "maintenance")
-                await self._launcher.maintain(spec, delivered_up_to=0, older_than=0)
-                await self._deliveries.drain(session)
-            except (LaunchError, Unavailable) as error:
-                log.debug("Nothing to drain: %s (exit code %s)", error, code)
+            await self._recover(session, f"exit code {code}")
+
+    async def recover(self, session: Session) -> None:
+        """A file that cannot be read while nobody lives who could be at it."""
+        if session.id not in self._lives and not self._closing:
+            await self._recover(session, "left by an earlier life")
+
+    async def _recover(self, session: Session, why: str) -> None:
+        """A runner killed in mid-transaction leaves a hot journal, which only its owner may roll back (law 2)."""
+        if not os.path.lexists(session.folder.outbound_db):
+            return
+        try:
+            spec = await self._spec(session, "maintenance")
+            await self._launcher.maintain(spec, delivered_up_to=0, older_than=0)
+            await self._deliveries.drain(session)
+        except (LaunchError, Unavailable) as error:
+            log.warning(
+                "Not recovered yet (%s): %s",
+                why,
+                error,
+                extra={"action": "not_recovered", "session": session.id},
+            )
 
     # ── inside a transaction ─────────────────────────────────────────────────────────────────────────────
 
@@ -259,9 +277,15 @@ class Supervisor:
         if life is None or life.runner is None or life.ordered_to_stop:
             return
         runner = life.runner
-        view = await self._registry.use(
-            session, lambda writer: self._view(writer, session, runner, life.started_at)
-        )
+        blocked_since = await self._registry.use(session, lambda writer: writer.blocked_since)
+        if session.unreadable or sweep.blocks(blocked_since, self._now()):
+            reason = session.unreadable or "it keeps the host from writing inbound.db"
+            log.warning(
+                "Runner is stopped: %s", reason, extra={"action": "runner_stopped", "session": session.id}
+            )
+            await self._launcher.stop(runner, 0.0)
+            return
+        view = await self._registry.use(session, lambda writer: self._view(writer, session, runner, life))
         verdict = sweep.decide(view)
         if verdict is not sweep.Verdict.KEEP:
             log.warning(
@@ -269,7 +293,7 @@ class Supervisor:
             )
             await self._launcher.stop(runner, 0.0)
 
-    def _view(self, writer: InboundWriter, session: Session, runner: Runner, started_at: int) -> sweep.View:
+    def _view(self, writer: InboundWriter, session: Session, runner: Runner, life: _Life) -> sweep.View:
         beat = read_heartbeat(session.folder.heartbeat)
         claims, activity_at, deadline = 0, 0, 0
         try:
@@ -287,7 +311,18 @@ class Supervisor:
         except SessionError as error:
             log.debug("No closer look at %s: %s", session.id, error)
         alive_at = beat.at if beat is not None and beat.incarnation == runner.incarnation else 0
-        return sweep.View(self._now(), started_at, alive_at, claims, activity_at, deadline)
+        if claims:
+            life.busy_at = self._now()
+        return sweep.View(
+            now=self._now(),
+            started_at=life.started_at,
+            heartbeat_at=alive_at,
+            claims=claims,
+            activity_at=activity_at,
+            tool_deadline=deadline,
+            busy_at=life.busy_at,
+            idle_exit=int(self._config.runner.idle_exit * 1000),
+        )
 
     async def stop(self, session: Session) -> bool:
         """Ends the session's runner by the host's order; costs its messages no attempt."""
@@ -304,7 +339,12 @@ class Supervisor:
         for alarm in self._alarms.values():
             alarm.cancel()
         lives = list(self._lives.values())
-        await asyncio.gather(*(self.stop(life.session) for life in lives))
+        stopped = await asyncio.gather(*(self.stop(life.session) for life in lives), return_exceptions=True)
+        for life, outcome in zip(lives, stopped, strict=True):
+            if isinstance(outcome, LaunchError):
+                # Its end cannot be confirmed now; the next life of the host finds it.
+                log.error("Runner not stopped: %s", outcome.reason, extra={"action": "stop_failed"})
+                life.task.cancel()
         tasks = [life.task for life in lives]
         if tasks:
             await asyncio.wait(tasks)

@@ -23,6 +23,8 @@ from runner.maintain import maintain
 from runner.outbound import OutboundWriter, Superseded
 from runner.providers.factory import UnknownProvider, make
 from runner.settings import Settings, SettingsError
+from runner.tools.desk import Desk
+from runner.tools.kit import Kit
 from runner.watch import FileWatch
 from sessiondb import Incompatible, SessionError
 from sessiondb.signals import Bell, RunnerLock, beat
@@ -97,15 +99,29 @@ async def _serve(settings: Settings) -> None:
         raise Superseded
     outbound = OutboundWriter(settings.folder.outbound_db, inbound, settings.incarnation, now_ms)
     with _bells(settings) as (bell, ring):
+        kit, desk = Kit(settings, inbound), Desk()
         watch = FileWatch(settings.folder.inbound_db, bell, settings.poll_slowest)
-        loop = AgentLoop(settings, make(settings), inbound, outbound, watch, ring=ring, now=now_ms)
+        loop = AgentLoop(
+            settings,
+            make(settings),
+            inbound,
+            outbound,
+            watch,
+            ring=ring,
+            now=now_ms,
+            kit=kit.tools,
+            on_turn=desk.turn,
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, loop.stop)
         heart = asyncio.create_task(_heartbeat(settings), name="heartbeat")
         try:
+            await desk.open()
             await loop.run()
         finally:
             heart.cancel()
+            await kit.close()
+            await desk.close()
             watch.close()
             outbound.close()
             inbound.close()

@@ -10,6 +10,7 @@ from runner import turn
 from runner.formatter import PromptMessage, decode
 from runner.inbound import PAGE, InboundReader
 from runner.outbound import OutboundWriter, ParkedCall
+from runner.tools.approval import ALLOW
 from runner.tools.box import ToolResult
 from runner.turn import Turn
 from sessiondb import content
@@ -32,9 +33,8 @@ class Claims:
         first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)
         if first is None or (only is not None and first.address != only):
             return None
-        left = {ack.message_id: ack.turn for ack in self._outbound.open_claims()}
-        steps = self._outbound.steps(left[first.id]) if first.id in left else []
-        if steps:
+        left = {ack.message_id: ack.turn for ack in self._outbound.unfinished_claims()}
+        if first.id in left and turn.did_something(self._outbound.steps(left[first.id])):
             return self._resume(left[first.id], [id_ for id_, of in left.items() if of == left[first.id]])
         if (answer := self._answered(first)) is not None:
             return self._go_on(first, *answer)
@@ -89,11 +89,9 @@ class Claims:
         return rows, [decoded for row in rows if (decoded := self._decode(row)) is not None]
 
     def _resume(self, id_: str, claimed: Iterable[str]) -> Turn | None:
-        """An interrupted turn goes on after its last complete step, with all the messages it had."""
-        now = self._now()
-        batch = [
-            m for m in self._inbound.messages(list(claimed)) if m.status == "pending" and m.not_before <= now
-        ]
+        """A turn that was interrupted, or failed for now, goes on after its last complete step, with all the messages it had."""
+        # Those that must wait longer come along: the turn's steps speak of them already.
+        batch = [m for m in self._inbound.messages(list(claimed)) if m.status == "pending"]
         resumed = self._open(id_, batch)
         if resumed is not None:
             self._recall(resumed)
@@ -114,8 +112,7 @@ class Claims:
         resumed = self._open(call.turn, [message])
         if resumed is None:
             return None
-        result = ToolResult(answer.value or answer.text)
-        self._outbound.answer(call, answer.refers_to, message.id, result.encode())
+        self._outbound.answer(call, answer.refers_to, message.id, _result(call, answer, message.author_id))
         self._recall(resumed)
         return resumed
 
@@ -144,3 +141,17 @@ class Claims:
         except content.ContentError as error:
             log.warning("Message %s is unreadable: %s", message.id, error)
             return None
+
+
+def _result(call: ParkedCall, answer: content.System, author_id: str) -> str | None:
+    """What a person's answer means to the call that waited; None lets it run."""
+    said = answer.value or answer.text
+    if not call.approval:
+        return ToolResult(said).encode()
+    by = f" by {answer.by}" if answer.by else ""
+    # The host asks only who may answer; nothing runs on the word of anybody else even if it erred.
+    if call.audience and author_id not in call.audience and answer.ok:
+        return ToolResult(f"not run: the answer{by} does not count", is_error=True).encode()
+    if answer.ok and said == ALLOW:
+        return None
+    return ToolResult(f"not run: {said if not answer.ok else 'refused'}{by}", is_error=True).encode()

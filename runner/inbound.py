@@ -46,6 +46,15 @@ class InboundReader:
         with translated(self._path):
             return [message_in(row) for row in self._connection().execute(sql, wanted).fetchall()]
 
+    def latest_at(self, address: Address, count: int) -> list[MessageIn]:
+        """The last messages that people wrote at one address, in order, answered or not."""
+        sql = (
+            f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE kind = 'chat'{_AT} ORDER BY seq DESC LIMIT ?"
+        )
+        with translated(self._path):
+            rows = self._connection().execute(sql, (*address, count)).fetchall()
+        return [message_in(row) for row in reversed(rows)]
+
     def session(self, key: str) -> str:
         """A value the host keeps for this session; '' when there is none."""
         found = self._one("SELECT value FROM session WHERE key = ?", (key,))

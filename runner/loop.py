@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 
 from runner import tools, turn
@@ -15,6 +15,7 @@ from runner.inbound import InboundReader
 from runner.outbound import Emitted, OutboundWriter
 from runner.providers import base
 from runner.settings import Settings
+from runner.tools.approval import Approvals
 from runner.tools.box import Parked, Toolbox
 from runner.turn import Turn
 from runner.watch import Watch
@@ -43,6 +44,8 @@ class AgentLoop:
         *,
         ring: Callable[[], None],
         now: Callable[[], int],
+        kit: Callable[[], Iterable[tools.Tool]] = tools.standard,
+        on_turn: Callable[[Toolbox | None], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._provider = provider
@@ -52,6 +55,9 @@ class AgentLoop:
         self._watch = watch
         self._ring = ring
         self._now = now
+        self._kit = kit
+        self._on_turn = on_turn
+        self._approvals = Approvals.of(settings.agent.options)
         self._stopping = asyncio.Event()
         self._shown_at = 0.0
         self._active_at = 0
@@ -90,6 +96,7 @@ class AgentLoop:
             log.info("Turn %s waits for a person", begun.id)
             self._ring()
         finally:
+            self._on_turn(None)
             await events.aclose()
 
     async def _follow(
@@ -131,9 +138,11 @@ class AgentLoop:
             return None
         match event:
             case base.Result():
+                self._on_turn(None)
                 self._finish(running, event)
                 return None
             case base.Error():
+                self._on_turn(None)
                 self._fail(running, event)
                 return None
             case base.Took(count):
@@ -172,7 +181,9 @@ class AgentLoop:
         if following is None:
             return None
         given = self._input(following)
-        query.push(base.Push(given.messages, given.prompt, given.attempt, given.tools))
+        query.push(
+            base.Push(given.messages, given.prompt, given.attempt, given.tools, given.history, given.resumed)
+        )
         return following
 
     def _over(self, last: Turn, woken: bool) -> bool:
@@ -250,14 +261,17 @@ class AgentLoop:
         toolbox = Toolbox(
             self._outbound,
             begun.id,
-            tools.standard(),
+            self._kit(),
             answers=begun.answers,
             consumed=lambda: begun.consumed,
             workspace=self._settings.workspace,
             destinations=self._inbound.destinations(),
             recorded=begun.resumed,
             now=self._now,
+            approvals=self._approvals,
+            asked_by=begun.asked_by,
         )
+        self._on_turn(toolbox)
         return base.QueryInput(
             messages=tuple(begun.messages),
             prompt=text,

@@ -41,6 +41,8 @@ class ParkedCall:
     turn: str
     call_id: str
     answered: bool
+    approval: bool  # the answer decides whether the call runs; otherwise it is the call's result
+    audience: tuple[str, ...]  # ids of the people who may answer; empty for anybody
 
 
 class OutboundWriter:
@@ -51,6 +53,7 @@ class OutboundWriter:
         self._now = now
         self._connection = open_writer(path, "outbound")
         self._unwritten: list[tuple[str, str, str]] = []
+        self._calls: dict[str, tuple[int, str]] = {}  # that run: deadline in ms UTC, tool
 
     def close(self) -> None:
         self._connection.close()
@@ -61,9 +64,9 @@ class OutboundWriter:
         marks = ",".join("?" * len(ids))
         return {ack.message_id: ack for ack in self._acks(f"message_id IN ({marks})", tuple(ids))}
 
-    def open_claims(self) -> list[Ack]:
-        """Claims whose turn did not end: this incarnation's own, and those a dead one left."""
-        return self._acks("status = 'processing'", ())
+    def unfinished_claims(self) -> list[Ack]:
+        """Claims whose turn did not end: this incarnation's own, those a dead one left, those to be tried again."""
+        return self._acks("status IN ('processing', 'retry')", ())
 
     def claim(self, messages: Sequence[MessageIn], turn: str) -> None:
         """From here on the messages are this turn's; an attempt is counted now, whatever happens next."""
@@ -105,13 +108,23 @@ class OutboundWriter:
         """The call is durable before it runs. `call` is JSON with `name` and `arguments`; `deadline` in ms UTC."""
         with self._writing():
             self._step(turn, "tool_call", call, tool_use_id=call_id, state="started")
-            self._state("working", tool, deadline)
+            self._running(call_id, tool, deadline)
+
+    def start_approved(self, turn: str, call_id: str, tool: str, deadline: int) -> bool:
+        """Whether a person has allowed this call and it did not run since; from here on it counts as run."""
+        if self.state(f"allowed:{turn}:{call_id}") != "yes":
+            return False
+        with self._writing():
+            self._set_state(f"allowed:{turn}:{call_id}", "used")
+            self._running(call_id, tool, deadline)
+        return True
 
     def finish_call(self, turn: str, call_id: str, result: str, emitted: Sequence[Emitted]) -> None:
         """Result, step and the rows the call emitted: one commit."""
         with self._writing():
             self._complete_call(turn, call_id, result)
             self._emit(emitted)
+            self._calls.pop(call_id, None)
             self._state("working")
 
     def finish_turn(
@@ -142,9 +155,17 @@ class OutboundWriter:
         with self._writing():
             self._emit([question])
             self._finish_acks(consumed, AckStatus.COMPLETED, "")
-            self._set_state(
-                f"parked:{question.id}", json.dumps({"turn": turn, "call": call_id, "answered_by": ""})
-            )
+            asked = question.content
+            approval = isinstance(asked, content.Question) and bool(asked.approval)
+            may = asked.audience if isinstance(asked, content.Question) else ()
+            waiting = {
+                "turn": turn,
+                "call": call_id,
+                "answered_by": "",
+                "approval": approval,
+                "audience": may,
+            }
+            self._set_state(f"parked:{question.id}", json.dumps(waiting))
             self._state("idle")
 
     def parked(self, question_id: str, answer_id: str) -> ParkedCall | None:
@@ -155,15 +176,30 @@ class OutboundWriter:
         waiting = json.loads(found)
         if waiting["answered_by"] not in ("", answer_id):
             return None
-        return ParkedCall(waiting["turn"], waiting["call"], bool(waiting["answered_by"]))
+        return ParkedCall(
+            waiting["turn"],
+            waiting["call"],
+            bool(waiting["answered_by"]),
+            bool(waiting["approval"]),
+            tuple(waiting["audience"]),
+        )
 
-    def answer(self, call: ParkedCall, question_id: str, answer_id: str, result: str) -> None:
-        """The person's answer becomes the call's result, once."""
+    def answer(self, call: ParkedCall, question_id: str, answer_id: str, result: str | None) -> None:
+        """The person's answer becomes the call's result, once; None lets the call run."""
         if call.answered:
             return
         with self._writing():
-            self._complete_call(call.turn, call.call_id, result)
-            kept = {"turn": call.turn, "call": call.call_id, "answered_by": answer_id}
+            if result is None:
+                self._set_state(f"allowed:{call.turn}:{call.call_id}", "yes")
+            else:
+                self._complete_call(call.turn, call.call_id, result)
+            kept = {
+                "turn": call.turn,
+                "call": call.call_id,
+                "answered_by": answer_id,
+                "approval": call.approval,
+                "audience": call.audience,
+            }
             self._set_state(f"parked:{question_id}", json.dumps(kept))
 
     def clear_history(self) -> None:
@@ -181,10 +217,10 @@ class OutboundWriter:
         with self._writing():
             self._set_state(key, value)
 
-    def phase(self, phase: str, tool: str = "", deadline: int = 0) -> None:
+    def phase(self, phase: str) -> None:
         """Declares what the process is at; also the sign of activity that the sweep looks for."""
         with self._writing():
-            self._state(phase, tool, deadline)
+            self._state(phase)
 
     # ── inside a transaction ─────────────────────────────────────────────────────────────────────────────
 
@@ -265,7 +301,15 @@ class OutboundWriter:
             (key, value, self._now()),
         )
 
-    def _state(self, phase: str, tool: str = "", deadline: int = 0) -> None:
+    def _running(self, call_id: str, tool: str, deadline: int) -> None:
+        self._calls[call_id] = (deadline, tool)
+        self._state("working")
+
+    def _state(self, phase: str) -> None:
+        """With the tool that may run longest: others may finish, and messages be claimed, while it does."""
+        if phase != "working":
+            self._calls.clear()
+        deadline, tool = max(self._calls.values(), default=(0, ""))
         self._connection.execute(
             "INSERT OR REPLACE INTO runner_state (one, incarnation, phase, tool, tool_deadline, activity_at)"
             " VALUES (1, ?, ?, ?, ?, ?)",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import overload
 
 from runner.formatter import PromptMessage
+from sessiondb import content
 from sessiondb.records import Ack, AckStatus, Address, MessageIn, Step
 
 SPLIT_AFTER = 2  # failed attempts after which messages are claimed one by one
@@ -32,6 +33,11 @@ class Turn:
         self.messages += taken
         self.consumed += [message.id for message in taken]
         return taken
+
+    @property
+    def asked_by(self) -> str:
+        """The id of the person who wrote the message that the turn's answer replies to."""
+        return next((message.author_id for message in self.messages if message.id == self.answers), "")
 
     @property
     def answers(self) -> str:
@@ -98,8 +104,20 @@ class LazySteps(Sequence[Step]):
 
 
 def user_step(messages: Sequence[PromptMessage], prompt: str) -> str:
-    """The content of a `user` step: which messages, and the text the model got."""
-    return json.dumps({"ids": [message.id for message in messages], "prompt": prompt})
+    """The content of a `user` step: which messages, the text the model got, and the files that came with it."""
+    ids = [message.id for message in messages]
+    return json.dumps({"ids": ids, "prompt": prompt, "files": files_of(messages)})
+
+
+def files_of(messages: Sequence[PromptMessage]) -> list[dict[str, str]]:
+    """What people attached: `path` is relative to the files of inbound, `type` the media type they claim."""
+    chats = [message.content for message in messages if isinstance(message.content, content.Chat)]
+    return [{"path": file.path, "type": file.media_type} for chat in chats for file in chat.attachments]
+
+
+def did_something(steps: Sequence[Step]) -> bool:
+    """Whether a turn got beyond its question, so that starting it over would repeat something."""
+    return any(step.kind != "user" for step in steps)
 
 
 def ids_of_steps(steps: Sequence[Step]) -> list[str]:

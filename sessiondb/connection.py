@@ -48,16 +48,17 @@ def open_writer(path: Path, schema: str) -> apsw.Connection:
         return connection
 
 
-def open_reader(path: Path, *, defensive: bool = False) -> apsw.Connection:
+def open_reader(path: Path, *, defensive: bool = False, through: str | None = None) -> apsw.Connection:
     """Opens the other side's file read-only, following no symlink.
 
     `defensive` is for files an enemy may have written: schema functions are untrusted and the SQLite limits are small.
+    `through` names a registered VFS that looks closer than SQLite's own.
     """
     if vfs is None:
         _require_regular_file(path)
     with translated(path):
         connection = apsw.Connection(
-            str(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_NOFOLLOW, vfs=vfs
+            str(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_NOFOLLOW, vfs=vfs or through
         )
         try:
             connection.set_busy_timeout(READER_BUSY)

@@ -52,8 +52,8 @@ class Bell:
 class ChangeDetector:
     """Whether a file was written since the last look, by one lstat.
 
-    A timestamp is only as fine as the kernel's tick: two commits within one tick look alike. As long as the last write is
-    that young the file counts as changed again, so a second one is never missed.
+    A timestamp is only as fine as the kernel's tick: two commits within one tick look alike. A file that was written that
+    recently is therefore reported once more when its tick is over, so a second commit is never missed.
     """
 
     TICK = 20_000_000  # ns; twice the coarsest tick in use
@@ -61,6 +61,7 @@ class ChangeDetector:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
+        self._young_until = 0  # ns; 0 when what was seen is older than a tick
 
     def changed(self) -> bool:
         try:
@@ -68,11 +69,17 @@ class ChangeDetector:
         except OSError:
             return False
         stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
-        if stamp == self._seen:
-            return False
-        young = abs(time.time_ns() - found.st_mtime_ns) < self.TICK
-        self._seen = None if young else stamp
-        return True
+        now = time.time_ns()
+        if stamp != self._seen:
+            self._seen = stamp
+            self._young_until = (
+                found.st_mtime_ns + self.TICK if abs(now - found.st_mtime_ns) < self.TICK else 0
+            )
+            return True
+        if self._young_until and not self._young_until - 2 * self.TICK < now < self._young_until:
+            self._young_until = 0
+            return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)

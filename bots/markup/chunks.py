@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import wcwidth
 
@@ -42,7 +43,7 @@ class Frame:
     most: int = 1_000_000  # lines in one chunk
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """`write` makes the text of these runs or of any part of them; it must be a single line."""
 
@@ -53,6 +54,10 @@ class Line:
     border: int = BLOCK
     opens: int = 0  # how many of the holders, from the innermost outwards, begin with this line
     gap: bool = False  # an empty line before it, unless it opens a chunk
+
+    @cached_property
+    def text(self) -> str:
+        return self.write(self.runs)
 
 
 def split(lines: Iterable[Line], limit: int) -> list[str]:
@@ -95,9 +100,13 @@ class _Page:
 
     def add(self, line: Line) -> bool:
         """False where it does not fit."""
+        if sum(len(run.text) for run in line.runs) > self.limit:
+            return False
         opened: set[Holder] = set()
         new = self._composed(line, opened)
-        if not self._room(line, new):
+        if self._continues(line) and line.frame is not None and self._framed >= line.frame.most:
+            return False
+        if self._size + _length(new) + _length(self._closing(line)) - 1 > self.limit:
             return False
         self._framed = self._framed + 1 if self._continues(line) else 1
         self._sizes.append(self._size)
@@ -107,8 +116,10 @@ class _Page:
         self.lines.append(line)
         return True
 
-    def fits(self, line: Line) -> bool:
-        return self._room(line, self._composed(line, set()))
+    def excess(self, line: Line) -> int:
+        """How many units too many there would be with this line."""
+        new = self._composed(line, set())
+        return self._size + _length(new) + _length(self._closing(line)) - 1 - self.limit
 
     def best_border(self, line: Line) -> int:
         """How many lines to keep when this one does not fit; 0: cut it and fill the page with its head."""
@@ -138,11 +149,6 @@ class _Page:
     def _continues(self, line: Line) -> bool:
         return bool(self.lines) and line.frame is not None and line.frame is self.lines[-1].frame
 
-    def _room(self, line: Line, new: list[str]) -> bool:
-        if line.frame is not None and self._continues(line) and self._framed >= line.frame.most:
-            return False
-        return self._size + _length(new) + _length(self._closing(line)) - 1 <= self.limit
-
     def _composed(self, line: Line, opened: set[Holder]) -> list[str]:
         new: list[str] = []
         same = self._continues(line)
@@ -166,8 +172,7 @@ class _Page:
             for opening in line.frame.opening:
                 new.append(prefix + opening)
                 prefix = _prefix(line.within)
-        text = line.write(line.runs)
-        new.append((prefix + text) if text else prefix.rstrip())
+        new.append((prefix + line.text) if line.text else prefix.rstrip())
         return new
 
     def _closing(self, line: Line) -> list[str]:
@@ -204,9 +209,10 @@ def _cut(line: Line, page: _Page) -> tuple[Line, Line]:
         place = max(1, _place(text, size))
         runs = taken(line.runs, 0, place)
         head = replace(line, runs=runs)
-        if page.fits(head) or place == 1:
+        excess = page.excess(head)
+        if excess <= 0 or place == 1:
             return head, _rest(line, place, len(text))
-        size = min(place - 1, size * 7 // 8)
+        size = max(1, min(place - 1, int(place * 0.98 * (1 - excess / (units(head.text) + 1)))))
 
 
 def _rest(line: Line, start: int, end: int) -> Line:

@@ -73,10 +73,10 @@ def inbound(
             return label or "@" + target.partition("^")[0]
         return _linked(target, label)
 
-    return html_unescaped(_INBOUND.sub(one, text)), mentioned
+    return unescaped(_INBOUND.sub(one, text)), mentioned
 
 
-def html_unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
     """Slack escapes these three and nothing else."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
@@ -98,7 +98,7 @@ class _Markdown(Writer):
         yield headed("#" * block.level + " ", self.inline, block.inline, within)
 
     def rule(self) -> str:
-        return "---"
+        return "***"
 
     def box(self, checked: bool) -> str:
         return "[x] " if checked else "[ ] "
@@ -132,13 +132,6 @@ class _Markdown(Writer):
 
     def escaped(self, match: re.Match[str]) -> str:
         return html.escape(match[0], quote=False) if match[0] in "<>&" else super().escaped(match)
-
-    def styled(self, run: Run, pattern: re.Pattern[str]) -> str:
-        text = super().styled(run, pattern)
-        return text if run.code else _ESCAPED_MENTION.sub(self.mention, text)
-
-    def mention(self, match: re.Match[str]) -> str:
-        return html.unescape(match[0]) if match["id"] in self.keep else match[0]
 
 
 class _Plain(_Markdown):
@@ -190,5 +183,4 @@ def _escaped(text: str, keep: Collection[str]) -> str:
 
 
 _RULES = {"": "---", "left": ":--", "center": ":-:", "right": "--:"}
-_ESCAPED_MENTION = re.compile(r"&lt;[@#](?P<id>[A-Z0-9]{1,32})(?:\|[^<>\n&]{0,80})?(?:>|&gt;)")
 _INBOUND = re.compile(r"<(?P<kind>[@#!]?)(?P<target>[^<>|\n]+)(?:\|(?P<label>[^<>\n]*))?>")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 from typing import Any, TypeAlias
 
 from markdown_it import MarkdownIt
@@ -21,7 +22,9 @@ from bots.markup import clean
 DEEPEST = 32  # levels of nesting that are parsed (a list takes two); what is deeper stays text
 SECTION = 32_000  # characters after which a long source is parsed on at the next blank line
 PIECE = 4_000  # characters of one paragraph whose inline markup is looked at together
-BRACKETS = 200  # opening brackets in a piece above which it is cut finer: the parser is quadratic in them
+BRACKETS = (
+    50  # opening brackets in a piece, above those of links, that are text: the parser is quadratic in them
+)
 BREAK = "\v"  # a line break that was asked for, in the text of a run; "\n" is one that only was in the source
 
 
@@ -37,7 +40,11 @@ class Run:
     href: str = ""
 
     def saying(self, text: str) -> "Run":
-        return replace(self, text=text)
+        return Run(text, self.bold, self.italic, self.strike, self.code, self.href)
+
+    @property
+    def style(self) -> tuple[bool, bool, bool, bool, str]:
+        return self.bold, self.italic, self.strike, self.code, self.href
 
 
 Inline: TypeAlias = tuple[Run, ...]
@@ -114,24 +121,23 @@ def parse(markdown: str) -> tuple[Block, ...]:
 
 def inline(text: str, env: dict[str, Any] | None = None) -> Inline:
     """The runs of one line or paragraph; `env` holds the link definitions it may refer to."""
-    size = PIECE if text.count("[") < BRACKETS else PIECE // 32
     runs: list[Run] = []
-    for piece in _pieces(text, size):
+    for piece in _pieces(text, PIECE):
         tokens: list[Token] = []
-        _PARSER.inline.parse(piece, _PARSER, {} if env is None else env, tokens)
+        parser = _PARSER if piece.count("[") < BRACKETS + 2 * piece.count("](") else _LINKLESS
+        parser.inline.parse(piece, parser, {} if env is None else env, tokens)
         runs.extend(_runs(tokens))
     return merged(runs)
 
 
 def merged(runs: Iterable[Run]) -> Inline:
     """Neighbours of one style made one run."""
-    result: list[Run] = []
-    for run in runs:
-        if result and result[-1].saying("") == run.saying(""):
-            result[-1] = run.saying(result[-1].text + run.text)
-        elif run.text:
-            result.append(run)
-    return tuple(result)
+    said_something = (run for run in runs if run.text)
+    groups = (list(group) for _, group in groupby(said_something, key=lambda run: run.style))
+    return tuple(
+        group[0] if len(group) == 1 else group[0].saying("".join(run.text for run in group))
+        for group in groups
+    )
 
 
 def said(runs: Inline) -> str:
@@ -309,3 +315,4 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _BOX = re.compile(r"\[([ xX])\](?:\s+|$)")
 _BR = re.compile(r"<br */?>", re.IGNORECASE)
 _PARSER = _parser()
+_LINKLESS = _parser().disable(["link", "image"])

@@ -1,7 +1,7 @@
 """From the tree to lines, as far as the platforms agree; a renderer is a subclass that says what differs."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -13,6 +13,7 @@ from bots.markup.tree import BREAK, Inline, Run
 
 Within = tuple[Holder, ...]
 
+LONG = 200_000  # characters of an answer above which bold and links are not tried: it must not take minutes
 DEEPEST_LIST = 8  # levels shown; items below appear at the last of them
 QUOTE = "> "
 STYLES = ("bold", "italic", "strike")
@@ -26,8 +27,10 @@ class Writer:
 
     def __init__(self, keep: Collection[str] = ()) -> None:
         self.keep = keep
+        self.styling = True
 
     def chunks(self, markdown: str) -> list[str]:
+        self.styling = len(markdown) <= LONG
         return chunks.split(self.lines(tree.parse(markdown)), self.limit)
 
     # ---- blocks
@@ -78,7 +81,8 @@ class Writer:
         raise NotImplementedError
 
     def quote(self, block: tree.Quote, within: Within) -> Iterator[Line]:
-        yield from opening(self.lines(block.blocks, (*within, Holder(QUOTE, QUOTE))))
+        holder = Holder(QUOTE, QUOTE)
+        yield from opening(holder, self.lines(block.blocks, (*within, holder)))
 
     def list(self, block: tree.List, within: Within) -> Iterator[Line]:
         if sum(map(is_mark, within)) >= DEEPEST_LIST:
@@ -87,12 +91,12 @@ class Writer:
             marker = self.marker(item)
             holder = Holder(marker, " " * len(marker))
             blocks = item.blocks
-            if not blocks or not isinstance(blocks[0], tree.Paragraph):
+            if not blocks or _begins_as_table(blocks[0]):  # which is not inside the item on every platform
                 blocks = (tree.Paragraph("", (Run(""),)), *blocks)
             if item.checked is not None and isinstance(blocks[0], tree.Paragraph):
                 box = Run(self.box(item.checked))
                 blocks = (replace(blocks[0], inline=(box, *blocks[0].inline)), *blocks[1:])
-            for line in opening(self.lines(blocks, (*within, holder))):
+            for line in opening(holder, self.lines(blocks, (*within, holder))):
                 first = line.opens and line.within[-line.opens] is holder
                 yield replace(line, border=_border(chunks.ITEM, within)) if first and index else line
 
@@ -104,12 +108,12 @@ class Writer:
 
     def records(self, block: tree.Table, within: Within) -> Iterator[Line]:
         """A table that is too wide to be one: an item per row, a line "head: cell" per column."""
-        for index, row in enumerate(block.rows or (tuple(() for _ in block.head),)):
+        for index, row in enumerate(block.rows or [((),) * len(block.head)]):
             holder = Holder("- ", "  ")
             lines = [
                 line
                 for head, cell in zip(block.head, row, strict=True)
-                if cell or not block.rows
+                if cell or index == 0
                 for line in self.paragraph(_labelled(head, cell), (*within, holder))
             ]
             for number, line in enumerate(lines or [raw("", (*within, holder))]):
@@ -125,13 +129,22 @@ class Writer:
     def inline(self, runs: Inline) -> str:
         """Markup that reads as these runs; where it cannot be written, the plain words."""
         runs = stripped(tree.merged(self.adapted(run) for run in runs))
-        for pattern, italic in _ATTEMPTS:
+        return clean.quiet(self.written(runs), self.mass, self.keep)
+
+    def written(self, runs: Inline) -> str:
+        words = tree.said(runs)
+        unstyled = runs == (Run(words),)
+        if unstyled and not _SPECIAL.search(words):
+            return words
+        if not self.styling:
+            return self.escaping(words, self.thorough, clean.MENTION)
+        for pattern, italic in _ATTEMPTS if words.count("[") < tree.BRACKETS else _ATTEMPTS[2:]:
+            if unstyled and pattern == "thorough":
+                break
             text = self.composed(runs, self.risky if pattern == "risky" else self.thorough, italic)
             if _signature(tree.inline(text)) == _signature(runs):
-                break
-        else:
-            text = self.thorough.sub(self.escaped, tree.said(runs))
-        return clean.quiet(text, self.mass, self.keep)
+                return text
+        return self.escaping(words, self.thorough, clean.MENTION)
 
     def adapted(self, run: Run) -> Run:
         """The run as this platform can show it."""
@@ -161,7 +174,7 @@ class Writer:
                     out += marks[open_.pop()]
                 lead = body[: len(body) - len(body.lstrip())]
                 out, space = out + space + lead, ""
-                for style in sorted(set(wanted) - set(open_), key=lambda s: (-_lasts(members[index:], s), s)):
+                for style in sorted(set(wanted) - set(open_), key=lambda s: (-_lasts(members, index, s), s)):
                     open_.append(style)
                     out += marks[style]
                 out += body.strip()
@@ -171,10 +184,17 @@ class Writer:
     def styled(self, run: Run, pattern: re.Pattern[str]) -> str:
         if run.code:
             return code_span(run.text)
-        parts = _URL.split(run.text)  # an address would be broken by a backslash: every second part is one
-        return "".join(
-            part if index % 2 else pattern.sub(self.escaped, part) for index, part in enumerate(parts)
-        )
+        return self.escaping(run.text, pattern, _RAW)
+
+    def escaping(self, text: str, pattern: re.Pattern[str], raw: re.Pattern[str]) -> str:
+        """All but addresses, which a backslash would break, and the mentions that are to stay alive."""
+        parts: list[str] = []
+        end = 0
+        for match in raw.finditer(text):
+            if match["id"] in self.keep if match[0].startswith("<") else True:
+                parts += pattern.sub(self.escaped, text[end : match.start()]), match[0]
+                end = match.end()
+        return "".join((*parts, pattern.sub(self.escaped, text[end:])))
 
 
 def headed(mark: str, inline: Callable[[Inline], str], runs: Inline, within: Within) -> Line:
@@ -200,13 +220,19 @@ def raw(text: str, within: Within = (), frame: Frame | None = None) -> Line:
     return Line((Run(text),), _verbatim, within, frame, _border(chunks.LINE, within))
 
 
-def opening(lines: Iterable[Line]) -> Iterator[Line]:
-    """The lines of a holder; the first one begins it."""
+def opening(holder: Holder, lines: Iterable[Line]) -> Iterator[Line]:
+    """The lines of a holder; the first one begins it, unless it has to stand outside."""
     for index, line in enumerate(lines):
-        yield replace(line, opens=line.opens + 1) if index == 0 else line
+        yield replace(line, opens=line.opens + 1) if index == 0 and holder in line.within else line
 
 
 def split_lines(runs: Inline) -> Iterator[Inline]:
+    """The lines that say something: an empty one would end the paragraph."""
+    lines = [line for line in _all_lines(runs) if tree.said(line).strip()]
+    yield from lines or [()]
+
+
+def _all_lines(runs: Inline) -> Iterator[Inline]:
     line: list[Run] = []
     for run in runs:
         first, *others = re.split(f"[\n{BREAK}]", run.text)
@@ -266,6 +292,12 @@ def _close(one: tree.Block, other: tree.Block) -> bool:
     return isinstance(one, tree.List | tree.Code) or isinstance(other, tree.List | tree.Code)
 
 
+def _begins_as_table(block: tree.Block) -> bool:
+    while isinstance(block, tree.Quote) and block.blocks:
+        block = block.blocks[0]
+    return isinstance(block, tree.Table)
+
+
 def _is_item(within: Within) -> bool:
     return bool(within) and is_mark(within[-1])
 
@@ -274,13 +306,12 @@ def _border(kind: int, within: Within) -> int:
     return kind + chunks.DEPTH * len(within)
 
 
-def _lasts(runs: Iterable[Run], style: str) -> int:
-    count = 0
-    for run in runs:
-        if not getattr(run, style):
-            break
-        count += 1
-    return count
+def _lasts(runs: Sequence[Run], start: int, style: str) -> int:
+    """Where the style that begins at `start` ends."""
+    end = start
+    while end < len(runs) and getattr(runs[end], style):
+        end += 1
+    return end
 
 
 def _signature(runs: Inline) -> Inline:
@@ -290,8 +321,9 @@ def _signature(runs: Inline) -> Inline:
     )
 
 
+_SPECIAL = re.compile(r"[\\`*_\[\]<>~|&!#@＠﹫\n\v]")
 _ATTEMPTS = (("risky", "_"), ("risky", "*"), ("thorough", "_"), ("thorough", "*"))
-_URL = re.compile(r"(https?://[^\s<>`|\\]+)")
+_RAW = re.compile(rf"https?://[^\s<>`|\\]+|{clean.MENTION.pattern}")
 _UNSAFE = re.compile(r"[()<>*|`\[\]\\\s]")
 _START = re.compile(
     r"^(\s*(?:\d{1,9}(?=[.)](?:\s|$)))?)"

@@ -1,0 +1,34 @@
+"""Slack: a bot over slack-bolt, in Socket Mode or over signed HTTP."""
+
+from __future__ import annotations
+
+from bots.slack.bot import Secrets, SlackBot
+from bots.slack.preflight import SlackRefused
+from host.bots import Bot, BotConfigError, Surroundings
+from host.config import Slack
+
+__all__ = ["Secrets", "SlackBot", "SlackRefused", "make"]
+
+
+def make(surroundings: Surroundings) -> Bot | None:
+    """Asked for by a `[slack]` section or by SLACK_BOT_TOKEN alone."""
+    environment = surroundings.environment
+    settings = surroundings.config.slack
+    token = environment.get("SLACK_BOT_TOKEN", "")
+    if settings is None and not token:
+        return None
+    settings = settings or Slack()
+    secrets = Secrets(
+        token, environment.get("SLACK_APP_TOKEN", ""), environment.get("SLACK_SIGNING_SECRET", "")
+    )
+    needed = {"SLACK_BOT_TOKEN": secrets.bot_token}
+    if settings.mode == "socket":
+        needed["SLACK_APP_TOKEN"] = secrets.app_token
+    else:
+        needed["SLACK_SIGNING_SECRET"] = secrets.signing_secret
+    missing = [name for name, value in needed.items() if not value]
+    if missing:
+        raise BotConfigError(
+            f"Slack: {' and '.join(missing)} not set. `dovecote setup slack` says where to find it."
+        )
+    return SlackBot(settings, secrets, surroundings.data, surroundings.config.access.owners)

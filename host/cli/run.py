@@ -15,6 +15,7 @@ from host.app import Host, Parts
 from host.bots import BotConfigError, Bots, MakeBot, SetUp, Surroundings
 from host.config import Config
 from host.disk import ThreadDisk
+from host.launch.base import Launcher
 from host.launch.process import ProcessLauncher
 from host.lock import DataLock
 
@@ -64,8 +65,16 @@ def set_up(config: Config, platform: str, say: Callable[[str], None]) -> bool:
     return asyncio.run(lead(Surroundings(config, Path(config.data) / platform, os.environ), say))
 
 
+def make_launcher(config: Config) -> Launcher:
+    if config.runner.launcher == "docker":
+        from host.launch.docker import DockerLauncher  # its library is slow to import
+
+        return DockerLauncher(config.runner)
+    return ProcessLauncher()
+
+
 async def _serve(config: Config, bots: Bots) -> None:
-    host = Host(config, bots, Parts(ThreadDisk(), ProcessLauncher(), now_ms))
+    host = Host(config, bots, Parts(ThreadDisk(), make_launcher(config), now_ms))
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, _Stop(host).order)
     loop.add_signal_handler(signal.SIGINT, _Stop(host).order)

@@ -15,14 +15,15 @@ from host.delivery import policy
 from host.delivery.actions import Actions
 from host.inbound import InboundWriter, NewMessage, Parcel
 from host.notices import Notice, mint_key
-from host.outbound import ROWS_PER_READ, Accepted, OutboundReader, Refused
-from sessiondb import content, seq
+from host.outbound import Accepted, OutboundReader, Refused
+from sessiondb import content
 from sessiondb.records import Ack, AckStatus, Address, MessageIn, Status
 
 GIVE_UP_AFTER = 5  # failed attempts of one message
 RETRY_BACKOFF = 2_000  # ms after the first failed attempt; doubles
 LONGEST_RETRY_BACKOFF = 300_000  # ms
 MOST_CHUNKS = 200  # of one row
+LONGEST_HOLD = 7 * 86_400_000  # ms a row may ask to be held back: it holds back everything behind it
 
 
 @dataclass
@@ -56,8 +57,8 @@ class Collector:
         pending = writer.pending()
         # Acknowledgements before rows: a turn commits both at once, so a message seen as answered has its rows here.
         acks = reader.acks([message.id for message in pending])
-        rows = reader.rows_after(writer.mark("outbound_read"))
-        done.more = len(rows) == ROWS_PER_READ
+        page = reader.rows_after(writer.mark("outbound_read"))
+        rows, done.more = page.rows, page.more
         finished = [] if done.more else [ack for ack in acks if ack.status is not AckStatus.PROCESSING]
         if not rows and not finished:
             return done
@@ -88,11 +89,9 @@ class Collector:
     ) -> Sequence[Parcel]:
         if isinstance(row, Refused):
             done.refused.append(row)
-            if not 0 < row.seq <= seq.MAX_SEQ:
-                return []
             writer.raise_mark("outbound_read", row.seq)
-            known = not row.id or writer.has_parcel(row.id)
-            return [] if known else [_quarantined(row.seq, row.id, fallback, row.reason)]
+            id_ = row.id or f"seq-{row.seq}"
+            return [] if writer.has_parcel(id_) else [_quarantined(row.seq, id_, fallback, row.reason)]
         out = row.row
         writer.raise_mark("outbound_read", out.seq)
         if writer.has_parcel(out.id):
@@ -143,11 +142,13 @@ class Collector:
             ]
         chunks = bot.render(operation)[:MOST_CHUNKS]
         plain = bot.render(operation, plain=True) if len(chunks) == 1 else []
+        first = mint_key()
         common = {
             "target": getattr(operation, "message_id", ""),
             "answers": origin.platform_message_id if origin else "",
             "files": str(files) if isinstance(operation, content.File) else "",
-            "question": out.id if isinstance(operation, content.Question) else "",
+            # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
+            "question": first if isinstance(operation, content.Question) else "",
             "audience": _audience(operation, origin),
         }
         return [
@@ -159,7 +160,8 @@ class Collector:
                 out.in_reply_to,
                 json.dumps({**common, "chunk": chunk, "plain": plain[0] if len(plain) == 1 else None}),
                 "pending",
-                out.deliver_after,
+                min(out.deliver_after, self.now() + LONGEST_HOLD),
+                key=mint_key() if number else first,
             )
             for number, chunk in enumerate(chunks)
         ]
@@ -221,7 +223,7 @@ def _parcel(
     state: str,
     due: int,
     error: str = "",
+    key: str = "",
 ) -> Parcel:
-    return Parcel(
-        id_, chunk, number, mint_key(), state, address, payload, reply, next_attempt_at=due, error=error
-    )
+    key = key or mint_key()
+    return Parcel(id_, chunk, number, key, state, address, payload, reply, next_attempt_at=due, error=error)

@@ -75,6 +75,10 @@ class Lane:
     def idle(self) -> bool:
         return not self._queue
 
+    @property
+    def length(self) -> int:
+        return len(self._queue)
+
     async def stop(self, grace: float) -> None:
         """Lets a send under way end, then leaves the rest for the next start."""
         if self._task is not None and not self._task.done():

@@ -25,6 +25,8 @@ from sessiondb.records import Address
 log = logging.getLogger(__name__)
 
 LANE_GRACE = 5.0  # s a send under way gets at shutdown
+MOST_OPEN = 1_000  # chunks of one session on their way; nothing more is read from its file meanwhile
+REFUSALS_LOGGED = 10  # of one read; the rest are counted
 
 
 class Deliveries:
@@ -46,6 +48,10 @@ class Deliveries:
         self._readers: dict[str, OutboundReader] = {}
         self._lanes: dict[tuple[str, Address], Lane] = {}
         self._recovered: set[str] = set()
+        self._backlogged: dict[str, Session] = {}  # sessions with more to read than may be on its way
+        self.on_room: Callable[[Session], None] = lambda _: (
+            None
+        )  # called when such a session may be drained again
         self._draining: dict[str, asyncio.Lock] = {}
         self._notice_ledger = NoticeLedger(db)
         self._noticed: set[str] = set()
@@ -64,11 +70,15 @@ class Deliveries:
                 while await self._collect(session):
                     pass
             except (Damaged, Incompatible) as error:
-                self.forget_reader(session)
+                self._close_reader(session)
                 await self._quarantine(session, error)
 
-    def forget_reader(self, session: Session) -> None:
-        """Closes the kept connection: the runner is gone, or its file is not what it was."""
+    async def forget_reader(self, session: Session) -> None:
+        """Closes the kept connection, once nobody reads through it: the runner is gone."""
+        async with self._draining.setdefault(session.id, asyncio.Lock()):
+            self._close_reader(session)
+
+    def _close_reader(self, session: Session) -> None:
         reader = self._readers.pop(session.id, None)
         if reader is not None:
             reader.close()
@@ -82,6 +92,11 @@ class Deliveries:
                 lane.nudge()
 
     async def _collect(self, session: Session) -> bool:
+        open_chunks = sum(lane.length for (id_, _), lane in self._lanes.items() if id_ == session.id)
+        if open_chunks >= MOST_OPEN:
+            self._backlogged[session.id] = session
+            return False
+
         def busy(address: Address) -> bool:
             lane = self._lanes.get((session.id, address))
             return lane is not None and not lane.idle
@@ -95,14 +110,17 @@ class Deliveries:
         try:
             done = await self._registry.use(session, job)
         except Unavailable:
-            self.forget_reader(session)
+            self._close_reader(session)
             raise
         for parcel in done.parcels:
             self._lane(session, parcel.address).add([parcel], intended=parcel.key in done.intended)
-        for refused in done.refused:
+        for refused in done.refused[:REFUSALS_LOGGED]:
             log.warning(
                 "Row refused: %s", refused.reason, extra={"action": "row_refused", "session": session.id}
             )
+        if len(done.refused) > REFUSALS_LOGGED:
+            more = len(done.refused) - REFUSALS_LOGGED
+            log.warning("%s more rows refused", more, extra={"action": "row_refused", "session": session.id})
         for notice in done.notices:
             await self.notify(notice)
         if done.settled:
@@ -148,6 +166,9 @@ class Deliveries:
 
     def _drop_lane(self, key: tuple[str, Address]) -> None:
         self._lanes.pop(key, None)
+        session = self._backlogged.pop(key[0], None)
+        if session is not None:
+            self.on_room(session)
 
     # ── notices ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -16,10 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from host.launch.base import LaunchError, Runner, RunnerSpec
+from host.launch.logs import open_log
 
 LEFTOVER_GRACE = 3.0  # s a runner of an earlier life of the host gets to end
-LARGEST_LOG = 1_000_000  # bytes; then the log is rotated, keeping one older
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+MODEL_ACCESS = (
+    "ANTHROPIC_API_KEY",
+    "DOVECOTE_MODEL_URL",
+)  # passed on only where no gateway stands in front of the model
 MAINTENANCE_DEADLINE = 60.0  # s
 
 
@@ -70,7 +74,8 @@ class ProcessLauncher:
         return
 
     async def _spawn(self, spec: RunnerSpec, arguments: Sequence[str]) -> asyncio.subprocess.Process:
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        passed_on = PASSED_ON if spec.folder.gateway_socket.exists() else (*PASSED_ON, *MODEL_ACCESS)
+        environment = {name: os.environ[name] for name in passed_on if name in os.environ}
         environment |= spec.environment
         environment |= {
             "DOVECOTE_INSTALLATION": spec.installation,
@@ -80,7 +85,7 @@ class ProcessLauncher:
             "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
         }
         try:
-            log = await asyncio.to_thread(_open_log, spec.log)
+            log = await asyncio.to_thread(open_log, spec.log)
             try:
                 return await asyncio.create_subprocess_exec(
                     sys.executable,
@@ -100,13 +105,6 @@ class ProcessLauncher:
             raise LaunchError(
                 f"the runner's process could not be started: {error}", transient=True
             ) from error
-
-
-def _open_log(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > LARGEST_LOG:
-        path.replace(path.with_suffix(".log.1"))
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _pids_of(installation: str) -> list[int]:

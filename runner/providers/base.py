@@ -14,6 +14,24 @@ from runner.formatter import PromptMessage
 from runner.tools.box import Toolbox
 from sessiondb.records import Step
 
+__all__ = [
+    "Activity",
+    "AgentProvider",
+    "AgentQuery",
+    "Answered",
+    "Error",
+    "Event",
+    "Init",
+    "Progress",
+    "Push",
+    "QueryInput",
+    "Reply",
+    "Result",
+    "Step",
+    "Text",
+    "Took",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Init:
@@ -99,6 +117,8 @@ class Push:
     prompt: str
     attempt: int = 1
     tools: Toolbox | None = None
+    history: Sequence[Step] = ()  # of a next turn, as in `QueryInput`
+    resumed: Sequence[Step] = ()
 
 
 class AgentQuery(Protocol):

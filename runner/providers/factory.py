@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from runner.providers.base import AgentProvider
 from runner.settings import Settings
 
@@ -10,14 +12,18 @@ class UnknownProvider(Exception):
     """`.name` is no provider of this runner."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"unknown provider {name!r}; known: mock")
+        super().__init__(f"unknown provider {name!r}; known: claude, mock")
         self.name = name
 
 
 def make(settings: Settings) -> AgentProvider:
-    """Raises `UnknownProvider`."""
+    """Raises `UnknownProvider`, `SettingsError`."""
     if settings.agent.provider == "mock":
         from runner.providers.mock import MockProvider
 
         return MockProvider()
+    if settings.agent.provider == "claude":
+        from runner.providers.claude import ClaudeProvider
+
+        return ClaudeProvider(settings, os.environ)
     raise UnknownProvider(settings.agent.provider)

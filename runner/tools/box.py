@@ -14,6 +14,7 @@ from pathlib import Path
 
 from runner.outbound import Emitted, OutboundWriter
 from runner.tools import schema
+from runner.tools.approval import Approvals
 from runner.tools.tool import Park, Tool, ToolContext, ToolError
 from sessiondb.records import Destination, Step
 
@@ -53,6 +54,8 @@ class Toolbox:
         destinations: Sequence[Destination],
         recorded: Sequence[Step],
         now: Callable[[], int],
+        approvals: Approvals | None = None,
+        asked_by: str = "",
     ) -> None:
         self._outbound = outbound
         self._turn = turn
@@ -62,12 +65,18 @@ class Toolbox:
         self._workspace = workspace
         self._destinations = destinations
         self._now = now
+        self._approvals = approvals or Approvals()
+        self._asked_by = asked_by
         self._results = {s.tool_use_id: s.content for s in recorded if s.kind == "tool_result"}
         self._started = {s.tool_use_id for s in recorded if s.kind == "tool_call"}
 
     @property
     def tools(self) -> list[Tool]:
         return list(self._tools.values())
+
+    @property
+    def destinations(self) -> Sequence[Destination]:
+        return self._destinations
 
     def add(self, tool: Tool) -> None:
         self._tools[tool.name] = tool
@@ -79,25 +88,41 @@ class Toolbox:
         """
         if (recorded := self._results.get(call_id)) is not None:
             return ToolResult.decode(recorded)
-        if call_id in self._started:
-            return self._finish(call_id, ToolResult(INTERRUPTED, is_error=True), ())
         tool = self._tools.get(name)
-        timeout = tool.timeout if tool else 1.0
+        timeout = tool.timeout_of(arguments) if tool else 1.0
         deadline = self._now() + int(timeout * 1000)
-        call = json.dumps({"name": name, "arguments": arguments})
-        self._outbound.start_call(self._turn, call_id, call, name, deadline)
+        if call_id not in self._started:
+            call = json.dumps({"name": name, "arguments": arguments})
+            self._outbound.start_call(self._turn, call_id, call, name, deadline)
+            if tool is not None:
+                self._ask_first(tool, arguments, call_id)
+        elif not self._outbound.start_approved(self._turn, call_id, name, deadline):
+            return self._finish(call_id, ToolResult(INTERRUPTED, is_error=True), ())
         if tool is None:
             return self._finish(call_id, ToolResult(f"there is no tool {name!r}", is_error=True), ())
         context = ToolContext(self._turn, call_id, self._answers, self._workspace, self._destinations)
         result, emitted = await self._run(tool, arguments, context)
         return self._finish(call_id, result, emitted)
 
+    def _ask_first(self, tool: Tool, arguments: object, call_id: str) -> None:
+        """Raises `Parked` where a person has to allow the call; their answer decides whether it runs."""
+        question = self._approvals.question(tool.name, arguments, self._asked_by, self._now())
+        if question is None:
+            return
+        try:
+            schema.check(tool.input_schema, arguments)
+        except schema.ArgumentError:
+            return  # it cannot run anyway: nobody is asked
+        asked = Emitted(f"{self._turn}:{call_id}:question", question, self._answers)
+        self._outbound.park(self._turn, call_id, asked, self._consumed())
+        raise Parked
+
     async def _run(
         self, tool: Tool, arguments: object, context: ToolContext
     ) -> tuple[ToolResult, Sequence[Emitted]]:
         try:
             checked = schema.check(tool.input_schema, arguments)
-            async with asyncio.timeout(tool.timeout):
+            async with asyncio.timeout(tool.timeout_of(arguments)):
                 text = await tool.function(context, **checked)
         except Park as park:
             question = Emitted(f"{self._turn}:{context.call_id}:question", park.question, self._answers)
@@ -105,7 +130,8 @@ class Toolbox:
             raise Parked from park
         except TimeoutError:
             return ToolResult(
-                f"{tool.name} took longer than {tool.timeout:g} s and was stopped", is_error=True
+                f"{tool.name} took longer than {tool.timeout_of(arguments):g} s and was stopped",
+                is_error=True,
             ), ()
         except (schema.ArgumentError, ToolError) as error:
             return ToolResult(str(error), is_error=True), ()

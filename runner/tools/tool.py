@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class ToolContext:
 
 
 ToolFunction = Callable[..., Awaitable[str]]
+Timeout = float | Callable[[Mapping[str, object]], float]
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,15 @@ class Tool:
     description: str
     function: ToolFunction
     input_schema: dict[str, Any]
-    timeout: float  # s; declared to the host as the call's deadline
+    timeout: Timeout  # s, perhaps by the call's arguments; declared to the host as the call's deadline
+
+    def timeout_of(self, arguments: object) -> float:
+        if not callable(self.timeout):
+            return self.timeout
+        return self.timeout(arguments if isinstance(arguments, dict) else {})
 
     @classmethod
-    def of(cls, function: ToolFunction, *, timeout: float = 60.0) -> Tool:
+    def of(cls, function: ToolFunction, *, timeout: Timeout = 60.0) -> Tool:
         """The function's name and docstring are what the model sees; its first parameter is the `ToolContext`."""
         return cls(
             name=function.__name__,

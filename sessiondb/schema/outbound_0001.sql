@@ -20,7 +20,7 @@ CREATE TABLE processing_ack (
     error          TEXT NOT NULL DEFAULT '',
     updated_at     INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX processing_ack_open ON processing_ack (message_id) WHERE status = 'processing';
+CREATE INDEX processing_ack_open ON processing_ack (message_id) WHERE status IN ('processing', 'retry');
 
 CREATE TABLE transcript (
     step           INTEGER PRIMARY KEY,

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from .errors import ApiError
 from .records import Channel, ChannelKind
 
-# FACTS: the scopes of the product's own manifest.
+# The scopes of the product's own manifest (bots.slack.manifest; a test keeps them equal).
 MANIFEST = frozenset(
     {
         "app_mentions:read",
@@ -24,6 +24,7 @@ MANIFEST = frozenset(
         "im:read",
         "im:write",
         "mpim:history",
+        "mpim:read",
         "reactions:read",
         "reactions:write",
         "users:read",

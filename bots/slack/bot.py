@@ -1,0 +1,241 @@
+"""Slack as a platform of the host: bolt's listeners in front of `Ingest`, the Web API behind `Bot`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.common.loops import Chatter
+from bots.common.pacing import Pace
+from bots.slack import questions, render
+from bots.slack.backfill import Backfill, Marks
+from bots.slack.directory import Directory
+from bots.slack.files import Uploads
+from bots.slack.inbound import Identity, Reader, microseconds
+from bots.slack.preflight import identify
+from bots.slack.progress import StatusLines
+from bots.slack.sending import Sender
+from bots.slack.transport import Transport
+from host.bots import (
+    Capabilities,
+    Delivery,
+    EventClass,
+    InboundEvent,
+    Ingest,
+    Offline,
+    Receipt,
+    Shown,
+    Verdict,
+)
+from host.config import Slack
+from sessiondb import content
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+
+CALL_TIMEOUT = 20  # s of one call to the Web API; below the host's deadline for a send
+MOST_SEEN = 5_000  # events whose ids are remembered
+BURST = 5  # messages to one channel that need not wait for each other
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    bot_token: str
+    app_token: str = ""
+    signing_secret: str = ""
+
+
+class SlackBot:
+    channel_type = "slack"
+    capabilities = Capabilities(lookup=True, progress="transient")
+
+    def __init__(self, settings: Slack, secrets: Secrets, folder: Path, owners: Sequence[str] = ()) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._owners = owners
+        # No retry handlers: a post is never repeated blindly, and reads are repeated by whoever asked.
+        self._client = AsyncWebClient(
+            secrets.bot_token, base_url=settings.api_url, timeout=CALL_TIMEOUT, retry_handlers=[]
+        )
+        self._people = Directory(self._client)
+        pace = Pace(settings.message_interval, BURST)
+        self._sender = Sender(self._client, pace, Uploads(self._client, folder))
+        self._status = StatusLines(self._client)
+        self._online = False
+
+    # ── the host's side ──────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
+        """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
+        identity = await identify(self._client, self._secrets.app_token, self._settings)
+        marks = Marks(host, identity.team)
+        await marks.load()
+        listeners = Listeners(self._client, self._people, identity, host, self._owners, marks)
+        app = AsyncApp(
+            client=self._client,
+            signing_secret=self._secrets.signing_secret or "unused in Socket Mode",
+            process_before_response=True,
+        )
+        transport = Transport(app, self._settings, self._secrets.app_token)
+        listeners.attach(app, transport)
+        try:
+            await listeners.backfill.prepare()
+            await transport.open()
+            self._online = True
+            ready()
+            log.info("Slack is connected", extra={"action": "slack_connected", "team": identity.team})
+            await listeners.backfill.fill()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(marks.keep(), name="slack:marks")
+                group.create_task(transport.watch(listeners.missed), name="slack:watch")
+        finally:
+            self._online = False
+            await transport.close()
+            await self._status.close()
+
+    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[Json]:
+        return render.operation(operation, plain=plain)
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        self._must_be_online()
+        receipt = await self._sender.send(delivery)
+        self._status.answered(delivery.address)
+        return receipt
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        self._must_be_online()
+        return await self._sender.lookup(delivery)
+
+    async def show(self, shown: Shown) -> None:
+        if self._online:
+            await self._status.show(shown)
+
+    def _must_be_online(self) -> None:
+        if not self._online:
+            raise Offline("Slack is not connected")
+
+
+class Listeners:
+    """What bolt calls. A listener returns when the host has committed; one that raises is called again by Slack."""
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        people: Directory,
+        identity: Identity,
+        host: Ingest,
+        owners: Sequence[str],
+        marks: Marks,
+    ) -> None:
+        self._reader = Reader(client, people, identity)
+        self._questions = questions.Questions(client, people, identity, host, owners)
+        self._host = host
+        self._marks = marks
+        self._chatter = Chatter()
+        self._seen: OrderedDict[str, None] = (
+            OrderedDict()
+        )  # ids of events, to tell a repetition from a first sight
+        self._loops: OrderedDict[str, bool] = (
+            OrderedDict()
+        )  # by message: each is counted once, however often it comes
+        self._since = int(time.time())
+        self._transport: Transport | None = None
+        self.backfill = Backfill(client, people, host, marks, self._take_message)
+
+    def attach(self, app: AsyncApp, transport: Transport) -> None:
+        self._transport = transport
+        app.middleware(self.heard)
+        app.event("message")(self.message)
+        app.event("app_mention")(self.message)
+        app.event("reaction_added")(self.reaction)
+        app.event("reaction_removed")(self.reaction)
+        app.action(re.compile(f"^({render.ACTION}|{render.WORDS})"))(self.clicked)
+        app.view(questions.MODAL)(self.submitted)
+        app.event(re.compile(".*"))(self.anything_else)
+
+    async def heard(
+        self, request: AsyncBoltRequest, body: Json, next: Callable[[], Awaitable[object]]
+    ) -> None:
+        """Before every listener: that something came, and whether it had come before."""
+        event_id = str(body.get("event_id") or "")
+        attempt = (request.headers.get("x-slack-retry-num") or ["0"])[0]
+        ours = (
+            int(body.get("event_time") or 0) >= self._since
+        )  # else it was sent to the process before this one
+        repeated = ours and attempt.isdigit() and int(attempt) > 0 and event_id not in self._seen
+        if event_id:
+            self._seen[event_id] = None
+            while len(self._seen) > MOST_SEEN:
+                self._seen.popitem(last=False)
+        if self._transport is not None:
+            self._transport.heard(repeated=repeated)
+        await next()
+
+    async def message(self, event: Json) -> None:
+        await self.backfill.passed(str(event["channel"]))
+        if event.get("subtype") in ("message_changed", "message_deleted"):
+            await self._take(await self._reader.change(event))
+        else:
+            await self._take_message(event)
+
+    async def reaction(self, event: Json) -> None:
+        await self._take(await self._reader.reaction(event))
+
+    async def clicked(self, ack: Callable[[], Awaitable[object]], body: Json) -> None:
+        await self._questions.clicked(body)
+        await ack()
+
+    async def submitted(self, ack: Callable[[], Awaitable[object]], body: Json) -> None:
+        await self._questions.submitted(body)
+        await ack()
+
+    async def anything_else(self, event: Json) -> None:
+        """An event that no listener takes would be delivered again and again."""
+        log.debug("Nothing to do for %s", event.get("type"))
+
+    async def missed(self) -> int:
+        """Reads what the sockets did not bring; returns how much there was."""
+        await self.backfill.prepare()
+        return await self.backfill.fill()
+
+    async def _take_message(self, message: Json) -> bool:
+        event = await self._reader.message(message)
+        if event is None:
+            return False
+        new = await self._take(event)
+        self._marks.seen(event.address._replace(thread_id=""), microseconds(event.natural_id))
+        if event.address.thread_id:
+            self._marks.seen(event.address, microseconds(event.natural_id))
+        return new
+
+    async def _take(self, event: InboundEvent | None) -> bool:
+        """True when it was new and meant for an agent."""
+        if event is None:
+            return False
+        if event.event_class is EventClass.MESSAGE and self._is_a_loop(event):
+            log.warning(
+                "Bots talk to each other", extra={"action": "bot_loop", "address": str(event.address)}
+            )
+            return False
+        ingested = await self._host.ingest(event)
+        if ingested.verdict is Verdict.STORED and event.address.thread_id:
+            self._reader.following.add(event.address)
+        return ingested.verdict is Verdict.STORED
+
+    def _is_a_loop(self, event: InboundEvent) -> bool:
+        if event.key not in self._loops:
+            self._loops[event.key] = self._chatter.is_a_loop(event)
+            while len(self._loops) > MOST_SEEN:
+                self._loops.popitem(last=False)
+        return self._loops[event.key]

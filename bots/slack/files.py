@@ -1,0 +1,109 @@
+"""Files out: the three steps of an upload, the last of which shares; and how a lost answer is looked up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack.errors import TRANSIENT, translated
+from host.bots import Delivery, Receipt, Rejected, Unknown, Unsent
+from host.files import NotAFile, open_inside
+
+LARGEST = 50 * 1024 * 1024  # bytes of a file that an agent sends
+SHARED = 10  # looks for the message that shows a file just shared
+SHARED_PAUSE = 0.3  # s between them; Slack shares after it answered
+
+
+class Uploads:
+    """`folder` remembers by delivery key which file was about to be shared, for the look-up after a crash."""
+
+    def __init__(self, client: AsyncWebClient, folder: Path) -> None:
+        self._client = client
+        self._folder = folder
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        content = await asyncio.to_thread(_read, Path(delivery.files), str(delivery.payload["path"]))
+        file_id = await self._upload(str(delivery.payload["name"]), content)
+        # Which file it is must be on disk before the step that shows it to people.
+        await asyncio.to_thread(self._remember, delivery.key, file_id)
+        comment = str(delivery.payload.get("comment") or "")
+        await self._client.files_completeUploadExternal(
+            files=[{"id": file_id, "title": str(delivery.payload["name"])}],
+            channel_id=delivery.address.platform_id,
+            initial_comment=comment or None,
+            thread_ts=delivery.address.thread_id or None,
+        )
+        return await self._receipt(delivery, file_id)
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        file_id = await asyncio.to_thread(self._remembered, delivery.key)
+        if not file_id:
+            return None
+        ts = await self._shared_as(delivery, file_id)
+        return Receipt(ts) if ts else None
+
+    async def _upload(self, name: str, content: bytes) -> str:
+        """Nobody sees anything of these two steps, so their failure proves the file unsent."""
+        try:
+            place = await self._client.files_getUploadURLExternal(filename=name, length=len(content))
+            async with (
+                aiohttp.ClientSession() as session,
+                session.post(str(place["upload_url"]), data=content) as answer,
+            ):
+                answer.raise_for_status()
+        except SlackApiError as error:
+            found = translated(error)
+            raise Unsent(found.reason) if isinstance(found, Unknown) else found from error
+        except TRANSIENT as error:
+            raise Unsent(f"the upload failed ({type(error).__name__})") from error
+        return str(place["file_id"])
+
+    async def _receipt(self, delivery: Delivery, file_id: str) -> Receipt:
+        """Shared for certain; which message shows it comes a little later, and is worth only so much waiting."""
+        for _ in range(SHARED):
+            try:
+                ts = await self._shared_as(delivery, file_id)
+            except TRANSIENT:
+                break
+            if ts:
+                await asyncio.to_thread(self._path(delivery.key).unlink, missing_ok=True)
+                return Receipt(ts)
+            await asyncio.sleep(SHARED_PAUSE)
+        return Receipt("")
+
+    async def _shared_as(self, delivery: Delivery, file_id: str) -> str:
+        found = (await self._client.files_info(file=file_id))["file"]
+        for channels in (found.get("shares") or {}).values():
+            for share in channels.get(delivery.address.platform_id, ()):
+                return str(share["ts"])
+        return ""
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.upload"
+
+    def _remember(self, key: str, file_id: str) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._path(key).open("w", encoding="utf-8") as out:
+            out.write(file_id)
+            out.flush()
+            os.fsync(out.fileno())
+
+    def _remembered(self, key: str) -> str:
+        path = self._path(key)
+        return path.read_text("utf-8") if path.exists() else ""
+
+
+def _read(folder: Path, path: str) -> bytes:
+    try:
+        with open_inside(folder, path) as file:
+            content = file.read(LARGEST + 1)
+    except NotAFile as error:
+        raise Rejected(str(error)) from error
+    if not 0 < len(content) <= LARGEST:
+        raise Rejected(f"an empty file, or one of more than {LARGEST} bytes, is not sent")
+    return content

@@ -1,0 +1,225 @@
+"""From Slack's events to `InboundEvent`s, the same whether they come live or from a history.
+
+The natural id per class: a message its ts, an edit the ts and the edit's, a deletion the ts, a reaction the ts, the
+person, the emoji and whether it was added. `message` and `app_mention` of one ts are one message: the mention is read
+from the text, not from the event's type.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.common import commands
+from bots.markup import slack as markup
+from bots.slack import directory
+from bots.slack.directory import Directory
+from bots.slack.errors import TRANSIENT
+from host.bots import Author, EventClass, InboundEvent, IncomingFile, Privacy
+from sessiondb import Address
+
+Json = dict[str, Any]
+
+SPOKEN = frozenset({"", "file_share", "thread_broadcast", "me_message", "bot_message"})
+THREAD_READ = 1.5  # s for reading the thread before a mention: Slack waits 3 s for the acknowledgement
+MOST_READ = 50  # messages of the thread before a mention
+
+_USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
+_CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^<>]*)?>")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom the token speaks for (`auth.test`)."""
+
+    team: str
+    user: str
+    bot: str
+    name: str = ""
+
+
+class Reader:
+    """Raises `TRANSIENT` when who wrote cannot be found out: closed, not open; Slack delivers again."""
+
+    def __init__(self, client: AsyncWebClient, people: Directory, identity: Identity) -> None:
+        self._client = client
+        self._people = people
+        self._me = identity
+        self.following: set[Address] = set()  # threads whose beginning the host was given, or needs not
+
+    async def message(self, event: Json) -> InboundEvent | None:
+        """A message as posted; None for our own and for what nobody said."""
+        if event.get("subtype", "") not in SPOKEN or self.is_own(event) or not event.get("ts"):
+            return None
+        address = self._address(event)
+        privacy = await self._privacy(event)
+        text, mentioned = await self._text(str(event.get("text") or ""))
+        thread = address.thread_id
+        found = InboundEvent(
+            event_class=EventClass.MESSAGE,
+            address=address,
+            natural_id=str(event["ts"]),
+            author=await self._author(event),
+            at=ms(event["ts"]),
+            text=text,
+            platform_message_id=str(event["ts"]),
+            mentioned=mentioned,
+            privacy=privacy,
+            opens_thread="" if thread else str(event["ts"]),
+            files=tuple(_files(event.get("files") or ())),
+        )
+        if thread and mentioned and address not in self.following:
+            found = replace(found, thread_so_far=await self._thread_so_far(address, found.natural_id))
+        return _command(found)
+
+    async def change(self, event: Json) -> InboundEvent | None:
+        """An edit or a deletion; None when the words are the same (a preview was added) or they are ours."""
+        before = event.get("previous_message") or {}
+        after = event.get("message") or {}
+        gone = event["subtype"] == "message_deleted" or after.get("subtype") == "tombstone"
+        said = before if gone else after
+        if self.is_own(said) or self.is_own(before) or not (before or after):
+            return None
+        if not gone and before.get("text") == after.get("text"):
+            return None
+        ts = str(event.get("deleted_ts") or said.get("ts") or before.get("ts"))
+        text, mentioned = await self._text(str(after.get("text") or ""))
+        edited = str((after.get("edited") or {}).get("ts") or event.get("ts"))
+        return InboundEvent(
+            event_class=EventClass.DELETE if gone else EventClass.EDIT,
+            address=self._address({**said, "channel": event["channel"]}),
+            natural_id=ts if gone else f"{ts}:{edited}",
+            author=await self._author(said),
+            at=ms(event.get("event_ts") or event["ts"]),
+            text="" if gone else text,
+            platform_message_id=ts,
+            mentioned=mentioned,
+            privacy=await self._privacy(event),
+        )
+
+    async def reaction(self, event: Json) -> InboundEvent | None:
+        item = event.get("item") or {}
+        if item.get("type") != "message" or event.get("user") == self._me.user:
+            return None
+        added = event["type"] == "reaction_added"
+        emoji = str(event["reaction"])
+        ts = str(item["ts"])
+        return InboundEvent(
+            event_class=EventClass.REACTION,
+            address=self._address({"channel": item["channel"]}),
+            natural_id=f"{ts}:{event['user']}:{emoji}:{'+' if added else '-'}:{event['event_ts']}",
+            author=await self._author(event),
+            at=ms(event["event_ts"]),
+            platform_message_id=ts,
+            privacy=await self._privacy({"channel": item["channel"]}),
+            value=f":{emoji}:" if added else f"took back :{emoji}:",
+        )
+
+    def is_own(self, event: Json) -> bool:
+        return event.get("user") == self._me.user or (
+            bool(event.get("bot_id")) and event["bot_id"] == self._me.bot
+        )
+
+    def _address(self, event: Json) -> Address:
+        thread = str(event.get("thread_ts") or "")
+        return Address(
+            "slack", self._me.team, str(event["channel"]), "" if thread == event.get("ts") else thread
+        )
+
+    async def _privacy(self, event: Json) -> Privacy:
+        if event.get("channel_type"):
+            return directory.privacy(str(event["channel_type"]))
+        return (await self._people.place(str(event["channel"]))).privacy
+
+    async def _author(self, event: Json) -> Author:
+        user = str(event.get("user") or "")
+        if not user:
+            bot = str(event.get("bot_id") or "")
+            return Author(bot, str(event.get("username") or bot), is_bot=True)
+        team = str(event.get("user_team") or event.get("team") or "")
+        try:
+            person = await self._people.person(user)
+        except TRANSIENT:
+            if not team:
+                raise
+            person = directory.Person(user, user, is_bot=bool(event.get("bot_id")), team=team)
+        return Author(
+            user,
+            person.name,
+            is_bot=person.is_bot or bool(event.get("bot_id")),
+            external=person.stranger or self._me.team != (person.team or team),
+            zone=person.zone,
+        )
+
+    async def _text(self, text: str) -> tuple[str, bool]:
+        people = {id_: await self._people.name(id_) for id_ in set(_USER.findall(text))}
+        if self._me.user in people and self._me.name:
+            people[self._me.user] = self._me.name
+        places = {id_: await self._place_name(id_) for id_ in set(_CHANNEL.findall(text))}
+        return markup.inbound(text, people, places, self._me.user)
+
+    async def _place_name(self, id_: str) -> str:
+        try:
+            return (await self._people.place(id_)).name
+        except TRANSIENT:
+            return id_
+
+    async def _thread_so_far(self, address: Address, ts: str) -> tuple[tuple[str, str], ...]:
+        """What was said before the first mention; empty when Slack is too slow to say."""
+        try:
+            async with asyncio.timeout(THREAD_READ):
+                answer = await self._client.conversations_replies(
+                    channel=address.platform_id, ts=address.thread_id, latest=ts, limit=MOST_READ
+                )
+                said: list[tuple[str, str]] = []
+                for message in answer["messages"]:
+                    if message.get("ts") == ts or message.get("subtype", "") not in SPOKEN:
+                        continue
+                    text, _ = await self._text(str(message.get("text") or ""))
+                    who = str(message.get("user") or message.get("username") or "")
+                    said.append(("you" if self.is_own(message) else await self._people.name(who), text))
+                return tuple(said)
+        except TRANSIENT:
+            return ()
+
+
+def _command(event: InboundEvent) -> InboundEvent:
+    """`!stop` and its like are orders to the host, `!aside` a remark that wakes nobody."""
+    typed = commands.typed(event.text)
+    if typed is None:
+        return event
+    if typed.word == commands.ASIDE:
+        return replace(event, text=typed.rest, remark=True)
+    return replace(event, event_class=EventClass.CONTROL, value=typed.word, typed=True)
+
+
+def _files(files: Iterable[Json]) -> Iterable[IncomingFile]:
+    for file in files:
+        reference = str(file.get("url_private_download") or file.get("url_private") or "")
+        if reference and file.get("mode") != "tombstone":
+            yield IncomingFile(
+                str(file.get("name") or file.get("title") or file.get("id") or "file"),
+                str(file.get("mimetype") or "application/octet-stream"),
+                int(file.get("size") or 0),
+                reference,
+            )
+
+
+def ms(ts: object) -> int:
+    """A Slack timestamp in milliseconds."""
+    seconds, _, fraction = str(ts).partition(".")
+    return int(seconds or 0) * 1000 + int((fraction + "000")[:3])
+
+
+def microseconds(ts: object) -> int:
+    seconds, _, fraction = str(ts).partition(".")
+    return int(seconds or 0) * 1_000_000 + int((fraction + "000000")[:6])
+
+
+def slack_ts(us: int) -> str:
+    return f"{us // 1_000_000}.{us % 1_000_000:06}"

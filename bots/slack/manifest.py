@@ -1,0 +1,80 @@
+"""The app's manifest, made from the code's own list of scopes and events."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+SCOPES = (
+    "app_mentions:read",
+    "assistant:write",
+    "channels:history",
+    "channels:read",
+    "chat:write",
+    "commands",
+    "files:read",
+    "files:write",
+    "groups:history",
+    "groups:read",
+    "im:history",
+    "im:read",
+    "im:write",
+    "mpim:history",
+    "mpim:read",
+    "reactions:read",
+    "reactions:write",
+    "users:read",
+)
+EVENTS = (
+    "agent_session_stopped",
+    "app_home_opened",
+    "app_mention",
+    "member_joined_channel",
+    "message.channels",
+    "message.groups",
+    "message.im",
+    "message.mpim",
+    "reaction_added",
+    "reaction_removed",
+)
+COMMAND = "/dovecote"
+
+
+def manifest(name: str = "Dovecote", *, url: str = "") -> dict[str, Any]:
+    """`url` is where Slack posts to without Socket Mode; '' means Socket Mode."""
+    endpoint = {"request_url": url} if url else {}
+    command = {
+        "command": COMMAND,
+        "description": "Ask the agent, or give it an order",
+        "usage_hint": "ask … | stop | clear | help",
+        "should_escape": True,
+        **({"url": url} if url else {}),
+    }
+    return {
+        "display_information": {"name": name, "description": "An AI agent in your channels"},
+        "features": {
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
+            "bot_user": {"display_name": name.lower(), "always_online": True},
+            "agent_view": {"agent_description": "Answers in threads and direct messages"},
+            "slash_commands": [command],
+        },
+        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "settings": {
+            "event_subscriptions": {**endpoint, "bot_events": list(EVENTS)},
+            "interactivity": {"is_enabled": True, **endpoint},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": not url,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def link(name: str = "Dovecote") -> str:
+    """Opens Slack's form for a new app with everything filled in."""
+    shape = json.dumps(manifest(name), separators=(",", ":"))
+    return f"https://api.slack.com/apps?new_app=1&manifest_json={quote(shape)}"

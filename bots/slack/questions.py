@@ -1,0 +1,197 @@
+"""Answers to questions: who may give them, how they reach the host, and how the message shows who chose what."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack import render
+from bots.slack.directory import Directory
+from bots.slack.errors import TRANSIENT
+from bots.slack.inbound import Identity
+from host.bots import Author, EventClass, InboundEvent, Ingest, Verdict
+from sessiondb import Address
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+
+MODAL = "dovecote-words"
+WORDS_BLOCK = "words"
+LONGEST_ANSWER = 3_000  # characters of an answer in words: what Slack's input takes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as a click brings it back."""
+
+    question: str
+    audience: tuple[str, ...]
+    address: Address
+    message_ts: str
+    private: bool  # the conversation is a DM
+
+    def encode(self) -> str:
+        return json.dumps([self.question, self.audience, self.address, self.message_ts, self.private])
+
+    @classmethod
+    def decode(cls, text: str) -> Asked:
+        question, audience, address, ts, private = json.loads(text)
+        return cls(str(question), tuple(audience), Address(*address), str(ts), bool(private))
+
+
+class Questions:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        people: Directory,
+        identity: Identity,
+        host: Ingest,
+        owners: Collection[str],
+    ) -> None:
+        self._client = client
+        self._people = people
+        self._me = identity
+        self._host = host
+        self._owners = owners
+
+    async def clicked(self, body: Json) -> None:
+        """A button or a menu; returns once the answer is durable."""
+        action = body["actions"][0]
+        asked, number = self._asked(body, action)
+        user = str(body["user"]["id"])
+        if not self._may_answer(asked, user):
+            await self._refuse(asked, user)
+            return
+        if action["action_id"] == render.WORDS:
+            await self._client.views_open(trigger_id=body["trigger_id"], view=_modal(asked))
+            return
+        label = str(((action.get("selected_option") or action).get("text") or {}).get("text") or number)
+        await self._answer(asked, user, label)
+
+    async def submitted(self, body: Json) -> None:
+        """The modal for an answer in words."""
+        view = body["view"]
+        asked = Asked.decode(view["private_metadata"])
+        user = str(body["user"]["id"])
+        given = view["state"]["values"][WORDS_BLOCK][WORDS_BLOCK].get("value") or ""
+        if self._may_answer(asked, user):
+            await self._answer(asked, user, given)
+
+    def _may_answer(self, asked: Asked, user: str) -> bool:
+        """Nobody in particular was asked: then the host's own rules decide alone."""
+        return not asked.audience or user in asked.audience or f"slack:{user}" in self._owners
+
+    async def _answer(self, asked: Asked, user: str, value: str) -> None:
+        person = await self._people.person(user)
+        ingested = await self._host.ingest(
+            InboundEvent(
+                event_class=EventClass.ANSWER,
+                address=asked.address,
+                natural_id=asked.question,
+                author=Author(
+                    user,
+                    person.name,
+                    person.is_bot,
+                    external=person.stranger or person.team not in ("", self._me.team),
+                    zone=person.zone,
+                ),
+                at=time.time_ns() // 1_000_000,
+                text=value,
+                privacy="dm" if asked.private else "public",
+                value=value,
+                refers_to=asked.question,
+            )
+        )
+        if ingested.verdict is Verdict.STORED:
+            await self._close(asked, f"✅ *{_one_line(value)}* — <@{user}>")
+        elif ingested.verdict is Verdict.DUPLICATE:
+            await self._close(asked, "")
+            await self._tell(asked, user, "This question has been answered already.")
+
+    async def _close(self, asked: Asked, line: str) -> None:
+        """Takes the buttons away; the answer counts whether or not this succeeds."""
+        try:
+            found = await self._message(asked)
+            blocks: Sequence[Json] = found.get("blocks") or []
+            if not any(block["type"] == "actions" for block in blocks):
+                return
+            await self._client.chat_update(
+                channel=asked.address.platform_id,
+                ts=asked.message_ts,
+                text=str(found.get("text") or "")[:3_900],
+                blocks=render.answered(blocks, line or "Answered."),
+            )
+        except TRANSIENT as error:
+            log.warning("A question still shows its buttons: %s", type(error).__name__)
+
+    async def _message(self, asked: Asked) -> Json:
+        answer = await self._client.conversations_replies(
+            channel=asked.address.platform_id, ts=asked.message_ts, limit=1
+        )
+        found: Json = next((m for m in answer["messages"] if m.get("ts") == asked.message_ts), {})
+        return found
+
+    async def _refuse(self, asked: Asked, user: str) -> None:
+        who = " or ".join(f"<@{id_}>" for id_ in asked.audience)
+        await self._tell(asked, user, f"Only {who} may answer this.")
+
+    async def _tell(self, asked: Asked, user: str, text: str) -> None:
+        try:
+            await self._client.chat_postEphemeral(
+                channel=asked.address.platform_id,
+                user=user,
+                text=text,
+                thread_ts=asked.address.thread_id or None,
+            )
+        except TRANSIENT as error:
+            log.info("A person was not told why a click did nothing: %s", type(error).__name__)
+
+    def _asked(self, body: Json, action: Json) -> tuple[Asked, str]:
+        value = str((action.get("selected_option") or action).get("value") or "")
+        number, _, who = value.partition("|")
+        container = body["container"]
+        address = Address(
+            "slack", self._me.team, str(container["channel_id"]), str(container.get("thread_ts") or "")
+        )
+        if address.thread_id == container["message_ts"]:
+            address = address._replace(thread_id="")
+        question = str(action["block_id"]).removeprefix("q:")
+        audience = tuple(id_ for id_ in who.split(",") if id_)
+        private = address.platform_id.startswith("D")
+        return Asked(question, audience, address, str(container["message_ts"]), private), number
+
+
+def _modal(asked: Asked) -> Json:
+    return {
+        "type": "modal",
+        "callback_id": MODAL,
+        "private_metadata": asked.encode(),
+        "title": {"type": "plain_text", "text": "Your answer"},
+        "submit": {"type": "plain_text", "text": "Answer"},
+        "close": {"type": "plain_text", "text": "Cancel"},
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": WORDS_BLOCK,
+                "label": {"type": "plain_text", "text": "In your words"},
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": WORDS_BLOCK,
+                    "multiline": True,
+                    "max_length": LONGEST_ANSWER,
+                },
+            }
+        ],
+    }
+
+
+def _one_line(text: str) -> str:
+    words = " ".join(text.split())
+    words = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("*", "∗")
+    return words if len(words) <= 200 else words[:199] + "…"

@@ -1,0 +1,134 @@
+"""Carrying out deliveries: one Web API call each, with the host's key in the message's metadata."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.common.pacing import Pace
+from bots.slack import render
+from bots.slack.errors import TRANSIENT, code_of, retry_after, translated
+from bots.slack.files import Uploads
+from bots.slack.inbound import slack_ts
+from host.bots import Delivery, DeliveryError, Receipt, Rejected, Unknown, Unsent
+
+Json = dict[str, Any]
+
+EVENT_TYPE = "dovecote_delivery"  # Slack drops metadata whose event type has a dot
+CLOCKS_APART = 300_000_000  # µs that Slack's clock and ours may differ, for look-ups
+PAGE = 200
+MOST_PAGES = 10  # of a look-up
+
+
+class Sender:
+    """Raises `host.bots.DeliveryError` and nothing else."""
+
+    def __init__(self, client: AsyncWebClient, pace: Pace, uploads: Uploads) -> None:
+        self._client = client
+        self._pace = pace
+        self._uploads = uploads
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        do = delivery.payload.get("do")
+        if do not in ("update", "react"):
+            await self._pace.turn(delivery.address.platform_id)
+        try:
+            match do:
+                case "post" | "ask":
+                    return await self._post(delivery)
+                case "update":
+                    return await self._update(delivery)
+                case "react":
+                    return await self._react(delivery)
+                case "file":
+                    return await self._uploads.send(delivery)
+        except DeliveryError:
+            raise
+        except TRANSIENT as error:
+            raise self._slowed(delivery, error) from error
+        raise Rejected("nothing to carry out")
+
+    def _slowed(self, delivery: Delivery, error: Exception) -> DeliveryError:
+        found = translated(error)
+        if isinstance(found, Unsent) and isinstance(error, SlackApiError):
+            self._pace.hold(delivery.address.platform_id, retry_after(error))
+        return found
+
+    async def _post(self, delivery: Delivery) -> Receipt:
+        address, payload = delivery.address, delivery.payload
+        arguments: Json = {"channel": address.platform_id, "text": payload["text"]}
+        if address.thread_id:
+            arguments["thread_ts"] = address.thread_id
+        if payload["do"] == "ask":
+            arguments["blocks"] = render.addressed(payload["blocks"], delivery.question, delivery.audience)
+        elif payload.get("blocks"):
+            arguments["blocks"] = payload["blocks"]
+        if delivery.private_to:
+            answer = await self._client.chat_postEphemeral(user=delivery.private_to, **arguments)
+            return Receipt(str(answer["message_ts"]))
+        arguments["metadata"] = {"event_type": EVENT_TYPE, "event_payload": {"id": delivery.key}}
+        answer = await self._client.chat_postMessage(unfurl_links=False, unfurl_media=False, **arguments)
+        return Receipt(str(answer["ts"]))
+
+    async def _update(self, delivery: Delivery) -> Receipt:
+        """Naturally idempotent; a text without blocks would remove the old ones, so both are always sent."""
+        await self._client.chat_update(
+            channel=delivery.address.platform_id,
+            ts=delivery.target,
+            text=delivery.payload["text"],
+            blocks=delivery.payload.get("blocks") or [],
+        )
+        return Receipt(delivery.target)
+
+    async def _react(self, delivery: Delivery) -> Receipt:
+        try:
+            await self._client.reactions_add(
+                channel=delivery.address.platform_id,
+                timestamp=delivery.target,
+                name=delivery.payload["emoji"],
+            )
+        except SlackApiError as error:
+            if code_of(error) != "already_reacted":
+                raise
+        return Receipt(delivery.target)
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        """Ephemeral messages have no history: one whose outcome is unknown counts as sent, told once at most."""
+        if delivery.private_to:
+            return Receipt("")
+        try:
+            if delivery.payload.get("do") == "file":
+                return await self._uploads.lookup(delivery)
+            async for message in self._said_since(delivery):
+                metadata = message.get("metadata") or {}
+                if (metadata.get("event_payload") or {}).get("id") == delivery.key:
+                    return Receipt(str(message["ts"]))
+        except TRANSIENT as error:
+            raise Unknown(f"the look-up failed ({type(error).__name__} {code_of(error)})") from error
+        return None
+
+    async def _said_since(self, delivery: Delivery) -> AsyncIterator[Json]:
+        """What stands where the message would, from its first attempt on."""
+        address = delivery.address
+        arguments: Json = {
+            "channel": address.platform_id,
+            "oldest": slack_ts(max(0, delivery.first_attempt_at * 1000 - CLOCKS_APART)),
+            "limit": PAGE,
+            "include_all_metadata": True,
+        }
+        cursor = ""
+        for _ in range(MOST_PAGES):
+            if cursor:
+                arguments["cursor"] = cursor
+            if address.thread_id:
+                answer = await self._client.conversations_replies(ts=address.thread_id, **arguments)
+            else:
+                answer = await self._client.conversations_history(**arguments)
+            for message in answer["messages"]:
+                yield message
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return

@@ -1,0 +1,320 @@
+"""Claude by the Messages API: its own history, its own tool loop, every step recorded before the next one runs.
+
+The only module that imports the API's library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import anthropic
+import httpx2
+from anthropic.lib.streaming import BetaAsyncMessageStream
+
+from runner import instructions, turn
+from runner.formatter import PromptMessage, prompt
+from runner.providers import base, failures
+from runner.providers.attachments import Attachments
+from runner.providers.conversation import JSON, Answer, Conversation
+from runner.providers.options import DEFAULT_MODEL, Options
+from runner.settings import Settings
+from runner.tools.tool import Tool
+
+CONTINUATIONS = 5  # answers in a row that may reach their limit before the turn ends with what there is
+STREAM_ATTEMPTS = 3  # of one answer whose stream broke; nothing has run before it is complete
+FIRST_PAUSE = 0.5  # s before a broken answer is asked for again; doubles
+REQUEST_TIMEOUT = 600.0  # s without a byte
+COMPACTION = "compact-2026-01-12"
+SERVER_TOOLS: dict[str, JSON] = {
+    "web_search": {"type": "web_search_20250305", "name": "web_search", "max_uses": 10},
+    "web_fetch": {"type": "web_fetch_20260209", "name": "web_fetch", "max_uses": 10},
+}
+
+T = TypeVar("T")
+
+
+class _Aborted(Exception):
+    """The loop wants no more of this stream."""
+
+
+class _Broken(Exception):
+    """A stream ended before its answer did."""
+
+
+class ClaudeProvider:
+    name = "claude"
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._options = Options.of(settings.agent.options)
+        self._client = _client(settings, self._options, environment)
+
+    def query(self, given: base.QueryInput) -> ClaudeQuery:
+        return ClaudeQuery(self._client, self._settings, self._options, given)
+
+
+class ClaudeQuery:
+    def __init__(
+        self,
+        client: anthropic.AsyncAnthropic,
+        settings: Settings,
+        options: Options,
+        given: base.QueryInput,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._options = options
+        self._tools = given.tools
+        self._attachments = Attachments(settings.folder.inbound_files)
+        self._conversation = self._begin(given.history, given.resumed, given.messages)
+        self._pushes: deque[base.Push] = deque()
+        self._pushed = asyncio.Event()
+        self._ended = False
+        self._aborted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def push(self, push: base.Push) -> None:
+        self._pushes.append(push)
+        self._pushed.set()
+
+    def end(self) -> None:
+        self._ended = True
+        self._pushed.set()
+
+    async def abort(self) -> None:
+        if not self._aborted.done():
+            self._aborted.set_result(None)
+
+    async def events(self) -> AsyncGenerator[base.Event, None]:
+        yield base.Init()
+        with contextlib.suppress(_Aborted):
+            while True:
+                async with aclosing(self._turn()) as turn_events:
+                    async for event in turn_events:
+                        yield event
+                if not await self._next_turn():
+                    return
+
+    # ── turns ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _begin(
+        self, history: Sequence[base.Step], resumed: Sequence[base.Step], messages: Sequence[PromptMessage]
+    ) -> Conversation:
+        conversation = Conversation.of(history, resumed, self._attachments.blocks)
+        shown = set(turn.ids_of_steps(resumed))
+        if fresh := [message for message in messages if message.id not in shown]:
+            conversation.user(prompt(fresh), turn.files_of(fresh))
+        return conversation
+
+    async def _next_turn(self) -> bool:
+        """Waits for the next turn of the open stream; False when there will be none."""
+        while not self._pushes:
+            if self._ended:
+                return False
+            self._pushed.clear()
+            await self._unless_aborted(self._pushed.wait())
+        push = self._pushes.popleft()
+        self._tools = push.tools or self._tools
+        self._conversation = self._begin(push.history, push.resumed, push.messages)
+        return True
+
+    async def _turn(self) -> AsyncGenerator[base.Event, None]:
+        """From the prompt, or from where it was interrupted, to the result."""
+        conversation = self._conversation
+        cut = 0  # messages of the model in a row that reached their limit
+        try:
+            for _ in range(self._options.max_calls):
+                if conversation.last is None or conversation.continues:
+                    for taken in self._take():
+                        yield taken
+                    async with aclosing(self._answer()) as answering:
+                        async for event in answering:
+                            yield event
+                answer = cast(Answer, conversation.last)
+                for call in answer.calls:
+                    yield base.Progress(f"{call['name']}…")
+                    await self._call(call)
+                cut = cut + 1 if answer.stop_reason == "max_tokens" else 0
+                if not answer.calls and (not conversation.continues or cut > CONTINUATIONS):
+                    self._drop_pushes()
+                    yield _end(answer, "".join(conversation.said))
+                    return
+                conversation.last = None
+            self._drop_pushes()
+            yield base.Error(f"I stopped after {self._options.max_calls} steps.", retryable=False)
+        except anthropic.APIStatusError as error:
+            self._drop_pushes()
+            yield failures.refused(error.status_code, str(error.type or ""), str(error.api_message or ""))
+        except (anthropic.APIError, httpx2.HTTPError, _Broken):
+            self._drop_pushes()
+            yield failures.connection_lost()
+
+    def _take(self) -> list[base.Event]:
+        """Follow-ups reach the model here, between its answers."""
+        taken: list[base.Event] = []
+        while self._pushes:
+            push = self._pushes.popleft()
+            self._conversation.user(push.prompt, turn.files_of(push.messages))
+            taken.append(base.Took(len(push.messages)))
+        return taken
+
+    def _drop_pushes(self) -> None:
+        """What was not taken opens the next turn; the loop gives it again."""
+        self._pushes.clear()
+
+    async def _call(self, call: JSON) -> None:
+        result = await self._unless_aborted(
+            self._tools.call(str(call["name"]), call["input"], str(call["id"]))
+        )
+        self._conversation.result(str(call["id"]), result)
+
+    # ── one answer ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def _answer(self) -> AsyncGenerator[base.Event, None]:
+        """Streams one answer. A stream that breaks is asked for again: nothing runs before the answer is complete."""
+        pause = FIRST_PAUSE
+        for attempt in range(1, STREAM_ATTEMPTS + 1):
+            try:
+                async with aclosing(self._stream()) as streaming:
+                    async for event in streaming:
+                        yield event
+                return
+            except (anthropic.APIStatusError, anthropic.APIConnectionError) as error:
+                broke_in_stream = getattr(error, "status_code", 0) == 200
+                if not broke_in_stream or attempt == STREAM_ATTEMPTS:
+                    raise
+            except (httpx2.HTTPError, _Broken):
+                if attempt == STREAM_ATTEMPTS:
+                    raise
+            await self._unless_aborted(asyncio.sleep(pause))
+            pause *= 2
+
+    async def _stream(self) -> AsyncGenerator[base.Event, None]:
+        manager = self._client.beta.messages.stream(**self._request())
+        stream = await self._unless_aborted(manager.__aenter__())
+        text = "".join(self._conversation.said) if self._conversation.continues else ""
+        complete = False
+        try:
+            while (event := await self._unless_aborted(_next(stream))) is not None:
+                match event.type:
+                    case "text":
+                        text += event.text
+                        yield base.Text(text)
+                    case "content_block_start" if event.content_block.type in ("tool_use", "server_tool_use"):
+                        yield base.Progress(f"{event.content_block.name}…")
+                    case "message_stop":
+                        complete = True
+                    case _:
+                        yield base.Activity()
+            if not complete:
+                raise _Broken
+            answer = _answer_of(stream.current_message_snapshot)
+        finally:
+            await manager.__aexit__(None, None, None)
+        yield base.Answered(answer.encode())
+        self._conversation.answered(answer)
+
+    def _request(self) -> dict[str, Any]:
+        """Stable in front, growing at the end: what earlier requests cached is read again."""
+        agent, options = self._settings.agent, self._options
+        request: dict[str, Any] = {
+            "model": agent.model or DEFAULT_MODEL,
+            "max_tokens": options.max_tokens,
+            "system": [
+                {
+                    "type": "text",
+                    "text": instructions.compose(agent, self._tools.destinations),
+                    "cache_control": {"type": "ephemeral"},
+                }
+            ],
+            "messages": self._conversation.messages(),
+            "cache_control": {"type": "ephemeral"},
+            "timeout": REQUEST_TIMEOUT,
+        }
+        if tools := [*map(_tool, self._tools.tools), *self._server_tools()]:
+            request["tools"] = tools
+        if options.effort:
+            request["output_config"] = {"effort": options.effort}
+        if options.thinking:
+            request["thinking"] = {"type": "adaptive"}
+        if options.compact_at:
+            trigger = {"type": "input_tokens", "value": options.compact_at}
+            request["context_management"] = {"edits": [{"type": "compact_20260112", "trigger": trigger}]}
+            request["betas"] = [COMPACTION]
+        return request
+
+    def _server_tools(self) -> list[JSON]:
+        wanted = {"web_search": self._options.web_search, "web_fetch": self._options.web_fetch}
+        return [SERVER_TOOLS[name] for name, allowed in wanted.items() if allowed]
+
+    async def _unless_aborted(self, work: Awaitable[T]) -> T:
+        """Raises `_Aborted` as soon as the loop says so, and ends the work before it does."""
+        task = asyncio.ensure_future(work)
+        waited: set[asyncio.Future[Any]] = {task, self._aborted}
+        try:
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if self._aborted.done():
+                raise _Aborted
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+
+
+def _client(settings: Settings, options: Options, environment: Mapping[str, str]) -> anthropic.AsyncAnthropic:
+    """By the gateway's socket where there is one: it knows the session by the socket and adds the real credential."""
+    if settings.folder.gateway_socket.exists():
+        transport = httpx2.AsyncHTTPTransport(uds=_reachable(settings.folder.gateway_socket))
+        return anthropic.AsyncAnthropic(
+            api_key="dovecote",
+            base_url="http://gateway",
+            http_client=anthropic.DefaultAsyncHttpxClient(transport=transport),
+            max_retries=options.retries,
+        )
+    return anthropic.AsyncAnthropic(
+        api_key=environment.get("ANTHROPIC_API_KEY") or "none",
+        base_url=environment.get("DOVECOTE_MODEL_URL") or None,
+        max_retries=options.retries,
+    )
+
+
+def _reachable(socket: Path) -> str:
+    """The path, or a short one through an open folder: the address of a socket holds 107 bytes."""
+    if len(os.fsencode(socket)) <= 107:
+        return str(socket)
+    return f"/proc/self/fd/{os.open(socket.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)}/{socket.name}"
+
+
+async def _next(stream: BetaAsyncMessageStream[Any]) -> Any:
+    try:
+        return await anext(stream, None)
+    except ValueError as error:
+        raise _Broken from error
+
+
+def _answer_of(message: Any) -> Answer:
+    content = [block.to_dict(mode="json", exclude_none=True) for block in message.content]
+    for block in content:
+        block.pop("parsed_output", None)
+    usage = message.usage.to_dict(mode="json", exclude_none=True)
+    return Answer(content, str(message.stop_reason), str(message.model), usage)
+
+
+def _end(answer: Answer, text: str) -> base.Event:
+    if answer.stop_reason == "refusal":
+        return base.Error("The model declined to answer this; /clear starts afresh.", retryable=False)
+    if answer.stop_reason == "model_context_window_exceeded":
+        problem = "This conversation has outgrown what the model can hold; /clear starts afresh."
+        return base.Error(f"{text.strip()}\n\n{problem}".strip(), retryable=False)
+    return base.Result((base.Reply(text),))
+
+
+def _tool(tool: Tool) -> JSON:
+    return {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}

@@ -1,0 +1,187 @@
+"""The model's side of a transcript: the messages of a request, from recorded steps and nothing else.
+
+A running turn and one that is taken up after a crash go through the same rendering, so the same steps give the same
+bytes: what was cached stays cached, and no call is shown without its result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from runner.tools.box import ToolResult
+from sessiondb.records import Step
+
+JSON: TypeAlias = dict[str, Any]
+Files: TypeAlias = Callable[[Sequence[JSON]], list[JSON]]
+
+CONTINUED = frozenset(
+    {"pause_turn", "compaction", "max_tokens"}
+)  # stop reasons after which the model goes on
+NO_RESULT = "no result: the call was interrupted or still waits for a person"
+GO_ON = (
+    "<note>Your answer reached the limit of one message. Go on exactly where it stops; repeat nothing.</note>"
+)
+UNREADABLE = "<note>What was said before could not be read any more; this is a fresh start.</note>"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One complete answer of the model, as an `assistant` step records it."""
+
+    content: list[JSON]
+    stop_reason: str
+    model: str = ""
+    usage: JSON = field(default_factory=dict)
+
+    def encode(self) -> str:
+        kept = {"model": self.model, "stop_reason": self.stop_reason, "usage": self.usage}
+        return json.dumps({**kept, "content": self.content})
+
+    @classmethod
+    def decode(cls, text: str) -> Answer:
+        found = json.loads(text)
+        return cls(
+            list(found["content"]), str(found["stop_reason"]), str(found["model"]), dict(found["usage"])
+        )
+
+    @property
+    def text(self) -> str:
+        return "".join(str(block["text"]) for block in self.content if block["type"] == "text")
+
+    @property
+    def calls(self) -> list[JSON]:
+        """Complete calls of our tools; an answer that was cut off may hold half a call, so it has none."""
+        if self.stop_reason != "tool_use":
+            return []
+        return [block for block in self.content if block["type"] == "tool_use"]
+
+    @property
+    def summary(self) -> bool:
+        """Whether it opens with a summary that stands for everything before it."""
+        return any(block["type"] == "compaction" and block.get("content") for block in self.content)
+
+    @property
+    def sendable(self) -> list[JSON]:
+        """What goes back to the API: no blank texts, no calls that will never have a result."""
+        called = {call["id"] for call in self.calls}
+        return [
+            block
+            for block in self.content
+            if not (block["type"] == "text" and not block["text"].strip())
+            and not (block["type"] == "tool_use" and block["id"] not in called)
+        ]
+
+
+class Conversation:
+    """Grows by steps; `messages` renders it. `files` makes content blocks of a user step's attachments."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._messages: list[JSON] = []
+        self._open: dict[str, JSON | None] = {}  # calls of the last answer, and their results so far
+        self._texts: list[JSON] = []  # what people said since the last answer
+        self._cut = False  # the last answer reached the limit of one message
+        self.last: Answer | None = None  # of the running turn, with nothing but results after it
+        self.continues = False  # the model's last message was not all of its answer
+        self.said: list[
+            str
+        ] = []  # texts of the answer under way, which may go over several messages of the model
+
+    @classmethod
+    def of(cls, history: Sequence[Step], resumed: Sequence[Step], files: Files) -> Conversation:
+        """Earlier turns, then what the running one had recorded. Damaged steps cost the history, not the turn."""
+        made = cls(files)
+        try:
+            for steps in _turns(history):
+                made._replay(steps)
+                made._end_turn()
+        except (ValueError, KeyError, TypeError):
+            made = cls(files)
+            made._texts.append({"type": "text", "text": UNREADABLE})
+        made._replay(resumed)
+        return made
+
+    def user(self, prompt: str, files: Sequence[JSON] = ()) -> None:
+        self._texts += [*self._files(files), {"type": "text", "text": prompt}]
+        self.last = None
+
+    def answered(self, answer: Answer) -> None:
+        if not self.continues:
+            self.said.clear()
+        self.said.append(answer.text)
+        self._flush()
+        if answer.summary:  # it stands for everything before it
+            self._messages.clear()
+        if blocks := answer.sendable:
+            self._messages.append({"role": "assistant", "content": blocks})
+        self._open = {str(call["id"]): None for call in answer.calls}
+        self._cut = answer.stop_reason == "max_tokens"
+        self.continues = answer.stop_reason in CONTINUED
+        self.last = answer
+
+    def result(self, call_id: str, result: ToolResult) -> None:
+        if call_id in self._open:
+            self._open[call_id] = _result(call_id, result.text, is_error=result.is_error)
+
+    def messages(self) -> list[JSON]:
+        return [*self._messages, *self._user_message()]
+
+    # ── replay ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _replay(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            match step.kind:
+                case "user":
+                    said = json.loads(step.content)
+                    self.user(str(said["prompt"]), said.get("files", ()))
+                case "assistant":
+                    self.answered(Answer.decode(step.content))
+                case "tool_result":
+                    self.result(step.tool_use_id, ToolResult.decode(step.content))
+                case "final":
+                    self._final([str(text) for text in json.loads(step.content)])
+
+    def _final(self, texts: Sequence[str]) -> None:
+        """What the turn said in the end, where that was not the model's own last answer."""
+        self._cut = False
+        self._flush()
+        if texts and self._messages and self._messages[-1]["role"] == "user":
+            self._messages.append(
+                {"role": "assistant", "content": [{"type": "text", "text": "\n\n".join(texts)}]}
+            )
+
+    def _end_turn(self) -> None:
+        self._cut = self.continues = False
+        self._flush()
+        self.last = None
+
+    def _flush(self) -> None:
+        self._messages += self._user_message()
+        self._open, self._texts, self._cut = {}, [], False
+
+    def _user_message(self) -> list[JSON]:
+        """Results first, in the order of their calls: the API demands it."""
+        results = [found or _result(id_, NO_RESULT, is_error=True) for id_, found in self._open.items()]
+        go_on = [{"type": "text", "text": GO_ON}] if self._cut else []
+        blocks = [*results, *go_on, *self._texts]
+        return [{"role": "user", "content": blocks}] if blocks else []
+
+
+def _turns(history: Sequence[Step]) -> list[list[Step]]:
+    """Steps by turn, in the order the turns ended; a turn that waited for a person stays whole.
+
+    A turn without an answer and without an end was tried again under another id: it said nothing.
+    """
+    turns: dict[str, list[Step]] = {}
+    for step in history:
+        turns.setdefault(step.turn, []).append(step)
+    spoken = [steps for steps in turns.values() if any(step.kind in ("assistant", "final") for step in steps)]
+    return sorted(spoken, key=lambda steps: steps[-1].step)
+
+
+def _result(call_id: str, text: str, *, is_error: bool) -> JSON:
+    block: JSON = {"type": "tool_result", "tool_use_id": call_id, "content": text or "(no output)"}
+    return {**block, "is_error": True} if is_error else block

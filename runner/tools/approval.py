@@ -1,0 +1,56 @@
+"""Calls that wait for a person's yes: `approve = ["bash", "mcp:github/*"]` among an agent's options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from runner.settings import SettingsError
+from sessiondb import content
+
+ALLOW, DENY = "Allow", "Deny"
+LONGEST_SHOWN = 1_500  # characters of a call's arguments shown to the person
+DEFAULT_PATIENCE = 86_400  # s until an approval that nobody gave counts as refused
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """Which tools ask first, who may answer (nobody named: whoever asked), and for how many seconds."""
+
+    patterns: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
+    patience: int = DEFAULT_PATIENCE
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Approvals:
+        """Raises `SettingsError`."""
+        patience = options.get("approve_within", DEFAULT_PATIENCE)
+        if not isinstance(patience, int) or patience <= 0:
+            raise SettingsError("DOVECOTE_AGENT", "options.approve_within must be a number of seconds")
+        return cls(_names(options, "approve"), _names(options, "approvers"), patience)
+
+    def question(self, tool: str, arguments: object, asked_by: str, now: int) -> content.Question | None:
+        """None when the tool needs nobody's yes. `asked_by` is a user's id, `now` is ms UTC."""
+        if not any(fnmatchcase(tool, pattern) for pattern in self.patterns):
+            return None
+        shown = json.dumps(arguments, ensure_ascii=False, indent=1)
+        if len(shown) > LONGEST_SHOWN:
+            shown = shown[:LONGEST_SHOWN] + f"\n… {len(shown)} characters in all"
+        fence = "`" * 3
+        return content.Question(
+            f"May I run `{tool}`?\n{fence}\n{shown.replace(fence, '` ` `')}\n{fence}",
+            (ALLOW, DENY),
+            audience=self.approvers or ((asked_by,) if asked_by else ()),
+            expires_at=now + self.patience * 1000,
+            approval=tool,
+        )
+
+
+def _names(options: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    found = options.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise SettingsError("DOVECOTE_AGENT", f"options.{key} must be a list of names")
+    return tuple(found)

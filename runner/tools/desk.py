@@ -1,0 +1,92 @@
+"""Where other processes of the session use the running turn's tools: a private socket, one JSON object per line.
+
+    {"list": true}                             → {"tools": [{"name", "description", "input_schema"}]}
+    {"call": NAME, "arguments": {}, "id": ID}  → {"text", "is_error"}
+
+outbound.db keeps its one writer: the call runs here, in the runner, with the same record as the model's own calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from runner.tools.box import Parked, Toolbox, ToolResult
+
+log = logging.getLogger(__name__)
+
+SOCKET = "DOVECOTE_TOOLS_SOCKET"  # the variable that tells children of the runner where
+LONGEST_LINE = 4_000_000  # bytes of one request
+NO_TURN = "no message is being answered right now; tools can be used only while one is"
+ASKED = "A person has been asked. Finish now: their answer will come as a message of its own."
+
+
+class Desk:
+    def __init__(self) -> None:
+        self._toolbox: Toolbox | None = None
+        self._folder = Path()
+        self._server: asyncio.Server | None = None
+        self._calls: set[asyncio.Task[ToolResult]] = set()
+
+    async def open(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="dovecote-"))
+        path = self._folder / "tools.sock"
+        self._server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST_LINE)
+        os.environ[SOCKET] = str(path)
+
+    async def close(self) -> None:
+        self.turn(None)
+        os.environ.pop(SOCKET, None)
+        if self._server is not None:
+            self._server.close()
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def turn(self, toolbox: Toolbox | None) -> None:
+        """The turn that runs from now on; what was called for the one before ends with it."""
+        self._toolbox = toolbox
+        for call in self._calls:
+            call.cancel()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(await self._answer(json.loads(line))).encode() + b"\n")
+                await writer.drain()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("A client of the tools went wrong: %s", error)
+        finally:
+            writer.close()
+
+    async def _answer(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "list" in asked:
+            tools = self._toolbox.tools if self._toolbox else []
+            return {
+                "tools": [
+                    {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
+                    for tool in tools
+                ]
+            }
+        result = await self._call(str(asked["call"]), asked["arguments"], str(asked["id"]))
+        return {"text": result.text, "is_error": result.is_error}
+
+    async def _call(self, name: str, arguments: object, call_id: str) -> ToolResult:
+        if self._toolbox is None:
+            return ToolResult(NO_TURN, is_error=True)
+        call = asyncio.create_task(self._toolbox.call(name, arguments, f"desk-{call_id}"), name="desk")
+        self._calls.add(call)
+        try:
+            return await asyncio.shield(call)
+        except Parked:
+            return ToolResult(ASKED)
+        except asyncio.CancelledError:
+            if call.cancelled():
+                return ToolResult("the turn ended before the call did", is_error=True)
+            raise
+        finally:
+            self._calls.discard(call)

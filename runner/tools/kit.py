@@ -1,0 +1,59 @@
+"""The tools of one agent, and what they keep between calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.inbound import InboundReader
+from runner.settings import Settings, SettingsError
+from runner.tools import files, memory, messaging, standard
+from runner.tools.bash import Shell
+from runner.tools.thread import Thread
+from runner.tools.tool import Tool
+
+CONTAINER = Path("/session")  # where a container sees its session; elsewhere a shell would be the host's own
+
+
+class Kit:
+    """`options.tools` names the tools an agent has; without it, all of them.
+
+    Outside of a container the shell and the files are only there when they are named: nothing isolates them.
+    """
+
+    def __init__(self, settings: Settings, inbound: InboundReader) -> None:
+        self._shell = Shell(settings.workspace)
+        outbox = messaging.Outbox(settings.folder.outbound_files)
+        everywhere = [
+            *standard(),
+            Tool.of(outbox.send_file),
+            Tool.of(messaging.edit_message),
+            Tool.of(messaging.add_reaction),
+            Tool.of(messaging.send_card),
+            Tool.of(Thread(inbound).read_thread),
+            Tool.of(memory.memory),
+        ]
+        isolated = [
+            self._shell.tool(),
+            Tool.of(files.view_file),
+            Tool.of(files.create_file),
+            Tool.of(files.edit_file),
+        ]
+        wanted = settings.agent.options.get("tools")
+        if wanted is None:
+            self._tools = everywhere + (isolated if settings.folder.root == CONTAINER else [])
+        else:
+            self._tools = _named([*everywhere, *isolated], wanted)
+
+    def tools(self) -> Sequence[Tool]:
+        return self._tools
+
+    async def close(self) -> None:
+        await self._shell.close()
+
+
+def _named(tools: Sequence[Tool], wanted: object) -> list[Tool]:
+    known = {tool.name: tool for tool in tools}
+    if not isinstance(wanted, list) or not all(name in known for name in wanted):
+        raise SettingsError("DOVECOTE_AGENT", f"options.tools must list some of: {', '.join(known)}")
+    return [known[name] for name in known if name in wanted]

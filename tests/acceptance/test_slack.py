@@ -1,0 +1,41 @@
+"""A person in a Slack workspace and the agent in it, through the whole system."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance import on_slack
+from tests.acceptance.on_slack import PATIENCE, Office
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    async with on_slack.office(tmp_path) as made:
+        yield made
+
+
+async def test_a_mention_is_answered_in_its_thread_and_the_thread_goes_on_without_one(office: Office) -> None:
+    await office.start()
+    asked = office.ask("hello there")
+    [answer] = await office.answered(asked)
+    assert "hello there" in answer.text
+    office.slack.say(office.bob, office.channel, "and again", asked.ts)
+    first, second = await office.answered(asked, 2)
+    assert first.ts == answer.ts
+    assert "and again" in second.text
+    top_level = office.slack.messages(office.channel)
+    assert [message.bot_id for message in top_level] == [None]
+
+
+async def test_a_direct_message_needs_no_mention(office: Office) -> None:
+    await office.start()
+    dm = office.slack.open_dm(office.ann)
+    office.slack.say(office.ann, dm, "just us")
+    answer = await office.slack.wait_for(
+        lambda m: m.channel == dm.id and m.bot_id == office.slack.bot_id, PATIENCE
+    )
+    assert "just us" in answer.text
+    assert answer.thread_ts is None

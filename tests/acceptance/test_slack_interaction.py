@@ -1,0 +1,147 @@
+"""Questions, orders, files, progress and refusals in Slack, through the whole system."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance import on_slack
+from tests.acceptance.on_slack import PATIENCE, Office
+from tests.fakes.slack import Message
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    async with on_slack.office(tmp_path) as made:
+        yield made
+
+
+async def asked(office: Office, root: Message) -> Message:
+    """The agent's question in the thread, once it has something to click."""
+
+    def look() -> Message | None:
+        return next((m for m in office.answers(root) if m.blocks[-1]["type"] == "actions"), None)
+
+    found = await office.slack.wait_until(look, PATIENCE)
+    assert found is not None
+    return found
+
+
+async def test_a_question_is_answered_by_the_one_who_was_asked_and_shows_who_chose(office: Office) -> None:
+    """LESSONS 50: others may click, and nothing happens but a note to them."""
+    await office.start()
+    root = office.ask("@@ask Deploy now? | yes | no\n@@results")
+    question = await asked(office, root)
+    await office.slack.click(
+        office.bob, question, value=question.blocks[-1]["elements"][0]["value"]
+    ).acknowledged()
+    [note] = await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
+    assert f"<@{office.ann.id}>" in note.text
+    assert question.blocks[-1]["type"] == "actions"
+    await office.slack.click(
+        office.ann, question, value=question.blocks[-1]["elements"][1]["value"]
+    ).acknowledged()
+    await office.slack.wait_until(lambda: question.blocks[-1]["type"] == "context", PATIENCE)
+    shown = question.blocks[-1]["elements"][0]["text"]
+    assert f"<@{office.ann.id}>" in shown
+    assert "no" in shown
+    answers = await office.answered(root, 2)
+    assert answers[-1].text.split()[-1] == "no"
+
+
+async def test_a_question_outlives_the_host_that_asked_it(office: Office) -> None:
+    await office.start()
+    root = office.ask("@@ask Which one? | a | b | c | d | e | f | g\n@@results")
+    question = await asked(office, root)
+    await office.stop(kill=True)
+    await office.start()
+    menu = question.blocks[-1]["elements"][0]
+    choice = menu["options"][4]["value"]
+    await office.slack.select(office.ann, question, menu["action_id"], choice).acknowledged()
+    answers = await office.answered(root, 2)
+    assert answers[-1].text.split()[-1] == "e"
+
+
+async def test_a_question_without_options_is_answered_in_words(office: Office) -> None:
+    await office.start()
+    root = office.ask("@@ask What is your name?\n@@results")
+    question = await asked(office, root)
+    await office.slack.click(office.ann, question, "dovecote-words").acknowledged()
+    view = next(view for view in office.slack.workspace.views.values() if view.open)
+    await office.slack.submit_view(
+        office.ann, view, {"words": {"words": "Ann <of> Green Gables"}}
+    ).acknowledged()
+    answers = await office.answered(root, 2)
+    assert "Ann" in answers[-1].text
+
+
+async def test_stop_typed_in_a_thread_stops_what_runs_there(office: Office) -> None:
+    await office.start()
+    root = office.ask("@@sleep 600")
+    await office.slack.wait_until(lambda: office.slack.calls("assistant.threads.setStatus"), PATIENCE)
+    office.slack.say(office.ann, office.channel, "!stop", root.ts)
+    [answer, *_] = await office.answered(root)
+    assert "stop" in answer.text.lower()
+
+
+async def test_a_muted_thread_needs_a_mention_again_and_an_aside_wakes_nobody(office: Office) -> None:
+    await office.start()
+    root = office.ask("hello")
+    await office.answered(root)
+    office.slack.say(office.ann, office.channel, "!aside between us", root.ts)
+    office.slack.say(office.ann, office.channel, "!mute", root.ts)
+    muted = (await office.answered(root, 2))[1]
+    assert "mentioned" in muted.text
+    office.slack.say(office.bob, office.channel, "talking among ourselves", root.ts)
+    office.ask("back to you", root.ts)
+    last = (await office.answered(root, 3))[2]
+    assert "back to you" in last.text
+    assert not any("among" in message.text or "between" in message.text for message in office.answers(root))
+
+
+async def test_a_person_without_access_is_told_once_and_privately(office: Office) -> None:
+    """LESSONS 52."""
+    office.configure(access=f'unknown = "deny"\nusers = ["slack:{office.ann.id}"]')
+    await office.start()
+    denied = [office.slack.say(office.bob, office.channel, f"{office.slack.mention()} {n}") for n in range(3)]
+    allowed = office.ask("may I?")
+    await office.answered(allowed)
+    notes = await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
+    assert len(notes) == 1
+    assert not any(office.answers(root) for root in denied)
+
+
+async def test_a_status_shows_that_work_goes_on_and_names_no_path(office: Office) -> None:
+    await office.start()
+    root = office.ask("@@sleep 3\ndone")
+    await office.answered(root)
+    lines = [str(call.args["status"]) for call in office.slack.calls("assistant.threads.setStatus")]
+    assert any(lines)
+    assert not any("/" in line for line in lines)
+    assert len(office.answers(root)) == 1
+
+
+async def test_a_bot_that_is_mentioned_first_in_an_old_thread_knows_what_was_said(office: Office) -> None:
+    """LESSONS 46."""
+    await office.start()
+    root = office.slack.say(office.ann, office.channel, "the code word is heron")
+    office.slack.say(office.bob, office.channel, "noted", root.ts)
+    office.ask("what was it?", root.ts)
+    await office.answered(root)
+    stored = b"".join(
+        path.read_bytes() for path in office.folder.path.glob("data/sessions/*/inbound/inbound.db")
+    )
+    assert b"the code word is heron" in stored
+
+
+async def test_an_edit_before_it_is_read_replaces_the_message(office: Office) -> None:
+    await office.start()
+    first = office.ask("@@sleep 2\nfirst")
+    second = office.slack.say(office.ann, office.channel, "draft", first.ts)
+    office.slack.unfurl(second, "https://example.org")
+    office.slack.edit(second, "final words")
+    answers = await office.answered(first, 2)
+    assert "first" in answers[0].text
+    assert not any("example" in message.text for message in answers)

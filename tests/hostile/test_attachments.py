@@ -1,0 +1,102 @@
+"""Files leave a session only from inside its folder, whatever is put in their way."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from host import attachments
+from host.attachments import AttachmentError
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "report").write_text("secret")
+    folder = tmp_path / "files"
+    (folder / "m1").mkdir(parents=True)
+    (folder / "m1" / "report").write_text("report")
+    return folder
+
+
+def test_a_file_of_the_session_is_read(files: Path) -> None:
+    assert attachments.read(files, "m1/report") == b"report"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", ".", "..", "../secret", "m1/../../secret", "/etc/passwd", "m1/\0", "a/" * 30 + "b", "m1", "missing"],
+)
+def test_a_path_that_leads_out_or_nowhere_is_refused(files: Path, path: str) -> None:
+    with pytest.raises(AttachmentError):
+        attachments.read(files, path)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: p.symlink_to("../../secret"),
+        lambda p: p.symlink_to("/dev/zero"),
+        lambda p: os.mkfifo(p),
+        lambda p: p.mkdir(),
+    ],
+    ids=["symlink", "device", "fifo", "folder"],
+)
+def test_what_is_no_regular_file_is_refused(files: Path, make: Callable[[Path], object]) -> None:
+    make(files / "m1" / "x")
+    with pytest.raises(AttachmentError):
+        attachments.read(files, "m1/x")
+
+
+def test_a_symlinked_folder_is_not_followed(files: Path) -> None:
+    (files / "m2").symlink_to("../outside")
+    with pytest.raises(AttachmentError):
+        attachments.read(files, "m2/report")
+
+
+def test_the_files_folder_itself_may_not_be_a_symlink(files: Path) -> None:
+    files.rename(files.with_name("moved"))
+    files.symlink_to("outside")
+    with pytest.raises(AttachmentError):
+        attachments.read(files, "report")
+
+
+def test_a_file_beyond_the_limit_is_refused_without_being_read(files: Path) -> None:
+    with (files / "big").open("wb") as big:
+        big.truncate(10**12)
+    with pytest.raises(AttachmentError, match="bytes"):
+        attachments.read(files, "big")
+
+
+def test_a_folder_swapped_for_a_symlink_in_the_middle_never_leads_out(files: Path) -> None:
+    """A thread of the enemy swaps the folder for a symlink to the outside as fast as it can."""
+    done = threading.Event()
+    (files / "link").symlink_to("../outside")
+
+    def swap() -> None:
+        while not done.is_set():
+            (files / "m1").rename(files / "kept")
+            (files / "link").rename(files / "m1")
+            (files / "m1").rename(files / "link")
+            (files / "kept").rename(files / "m1")
+
+    enemy = threading.Thread(target=swap)
+    enemy.start()
+    try:
+        outcomes = {_outcome(files) for _ in range(3_000)}
+    finally:
+        done.set()
+        enemy.join()
+    assert outcomes <= {b"report", b"refused"}
+
+
+def _outcome(files: Path) -> bytes:
+    try:
+        return attachments.read(files, "m1/report")
+    except AttachmentError:
+        return b"refused"

@@ -1,0 +1,154 @@
+"""What code inside a runner's container can reach: tried from there, with what the launcher gave it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.models.containers import Container
+
+from host.bots import Author
+from tests.dockers import containers_of, docker_config, docker_serving
+
+pytest_plugins = ["tests.engine"]
+pytestmark = pytest.mark.docker
+
+KEY = "sk-ant-a-real-key-that-must-stay-outside"
+
+PROBE = """
+import json, os, pathlib, socket, sys
+import apsw
+found = {}
+def attempt(name, act):
+    try:
+        found[name] = f"happened: {act()}"
+    except Exception as error:
+        found[name] = type(error).__name__
+def insert():
+    apsw.Connection("/session/inbound/inbound.db").execute("UPDATE session SET value = 'mine'")
+def reach(*address):
+    socket.create_connection(address, timeout=2).close()
+def fill(path, size):
+    with open(path, "wb") as out:
+        for _ in range(size):
+            out.write(bytes(1_000_000))
+            out.flush()
+def fork_until_refused():
+    children = []
+    try:
+        for _ in range(200):
+            child = os.fork()
+            if child == 0:
+                os.read(0, 1) or os.pause()
+            children.append(child)
+    finally:
+        for child in children:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+def files():
+    return [open("/dev/null") for _ in range(500)]
+inbound = pathlib.Path("/session/inbound")
+import signal
+os.pause = signal.pause
+attempt("insert", insert)
+attempt("truncate", lambda: (inbound / "inbound.db").write_bytes(b""))
+attempt("unlink", lambda: (inbound / "inbound.db").unlink())
+attempt("journal", lambda: (inbound / "inbound.db-journal").write_bytes(b"forged"))
+attempt("bell", lambda: pathlib.Path("/session/gateway/to-host.bell").unlink())
+attempt("root", lambda: pathlib.Path("/opt/venv/mark").write_text("x"))
+attempt("others", lambda: os.listdir("/session/../sessions"))
+for number, address in enumerate(json.loads(sys.argv[1])):
+    attempt(f"network{number}", lambda: reach(*address))
+attempt("names", lambda: socket.getaddrinfo("example.org", 443))
+attempt("large", lambda: fill("/workspace/large", 20))
+attempt("temporary", lambda: fill("/tmp/large", 20))
+attempt("forks", fork_until_refused)
+attempt("files", files)
+attempt("mount", lambda: os.mknod("/tmp/device", 0o60600, os.makedev(8, 0)))
+attempt("root user", lambda: os.setuid(0))
+status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
+found["capabilities"] = status["CapEff"].strip() + status["CapBnd"].strip()
+found["no new privileges"] = status["NoNewPrivs"].strip()
+found["uid"] = os.getuid()
+found["interfaces"] = sorted(os.listdir("/sys/class/net"))
+print(json.dumps(found))
+"""
+
+REFUSED = ("insert", "truncate", "unlink", "journal", "bell", "root", "others", "names", "mount", "root user")
+EXHAUSTED = ("large", "temporary", "forks", "files")
+
+
+@pytest.fixture
+def listeners() -> Iterator[list[tuple[str, int]]]:
+    """The test's own servers: on the host's loopback and on all its addresses, the engine's bridge among them."""
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as loop,
+        closing(socket.create_server(("", 0))) as every,
+    ):
+        port = every.getsockname()[1]
+        yield [loop.getsockname(), ("127.0.0.1", port), ("172.17.0.1", port), (own_address(), port)]
+
+
+def own_address() -> str:
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing, chooses a source address
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def probe(container: Container, listeners: list[tuple[str, int]]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run(container, "python", "-c", PROBE, json.dumps(listeners)))
+    return found
+
+
+def run(container: Container, *command: str) -> str:
+    printed = container.exec_run(list(command)).output
+    assert isinstance(printed, bytes)
+    return printed.decode()
+
+
+async def test_code_in_the_container_gets_nowhere(
+    tmp_path: Path, image: str, listeners: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    limits = {"largest_file_mb": 10, "temporary_mb": 8, "pids": 64, "open_files": 128}
+    settings = docker_config(tmp_path, image, runner={"limits": limits})
+    async with docker_serving(settings) as (_, bot):
+        await bot.say("c", "hello")
+        await bot.until(lambda: bot.said("c") == ["hello"])
+        [container] = containers_of(tmp_path, image)
+        found = probe(container, listeners)
+        inspected = json.dumps(container.attrs)
+        environment = container.exec_run(
+            ["bash", "-c", "cat /proc/*/environ /proc/*/cmdline"]
+        ).output.decode()
+        await bot.say("c", "are you there?")
+        await bot.until(lambda: bot.said("c") == ["hello", "are you there?"])
+
+    for name in (*REFUSED, *EXHAUSTED, *(f"network{number}" for number in range(len(listeners)))):
+        assert not str(found[name]).startswith("happened"), (name, found)
+    assert set(found["capabilities"]) == {"0"}
+    assert found["no new privileges"] == "1"
+    assert found["uid"] != 0
+    assert found["interfaces"] == ["lo"]
+    assert KEY not in inspected
+    assert KEY not in environment
+
+
+async def test_the_workspace_of_another_scope_is_not_in_the_container(tmp_path: Path, image: str) -> None:
+    async with docker_serving(docker_config(tmp_path, image)) as (_, bot):
+        write = '@@call mock_append {"file": "secret", "line": "of the first channel"}'
+        await bot.say("one", write, author=Author("U1", "Ada"))
+        await bot.until(lambda: len(bot.said("one")) == 1)
+        await bot.say("two", "hello", author=Author("U2", "Grace"))
+        await bot.until(lambda: len(bot.said("two")) == 1)
+        second = next(c for c in containers_of(tmp_path, image) if "secret" not in run(c, "ls", "/workspace"))
+        hunt = run(second, "bash", "-c", "grep -rl 'of the first' /session /workspace /tmp 2>/dev/null")
+        assert hunt == ""

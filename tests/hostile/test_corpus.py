@@ -1,0 +1,108 @@
+"""Every attack ends quarantined and logged, and the session beside it is served as if nothing had happened."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+from pathlib import Path
+
+import pytest
+
+from host.app import Host
+from host.launch.fake import FakeLauncher
+from sessiondb.connection import open_reader
+from tests.fakes.platform import TIMEOUT, MemoryBot
+from tests.hostile.attacks import CORPUS, FINE, Attack, Target, answer, database
+from tests.hosting import config, serving
+
+MEMORY = 300 * 1024  # KiB the whole process may grow by under one attack
+
+
+async def two_sessions(bot: MemoryBot, launcher: FakeLauncher) -> Target:
+    """Two sessions with a message each, and a runner that does nothing of itself."""
+    bad, good = await bot.say("bad", "one"), await bot.say("good", "two")
+    async with asyncio.timeout(TIMEOUT):
+        while len(launcher.started) < 2:
+            launcher.changed.clear()
+            await launcher.changed.wait()
+    folders = {asked(runner.spec.folder.inbound_db): runner.spec.folder for runner in launcher.started}
+    return Target(folders[bad.message_id], bad.message_id, folders[good.message_id], good.message_id)
+
+
+def asked(inbound_db: Path) -> str:
+    connection = open_reader(inbound_db)
+    try:
+        return str(connection.execute("SELECT id FROM messages_in").fetchall()[0][0])
+    finally:
+        connection.close()
+
+
+async def logged(caplog: pytest.LogCaptureFixture, action: str) -> None:
+    """Waits for a log line of this action."""
+    loop, seen = asyncio.get_running_loop(), asyncio.Event()
+
+    def look(record: logging.LogRecord) -> bool:
+        if getattr(record, "action", "") == action:
+            loop.call_soon_threadsafe(seen.set)
+        return True
+
+    caplog.handler.addFilter(look)
+    try:
+        if not any(getattr(record, "action", "") == action for record in caplog.records):
+            async with asyncio.timeout(TIMEOUT):
+                await seen.wait()
+    finally:
+        caplog.handler.removeFilter(look)
+
+
+async def neighbour_is_served(bot: MemoryBot, target: Target) -> None:
+    neighbour = Target(target.neighbour, target.neighbour_message_id, target.folder, target.message_id)
+    answer(neighbour, "served")
+    await bot.until(lambda: bot.said("good") == ["served"])
+
+
+def test_the_corpus_is_large_and_its_names_are_unique() -> None:
+    assert len(CORPUS) >= 60
+    assert len({attack.name for attack in CORPUS}) == len(CORPUS)
+
+
+@pytest.mark.parametrize("attack", CORPUS, ids=lambda attack: attack.name)
+async def test_an_attack_harms_only_its_own_session(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, attack: Attack
+) -> None:
+    caplog.set_level(logging.WARNING)
+    launcher = FakeLauncher()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (host, bot):
+        target = await two_sessions(bot, launcher)
+        await _read_once(host, target)
+        attack.act(target)
+        if attack.then is not None:
+            await host._sweep_once()
+            caplog.clear()
+            attack.then(target)
+        match attack.ends:
+            case "session":
+                await logged(caplog, "session_quarantined")
+                await bot.until(lambda: len(bot.said("bad")) == 1)
+                assert "damaged" in bot.said("bad")[0]
+            case "row":
+                await logged(caplog, "row_refused")
+                answer(target)
+                await bot.until(lambda: bot.said("bad") == [FINE])
+            case "harmless":
+                await neighbour_is_served(bot, target)
+                assert bot.said("bad") == []
+        if attack.ends != "harmless":
+            await neighbour_is_served(bot, target)
+        assert not any("evil" in text for channel in ("bad", "good") for text in bot.said(channel))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < MEMORY
+
+
+async def _read_once(host: Host, target: Target) -> None:
+    """The host has met the honest file before it turns hostile."""
+    with database(target):
+        pass
+    await host._sweep_once()

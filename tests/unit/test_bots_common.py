@@ -1,0 +1,74 @@
+"""What both platforms share: pacing, typed commands, and bots that talk to each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.common import commands
+from bots.common.loops import MOST_IN_A_ROW, Chatter
+from bots.common.pacing import LONGEST_WAIT, Pace
+from host.bots import Author, EventClass, InboundEvent, Unsent
+from sessiondb import Address
+
+
+class Clock:
+    at = 1_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def test_a_burst_goes_out_at_once_and_the_rest_at_the_channels_pace() -> None:
+    pace = Pace(1.0, 3, now=Clock())
+    assert [pace.reserve("C1") for _ in range(5)] == [0, 0, 0, 1, 2]
+    assert pace.reserve("C2") == 0
+
+
+def test_a_pause_fills_the_bucket_again() -> None:
+    clock = Clock()
+    pace = Pace(1.0, 2, now=clock)
+    for _ in range(4):
+        pace.reserve("C1")
+    clock.at += 60
+    assert [pace.reserve("C1") for _ in range(3)] == [0, 0, 1]
+
+
+def test_what_would_wait_too_long_goes_back_and_takes_no_place() -> None:
+    clock = Clock()
+    pace = Pace(1.0, 1, now=clock)
+    pace.hold("C1", LONGEST_WAIT + 1)
+    with pytest.raises(Unsent) as refused:
+        pace.reserve("C1")
+    assert refused.value.retry_after == LONGEST_WAIT + 1
+    clock.at += LONGEST_WAIT + 1
+    assert pace.reserve("C1") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("!stop", ("stop", "")),
+        ("@dovecote !stop", ("stop", "")),
+        ("!aside what do you think, Bob?", ("aside", "what do you think, Bob?")),
+        ("!stop the presses", None),
+        ("please !stop", None),
+        ("!important", None),
+        ("stop", None),
+    ],
+)
+def test_a_command_is_typed_at_the_start_and_alone(text: str, expected: tuple[str, str] | None) -> None:
+    found = commands.typed(text)
+    assert (None if found is None else (found.word, found.rest)) == expected
+
+
+def said(by: str, *, bot: bool) -> InboundEvent:
+    place = Address("slack", "T1", "C1", "1.0")
+    return InboundEvent(EventClass.MESSAGE, place, "2.0", Author(by, is_bot=bot), 0)
+
+
+def test_two_bots_are_cut_short_and_a_person_lets_them_go_on() -> None:
+    chatter = Chatter()
+    verdicts = [chatter.is_a_loop(said("B1", bot=True)) for _ in range(MOST_IN_A_ROW + 1)]
+    assert verdicts == [False] * MOST_IN_A_ROW + [True]
+    assert not chatter.is_a_loop(said("U1", bot=False))
+    assert not chatter.is_a_loop(said("B1", bot=True))
