@@ -165,6 +165,13 @@ class Console(_Model):
     user: str = "you"
 
 
+class Discord(_Model):
+    """Runs where the environment has DISCORD_BOT_TOKEN."""
+
+    api_url: str = "https://discord.com/api/v10"
+    gateway_url: str = "wss://gateway.discord.gg/"
+
+
 class Slack(_Model):
     """Tokens come from SLACK_BOT_TOKEN, SLACK_APP_TOKEN and, for `mode = "http"`, SLACK_SIGNING_SECRET."""
 
@@ -186,6 +193,7 @@ class Config(_Model):
     routes: tuple[Route, ...] = (Route(),)
     console: Console = Console()
     slack: Slack | None = None  # None: only if SLACK_BOT_TOKEN is set
+    discord: Discord = Discord()
 
     @model_validator(mode="after")
     def _routes_name_agents(self) -> Config:

@@ -1,0 +1,25 @@
+"""Discord as a platform. A token in the environment asks for it."""
+
+from __future__ import annotations
+
+import logging
+
+from bots.discord.bot import TOKEN, DiscordBot
+from host.bots import Bot, Surroundings
+
+__all__ = ["TOKEN", "DiscordBot", "make"]
+
+log = logging.getLogger(__name__)
+
+
+def make(surroundings: Surroundings) -> Bot | None:
+    token = surroundings.environment.get(TOKEN, "")
+    if token:
+        return DiscordBot(surroundings.config, surroundings.data, token)
+    if "discord" in surroundings.config.model_fields_set:
+        log.warning(
+            "[discord] is configured, but %s is not set: Discord stays off",
+            TOKEN,
+            extra={"action": "no_token"},
+        )
+    return None

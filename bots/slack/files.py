@@ -11,12 +11,12 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common import downloads
 from bots.slack.errors import TRANSIENT, translated
 from host import attachments
 from host.bots import Delivery, FetchError, IncomingFile, Receipt, Rejected, Unknown, Unsent
 
 LARGEST = 50 * 1024 * 1024  # bytes of a file that an agent sends
-DOWNLOADED = 262_144  # bytes written at a time
 SHARED = 10  # looks for the message that shows a file just shared
 SHARED_PAUSE = 0.3  # s between them; Slack shares after it answered
 
@@ -114,13 +114,7 @@ async def download(api_url: str, token: str, file: IncomingFile, path: Path, mos
                 raise FetchError(f"Slack answered {answer.status}")
             if answer.content_type == "text/html" and file.media_type != "text/html":
                 raise FetchError("Slack wants a login for it: the scope files:read is missing")
-            size = 0
-            with await asyncio.to_thread(path.open, "wb") as out:
-                async for part in answer.content.iter_chunked(DOWNLOADED):
-                    size += len(part)
-                    if size > most:
-                        raise FetchError(f"it has more than {most} bytes")
-                    await asyncio.to_thread(out.write, part)
+            await downloads.save(answer.content, path, most)
     except aiohttp.ClientError as error:
         raise FetchError(f"the download failed ({type(error).__name__})") from error
 

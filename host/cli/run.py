@@ -33,7 +33,12 @@ def run(config: Config, platforms: Collection[str], *, log_file: Path | None) ->
     lock = DataLock(data)
     try:
         logs.set_up(file=log_file)
-        asyncio.run(_serve(config, find_bots(config, data, platforms)))
+        bots = find_bots(config, data, platforms)
+        if not bots.by_platform:
+            raise BotConfigError(
+                "no platform is set up: run `dovecote setup slack` or `dovecote setup discord`"
+            )
+        asyncio.run(_serve(config, bots))
     finally:
         lock.release()
 

@@ -1,0 +1,23 @@
+"""Writing what a platform hands on to the disk, piece by piece and never more than allowed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+
+from host.bots import FetchError
+
+PIECE = 256 * 1024  # bytes written at a time
+
+
+async def save(source: aiohttp.StreamReader, path: Path, most: int) -> None:
+    """Raises `FetchError` beyond `most` bytes, and `OSError`."""
+    size = 0
+    with await asyncio.to_thread(path.open, "wb") as out:
+        async for piece in source.iter_chunked(PIECE):
+            size += len(piece)
+            if size > most:
+                raise FetchError(f"it has more than {most} bytes")
+            await asyncio.to_thread(out.write, piece)

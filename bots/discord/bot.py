@@ -1,0 +1,139 @@
+"""Discord as a bot of the host: one life of the connection after another, until cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import discord
+
+from bots.common import downloads
+from bots.discord import errors, rendering, wire
+from bots.discord.book import QuestionBook
+from bots.discord.client import DoveClient
+from host.bots import (
+    BotConfigError,
+    Capabilities,
+    Delivery,
+    FetchError,
+    IncomingFile,
+    Ingest,
+    Offline,
+    Receipt,
+    Shown,
+)
+from host.config import Config
+from sessiondb import Address, content
+
+log = logging.getLogger(__name__)
+
+TOKEN = "DISCORD_BOT_TOKEN"  # noqa: S105 - the variable's name
+FIRST_PAUSE = 1.0  # s between two lives; doubles, and starts again after one that became ready
+LONGEST_PAUSE = 60.0
+TYPING_LASTS = 8.0  # s; Discord shows it for ten
+
+INTENT_MISSING = (
+    "Discord does not hand the bot what people write: switch on Message Content Intent on the Bot page of"
+    " https://discord.com/developers/applications, then start again"
+)
+TOKEN_REFUSED = f"Discord refuses the token in {TOKEN}: reset it on the Bot page and set the new one"
+
+
+class DiscordBot:
+    channel_type = "discord"
+    capabilities = Capabilities(lookup=True, progress="transient")
+
+    def __init__(
+        self, config: Config, folder: Path, token: str, client_options: dict[str, Any] | None = None
+    ) -> None:
+        self._config = config
+        self._token = token
+        self._options = client_options or {}
+        self._book = QuestionBook(folder / "questions")
+        self._client: DoveClient | None = None
+        self._became_ready = False
+        self._typed: dict[Address, float] = {}
+        wire.point_at(config.discord)
+
+    async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
+        """Raises `BotConfigError` for what only a person can cure."""
+        await asyncio.to_thread(self._book.prune)
+        pause = FIRST_PAUSE
+        while True:
+            self._became_ready = False
+            await self._live(host, ready)
+            pause = FIRST_PAUSE if self._became_ready else min(pause * 2, LONGEST_PAUSE)
+            await asyncio.sleep(pause)
+
+    async def _live(self, host: Ingest, ready: Callable[[], None]) -> None:
+        """One life. A client is not used twice: what an unexpected payload left in it is anyone's guess."""
+
+        def on_ready() -> None:
+            self._became_ready = True
+            ready()
+
+        client = DoveClient(self._config, host, self._book, on_ready, **self._options)
+        try:
+            async with client:
+                await client.login(self._token)
+                _require_intents(client)
+                self._client = client
+                await client.connect()
+        except discord.LoginFailure as error:
+            raise BotConfigError(TOKEN_REFUSED) from error
+        except discord.PrivilegedIntentsRequired as error:
+            raise BotConfigError(INTENT_MISSING) from error
+        except (discord.DiscordException, *errors.TRANSPORT) as error:
+            log.warning("Discord: disconnected: %s", error, extra={"action": "discord_disconnected"})
+        except Exception:  # a payload that the library does not understand: alert, and start afresh
+            log.exception("Discord: the connection broke", extra={"action": "discord_broke"})
+        finally:
+            self._client = None
+
+    # ── out ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+        return rendering.render(operation, plain=plain)
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        return await self._connected().outbox.send(delivery)
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        return await self._connected().outbox.lookup(delivery)
+
+    async def show(self, shown: Shown) -> None:
+        """Typing, in the thread the answer will come to: transient, so that only answers are messages."""
+        client, now = self._connected(), time.monotonic()
+        if now - self._typed.get(shown.address, -TYPING_LASTS) < TYPING_LASTS:
+            return
+        self._typed = {at: when for at, when in self._typed.items() if now - when < TYPING_LASTS}
+        self._typed[shown.address] = now
+        with errors.translated():
+            await client.http.send_typing(await client.threads_of.open(shown.address))
+
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
+        """From Discord's CDN, by the signed link that came with the message."""
+        try:
+            async with aiohttp.ClientSession() as session, session.get(file.reference) as answer:
+                if answer.status != 200:
+                    raise FetchError(f"Discord answered {answer.status}")
+                await downloads.save(answer.content, path, most)
+        except aiohttp.ClientError as error:
+            raise FetchError("Discord could not be reached") from error
+
+    def _connected(self) -> DoveClient:
+        """REST works from the login on, whatever the gateway does."""
+        if self._client is None:
+            raise Offline("the bot is not connected to Discord")
+        return self._client
+
+
+def _require_intents(client: DoveClient) -> None:
+    flags = client.application_flags
+    if not (flags.gateway_message_content or flags.gateway_message_content_limited):
+        raise BotConfigError(INTENT_MISSING)

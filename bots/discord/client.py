@@ -1,0 +1,124 @@
+"""One life of the connection: a client with its receiver, outbox, buttons and commands.
+
+An unexpected payload ends a life (discord.py lets it through): the bot then begins another with a fresh client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import discord
+
+from bots.discord import events, wire
+from bots.discord.book import QuestionBook
+from bots.discord.commands import Commands
+from bots.discord.outbox import Outbox
+from bots.discord.questions import ChoiceButton, Desk
+from bots.discord.receiver import Receiver
+from bots.discord.threads import Threads
+from host.bots import Ingest
+from host.config import Config
+
+log = logging.getLogger(__name__)
+
+
+class DoveClient(discord.Client):
+    """`outbox` works from the login on, events come after `on_ready`."""
+
+    def __init__(
+        self, config: Config, host: Ingest, book: QuestionBook, on_ready: Callable[[], None], **options: Any
+    ) -> None:
+        super().__init__(**{**wire.options(), **options})
+        wire.impatient(self)
+        owners = frozenset(
+            owner.partition(":")[2] for owner in config.access.owners if owner.startswith("discord:")
+        )
+        self.threads_of = Threads(self)
+        self.receiver = Receiver(self, host, self.threads_of)
+        self.outbox = Outbox(self, self.threads_of, book)
+        self.desk = Desk(host, book, owners, events.now_ms)
+        self.commands = Commands(self, host, config, self.threads_of)
+        self._tell_ready = on_ready
+        self._backfill: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+
+    async def setup_hook(self) -> None:
+        self.add_dynamic_items(ChoiceButton)
+        self._backfill = asyncio.create_task(self.receiver.backfill(), name="discord:backfill")
+        self._backfill.add_done_callback(self._backfill_ended)
+
+    def _backfill_ended(self, task: asyncio.Task[None]) -> None:
+        """Without it this life would look healthy and miss what was said: end it, and the next begins anew."""
+        if not task.cancelled():
+            log.error(
+                "Reading histories ended", exc_info=task.exception(), extra={"action": "backfill_ended"}
+            )
+            self._ending = asyncio.create_task(self.close(), name="discord:end")
+
+    async def close(self) -> None:
+        if self._backfill is not None:
+            self._backfill.cancel()
+        await super().close()
+
+    async def on_ready(self) -> None:
+        log.info(
+            "Discord: connected as %s in %d servers",
+            self.user,
+            len(self.guilds),
+            extra={"action": "discord_ready"},
+        )
+        for guild in self.guilds:
+            _explain_permissions(self, guild)
+        self.receiver.look_again()
+        self._tell_ready()
+        await self.commands.register()
+
+    async def on_resumed(self) -> None:
+        self.receiver.look_again()
+        self._tell_ready()
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        self.receiver.look_again([place.id for place in (*guild.channels, *guild.threads)])
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        _explain_permissions(self, guild)
+        self.receiver.look_again([place.id for place in (*guild.channels, *guild.threads)])
+
+    async def on_message(self, message: discord.Message) -> None:
+        if self.user is not None and message.author.id == self.user.id:
+            self.outbox.saw(message)
+        await self.receiver.message(message)
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        await self.receiver.edited(payload)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        await self.receiver.deleted(payload.channel_id, [payload.message_id])
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        await self.receiver.deleted(payload.channel_id, list(payload.message_ids))
+
+    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
+        await self.receiver.reacted(payload, added=True)
+
+    async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
+        await self.receiver.reacted(payload, added=False)
+
+    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
+        log.exception("Handling %s failed", event_method, extra={"action": "discord_event_failed"})
+
+
+def _explain_permissions(client: DoveClient, guild: discord.Guild) -> None:
+    """A missing permission would be found by the first person whose answer never comes: say it now."""
+    missing = wire.missing_permissions(guild)
+    if missing:
+        log.warning(
+            "In the server %r the bot lacks %s: give its role these, or invite it anew: %s",
+            guild.name,
+            ", ".join(missing),
+            wire.invite(client.application_id or 0),
+            extra={"action": "discord_permissions_missing"},
+        )

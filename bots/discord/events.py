@@ -1,0 +1,125 @@
+"""From what Discord says to `InboundEvent`s. Pure: everything needed is in the arguments."""
+
+from __future__ import annotations
+
+import time
+
+import discord
+
+from bots.discord import places
+from bots.markup import discord as markup
+from host.bots import Author, EventClass, InboundEvent, IncomingFile
+from sessiondb import Address
+
+SAID = (discord.MessageType.default, discord.MessageType.reply)  # the others are announcements of Discord
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def author_of(user: discord.User | discord.Member) -> Author:
+    roles = (
+        tuple(str(role.id) for role in user.roles if not role.is_default())
+        if isinstance(user, discord.Member)
+        else ()
+    )
+    return Author(str(user.id), user.display_name, is_bot=user.bot, groups=roles)
+
+
+def message(
+    said: discord.Message,
+    where: discord.abc.MessageableChannel,
+    bot: discord.ClientUser,
+    so_far: tuple[tuple[str, str], ...] = (),
+) -> InboundEvent | None:
+    """None for what no person said, and where agents do not live."""
+    address = places.address_of(where)
+    if address is None or said.type not in SAID or said.author.id == bot.id:
+        return None
+    text, mentioned = text_of(said, said.content, bot)
+    return InboundEvent(
+        event_class=EventClass.MESSAGE,
+        address=address,
+        natural_id=str(said.id),
+        author=author_of(said.author),
+        at=int(said.created_at.timestamp() * 1000),
+        text=text,
+        platform_message_id=str(said.id),
+        mentioned=mentioned or bot in said.mentions or _role_mentioned(said, bot),
+        privacy=places.privacy_of(where),
+        opens_thread=str(said.id) if places.can_open_thread(where) else "",
+        files=tuple(_file(attachment) for attachment in said.attachments),
+        thread_so_far=so_far,
+    )
+
+
+def text_of(said: discord.Message, content: str, bot: discord.ClientUser) -> tuple[str, bool]:
+    """As Markdown, without the bot's own name in front, and whether the bot is named in it."""
+    users = {str(user.id): user.display_name for user in said.mentions}
+    users |= {f"&{role.id}": role.name for role in said.role_mentions}
+    channels = {str(channel.id): getattr(channel, "name", "") for channel in said.channel_mentions}
+    _, mentioned = markup.inbound(content, users, channels, str(bot.id))
+    for mark in (f"<@{bot.id}>", f"<@!{bot.id}>"):
+        content = content.removeprefix(mark).lstrip() if content.startswith(mark) else content
+    text, _ = markup.inbound(content, users, channels, str(bot.id))
+    return text, mentioned
+
+
+def edit(
+    raw: discord.RawMessageUpdateEvent, address: Address, bot: discord.ClientUser
+) -> InboundEvent | None:
+    """None for link previews, which Discord announces as edits, and for the bot's own messages."""
+    said, before = raw.message, raw.cached_message
+    if said.author.id == bot.id or said.edited_at is None:
+        return None
+    if before is not None and before.content == said.content:
+        return None
+    edited = int(said.edited_at.timestamp() * 1000)
+    text, _ = text_of(said, said.content, bot)
+    return InboundEvent(
+        event_class=EventClass.EDIT,
+        address=address,
+        natural_id=f"{said.id}:{edited}",
+        author=author_of(said.author),
+        at=edited,
+        text=text,
+        platform_message_id=str(said.id),
+    )
+
+
+def deletion(message_id: int, address: Address) -> InboundEvent:
+    """Discord does not say who deleted: whoever was allowed to."""
+    return InboundEvent(
+        event_class=EventClass.DELETE,
+        address=address,
+        natural_id=str(message_id),
+        author=Author("discord", "somebody"),
+        at=now_ms(),
+        platform_message_id=str(message_id),
+    )
+
+
+def reaction(raw: discord.RawReactionActionEvent, address: Address, added: bool) -> InboundEvent:
+    emoji = raw.emoji.name or str(raw.emoji)
+    deed = "added" if added else "removed"
+    author = author_of(raw.member) if raw.member is not None else Author(str(raw.user_id))
+    return InboundEvent(
+        event_class=EventClass.REACTION,
+        address=address,
+        natural_id=f"{raw.message_id}:{raw.user_id}:{raw.emoji}:{deed}",
+        author=author,
+        at=now_ms(),
+        platform_message_id=str(raw.message_id),
+        value=emoji if added else f"{emoji} (taken back)",
+    )
+
+
+def _file(attachment: discord.Attachment) -> IncomingFile:
+    media_type = (attachment.content_type or "application/octet-stream").partition(";")[0]
+    return IncomingFile(attachment.filename, media_type, attachment.size, attachment.url)
+
+
+def _role_mentioned(said: discord.Message, bot: discord.ClientUser) -> bool:
+    """Discord gives each bot a role of its own name, and offers it beside the bot when one types @."""
+    return any(role.tags is not None and role.tags.bot_id == bot.id for role in said.role_mentions)

@@ -1,0 +1,163 @@
+"""Carrying deliveries out. Every post has the host's key as its nonce, which Discord enforces for some minutes.
+
+Within those minutes a post whose outcome is unknown may simply be made again: Discord gives the first one back. After
+them only the channel's history tells; it has no nonces, so the text decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import discord
+from rich.emoji import Emoji
+
+from bots.discord import errors, places
+from bots.discord.book import Asked, QuestionBook
+from bots.discord.questions import view_of
+from bots.discord.threads import Threads
+from host import files
+from host.bots import Delivery, Receipt, Rejected
+
+NONCE_WINDOW = 120_000  # ms; Discord enforces a nonce "for the past few minutes"
+CLOCK_SKEW = 60_000  # ms the host's clock may be ahead of Discord's
+TRIES = 3  # quick ones of one post, all with the same nonce
+PAUSE = 0.2  # s before the second try; doubles
+REMEMBERED = 10_000  # of the bot's own messages by nonce, as the gateway told of them
+
+
+class Outbox:
+    def __init__(self, client: discord.Client, threads: Threads, book: QuestionBook) -> None:
+        self._client = client
+        self._threads = threads
+        self._book = book
+        self._own: OrderedDict[str, int] = OrderedDict()  # nonce -> message id
+        self._ids: set[int] = set()
+
+    def saw(self, message: discord.Message) -> None:
+        """One of the bot's own messages came back through the gateway."""
+        self._remember(str(message.nonce or ""), message.id)
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        """Raises `DeliveryError`."""
+        with errors.translated():
+            if delivery.private_to:
+                person = await self._client.create_dm(discord.Object(int(delivery.private_to)))
+                return await self._post(delivery, person.id)
+            payload = delivery.payload
+            if "edit" in payload:
+                return await self._edit(delivery, payload["edit"])
+            if "reaction" in payload:
+                return await self._react(delivery, payload["reaction"])
+            if "content" not in payload:
+                raise Rejected("nothing to show")
+            return await self._post(delivery, await self._threads.open(delivery.address))
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        known = self._own.get(delivery.key)
+        if known is not None:
+            return Receipt(str(known))
+        now = time.time_ns() // 1_000_000
+        if (
+            delivery.private_to
+            or "content" not in delivery.payload
+            or now - delivery.first_attempt_at < NONCE_WINDOW
+        ):
+            return None
+        with errors.translated():
+            return await self._in_history(delivery)
+
+    # ── one kind each ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _post(self, delivery: Delivery, channel_id: int) -> Receipt:
+        for attempt in range(1, TRIES + 1):
+            try:
+                sent = await self._attempt(delivery, channel_id)
+            except errors.TRANSPORT as error:
+                if attempt == TRIES or errors.was_tried_enough(error):
+                    raise
+                await asyncio.sleep(PAUSE * 2 ** (attempt - 1))
+            else:
+                self._remember(delivery.key, sent.id)
+                return Receipt(str(sent.id))
+        raise AssertionError("unreachable")
+
+    async def _attempt(self, delivery: Delivery, channel_id: int) -> discord.Message:
+        payload, more = delivery.payload, dict[str, Any]()
+        if payload.get("file"):
+            more["file"] = await asyncio.to_thread(_attachment, Path(delivery.files), payload)
+        if "question" in payload:
+            asked = Asked.of(delivery, payload["question"])
+            await asyncio.to_thread(self._book.put, delivery.key, asked)  # before the send: a click finds it
+            more["view"] = view_of(delivery.key, asked)
+        if _is_reply(delivery):
+            more["reference"] = discord.MessageReference(
+                message_id=int(delivery.answers), channel_id=channel_id, fail_if_not_exists=False
+            )
+        channel = self._client.get_partial_messageable(channel_id)
+        return await channel.send(payload["content"] or None, nonce=delivery.key, **more)
+
+    async def _edit(self, delivery: Delivery, text: str) -> Receipt:
+        message = self._target(delivery)
+        await message.edit(content=text)
+        return Receipt(delivery.target)
+
+    async def _react(self, delivery: Delivery, name: str) -> Receipt:
+        await self._target(delivery).add_reaction(self._emoji(delivery, name))
+        return Receipt(delivery.target)
+
+    def _target(self, delivery: Delivery) -> discord.PartialMessage:
+        room = self._client.get_partial_messageable(places.room_of(delivery.address, delivery.target))
+        return room.get_partial_message(int(delivery.target))
+
+    def _emoji(self, delivery: Delivery, name: str) -> str | discord.Emoji:
+        if not name.isascii():
+            return name
+        guild = self._client.get_guild(int(delivery.address.workspace_id or 0))
+        own: Sequence[discord.Emoji] = guild.emojis if guild is not None else ()
+        custom = next((emoji for emoji in own if emoji.name == name), None)
+        found = Emoji.replace(f":{name}:")
+        if custom is None and found == f":{name}:":
+            raise Rejected(f"there is no emoji {name!r}")
+        return custom or found
+
+    async def _in_history(self, delivery: Delivery) -> Receipt | None:
+        """The bot's message of this very text, posted since the first attempt, that is no other key's."""
+        since = datetime.fromtimestamp((delivery.first_attempt_at - CLOCK_SKEW) / 1000, UTC)
+        channel = self._client.get_partial_messageable(places.channel_id(delivery.address))
+        me = self._client.user
+        try:
+            async for message in channel.history(after=since, oldest_first=True, limit=500):
+                mine = me is not None and message.author.id == me.id and message.id not in self._ids
+                if mine and message.content.strip() == str(delivery.payload["content"]).strip():
+                    self._remember(delivery.key, message.id)
+                    return Receipt(str(message.id))
+        except discord.NotFound:
+            return None  # not even the thread was opened
+        return None
+
+    def _remember(self, nonce: str, message_id: int) -> None:
+        if not nonce:
+            return
+        self._own[nonce] = message_id
+        self._ids.add(message_id)
+        while len(self._own) > REMEMBERED:
+            self._ids.discard(self._own.popitem(last=False)[1])
+
+
+def _is_reply(delivery: Delivery) -> bool:
+    """In a thread or DM the order says what answers what; in a channel of many voices a reply does."""
+    address = delivery.address
+    return bool(delivery.answers and address.workspace_id and not address.thread_id)
+
+
+def _attachment(folder: Path, payload: dict[str, Any]) -> discord.File:
+    try:
+        return discord.File(files.open_inside(folder, payload["file"]), filename=payload["name"] or "file")
+    except files.NotAFile as error:
+        raise Rejected(str(error)) from error

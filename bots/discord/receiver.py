@@ -1,0 +1,231 @@
+"""What comes in: one channel at a time in order, and after every connect what was said meanwhile.
+
+The gateway has no acknowledgement and forgets. So each channel has a watermark, the last message that was taken in, and
+nothing live moves it before the channel's history up to there was read: a crash in between reads it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+
+import discord
+
+from bots.common.loops import Chatter
+from bots.discord import errors, events, places
+from bots.discord.threads import Threads
+from host.bots import HostBusy, InboundEvent, Ingest, Verdict
+from sessiondb import Address
+
+log = logging.getLogger(__name__)
+
+AGAIN_AFTER = 1.0  # s until a history that could not be read is tried again; doubles
+LONGEST_AGAIN = 60.0
+SO_FAR = 30  # messages of a thread that are shown to an agent mentioned in it for the first time
+CANNOT_READ = (discord.DiscordException, HostBusy, *errors.TRANSPORT)
+
+Place = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread | discord.DMChannel
+
+
+class Receiver:
+    def __init__(self, client: discord.Client, host: Ingest, threads: Threads) -> None:
+        self._client = client
+        self._host = host
+        self._threads = threads
+        self._order: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._marks: dict[int, int] = {}
+        self._caught_up: set[int] = set()
+        self._behind = asyncio.Event()
+        self._chatter = Chatter()
+        self._archived: dict[int, Place] = {}
+
+    # ── live ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def message(self, said: discord.Message) -> None:
+        place = await self._place(said.channel.id)
+        if place is None:
+            return
+        async with self._order[place.id]:
+            try:
+                await self._catch_up(place, before=said)
+            except CANNOT_READ as error:
+                self._not_read(place, error)
+            try:
+                await self._take(place, said)
+            except HostBusy:  # the watermark stays before it: it is read again
+                self.look_again([place.id])
+
+    async def edited(self, raw: discord.RawMessageUpdateEvent) -> None:
+        address = await self._address(raw.channel_id)
+        if address is not None and (event := events.edit(raw, address, self._me)) is not None:
+            await self._tell(raw.channel_id, event)
+
+    async def deleted(self, channel_id: int, message_ids: Sequence[int]) -> None:
+        address = await self._address(channel_id)
+        if address is not None:
+            for message_id in sorted(message_ids):
+                await self._tell(channel_id, events.deletion(message_id, address))
+
+    async def reacted(self, raw: discord.RawReactionActionEvent, *, added: bool) -> None:
+        address = await self._address(raw.channel_id)
+        if address is not None and raw.user_id != self._me.id:
+            await self._tell(raw.channel_id, events.reaction(raw, address, added))
+
+    async def _tell(self, channel_id: int, event: InboundEvent) -> None:
+        """After the messages that came before it, which it may be about."""
+        async with self._order[channel_id]:
+            await self._host.ingest(event)
+
+    # ── what was missed ──────────────────────────────────────────────────────────────────────────────────
+
+    def look_again(self, channels: Sequence[int] | None = None) -> None:
+        """Connected anew, or something was not read: these channels' histories (or all) are behind."""
+        self._caught_up -= set(self._caught_up if channels is None else channels)
+        self._behind.set()
+
+    async def backfill(self) -> None:
+        """Reads what is behind, whenever something is."""
+        pause = AGAIN_AFTER
+        while True:
+            await self._behind.wait()
+            self._behind.clear()
+            for place in await self._places():
+                async with self._order[place.id]:
+                    try:
+                        await self._catch_up(place)
+                    except CANNOT_READ as error:
+                        self._not_read(place, error)
+            if not self._behind.is_set():
+                pause = AGAIN_AFTER
+                continue
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_AGAIN)
+
+    async def _places(self) -> list[Place]:
+        """Every channel and active thread the bot may read, and the DMs it ever had."""
+        found: list[Place] = []
+        for guild in self._client.guilds:
+            rooms: list[Place] = [*guild.text_channels, *guild.voice_channels, *guild.stage_channels]
+            rooms += guild.threads
+            found += [room for room in rooms if _readable(room)]
+        for address in await self._host.watched(places.PLATFORM):
+            if not address.workspace_id:
+                try:
+                    place = await self._place(int(address.platform_id))
+                except CANNOT_READ:
+                    self._behind.set()
+                    continue
+                if place is not None:
+                    found.append(place)
+        return found
+
+    async def _catch_up(self, place: Place, before: discord.Message | None = None) -> None:
+        """Takes in what the channel's watermark has not seen. The caller holds the channel's order."""
+        if place.id in self._caught_up:
+            return
+        mark = await self._mark(place)
+        if mark is None:
+            await self._advance(place, _last(place) or place.id if before is None else before.id - 1)
+        elif isinstance(place, discord.DMChannel) or _last(place) > mark:
+            async for said in place.history(after=discord.Object(mark), oldest_first=True, limit=None):
+                await self._take(place, said, live=False)
+        self._caught_up.add(place.id)
+
+    async def _mark(self, place: Place) -> int | None:
+        """A thread never seen before is read from where its channel was left."""
+        address = places.address_of(place)
+        if address is None:
+            return None
+        known = await self._host.watermark(address)
+        if not known and address.thread_id:
+            known = await self._host.watermark(address._replace(thread_id=""))
+        if known:
+            self._marks[place.id] = int(known)
+        return int(known) if known else None
+
+    async def _take(self, place: Place, said: discord.Message, *, live: bool = True) -> None:
+        """Durable first; the watermark moves after it. Raises `HostBusy`."""
+        event = events.message(said, place, self._me)
+        if event is not None:
+            if event.mentioned and isinstance(place, discord.Thread):
+                event = events.message(said, place, self._me, await self._so_far(place, said))
+            if event is not None:
+                if event.opens_thread:
+                    self._threads.asked(event.opens_thread, event.text)
+                if self._chatter.is_a_loop(event):
+                    log.info("Two bots talk to each other", extra={"action": "loop", "channel": place.id})
+                    return
+                taken = await self._host.ingest(event)
+                if taken.verdict is Verdict.IGNORED and event.address.thread_id:
+                    return
+        if not live or place.id in self._caught_up:
+            await self._advance(place, said.id)
+
+    async def _advance(self, place: Place, message_id: int) -> None:
+        address = places.address_of(place)
+        if address is not None and message_id > self._marks.get(place.id, -1):
+            await self._host.advance(address, str(message_id))
+            self._marks[place.id] = message_id
+
+    async def _so_far(self, thread: discord.Thread, said: discord.Message) -> tuple[tuple[str, str], ...]:
+        """What was said in a thread before; the host keeps it when the agent takes part in it from now on."""
+        try:
+            before = [message async for message in thread.history(before=said, limit=SO_FAR)]
+        except CANNOT_READ as error:
+            log.info("The thread's beginning could not be read: %s", error, extra={"action": "no_history"})
+            return ()
+        return tuple(
+            (m.author.display_name, events.text_of(m, m.content, self._me)[0])
+            for m in reversed(before)
+            if m.content
+        )
+
+    def _not_read(self, place: Place, error: BaseException) -> None:
+        if isinstance(error, discord.Forbidden | discord.NotFound):
+            self._caught_up.add(
+                place.id
+            )  # nothing to read for the bot; a changed permission is a new connect
+            return
+        log.warning(
+            "History not read yet: %s", error, extra={"action": "backfill_failed", "channel": place.id}
+        )
+        self._behind.set()
+
+    # ── where ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _me(self) -> discord.ClientUser:
+        if self._client.user is None:
+            raise RuntimeError("events before the login")
+        return self._client.user
+
+    async def _address(self, channel_id: int) -> Address | None:
+        place = await self._place(channel_id)
+        return None if place is None else places.address_of(place)
+
+    async def _place(self, channel_id: int) -> Place | None:
+        """None where agents do not live, or the bot may not look."""
+        found = self._client.get_channel(channel_id) or self._archived.get(channel_id)
+        if found is None:
+            try:
+                found = await self._client.fetch_channel(channel_id)
+            except (discord.NotFound, discord.Forbidden, discord.InvalidData):
+                return None
+        if not isinstance(found, Place):
+            return None
+        if self._client.get_channel(channel_id) is None:
+            self._archived[channel_id] = found
+        return found
+
+
+def _last(place: Place) -> int:
+    return 0 if isinstance(place, discord.DMChannel) else place.last_message_id or 0
+
+
+def _readable(room: Place) -> bool:
+    if isinstance(room, discord.DMChannel):
+        return True
+    may = room.permissions_for(room.guild.me)
+    return may.view_channel and may.read_message_history

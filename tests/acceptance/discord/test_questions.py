@@ -1,0 +1,112 @@
+"""Questions as buttons: answered by whom they concern, once, also after a restart (LESSONS 50)."""
+
+from __future__ import annotations
+
+from tests.acceptance.discord.conftest import Town
+from tests.fakes.discord import Channel, Message
+
+ASK = "@@ask Which colour? | red | blue\n@@results"
+
+
+async def asked(town: Town, script: str = ASK) -> tuple[Channel, Message]:
+    """The thread, and the message with the buttons in it."""
+    question = town.discord.say(town.ada, town.channel, script, mention_bot=True)
+    thread = await town.answered(question)
+    return thread, town.discord.messages(thread)[-1]
+
+
+def button(message: Message, label: str) -> str:
+    for row in message.components:
+        for component in row["components"]:
+            if component["label"] == label:
+                return str(component["custom_id"])
+    raise LookupError(label)
+
+
+async def test_a_click_answers_the_question_and_shows_who_decided(town: Town) -> None:
+    await town.up()
+    thread, message = await asked(town)
+    town.discord.click(town.ada, message, button(message, "blue"))
+    await town.until(lambda: len(town.said(thread)) == 2)
+    await town.until(lambda: not message.components)
+    assert town.said(thread)[1] == "blue"
+    assert message.content.endswith("✔ **Ada**: blue")
+
+
+async def test_somebody_else_may_not_answer_and_is_told(town: Town) -> None:
+    await town.up()
+    thread, message = await asked(town)
+    eve = town.discord.add_user("eve", town.guild)
+    refused = town.discord.click(eve, message, button(message, "red"))
+    await town.until(lambda: refused.original is not None and "may answer" in refused.original.content)
+    assert refused.original is not None
+    assert refused.original.ephemeral
+    town.discord.click(town.ada, message, button(message, "blue"))
+    await town.until(lambda: len(town.said(thread)) == 2)
+    assert town.said(thread)[1] == "blue"
+
+
+async def test_the_buttons_work_after_a_restart(town: Town) -> None:
+    await town.up()
+    thread, message = await asked(town)
+    await town.down()
+    await town.up()
+    town.discord.click(town.ada, message, button(message, "red"))
+    await town.until(lambda: len(town.said(thread)) == 2)
+    assert town.said(thread)[1] == "red"
+
+
+async def test_the_second_click_finds_the_question_answered(town: Town) -> None:
+    await town.up()
+    thread, message = await asked(town)
+    blue, red = button(message, "blue"), button(message, "red")
+    town.discord.click(town.ada, message, blue)
+    second = town.discord.click(town.ada, message, red)
+    await town.until(lambda: any("already" in m.content for m in second.followups))
+    await town.until(lambda: len(town.said(thread)) == 2)
+    assert town.said(thread)[1] == "blue"
+
+
+async def test_a_free_text_question_opens_a_form(town: Town) -> None:
+    await town.up()
+    thread, message = await asked(town, "@@ask What is it called?\n@@results")
+    opened = town.discord.click(town.ada, message, button(message, "Answer…"))
+    await town.until(lambda: opened.modal)
+    town.discord.submit_modal(town.ada, opened, {"answer": "Columba livia"})
+    await town.until(lambda: len(town.said(thread)) == 2)
+    assert town.said(thread)[1] == "Columba livia"
+
+
+async def test_a_slash_command_asks_and_its_answer_opens_a_thread(town: Town) -> None:
+    await town.up()
+    await town.until(lambda: town.discord.world.commands)
+    asked_by = town.discord.run_command(town.ada, town.channel, "ask", {"question": "what is a dove"})
+    await town.until(lambda: asked_by.original is not None and "asks" in asked_by.original.content)
+    assert asked_by.original is not None
+    thread = await town.answered(asked_by.original)
+    assert (thread.name, town.said(thread)) == ("what is a dove", ["what is a dove"])
+    town.discord.say(town.ada, thread, "and a pigeon?")
+    await town.answered(asked_by.original, 2)
+
+
+async def test_stop_ends_the_turn_of_this_thread(town: Town) -> None:
+    await town.up()
+    question = town.discord.say(town.ada, town.channel, "never said\n@@sleep 600", mention_bot=True)
+    await town.until(lambda: town.discord.calls("POST /channels/{}/typing"))
+    thread = town.thread_of(question)
+    assert thread is not None
+    await town.until(lambda: town.discord.world.commands)
+    town.discord.run_command(town.ada, thread, "stop")
+    await town.answered(question)
+    assert town.said(thread) == ["Stopped."]
+
+
+async def test_a_message_is_asked_about_from_its_menu(town: Town) -> None:
+    await town.up()
+    await town.until(lambda: town.discord.world.commands)
+    said = town.discord.say(town.ada, town.channel, "doves coo")
+    chosen = town.discord.run_message_command(town.ada, said, "Ask about this message")
+    await town.until(lambda: chosen.original is not None and not chosen.original.loading)
+    assert chosen.original is not None
+    thread = await town.answered(chosen.original)
+    assert "doves coo" in town.said(thread)[0]

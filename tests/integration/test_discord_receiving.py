@@ -1,0 +1,219 @@
+"""What Discord says, as the host is given it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from host.bots import EventClass
+from tests.discording import Notebook, online, place
+from tests.fakes.discord import FakeDiscord, Upload
+
+
+async def test_a_mention_says_who_where_and_which_thread_it_would_open(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        role = server.add_role(guild, "keepers")
+        server.set_roles(guild, ada, [role])
+        async with online(server, tmp_path) as (_, notebook):
+            said = server.say(ada, channel, "hello **you**", mention_bot=True)
+            event = await notebook.next()
+    assert (event.text, event.mentioned, event.privacy) == ("hello **you**", True, "public")
+    assert event.address == place(channel)
+    assert event.opens_thread == event.platform_message_id == event.natural_id == str(said.id)
+    assert (event.author.id, event.author.groups) == (str(ada.id), (str(role.id),))
+
+
+async def test_only_a_message_that_names_the_bot_is_a_mention(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            server.say(ada, channel, "just talk")
+            server.say(ada, channel, f"{server.bot.mention}")
+            await notebook.next(2)
+    assert [event.mentioned for event in notebook.events] == [False, True]
+
+
+async def test_an_edit_is_told_but_a_link_preview_is_not(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            said = server.say(ada, channel, "look: https://example.org")
+            await notebook.next()
+            server.unfurl(said, {"title": "Example"})
+            server.edit(ada, said, "never mind")
+            edit = await notebook.next(2)
+            server.unfurl(said, {"title": "Another"})
+            server.delete(ada, said)
+            deletion = await notebook.next(3)
+    assert (edit.event_class, edit.text, edit.platform_message_id) == (
+        EventClass.EDIT,
+        "never mind",
+        str(said.id),
+    )
+    assert (deletion.event_class, deletion.platform_message_id) == (EventClass.DELETE, str(said.id))
+
+
+async def test_a_reaction_is_told_and_its_taking_back(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            said = server.say(ada, channel, "hi")
+            await notebook.next()
+            server.react(ada, said, "🎉")
+            server.unreact(ada, said, "🎉")
+            await notebook.next(3)
+    assert [event.value for event in notebook.events[1:]] == ["🎉", "🎉 (taken back)"]
+    assert {event.event_class for event in notebook.events[1:]} == {EventClass.REACTION}
+
+
+async def test_a_forum_post_is_a_thread_of_its_forum(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        forum = server.add_forum(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            thread, _ = server.post_in_forum(ada, forum, "A topic", f"{server.bot.mention} what now?")
+            event = await notebook.next()
+    assert event.address == place(thread)
+    assert (event.mentioned, event.opens_thread) == (True, "")
+
+
+async def test_a_hidden_channel_is_private_and_a_private_thread_is_a_place_of_its_own(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        ada = server.add_user("ada", guild)
+        hidden = server.add_text_channel(guild, "hidden", private_to=[ada, server.bot])
+        public = server.add_text_channel(guild, "public")
+        thread = server.add_thread(public, ada, private=True)
+        server.add_to_thread(thread, server.bot)
+        async with online(server, tmp_path) as (_, notebook):
+            server.say(ada, hidden, "psst", mention_bot=True)
+            server.say(ada, thread, "psst", mention_bot=True)
+            await notebook.next(2)
+    by_channel = {event.address.platform_id: event.privacy for event in notebook.events}
+    assert by_channel == {str(hidden.id): "private", str(thread.id): "private"}
+
+
+async def test_a_first_mention_in_a_thread_brings_what_was_said_before(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        thread = server.add_thread(channel, ada)
+        server.say(ada, thread, "the build is red")
+        server.say(ada, thread, "since noon")
+        async with online(server, tmp_path) as (_, notebook):
+            server.say(ada, thread, "why?", mention_bot=True)
+            await notebook.until(lambda: any(event.mentioned for event in notebook.events))
+    [event] = [event for event in notebook.events if event.mentioned]
+    assert [text for _, text in event.thread_so_far] == ["the build is red", "since noon"]
+
+
+async def test_an_attachment_comes_with_its_name_type_and_size(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            server.say(ada, channel, "see", attachments=[Upload("a.csv", b"x,y\n", "text/csv")])
+            event = await notebook.next()
+    [file] = event.files
+    assert (file.name, file.media_type, file.bytes) == ("a.csv", "text/csv", 4)
+
+
+async def test_an_event_that_could_not_be_made_durable_is_read_again(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            server.say(ada, channel, "first")
+            await notebook.until(lambda: notebook.marks.get(place(channel), "") != "")
+            await notebook.next()
+            notebook.busy = 1
+            server.say(ada, channel, "kept on the platform")
+            event = await notebook.next(2)
+    assert event.text == "kept on the platform"
+
+
+async def test_a_history_that_cannot_be_read_is_tried_again_and_nothing_is_skipped(tmp_path: Path) -> None:
+    from tests.fakes.discord import Fault
+
+    notebook = Notebook()
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        first = server.say(ada, channel, "seen before")
+        notebook.marks[place(channel)] = str(first.id)
+        for number in range(150):
+            server.say(ada, channel, f"missed {number}")
+        server.faults.next("GET /channels/{}/messages", Fault.unavailable())
+        async with online(server, tmp_path, notebook):
+            await notebook.next(150)
+    assert [event.text for event in notebook.events] == [f"missed {number}" for number in range(150)]
+
+
+async def test_two_bots_do_not_talk_for_ever(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        other = server.add_user("other", guild, bot=True)
+        async with online(server, tmp_path) as (_, notebook):
+            thread = server.add_thread(channel, ada)
+            for number in range(20):
+                server.say(other, thread, f"{number}", mention_bot=True)
+            server.say(ada, thread, "enough")
+            await notebook.until(lambda: notebook.events and notebook.events[-1].text == "enough")
+    assert 1 < len(notebook.events) < 10
+
+
+@pytest.mark.parametrize("said", ["@everyone look", "hello @here"])
+async def test_a_call_to_everyone_is_no_mention_of_the_bot(tmp_path: Path, said: str) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        async with online(server, tmp_path) as (_, notebook):
+            server.say(guild.owner, channel, said)
+            event = await notebook.next()
+    assert not event.mentioned
+
+
+async def test_an_event_that_discord_sends_twice_is_one_event(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            server.gateway.duplicate_next()
+            server.say(ada, channel, "once", mention_bot=True)
+            server.say(ada, channel, "then", mention_bot=True)
+            await notebook.next(2)
+    assert [event.text for event in notebook.events] == ["once", "then"]
+
+
+async def test_a_socket_that_fell_silent_is_replaced_and_what_it_missed_is_read(tmp_path: Path) -> None:
+    notebook = Notebook()
+    async with FakeDiscord() as server:
+        server.settings.heartbeat_interval = 0.2
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path, notebook, {"heartbeat_timeout": 2.0}):
+            server.say(ada, channel, "heard")
+            await notebook.next()
+            server.gateway.silence()
+            server.say(ada, channel, "said into the silence")
+            event = await notebook.next(2)
+    assert event.text == "said into the silence"
