@@ -83,5 +83,6 @@ async def talking(
     api: FakeModelAPI, data: Path, options: dict[str, Any] | None = None, **agent: Any
 ) -> AsyncIterator[Talk]:
     told = {"provider": "claude", "options": {"retries": 1, **(options or {})}, **agent}
-    async with serving(config(data, agents={"default": told})) as (_, bot):
+    settings = config(data, agents={"default": told}, model={"base_url": api.base_url})
+    async with serving(settings) as (_, bot):
         yield Talk(api, bot, data)
