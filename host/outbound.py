@@ -49,6 +49,7 @@ class Refused:
     seq: int
     id: str
     reason: str
+    in_reply_to: str = ""  # the message it would have answered, as far as that could be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,16 +256,16 @@ def _validated(row: tuple[object, ...]) -> Accepted | Refused:
     if in_reply_to is None or destination is None:
         return Refused(number, id_, "in_reply_to or destination is no text")
     if not isinstance(created_at, int) or not isinstance(deliver_after, int):
-        return Refused(number, id_, "a time is no integer")
+        return Refused(number, id_, "a time is no integer", in_reply_to)
     text = _decoded_text(body)
     if text is None:
-        return Refused(number, id_, f"content is no text of at most {LARGEST_CONTENT} bytes")
+        return Refused(number, id_, f"content is no text of at most {LARGEST_CONTENT} bytes", in_reply_to)
     try:
         decoded = _decoded(text)
     except (ValidationError, ValueError, RecursionError) as error:
-        return Refused(number, id_, f"content: {str(error).splitlines()[0]}")
+        return Refused(number, id_, f"content: {str(error).splitlines()[0]}", in_reply_to)
     if kind != ("system" if isinstance(decoded, content.Action) else "chat"):
-        return Refused(number, id_, "kind and content do not fit")
+        return Refused(number, id_, "kind and content do not fit", in_reply_to)
     accepted = MessageOut(number, id_, in_reply_to, destination, kind, created_at, deliver_after, text)
     return Accepted(accepted, decoded)
 

@@ -90,6 +90,9 @@ class Collector:
         if isinstance(row, Refused):
             done.refused.append(row)
             writer.raise_mark("outbound_read", row.seq)
+            asked = writer.message(row.in_reply_to) if row.in_reply_to else None
+            if asked is not None:
+                done.notices.append(_unreadable(asked))
             id_ = row.id or f"seq-{row.seq}"
             return [] if writer.has_parcel(id_) else [_quarantined(row.seq, id_, fallback, row.reason)]
         out = row.row
@@ -197,6 +200,18 @@ def give_up_or_postpone(
     notices.append(
         Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id)
     )
+
+
+def _unreadable(asked: MessageIn) -> Notice:
+    """The person who asked must not wait for an answer that is quarantined; one notice however many rows there are."""
+    text = f"⚠️ An answer to this was not fit to be sent; an operator can see why ({asked.id[:9]})."
+    return Notice(f"unreadable:{asked.id}", asked.address, text, answers=asked.platform_message_id)
+
+
+def undelivered(parcel: Parcel) -> Notice:
+    """What is given up is visible where it was expected; a notice that fails causes no other."""
+    text = f"⚠️ A part of my answer could not be delivered here ({parcel.key[:6]})."
+    return Notice(f"undelivered:{parcel.message_out_id}", parcel.address, text)
 
 
 def _tell(writer: InboundWriter, out_id: str, address: Address, text: str, now: int) -> None:

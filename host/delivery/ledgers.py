@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import apsw
 
 from host.delivery import collect
 from host.hostdb import HostDB
 from host.inbound import InboundWriter, Parcel
+from host.notices import Notice
 from host.sessions import Session, Sessions
 from sessiondb.records import Address
 
 
 class SessionLedger:
     def __init__(
-        self, registry: Sessions, session: Session, now: Callable[[], int], on_put: Callable[[Session], None]
+        self,
+        registry: Sessions,
+        session: Session,
+        now: Callable[[], int],
+        on_put: Callable[[Session], None],
+        notify: Callable[[Notice], Awaitable[None]],
     ) -> None:
         self._registry = registry
         self._session = session
         self._now = now
         self._on_put = on_put
+        self._notify = notify
 
     async def put(self, parcels: Sequence[Parcel]) -> None:
+        for parcel in parcels:
+            if parcel.state == "failed":
+                # Before the outcome is committed: a crash in between makes the same notice again, which is one notice.
+                await self._notify(collect.undelivered(parcel))
         await self._registry.use(self._session, lambda writer: self._put(writer, parcels))
         if any(parcel.terminal for parcel in parcels):
             self._on_put(self._session)

@@ -159,7 +159,7 @@ class Deliveries:
         key = (session.id, address)
         lane = self._lanes.get(key)
         if lane is None:
-            ledger = SessionLedger(self._registry, session, self._now, self.outcome_changed)
+            ledger = SessionLedger(self._registry, session, self._now, self.outcome_changed, self.notify)
             lane = Lane(address, ledger, self._bots, self._now, lambda _: self._drop_lane(key), self._chance)
             self._lanes[key] = lane
         return lane

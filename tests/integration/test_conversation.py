@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from host.bots import Rejected
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.hosting import config, serving
 
@@ -121,3 +122,26 @@ async def test_an_unknown_outcome_is_looked_up_before_anything_is_sent_again(
         async with asyncio.timeout(TIMEOUT):
             assert await host.settled(ingested.message_id) == "completed"
     assert bot.said("c") == ["hello"]
+
+
+async def test_an_answer_that_is_given_up_leaves_a_visible_note_and_tells_the_agent(tmp_path: Path) -> None:
+    bot = MemoryBot()
+    bot.failures["c"].append(Rejected("too odd"))
+    async with serving(config(tmp_path), bot) as (host, _):
+        ingested = await bot.say("c", "hello")
+        await bot.until(lambda: len(bot.said("c")) == 1)
+        async with asyncio.timeout(TIMEOUT):
+            assert await host.settled(ingested.message_id) == "completed"
+    assert "could not be delivered" in bot.said("c")[0]
+
+
+async def test_a_note_that_fails_causes_no_other(tmp_path: Path) -> None:
+    bot = MemoryBot()
+    bot.failures["c"].extend([Rejected("gone"), Rejected("gone")])
+    async with serving(config(tmp_path), bot) as (host, _):
+        first = await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            await host.settled(first.message_id)
+        await bot.until(lambda: not bot.failures["c"])
+        await bot.say("c", "again")
+        await bot.until(lambda: bot.said("c") == ["again"])
