@@ -26,8 +26,15 @@ class ThreadDisk:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="disk")
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A caller that is cancelled still waits for its thread: what it holds (a session's lock, a connection) must not
+        be handed on while the thread is at it."""
         call = functools.partial(function, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        running = asyncio.get_running_loop().run_in_executor(self._pool, call)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            raise
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
