@@ -90,11 +90,12 @@ class Collector:
         if isinstance(row, Refused):
             done.refused.append(row)
             writer.raise_mark("outbound_read", row.seq)
-            asked = writer.message(row.in_reply_to) if row.in_reply_to else None
-            if asked is not None:
-                done.notices.append(_unreadable(asked))
             id_ = row.id or f"seq-{row.seq}"
-            return [] if writer.has_parcel(id_) else [_quarantined(row.seq, id_, fallback, row.reason)]
+            return (
+                []
+                if writer.has_parcel(id_)
+                else [_quarantined(row.seq, id_, fallback, row.reason, row.in_reply_to)]
+            )
         out = row.row
         writer.raise_mark("outbound_read", out.seq)
         if writer.has_parcel(out.id):
@@ -177,6 +178,9 @@ class Collector:
                 done.settled = done.settled or ack.attempt >= GIVE_UP_AFTER
             return
         writer.settle(message.id, Status(ack.status.value), ack.error)
+        answered = {parcel.state for parcel in writer.parcels_answering(message.id)}
+        if answered == {"quarantined"}:
+            done.notices.append(_unreadable(message))
         done.settled = True
 
 
@@ -203,7 +207,7 @@ def give_up_or_postpone(
 
 
 def _unreadable(asked: MessageIn) -> Notice:
-    """The person who asked must not wait for an answer that is quarantined; one notice however many rows there are."""
+    """Nothing but quarantined rows answered it: the person who asked is not left in silence."""
     text = f"⚠️ An answer to this was not fit to be sent; an operator can see why ({asked.id[:9]})."
     return Notice(f"unreadable:{asked.id}", asked.address, text, answers=asked.platform_message_id)
 
@@ -224,8 +228,8 @@ def tell_failed(writer: InboundWriter, parcel: Parcel, now: int) -> None:
     _tell(writer, parcel.message_out_id, parcel.address, f"Not delivered: {parcel.error}.", now)
 
 
-def _quarantined(number: int, id_: str, address: Address, reason: str) -> Parcel:
-    return _parcel(number, id_, 0, address, "", "", "quarantined", 0, reason)
+def _quarantined(number: int, id_: str, address: Address, reason: str, in_reply_to: str = "") -> Parcel:
+    return _parcel(number, id_, 0, address, in_reply_to, "", "quarantined", 0, reason)
 
 
 def _parcel(
