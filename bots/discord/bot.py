@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 TOKEN = "DISCORD_BOT_TOKEN"  # noqa: S105 - the variable's name
 FIRST_PAUSE = 1.0  # s between two lives; doubles, and starts again after one that became ready
 LONGEST_PAUSE = 60.0
+FETCH_TRIES = 3  # of one file, within the time the host gives it
+FETCH_PAUSE = 1.0  # s before the second try, twice as long before the third
 TYPING_LASTS = 8.0  # s; Discord shows it for ten
 
 INTENT_MISSING = (
@@ -117,20 +119,34 @@ class DiscordBot:
             await client.http.send_typing(await client.threads_of.open(shown.address))
 
     async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
-        """From Discord's CDN, by the signed link that came with the message."""
-        try:
-            async with aiohttp.ClientSession() as session, session.get(file.reference) as answer:
-                if answer.status != 200:
-                    raise FetchError(f"Discord answered {answer.status}")
-                await downloads.save(answer.content, path, most)
-        except aiohttp.ClientError as error:
-            raise FetchError("Discord could not be reached") from error
+        """From Discord's CDN, by the signed link that came with the message; a broken download is begun again."""
+        for attempt in range(FETCH_TRIES):
+            await asyncio.sleep(FETCH_PAUSE * attempt)
+            try:
+                await _download(file.reference, path, most)
+            except aiohttp.ClientError as error:
+                log.info("A download broke: %s", error, extra={"action": "download_broke"})
+            else:
+                return
+        raise FetchError("Discord could not be reached")
 
     def _connected(self) -> DoveClient:
         """REST works from the login on, whatever the gateway does."""
         if self._client is None:
             raise Offline("the bot is not connected to Discord")
         return self._client
+
+
+async def _download(url: str, path: Path, most: int) -> None:
+    """Raises `FetchError` for good, `aiohttp.ClientError` for what may pass."""
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        if answer.status >= 500:
+            answer.raise_for_status()
+        if answer.status in (403, 404):
+            raise FetchError("Discord no longer has it")
+        if answer.status != 200:
+            raise FetchError(f"Discord answered {answer.status}")
+        await downloads.save(answer.content, path, most)
 
 
 def _require_intents(client: DoveClient) -> None:

@@ -37,7 +37,7 @@ class DoveClient(discord.Client):
             owner.partition(":")[2] for owner in config.access.owners if owner.startswith("discord:")
         )
         self.threads_of = Threads(self)
-        self.receiver = Receiver(self, host, self.threads_of)
+        self.receiver = Receiver(self, host, self.threads_of, roles_matter=bool(config.access.groups))
         self.outbox = Outbox(self, self.threads_of, book)
         self.desk = Desk(host, book, owners, events.now_ms)
         self.commands = Commands(self, host, config, self.threads_of)

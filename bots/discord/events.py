@@ -32,8 +32,9 @@ def message(
     where: discord.abc.MessageableChannel,
     bot: discord.ClientUser,
     so_far: tuple[tuple[str, str], ...] = (),
+    member: discord.Member | None = None,
 ) -> InboundEvent | None:
-    """None for what no person said, and where agents do not live."""
+    """None for what no person said, and where agents do not live. `member` knows roles, which histories leave out."""
     address = places.address_of(where)
     if address is None or said.type not in SAID or said.author.id == bot.id:
         return None
@@ -42,7 +43,7 @@ def message(
         event_class=EventClass.MESSAGE,
         address=address,
         natural_id=str(said.id),
-        author=author_of(said.author),
+        author=author_of(member or said.author),
         at=int(said.created_at.timestamp() * 1000),
         text=text,
         platform_message_id=str(said.id),

@@ -30,7 +30,7 @@ Place = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | disc
 
 
 class Receiver:
-    def __init__(self, client: discord.Client, host: Ingest, threads: Threads) -> None:
+    def __init__(self, client: discord.Client, host: Ingest, threads: Threads, *, roles_matter: bool) -> None:
         self._client = client
         self._host = host
         self._threads = threads
@@ -39,6 +39,8 @@ class Receiver:
         self._caught_up: set[int] = set()
         self._behind = asyncio.Event()
         self._chatter = Chatter()
+        self._roles_matter = roles_matter
+        self._members: dict[tuple[int, int], discord.Member | None] = {}  # of this catching-up
         self._archived: dict[int, Place] = {}
 
     # ── live ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -54,7 +56,7 @@ class Receiver:
                 self._not_read(place, error)
             try:
                 await self._take(place, said)
-            except HostBusy:  # the watermark stays before it: it is read again
+            except CANNOT_READ:  # the watermark stays before it: it is read again
                 self.look_again([place.id])
 
     async def edited(self, raw: discord.RawMessageUpdateEvent) -> None:
@@ -82,6 +84,7 @@ class Receiver:
 
     def look_again(self, channels: Sequence[int] | None = None) -> None:
         """Connected anew, or something was not read: these channels' histories (or all) are behind."""
+        self._members.clear()
         self._caught_up -= set(self._caught_up if channels is None else channels)
         self._behind.set()
 
@@ -149,8 +152,10 @@ class Receiver:
         """Durable first; the watermark moves after it. Raises `HostBusy`."""
         event = events.message(said, place, self._me)
         if event is not None:
+            so_far: tuple[tuple[str, str], ...] = ()
             if event.mentioned and isinstance(place, discord.Thread):
-                event = events.message(said, place, self._me, await self._so_far(place, said))
+                so_far = await self._so_far(place, said)
+            event = events.message(said, place, self._me, so_far, await self._member(place, said))
             if event is not None:
                 if event.opens_thread:
                     self._threads.asked(event.opens_thread, event.text)
@@ -168,6 +173,25 @@ class Receiver:
         if address is not None and message_id > self._marks.get(place.id, -1):
             await self._host.advance(address, str(message_id))
             self._marks[place.id] = message_id
+
+    async def _member(self, place: Place, said: discord.Message) -> discord.Member | None:
+        """A message out of a history comes without its author's roles: they are asked for where they decide."""
+        author = said.author
+        if (
+            not self._roles_matter
+            or isinstance(place, discord.DMChannel)
+            or isinstance(author, discord.Member)
+        ):
+            return None
+        if said.webhook_id is not None:
+            return None
+        key = place.guild.id, author.id
+        if key not in self._members:
+            try:
+                self._members[key] = await place.guild.fetch_member(author.id)
+            except discord.NotFound:  # left meanwhile
+                self._members[key] = None
+        return self._members[key]
 
     async def _so_far(self, thread: discord.Thread, said: discord.Message) -> tuple[tuple[str, str], ...]:
         """What was said in a thread before; the host keeps it when the agent takes part in it from now on."""

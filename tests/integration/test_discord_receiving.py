@@ -217,3 +217,22 @@ async def test_a_socket_that_fell_silent_is_replaced_and_what_it_missed_is_read(
             server.say(ada, channel, "said into the silence")
             event = await notebook.next(2)
     assert event.text == "said into the silence"
+
+
+async def test_what_was_missed_comes_with_its_authors_roles(tmp_path: Path) -> None:
+    notebook = Notebook()
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        keepers = server.add_role(guild, "keepers")
+        server.set_roles(guild, ada, [keepers])
+        gone = server.add_user("gone", guild)
+        notebook.marks[place(channel)] = str(server.say(ada, channel, "seen before").id)
+        server.say(ada, channel, "missed")
+        server.say(gone, channel, "bye")
+        server.remove_member(guild, gone)
+        access = {"groups": [f"discord:{keepers.id}"], "unknown": "deny"}
+        async with online(server, tmp_path, notebook, access=access):
+            await notebook.next(2)
+    assert [event.author.groups for event in notebook.events] == [(str(keepers.id),), ()]
