@@ -20,10 +20,6 @@ from host.launch.logs import open_log
 
 LEFTOVER_GRACE = 3.0  # s a runner of an earlier life of the host gets to end
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
-MODEL_ACCESS = (
-    "ANTHROPIC_API_KEY",
-    "DOVECOTE_MODEL_URL",
-)  # passed on only where no gateway stands in front of the model
 MAINTENANCE_DEADLINE = 60.0  # s
 
 
@@ -74,8 +70,7 @@ class ProcessLauncher:
         return
 
     async def _spawn(self, spec: RunnerSpec, arguments: Sequence[str]) -> asyncio.subprocess.Process:
-        passed_on = PASSED_ON if spec.folder.gateway_socket.exists() else (*PASSED_ON, *MODEL_ACCESS)
-        environment = {name: os.environ[name] for name in passed_on if name in os.environ}
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment |= spec.environment
         environment |= {
             "DOVECOTE_INSTALLATION": spec.installation,

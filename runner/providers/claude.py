@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -51,10 +51,10 @@ class _Broken(Exception):
 class ClaudeProvider:
     name = "claude"
 
-    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._options = Options.of(settings.agent.options)
-        self._client = _client(settings, self._options, environment)
+        self._client = _client(settings, self._options)
 
     def query(self, given: base.QueryInput) -> ClaudeQuery:
         return ClaudeQuery(self._client, self._settings, self._options, given)
@@ -114,13 +114,16 @@ class ClaudeQuery:
 
     async def _next_turn(self) -> bool:
         """Waits for the next turn of the open stream; False when there will be none."""
-        while not self._pushes:
-            if self._ended:
-                return False
-            self._pushed.clear()
-            await self._unless_aborted(self._pushed.wait())
-        push = self._pushes.popleft()
-        self._tools = push.tools or self._tools
+        while True:
+            while not self._pushes:
+                if self._ended:
+                    return False
+                self._pushed.clear()
+                await self._unless_aborted(self._pushed.wait())
+            push = self._pushes.popleft()
+            if push.tools is not None:
+                break  # anything else is a follow-up of the turn that ended: the loop gives it again
+        self._tools = push.tools
         self._conversation = self._begin(push.history, push.resumed, push.messages)
         return True
 
@@ -270,19 +273,13 @@ class ClaudeQuery:
                 await asyncio.wait({task})
 
 
-def _client(settings: Settings, options: Options, environment: Mapping[str, str]) -> anthropic.AsyncAnthropic:
-    """By the gateway's socket where there is one: it knows the session by the socket and adds the real credential."""
-    if settings.folder.gateway_socket.exists():
-        transport = httpx2.AsyncHTTPTransport(uds=_reachable(settings.folder.gateway_socket))
-        return anthropic.AsyncAnthropic(
-            api_key="dovecote",
-            base_url="http://gateway",
-            http_client=anthropic.DefaultAsyncHttpxClient(transport=transport),
-            max_retries=options.retries,
-        )
+def _client(settings: Settings, options: Options) -> anthropic.AsyncAnthropic:
+    """By the gateway's socket: it knows the session by the socket and adds the real credential."""
+    transport = httpx2.AsyncHTTPTransport(uds=_reachable(settings.folder.gateway_socket))
     return anthropic.AsyncAnthropic(
-        api_key=environment.get("ANTHROPIC_API_KEY") or "none",
-        base_url=environment.get("DOVECOTE_MODEL_URL") or None,
+        api_key="dovecote",
+        base_url="http://gateway",
+        http_client=anthropic.DefaultAsyncHttpxClient(transport=transport),
         max_retries=options.retries,
     )
 

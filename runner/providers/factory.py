@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from runner.providers.base import AgentProvider
 from runner.settings import Settings
 
@@ -25,5 +23,5 @@ def make(settings: Settings) -> AgentProvider:
     if settings.agent.provider == "claude":
         from runner.providers.claude import ClaudeProvider
 
-        return ClaudeProvider(settings, os.environ)
+        return ClaudeProvider(settings)
     raise UnknownProvider(settings.agent.provider)

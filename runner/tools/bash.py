@@ -15,10 +15,6 @@ from runner.tools.tool import Tool, ToolContext, ToolError
 LONGEST_OUTPUT = 30_000  # characters shown to the model; the whole is on disk
 LONGEST_TIMEOUT = 3_600  # s a command may ask for
 DEFAULT_TIMEOUT = 120  # s
-HIDDEN = (
-    "ANTHROPIC_API_KEY",
-    "DOVECOTE_MODEL_URL",
-)  # of the environment; the shell has no business with them
 
 
 class Shell:
@@ -86,7 +82,6 @@ class Shell:
 
     async def _started(self) -> asyncio.subprocess.Process:
         if self._process is None or self._process.returncode is not None:
-            environment = {name: value for name, value in os.environ.items() if name not in HIDDEN}
             self._process = await asyncio.create_subprocess_exec(
                 "bash",
                 "--noprofile",
@@ -95,7 +90,6 @@ class Shell:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
                 cwd=self._workspace,
-                env=environment,
                 start_new_session=True,
             )
         return self._process

@@ -10,6 +10,5 @@ from tests.fakes.model_api import FakeModelAPI
 @pytest.fixture
 async def api(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeModelAPI]:
     async with FakeModelAPI() as made:
-        monkeypatch.setenv("DOVECOTE_MODEL_URL", made.base_url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", made.key)
         yield made
