@@ -7,6 +7,7 @@ them only the channel's history tells; it has no nonces, so the text decides.
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from bots.discord import errors, places
 from bots.discord.book import Asked, QuestionBook
 from bots.discord.questions import view_of
 from bots.discord.threads import Threads
-from host import files
+from host import attachments
 from host.bots import Delivery, Receipt, Rejected
 
 NONCE_WINDOW = 120_000  # ms; Discord enforces a nonce "for the past few minutes"
@@ -158,6 +159,7 @@ def _is_reply(delivery: Delivery) -> bool:
 
 def _attachment(folder: Path, payload: dict[str, Any]) -> discord.File:
     try:
-        return discord.File(files.open_inside(folder, payload["file"]), filename=payload["name"] or "file")
-    except files.NotAFile as error:
+        found = io.BytesIO(attachments.read(folder, payload["file"]))
+        return discord.File(found, filename=payload["name"] or "file")
+    except attachments.AttachmentError as error:
         raise Rejected(str(error)) from error
