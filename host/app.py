@@ -293,8 +293,8 @@ class Host:
     async def _rest(self, session: Session, work: object) -> None:
         """Proven to have nothing to do: the sweep passes it over until something comes in.
 
-        Whatever comes in counts `work` up in the transaction that makes it durable; if it has moved since before the
-        proof, the proof is void.
+        Whatever comes in counts `work` up, in the inbox and again when it is in the session's file; if it has moved since
+        before the proof, or something is still between the two, the proof is void.
         """
         await self._deliveries.forget_reader(session)
         if await self._registry.use(session, _nothing_to_do):
@@ -304,7 +304,10 @@ class Host:
 
 _SESSION_OF = "SELECT session_id FROM inbox WHERE message_id = ?"
 _WORK = "SELECT work FROM sessions WHERE id = ?"
-_REST = "UPDATE sessions SET busy = 0 WHERE id = ? AND work = ?"
+_REST = (
+    "UPDATE sessions SET busy = 0 WHERE id = ?1 AND work = ?2"
+    " AND NOT EXISTS (SELECT 1 FROM inbox WHERE session_id = ?1 AND state = 'routed')"
+)
 
 
 def _nothing_to_do(writer: InboundWriter) -> bool:

@@ -81,7 +81,7 @@ def mark_stored(connection: apsw.Connection, entries: list[Entry], seq_high_wate
         [(now, entry.id) for entry in entries],
     )
     connection.execute(
-        "UPDATE sessions SET seq_high_water = max(seq_high_water, ?) WHERE id = ?",
+        "UPDATE sessions SET seq_high_water = max(seq_high_water, ?), work = work + 1 WHERE id = ?",
         (seq_high_water, entries[0].session_id),
     )
 
