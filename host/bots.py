@@ -190,6 +190,7 @@ class HostBusy(Exception):
 class Capabilities:
     lookup: bool = False  # `lookup` finds a message by its key
     progress: Literal["none", "transient", "message"] = "none"
+    flight: float = 30.0  # s after which a request of a host that died can no longer take effect
 
 
 class Bot(Protocol):

@@ -38,7 +38,12 @@ class Claims:
             return self._resume(left[first.id], [id_ for id_, of in left.items() if of == left[first.id]])
         if (answer := self._answered(first)) is not None:
             return self._go_on(first, *answer)
-        due = list(self._ours(self._inbound.due_at(first.address, self._now())))
+        due = [
+            # An answer that a call waits for goes on with that call's turn, never with another.
+            message
+            for message in self._ours(self._inbound.due_at(first.address, self._now()))
+            if self._answered(message) is None
+        ]
         batch = turn.batch_of(due, first, resumed=False)
         return self._open(f"{first.id}-{first.attempts + 1}", batch)
 

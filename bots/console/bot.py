@@ -40,7 +40,7 @@ class Screen(Protocol):
 
 class ConsoleBot:
     channel_type = "console"
-    capabilities = Capabilities(lookup=True, progress="transient")
+    capabilities = Capabilities(lookup=True, progress="transient", flight=0.0)
 
     def __init__(self, folder: Path, user: str, screen: Screen) -> None:
         self.folder = folder

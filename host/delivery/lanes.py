@@ -89,7 +89,7 @@ class Lane:
     async def _run(self) -> None:
         while self._queue:
             parcel = self._queue[0]
-            if (pause := parcel.next_attempt_at - self._now()) > 0:
+            if parcel.state != "sending" and (pause := parcel.next_attempt_at - self._now()) > 0:
                 await self._pause(pause / 1000)
                 continue
             moved = await self._move(parcel)
@@ -116,7 +116,8 @@ class Lane:
         if parcel.state == "unknown":
             return await self._look_up(bot, parcel)
         if parcel.state == "sending" and parcel.key not in self._intended:
-            return await self._commit(policy.interrupted(parcel, self._now()))
+            flight = int(bot.capabilities.flight * 1000)
+            return await self._commit(policy.orphaned(parcel, self._now(), flight))
         if parcel.state == "pending":
             parcel = await self._commit(policy.intended(parcel, self._now()))
         self._intended.discard(parcel.key)

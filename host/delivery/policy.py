@@ -25,13 +25,24 @@ def sent(parcel: Parcel, receipt: Receipt) -> Parcel:
 
 
 def intended(parcel: Parcel, now: int) -> Parcel:
-    """Intent before send: a crash after this looks like an unknown outcome, never like an unsent one."""
-    return replace(parcel, state="sending", first_attempt_at=parcel.first_attempt_at or now)
+    """Intent before send: a crash after this looks like an unknown outcome, never like an unsent one.
+
+    `next_attempt_at` keeps the time of the intent: until its deadline the request may still take effect.
+    """
+    return replace(
+        parcel, state="sending", next_attempt_at=now, first_attempt_at=parcel.first_attempt_at or now
+    )
 
 
 def interrupted(parcel: Parcel, now: int) -> Parcel:
-    """The host died, or the bot ran out of time, between intent and receipt."""
+    """The bot ran out of time, or lost the answer, between intent and receipt."""
     return replace(parcel, state="unknown", lookups=0, next_attempt_at=now + GRACE, error="outcome unknown")
+
+
+def orphaned(parcel: Parcel, now: int, flight: int) -> Parcel:
+    """The host died between intent and receipt: its request may still take effect for `flight` ms after the intent."""
+    landed = min(parcel.next_attempt_at, now) + flight
+    return interrupted(parcel, max(now, landed))
 
 
 def not_found(parcel: Parcel, now: int) -> Parcel:

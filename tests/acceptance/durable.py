@@ -41,7 +41,7 @@ def append(path: Path, **fields: Any) -> None:
 
 class DurableBot:
     channel_type = "durable"
-    capabilities = Capabilities(lookup=True)
+    capabilities = Capabilities(lookup=True, flight=0.0)
 
     def __init__(self, data: Path) -> None:
         self._people = data / "people.jsonl"
