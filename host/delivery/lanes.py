@@ -89,24 +89,27 @@ class Lane:
     async def _run(self) -> None:
         while self._queue:
             parcel = self._queue[0]
-            if parcel.state != "sending" and (pause := parcel.next_attempt_at - self._now()) > 0:
+            if (pause := parcel.next_attempt_at - self._now()) > 0:
                 await self._pause(pause / 1000)
-                continue
-            moved = await self._move(parcel)
+            moved = await self._move(self._queue[0])
             self._queue[0] = moved
             if moved.terminal:
                 self._queue.popleft()
         self._on_idle(self)
 
     async def _pause(self, seconds: float) -> None:
+        """By the loop's clock, so that a wall clock that jumps meanwhile shortens and lengthens nothing.
+
+        A nudge cuts it short for what is merely waiting; an unknown outcome needs its time.
+        """
         self._nudged.clear()
         try:
             async with asyncio.timeout(seconds):
                 await self._nudged.wait()
+                if self._queue[0].state != "pending":
+                    await asyncio.Event().wait()
         except TimeoutError:
             return
-        if self._queue[0].state == "pending":
-            self._queue[0] = replace(self._queue[0], next_attempt_at=0)
 
     async def _move(self, parcel: Parcel) -> Parcel:
         """One step of one chunk; returns it as committed."""

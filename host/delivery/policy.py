@@ -25,13 +25,8 @@ def sent(parcel: Parcel, receipt: Receipt) -> Parcel:
 
 
 def intended(parcel: Parcel, now: int) -> Parcel:
-    """Intent before send: a crash after this looks like an unknown outcome, never like an unsent one.
-
-    `next_attempt_at` keeps the time of the intent: until its deadline the request may still take effect.
-    """
-    return replace(
-        parcel, state="sending", next_attempt_at=now, first_attempt_at=parcel.first_attempt_at or now
-    )
+    """Intent before send: a crash after this looks like an unknown outcome, never like an unsent one."""
+    return replace(parcel, state="sending", first_attempt_at=parcel.first_attempt_at or now)
 
 
 def interrupted(parcel: Parcel, now: int) -> Parcel:
@@ -40,9 +35,11 @@ def interrupted(parcel: Parcel, now: int) -> Parcel:
 
 
 def orphaned(parcel: Parcel, now: int, flight: int) -> Parcel:
-    """The host died between intent and receipt: its request may still take effect for `flight` ms after the intent."""
-    landed = min(parcel.next_attempt_at, now) + flight
-    return interrupted(parcel, max(now, landed))
+    """The host died between intent and receipt: its request may still take effect for `flight` ms.
+
+    Counted from now, not from the intent: the clock may have jumped in between.
+    """
+    return interrupted(parcel, now + flight)
 
 
 def not_found(parcel: Parcel, now: int) -> Parcel:
