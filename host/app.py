@@ -158,7 +158,7 @@ class Host:
             config,
             self._db,
             self._registry,
-            self._supervisor.wake,
+            self._came_in,
             self._say_soon,
             parts.now,
             IncomingFiles(self._bots),
@@ -200,6 +200,11 @@ class Host:
                 log.exception("Bot broke", extra={"action": "bot_broke", "platform": bot.channel_type})
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_BOT_RESTART)
+
+    def _came_in(self, session: Session) -> None:
+        """Something new is in the session's file; a deletion may have settled what was there."""
+        self._supervisor.wake(session)
+        self._deliveries.outcome_changed(session)
 
     # ── runners speak ────────────────────────────────────────────────────────────────────────────────────
 
