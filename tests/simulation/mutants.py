@@ -25,7 +25,8 @@ from runner.inbound import InboundReader
 from runner.outbound import OutboundWriter
 from sessiondb.connection import open_writer, transaction
 from sessiondb.records import AckStatus, Address
-from tests.simulation.world import Patch, World
+from tests.simulation.processes import current, point
+from tests.simulation.world import FAULTS_LAST, Patch, World
 
 MUTANTS: dict[str, Callable[[World], list[Patch]]] = {}
 
@@ -33,6 +34,14 @@ MUTANTS: dict[str, Callable[[World], list[Patch]]] = {}
 def mutant(make: Callable[[World], list[Patch]]) -> Callable[[World], list[Patch]]:
     MUTANTS[make.__name__] = make
     return make
+
+
+def death_finds_the_gap(world: World) -> None:
+    """Between the halves of what should be one commit: rare by chance alone, so now and then it is made sure of."""
+    process = current()
+    if process is not None and world.loop.time() < FAULTS_LAST and next(world.gaps) % 4 == 0:
+        process.fuse = 1
+    point("between two halves")
 
 
 # ── law 4: one way in ────────────────────────────────────────────────────────────────────────────────────
@@ -81,7 +90,7 @@ def commits_that_a_power_failure_undoes(_: World) -> list[Patch]:
 
 
 @mutant
-def acknowledgement_before_reply(_: World) -> list[Patch]:
+def acknowledgement_before_reply(world: World) -> list[Patch]:
     finish = OutboundWriter.finish_turn
 
     def hasty(
@@ -89,17 +98,19 @@ def acknowledgement_before_reply(_: World) -> list[Patch]:
     ) -> None:
         with self._writing():
             self._finish_acks(consumed, more.get("status", AckStatus.COMPLETED), "")
+        death_finds_the_gap(world)
         finish(self, turn, answers, consumed, *args, **more)
 
     return [(OutboundWriter, "finish_turn", hasty)]
 
 
 @mutant
-def result_outside_its_transaction(_: World) -> list[Patch]:
+def result_outside_its_transaction(world: World) -> list[Patch]:
     finish = OutboundWriter.finish_call
 
     def torn(self: OutboundWriter, turn: str, call_id: str, result: str, emitted: Any) -> None:
         finish(self, turn, call_id, result, ())
+        death_finds_the_gap(world)
         with self._writing():
             self._emit(emitted)
 

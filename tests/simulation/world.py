@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import itertools
 import logging
 import random
 import secrets
@@ -82,6 +83,7 @@ class World:
         self._serving: asyncio.Task[None] | None = None
         self._dead: asyncio.Queue[Process] = asyncio.Queue()
         self.boots = 0
+        self.gaps = itertools.count(1)
         self._tokens = self._fork()
 
     def _fork(self) -> random.Random:
