@@ -17,7 +17,8 @@ from sessiondb import SessionFolder, content
 from sessiondb.connection import open_writer, schema_sql
 
 SQLiteValue: TypeAlias = int | float | str | bytes | None
-Ends = Literal["session", "row", "harmless"]
+# session: quarantined; row: refused, and the row behind it delivered; told: given up, with a note; harmless: nothing
+Ends = Literal["session", "row", "told", "harmless"]
 FINE = "fine"  # what an honest row behind the hostile ones says
 
 
@@ -35,7 +36,7 @@ class Target:
 class Attack:
     name: str
     act: Callable[[Target], None]
-    ends: Ends  # session: quarantined; row: refused, and the row behind it delivered; harmless: nothing comes of it
+    ends: Ends
     then: Callable[[Target], None] | None = None  # once the host has seen the first part
 
 
@@ -326,7 +327,7 @@ ROWS = [
     Attack(
         "edit_of_a_foreign_message",
         _json('{"type": "edit", "message_id": "m123", "text": "evil"}'),
-        "harmless",
+        "told",
     ),
 ]
 

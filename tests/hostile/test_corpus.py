@@ -91,6 +91,9 @@ async def test_an_attack_harms_only_its_own_session(
                 await logged(caplog, "row_refused")
                 answer(target)
                 await bot.until(lambda: bot.said("bad") == [FINE])
+            case "told":
+                await bot.until(lambda: len(bot.said("bad")) == 1)
+                assert "could not be delivered" in bot.said("bad")[0]
             case "harmless":
                 await neighbour_is_served(bot, target)
                 assert bot.said("bad") == []
