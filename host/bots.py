@@ -116,7 +116,16 @@ class Delivery:
     private_to: str = ""  # a user id: nobody else may see it
     question: str = ""  # of a question: what an ANSWER refers to, and its natural id; unique in the host
     audience: tuple[str, ...] = ()  # of a question: the users who may answer it
+    decision: Decision | None = None  # of a notice that asks an owner
     first_attempt_at: int = 0  # ms UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A choice that an owner is asked to make, as buttons under a message; the click calls `Controls.decide`."""
+
+    request: str  # names what is decided, at most 60 characters
+    choices: tuple[tuple[str, str], ...]  # (value, label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,19 @@ class Shown:
     answers: str  # platform id of the message being answered
     status: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The one message that shows a long turn while it works. `key` was minted and committed before it is opened."""
+
+    key: str
+    address: Address
+    answers: str  # platform id of the message being answered
+    asked_by: str  # user id of its author, '' when there is none
+    status: str
+    text: str  # what is written so far, Markdown; '' before there is any
+    opened_at: int = 0  # ms UTC of the intent
 
 
 class DeliveryError(Exception):
@@ -189,7 +211,7 @@ class HostBusy(Exception):
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     lookup: bool = False  # `lookup` finds a message by its key
-    progress: Literal["none", "transient", "message"] = "none"
+    progress: Literal["none", "transient"] = "none"  # whether `show` shows anything
     flight: float = 30.0  # s after which a request of a host that died can no longer take effect
 
 
@@ -216,6 +238,25 @@ class Bot(Protocol):
 
     async def show(self, shown: Shown) -> None:
         """Progress of a turn; transient, may be dropped."""
+
+
+@runtime_checkable
+class ShowsLive(Protocol):
+    """A bot that shows a long turn as a message of its own. The methods raise `DeliveryError`s as `send` does.
+
+    The host removes the message when the answer stands, and after a crash: it is never left beside the answer.
+    """
+
+    async def open_live(self, live: Live) -> Receipt: ...
+
+    async def find_live(self, live: Live) -> Receipt | None:
+        """The message of an `open_live` whose outcome is unknown, if the platform has it."""
+
+    async def update_live(self, live: Live, platform_message_id: str) -> None:
+        """Paced by the bot; an update that comes too soon or is refused is dropped."""
+
+    async def remove_live(self, live: Live, platform_message_id: str) -> None:
+        """Once it returns the message is gone, whoever removed it."""
 
 
 class FetchError(Exception):
