@@ -21,6 +21,7 @@ from host.controls.desk import NoTasks
 from host.controls.port import Controls
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
+from host.delivery.posts import Posts
 from host.delivery.service import Deliveries
 from host.disk import Disk
 from host.gateway.bells import Ears
@@ -33,6 +34,10 @@ from host.incoming import IncomingFiles
 from host.ingress import Ingress
 from host.launch.base import Launcher
 from host.progress import ProgressBoard
+from host.schedule.actions import TaskActions
+from host.schedule.homes import Homes
+from host.schedule.orders import KINDS
+from host.schedule.service import Scheduler
 from host.sessions import Session, Sessions
 from host.supervisor import Supervisor
 from sessiondb import Address, SessionError, Unavailable
@@ -118,6 +123,7 @@ class Host:
             async with asyncio.TaskGroup() as group:
                 side_tasks.append(group.create_task(self._ears.poll(), name="poll"))
                 side_tasks.append(group.create_task(self._sweep(), name="sweep"))
+                timer = group.create_task(self._scheduler.run(), name="schedule")
                 bots = [
                     group.create_task(self._run_bot(bot), name=f"bot:{bot.channel_type}")
                     for bot in self._bots.by_platform.values()
@@ -127,6 +133,7 @@ class Host:
                     task.add_done_callback(lambda _: self._stop_without_bots(bots))
                 self.started.set()
                 await self._stopping.wait()
+                timer.cancel()
                 await self._shut_down(side_tasks)
         finally:
             await self._close()
@@ -138,7 +145,8 @@ class Host:
         self._registry = Sessions(self._data, parts.disk, parts.now)
         self._actions = Actions(parts.now)
         collector = Collector(self._bots, self._actions, parts.now)
-        self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now)
+        posts = Posts(self._db)
+        self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now, posts)
         self._deliveries.on_room = self._drain_soon
         self._ears = Ears(
             parts.disk, self._drain_soon, bells=config.host.bells, slowest=config.host.poll_slowest
@@ -169,8 +177,16 @@ class Host:
             self._say_soon,
             parts.now,
             IncomingFiles(self._bots),
+            posts,
         )
         self._saying: set[asyncio.Task[None]] = set()
+        self._scheduler = Scheduler(
+            self._db, self._registry, self._supervisor.wake, self._deliveries.notify, parts.now
+        )
+        self._deliveries.on_run_ended = self._scheduler.look_soon
+        homes = Homes(config, self._db, self._registry)
+        actions = TaskActions(self._scheduler, homes, self._db, self._registry, config.host.zone, parts.now)
+        self._actions.register(KINDS, actions.prepared)
         self._controls: Controls = controls.Service(
             controls.Parts(
                 config,
@@ -185,7 +201,17 @@ class Host:
             NoTasks(),
         )
         await self._ingress.begin()
+        await self._scheduler.begin()
+        for session in await self._db.read(self._registry.load):
+            if self._scheduler.has_tasks(session):
+                await self._recover_posts(session)
         await self._supervisor.adopt()
+
+    async def _recover_posts(self, session: Session) -> None:
+        try:
+            await self._deliveries.recover(session)
+        except SessionError as error:
+            log.warning("Session %s: %s", session.id, error, extra={"action": "not_recovered"})
 
     async def _shut_down(self, side_tasks: list[asyncio.Task[None]]) -> None:
         """Bots first, so that nothing new comes; runners next; then what they left is delivered."""
@@ -194,6 +220,7 @@ class Host:
         await self._supervisor.close()
         while self._draining:
             await asyncio.wait(list(self._draining.values()))
+        await self._scheduler.close()
         await self._deliveries.stop()
         for task in side_tasks:
             task.cancel()
@@ -312,6 +339,8 @@ class Host:
                 await self._supervisor.recover(session)
         await self._supervisor.check(session)
         await self._wake_if_due(session)
+        if self._scheduler.has_tasks(session):
+            await self._scheduler.look(session)
         if not self._supervisor.is_live(session) and not self._deliveries.busy(session):
             await self._rest(session, work)
 
@@ -337,7 +366,7 @@ _REST = (
 
 def _nothing_to_do(writer: InboundWriter) -> bool:
     """Nothing waits for an answer, nothing waits to be delivered."""
-    return writer.next_due_at() is None and not writer.open_parcels()
+    return writer.next_due_at() is None and not writer.open_parcels() and not writer.tasks.alerts()
 
 
 def _installation(connection: apsw.Connection) -> str:

@@ -93,6 +93,8 @@ class Agent(_Model):
     server_tools: tuple[str, ...] = ()  # tool types that the model API runs, besides those of `options`
     budget_usd_per_day: Dollars = math.inf
     budget_usd_per_month: Dollars = math.inf
+    shortest_task_interval: Seconds = 60.0  # between two runs of one scheduled task
+    most_tasks: Annotated[int, Field(ge=1, le=10_000)] = 100  # of one conversation
 
 
 class Route(_Model):

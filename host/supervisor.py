@@ -331,7 +331,7 @@ class Supervisor:
         if failures == ALARM_AFTER:
             text = f"⚠️ I cannot start right now; your message waits and I keep trying ({session.id[:9]})."
             await self._deliveries.notify(
-                Notice(f"no-start:{session.id}:{self._now() // 86_400_000}", session.address, text)
+                Notice(f"no-start:{session.id}:{self._now() // 86_400_000}", session.place, text)
             )
 
     def _wake_at(self, session: Session, at: int) -> None:

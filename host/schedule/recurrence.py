@@ -90,7 +90,7 @@ class Schedule:
 
     def between(self, after: int, until: int, most: int) -> list[int]:
         """The first `most` due times later than `after` and earlier than `until`."""
-        found = []
+        found: list[int] = []
         for due in self.times_after(after):
             if due >= until or len(found) == most:
                 break
