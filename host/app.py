@@ -17,7 +17,6 @@ from host import inbox, orders, watermarks
 from host.bots import Bot, BotConfigError, Bots, InboundEvent, Ingested
 from host.config import Config
 from host.controls import service as controls
-from host.controls.desk import NoTasks
 from host.controls.port import Controls
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
@@ -35,6 +34,7 @@ from host.ingress import Ingress
 from host.launch.base import Launcher
 from host.progress import ProgressBoard
 from host.schedule.actions import TaskActions
+from host.schedule.desk import Desk
 from host.schedule.homes import Homes
 from host.schedule.orders import KINDS
 from host.schedule.service import Scheduler
@@ -187,6 +187,7 @@ class Host:
         homes = Homes(config, self._db, self._registry)
         actions = TaskActions(self._scheduler, homes, self._db, self._registry, config.host.zone, parts.now)
         self._actions.register(KINDS, actions.prepared)
+        self._desk = Desk(self._scheduler, homes, self._db, self._registry, config, parts.now)
         self._controls: Controls = controls.Service(
             controls.Parts(
                 config,
@@ -198,10 +199,11 @@ class Host:
                 self.ingest,
                 parts.now,
             ),
-            NoTasks(),
+            self._desk,
         )
         await self._ingress.begin()
         await self._scheduler.begin()
+        await self._desk.reconcile()
         for session in await self._db.read(self._registry.load):
             if self._scheduler.has_tasks(session):
                 await self._recover_posts(session)
@@ -323,10 +325,14 @@ class Host:
 
     async def _obey(self) -> None:
         """Carries out what an operator ordered from another process."""
-        for number, _, session_id in await self._db.read(orders.waiting):
-            session = self._registry.get(session_id)
-            stopped = session is not None and await self._supervisor.stop(session)
-            outcome = "stopped" if stopped else "no runner was running"
+        for given in await self._db.read(orders.waiting):
+            if given.kind == "task":
+                outcome = await self._desk.obey(given.number, given.body)
+            else:
+                session = self._registry.get(given.session_id)
+                stopped = session is not None and await self._supervisor.stop(session)
+                outcome = "stopped" if stopped else "no runner was running"
+            number = given.number
             await self._db.write(functools.partial(orders.done, number=number, outcome=outcome))
 
     async def _sweep_session(self, session: Session) -> None:

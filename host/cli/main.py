@@ -12,7 +12,7 @@ from rich.text import Text
 
 from host import config as configuration
 from host.bots import BotConfigError
-from host.cli import inspect
+from host.cli import inspect, tasks
 from host.cli import run as running
 from host.config import Config, ConfigError
 from host.lock import DataFolderError
@@ -25,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.add_typer(tasks.app, name="tasks")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="The configuration; default: dovecote.toml.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -73,6 +73,8 @@ class Nothing(_Asked):
     pass
 
 
+M = TypeVar("M", bound=_Asked)
+
 KINDS: dict[str, type[Wish | Update | One | Nothing]] = {
     "schedule_task": Wish,
     "list_tasks": Nothing,
@@ -105,13 +107,14 @@ class Order:
     by: str = ""  # user id
     made_in: str = ""  # session id
     limits: Limits = Limits()
+    task: str = ""  # the id of a new task, where the order does not give it one
 
     @property
     def task_id(self) -> str:
         """Of the task it is about; a new one's follows from the order."""
         if isinstance(self.asked, Update | One):
             return self.asked.task_id
-        return task_id(self.id)
+        return self.task or task_id(self.id)
 
 
 def task_id(order_id: str) -> str:
@@ -120,8 +123,17 @@ def task_id(order_id: str) -> str:
 
 def parse(name: str, arguments: dict[str, Any]) -> Wish | Update | One | Nothing:
     """Raises `ScheduleError`, in one line."""
+    return _valid(KINDS[name], arguments)
+
+
+def wish(arguments: dict[str, Any]) -> Wish:
+    """Raises `ScheduleError`, in one line."""
+    return _valid(Wish, arguments)
+
+
+def _valid(kind: type[M], arguments: dict[str, Any]) -> M:
     try:
-        return KINDS[name].model_validate(arguments)
+        return kind.model_validate(arguments)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -168,6 +168,10 @@ def moment(ms: int, zone: str) -> str:
     return f"{text} (UTC{local:%z})" if other.utcoffset() != local.utcoffset() else text
 
 
+def iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat()
+
+
 def length(ms: int) -> str:
     """`5 minutes`, `90 seconds`."""
     for unit, name in ((86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute")):

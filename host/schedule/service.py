@@ -181,6 +181,12 @@ class Scheduler:
             raise ScheduleError(text)
         return text
 
+    async def declare(self, session: Session, order: Order) -> None:
+        """An order that holds however often it is given. Raises as `carry_out` does."""
+        now = self._now()
+        async with self.changing(session, order):
+            await self._registry.use(session, lambda writer: _declare(writer, order, now))
+
     def has_tasks(self, session: Session) -> bool:
         return session.id in self._with_tasks
 
@@ -244,6 +250,11 @@ def _look(writer: InboundWriter) -> _Looked:
     alerts = [(task.id, task.alert, task.address) for task in tasks.alerts()]
     waits = any(message.task_id for message in writer.pending())
     return _Looked(waits, tasks.bounds(), alerts)
+
+
+def _declare(writer: InboundWriter, order: Order, now: int) -> None:
+    with writer.writing():
+        changes.carry_out(writer, order, now)
 
 
 def _alerted(writer: InboundWriter, task_id: str, alert: str) -> None:

@@ -64,7 +64,7 @@ async def ask(bot: MemoryBot, channel: str, text: str, **more: Any) -> str:
         )
     )
     return next(
-        d.payload["text"]
+        str(d.payload["text"])
         for d in bot.sent[before:]
         if d.address.platform_id == channel and d.address.thread_id == thread
     )
