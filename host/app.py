@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from host.launch.base import Launcher
 from host.progress import ProgressBoard
 from host.sessions import Session, Sessions
 from host.supervisor import Supervisor
+from host.webhooks import WebhookServer
 from sessiondb import Address, SessionError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -51,12 +52,14 @@ class Parts:
     launcher: Launcher
     now: Callable[[], int]
     credentials: Credentials = field(default_factory=lambda: EnvironmentCredentials(os.environ))
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
 class Host:
     """`serve` runs until `stop` is called; the data folder's lock is the caller's."""
 
     def __init__(self, config: Config, bots: Bots, parts: Parts) -> None:
+        """Raises `WebhookError` for hooks that cannot be served."""
         self._config = config
         self._bots = bots
         self._parts = parts
@@ -65,6 +68,11 @@ class Host:
         self._draining: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._saying: set[asyncio.Task[None]] = set()
+        self.webhooks: WebhookServer | None = None
+        if config.webhooks is not None:
+            self.webhooks = WebhookServer(
+                config.webhooks, parts.environment, frozenset(bots.by_platform), self.ingest, parts.now
+            )
         self.started = asyncio.Event()
 
     # ── what bots call ───────────────────────────────────────────────────────────────────────────────────
@@ -112,7 +120,7 @@ class Host:
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def serve(self) -> None:
-        """Raises `sessiondb.SessionError` when host.db cannot be opened."""
+        """Raises `sessiondb.SessionError` when host.db cannot be opened, `WebhookError` when hooks cannot be served."""
         await self._start_up()
         side_tasks: list[asyncio.Task[None]] = []
         try:
@@ -134,6 +142,8 @@ class Host:
 
     async def _start_up(self) -> None:
         config, parts = self._config, self._parts
+        if self.webhooks is not None:  # first, so that a port that is taken stops nothing half-way
+            await self.webhooks.start()
         self._db = await HostDB.open(self._data / "host.db", parts.disk)
         installation = await self._db.write(_installation)
         self._registry = Sessions(self._data, parts.disk, parts.now)
@@ -192,6 +202,8 @@ class Host:
     async def _shut_down(self, side_tasks: list[asyncio.Task[None]]) -> None:
         """Bots first, so that nothing new comes; runners next; then what they left is delivered."""
         log.info("Stopping", extra={"action": "stopping"})
+        if self.webhooks is not None:
+            await self.webhooks.stop()
         await self._ingress.drained()
         await self._supervisor.close()
         while self._draining:

@@ -146,6 +146,8 @@ class Supervisor:
                 if runner is None:
                     await self._take_place(session)
                     runner = await self._start(session)
+                    if runner is not None and self._closing:
+                        await self._stop_late(session)
                 if runner is not None:
                     lived = True
                     await self._accompany(session, runner)
@@ -403,6 +405,13 @@ class Supervisor:
         life.ordered_to_stop = True
         await self._launcher.stop(life.runner, self._config.runner.stop_grace)
         return True
+
+    async def _stop_late(self, session: Session) -> None:
+        """`close` came while it was being started and found nothing to stop."""
+        try:
+            await self.stop(session)
+        except LaunchError as error:
+            log.error("Runner not stopped: %s", error.reason, extra={"action": "stop_failed"})
 
     async def close(self) -> None:
         """Stops every runner and waits until what they wrote is drained."""

@@ -16,6 +16,7 @@ from host.cli import inspect
 from host.cli import run as running
 from host.config import Config, ConfigError
 from host.lock import DataFolderError
+from host.webhooks import WebhookError
 from sessiondb import SessionError
 
 app = typer.Typer(
@@ -83,11 +84,21 @@ def setup(
         sys.exit(1)
 
 
+CURABLE = (
+    ConfigError,
+    DataFolderError,
+    BotConfigError,
+    WebhookError,
+    SessionError,
+    inspect.NothingFoundError,
+)
+
+
 def main() -> None:
     """One line for what a person can cure; a traceback only for our own faults."""
     try:
         app()
-    except (ConfigError, DataFolderError, BotConfigError, SessionError, inspect.NothingFoundError) as error:
+    except CURABLE as error:
         _errors.print(Text(f"dovecote: {error}", "bold red"), soft_wrap=True)
         sys.exit(2)
 
