@@ -14,6 +14,7 @@ from host import config as configuration
 from host.bots import BotConfigError
 from host.cli import inspect
 from host.cli import run as running
+from host.cli import send as sending
 from host.config import Config, ConfigError
 from host.lock import DataFolderError
 from host.webhooks import WebhookError
@@ -73,6 +74,28 @@ def stop(
 
 
 @app.command()
+def send(
+    address: Annotated[str, typer.Argument(help="platform/workspace/channel, or …/channel/thread.")],
+    text: Annotated[str, typer.Argument(help="Markdown; - reads it from the standard input.")],
+    wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for the receipt.")] = 30.0,
+    config: ConfigOption = None,
+) -> None:
+    """Post a text. Prints the platform's id of each message; exit code 3: kept, and posted later."""
+    said = sys.stdin.read().rstrip("\n") if text == "-" else text
+    data = Path(configuration.load(config).data)
+    sent = sending.send(data, sending.address_of(address), said, wait)
+    for id_ in sent.posted:
+        typer.echo(id_)
+    if sent.waiting:
+        problem = f" ({sent.problem})" if sent.problem else ""
+        _errors.print(Text(f"dovecote: not posted yet{problem}; the host will, when it runs and can"))
+        sys.exit(3)
+    if sent.problem:
+        _errors.print(Text(f"dovecote: not posted: {sent.problem}", "bold red"), soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
 def setup(
     platform: Annotated[str, typer.Argument(help="slack or discord")],
     channel: Annotated[str, typer.Option(help="A channel's id: greets there and waits for a person.")] = "",
@@ -91,6 +114,7 @@ CURABLE = (
     WebhookError,
     SessionError,
     inspect.NothingFoundError,
+    sending.SendError,
 )
 
 

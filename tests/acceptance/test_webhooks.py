@@ -71,3 +71,16 @@ def test_a_host_whose_hook_has_no_secret_says_what_to_do(folder: Folder) -> None
     done = folder.chat("hello")
     assert done.returncode == 2
     assert b"webhooks.ci: the environment has no CI_SECRET; set it to the secret" in done.stderr
+
+
+def test_a_script_posts_and_is_told_the_message_s_id(folder: Folder) -> None:
+    folder.chat("hello")
+    host = folder.start()
+    script = folder.start("console/local/pipe", "-", command="send")
+    printed, errors = script.communicate(b"backup done\n", timeout=DEADLINE)
+    assert (script.returncode, errors) == (0, b"")
+    out, _ = host.communicate(b"", timeout=DEADLINE)
+    assert out.decode().splitlines() == ["backup done"]
+    assert [folder.lines()[-1].id] == printed.decode().split()
+    late = folder.start("console/local/pipe", "later", "--wait", "0", command="send")
+    assert late.wait(DEADLINE) == 3
