@@ -81,6 +81,7 @@ class InboundEvent:
     remark: bool = False  # said among people: context for the agent, wakes nobody
     queued: bool = False  # waits for the end of the turn under way instead of steering it
     typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
+    session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
 
     @property
     def key(self) -> str:
