@@ -79,6 +79,7 @@ class InboundEvent:
     value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji
     refers_to: str = ""  # of an ANSWER: what the question's `Delivery.question` said
     remark: bool = False  # said among people: context for the agent, wakes nobody
+    queued: bool = False  # waits for the end of the turn under way instead of steering it
     typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
     session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
 
@@ -318,3 +319,7 @@ class SetUp(Protocol):
 
 class BotConfigError(Exception):
     """The bot is asked for but cannot run; the text names what is missing and the remedy."""
+
+
+class BotStuck(Exception):
+    """Only a fresh process can help: the host stops, with a failure, for its supervisor to start it again."""
