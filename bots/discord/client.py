@@ -15,6 +15,7 @@ import discord
 from bots.discord import events, wire
 from bots.discord.book import QuestionBook
 from bots.discord.commands import Commands
+from bots.discord.live import LiveMessages, StopButton
 from bots.discord.outbox import Outbox
 from bots.discord.questions import ChoiceButton, Desk
 from bots.discord.receiver import Receiver
@@ -39,6 +40,7 @@ class DoveClient(discord.Client):
         self.threads_of = Threads(self)
         self.receiver = Receiver(self, host, self.threads_of, roles_matter=bool(config.access.groups))
         self.outbox = Outbox(self, self.threads_of, book)
+        self.live = LiveMessages(self, self.threads_of, self.outbox)
         self.desk = Desk(host, book, owners, events.now_ms)
         self.commands = Commands(self, host, config, self.threads_of)
         self._tell_ready = on_ready
@@ -46,7 +48,7 @@ class DoveClient(discord.Client):
         self._ending: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
-        self.add_dynamic_items(ChoiceButton)
+        self.add_dynamic_items(ChoiceButton, StopButton)
         self._backfill = asyncio.create_task(self.receiver.backfill(), name="discord:backfill")
         self._backfill.add_done_callback(self._backfill_ended)
 
@@ -61,6 +63,7 @@ class DoveClient(discord.Client):
     async def close(self) -> None:
         if self._backfill is not None:
             self._backfill.cancel()
+        await self.live.close()
         await super().close()
 
     async def on_ready(self) -> None:
