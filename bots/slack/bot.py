@@ -23,6 +23,7 @@ from bots.slack.backfill import Backfill, Marks
 from bots.slack.directory import Directory
 from bots.slack.files import Uploads, download
 from bots.slack.inbound import Identity, Reader, microseconds
+from bots.slack.live import LiveMessages
 from bots.slack.manifest import COMMAND
 from bots.slack.preflight import identify
 from bots.slack.progress import StatusLines
@@ -36,6 +37,7 @@ from host.bots import (
     InboundEvent,
     IncomingFile,
     Ingest,
+    Live,
     Offline,
     Receipt,
     Shown,
@@ -75,6 +77,7 @@ class SlackBot:
         pace = Pace(settings.message_interval, BURST)
         self._sender = Sender(self._client, pace, Uploads(self._client, folder))
         self._status = StatusLines(self._client)
+        self._live: LiveMessages | None = None
         self._online = False
 
     # ── the host's side ──────────────────────────────────────────────────────────────────────────────────
@@ -82,6 +85,7 @@ class SlackBot:
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
         identity = await identify(self._client, self._secrets.app_token, self._settings)
+        self._live = LiveMessages(self._client, self._people, identity)
         marks = Marks(host, identity.team)
         await marks.load()
         listeners = Listeners(self._client, self._people, identity, host, self._owners, marks)
@@ -106,6 +110,7 @@ class SlackBot:
             self._online = False
             await transport.close()
             await self._status.close()
+            await self._live.close()
 
     def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[Json]:
         return render.operation(operation, plain=plain)
@@ -126,6 +131,24 @@ class SlackBot:
     async def show(self, shown: Shown) -> None:
         if self._online:
             await self._status.show(shown)
+
+    async def open_live(self, live: Live) -> Receipt:
+        return await self._living().open(live)
+
+    async def find_live(self, live: Live) -> Receipt | None:
+        return await self._living().find(live)
+
+    async def update_live(self, live: Live, platform_message_id: str) -> None:
+        self._living().update(live, platform_message_id)
+
+    async def remove_live(self, live: Live, platform_message_id: str) -> None:
+        await self._living().remove(live, platform_message_id)
+
+    def _living(self) -> LiveMessages:
+        self._must_be_online()
+        if self._live is None:
+            raise Offline("Slack is not connected")
+        return self._live
 
     def _must_be_online(self) -> None:
         if not self._online:

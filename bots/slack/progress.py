@@ -90,7 +90,11 @@ def status_line(shown: Shown) -> str:
     """Verbs for people: nothing that looks like a path, an argument or a secret gets through."""
     if shown.text:
         return "is writing…"
-    words = " ".join(shown.status.split())
-    if not words or len(words) > LONGEST_STATUS or _TELLTALE.search(words):
-        return "is working…"
-    return f"is working: {words}"
+    words = verbs(shown.status)
+    return f"is working: {words}" if words else "is working…"
+
+
+def verbs(status: str) -> str:
+    """The status in one short line, '' when it is none that people should see."""
+    words = " ".join(status.split())
+    return "" if len(words) > LONGEST_STATUS or _TELLTALE.search(words) else words
