@@ -14,6 +14,7 @@ import discord
 from discord import ui
 
 from bots.common import live as common
+from bots.common.latest import Latest
 from bots.discord import errors, places
 from bots.discord.outbox import CLOCK_SKEW, Outbox
 from bots.discord.threads import Threads
@@ -31,7 +32,7 @@ class LiveMessages:
         self._client = client
         self._threads = threads
         self._outbox = outbox
-        self._edits = common.Trickle(EDIT_EVERY)
+        self._edits: Latest[tuple[discord.PartialMessage, str]] = Latest(_edit, EDIT_EVERY)  # by channel
 
     async def open(self, live: Live) -> Receipt:
         """Raises `DeliveryError`, as all of these do."""
@@ -61,21 +62,11 @@ class LiveMessages:
 
     def update(self, live: Live, message_id: str) -> None:
         message = self._message(live, message_id)
-
-        async def edit() -> float:
-            try:
-                await message.edit(content=said(live))
-            except discord.RateLimited as error:
-                return error.retry_after
-            except (discord.DiscordException, *errors.TRANSPORT):
-                return 0.0
-            return 0.0
-
-        self._edits.put(str(message.channel.id), edit)
+        self._edits.offer(str(message.channel.id), (message, said(live)))
 
     async def remove(self, live: Live, message_id: str) -> None:
         message = self._message(live, message_id)
-        self._edits.forget(str(message.channel.id))
+        await self._edits.end(str(message.channel.id))
         with errors.translated():
             try:
                 await message.delete()
@@ -105,6 +96,12 @@ class StopButton(ui.DynamicItem[ui.Button[ui.View]], template=r"dovecote:stop:(?
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         await interaction.client.commands.stop(interaction)
+
+
+async def _edit(newest: tuple[discord.PartialMessage, str]) -> None:
+    message, text = newest
+    with errors.translated():
+        await message.edit(content=text)
 
 
 def said(live: Live) -> str:

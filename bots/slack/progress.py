@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Coroutine
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common.live import status_line
 from bots.slack.errors import TRANSIENT
 from host.bots import Shown
 from sessiondb import Address
 
 LEAST_PAUSE = 2.0  # s between two status lines of one thread
-LONGEST_STATUS = 50  # characters
 MOST_THREADS = 1_000
-
-_TELLTALE = re.compile(r"[/\\=@:{}<>\[\]|`]|[A-Za-z0-9_-]{25,}")
 
 
 class StatusLines:
@@ -33,7 +30,7 @@ class StatusLines:
         place = shown.address.platform_id, shown.address.thread_id or shown.answers
         if not place[1]:
             return
-        line = status_line(shown)
+        line = status_line(shown.status, writing=bool(shown.text))
         before, at = self._shown.get(place, ("", 0.0))
         if line == before or (before and time.monotonic() - at < LEAST_PAUSE):
             return
@@ -84,17 +81,3 @@ class StatusLines:
             await call
         except TRANSIENT:
             return
-
-
-def status_line(shown: Shown) -> str:
-    """Verbs for people: nothing that looks like a path, an argument or a secret gets through."""
-    if shown.text:
-        return "is writing…"
-    words = verbs(shown.status)
-    return f"is working: {words}" if words else "is working…"
-
-
-def verbs(status: str) -> str:
-    """The status in one short line, '' when it is none that people should see."""
-    words = " ".join(status.split())
-    return "" if len(words) > LONGEST_STATUS or _TELLTALE.search(words) else words

@@ -1,8 +1,6 @@
-"""What a live message says, and how often it changes."""
+"""What a live message says."""
 
 from __future__ import annotations
-
-import asyncio
 
 import pytest
 from hypothesis import given
@@ -49,50 +47,3 @@ def test_what_is_shown_always_fits(text: str, status: str) -> None:
     shown = said(Live("k", NOWHERE, "1", "2", status, text))
     assert len(shown.encode("utf-16-le", "replace")) // 2 <= 2_000
     assert shown.startswith("-# ⏳ is ")
-
-
-async def test_of_what_comes_too_soon_the_last_waits_its_turn() -> None:
-    done: list[int] = []
-    over = asyncio.Event()
-    trickle = live.Trickle(0.01)
-
-    def work(number: int) -> live.Work:
-        async def carry_out() -> float:
-            done.append(number)
-            if number == 9:
-                over.set()
-            return 0.0
-
-        return carry_out
-
-    for number in range(10):
-        trickle.put("here", work(number))
-    async with asyncio.timeout(30):
-        await over.wait()
-    assert done == [9]
-    await trickle.close()
-
-
-async def test_an_update_that_breaks_does_not_end_the_others_nor_hold_up_another_place() -> None:
-    trickle = live.Trickle(0.01)
-    held, elsewhere, after = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-    async def broken() -> float:
-        await held.wait()
-        raise RuntimeError("broken")
-
-    def setting(event: asyncio.Event) -> live.Work:
-        async def carry_out() -> float:
-            event.set()
-            return 0.0
-
-        return carry_out
-
-    trickle.put("here", broken)
-    trickle.put("there", setting(elsewhere))
-    async with asyncio.timeout(30):
-        await elsewhere.wait()
-        trickle.put("here", setting(after))
-        held.set()
-        await after.wait()
-    await trickle.close()
