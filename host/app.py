@@ -16,6 +16,9 @@ import apsw
 from host import inbox, orders, watermarks
 from host.bots import Bot, BotConfigError, Bots, InboundEvent, Ingested
 from host.config import Config
+from host.controls import service as controls
+from host.controls.desk import NoTasks
+from host.controls.port import Controls
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
 from host.delivery.service import Deliveries
@@ -64,6 +67,10 @@ class Host:
         self.started = asyncio.Event()
 
     # ── what bots call ───────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def controls(self) -> Controls:
+        return self._controls
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         await self.started.wait()
@@ -137,10 +144,10 @@ class Host:
             parts.disk, self._drain_soon, bells=config.host.bells, slowest=config.host.poll_slowest
         )
         self._board = ProgressBoard(self._registry, self._bots)
-        budgets = Budgets(config, self._db, parts.now)
-        if unsettled := await budgets.charge_unsettled():
+        self.budgets = Budgets(config, self._db, parts.now)
+        if unsettled := await self.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
-        self._gateway = Gateway(config, self._registry, budgets, parts.credentials)
+        self._gateway = Gateway(config, self._registry, self.budgets, parts.credentials)
         self._supervisor = Supervisor(
             config,
             installation,
@@ -164,6 +171,19 @@ class Host:
             IncomingFiles(self._bots),
         )
         self._saying: set[asyncio.Task[None]] = set()
+        self._controls: Controls = controls.Service(
+            controls.Parts(
+                config,
+                self._data,
+                parts.disk,
+                self._db,
+                self._registry,
+                self._supervisor,
+                self.ingest,
+                parts.now,
+            ),
+            NoTasks(),
+        )
         await self._ingress.begin()
         await self._supervisor.adopt()
 

@@ -16,11 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from host.config import Config
 from sessiondb import content
 from sessiondb.records import Address
+
+if TYPE_CHECKING:
+    from host.controls.port import Controls
 
 Privacy = Literal["dm", "private", "public"]
 
@@ -76,7 +79,9 @@ class InboundEvent:
     value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji
     refers_to: str = ""  # of an ANSWER: what the question's `Delivery.question` said
     remark: bool = False  # said among people: context for the agent, wakes nobody
+    queued: bool = False  # waits for the end of the turn under way instead of steering it
     typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
+    session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
 
     @property
     def key(self) -> str:
@@ -184,6 +189,10 @@ class Offline(DeliveryError):
 
 class Ingest(Protocol):
     """The host's side, as a bot sees it."""
+
+    @property
+    def controls(self) -> Controls:
+        """What people may see and order without an agent."""
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         """Returns when the event is durable: only then may the platform be told. Raises `HostBusy` otherwise."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 
 from runner import turn
 from runner.formatter import PromptMessage, decode
@@ -45,6 +45,8 @@ class Claims:
             if self._answered(message) is None
         ]
         batch = turn.batch_of(due, first, resumed=False)
+        # What was written to wait for the end of a turn does not join it; nor does what came after that.
+        batch = list(takewhile(lambda m: m.seq <= first.seq or not self._queued(m), batch))
         return self._open(f"{first.id}-{first.attempts + 1}", batch)
 
     def follow_ups(self, running: Turn) -> list[PromptMessage]:
@@ -52,7 +54,9 @@ class Claims:
         due = [
             m for m in self._ours(self._inbound.due_at(running.address, self._now())) if m.kind != "control"
         ]
-        due = [m for m in due if m.attempts == 0 and self._answered(m) is None][: turn.LARGEST_BATCH]
+        due = [m for m in due if m.attempts == 0 and not self._queued(m) and self._answered(m) is None][
+            : turn.LARGEST_BATCH
+        ]
         if not any(message.trigger for message in due):
             return []
         return self._claim(running.id, due)[1]
@@ -102,6 +106,10 @@ class Claims:
             self._recall(resumed)
             log.info("Turn %s resumed after %d steps", id_, len(resumed.resumed))
         return resumed
+
+    def _queued(self, message: MessageIn) -> bool:
+        decoded = self._decode(message) if message.kind == "chat" else None
+        return decoded is not None and isinstance(decoded.content, content.Chat) and decoded.content.queued
 
     def _answered(self, message: MessageIn) -> tuple[ParkedCall, content.System] | None:
         """The call that waits for this message, and the answer in it."""

@@ -57,6 +57,8 @@ class Sender:
             arguments["thread_ts"] = address.thread_id
         if payload["do"] == "ask":
             arguments["blocks"] = render.addressed(payload["blocks"], delivery.question, delivery.audience)
+        elif delivery.decision is not None:
+            arguments["blocks"] = render.deciding(payload, delivery.decision)
         elif payload.get("blocks"):
             arguments["blocks"] = payload["blocks"]
         if delivery.private_to:

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 import apsw
 
 from host.config import Config
+from host.controls import rules
 from host.gateway.prices import Usage
 from host.hostdb import HostDB
+from sessiondb.records import Address
 
 MICRO = 1_000_000  # millionths in a dollar
 
@@ -94,10 +96,44 @@ class Budgets:
                 raise OverBudget(
                     f"the budget of {whose} for {when} (${limit:,.2f}) does not allow another request"
                 )
+        self._check_channel(connection, call, day)
+
+    def _check_channel(self, connection: apsw.Connection, call: Call, day: int) -> None:
+        place = _place(connection, call.session_id)
+        limit = -1 if place is None else rules.budget_of(connection, place)
+        if place is not None and 0 <= limit < _used_in(connection, place, day) + call.cost:
+            raise OverBudget(
+                f"the budget of this channel for today (${limit / MICRO:,.2f}) does not allow another request"
+            )
 
     def _day(self, at: int) -> int:
-        local = datetime.fromtimestamp(at / 1000, self._zone)
-        return local.year * 10_000 + local.month * 100 + local.day
+        return day_of(at, self._zone)
+
+
+def day_of(at: int, zone: ZoneInfo) -> int:
+    """The day of a moment (ms UTC) as a number: 20261231."""
+    local = datetime.fromtimestamp(at / 1000, zone)
+    return local.year * 10_000 + local.month * 100 + local.day
+
+
+def _place(connection: apsw.Connection, session_id: str) -> Address | None:
+    """The channel a session belongs to."""
+    row = connection.execute(
+        "SELECT channel_type, workspace_id, platform_id FROM sessions WHERE id = ?", (session_id,)
+    ).fetchone()
+    return None if row is None else Address(*map(str, row))
+
+
+def _used_in(connection: apsw.Connection, place: Address, day: int) -> int:
+    """Spent and set aside in the channel on the day."""
+    where = "channel_type = ?1 AND workspace_id = ?2 AND platform_id = ?3"
+    row = connection.execute(
+        f"SELECT (SELECT coalesce(sum(cost), 0) FROM spent_by_session WHERE {where} AND day = ?4)"
+        " + (SELECT coalesce(sum(cost), 0) FROM reservations"
+        f" WHERE day = ?4 AND session_id IN (SELECT id FROM sessions WHERE {where}))",
+        (*place[:3], day),
+    ).fetchone()
+    return int(str(row[0])) if row else 0
 
 
 def _used(connection: apsw.Connection, agent: str, since: int) -> int:
@@ -143,4 +179,10 @@ def _charge(
     connection.execute(
         "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cost = cost + excluded.cost",
         (columns[2], columns[6], charged),
+    )
+    connection.execute(
+        "INSERT INTO spent_by_session SELECT id, ?, agent, scope, channel_type, workspace_id, platform_id, ?, ?"
+        " FROM sessions WHERE id = ?"
+        " ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, tokens = tokens + excluded.tokens",
+        (columns[6], charged, sum(counts[:4]), columns[1]),
     )

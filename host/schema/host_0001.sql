@@ -20,6 +20,7 @@ CREATE TABLE inbox (
 );
 CREATE INDEX inbox_unstored ON inbox (session_id, id) WHERE state = 'routed';
 CREATE INDEX inbox_message ON inbox (message_id);
+CREATE INDEX inbox_platform ON inbox (event ->> '$.event.platform_message_id');
 
 CREATE TABLE sessions (
     id             TEXT PRIMARY KEY,
@@ -39,6 +40,7 @@ CREATE TABLE sessions (
     UNIQUE (agent, channel_type, workspace_id, platform_id, thread_id)
 ) WITHOUT ROWID;
 CREATE INDEX sessions_busy ON sessions (id) WHERE busy = 1;
+CREATE INDEX sessions_place ON sessions (channel_type, workspace_id, platform_id, thread_id);
 
 -- Threads in which an agent takes part without being mentioned: an explicit flag, never inferred.
 CREATE TABLE engaged (
@@ -67,7 +69,8 @@ CREATE TABLE users (
     user_id      TEXT NOT NULL,
     name         TEXT NOT NULL DEFAULT '',
     zone         TEXT NOT NULL DEFAULT '',
-    standing     TEXT NOT NULL DEFAULT '' CHECK (standing IN ('', 'allowed', 'denied')),
+    standing     TEXT NOT NULL DEFAULT ''             -- what an owner decided; in the row of workspace '', for all of them
+                 CHECK (standing IN ('', 'allowed', 'denied')),
     seen_at      INTEGER NOT NULL,
     PRIMARY KEY (channel_type, workspace_id, user_id)
 ) WITHOUT ROWID;
@@ -145,3 +148,44 @@ CREATE TABLE spent (
     cost         INTEGER NOT NULL,
     PRIMARY KEY (agent, day)
 ) WITHOUT ROWID;
+
+-- The same sums per conversation, with where it is: what channels' budgets are checked against, and what people may see.
+CREATE TABLE spent_by_session (
+    session_id   TEXT NOT NULL,
+    day          INTEGER NOT NULL,
+    agent        TEXT NOT NULL,
+    scope        TEXT NOT NULL,
+    channel_type TEXT NOT NULL,
+    workspace_id TEXT NOT NULL,
+    platform_id  TEXT NOT NULL,
+    cost         INTEGER NOT NULL,
+    tokens       INTEGER NOT NULL,
+    PRIMARY KEY (session_id, day)
+) WITHOUT ROWID;
+CREATE INDEX spent_by_channel ON spent_by_session (channel_type, workspace_id, platform_id, day);
+CREATE INDEX spent_by_day ON spent_by_session (day, scope);
+
+-- What an owner decided about a channel, over the configuration's routes; '' and -1 leave a thing as it is there.
+CREATE TABLE channel_rules (
+    channel_type TEXT NOT NULL,
+    workspace_id TEXT NOT NULL,
+    platform_id  TEXT NOT NULL,
+    agent        TEXT NOT NULL DEFAULT '',
+    engage       TEXT NOT NULL DEFAULT '' CHECK (engage IN ('', 'mention', 'always', 'off')),
+    budget       INTEGER NOT NULL DEFAULT -1,         -- millionths of a US dollar per day
+    PRIMARY KEY (channel_type, workspace_id, platform_id)
+) WITHOUT ROWID;
+
+-- Who changed what without an agent: rules, access, budgets. Written in the transaction that changes it.
+CREATE TABLE audit (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    at           INTEGER NOT NULL,
+    user         TEXT NOT NULL,                       -- platform:id
+    name         TEXT NOT NULL,
+    channel_type TEXT NOT NULL,                       -- where it was ordered
+    workspace_id TEXT NOT NULL,
+    platform_id  TEXT NOT NULL,
+    thread_id    TEXT NOT NULL,
+    action       TEXT NOT NULL,
+    detail       TEXT NOT NULL
+);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -138,7 +139,7 @@ async def test_a_stream_whose_start_was_never_confirmed_is_found_among_our_other
     slack: FakeSlack, root: Message, messages: LiveMessages, time: list[float]
 ) -> None:
     client = web_client(slack)
-    other = {"channel": root.channel, "thread_ts": root.ts}
+    other: dict[str, Any] = {"channel": root.channel, "thread_ts": root.ts}
     await client.chat_postMessage(**other, text="an answer", metadata=histories.marked("k0"))
     state = working(slack, root)
     slack.faults.next("chat.startStream", Fault.answer_lost())

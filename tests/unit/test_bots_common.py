@@ -53,6 +53,8 @@ def test_what_would_wait_too_long_goes_back_and_takes_no_place() -> None:
         ("!stop", ("stop", "")),
         ("@dovecote !stop", ("stop", "")),
         ("!aside what do you think, Bob?", ("aside", "what do you think, Bob?")),
+        ("!queue and then this", ("queue", "and then this")),
+        ("!queue", None),
         ("!stop the presses", None),
         ("please !stop", None),
         ("!important", None),
