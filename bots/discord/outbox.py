@@ -18,7 +18,7 @@ from typing import Any
 import discord
 from rich.emoji import Emoji
 
-from bots.discord import errors, places
+from bots.discord import decisions, errors, places
 from bots.discord.book import Asked, QuestionBook
 from bots.discord.questions import view_of
 from bots.discord.threads import Threads
@@ -104,6 +104,8 @@ class Outbox:
             asked = Asked.of(delivery, payload["question"])
             await asyncio.to_thread(self._book.put, delivery.key, asked)  # before the send: a click finds it
             more["view"] = view_of(delivery.key, asked)
+        if delivery.decision is not None:
+            more["view"] = decisions.view_of(delivery.decision)
         if _is_reply(delivery):
             more["reference"] = discord.MessageReference(
                 message_id=int(delivery.answers), channel_id=channel_id, fail_if_not_exists=False
