@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 
 from host import inbox, orders, watermarks
-from host.bots import Bot, BotConfigError, Bots, InboundEvent, Ingested
+from host.bots import Bot, BotConfigError, Bots, BotStuck, InboundEvent, Ingested
 from host.config import Config
 from host.controls import service as controls
 from host.controls.desk import NoTasks
@@ -64,6 +64,7 @@ class Host:
         self._stopping = asyncio.Event()
         self._draining: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._stuck: BotStuck | None = None
         self.started = asyncio.Event()
 
     # ── what bots call ───────────────────────────────────────────────────────────────────────────────────
@@ -111,7 +112,7 @@ class Host:
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def serve(self) -> None:
-        """Raises `sessiondb.SessionError` when host.db cannot be opened."""
+        """Raises `sessiondb.SessionError` when host.db cannot be opened, and `BotStuck` after an orderly stop."""
         await self._start_up()
         side_tasks: list[asyncio.Task[None]] = []
         try:
@@ -130,6 +131,8 @@ class Host:
                 await self._shut_down(side_tasks)
         finally:
             await self._close()
+        if self._stuck is not None:
+            raise self._stuck
 
     async def _start_up(self) -> None:
         config, parts = self._config, self._parts
@@ -216,6 +219,11 @@ class Host:
             except BotConfigError as error:  # a person's to cure; it may be cured while we run
                 log.error("%s", error, extra={"action": "bot_refused", "platform": bot.channel_type})
                 pause = LONGEST_BOT_RESTART
+            except BotStuck as error:
+                log.critical("%s", error, extra={"action": "bot_stuck", "platform": bot.channel_type})
+                self._stuck = error
+                self.stop()
+                return
             except Exception:
                 log.exception("Bot broke", extra={"action": "bot_broke", "platform": bot.channel_type})
             await asyncio.sleep(pause)

@@ -173,6 +173,7 @@ class Listeners:
         status: StatusLines,
     ) -> None:
         self._reader = Reader(client, people, identity)
+        self._status = status
         self._questions = questions.Questions(client, self._reader, identity, host, owners)
         self._clicks = Clicks(client, self._reader, host)
         self._commands = Commands(client, self._reader, host)
@@ -289,6 +290,9 @@ class Listeners:
         ingested = await self._host.ingest(event)
         if ingested.verdict is Verdict.STORED and event.address.thread_id:
             self._reader.following.add(event.address)
+        if ingested.verdict is Verdict.STORED and event.event_class is EventClass.MESSAGE:
+            place = event.address.platform_id, event.address.thread_id or event.opens_thread
+            self._status.asked(place, event.text, event.author.id)
         return ingested.verdict is Verdict.STORED
 
     def _is_a_loop(self, event: InboundEvent) -> bool:

@@ -29,8 +29,11 @@ class Clicks:
 
     async def home(self, user: str, dm: str, note: str = "") -> None:
         """Publishes the person's Home. `dm` is their conversation with the bot."""
-        overview = await self._host.controls.overview(await self._reader.viewer(user, dm))
-        blocks = panels.home(overview, note, commands.HELP)
+        try:
+            overview = await self._host.controls.overview(await self._reader.viewer(user, dm))
+            blocks = panels.home(overview, note, commands.HELP)
+        except Forbidden as error:
+            blocks = [panels.section(panels.escaped(str(error)))]
         view = {"type": "home", "private_metadata": dm, "blocks": blocks}
         await self._client.views_publish(user_id=user, view=view)
 
@@ -47,6 +50,8 @@ class Clicks:
             else:
                 shown = await self._panel(viewer, str(action["action_id"]), note)
                 await respond(replace_original=True, response_type="ephemeral", **shown)
+        except Forbidden as error:
+            await respond(replace_original=True, response_type="ephemeral", text=panels.escaped(str(error)))
         except TRANSIENT as error:
             log.info("A panel was not refreshed: %s", type(error).__name__)
 

@@ -36,7 +36,10 @@ class Surfaces:
 
     async def stopped(self, event: Json) -> None:
         """The Stop button: the same order as `!stop`. Slack leaves it to us to say that the work has ended."""
-        thread = self._reader.address({"channel": event["channel"], "thread_ts": event.get("thread_ts")})
+        place = str(event["channel"]), str(event.get("thread_ts") or "")
+        thread = self._status.conversation(place) or self._reader.address(
+            {"channel": place[0], "thread_ts": place[1]}
+        )
         await self._host.ingest(
             InboundEvent(
                 event_class=EventClass.CONTROL,

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from host import config as configuration
-from host.bots import BotConfigError
+from host.bots import BotConfigError, BotStuck
 from host.cli import inspect
 from host.cli import run as running
 from host.config import Config, ConfigError
@@ -87,7 +87,14 @@ def main() -> None:
     """One line for what a person can cure; a traceback only for our own faults."""
     try:
         app()
-    except (ConfigError, DataFolderError, BotConfigError, SessionError, inspect.NothingFoundError) as error:
+    except (
+        ConfigError,
+        DataFolderError,
+        BotConfigError,
+        BotStuck,
+        SessionError,
+        inspect.NothingFoundError,
+    ) as error:
         _errors.print(Text(f"dovecote: {error}", "bold red"), soft_wrap=True)
         sys.exit(2)
 
