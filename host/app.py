@@ -23,6 +23,7 @@ from host.disk import Disk
 from host.gateway.bells import Ears
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
+from host.gateway.egress import Internet, Reach
 from host.gateway.server import Gateway
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
@@ -48,6 +49,7 @@ class Parts:
     launcher: Launcher
     now: Callable[[], int]
     credentials: Credentials = field(default_factory=lambda: EnvironmentCredentials(os.environ))
+    reach: Reach = field(default_factory=Internet)
 
 
 class Host:
@@ -140,7 +142,7 @@ class Host:
         budgets = Budgets(config, self._db, parts.now)
         if unsettled := await budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
-        self._gateway = Gateway(config, self._registry, budgets, parts.credentials)
+        self._gateway = Gateway(config, self._registry, budgets, parts.credentials, parts.reach)
         self._supervisor = Supervisor(
             config,
             installation,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import json
 import logging
@@ -200,11 +201,17 @@ class Supervisor:
             self._ears.listen(session)
             try:
                 await self._door.open(session)
+                given = await self._door.equip(session)
+                environment = {**given.environment, **spec.environment}
+                spec = dataclasses.replace(spec, environment=environment, files=given.files)
                 runner = await self._launcher.start(spec)
             except (LaunchError, GatewayError) as error:
                 self._ears.forget(session)
                 await self._door.close(session)
-                await self._note_start(session, str(error))
+                refused = not error.transient
+                # What follows a colon is for the log: the engine's own words, and paths of this machine.
+                told = str(error).partition(": ")[0] if isinstance(error, LaunchError) else str(error)
+                await self._note_start(session, str(error), told, refused=refused)
                 return None
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
         life = self._lives[session.id]
@@ -303,7 +310,11 @@ class Supervisor:
 
         return await self._db.read(job)
 
-    async def _note_start(self, session: Session, failure: str) -> None:
+    async def _note_start(
+        self, session: Session, failure: str, told: str = "", *, refused: bool = False
+    ) -> None:
+        """`told` is the failure in words for a chat; a refusal is told at once, for only a person can cure it."""
+
         def job(connection: apsw.Connection) -> int:
             row = connection.execute(
                 "SELECT start_failures FROM sessions WHERE id = ?", (session.id,)
@@ -312,18 +323,26 @@ class Supervisor:
             failures = before + 1 if failure else 0
             if failures != before:
                 connection.execute(
-                    "UPDATE sessions SET start_failures = ?, next_start_at = ? WHERE id = ?",
-                    (failures, self._now() + sweep.start_pause(failures) if failures else 0, session.id),
+                    "UPDATE sessions SET start_failures = ?, start_error = ?, next_start_at = ? WHERE id = ?",
+                    (
+                        failures,
+                        failure[:500],
+                        self._now() + sweep.start_pause(failures) if failures else 0,
+                        session.id,
+                    ),
                 )
             return failures
 
         failures = await self._db.write(job)
         if failure:
             log.warning("Start failed: %s", failure, extra={"action": "start_failed", "session": session.id})
-        if failures == ALARM_AFTER:
+        if failures == ALARM_AFTER or refused:
             text = f"⚠️ I cannot start right now; your message waits and I keep trying ({session.id[:9]})."
+            if told:
+                text += f" Reason: {told}."
+            about = "refused" if refused else "no-start"
             await self._deliveries.notify(
-                Notice(f"no-start:{session.id}:{self._now() // 86_400_000}", session.address, text)
+                Notice(f"{about}:{session.id}:{self._now() // 86_400_000}", session.address, text)
             )
 
     def _wake_at(self, session: Session, at: int) -> None:
@@ -435,6 +454,7 @@ class Supervisor:
             "DOVECOTE_BELLS": "1" if self._config.host.bells else "0",
             "DOVECOTE_STREAM_IDLE": str(self._config.runner.stream_idle),
             "DOVECOTE_IDLE_EXIT": str(self._config.runner.idle_exit),
+            "DOVECOTE_EGRESS": "1" if agent.network.allow else "0",
         }
         log_path = Path(session.folder.root) / "runner.log"
         return RunnerSpec(
