@@ -95,7 +95,9 @@ async def test_a_vault_gives_a_container_its_certificate_and_placeholders_and_no
             await bot.until(lambda: len(bot.said("c")) == 1)
             [container] = containers_of(tmp_path, image)
             hunt = "cat /proc/*/environ /proc/*/cmdline; cat /tmp/*.pem /session/gateway/vault/* /home/agent/.netrc"
-            seen = json.dumps(container.attrs) + container.exec_run(["bash", "-c", hunt]).output.decode()
+            looked = container.exec_run(["bash", "-c", hunt]).output
+            assert isinstance(looked, bytes)
+            seen = json.dumps(container.attrs) + looked.decode()
             token = vault.agents["pigeon"].token
 
     assert "machine example.com" in bot.said("c")[0]
