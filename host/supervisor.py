@@ -96,6 +96,14 @@ class Supervisor:
     def is_live(self, session: Session) -> bool:
         return session.id in self._lives
 
+    def running(self) -> list[tuple[Session, int]]:
+        """The sessions whose runner lives, and since when (ms UTC)."""
+        return [(life.session, life.started_at) for life in self._lives.values() if life.runner is not None]
+
+    def waiting(self) -> list[Session]:
+        """The sessions that wait for a free place."""
+        return [life.session for life in self._lives.values() if self._places.is_waiting(life.session.id)]
+
     async def adopt(self) -> None:
         """At boot: what lives from before is adopted or ended, before anything new is started."""
         try:
