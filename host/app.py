@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 
 from host import inbox, orders, watermarks
-from host.bots import Bot, BotConfigError, Bots, InboundEvent, Ingested
+from host.bots import Bot, BotConfigError, Bots, BotStuck, InboundEvent, Ingested
 from host.config import Config
 from host.controls import service as controls
 from host.controls.desk import NoTasks
@@ -26,6 +26,7 @@ from host.disk import Disk
 from host.gateway.bells import Ears
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
+from host.gateway.egress import Internet, Reach
 from host.gateway.server import Gateway
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
@@ -53,6 +54,7 @@ class Parts:
     now: Callable[[], int]
     credentials: Credentials = field(default_factory=lambda: EnvironmentCredentials(os.environ))
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    reach: Reach = field(default_factory=Internet)
 
 
 class Host:
@@ -73,6 +75,7 @@ class Host:
             self.webhooks = WebhookServer(
                 config.webhooks, parts.environment, frozenset(bots.by_platform), self.ingest, parts.now
             )
+        self._stuck: BotStuck | None = None
         self.started = asyncio.Event()
 
     # ── what bots call ───────────────────────────────────────────────────────────────────────────────────
@@ -120,7 +123,8 @@ class Host:
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def serve(self) -> None:
-        """Raises `sessiondb.SessionError` when host.db cannot be opened, `WebhookError` when hooks cannot be served."""
+        """Raises `sessiondb.SessionError` when host.db cannot be opened, `WebhookError` when hooks cannot be served, and
+        `BotStuck` after an orderly stop."""
         await self._start_up()
         side_tasks: list[asyncio.Task[None]] = []
         try:
@@ -139,6 +143,8 @@ class Host:
                 await self._shut_down(side_tasks)
         finally:
             await self._close()
+        if self._stuck is not None:
+            raise self._stuck
 
     async def _start_up(self) -> None:
         config, parts = self._config, self._parts
@@ -159,7 +165,7 @@ class Host:
         self.budgets.on_asked = self._say_soon
         if unsettled := await self.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
-        self._gateway = Gateway(config, self._registry, self.budgets, parts.credentials)
+        self._gateway = Gateway(config, self._registry, self.budgets, parts.credentials, parts.reach)
         self._supervisor = Supervisor(
             config,
             installation,
@@ -230,6 +236,11 @@ class Host:
             except BotConfigError as error:  # a person's to cure; it may be cured while we run
                 log.error("%s", error, extra={"action": "bot_refused", "platform": bot.channel_type})
                 pause = LONGEST_BOT_RESTART
+            except BotStuck as error:
+                log.critical("%s", error, extra={"action": "bot_stuck", "platform": bot.channel_type})
+                self._stuck = error
+                self.stop()
+                return
             except Exception:
                 log.exception("Bot broke", extra={"action": "bot_broke", "platform": bot.channel_type})
             await asyncio.sleep(pause)

@@ -82,6 +82,7 @@ class InboundEvent:
         ""  # of an ANSWER: what the question's `Delivery.question` said; of a WEBHOOK: its source
     )
     remark: bool = False  # said among people: context for the agent, wakes nobody
+    queued: bool = False  # waits for the end of the turn under way instead of steering it
     typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
     session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
     agent: str = ""  # the host's own, of a WEBHOOK: the agent it is for, '' = the channel's
@@ -322,3 +323,7 @@ class SetUp(Protocol):
 
 class BotConfigError(Exception):
     """The bot is asked for but cannot run; the text names what is missing and the remedy."""
+
+
+class BotStuck(Exception):
+    """Only a fresh process can help: the host stops, with a failure, for its supervisor to start it again."""

@@ -319,6 +319,7 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
         event=event.event_class.value,
         attachments=files,
         zone=event.author.zone,
+        queued=event.queued,
     )
 
 

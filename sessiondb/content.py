@@ -38,6 +38,7 @@ class Chat:
     event: str = "message"  # message | edit | delete | reaction | command
     attachments: tuple[Attachment, ...] = ()
     zone: str = ""  # the author's IANA zone, '' when unknown
+    queued: bool = False  # opens a turn of its own instead of joining one
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.pacing import Pace
-from bots.slack import render
+from bots.slack import histories, render
 from bots.slack.errors import TRANSIENT, code_of, retry_after, translated
 from bots.slack.files import Uploads
-from bots.slack.inbound import slack_ts
 from host.bots import Delivery, DeliveryError, Receipt, Rejected, Unknown, Unsent
 
 Json = dict[str, Any]
-
-EVENT_TYPE = "dovecote_delivery"  # Slack drops metadata whose event type has a dot
-CLOCKS_APART = 300_000_000  # µs that Slack's clock and ours may differ, for look-ups
-PAGE = 200
-MOST_PAGES = 10  # of a look-up
 
 
 class Sender:
@@ -64,12 +57,14 @@ class Sender:
             arguments["thread_ts"] = address.thread_id
         if payload["do"] == "ask":
             arguments["blocks"] = render.addressed(payload["blocks"], delivery.question, delivery.audience)
+        elif delivery.decision is not None:
+            arguments["blocks"] = render.deciding(payload, delivery.decision)
         elif payload.get("blocks"):
             arguments["blocks"] = payload["blocks"]
         if delivery.private_to:
             answer = await self._client.chat_postEphemeral(user=delivery.private_to, **arguments)
             return Receipt(str(answer["message_ts"]))
-        arguments["metadata"] = {"event_type": EVENT_TYPE, "event_payload": {"id": delivery.key}}
+        arguments["metadata"] = histories.marked(delivery.key)
         answer = await self._client.chat_postMessage(unfurl_links=False, unfurl_media=False, **arguments)
         return Receipt(str(answer["ts"]))
 
@@ -102,33 +97,10 @@ class Sender:
         try:
             if delivery.payload.get("do") == "file":
                 return await self._uploads.lookup(delivery)
-            async for message in self._said_since(delivery):
-                metadata = message.get("metadata") or {}
-                if (metadata.get("event_payload") or {}).get("id") == delivery.key:
+            said = histories.said_since(self._client, delivery.address, delivery.first_attempt_at)
+            async for message in said:
+                if histories.key_of(message) == delivery.key:
                     return Receipt(str(message["ts"]))
         except TRANSIENT as error:
             raise Unknown(f"the look-up failed ({type(error).__name__} {code_of(error)})") from error
         return None
-
-    async def _said_since(self, delivery: Delivery) -> AsyncIterator[Json]:
-        """What stands where the message would, from its first attempt on."""
-        address = delivery.address
-        arguments: Json = {
-            "channel": address.platform_id,
-            "oldest": slack_ts(max(0, delivery.first_attempt_at * 1000 - CLOCKS_APART)),
-            "limit": PAGE,
-            "include_all_metadata": True,
-        }
-        cursor = ""
-        for _ in range(MOST_PAGES):
-            if cursor:
-                arguments["cursor"] = cursor
-            if address.thread_id:
-                answer = await self._client.conversations_replies(ts=address.thread_id, **arguments)
-            else:
-                answer = await self._client.conversations_history(**arguments)
-            for message in answer["messages"]:
-                yield message
-            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
-            if not cursor:
-                return

@@ -11,6 +11,7 @@ from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 
+from host.bots import BotStuck
 from host.config import Slack
 
 log = logging.getLogger(__name__)
@@ -20,12 +21,12 @@ CONNECT = 30.0  # s for opening one socket
 LOOK_EVERY = 1.0  # s between two looks at the sockets
 MOST_DEAF = 60.0  # s without any socket before everything is built anew
 SILENCE = 60.0  # s without any event after which somebody asks Slack whether there was none
-MOST_PROVEN_DEAF = 3  # times in a row that sockets turned out deaf before everything is built anew
+MOST_PROVEN_DEAF = 3  # times in a row that sockets turned out deaf before the process gives up
 PATH = "/slack/events"
 
 
 class DeafError(Exception):
-    """Events do not come in, whatever was tried: the whole bot is to be started again."""
+    """No socket could be opened: the whole bot is to be started again."""
 
 
 class Transport:
@@ -55,7 +56,7 @@ class Transport:
             self._proven_deaf = 0
 
     async def watch(self, missed: Callable[[], Awaitable[int]]) -> None:
-        """For ever, or until `DeafError`. `missed` reads what was not heard and says how much there was.
+        """For ever, or until `DeafError` or `BotStuck`. `missed` reads what was not heard and says how much there was.
 
         A socket can be open, answer pings and bring nothing. Two things give it away: Slack repeats an event that we never
         saw, or the histories hold what nobody told us.
@@ -87,7 +88,7 @@ class Transport:
     async def _reopen_deaf(self) -> None:
         self._proven_deaf += 1
         if self._proven_deaf > MOST_PROVEN_DEAF:
-            raise DeafError("sockets are open and bring nothing")
+            raise BotStuck("Slack: sockets are open and bring nothing, also after they were opened anew")
         log.warning("A socket is deaf; opening all of them anew", extra={"action": "slack_deaf"})
         await self.reopen()
 

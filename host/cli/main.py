@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from host import config as configuration
-from host.bots import BotConfigError
+from host.bots import BotConfigError, BotStuck
 from host.cli import inspect
 from host.cli import run as running
 from host.cli import send as sending
@@ -111,6 +111,7 @@ CURABLE = (
     ConfigError,
     DataFolderError,
     BotConfigError,
+    BotStuck,
     WebhookError,
     SessionError,
     inspect.NothingFoundError,
