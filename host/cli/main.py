@@ -12,7 +12,7 @@ from rich.text import Text
 
 from host import config as configuration
 from host.bots import BotConfigError, BotStuck
-from host.cli import inspect
+from host.cli import inspect, owners
 from host.cli import run as running
 from host.cli import send as sending
 from host.config import Config, ConfigError
@@ -71,6 +71,36 @@ def stop(
 ) -> None:
     """Have the running host end a session's runner; it costs the message under way no attempt."""
     inspect.order_stop(Path(configuration.load(config).data), session)
+
+
+@app.command()
+def usage(config: ConfigOption = None) -> None:
+    """Tell what models cost today and this month."""
+    settings = configuration.load(config)
+    owners.show_usage(settings, Path(settings.data))
+
+
+@app.command()
+def access(
+    person: Annotated[str, typer.Argument(help="platform:id; left out: list who was decided about.")] = "",
+    verdict: Annotated[str, typer.Argument(help="allow, deny, or forget a decision.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """List or change whom owners gave access, beyond the configuration's lists."""
+    data = Path(configuration.load(config).data)
+    if not person:
+        owners.show_access(data)
+        return
+    standings = {"allow": "allowed", "deny": "denied", "forget": ""}
+    if verdict not in standings:
+        raise typer.BadParameter("say allow, deny or forget")
+    owners.set_access(data, person, standings[verdict])
+
+
+@app.command()
+def audit(config: ConfigOption = None) -> None:
+    """List who changed what without an agent: channels, access, budgets."""
+    owners.show_audit(Path(configuration.load(config).data))
 
 
 @app.command()

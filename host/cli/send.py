@@ -13,13 +13,12 @@ from pathlib import Path
 import apsw
 
 from host import notices
+from host.hostdb import beside
 from host.notices import Notice
-from sessiondb.errors import translated
 from sessiondb.records import Address
 
 LONGEST_TEXT = 100_000  # characters; the platform's chunks are cut from it
 LOOK_EVERY = 0.1  # s between two looks for the receipt
-BUSY = 10_000  # ms to wait for a commit of the host
 
 
 class SendError(Exception):
@@ -49,25 +48,13 @@ def send(data: Path, address: Address, text: str, wait: float) -> Sent:
         raise SendError("there is nothing to send")
     if len(text) > LONGEST_TEXT:
         raise SendError(f"the text has {len(text)} characters; at most {LONGEST_TEXT} are sent")
-    path = data / "host.db"
-    never_ran = SendError(f"no host has run on {data} yet: start it once")
-    if not path.exists():
-        raise never_ran
     about = f"send:{secrets.token_hex(8)}"
-    with translated(path):
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-        try:
-            connection.set_busy_timeout(BUSY)
-            connection.pragma("synchronous", "full")
-            if connection.pragma("user_version") == 0:  # it is being made right now
-                raise never_ran
-            notices.add(connection, Notice(about, address, text), time.time_ns() // 1_000_000)
-            deadline = time.monotonic() + wait
-            while (sent := _receipt(connection, about)).waiting and time.monotonic() < deadline:
-                time.sleep(LOOK_EVERY)
-            return sent
-        finally:
-            connection.close()
+    with beside(data / "host.db") as connection:
+        notices.add(connection, Notice(about, address, text), time.time_ns() // 1_000_000)
+        deadline = time.monotonic() + wait
+        while (sent := _receipt(connection, about)).waiting and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY)
+        return sent
 
 
 def _receipt(connection: apsw.Connection, about: str) -> Sent:

@@ -168,7 +168,8 @@ CREATE TABLE spent_by_session (
     PRIMARY KEY (session_id, day)
 ) WITHOUT ROWID;
 CREATE INDEX spent_by_channel ON spent_by_session (channel_type, workspace_id, platform_id, day);
-CREATE INDEX spent_by_day ON spent_by_session (day, scope);
+CREATE INDEX spent_by_day ON spent_by_session (day);
+CREATE INDEX spent_by_scope ON spent_by_session (scope, day);
 
 -- What an owner decided about a channel, over the configuration's routes; '' and -1 leave a thing as it is there.
 CREATE TABLE channel_rules (

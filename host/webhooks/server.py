@@ -149,7 +149,8 @@ class WebhookServer:
             ingested = await self._ingest(_event(hook, delivery, body, self._now()))
         except HostBusy as busy:
             raise Refused(503, "it could not be made durable; send it again", Retry_After="5") from busy
-        if ingested.verdict in (Verdict.STORED, Verdict.DUPLICATE):
+        # A duplicate with a reason is one that was declined before.
+        if ingested.verdict in (Verdict.STORED, Verdict.DUPLICATE) and not ingested.reason:
             duplicate = ingested.verdict is Verdict.DUPLICATE
             told = {"message": ingested.message_id, "duplicate": duplicate}
             return web.json_response(told, status=200 if duplicate else 202)

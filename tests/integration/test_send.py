@@ -9,6 +9,7 @@ import pytest
 
 from host.bots import Rejected
 from host.cli.send import LONGEST_TEXT, SendError, Sent, address_of, send
+from sessiondb import Unavailable
 from tests.fakes.platform import MemoryBot
 from tests.hosting import config, serving
 from tests.waiting import DEADLINE
@@ -54,10 +55,9 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 def test_an_empty_text_a_huge_one_and_a_folder_without_a_host_are_refused(tmp_path: Path) -> None:
     place = address_of("discord//123")
-    for text, reason in (
-        ("  ", "nothing to send"),
-        ("x" * (LONGEST_TEXT + 1), "at most"),
-        ("x", "no host has run"),
-    ):
+    for text, reason in (("  ", "nothing to send"), ("x" * (LONGEST_TEXT + 1), "at most")):
         with pytest.raises(SendError, match=reason):
             send(tmp_path, place, text, 0)
+    with pytest.raises(Unavailable, match="no host has run"):
+        send(tmp_path, place, "hello", 0)
+    assert list(tmp_path.iterdir()) == []
