@@ -183,6 +183,7 @@ class Host:
             config,
             self._db,
             self._registry,
+            self._supervisor.end_outdated,
             self._came_in,
             self._say_soon,
             parts.now,

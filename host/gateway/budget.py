@@ -222,6 +222,6 @@ def _charge(
     connection.execute(
         "INSERT INTO spent_by_session SELECT id, ?, agent, scope, channel_type, workspace_id, platform_id, ?, ?"
         " FROM sessions WHERE id = ?"
-        " ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, tokens = tokens + excluded.tokens",
+        " ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, tokens = tokens + excluded.tokens, scope = excluded.scope",
         (columns[6], charged, sum(counts[:4]), columns[1]),
     )
