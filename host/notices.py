@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import secrets
 from dataclasses import dataclass
 
@@ -17,6 +19,14 @@ class Notice:
     text: str
     private_to: str = ""
     answers: str = ""  # platform id of the message it is about
+
+    def encode(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def decode(cls, encoded: str) -> Notice:
+        found = json.loads(encoded)
+        return cls(**{**found, "address": Address(*found["address"])})
 
 
 def add(connection: apsw.Connection, notice: Notice, now: int) -> None:
