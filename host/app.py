@@ -31,6 +31,7 @@ from host.ingress import Ingress
 from host.launch.base import Launcher
 from host.live import LiveMessages
 from host.progress import ProgressBoard
+from host.pruning import Pruner
 from host.sessions import Session, Sessions
 from host.supervisor import Supervisor
 from sessiondb import Address, SessionError, Unavailable
@@ -112,6 +113,7 @@ class Host:
             async with asyncio.TaskGroup() as group:
                 side_tasks.append(group.create_task(self._ears.poll(), name="poll"))
                 side_tasks.append(group.create_task(self._sweep(), name="sweep"))
+                side_tasks.append(group.create_task(self._pruner.run(), name="pruner"))
                 bots = [
                     group.create_task(self._run_bot(bot), name=f"bot:{bot.channel_type}")
                     for bot in self._bots.by_platform.values()
@@ -168,6 +170,9 @@ class Host:
             self._say_soon,
             parts.now,
             IncomingFiles(self._bots),
+        )
+        self._pruner = Pruner(
+            self._db, self._registry, self._supervisor, parts.now, config.host.retention_days
         )
         self._saying: set[asyncio.Task[None]] = set()
         await self._ingress.begin()

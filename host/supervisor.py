@@ -253,6 +253,30 @@ class Supervisor:
                 extra={"action": "not_recovered", "session": session.id},
             )
 
+    async def maintain(self, session: Session, *, older_than: int) -> None:
+        """Has outbound.db pruned by its owner, unless a runner lives: the next time, then.
+
+        It takes the place of a life, so that nothing starts beside it; who is woken meanwhile lives after it.
+        """
+        if session.id in self._lives or self._closing or not os.path.lexists(session.folder.outbound_db):
+            return
+        task = asyncio.create_task(self._maintain(session, older_than), name=f"maintain:{session.id}")
+        life = self._lives[session.id] = _Life(session, task)
+        try:
+            await task
+        finally:
+            del self._lives[session.id]
+            if life.woken:
+                self.wake(session)
+
+    async def _maintain(self, session: Session, older_than: int) -> None:
+        # Drained first: an acknowledgement that the host has not read must not go, whatever the clocks say.
+        await self._deliveries.drain(session)
+        await self._deliveries.forget_reader(session)
+        watermark = await self._registry.use(session, lambda writer: writer.mark("delivery_watermark"))
+        spec = await self._specs.spec(session, "maintenance")
+        await self._launcher.maintain(spec, delivered_up_to=watermark, older_than=older_than)
+
     # ── inside a transaction ─────────────────────────────────────────────────────────────────────────────
 
     def _assign(self, writer: InboundWriter, session: Session, incarnation: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,15 @@ def config(data: Path, **sections: Any) -> Config:
 
 @asynccontextmanager
 async def serving(
-    settings: Config, bot: MemoryBot | None = None, launcher: Launcher | None = None
+    settings: Config,
+    bot: MemoryBot | None = None,
+    launcher: Launcher | None = None,
+    now: Callable[[], int] = now_ms,
 ) -> AsyncIterator[tuple[Host, MemoryBot]]:
     """A host that is up, and its bot; stopped gracefully at the end."""
     bot = bot or MemoryBot()
     disk = ThreadDisk()
-    host = Host(settings, Bots({bot.channel_type: bot}), Parts(disk, launcher or ProcessLauncher(), now_ms))
+    host = Host(settings, Bots({bot.channel_type: bot}), Parts(disk, launcher or ProcessLauncher(), now))
     task = asyncio.create_task(host.serve())
     try:
         async with asyncio.timeout(TIMEOUT):
