@@ -184,6 +184,7 @@ class Host(_Model):
     bells: bool = True
     sweep_every: Seconds = 5.0
     poll_slowest: Seconds = 1.0
+    retention_days: Annotated[int, Field(ge=1)] = 90  # what is over and older is forgotten, on both sides
     zone: Zone = "UTC"
 
 

@@ -24,6 +24,22 @@ class Notice:
         None  # where everybody is told if the platform refuses to tell the person alone
     )
 
+    def encode(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, encoded: str) -> Notice:
+        found = json.loads(encoded)
+        decision, otherwise = found["decision"], found["otherwise"]
+        return cls(
+            **{
+                **found,
+                "address": Address(*found["address"]),
+                "decision": decision_of(json.dumps(decision)) if decision else None,
+                "otherwise": Address(*otherwise) if otherwise else None,
+            }
+        )
+
 
 def direct(channel_type: str, workspace_id: str) -> Address:
     """Of a notice that is `private_to` somebody wherever the bot can reach them alone."""

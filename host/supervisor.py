@@ -20,7 +20,6 @@ from host.gateway.server import Door, GatewayError
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
 from host.launch.base import Launcher, LaunchError, Runner
-from host.notices import Notice
 from host.outbound import OutboundReader
 from host.places import Places
 from host.sessions import Session, Sessions
@@ -235,13 +234,12 @@ class Supervisor:
         await self._deliveries.forget_reader(session)
         log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
         await self._drain_after(session, code)
-        claimed = await self._registry.use(
+        claimed_any = await self._registry.use(
             session, lambda writer: self._put_back(writer, session, runner.incarnation, life.ordered_to_stop)
         )
-        for notice in claimed.notices:
-            await self._deliveries.notify(notice)
+        await self._deliveries.pay(session)
         self._deliveries.outcome_changed(session)
-        failed = code != 0 and not claimed.any and not life.ordered_to_stop
+        failed = code != 0 and not claimed_any and not life.ordered_to_stop
         life.runner, life.ordered_to_stop = None, False
         await self._starts.note(session, f"the runner ended with code {code}" if failed else "")
 
@@ -272,6 +270,30 @@ class Supervisor:
                 extra={"action": "not_recovered", "session": session.id},
             )
 
+    async def maintain(self, session: Session, *, older_than: int) -> None:
+        """Has outbound.db pruned by its owner, unless a runner lives: the next time, then.
+
+        It takes the place of a life, so that nothing starts beside it; who is woken meanwhile lives after it.
+        """
+        if session.id in self._lives or self._closing or not os.path.lexists(session.folder.outbound_db):
+            return
+        task = asyncio.create_task(self._maintain(session, older_than), name=f"maintain:{session.id}")
+        life = self._lives[session.id] = _Life(session, task)
+        try:
+            await task
+        finally:
+            del self._lives[session.id]
+            if life.woken:
+                self.wake(session)
+
+    async def _maintain(self, session: Session, older_than: int) -> None:
+        # Drained first: an acknowledgement that the host has not read must not go, whatever the clocks say.
+        await self._deliveries.drain(session)
+        await self._deliveries.forget_reader(session)
+        watermark = await self._registry.use(session, lambda writer: writer.mark("delivery_watermark"))
+        spec = await self._specs.spec(session, "maintenance")
+        await self._launcher.maintain(spec, delivered_up_to=watermark, older_than=older_than)
+
     # ── inside a transaction ─────────────────────────────────────────────────────────────────────────────
 
     def _assign(self, writer: InboundWriter, session: Session, incarnation: str) -> None:
@@ -279,33 +301,30 @@ class Supervisor:
             writer.set_value("incarnation", incarnation)
             writer.set_destinations(self._specs.destinations(session))
 
-    def _put_back(self, writer: InboundWriter, session: Session, incarnation: str, ordered: bool) -> _PutBack:
-        """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost."""
-        done = _PutBack()
+    def _put_back(self, writer: InboundWriter, session: Session, incarnation: str, ordered: bool) -> bool:
+        """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost.
+
+        True when that incarnation had claimed something.
+        """
         pending = {message.id: message for message in writer.pending()}
         try:
             reader = OutboundReader(session.folder.outbound_db)
+            try:
+                acks = reader.acks(list(pending))
+                state = reader.runner_state()
+            finally:
+                reader.close()
         except SessionError:
-            return done
-        try:
-            acks = reader.acks(list(pending))
-            state = reader.runner_state()
-        except SessionError:
-            return done
-        finally:
-            reader.close()
-        done.any = any(ack.incarnation == incarnation for ack in acks) or (
-            state is not None and state.incarnation == incarnation and state.phase == "working"
-        )
+            return False
         with writer.writing():
             for ack in acks:
                 message = pending[ack.message_id]
-                if ack.status is not AckStatus.PROCESSING or ack.attempt <= message.attempts:
+                if ordered or ack.status is not AckStatus.PROCESSING or ack.attempt <= message.attempts:
                     continue
-                attempts = message.attempts if ordered else message.attempts + 1
-                if attempts > message.attempts:
-                    give_up_or_postpone(writer, message, attempts, ack.error, self._now(), done.notices)
-        return done
+                give_up_or_postpone(writer, message, message.attempts + 1, ack.error, self._now())
+        return any(ack.incarnation == incarnation for ack in acks) or (
+            state is not None and state.incarnation == incarnation and state.phase == "working"
+        )
 
     def _wake_at(self, session: Session, at: int) -> None:
         pause = max(0.0, (at - self._now()) / 1000)
@@ -402,11 +421,3 @@ class Supervisor:
         tasks = [life.task for life in lives]
         if tasks:
             await asyncio.wait(tasks)
-
-
-class _PutBack:
-    """What putting claims back found."""
-
-    def __init__(self) -> None:
-        self.any = False  # the dead incarnation had claimed something
-        self.notices: list[Notice] = []
