@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from host.bots import DeliveryError
+from host.bots import DeliveryError, Unsent
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -16,7 +16,7 @@ T = TypeVar("T")
 class Latest(Generic[T]):
     """At most one `show` per name at a time and `pause` seconds between two; what came meanwhile is shown after it.
 
-    Best effort: a state that `show` refuses with a `DeliveryError` is dropped.
+    Best effort: a state that `show` refuses with a `DeliveryError` is dropped; a platform that asks to wait is obeyed.
     """
 
     def __init__(self, show: Callable[[T], Awaitable[None]], pause: float) -> None:
@@ -46,8 +46,11 @@ class Latest(Generic[T]):
 
     async def _follow(self, name: str) -> None:
         while name in self._newest:
+            pause = self._pause
             try:
                 await self._show(self._newest.pop(name))
             except DeliveryError as error:
                 log.debug("A state was not shown: %s", error)
-            await asyncio.sleep(self._pause)
+                if isinstance(error, Unsent):
+                    pause = max(pause, error.retry_after)
+            await asyncio.sleep(pause)

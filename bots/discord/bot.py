@@ -23,6 +23,7 @@ from host.bots import (
     FetchError,
     IncomingFile,
     Ingest,
+    Live,
     Offline,
     Receipt,
     Shown,
@@ -117,6 +118,18 @@ class DiscordBot:
         self._typed[shown.address] = now
         with errors.translated():
             await client.http.send_typing(await client.threads_of.open(shown.address))
+
+    async def open_live(self, live: Live) -> Receipt:
+        return await self._connected().live.open(live)
+
+    async def find_live(self, live: Live) -> Receipt | None:
+        return await self._connected().live.find(live)
+
+    async def update_live(self, live: Live, platform_message_id: str) -> None:
+        self._connected().live.update(live, platform_message_id)
+
+    async def remove_live(self, live: Live, platform_message_id: str) -> None:
+        await self._connected().live.remove(live, platform_message_id)
 
     async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
         """From Discord's CDN, by the signed link that came with the message; a broken download is begun again."""

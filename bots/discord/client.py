@@ -12,10 +12,14 @@ from typing import Any
 
 import discord
 
-from bots.discord import events, wire
+from bots.discord import events, questions, rules, wire
 from bots.discord.book import QuestionBook
 from bots.discord.commands import Commands
+from bots.discord.decisions import DecisionButton
+from bots.discord.forms import Forms
+from bots.discord.live import LiveMessages, StopButton
 from bots.discord.outbox import Outbox
+from bots.discord.panels import HaltButton, PageButton, TaskButton
 from bots.discord.questions import ChoiceButton, Desk
 from bots.discord.receiver import Receiver
 from bots.discord.threads import Threads
@@ -23,6 +27,8 @@ from host.bots import Ingest
 from host.config import Config
 
 log = logging.getLogger(__name__)
+
+BUTTONS = (ChoiceButton, DecisionButton, HaltButton, PageButton, StopButton, TaskButton)
 
 
 class DoveClient(discord.Client):
@@ -36,17 +42,23 @@ class DoveClient(discord.Client):
         owners = frozenset(
             owner.partition(":")[2] for owner in config.access.owners if owner.startswith("discord:")
         )
+        self.host = host
         self.threads_of = Threads(self)
         self.receiver = Receiver(self, host, self.threads_of, roles_matter=bool(config.access.groups))
         self.outbox = Outbox(self, self.threads_of, book)
+        self.live = LiveMessages(self, self.threads_of, self.outbox)
         self.desk = Desk(host, book, owners, events.now_ms)
         self.commands = Commands(self, host, config, self.threads_of)
+        self.forms = Forms()
+        self.forms.on(questions.FORM, self.desk.wrote)
+        self.forms.on(rules.FORM, self.commands.decided)
         self._tell_ready = on_ready
         self._backfill: asyncio.Task[None] | None = None
+        self._registering: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
-        self.add_dynamic_items(ChoiceButton)
+        self.add_dynamic_items(*BUTTONS)
         self._backfill = asyncio.create_task(self.receiver.backfill(), name="discord:backfill")
         self._backfill.add_done_callback(self._backfill_ended)
 
@@ -59,8 +71,10 @@ class DoveClient(discord.Client):
             self._ending = asyncio.create_task(self.close(), name="discord:end")
 
     async def close(self) -> None:
-        if self._backfill is not None:
-            self._backfill.cancel()
+        for task in (self._backfill, self._registering):
+            if task is not None:
+                task.cancel()
+        await self.live.close()
         await super().close()
 
     async def on_ready(self) -> None:
@@ -74,7 +88,8 @@ class DoveClient(discord.Client):
             _explain_permissions(self, guild)
         self.receiver.look_again()
         self._tell_ready()
-        await self.commands.register()
+        if self._registering is None:
+            self._registering = asyncio.create_task(self.commands.register(), name="discord:commands")
 
     async def on_resumed(self) -> None:
         self.receiver.look_again()
@@ -91,6 +106,9 @@ class DoveClient(discord.Client):
         if self.user is not None and message.author.id == self.user.id:
             self.outbox.saw(message)
         await self.receiver.message(message)
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        await self.forms.interaction(interaction)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         await self.receiver.edited(payload)

@@ -10,7 +10,7 @@ import asyncio
 import io
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import discord
 from rich.emoji import Emoji
 
-from bots.discord import errors, places
+from bots.discord import decisions, errors, places
 from bots.discord.book import Asked, QuestionBook
 from bots.discord.questions import view_of
 from bots.discord.threads import Threads
@@ -59,10 +59,14 @@ class Outbox:
                 raise Rejected("nothing to show")
             return await self._post(delivery, await self._threads.open(delivery.address))
 
+    def known(self, key: str) -> Receipt | None:
+        """Of a post whose answer or event this life has seen."""
+        found = self._own.get(key)
+        return None if found is None else Receipt(str(found))
+
     async def lookup(self, delivery: Delivery) -> Receipt | None:
-        known = self._own.get(delivery.key)
-        if known is not None:
-            return Receipt(str(known))
+        if (known := self.known(delivery.key)) is not None:
+            return known
         now = time.time_ns() // 1_000_000
         if (
             delivery.private_to
@@ -75,18 +79,22 @@ class Outbox:
 
     # ── one kind each ────────────────────────────────────────────────────────────────────────────────────
 
-    async def _post(self, delivery: Delivery, channel_id: int) -> Receipt:
-        for attempt in range(1, TRIES + 1):
+    async def post(self, key: str, attempt: Callable[[], Awaitable[discord.Message]]) -> Receipt:
+        """Each attempt posts with `key` as its nonce. Raises as discord.py does."""
+        for number in range(1, TRIES + 1):
             try:
-                sent = await self._attempt(delivery, channel_id)
+                sent = await attempt()
             except errors.TRANSPORT as error:
-                if attempt == TRIES or errors.was_tried_enough(error):
+                if number == TRIES or errors.was_tried_enough(error):
                     raise
-                await asyncio.sleep(PAUSE * 2 ** (attempt - 1))
+                await asyncio.sleep(PAUSE * 2 ** (number - 1))
             else:
-                self._remember(delivery.key, sent.id)
+                self._remember(key, sent.id)
                 return Receipt(str(sent.id))
         raise AssertionError("unreachable")
+
+    async def _post(self, delivery: Delivery, channel_id: int) -> Receipt:
+        return await self.post(delivery.key, lambda: self._attempt(delivery, channel_id))
 
     async def _attempt(self, delivery: Delivery, channel_id: int) -> discord.Message:
         payload, more = delivery.payload, dict[str, Any]()
@@ -96,6 +104,8 @@ class Outbox:
             asked = Asked.of(delivery, payload["question"])
             await asyncio.to_thread(self._book.put, delivery.key, asked)  # before the send: a click finds it
             more["view"] = view_of(delivery.key, asked)
+        if delivery.decision is not None:
+            more["view"] = decisions.view_of(delivery.decision)
         if _is_reply(delivery):
             more["reference"] = discord.MessageReference(
                 message_id=int(delivery.answers), channel_id=channel_id, fail_if_not_exists=False

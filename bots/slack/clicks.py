@@ -9,6 +9,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import words
+from bots.common.rules import AGENT, WrongInput
 from bots.slack import commands, panels, render, rules
 from bots.slack.errors import TRANSIENT
 from bots.slack.inbound import Reader
@@ -78,12 +79,12 @@ class Clicks:
         viewer = await self._reader.viewer(user, str(view["private_metadata"]))
         try:
             held = await self._host.controls.set_rules(viewer, rules.submitted(view))
-        except rules.WrongInput as error:
-            return _wrong(error.block, str(error))
+        except WrongInput as error:
+            return _wrong(error.field, str(error))
         except Forbidden as error:
-            return _wrong(rules.AGENT, str(error))
+            return _wrong(AGENT, str(error))
         except HostBusy:
-            return _wrong(rules.AGENT, words.BUSY)
+            return _wrong(AGENT, words.BUSY)
         await self._whisper(viewer.address.platform_id, user, held)
         return {}
 

@@ -17,12 +17,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.latest import Latest
+from bots.common.live import verbs
 from bots.markup import slack as markup
 from bots.slack import histories
 from bots.slack.directory import Directory
 from bots.slack.errors import TRANSIENT, code_of, translated
 from bots.slack.inbound import Identity, microseconds
-from bots.slack.progress import verbs
 from host.bots import Live, Receipt, Rejected, Unknown
 
 Json = dict[str, Any]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Coroutine
@@ -12,16 +11,15 @@ from typing import Any, TypeAlias
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common.live import status_line
 from bots.slack.errors import TRANSIENT
 from host.bots import Shown
 from sessiondb import Address
 
 LEAST_PAUSE = 2.0  # s between two status lines of one thread
-LONGEST_STATUS = 50  # characters
 LONGEST_TITLE = 80  # characters
 MOST_THREADS = 1_000
 
-_TELLTALE = re.compile(r"[/\\=@:{}<>\[\]|`]|[A-Za-z0-9_-]{25,}")
 
 Place: TypeAlias = tuple[str, str]  # channel and thread
 
@@ -61,7 +59,7 @@ class StatusLines:
         place = shown.address.platform_id, shown.address.thread_id or shown.answers
         if not place[1]:
             return
-        line = status_line(shown)
+        line = status_line(shown.status, writing=bool(shown.text))
         before = self._shown.get(place)
         if before is not None and (line == before.text or time.monotonic() - before.at < LEAST_PAUSE):
             return
@@ -117,17 +115,3 @@ class StatusLines:
             await call
         except TRANSIENT:
             return
-
-
-def status_line(shown: Shown) -> str:
-    """Verbs for people: nothing that looks like a path, an argument or a secret gets through."""
-    if shown.text:
-        return "is writing…"
-    words = verbs(shown.status)
-    return f"is working: {words}" if words else "is working…"
-
-
-def verbs(status: str) -> str:
-    """The status in one short line, '' when it is none that people should see."""
-    words = " ".join(status.split())
-    return "" if len(words) > LONGEST_STATUS or _TELLTALE.search(words) else words

@@ -117,3 +117,22 @@ async def test_a_state_that_is_refused_is_dropped_and_the_next_one_shown() -> No
         await done.wait()
         await latest.close()
     assert shown == ["2"]
+
+
+async def test_a_platform_that_asks_to_wait_is_asked_again_later_and_for_the_newest_only() -> None:
+    asked: list[str] = []
+    refused = asyncio.Event()
+
+    async def show(state: str) -> None:
+        asked.append(state)
+        refused.set()
+        raise Unsent("too many", 3_600.0)
+
+    latest = Latest(show, 0.0)
+    latest.offer("a", "1")
+    async with asyncio.timeout(10):
+        await refused.wait()
+        latest.offer("a", "2")
+        await asyncio.sleep(0)
+        await latest.close()
+    assert asked == ["1"]
