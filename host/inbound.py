@@ -66,6 +66,31 @@ _PARCEL = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class LiveRow:
+    """The live message of one address, as `live` records it. At most one of an address is open."""
+
+    message_id: str  # the message it will answer
+    attempt: int
+    state: str  # intended | shown | removed | failed
+    key: str
+    address: Address
+    answers: str  # platform id of the message it will answer
+    asked_by: str
+    opened_at: int  # ms UTC
+    platform_message_id: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.state in ("intended", "shown")
+
+
+_LIVE = (
+    "message_id, attempt, state, key, channel_type, workspace_id, platform_id, thread_id, answers, asked_by, opened_at,"
+    " platform_message_id"
+)
+
+
 class InboundWriter:
     """Raises `sessiondb.SessionError`. Not thread-safe: one caller at a time, whatever the thread."""
 
@@ -206,6 +231,58 @@ class InboundWriter:
         self.raise_mark("delivery_watermark", watermark)
         return watermark
 
+    # ── live messages ────────────────────────────────────────────────────────────────────────────────────
+
+    def put_live(self, row: LiveRow) -> None:
+        """Upserts the row; one that was shown for another message until now is taken over, by its key.
+
+        The index `live_open` refuses a second open one at an address.
+        """
+        self._connection.execute(
+            "DELETE FROM live WHERE message_id = ? OR key = ?", (row.message_id, row.key)
+        )
+        self._connection.execute(
+            f"INSERT INTO live ({_LIVE}, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row.message_id,
+                row.attempt,
+                row.state,
+                row.key,
+                *row.address,
+                row.answers,
+                row.asked_by,
+                row.opened_at,
+                row.platform_message_id,
+                self._now(),
+            ),
+        )
+
+    def open_live(self) -> list[LiveRow]:
+        """What may be on the platform and is not known to be gone, of any address."""
+        sql = f"SELECT {_LIVE} FROM live WHERE state IN ('intended', 'shown')"
+        return [_live_row(row) for row in self._connection.execute(sql).fetchall()]
+
+    def has_open_parcels(self, address: Address) -> bool:
+        """Whether something is on its way to this address."""
+        sql = (
+            "SELECT 1 FROM delivered WHERE state IN ('pending', 'sending', 'unknown') AND channel_type = ?"
+            " AND workspace_id = ? AND platform_id = ? AND thread_id = ? LIMIT 1"
+        )
+        return self._one(sql, *address) is not None
+
+    # ── notices ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def owe(self, about: str, notice: str) -> None:
+        """Commits with the outcome that calls for the notice: a crash before host.db has it must not lose it."""
+        self._connection.execute("INSERT OR REPLACE INTO owed VALUES (?, ?)", (about, notice))
+
+    def owed(self) -> list[tuple[str, str]]:
+        rows = self._connection.execute("SELECT about, notice FROM owed ORDER BY about").fetchall()
+        return [(str(about), str(notice)) for about, notice in rows]
+
+    def paid(self, abouts: Iterable[str]) -> None:
+        self._connection.executemany("DELETE FROM owed WHERE about = ?", [(about,) for about in abouts])
+
     # ── session values ───────────────────────────────────────────────────────────────────────────────────
 
     def value(self, key: str) -> str:
@@ -272,6 +349,11 @@ def _parcel_row(parcel: Parcel) -> tuple[Any, ...]:
         kept.first_attempt_at,
         kept.error[:500],
     )
+
+
+def _live_row(row: tuple[Any, ...]) -> LiveRow:
+    id_, attempt, state, key, channel, workspace, platform, thread, *rest = row
+    return LiveRow(id_, attempt, state, key, Address(channel, workspace, platform, thread), *rest)
 
 
 def _parcel(row: tuple[Any, ...]) -> Parcel:
