@@ -26,6 +26,7 @@ from host.disk import Disk
 from host.gateway.bells import Ears
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
+from host.gateway.egress import Internet, Reach
 from host.gateway.server import Gateway
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
@@ -52,6 +53,7 @@ class Parts:
     launcher: Launcher
     now: Callable[[], int]
     credentials: Credentials = field(default_factory=lambda: EnvironmentCredentials(os.environ))
+    reach: Reach = field(default_factory=Internet)
 
 
 class Host:
@@ -158,7 +160,7 @@ class Host:
         self.budgets.on_asked = self._say_soon
         if unsettled := await self.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
-        self._gateway = Gateway(config, self._registry, self.budgets, parts.credentials)
+        self._gateway = Gateway(config, self._registry, self.budgets, parts.credentials, parts.reach)
         self._supervisor = Supervisor(
             config,
             installation,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import logging
 import os
@@ -205,11 +206,17 @@ class Supervisor:
                 await self._registry.use(session, lambda writer: self._assign(writer, session, incarnation))
                 self._ears.listen(session)
                 await self._door.open(session)
+                given = await self._door.equip(session)
+                environment = {**given.environment, **spec.environment}
+                spec = dataclasses.replace(spec, environment=environment, files=given.files)
                 runner = await self._launcher.start(spec)
             except (LaunchError, GatewayError) as error:
                 self._ears.forget(session)
                 await self._door.close(session)
-                await self._starts.note(session, str(error))
+                refused = not error.transient
+                # What follows a colon is for the log: the engine's own words, and paths of this machine.
+                told = str(error).partition(": ")[0] if isinstance(error, LaunchError) else str(error)
+                await self._starts.note(session, str(error), told, refused=refused)
                 return None
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
         life = self._lives[session.id]
