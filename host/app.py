@@ -71,13 +71,13 @@ class Host:
         self._stopping = asyncio.Event()
         self._draining: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        self._saying: set[asyncio.Task[None]] = set()
         self.webhooks: WebhookServer | None = None
         if config.webhooks is not None:
             self.webhooks = WebhookServer(
                 config.webhooks, parts.environment, frozenset(bots.by_platform), self.ingest, parts.now
             )
         self._stuck: BotStuck | None = None
+        self._saying: set[asyncio.Task[None]] = set()
         self.started = asyncio.Event()
 
     # ── what bots call ───────────────────────────────────────────────────────────────────────────────────

@@ -30,15 +30,10 @@ class Notice:
     @classmethod
     def decode(cls, encoded: str) -> Notice:
         found = json.loads(encoded)
-        decision, otherwise = found["decision"], found["otherwise"]
-        return cls(
-            **{
-                **found,
-                "address": Address(*found["address"]),
-                "decision": decision_of(json.dumps(decision)) if decision else None,
-                "otherwise": Address(*otherwise) if otherwise else None,
-            }
-        )
+        otherwise = found["otherwise"] and Address(*found["otherwise"])
+        decision = decision_of(json.dumps(found["decision"])) if found["decision"] else None
+        address = Address(*found["address"])
+        return cls(**{**found, "address": address, "decision": decision, "otherwise": otherwise})
 
 
 def direct(channel_type: str, workspace_id: str) -> Address:

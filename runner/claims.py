@@ -63,7 +63,7 @@ class Claims:
                 continue
             if (message.attempts > 0 and message.trigger) or len(due) == turn.LARGEST_BATCH:
                 break
-            if message.attempts == 0:
+            if message.attempts == 0 and not self._queued(message):
                 due.append(message)
         begun = self._begun() if due else {}
         due = list(takewhile(lambda message: message.id not in begun, due))
