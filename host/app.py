@@ -65,6 +65,7 @@ class Host:
         self._draining: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._stuck: BotStuck | None = None
+        self._saying: set[asyncio.Task[None]] = set()
         self.started = asyncio.Event()
 
     # ── what bots call ───────────────────────────────────────────────────────────────────────────────────
@@ -148,6 +149,7 @@ class Host:
         )
         self._board = ProgressBoard(self._registry, self._bots)
         self.budgets = Budgets(config, self._db, parts.now)
+        self.budgets.on_asked = self._say_soon
         if unsettled := await self.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
         self._gateway = Gateway(config, self._registry, self.budgets, parts.credentials)
@@ -173,7 +175,6 @@ class Host:
             parts.now,
             IncomingFiles(self._bots),
         )
-        self._saying: set[asyncio.Task[None]] = set()
         self._controls: Controls = controls.Service(
             controls.Parts(
                 config,
@@ -183,6 +184,7 @@ class Host:
                 self._registry,
                 self._supervisor,
                 self.ingest,
+                self._say_soon,
                 parts.now,
             ),
             NoTasks(),

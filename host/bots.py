@@ -118,7 +118,9 @@ class Delivery:
     answers: str = ""  # platform id of the message this replies to
     target: str = ""  # platform id of the message to edit or react to
     files: str = ""  # folder that holds the operation's file
-    private_to: str = ""  # a user id: nobody else may see it
+    private_to: str = (
+        ""  # a user id: nobody else may see it; a direct message where `address.platform_id` is ''
+    )
     question: str = ""  # of a question: what an ANSWER refers to, and its natural id; unique in the host
     audience: tuple[str, ...] = ()  # of a question: the users who may answer it
     decision: Decision | None = None  # of a notice that asks an owner

@@ -20,7 +20,7 @@ import apsw
 from host import access, config, inbox, notices, router, sessions
 from host.bots import EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.config import Config
-from host.controls import rules
+from host.controls import requests, rules
 from host.hostdb import HostDB
 from host.inbound import InboundWriter, NewMessage
 from host.inbox import Entry
@@ -94,6 +94,10 @@ class Ingress:
         if isinstance(permission, access.Allowed) and verdict.agent not in self._config.agents:
             permission = access.Denied("The agent of this conversation is not set up any more.")
         if isinstance(permission, access.Denied):
+            if permission.ask_owner and requests.ask_access(
+                connection, self._config.access, event, self._now()
+            ):
+                permission = access.Denied(requests.ASKED)
             inbox.decline(connection, event, permission.reason, self._now())
             if event.event_class not in _ABOUT_ANOTHER:
                 notices.add(connection, _denial(event, permission), self._now())

@@ -12,6 +12,7 @@ from host.config import Config
 from host.controls import rules
 from host.controls.port import Spent, Viewer
 from host.controls.sight import Sight
+from host.controls.words import dollars
 from sessiondb.records import Address
 
 MICRO = rules.MICRO
@@ -66,10 +67,6 @@ def _worded(spent: Spent, config: Config, sight: Sight, channel_limit: int, plac
     if not sight.owner:
         lines.append("*Counted are the conversations that you may see.*")
     return replace(spent, text="\n".join(lines))
-
-
-def dollars(micro: int) -> str:
-    return f"${micro / MICRO:,.2f}"
 
 
 def _of(cost: int, limit: int) -> str:

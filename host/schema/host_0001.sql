@@ -88,14 +88,17 @@ CREATE INDEX orders_waiting ON orders (id) WHERE outcome = '';
 -- What the host itself has to say, delivered by the same machinery as answers (law 14).
 CREATE TABLE notices (
     id                  INTEGER PRIMARY KEY AUTOINCREMENT,
-    about               TEXT NOT NULL UNIQUE,         -- one notice per incident
+    about               TEXT NOT NULL,                -- one notice per incident
+    chunk               INTEGER NOT NULL DEFAULT 0,   -- which of its text's chunks this row sends; 0 makes the others
     key                 TEXT NOT NULL UNIQUE,
     private_to          TEXT NOT NULL DEFAULT '',     -- a user id: shown to them alone
     answers             TEXT NOT NULL DEFAULT '',     -- platform id of the message it is about
-    text                TEXT NOT NULL,
+    text                TEXT NOT NULL,                -- of all its chunks
+    decision            TEXT NOT NULL DEFAULT '',     -- what it asks an owner, as JSON
+    otherwise           TEXT NOT NULL DEFAULT '',     -- the address where it is said if it is refused here, as JSON
     channel_type        TEXT NOT NULL,
     workspace_id        TEXT NOT NULL,
-    platform_id         TEXT NOT NULL,
+    platform_id         TEXT NOT NULL,                -- '' with private_to: a direct message
     thread_id           TEXT NOT NULL,
     state               TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sending', 'unknown', 'sent', 'failed')),
     platform_message_id TEXT NOT NULL DEFAULT '',
@@ -104,7 +107,8 @@ CREATE TABLE notices (
     next_attempt_at     INTEGER NOT NULL DEFAULT 0,
     first_attempt_at    INTEGER NOT NULL DEFAULT 0,
     error               TEXT NOT NULL DEFAULT '',
-    created_at          INTEGER NOT NULL
+    created_at          INTEGER NOT NULL,
+    UNIQUE (about, chunk)
 );
 CREATE INDEX notices_open ON notices (id) WHERE state IN ('pending', 'sending', 'unknown');
 
@@ -189,3 +193,22 @@ CREATE TABLE audit (
     action       TEXT NOT NULL,
     detail       TEXT NOT NULL
 );
+
+-- What owners are asked to decide; the first decision counts.
+CREATE TABLE requests (
+    id           TEXT PRIMARY KEY,
+    kind         TEXT NOT NULL CHECK (kind IN ('access', 'budget')),
+    subject      TEXT NOT NULL,                       -- JSON: what a yes means, and whom to tell
+    choice       TEXT NOT NULL DEFAULT '',            -- '' = not decided
+    decided_by   TEXT NOT NULL DEFAULT '',            -- their name
+    decided_at   INTEGER NOT NULL DEFAULT 0,
+    created_at   INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What owners allowed beyond a budget of the configuration or of a channel.
+CREATE TABLE raises (
+    budget       TEXT NOT NULL,                       -- whose: 'all', 'agent NAME', 'channel ADDRESS'
+    period       INTEGER NOT NULL,                    -- a day 20261231, or a month 20261200
+    amount       INTEGER NOT NULL,                    -- millionths of a US dollar, in sum
+    PRIMARY KEY (budget, period)
+) WITHOUT ROWID;
