@@ -26,6 +26,7 @@ from host.disk import Disk
 from host.gateway.bells import Ears
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
+from host.gateway.egress import Internet, Reach
 from host.gateway.server import Gateway
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
@@ -51,6 +52,7 @@ class Parts:
     launcher: Launcher
     now: Callable[[], int]
     credentials: Credentials = field(default_factory=lambda: EnvironmentCredentials(os.environ))
+    reach: Reach = field(default_factory=Internet)
 
 
 class Host:
@@ -64,8 +66,8 @@ class Host:
         self._stopping = asyncio.Event()
         self._draining: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        self._stuck: BotStuck | None = None
         self._saying: set[asyncio.Task[None]] = set()
+        self._stuck: BotStuck | None = None
         self.started = asyncio.Event()
 
     # ── what bots call ───────────────────────────────────────────────────────────────────────────────────
@@ -152,7 +154,7 @@ class Host:
         self.budgets.on_asked = self._say_soon
         if unsettled := await self.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
-        self._gateway = Gateway(config, self._registry, self.budgets, parts.credentials)
+        self._gateway = Gateway(config, self._registry, self.budgets, parts.credentials, parts.reach)
         self._supervisor = Supervisor(
             config,
             installation,

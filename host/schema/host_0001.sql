@@ -35,6 +35,7 @@ CREATE TABLE sessions (
     busy           INTEGER NOT NULL DEFAULT 1,        -- 0 = proven to have nothing to do; set before any work is written
     work           INTEGER NOT NULL DEFAULT 1,        -- counts what came in, so that resting cannot overlook it
     start_failures INTEGER NOT NULL DEFAULT 0,        -- starts in a row that died without a claim
+    start_error    TEXT NOT NULL DEFAULT '',          -- of the last of them
     next_start_at  INTEGER NOT NULL DEFAULT 0,
     seq_high_water INTEGER NOT NULL DEFAULT 0,        -- survives the loss of inbound.db
     UNIQUE (agent, channel_type, workspace_id, platform_id, thread_id)
