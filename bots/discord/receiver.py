@@ -226,11 +226,8 @@ class Receiver:
         except CANNOT_READ as error:
             log.info("The thread's beginning could not be read: %s", error, extra={"action": "no_history"})
             return ()
-        return tuple(
-            (m.author.display_name, events.text_of(m, m.content, self._me)[0])
-            for m in reversed(before)
-            if m.content
-        )
+        shown = [(m, events.text_of(m, m.content, self._me)[0]) for m in map(_original, reversed(before))]
+        return tuple((m.author.display_name, text) for m, text in shown if text)
 
     def _not_read(self, place: Place, error: BaseException) -> None:
         if isinstance(error, discord.Forbidden | discord.NotFound):
@@ -268,6 +265,14 @@ class Receiver:
         if self._client.get_channel(channel_id) is None:
             self._archived[channel_id] = found
         return found
+
+
+def _original(said: discord.Message) -> discord.Message:
+    """A thread that was opened from a message begins with one that only points to it."""
+    if said.type is discord.MessageType.thread_starter_message and said.reference is not None:
+        resolved = said.reference.resolved
+        return resolved if isinstance(resolved, discord.Message) else said
+    return said
 
 
 def _last(place: Place) -> int:

@@ -90,6 +90,21 @@ async def test_a_forum_post_is_a_thread_of_its_forum(tmp_path: Path) -> None:
             event = await notebook.next()
     assert event.address == place(thread)
     assert (event.mentioned, event.opens_thread) == (True, "")
+    assert event.text == "A topic\n\nwhat now?"
+
+
+async def test_a_thread_that_a_message_opened_brings_that_message(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        thread = server.start_thread(ada, server.say(ada, channel, "the build is red"))
+        server.say(ada, thread, "since noon")
+        async with online(server, tmp_path) as (_, notebook):
+            server.say(ada, thread, "why?", mention_bot=True)
+            await notebook.until(lambda: any(event.mentioned for event in notebook.events))
+    [event] = [event for event in notebook.events if event.mentioned]
+    assert [text for _, text in event.thread_so_far] == ["the build is red", "since noon"]
 
 
 async def test_a_hidden_channel_is_private_and_a_private_thread_is_a_place_of_its_own(tmp_path: Path) -> None:
