@@ -23,11 +23,12 @@ from host.launch.base import Launcher, LaunchError, Runner
 from host.notices import Notice
 from host.outbound import OutboundReader
 from host.places import Places
+from host.quota import DiskQuota
 from host.sessions import Session, Sessions
 from host.specs import Specs
 from host.starts import Starts
 from sessiondb import SessionError, Unavailable
-from sessiondb.records import AckStatus
+from sessiondb.records import AckStatus, MessageIn, Status
 from sessiondb.signals import read_heartbeat
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class _Life:
     started_at: int = 0
     busy_at: int = 0  # when it was last seen at work, or was given some
     ordered_to_stop: bool = False
+    over_quota: str = ""  # why it was ended: what lies too much on disk
     woken: bool = False  # since it last looked for work
 
 
@@ -77,6 +79,7 @@ class Supervisor:
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._making_room: set[asyncio.Task[None]] = set()
         self._specs = Specs(config, installation, registry)
+        self._quota = DiskQuota(config.runner.limits)
         self._starts = Starts(db, now, deliveries.notify)
         self._at_once = asyncio.Semaphore(config.runner.concurrent_starts)
         self._closing = False
@@ -227,21 +230,49 @@ class Supervisor:
     async def _accompany(self, session: Session, runner: Runner) -> None:
         """From start to confirmed end, and what is due after it: recover, drain, put back what it left."""
         life = self._lives[session.id]
-        code = await runner.wait()
+        guard = asyncio.create_task(self._guard_disk(life, runner), name=f"quota:{session.id}")
+        try:
+            code = await runner.wait()
+        finally:
+            guard.cancel()
         self._ears.forget(session)
         await self._door.close(session)
         await self._deliveries.forget_reader(session)
         log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
         await self._drain_after(session, code)
         claimed = await self._registry.use(
-            session, lambda writer: self._put_back(writer, session, runner.incarnation, life.ordered_to_stop)
+            session, lambda writer: self._put_back(writer, life, runner.incarnation)
         )
+        if life.over_quota and not claimed.notices:
+            claimed.notices.append(self._over_quota(life, None))
         for notice in claimed.notices:
             await self._deliveries.notify(notice)
         self._deliveries.outcome_changed(session)
         failed = code != 0 and not claimed.any and not life.ordered_to_stop
-        life.runner, life.ordered_to_stop = None, False
+        life.runner, life.ordered_to_stop, life.over_quota = None, False, ""
         await self._starts.note(session, f"the runner ended with code {code}" if failed else "")
+
+    async def _guard_disk(self, life: _Life, runner: Runner) -> None:
+        """Ends a runner whose files have become too much. What it was at fails: another attempt would fill them again."""
+        session = life.session
+        folders = (session.folder.outbound, self._registry.workspace(session))
+        while True:
+            life.over_quota = await self._quota.exceeded(folders)
+            fields = {"action": "over_quota", "session": session.id}
+            log.warning("Runner is stopped: %s", life.over_quota, extra=fields)
+            try:
+                await self._launcher.stop(runner, 0.0)
+                return
+            except LaunchError as error:
+                log.warning("It cannot be stopped yet: %s", error.reason, extra=fields)
+
+    def _over_quota(self, life: _Life, message: MessageIn | None) -> Notice:
+        """Told where the message came from, or once a day where the conversation is."""
+        session = life.session
+        text = f"⚠️ I was stopped: {life.over_quota} ({session.id[:9]}). Ask me to delete some."
+        if message is None:
+            return Notice(f"over-quota:{session.id}:{self._now() // 86_400_000}", session.address, text)
+        return Notice(f"over-quota:{message.id}", message.address, text, answers=message.platform_message_id)
 
     async def _drain_after(self, session: Session, code: int) -> None:
         try:
@@ -277,9 +308,9 @@ class Supervisor:
             writer.set_value("incarnation", incarnation)
             writer.set_destinations(self._specs.destinations(session))
 
-    def _put_back(self, writer: InboundWriter, session: Session, incarnation: str, ordered: bool) -> _PutBack:
+    def _put_back(self, writer: InboundWriter, life: _Life, incarnation: str) -> _PutBack:
         """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost."""
-        done = _PutBack()
+        session, done = life.session, _PutBack()
         pending = {message.id: message for message in writer.pending()}
         try:
             reader = OutboundReader(session.folder.outbound_db)
@@ -300,7 +331,11 @@ class Supervisor:
                 message = pending[ack.message_id]
                 if ack.status is not AckStatus.PROCESSING or ack.attempt <= message.attempts:
                     continue
-                attempts = message.attempts if ordered else message.attempts + 1
+                if life.over_quota:
+                    writer.settle(message.id, Status.FAILED, f"stopped: {life.over_quota}")
+                    done.notices.append(self._over_quota(life, message))
+                    continue
+                attempts = message.attempts if life.ordered_to_stop else message.attempts + 1
                 if attempts > message.attempts:
                     give_up_or_postpone(writer, message, attempts, ack.error, self._now(), done.notices)
         return done
@@ -393,6 +428,7 @@ class Supervisor:
         tasks = [life.task for life in lives]
         if tasks:
             await asyncio.wait(tasks)
+        self._quota.close()
 
 
 class _PutBack:
