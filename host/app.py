@@ -16,6 +16,9 @@ import apsw
 from host import inbox, orders, watermarks
 from host.bots import Bot, BotConfigError, Bots, InboundEvent, Ingested
 from host.config import Config
+from host.controls import service as controls
+from host.controls.desk import NoTasks
+from host.controls.port import Controls
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
 from host.delivery.service import Deliveries
@@ -23,6 +26,7 @@ from host.disk import Disk
 from host.gateway.bells import Ears
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
+from host.gateway.egress import Internet, Reach
 from host.gateway.server import Gateway
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
@@ -48,6 +52,7 @@ class Parts:
     launcher: Launcher
     now: Callable[[], int]
     credentials: Credentials = field(default_factory=lambda: EnvironmentCredentials(os.environ))
+    reach: Reach = field(default_factory=Internet)
 
 
 class Host:
@@ -61,9 +66,14 @@ class Host:
         self._stopping = asyncio.Event()
         self._draining: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._saying: set[asyncio.Task[None]] = set()
         self.started = asyncio.Event()
 
     # ── what bots call ───────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def controls(self) -> Controls:
+        return self._controls
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         await self.started.wait()
@@ -137,10 +147,11 @@ class Host:
             parts.disk, self._drain_soon, bells=config.host.bells, slowest=config.host.poll_slowest
         )
         self._board = ProgressBoard(self._registry, self._bots)
-        budgets = Budgets(config, self._db, parts.now)
-        if unsettled := await budgets.charge_unsettled():
+        self.budgets = Budgets(config, self._db, parts.now)
+        self.budgets.on_asked = self._say_soon
+        if unsettled := await self.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
-        self._gateway = Gateway(config, self._registry, budgets, parts.credentials)
+        self._gateway = Gateway(config, self._registry, self.budgets, parts.credentials, parts.reach)
         self._supervisor = Supervisor(
             config,
             installation,
@@ -163,7 +174,20 @@ class Host:
             parts.now,
             IncomingFiles(self._bots),
         )
-        self._saying: set[asyncio.Task[None]] = set()
+        self._controls: Controls = controls.Service(
+            controls.Parts(
+                config,
+                self._data,
+                parts.disk,
+                self._db,
+                self._registry,
+                self._supervisor,
+                self.ingest,
+                self._say_soon,
+                parts.now,
+            ),
+            NoTasks(),
+        )
         await self._ingress.begin()
         await self._supervisor.adopt()
 

@@ -16,11 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from host.config import Config
 from sessiondb import content
 from sessiondb.records import Address
+
+if TYPE_CHECKING:
+    from host.controls.port import Controls
 
 Privacy = Literal["dm", "private", "public"]
 
@@ -77,6 +80,7 @@ class InboundEvent:
     refers_to: str = ""  # of an ANSWER: what the question's `Delivery.question` said
     remark: bool = False  # said among people: context for the agent, wakes nobody
     typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
+    session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
 
     @property
     def key(self) -> str:
@@ -113,7 +117,9 @@ class Delivery:
     answers: str = ""  # platform id of the message this replies to
     target: str = ""  # platform id of the message to edit or react to
     files: str = ""  # folder that holds the operation's file
-    private_to: str = ""  # a user id: nobody else may see it
+    private_to: str = (
+        ""  # a user id: nobody else may see it; a direct message where `address.platform_id` is ''
+    )
     question: str = ""  # of a question: what an ANSWER refers to, and its natural id; unique in the host
     audience: tuple[str, ...] = ()  # of a question: the users who may answer it
     decision: Decision | None = None  # of a notice that asks an owner
@@ -184,6 +190,10 @@ class Offline(DeliveryError):
 
 class Ingest(Protocol):
     """The host's side, as a bot sees it."""
+
+    @property
+    def controls(self) -> Controls:
+        """What people may see and order without an agent."""
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         """Returns when the event is durable: only then may the platform be told. Raises `HostBusy` otherwise."""

@@ -82,6 +82,31 @@ class Model(_Model):
     prices: dict[str, Price] = {}  # by the start of a model's name, beside those that are built in
 
 
+class Credentials(_Model):
+    """Where the keys come from that the gateway adds. Secrets: ANTHROPIC_API_KEY, or ONECLI_API_KEY for the vault."""
+
+    source: Literal["environment", "onecli"] = "environment"
+    onecli_url: Annotated[str, Field(pattern=r"^https?://[^/]+")] = "http://127.0.0.1:10254"
+
+
+def _host_name(name: str) -> str:
+    if not HOST_NAME.fullmatch(name) or name.rsplit(".", 1)[1].isdigit():
+        raise ValueError(
+            f"{name!r} is not a host's name such as 'api.github.com'; no port, no pattern, no address"
+        )
+    return name
+
+
+HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+HostName = Annotated[str, AfterValidator(_host_name)]
+
+
+class Network(_Model):
+    """The hosts that a container may reach, by TLS on port 443. Default: none."""
+
+    allow: tuple[HostName, ...] = ()
+
+
 class Agent(_Model):
     provider: Literal["mock", "claude", "claude_code"] = "mock"
     model: str = ""
@@ -93,6 +118,7 @@ class Agent(_Model):
     server_tools: tuple[str, ...] = ()  # tool types that the model API runs, besides those of `options`
     budget_usd_per_day: Dollars = math.inf
     budget_usd_per_month: Dollars = math.inf
+    network: Network = Network()
 
 
 class Route(_Model):
@@ -188,6 +214,7 @@ class Config(_Model):
     host: Host = Host()
     runner: Runner = Runner()
     model: Model = Model()
+    credentials: Credentials = Credentials()
     access: Access = Access()
     agents: dict[Name, Agent] = {"default": Agent()}
     routes: tuple[Route, ...] = (Route(),)

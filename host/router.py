@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from host.bots import EventClass, InboundEvent
 from host.config import Route
+from host.controls.port import ChannelRules
 from sessiondb.records import Address
 
 
@@ -27,9 +28,17 @@ class Ignore:
     reason: str
 
 
-def route(event: InboundEvent, routes: Sequence[Route], engaged_agent: str | None) -> Engage | Ignore:
-    """`engaged_agent` takes part in the event's thread already; None when nobody does."""
-    rule = next((rule for rule in routes if _fits(rule, event.address)), None)
+def route(
+    event: InboundEvent,
+    routes: Sequence[Route],
+    engaged_agent: str | None,
+    decided: ChannelRules | None = None,
+) -> Engage | Ignore:
+    """`engaged_agent` takes part in the event's thread already; None when nobody does.
+
+    `decided` is what an owner decided about the channel, over the routes.
+    """
+    rule = rule_of(event.address, routes, decided)
     if rule is None:
         return Ignore("no route covers this channel")
     if rule.engage == "off":
@@ -49,6 +58,19 @@ def route(event: InboundEvent, routes: Sequence[Route], engaged_agent: str | Non
         trigger=not about_another and not event.remark,
         engages=bool(answer.thread_id) and addressed,
     )
+
+
+def rule_of(address: Address, routes: Sequence[Route], decided: ChannelRules | None = None) -> Route | None:
+    """The rule that holds in the channel; None when no route covers it and no owner opened it either."""
+    rule = next((rule for rule in routes if _fits(rule, address)), None)
+    if decided is None:
+        return rule
+    if rule is None:
+        return Route(agent=decided.agent, engage=decided.engage) if decided.agent and decided.engage else None
+    changed: dict[str, str] = {"agent": decided.agent} if decided.agent else {}
+    if decided.engage:
+        changed |= {"engage": decided.engage, "pattern": ""}
+    return rule.model_copy(update=changed)
 
 
 def _fits(rule: Route, address: Address) -> bool:

@@ -55,6 +55,11 @@ def scope_name(privacy: Privacy, address: Address, user_id: str) -> str:
     return f"{readable}-{hashlib.sha256(raw.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
+def room(address: Address) -> Address:
+    """Where people read what the host says about the session of this address: one per user is in its channel."""
+    return address._replace(thread_id="") if address.thread_id.startswith("user:") else address
+
+
 def upsert(connection: apsw.Connection, agent: str, address: Address, scope: str, now: int) -> str:
     """Inside a transaction of host.db: makes the session if need be and marks it busy before any work is written."""
     id_ = session_id(agent, address)

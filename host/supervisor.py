@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
-import json
 import logging
 import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-
-import apsw
 
 from host import sweep
 from host.config import Config
@@ -22,18 +19,18 @@ from host.gateway.bells import Ears
 from host.gateway.server import Door, GatewayError
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
-from host.launch.base import Launcher, LaunchError, Runner, RunnerSpec
+from host.launch.base import Launcher, LaunchError, Runner
 from host.notices import Notice
 from host.outbound import OutboundReader
 from host.places import Places
 from host.sessions import Session, Sessions
+from host.specs import Specs
+from host.starts import Starts
 from sessiondb import SessionError, Unavailable
-from sessiondb.records import AckStatus, Address, Destination
+from sessiondb.records import AckStatus
 from sessiondb.signals import read_heartbeat
 
 log = logging.getLogger(__name__)
-
-ALARM_AFTER = 4  # starts in a row without a claim after which the people in the session are told
 
 
 @dataclass
@@ -79,7 +76,9 @@ class Supervisor:
         self._lives: dict[str, _Life] = {}
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._making_room: set[asyncio.Task[None]] = set()
-        self._starts = asyncio.Semaphore(config.runner.concurrent_starts)
+        self._specs = Specs(config, installation, registry)
+        self._starts = Starts(db, now, deliveries.notify)
+        self._at_once = asyncio.Semaphore(config.runner.concurrent_starts)
         self._closing = False
 
     # ── waking ───────────────────────────────────────────────────────────────────────────────────────────
@@ -96,6 +95,14 @@ class Supervisor:
 
     def is_live(self, session: Session) -> bool:
         return session.id in self._lives
+
+    def running(self) -> list[tuple[Session, int]]:
+        """The sessions whose runner lives, and since when (ms UTC)."""
+        return [(life.session, life.started_at) for life in self._lives.values() if life.runner is not None]
+
+    def waiting(self) -> list[Session]:
+        """The sessions that wait for a free place."""
+        return [life.session for life in self._lives.values() if self._places.is_waiting(life.session.id)]
 
     async def adopt(self) -> None:
         """At boot: what lives from before is adopted or ended, before anything new is started."""
@@ -158,7 +165,7 @@ class Supervisor:
         due = await self._registry.use(session, lambda writer: writer.next_due_at())
         if due is None:
             return False
-        at = max(due, await self._earliest_start(session))
+        at = max(due, await self._starts.earliest(session))
         if at > self._now():
             self._wake_at(session, at)
             return False
@@ -191,20 +198,26 @@ class Supervisor:
                 log.debug("No place from %s: %s", life.session.id, error)
 
     async def _start(self, session: Session) -> Runner | None:
-        async with self._starts:
+        async with self._at_once:
             if self._closing:
                 return None
             incarnation = secrets.token_hex(8)
-            await self._registry.use(session, lambda writer: self._assign(writer, session, incarnation))
-            spec = await self._spec(session, incarnation)
-            self._ears.listen(session)
             try:
+                spec = await self._specs.spec(session, incarnation)
+                await self._registry.use(session, lambda writer: self._assign(writer, session, incarnation))
+                self._ears.listen(session)
                 await self._door.open(session)
+                given = await self._door.equip(session)
+                environment = {**given.environment, **spec.environment}
+                spec = dataclasses.replace(spec, environment=environment, files=given.files)
                 runner = await self._launcher.start(spec)
             except (LaunchError, GatewayError) as error:
                 self._ears.forget(session)
                 await self._door.close(session)
-                await self._note_start(session, str(error))
+                refused = not error.transient
+                # What follows a colon is for the log: the engine's own words, and paths of this machine.
+                told = str(error).partition(": ")[0] if isinstance(error, LaunchError) else str(error)
+                await self._starts.note(session, str(error), told, refused=refused)
                 return None
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
         life = self._lives[session.id]
@@ -228,7 +241,7 @@ class Supervisor:
         self._deliveries.outcome_changed(session)
         failed = code != 0 and not claimed.any and not life.ordered_to_stop
         life.runner, life.ordered_to_stop = None, False
-        await self._note_start(session, f"the runner ended with code {code}" if failed else "")
+        await self._starts.note(session, f"the runner ended with code {code}" if failed else "")
 
     async def _drain_after(self, session: Session, code: int) -> None:
         try:
@@ -246,7 +259,7 @@ class Supervisor:
         if not os.path.lexists(session.folder.outbound_db):
             return
         try:
-            spec = await self._spec(session, "maintenance")
+            spec = await self._specs.spec(session, "maintenance")
             await self._launcher.maintain(spec, delivered_up_to=0, older_than=0)
             await self._deliveries.drain(session)
         except (LaunchError, Unavailable) as error:
@@ -262,7 +275,7 @@ class Supervisor:
     def _assign(self, writer: InboundWriter, session: Session, incarnation: str) -> None:
         with writer.writing():
             writer.set_value("incarnation", incarnation)
-            writer.set_destinations(self._destinations(session))
+            writer.set_destinations(self._specs.destinations(session))
 
     def _put_back(self, writer: InboundWriter, session: Session, incarnation: str, ordered: bool) -> _PutBack:
         """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost."""
@@ -291,40 +304,6 @@ class Supervisor:
                 if attempts > message.attempts:
                     give_up_or_postpone(writer, message, attempts, ack.error, self._now(), done.notices)
         return done
-
-    # ── starts that die, and waits ───────────────────────────────────────────────────────────────────────
-
-    async def _earliest_start(self, session: Session) -> int:
-        def job(connection: apsw.Connection) -> int:
-            row = connection.execute(
-                "SELECT next_start_at FROM sessions WHERE id = ?", (session.id,)
-            ).fetchone()
-            return int(row[0]) if row else 0
-
-        return await self._db.read(job)
-
-    async def _note_start(self, session: Session, failure: str) -> None:
-        def job(connection: apsw.Connection) -> int:
-            row = connection.execute(
-                "SELECT start_failures FROM sessions WHERE id = ?", (session.id,)
-            ).fetchone()
-            before = int(row[0]) if row else 0
-            failures = before + 1 if failure else 0
-            if failures != before:
-                connection.execute(
-                    "UPDATE sessions SET start_failures = ?, next_start_at = ? WHERE id = ?",
-                    (failures, self._now() + sweep.start_pause(failures) if failures else 0, session.id),
-                )
-            return failures
-
-        failures = await self._db.write(job)
-        if failure:
-            log.warning("Start failed: %s", failure, extra={"action": "start_failed", "session": session.id})
-        if failures == ALARM_AFTER:
-            text = f"⚠️ I cannot start right now; your message waits and I keep trying ({session.id[:9]})."
-            await self._deliveries.notify(
-                Notice(f"no-start:{session.id}:{self._now() // 86_400_000}", session.address, text)
-            )
 
     def _wake_at(self, session: Session, at: int) -> None:
         pause = max(0.0, (at - self._now()) / 1000)
@@ -414,47 +393,6 @@ class Supervisor:
         tasks = [life.task for life in lives]
         if tasks:
             await asyncio.wait(tasks)
-
-    # ── what a runner is told ────────────────────────────────────────────────────────────────────────────
-
-    async def _spec(self, session: Session, incarnation: str) -> RunnerSpec:
-        agent = self._config.agents.get(session.agent)
-        if agent is None:
-            raise Unavailable(session.folder.root, f"its agent {session.agent!r} is not configured any more")
-        workspace = self._registry.workspace(session)
-        await asyncio.to_thread(workspace.mkdir, parents=True, exist_ok=True)
-        told = {
-            "name": session.agent,
-            "provider": agent.provider,
-            "model": agent.model,
-            "instructions": agent.instructions,
-            "options": agent.options,
-        }
-        environment = {
-            "DOVECOTE_AGENT": json.dumps(told),
-            "DOVECOTE_BELLS": "1" if self._config.host.bells else "0",
-            "DOVECOTE_STREAM_IDLE": str(self._config.runner.stream_idle),
-            "DOVECOTE_IDLE_EXIT": str(self._config.runner.idle_exit),
-        }
-        log_path = Path(session.folder.root) / "runner.log"
-        return RunnerSpec(
-            self._installation,
-            session.id,
-            incarnation,
-            session.folder,
-            workspace.resolve(),
-            environment,
-            log_path,
-        )
-
-    def _destinations(self, session: Session) -> list[Destination]:
-        agent = self._config.agents[session.agent]
-        return [
-            Destination(
-                name, place.description, Address(place.platform, place.workspace, place.channel, place.thread)
-            )
-            for name, place in agent.destinations.items()
-        ]
 
 
 class _PutBack:

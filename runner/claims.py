@@ -14,7 +14,7 @@ from runner.tools.approval import ALLOW
 from runner.tools.box import ToolResult
 from runner.turn import Turn
 from sessiondb import content
-from sessiondb.records import Address, MessageIn
+from sessiondb.records import AckStatus, Address, MessageIn
 
 log = logging.getLogger(__name__)
 
@@ -33,16 +33,17 @@ class Claims:
         first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)
         if first is None or (only is not None and first.address != only):
             return None
-        left = {ack.message_id: ack.turn for ack in self._outbound.unfinished_claims()}
-        if first.id in left and turn.did_something(self._outbound.steps(left[first.id])):
-            return self._resume(left[first.id], [id_ for id_, of in left.items() if of == left[first.id]])
+        begun = self._begun()
+        if first.id in begun:
+            return self._resume(begun[first.id], [id_ for id_, of in begun.items() if of == begun[first.id]])
         if (answer := self._answered(first)) is not None:
             return self._go_on(first, *answer)
         due = [
-            # An answer that a call waits for goes on with that call's turn, never with another.
+            # What belongs to a turn that did something goes on with that turn, never with another: the answer that a call
+            # waits for, and whatever a crash or a failure interrupted.
             message
             for message in self._ours(self._inbound.due_at(first.address, self._now()))
-            if self._answered(message) is None
+            if message.id not in begun and self._answered(message) is None
         ]
         batch = turn.batch_of(due, first, resumed=False)
         return self._open(f"{first.id}-{first.attempts + 1}", batch)
@@ -52,7 +53,9 @@ class Claims:
         due = [
             m for m in self._ours(self._inbound.due_at(running.address, self._now())) if m.kind != "control"
         ]
-        due = [m for m in due if m.attempts == 0 and self._answered(m) is None][: turn.LARGEST_BATCH]
+        begun = self._begun() if due else {}
+        due = [m for m in due if m.attempts == 0 and m.id not in begun and self._answered(m) is None]
+        due = due[: turn.LARGEST_BATCH]
         if not any(message.trigger for message in due):
             return []
         return self._claim(running.id, due)[1]
@@ -132,13 +135,28 @@ class Claims:
         order = dict.fromkeys([*had, *(m.id for m in resumed.messages)])
         resumed.messages = [known[id_] for id_ in order if id_ in known]
 
+    def _begun(self) -> dict[str, str]:
+        """Messages whose turn did something and did not end, each with that turn."""
+        left = {ack.message_id: ack.turn for ack in self._outbound.unfinished_claims()}
+        did = {id_ for id_ in set(left.values()) if self._outbound.did_something(id_)}
+        return {message_id: of for message_id, of in left.items() if of in did}
+
     def _ours(self, messages: Iterator[MessageIn]) -> Iterator[MessageIn]:
-        """Without what we acknowledged already: the host may not have read that yet."""
+        """Without what we acknowledged already: the host may not have read that yet.
+
+        Nor what would overtake a message of its address that is to be tried again, which looks due until the host has read
+        that it has to wait.
+        """
+        held: set[Address] = set()
         while page := list(islice(messages, PAGE)):
             acks = self._outbound.acks([message.id for message in page])
             for message in page:
-                if turn.claimable(message, acks.get(message.id), self._incarnation):
-                    yield message
+                ack = acks.get(message.id)
+                if turn.claimable(message, ack, self._incarnation):
+                    if message.kind == "control" or message.address not in held:
+                        yield message
+                elif ack is not None and ack.status is AckStatus.RETRY:
+                    held.add(message.address)
 
     def _decode(self, message: MessageIn) -> PromptMessage | None:
         try:

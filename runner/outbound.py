@@ -92,6 +92,11 @@ class OutboundWriter:
     def steps(self, turn: str) -> list[Step]:
         return self._steps("turn = ?", (turn,))
 
+    def did_something(self, turn: str) -> bool:
+        """Whether the turn got beyond its question, so that starting it over would repeat something."""
+        sql = "SELECT 1 FROM transcript WHERE turn = ? AND kind <> 'user' LIMIT 1"
+        return self._connection.execute(sql, (turn,)).fetchone() is not None
+
     def history(self) -> list[Step]:
         """Every step since the conversation was last cleared, in order."""
         return self._steps("step > ?", (int(self.state("history_from") or 0),))

@@ -11,6 +11,7 @@ from typing import Any
 from bots.discord import DiscordBot
 from host.bots import Delivery, HostBusy, InboundEvent, Ingested, Verdict
 from sessiondb import Address, content
+from tests.fakes.controls import FakeControls
 from tests.fakes.discord import Channel, FakeDiscord
 from tests.fakes.discord.client import pointed_at
 from tests.hosting import config
@@ -22,6 +23,7 @@ class Notebook:
     """An `Ingest` that takes everything, or is busy as often as told."""
 
     def __init__(self) -> None:
+        self.controls = FakeControls()
         self.events: list[InboundEvent] = []
         self.marks: dict[Address, str] = {}
         self.busy = 0

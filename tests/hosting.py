@@ -28,12 +28,16 @@ def config(data: Path, **sections: Any) -> Config:
 
 @asynccontextmanager
 async def serving(
-    settings: Config, bot: MemoryBot | None = None, launcher: Launcher | None = None
+    settings: Config,
+    bot: MemoryBot | None = None,
+    launcher: Launcher | None = None,
+    **parts: Any,
 ) -> AsyncIterator[tuple[Host, MemoryBot]]:
     """A host that is up, and its bot; stopped gracefully at the end."""
     bot = bot or MemoryBot()
     disk = ThreadDisk()
-    host = Host(settings, Bots({bot.channel_type: bot}), Parts(disk, launcher or ProcessLauncher(), now_ms))
+    made = Parts(disk, launcher or ProcessLauncher(), now_ms, **parts)
+    host = Host(settings, Bots({bot.channel_type: bot}), made)
     task = asyncio.create_task(host.serve())
     try:
         async with asyncio.timeout(TIMEOUT):

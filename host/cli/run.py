@@ -15,6 +15,8 @@ from host.app import Host, Parts
 from host.bots import BotConfigError, Bots, MakeBot, SetUp, Surroundings
 from host.config import Config
 from host.disk import ThreadDisk
+from host.gateway.credentials import Credentials, EnvironmentCredentials
+from host.gateway.onecli import OneCLICredentials
 from host.launch.base import Launcher
 from host.launch.process import ProcessLauncher
 from host.lock import DataLock
@@ -62,6 +64,12 @@ def make_launcher(config: Config) -> Launcher:
     return ProcessLauncher()
 
 
+def make_credentials(config: Config) -> Credentials:
+    if config.credentials.source == "onecli":
+        return OneCLICredentials(config.credentials.onecli_url, os.environ)
+    return EnvironmentCredentials(os.environ)
+
+
 def set_up(config: Config, platform: str, say: Callable[[str], None], channel: str) -> bool:
     """Raises `BotConfigError` for a platform that has no guide."""
     found = {entry.name: entry for entry in entry_points(group=SETUPS)}
@@ -74,7 +82,7 @@ def set_up(config: Config, platform: str, say: Callable[[str], None], channel: s
 
 
 async def _serve(config: Config, bots: Bots) -> None:
-    host = Host(config, bots, Parts(ThreadDisk(), make_launcher(config), now_ms))
+    host = Host(config, bots, Parts(ThreadDisk(), make_launcher(config), now_ms, make_credentials(config)))
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, _Stop(host).order)
     loop.add_signal_handler(signal.SIGINT, _Stop(host).order)

@@ -307,6 +307,7 @@ class DockerLauncher:
                 Mount("/session/outbound", str(folder.outbound), type="bind"),
                 Mount("/session/gateway", str(folder.gateway), type="bind", read_only=True),
                 Mount("/workspace", str(spec.workspace), type="bind"),
+                *(Mount(path, str(file), type="bind", read_only=True) for path, file in spec.files.items()),
             ],
             "working_dir": "/workspace",
             "user": f"{uid}:{gid}",

@@ -24,6 +24,7 @@ from runner.providers.bridge import reachable
 from runner.providers.conversation import JSON, Answer, Conversation
 from runner.providers.options import DEFAULT_MODEL, Options
 from runner.settings import Settings
+from runner.sockets import reachable
 from runner.tools.tool import Tool
 
 CONTINUATIONS = 5  # answers in a row that may reach their limit before the turn ends with what there is

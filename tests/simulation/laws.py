@@ -212,6 +212,24 @@ class _Laws:
         for address, numbers in by_address.items():
             if numbers != sorted(numbers):
                 self._violated(f"{address}: posts in the order {numbers}")
+        self._answers_in_order(session)
+
+    def _answers_in_order(self, session: Session) -> None:
+        """Whoever asked first at an address is answered first; a question to a person lets others pass meanwhile."""
+        said = {one.number: one for one in self._world.people.said}
+        parked: set[Address] = set()
+        seqs: dict[Address, list[int]] = {}
+        for post in self._posts:
+            found = OURS.match(post.text)
+            if found is None or (row := session.messages.get(said[int(found[2])].event.message_id)) is None:
+                continue
+            if found[1] == "question":
+                parked.add(post.address)
+            elif found[1] == "answer" and " part 1" in post.text:
+                seqs.setdefault(post.address, []).append(row["seq"])
+        for address, numbers in seqs.items():
+            if address not in parked and numbers != sorted(numbers):
+                self._violated(f"{address}: answered in the order {numbers}")
 
 
 def _place(said: Said) -> Address:

@@ -21,10 +21,12 @@ from host.delivery import policy
 from host.delivery.collect import Collector
 from host.delivery.lanes import Lane
 from host.inbound import InboundWriter, Parcel
+from runner.claims import Claims
 from runner.inbound import InboundReader
 from runner.outbound import OutboundWriter
+from runner.turn import claimable
 from sessiondb.connection import open_writer, transaction
-from sessiondb.records import AckStatus, Address
+from sessiondb.records import AckStatus, Address, MessageIn
 from tests.simulation.processes import current, point
 from tests.simulation.world import FAULTS_LAST, Patch, World
 
@@ -137,6 +139,17 @@ def parked_turn_keeps_its_follow_ups(_: World) -> list[Patch]:
         park(self, turn, call, question, consumed, ())
 
     return [(OutboundWriter, "park", greedy)]
+
+
+@mutant
+def a_retrying_message_is_overtaken(_: World) -> list[Patch]:
+    def careless(self: Claims, messages: Iterator[MessageIn]) -> Iterator[MessageIn]:
+        for message in list(messages):
+            ack = self._outbound.acks([message.id]).get(message.id)
+            if claimable(message, ack, self._incarnation):
+                yield message
+
+    return [(Claims, "_ours", careless)]
 
 
 # ── law 6: intent, send, receipt ─────────────────────────────────────────────────────────────────────────
