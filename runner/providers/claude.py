@@ -20,7 +20,6 @@ from runner import instructions, turn
 from runner.formatter import PromptMessage, prompt
 from runner.providers import base, failures
 from runner.providers.attachments import Attachments
-from runner.providers.bridge import reachable
 from runner.providers.conversation import JSON, Answer, Conversation
 from runner.providers.options import DEFAULT_MODEL, Options
 from runner.settings import Settings

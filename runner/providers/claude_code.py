@@ -16,14 +16,14 @@ from typing import Any
 
 import claude_agent_sdk as sdk
 
-from runner import turn
+from runner import egress, turn
 from runner.formatter import PromptMessage, prompt
 from runner.providers import base, failures, harness
 from runner.providers.attachments import Attachments
-from runner.providers.bridge import bridge, reachable
 from runner.providers.conversation import UNREADABLE, Answer
 from runner.providers.options import Options
 from runner.settings import Settings
+from runner.sockets import reachable
 
 INTERRUPT_GRACE = 0.5  # s the harness gets to end its tools when the turn is stopped
 
@@ -107,7 +107,7 @@ class ClaudeCodeQuery:
     async def _own(self, known: bool, ready: asyncio.Future[None]) -> None:
         """Opens and closes the client in one task, whatever tasks the events are asked for in."""
         try:
-            async with bridge(self._gateway) as url:
+            async with egress.port(self._gateway) as url:
                 told = harness.options(self._settings, self._options, self._tools, url, self._session, known)
                 hooks = {"PreCompact": [sdk.HookMatcher(hooks=[self._before_compaction])]}
                 client = sdk.ClaudeSDKClient(sdk.ClaudeAgentOptions(**told, hooks=hooks, stderr=_log))
@@ -168,7 +168,7 @@ class ClaudeCodeQuery:
         notes = []
         if not known and given.history:
             notes.append(UNREADABLE)
-        if known and turn.did_something(resumed):
+        if known and any(step.kind != "user" for step in resumed):
             shown = set(turn.ids_of_steps(resumed))
             messages = tuple(message for message in messages if message.id not in shown)
             notes.append(harness.interrupted(await harness.results(self._tools, resumed)))
