@@ -158,6 +158,10 @@ class Limits(_Model):
     pids: Annotated[int, Field(ge=16)] = 256
     open_files: Annotated[int, Field(ge=64)] = 1024
     largest_file_mb: Annotated[int, Field(ge=1)] = 512
+    disk_mb: Annotated[int, Field(ge=8)] = (
+        2048  # of outbound/ and the workspace together; beyond it the runner ends
+    )
+    files: Annotated[int, Field(ge=100)] = 100_000  # in them, folders included
     temporary_mb: Annotated[int, Field(ge=8)] = 256  # /tmp, in memory
     log_mb: Annotated[int, Field(ge=1)] = (
         2  # kept by the engine while it lives; the last of it lands in runner.log
@@ -184,6 +188,7 @@ class Host(_Model):
     bells: bool = True
     sweep_every: Seconds = 5.0
     poll_slowest: Seconds = 1.0
+    retention_days: Annotated[int, Field(ge=1)] = 90  # what is over and older is forgotten, on both sides
     zone: Zone = "UTC"
 
 

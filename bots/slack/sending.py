@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -23,8 +24,14 @@ class Sender:
         self._client = client
         self._pace = pace
         self._uploads = uploads
+        self._rooms: dict[str, str] = {}  # the direct messages that were opened, by user
 
     async def send(self, delivery: Delivery) -> Receipt:
+        try:
+            delivery = await self._at_home(delivery)
+        except TRANSIENT as error:
+            found = translated(error)  # an empty conversation is no message
+            raise Unsent(found.reason) if isinstance(found, Unknown) else found from error
         do = delivery.payload.get("do")
         if do not in ("update", "react"):
             await self._pace.turn(delivery.address.platform_id)
@@ -43,6 +50,16 @@ class Sender:
         except TRANSIENT as error:
             raise self._slowed(delivery, error) from error
         raise Rejected("nothing to carry out")
+
+    async def _at_home(self, delivery: Delivery) -> Delivery:
+        """What is for one person and no channel goes into their direct messages, where it has a history."""
+        user = delivery.private_to
+        if not user or delivery.address.platform_id:
+            return delivery
+        if user not in self._rooms:
+            self._rooms[user] = str((await self._client.conversations_open(users=user))["channel"]["id"])
+        address = delivery.address._replace(platform_id=self._rooms[user], thread_id="")
+        return replace(delivery, address=address, private_to="")
 
     def _slowed(self, delivery: Delivery, error: Exception) -> DeliveryError:
         found = translated(error)
@@ -92,9 +109,10 @@ class Sender:
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         """Ephemeral messages have no history: one whose outcome is unknown counts as sent, told once at most."""
-        if delivery.private_to:
-            return Receipt("")
         try:
+            delivery = await self._at_home(delivery)
+            if delivery.private_to:
+                return Receipt("")
             if delivery.payload.get("do") == "file":
                 return await self._uploads.lookup(delivery)
             said = histories.said_since(self._client, delivery.address, delivery.first_attempt_at)

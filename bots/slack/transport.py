@@ -20,6 +20,7 @@ PING_INTERVAL = 3  # s; a hard drop is noticed after about this long
 CONNECT = 30.0  # s for opening one socket
 LOOK_EVERY = 1.0  # s between two looks at the sockets
 MOST_DEAF = 60.0  # s without any socket before everything is built anew
+OVERLAP = 10.0  # s within which sockets that were all replaced may have been closed at the same time
 SILENCE = 60.0  # s without any event after which somebody asks Slack whether there was none
 MOST_PROVEN_DEAF = 3  # times in a row that sockets turned out deaf before the process gives up
 PATH = "/slack/events"
@@ -36,6 +37,7 @@ class Transport:
         self._app_token = app_token
         self._handlers: list[AsyncSocketModeHandler] = []
         self._site: web.AppRunner | None = None
+        self._sessions: dict[AsyncSocketModeHandler, tuple[object, float]] = {}  # and since when
         self._heard_at = 0.0
         self._suspicious = False
         self._proven_deaf = 0
@@ -59,7 +61,7 @@ class Transport:
         """For ever, or until `DeafError` or `BotStuck`. `missed` reads what was not heard and says how much there was.
 
         A socket can be open, answer pings and bring nothing. Two things give it away: Slack repeats an event that we never
-        saw, or the histories hold what nobody told us.
+        saw, or the histories hold what nobody told us. And all sockets can be replaced between two looks.
         """
         loop = asyncio.get_running_loop()
         self._heard_at = loop.time()
@@ -73,7 +75,7 @@ class Transport:
                 if loop.time() - gap_since > MOST_DEAF:
                     raise DeafError("no socket could be opened")
                 continue
-            if gap_since is not None:
+            if self._all_replaced(loop.time()) or gap_since is not None:
                 gap_since = None
                 await missed()
             elif self._suspicious:
@@ -84,6 +86,21 @@ class Transport:
                 self._heard_at = loop.time()
                 if await missed():
                     await self._reopen_deaf()
+
+    def _all_replaced(self, now: float) -> bool:
+        """Once after each time: whether there may have been a moment without any socket."""
+        known, replaced = self._sessions, 0
+        self._sessions = {}
+        for handler in self._handlers:
+            session = handler.client.current_session
+            before, since = known.get(handler, (session, -OVERLAP))
+            since = now if session is not before else since
+            self._sessions[handler] = session, since
+            replaced += now - since < OVERLAP
+        if replaced < len(self._handlers):
+            return False
+        self._sessions = {handler: (session, -OVERLAP) for handler, (session, _) in self._sessions.items()}
+        return True
 
     async def _reopen_deaf(self) -> None:
         self._proven_deaf += 1

@@ -142,7 +142,7 @@ def decide(connection: apsw.Connection, viewer: Viewer, id_: str, choice: str, n
     apply = _apply_access if kind == "access" else _apply_raise
     done, detail = apply(connection, id_, subject, choice, now)
     audit.record(connection, viewer, kind, detail, now)
-    return done
+    return f"{done} Decided by {name(who)}."
 
 
 def _apply_access(

@@ -154,3 +154,20 @@ async def test_members_of_a_user_group_are_let_in_and_people_of_other_organisati
     assert "other organisations" in notes[0].text
     await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
     assert not any(office.answers(root) for root in refused)
+
+
+async def test_an_owner_lets_a_stranger_in_by_a_button_and_the_message_shows_it(office: Office) -> None:
+    """LESSONS 50, 52."""
+    office.configure(access=f'{owned_by_ann(office)}\nunknown = "ask"')
+    await office.start()
+    say, mention = office.slack.say, office.slack.mention()
+    anns, bobs = office.slack.open_dm(office.ann), office.slack.open_dm(office.bob)
+    refused = say(office.bob, office.channel, f"{mention} may I?")
+    asked = await office.slack.wait_for(lambda m: m.channel == anns.id and bool(m.blocks), PATIENCE)
+    allow = asked.blocks[-1]["elements"][0]
+    await office.slack.click(office.ann, asked, value=allow["value"]).acknowledged()
+    await office.slack.wait_until(lambda: "Decided by ann" in str(asked.blocks), PATIENCE)
+    await office.slack.wait_for(lambda m: m.channel == bobs.id and "write again" in m.text, PATIENCE)
+    root = say(office.bob, office.channel, f"{mention} and now?")
+    await office.answered(root)
+    assert office.answers(refused) == []

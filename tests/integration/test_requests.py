@@ -60,7 +60,7 @@ async def test_a_stranger_is_let_in_by_an_owner_and_told_to_write_again(tmp_path
             await host.controls.decide(viewer(OWNER, ""), request, "perhaps")
     async with serving(settings, bot) as (host, bot):
         assert await host.controls.decide(viewer(OWNER, ""), request, "allow") == (
-            "Sam the U1 may talk to agents from now on."
+            "Sam the U1 may talk to agents from now on. Decided by Olga."
         )
         other = Viewer(Author("U8", "Otto"), Address("memory", "w", ""), "dm")
         assert "Olga said yes" in await host.controls.decide(other, request, "deny")
@@ -120,7 +120,7 @@ async def test_an_owner_allows_more_money_and_it_lasts_for_that_day(tmp_path: Pa
         assert decision is not None
         assert decision.choices[0] == ("allow", "Allow $1.00 more")
         assert await host.controls.decide(viewer(OWNER, ""), decision.request, "allow") == (
-            "The budget of all agents for today is $1.00 higher."
+            "The budget of all agents for today is $1.00 higher. Decided by Olga."
         )
         told = "An owner allowed $1.00 more: please ask again."
         await bot.until(lambda: bot.said("general")[1:] == bot.said("random")[1:] == [told])
