@@ -17,7 +17,7 @@ from host import inbox, orders, watermarks
 from host.bots import Bot, BotConfigError, Bots, BotStuck, InboundEvent, Ingested
 from host.config import Config
 from host.controls import service as controls
-from host.controls.desk import NoTasks
+from host.controls.desk import NoTasks, TaskDesk
 from host.controls.port import Controls
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
@@ -197,25 +197,28 @@ class Host:
             parts.now,
             IncomingFiles(self._bots),
         )
-        self._controls: Controls = controls.Service(
-            controls.Parts(
-                config,
-                self._data,
-                parts.disk,
-                self._db,
-                self._registry,
-                self._supervisor,
-                self.ingest,
-                self._say_soon,
-                parts.now,
-            ),
-            NoTasks(),
-        )
+        self._controls = self._make_controls(NoTasks())
         self._pruner = Pruner(
             self._db, self._registry, self._supervisor, parts.now, config.host.retention_days
         )
         await self._ingress.begin()
         await self._supervisor.adopt()
+
+    def _make_controls(self, desk: TaskDesk) -> Controls:
+        return controls.Service(
+            controls.Parts(
+                self._config,
+                self._data,
+                self._parts.disk,
+                self._db,
+                self._registry,
+                self._supervisor,
+                self.ingest,
+                self._say_soon,
+                self._parts.now,
+            ),
+            desk,
+        )
 
     async def _shut_down(self, side_tasks: list[asyncio.Task[None]]) -> None:
         """Bots first, so that nothing new comes; runners next; then what they left is delivered."""
