@@ -126,7 +126,20 @@ class Collector:
         if isinstance(row.content, content.Action):
             self.actions.apply(writer, out.id, row.content, address)
             return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)]
-        return self._chunks(row, row.content, address, origin, files)
+        parcels, parts = self._chunks(row, row.content, address, origin, files)
+        for parcel in parcels:
+            if parcel.state == "failed":
+                tell_failed(writer, parcel, self.now())
+        if parts > len(parcels):
+            _tell(
+                writer,
+                out.id,
+                address,
+                f"Only the first {len(parcels)} of {parts} parts are sent.",
+                self.now(),
+            )
+            _owe(writer, _cut(out.id, address, len(parcels), parts))
+        return parcels
 
     def _chunks(
         self,
@@ -135,7 +148,8 @@ class Collector:
         address: Address,
         origin: MessageIn | None,
         files: Path,
-    ) -> Sequence[Parcel]:
+    ) -> tuple[Sequence[Parcel], int]:
+        """The chunks to send, and of how many parts they are the first."""
         out = row.row
         bot = self.bots.get(address.channel_type)
         if bot is None:
@@ -151,8 +165,9 @@ class Collector:
                     0,
                     "no such platform is configured",
                 )
-            ]
-        chunks = bot.render(operation)[:MOST_CHUNKS]
+            ], 1
+        rendered = bot.render(operation)
+        chunks = rendered[:MOST_CHUNKS]
         plain = bot.render(operation, plain=True) if len(chunks) == 1 else []
         first = mint_key()
         common = {
@@ -176,7 +191,7 @@ class Collector:
                 key=mint_key() if number else first,
             )
             for number, chunk in enumerate(chunks)
-        ]
+        ], len(rendered)
 
     def _acknowledge(self, writer: InboundWriter, message: MessageIn, ack: Ack, done: Collected) -> None:
         """What the runner says became of a message: answered, failed with a reply, or worth another attempt."""
@@ -220,6 +235,11 @@ def _unreadable(asked: MessageIn) -> Notice:
     """Nothing but quarantined rows answered it: the person who asked is not left in silence."""
     text = f"⚠️ An answer to this was not fit to be sent; an operator can see why ({asked.id[:9]})."
     return Notice(f"unreadable:{asked.id}", asked.address, text, answers=asked.platform_message_id)
+
+
+def _cut(out_id: str, address: Address, sent: int, parts: int) -> Notice:
+    text = f"⚠️ My answer was too long: {sent} of {parts} parts are shown."
+    return Notice(f"cut:{out_id}", address, text)
 
 
 def undelivered(parcel: Parcel) -> Notice:

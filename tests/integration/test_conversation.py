@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from host.bots import Rejected
+from runner.inbound import InboundReader
+from sessiondb import Address, SessionFolder
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.hosting import config, serving
 
@@ -145,3 +147,26 @@ async def test_a_note_that_fails_causes_no_other(tmp_path: Path) -> None:
         await bot.until(lambda: not bot.failures["c"])
         await bot.say("c", "again")
         await bot.until(lambda: bot.said("c") == ["again"])
+
+
+async def test_an_answer_in_too_many_parts_is_cut_visibly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.delivery.collect.MOST_CHUNKS", 3)
+    async with serving(config(tmp_path)) as (_, bot):
+        await bot.say("c", "@@text 9000")
+        await bot.until(lambda: len(bot.said("c")) == 4)
+        assert sum(len(text) == 2_000 for text in bot.said("c")) == 3
+        assert any("3 of 5 parts" in text for text in bot.said("c"))
+
+
+async def test_the_agent_hears_that_a_destination_s_platform_is_not_there(tmp_path: Path) -> None:
+    elsewhere = {"destinations": {"elsewhere": {"platform": "slack", "channel": "C1"}}}
+    async with serving(config(tmp_path, agents={"default": elsewhere})) as (host, bot):
+        asked = await bot.say("c", '@@call send_message {"text": "x", "destination": "elsewhere"}\ndone')
+        await host.settled(asked.message_id)
+        (folder,) = (tmp_path / "sessions").iterdir()
+        reader = InboundReader(SessionFolder(folder).inbound_db)
+        (told,) = [message.content for message in reader.due_at(Address("slack", "", "C1", ""), now=2**53)]
+        reader.close()
+        assert "no such platform is configured" in told
