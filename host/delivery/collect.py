@@ -111,9 +111,10 @@ class Collector:
             return []
         writer.raise_mark("seq_high_water", out.seq)
         origin = writer.message(out.in_reply_to) if out.in_reply_to else None
-        address = (
-            origin.address if origin else writer.destination(out.destination) if out.destination else None
-        )
+        asked_at = origin.address if origin else fallback
+        address = origin.address if origin else None
+        if out.destination:
+            address = writer.destination(out.destination)
         if address is None:
             reason = (
                 f"unknown destination {out.destination!r}"
@@ -121,8 +122,8 @@ class Collector:
                 else "it answers no message of this session"
             )
             done.refused.append(Refused(out.seq, out.id, reason))
-            _tell(writer, out.id, fallback, f"Not sent: {reason}.", self.now())
-            return [_quarantined(out.seq, out.id, fallback, reason)]
+            _tell(writer, out.id, asked_at, f"Not sent: {reason}.", self.now())
+            return [_quarantined(out.seq, out.id, asked_at, reason)]
         if isinstance(row.content, content.Action):
             self.actions.apply(writer, out.id, row.content, address)
             return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)]
@@ -131,14 +132,9 @@ class Collector:
             if parcel.state == "failed":
                 tell_failed(writer, parcel, self.now())
         if parts > len(parcels):
-            _tell(
-                writer,
-                out.id,
-                address,
-                f"Only the first {len(parcels)} of {parts} parts are sent.",
-                self.now(),
-            )
-            _owe(writer, _cut(out.id, address, len(parcels), parts))
+            shown = f"the first {len(parcels)} of {parts} parts"
+            _tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.", self.now())
+            _owe(writer, Notice(f"cut:{out.id}", address, f"⚠️ My answer was too long: {shown} are shown."))
         return parcels
 
     def _chunks(
@@ -172,7 +168,7 @@ class Collector:
         first = mint_key()
         common = {
             "target": getattr(operation, "message_id", ""),
-            "answers": origin.platform_message_id if origin else "",
+            "answers": origin.platform_message_id if origin and not out.destination else "",
             "files": str(files) if isinstance(operation, content.File) else "",
             # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
             "question": first if isinstance(operation, content.Question) else "",
@@ -201,7 +197,8 @@ class Collector:
                 done.settled = done.settled or ack.attempt >= GIVE_UP_AFTER
             return
         writer.settle(message.id, Status(ack.status.value), ack.error)
-        answered = {parcel.state for parcel in writer.parcels_answering(message.id)}
+        here = [p for p in writer.parcels_answering(message.id) if p.address == message.address]
+        answered = {parcel.state for parcel in here}
         if answered == {"quarantined"}:
             _owe(writer, _unreadable(message))
         done.settled = True
@@ -237,11 +234,6 @@ def _unreadable(asked: MessageIn) -> Notice:
     return Notice(f"unreadable:{asked.id}", asked.address, text, answers=asked.platform_message_id)
 
 
-def _cut(out_id: str, address: Address, sent: int, parts: int) -> Notice:
-    text = f"⚠️ My answer was too long: {sent} of {parts} parts are shown."
-    return Notice(f"cut:{out_id}", address, text)
-
-
 def undelivered(parcel: Parcel) -> Notice:
     """What is given up is visible where it was expected; a notice that fails causes no other."""
     text = f"⚠️ A part of my answer could not be delivered here ({parcel.key[:6]})."
@@ -255,7 +247,10 @@ def _tell(writer: InboundWriter, out_id: str, address: Address, text: str, now: 
 
 
 def tell_failed(writer: InboundWriter, parcel: Parcel, now: int) -> None:
-    _tell(writer, parcel.message_out_id, parcel.address, f"Not delivered: {parcel.error}.", now)
+    """Where the agent was asked: at a destination elsewhere it has no turn that would hear of it."""
+    asked = writer.message(parcel.in_reply_to) if parcel.in_reply_to else None
+    address = asked.address if asked else parcel.address
+    _tell(writer, parcel.message_out_id, address, f"Not delivered: {parcel.error}.", now)
 
 
 def _quarantined(number: int, id_: str, address: Address, reason: str, in_reply_to: str = "") -> Parcel:

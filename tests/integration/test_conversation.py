@@ -167,6 +167,6 @@ async def test_the_agent_hears_that_a_destination_s_platform_is_not_there(tmp_pa
         await host.settled(asked.message_id)
         (folder,) = (tmp_path / "sessions").iterdir()
         reader = InboundReader(SessionFolder(folder).inbound_db)
-        (told,) = [message.content for message in reader.due_at(Address("slack", "", "C1", ""), now=2**53)]
+        (told,) = [message.content for message in reader.due_at(Address("memory", "w", "c", ""), now=2**53)]
         reader.close()
         assert "no such platform is configured" in told
