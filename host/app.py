@@ -331,6 +331,13 @@ class Host:
                 await self._ingress.replay(session)
             try:
                 await self._sweep_session(session)
+            except SessionError as error:
+                log.warning(
+                    "Session %s: %s",
+                    session.id,
+                    error,
+                    extra={"action": "sweep_failed", "session": session.id},
+                )
             except Exception:  # one sick session never stops the sweep over the others
                 log.exception(
                     "Sweep of a session failed", extra={"action": "sweep_failed", "session": session.id}
