@@ -270,6 +270,25 @@ class InboundWriter:
         )
         return self._one(sql, *address) is not None
 
+    # ── retention ────────────────────────────────────────────────────────────────────────────────────────
+
+    def forgettable(self, before: int, *, context: bool, most: int) -> list[str]:
+        """Ids of messages that are over and were written before; with `context` also of those that wake nobody."""
+        rows = self._connection.execute(_FORGETTABLE, (before, int(context), most)).fetchall()
+        return [str(id_) for (id_,) in rows]
+
+    def forget_messages(self, ids: Iterable[str]) -> None:
+        """The high-water mark of seq is kept apart and survives."""
+        self._connection.executemany("DELETE FROM messages_in WHERE id = ?", [(id_,) for id_ in ids])
+
+    def forget_deliveries(self, before: int, *, most: int) -> int:
+        """Receipts below the watermark, and live messages that are gone; returns how many receipts went."""
+        self._connection.execute(
+            "DELETE FROM live WHERE state IN ('removed', 'failed') AND updated_at < ?", (before,)
+        )
+        self._connection.execute(_FORGET_DELIVERED, (before, self.mark("delivery_watermark"), most))
+        return self._connection.changes()
+
     # ── notices ──────────────────────────────────────────────────────────────────────────────────────────
 
     def owe(self, about: str, notice: str) -> None:
@@ -298,6 +317,13 @@ class InboundWriter:
         """A mark never falls."""
         if to > self.mark(key):
             self.set_value(key, str(to))
+
+    def begin_above(self, high_water: int) -> None:
+        """In a file that is younger than its session: no seq names a second message, and nothing that may have been
+        delivered is read again."""
+        with self.writing():
+            for mark in ("seq_high_water", "outbound_read", "delivery_watermark"):
+                self.raise_mark(mark, high_water)
 
     def set_destinations(self, destinations: Sequence[Destination]) -> None:
         """The places the agent may write to by name; skipped when they are the same already."""
@@ -329,6 +355,20 @@ class InboundWriter:
     def _one(self, sql: str, *bindings: str) -> object:
         row = self._connection.execute(sql, bindings).fetchone()
         return None if row is None else row[0]
+
+
+_FORGETTABLE = """
+SELECT id FROM messages_in AS m WHERE created_at < ?1
+AND (status IN ('completed', 'failed', 'cancelled') OR (?2 AND status = 'pending' AND "trigger" = 0))
+AND NOT EXISTS (SELECT 1 FROM delivered WHERE in_reply_to = m.id AND state IN ('pending', 'sending', 'unknown'))
+AND NOT EXISTS (SELECT 1 FROM live WHERE message_id = m.id AND state IN ('intended', 'shown'))
+ORDER BY seq LIMIT ?3
+"""
+_FORGET_DELIVERED = """
+DELETE FROM delivered WHERE (message_out_id, chunk) IN (
+    SELECT message_out_id, chunk FROM delivered
+    WHERE state NOT IN ('pending', 'sending', 'unknown') AND updated_at < ? AND seq <= ? LIMIT ?)
+"""
 
 
 def _parcel_row(parcel: Parcel) -> tuple[Any, ...]:

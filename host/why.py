@@ -102,6 +102,9 @@ def _in_session(folder: SessionFolder, message_id: str) -> Iterator[Event]:
         live = inbound.execute(_LIVE, (message_id,)).fetchall()
     finally:
         inbound.close()
+    if not rows:
+        yield Event(0, "forgotten", "its records in the session are older than the retention")
+        return
     yield from _claims(folder, message_id)
     for seq, status, attempts, not_before, problem in rows:
         detail = f"seq {seq}" + (f", {attempts} failed attempts" if attempts else "")

@@ -59,7 +59,7 @@ class Claims:
             return []
         due: list[MessageIn] = []
         for message in self._ours(self._inbound.due_at(running.address, self._now())):
-            if message.kind == "control" or self._answered(message) is not None:
+            if message.kind == "control" or self._queued(message) or self._answered(message) is not None:
                 continue
             if (message.attempts > 0 and message.trigger) or len(due) == turn.LARGEST_BATCH:
                 break

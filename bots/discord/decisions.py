@@ -67,10 +67,9 @@ def _button_id(request: str, choice: str) -> str:
 
 
 async def _close(interaction: discord.Interaction[Any], outcome: str) -> None:
-    """The buttons go; what was decided, and by whom, stays."""
+    """The buttons go; what was decided stays, and by whom, which the host's line says."""
     if interaction.message is None:
         return
-    who = discord.utils.escape_markdown(interaction.user.display_name)
-    line = f"\n\n✔ **{who}**: {discord.utils.escape_markdown(' '.join(outcome.split()))[:400]}"
+    line = f"\n\n✔ {discord.utils.escape_markdown(' '.join(outcome.split()))[:400]}"
     before = interaction.message.content[: LONGEST_CONTENT - len(line)]
     await interaction.edit_original_response(content=before + line, view=None)

@@ -49,6 +49,8 @@ def message(
     if address is None or said.type not in SAID or said.author.id == bot.id:
         return None
     text, mentioned = text_of(said, said.content, bot)
+    if title := places.post_title(where, said.id):
+        text = f"{title}\n\n{text}".strip()
     return InboundEvent(
         event_class=EventClass.MESSAGE,
         address=address,

@@ -16,7 +16,7 @@ from discord import ui
 from bots.common import live as common
 from bots.common.latest import Latest
 from bots.discord import errors, places
-from bots.discord.outbox import CLOCK_SKEW, Outbox
+from bots.discord.outbox import CLOCK_SKEW, Outbox, buttons_of
 from bots.discord.threads import Threads
 from bots.markup import discord as markup
 from host.bots import Live, Receipt
@@ -54,7 +54,7 @@ class LiveMessages:
                 async for message in channel.history(limit=LOOKED_THROUGH):
                     if since is not None and message.created_at < since:
                         return None
-                    if message.author == self._client.user and _has_button(message, live.key):
+                    if message.author == self._client.user and _button_id(live.key) in buttons_of(message):
                         return Receipt(str(message.id))
             except discord.NotFound:
                 return None  # not even the thread was opened
@@ -118,8 +118,3 @@ def said(live: Live) -> str:
 
 def _button_id(key: str) -> str:
     return f"dovecote:stop:{key}"
-
-
-def _has_button(message: discord.Message, key: str) -> bool:
-    rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
-    return any(getattr(child, "custom_id", None) == _button_id(key) for row in rows for child in row.children)

@@ -188,7 +188,7 @@ class Collector:
         writer.settle(message.id, Status(ack.status.value), ack.error)
         answered = {parcel.state for parcel in writer.parcels_answering(message.id)}
         if answered == {"quarantined"}:
-            _owe(writer, _unreadable(message))
+            owe(writer, _unreadable(message))
         done.settled = True
 
 
@@ -209,10 +209,10 @@ def give_up_or_postpone(
         return
     writer.settle(message.id, Status.FAILED, error or "its runner died each time")
     text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
-    _owe(writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id))
+    owe(writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id))
 
 
-def _owe(writer: InboundWriter, notice: Notice) -> None:
+def owe(writer: InboundWriter, notice: Notice) -> None:
     writer.owe(notice.about, notice.encode())
 
 

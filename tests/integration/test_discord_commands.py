@@ -263,7 +263,7 @@ async def test_a_decision_is_an_owners_and_stays_to_be_read(room: Room) -> None:
     assert "owner" in await room.whispered(refused)
     room.server.click(boss, message, button(message, "Keep them out"))
     await room.server.wait_for(lambda: not message.components)
-    assert message.content == "Eve wants in.\n\n✔ **Boss**: access:1234: deny"
+    assert message.content == "Eve wants in.\n\n✔ access:1234: deny"
 
 
 async def test_commands_that_discord_did_not_take_are_registered_again(
