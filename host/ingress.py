@@ -99,10 +99,11 @@ class Ingress:
             ):
                 permission = access.Denied(requests.ASKED)
             inbox.decline(connection, event, permission.reason, self._now())
-            if event.event_class not in _ABOUT_ANOTHER:
+            if event.event_class not in (*_ABOUT_ANOTHER, EventClass.WEBHOOK):
                 notices.add(connection, _denial(event, permission), self._now())
             return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
-        _remember_user(connection, event, self._now())
+        if event.event_class is not EventClass.WEBHOOK:
+            _remember_user(connection, event, self._now())
         if event.event_class is EventClass.CONTROL and event.value == "mute":
             self._mute(connection, event, verdict.answer)
             return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
@@ -296,7 +297,7 @@ def _message(entry: Entry, files: tuple[content.Attachment, ...] = ()) -> NewMes
     )
 
 
-_KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control"}
+_KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control", EventClass.WEBHOOK: "webhook"}
 _ABOUT_ANOTHER = (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
 
 
@@ -304,6 +305,8 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
     event = entry.event
     if event.event_class is EventClass.CONTROL:
         return content.Control(event.value)
+    if event.event_class is EventClass.WEBHOOK:
+        return content.Webhook(event.refers_to, event.text, event.value)
     if event.event_class is EventClass.ANSWER:
         who = event.author.name or event.author.id
         return content.System(
@@ -376,8 +379,9 @@ def _remember_user(connection: apsw.Connection, event: InboundEvent, now: int) -
 
 
 def _permission(lists: config.Access, event: InboundEvent, standing: str) -> access.Allowed | access.Denied:
-    """A deletion needs none: it takes away what was let in, and platforms do not say who deleted."""
-    if event.event_class is EventClass.DELETE:
+    """A deletion needs none: it takes away what was let in, and platforms do not say who deleted. A webhook has its
+    signature, and where it goes is the configuration's."""
+    if event.event_class in (EventClass.DELETE, EventClass.WEBHOOK):
         return access.Allowed(trusted=False)
     return access.decide(lists, event, standing)
 

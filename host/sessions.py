@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from sessiondb import SessionFolder
 from sessiondb.records import Address
 from sessiondb.signals import Bell
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 OPEN_CONNECTIONS = 256  # kept inbound.db connections, 104 KiB each; the least recently used is closed
@@ -33,6 +36,7 @@ class Session:
     address: Address
     scope: str
     folder: SessionFolder
+    seq_high_water: int = 0  # as host.db knew it when the session was loaded
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     unreadable: str = ""  # why outbound.db is quarantined, '' when it is not
 
@@ -71,7 +75,7 @@ def upsert(connection: apsw.Connection, agent: str, address: Address, scope: str
     return id_
 
 
-_COLUMNS = "id, agent, channel_type, workspace_id, platform_id, thread_id, scope"
+_COLUMNS = "id, agent, channel_type, workspace_id, platform_id, thread_id, scope, seq_high_water"
 
 
 class Sessions:
@@ -85,7 +89,7 @@ class Sessions:
         self._open: OrderedDict[str, InboundWriter] = OrderedDict()
 
     def load(
-        self, connection: apsw.Connection, where: str = "busy = 1", bindings: tuple[str, ...] = ()
+        self, connection: apsw.Connection, where: str = "busy = 1", bindings: tuple[str | int, ...] = ()
     ) -> list[Session]:
         """For a job on host.db."""
         rows = connection.execute(f"SELECT {_COLUMNS} FROM sessions WHERE {where}", bindings).fetchall()
@@ -115,11 +119,12 @@ class Sessions:
         return self._data / "workspaces" / session.agent / session.scope
 
     def _session(self, row: Sequence[str]) -> Session:
-        id_, agent, channel, workspace, platform, thread, scope = row
+        id_, agent, channel, workspace, platform, thread, scope, high_water = row
         known = self._known.get(id_)
         if known is None:
             folder = SessionFolder(self._data / "sessions" / id_)
-            known = Session(id_, agent, Address(channel, workspace, platform, thread), scope, folder)
+            address = Address(channel, workspace, platform, thread)
+            known = Session(id_, agent, address, scope, folder, int(high_water))
             self._known[id_] = known
         return known
 
@@ -127,7 +132,14 @@ class Sessions:
         session.folder.create()
         for bell in (session.folder.bell_to_runner, session.folder.bell_to_host):
             Bell.make(bell)
-        return InboundWriter(session.folder.inbound_db, self._now)
+        writer = InboundWriter(session.folder.inbound_db, self._now)
+        if writer.mark("seq_high_water") < session.seq_high_water:
+            log.error(
+                "inbound.db was lost or is an old one; what it held is not delivered again",
+                extra={"action": "inbound_lost", "session": session.id},
+            )
+            writer.begin_above(session.seq_high_water)
+        return writer
 
     async def _close_eldest(self) -> None:
         while len(self._open) > OPEN_CONNECTIONS:

@@ -51,13 +51,22 @@ class Claims:
         return self._open(f"{first.id}-{first.attempts + 1}", batch)
 
     def follow_ups(self, running: Turn) -> list[PromptMessage]:
-        """Claims what came in for the running turn's address; context waits for company."""
-        due = [
-            m for m in self._ours(self._inbound.due_at(running.address, self._now())) if m.kind != "control"
-        ]
+        """Claims what came in for the running turn's address; context waits for company.
+
+        Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again.
+        """
+        if running.attempt > turn.SPLIT_AFTER:
+            return []
+        due: list[MessageIn] = []
+        for message in self._ours(self._inbound.due_at(running.address, self._now())):
+            if message.kind == "control" or self._queued(message) or self._answered(message) is not None:
+                continue
+            if (message.attempts > 0 and message.trigger) or len(due) == turn.LARGEST_BATCH:
+                break
+            if message.attempts == 0 and not self._queued(message):
+                due.append(message)
         begun = self._begun() if due else {}
-        due = [m for m in due if m.attempts == 0 and m.id not in begun]
-        due = [m for m in due if not self._queued(m) and self._answered(m) is None][: turn.LARGEST_BATCH]
+        due = list(takewhile(lambda message: message.id not in begun, due))
         if not any(message.trigger for message in due):
             return []
         return self._claim(running.id, due)[1]

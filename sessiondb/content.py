@@ -55,7 +55,8 @@ class Task:
 class Webhook:
     type: ClassVar[str] = "webhook"
     source: str
-    payload: str
+    payload: str  # what the other program sent
+    prompt: str = ""  # what the configuration says is to be done with it
 
 
 @dataclass(frozen=True, slots=True)

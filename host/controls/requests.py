@@ -133,11 +133,7 @@ def _apply_access(
     platform, user = str(subject["platform"]), str(subject["user"])
     who = name(str(subject["name"])) or f"`{user}`"
     standing = "allowed" if choice == ALLOW else "denied"
-    connection.execute(
-        "INSERT INTO users (channel_type, workspace_id, user_id, name, standing, seen_at) VALUES (?, '', ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET standing = excluded.standing",
-        (platform, user, str(subject["name"]), standing, now),
-    )
+    _stand(connection, platform, user, standing, now, str(subject["name"]))
     told = (
         "An owner gave you access. Please write again what you wanted to ask."
         if choice == ALLOW
@@ -148,6 +144,22 @@ def _apply_access(
     notices.add(connection, Notice(f"decided:{id_}", at, told, private_to=user), now)
     done = f"{who} may talk to agents from now on." if choice == ALLOW else f"{who} stays without access."
     return done, f"{platform}:{user} {standing}"
+
+
+def set_standing(connection: apsw.Connection, platform: str, user: str, standing: str, now: int) -> None:
+    """An owner decides unasked: 'allowed', 'denied', or '' to be asked again when the person writes next."""
+    connection.execute("DELETE FROM requests WHERE id = ?", (_id("access", platform, user),))
+    _stand(connection, platform, user, standing, now)
+
+
+def _stand(
+    connection: apsw.Connection, platform: str, user: str, standing: str, now: int, name: str = ""
+) -> None:
+    connection.execute(
+        "INSERT INTO users (channel_type, workspace_id, user_id, name, standing, seen_at) VALUES (?, '', ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET standing = excluded.standing",
+        (platform, user, name, standing, now),
+    )
 
 
 def _apply_raise(

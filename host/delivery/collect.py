@@ -32,8 +32,8 @@ class Collected:
 
     parcels: list[Parcel] = field(default_factory=list)
     intended: set[str] = field(default_factory=set)  # keys whose intent is committed: send at once
-    notices: list[Notice] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    claimed: list[MessageIn] = field(default_factory=list)  # by the incarnation that the host started
     settled: bool = False  # some message got its outcome
     more: bool = False  # there are more rows to read
 
@@ -59,6 +59,15 @@ class Collector:
         acks = reader.acks([message.id for message in pending])
         page = reader.rows_after(writer.mark("outbound_read"))
         rows, done.more = page.rows, page.more
+        by_id = {message.id: message for message in pending}
+        incarnation = writer.value("incarnation")
+        done.claimed = [
+            by_id[ack.message_id]
+            for ack in acks
+            if ack.status is AckStatus.PROCESSING
+            and ack.incarnation == incarnation
+            and ack.attempt > by_id[ack.message_id].attempts
+        ]
         finished = [] if done.more else [ack for ack in acks if ack.status is not AckStatus.PROCESSING]
         if not rows and not finished:
             return done
@@ -78,7 +87,6 @@ class Collector:
                     writer.put_parcels([parcel])
                     if not parcel.terminal:
                         done.parcels.append(parcel)
-            by_id = {message.id: message for message in pending}
             for ack in finished:
                 self._acknowledge(writer, by_id[ack.message_id], ack, done)
             writer.advance_watermark()
@@ -174,13 +182,13 @@ class Collector:
         """What the runner says became of a message: answered, failed with a reply, or worth another attempt."""
         if ack.status is AckStatus.RETRY:
             if ack.attempt > message.attempts:
-                give_up_or_postpone(writer, message, ack.attempt, ack.error, self.now(), done.notices)
+                give_up_or_postpone(writer, message, ack.attempt, ack.error, self.now())
                 done.settled = done.settled or ack.attempt >= GIVE_UP_AFTER
             return
         writer.settle(message.id, Status(ack.status.value), ack.error)
         answered = {parcel.state for parcel in writer.parcels_answering(message.id)}
         if answered == {"quarantined"}:
-            done.notices.append(_unreadable(message))
+            owe(writer, _unreadable(message))
         done.settled = True
 
 
@@ -192,7 +200,7 @@ def _audience(operation: content.Operation, origin: MessageIn | None) -> Sequenc
 
 
 def give_up_or_postpone(
-    writer: InboundWriter, message: MessageIn, attempts: int, error: str, now: int, notices: list[Notice]
+    writer: InboundWriter, message: MessageIn, attempts: int, error: str, now: int
 ) -> None:
     """After `GIVE_UP_AFTER` attempts the person is told; before, the message waits longer each time."""
     if attempts < GIVE_UP_AFTER:
@@ -201,9 +209,11 @@ def give_up_or_postpone(
         return
     writer.settle(message.id, Status.FAILED, error or "its runner died each time")
     text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
-    notices.append(
-        Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id)
-    )
+    owe(writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id))
+
+
+def owe(writer: InboundWriter, notice: Notice) -> None:
+    writer.owe(notice.about, notice.encode())
 
 
 def _unreadable(asked: MessageIn) -> Notice:

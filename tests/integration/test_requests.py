@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from host.bots import Author, Delivery, Rejected, Verdict
+from host.cli import owners
+from host.cli.inspect import NothingFoundError
 from host.controls import ChannelRules, Forbidden, Viewer
 from host.gateway.budget import OverBudget
 from sessiondb import Address
@@ -17,6 +21,13 @@ from tests.integration.test_controls import OWNER, answered, recorded, spend, vi
 
 ASK = {"unknown": "ask", "owners": ["memory:U9", "memory:U8"]}
 STRANGER = Author("U5", "Sam *the* <@U1>")
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    out = io.StringIO()
+    monkeypatch.setattr(owners, "_out", Console(file=out, width=200))
+    return out
 
 
 def direct(bot: MemoryBot, user: str) -> list[Delivery]:
@@ -142,3 +153,29 @@ async def test_money_for_a_channel_is_asked_for_the_channel(tmp_path: Path) -> N
         await spend(host, Address("memory", "w", "general"), 1_500_000)
         with pytest.raises(OverBudget, match=r"\$2.00"):
             await spend(host, Address("memory", "w", "general"), 600_000)
+
+
+async def test_what_was_decided_is_listed_and_changed_from_the_command_line(
+    tmp_path: Path, screen: io.StringIO
+) -> None:
+    async with serving(config(tmp_path, access=ASK)) as (host, bot):
+        here = {"author": STRANGER, "privacy": "dm"}
+        await bot.say("dm-sam", "hello", **here)
+        await asyncio.to_thread(owners.show_access, tmp_path)
+        assert "memory:U5" in screen.getvalue()
+        await asyncio.to_thread(owners.set_access, tmp_path, "memory:U5", "denied")
+        refused = await bot.say("dm-sam", "hello?", **here)
+        assert refused.reason == "You have not been given access to this agent."
+        await asyncio.to_thread(owners.set_access, tmp_path, "memory:U5", "")
+        asked = await bot.say("dm-sam", "anybody?", **here)
+        assert "asked an owner" in asked.reason
+        await asyncio.to_thread(owners.set_access, tmp_path, "memory:U5", "allowed")
+        await answered(bot, "dm-sam", "hello at last", **here)
+        await spend(host, Address("memory", "w", "dm-sam"), 1_250_000)
+    owners.show_audit(tmp_path)
+    owners.show_usage(config(tmp_path), tmp_path)
+    shown = screen.getvalue()
+    assert [shown.index(f"memory:U5 {what}") for what in ("allowed", "undecided", "denied")]
+    assert "Today: $1.25" in shown
+    with pytest.raises(NothingFoundError, match="platform:id"):
+        owners.set_access(tmp_path, "Sam", "allowed")
