@@ -13,7 +13,7 @@ from pathlib import Path
 
 import apsw
 
-from host import inbox, orders, watermarks
+from host import inbox, orders, pulse, watermarks
 from host.bots import Bot, BotConfigError, Bots, BotStuck, InboundEvent, Ingested
 from host.config import Config
 from host.controls import service as controls
@@ -318,6 +318,8 @@ class Host:
                 await self._sweep_once()
             except SessionError as error:
                 log.warning("The sweep could not read host.db: %s", error, extra={"action": "sweep_failed"})
+            else:
+                await self._parts.disk.run(pulse.beat, self._data)
             await asyncio.sleep(self._config.host.sweep_every)
 
     async def _sweep_once(self) -> None:
