@@ -134,7 +134,7 @@ class Collector:
         if parts > len(parcels):
             shown = f"the first {len(parcels)} of {parts} parts"
             _tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.", self.now())
-            _owe(writer, Notice(f"cut:{out.id}", address, f"⚠️ My answer was too long: {shown} are shown."))
+            owe(writer, Notice(f"cut:{out.id}", address, f"⚠️ My answer was too long: {shown} are shown."))
         return parcels
 
     def _chunks(
