@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
-import json
 import logging
 import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-
-import apsw
 
 from host import sweep
 from host.config import Config
-from host.delivery.collect import give_up_or_postpone
+from host.delivery.collect import give_up_or_postpone, owe
 from host.delivery.service import Deliveries
 from host.gateway.bells import Ears
 from host.gateway.server import Door, GatewayError
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
-from host.launch.base import Launcher, LaunchError, Runner, RunnerSpec
+from host.launch.base import Launcher, LaunchError, Runner
 from host.notices import Notice
 from host.outbound import OutboundReader
 from host.places import Places
+from host.quota import DiskQuota
 from host.sessions import Session, Sessions
+from host.specs import Specs
+from host.starts import Starts
 from sessiondb import SessionError, Unavailable
-from sessiondb.records import AckStatus, Address, Destination
+from sessiondb.records import AckStatus, MessageIn, Status
 from sessiondb.signals import read_heartbeat
 
 log = logging.getLogger(__name__)
-
-ALARM_AFTER = 4  # starts in a row without a claim after which the people in the session are told
 
 
 @dataclass
@@ -46,7 +44,9 @@ class _Life:
     started_at: int = 0
     busy_at: int = 0  # when it was last seen at work, or was given some
     ordered_to_stop: bool = False
+    over_quota: str = ""  # why it was ended: what lies too much on disk
     woken: bool = False  # since it last looked for work
+    scope: str = ""  # the privacy scope whose folder its runner has; '' for one that was adopted
 
 
 class Supervisor:
@@ -79,7 +79,10 @@ class Supervisor:
         self._lives: dict[str, _Life] = {}
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._making_room: set[asyncio.Task[None]] = set()
-        self._starts = asyncio.Semaphore(config.runner.concurrent_starts)
+        self._specs = Specs(config, installation, registry)
+        self._quota = DiskQuota(config.runner.limits)
+        self._starts = Starts(db, now, deliveries.notify)
+        self._at_once = asyncio.Semaphore(config.runner.concurrent_starts)
         self._closing = False
 
     # ── waking ───────────────────────────────────────────────────────────────────────────────────────────
@@ -146,6 +149,8 @@ class Supervisor:
                 if runner is None:
                     await self._take_place(session)
                     runner = await self._start(session)
+                    if runner is not None and (self._closing or self._is_outdated(session)):
+                        await self._stop_late(session)
                 if runner is not None:
                     lived = True
                     await self._accompany(session, runner)
@@ -166,7 +171,7 @@ class Supervisor:
         due = await self._registry.use(session, lambda writer: writer.next_due_at())
         if due is None:
             return False
-        at = max(due, await self._earliest_start(session))
+        at = max(due, await self._starts.earliest(session))
         if at > self._now():
             self._wake_at(session, at)
             return False
@@ -199,20 +204,27 @@ class Supervisor:
                 log.debug("No place from %s: %s", life.session.id, error)
 
     async def _start(self, session: Session) -> Runner | None:
-        async with self._starts:
+        async with self._at_once:
             if self._closing:
                 return None
             incarnation = secrets.token_hex(8)
-            await self._registry.use(session, lambda writer: self._assign(writer, session, incarnation))
-            spec = await self._spec(session, incarnation)
-            self._ears.listen(session)
             try:
+                self._lives[session.id].scope = session.scope
+                spec = await self._specs.spec(session, incarnation)
+                await self._registry.use(session, lambda writer: self._assign(writer, session, incarnation))
+                self._ears.listen(session)
                 await self._door.open(session)
+                given = await self._door.equip(session)
+                environment = {**given.environment, **spec.environment}
+                spec = dataclasses.replace(spec, environment=environment, files=given.files)
                 runner = await self._launcher.start(spec)
             except (LaunchError, GatewayError) as error:
                 self._ears.forget(session)
                 await self._door.close(session)
-                await self._note_start(session, str(error))
+                refused = not error.transient
+                # What follows a colon is for the log: the engine's own words, and paths of this machine.
+                told = str(error).partition(": ")[0] if isinstance(error, LaunchError) else str(error)
+                await self._starts.note(session, str(error), told, refused=refused)
                 return None
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
         life = self._lives[session.id]
@@ -222,21 +234,48 @@ class Supervisor:
     async def _accompany(self, session: Session, runner: Runner) -> None:
         """From start to confirmed end, and what is due after it: recover, drain, put back what it left."""
         life = self._lives[session.id]
-        code = await runner.wait()
+        guard = asyncio.create_task(self._guard_disk(life, runner), name=f"quota:{session.id}")
+        try:
+            code = await runner.wait()
+        finally:
+            guard.cancel()
         self._ears.forget(session)
         await self._door.close(session)
         await self._deliveries.forget_reader(session)
         log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
         await self._drain_after(session, code)
-        claimed = await self._registry.use(
-            session, lambda writer: self._put_back(writer, session, runner.incarnation, life.ordered_to_stop)
+        claimed_any, told = await self._registry.use(
+            session, lambda writer: self._put_back(writer, life, runner.incarnation)
         )
-        for notice in claimed.notices:
-            await self._deliveries.notify(notice)
+        if life.over_quota and not told:
+            await self._deliveries.notify(self._over_quota(life, None))
+        await self._deliveries.pay(session)
         self._deliveries.outcome_changed(session)
-        failed = code != 0 and not claimed.any and not life.ordered_to_stop
-        life.runner, life.ordered_to_stop = None, False
-        await self._note_start(session, f"the runner ended with code {code}" if failed else "")
+        failed = code != 0 and not claimed_any and not life.ordered_to_stop
+        life.runner, life.ordered_to_stop, life.over_quota = None, False, ""
+        await self._starts.note(session, f"the runner ended with code {code}" if failed else "")
+
+    async def _guard_disk(self, life: _Life, runner: Runner) -> None:
+        """Ends a runner whose files have become too much. What it was at fails: another attempt would fill them again."""
+        session = life.session
+        folders = (session.folder.outbound, self._registry.workspace(session))
+        while True:
+            life.over_quota = await self._quota.exceeded(folders)
+            fields = {"action": "over_quota", "session": session.id}
+            log.warning("Runner is stopped: %s", life.over_quota, extra=fields)
+            try:
+                await self._launcher.stop(runner, 0.0)
+                return
+            except LaunchError as error:
+                log.warning("It cannot be stopped yet: %s", error.reason, extra=fields)
+
+    def _over_quota(self, life: _Life, message: MessageIn | None) -> Notice:
+        """Told where the message came from, or once a day where the conversation is."""
+        session = life.session
+        text = f"⚠️ I was stopped: {life.over_quota} ({session.id[:9]}). Ask me to delete some."
+        if message is None:
+            return Notice(f"over-quota:{session.id}:{self._now() // 86_400_000}", session.address, text)
+        return Notice(f"over-quota:{message.id}", message.address, text, answers=message.platform_message_id)
 
     async def _drain_after(self, session: Session, code: int) -> None:
         try:
@@ -254,7 +293,7 @@ class Supervisor:
         if not os.path.lexists(session.folder.outbound_db):
             return
         try:
-            spec = await self._spec(session, "maintenance")
+            spec = await self._specs.spec(session, "maintenance")
             await self._launcher.maintain(spec, delivered_up_to=0, older_than=0)
             await self._deliveries.drain(session)
         except (LaunchError, Unavailable) as error:
@@ -265,74 +304,72 @@ class Supervisor:
                 extra={"action": "not_recovered", "session": session.id},
             )
 
+    async def maintain(self, session: Session, *, older_than: int) -> None:
+        """Has outbound.db pruned by its owner, unless a runner lives: the next time, then.
+
+        It takes the place of a life, so that nothing starts beside it; who is woken meanwhile lives after it.
+        """
+        if session.id in self._lives or self._closing or not os.path.lexists(session.folder.outbound_db):
+            return
+        task = asyncio.create_task(self._maintain(session, older_than), name=f"maintain:{session.id}")
+        life = self._lives[session.id] = _Life(session, task)
+        try:
+            await task
+        finally:
+            del self._lives[session.id]
+            if life.woken:
+                self.wake(session)
+
+    async def _maintain(self, session: Session, older_than: int) -> None:
+        # Drained first: an acknowledgement that the host has not read must not go, whatever the clocks say.
+        await self._deliveries.drain(session)
+        await self._deliveries.forget_reader(session)
+        watermark = await self._registry.use(session, lambda writer: writer.mark("delivery_watermark"))
+        spec = await self._specs.spec(session, "maintenance")
+        await self._launcher.maintain(spec, delivered_up_to=watermark, older_than=older_than)
+
     # ── inside a transaction ─────────────────────────────────────────────────────────────────────────────
 
     def _assign(self, writer: InboundWriter, session: Session, incarnation: str) -> None:
         with writer.writing():
             writer.set_value("incarnation", incarnation)
-            writer.set_destinations(self._destinations(session))
+            writer.set_destinations(self._specs.destinations(session))
 
-    def _put_back(self, writer: InboundWriter, session: Session, incarnation: str, ordered: bool) -> _PutBack:
-        """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost."""
-        done = _PutBack()
+    def _put_back(self, writer: InboundWriter, life: _Life, incarnation: str) -> tuple[bool, bool]:
+        """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost.
+
+        Whether that incarnation had claimed something, and whether anybody is told that it was over its quota.
+        """
+        session, told = life.session, False
         pending = {message.id: message for message in writer.pending()}
         try:
             reader = OutboundReader(session.folder.outbound_db)
+            try:
+                acks = reader.acks(list(pending))
+                state = reader.runner_state()
+            finally:
+                reader.close()
         except SessionError:
-            return done
-        try:
-            acks = reader.acks(list(pending))
-            state = reader.runner_state()
-        except SessionError:
-            return done
-        finally:
-            reader.close()
-        done.any = any(ack.incarnation == incarnation for ack in acks) or (
-            state is not None and state.incarnation == incarnation and state.phase == "working"
-        )
+            return False, False
         with writer.writing():
             for ack in acks:
                 message = pending[ack.message_id]
-                if ack.status is not AckStatus.PROCESSING or ack.attempt <= message.attempts:
+                if (
+                    life.ordered_to_stop
+                    or ack.status is not AckStatus.PROCESSING
+                    or ack.attempt <= message.attempts
+                ):
                     continue
-                attempts = message.attempts if ordered else message.attempts + 1
-                if attempts > message.attempts:
-                    give_up_or_postpone(writer, message, attempts, ack.error, self._now(), done.notices)
-        return done
-
-    # ── starts that die, and waits ───────────────────────────────────────────────────────────────────────
-
-    async def _earliest_start(self, session: Session) -> int:
-        def job(connection: apsw.Connection) -> int:
-            row = connection.execute(
-                "SELECT next_start_at FROM sessions WHERE id = ?", (session.id,)
-            ).fetchone()
-            return int(row[0]) if row else 0
-
-        return await self._db.read(job)
-
-    async def _note_start(self, session: Session, failure: str) -> None:
-        def job(connection: apsw.Connection) -> int:
-            row = connection.execute(
-                "SELECT start_failures FROM sessions WHERE id = ?", (session.id,)
-            ).fetchone()
-            before = int(row[0]) if row else 0
-            failures = before + 1 if failure else 0
-            if failures != before:
-                connection.execute(
-                    "UPDATE sessions SET start_failures = ?, next_start_at = ? WHERE id = ?",
-                    (failures, self._now() + sweep.start_pause(failures) if failures else 0, session.id),
-                )
-            return failures
-
-        failures = await self._db.write(job)
-        if failure:
-            log.warning("Start failed: %s", failure, extra={"action": "start_failed", "session": session.id})
-        if failures == ALARM_AFTER:
-            text = f"⚠️ I cannot start right now; your message waits and I keep trying ({session.id[:9]})."
-            await self._deliveries.notify(
-                Notice(f"no-start:{session.id}:{self._now() // 86_400_000}", session.place, text)
-            )
+                if life.over_quota:
+                    writer.settle(message.id, Status.FAILED, f"stopped: {life.over_quota}")
+                    owe(writer, self._over_quota(life, message))
+                    told = True
+                else:
+                    give_up_or_postpone(writer, message, message.attempts + 1, ack.error, self._now())
+        any_ = any(ack.incarnation == incarnation for ack in acks) or (
+            state is not None and state.incarnation == incarnation and state.phase == "working"
+        )
+        return any_, told
 
     def _wake_at(self, session: Session, at: int) -> None:
         pause = max(0.0, (at - self._now()) / 1000)
@@ -404,6 +441,28 @@ class Supervisor:
         await self._launcher.stop(life.runner, self._config.runner.stop_grace)
         return True
 
+    def _is_outdated(self, session: Session) -> bool:
+        life = self._lives.get(session.id)
+        return life is not None and life.scope not in ("", session.scope)
+
+    async def end_outdated(self, session: Session) -> None:
+        """A channel became private or public: its runner has the other folder, and must not read what is said now.
+
+        Raises `Unavailable` when it cannot be ended: then nothing is put before it.
+        """
+        if self._is_outdated(session):
+            try:
+                await self.stop(session)
+            except LaunchError as error:
+                raise Unavailable(session.folder.root, f"its runner does not end: {error.reason}") from error
+
+    async def _stop_late(self, session: Session) -> None:
+        """The order, or the reason, came while it was being started and found nothing to stop."""
+        try:
+            await self.stop(session)
+        except LaunchError as error:
+            log.error("Runner not stopped: %s", error.reason, extra={"action": "stop_failed"})
+
     async def close(self) -> None:
         """Stops every runner and waits until what they wrote is drained."""
         self._closing = True
@@ -422,52 +481,4 @@ class Supervisor:
         tasks = [life.task for life in lives]
         if tasks:
             await asyncio.wait(tasks)
-
-    # ── what a runner is told ────────────────────────────────────────────────────────────────────────────
-
-    async def _spec(self, session: Session, incarnation: str) -> RunnerSpec:
-        agent = self._config.agents.get(session.agent)
-        if agent is None:
-            raise Unavailable(session.folder.root, f"its agent {session.agent!r} is not configured any more")
-        workspace = self._registry.workspace(session)
-        await asyncio.to_thread(workspace.mkdir, parents=True, exist_ok=True)
-        told = {
-            "name": session.agent,
-            "provider": agent.provider,
-            "model": agent.model,
-            "instructions": agent.instructions,
-            "options": agent.options,
-        }
-        environment = {
-            "DOVECOTE_AGENT": json.dumps(told),
-            "DOVECOTE_BELLS": "1" if self._config.host.bells else "0",
-            "DOVECOTE_STREAM_IDLE": str(self._config.runner.stream_idle),
-            "DOVECOTE_IDLE_EXIT": str(self._config.runner.idle_exit),
-        }
-        log_path = Path(session.folder.root) / "runner.log"
-        return RunnerSpec(
-            self._installation,
-            session.id,
-            incarnation,
-            session.folder,
-            workspace.resolve(),
-            environment,
-            log_path,
-        )
-
-    def _destinations(self, session: Session) -> list[Destination]:
-        agent = self._config.agents[session.agent]
-        return [
-            Destination(
-                name, place.description, Address(place.platform, place.workspace, place.channel, place.thread)
-            )
-            for name, place in agent.destinations.items()
-        ]
-
-
-class _PutBack:
-    """What putting claims back found."""
-
-    def __init__(self) -> None:
-        self.any = False  # the dead incarnation had claimed something
-        self.notices: list[Notice] = []
+        self._quota.close()

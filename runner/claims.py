@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 
 from runner import turn
 from runner.formatter import PromptMessage, decode
@@ -14,7 +14,7 @@ from runner.tools.approval import ALLOW
 from runner.tools.box import ToolResult
 from runner.turn import Turn
 from sessiondb import content
-from sessiondb.records import Address, MessageIn
+from sessiondb.records import AckStatus, Address, MessageIn
 
 log = logging.getLogger(__name__)
 
@@ -33,28 +33,45 @@ class Claims:
         first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)
         if first is None or (only is not None and not _goes_on(first, only)):
             return None
-        left = {ack.message_id: ack.turn for ack in self._outbound.unfinished_claims()}
-        if first.id in left and turn.did_something(self._outbound.steps(left[first.id])):
-            return self._resume(left[first.id], [id_ for id_, of in left.items() if of == left[first.id]])
+        begun = self._begun()
+        if first.id in begun:
+            return self._resume(begun[first.id], [id_ for id_, of in begun.items() if of == begun[first.id]])
         if (answer := self._answered(first)) is not None:
             return self._go_on(first, *answer)
         due = [
-            # An answer that a call waits for goes on with that call's turn, never with another.
+            # What belongs to a turn that did something goes on with that turn, never with another: the answer that a call
+            # waits for, and whatever a crash or a failure interrupted.
             message
             for message in self._ours(self._inbound.due_at(first.address, self._now()))
-            if self._answered(message) is None
+            if message.id not in begun and self._answered(message) is None
         ]
         batch = turn.batch_of(due, first, resumed=False)
+        # What was written to wait for the end of a turn does not join it; nor does what came after that.
+        batch = list(takewhile(lambda m: m.seq <= first.seq or not self._queued(m), batch))
         return self._open(f"{first.id}-{first.attempts + 1}", batch)
 
     def follow_ups(self, running: Turn) -> list[PromptMessage]:
-        """Claims what came in for the running turn's address; context waits for company."""
-        due = [
-            m
-            for m in self._ours(self._inbound.due_at(running.address, self._now()))
-            if m.kind not in ("control", "task")
-        ]
-        due = [m for m in due if m.attempts == 0 and self._answered(m) is None][: turn.LARGEST_BATCH]
+        """Claims what came in for the running turn's address; context waits for company.
+
+        Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again. A task's
+        run is a turn of its own.
+        """
+        if running.attempt > turn.SPLIT_AFTER:
+            return []
+        due: list[MessageIn] = []
+        for message in self._ours(self._inbound.due_at(running.address, self._now())):
+            if (
+                message.kind in ("control", "task")
+                or self._queued(message)
+                or self._answered(message) is not None
+            ):
+                continue
+            if (message.attempts > 0 and message.trigger) or len(due) == turn.LARGEST_BATCH:
+                break
+            if message.attempts == 0 and not self._queued(message):
+                due.append(message)
+        begun = self._begun() if due else {}
+        due = list(takewhile(lambda message: message.id not in begun, due))
         if not any(message.trigger for message in due):
             return []
         return self._claim(running.id, due)[1]
@@ -105,6 +122,10 @@ class Claims:
             log.info("Turn %s resumed after %d steps", id_, len(resumed.resumed))
         return resumed
 
+    def _queued(self, message: MessageIn) -> bool:
+        decoded = self._decode(message) if message.kind == "chat" else None
+        return decoded is not None and isinstance(decoded.content, content.Chat) and decoded.content.queued
+
     def _answered(self, message: MessageIn) -> tuple[ParkedCall, content.System] | None:
         """The call that waits for this message, and the answer in it."""
         decoded = self._decode(message) if message.kind == "system" else None
@@ -134,13 +155,28 @@ class Claims:
         order = dict.fromkeys([*had, *(m.id for m in resumed.messages)])
         resumed.messages = [known[id_] for id_ in order if id_ in known]
 
+    def _begun(self) -> dict[str, str]:
+        """Messages whose turn did something and did not end, each with that turn."""
+        left = {ack.message_id: ack.turn for ack in self._outbound.unfinished_claims()}
+        did = {id_ for id_ in set(left.values()) if self._outbound.did_something(id_)}
+        return {message_id: of for message_id, of in left.items() if of in did}
+
     def _ours(self, messages: Iterator[MessageIn]) -> Iterator[MessageIn]:
-        """Without what we acknowledged already: the host may not have read that yet."""
+        """Without what we acknowledged already: the host may not have read that yet.
+
+        Nor what would overtake a message of its address that is to be tried again, which looks due until the host has read
+        that it has to wait.
+        """
+        held: set[Address] = set()
         while page := list(islice(messages, PAGE)):
             acks = self._outbound.acks([message.id for message in page])
             for message in page:
-                if turn.claimable(message, acks.get(message.id), self._incarnation):
-                    yield message
+                ack = acks.get(message.id)
+                if turn.claimable(message, ack, self._incarnation):
+                    if message.kind == "control" or message.address not in held:
+                        yield message
+                elif ack is not None and ack.status is AckStatus.RETRY:
+                    held.add(message.address)
 
     def _decode(self, message: MessageIn) -> PromptMessage | None:
         try:

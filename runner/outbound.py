@@ -92,6 +92,11 @@ class OutboundWriter:
     def steps(self, turn: str) -> list[Step]:
         return self._steps("turn = ?", (turn,))
 
+    def did_something(self, turn: str) -> bool:
+        """Whether the turn got beyond its question, so that starting it over would repeat something."""
+        sql = "SELECT 1 FROM transcript WHERE turn = ? AND kind <> 'user' LIMIT 1"
+        return self._connection.execute(sql, (turn,)).fetchone() is not None
+
     def history(self) -> list[Step]:
         """Every step since the conversation was last cleared, in order."""
         return self._steps("step > ?", (int(self.state("history_from") or 0),))
@@ -224,8 +229,10 @@ class OutboundWriter:
             }
             self._set_state(f"parked:{question_id}", json.dumps(kept))
 
-    def clear_history(self) -> None:
+    def clear_history(self, continuation: str) -> None:
+        """The conversation begins anew; `continuation` is the key of what a provider goes on with."""
         with self._writing():
+            self._set_state(continuation, "")
             last = self._connection.execute("SELECT coalesce(max(step), 0) FROM transcript").fetchone()
             self._set_state("history_from", str(last[0]) if last else "0")
 

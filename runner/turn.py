@@ -141,11 +141,6 @@ def files_of(messages: Sequence[PromptMessage]) -> list[dict[str, str]]:
     return [{"path": file.path, "type": file.media_type} for chat in chats for file in chat.attachments]
 
 
-def did_something(steps: Sequence[Step]) -> bool:
-    """Whether a turn got beyond its question, so that starting it over would repeat something."""
-    return any(step.kind != "user" for step in steps)
-
-
 def ids_of_steps(steps: Sequence[Step]) -> list[str]:
     """The messages a turn had put to its model, by its `user` steps."""
     return [str(id_) for step in steps if step.kind == "user" for id_ in json.loads(step.content)["ids"]]

@@ -274,15 +274,16 @@ def _why_nothing(occurrence: Occurrence) -> str:
 
 def _exported(found: Found) -> dict[str, Any]:
     task, schedule = found.task, found.task.schedule
-    at = recurrence.iso(schedule.at) if schedule.at else ""
     wish = {
         "title": task.title,
         "prompt": task.prompt,
         "cron": schedule.cron,
-        "at": at,
+        "at": recurrence.iso(schedule.at) if schedule.at else "",
         "zone": schedule.zone,
+        "script": task.script,
+        "missed": task.missed,
+        "mentions": list(task.mentions),
     }
-    wish |= {"script": task.script, "missed": task.missed, "mentions": task.mentions}
     return {"agent": found.agent, "to": list(task.address), "wish": wish, "paused": task.state == "paused"}
 
 

@@ -16,7 +16,7 @@ import apsw
 
 from host.bots import EventClass, InboundEvent, Ingested, Verdict
 from host.config import Config
-from host.controls import audit, history, rules, sight, spending, words
+from host.controls import audit, history, requests, rules, sight, spending, words
 from host.controls.desk import TaskDesk
 from host.controls.port import ChannelRules, Forbidden, Overview, Running, Spent, TaskOrder, TaskView, Viewer
 from host.controls.sight import Sight
@@ -55,6 +55,7 @@ class Parts:
     registry: Sessions
     supervisor: Supervisor
     ingest: Callable[[InboundEvent], Awaitable[Ingested]]  # the one way in
+    say: Callable[[], None]  # there are new notices
     now: Callable[[], int]
 
 
@@ -219,8 +220,14 @@ class Service:
         return f"In this channel: {', '.join(parts)}."
 
     async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
+        """Everything a yes means is in the transaction that records it; who is told, is told by notices after it."""
         self._require_owner(viewer)
-        raise Forbidden("There is no such request.")
+        now = self._parts.now()
+        done = await self._db.write(
+            lambda connection: requests.decide(connection, viewer, request, choice, now)
+        )
+        self._parts.say()
+        return done
 
 
 def _recorded(wanted: ChannelRules) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 LONGEST_LINE = 300  # characters
+LONGEST_NAME = 60
 
 
 def zone_of(name: str, otherwise: str) -> ZoneInfo:
@@ -24,3 +25,14 @@ def moment(at: int, zone: ZoneInfo) -> str:
 def one_line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
+
+
+def dollars(micro: int) -> str:
+    """From millionths of a dollar."""
+    return f"${micro / 1_000_000:,.2f}"
+
+
+def name(text: str) -> str:
+    """A person's name as they chose it, without what would look like formatting or a mention."""
+    kept = "".join(" " if c in "*_~`|<>[]()@#\\" else c for c in text)
+    return " ".join(kept.split())[:LONGEST_NAME]

@@ -14,14 +14,14 @@ from host.bots import Bots
 from host.delivery.actions import Handler
 from host.delivery.collect import Collected, Collector
 from host.delivery.lanes import Lane
-from host.delivery.ledgers import NoticeLedger, SessionLedger, notice_payload
+from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.delivery.posts import Posts
 from host.hostdb import HostDB
 from host.inbound import InboundWriter, Parcel
 from host.notices import Notice
 from host.outbound import OutboundReader, Refused
 from host.sessions import Session, Sessions
-from sessiondb import Damaged, Incompatible, SessionError, Status, Unavailable, content
+from sessiondb import Damaged, Incompatible, MessageIn, SessionError, Status, Unavailable, content
 from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
@@ -57,8 +57,14 @@ class Deliveries:
             None
         )  # called when such a session may be drained again
         self.on_run_ended: Callable[[Session], None] = lambda _: None  # a task's run got its outcome
+        self.on_claims: Callable[[Session, list[MessageIn]], None] = lambda *_: (
+            None
+        )  # what a runner has claimed
+        self.on_outcome: Callable[[Session], None] = lambda _: (
+            None
+        )  # a message was settled, an answer arrived
         self._draining: dict[str, asyncio.Lock] = {}
-        self._notice_ledger = NoticeLedger(db)
+        self._notice_ledger = NoticeLedger(db, now)
         self._noticed: set[str] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._waiters: dict[str, list[tuple[str, asyncio.Future[str]]]] = {}
@@ -106,24 +112,26 @@ class Deliveries:
             lane = self._lanes.get((session.id, address))
             return lane is not None and not lane.idle
 
-        def job(writer: InboundWriter) -> Collected:
+        def job(writer: InboundWriter) -> tuple[Collected, list[tuple[str, str]]]:
             reader = self._reader(session)
-            return self._collector.collect(
+            done = self._collector.collect(
                 writer, reader, session.place, session.folder.outbound_files, busy, prepared or {}
             )
+            return done, writer.owed()
 
         try:
-            done = await self._registry.use(session, job)
+            done, owed = await self._registry.use(session, job)
         except Unavailable:
             self._close_reader(session)
             raise
+        self.on_claims(session, done.claimed)
         for parcel in done.parcels:
             if parcel.key in done.intended:
                 self._posts.sending(parcel)
             self._lane(session, parcel.address).add([parcel], intended=parcel.key in done.intended)
         _log_refused(session, done.refused)
-        for notice in done.notices:
-            await self.notify(notice)
+        if owed:
+            await self.pay(session)
         if done.settled:
             self.outcome_changed(session)
         if done.run_ended:
@@ -191,22 +199,50 @@ class Deliveries:
         await self._db.write(lambda connection: notices.add(connection, notice, self._now()))
         await self.deliver_notices()
 
+    async def pay(self, session: Session) -> None:
+        """Hands what the session's outcomes call for to host.db; a crash in between hands it over again, which is once."""
+        owed = await self._registry.use(session, lambda writer: writer.owed())
+        for _, notice in owed:
+            await self.notify(Notice.decode(notice))
+
+        def job(writer: InboundWriter) -> None:
+            with writer.writing():
+                writer.paid(about for about, _ in owed)
+
+        if owed:
+            await self._registry.use(session, job)
+
     async def deliver_notices(self) -> None:
         """Puts every notice not delivered yet into its lane."""
-        for parcel, text, private_to in await self._notice_ledger.open():
-            if parcel.key in self._noticed:
-                continue
-            self._noticed.add(parcel.key)
-            bot = self._bots.get(parcel.address.channel_type)
-            chunks = bot.render(content.Text(text)) if bot else [{}]
-            payload = notice_payload(chunks[0], parcel.payload, private_to)
-            self._notice_lane(parcel.address).add([replace(parcel, payload=payload)])
+        for found in await self._notice_ledger.open():
+            if found.parcel.key not in self._noticed:
+                self._noticed.add(found.parcel.key)
+                try:
+                    await self._deliver(found)
+                except SessionError:
+                    self._noticed.discard(found.parcel.key)
+                    raise
 
-    def _notice_lane(self, address: Address) -> Lane:
-        key = ("", address)
+    async def _deliver(self, found: OpenNotice) -> None:
+        notice, parcel = found.notice, found.parcel
+        bot = self._bots.get(notice.address.channel_type)
+        text = content.Text(notice.text)
+        chunks = list(bot.render(text)) if bot else []
+        plain = list(bot.render(text, plain=True)) if bot and len(chunks) == 1 else []
+        if found.chunk == 0 and len(chunks) > 1:
+            await self._notice_ledger.add_chunks(notice, len(chunks))
+        chunk = chunks[found.chunk] if found.chunk < len(chunks) else {}
+        payload = notice_payload(notice, chunk, plain[0] if len(plain) == 1 else None)
+        self._notice_lane(notice).add([replace(parcel, payload=payload)])
+        if found.chunk == 0 and len(chunks) > 1:
+            await self.deliver_notices()
+
+    def _notice_lane(self, notice: Notice) -> Lane:
+        """Direct messages have no address of their own: each person has a lane."""
+        key = ("" if notice.address.platform_id else f"@{notice.private_to}", notice.address)
         if key not in self._lanes:
             self._lanes[key] = Lane(
-                address,
+                notice.address,
                 self._notice_ledger,
                 self._bots,
                 self._now,
@@ -226,6 +262,7 @@ class Deliveries:
 
     def outcome_changed(self, session: Session) -> None:
         """Somebody may be waiting for what was just committed."""
+        self.on_outcome(session)
         if session.id in self._waiters:
             task = asyncio.create_task(self._answer_waiters(session), name=f"settled:{session.id}")
             self._settling.add(task)

@@ -62,7 +62,6 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> str:
         last_occurrence=0,
         failures=0,
         problem="",
-        alert="",
         owner=order.by,
         source=order.source,
         made_in=order.made_in,
@@ -83,7 +82,6 @@ def _declared_again(known: Task, task: Task, now: int) -> Task:
         next_at=known.next_at,
         failures=known.failures,
         problem=known.problem,
-        alert=known.alert,
     )
     if known.state == "cancelled" or task.schedule != known.schedule:
         coming = task.schedule.next_after(max(now, known.last_occurrence))
@@ -138,7 +136,7 @@ def _resume(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
 
 def _cancel(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
     _not_owned_by_file(order, task)
-    writer.tasks.put(replace(task, state="cancelled", next_at=0, alert=""))
+    writer.tasks.put(replace(task, state="cancelled", next_at=0))
     for message in writer.pending():
         if message.task_id == task.id:
             writer.settle(message.id, Status.CANCELLED, "its task was cancelled")

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
 import logging
 import math
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -23,13 +22,11 @@ import apsw
 from host import sessions
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
-from host.notices import Notice
 from host.schedule import changes, index
 from host.schedule.orders import Order
 from host.schedule.recurrence import ScheduleError
 from host.sessions import Session, Sessions
 from sessiondb import SessionError
-from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
 
@@ -45,24 +42,21 @@ class _Looked:
 
     waits: bool  # something is there for the runner
     bounds: list[tuple[str, str, int]]
-    alerts: list[tuple[str, str, Address]]
 
 
 class Scheduler:
-    """`wake` is called with each session that got a task to run, `notify` says something to people."""
+    """`wake` is called with each session that got a task to run."""
 
     def __init__(
         self,
         db: HostDB,
         registry: Sessions,
         wake: Callable[[Session], None],
-        notify: Callable[[Notice], Awaitable[None]],
         now: Callable[[], int],
     ) -> None:
         self._db = db
         self._registry = registry
         self._wake = wake
-        self._notify = notify
         self._now = now
         self._changed = asyncio.Event()
         self._one: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -126,7 +120,7 @@ class Scheduler:
         return found
 
     async def look(self, session: Session) -> bool:
-        """Fires what is due, says what there is to say, raises the index. True when the runner has something to do."""
+        """Fires what is due and raises the index. True when the runner has something to do."""
         async with self._one[session.id]:
             try:
                 found = await self._registry.use(session, _look)
@@ -144,11 +138,6 @@ class Scheduler:
         return found.waits
 
     async def _settle(self, session: Session, found: _Looked) -> None:
-        for task_id, text, address in found.alerts:
-            # Said first and forgotten second: the same alert twice is one notice.
-            await self._notify(Notice(f"task:{task_id}:{_digest(text)}", address, text))
-            await self._registry.use(session, functools.partial(_alerted, task_id=task_id, alert=text))
-
         def job(connection: apsw.Connection) -> None:
             index.settle(connection, session.id, found.bounds)
             if found.waits:  # once more, now that it is in the file: resting may have overlooked it
@@ -247,20 +236,10 @@ def _look(writer: InboundWriter) -> _Looked:
                 if fired is not None:
                     writer.run_task(fired)
             tasks.prune()
-    alerts = [(task.id, task.alert, task.address) for task in tasks.alerts()]
     waits = any(message.task_id for message in writer.pending())
-    return _Looked(waits, tasks.bounds(), alerts)
+    return _Looked(waits, tasks.bounds())
 
 
 def _declare(writer: InboundWriter, order: Order, now: int) -> None:
     with writer.writing():
         changes.carry_out(writer, order, now)
-
-
-def _alerted(writer: InboundWriter, task_id: str, alert: str) -> None:
-    with writer.writing():
-        writer.tasks.alerted(task_id, alert)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

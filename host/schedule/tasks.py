@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import apsw
 
+from host.notices import Notice
 from host.schedule import missed
 from host.schedule.missed import Policy
 from host.schedule.recurrence import Schedule
@@ -45,7 +46,6 @@ class Task:
     last_occurrence: int
     failures: int
     problem: str
-    alert: str
     owner: str  # user id
     source: Source
     made_in: str  # session id
@@ -82,7 +82,7 @@ class Fired:
 
 _COLUMNS = (
     "id, title, prompt, cron, at, zone, script, missed, mentions, state, next_at, last_occurrence, failures, problem,"
-    " alert, owner, source, made_in, channel_type, workspace_id, platform_id, thread_id, created_at"
+    " owner, source, made_in, channel_type, workspace_id, platform_id, thread_id, created_at"
 )
 _RUNNING = "SELECT 1 FROM messages_in WHERE task_id = ? AND task_id <> '' AND status = 'pending' LIMIT 1"
 _OCCURRENCE = "task_id, due_at, message_id, stands_for, fired_at, started_at, finished_at, outcome, error"
@@ -113,12 +113,12 @@ class Tasks:
         """Adds or changes a task. `last_occurrence` never falls."""
         self._connection.execute(
             f"INSERT INTO tasks ({_COLUMNS}, updated_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET title = excluded.title, prompt = excluded.prompt, cron = excluded.cron,"
             " at = excluded.at, zone = excluded.zone, script = excluded.script, missed = excluded.missed,"
             " mentions = excluded.mentions, state = excluded.state, next_at = excluded.next_at,"
             " last_occurrence = max(last_occurrence, excluded.last_occurrence), failures = excluded.failures,"
-            " problem = excluded.problem, alert = excluded.alert, updated_at = excluded.updated_at",
+            " problem = excluded.problem, updated_at = excluded.updated_at",
             (*_row(task), self._now()),
         )
 
@@ -138,7 +138,7 @@ class Tasks:
     def prune(self) -> None:
         """Forgets tasks that have been over for long."""
         before = self._now() - KEPT_AFTER_END
-        over = "state IN ('done', 'cancelled') AND alert = '' AND updated_at < ?"
+        over = "state IN ('done', 'cancelled') AND updated_at < ?"
         self._connection.execute(
             f"DELETE FROM occurrences WHERE task_id IN (SELECT id FROM tasks WHERE {over})", (before,)
         )
@@ -215,27 +215,31 @@ class Tasks:
             (self._now(), message_id),
         )
 
-    def ended(self, task_id: str, message_id: str, status: str, error: str) -> None:
-        """A run has its outcome. Called with every change of a message's status, in that change's transaction."""
+    def ended(self, task_id: str, message_id: str, status: str, error: str) -> Notice | None:
+        """A run has its outcome. Called with every change of a message's status, in that change's transaction.
+
+        Returns what people must be told: that the task was paused because it keeps failing.
+        """
         self._connection.execute(
             "UPDATE occurrences SET finished_at = ?, outcome = ?, error = ? WHERE message_id = ?",
             (self._now(), status, error[:500], message_id),
         )
         task = self.get(task_id)
         if task is None or status not in ("completed", "failed"):
-            return
+            return None
         if status == "completed":
             self.put(replace(task, failures=0, problem=""))
-            return
+            return None
         failed = replace(task, failures=task.failures + 1, problem=" ".join(error.split())[:200])
-        if failed.failures >= PAUSE_AFTER and task.state == "active":
-            alert = (
-                f"⏸️ I paused the task “{task.title}” ({task.id}): it failed {failed.failures} times in a row"
-            )
-            failed = replace(
-                failed, state="paused", alert=f"{alert}. The last time: {failed.problem or 'no reason given'}"
-            )
-        self.put(failed)
+        if failed.failures < PAUSE_AFTER or task.state != "active":
+            self.put(failed)
+            return None
+        self.put(replace(failed, state="paused"))
+        text = (
+            f"⏸️ I paused the task “{task.title}” ({task.id}): it failed {failed.failures} times in a row."
+            f" The last time: {failed.problem or 'no reason given'}"
+        )
+        return Notice(f"task-paused:{message_id}", task.address, text)
 
     def occurrences(self, task_id: str, count: int) -> list[Occurrence]:
         """The latest, in order."""
@@ -245,13 +249,7 @@ class Tasks:
         ).fetchall()
         return [Occurrence(*row) for row in reversed(rows)]
 
-    # ── alerts and orders ────────────────────────────────────────────────────────────────────────────────
-
-    def alerts(self) -> list[Task]:
-        return self._tasks("alert <> ''")
-
-    def alerted(self, id_: str, alert: str) -> None:
-        self._connection.execute("UPDATE tasks SET alert = '' WHERE id = ? AND alert = ?", (id_, alert))
+    # ── orders ──────────────────────────────────────────────────────────────────────────────────────────
 
     def done(self, order_id: str) -> tuple[bool, str] | None:
         """What was answered to an order that was carried out here."""
@@ -290,7 +288,6 @@ def task_of(row: Sequence[Any]) -> Task:
         last,
         failures,
         problem,
-        alert,
         owner,
         source,
         made_in,
@@ -302,7 +299,7 @@ def task_of(row: Sequence[Any]) -> Task:
     ) = rest
     return Task(
         id_, title, prompt, Schedule(zone, cron, at), script, policy, tuple(json.loads(mentions)), state,
-        next_at, last, failures, problem, alert, owner, source, made_in,
+        next_at, last, failures, problem, owner, source, made_in,
         Address(channel, workspace, platform, thread), made,
     )  # fmt: skip
 
@@ -312,7 +309,7 @@ def _row(task: Task) -> tuple[Any, ...]:
     return (
         task.id, task.title, task.prompt, schedule.cron, schedule.at, schedule.zone, task.script, task.missed,
         json.dumps(task.mentions), task.state, task.next_at, task.last_occurrence, task.failures, task.problem,
-        task.alert, task.owner, task.source, task.made_in, *task.address, task.created_at,
+        task.owner, task.source, task.made_in, *task.address, task.created_at,
     )  # fmt: skip
 
 

@@ -121,3 +121,18 @@ async def test_each_life_has_an_incarnation_of_its_own_committed_before_its_star
         reader = InboundWriter(second.spec.folder.inbound_db, lambda: 1)
         assert reader.value("incarnation") == second.incarnation
         reader.close()
+
+
+async def test_people_hear_that_an_agent_was_taken_from_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.sweep.START_BACKOFF", 10)
+    launcher = FakeLauncher()
+    with_it = config(tmp_path, agents={"gone": {}}, routes=[{"agent": "gone"}])
+    async with serving(with_it, launcher=launcher) as (_, bot):
+        await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            await launcher.changed.wait()
+    async with serving(config(tmp_path), launcher=FakeLauncher()) as (_, bot):
+        await bot.until(lambda: bool(bot.said("c")))
+        assert "cannot start" in bot.said("c")[0]

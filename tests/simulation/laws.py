@@ -32,6 +32,7 @@ class Session:
     delivered: list[dict[str, Any]]
     out: list[dict[str, Any]]
     steps: list[dict[str, Any]]
+    live: list[dict[str, Any]]
 
 
 def check(world: World) -> None:
@@ -39,6 +40,7 @@ def check(world: World) -> None:
     laws = _Laws(world)
     laws.host()
     laws.posts()
+    laws.live()
     laws.messages()
     laws.effects()
     for session in laws.sessions:
@@ -98,6 +100,17 @@ class _Laws:
         for (text, about), count in texts.items():
             if count > 1 and text != " edited":
                 self._violated(f"{text!r} {about} was posted {count} times")
+
+    def live(self) -> None:
+        """What showed a turn under way is gone with it, and its records say so."""
+        platform = self._world.platform
+        self._world.outcome.counted["live messages"] += len(platform.live)
+        for key, post in platform.live.items():
+            if not post.removed:
+                self._violated(f"live message {key} is left at {post.address}")
+        for session in self.sessions:
+            if left := [row["key"] for row in session.live if row["state"] not in ("removed", "failed")]:
+                self._violated(f"{session.id}: live messages are recorded as open: {left}")
 
     def messages(self) -> None:
         """Every message has one outcome, and people see it."""
@@ -212,6 +225,24 @@ class _Laws:
         for address, numbers in by_address.items():
             if numbers != sorted(numbers):
                 self._violated(f"{address}: posts in the order {numbers}")
+        self._answers_in_order(session)
+
+    def _answers_in_order(self, session: Session) -> None:
+        """Whoever asked first at an address is answered first; a question to a person lets others pass meanwhile."""
+        said = {one.number: one for one in self._world.people.said}
+        parked: set[Address] = set()
+        seqs: dict[Address, list[int]] = {}
+        for post in self._posts:
+            found = OURS.match(post.text)
+            if found is None or (row := session.messages.get(said[int(found[2])].event.message_id)) is None:
+                continue
+            if found[1] == "question":
+                parked.add(post.address)
+            elif found[1] == "answer" and " part 1" in post.text:
+                seqs.setdefault(post.address, []).append(row["seq"])
+        for address, numbers in seqs.items():
+            if address not in parked and numbers != sorted(numbers):
+                self._violated(f"{address}: answered in the order {numbers}")
 
 
 def _place(said: Said) -> Address:
@@ -233,6 +264,7 @@ def _session(folder: Path) -> Session:
         _rows(inbound, "SELECT * FROM delivered"),
         _rows(outbound, "SELECT * FROM messages_out ORDER BY seq"),
         _rows(outbound, "SELECT * FROM transcript ORDER BY step"),
+        _rows(inbound, "SELECT * FROM live"),
     )
 
 

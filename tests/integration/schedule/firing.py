@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from host import sessions
 from host.hostdb import HostDB
@@ -19,6 +19,7 @@ from host.sessions import Session, Sessions
 from sessiondb import Address, MessageIn, Status
 
 T = TypeVar("T")
+P = ParamSpec("P")
 PLACE = Address("memory", "w", "C1", "t1")
 
 
@@ -39,12 +40,12 @@ class MortalDisk:
         self._dies_at = dies_at
         self._after = after
 
-    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+    async def run(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         self._jobs += 1
         last = self._jobs == self._dies_at
         if last and not self._after:
             await self._die()
-        found = function(*arguments)
+        found = function(*arguments, **named)
         if last:
             await self._die()
         return found
@@ -63,11 +64,12 @@ class Life:
         self.db = db
         self.registry = registry
         self.woken: list[str] = []
-        self.notices: list[Notice] = []
-        self.scheduler = Scheduler(db, registry, lambda s: self.woken.append(s.id), self._notify, clock.now)
+        self.scheduler = Scheduler(db, registry, lambda s: self.woken.append(s.id), clock.now)
 
-    async def _notify(self, notice: Notice) -> None:
-        self.notices.append(notice)
+    async def owed(self, session: Session) -> list[Notice]:
+        """What people are going to be told."""
+        owed = await self.registry.use(session, lambda writer: writer.owed())
+        return [Notice.decode(notice) for _, notice in owed]
 
     async def session(self, place: Address = PLACE) -> Session:
         def job(connection: object) -> Session:

@@ -119,7 +119,7 @@ async def test_a_failed_run_ends_no_series_and_five_in_a_row_pause_it_with_one_a
             await life.end_runs(session, Status.FAILED, "no tea")
             await life.scheduler.look(session)
         assert len(await life.runs(session)) == 5
-        [alert] = life.notices
+        [alert] = await life.owed(session)
         assert "5 times" in alert.text
         assert "no tea" in alert.text
         assert "Resumed" in await life.change(session, "resume_task", task)
@@ -138,7 +138,7 @@ async def test_a_success_forgets_the_failures_before_it(tmp_path: Path) -> None:
             await life.scheduler.fire()
             await life.end_runs(session, Status.COMPLETED if number % 4 == 3 else Status.FAILED)
         assert len(await life.runs(session)) == 12
-        assert life.notices == []
+        assert await life.owed(session) == []
 
 
 async def test_pausing_during_a_run_holds(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""What a runner is told: its environment, its folders, the places its agent may write to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+from host.config import Config
+from host.launch.base import LaunchError, RunnerSpec
+from host.sessions import Session, Sessions
+from sessiondb.records import Address, Destination
+
+
+class Specs:
+    def __init__(self, config: Config, installation: str, registry: Sessions) -> None:
+        self._config = config
+        self._installation = installation
+        self._registry = registry
+
+    async def spec(self, session: Session, incarnation: str) -> RunnerSpec:
+        """Raises `LaunchError` when the session's agent is not configured any more."""
+        agent = self._config.agents.get(session.agent)
+        if agent is None:
+            raise LaunchError(f"its agent {session.agent!r} is not configured any more", transient=False)
+        workspace = self._registry.workspace(session)
+        await asyncio.to_thread(workspace.mkdir, parents=True, exist_ok=True)
+        told = {
+            "name": session.agent,
+            "provider": agent.provider,
+            "model": agent.model,
+            "instructions": agent.instructions,
+            "options": agent.options,
+        }
+        environment = {
+            "DOVECOTE_AGENT": json.dumps(told),
+            "DOVECOTE_BELLS": "1" if self._config.host.bells else "0",
+            "DOVECOTE_STREAM_IDLE": str(self._config.runner.stream_idle),
+            "DOVECOTE_IDLE_EXIT": str(self._config.runner.idle_exit),
+            "DOVECOTE_EGRESS": "1" if agent.network.allow else "0",
+        }
+        return RunnerSpec(
+            self._installation,
+            session.id,
+            incarnation,
+            session.folder,
+            workspace.resolve(),
+            environment,
+            Path(session.folder.root) / "runner.log",
+        )
+
+    def destinations(self, session: Session) -> list[Destination]:
+        agent = self._config.agents[session.agent]
+        return [
+            Destination(
+                name, place.description, Address(place.platform, place.workspace, place.channel, place.thread)
+            )
+            for name, place in agent.destinations.items()
+        ]
