@@ -239,6 +239,7 @@ async def test_many_that_are_due_start_in_the_order_of_their_due_times(tmp_path:
             session = await life.session(Address("memory", "w", f"C{number}", "t"))
             await life.schedule(session, f"{minute} 10 * * *", name=f"o{number}")
             expected.append((minute, session.id))
+        await life.scheduler.fire()
         clock.at += 4 * HOUR
         await life.scheduler.fire()
         assert life.woken == [id_ for _, id_ in sorted(expected)]
