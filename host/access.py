@@ -1,13 +1,30 @@
-"""Who may talk to an agent: one pure decision, closed by default (law 13)."""
+"""Who may talk to an agent, or look at its state: one pure decision, closed by default (law 13)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from host.bots import InboundEvent
+import apsw
+
+from host.bots import Author, Privacy
 from host.config import Access
+from sessiondb.records import Address
 
 LOCAL = "console"  # whoever sits at the host's own terminal is its operator
+
+
+class Person(Protocol):
+    """Who it is, and where: an event, or somebody who looks at the agents' state."""
+
+    @property
+    def address(self) -> Address: ...
+
+    @property
+    def author(self) -> Author: ...
+
+    @property
+    def privacy(self) -> Privacy: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +38,16 @@ class Denied:
     ask_owner: bool = False
 
 
-def decide(access: Access, event: InboundEvent, standing: str = "") -> Allowed | Denied:
+def standing_of(connection: apsw.Connection, channel_type: str, user_id: str) -> str:
+    """'', 'allowed' or 'denied': what an owner decided, for every workspace as the configuration's lists are."""
+    row = connection.execute(
+        "SELECT standing FROM users WHERE channel_type = ? AND workspace_id = '' AND user_id = ?",
+        (channel_type, user_id),
+    ).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denied:
     """`standing` is what an owner decided about this person before: '', 'allowed' or 'denied'."""
     platform = event.address.channel_type
     author = event.author

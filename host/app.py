@@ -7,15 +7,18 @@ import functools
 import logging
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import apsw
 
-from host import inbox, orders, watermarks
-from host.bots import Bot, BotConfigError, Bots, InboundEvent, Ingested
+from host import inbox, orders, pulse, watermarks
+from host.bots import Bot, BotConfigError, Bots, BotStuck, InboundEvent, Ingested
 from host.config import Config
+from host.controls import service as controls
+from host.controls.desk import NoTasks, TaskDesk
+from host.controls.port import Controls
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
 from host.delivery.service import Deliveries
@@ -23,6 +26,7 @@ from host.disk import Disk
 from host.gateway.bells import Ears
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
+from host.gateway.egress import Internet, Reach
 from host.gateway.server import Gateway
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
@@ -34,6 +38,7 @@ from host.progress import ProgressBoard
 from host.pruning import Pruner
 from host.sessions import Session, Sessions
 from host.supervisor import Supervisor
+from host.webhooks import WebhookServer
 from sessiondb import Address, SessionError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -50,12 +55,15 @@ class Parts:
     launcher: Launcher
     now: Callable[[], int]
     credentials: Credentials = field(default_factory=lambda: EnvironmentCredentials(os.environ))
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    reach: Reach = field(default_factory=Internet)
 
 
 class Host:
     """`serve` runs until `stop` is called; the data folder's lock is the caller's."""
 
     def __init__(self, config: Config, bots: Bots, parts: Parts) -> None:
+        """Raises `WebhookError` for hooks that cannot be served."""
         self._config = config
         self._bots = bots
         self._parts = parts
@@ -63,9 +71,20 @@ class Host:
         self._stopping = asyncio.Event()
         self._draining: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self.webhooks: WebhookServer | None = None
+        if config.webhooks is not None:
+            self.webhooks = WebhookServer(
+                config.webhooks, parts.environment, frozenset(bots.by_platform), self.ingest, parts.now
+            )
+        self._stuck: BotStuck | None = None
+        self._saying: set[asyncio.Task[None]] = set()
         self.started = asyncio.Event()
 
     # ── what bots call ───────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def controls(self) -> Controls:
+        return self._controls
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         await self.started.wait()
@@ -110,7 +129,8 @@ class Host:
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def serve(self) -> None:
-        """Raises `sessiondb.SessionError` when host.db cannot be opened."""
+        """Raises `sessiondb.SessionError` when host.db cannot be opened, `WebhookError` when hooks cannot be served, and
+        `BotStuck` after an orderly stop."""
         await self._start_up()
         side_tasks: list[asyncio.Task[None]] = []
         try:
@@ -130,9 +150,13 @@ class Host:
                 await self._shut_down(side_tasks)
         finally:
             await self._close()
+        if self._stuck is not None:
+            raise self._stuck
 
     async def _start_up(self) -> None:
         config, parts = self._config, self._parts
+        if self.webhooks is not None:  # first, so that a port that is taken stops nothing half-way
+            await self.webhooks.start()
         self._db = await HostDB.open(self._data / "host.db", parts.disk)
         installation = await self._db.write(_installation)
         self._registry = Sessions(self._data, parts.disk, parts.now)
@@ -149,10 +173,11 @@ class Host:
         self._deliveries.on_claims = self._live.claimed
         self._deliveries.on_outcome = self._live.look
         self._board = ProgressBoard(self._registry, self._bots, self._live)
-        budgets = Budgets(config, self._db, parts.now)
-        if unsettled := await budgets.charge_unsettled():
+        self.budgets = Budgets(config, self._db, parts.now)
+        self.budgets.on_asked = self._say_soon
+        if unsettled := await self.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
-        self._gateway = Gateway(config, self._registry, budgets, parts.credentials)
+        self._gateway = Gateway(config, self._registry, self.budgets, parts.credentials, parts.reach)
         self._supervisor = Supervisor(
             config,
             installation,
@@ -170,21 +195,40 @@ class Host:
             config,
             self._db,
             self._registry,
+            self._supervisor.end_outdated,
             self._came_in,
             self._say_soon,
             parts.now,
             IncomingFiles(self._bots),
         )
+        self._controls = self._make_controls(NoTasks())
         self._pruner = Pruner(
             self._db, self._registry, self._supervisor, parts.now, config.host.retention_days
         )
-        self._saying: set[asyncio.Task[None]] = set()
         await self._ingress.begin()
         await self._supervisor.adopt()
+
+    def _make_controls(self, desk: TaskDesk) -> Controls:
+        return controls.Service(
+            controls.Parts(
+                self._config,
+                self._data,
+                self._parts.disk,
+                self._db,
+                self._registry,
+                self._supervisor,
+                self.ingest,
+                self._say_soon,
+                self._parts.now,
+            ),
+            desk,
+        )
 
     async def _shut_down(self, side_tasks: list[asyncio.Task[None]]) -> None:
         """Bots first, so that nothing new comes; runners next; then what they left is delivered."""
         log.info("Stopping", extra={"action": "stopping"})
+        if self.webhooks is not None:
+            await self.webhooks.stop()
         await self._ingress.drained()
         await self._supervisor.close()
         while self._draining:
@@ -213,6 +257,11 @@ class Host:
             except BotConfigError as error:  # a person's to cure; it may be cured while we run
                 log.error("%s", error, extra={"action": "bot_refused", "platform": bot.channel_type})
                 pause = LONGEST_BOT_RESTART
+            except BotStuck as error:
+                log.critical("%s", error, extra={"action": "bot_stuck", "platform": bot.channel_type})
+                self._stuck = error
+                self.stop()
+                return
             except Exception:
                 log.exception("Bot broke", extra={"action": "bot_broke", "platform": bot.channel_type})
             await asyncio.sleep(pause)
@@ -273,6 +322,8 @@ class Host:
                 await self._sweep_once()
             except SessionError as error:
                 log.warning("The sweep could not read host.db: %s", error, extra={"action": "sweep_failed"})
+            else:
+                await self._parts.disk.run(pulse.beat, self._data)
             await asyncio.sleep(self._config.host.sweep_every)
 
     async def _sweep_once(self) -> None:

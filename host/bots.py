@@ -16,11 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from host.config import Config
 from sessiondb import content
 from sessiondb.records import Address
+
+if TYPE_CHECKING:
+    from host.controls.port import Controls
 
 Privacy = Literal["dm", "private", "public"]
 
@@ -35,6 +38,7 @@ class EventClass(StrEnum):
     COMMAND = "command"  # the platform's trigger or interaction id
     ANSWER = "answer"  # the question's id: the first answer counts
     CONTROL = "control"  # as COMMAND
+    WEBHOOK = "webhook"  # hook and delivery; the host's own, never a bot's
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,15 @@ class InboundEvent:
     thread_so_far: tuple[
         tuple[str, str], ...
     ] = ()  # (author, text) said before, on the first mention in a thread
-    value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji
-    refers_to: str = ""  # of an ANSWER: what the question's `Delivery.question` said
+    value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji; of a WEBHOOK: the prompt
+    refers_to: str = (
+        ""  # of an ANSWER: what the question's `Delivery.question` said; of a WEBHOOK: its source
+    )
     remark: bool = False  # said among people: context for the agent, wakes nobody
+    queued: bool = False  # waits for the end of the turn under way instead of steering it
     typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
+    session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
+    agent: str = ""  # the host's own, of a WEBHOOK: the agent it is for, '' = the channel's
 
     @property
     def key(self) -> str:
@@ -113,7 +122,9 @@ class Delivery:
     answers: str = ""  # platform id of the message this replies to
     target: str = ""  # platform id of the message to edit or react to
     files: str = ""  # folder that holds the operation's file
-    private_to: str = ""  # a user id: nobody else may see it
+    private_to: str = (
+        ""  # a user id: nobody else may see it; a direct message where `address.platform_id` is ''
+    )
     question: str = ""  # of a question: what an ANSWER refers to, and its natural id; unique in the host
     audience: tuple[str, ...] = ()  # of a question: the users who may answer it
     decision: Decision | None = None  # of a notice that asks an owner
@@ -184,6 +195,10 @@ class Offline(DeliveryError):
 
 class Ingest(Protocol):
     """The host's side, as a bot sees it."""
+
+    @property
+    def controls(self) -> Controls:
+        """What people may see and order without an agent."""
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         """Returns when the event is durable: only then may the platform be told. Raises `HostBusy` otherwise."""
@@ -308,3 +323,7 @@ class SetUp(Protocol):
 
 class BotConfigError(Exception):
     """The bot is asked for but cannot run; the text names what is missing and the remedy."""
+
+
+class BotStuck(Exception):
+    """Only a fresh process can help: the host stops, with a failure, for its supervisor to start it again."""

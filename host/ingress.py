@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -20,6 +20,7 @@ import apsw
 from host import access, config, inbox, notices, router, sessions
 from host.bots import EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.config import Config
+from host.controls import requests, rules
 from host.hostdb import HostDB
 from host.inbound import InboundWriter, NewMessage
 from host.inbox import Entry
@@ -36,13 +37,14 @@ LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, wi
 
 
 class Ingress:
-    """`wake` is called with every session that got something new in its file."""
+    """`before_store` is awaited before something new is put into a session's file, `wake` called after it."""
 
     def __init__(
         self,
         config: Config,
         db: HostDB,
         registry: Sessions,
+        before_store: Callable[[Session], Awaitable[None]],
         wake: Callable[[Session], None],
         say: Callable[[], None],
         now: Callable[[], int],
@@ -52,6 +54,7 @@ class Ingress:
         self._config = config
         self._db = db
         self._registry = registry
+        self._before_store = before_store
         self._wake = wake
         self._say = say
         self._now = now
@@ -88,19 +91,27 @@ class Ingress:
         verdict = self._route(connection, event)
         if isinstance(verdict, router.Ignore):
             return Ingested(Verdict.IGNORED, reason=verdict.reason), None, None
-        standing = _standing(connection, event)
+        standing = access.standing_of(connection, event.address.channel_type, event.author.id)
         permission = _permission(self._config.access, event, standing)
+        if isinstance(permission, access.Allowed) and verdict.agent not in self._config.agents:
+            permission = access.Denied("The agent of this conversation is not set up any more.")
         if isinstance(permission, access.Denied):
+            if permission.ask_owner and requests.ask_access(
+                connection, self._config.access, event, self._now()
+            ):
+                permission = access.Denied(requests.ASKED)
             inbox.decline(connection, event, permission.reason, self._now())
-            if event.event_class not in _ABOUT_ANOTHER:
+            if event.event_class not in (*_ABOUT_ANOTHER, EventClass.WEBHOOK):
                 notices.add(connection, _denial(event, permission), self._now())
             return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
-        _remember_user(connection, event, self._now())
+        if event.event_class is not EventClass.WEBHOOK:
+            _remember_user(connection, event, self._now())
         if event.event_class is EventClass.CONTROL and event.value == "mute":
             self._mute(connection, event, verdict.answer)
             return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
         scope = sessions.privacy_scope(event)
-        id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now())
+        moves = event.event_class is EventClass.MESSAGE  # whose privacy is of this very moment
+        id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now(), moves=moves)
         if verdict.engages:
             connection.execute(
                 "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?)",
@@ -133,12 +144,19 @@ class Ingress:
     def _route(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
         if event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION):
             return _route_of_original(connection, event)
+        if event.session_id:
+            return _route_of_session(connection, event)
         row = connection.execute(
             "SELECT agent FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
             " AND thread_id <> ''",
             event.address,
         ).fetchone()
-        return router.route(event, self._config.routes, None if row is None else str(row[0]))
+        return router.route(
+            event,
+            self._config.routes,
+            None if row is None else str(row[0]),
+            rules.of_channel(connection, event.address),
+        )
 
     # ── from the inbox into inbound.db ───────────────────────────────────────────────────────────────────
 
@@ -188,6 +206,7 @@ class Ingress:
         if not entries:
             return
         attached = [await self._attached(session, entry) for entry in entries]
+        await self._before_store(session)
         outbound_db = session.folder.outbound_db
         high_water = await self._registry.use(session, lambda w: _insert_all(w, attached, outbound_db))
         self._wake(session)
@@ -282,7 +301,7 @@ def _message(entry: Entry, files: tuple[content.Attachment, ...] = ()) -> NewMes
     )
 
 
-_KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control"}
+_KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control", EventClass.WEBHOOK: "webhook"}
 _ABOUT_ANOTHER = (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
 
 
@@ -290,6 +309,8 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
     event = entry.event
     if event.event_class is EventClass.CONTROL:
         return content.Control(event.value)
+    if event.event_class is EventClass.WEBHOOK:
+        return content.Webhook(event.refers_to, event.text, event.value)
     if event.event_class is EventClass.ANSWER:
         who = event.author.name or event.author.id
         return content.System(
@@ -302,6 +323,7 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
         event=event.event_class.value,
         attachments=files,
         zone=event.author.zone,
+        queued=event.queued,
     )
 
 
@@ -322,22 +344,27 @@ def _route_of_original(connection: apsw.Connection, event: InboundEvent) -> rout
     known = inbox.find(connection, original.key)
     if known is None or known.state == "declined":
         return router.Ignore("about a message no agent was given")
-    row = connection.execute(
-        "SELECT agent, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?",
-        (known.session_id,),
-    ).fetchone()
-    if row is None:
+    found = _session_of(connection, known.session_id)
+    if found is None:
         return router.Ignore("about a message whose session is gone")
-    address = Address(*map(str, row[1:]))
-    return router.Engage(str(row[0]), address, address, trigger=False, engages=False)
+    agent, address = found
+    return router.Engage(agent, address, address, trigger=False, engages=False)
 
 
-def _standing(connection: apsw.Connection, event: InboundEvent) -> str:
+def _route_of_session(connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
+    """The host itself named the session: its address may be one that no rule would lead to any more."""
+    found = _session_of(connection, event.session_id)
+    if found is None:
+        return router.Ignore("its session is gone")
+    agent, address = found
+    return router.Engage(agent, address, event.address, trigger=True, engages=False)
+
+
+def _session_of(connection: apsw.Connection, id_: str) -> tuple[str, Address] | None:
     row = connection.execute(
-        "SELECT standing FROM users WHERE channel_type = ? AND workspace_id = ? AND user_id = ?",
-        (event.address.channel_type, event.address.workspace_id, event.author.id),
+        "SELECT agent, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?", (id_,)
     ).fetchone()
-    return "" if row is None else str(row[0])
+    return None if row is None else (str(row[0]), Address(*map(str, row[1:])))
 
 
 def _remember_user(connection: apsw.Connection, event: InboundEvent, now: int) -> None:
@@ -355,11 +382,12 @@ def _remember_user(connection: apsw.Connection, event: InboundEvent, now: int) -
     )
 
 
-def _permission(rules: config.Access, event: InboundEvent, standing: str) -> access.Allowed | access.Denied:
-    """A deletion needs none: it takes away what was let in, and platforms do not say who deleted."""
-    if event.event_class is EventClass.DELETE:
+def _permission(lists: config.Access, event: InboundEvent, standing: str) -> access.Allowed | access.Denied:
+    """A deletion needs none: it takes away what was let in, and platforms do not say who deleted. A webhook has its
+    signature, and where it goes is the configuration's."""
+    if event.event_class in (EventClass.DELETE, EventClass.WEBHOOK):
         return access.Allowed(trusted=False)
-    return access.decide(rules, event, standing)
+    return access.decide(lists, event, standing)
 
 
 def _denial(event: InboundEvent, denied: access.Denied) -> Notice:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from host.bots import Bots, DeliveryError, Shown, ShowsLive
 from host.inbound import InboundWriter
 from host.live import LiveMessages
 from host.sessions import Session, Sessions
-from sessiondb import MessageIn, SessionError, Status
+from sessiondb import Address, MessageIn, SessionError, Status
 from sessiondb.signals import Progress
 
 log = logging.getLogger(__name__)
@@ -91,3 +93,21 @@ def _claimed(writer: InboundWriter, progress: Progress) -> MessageIn | None:
     if message is None or message.status != Status.PENDING:
         return None
     return message if writer.value("incarnation") == progress.incarnation else None
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """What a session has before it."""
+
+    address: Address  # where its answer goes
+    since: int  # ms UTC by the platform's clock: when it was asked
+    status: str  # in verbs, '' when the runner said nothing yet
+
+
+def working(writer: InboundWriter, progress_file: Path) -> Working | None:
+    """The turn under way, or the message that the next one begins with; None when nothing waits for an answer."""
+    progress = Progress.read(progress_file)
+    if progress is not None and (message := _claimed(writer, progress)) is not None:
+        return Working(message.address, message.created_at, progress.status)
+    waiting = [message for message in writer.pending() if message.trigger and message.kind != "control"]
+    return Working(waiting[0].address, waiting[0].created_at, "") if waiting else None

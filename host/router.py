@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from host.bots import EventClass, InboundEvent
 from host.config import Route
+from host.controls.port import ChannelRules
 from sessiondb.records import Address
 
 
@@ -27,9 +28,17 @@ class Ignore:
     reason: str
 
 
-def route(event: InboundEvent, routes: Sequence[Route], engaged_agent: str | None) -> Engage | Ignore:
-    """`engaged_agent` takes part in the event's thread already; None when nobody does."""
-    rule = next((rule for rule in routes if _fits(rule, event.address)), None)
+def route(
+    event: InboundEvent,
+    routes: Sequence[Route],
+    engaged_agent: str | None,
+    decided: ChannelRules | None = None,
+) -> Engage | Ignore:
+    """`engaged_agent` takes part in the event's thread already; None when nobody does.
+
+    `decided` is what an owner decided about the channel, over the routes.
+    """
+    rule = rule_of(event.address, routes, decided)
     if rule is None:
         return Ignore("no route covers this channel")
     if rule.engage == "off":
@@ -39,7 +48,7 @@ def route(event: InboundEvent, routes: Sequence[Route], engaged_agent: str | Non
     addressed = _addressed(event, rule) and not event.remark
     if engaged_agent is None and not addressed:
         return Ignore("not addressed to an agent")
-    agent = engaged_agent or rule.agent
+    agent = event.agent or engaged_agent or rule.agent
     answer = _answer_address(event, rule)
     about_another = event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
     return Engage(
@@ -49,6 +58,19 @@ def route(event: InboundEvent, routes: Sequence[Route], engaged_agent: str | Non
         trigger=not about_another and not event.remark,
         engages=bool(answer.thread_id) and addressed,
     )
+
+
+def rule_of(address: Address, routes: Sequence[Route], decided: ChannelRules | None = None) -> Route | None:
+    """The rule that holds in the channel; None when no route covers it and no owner opened it either."""
+    rule = next((rule for rule in routes if _fits(rule, address)), None)
+    if decided is None:
+        return rule
+    if rule is None:
+        return Route(agent=decided.agent, engage=decided.engage) if decided.agent and decided.engage else None
+    changed: dict[str, str] = {"agent": decided.agent} if decided.agent else {}
+    if decided.engage:
+        changed |= {"engage": decided.engage, "pattern": ""}
+    return rule.model_copy(update=changed)
 
 
 def _fits(rule: Route, address: Address) -> bool:
@@ -61,7 +83,7 @@ def _fits(rule: Route, address: Address) -> bool:
 
 
 def _addressed(event: InboundEvent, rule: Route) -> bool:
-    if event.mentioned or event.privacy == "dm":
+    if event.mentioned or event.privacy == "dm" or event.event_class is EventClass.WEBHOOK:
         return True
     if event.event_class in (EventClass.COMMAND, EventClass.CONTROL, EventClass.ANSWER) and not event.typed:
         return True
@@ -85,6 +107,7 @@ def _answer_address(event: InboundEvent, rule: Route) -> Address:
 def _session_address(event: InboundEvent, rule: Route, answer: Address) -> Address:
     if rule.session == "channel":
         return answer._replace(thread_id="")
-    if rule.session == "user" and event.privacy != "dm":
+    by_user = rule.session == "user" and event.event_class is not EventClass.WEBHOOK
+    if by_user and event.privacy != "dm":
         return answer._replace(thread_id=f"user:{event.author.id}")
     return answer

@@ -59,14 +59,26 @@ def scope_name(privacy: Privacy, address: Address, user_id: str) -> str:
     return f"{readable}-{hashlib.sha256(raw.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
-def upsert(connection: apsw.Connection, agent: str, address: Address, scope: str, now: int) -> str:
-    """Inside a transaction of host.db: makes the session if need be and marks it busy before any work is written."""
+def room(address: Address) -> Address:
+    """Where people read what the host says about the session of this address: one per user is in its channel."""
+    return address._replace(thread_id="") if address.thread_id.startswith("user:") else address
+
+
+def upsert(
+    connection: apsw.Connection, agent: str, address: Address, scope: str, now: int, *, moves: bool = False
+) -> str:
+    """Inside a transaction of host.db: makes the session if need be and marks it busy before any work is written.
+
+    `moves`: the scope holds from now on, for a channel may have become private or public since the session was made.
+    """
     id_ = session_id(agent, address)
     connection.execute(
         "INSERT INTO sessions (id, agent, channel_type, workspace_id, platform_id, thread_id, scope, created_at, active_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET busy = 1, work = work + 1, active_at = excluded.active_at",
         (id_, agent, *address, scope, now, now),
     )
+    if moves:
+        connection.execute("UPDATE sessions SET scope = ?1 WHERE id = ?2 AND scope <> ?1", (scope, id_))
     return id_
 
 
@@ -121,6 +133,7 @@ class Sessions:
             address = Address(channel, workspace, platform, thread)
             known = Session(id_, agent, address, scope, folder, int(high_water))
             self._known[id_] = known
+        known.scope = scope
         return known
 
     def _open_writer(self, session: Session) -> InboundWriter:

@@ -37,6 +37,7 @@ class Specs:
             "DOVECOTE_BELLS": "1" if self._config.host.bells else "0",
             "DOVECOTE_STREAM_IDLE": str(self._config.runner.stream_idle),
             "DOVECOTE_IDLE_EXIT": str(self._config.runner.idle_exit),
+            "DOVECOTE_EGRESS": "1" if agent.network.allow else "0",
         }
         return RunnerSpec(
             self._installation,

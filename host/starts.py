@@ -36,8 +36,11 @@ class Starts:
 
         return await self._db.read(job)
 
-    async def note(self, session: Session, failure: str) -> None:
-        """How a start went; '' when it was well, which forgets the failures before it."""
+    async def note(self, session: Session, failure: str, told: str = "", *, refused: bool = False) -> None:
+        """How a start went; '' when it was well, which forgets the failures before it.
+
+        `told` is the failure in words for a chat. A refusal is told at once, for only a person can cure it.
+        """
 
         def job(connection: apsw.Connection) -> int:
             row = connection.execute(
@@ -47,15 +50,22 @@ class Starts:
             failures = before + 1 if failure else 0
             if failures != before:
                 connection.execute(
-                    "UPDATE sessions SET start_failures = ?, next_start_at = ? WHERE id = ?",
-                    (failures, self._now() + sweep.start_pause(failures) if failures else 0, session.id),
+                    "UPDATE sessions SET start_failures = ?, start_error = ?, next_start_at = ? WHERE id = ?",
+                    (
+                        failures,
+                        failure[:500],
+                        self._now() + sweep.start_pause(failures) if failures else 0,
+                        session.id,
+                    ),
                 )
             return failures
 
         failures = await self._db.write(job)
         if failure:
             log.warning("Start failed: %s", failure, extra={"action": "start_failed", "session": session.id})
-        if failures == ALARM_AFTER:
+        if failures == ALARM_AFTER or refused:
             text = f"⚠️ I cannot start right now; your message waits and I keep trying ({session.id[:9]})."
-            day = self._now() // 86_400_000
-            await self._notify(Notice(f"no-start:{session.id}:{day}", session.address, text))
+            if told:
+                text += f" Reason: {told}."
+            about, day = "refused" if refused else "no-start", self._now() // 86_400_000
+            await self._notify(Notice(f"{about}:{session.id}:{day}", session.address, text))

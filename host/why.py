@@ -14,6 +14,7 @@ from host.outbound import OutboundReader
 from sessiondb import SessionError, SessionFolder
 from sessiondb.connection import open_reader
 from sessiondb.errors import translated
+from sessiondb.records import Address
 
 SHORTEST_PREFIX = 4  # characters
 MOST_FOUND = 20
@@ -42,6 +43,8 @@ class Found:
     trigger: bool
     author: str
     place: str
+    author_id: str
+    address: Address
 
 
 def open_registry(data: Path) -> apsw.Connection:
@@ -155,6 +158,8 @@ def _found(
         trigger=bool(trigger),
         author=f"{author['name'] or author['id']}",
         place="/".join(str(part) for part in event["address"] if part),
+        author_id=str(author["id"]),
+        address=Address(*map(str, event["address"])),
     )
 
 

@@ -15,8 +15,9 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 
+from runner import egress
 from runner.inbound import InboundReader
 from runner.loop import AgentLoop
 from runner.maintain import maintain
@@ -94,6 +95,14 @@ def _alone(settings: Settings, arguments: Namespace) -> int:
 
 
 async def _serve(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        if settings.egress:
+            # Before anything is started: shells, MCP servers and libraries take it from the environment.
+            os.environ.update(await stack.enter_async_context(egress.proxy(settings.folder.gateway_socket)))
+        await _serve_session(settings)
+
+
+async def _serve_session(settings: Settings) -> None:
     inbound = InboundReader(settings.folder.inbound_db)
     if inbound.incarnation() != settings.incarnation:
         raise Superseded

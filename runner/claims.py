@@ -46,6 +46,8 @@ class Claims:
             if message.id not in begun and self._answered(message) is None
         ]
         batch = turn.batch_of(due, first, resumed=False)
+        # What was written to wait for the end of a turn does not join it; nor does what came after that.
+        batch = list(takewhile(lambda m: m.seq <= first.seq or not self._queued(m), batch))
         return self._open(f"{first.id}-{first.attempts + 1}", batch)
 
     def follow_ups(self, running: Turn) -> list[PromptMessage]:
@@ -58,6 +60,8 @@ class Claims:
             return []
         due: list[MessageIn] = []
         for message in self._ours(self._inbound.due_at(running.address, self._now())):
+            if self._queued(message):
+                continue
             tried = message.attempts > 0 and message.trigger
             if tried or message.kind == "control" or len(due) == turn.LARGEST_BATCH:
                 break
@@ -114,6 +118,10 @@ class Claims:
             self._recall(resumed)
             log.info("Turn %s resumed after %d steps", id_, len(resumed.resumed))
         return resumed
+
+    def _queued(self, message: MessageIn) -> bool:
+        decoded = self._decode(message) if message.kind == "chat" else None
+        return decoded is not None and isinstance(decoded.content, content.Chat) and decoded.content.queued
 
     def _answered(self, message: MessageIn) -> tuple[ParkedCall, content.System] | None:
         """The call that waits for this message, and the answer in it."""

@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 PROGRESS_EVERY = 0.1  # s between two writes of the progress file
 ACTIVITY_EVERY = 5_000  # ms between two records of activity while nothing else commits
-ABORT_GRACE = 1.0  # s a provider gets to end its stream after an abort
 
 
 class AgentLoop:
@@ -60,6 +59,7 @@ class AgentLoop:
         self._prepare = prepare
         self._on_turn = on_turn
         self._approvals = Approvals.of(settings.agent.options)
+        self._toolbox: Toolbox | None = None  # of the latest turn
         self._stopping = asyncio.Event()
         self._shown_at = 0.0
         self._to_show = Progress("", "", "", "")
@@ -143,15 +143,10 @@ class AgentLoop:
         """Carries one event out; returns the turn that is running after it."""
         if running is None:
             return None
+        if isinstance(event, base.Result | base.Error):
+            self._over_with(running, event)
+            return None
         match event:
-            case base.Result():
-                self._on_turn(None)
-                self._finish(running, event)
-                return None
-            case base.Error():
-                self._on_turn(None)
-                self._fail(running, event)
-                return None
             case base.Took(count):
                 taken = running.take(count)
                 if taken:
@@ -164,10 +159,22 @@ class AgentLoop:
                 self._show(running, text=text)
             case base.Progress(status):
                 self._show(running, status=status)
-            case base.Init() | base.Activity():
+            case base.Init(continuation):
+                self._continue_with(continuation)
+            case base.Activity():
                 pass
         self._note_activity()
         return running
+
+    def _over_with(self, ended: Turn, event: base.Result | base.Error) -> None:
+        """Raises `Parked` where a call waits for a person: the question stands for the turn's answer."""
+        if self._toolbox is not None and self._toolbox.parked:
+            raise Parked
+        self._on_turn(None)
+        if isinstance(event, base.Result):
+            self._finish(ended, event)
+        else:
+            self._fail(ended, event)
 
     async def _steer(self, query: base.AgentQuery, running: Turn) -> bool:
         """Pushes follow-ups into the running turn; True when a control message ended it."""
@@ -186,7 +193,7 @@ class AgentLoop:
 
     def _push_next(self, query: base.AgentQuery, last: Turn) -> Turn | None:
         """The next turn of the same address goes into the stream that is still open."""
-        following = self._next(last)
+        following = None if self._ordered() else self._next(last)
         if following is None:
             return None
         given = self._input(following)
@@ -196,8 +203,9 @@ class AgentLoop:
         return following
 
     def _over(self, last: Turn, woken: bool) -> bool:
-        """Whether the open stream should end: it idled out, or something else is due."""
-        return not woken or self._stopping.is_set() or self._next_is_elsewhere(last)
+        """Whether the open stream should end: it idled out, or something else is due. What it remembers ends with it,
+        so an order to forget is obeyed after it."""
+        return not woken or self._stopping.is_set() or self._ordered() or self._next_is_elsewhere(last)
 
     # ── ends of a turn ───────────────────────────────────────────────────────────────────────────────────
 
@@ -239,7 +247,7 @@ class AgentLoop:
             text = "Nothing is running."
             if control.command == "clear":
                 self._archive()
-                self._outbound.clear_history()
+                self._outbound.clear_history(f"continuation:{self._provider.name}")
                 text = "Forgotten. We start afresh."
             self._outbound.claim([message], f"{message.id}-control")
             answer = Emitted(f"{message.id}:obeyed", content.Text(text), message.id)
@@ -255,6 +263,18 @@ class AgentLoop:
         except Unavailable:
             log.debug("inbound.db is busy; looking again")
             return None
+
+    def _ordered(self) -> bool:
+        """Whether a control message waits."""
+        try:
+            return bool(self._claims.controls())
+        except Unavailable:
+            return False
+
+    def _continue_with(self, continuation: str) -> None:
+        key = f"continuation:{self._provider.name}"
+        if continuation and self._outbound.state(key) != continuation:
+            self._outbound.set_state(key, continuation)
 
     def _next_is_elsewhere(self, last: Turn) -> bool:
         try:
@@ -282,6 +302,7 @@ class AgentLoop:
             approvals=self._approvals,
             asked_by=begun.asked_by,
         )
+        self._toolbox = toolbox
         self._on_turn(toolbox)
         return base.QueryInput(
             messages=tuple(begun.messages),

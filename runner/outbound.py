@@ -215,8 +215,10 @@ class OutboundWriter:
             }
             self._set_state(f"parked:{question_id}", json.dumps(kept))
 
-    def clear_history(self) -> None:
+    def clear_history(self, continuation: str) -> None:
+        """The conversation begins anew; `continuation` is the key of what a provider goes on with."""
         with self._writing():
+            self._set_state(continuation, "")
             last = self._connection.execute("SELECT coalesce(max(step), 0) FROM transcript").fetchone()
             self._set_state("history_from", str(last[0]) if last else "0")
 

@@ -57,6 +57,11 @@ class SessionFolder:
         return self.gateway / "gateway.sock"
 
     @property
+    def vault(self) -> Path:
+        """What a credential vault gives to the container: placeholders and certificates."""
+        return self.gateway / "vault"
+
+    @property
     def bell_to_runner(self) -> Path:
         return self.gateway / "to-runner.bell"
 

@@ -44,12 +44,12 @@ def clean_up(data: Path, image: str) -> None:
 
 @asynccontextmanager
 async def docker_serving(
-    settings: Config, bot: MemoryBot | None = None
+    settings: Config, bot: MemoryBot | None = None, **parts: Any
 ) -> AsyncIterator[tuple[Host, MemoryBot]]:
     Path(settings.data).mkdir(exist_ok=True)
     launcher = DockerLauncher(settings.runner)
     try:
-        async with serving(settings, bot, launcher) as running:
+        async with serving(settings, bot, launcher, **parts) as running:
             yield running
     finally:
         clean_up(Path(settings.data), settings.runner.image)

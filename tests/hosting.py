@@ -32,11 +32,13 @@ async def serving(
     bot: MemoryBot | None = None,
     launcher: Launcher | None = None,
     now: Callable[[], int] = now_ms,
+    **parts: Any,
 ) -> AsyncIterator[tuple[Host, MemoryBot]]:
     """A host that is up, and its bot; stopped gracefully at the end."""
     bot = bot or MemoryBot()
     disk = ThreadDisk()
-    host = Host(settings, Bots({bot.channel_type: bot}), Parts(disk, launcher or ProcessLauncher(), now))
+    made = Parts(disk, launcher or ProcessLauncher(), now, **parts)
+    host = Host(settings, Bots({bot.channel_type: bot}), made)
     task = asyncio.create_task(host.serve())
     try:
         async with asyncio.timeout(TIMEOUT):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,9 +22,12 @@ from host.bots import (
     Rejected,
     Shown,
     Unsent,
+    Verdict,
 )
+from host.controls import Forbidden, Viewer
 from sessiondb import Address, content
 
+MAIN = "main"  # the conversation that a terminal opens first
 BACKFILL = 200  # of a person's last lines, offered to the host again at the start
 
 
@@ -89,15 +93,18 @@ class ConsoleBot:
             question=delivery.question,
             options=tuple(payload.get("options", ())),
         )
+        if delivery.decision is not None:
+            values, labels = zip(*delivery.decision.choices, strict=True)
+            line = replace(line, request=delivery.decision.request, choices=values, options=labels)
         try:
-            await self._append(delivery.address.platform_id, line)
+            await self._append(_channel(delivery), line)
         except OSError as error:
             raise Unsent(f"the transcript cannot be written: {error.strerror}") from error
-        self._show(delivery.address.platform_id, line)
+        self._show(_channel(delivery), line)
         return Receipt(line.id)
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
-        transcript = self.transcript(delivery.address.platform_id)
+        transcript = self.transcript(_channel(delivery))
         line = await asyncio.to_thread(transcript.by_key, delivery.key)
         return None if line is None else Receipt(line.id)
 
@@ -108,11 +115,31 @@ class ConsoleBot:
 
     async def say(self, channel: str, text: str) -> Ingested:
         """A line of the person; it answers the question that waits, if one does. Raises `HostBusy`, `OSError`."""
+        asked = self._asking.get(channel)
+        if asked is not None and asked.request:
+            if text.strip().isdigit() and 0 < int(text) <= len(asked.choices):
+                return await self._decide(channel, asked, int(text) - 1)
+            return await self._enter(channel, Line(self._id(), "you", text, _now()))
         question = self._asking.pop(channel, None)
         answered = question.question if question else ""
         if question is not None and text.strip().isdigit() and 0 < int(text) <= len(question.options):
             text = question.options[int(text) - 1]
         return await self._enter(channel, Line(self._id(), "you", text, _now(), answered=answered))
+
+    async def _decide(self, channel: str, asked: Line, number: int) -> Ingested:
+        """The number of an option decides what the host asked its owner; it is no message for an agent."""
+        if self._host is None:
+            raise RuntimeError("the console is not connected")
+        viewer = Viewer(Author(self._user, self._user), Address("console", "local", channel), "dm")
+        try:
+            told = await self._host.controls.decide(viewer, asked.request, asked.choices[number])
+        except Forbidden as refused:
+            told = str(refused)
+        self._asking.pop(channel, None)
+        line = Line(f"d{asked.request}", "agent", told, _now(), answered=asked.request)
+        await self._append(channel, line)
+        self._screen.said(channel, line)
+        return Ingested(Verdict.IGNORED, reason=told)
 
     async def control(self, channel: str, command: str) -> Ingested:
         """`stop` or `clear`."""
@@ -121,7 +148,7 @@ class ConsoleBot:
     async def settled(self, ingested: Ingested) -> str:
         if self._host is None:
             raise RuntimeError("the console is not connected")
-        return await self._host.settled(ingested.message_id)
+        return await self._host.settled(ingested.message_id) if ingested.message_id else ""
 
     async def caught_up(self, channel: str) -> None:
         """Waits until every line of an earlier life has its outcome."""
@@ -159,17 +186,22 @@ class ConsoleBot:
         for line in [line for line in lines if line.who == "you"][-BACKFILL:]:
             await self._ingest(channel, line)
         answered = {line.answered for line in lines}
-        asked = [line for line in lines if line.question and line.question not in answered]
+        asked = [line for line in lines if (named := line.question or line.request) and named not in answered]
         if asked:
             self._asking[channel] = asked[-1]
 
     def _show(self, channel: str, line: Line) -> None:
-        if line.question:
+        if line.question or line.request:
             self._asking[channel] = line
         self._screen.said(channel, line)
 
     def _id(self) -> str:
         return f"y{time.time_ns()}"
+
+
+def _channel(delivery: Delivery) -> str:
+    """What is for the person alone, wherever they are, goes to where they begin."""
+    return delivery.address.platform_id or MAIN
 
 
 def _event(channel: str, line: Line, user: str) -> InboundEvent:

@@ -72,8 +72,9 @@ class TerminalScreen:
 
     async def _say(self, bot: ConsoleBot, text: str) -> None:
         try:
-            await bot.say(self._channel, text)
-            self._waiting[self._channel] = time.monotonic()
+            said = await bot.say(self._channel, text)
+            if said.message_id:
+                self._waiting[self._channel] = time.monotonic()
         except (HostBusy, OSError) as error:
             self._console.print(Text(f"not taken: {error}", "red"))
 

@@ -24,7 +24,11 @@ class Line:
     answers: str = ""  # id of the line it answers
     question: str = ""  # of a question: what the answer refers to
     options: tuple[str, ...] = ()
-    answered: str = ""  # of the person's: the question this line answers
+    answered: str = (
+        ""  # of the person's: the question this line answers; of the agent's: the request that was decided
+    )
+    request: str = ""  # of what asks an owner: what is decided
+    choices: tuple[str, ...] = ()  # of a request: the value of each option
     control: str = ""  # of the person's: a command instead of a text
 
 
@@ -67,6 +71,7 @@ class Transcript:
 def _parsed(raw: bytes) -> Line | None:
     try:
         record: dict[str, Any] = json.loads(raw)
-        return Line(**{**record, "options": tuple(record.get("options", ()))})
+        lists = {name: tuple(record.get(name, ())) for name in ("options", "choices")}
+        return Line(**{**record, **lists})
     except (ValueError, TypeError):
         return None

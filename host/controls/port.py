@@ -23,7 +23,10 @@ class Forbidden(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks, and from where. The author is what the bot would put into an `InboundEvent`."""
+    """Who looks, and from where. The author is what the bot would put into an `InboundEvent`.
+
+    From no channel at all (App Home): an address whose `platform_id` is '', privately as in a direct message ("dm").
+    """
 
     author: Author
     address: Address

@@ -134,7 +134,7 @@ class Collector:
         if parts > len(parcels):
             shown = f"the first {len(parcels)} of {parts} parts"
             _tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.", self.now())
-            _owe(writer, Notice(f"cut:{out.id}", address, f"⚠️ My answer was too long: {shown} are shown."))
+            owe(writer, Notice(f"cut:{out.id}", address, f"⚠️ My answer was too long: {shown} are shown."))
         return parcels
 
     def _chunks(
@@ -200,7 +200,7 @@ class Collector:
         here = [p for p in writer.parcels_answering(message.id) if p.address == message.address]
         answered = {parcel.state for parcel in here}
         if answered == {"quarantined"}:
-            _owe(writer, _unreadable(message))
+            owe(writer, _unreadable(message))
         done.settled = True
 
 
@@ -221,10 +221,10 @@ def give_up_or_postpone(
         return
     writer.settle(message.id, Status.FAILED, error or "its runner died each time")
     text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
-    _owe(writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id))
+    owe(writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id))
 
 
-def _owe(writer: InboundWriter, notice: Notice) -> None:
+def owe(writer: InboundWriter, notice: Notice) -> None:
     writer.owe(notice.about, notice.encode())
 
 

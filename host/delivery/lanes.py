@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from host import notices
 from host.bots import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unknown
 from host.delivery import policy
 from host.inbound import Parcel
@@ -193,6 +194,7 @@ class Lane:
             private_to=kept.get("private_to", ""),
             question=kept.get("question", ""),
             audience=tuple(kept.get("audience", ())),
+            decision=notices.decision_of(kept.get("decision", "")),
             first_attempt_at=parcel.first_attempt_at,
         )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import apsw
 
+from host import notices
 from host.delivery import collect
 from host.hostdb import HostDB
 from host.inbound import InboundWriter, Parcel
@@ -52,28 +54,30 @@ class SessionLedger:
             writer.advance_watermark()
 
 
-_NOTICE = (
-    "id, key, private_to, answers, text, channel_type, workspace_id, platform_id, thread_id, state, attempts, lookups,"
-    " next_attempt_at, first_attempt_at, error"
-)
+@dataclass(frozen=True, slots=True)
+class OpenNotice:
+    """One chunk of a notice that is not delivered yet; its parcel has no payload."""
+
+    notice: Notice
+    chunk: int
+    parcel: Parcel
 
 
 class NoticeLedger:
     """Notices travel as parcels whose `message_out_id` is the notice's id."""
 
-    def __init__(self, db: HostDB) -> None:
+    def __init__(self, db: HostDB, now: Callable[[], int]) -> None:
         self._db = db
+        self._now = now
 
     async def put(self, parcels: Sequence[Parcel]) -> None:
-        await self._db.write(lambda connection: _put_notices(connection, parcels))
+        await self._db.write(lambda connection: _put_notices(connection, parcels, self._now()))
 
     async def target(self, message_id: str) -> str | None:
         return None
 
-    async def open(self) -> list[tuple[Parcel, str, str]]:
-        """Notices not delivered yet, each with its text and the user it is private to."""
-
-        def job(connection: apsw.Connection) -> list[tuple[Parcel, str, str]]:
+    async def open(self) -> list[OpenNotice]:
+        def job(connection: apsw.Connection) -> list[OpenNotice]:
             sql = (
                 f"SELECT {_NOTICE} FROM notices WHERE state IN ('pending', 'sending', 'unknown') ORDER BY id"
             )
@@ -81,21 +85,31 @@ class NoticeLedger:
 
         return await self._db.read(job)
 
+    async def add_chunks(self, notice: Notice, count: int) -> None:
+        """Before its first chunk is sent: whoever sees that one sent sees the others too."""
 
-def notice_payload(chunk: object, answers: str, private_to: str) -> str:
+        def job(connection: apsw.Connection) -> None:
+            for chunk in range(1, count):
+                notices.add(connection, replace(notice, decision=None), self._now(), chunk)
+
+        await self._db.write(job)
+
+
+def notice_payload(notice: Notice, chunk: object, plain: object) -> str:
     return json.dumps(
         {
             "chunk": chunk,
-            "plain": None,
+            "plain": plain,
             "target": "",
-            "answers": answers,
+            "answers": notice.answers,
             "files": "",
-            "private_to": private_to,
+            "private_to": notice.private_to,
+            "decision": "" if notice.decision is None else json.dumps(asdict(notice.decision)),
         }
     )
 
 
-def _put_notices(connection: apsw.Connection, parcels: Sequence[Parcel]) -> None:
+def _put_notices(connection: apsw.Connection, parcels: Sequence[Parcel], now: int) -> None:
     connection.executemany(
         "UPDATE notices SET state = ?, platform_message_id = ?, attempts = ?, lookups = ?, next_attempt_at = ?,"
         " first_attempt_at = ?, error = ? WHERE id = ?",
@@ -113,23 +127,54 @@ def _put_notices(connection: apsw.Connection, parcels: Sequence[Parcel]) -> None
             for p in parcels
         ],
     )
+    for parcel in parcels:
+        if parcel.state == "failed":
+            _say_otherwise(connection, parcel.seq, now)
 
 
-def _notice(*row: object) -> tuple[Parcel, str, str]:
-    id_, key, private_to, answers, text, channel, workspace, platform, thread, state, *rest = row
-    attempts, lookups, next_attempt, first_attempt, error = rest
+def _say_otherwise(connection: apsw.Connection, id_: int, now: int) -> None:
+    """What could not be said to a person alone is said in the place it is about, once, and from there nowhere else."""
+    row = connection.execute(
+        "SELECT otherwise, decision, text FROM notices WHERE id = ? AND otherwise <> ''", (id_,)
+    ).fetchone()
+    if row is None:
+        return
+    decision = notices.decision_of(str(row[1]))
+    about = f"request:{decision.request}:place" if decision else f"otherwise:{id_}"
+    told = Notice(about, Address(*json.loads(str(row[0]))), str(row[2]), decision=decision)
+    notices.add(connection, told, now)
+
+
+_NOTICE = (
+    "id, about, chunk, key, private_to, answers, text, decision, channel_type, workspace_id, platform_id, thread_id,"
+    " state, attempts, lookups, next_attempt_at, first_attempt_at, error"
+)
+
+
+def _notice(*row: object) -> OpenNotice:
+    id_, about, chunk, key, private_to, answers, text, decision, *place = row
+    channel, workspace, platform, thread, state, attempts, lookups, next_attempt, first_attempt, error = place
+    address = Address(str(channel), str(workspace), str(platform), str(thread))
     parcel = Parcel(
         message_out_id=f"notice-{id_}",
         chunk=0,
         seq=int(str(id_)),
         key=str(key),
         state=str(state),
-        address=Address(str(channel), str(workspace), str(platform), str(thread)),
-        payload=str(answers),
+        address=address,
+        payload="",
         attempts=int(str(attempts)),
         lookups=int(str(lookups)),
         next_attempt_at=int(str(next_attempt)),
         first_attempt_at=int(str(first_attempt)),
         error=str(error),
     )
-    return parcel, str(text), str(private_to)
+    notice = Notice(
+        str(about),
+        address,
+        str(text),
+        str(private_to),
+        str(answers),
+        notices.decision_of(str(decision)),
+    )
+    return OpenNotice(notice, int(str(chunk)), parcel)

@@ -13,7 +13,7 @@ from host import notices
 from host.bots import Bots
 from host.delivery.collect import Collected, Collector
 from host.delivery.lanes import Lane
-from host.delivery.ledgers import NoticeLedger, SessionLedger, notice_payload
+from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.hostdb import HostDB
 from host.inbound import InboundWriter, Parcel
 from host.notices import Notice
@@ -59,7 +59,7 @@ class Deliveries:
             None
         )  # a message was settled, an answer arrived
         self._draining: dict[str, asyncio.Lock] = {}
-        self._notice_ledger = NoticeLedger(db)
+        self._notice_ledger = NoticeLedger(db, now)
         self._noticed: set[str] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._waiters: dict[str, list[tuple[str, asyncio.Future[str]]]] = {}
@@ -199,20 +199,35 @@ class Deliveries:
 
     async def deliver_notices(self) -> None:
         """Puts every notice not delivered yet into its lane."""
-        for parcel, text, private_to in await self._notice_ledger.open():
-            if parcel.key in self._noticed:
-                continue
-            self._noticed.add(parcel.key)
-            bot = self._bots.get(parcel.address.channel_type)
-            chunks = bot.render(content.Text(text)) if bot else [{}]
-            payload = notice_payload(chunks[0], parcel.payload, private_to)
-            self._notice_lane(parcel.address).add([replace(parcel, payload=payload)])
+        for found in await self._notice_ledger.open():
+            if found.parcel.key not in self._noticed:
+                self._noticed.add(found.parcel.key)
+                try:
+                    await self._deliver(found)
+                except SessionError:
+                    self._noticed.discard(found.parcel.key)
+                    raise
 
-    def _notice_lane(self, address: Address) -> Lane:
-        key = ("", address)
+    async def _deliver(self, found: OpenNotice) -> None:
+        notice, parcel = found.notice, found.parcel
+        bot = self._bots.get(notice.address.channel_type)
+        text = content.Text(notice.text)
+        chunks = list(bot.render(text)) if bot else []
+        plain = list(bot.render(text, plain=True)) if bot and len(chunks) == 1 else []
+        if found.chunk == 0 and len(chunks) > 1:
+            await self._notice_ledger.add_chunks(notice, len(chunks))
+        chunk = chunks[found.chunk] if found.chunk < len(chunks) else {}
+        payload = notice_payload(notice, chunk, plain[0] if len(plain) == 1 else None)
+        self._notice_lane(notice).add([replace(parcel, payload=payload)])
+        if found.chunk == 0 and len(chunks) > 1:
+            await self.deliver_notices()
+
+    def _notice_lane(self, notice: Notice) -> Lane:
+        """Direct messages have no address of their own: each person has a lane."""
+        key = ("" if notice.address.platform_id else f"@{notice.private_to}", notice.address)
         if key not in self._lanes:
             self._lanes[key] = Lane(
-                address,
+                notice.address,
                 self._notice_ledger,
                 self._bots,
                 self._now,

@@ -11,14 +11,24 @@ from zoneinfo import ZoneInfo
 import apsw
 
 from host.config import Config
+from host.controls import requests, rules
+from host.controls.requests import Shortage
 from host.gateway.prices import Usage
 from host.hostdb import HostDB
+from host.sessions import room, scope_name
+from sessiondb.records import Address
 
 MICRO = 1_000_000  # millionths in a dollar
 
 
 class OverBudget(Exception):
     """The text is one line for people."""
+
+    def __init__(self, shortage: Shortage, *, asked: bool = False) -> None:
+        limit = f"${shortage.limit / MICRO:,.2f}"
+        more = "; an owner has been asked for more" if asked else ""
+        super().__init__(f"the budget of {shortage.words} ({limit}) does not allow another request{more}")
+        self.shortage = shortage
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class Budgets:
         self._db = db
         self._now = now
         self._zone = ZoneInfo(config.host.zone)
+        self.on_asked: Callable[[], None] = lambda: None  # called when owners have been asked for more
 
     async def charge_unsettled(self) -> int:
         """At boot: calls of an earlier life whose end nobody saw count as made. Returns how many."""
@@ -58,7 +69,26 @@ class Budgets:
             ).fetchone()
             return int(row[0])  # type: ignore[index]  # RETURNING yields a row
 
-        return await self._db.write(job)
+        try:
+            return await self._db.write(job)
+        except OverBudget as over:
+            shortage = over.shortage
+        # Apart from the check, whose transaction is undone. A crash in between asks at the next request.
+        asked = await self._db.write(lambda connection: self._ask_owners(connection, call, shortage))
+        if asked:
+            self.on_asked()
+        raise OverBudget(shortage, asked=asked)
+
+    def _ask_owners(self, connection: apsw.Connection, call: Call, shortage: Shortage) -> bool:
+        row = connection.execute(
+            "SELECT scope, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?",
+            (call.session_id,),
+        ).fetchone()
+        if row is None:
+            return False
+        address = room(Address(*map(str, row[1:])))
+        place = address if str(row[0]) == scope_name("public", address, "") else None
+        return requests.ask_raise(connection, self._config.access, shortage, address, place, self._now())
 
     async def settle(self, reservation: int, usage: Usage, cost: int, *, estimated: bool) -> None:
         """Replaces the reservation by what the call did cost. Once: a second settlement changes nothing."""
@@ -84,20 +114,65 @@ class Budgets:
         agent, all_agents = self._config.agents[call.agent], self._config.model
         month = day // 100 * 100
         limits = (
-            (f"agent {call.agent!r}", "today", agent.budget_usd_per_day, call.agent, day),
-            (f"agent {call.agent!r}", "this month", agent.budget_usd_per_month, call.agent, month),
-            ("all agents", "today", all_agents.budget_usd_per_day, "", day),
-            ("all agents", "this month", all_agents.budget_usd_per_month, "", month),
+            (f"agent {call.agent!r} for today", agent.budget_usd_per_day, call.agent, day),
+            (f"agent {call.agent!r} for this month", agent.budget_usd_per_month, call.agent, month),
+            ("all agents for today", all_agents.budget_usd_per_day, "", day),
+            ("all agents for this month", all_agents.budget_usd_per_month, "", month),
         )
-        for whose, when, limit, name, since in limits:
-            if limit < math.inf and _used(connection, name, since) + call.cost > limit * MICRO:
-                raise OverBudget(
-                    f"the budget of {whose} for {when} (${limit:,.2f}) does not allow another request"
+        for words, limit, name, since in limits:
+            if limit < math.inf:
+                budget = f"agent {name}" if name else "all"
+                _require(
+                    connection,
+                    call,
+                    budget,
+                    words,
+                    round(limit * MICRO),
+                    since,
+                    _used(connection, name, since),
                 )
+        place = _place(connection, call.session_id)
+        if place is not None and (most := rules.budget_of(connection, place)) >= 0:
+            used = _used_in(connection, place, day)
+            _require(connection, call, f"channel {place}", "this channel for today", most, day, used)
 
     def _day(self, at: int) -> int:
-        local = datetime.fromtimestamp(at / 1000, self._zone)
-        return local.year * 10_000 + local.month * 100 + local.day
+        return day_of(at, self._zone)
+
+
+def _require(
+    connection: apsw.Connection, call: Call, budget: str, words: str, limit: int, period: int, used: int
+) -> None:
+    """Raises `OverBudget`."""
+    limit += requests.raised(connection, budget, period)
+    if used + call.cost > limit:
+        raise OverBudget(Shortage(budget, period, words, limit, used + call.cost - limit))
+
+
+def day_of(at: int, zone: ZoneInfo) -> int:
+    """The day of a moment (ms UTC) as a number: 20261231."""
+    local = datetime.fromtimestamp(at / 1000, zone)
+    return local.year * 10_000 + local.month * 100 + local.day
+
+
+def _place(connection: apsw.Connection, session_id: str) -> Address | None:
+    """The channel a session belongs to."""
+    row = connection.execute(
+        "SELECT channel_type, workspace_id, platform_id FROM sessions WHERE id = ?", (session_id,)
+    ).fetchone()
+    return None if row is None else Address(*map(str, row))
+
+
+def _used_in(connection: apsw.Connection, place: Address, day: int) -> int:
+    """Spent and set aside in the channel on the day."""
+    where = "channel_type = ?1 AND workspace_id = ?2 AND platform_id = ?3"
+    row = connection.execute(
+        f"SELECT (SELECT coalesce(sum(cost), 0) FROM spent_by_session WHERE {where} AND day = ?4)"
+        " + (SELECT coalesce(sum(cost), 0) FROM reservations"
+        f" WHERE day = ?4 AND session_id IN (SELECT id FROM sessions WHERE {where}))",
+        (*place[:3], day),
+    ).fetchone()
+    return int(str(row[0])) if row else 0
 
 
 def _used(connection: apsw.Connection, agent: str, since: int) -> int:
@@ -143,4 +218,10 @@ def _charge(
     connection.execute(
         "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cost = cost + excluded.cost",
         (columns[2], columns[6], charged),
+    )
+    connection.execute(
+        "INSERT INTO spent_by_session SELECT id, ?, agent, scope, channel_type, workspace_id, platform_id, ?, ?"
+        " FROM sessions WHERE id = ?"
+        " ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, tokens = tokens + excluded.tokens, scope = excluded.scope",
+        (columns[6], charged, sum(counts[:4]), columns[1]),
     )

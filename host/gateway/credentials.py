@@ -2,17 +2,64 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
 class NoCredential(Exception):
-    """The text says what to do, and holds nothing secret."""
+    """The text says what to do, and holds nothing secret. `.transient`: it may be there the next time."""
+
+    def __init__(self, reason: str, *, transient: bool = False) -> None:
+        super().__init__(reason)
+        self.transient = transient
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """A proxy that puts real credentials in on the way. It terminates TLS with an authority of its own."""
+
+    host: str
+    port: int
+    authorization: str = field(repr=False)  # the agent's token, as the value of a Proxy-Authorization header
+    trust: ssl.SSLContext = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What authenticates a request of one agent, and by which way it goes."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    via: Via | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a container is given: placeholders and certificates, nothing secret."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)  # path in the container → content
 
 
 class Credentials(Protocol):
-    async def headers(self, agent: str) -> Mapping[str, str]:
-        """What authenticates a request of this agent. Raises `NoCredential`."""
+    async def grant(self, agent: str) -> Grant:
+        """Raises `NoCredential`."""
+
+    async def way(self, agent: str) -> Via | None:
+        """By which the agent's other connections have to go. Raises `NoCredential`."""
+
+    async def equip(self, agent: str) -> Equipment:
+        """For a runner that is about to start. Raises `NoCredential`."""
+
+    def distrust(self, agent: str) -> None:
+        """The proxy turned a grant away: the next one is asked for anew."""
+
+    async def close(self) -> None: ...
 
 
 class EnvironmentCredentials:
@@ -21,7 +68,19 @@ class EnvironmentCredentials:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._key = environment.get("ANTHROPIC_API_KEY", "").strip()
 
-    async def headers(self, agent: str) -> Mapping[str, str]:
+    async def grant(self, agent: str) -> Grant:
         if not self._key:
             raise NoCredential("the host has no ANTHROPIC_API_KEY in its environment")
-        return {"x-api-key": self._key}
+        return Grant({"x-api-key": self._key})
+
+    async def way(self, agent: str) -> Via | None:
+        return None
+
+    async def equip(self, agent: str) -> Equipment:
+        return Equipment()
+
+    def distrust(self, agent: str) -> None:
+        return
+
+    async def close(self) -> None:
+        return

@@ -10,18 +10,21 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 import socket
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 from aiohttp import web
 
 from host.config import Config
 from host.gateway.budget import Budgets, Call, OverBudget
-from host.gateway.credentials import Credentials, NoCredential
+from host.gateway.credentials import Credentials, Grant, NoCredential, Via
+from host.gateway.egress import Internet, Reach, Tunnels
+from host.gateway.front import Entrance
 from host.gateway.meter import Meter
 from host.gateway.permits import Asked, Permit, Refused
 from host.gateway.prices import cost, price_of, upper_bound
@@ -41,7 +44,11 @@ PASSED_BACK = ("content-type", "request-id", "retry-after", "x-should-retry")
 
 
 class GatewayError(Exception):
-    """The session's socket cannot be made; the text says why."""
+    """The session cannot be served now; the text says why, for people. `.transient`: it may work the next time."""
+
+    def __init__(self, reason: str, *, transient: bool = True) -> None:
+        super().__init__(reason)
+        self.transient = transient
 
 
 class Door(Protocol):
@@ -50,8 +57,19 @@ class Door(Protocol):
     async def open(self, session: Session) -> None:
         """Before its runner starts. Raises `GatewayError`."""
 
+    async def equip(self, session: Session) -> Provisions:
+        """What its next runner is given besides the socket. Raises `GatewayError`."""
+
     async def close(self, session: Session) -> None:
         """After the confirmed end of its runner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provisions:
+    """Nothing secret: variables, and files by their place in the container."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass
@@ -59,6 +77,9 @@ class _Open:
     session: Session
     permit: Permit
     runner: web.ServerRunner
+    tunnels: Tunnels
+    entrance: Entrance | None = None
+    listener: asyncio.Server | None = None
     under_way: int = 0
 
 
@@ -69,7 +90,9 @@ class Gateway:
         registry: Sessions,
         budgets: Budgets,
         credentials: Credentials,
+        reach: Reach | None = None,
     ) -> None:
+        self._reach = reach or Internet()
         self._config = config
         self._registry = registry
         self._budgets = budgets
@@ -91,20 +114,39 @@ class Gateway:
         runner = web.ServerRunner(
             web.Server(handle, handler_cancellation=True, access_log=None), shutdown_timeout=CLOSING_GRACE
         )
-        door = _Open(session, Permit.of(agent), runner)
+        door = _Open(session, Permit.of(agent), runner, self._tunnels(session))
         await runner.setup()
+        serve = runner.server
+        assert serve is not None  # noqa: S101 - it is set up
+        door.entrance = Entrance(serve, door.tunnels.begin)
         try:
             listener = await asyncio.to_thread(_bind, session.folder.gateway_socket)
-            await web.SockSite(runner, listener).start()
+            door.listener = await asyncio.get_running_loop().create_unix_server(door.entrance, sock=listener)
         except OSError as error:
             await runner.cleanup()
             raise GatewayError(f"the gateway's socket cannot be made: {error}") from error
         self._open[session.id] = door
 
+    async def equip(self, session: Session) -> Provisions:
+        try:
+            given = await self._credentials.equip(session.agent)
+        except NoCredential as missing:
+            raise GatewayError(str(missing), transient=missing.transient) from missing
+        try:
+            files = await asyncio.to_thread(_lay_out, session.folder.vault, given.files)
+        except OSError as error:
+            raise GatewayError(f"the vault's files cannot be written: {error.strerror}") from error
+        return Provisions(given.environment, files)
+
     async def close(self, session: Session) -> None:
         door = self._open.pop(session.id, None)
         if door is None:
             return
+        if door.listener is not None:
+            door.listener.close()
+        if door.entrance is not None:
+            door.entrance.close()
+        await door.tunnels.close()
         await door.runner.cleanup()
         with contextlib.suppress(FileNotFoundError):
             await asyncio.to_thread(session.folder.gateway_socket.unlink)
@@ -114,6 +156,7 @@ class Gateway:
         for door in list(self._open.values()):
             await self.close(door.session)
         await self.settled()
+        await self._credentials.close()
         if self._upstream is not None:
             await self._upstream.close()
 
@@ -133,10 +176,10 @@ class Gateway:
             asked = await asyncio.to_thread(
                 door.permit.check, request.method, request.path, request.query_string, request.headers, raw
             )
-            credential = await self._credentials.headers(door.session.agent)
+            grant = await self._credentials.grant(door.session.agent)
             if not asked.is_charged:
-                return await self._pass(request, asked, credential, Meter(streamed=False))
-            return await self._pass_paid(door, request, asked, credential)
+                return await self._pass(door, request, asked, grant, Meter(streamed=False))
+            return await self._pass_paid(door, request, asked, grant)
         except Refused as refused:
             self._note(door, refused.message)
             return _error(refused.status, refused.kind, refused.message)
@@ -144,6 +187,8 @@ class Gateway:
             return _error(502, "api_error", str(failure))
         except NoCredential as missing:
             self._note(door, str(missing))
+            if missing.transient:
+                return _error(503, "api_error", str(missing))
             return _error(401, "authentication_error", str(missing))
         except OverBudget as over:
             self._note(door, str(over))
@@ -155,7 +200,7 @@ class Gateway:
             door.under_way -= 1
 
     async def _pass_paid(
-        self, door: _Open, request: web.BaseRequest, asked: Asked, credential: Mapping[str, str]
+        self, door: _Open, request: web.BaseRequest, asked: Asked, grant: Grant
     ) -> web.StreamResponse:
         """Reserved before, settled after, whatever happens in between."""
         price = price_of(asked.model, self._config.model.prices)
@@ -166,7 +211,7 @@ class Gateway:
         meter = Meter(streamed=asked.streamed)
         unpaid = False
         try:
-            response = await self._pass(request, asked, credential, meter)
+            response = await self._pass(door, request, asked, grant, meter)
             unpaid = response.status >= 400
             return response
         except _NotSent:
@@ -188,15 +233,20 @@ class Gateway:
             task.add_done_callback(self._settling.discard)
 
     async def _pass(
-        self, request: web.BaseRequest, asked: Asked, credential: Mapping[str, str], meter: Meter
+        self, door: _Open, request: web.BaseRequest, asked: Asked, grant: Grant, meter: Meter
     ) -> web.StreamResponse:
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-        headers |= {"accept-encoding": "identity", **credential}
+        headers |= {"accept-encoding": "identity", **grant.headers}
         if asked.betas:
             headers["anthropic-beta"] = ",".join(asked.betas)
         url = self._config.model.base_url.rstrip("/") + asked.path
         try:
-            answer = await self._client().post(url, data=asked.body, headers=headers, allow_redirects=False)
+            answer = await self._client().post(
+                url, data=asked.body, headers=headers, allow_redirects=False, **_way(grant.via)
+            )
+        except aiohttp.ClientHttpProxyError as error:
+            self._credentials.distrust(door.session.agent)
+            raise _NotSent(f"the credential vault's proxy refuses the request ({error.status})") from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise _NotSent("the model API cannot be reached") from error
         except (aiohttp.ClientError, TimeoutError):
@@ -227,6 +277,20 @@ class Gateway:
                 return message.author_id, message.task_id
         return "", ""
 
+    def _tunnels(self, session: Session) -> Tunnels:
+        agent = self._config.agents[session.agent]
+
+        async def via() -> Via | None:
+            return await self._credentials.way(session.agent)
+
+        return Tunnels(
+            session.id,
+            frozenset(agent.network.allow),
+            self._reach,
+            via,
+            lambda: self._credentials.distrust(session.agent),
+        )
+
     def _client(self) -> aiohttp.ClientSession:
         if self._upstream is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT)
@@ -241,6 +305,13 @@ class Gateway:
             reason,
             extra={"action": "request_refused", "session": door.session.id},
         )
+
+
+def _way(via: Via | None) -> dict[str, Any]:
+    """By the vault's proxy, and trusting its certificates, where there is one."""
+    if via is None:
+        return {}
+    return {"proxy": via.url, "proxy_headers": {"Proxy-Authorization": via.authorization}, "ssl": via.trust}
 
 
 class _NotSent(Exception):
@@ -271,6 +342,20 @@ async def _body(request: web.BaseRequest) -> bytes:
 
 def _error(status: int, kind: str, message: str) -> web.Response:
     return web.json_response({"type": "error", "error": {"type": kind, "message": message}}, status=status)
+
+
+def _lay_out(folder: Path, contents: Mapping[str, str]) -> dict[str, Path]:
+    """One session's own copies, made for the start of the only runner it has: nobody else writes or reads them."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    if not contents:
+        return {}
+    folder.mkdir(mode=0o700)
+    files = {path: folder / str(number) for number, path in enumerate(contents)}
+    for path, file in files.items():
+        file.write_text(contents[path], encoding="utf-8")
+        file.chmod(0o400)
+    return files
 
 
 def _bind(path: Path) -> socket.socket:

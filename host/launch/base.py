@@ -5,7 +5,8 @@ LaunchError(.transient)   the runner could not be started; transient ones are tr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +31,9 @@ class RunnerSpec:
     workspace: Path
     environment: dict[str, str]  # DOVECOTE_*, nothing secret; paths are the launcher's to set
     log: Path
+    files: Mapping[str, Path] = field(
+        default_factory=dict
+    )  # path in the container → file shown there, read-only
 
 
 class Runner(Protocol):

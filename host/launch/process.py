@@ -71,7 +71,8 @@ class ProcessLauncher:
 
     async def _spawn(self, spec: RunnerSpec, arguments: Sequence[str]) -> asyncio.subprocess.Process:
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment |= spec.environment
+        # Nothing is mounted here: what names a file's place in a container names the file itself.
+        environment |= {name: str(spec.files.get(value, value)) for name, value in spec.environment.items()}
         environment |= {
             "DOVECOTE_INSTALLATION": spec.installation,
             "DOVECOTE_INCARNATION": spec.incarnation,

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import anthropic
@@ -25,6 +23,7 @@ from runner.providers.attachments import Attachments
 from runner.providers.conversation import JSON, Answer, Conversation
 from runner.providers.options import DEFAULT_MODEL, Options
 from runner.settings import Settings
+from runner.sockets import reachable
 from runner.tools.tool import Tool
 
 CONTINUATIONS = 5  # answers in a row that may reach their limit before the turn ends with what there is
@@ -275,20 +274,13 @@ class ClaudeQuery:
 
 def _client(settings: Settings, options: Options) -> anthropic.AsyncAnthropic:
     """By the gateway's socket: it knows the session by the socket and adds the real credential."""
-    transport = httpx2.AsyncHTTPTransport(uds=_reachable(settings.folder.gateway_socket))
+    transport = httpx2.AsyncHTTPTransport(uds=reachable(settings.folder.gateway_socket))
     return anthropic.AsyncAnthropic(
         api_key="dovecote",
         base_url="http://gateway",
         http_client=anthropic.DefaultAsyncHttpxClient(transport=transport),
         max_retries=options.retries,
     )
-
-
-def _reachable(socket: Path) -> str:
-    """The path, or a short one through an open folder: the address of a socket holds 107 bytes."""
-    if len(os.fsencode(socket)) <= 107:
-        return str(socket)
-    return f"/proc/self/fd/{os.open(socket.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)}/{socket.name}"
 
 
 async def _next(stream: BetaAsyncMessageStream[Any]) -> Any:
@@ -308,7 +300,7 @@ def _answer_of(message: Any) -> Answer:
 
 def _end(answer: Answer, text: str) -> base.Event:
     if answer.stop_reason == "refusal":
-        return base.Error("The model declined to answer this; /clear starts afresh.", retryable=False)
+        return failures.declined()
     if answer.stop_reason == "model_context_window_exceeded":
         problem = "This conversation has outgrown what the model can hold; /clear starts afresh."
         return base.Error(f"{text.strip()}\n\n{problem}".strip(), retryable=False)

@@ -17,6 +17,7 @@ from runner.outbound import Emitted, OutboundWriter
 from runner.tools import schema
 from runner.tools.approval import Approvals
 from runner.tools.tool import Park, Tool, ToolContext, ToolError
+from sessiondb import content
 from sessiondb.records import Destination, Step
 
 INTERRUPTED = "interrupted, outcome unknown: the process died while this call ran"
@@ -70,6 +71,7 @@ class Toolbox:
         self._now = now
         self._approvals = approvals or Approvals()
         self._asked_by = asked_by
+        self.parked = False  # some call waits for a person: the turn ends without an answer of its own
         self._results = {s.tool_use_id: s.content for s in recorded if s.kind == "tool_result"}
         self._started = {s.tool_use_id for s in recorded if s.kind == "tool_call"}
 
@@ -80,6 +82,13 @@ class Toolbox:
     @property
     def destinations(self) -> Sequence[Destination]:
         return self._destinations
+
+    def asks_first(self, tool: Tool) -> bool:
+        return self._approvals.covers(tool.label or tool.name)
+
+    def waits(self, call_id: str) -> bool:
+        """Whether the call was put to a person who has not answered yet."""
+        return self._outbound.parked(f"{self._turn}:{call_id}:question", "") is not None
 
     def add(self, tool: Tool) -> None:
         self._tools[tool.name] = tool
@@ -116,8 +125,7 @@ class Toolbox:
             _checked(tool, arguments)
         except schema.ArgumentError:
             return  # it cannot run anyway: nobody is asked
-        asked = Emitted(f"{self._turn}:{call_id}:question", question, self._answers)
-        self._outbound.park(self._turn, call_id, asked, self._consumed(), self._pushed())
+        self._park(call_id, question)
         raise Parked
 
     async def _run(
@@ -128,8 +136,7 @@ class Toolbox:
             async with asyncio.timeout(tool.timeout_of(arguments)):
                 text = await tool.function(context, **checked)
         except Park as park:
-            question = Emitted(f"{self._turn}:{context.call_id}:question", park.question, self._answers)
-            self._outbound.park(self._turn, context.call_id, question, self._consumed(), self._pushed())
+            self._park(context.call_id, park.question)
             raise Parked from park
         except TimeoutError:
             return ToolResult(
@@ -142,10 +149,21 @@ class Toolbox:
             return ToolResult(f"{tool.name} failed: {error}", is_error=True), ()
         return ToolResult(text), context.emitted
 
+    def _park(self, call_id: str, question: content.Question) -> None:
+        asked = Emitted(f"{self._turn}:{call_id}:question", question, self._answers)
+        self._outbound.park(self._turn, call_id, asked, self._consumed(), self._pushed())
+        self.parked = True
+
     def _finish(self, call_id: str, result: ToolResult, emitted: Sequence[Emitted]) -> ToolResult:
         self._outbound.finish_call(self._turn, call_id, result.encode(), emitted)
         self._results[call_id] = result.encode()
         return result
+
+
+def call_of(step: Step) -> tuple[str, object]:
+    """Name and arguments of a `tool_call` step."""
+    found = json.loads(step.content)
+    return str(found["name"]), found["arguments"]
 
 
 def _checked(tool: Tool, arguments: object) -> dict[str, Any]:

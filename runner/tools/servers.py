@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from runner import egress
 from runner.settings import SettingsError
 from runner.tools.tool import Tool, ToolContext, ToolError
 
@@ -23,6 +25,13 @@ START_DEADLINE = 30.0  # s a server gets to start and list its tools
 START_AGAIN_AFTER = 60.0  # s a turn does not wait for a server that failed to start
 CALL_TIMEOUT = 300.0  # s of one call
 LONGEST_RESULT = 100_000  # characters shown to the model
+CERTIFICATES = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "CURL_CA_BUNDLE",
+)
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +118,7 @@ class Server:
 
         launch = self._launch
         target: str | StdioServerParameters = launch.url or StdioServerParameters(
-            command=launch.command, args=list(launch.args), env=dict(launch.env)
+            command=launch.command, args=list(launch.args), env={**_way_out(), **launch.env}
         )
         try:
             async with Client(target) as client:
@@ -176,6 +185,11 @@ class Servers:
 
     async def stop(self) -> None:
         await asyncio.gather(*(server.stop() for server in self._servers))
+
+
+def _way_out() -> dict[str, str]:
+    """The proxy and the certificates: the library hands on next to nothing of this process's environment."""
+    return {name: os.environ[name] for name in (*egress.VARIABLES, *CERTIFICATES) if name in os.environ}
 
 
 def _words(error: BaseException) -> str:

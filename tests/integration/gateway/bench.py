@@ -12,11 +12,12 @@ import httpx2
 from host.config import Config
 from host.disk import ThreadDisk
 from host.gateway.budget import Budgets
-from host.gateway.credentials import EnvironmentCredentials
+from host.gateway.credentials import Credentials, EnvironmentCredentials
 from host.gateway.server import Gateway
 from host.hostdb import HostDB
 from host.sessions import Session, Sessions, upsert
 from sessiondb.records import Address
+from tests.fakes.internet import FakeInternet
 from tests.fakes.model_api import FakeModelAPI
 
 DAY = 86_400_000  # ms
@@ -31,6 +32,9 @@ class GatewayBench:
         self.api = api
         self.data = data
         self.now = NOON
+        self.agent = "default"
+        self.internet = FakeInternet()
+        self.credentials: Credentials | None = None
         self._disk = ThreadDisk()
         self._clients: list[anthropic.AsyncAnthropic] = []
         self.gateway: Gateway
@@ -44,19 +48,22 @@ class GatewayBench:
             {
                 "data": str(self.data),
                 "model": {"base_url": self.api.base_url, **(model or {})},
-                "agents": {"default": {"provider": "claude", "model": "claude-opus-5-5", **agent}},
+                "routes": [{"agent": self.agent}],
+                "agents": {self.agent: {"provider": "claude", "model": "claude-opus-5-5", **agent}},
             }
         )
         self.db = await HostDB.open(self.data / "host.db", self._disk)
         self.registry = Sessions(self.data, self._disk, lambda: self.now)
         self.budgets = Budgets(config, self.db, lambda: self.now)
         self.unsettled = await self.budgets.charge_unsettled()
-        credentials = EnvironmentCredentials({"ANTHROPIC_API_KEY": self.api.key if key is None else key})
-        self.gateway = Gateway(config, self.registry, self.budgets, credentials)
+        credentials = self.credentials or EnvironmentCredentials(
+            {"ANTHROPIC_API_KEY": self.api.key if key is None else key}
+        )
+        self.gateway = Gateway(config, self.registry, self.budgets, credentials, self.internet)
 
     async def session(self, thread: str = "1") -> Session:
         address = Address("memory", "w", "c", thread)
-        id_ = await self.db.write(lambda c: upsert(c, "default", address, "scope", self.now))
+        id_ = await self.db.write(lambda c: upsert(c, self.agent, address, "scope", self.now))
         [session] = await self.db.read(lambda c: self.registry.load(c, "id = ?", (id_,)))
         await self.registry.use(session, lambda writer: writer.next_due_at())  # makes its folder
         await self.gateway.open(session)

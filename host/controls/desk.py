@@ -1,0 +1,28 @@
+"""What the controls need of the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from host.controls.port import Forbidden, TaskOrder, TaskView, Viewer
+from host.controls.sight import Sight
+
+
+class TaskDesk(Protocol):
+    """Raises `Forbidden` for what the viewer may not see as for what does not exist, in the same words."""
+
+    async def tasks(self, viewer: Viewer, sight: Sight) -> Sequence[TaskView]:
+        """Those of the place the viewer asks from first."""
+
+    async def order(self, viewer: Viewer, sight: Sight, task_id: str, order: TaskOrder) -> str: ...
+
+
+class NoTasks:
+    """A host without a scheduler."""
+
+    async def tasks(self, viewer: Viewer, sight: Sight) -> Sequence[TaskView]:
+        return ()
+
+    async def order(self, viewer: Viewer, sight: Sight, task_id: str, order: TaskOrder) -> str:
+        raise Forbidden("there is no such task")

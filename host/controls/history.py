@@ -1,0 +1,85 @@
+"""What became of messages, for people: the story of one, and those that ended without an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import apsw
+
+from host import why
+from host.controls.port import Failure, Forbidden, Viewer
+from host.controls.sight import Sight
+from host.controls.words import moment, one_line
+from sessiondb.records import Address
+
+NO_SUCH_MESSAGE = "I know of no such message."
+LAST_LOOKED_AT = 5_000  # entries of the inbox among which the last one of a place is looked for
+NOTICES_LOOKED_AT = 500
+MOST_FAILURES = 10
+
+
+def story(data: Path, viewer: Viewer, sight: Sight, message: str, zone: ZoneInfo) -> str:
+    """On a connection of its own, beside the host's. Raises `Forbidden`, `sessiondb.SessionError`."""
+    registry = why.open_registry(data)
+    try:
+        found = _found(registry, viewer, message.strip())
+        seen = [entry for entry in found if _sees(registry, viewer, sight, entry)]
+        if not seen:
+            raise Forbidden(NO_SUCH_MESSAGE)
+        if len(seen) > 1:
+            listed = [f"- `{entry.message_id}` {moment(entry.received_at, zone)}" for entry in seen]
+            return "\n".join(["Several messages fit; ask for one of them:", *listed])
+        events = why.story(registry, data, seen[0])
+    finally:
+        registry.close()
+    lines = [f"**Message** `{seen[0].message_id}`"]
+    for event in events:
+        at, detail = moment(event.at, zone), one_line(event.detail)
+        lines.append(f"- {at + ' ' if at else ''}**{event.what}**{': ' + detail if detail else ''}")
+    return "\n".join(lines)
+
+
+def _found(registry: apsw.Connection, viewer: Viewer, message: str) -> list[why.Found]:
+    if message:
+        return why.find(registry, message)
+    row = registry.execute(_LAST, (LAST_LOOKED_AT, *viewer.address)).fetchone()
+    return why.find(registry, str(row[0])) if row else []
+
+
+def _sees(registry: apsw.Connection, viewer: Viewer, sight: Sight, entry: why.Found) -> bool:
+    """What was declined belongs to no conversation: it is between its author and the owners."""
+    if sight.owner:
+        return True
+    if not entry.session_id:
+        author = (entry.address.channel_type, entry.author_id)
+        return author == (viewer.address.channel_type, viewer.author.id)
+    row = registry.execute("SELECT scope FROM sessions WHERE id = ?", (entry.session_id,)).fetchone()
+    return row is not None and sight.sees(str(row[0]))
+
+
+def failures(connection: apsw.Connection, sight: Sight) -> tuple[Failure, ...]:
+    """The latest first. For a job on host.db."""
+    rows = connection.execute(_FAILURES, (NOTICES_LOOKED_AT,)).fetchall()
+    told: list[Failure] = []
+    for about, at, text, *place in rows:
+        address = Address(*map(str, place))
+        if len(told) < MOST_FAILURES and sight.sees_channel(connection, address):
+            kind, _, subject = str(about).partition(":")
+            message = subject if kind in _OF_A_MESSAGE else ""
+            told.append(Failure(int(str(at)), message, address, one_line(str(text)).removeprefix("⚠️ ")))
+    return tuple(told)
+
+
+_LAST = (
+    "SELECT message_id FROM inbox WHERE id > (SELECT max(id) FROM inbox) - ?1"
+    " AND event ->> '$.event.address[0]' = ?2 AND event ->> '$.event.address[1]' = ?3"
+    " AND event ->> '$.event.address[2]' = ?4 AND (?5 = '' OR event ->> '$.event.address[3]' = ?5)"
+    " AND event ->> '$.event.event_class' IN ('message', 'command', 'webhook') ORDER BY id DESC LIMIT 1"
+)
+_OF_A_MESSAGE = ("gave-up", "unreadable")
+_FAILURES = (
+    "SELECT about, created_at, text, channel_type, workspace_id, platform_id, thread_id FROM notices"
+    " WHERE id > (SELECT max(id) FROM notices) - ? AND (about LIKE 'gave-up:%' OR about LIKE 'unreadable:%'"
+    " OR about LIKE 'undelivered:%' OR about LIKE 'damaged:%' OR about LIKE 'no-start:%') ORDER BY id DESC"
+)

@@ -1,0 +1,236 @@
+"""The controls of a running host: what people see and order without an agent (`host/controls/port.py`).
+
+Answers come from small queries on host.db, from the supervisor's memory and from the files of the few sessions that run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from host.bots import EventClass, InboundEvent, Ingested, Verdict
+from host.config import Config
+from host.controls import audit, history, requests, rules, sight, spending, words
+from host.controls.desk import TaskDesk
+from host.controls.port import ChannelRules, Forbidden, Overview, Running, Spent, TaskOrder, TaskView, Viewer
+from host.controls.sight import Sight
+from host.disk import Disk
+from host.gateway.budget import day_of
+from host.hostdb import HostDB
+from host.inbound import InboundWriter
+from host.progress import Working, working
+from host.router import rule_of
+from host.sessions import Session, Sessions
+from host.supervisor import Supervisor
+from sessiondb import SessionError
+
+MOST_RUNNING = 20  # conversations of an overview; each costs a look into its files
+NO_SUCH_CONVERSATION = "There is no such conversation."
+OWNERS_ONLY = "Only an owner may do that."
+LARGEST_BUDGET = 1_000_000.0  # US dollars a day
+WORKING = "is working"
+
+ENGAGES = {
+    "mention": "agents answer when they are mentioned",
+    "always": "agents answer everything",
+    "pattern": "agents answer what fits the configured pattern",
+    "off": "agents are switched off",
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the controls look at and act through."""
+
+    config: Config
+    data: Path
+    disk: Disk
+    db: HostDB
+    registry: Sessions
+    supervisor: Supervisor
+    ingest: Callable[[InboundEvent], Awaitable[Ingested]]  # the one way in
+    say: Callable[[], None]  # there are new notices
+    now: Callable[[], int]
+
+
+class Service:
+    """The real `host.controls.port.Controls`."""
+
+    def __init__(self, parts: Parts, desk: TaskDesk) -> None:
+        self._parts = parts
+        self._config = parts.config
+        self._db = parts.db
+        self._desk = desk
+
+    # ── who looks ────────────────────────────────────────────────────────────────────────────────────────
+
+    def is_owner(self, viewer: Viewer) -> bool:
+        return sight.is_owner(self._config.access, viewer)
+
+    async def _sight(self, viewer: Viewer) -> Sight:
+        return await self._db.read(lambda connection: sight.of(connection, self._config.access, viewer))
+
+    def _require_owner(self, viewer: Viewer) -> None:
+        if not self.is_owner(viewer):
+            raise Forbidden(OWNERS_ONLY)
+
+    # ── what there is to see ─────────────────────────────────────────────────────────────────────────────
+
+    async def overview(self, viewer: Viewer) -> Overview:
+        seen = await self._sight(viewer)
+        return Overview(
+            running=await self._running(seen),
+            waiting=sum(seen.sees(session.scope) for session in self._parts.supervisor.waiting()),
+            tasks=tuple(await self._desk.tasks(viewer, seen)),
+            spent=await self._spent(viewer, seen),
+            failures=await self._db.read(lambda connection: history.failures(connection, seen)),
+        )
+
+    async def usage(self, viewer: Viewer) -> Spent:
+        return await self._spent(viewer, await self._sight(viewer))
+
+    async def why(self, viewer: Viewer, message: str) -> str:
+        seen = await self._sight(viewer)
+        zone = words.zone_of(viewer.author.zone, self._config.host.zone)
+        try:
+            return await self._parts.disk.run(history.story, self._parts.data, viewer, seen, message, zone)
+        except SessionError as error:
+            raise Forbidden("The records cannot be read right now; try again in a minute.") from error
+
+    async def _spent(self, viewer: Viewer, seen: Sight) -> Spent:
+        day = day_of(self._parts.now(), words.zone_of("", self._config.host.zone))
+        return await self._db.read(
+            lambda connection: spending.of(connection, self._config, viewer, seen, day)
+        )
+
+    async def _running(self, seen: Sight) -> tuple[Running, ...]:
+        """Those at work, the latest first; a runner that rests between two messages is none of them."""
+        lives = [life for life in self._parts.supervisor.running() if seen.sees(life[0].scope)]
+        lives.sort(key=lambda life: life[1], reverse=True)
+        looked = await asyncio.gather(*(self._look(session) for session, _ in lives[:MOST_RUNNING]))
+        return tuple(
+            Running(
+                session.id, session.agent, found.address, max(found.since, started), found.status or WORKING
+            )
+            for (session, started), found in zip(lives, looked, strict=False)
+            if found is not None
+        )
+
+    async def _look(self, session: Session) -> Working | None:
+        def job(writer: InboundWriter) -> Working | None:
+            return working(writer, session.folder.progress)
+
+        try:
+            return await self._parts.registry.use(session, job)
+        except SessionError:  # a file that cannot be read now says nothing about whether it works
+            return None
+
+    # ── what may be ordered ──────────────────────────────────────────────────────────────────────────────
+
+    async def tasks(self, viewer: Viewer) -> Sequence[TaskView]:
+        return await self._desk.tasks(viewer, await self._sight(viewer))
+
+    async def order(self, viewer: Viewer, task_id: str, order: TaskOrder) -> str:
+        return await self._desk.order(viewer, await self._sight(viewer), task_id, order)
+
+    async def stop(self, viewer: Viewer, session_id: str) -> str:
+        """Through the one way in, so that it is authorised, recorded and obeyed like what is typed (law 4)."""
+        seen = await self._sight(viewer)
+        session = await self._session(session_id)
+        if session is None or not seen.sees(session.scope):
+            raise Forbidden(NO_SUCH_CONVERSATION)
+        under_way = await self._look(session)
+        if under_way is None:
+            return "Nothing is running there."
+        event = InboundEvent(
+            event_class=EventClass.CONTROL,
+            address=under_way.address,
+            natural_id=f"stop-{secrets.token_hex(8)}",
+            author=viewer.author,
+            at=self._parts.now(),
+            mentioned=True,
+            privacy=viewer.privacy,
+            value="stop",
+            session_id=session.id,
+        )
+        ingested = await self._parts.ingest(event)
+        if ingested.verdict is not Verdict.STORED:
+            raise Forbidden(ingested.reason or NO_SUCH_CONVERSATION)
+        return "Stopping."
+
+    async def _session(self, id_: str) -> Session | None:
+        def job(connection: apsw.Connection) -> list[Session]:
+            return self._parts.registry.load(connection, "id = ?", (id_,))
+
+        found = await self._db.read(job)
+        return found[0] if found else None
+
+    # ── what owners decide ───────────────────────────────────────────────────────────────────────────────
+
+    def agents(self) -> Sequence[str]:
+        return tuple(self._config.agents)
+
+    async def rules(self, viewer: Viewer) -> ChannelRules:
+        await self._sight(viewer)
+        return await self._db.read(
+            lambda connection: rules.of_channel(connection, viewer.address) or ChannelRules()
+        )
+
+    async def set_rules(self, viewer: Viewer, wanted: ChannelRules) -> str:
+        self._require_owner(viewer)
+        self._check(viewer, wanted)
+
+        def job(connection: apsw.Connection) -> None:
+            rules.put(connection, viewer.address, wanted)
+            audit.record(connection, viewer, "channel_rules", _recorded(wanted), self._parts.now())
+
+        await self._db.write(job)
+        return self._holds(viewer, wanted)
+
+    def _check(self, viewer: Viewer, wanted: ChannelRules) -> None:
+        budget = wanted.budget_usd_per_day
+        if not viewer.address.platform_id:
+            raise Forbidden("Ask for that in the channel that it is about.")
+        if wanted.agent and wanted.agent not in self._config.agents:
+            known = ", ".join(self._config.agents)
+            raise Forbidden(f"There is no agent {words.one_line(wanted.agent)!r}; known: {known}.")
+        if wanted.engage not in ("", "mention", "always", "off"):
+            raise Forbidden("Agents can answer when mentioned, always, or be off.")
+        if budget != -1 and not (math.isfinite(budget) and 0 <= budget <= LARGEST_BUDGET):
+            raise Forbidden(f"A budget is between $0 and ${LARGEST_BUDGET:,.0f} a day.")
+        covered = rule_of(viewer.address, self._config.routes, wanted) is not None
+        if not covered and wanted.engage != "off" and wanted != ChannelRules():
+            raise Forbidden(
+                "No route of the configuration covers this channel: choose an agent and when it answers."
+            )
+
+    def _holds(self, viewer: Viewer, wanted: ChannelRules) -> str:
+        rule = rule_of(viewer.address, self._config.routes, wanted)
+        if rule is None:
+            return "In this channel there is no agent."
+        parts = [f"agent {rule.agent!r}", ENGAGES[rule.engage]]
+        if wanted.budget_usd_per_day >= 0:
+            parts.append(f"at most ${wanted.budget_usd_per_day:,.2f} a day")
+        return f"In this channel: {', '.join(parts)}."
+
+    async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
+        """Everything a yes means is in the transaction that records it; who is told, is told by notices after it."""
+        self._require_owner(viewer)
+        now = self._parts.now()
+        done = await self._db.write(
+            lambda connection: requests.decide(connection, viewer, request, choice, now)
+        )
+        self._parts.say()
+        return done
+
+
+def _recorded(wanted: ChannelRules) -> str:
+    """What the audit keeps: the whole of what holds from now on."""
+    budget = "" if wanted.budget_usd_per_day < 0 else f"{wanted.budget_usd_per_day:g}"
+    return f"agent={wanted.agent or '-'} engage={wanted.engage or '-'} budget={budget or '-'}"

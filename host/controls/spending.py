@@ -1,0 +1,87 @@
+"""What models cost, for people: an owner sees all of it, anybody else what the conversations they may see did cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import apsw
+
+from host.config import Config
+from host.controls import rules
+from host.controls.port import Spent, Viewer
+from host.controls.sight import Sight
+from host.controls.words import dollars
+from sessiondb.records import Address
+
+MICRO = rules.MICRO
+NO_LIMIT = -1
+
+_CHANNEL = "channel_type = ?1 AND workspace_id = ?2 AND platform_id = ?3"
+_THREAD = f"SELECT id FROM sessions WHERE {_CHANNEL} AND thread_id = ?4 AND thread_id <> ''"
+_HERE = (  # a thread may be a conversation of its own or a part of its channel's
+    f"SELECT coalesce(sum(cost), 0), coalesce(sum(tokens), 0) FROM spent_by_session WHERE {_CHANNEL} AND day = ?5"
+    f" AND (NOT EXISTS ({_THREAD}) OR session_id IN ({_THREAD}))"
+)
+
+
+def of(connection: apsw.Connection, config: Config, viewer: Viewer, sight: Sight, day: int) -> Spent:
+    """`day` is today's number (20261231) in the host's zone."""
+    month = day // 100 * 100
+    where, scopes = sight.where("scope")
+    today, tokens = _row(
+        connection,
+        f"SELECT coalesce(sum(cost), 0), coalesce(sum(tokens), 0) FROM spent_by_session WHERE day = ? AND {where}",
+        (day, *scopes),
+    )
+    # An owner's month is in the small table of sums; that of few conversations in the few rows of theirs.
+    table = "spent" if sight.owner else "spent_by_session"
+    by_agent = connection.execute(
+        f"SELECT agent, sum(cost) FROM {table} WHERE day >= ? AND {where}"
+        " GROUP BY agent ORDER BY sum(cost) DESC, agent",
+        (month, *scopes),
+    ).fetchall()
+    this_month = sum(int(str(cost)) for _, cost in by_agent)
+    place = viewer.address
+    here_today, _ = _row(connection, _HERE, (*place, day))
+    spent = Spent(
+        today=today,
+        this_month=this_month,
+        limit_today=_limit(config.model.budget_usd_per_day) if sight.owner else NO_LIMIT,
+        limit_this_month=_limit(config.model.budget_usd_per_month) if sight.owner else NO_LIMIT,
+        tokens_today=tokens,
+        here_today=here_today,
+        by_agent=tuple((str(agent), int(str(cost))) for agent, cost in by_agent),
+    )
+    return _worded(spent, config, sight, rules.budget_of(connection, place), place)
+
+
+def _worded(spent: Spent, config: Config, sight: Sight, channel_limit: int, place: Address) -> Spent:
+    agents = config.agents
+    lines = [
+        f"**Today:** {_of(spent.today, spent.limit_today)}, {spent.tokens_today:,} tokens",
+        f"**This month:** {_of(spent.this_month, spent.limit_this_month)}",
+        f"**{'In this thread' if place.thread_id else 'Here'}, today:** {dollars(spent.here_today)}",
+    ]
+    if channel_limit >= 0:
+        lines.append(f"**Limit of this channel:** {dollars(channel_limit)} a day")
+    for agent, cost in spent.by_agent:
+        limit = _limit(agents[agent].budget_usd_per_month) if sight.owner and agent in agents else NO_LIMIT
+        lines.append(f"- {agent}: {_of(cost, limit)} this month")
+    if not sight.owner:
+        lines.append("*Counted are the conversations that you may see.*")
+    return replace(spent, text="\n".join(lines))
+
+
+def _of(cost: int, limit: int) -> str:
+    return f"{dollars(cost)} of {dollars(limit)}" if limit >= 0 else dollars(cost)
+
+
+def _limit(budget: float) -> int:
+    return NO_LIMIT if math.isinf(budget) else round(budget * MICRO)
+
+
+def _row(connection: apsw.Connection, sql: str, bindings: Sequence[object]) -> tuple[int, int]:
+    row = connection.execute(sql, tuple(bindings)).fetchone()
+    return (int(str(row[0])), int(str(row[1]))) if row else (0, 0)

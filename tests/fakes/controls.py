@@ -1,0 +1,76 @@
+"""`Controls` for tests of a platform's adapter: it answers what it was given and writes down what was ordered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from host.controls import ChannelRules, Forbidden, Overview, Spent, TaskOrder, TaskView, Viewer
+
+NO_SPENDING = Spent(0, 0, -1, -1, 0, 0, text="**Today:** $0.00")
+
+
+class FakeControls:
+    """`forbid` is raised by whatever is asked next."""
+
+    def __init__(self, *, owners: Sequence[str] = ()) -> None:
+        self.owners = owners
+        self.shown = Overview()
+        self.spent = NO_SPENDING
+        self.story = "**Message** `m1`"
+        self.channel_rules = ChannelRules()
+        self.ordered: list[tuple[str, ...]] = []
+        self.forbid = ""
+
+    def _ask(self, viewer: Viewer, *what: str) -> None:
+        if self.forbid:
+            reason, self.forbid = self.forbid, ""
+            raise Forbidden(reason)
+        self.ordered.append((viewer.author.id, *what))
+
+    def _ask_owner(self, viewer: Viewer, *what: str) -> None:
+        if not self.is_owner(viewer):
+            raise Forbidden("Only an owner may do that.")
+        self._ask(viewer, *what)
+
+    async def overview(self, viewer: Viewer) -> Overview:
+        self._ask(viewer, "overview")
+        return self.shown
+
+    async def tasks(self, viewer: Viewer) -> Sequence[TaskView]:
+        self._ask(viewer, "tasks")
+        return self.shown.tasks
+
+    async def order(self, viewer: Viewer, task_id: str, order: TaskOrder) -> str:
+        self._ask(viewer, "order", task_id, order.value)
+        return f"{order.value}: {task_id}"
+
+    async def stop(self, viewer: Viewer, session_id: str) -> str:
+        self._ask(viewer, "stop", session_id)
+        return "Stopping."
+
+    async def usage(self, viewer: Viewer) -> Spent:
+        self._ask(viewer, "usage")
+        return self.spent
+
+    async def why(self, viewer: Viewer, message: str) -> str:
+        self._ask(viewer, "why", message)
+        return self.story
+
+    def is_owner(self, viewer: Viewer) -> bool:
+        return viewer.author.id in self.owners
+
+    def agents(self) -> Sequence[str]:
+        return ("default",)
+
+    async def rules(self, viewer: Viewer) -> ChannelRules:
+        self._ask(viewer, "rules")
+        return self.channel_rules
+
+    async def set_rules(self, viewer: Viewer, rules: ChannelRules) -> str:
+        self._ask_owner(viewer, "set_rules")
+        self.channel_rules = rules
+        return "In this channel: as you say."
+
+    async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
+        self._ask_owner(viewer, "decide", request, choice)
+        return f"{request}: {choice}"
