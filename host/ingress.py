@@ -96,9 +96,8 @@ class Ingress:
         if isinstance(permission, access.Allowed) and verdict.agent not in self._config.agents:
             permission = access.Denied("The agent of this conversation is not set up any more.")
         if isinstance(permission, access.Denied):
-            if permission.ask_owner and requests.ask_access(
-                connection, self._config.access, event, self._now()
-            ):
+            asks = permission.ask_owner and event.event_class not in _ABOUT_ANOTHER
+            if asks and requests.ask_access(connection, self._config.access, event, self._now()):
                 permission = access.Denied(requests.ASKED)
             inbox.decline(connection, event, permission.reason, self._now())
             if event.event_class not in (*_ABOUT_ANOTHER, EventClass.WEBHOOK):
