@@ -13,7 +13,7 @@ from pathlib import Path
 
 import apsw
 
-from host import inbox, orders, watermarks
+from host import inbox, orders, pulse, watermarks
 from host.bots import Bot, BotConfigError, Bots, BotStuck, InboundEvent, Ingested
 from host.config import Config
 from host.controls import service as controls
@@ -318,6 +318,8 @@ class Host:
                 await self._sweep_once()
             except SessionError as error:
                 log.warning("The sweep could not read host.db: %s", error, extra={"action": "sweep_failed"})
+            else:
+                await self._parts.disk.run(pulse.beat, self._data)
             await asyncio.sleep(self._config.host.sweep_every)
 
     async def _sweep_once(self) -> None:
@@ -331,6 +333,13 @@ class Host:
                 await self._ingress.replay(session)
             try:
                 await self._sweep_session(session)
+            except SessionError as error:
+                log.warning(
+                    "Session %s: %s",
+                    session.id,
+                    error,
+                    extra={"action": "sweep_failed", "session": session.id},
+                )
             except Exception:  # one sick session never stops the sweep over the others
                 log.exception(
                     "Sweep of a session failed", extra={"action": "sweep_failed", "session": session.id}

@@ -16,7 +16,7 @@ import apsw
 from host.bots import InboundEvent, Privacy
 from host.disk import Disk
 from host.inbound import InboundWriter
-from sessiondb import SessionFolder
+from sessiondb import Full, SessionFolder
 from sessiondb.records import Address
 from sessiondb.signals import Bell
 
@@ -137,9 +137,12 @@ class Sessions:
         return known
 
     def _open_writer(self, session: Session) -> InboundWriter:
-        session.folder.create()
-        for bell in (session.folder.bell_to_runner, session.folder.bell_to_host):
-            Bell.make(bell)
+        try:
+            session.folder.create()
+            for bell in (session.folder.bell_to_runner, session.folder.bell_to_host):
+                Bell.make(bell)
+        except OSError as error:
+            raise Full(session.folder.inbound_db, error.strerror or "no folder can be made") from error
         writer = InboundWriter(session.folder.inbound_db, self._now)
         if writer.mark("seq_high_water") < session.seq_high_water:
             log.error(
