@@ -126,7 +126,8 @@ class Ingress:
             self._mute(connection, event, verdict.answer)
             return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
         scope = sessions.privacy_scope(event)
-        moves = event.event_class is EventClass.MESSAGE  # whose privacy is of this very moment
+        # A message's privacy is of this very moment; that of another place says nothing about the session's own.
+        moves = event.event_class is EventClass.MESSAGE and verdict.session[:3] == event.address[:3]
         id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now(), moves=moves)
         if verdict.engages:
             connection.execute(
