@@ -34,6 +34,7 @@ from host.incoming import IncomingFiles
 from host.ingress import Ingress
 from host.launch.base import Launcher
 from host.progress import ProgressBoard
+from host.questions import Approvers
 from host.sessions import Session, Sessions
 from host.supervisor import Supervisor
 from sessiondb import Address, SessionError, Unavailable
@@ -140,7 +141,7 @@ class Host:
         installation = await self._db.write(_installation)
         self._registry = Sessions(self._data, parts.disk, parts.now)
         self._actions = Actions(parts.now)
-        collector = Collector(self._bots, self._actions, parts.now)
+        collector = Collector(self._bots, self._actions, Approvers(config), parts.now)
         self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now)
         self._deliveries.on_room = self._drain_soon
         self._ears = Ears(

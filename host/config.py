@@ -120,6 +120,12 @@ class Agent(_Model):
     budget_usd_per_month: Dollars = math.inf
     network: Network = Network()
 
+    @property
+    def approvers(self) -> tuple[str, ...]:
+        """Ids of the people who may allow a tool's call, from its options."""
+        listed = self.options.get("approvers", ())
+        return tuple(map(str, listed)) if isinstance(listed, list | tuple) else ()
+
 
 class Route(_Model):
     """Which agent answers where, and when it feels addressed. The first route that fits decides."""

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 import apsw
 
-from host import access, config, inbox, notices, router, sessions
+from host import access, config, inbox, notices, questions, router, sessions
 from host.bots import EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.config import Config
 from host.controls import requests, rules
@@ -68,6 +68,9 @@ class Ingress:
         """Returns when the event is durable. Raises `HostBusy` when it could not be made so."""
         event = _within_limits(event)
         try:
+            if event.event_class is EventClass.ANSWER and (refused := await self._not_asked(event)):
+                # Nothing is written: the question stays open for those who may answer it.
+                return Ingested(Verdict.DECLINED, event.message_id, refused)
             ingested, entry, session = await self._db.write(lambda connection: self._admit(connection, event))
         except SessionError as error:
             log.error("An event could not be made durable: %s", error, extra={"action": "ingest_failed"})
@@ -78,6 +81,26 @@ class Ingress:
         elif ingested.verdict is Verdict.DECLINED:
             self._say()
         return ingested
+
+    async def _not_asked(self, event: InboundEvent) -> str:
+        """Why this answer cannot count; '' when it may, or was taken in already."""
+
+        def session_of(connection: apsw.Connection) -> Session | None:
+            verdict = self._route(connection, event)
+            if inbox.find(connection, event.key) is not None or isinstance(verdict, router.Ignore):
+                return None
+            where = (
+                "agent = ? AND channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
+            )
+            found = self._registry.load(connection, where, (verdict.agent, *verdict.session))
+            return found[0] if found else None
+
+        session = await self._db.read(session_of)
+        if session is None:
+            return ""
+        question = await self._registry.use(session, lambda writer: writer.question(event.refers_to))
+        is_owner = f"{event.address.channel_type}:{event.author.id}" in self._config.access.owners
+        return questions.refusal(question, event.author.id, is_owner=is_owner, now=self._now())
 
     def _admit(
         self, connection: apsw.Connection, event: InboundEvent
@@ -261,8 +284,11 @@ def _insert(writer: InboundWriter, entry: Entry, files: tuple[content.Attachment
         writer.insert(_context(entry, number, author, text))
     message = _message(entry, files)
     if isinstance(message.content, content.System):
-        asked = writer.row_of_key(message.content.refers_to)
+        question = writer.question(message.content.refers_to)
+        asked = question.row_id if question else ""
         message = replace(message, content=replace(message.content, refers_to=asked))
+        if question is not None:
+            questions.answered(writer, question, message.id)
     writer.insert(message)
 
 

@@ -297,7 +297,6 @@ class AgentLoop:
             recorded=begun.resumed,
             now=self._now,
             approvals=self._approvals,
-            asked_by=begun.asked_by,
         )
         self._toolbox = toolbox
         self._on_turn(toolbox)

@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from host import questions
 from host.bots import Bots
 from host.delivery import policy
 from host.delivery.actions import Actions
 from host.inbound import InboundWriter, NewMessage, Parcel
 from host.notices import Notice, mint_key
 from host.outbound import Accepted, OutboundReader, Refused
+from host.questions import Approvers
 from sessiondb import content
 from sessiondb.records import Ack, AckStatus, Address, MessageIn, Status
 
@@ -42,6 +44,7 @@ class Collected:
 class Collector:
     bots: Bots
     actions: Actions
+    approvers: Approvers
     now: Callable[[], int]
 
     def collect(
@@ -49,6 +52,7 @@ class Collector:
         writer: InboundWriter,
         reader: OutboundReader,
         fallback: Address,
+        agent: str,
         files: Path,
         busy: Callable[[Address], bool],
     ) -> Collected:
@@ -65,7 +69,7 @@ class Collector:
         started: set[Address] = set()
         with writer.writing():
             for row in rows:
-                parcels = self._row(writer, row, fallback, files, done)
+                parcels = self._row(writer, row, fallback, agent, files, done)
                 for parcel in parcels:
                     if (
                         parcel.state == "pending"
@@ -85,7 +89,13 @@ class Collector:
         return done
 
     def _row(
-        self, writer: InboundWriter, row: Accepted | Refused, fallback: Address, files: Path, done: Collected
+        self,
+        writer: InboundWriter,
+        row: Accepted | Refused,
+        fallback: Address,
+        agent: str,
+        files: Path,
+        done: Collected,
     ) -> Sequence[Parcel]:
         if isinstance(row, Refused):
             done.refused.append(row)
@@ -118,7 +128,13 @@ class Collector:
         if isinstance(row.content, content.Action):
             self.actions.apply(writer, out.id, row.content, address)
             return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)]
-        return self._chunks(row, row.content, address, origin, files)
+        if not isinstance(row.content, content.Question):
+            return self._chunks(row, row.content, address, origin, files)
+        asked = self.approvers.settle(row.content, agent, address, origin.author_id if origin else "")
+        parcels = self._chunks(row, asked, address, origin, files)
+        if parcels:
+            questions.put(writer, out.id, parcels[0].key, asked, address, self.now())
+        return parcels
 
     def _chunks(
         self,
@@ -153,7 +169,7 @@ class Collector:
             "files": str(files) if isinstance(operation, content.File) else "",
             # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
             "question": first if isinstance(operation, content.Question) else "",
-            "audience": _audience(operation, origin),
+            "audience": getattr(operation, "audience", ()),
         }
         return [
             _parcel(
@@ -182,13 +198,6 @@ class Collector:
         if answered == {"quarantined"}:
             done.notices.append(_unreadable(message))
         done.settled = True
-
-
-def _audience(operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:
-    """Who may answer a question: those it names, else whoever asked."""
-    if not isinstance(operation, content.Question):
-        return ()
-    return operation.audience or ((origin.author_id,) if origin and origin.author_id else ())
 
 
 def give_up_or_postpone(

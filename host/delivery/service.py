@@ -104,7 +104,7 @@ class Deliveries:
         def job(writer: InboundWriter) -> Collected:
             reader = self._reader(session)
             return self._collector.collect(
-                writer, reader, session.address, session.folder.outbound_files, busy
+                writer, reader, session.address, session.agent, session.folder.outbound_files, busy
             )
 
         try:

@@ -58,7 +58,6 @@ class Toolbox:
         recorded: Sequence[Step],
         now: Callable[[], int],
         approvals: Approvals | None = None,
-        asked_by: str = "",
     ) -> None:
         self._outbound = outbound
         self._turn = turn
@@ -70,7 +69,6 @@ class Toolbox:
         self._destinations = destinations
         self._now = now
         self._approvals = approvals or Approvals()
-        self._asked_by = asked_by
         self.parked = False  # some call waits for a person: the turn ends without an answer of its own
         self._results = {s.tool_use_id: s.content for s in recorded if s.kind == "tool_result"}
         self._started = {s.tool_use_id for s in recorded if s.kind == "tool_call"}
@@ -118,7 +116,7 @@ class Toolbox:
 
     def _ask_first(self, tool: Tool, arguments: object, call_id: str) -> None:
         """Raises `Parked` where a person has to allow the call; their answer decides whether it runs."""
-        question = self._approvals.question(tool.label or tool.name, arguments, self._asked_by, self._now())
+        question = self._approvals.question(tool.label or tool.name, arguments, self._now())
         if question is None:
             return
         try:
