@@ -164,6 +164,10 @@ class Limits(_Model):
     pids: Annotated[int, Field(ge=16)] = 256
     open_files: Annotated[int, Field(ge=64)] = 1024
     largest_file_mb: Annotated[int, Field(ge=1)] = 512
+    disk_mb: Annotated[int, Field(ge=8)] = (
+        2048  # of outbound/ and the workspace together; beyond it the runner ends
+    )
+    files: Annotated[int, Field(ge=100)] = 100_000  # in them, folders included
     temporary_mb: Annotated[int, Field(ge=8)] = 256  # /tmp, in memory
     log_mb: Annotated[int, Field(ge=1)] = (
         2  # kept by the engine while it lives; the last of it lands in runner.log
@@ -173,7 +177,7 @@ class Limits(_Model):
 class Runner(_Model):
     """How runners are started and when they end."""
 
-    launcher: Literal["process", "docker"] = "process"
+    launcher: Literal["auto", "docker", "process"] = "auto"  # auto: containers, but for `chat`
     image: str = "dovecote-runner:dev"
     engine: str = ""  # the container engine's address; '' = DOCKER_HOST, or the local socket
     limits: Limits = Limits()
@@ -190,6 +194,7 @@ class Host(_Model):
     bells: bool = True
     sweep_every: Seconds = 5.0
     poll_slowest: Seconds = 1.0
+    retention_days: Annotated[int, Field(ge=1)] = 90  # what is over and older is forgotten, on both sides
     zone: Zone = "UTC"
 
 
@@ -215,6 +220,41 @@ class Slack(_Model):
     message_interval: Seconds = 1.0  # between two messages to one channel, after a short burst
 
 
+class Webhook(_Model):
+    """A program that may wake an agent: `POST /hooks/<name>`, signed."""
+
+    secret_env: Annotated[
+        str, Field(min_length=1)
+    ]  # names the variable of the environment that holds the secret
+    style: Literal["generic", "github"] = "generic"
+    platform: str
+    workspace: str = ""
+    channel: str
+    thread: str = ""
+    privacy: Literal["private", "public"] = (
+        "private"  # of that channel: whose workspace folder the agent gets
+    )
+    agent: str = ""  # '' = the one that answers in the channel
+    prompt: str = ""  # what the agent is to do with what comes
+    per_minute: Annotated[int, Field(ge=1, le=6_000)] = 30
+
+
+class Webhooks(_Model):
+    """Off unless the section is there. Every table in it is a hook: `[webhooks.deploys]`."""
+
+    listen: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8750
+    hooks: dict[Name, Webhook] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tables_are_hooks(cls, found: Any) -> Any:
+        if not isinstance(found, dict):
+            return found
+        hooks = {name: value for name, value in found.items() if isinstance(value, dict)}
+        return {name: value for name, value in found.items() if name not in hooks} | {"hooks": hooks}
+
+
 class Config(_Model):
     data: Path = Path("data")
     host: Host = Host()
@@ -227,6 +267,7 @@ class Config(_Model):
     console: Console = Console()
     slack: Slack | None = None  # None: only if SLACK_BOT_TOKEN is set
     discord: Discord = Discord()
+    webhooks: Webhooks | None = None
 
     @model_validator(mode="after")
     def _routes_name_agents(self) -> Config:
@@ -236,6 +277,13 @@ class Config(_Model):
                 raise ValueError(
                     f"routes[{number}].agent = {route.agent!r} is no agent of this file (known: {known})"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _hooks_name_agents(self) -> Config:
+        for name, hook in (self.webhooks.hooks if self.webhooks else {}).items():
+            if hook.agent and hook.agent not in self.agents:
+                raise ValueError(f"webhooks.{name}.agent = {hook.agent!r} is no agent of this file")
         return self
 
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -37,13 +37,14 @@ LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, wi
 
 
 class Ingress:
-    """`wake` is called with every session that got something new in its file."""
+    """`before_store` is awaited before something new is put into a session's file, `wake` called after it."""
 
     def __init__(
         self,
         config: Config,
         db: HostDB,
         registry: Sessions,
+        before_store: Callable[[Session], Awaitable[None]],
         wake: Callable[[Session], None],
         say: Callable[[], None],
         now: Callable[[], int],
@@ -53,6 +54,7 @@ class Ingress:
         self._config = config
         self._db = db
         self._registry = registry
+        self._before_store = before_store
         self._wake = wake
         self._say = say
         self._now = now
@@ -122,15 +124,17 @@ class Ingress:
             ):
                 permission = access.Denied(requests.ASKED)
             inbox.decline(connection, event, permission.reason, self._now())
-            if event.event_class not in _ABOUT_ANOTHER:
+            if event.event_class not in (*_ABOUT_ANOTHER, EventClass.WEBHOOK):
                 notices.add(connection, _denial(event, permission), self._now())
             return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
-        _remember_user(connection, event, self._now())
+        if event.event_class is not EventClass.WEBHOOK:
+            _remember_user(connection, event, self._now())
         if event.event_class is EventClass.CONTROL and event.value == "mute":
             self._mute(connection, event, verdict.answer)
             return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
         scope = sessions.privacy_scope(event)
-        id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now())
+        moves = event.event_class is EventClass.MESSAGE  # whose privacy is of this very moment
+        id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now(), moves=moves)
         if verdict.engages:
             connection.execute(
                 "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?)",
@@ -225,6 +229,7 @@ class Ingress:
         if not entries:
             return
         attached = [await self._attached(session, entry) for entry in entries]
+        await self._before_store(session)
         outbound_db = session.folder.outbound_db
         high_water = await self._registry.use(session, lambda w: _insert_all(w, attached, outbound_db))
         self._wake(session)
@@ -322,7 +327,7 @@ def _message(entry: Entry, files: tuple[content.Attachment, ...] = ()) -> NewMes
     )
 
 
-_KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control"}
+_KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control", EventClass.WEBHOOK: "webhook"}
 _ABOUT_ANOTHER = (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
 
 
@@ -330,6 +335,8 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
     event = entry.event
     if event.event_class is EventClass.CONTROL:
         return content.Control(event.value)
+    if event.event_class is EventClass.WEBHOOK:
+        return content.Webhook(event.refers_to, event.text, event.value)
     if event.event_class is EventClass.ANSWER:
         who = event.author.name or event.author.id
         return content.System(
@@ -342,6 +349,7 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
         event=event.event_class.value,
         attachments=files,
         zone=event.author.zone,
+        queued=event.queued,
     )
 
 
@@ -401,8 +409,9 @@ def _remember_user(connection: apsw.Connection, event: InboundEvent, now: int) -
 
 
 def _permission(lists: config.Access, event: InboundEvent, standing: str) -> access.Allowed | access.Denied:
-    """A deletion needs none: it takes away what was let in, and platforms do not say who deleted."""
-    if event.event_class is EventClass.DELETE:
+    """A deletion needs none: it takes away what was let in, and platforms do not say who deleted. A webhook has its
+    signature, and where it goes is the configuration's."""
+    if event.event_class in (EventClass.DELETE, EventClass.WEBHOOK):
         return access.Allowed(trusted=False)
     return access.decide(lists, event, standing)
 

@@ -6,21 +6,16 @@ from pathlib import Path
 
 import apsw
 
-from sessiondb.errors import translated
+from host.hostdb import beside
 
 
 def give(path: Path, kind: str, session_id: str, now: int) -> int:
     """Writes the order beside a running host; returns its number. Raises `sessiondb.SessionError`."""
-    with translated(path):
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-        try:
-            connection.set_busy_timeout(5_000)
-            connection.execute(
-                "INSERT INTO orders (kind, session_id, created_at) VALUES (?, ?, ?)", (kind, session_id, now)
-            )
-            return connection.last_insert_rowid()
-        finally:
-            connection.close()
+    with beside(path) as connection:
+        connection.execute(
+            "INSERT INTO orders (kind, session_id, created_at) VALUES (?, ?, ?)", (kind, session_id, now)
+        )
+        return connection.last_insert_rowid()
 
 
 def outcome(connection: apsw.Connection, number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 
 from runner import turn
 from runner.formatter import PromptMessage, decode
@@ -46,16 +46,27 @@ class Claims:
             if message.id not in begun and self._answered(message) is None
         ]
         batch = turn.batch_of(due, first, resumed=False)
+        # What was written to wait for the end of a turn does not join it; nor does what came after that.
+        batch = list(takewhile(lambda m: m.seq <= first.seq or not self._queued(m), batch))
         return self._open(f"{first.id}-{first.attempts + 1}", batch)
 
     def follow_ups(self, running: Turn) -> list[PromptMessage]:
-        """Claims what came in for the running turn's address; context waits for company."""
-        due = [
-            m for m in self._ours(self._inbound.due_at(running.address, self._now())) if m.kind != "control"
-        ]
+        """Claims what came in for the running turn's address; context waits for company.
+
+        Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again.
+        """
+        if running.attempt > turn.SPLIT_AFTER:
+            return []
+        due: list[MessageIn] = []
+        for message in self._ours(self._inbound.due_at(running.address, self._now())):
+            if message.kind == "control" or self._queued(message) or self._answered(message) is not None:
+                continue
+            if (message.attempts > 0 and message.trigger) or len(due) == turn.LARGEST_BATCH:
+                break
+            if message.attempts == 0 and not self._queued(message):
+                due.append(message)
         begun = self._begun() if due else {}
-        due = [m for m in due if m.attempts == 0 and m.id not in begun and self._answered(m) is None]
-        due = due[: turn.LARGEST_BATCH]
+        due = list(takewhile(lambda message: message.id not in begun, due))
         if not any(message.trigger for message in due):
             return []
         return self._claim(running.id, due)[1]
@@ -105,6 +116,10 @@ class Claims:
             self._recall(resumed)
             log.info("Turn %s resumed after %d steps", id_, len(resumed.resumed))
         return resumed
+
+    def _queued(self, message: MessageIn) -> bool:
+        decoded = self._decode(message) if message.kind == "chat" else None
+        return decoded is not None and isinstance(decoded.content, content.Chat) and decoded.content.queued
 
     def _answered(self, message: MessageIn) -> tuple[ParkedCall, content.System] | None:
         """The call that waits for this message, and the answer in it."""

@@ -62,7 +62,9 @@ def _element(message: PromptMessage) -> str:
         missed = [_tag("stands_for", {"due": due}, "") for due in body.stands_for]
         return _tag("task", attributes, escape(body.prompt) + "".join(missed))
     if isinstance(body, content.Webhook):
-        return _tag("webhook", attributes | {"source": body.source}, escape(body.payload))
+        told = _tag("instructions", {}, escape(body.prompt)) if body.prompt else ""
+        inner = told + _tag("payload", {}, escape(body.payload))
+        return _tag("webhook", attributes | {"source": body.source}, inner)
     if isinstance(body, content.System):
         attributes |= {"subject": body.subject, "ok": "yes" if body.ok else "no", "about": body.refers_to}
         return _tag("system", attributes, escape(body.text))

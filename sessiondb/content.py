@@ -38,6 +38,7 @@ class Chat:
     event: str = "message"  # message | edit | delete | reaction | command
     attachments: tuple[Attachment, ...] = ()
     zone: str = ""  # the author's IANA zone, '' when unknown
+    queued: bool = False  # opens a turn of its own instead of joining one
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Task:
 class Webhook:
     type: ClassVar[str] = "webhook"
     source: str
-    payload: str
+    payload: str  # what the other program sent
+    prompt: str = ""  # what the configuration says is to be done with it
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def show_sessions(data: Path, *, everything: bool) -> None:
     for id_, agent, *place, active_at, busy, failures, error in rows:
         where = "/".join(str(part) for part in place if part)
         state = _state(data / "sessions" / str(id_), bool(busy), int(str(failures)), str(error))
-        table.add_row(Text(str(id_)), Text(str(agent)), Text(where), _moment(int(str(active_at))), state)
+        table.add_row(Text(str(id_)), Text(str(agent)), Text(where), moment(int(str(active_at))), state)
     _out.print(table)
 
 
@@ -77,7 +77,7 @@ def tell_why(data: Path, name: str) -> None:
 def _story(registry: apsw.Connection, data: Path, entry: why.Found) -> None:
     table = Table.grid(padding=(0, 2))
     for event in why.story(registry, data, entry):
-        table.add_row(_moment(event.at), Text(event.what, "bold"), Text(event.detail))
+        table.add_row(moment(event.at), Text(event.what, "bold"), Text(event.detail))
     _out.print(table)
 
 
@@ -117,7 +117,7 @@ def _require_host(data: Path) -> None:
     raise NothingFoundError(f"no host runs on {data}, so no runner does")
 
 
-def _moment(at: int) -> Text:
+def moment(at: int) -> Text:
     if not at:
         return Text("")
     return Text(f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S}Z", "dim")

@@ -34,8 +34,8 @@ class Collected:
 
     parcels: list[Parcel] = field(default_factory=list)
     intended: set[str] = field(default_factory=set)  # keys whose intent is committed: send at once
-    notices: list[Notice] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    claimed: list[MessageIn] = field(default_factory=list)  # by the incarnation that the host started
     settled: bool = False  # some message got its outcome
     more: bool = False  # there are more rows to read
 
@@ -63,6 +63,15 @@ class Collector:
         acks = reader.acks([message.id for message in pending])
         page = reader.rows_after(writer.mark("outbound_read"))
         rows, done.more = page.rows, page.more
+        by_id = {message.id: message for message in pending}
+        incarnation = writer.value("incarnation")
+        done.claimed = [
+            by_id[ack.message_id]
+            for ack in acks
+            if ack.status is AckStatus.PROCESSING
+            and ack.incarnation == incarnation
+            and ack.attempt > by_id[ack.message_id].attempts
+        ]
         finished = [] if done.more else [ack for ack in acks if ack.status is not AckStatus.PROCESSING]
         if not rows and not finished:
             return done
@@ -82,7 +91,6 @@ class Collector:
                     writer.put_parcels([parcel])
                     if not parcel.terminal:
                         done.parcels.append(parcel)
-            by_id = {message.id: message for message in pending}
             for ack in finished:
                 self._acknowledge(writer, by_id[ack.message_id], ack, done)
             writer.advance_watermark()
@@ -113,9 +121,10 @@ class Collector:
             return []
         writer.raise_mark("seq_high_water", out.seq)
         origin = writer.message(out.in_reply_to) if out.in_reply_to else None
-        address = (
-            origin.address if origin else writer.destination(out.destination) if out.destination else None
-        )
+        asked_at = origin.address if origin else fallback
+        address = origin.address if origin else None
+        if out.destination:
+            address = writer.destination(out.destination)
         if address is None:
             reason = (
                 f"unknown destination {out.destination!r}"
@@ -123,17 +132,24 @@ class Collector:
                 else "it answers no message of this session"
             )
             done.refused.append(Refused(out.seq, out.id, reason))
-            _tell(writer, out.id, fallback, f"Not sent: {reason}.", self.now())
-            return [_quarantined(out.seq, out.id, fallback, reason)]
+            _tell(writer, out.id, asked_at, f"Not sent: {reason}.", self.now())
+            return [_quarantined(out.seq, out.id, asked_at, reason)]
         if isinstance(row.content, content.Action):
             self.actions.apply(writer, out.id, row.content, address)
             return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)]
-        if not isinstance(row.content, content.Question):
-            return self._chunks(row, row.content, address, origin, files)
-        asked = self.approvers.settle(row.content, agent, address, origin.author_id if origin else "")
-        parcels = self._chunks(row, asked, address, origin, files)
-        if parcels:
-            questions.put(writer, out.id, parcels[0].key, asked, address, self.now())
+        operation = row.content
+        if isinstance(operation, content.Question):
+            operation = self.approvers.settle(operation, agent, address, origin.author_id if origin else "")
+        parcels, parts = self._chunks(row, operation, address, origin, files)
+        if isinstance(operation, content.Question) and parcels:
+            questions.put(writer, out.id, parcels[0].key, operation, address, self.now())
+        for parcel in parcels:
+            if parcel.state == "failed":
+                tell_failed(writer, parcel, self.now())
+        if parts > len(parcels):
+            shown = f"the first {len(parcels)} of {parts} parts"
+            _tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.", self.now())
+            owe(writer, Notice(f"cut:{out.id}", address, f"⚠️ My answer was too long: {shown} are shown."))
         return parcels
 
     def _chunks(
@@ -143,7 +159,8 @@ class Collector:
         address: Address,
         origin: MessageIn | None,
         files: Path,
-    ) -> Sequence[Parcel]:
+    ) -> tuple[Sequence[Parcel], int]:
+        """The chunks to send, and of how many parts they are the first."""
         out = row.row
         bot = self.bots.get(address.channel_type)
         if bot is None:
@@ -159,13 +176,14 @@ class Collector:
                     0,
                     "no such platform is configured",
                 )
-            ]
-        chunks = bot.render(operation)[:MOST_CHUNKS]
+            ], 1
+        rendered = bot.render(operation)
+        chunks = rendered[:MOST_CHUNKS]
         plain = bot.render(operation, plain=True) if len(chunks) == 1 else []
         first = mint_key()
         common = {
             "target": getattr(operation, "message_id", ""),
-            "answers": origin.platform_message_id if origin else "",
+            "answers": origin.platform_message_id if origin and not out.destination else "",
             "files": str(files) if isinstance(operation, content.File) else "",
             # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
             "question": first if isinstance(operation, content.Question) else "",
@@ -184,24 +202,25 @@ class Collector:
                 key=mint_key() if number else first,
             )
             for number, chunk in enumerate(chunks)
-        ]
+        ], len(rendered)
 
     def _acknowledge(self, writer: InboundWriter, message: MessageIn, ack: Ack, done: Collected) -> None:
         """What the runner says became of a message: answered, failed with a reply, or worth another attempt."""
         if ack.status is AckStatus.RETRY:
             if ack.attempt > message.attempts:
-                give_up_or_postpone(writer, message, ack.attempt, ack.error, self.now(), done.notices)
+                give_up_or_postpone(writer, message, ack.attempt, ack.error, self.now())
                 done.settled = done.settled or ack.attempt >= GIVE_UP_AFTER
             return
         writer.settle(message.id, Status(ack.status.value), ack.error)
-        answered = {parcel.state for parcel in writer.parcels_answering(message.id)}
+        here = [p for p in writer.parcels_answering(message.id) if p.address == message.address]
+        answered = {parcel.state for parcel in here}
         if answered == {"quarantined"}:
-            done.notices.append(_unreadable(message))
+            owe(writer, _unreadable(message))
         done.settled = True
 
 
 def give_up_or_postpone(
-    writer: InboundWriter, message: MessageIn, attempts: int, error: str, now: int, notices: list[Notice]
+    writer: InboundWriter, message: MessageIn, attempts: int, error: str, now: int
 ) -> None:
     """After `GIVE_UP_AFTER` attempts the person is told; before, the message waits longer each time."""
     if attempts < GIVE_UP_AFTER:
@@ -210,9 +229,11 @@ def give_up_or_postpone(
         return
     writer.settle(message.id, Status.FAILED, error or "its runner died each time")
     text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
-    notices.append(
-        Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id)
-    )
+    owe(writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id))
+
+
+def owe(writer: InboundWriter, notice: Notice) -> None:
+    writer.owe(notice.about, notice.encode())
 
 
 def _unreadable(asked: MessageIn) -> Notice:
@@ -234,7 +255,10 @@ def _tell(writer: InboundWriter, out_id: str, address: Address, text: str, now: 
 
 
 def tell_failed(writer: InboundWriter, parcel: Parcel, now: int) -> None:
-    _tell(writer, parcel.message_out_id, parcel.address, f"Not delivered: {parcel.error}.", now)
+    """Where the agent was asked: at a destination elsewhere it has no turn that would hear of it."""
+    asked = writer.message(parcel.in_reply_to) if parcel.in_reply_to else None
+    address = asked.address if asked else parcel.address
+    _tell(writer, parcel.message_out_id, address, f"Not delivered: {parcel.error}.", now)
 
 
 def _quarantined(number: int, id_: str, address: Address, reason: str, in_reply_to: str = "") -> Parcel:

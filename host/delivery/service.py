@@ -19,7 +19,7 @@ from host.inbound import InboundWriter, Parcel
 from host.notices import Notice
 from host.outbound import OutboundReader
 from host.sessions import Session, Sessions
-from sessiondb import Damaged, Incompatible, SessionError, Status, Unavailable, content
+from sessiondb import Damaged, Incompatible, MessageIn, SessionError, Status, Unavailable, content
 from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,12 @@ class Deliveries:
         self.on_room: Callable[[Session], None] = lambda _: (
             None
         )  # called when such a session may be drained again
+        self.on_claims: Callable[[Session, list[MessageIn]], None] = lambda *_: (
+            None
+        )  # what a runner has claimed
+        self.on_outcome: Callable[[Session], None] = lambda _: (
+            None
+        )  # a message was settled, an answer arrived
         self._draining: dict[str, asyncio.Lock] = {}
         self._notice_ledger = NoticeLedger(db, now)
         self._noticed: set[str] = set()
@@ -101,17 +107,19 @@ class Deliveries:
             lane = self._lanes.get((session.id, address))
             return lane is not None and not lane.idle
 
-        def job(writer: InboundWriter) -> Collected:
+        def job(writer: InboundWriter) -> tuple[Collected, list[tuple[str, str]]]:
             reader = self._reader(session)
-            return self._collector.collect(
+            done = self._collector.collect(
                 writer, reader, session.address, session.agent, session.folder.outbound_files, busy
             )
+            return done, writer.owed()
 
         try:
-            done = await self._registry.use(session, job)
+            done, owed = await self._registry.use(session, job)
         except Unavailable:
             self._close_reader(session)
             raise
+        self.on_claims(session, done.claimed)
         for parcel in done.parcels:
             self._lane(session, parcel.address).add([parcel], intended=parcel.key in done.intended)
         for refused in done.refused[:REFUSALS_LOGGED]:
@@ -121,8 +129,8 @@ class Deliveries:
         if len(done.refused) > REFUSALS_LOGGED:
             more = len(done.refused) - REFUSALS_LOGGED
             log.warning("%s more rows refused", more, extra={"action": "row_refused", "session": session.id})
-        for notice in done.notices:
-            await self.notify(notice)
+        if owed:
+            await self.pay(session)
         if done.settled:
             self.outcome_changed(session)
         return done.more
@@ -176,6 +184,19 @@ class Deliveries:
         await self._db.write(lambda connection: notices.add(connection, notice, self._now()))
         await self.deliver_notices()
 
+    async def pay(self, session: Session) -> None:
+        """Hands what the session's outcomes call for to host.db; a crash in between hands it over again, which is once."""
+        owed = await self._registry.use(session, lambda writer: writer.owed())
+        for _, notice in owed:
+            await self.notify(Notice.decode(notice))
+
+        def job(writer: InboundWriter) -> None:
+            with writer.writing():
+                writer.paid(about for about, _ in owed)
+
+        if owed:
+            await self._registry.use(session, job)
+
     async def deliver_notices(self) -> None:
         """Puts every notice not delivered yet into its lane."""
         for found in await self._notice_ledger.open():
@@ -226,6 +247,7 @@ class Deliveries:
 
     def outcome_changed(self, session: Session) -> None:
         """Somebody may be waiting for what was just committed."""
+        self.on_outcome(session)
         if session.id in self._waiters:
             task = asyncio.create_task(self._answer_waiters(session), name=f"settled:{session.id}")
             self._settling.add(task)

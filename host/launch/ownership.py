@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+from host import tree
 
 CONTAINER_USER = 1000  # for a host that runs as root; any other host lends the container its own ids
 
@@ -26,16 +29,9 @@ def hand_over(folders: Iterable[Path]) -> None:
         return
     uid, gid = container_ids()
     for folder in folders:
-        for _, _, files, fd in os.fwalk(folder, follow_symlinks=False):
-            for name in files:
-                _give(name, fd, uid, gid)
-            if os.fstat(fd).st_uid != uid:
-                os.fchown(fd, uid, gid)
-
-
-def _give(name: str, folder: int, uid: int, gid: int) -> None:
-    try:
-        if os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid != uid:
-            os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return  # taken away meanwhile
+        os.chown(folder, uid, gid, follow_symlinks=False)
+        for entry in tree.entries(folder):
+            # What lies deeper than the walk goes was made in the container, and is that user's.
+            if entry.found.st_uid != uid:
+                with contextlib.suppress(FileNotFoundError):  # taken away meanwhile
+                    os.chown(entry.name, uid, gid, dir_fd=entry.folder, follow_symlinks=False)

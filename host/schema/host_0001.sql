@@ -16,8 +16,10 @@ CREATE TABLE inbox (
     trigger_     INTEGER NOT NULL DEFAULT 1,
     reason       TEXT NOT NULL DEFAULT '',            -- of a declined one, for people
     received_at  INTEGER NOT NULL,
-    stored_at    INTEGER NOT NULL DEFAULT 0
+    stored_at    INTEGER NOT NULL DEFAULT 0,
+    emptied      INTEGER NOT NULL DEFAULT 0           -- 1 = retention has taken the text; the key is kept longer
 );
+CREATE INDEX inbox_old ON inbox (emptied, received_at);
 CREATE INDEX inbox_unstored ON inbox (session_id, id) WHERE state = 'routed';
 CREATE INDEX inbox_message ON inbox (message_id);
 CREATE INDEX inbox_platform ON inbox (event ->> '$.event.platform_message_id');
@@ -38,6 +40,7 @@ CREATE TABLE sessions (
     start_error    TEXT NOT NULL DEFAULT '',          -- of the last of them
     next_start_at  INTEGER NOT NULL DEFAULT 0,
     seq_high_water INTEGER NOT NULL DEFAULT 0,        -- survives the loss of inbound.db
+    pruned_at      INTEGER NOT NULL DEFAULT 0,        -- when retention last looked at its files
     UNIQUE (agent, channel_type, workspace_id, platform_id, thread_id)
 ) WITHOUT ROWID;
 CREATE INDEX sessions_busy ON sessions (id) WHERE busy = 1;
@@ -168,7 +171,8 @@ CREATE TABLE spent_by_session (
     PRIMARY KEY (session_id, day)
 ) WITHOUT ROWID;
 CREATE INDEX spent_by_channel ON spent_by_session (channel_type, workspace_id, platform_id, day);
-CREATE INDEX spent_by_day ON spent_by_session (day, scope);
+CREATE INDEX spent_by_day ON spent_by_session (day);
+CREATE INDEX spent_by_scope ON spent_by_session (scope, day);
 
 -- What an owner decided about a channel, over the configuration's routes; '' and -1 leave a thing as it is there.
 CREATE TABLE channel_rules (

@@ -53,16 +53,30 @@ CREATE INDEX delivered_open ON delivered (seq) WHERE state IN ('pending', 'sendi
 CREATE INDEX delivered_platform ON delivered (platform_message_id) WHERE platform_message_id <> '';
 CREATE INDEX delivered_answer ON delivered (in_reply_to) WHERE in_reply_to <> '';
 
--- The "working…" message shown while a message is being answered.
+-- The "working…" message shown at an address while a message is being answered: intent, then receipt, then its removal.
 CREATE TABLE live (
     message_id          TEXT PRIMARY KEY,              -- the message it will answer
-    attempt             INTEGER NOT NULL,
-    state               TEXT NOT NULL CHECK (state IN ('intended', 'shown', 'finalised', 'removed', 'failed')),
-    key                 TEXT NOT NULL,
+    attempt             INTEGER NOT NULL,              -- of that message, at which it is shown
+    state               TEXT NOT NULL CHECK (state IN ('intended', 'shown', 'removed', 'failed')),
+    key                 TEXT NOT NULL UNIQUE,          -- minted by the host, at most 20 characters
+    channel_type        TEXT NOT NULL,
+    workspace_id        TEXT NOT NULL,
+    platform_id         TEXT NOT NULL,
+    thread_id           TEXT NOT NULL,
+    answers             TEXT NOT NULL,                 -- platform id of the message it will answer
+    asked_by            TEXT NOT NULL,
     platform_message_id TEXT NOT NULL DEFAULT '',
+    opened_at           INTEGER NOT NULL,              -- of the intent
     updated_at          INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX live_open ON live (message_id) WHERE state IN ('intended', 'shown');
+CREATE UNIQUE INDEX live_open ON live (channel_type, workspace_id, platform_id, thread_id)
+    WHERE state IN ('intended', 'shown');
+
+-- Notices that an outcome recorded here calls for: written with it, deleted once host.db has them.
+CREATE TABLE owed (
+    about               TEXT PRIMARY KEY,              -- names the incident: in host.db it is one notice however often it comes
+    notice              TEXT NOT NULL                  -- JSON
+) WITHOUT ROWID;
 
 -- Where the agent may write besides the place that asked.
 CREATE TABLE destinations (

@@ -32,6 +32,7 @@ class Session:
     delivered: list[dict[str, Any]]
     out: list[dict[str, Any]]
     steps: list[dict[str, Any]]
+    live: list[dict[str, Any]]
 
 
 def check(world: World) -> None:
@@ -39,6 +40,7 @@ def check(world: World) -> None:
     laws = _Laws(world)
     laws.host()
     laws.posts()
+    laws.live()
     laws.messages()
     laws.effects()
     for session in laws.sessions:
@@ -98,6 +100,17 @@ class _Laws:
         for (text, about), count in texts.items():
             if count > 1 and text != " edited":
                 self._violated(f"{text!r} {about} was posted {count} times")
+
+    def live(self) -> None:
+        """What showed a turn under way is gone with it, and its records say so."""
+        platform = self._world.platform
+        self._world.outcome.counted["live messages"] += len(platform.live)
+        for key, post in platform.live.items():
+            if not post.removed:
+                self._violated(f"live message {key} is left at {post.address}")
+        for session in self.sessions:
+            if left := [row["key"] for row in session.live if row["state"] not in ("removed", "failed")]:
+                self._violated(f"{session.id}: live messages are recorded as open: {left}")
 
     def messages(self) -> None:
         """Every message has one outcome, and people see it."""
@@ -251,6 +264,7 @@ def _session(folder: Path) -> Session:
         _rows(inbound, "SELECT * FROM delivered"),
         _rows(outbound, "SELECT * FROM messages_out ORDER BY seq"),
         _rows(outbound, "SELECT * FROM transcript ORDER BY step"),
+        _rows(inbound, "SELECT * FROM live"),
     )
 
 

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 from unittest import mock
 
 import host.delivery.service
+import host.live.policy
 import host.outbound
 import runner.providers.mock
 import sessiondb.connection
@@ -70,12 +71,14 @@ class World:
         self.clock = WallClock(loop)
         self.disk = Disk(self._fork(), self._committed)
         self.platform = Platform(self._fork(), self.say)
+        self.platform.broke = self.violated
         self.engine = Engine(self._fork(), self.clock.now, self._process, self.say)
         self.engine.broke = self.violated
         self.engine.adopts = self.chance.random() < 0.5
         self.engine.locks = self.chance.random() < 0.8
         self.engine.blind = self.chance.choice((0.0, 0.0, 0.3))
         self.nonce = self.chance.random() < 0.5
+        self.open_after = self.chance.choice((0.1, 1.0, host.live.policy.OPEN_AFTER))
         self.effects: Counter[str] = Counter()
         self.people = People(self._fork(), self.platform, self.chance.randint(6, 14))
         self.host: Host | None = None
@@ -329,6 +332,7 @@ class World:
                 (secrets, "token_hex", self.token),
                 (host.delivery.service, "random", SimpleNamespace(Random=self._fork)),
                 (sessiondb.signals, "time", SimpleNamespace(time_ns=lambda: self.clock.now() * 1_000_000)),
+                (host.live.policy, "OPEN_AFTER", self.open_after),
                 (host.outbound, "time", SimpleNamespace(monotonic=self.loop.time)),
                 (InboundWriter, "writing", self._watched(InboundWriter.writing)),
                 (runner.providers.mock, "mock_append", mock_append),
