@@ -137,6 +137,7 @@ class Route(_Model):
     engage: Literal["mention", "always", "pattern", "off"] = "mention"
     pattern: Annotated[str, AfterValidator(_pattern)] = ""
     session: Literal["thread", "channel", "user"] = "thread"
+    instructions: str = ""  # for the agent, in these channels
 
     @model_validator(mode="after")
     def _pattern_goes_with_engage(self) -> Route:

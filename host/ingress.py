@@ -129,6 +129,8 @@ class Ingress:
             return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
         if event.event_class is not EventClass.WEBHOOK:
             _remember_user(connection, event, self._now())
+        if not event.author.zone:
+            event = replace(event, author=replace(event.author, zone=self._config.host.zone))
         if event.event_class is EventClass.CONTROL and event.value == "mute":
             self._mute(connection, event, verdict.answer)
             return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None

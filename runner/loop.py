@@ -296,6 +296,7 @@ class AgentLoop:
             consumed=lambda: begun.consumed,
             pushed=lambda: [message.id for message in begun.pushed],
             workspace=self._settings.workspace,
+            readable=self._settings.readable,
             destinations=self._inbound.destinations(),
             recorded=begun.resumed,
             now=self._now,

@@ -54,6 +54,7 @@ class Toolbox:
         consumed: Callable[[], Sequence[str]],
         pushed: Callable[[], Sequence[str]],
         workspace: Path,
+        readable: Sequence[Path] = (),
         destinations: Sequence[Destination],
         recorded: Sequence[Step],
         now: Callable[[], int],
@@ -66,6 +67,7 @@ class Toolbox:
         self._consumed = consumed
         self._pushed = pushed
         self._workspace = workspace
+        self._readable = readable
         self._destinations = destinations
         self._now = now
         self._approvals = approvals or Approvals()
@@ -110,7 +112,9 @@ class Toolbox:
             return self._finish(call_id, ToolResult(INTERRUPTED, is_error=True), ())
         if tool is None:
             return self._finish(call_id, ToolResult(f"there is no tool {name!r}", is_error=True), ())
-        context = ToolContext(self._turn, call_id, self._answers, self._workspace, self._destinations)
+        context = ToolContext(
+            self._turn, call_id, self._answers, self._workspace, self._destinations, self._readable
+        )
         result, emitted = await self._run(tool, arguments, context)
         return self._finish(call_id, result, emitted)
 

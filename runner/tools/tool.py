@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class ToolContext:
     answers: str  # the message this turn answers
     workspace: Path
     destinations: Collection[Destination]
+    readable: Sequence[Path] = ()  # folders beside the workspace that may be looked into
     emitted: list[Emitted] = field(default_factory=list)
 
     def emit(self, row: content.Outbound, destination: str = "") -> str:
