@@ -198,7 +198,8 @@ class Supervisor:
             if life.runner is None or life.ordered_to_stop:
                 continue
             try:
-                if not await self._registry.use(life.session, lambda writer: writer.pending()):
+                due = await self._registry.use(life.session, lambda writer: writer.next_due_at())
+                if due is None or due > self._now():  # a question's end may be a day away
                     wanted -= await self.stop(life.session)
             except (SessionError, LaunchError) as error:
                 log.debug("No place from %s: %s", life.session.id, error)
