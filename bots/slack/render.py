@@ -33,7 +33,10 @@ def operation(given: content.Operation, *, plain: bool) -> Sequence[Json]:
         case content.Reaction(_, emoji):
             return [{"do": "react", "emoji": emoji.strip(":")}]
         case content.File(path, name, comment):
-            return [{"do": "file", "path": path, "name": name, "comment": comment}]
+            # A file's comment is no block: it goes as words, and what is too long for one message follows.
+            words, *more = [chunk.text for chunk in markup.plain(comment)] or [""]
+            file: Json = {"do": "file", "path": path, "name": name, "comment": words}
+            return [file, *({"do": "post", "text": text} for text in more)]
         case content.Card(title, text, fields, url):
             rows = "\n".join(f"- **{field.name}**: {field.value}" for field in fields)
             link = f"<{url}>" if url.startswith(("http://", "https://")) else ""

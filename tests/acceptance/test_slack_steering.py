@@ -11,6 +11,7 @@ import pytest
 from tests.acceptance import on_slack
 from tests.acceptance.on_slack import PATIENCE, Office
 from tests.fakes.slack import Message
+from tests.fakes.slack.faults import Fault
 
 
 @pytest.fixture
@@ -154,6 +155,23 @@ async def test_members_of_a_user_group_are_let_in_and_people_of_other_organisati
     assert "other organisations" in notes[0].text
     await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
     assert not any(office.answers(root) for root in refused)
+
+
+async def test_while_nobody_can_say_who_belongs_to_a_group_nobody_is_let_in_and_nothing_is_lost(
+    office: Office,
+) -> None:
+    """LESSONS 51."""
+    group = office.slack.add_usergroup(office.ann)
+    office.configure(access=f'unknown = "deny"\ngroups = ["slack:{group}"]')
+    await office.start()
+    office.slack.faults.next("usergroups.users.list", Fault.http_error(), times=3)
+    root = office.ask("am I a member?")
+    await office.answered(root)
+    asked = office.slack.calls("usergroups.users.list")
+    assert len(asked) > 3, "it was let in before anybody could say"
+    last = office.ask("and now?")
+    await office.answered(last)
+    assert len(office.answers(root)) == 1
 
 
 async def test_an_owner_lets_a_stranger_in_by_a_button_and_the_message_shows_it(office: Office) -> None:
