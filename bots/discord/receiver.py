@@ -39,6 +39,9 @@ class Receiver:
         self._order: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._marks: dict[int, int] = {}
         self._caught_up: set[int] = set()
+        self._read_to: dict[
+            int, int
+        ] = {}  # place -> up to which message its history was taken in, in this life
         self._behind = asyncio.Event()
         self._chatter = Chatter()
         self._roles_matter = roles_matter
@@ -58,6 +61,8 @@ class Receiver:
                 await self._catch_up(place, before=said)
             except CANNOT_READ as error:
                 self._not_read(place, error)
+            if said.id <= self._read_to.get(place.id, 0):
+                return  # the history had it; what was no agent's business then is none now, whoever was asked in since
             try:
                 await self._take(place, said)
             except CANNOT_READ:  # the watermark stays before it: it is read again
@@ -160,6 +165,7 @@ class Receiver:
             async for said in place.history(after=discord.Object(mark), oldest_first=True, limit=None):
                 self._hear(place.id, said.id)
                 await self._take(place, said, live=False)
+                self._read_to[place.id] = said.id
         self._caught_up.add(place.id)
 
     async def _mark(self, place: Place) -> int | None:

@@ -20,6 +20,9 @@ import dataclasses, host.delivery.policy, bots.slack
 host.delivery.policy.GRACE = 300
 bots.slack.SlackBot.capabilities = dataclasses.replace(bots.slack.SlackBot.capabilities, flight=0.5)"""
 CONFIG = """\
+[runner]
+launcher = "process"
+
 [slack]
 api_url = "{api_url}"
 {slack}

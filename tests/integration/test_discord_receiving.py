@@ -138,6 +138,25 @@ async def test_a_first_mention_in_a_thread_brings_what_was_said_before(tmp_path:
     assert [text for _, text in event.thread_so_far] == ["the build is red", "since noon"]
 
 
+async def test_what_a_history_brought_first_is_not_taken_again_when_its_event_comes(tmp_path: Path) -> None:
+    """Before a mention it was nobody's business; after it, it would look like a second question."""
+    notebook = Notebook()
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path, notebook):
+            server.say(ada, channel, "seen")
+            await notebook.until(lambda: place(channel) in notebook.marks)
+            notebook.ignore_once("since noon")
+            thread = server.add_thread(channel, ada)
+            server.say(ada, thread, "since noon")  # its event waits while the history brings both
+            server.say(ada, thread, "why?", mention_bot=True)
+            server.say(ada, thread, "thank you")
+            await notebook.until(lambda: notebook.events and notebook.events[-1].text == "thank you")
+    assert [event.text for event in notebook.events] == ["seen", "why?", "thank you"]
+
+
 async def test_an_attachment_comes_with_its_name_type_and_size(tmp_path: Path) -> None:
     async with FakeDiscord() as server:
         guild = server.add_guild()
