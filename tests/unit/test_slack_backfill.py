@@ -7,7 +7,8 @@ import time
 import pytest
 
 from bots.slack import backfill
-from bots.slack.backfill import Marks, slack_ts
+from bots.slack.backfill import Marks
+from bots.slack.inbound import slack_ts
 from host import pruning
 from sessiondb import Address
 from tests.discording import Notebook
