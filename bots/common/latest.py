@@ -45,7 +45,8 @@ class Latest(Generic[T]):
     async def _follow(self, name: str) -> None:
         try:
             while name in self._newest:
-                await asyncio.sleep(await self._shown(self._newest.pop(name)))
+                pause = await self._shown(self._newest.pop(name))
+                await asyncio.sleep(pause)
         finally:  # before anything else can run: an offer from here on begins a task of its own
             if self._tasks.get(name) is asyncio.current_task():
                 del self._tasks[name]
