@@ -51,6 +51,25 @@ async def test_a_question_is_answered_by_the_one_who_was_asked_and_shows_who_cho
     assert answers[-1].text.split()[-1] == "no"
 
 
+async def test_a_tool_that_needs_a_yes_runs_on_the_word_of_whoever_was_asked_alone(office: Office) -> None:
+    """LESSONS 50: not even an owner's."""
+    office.configure(
+        access=f'owners = ["slack:{office.bob.id}"]',
+        more='[agents.default.options]\napprove = ["mock_append"]',
+    )
+    await office.start()
+    root = office.ask('@@call mock_append {"file": "done.txt", "line": "x"}\n@@results')
+    question = await asked(office, root)
+    allow = question.blocks[-1]["elements"][0]["value"]
+    await office.slack.click(office.bob, question, value=allow).acknowledged()
+    await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
+    assert office.folder.effects("done.txt") == []
+    await office.slack.click(office.ann, question, value=allow).acknowledged()
+    await office.answered(root, 2)
+    assert office.folder.effects("done.txt") == ["x"]
+    assert f"Allow* — <@{office.ann.id}>" in question.blocks[-1]["elements"][0]["text"]
+
+
 async def test_a_question_outlives_the_host_that_asked_it(office: Office) -> None:
     await office.start()
     root = office.ask("@@ask Which one? | a | b | c | d | e | f | g\n@@results")

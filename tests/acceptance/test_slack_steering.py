@@ -189,6 +189,8 @@ async def test_members_of_a_user_group_are_let_in_and_people_of_other_organisati
     await office.answered(office.ask("hello"))
     notes = await office.slack.wait_until(lambda: office.slack.ephemerals(guest), PATIENCE)
     assert "other organisations" in notes[0].text
+    await office.slack.slash(guest, office.channel, "/dovecote", "ask let me speak").acknowledged()
+    assert not any("let me speak" in message.text for message in office.slack.messages(office.channel))
     await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
     assert not any(office.answers(root) for root in refused)
 
