@@ -29,8 +29,8 @@ def running(found: Sequence[Running], waiting: int = 0) -> list[Json]:
     shown = [_running(one) for one in found[:MOST_RUNNING]] or [section(words.NOTHING_RUNS)]
     more = len(found) - MOST_RUNNING
     notes = [
-        f"{more} more are running" if more > 0 else "",
-        f"{waiting} wait for a free place" if waiting else "",
+        f"{more} more running" if more > 0 else "",
+        f"{waiting} waiting for a free place" if waiting else "",
     ]
     line = ", ".join(note for note in notes if note)
     return [*shown, *([context(line)] if line else [])]

@@ -71,6 +71,7 @@ async def test_a_host_that_dies_while_it_streams_leaves_nothing_beside_the_answe
     await office.start(first=HASTY)
     root = office.ask(LONG)
     message = await growing(office, root)
+    await office.slack.wait_until(lambda: office.slack.calls("chat.appendStream"), PATIENCE)
     await office.stop(kill=True)
     await office.start(first=HASTY)
     await only_the_answer(office, root)
