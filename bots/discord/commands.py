@@ -194,10 +194,10 @@ class Commands:
         await interaction.response.defer(thinking=True, ephemeral=True)
         await self._list_tasks(interaction)
 
-    async def turned(self, interaction: Interaction, page: int) -> None:
-        """A click on another page of the tasks."""
+    async def turned(self, interaction: Interaction, page: int, doubted: str = "") -> None:
+        """A click that shows the tasks again: another page, or one of them in doubt."""
         await interaction.response.defer()
-        await self._list_tasks(interaction, page)
+        await self._list_tasks(interaction, page, doubted)
 
     async def ordered(self, interaction: Interaction, task: str, order: TaskOrder, page: int) -> None:
         """A click on one of a task's buttons."""
@@ -211,15 +211,16 @@ class Commands:
         outcome = await self._host.controls.order(viewer, task, order)
         await _show(interaction, panels.tasks(await self._host.controls.tasks(viewer), page, outcome))
 
-    async def _list_tasks(self, interaction: Interaction, page: int = 0) -> None:
+    async def _list_tasks(self, interaction: Interaction, page: int = 0, doubted: str = "") -> None:
         viewer = events.viewer(interaction)
         if viewer is None:
             await _say(interaction, NOT_HERE)
         else:
-            await self._told(interaction, self._show_tasks(interaction, viewer, page))
+            await self._told(interaction, self._show_tasks(interaction, viewer, page, doubted))
 
-    async def _show_tasks(self, interaction: Interaction, viewer: Viewer, page: int) -> None:
-        await _show(interaction, panels.tasks(await self._host.controls.tasks(viewer), page))
+    async def _show_tasks(self, interaction: Interaction, viewer: Viewer, page: int, doubted: str) -> None:
+        found = await self._host.controls.tasks(viewer)
+        await _show(interaction, panels.tasks(found, page, doubted=doubted))
 
     async def usage(self, interaction: Interaction) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
