@@ -13,11 +13,11 @@ from pathlib import Path
 
 import apsw
 
-from host import inbox, orders, watermarks
+from host import inbox, orders, pulse, watermarks
 from host.bots import Bot, BotConfigError, Bots, BotStuck, InboundEvent, Ingested
 from host.config import Config
 from host.controls import service as controls
-from host.controls.desk import NoTasks
+from host.controls.desk import NoTasks, TaskDesk
 from host.controls.port import Controls
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
@@ -191,30 +191,34 @@ class Host:
             config,
             self._db,
             self._registry,
+            self._supervisor.end_outdated,
             self._came_in,
             self._say_soon,
             parts.now,
             IncomingFiles(self._bots),
         )
-        self._controls: Controls = controls.Service(
-            controls.Parts(
-                config,
-                self._data,
-                parts.disk,
-                self._db,
-                self._registry,
-                self._supervisor,
-                self.ingest,
-                self._say_soon,
-                parts.now,
-            ),
-            NoTasks(),
-        )
+        self._controls = self._make_controls(NoTasks())
         self._pruner = Pruner(
             self._db, self._registry, self._supervisor, parts.now, config.host.retention_days
         )
         await self._ingress.begin()
         await self._supervisor.adopt()
+
+    def _make_controls(self, desk: TaskDesk) -> Controls:
+        return controls.Service(
+            controls.Parts(
+                self._config,
+                self._data,
+                self._parts.disk,
+                self._db,
+                self._registry,
+                self._supervisor,
+                self.ingest,
+                self._say_soon,
+                self._parts.now,
+            ),
+            desk,
+        )
 
     async def _shut_down(self, side_tasks: list[asyncio.Task[None]]) -> None:
         """Bots first, so that nothing new comes; runners next; then what they left is delivered."""
@@ -314,6 +318,8 @@ class Host:
                 await self._sweep_once()
             except SessionError as error:
                 log.warning("The sweep could not read host.db: %s", error, extra={"action": "sweep_failed"})
+            else:
+                await self._parts.disk.run(pulse.beat, self._data)
             await asyncio.sleep(self._config.host.sweep_every)
 
     async def _sweep_once(self) -> None:
@@ -327,6 +333,13 @@ class Host:
                 await self._ingress.replay(session)
             try:
                 await self._sweep_session(session)
+            except SessionError as error:
+                log.warning(
+                    "Session %s: %s",
+                    session.id,
+                    error,
+                    extra={"action": "sweep_failed", "session": session.id},
+                )
             except Exception:  # one sick session never stops the sweep over the others
                 log.exception(
                     "Sweep of a session failed", extra={"action": "sweep_failed", "session": session.id}

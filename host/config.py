@@ -171,7 +171,7 @@ class Limits(_Model):
 class Runner(_Model):
     """How runners are started and when they end."""
 
-    launcher: Literal["process", "docker"] = "process"
+    launcher: Literal["auto", "docker", "process"] = "auto"  # auto: containers, but for `chat`
     image: str = "dovecote-runner:dev"
     engine: str = ""  # the container engine's address; '' = DOCKER_HOST, or the local socket
     limits: Limits = Limits()

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -37,13 +37,14 @@ LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, wi
 
 
 class Ingress:
-    """`wake` is called with every session that got something new in its file."""
+    """`before_store` is awaited before something new is put into a session's file, `wake` called after it."""
 
     def __init__(
         self,
         config: Config,
         db: HostDB,
         registry: Sessions,
+        before_store: Callable[[Session], Awaitable[None]],
         wake: Callable[[Session], None],
         say: Callable[[], None],
         now: Callable[[], int],
@@ -53,6 +54,7 @@ class Ingress:
         self._config = config
         self._db = db
         self._registry = registry
+        self._before_store = before_store
         self._wake = wake
         self._say = say
         self._now = now
@@ -108,7 +110,8 @@ class Ingress:
             self._mute(connection, event, verdict.answer)
             return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
         scope = sessions.privacy_scope(event)
-        id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now())
+        moves = event.event_class is EventClass.MESSAGE  # whose privacy is of this very moment
+        id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now(), moves=moves)
         if verdict.engages:
             connection.execute(
                 "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?)",
@@ -203,6 +206,7 @@ class Ingress:
         if not entries:
             return
         attached = [await self._attached(session, entry) for entry in entries]
+        await self._before_store(session)
         outbound_db = session.folder.outbound_db
         high_water = await self._registry.use(session, lambda w: _insert_all(w, attached, outbound_db))
         self._wake(session)

@@ -16,7 +16,7 @@ import apsw
 from host.bots import InboundEvent, Privacy
 from host.disk import Disk
 from host.inbound import InboundWriter
-from sessiondb import SessionFolder
+from sessiondb import Full, SessionFolder
 from sessiondb.records import Address
 from sessiondb.signals import Bell
 
@@ -64,14 +64,21 @@ def room(address: Address) -> Address:
     return address._replace(thread_id="") if address.thread_id.startswith("user:") else address
 
 
-def upsert(connection: apsw.Connection, agent: str, address: Address, scope: str, now: int) -> str:
-    """Inside a transaction of host.db: makes the session if need be and marks it busy before any work is written."""
+def upsert(
+    connection: apsw.Connection, agent: str, address: Address, scope: str, now: int, *, moves: bool = False
+) -> str:
+    """Inside a transaction of host.db: makes the session if need be and marks it busy before any work is written.
+
+    `moves`: the scope holds from now on, for a channel may have become private or public since the session was made.
+    """
     id_ = session_id(agent, address)
     connection.execute(
         "INSERT INTO sessions (id, agent, channel_type, workspace_id, platform_id, thread_id, scope, created_at, active_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET busy = 1, work = work + 1, active_at = excluded.active_at",
         (id_, agent, *address, scope, now, now),
     )
+    if moves:
+        connection.execute("UPDATE sessions SET scope = ?1 WHERE id = ?2 AND scope <> ?1", (scope, id_))
     return id_
 
 
@@ -126,12 +133,16 @@ class Sessions:
             address = Address(channel, workspace, platform, thread)
             known = Session(id_, agent, address, scope, folder, int(high_water))
             self._known[id_] = known
+        known.scope = scope
         return known
 
     def _open_writer(self, session: Session) -> InboundWriter:
-        session.folder.create()
-        for bell in (session.folder.bell_to_runner, session.folder.bell_to_host):
-            Bell.make(bell)
+        try:
+            session.folder.create()
+            for bell in (session.folder.bell_to_runner, session.folder.bell_to_host):
+                Bell.make(bell)
+        except OSError as error:
+            raise Full(session.folder.inbound_db, error.strerror or "no folder can be made") from error
         writer = InboundWriter(session.folder.inbound_db, self._now)
         if writer.mark("seq_high_water") < session.seq_high_water:
             log.error(

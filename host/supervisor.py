@@ -46,6 +46,7 @@ class _Life:
     ordered_to_stop: bool = False
     over_quota: str = ""  # why it was ended: what lies too much on disk
     woken: bool = False  # since it last looked for work
+    scope: str = ""  # the privacy scope whose folder its runner has; '' for one that was adopted
 
 
 class Supervisor:
@@ -148,7 +149,7 @@ class Supervisor:
                 if runner is None:
                     await self._take_place(session)
                     runner = await self._start(session)
-                    if runner is not None and self._closing:
+                    if runner is not None and (self._closing or self._is_outdated(session)):
                         await self._stop_late(session)
                 if runner is not None:
                     lived = True
@@ -208,6 +209,7 @@ class Supervisor:
                 return None
             incarnation = secrets.token_hex(8)
             try:
+                self._lives[session.id].scope = session.scope
                 spec = await self._specs.spec(session, incarnation)
                 await self._registry.use(session, lambda writer: self._assign(writer, session, incarnation))
                 self._ears.listen(session)
@@ -439,8 +441,23 @@ class Supervisor:
         await self._launcher.stop(life.runner, self._config.runner.stop_grace)
         return True
 
+    def _is_outdated(self, session: Session) -> bool:
+        life = self._lives.get(session.id)
+        return life is not None and life.scope not in ("", session.scope)
+
+    async def end_outdated(self, session: Session) -> None:
+        """A channel became private or public: its runner has the other folder, and must not read what is said now.
+
+        Raises `Unavailable` when it cannot be ended: then nothing is put before it.
+        """
+        if self._is_outdated(session):
+            try:
+                await self.stop(session)
+            except LaunchError as error:
+                raise Unavailable(session.folder.root, f"its runner does not end: {error.reason}") from error
+
     async def _stop_late(self, session: Session) -> None:
-        """`close` came while it was being started and found nothing to stop."""
+        """The order, or the reason, came while it was being started and found nothing to stop."""
         try:
             await self.stop(session)
         except LaunchError as error:

@@ -62,6 +62,8 @@ class AgentLoop:
         self._toolbox: Toolbox | None = None  # of the latest turn
         self._stopping = asyncio.Event()
         self._shown_at = 0.0
+        self._to_show = Progress("", "", "", "")
+        self._showing: asyncio.TimerHandle | None = None
         self._active_at = 0
 
     def stop(self) -> None:
@@ -100,6 +102,7 @@ class AgentLoop:
             log.info("Turn %s waits for a person", begun.id)
             self._ring()
         finally:
+            self._stop_showing()
             self._on_turn(None)
             await events.aclose()
 
@@ -315,13 +318,29 @@ class AgentLoop:
         )
 
     def _show(self, running: Turn, *, text: str = "", status: str = "") -> None:
-        clock = asyncio.get_running_loop().time()
-        if clock - self._shown_at < PROGRESS_EVERY:
-            return
-        self._shown_at = clock
-        shown = Progress(self._settings.incarnation, running.answers, status, text)
-        shown.write(self._settings.folder.progress)
+        """The last of several that come close together is shown too, a little later: it may have to do for long."""
+        self._to_show = Progress(self._settings.incarnation, running.answers, status, text)
+        if self._showing is None:
+            clock = asyncio.get_running_loop()
+            pause = max(0.0, self._shown_at + PROGRESS_EVERY - clock.time())
+            if pause == 0.0:
+                self._write_progress()
+            else:
+                self._showing = clock.call_later(pause, self._write_progress)
+
+    def _write_progress(self) -> None:
+        self._stop_showing()
+        self._shown_at = asyncio.get_running_loop().time()
+        try:
+            self._to_show.write(self._settings.folder.progress)
+        except OSError as error:  # a full disk: the turn goes on, its commits say what is wrong
+            log.debug("Progress not written: %s", error.strerror)
         self._ring()
+
+    def _stop_showing(self) -> None:
+        if self._showing is not None:
+            self._showing.cancel()
+            self._showing = None
 
     def _note_activity(self) -> None:
         if self._now() - self._active_at >= ACTIVITY_EVERY:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from host import config as configuration
 from host.bots import BotConfigError, BotStuck
+from host.cli import doctor as examining
 from host.cli import inspect, owners
 from host.cli import run as running
 from host.cli import send as sending
@@ -126,6 +127,21 @@ def send(
 
 
 @app.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Look at everything that Dovecote needs, and say what to do about what is missing."""
+    if not examining.examine(config, Console()):
+        sys.exit(1)
+
+
+@app.command()
+def health(config: ConfigOption = None) -> None:
+    """Whether the host on this data folder is alive and sweeping; for a container's health check."""
+    if problem := examining.unhealthy(Path(configuration.load(config).data)):
+        _errors.print(Text(problem), soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
 def setup(
     platform: Annotated[str, typer.Argument(help="slack or discord")],
     channel: Annotated[str, typer.Option(help="A channel's id: greets there and waits for a person.")] = "",
@@ -143,6 +159,7 @@ CURABLE = (
     BotConfigError,
     BotStuck,
     WebhookError,
+    running.EngineError,
     SessionError,
     inspect.NothingFoundError,
     sending.SendError,

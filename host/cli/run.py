@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -18,6 +19,7 @@ from host.disk import ThreadDisk
 from host.gateway.credentials import Credentials, EnvironmentCredentials
 from host.gateway.onecli import OneCLICredentials
 from host.launch.base import Launcher
+from host.launch.examination import INSTALL, findings
 from host.launch.process import ProcessLauncher
 from host.lock import DataLock
 
@@ -25,12 +27,19 @@ BOTS = "dovecote.bots"  # the group of entry points that make bots
 SETUPS = "dovecote.setup"  # those that guide a person through a platform's set-up
 
 
+log = logging.getLogger(__name__)
+
+
+class EngineError(Exception):
+    """Runners cannot be started; the text says why and what to do."""
+
+
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
 def run(config: Config, platforms: Collection[str], *, log_file: Path | None) -> None:
-    """Raises `DataFolderError`, `BotConfigError`, `sessiondb.SessionError`."""
+    """Raises `DataFolderError`, `BotConfigError`, `EngineError`, `sessiondb.SessionError`."""
     data = Path(config.data)
     lock = DataLock(data)
     try:
@@ -40,7 +49,8 @@ def run(config: Config, platforms: Collection[str], *, log_file: Path | None) ->
             raise BotConfigError(
                 "no platform is set up: run `dovecote setup slack` or `dovecote setup discord`"
             )
-        asyncio.run(_serve(config, bots))
+        launcher = make_launcher(config) if uses_containers(config, platforms) else ProcessLauncher()
+        asyncio.run(_serve(config, bots, launcher))
     finally:
         lock.release()
 
@@ -56,12 +66,31 @@ def find_bots(config: Config, data: Path, platforms: Collection[str]) -> Bots:
     return bots
 
 
-def make_launcher(config: Config) -> Launcher:
-    if config.runner.launcher == "docker":
-        from host.launch.docker import DockerLauncher  # its library is slow to import
+def uses_containers(config: Config, platforms: Collection[str]) -> bool:
+    """Whoever talks in the terminal is this machine's user; strangers get no processes here unless that was asked for."""
+    if config.runner.launcher == "auto":
+        return set(platforms) != {"console"}
+    return config.runner.launcher == "docker"
 
-        return DockerLauncher(config.runner)
-    return ProcessLauncher()
+
+def make_launcher(config: Config) -> Launcher:
+    """For containers. Raises `EngineError` when there is no engine, or one that cannot work for this host."""
+    from host.launch.docker import DockerLauncher, examine  # their library is slow to import
+
+    found = examine(config.runner, Path(config.data), thoroughly=False)
+    for finding in findings(found, os.uname().release, ""):
+        if not finding.well and (finding.what != "Container engine" or finding.remedy == INSTALL):
+            raise EngineError(f"{finding.what}: {finding.seen}. {finding.remedy}.")
+        if not finding.well:
+            # It was there once and may come back: messages are taken and wait.
+            log.error(
+                "%s: %s. %s.",
+                finding.what,
+                finding.seen,
+                finding.remedy,
+                extra={"action": "engine_away"},
+            )
+    return DockerLauncher(config.runner)
 
 
 def make_credentials(config: Config) -> Credentials:
@@ -81,8 +110,8 @@ def set_up(config: Config, platform: str, say: Callable[[str], None], channel: s
     return guide(config, os.environ, say, channel)
 
 
-async def _serve(config: Config, bots: Bots) -> None:
-    host = Host(config, bots, Parts(ThreadDisk(), make_launcher(config), now_ms, make_credentials(config)))
+async def _serve(config: Config, bots: Bots, launcher: Launcher) -> None:
+    host = Host(config, bots, Parts(ThreadDisk(), launcher, now_ms, make_credentials(config)))
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, _Stop(host).order)
     loop.add_signal_handler(signal.SIGINT, _Stop(host).order)

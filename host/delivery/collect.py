@@ -111,9 +111,10 @@ class Collector:
             return []
         writer.raise_mark("seq_high_water", out.seq)
         origin = writer.message(out.in_reply_to) if out.in_reply_to else None
-        address = (
-            origin.address if origin else writer.destination(out.destination) if out.destination else None
-        )
+        asked_at = origin.address if origin else fallback
+        address = origin.address if origin else None
+        if out.destination:
+            address = writer.destination(out.destination)
         if address is None:
             reason = (
                 f"unknown destination {out.destination!r}"
@@ -121,12 +122,20 @@ class Collector:
                 else "it answers no message of this session"
             )
             done.refused.append(Refused(out.seq, out.id, reason))
-            _tell(writer, out.id, fallback, f"Not sent: {reason}.", self.now())
-            return [_quarantined(out.seq, out.id, fallback, reason)]
+            _tell(writer, out.id, asked_at, f"Not sent: {reason}.", self.now())
+            return [_quarantined(out.seq, out.id, asked_at, reason)]
         if isinstance(row.content, content.Action):
             self.actions.apply(writer, out.id, row.content, address)
             return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)]
-        return self._chunks(row, row.content, address, origin, files)
+        parcels, parts = self._chunks(row, row.content, address, origin, files)
+        for parcel in parcels:
+            if parcel.state == "failed":
+                tell_failed(writer, parcel, self.now())
+        if parts > len(parcels):
+            shown = f"the first {len(parcels)} of {parts} parts"
+            _tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.", self.now())
+            owe(writer, Notice(f"cut:{out.id}", address, f"⚠️ My answer was too long: {shown} are shown."))
+        return parcels
 
     def _chunks(
         self,
@@ -135,7 +144,8 @@ class Collector:
         address: Address,
         origin: MessageIn | None,
         files: Path,
-    ) -> Sequence[Parcel]:
+    ) -> tuple[Sequence[Parcel], int]:
+        """The chunks to send, and of how many parts they are the first."""
         out = row.row
         bot = self.bots.get(address.channel_type)
         if bot is None:
@@ -151,13 +161,14 @@ class Collector:
                     0,
                     "no such platform is configured",
                 )
-            ]
-        chunks = bot.render(operation)[:MOST_CHUNKS]
+            ], 1
+        rendered = bot.render(operation)
+        chunks = rendered[:MOST_CHUNKS]
         plain = bot.render(operation, plain=True) if len(chunks) == 1 else []
         first = mint_key()
         common = {
             "target": getattr(operation, "message_id", ""),
-            "answers": origin.platform_message_id if origin else "",
+            "answers": origin.platform_message_id if origin and not out.destination else "",
             "files": str(files) if isinstance(operation, content.File) else "",
             # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
             "question": first if isinstance(operation, content.Question) else "",
@@ -176,7 +187,7 @@ class Collector:
                 key=mint_key() if number else first,
             )
             for number, chunk in enumerate(chunks)
-        ]
+        ], len(rendered)
 
     def _acknowledge(self, writer: InboundWriter, message: MessageIn, ack: Ack, done: Collected) -> None:
         """What the runner says became of a message: answered, failed with a reply, or worth another attempt."""
@@ -186,7 +197,8 @@ class Collector:
                 done.settled = done.settled or ack.attempt >= GIVE_UP_AFTER
             return
         writer.settle(message.id, Status(ack.status.value), ack.error)
-        answered = {parcel.state for parcel in writer.parcels_answering(message.id)}
+        here = [p for p in writer.parcels_answering(message.id) if p.address == message.address]
+        answered = {parcel.state for parcel in here}
         if answered == {"quarantined"}:
             owe(writer, _unreadable(message))
         done.settled = True
@@ -235,7 +247,10 @@ def _tell(writer: InboundWriter, out_id: str, address: Address, text: str, now: 
 
 
 def tell_failed(writer: InboundWriter, parcel: Parcel, now: int) -> None:
-    _tell(writer, parcel.message_out_id, parcel.address, f"Not delivered: {parcel.error}.", now)
+    """Where the agent was asked: at a destination elsewhere it has no turn that would hear of it."""
+    asked = writer.message(parcel.in_reply_to) if parcel.in_reply_to else None
+    address = asked.address if asked else parcel.address
+    _tell(writer, parcel.message_out_id, address, f"Not delivered: {parcel.error}.", now)
 
 
 def _quarantined(number: int, id_: str, address: Address, reason: str, in_reply_to: str = "") -> Parcel:

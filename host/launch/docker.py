@@ -10,10 +10,13 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -25,6 +28,7 @@ from docker.types import LogConfig, Mount, Ulimit
 from host.config import Runner as Settings
 from host.launch import ownership
 from host.launch.base import LaunchError, Runner, RunnerSpec
+from host.launch.examination import Examination
 from host.launch.logs import append_bounded
 from sessiondb.contract import CONTRACT
 
@@ -236,12 +240,7 @@ class DockerLauncher:
     def _client(self) -> docker.DockerClient:
         with self._connecting:
             if self._connected is None:
-                address = self._settings.engine
-                self._connected = (
-                    docker.DockerClient(base_url=address, timeout=ENGINE_TIMEOUT)
-                    if address
-                    else docker.from_env(timeout=ENGINE_TIMEOUT)
-                )
+                self._connected = _connect(self._settings.engine)
             return self._connected
 
     def _launch(self, name: str, spec: RunnerSpec, labels: dict[str, str], arguments: Sequence[str]) -> str:
@@ -420,6 +419,52 @@ class _Events:
         if not self._closed.is_set():
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._hint(died)
+
+
+def examine(settings: Settings, data: Path, *, thoroughly: bool) -> Examination:
+    """Looks at the engine; `thoroughly` also starts a container that tells what it sees of this machine and the folder."""
+    address = settings.engine or os.environ.get("DOCKER_HOST", "")
+    found = Examination(address, image=settings.image)
+    try:
+        client = _connect(settings.engine)
+        told = client.info()
+    except _ENGINE_GONE as error:
+        return replace(found, problem=f"does not answer ({type(error).__name__})")
+    found = replace(found, version=str(told["ServerVersion"]), kernel=str(told["KernelVersion"]))
+    try:
+        spoken = client.images.get(settings.image).labels.get(CONTRACT_LABEL, "")
+    except ImageNotFound:
+        return found
+    found = replace(found, spoken=spoken)
+    return _look_inside(client, found, data.resolve()) if thoroughly else found
+
+
+def _look_inside(client: docker.DockerClient, found: Examination, data: Path) -> Examination:
+    mark = data / f".doctor-{secrets.token_hex(8)}"
+    mark.write_text(mark.name)
+    mark.chmod(0o444)
+    try:
+        printed = client.containers.run(
+            found.image,
+            ["-c", f"cat /proc/sys/kernel/random/boot_id; cat /mark/{mark.name} || true"],
+            entrypoint="bash",
+            network_mode="none",
+            mounts=[Mount("/mark", str(data), type="bind", read_only=True)],
+            user="0:0",  # the folder may be closed to everybody but its owner
+            remove=True,
+        )
+    except _ENGINE_GONE as error:
+        return replace(found, trouble=str(getattr(error, "explanation", None) or error)[:300])
+    finally:
+        mark.unlink()
+    boot_id, _, rest = printed.decode().partition("\n")
+    return replace(found, boot_id=boot_id, sees_data=rest.strip() == mark.name)
+
+
+def _connect(address: str) -> docker.DockerClient:
+    if address:
+        return docker.DockerClient(base_url=address, timeout=ENGINE_TIMEOUT)
+    return docker.from_env(timeout=ENGINE_TIMEOUT)
 
 
 def _labels(spec: RunnerSpec, role: str) -> dict[str, str]:

@@ -39,8 +39,7 @@ class ToolContext:
     def emit(self, row: content.Outbound, destination: str = "") -> str:
         """Queues a row for the host and returns its id."""
         id_ = f"{self.turn}:{self.call_id}:{len(self.emitted)}"
-        in_reply_to = "" if destination else self.answers
-        self.emitted.append(Emitted(id_, row, in_reply_to, destination))
+        self.emitted.append(Emitted(id_, row, self.answers, destination))
         return id_
 
 

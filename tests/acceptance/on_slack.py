@@ -15,6 +15,9 @@ from tests.integration.slack_app import PROXIES
 
 PATIENCE = 60.0  # s for one thing to happen; these machines are slow and noisy
 CONFIG = """\
+[runner]
+launcher = "process"
+
 [slack]
 api_url = "{api_url}"
 {slack}

@@ -9,6 +9,8 @@ import apsw
 import pytest
 
 from host.bots import Rejected
+from runner.inbound import InboundReader
+from sessiondb import Address, SessionFolder
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.hosting import config, serving
 
@@ -167,3 +169,26 @@ def turns_of(data: Path) -> dict[str, str]:
     rows = connection.execute("SELECT message_id, turn FROM processing_ack").fetchall()
     connection.close()
     return {str(message): str(turn) for message, turn in rows}
+
+
+async def test_an_answer_in_too_many_parts_is_cut_visibly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.delivery.collect.MOST_CHUNKS", 3)
+    async with serving(config(tmp_path)) as (_, bot):
+        await bot.say("c", "@@text 9000")
+        await bot.until(lambda: len(bot.said("c")) == 4)
+        assert sum(len(text) == 2_000 for text in bot.said("c")) == 3
+        assert any("3 of 5 parts" in text for text in bot.said("c"))
+
+
+async def test_the_agent_hears_that_a_destination_s_platform_is_not_there(tmp_path: Path) -> None:
+    elsewhere = {"destinations": {"elsewhere": {"platform": "slack", "channel": "C1"}}}
+    async with serving(config(tmp_path, agents={"default": elsewhere})) as (host, bot):
+        asked = await bot.say("c", '@@call send_message {"text": "x", "destination": "elsewhere"}\ndone')
+        await host.settled(asked.message_id)
+        (folder,) = (tmp_path / "sessions").iterdir()
+        reader = InboundReader(SessionFolder(folder).inbound_db)
+        (told,) = [message.content for message in reader.due_at(Address("memory", "w", "c", ""), now=2**53)]
+        reader.close()
+        assert "no such platform is configured" in told

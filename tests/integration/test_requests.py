@@ -109,11 +109,12 @@ async def test_an_owner_allows_more_money_and_it_lasts_for_that_day(tmp_path: Pa
     settings = config(tmp_path, access={"owners": ["memory:U9"]}, model={"budget_usd_per_day": 4.0})
     place = Address("memory", "w", "general")
     async with serving(settings) as (host, bot):
-        await answered(bot, "general", "hello", privacy="public", mentioned=True)
+        for channel in ("general", "random"):
+            await answered(bot, channel, "hello", privacy="public", mentioned=True)
         await spend(host, place, 3_900_000)
-        for _ in range(2):
-            with pytest.raises(OverBudget, match="all agents for today"):
-                await spend(host, place, 200_000)
+        for conversation in (place, place, Address("memory", "w", "random")):
+            with pytest.raises(OverBudget, match=r"all agents for today .* owner has been asked"):
+                await spend(host, conversation, 200_000)
         await bot.until(lambda: bool(direct(bot, "U9")))
         decision = direct(bot, "U9")[0].decision
         assert decision is not None
@@ -121,7 +122,8 @@ async def test_an_owner_allows_more_money_and_it_lasts_for_that_day(tmp_path: Pa
         assert await host.controls.decide(viewer(OWNER, ""), decision.request, "allow") == (
             "The budget of all agents for today is $1.00 higher. Decided by Olga."
         )
-        await bot.until(lambda: "An owner allowed $1.00 more: please ask again." in bot.said("general"))
+        told = "An owner allowed $1.00 more: please ask again."
+        await bot.until(lambda: bot.said("general")[1:] == bot.said("random")[1:] == [told])
     async with serving(settings, bot) as (host, bot):
         await spend(host, place, 1_000_000)
         with pytest.raises(OverBudget, match=r"\$5.00"):
@@ -130,7 +132,7 @@ async def test_an_owner_allows_more_money_and_it_lasts_for_that_day(tmp_path: Pa
         again = direct(bot, "U9")[1].decision
         assert again is not None
         await host.controls.decide(viewer(OWNER, ""), again.request, "deny")
-        with pytest.raises(OverBudget):
+        with pytest.raises(OverBudget, match=r"another request$"):
             await spend(host, place, 200_000)
         await bot.say("general", "still there?", privacy="public", mentioned=True)
         await bot.until(lambda: "still there?" in bot.said("general"))

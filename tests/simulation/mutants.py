@@ -260,7 +260,9 @@ def seq_without_the_other_side(_: World) -> list[Patch]:
 def answer_in_the_channels_root(_: World) -> list[Patch]:
     chunks = Collector._chunks
 
-    def rootless(self: Collector, row: Any, operation: Any, address: Address, *more: Any) -> Sequence[Parcel]:
+    def rootless(
+        self: Collector, row: Any, operation: Any, address: Address, *more: Any
+    ) -> tuple[Sequence[Parcel], int]:
         return chunks(self, row, operation, address._replace(thread_id=""), *more)
 
     return [(Collector, "_chunks", rootless)]

@@ -10,7 +10,7 @@ from tests.simulation.world import run
 SEEDS = 24
 TRIES = 150  # seeds in which a mutant must be caught
 
-FIRST_SEED: dict[str, int] = {}  # where a mutant is caught soon
+FIRST_SEED: dict[str, int] = {"a_retrying_message_is_overtaken": 440}  # where a mutant is caught soon
 
 
 @pytest.mark.parametrize("first", range(1, SEEDS + 1, 6))

@@ -43,7 +43,8 @@ class Town:
     async def start(self, **more: str) -> None:
         file = self.folder / "dovecote.toml"
         file.write_text(
-            f'data = "{self.folder / "data"}"\n{self.config}\n[discord]\napi_url = "{self.discord.api_url}"\n'
+            f'data = "{self.folder / "data"}"\n{self.config}\n[runner]\nlauncher = "process"\n'
+            f'[discord]\napi_url = "{self.discord.api_url}"\n'
             f'gateway_url = "{self.discord.gateway_url}"\n'
         )
         environment = {**os.environ, "DISCORD_BOT_TOKEN": self.discord.token, **more}

@@ -1,0 +1,154 @@
+"""`dovecote doctor`: everything that is needed, looked at in order; and `dovecote health`.
+
+Live checks of a platform belong to its `setup`; here it is only asked whether it is configured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from host import config as configuration
+from host import pulse
+from host.bots import BotConfigError, MakeBot, Surroundings
+from host.cli import run as running
+from host.config import Config, ConfigError
+from host.gateway.credentials import NoCredential
+from host.launch.examination import Finding, findings
+from host.lock import DataFolderError, DataLock
+
+LITTLE_SPACE = 2 * 1024**3  # bytes free under which a data folder is worth a remark
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+SHOWN = ("slack", "discord")
+
+
+def examine(path: Path | None, out: Console) -> bool:
+    """Prints every finding; whether all is well."""
+    well = True
+    table = Table.grid(padding=(0, 2))
+    remedies: list[Finding] = []
+    with out.status("Looking…") if out.is_terminal else out:
+        for finding in _all(path):
+            well &= finding.well
+            mark = Text("✓", "green") if finding.well else Text("✗", "bold red")
+            table.add_row(mark, Text(finding.what, "bold"), Text(finding.seen))
+            if finding.remedy:
+                remedies.append(finding)
+    out.print(table)
+    for finding in remedies:
+        out.print(Text(f"\n{finding.what}: {finding.remedy}.", "" if finding.well else "yellow"))
+    return well
+
+
+def unhealthy(data: Path) -> str:
+    """Why the host on this folder is not well; '' when it is."""
+    try:
+        age = pulse.age(data)
+    except FileNotFoundError:
+        return f"{data}: no host has swept here yet"
+    return f"{data}: the last sweep was {age:.0f} s ago" if age > pulse.STALE else ""
+
+
+def _all(path: Path | None) -> Iterator[Finding]:
+    try:
+        config = configuration.load(path)
+    except ConfigError as error:
+        yield Finding("Configuration", False, f"{error.file}: {error.key}", str(error).rstrip("."))
+        return
+    yield Finding("Configuration", True, str(path or "dovecote.toml, or its absence"))
+    data = Path(config.data)
+    folder = list(_folder(data))
+    yield from folder
+    if running.uses_containers(config, SHOWN):
+        if all(finding.well for finding in folder):
+            yield from _engine(config, data)
+    else:
+        remedy = 'Set runner.launcher = "docker" before you let anybody in whom you would not give a shell'
+        yield Finding("Runners", True, "local processes, without isolation, as runner.launcher asks", remedy)
+    yield from asyncio.run(_credentials(config))
+    yield from _platforms(config, data)
+
+
+def _folder(data: Path) -> Iterator[Finding]:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        mark = data / f".doctor-{secrets.token_hex(8)}"
+        mark.touch()
+        mark.unlink()
+        free = shutil.disk_usage(data).free
+    except OSError as error:
+        remedy = f"Make it writable for uid {os.getuid()}, or set `data` to another folder"
+        yield Finding("Data folder", False, f"{data}: {error.strerror}", remedy)
+        return
+    yield Finding("Data folder", True, f"{data.resolve()}, {_host_on(data)}")
+    if free < LITTLE_SPACE:
+        yield Finding("Space", False, f"{free // 1024**2} MiB are free", "Make room on its file system")
+
+
+def _host_on(data: Path) -> str:
+    try:
+        DataLock(data).release()
+    except DataFolderError:
+        return "a host runs on it"
+    return "no host runs on it"
+
+
+def _engine(config: Config, data: Path) -> list[Finding]:
+    from host.launch.docker import examine as look  # its library is slow to import
+
+    boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "none: this is not Linux"
+    return findings(look(config.runner, data, thoroughly=True), os.uname().release, boot_id)
+
+
+async def _credentials(config: Config) -> list[Finding]:
+    """For each agent that talks to a model; what it may spend is a remark, not a fault."""
+    credentials = running.make_credentials(config)
+    made: list[Finding] = []
+    limits = (config.model.budget_usd_per_day, config.model.budget_usd_per_month)
+    try:
+        for name, agent in config.agents.items():
+            if agent.provider == "mock":
+                made.append(Finding(f"Agent {name}", True, "echoes, without a model"))
+                continue
+            try:
+                await credentials.equip(name)
+                await credentials.grant(name)
+            except NoCredential as missing:
+                source = config.credentials.source
+                remedy = "Set ANTHROPIC_API_KEY" if source == "environment" else "Put OneCLI right"
+                made.append(Finding(f"Agent {name}", False, str(missing), remedy))
+                continue
+            free = min(*limits, agent.budget_usd_per_day, agent.budget_usd_per_month) == math.inf
+            remedy = "Nothing limits what it spends: set budget_usd_per_day" if free else ""
+            made.append(Finding(f"Agent {name}", True, f"{agent.provider}, with a credential", remedy))
+    finally:
+        await credentials.close()
+    return made
+
+
+def _platforms(config: Config, data: Path) -> Iterator[Finding]:
+    ready = 0
+    for entry in sorted(entry_points(group=running.BOTS), key=lambda entry: entry.name):
+        if entry.name not in SHOWN:
+            continue
+        make: MakeBot = entry.load()
+        try:
+            bot = make(Surroundings(config, data / entry.name, os.environ))
+        except BotConfigError as error:
+            yield Finding(entry.name.capitalize(), False, str(error), f"Run `dovecote setup {entry.name}`")
+            continue
+        ready += bot is not None
+        seen = "configured" if bot is not None else "not configured"
+        yield Finding(entry.name.capitalize(), True, f"{seen}; `dovecote setup {entry.name}` checks it live")
+    if not ready:
+        yield Finding("Platforms", False, "none is configured", "Run `dovecote setup slack`, or `… discord`")

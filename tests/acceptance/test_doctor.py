@@ -1,0 +1,114 @@
+"""`dovecote doctor` and the start on machines that lack something."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from host.config import Runner
+from host.launch.docker import examine
+from host.launch.examination import findings
+from tests.fakes.onecli import FakeOneCLI
+from tests.waiting import DEADLINE
+
+pytest_plugins = ["tests.engine"]
+SLACK = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
+
+
+def dovecote(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """In an empty folder, with this machine's engine out of sight."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC", "SLACK"))}
+    clean |= {
+        "DOCKER_HOST": f"unix://{folder}/none.sock",
+        "PATH": str(folder),
+        "COLUMNS": "200",
+        **environment,
+    }
+    return subprocess.run(
+        [sys.executable, "-c", "from host.cli import main; main()", *arguments],
+        cwd=folder,
+        env=clean,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+
+
+def test_without_an_engine_the_doctor_and_the_start_say_what_to_install(tmp_path: Path) -> None:
+    looked = dovecote(tmp_path, "doctor", **SLACK)
+    started = dovecote(tmp_path, "up", **SLACK)
+
+    assert looked.returncode == 1
+    assert "✗  Container engine" in looked.stdout
+    for said in (looked.stdout, started.stderr):
+        assert "apt-get install docker.io" in said
+        assert 'launcher = "process"' in said
+    assert started.returncode == 2
+    assert "Traceback" not in started.stderr
+
+
+def test_the_local_launcher_runs_when_it_is_asked_for_by_name_and_the_doctor_warns(tmp_path: Path) -> None:
+    (tmp_path / "dovecote.toml").write_text('[runner]\nlauncher = "process"\n')
+
+    looked = dovecote(tmp_path, "doctor", **SLACK)
+
+    assert looked.returncode == 0, looked.stdout
+    assert "without isolation" in looked.stdout
+    assert "would not give a shell" in looked.stdout
+
+
+def test_a_model_without_a_key_and_a_broken_configuration_are_found(tmp_path: Path) -> None:
+    file = tmp_path / "dovecote.toml"
+    file.write_text('[runner]\nlauncher = "process"\n[agents.default]\nprovider = "claude"\n')
+    keyless = dovecote(tmp_path, "doctor", **SLACK)
+    keyed = dovecote(tmp_path, "doctor", ANTHROPIC_API_KEY="sk-ant-real", **SLACK)
+    file.write_text("[runner]\nlauncer = 1\n")
+    broken = dovecote(tmp_path, "doctor")
+
+    assert (keyless.returncode, keyed.returncode, broken.returncode) == (1, 0, 1)
+    assert "Set ANTHROPIC_API_KEY" in keyless.stdout
+    assert "budget_usd_per_day" in keyed.stdout
+    assert "sk-ant-real" not in keyed.stdout
+    assert "runner.launcer" in broken.stdout
+
+
+async def test_the_vault_is_asked_about_every_agent(tmp_path: Path) -> None:
+    async with FakeOneCLI(quota=0) as vault:
+        (tmp_path / "dovecote.toml").write_text(
+            '[runner]\nlauncher = "process"\n[[routes]]\nagent = "pigeon"\n[agents.pigeon]\nprovider = "claude"\n'
+            f'[credentials]\nsource = "onecli"\nonecli_url = "{vault.base_url}"\n'
+        )
+        key = {"ONECLI_API_KEY": vault.api_key}
+        refused = await asyncio.to_thread(dovecote, tmp_path, "doctor", **SLACK, **key)
+        vault.quota = None
+        accepted = await asyncio.to_thread(dovecote, tmp_path, "doctor", **SLACK, **key)
+
+    assert "raise its quota" in refused.stdout
+    assert (refused.returncode, accepted.returncode) == (1, 0)
+
+
+@pytest.mark.docker
+def test_a_real_engine_shares_kernel_and_folder_and_has_the_image(tmp_path: Path, image: str) -> None:
+    found = examine(Runner(image=image), tmp_path, thoroughly=True)
+    missing = examine(Runner(image="dovecote-runner:no-such"), tmp_path, thoroughly=True)
+
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert [finding.well for finding in findings(found, os.uname().release, boot_id)] == [True] * 3
+    assert findings(found, os.uname().release, "elsewhere")[-1].well is False
+    assert "make image" in findings(missing, os.uname().release, boot_id)[-1].remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_never_swept_is_not_healthy(tmp_path: Path) -> None:
+    assert dovecote(tmp_path, "health").returncode == 1
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "host.pulse").touch()
+    assert dovecote(tmp_path, "health").returncode == 0
+    os.utime(tmp_path / "data" / "host.pulse", (1, 1))
+    assert dovecote(tmp_path, "health").returncode == 1
