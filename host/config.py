@@ -50,13 +50,18 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
-class Destination(_Model):
-    """A place an agent may write to besides the conversation that asked."""
+class Place(_Model):
+    """A channel, or a thread of one."""
 
     platform: str
     workspace: str = ""
     channel: str
     thread: str = ""
+
+
+class Destination(Place):
+    """A place an agent may write to besides the conversation that asked."""
+
     description: str = ""
 
 
@@ -119,6 +124,24 @@ class Agent(_Model):
     budget_usd_per_day: Dollars = math.inf
     budget_usd_per_month: Dollars = math.inf
     network: Network = Network()
+    shortest_task_interval: Seconds = 60.0  # between two runs of one scheduled task
+    most_tasks: Annotated[int, Field(ge=1, le=10_000)] = 100  # of one conversation
+
+
+class Task(_Model):
+    """A scheduled task that belongs to this file: it is there as long as the file says so."""
+
+    name: Name
+    title: str = ""  # default: the name
+    prompt: str
+    cron: str = ""  # five fields or a nickname; or:
+    at: str = ""  # one local time
+    zone: str = ""  # default: the host's
+    agent: Name = "default"
+    to: Place  # where it posts
+    script: str = ""
+    missed: Literal["run_once", "run_all", "skip"] = "run_once"
+    mentions: tuple[str, ...] = ()
 
 
 class Route(_Model):
@@ -258,6 +281,7 @@ class Config(_Model):
     access: Access = Access()
     agents: dict[Name, Agent] = {"default": Agent()}
     routes: tuple[Route, ...] = (Route(),)
+    tasks: tuple[Task, ...] = ()
     console: Console = Console()
     slack: Slack | None = None  # None: only if SLACK_BOT_TOKEN is set
     discord: Discord = Discord()
@@ -271,6 +295,13 @@ class Config(_Model):
                 raise ValueError(
                     f"routes[{number}].agent = {route.agent!r} is no agent of this file (known: {known})"
                 )
+        for task in self.tasks:
+            if task.agent not in self.agents:
+                raise ValueError(
+                    f"tasks: {task.name!r} names agent {task.agent!r}, which this file does not have"
+                )
+        if len({task.name for task in self.tasks}) != len(self.tasks):
+            raise ValueError("tasks: two of them have the same name")
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from host.schedule import recurrence
+from host.schedule.tasks import Fired, Tasks
 from sessiondb import content, seq
 from sessiondb.connection import open_writer, transaction
 from sessiondb.errors import Unavailable
@@ -60,6 +62,7 @@ class Parcel:
         return self.state not in OPEN_STATES
 
 
+_TASK_OF = "SELECT task_id FROM messages_in WHERE id = ? AND task_id <> ''"
 _PARCEL = (
     "message_out_id, chunk, seq, key, state, channel_type, workspace_id, platform_id, thread_id, payload, in_reply_to,"
     " platform_message_id, attempts, lookups, next_attempt_at, first_attempt_at, error"
@@ -98,6 +101,7 @@ class InboundWriter:
         self._path = path
         self._now = now
         self._connection = open_writer(path, "inbound")
+        self.tasks = Tasks(self._connection, now)
         self.blocked_since = 0  # ms UTC since when a reader keeps commits out, 0 when none does
 
     @contextmanager
@@ -173,6 +177,27 @@ class InboundWriter:
         """The outcome of a message that is still pending."""
         sql = "UPDATE messages_in SET status = ?, error = ? WHERE id = ? AND status = 'pending'"
         self._connection.execute(sql, (status, error[:500], id_))
+        if self._connection.changes() and (task := self._one(_TASK_OF, id_)):
+            notice = self.tasks.ended(str(task), id_, status, error)
+            if notice is not None:
+                self.owe(notice.about, notice.encode())
+
+    def run_task(self, fired: Fired) -> None:
+        """The message of an occurrence, in the transaction that moves its task on."""
+        task = fired.task
+        due = recurrence.moment(fired.occurrence, task.schedule.zone)
+        self.insert(
+            NewMessage(
+                id=fired.message_id,
+                kind="task",
+                address=task.address,
+                content=content.Task(task.prompt, task.title, due, fired.stands_for, task.script),
+                created_at=self._now(),
+                author_id=task.owner,
+                task_id=task.id,
+                occurrence_at=fired.occurrence,
+            )
+        )
 
     def postpone(self, id_: str, attempts: int, not_before: int, error: str = "") -> None:
         sql = "UPDATE messages_in SET attempts = ?, not_before = ?, error = ? WHERE id = ? AND status = 'pending'"
@@ -340,6 +365,10 @@ class InboundWriter:
             (name,),
         ).fetchone()
         return None if row is None else Address(*map(str, row))
+
+    def destination_names(self) -> list[str]:
+        rows = self._connection.execute("SELECT name FROM destinations ORDER BY name").fetchall()
+        return [str(name) for (name,) in rows]
 
     def _messages(self, where: str, *bindings: str) -> list[MessageIn]:
         sql = f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE {where}"

@@ -31,7 +31,7 @@ class Claims:
     def next(self, only: Address | None = None) -> Turn | None:
         """Claims the next batch and opens or resumes its turn; with `only`, nothing of another address."""
         first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)
-        if first is None or (only is not None and first.address != only):
+        if first is None or (only is not None and not _goes_on(first, only)):
             return None
         begun = self._begun()
         if first.id in begun:
@@ -53,13 +53,18 @@ class Claims:
     def follow_ups(self, running: Turn) -> list[PromptMessage]:
         """Claims what came in for the running turn's address; context waits for company.
 
-        Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again.
+        Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again. A task's
+        run is a turn of its own.
         """
         if running.attempt > turn.SPLIT_AFTER:
             return []
         due: list[MessageIn] = []
         for message in self._ours(self._inbound.due_at(running.address, self._now())):
-            if message.kind == "control" or self._queued(message) or self._answered(message) is not None:
+            if (
+                message.kind in ("control", "task")
+                or self._queued(message)
+                or self._answered(message) is not None
+            ):
                 continue
             if (message.attempts > 0 and message.trigger) or len(due) == turn.LARGEST_BATCH:
                 break
@@ -72,9 +77,9 @@ class Claims:
         return self._claim(running.id, due)[1]
 
     def waits_elsewhere(self, here: Address) -> bool:
-        """Whether the next message that wants an answer belongs to another address."""
+        """Whether the next message that wants an answer cannot go into the stream of this address."""
         first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)
-        return first is not None and first.address != here
+        return first is not None and not _goes_on(first, here)
 
     def controls(self) -> list[tuple[MessageIn, content.Control]]:
         """Control messages not obeyed yet, in order."""
@@ -179,6 +184,11 @@ class Claims:
         except content.ContentError as error:
             log.warning("Message %s is unreadable: %s", message.id, error)
             return None
+
+
+def _goes_on(message: MessageIn, here: Address) -> bool:
+    """A task's run begins afresh: its script comes before any model."""
+    return message.address == here and message.kind != "task"
 
 
 def _result(call: ParkedCall, answer: content.System, author_id: str) -> str | None:

@@ -49,6 +49,7 @@ class Task:
     due: str = ""  # the local time in words
     stands_for: tuple[str, ...] = ()  # missed times this run makes up for, in words
     script: str = ""
+    output: str = ""  # of the script, once the runner has run it
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,11 @@ INBOUND: dict[str, type[Inbound]] = {cls.type: cls for cls in (Chat, Task, Webho
 OUTBOUND: dict[str, type[Outbound]] = {
     cls.type: cls for cls in (Text, Edit, Reaction, File, Card, Question, Action)
 }
+
+
+def result_id(row_id: str) -> str:
+    """The id of the `system` message that answers an action, by the action's row."""
+    return f"{row_id}:result"[:190]
 
 
 def encode(content: Inbound | Outbound) -> str:

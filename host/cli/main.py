@@ -13,7 +13,7 @@ from rich.text import Text
 from host import config as configuration
 from host.bots import BotConfigError, BotStuck
 from host.cli import doctor as examining
-from host.cli import inspect, owners
+from host.cli import inspect, owners, tasks
 from host.cli import run as running
 from host.cli import send as sending
 from host.config import Config, ConfigError
@@ -28,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.add_typer(tasks.app, name="tasks")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="The configuration; default: dovecote.toml.")

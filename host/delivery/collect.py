@@ -6,13 +6,13 @@ The address is the host's to decide (law 7): that of the message a row answers, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from host.bots import Bots
 from host.delivery import policy
-from host.delivery.actions import Actions
+from host.delivery.actions import Actions, Asked, Handler, refusing
 from host.inbound import InboundWriter, NewMessage, Parcel
 from host.notices import Notice, mint_key
 from host.outbound import Accepted, OutboundReader, Refused
@@ -36,6 +36,8 @@ class Collected:
     claimed: list[MessageIn] = field(default_factory=list)  # by the incarnation that the host started
     settled: bool = False  # some message got its outcome
     more: bool = False  # there are more rows to read
+    asked: Asked | None = None  # an action that has to be prepared before anything behind it is read
+    run_ended: bool = False  # a task's run got its outcome
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Collector:
     bots: Bots
     actions: Actions
     now: Callable[[], int]
+    runs: set[str] = field(default_factory=set)  # messages of tasks whose start is recorded
 
     def collect(
         self,
@@ -51,14 +54,17 @@ class Collector:
         fallback: Address,
         files: Path,
         busy: Callable[[Address], bool],
+        prepared: Mapping[str, Handler],
     ) -> Collected:
-        """`busy` says whether a lane has work: then a new chunk waits for its turn instead of being intended now."""
+        """`busy` says whether a lane has work: then a new chunk waits for its turn instead of being intended now.
+
+        `prepared` has the handlers of actions, by their rows; one that has none there ends the collection before it.
+        """
         done = Collected()
         pending = writer.pending()
         # Acknowledgements before rows: a turn commits both at once, so a message seen as answered has its rows here.
         acks = reader.acks([message.id for message in pending])
         page = reader.rows_after(writer.mark("outbound_read"))
-        rows, done.more = page.rows, page.more
         by_id = {message.id: message for message in pending}
         incarnation = writer.value("incarnation")
         done.claimed = [
@@ -68,13 +74,20 @@ class Collector:
             and ack.incarnation == incarnation
             and ack.attempt > by_id[ack.message_id].attempts
         ]
+        rows = self._up_to_action(writer, page.rows, prepared, done)
+        done.more = page.more or done.asked is not None
         finished = [] if done.more else [ack for ack in acks if ack.status is not AckStatus.PROCESSING]
-        if not rows and not finished:
+        runs = [
+            ack.message_id
+            for ack in acks
+            if by_id[ack.message_id].task_id and ack.message_id not in self.runs
+        ]
+        if not rows and not finished and not runs:
             return done
         started: set[Address] = set()
         with writer.writing():
             for row in rows:
-                parcels = self._row(writer, row, fallback, files, done)
+                parcels = self._row(writer, row, fallback, files, done, prepared)
                 for parcel in parcels:
                     if (
                         parcel.state == "pending"
@@ -87,13 +100,39 @@ class Collector:
                     writer.put_parcels([parcel])
                     if not parcel.terminal:
                         done.parcels.append(parcel)
+            for message_id in runs:
+                writer.tasks.started(message_id)
             for ack in finished:
                 self._acknowledge(writer, by_id[ack.message_id], ack, done)
             writer.advance_watermark()
+        self.runs.update(runs)
         return done
 
+    def _up_to_action(
+        self,
+        writer: InboundWriter,
+        rows: Sequence[Accepted | Refused],
+        prepared: Mapping[str, Handler],
+        done: Collected,
+    ) -> Sequence[Accepted | Refused]:
+        for number, row in enumerate(rows):
+            if not isinstance(row, Accepted) or not isinstance(row.content, content.Action):
+                continue
+            out = row.row
+            origin = writer.message(out.in_reply_to) if out.in_reply_to else None
+            if origin is not None and out.id not in prepared and not writer.has_parcel(out.id):
+                done.asked = Asked(out.id, row.content, origin.address, origin)
+                return rows[:number]
+        return rows
+
     def _row(
-        self, writer: InboundWriter, row: Accepted | Refused, fallback: Address, files: Path, done: Collected
+        self,
+        writer: InboundWriter,
+        row: Accepted | Refused,
+        fallback: Address,
+        files: Path,
+        done: Collected,
+        prepared: Mapping[str, Handler],
     ) -> Sequence[Parcel]:
         if isinstance(row, Refused):
             done.refused.append(row)
@@ -125,7 +164,10 @@ class Collector:
             _tell(writer, out.id, asked_at, f"Not sent: {reason}.", self.now())
             return [_quarantined(out.seq, out.id, asked_at, reason)]
         if isinstance(row.content, content.Action):
-            self.actions.apply(writer, out.id, row.content, address)
+            handler = prepared.get(out.id) or refusing(
+                "an action answers the message that it was asked for in"
+            )
+            self.actions.apply(writer, out.id, handler, address)
             return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)]
         parcels, parts = self._chunks(row, row.content, address, origin, files)
         for parcel in parcels:
@@ -173,6 +215,7 @@ class Collector:
             # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
             "question": first if isinstance(operation, content.Question) else "",
             "audience": _audience(operation, origin),
+            "opens": _opens(operation, origin),
         }
         return [
             _parcel(
@@ -195,13 +238,22 @@ class Collector:
             if ack.attempt > message.attempts:
                 give_up_or_postpone(writer, message, ack.attempt, ack.error, self.now())
                 done.settled = done.settled or ack.attempt >= GIVE_UP_AFTER
+                done.run_ended = done.run_ended or (bool(message.task_id) and ack.attempt >= GIVE_UP_AFTER)
             return
         writer.settle(message.id, Status(ack.status.value), ack.error)
+        self.runs.discard(message.id)
+        done.run_ended = done.run_ended or bool(message.task_id)
         here = [p for p in writer.parcels_answering(message.id) if p.address == message.address]
         answered = {parcel.state for parcel in here}
         if answered == {"quarantined"}:
             owe(writer, _unreadable(message))
         done.settled = True
+
+
+def _opens(operation: content.Operation, origin: MessageIn | None) -> bool:
+    """Whether replies under it go on with this session: what a task posts where no thread is."""
+    about_another = isinstance(operation, content.Edit | content.Reaction)
+    return origin is not None and bool(origin.task_id) and not about_another
 
 
 def _audience(operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:
@@ -221,11 +273,18 @@ def give_up_or_postpone(
         return
     writer.settle(message.id, Status.FAILED, error or "its runner died each time")
     text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
+    if message.task_id:
+        text = f"⚠️ {_named(message)} failed after {attempts} attempts ({message.id[:9]}): {error or 'its runner died'}."
     owe(writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id))
 
 
 def owe(writer: InboundWriter, notice: Notice) -> None:
     writer.owe(notice.about, notice.encode())
+
+
+def _named(message: MessageIn) -> str:
+    run = content.decode_inbound(message.content)
+    return f"The task “{run.title}” of {run.due}" if isinstance(run, content.Task) else "A task"
 
 
 def _unreadable(asked: MessageIn) -> Notice:
