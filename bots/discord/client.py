@@ -50,7 +50,7 @@ class DoveClient(discord.Client):
         self.outbox = Outbox(self, self.threads_of, book)
         self.live = LiveMessages(self, self.threads_of, self.outbox)
         self.desk = Desk(host, book, owners, events.now_ms)
-        self.commands = Commands(self, host, config, self.threads_of)
+        self.commands = Commands(self, host, self.threads_of)
         self.forms = Forms()
         self.forms.on(questions.FORM, self.desk.wrote)
         self.forms.on(rules.FORM, self.commands.decided)
