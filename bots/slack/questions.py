@@ -12,6 +12,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common import answering
 from bots.slack import render
 from bots.slack.errors import TRANSIENT
 from bots.slack.inbound import Identity, Reader
@@ -85,10 +86,9 @@ class Questions:
             await self._answer(asked, user, given)
 
     def _may_answer(self, asked: Asked, user: str) -> bool:
-        """Nobody in particular was asked: then the host's own rules decide alone."""
-        if not asked.audience or user in asked.audience:
-            return True
-        return not asked.approval and f"slack:{user}" in self._owners
+        """An approval is for those whom it names alone; any other question also for the owners."""
+        owners = [owner.partition(":")[2] for owner in self._owners if owner.startswith("slack:")]
+        return answering.may_answer(user, asked.audience, [] if asked.approval else owners)
 
     async def _answer(self, asked: Asked, user: str, value: str) -> None:
         author = await self._reader.author({"user": user})
@@ -109,7 +109,7 @@ class Questions:
             await self._close(asked, f"✅ *{_one_line(value)}* — <@{user}>")
         elif ingested.verdict is Verdict.DUPLICATE:
             await self._close(asked, "")
-            await self._tell(asked, user, "This question has been answered already.")
+            await self._tell(asked, user, answering.ANSWERED)
         elif ingested.verdict is Verdict.DECLINED and ingested.reason:
             await self._tell(asked, user, ingested.reason)
 
@@ -137,8 +137,7 @@ class Questions:
         return found
 
     async def _refuse(self, asked: Asked, user: str) -> None:
-        who = " or ".join(f"<@{id_}>" for id_ in asked.audience)
-        await self._tell(asked, user, f"Only {who} may answer this.")
+        await self._tell(asked, user, answering.refusal(asked.audience))
 
     async def _tell(self, asked: Asked, user: str, text: str) -> None:
         try:
