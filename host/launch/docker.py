@@ -275,11 +275,11 @@ class DockerLauncher:
         try:
             image = self._client().images.get(name)
         except ImageNotFound as error:
-            raise LaunchError(f"the engine has no image {name}: run `make image`", transient=False) from error
+            raise LaunchError(f"the engine has no image {name}, run `make image`", transient=False) from error
         spoken = image.labels.get(CONTRACT_LABEL, "none")
         if spoken != str(CONTRACT):
             raise LaunchError(
-                f"the image {name} speaks contract version {spoken}, this host speaks {CONTRACT}: run `make image`",
+                f"the image {name} speaks contract version {spoken}, this host speaks {CONTRACT}, run `make image`",
                 transient=False,
             )
 
