@@ -168,6 +168,13 @@ class InboundWriter:
         found = self._one(sql)
         return found if isinstance(found, int) else None
 
+    def people_wait(self) -> bool:
+        """Whether something else than a task wants an answer."""
+        sql = (
+            "SELECT 1 FROM messages_in WHERE status = 'pending' AND \"trigger\" = 1 AND task_id = '' LIMIT 1"
+        )
+        return self._one(sql) is not None
+
     def replace_content(self, id_: str, new: content.Inbound) -> None:
         self._connection.execute(
             "UPDATE messages_in SET content = ? WHERE id = ?", (content.encode(new), id_)
