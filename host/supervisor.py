@@ -285,7 +285,7 @@ class Supervisor:
         session = life.session
         text = f"⚠️ I was stopped: {life.over_quota} ({session.id[:9]}). Ask me to delete some."
         if message is None:
-            return Notice(f"over-quota:{session.id}:{self._now() // 86_400_000}", session.address, text)
+            return Notice(f"over-quota:{session.id}:{self._now() // 86_400_000}", session.place, text)
         return Notice(f"over-quota:{message.id}", message.address, text, answers=message.platform_message_id)
 
     async def _drain_after(self, session: Session, code: int) -> None:
