@@ -37,6 +37,7 @@ from host.launch.base import Launcher
 from host.live import LiveMessages
 from host.progress import ProgressBoard
 from host.pruning import Pruner
+from host.questions import Approvers
 from host.schedule.actions import TaskActions
 from host.schedule.desk import Desk
 from host.schedule.homes import Homes
@@ -97,13 +98,17 @@ class Host:
         return await self._ingress.ingest(event)
 
     async def settled(self, message_id: str) -> str:
-        """Waits for the outcome of an ingested message; returns its status."""
+        """Waits for the outcome of an ingested message; returns its status, or "forgotten" beyond the retention."""
         row = await self._db.read(lambda c: c.execute(_SESSION_OF, (message_id,)).fetchone())
         if row is None:
             raise LookupError(message_id)
         session = self._registry.get(str(row[0]))
         if session is None:
             raise LookupError(message_id)
+        if row[1] == "stored":
+            known = await self._registry.use(session, lambda writer: writer.message(message_id) is not None)
+            if not known:
+                return "forgotten"
         return await self._deliveries.settled(session, message_id)
 
     async def watermark(self, address: Address) -> str:
@@ -165,7 +170,7 @@ class Host:
         installation = await self._db.write(_installation)
         self._registry = Sessions(self._data, parts.disk, parts.now)
         self._actions = Actions(parts.now)
-        collector = Collector(self._bots, self._actions, parts.now)
+        collector = Collector(self._bots, self._actions, Approvers(config), parts.now)
         posts = Posts(self._db)
         self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now, posts)
         self._deliveries.on_room = self._drain_soon
@@ -418,7 +423,7 @@ class Host:
             await self._db.write(lambda c: c.execute(_REST, (session.id, seen)).fetchall())
 
 
-_SESSION_OF = "SELECT session_id FROM inbox WHERE message_id = ?"
+_SESSION_OF = "SELECT session_id, state FROM inbox WHERE message_id = ?"
 _WORK = "SELECT work FROM sessions WHERE id = ?"
 _REST = (
     "UPDATE sessions SET busy = 0 WHERE id = ?1 AND work = ?2"

@@ -205,7 +205,8 @@ class Supervisor:
             if life.runner is None or life.ordered_to_stop:
                 continue
             try:
-                if not await self._registry.use(life.session, lambda writer: writer.pending()):
+                due = await self._registry.use(life.session, lambda writer: writer.next_due_at())
+                if due is None or due > self._now():  # a question's end may be a day away
                     wanted -= await self.stop(life.session)
             except (SessionError, LaunchError) as error:
                 log.debug("No place from %s: %s", life.session.id, error)
@@ -284,7 +285,7 @@ class Supervisor:
         session = life.session
         text = f"⚠️ I was stopped: {life.over_quota} ({session.id[:9]}). Ask me to delete some."
         if message is None:
-            return Notice(f"over-quota:{session.id}:{self._now() // 86_400_000}", session.address, text)
+            return Notice(f"over-quota:{session.id}:{self._now() // 86_400_000}", session.place, text)
         return Notice(f"over-quota:{message.id}", message.address, text, answers=message.platform_message_id)
 
     async def _drain_after(self, session: Session, code: int) -> None:

@@ -53,22 +53,19 @@ class Claims:
     def follow_ups(self, running: Turn) -> list[PromptMessage]:
         """Claims what came in for the running turn's address; context waits for company.
 
-        Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again. A task's
-        run is a turn of its own.
+        Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again or an order
+        that is still to be obeyed: it applies to what came before it and to nothing else. A task's run is a turn of its own.
         """
         if running.attempt > turn.SPLIT_AFTER:
             return []
         due: list[MessageIn] = []
         for message in self._ours(self._inbound.due_at(running.address, self._now())):
-            if (
-                message.kind in ("control", "task")
-                or self._queued(message)
-                or self._answered(message) is not None
-            ):
+            if message.kind == "task" or self._queued(message):
                 continue
-            if (message.attempts > 0 and message.trigger) or len(due) == turn.LARGEST_BATCH:
+            tried = message.attempts > 0 and message.trigger
+            if tried or message.kind == "control" or len(due) == turn.LARGEST_BATCH:
                 break
-            if message.attempts == 0 and not self._queued(message):
+            if message.attempts == 0 and self._answered(message) is None:
                 due.append(message)
         begun = self._begun() if due else {}
         due = list(takewhile(lambda message: message.id not in begun, due))
@@ -140,7 +137,7 @@ class Claims:
         resumed = self._open(call.turn, [message])
         if resumed is None:
             return None
-        self._outbound.answer(call, answer.refers_to, message.id, _result(call, answer, message.author_id))
+        self._outbound.answer(call, answer.refers_to, message.id, _result(call, answer))
         self._recall(resumed)
         return resumed
 
@@ -191,15 +188,12 @@ def _goes_on(message: MessageIn, here: Address) -> bool:
     return message.address == here and message.kind != "task"
 
 
-def _result(call: ParkedCall, answer: content.System, author_id: str) -> str | None:
-    """What a person's answer means to the call that waited; None lets it run."""
+def _result(call: ParkedCall, answer: content.System) -> str | None:
+    """What an answer means to the call that waited; None lets it run. Whose answer counts the host has decided."""
     said = answer.value or answer.text
     if not call.approval:
         return ToolResult(said).encode()
     by = f" by {answer.by}" if answer.by else ""
-    # The host asks only who may answer; nothing runs on the word of anybody else even if it erred.
-    if call.audience and author_id not in call.audience and answer.ok:
-        return ToolResult(f"not run: the answer{by} does not count", is_error=True).encode()
     if answer.ok and said == ALLOW:
         return None
     return ToolResult(f"not run: {said if not answer.ok else 'refused'}{by}", is_error=True).encode()

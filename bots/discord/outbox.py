@@ -117,7 +117,18 @@ class Outbox:
             more["allowed_mentions"] = discord.AllowedMentions(everyone=False, roles=False, users=people)
             if _content(delivery) == payload["content"]:  # no room: they are called in a message of their own
                 await channel.send(_named(delivery), nonce=f"{delivery.key}@", **more)
-        return await channel.send(_content(delivery) or None, nonce=delivery.key, **more)
+        try:
+            return await channel.send(_content(delivery) or None, nonce=delivery.key, **more)
+        except discord.HTTPException as error:
+            if error.code == errors.TOO_LARGE or error.status == 413:
+                raise Rejected(f"the file is larger than is taken here: {self._most(delivery)}") from error
+            raise
+
+    def _most(self, delivery: Delivery) -> str:
+        """What a file may have where this goes; boosts raise it."""
+        guild = self._client.get_guild(int(delivery.address.workspace_id or 0))
+        limit = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES if guild is None else guild.filesize_limit
+        return f"at most {limit // 1024**2} MiB"
 
     async def _edit(self, delivery: Delivery, text: str) -> Receipt:
         message = self._target(delivery)

@@ -82,6 +82,15 @@ async def test_a_missing_permission_is_named_with_the_way_to_get_it(town: Town, 
     assert "oauth2/authorize" in town.log()
 
 
+async def test_a_channel_that_the_bot_sees_and_may_not_answer_in_is_named(town: Town) -> None:
+    hall = town.discord.add_text_channel(town.guild, "hall")
+    everyone = town.discord.everyone(town.guild)
+    town.discord.set_overwrite(hall, everyone, deny=Permission.SEND_MESSAGES_IN_THREADS)
+    await town.up()
+    await town.until_logged("In #hall of")
+    assert "send_messages_in_threads" in town.log()
+
+
 async def test_an_owner_lets_a_stranger_in_by_a_button_and_it_shows_who_did(town: Town) -> None:
     town.config = f'[access]\nunknown = "ask"\nowners = ["discord:{town.ada.id}"]'
     await town.up()
