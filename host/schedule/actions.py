@@ -88,9 +88,12 @@ class TaskActions:
         """The session that has, or will have, the task. Raises `ScheduleError` for what is not this session's."""
         if isinstance(order.asked, Wish):
             changes.schedule_of(order.asked, order, self._now())  # before anything is made for it
-            asked = {task.id for task in await self._elsewhere_of(session)} - {order.task_id}
+            here = await self._registry.use(session, lambda writer: writer.tasks.all())
+            asked = {task.id for task in (*here, *await self._elsewhere_of(session))} - {order.task_id}
             if len(asked) >= order.limits.most:
-                raise ScheduleError(f"{len(asked)} tasks were asked for here already; cancel some first")
+                raise ScheduleError(
+                    f"there are {len(asked)} tasks of this conversation already; cancel some first"
+                )
             home, place = await self._homes.of_new(
                 session, order.task_id, order.asked.destination, order.address, self._now()
             )
