@@ -57,7 +57,7 @@ def _drains(folder: SessionFolder, delivered: int) -> list[float]:
 def _drain(
     collector: Collector, writer: InboundWriter, reader: OutboundReader, folder: SessionFolder
 ) -> bool:
-    done = collector.collect(writer, reader, PLACE, folder.outbound_files, lambda _: False)
+    done = collector.collect(writer, reader, PLACE, folder.outbound_files, lambda _: False, {})
     with writer.writing():
         writer.put_parcels(replace(p, state="sent", platform_message_id=p.key) for p in done.parcels)
         writer.advance_watermark()

@@ -7,20 +7,21 @@ import functools
 import logging
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import apsw
 
 from host import inbox, orders, pulse, watermarks
-from host.bots import Bot, BotConfigError, Bots, InboundEvent, Ingested
+from host.bots import Bot, BotConfigError, Bots, BotStuck, InboundEvent, Ingested
 from host.config import Config
 from host.controls import service as controls
-from host.controls.desk import NoTasks
+from host.controls.desk import TaskDesk
 from host.controls.port import Controls
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
+from host.delivery.posts import Posts
 from host.delivery.service import Deliveries
 from host.disk import Disk
 from host.gateway.bells import Ears
@@ -33,9 +34,17 @@ from host.inbound import InboundWriter
 from host.incoming import IncomingFiles
 from host.ingress import Ingress
 from host.launch.base import Launcher
+from host.live import LiveMessages
 from host.progress import ProgressBoard
+from host.pruning import Pruner
+from host.schedule.actions import TaskActions
+from host.schedule.desk import Desk
+from host.schedule.homes import Homes
+from host.schedule.orders import KINDS
+from host.schedule.service import Scheduler
 from host.sessions import Session, Sessions
 from host.supervisor import Supervisor
+from host.webhooks import WebhookServer
 from sessiondb import Address, SessionError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -52,6 +61,7 @@ class Parts:
     launcher: Launcher
     now: Callable[[], int]
     credentials: Credentials = field(default_factory=lambda: EnvironmentCredentials(os.environ))
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     reach: Reach = field(default_factory=Internet)
 
 
@@ -59,6 +69,7 @@ class Host:
     """`serve` runs until `stop` is called; the data folder's lock is the caller's."""
 
     def __init__(self, config: Config, bots: Bots, parts: Parts) -> None:
+        """Raises `WebhookError` for hooks that cannot be served."""
         self._config = config
         self._bots = bots
         self._parts = parts
@@ -66,6 +77,12 @@ class Host:
         self._stopping = asyncio.Event()
         self._draining: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self.webhooks: WebhookServer | None = None
+        if config.webhooks is not None:
+            self.webhooks = WebhookServer(
+                config.webhooks, parts.environment, frozenset(bots.by_platform), self.ingest, parts.now
+            )
+        self._stuck: BotStuck | None = None
         self._saying: set[asyncio.Task[None]] = set()
         self.started = asyncio.Event()
 
@@ -80,13 +97,17 @@ class Host:
         return await self._ingress.ingest(event)
 
     async def settled(self, message_id: str) -> str:
-        """Waits for the outcome of an ingested message; returns its status."""
+        """Waits for the outcome of an ingested message; returns its status, or "forgotten" beyond the retention."""
         row = await self._db.read(lambda c: c.execute(_SESSION_OF, (message_id,)).fetchone())
         if row is None:
             raise LookupError(message_id)
         session = self._registry.get(str(row[0]))
         if session is None:
             raise LookupError(message_id)
+        if row[1] == "stored":
+            known = await self._registry.use(session, lambda writer: writer.message(message_id) is not None)
+            if not known:
+                return "forgotten"
         return await self._deliveries.settled(session, message_id)
 
     async def watermark(self, address: Address) -> str:
@@ -114,13 +135,16 @@ class Host:
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def serve(self) -> None:
-        """Raises `sessiondb.SessionError` when host.db cannot be opened."""
+        """Raises `sessiondb.SessionError` when host.db cannot be opened, `WebhookError` when hooks cannot be served, and
+        `BotStuck` after an orderly stop."""
         await self._start_up()
         side_tasks: list[asyncio.Task[None]] = []
         try:
             async with asyncio.TaskGroup() as group:
                 side_tasks.append(group.create_task(self._ears.poll(), name="poll"))
                 side_tasks.append(group.create_task(self._sweep(), name="sweep"))
+                timer = group.create_task(self._scheduler.run(), name="schedule")
+                side_tasks.append(group.create_task(self._pruner.run(), name="pruner"))
                 bots = [
                     group.create_task(self._run_bot(bot), name=f"bot:{bot.channel_type}")
                     for bot in self._bots.by_platform.values()
@@ -130,23 +154,34 @@ class Host:
                     task.add_done_callback(lambda _: self._stop_without_bots(bots))
                 self.started.set()
                 await self._stopping.wait()
+                timer.cancel()
                 await self._shut_down(side_tasks)
         finally:
             await self._close()
+        if self._stuck is not None:
+            raise self._stuck
 
     async def _start_up(self) -> None:
         config, parts = self._config, self._parts
+        if self.webhooks is not None:  # first, so that a port that is taken stops nothing half-way
+            await self.webhooks.start()
         self._db = await HostDB.open(self._data / "host.db", parts.disk)
         installation = await self._db.write(_installation)
         self._registry = Sessions(self._data, parts.disk, parts.now)
         self._actions = Actions(parts.now)
         collector = Collector(self._bots, self._actions, parts.now)
-        self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now)
+        posts = Posts(self._db)
+        self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now, posts)
         self._deliveries.on_room = self._drain_soon
         self._ears = Ears(
             parts.disk, self._drain_soon, bells=config.host.bells, slowest=config.host.poll_slowest
         )
-        self._board = ProgressBoard(self._registry, self._bots)
+        self._live = LiveMessages(
+            self._registry, self._bots, parts.now, lambda session: self._supervisor.is_live(session)
+        )
+        self._deliveries.on_claims = self._live.claimed
+        self._deliveries.on_outcome = self._live.look
+        self._board = ProgressBoard(self._registry, self._bots, self._live)
         self.budgets = Budgets(config, self._db, parts.now)
         self.budgets.on_asked = self._say_soon
         if unsettled := await self.budgets.charge_unsettled():
@@ -169,41 +204,71 @@ class Host:
             config,
             self._db,
             self._registry,
+            self._supervisor.end_outdated,
             self._came_in,
             self._say_soon,
             parts.now,
             IncomingFiles(self._bots),
+            posts,
         )
-        self._controls: Controls = controls.Service(
+        self._scheduler = Scheduler(self._db, self._registry, self._supervisor.wake, parts.now)
+        self._deliveries.on_run_ended = self._scheduler.look_soon
+        homes = Homes(config, self._db, self._registry)
+        actions = TaskActions(self._scheduler, homes, self._db, self._registry, config.host.zone, parts.now)
+        self._actions.register(KINDS, actions.prepared)
+        self._desk = Desk(self._scheduler, homes, self._db, self._registry, config, parts.now)
+        self._controls = self._make_controls(self._desk)
+        self._pruner = Pruner(
+            self._db, self._registry, self._supervisor, parts.now, config.host.retention_days
+        )
+        await self._ingress.begin()
+        await self._scheduler.begin()
+        await self._desk.reconcile()
+        for session in await self._db.read(self._registry.load):
+            if self._scheduler.has_tasks(session):
+                await self._recover_posts(session)
+        await self._supervisor.adopt()
+
+    async def _recover_posts(self, session: Session) -> None:
+        try:
+            await self._deliveries.recover(session)
+        except SessionError as error:
+            log.warning("Session %s: %s", session.id, error, extra={"action": "not_recovered"})
+
+    def _make_controls(self, desk: TaskDesk) -> Controls:
+        return controls.Service(
             controls.Parts(
-                config,
+                self._config,
                 self._data,
-                parts.disk,
+                self._parts.disk,
                 self._db,
                 self._registry,
                 self._supervisor,
                 self.ingest,
                 self._say_soon,
-                parts.now,
+                self._parts.now,
             ),
-            NoTasks(),
+            desk,
         )
-        await self._ingress.begin()
-        await self._supervisor.adopt()
 
     async def _shut_down(self, side_tasks: list[asyncio.Task[None]]) -> None:
         """Bots first, so that nothing new comes; runners next; then what they left is delivered."""
         log.info("Stopping", extra={"action": "stopping"})
+        if self.webhooks is not None:
+            await self.webhooks.stop()
         await self._ingress.drained()
         await self._supervisor.close()
         while self._draining:
             await asyncio.wait(list(self._draining.values()))
+        await self._scheduler.close()
         await self._deliveries.stop()
+        await self._live.stop()  # the bots are still there: nothing says "working…" while nobody works
         for task in side_tasks:
             task.cancel()
 
     async def _close(self) -> None:
         await self._board.close()
+        await self._live.close()
         await self._gateway.stop()
         await self._parts.launcher.close()
         await self._registry.close()
@@ -220,6 +285,11 @@ class Host:
             except BotConfigError as error:  # a person's to cure; it may be cured while we run
                 log.error("%s", error, extra={"action": "bot_refused", "platform": bot.channel_type})
                 pause = LONGEST_BOT_RESTART
+            except BotStuck as error:
+                log.critical("%s", error, extra={"action": "bot_stuck", "platform": bot.channel_type})
+                self._stuck = error
+                self.stop()
+                return
             except Exception:
                 log.exception("Bot broke", extra={"action": "bot_broke", "platform": bot.channel_type})
             await asyncio.sleep(pause)
@@ -295,6 +365,13 @@ class Host:
                 await self._ingress.replay(session)
             try:
                 await self._sweep_session(session)
+            except SessionError as error:
+                log.warning(
+                    "Session %s: %s",
+                    session.id,
+                    error,
+                    extra={"action": "sweep_failed", "session": session.id},
+                )
             except Exception:  # one sick session never stops the sweep over the others
                 log.exception(
                     "Sweep of a session failed", extra={"action": "sweep_failed", "session": session.id}
@@ -302,10 +379,14 @@ class Host:
 
     async def _obey(self) -> None:
         """Carries out what an operator ordered from another process."""
-        for number, _, session_id in await self._db.read(orders.waiting):
-            session = self._registry.get(session_id)
-            stopped = session is not None and await self._supervisor.stop(session)
-            outcome = "stopped" if stopped else "no runner was running"
+        for given in await self._db.read(orders.waiting):
+            if given.kind == "task":
+                outcome = await self._desk.obey(given.number, given.body)
+            else:
+                session = self._registry.get(given.session_id)
+                stopped = session is not None and await self._supervisor.stop(session)
+                outcome = "stopped" if stopped else "no runner was running"
+            number = given.number
             await self._db.write(functools.partial(orders.done, number=number, outcome=outcome))
 
     async def _sweep_session(self, session: Session) -> None:
@@ -318,6 +399,9 @@ class Host:
                 await self._supervisor.recover(session)
         await self._supervisor.check(session)
         await self._wake_if_due(session)
+        if self._scheduler.has_tasks(session):
+            await self._scheduler.look(session)
+        self._live.look(session)
         if not self._supervisor.is_live(session) and not self._deliveries.busy(session):
             await self._rest(session, work)
 
@@ -333,7 +417,7 @@ class Host:
             await self._db.write(lambda c: c.execute(_REST, (session.id, seen)).fetchall())
 
 
-_SESSION_OF = "SELECT session_id FROM inbox WHERE message_id = ?"
+_SESSION_OF = "SELECT session_id, state FROM inbox WHERE message_id = ?"
 _WORK = "SELECT work FROM sessions WHERE id = ?"
 _REST = (
     "UPDATE sessions SET busy = 0 WHERE id = ?1 AND work = ?2"
@@ -342,8 +426,9 @@ _REST = (
 
 
 def _nothing_to_do(writer: InboundWriter) -> bool:
-    """Nothing waits for an answer, nothing waits to be delivered."""
-    return writer.next_due_at() is None and not writer.open_parcels()
+    """Nothing waits for an answer, to be delivered, to be said or to be taken down."""
+    waits = writer.next_due_at() is not None
+    return not (waits or writer.open_parcels() or writer.open_live() or writer.owed())
 
 
 def _installation(connection: apsw.Connection) -> str:

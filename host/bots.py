@@ -38,6 +38,7 @@ class EventClass(StrEnum):
     COMMAND = "command"  # the platform's trigger or interaction id
     ANSWER = "answer"  # the question's id: the first answer counts
     CONTROL = "control"  # as COMMAND
+    WEBHOOK = "webhook"  # hook and delivery; the host's own, never a bot's
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,15 @@ class InboundEvent:
     thread_so_far: tuple[
         tuple[str, str], ...
     ] = ()  # (author, text) said before, on the first mention in a thread
-    value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji
-    refers_to: str = ""  # of an ANSWER: what the question's `Delivery.question` said
+    value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji; of a WEBHOOK: the prompt
+    refers_to: str = (
+        ""  # of an ANSWER: what the question's `Delivery.question` said; of a WEBHOOK: its source
+    )
     remark: bool = False  # said among people: context for the agent, wakes nobody
+    queued: bool = False  # waits for the end of the turn under way instead of steering it
     typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
     session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
+    agent: str = ""  # the host's own, of a WEBHOOK: the agent it is for, '' = the channel's
 
     @property
     def key(self) -> str:
@@ -318,3 +323,7 @@ class SetUp(Protocol):
 
 class BotConfigError(Exception):
     """The bot is asked for but cannot run; the text names what is missing and the remedy."""
+
+
+class BotStuck(Exception):
+    """Only a fresh process can help: the host stops, with a failure, for its supervisor to start it again."""

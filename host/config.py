@@ -50,13 +50,18 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
-class Destination(_Model):
-    """A place an agent may write to besides the conversation that asked."""
+class Place(_Model):
+    """A channel, or a thread of one."""
 
     platform: str
     workspace: str = ""
     channel: str
     thread: str = ""
+
+
+class Destination(Place):
+    """A place an agent may write to besides the conversation that asked."""
+
     description: str = ""
 
 
@@ -119,6 +124,24 @@ class Agent(_Model):
     budget_usd_per_day: Dollars = math.inf
     budget_usd_per_month: Dollars = math.inf
     network: Network = Network()
+    shortest_task_interval: Seconds = 60.0  # between two runs of one scheduled task
+    most_tasks: Annotated[int, Field(ge=1, le=10_000)] = 100  # of one conversation
+
+
+class Task(_Model):
+    """A scheduled task that belongs to this file: it is there as long as the file says so."""
+
+    name: Name
+    title: str = ""  # default: the name
+    prompt: str
+    cron: str = ""  # five fields or a nickname; or:
+    at: str = ""  # one local time
+    zone: str = ""  # default: the host's
+    agent: Name = "default"
+    to: Place  # where it posts
+    script: str = ""
+    missed: Literal["run_once", "run_all", "skip"] = "run_once"
+    mentions: tuple[str, ...] = ()
 
 
 class Route(_Model):
@@ -188,6 +211,7 @@ class Host(_Model):
     bells: bool = True
     sweep_every: Seconds = 5.0
     poll_slowest: Seconds = 1.0
+    retention_days: Annotated[int, Field(ge=1)] = 90  # what is over and older is forgotten, on both sides
     zone: Zone = "UTC"
 
 
@@ -213,6 +237,41 @@ class Slack(_Model):
     message_interval: Seconds = 1.0  # between two messages to one channel, after a short burst
 
 
+class Webhook(_Model):
+    """A program that may wake an agent: `POST /hooks/<name>`, signed."""
+
+    secret_env: Annotated[
+        str, Field(min_length=1)
+    ]  # names the variable of the environment that holds the secret
+    style: Literal["generic", "github"] = "generic"
+    platform: str
+    workspace: str = ""
+    channel: str
+    thread: str = ""
+    privacy: Literal["private", "public"] = (
+        "private"  # of that channel: whose workspace folder the agent gets
+    )
+    agent: str = ""  # '' = the one that answers in the channel
+    prompt: str = ""  # what the agent is to do with what comes
+    per_minute: Annotated[int, Field(ge=1, le=6_000)] = 30
+
+
+class Webhooks(_Model):
+    """Off unless the section is there. Every table in it is a hook: `[webhooks.deploys]`."""
+
+    listen: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8750
+    hooks: dict[Name, Webhook] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tables_are_hooks(cls, found: Any) -> Any:
+        if not isinstance(found, dict):
+            return found
+        hooks = {name: value for name, value in found.items() if isinstance(value, dict)}
+        return {name: value for name, value in found.items() if name not in hooks} | {"hooks": hooks}
+
+
 class Config(_Model):
     data: Path = Path("data")
     host: Host = Host()
@@ -222,9 +281,11 @@ class Config(_Model):
     access: Access = Access()
     agents: dict[Name, Agent] = {"default": Agent()}
     routes: tuple[Route, ...] = (Route(),)
+    tasks: tuple[Task, ...] = ()
     console: Console = Console()
     slack: Slack | None = None  # None: only if SLACK_BOT_TOKEN is set
     discord: Discord = Discord()
+    webhooks: Webhooks | None = None
 
     @model_validator(mode="after")
     def _routes_name_agents(self) -> Config:
@@ -234,6 +295,20 @@ class Config(_Model):
                 raise ValueError(
                     f"routes[{number}].agent = {route.agent!r} is no agent of this file (known: {known})"
                 )
+        for task in self.tasks:
+            if task.agent not in self.agents:
+                raise ValueError(
+                    f"tasks: {task.name!r} names agent {task.agent!r}, which this file does not have"
+                )
+        if len({task.name for task in self.tasks}) != len(self.tasks):
+            raise ValueError("tasks: two of them have the same name")
+        return self
+
+    @model_validator(mode="after")
+    def _hooks_name_agents(self) -> Config:
+        for name, hook in (self.webhooks.hooks if self.webhooks else {}).items():
+            if hook.agent and hook.agent not in self.agents:
+                raise ValueError(f"webhooks.{name}.agent = {hook.agent!r} is no agent of this file")
         return self
 
 
@@ -258,7 +333,8 @@ def load(path: Path | None) -> Config:
 
 def _explained(file: Path, error: ValidationError) -> ConfigError:
     first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
+    # In the file a hook is a table of `webhooks` itself.
+    key = ".".join(str(part) for part in first["loc"]).replace("webhooks.hooks.", "webhooks.")
     if first["type"] == "extra_forbidden":
         return ConfigError(file, key, "unknown key", "Remove it, or look it up in dovecote.example.toml.")
     return ConfigError(file, key, first["msg"], "See dovecote.example.toml for every key and its default.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,7 +14,7 @@ import apsw
 
 from host.disk import Disk
 from sessiondb import connection as sqlite
-from sessiondb.errors import Incompatible, translated
+from sessiondb.errors import Incompatible, Unavailable, translated
 
 T = TypeVar("T")
 VERSION = 1
@@ -47,6 +48,24 @@ def open_host_db(path: Path) -> apsw.Connection:
             sql = resources.files("host").joinpath("schema", f"host_{version:04}.sql").read_text("utf-8")
             connection.execute(f"BEGIN IMMEDIATE;{sql};PRAGMA user_version = {version};COMMIT")
         return connection
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[apsw.Connection]:
+    """host.db, to write a little beside a running host. Raises `Unavailable` where no host has ever run, `SessionError`."""
+    never_ran = Unavailable(path, "no host has run on this folder yet: start it once")
+    if not path.exists():
+        raise never_ran
+    with translated(path):
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.set_busy_timeout(10_000)
+            connection.pragma("synchronous", "full")
+            if connection.pragma("user_version") == 0:  # it is being made right now
+                raise never_ran
+            yield connection
+        finally:
+            connection.close()
 
 
 class HostDB:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from host.schedule import recurrence
+from host.schedule.tasks import Fired, Tasks
 from sessiondb import content, seq
 from sessiondb.connection import open_writer, transaction
 from sessiondb.errors import Unavailable
@@ -60,9 +62,35 @@ class Parcel:
         return self.state not in OPEN_STATES
 
 
+_TASK_OF = "SELECT task_id FROM messages_in WHERE id = ? AND task_id <> ''"
 _PARCEL = (
     "message_out_id, chunk, seq, key, state, channel_type, workspace_id, platform_id, thread_id, payload, in_reply_to,"
     " platform_message_id, attempts, lookups, next_attempt_at, first_attempt_at, error"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRow:
+    """The live message of one address, as `live` records it. At most one of an address is open."""
+
+    message_id: str  # the message it will answer
+    attempt: int
+    state: str  # intended | shown | removed | failed
+    key: str
+    address: Address
+    answers: str  # platform id of the message it will answer
+    asked_by: str
+    opened_at: int  # ms UTC
+    platform_message_id: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.state in ("intended", "shown")
+
+
+_LIVE = (
+    "message_id, attempt, state, key, channel_type, workspace_id, platform_id, thread_id, answers, asked_by, opened_at,"
+    " platform_message_id"
 )
 
 
@@ -73,6 +101,7 @@ class InboundWriter:
         self._path = path
         self._now = now
         self._connection = open_writer(path, "inbound")
+        self.tasks = Tasks(self._connection, now)
         self.blocked_since = 0  # ms UTC since when a reader keeps commits out, 0 when none does
 
     @contextmanager
@@ -148,6 +177,27 @@ class InboundWriter:
         """The outcome of a message that is still pending."""
         sql = "UPDATE messages_in SET status = ?, error = ? WHERE id = ? AND status = 'pending'"
         self._connection.execute(sql, (status, error[:500], id_))
+        if self._connection.changes() and (task := self._one(_TASK_OF, id_)):
+            notice = self.tasks.ended(str(task), id_, status, error)
+            if notice is not None:
+                self.owe(notice.about, notice.encode())
+
+    def run_task(self, fired: Fired) -> None:
+        """The message of an occurrence, in the transaction that moves its task on."""
+        task = fired.task
+        due = recurrence.moment(fired.occurrence, task.schedule.zone)
+        self.insert(
+            NewMessage(
+                id=fired.message_id,
+                kind="task",
+                address=task.address,
+                content=content.Task(task.prompt, task.title, due, fired.stands_for, task.script),
+                created_at=self._now(),
+                author_id=task.owner,
+                task_id=task.id,
+                occurrence_at=fired.occurrence,
+            )
+        )
 
     def postpone(self, id_: str, attempts: int, not_before: int, error: str = "") -> None:
         sql = "UPDATE messages_in SET attempts = ?, not_before = ?, error = ? WHERE id = ? AND status = 'pending'"
@@ -206,6 +256,77 @@ class InboundWriter:
         self.raise_mark("delivery_watermark", watermark)
         return watermark
 
+    # ── live messages ────────────────────────────────────────────────────────────────────────────────────
+
+    def put_live(self, row: LiveRow) -> None:
+        """Upserts the row; one that was shown for another message until now is taken over, by its key.
+
+        The index `live_open` refuses a second open one at an address.
+        """
+        self._connection.execute(
+            "DELETE FROM live WHERE message_id = ? OR key = ?", (row.message_id, row.key)
+        )
+        self._connection.execute(
+            f"INSERT INTO live ({_LIVE}, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row.message_id,
+                row.attempt,
+                row.state,
+                row.key,
+                *row.address,
+                row.answers,
+                row.asked_by,
+                row.opened_at,
+                row.platform_message_id,
+                self._now(),
+            ),
+        )
+
+    def open_live(self) -> list[LiveRow]:
+        """What may be on the platform and is not known to be gone, of any address."""
+        sql = f"SELECT {_LIVE} FROM live WHERE state IN ('intended', 'shown')"
+        return [_live_row(row) for row in self._connection.execute(sql).fetchall()]
+
+    def has_open_parcels(self, address: Address) -> bool:
+        """Whether something is on its way to this address."""
+        sql = (
+            "SELECT 1 FROM delivered WHERE state IN ('pending', 'sending', 'unknown') AND channel_type = ?"
+            " AND workspace_id = ? AND platform_id = ? AND thread_id = ? LIMIT 1"
+        )
+        return self._one(sql, *address) is not None
+
+    # ── retention ────────────────────────────────────────────────────────────────────────────────────────
+
+    def forgettable(self, before: int, *, context: bool, most: int) -> list[str]:
+        """Ids of messages that are over and were written before; with `context` also of those that wake nobody."""
+        rows = self._connection.execute(_FORGETTABLE, (before, int(context), most)).fetchall()
+        return [str(id_) for (id_,) in rows]
+
+    def forget_messages(self, ids: Iterable[str]) -> None:
+        """The high-water mark of seq is kept apart and survives."""
+        self._connection.executemany("DELETE FROM messages_in WHERE id = ?", [(id_,) for id_ in ids])
+
+    def forget_deliveries(self, before: int, *, most: int) -> int:
+        """Receipts below the watermark, and live messages that are gone; returns how many receipts went."""
+        self._connection.execute(
+            "DELETE FROM live WHERE state IN ('removed', 'failed') AND updated_at < ?", (before,)
+        )
+        self._connection.execute(_FORGET_DELIVERED, (before, self.mark("delivery_watermark"), most))
+        return self._connection.changes()
+
+    # ── notices ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def owe(self, about: str, notice: str) -> None:
+        """Commits with the outcome that calls for the notice: a crash before host.db has it must not lose it."""
+        self._connection.execute("INSERT OR REPLACE INTO owed VALUES (?, ?)", (about, notice))
+
+    def owed(self) -> list[tuple[str, str]]:
+        rows = self._connection.execute("SELECT about, notice FROM owed ORDER BY about").fetchall()
+        return [(str(about), str(notice)) for about, notice in rows]
+
+    def paid(self, abouts: Iterable[str]) -> None:
+        self._connection.executemany("DELETE FROM owed WHERE about = ?", [(about,) for about in abouts])
+
     # ── session values ───────────────────────────────────────────────────────────────────────────────────
 
     def value(self, key: str) -> str:
@@ -221,6 +342,13 @@ class InboundWriter:
         """A mark never falls."""
         if to > self.mark(key):
             self.set_value(key, str(to))
+
+    def begin_above(self, high_water: int) -> None:
+        """In a file that is younger than its session: no seq names a second message, and nothing that may have been
+        delivered is read again."""
+        with self.writing():
+            for mark in ("seq_high_water", "outbound_read", "delivery_watermark"):
+                self.raise_mark(mark, high_water)
 
     def set_destinations(self, destinations: Sequence[Destination]) -> None:
         """The places the agent may write to by name; skipped when they are the same already."""
@@ -238,6 +366,10 @@ class InboundWriter:
         ).fetchone()
         return None if row is None else Address(*map(str, row))
 
+    def destination_names(self) -> list[str]:
+        rows = self._connection.execute("SELECT name FROM destinations ORDER BY name").fetchall()
+        return [str(name) for (name,) in rows]
+
     def _messages(self, where: str, *bindings: str) -> list[MessageIn]:
         sql = f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE {where}"
         return [message_in(row) for row in self._connection.execute(sql, bindings).fetchall()]
@@ -252,6 +384,20 @@ class InboundWriter:
     def _one(self, sql: str, *bindings: str) -> object:
         row = self._connection.execute(sql, bindings).fetchone()
         return None if row is None else row[0]
+
+
+_FORGETTABLE = """
+SELECT id FROM messages_in AS m WHERE created_at < ?1
+AND (status IN ('completed', 'failed', 'cancelled') OR (?2 AND status = 'pending' AND "trigger" = 0))
+AND NOT EXISTS (SELECT 1 FROM delivered WHERE in_reply_to = m.id AND state IN ('pending', 'sending', 'unknown'))
+AND NOT EXISTS (SELECT 1 FROM live WHERE message_id = m.id AND state IN ('intended', 'shown'))
+ORDER BY seq LIMIT ?3
+"""
+_FORGET_DELIVERED = """
+DELETE FROM delivered WHERE (message_out_id, chunk) IN (
+    SELECT message_out_id, chunk FROM delivered
+    WHERE state NOT IN ('pending', 'sending', 'unknown') AND updated_at < ? AND seq <= ? LIMIT ?)
+"""
 
 
 def _parcel_row(parcel: Parcel) -> tuple[Any, ...]:
@@ -272,6 +418,11 @@ def _parcel_row(parcel: Parcel) -> tuple[Any, ...]:
         kept.first_attempt_at,
         kept.error[:500],
     )
+
+
+def _live_row(row: tuple[Any, ...]) -> LiveRow:
+    id_, attempt, state, key, channel, workspace, platform, thread, *rest = row
+    return LiveRow(id_, attempt, state, key, Address(channel, workspace, platform, thread), *rest)
 
 
 def _parcel(row: tuple[Any, ...]) -> Parcel:

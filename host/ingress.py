@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -21,6 +21,7 @@ from host import access, config, inbox, notices, router, sessions
 from host.bots import EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.config import Config
 from host.controls import requests, rules
+from host.delivery.posts import Posts
 from host.hostdb import HostDB
 from host.inbound import InboundWriter, NewMessage
 from host.inbox import Entry
@@ -37,22 +38,26 @@ LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, wi
 
 
 class Ingress:
-    """`wake` is called with every session that got something new in its file."""
+    """`before_store` is awaited before something new is put into a session's file, `wake` called after it."""
 
     def __init__(
         self,
         config: Config,
         db: HostDB,
         registry: Sessions,
+        before_store: Callable[[Session], Awaitable[None]],
         wake: Callable[[Session], None],
         say: Callable[[], None],
         now: Callable[[], int],
         incoming: IncomingFiles,
+        posts: Posts,
     ) -> None:
         self._incoming = incoming
+        self._posts = posts
         self._config = config
         self._db = db
         self._registry = registry
+        self._before_store = before_store
         self._wake = wake
         self._say = say
         self._now = now
@@ -68,6 +73,7 @@ class Ingress:
         """Returns when the event is durable. Raises `HostBusy` when it could not be made so."""
         event = _within_limits(event)
         try:
+            await self._know_the_thread(event)
             ingested, entry, session = await self._db.write(lambda connection: self._admit(connection, event))
         except SessionError as error:
             log.error("An event could not be made durable: %s", error, extra={"action": "ingest_failed"})
@@ -78,6 +84,19 @@ class Ingress:
         elif ingested.verdict is Verdict.DECLINED:
             self._say()
         return ingested
+
+    async def _know_the_thread(self, event: InboundEvent) -> None:
+        """A reply under a post whose receipt is not there yet waits for it: only then is its session known.
+
+        Raises `HostBusy` when that takes too long; nothing of the reply is stored, so the platform delivers it again.
+        """
+        address = event.address
+        if not address.thread_id or event.event_class in _ABOUT_ANOTHER or not self._posts.open_at(address):
+            return
+        if await self._db.read(lambda connection: _engaged(connection, address)) is not None:
+            return
+        if not await self._posts.until_settled(address):
+            raise HostBusy("it may be a reply to a post whose outcome is not known yet")
 
     def _admit(
         self, connection: apsw.Connection, event: InboundEvent
@@ -94,23 +113,25 @@ class Ingress:
         if isinstance(permission, access.Allowed) and verdict.agent not in self._config.agents:
             permission = access.Denied("The agent of this conversation is not set up any more.")
         if isinstance(permission, access.Denied):
-            if permission.ask_owner and requests.ask_access(
-                connection, self._config.access, event, self._now()
-            ):
+            asks = permission.ask_owner and event.event_class not in _ABOUT_ANOTHER
+            if asks and requests.ask_access(connection, self._config.access, event, self._now()):
                 permission = access.Denied(requests.ASKED)
             inbox.decline(connection, event, permission.reason, self._now())
-            if event.event_class not in _ABOUT_ANOTHER:
+            if event.event_class not in (*_ABOUT_ANOTHER, EventClass.WEBHOOK):
                 notices.add(connection, _denial(event, permission), self._now())
             return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
-        _remember_user(connection, event, self._now())
+        if event.event_class is not EventClass.WEBHOOK:
+            _remember_user(connection, event, self._now())
         if event.event_class is EventClass.CONTROL and event.value == "mute":
             self._mute(connection, event, verdict.answer)
             return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
         scope = sessions.privacy_scope(event)
-        id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now())
+        # A message's privacy is of this very moment; that of another place says nothing about the session's own.
+        moves = event.event_class is EventClass.MESSAGE and verdict.session[:3] == event.address[:3]
+        id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now(), moves=moves)
         if verdict.engages:
             connection.execute(
-                "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?, '')",
                 (*verdict.answer, verdict.agent, event.at),
             )
             if not connection.changes():  # it takes part already: what was said before is known
@@ -142,16 +163,13 @@ class Ingress:
             return _route_of_original(connection, event)
         if event.session_id:
             return _route_of_session(connection, event)
-        row = connection.execute(
-            "SELECT agent FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
-            " AND thread_id <> ''",
-            event.address,
-        ).fetchone()
+        row = _engaged(connection, event.address)
         return router.route(
             event,
             self._config.routes,
-            None if row is None else str(row[0]),
+            None if row is None else row[0],
             rules.of_channel(connection, event.address),
+            None if row is None else _continued(connection, row[1]),
         )
 
     # ── from the inbox into inbound.db ───────────────────────────────────────────────────────────────────
@@ -202,6 +220,7 @@ class Ingress:
         if not entries:
             return
         attached = [await self._attached(session, entry) for entry in entries]
+        await self._before_store(session)
         outbound_db = session.folder.outbound_db
         high_water = await self._registry.use(session, lambda w: _insert_all(w, attached, outbound_db))
         self._wake(session)
@@ -296,7 +315,7 @@ def _message(entry: Entry, files: tuple[content.Attachment, ...] = ()) -> NewMes
     )
 
 
-_KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control"}
+_KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control", EventClass.WEBHOOK: "webhook"}
 _ABOUT_ANOTHER = (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
 
 
@@ -304,6 +323,8 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
     event = entry.event
     if event.event_class is EventClass.CONTROL:
         return content.Control(event.value)
+    if event.event_class is EventClass.WEBHOOK:
+        return content.Webhook(event.refers_to, event.text, event.value)
     if event.event_class is EventClass.ANSWER:
         who = event.author.name or event.author.id
         return content.System(
@@ -316,6 +337,7 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
         event=event.event_class.value,
         attachments=files,
         zone=event.author.zone,
+        queued=event.queued,
     )
 
 
@@ -340,7 +362,8 @@ def _route_of_original(connection: apsw.Connection, event: InboundEvent) -> rout
     if found is None:
         return router.Ignore("about a message whose session is gone")
     agent, address = found
-    return router.Engage(agent, address, address, trigger=False, engages=False)
+    answer = inbox.answer_of(connection, original.key) or address
+    return router.Engage(agent, address, answer, trigger=False, engages=False)
 
 
 def _route_of_session(connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
@@ -350,6 +373,22 @@ def _route_of_session(connection: apsw.Connection, event: InboundEvent) -> route
         return router.Ignore("its session is gone")
     agent, address = found
     return router.Engage(agent, address, event.address, trigger=True, engages=False)
+
+
+def _engaged(connection: apsw.Connection, address: Address) -> tuple[str, str] | None:
+    """The agent that takes part in the thread, and the session that the thread goes on with."""
+    row = connection.execute(
+        "SELECT agent, session_id FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
+        " AND thread_id = ? AND thread_id <> ''",
+        address,
+    ).fetchone()
+    return None if row is None else (str(row[0]), str(row[1]))
+
+
+def _continued(connection: apsw.Connection, session_id: str) -> Address | None:
+    """The session that a thread goes on with, where that is not the one its address names: a task's post opened it."""
+    found = _session_of(connection, session_id) if session_id else None
+    return None if found is None else found[1]
 
 
 def _session_of(connection: apsw.Connection, id_: str) -> tuple[str, Address] | None:
@@ -375,8 +414,9 @@ def _remember_user(connection: apsw.Connection, event: InboundEvent, now: int) -
 
 
 def _permission(lists: config.Access, event: InboundEvent, standing: str) -> access.Allowed | access.Denied:
-    """A deletion needs none: it takes away what was let in, and platforms do not say who deleted."""
-    if event.event_class is EventClass.DELETE:
+    """A deletion needs none: it takes away what was let in, and platforms do not say who deleted. A webhook has its
+    signature, and where it goes is the configuration's."""
+    if event.event_class in (EventClass.DELETE, EventClass.WEBHOOK):
         return access.Allowed(trusted=False)
     return access.decide(lists, event, standing)
 

@@ -24,6 +24,17 @@ class Notice:
         None  # where everybody is told if the platform refuses to tell the person alone
     )
 
+    def encode(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, encoded: str) -> Notice:
+        found = json.loads(encoded)
+        otherwise = found["otherwise"] and Address(*found["otherwise"])
+        decision = decision_of(json.dumps(found["decision"])) if found["decision"] else None
+        address = Address(*found["address"])
+        return cls(**{**found, "address": address, "decision": decision, "otherwise": otherwise})
+
 
 def direct(channel_type: str, workspace_id: str) -> Address:
     """Of a notice that is `private_to` somebody wherever the bot can reach them alone."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from host.bots import Bots, DeliveryError, Shown
+from host.bots import Bots, DeliveryError, Shown, ShowsLive
 from host.inbound import InboundWriter
+from host.live import LiveMessages
 from host.sessions import Session, Sessions
 from sessiondb import Address, MessageIn, SessionError, Status
 from sessiondb.signals import Progress
@@ -21,11 +22,15 @@ WAITING = "waiting for a free place…"
 
 
 class ProgressBoard:
-    """Progress is never worth waiting for: one look per session at a time, the last state wins."""
+    """Progress is never worth waiting for: one look per session at a time, the last state wins.
 
-    def __init__(self, registry: Sessions, bots: Bots) -> None:
+    The status that a platform shows by itself goes to the bot at once; a long turn's message is `live`'s.
+    """
+
+    def __init__(self, registry: Sessions, bots: Bots, live: LiveMessages) -> None:
         self._registry = registry
         self._bots = bots
+        self._live = live
         self._seen: dict[str, Progress] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -45,7 +50,8 @@ class ProgressBoard:
 
     def _begin(self, session: Session, work: Coroutine[Any, Any, None]) -> None:
         bot = self._bots.get(session.address.channel_type)
-        if bot is None or bot.capabilities.progress == "none" or session.id in self._tasks:
+        shows = bot is not None and (bot.capabilities.progress != "none" or isinstance(bot, ShowsLive))
+        if not shows or session.id in self._tasks:
             work.close()
             return
         task = asyncio.create_task(work, name=f"progress:{session.id}")
@@ -57,7 +63,7 @@ class ProgressBoard:
             pending = await self._registry.use(session, lambda writer: writer.pending())
             wanting = [message for message in pending if message.trigger]
             bot = self._bots.get(session.address.channel_type)
-            if wanting and bot is not None:
+            if wanting and bot is not None and bot.capabilities.progress != "none":
                 message = wanting[-1]
                 await bot.show(Shown(message.address, message.platform_message_id, WAITING, ""))
         except (SessionError, DeliveryError) as error:
@@ -71,7 +77,10 @@ class ProgressBoard:
             self._seen[session.id] = progress
             message = await self._registry.use(session, lambda writer: _claimed(writer, progress))
             bot = self._bots.get(message.address.channel_type) if message else None
-            if message is not None and bot is not None:
+            if message is None or bot is None:
+                return
+            self._live.news(session, message.address, progress)
+            if bot.capabilities.progress != "none":
                 shown = Shown(message.address, message.platform_message_id, progress.status, progress.text)
                 await bot.show(shown)
         except (SessionError, DeliveryError) as error:

@@ -33,9 +33,11 @@ def route(
     routes: Sequence[Route],
     engaged_agent: str | None,
     decided: ChannelRules | None = None,
+    continued: Address | None = None,
 ) -> Engage | Ignore:
     """`engaged_agent` takes part in the event's thread already; None when nobody does.
 
+    `continued` names the session that the thread goes on with, where that is not the thread's own.
     `decided` is what an owner decided about the channel, over the routes.
     """
     rule = rule_of(event.address, routes, decided)
@@ -48,12 +50,12 @@ def route(
     addressed = _addressed(event, rule) and not event.remark
     if engaged_agent is None and not addressed:
         return Ignore("not addressed to an agent")
-    agent = engaged_agent or rule.agent
+    agent = event.agent or engaged_agent or rule.agent
     answer = _answer_address(event, rule)
     about_another = event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
     return Engage(
         agent=agent,
-        session=_session_address(event, rule, answer),
+        session=continued or _session_address(event, rule, answer),
         answer=answer,
         trigger=not about_another and not event.remark,
         engages=bool(answer.thread_id) and addressed,
@@ -83,7 +85,7 @@ def _fits(rule: Route, address: Address) -> bool:
 
 
 def _addressed(event: InboundEvent, rule: Route) -> bool:
-    if event.mentioned or event.privacy == "dm":
+    if event.mentioned or event.privacy == "dm" or event.event_class is EventClass.WEBHOOK:
         return True
     if event.event_class in (EventClass.COMMAND, EventClass.CONTROL, EventClass.ANSWER) and not event.typed:
         return True
@@ -107,6 +109,7 @@ def _answer_address(event: InboundEvent, rule: Route) -> Address:
 def _session_address(event: InboundEvent, rule: Route, answer: Address) -> Address:
     if rule.session == "channel":
         return answer._replace(thread_id="")
-    if rule.session == "user" and event.privacy != "dm":
+    by_user = rule.session == "user" and event.event_class is not EventClass.WEBHOOK
+    if by_user and event.privacy != "dm":
         return answer._replace(thread_id=f"user:{event.author.id}")
     return answer

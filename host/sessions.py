@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +16,15 @@ import apsw
 from host.bots import InboundEvent, Privacy
 from host.disk import Disk
 from host.inbound import InboundWriter
-from sessiondb import SessionFolder
+from sessiondb import Full, SessionFolder
 from sessiondb.records import Address
 from sessiondb.signals import Bell
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
+OWN_THREADS = ("user:", "task:")  # how thread ids begin that no platform knows
 OPEN_CONNECTIONS = 256  # kept inbound.db connections, 104 KiB each; the least recently used is closed
 
 
@@ -33,8 +37,15 @@ class Session:
     address: Address
     scope: str
     folder: SessionFolder
+    seq_high_water: int = 0  # as host.db knew it when the session was loaded
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     unreadable: str = ""  # why outbound.db is quarantined, '' when it is not
+
+    @property
+    def place(self) -> Address:
+        """Where to say something to its people: some sessions' threads are names of the host's own."""
+        own = self.address.thread_id.startswith(OWN_THREADS)
+        return self.address._replace(thread_id="") if own else self.address
 
 
 def session_id(agent: str, address: Address) -> str:
@@ -60,18 +71,30 @@ def room(address: Address) -> Address:
     return address._replace(thread_id="") if address.thread_id.startswith("user:") else address
 
 
-def upsert(connection: apsw.Connection, agent: str, address: Address, scope: str, now: int) -> str:
-    """Inside a transaction of host.db: makes the session if need be and marks it busy before any work is written."""
+def upsert(
+    connection: apsw.Connection, agent: str, address: Address, scope: str, now: int, *, moves: bool = False
+) -> str:
+    """Inside a transaction of host.db: makes the session if need be and marks it busy before any work is written.
+
+    `moves`: the scope holds from now on, for a channel may have become private or public since the session was made.
+    """
     id_ = session_id(agent, address)
     connection.execute(
         "INSERT INTO sessions (id, agent, channel_type, workspace_id, platform_id, thread_id, scope, created_at, active_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET busy = 1, work = work + 1, active_at = excluded.active_at",
         (id_, agent, *address, scope, now, now),
     )
+    if moves:
+        connection.execute("UPDATE sessions SET scope = ?1 WHERE id = ?2 AND scope <> ?1", (scope, id_))
     return id_
 
 
-_COLUMNS = "id, agent, channel_type, workspace_id, platform_id, thread_id, scope"
+def mark_busy(connection: apsw.Connection, id_: str) -> None:
+    """Inside a transaction of host.db: there is work for the session, or will be at once."""
+    connection.execute("UPDATE sessions SET busy = 1, work = work + 1 WHERE id = ?", (id_,))
+
+
+_COLUMNS = "id, agent, channel_type, workspace_id, platform_id, thread_id, scope, seq_high_water"
 
 
 class Sessions:
@@ -85,7 +108,7 @@ class Sessions:
         self._open: OrderedDict[str, InboundWriter] = OrderedDict()
 
     def load(
-        self, connection: apsw.Connection, where: str = "busy = 1", bindings: tuple[str, ...] = ()
+        self, connection: apsw.Connection, where: str = "busy = 1", bindings: tuple[str | int, ...] = ()
     ) -> list[Session]:
         """For a job on host.db."""
         rows = connection.execute(f"SELECT {_COLUMNS} FROM sessions WHERE {where}", bindings).fetchall()
@@ -115,19 +138,31 @@ class Sessions:
         return self._data / "workspaces" / session.agent / session.scope
 
     def _session(self, row: Sequence[str]) -> Session:
-        id_, agent, channel, workspace, platform, thread, scope = row
+        id_, agent, channel, workspace, platform, thread, scope, high_water = row
         known = self._known.get(id_)
         if known is None:
             folder = SessionFolder(self._data / "sessions" / id_)
-            known = Session(id_, agent, Address(channel, workspace, platform, thread), scope, folder)
+            address = Address(channel, workspace, platform, thread)
+            known = Session(id_, agent, address, scope, folder, int(high_water))
             self._known[id_] = known
+        known.scope = scope
         return known
 
     def _open_writer(self, session: Session) -> InboundWriter:
-        session.folder.create()
-        for bell in (session.folder.bell_to_runner, session.folder.bell_to_host):
-            Bell.make(bell)
-        return InboundWriter(session.folder.inbound_db, self._now)
+        try:
+            session.folder.create()
+            for bell in (session.folder.bell_to_runner, session.folder.bell_to_host):
+                Bell.make(bell)
+        except OSError as error:
+            raise Full(session.folder.inbound_db, error.strerror or "no folder can be made") from error
+        writer = InboundWriter(session.folder.inbound_db, self._now)
+        if writer.mark("seq_high_water") < session.seq_high_water:
+            log.error(
+                "inbound.db was lost or is an old one; what it held is not delivered again",
+                extra={"action": "inbound_lost", "session": session.id},
+            )
+            writer.begin_above(session.seq_high_water)
+        return writer
 
     async def _close_eldest(self) -> None:
         while len(self._open) > OPEN_CONNECTIONS:

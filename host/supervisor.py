@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from host import sweep
 from host.config import Config
-from host.delivery.collect import give_up_or_postpone
+from host.delivery.collect import give_up_or_postpone, owe
 from host.delivery.service import Deliveries
 from host.gateway.bells import Ears
 from host.gateway.server import Door, GatewayError
@@ -46,6 +46,7 @@ class _Life:
     ordered_to_stop: bool = False
     over_quota: str = ""  # why it was ended: what lies too much on disk
     woken: bool = False  # since it last looked for work
+    scope: str = ""  # the privacy scope whose folder its runner has; '' for one that was adopted
 
 
 class Supervisor:
@@ -148,6 +149,8 @@ class Supervisor:
                 if runner is None:
                     await self._take_place(session)
                     runner = await self._start(session)
+                    if runner is not None and (self._closing or self._is_outdated(session)):
+                        await self._stop_late(session)
                 if runner is not None:
                     lived = True
                     await self._accompany(session, runner)
@@ -206,6 +209,7 @@ class Supervisor:
                 return None
             incarnation = secrets.token_hex(8)
             try:
+                self._lives[session.id].scope = session.scope
                 spec = await self._specs.spec(session, incarnation)
                 await self._registry.use(session, lambda writer: self._assign(writer, session, incarnation))
                 self._ears.listen(session)
@@ -240,15 +244,14 @@ class Supervisor:
         await self._deliveries.forget_reader(session)
         log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
         await self._drain_after(session, code)
-        claimed = await self._registry.use(
+        claimed_any, told = await self._registry.use(
             session, lambda writer: self._put_back(writer, life, runner.incarnation)
         )
-        if life.over_quota and not claimed.notices:
-            claimed.notices.append(self._over_quota(life, None))
-        for notice in claimed.notices:
-            await self._deliveries.notify(notice)
+        if life.over_quota and not told:
+            await self._deliveries.notify(self._over_quota(life, None))
+        await self._deliveries.pay(session)
         self._deliveries.outcome_changed(session)
-        failed = code != 0 and not claimed.any and not life.ordered_to_stop
+        failed = code != 0 and not claimed_any and not life.ordered_to_stop
         life.runner, life.ordered_to_stop, life.over_quota = None, False, ""
         await self._starts.note(session, f"the runner ended with code {code}" if failed else "")
 
@@ -301,6 +304,30 @@ class Supervisor:
                 extra={"action": "not_recovered", "session": session.id},
             )
 
+    async def maintain(self, session: Session, *, older_than: int) -> None:
+        """Has outbound.db pruned by its owner, unless a runner lives: the next time, then.
+
+        It takes the place of a life, so that nothing starts beside it; who is woken meanwhile lives after it.
+        """
+        if session.id in self._lives or self._closing or not os.path.lexists(session.folder.outbound_db):
+            return
+        task = asyncio.create_task(self._maintain(session, older_than), name=f"maintain:{session.id}")
+        life = self._lives[session.id] = _Life(session, task)
+        try:
+            await task
+        finally:
+            del self._lives[session.id]
+            if life.woken:
+                self.wake(session)
+
+    async def _maintain(self, session: Session, older_than: int) -> None:
+        # Drained first: an acknowledgement that the host has not read must not go, whatever the clocks say.
+        await self._deliveries.drain(session)
+        await self._deliveries.forget_reader(session)
+        watermark = await self._registry.use(session, lambda writer: writer.mark("delivery_watermark"))
+        spec = await self._specs.spec(session, "maintenance")
+        await self._launcher.maintain(spec, delivered_up_to=watermark, older_than=older_than)
+
     # ── inside a transaction ─────────────────────────────────────────────────────────────────────────────
 
     def _assign(self, writer: InboundWriter, session: Session, incarnation: str) -> None:
@@ -308,37 +335,41 @@ class Supervisor:
             writer.set_value("incarnation", incarnation)
             writer.set_destinations(self._specs.destinations(session))
 
-    def _put_back(self, writer: InboundWriter, life: _Life, incarnation: str) -> _PutBack:
-        """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost."""
-        session, done = life.session, _PutBack()
+    def _put_back(self, writer: InboundWriter, life: _Life, incarnation: str) -> tuple[bool, bool]:
+        """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost.
+
+        Whether that incarnation had claimed something, and whether anybody is told that it was over its quota.
+        """
+        session, told = life.session, False
         pending = {message.id: message for message in writer.pending()}
         try:
             reader = OutboundReader(session.folder.outbound_db)
+            try:
+                acks = reader.acks(list(pending))
+                state = reader.runner_state()
+            finally:
+                reader.close()
         except SessionError:
-            return done
-        try:
-            acks = reader.acks(list(pending))
-            state = reader.runner_state()
-        except SessionError:
-            return done
-        finally:
-            reader.close()
-        done.any = any(ack.incarnation == incarnation for ack in acks) or (
-            state is not None and state.incarnation == incarnation and state.phase == "working"
-        )
+            return False, False
         with writer.writing():
             for ack in acks:
                 message = pending[ack.message_id]
-                if ack.status is not AckStatus.PROCESSING or ack.attempt <= message.attempts:
+                if (
+                    life.ordered_to_stop
+                    or ack.status is not AckStatus.PROCESSING
+                    or ack.attempt <= message.attempts
+                ):
                     continue
                 if life.over_quota:
                     writer.settle(message.id, Status.FAILED, f"stopped: {life.over_quota}")
-                    done.notices.append(self._over_quota(life, message))
-                    continue
-                attempts = message.attempts if life.ordered_to_stop else message.attempts + 1
-                if attempts > message.attempts:
-                    give_up_or_postpone(writer, message, attempts, ack.error, self._now(), done.notices)
-        return done
+                    owe(writer, self._over_quota(life, message))
+                    told = True
+                else:
+                    give_up_or_postpone(writer, message, message.attempts + 1, ack.error, self._now())
+        any_ = any(ack.incarnation == incarnation for ack in acks) or (
+            state is not None and state.incarnation == incarnation and state.phase == "working"
+        )
+        return any_, told
 
     def _wake_at(self, session: Session, at: int) -> None:
         pause = max(0.0, (at - self._now()) / 1000)
@@ -410,6 +441,28 @@ class Supervisor:
         await self._launcher.stop(life.runner, self._config.runner.stop_grace)
         return True
 
+    def _is_outdated(self, session: Session) -> bool:
+        life = self._lives.get(session.id)
+        return life is not None and life.scope not in ("", session.scope)
+
+    async def end_outdated(self, session: Session) -> None:
+        """A channel became private or public: its runner has the other folder, and must not read what is said now.
+
+        Raises `Unavailable` when it cannot be ended: then nothing is put before it.
+        """
+        if self._is_outdated(session):
+            try:
+                await self.stop(session)
+            except LaunchError as error:
+                raise Unavailable(session.folder.root, f"its runner does not end: {error.reason}") from error
+
+    async def _stop_late(self, session: Session) -> None:
+        """The order, or the reason, came while it was being started and found nothing to stop."""
+        try:
+            await self.stop(session)
+        except LaunchError as error:
+            log.error("Runner not stopped: %s", error.reason, extra={"action": "stop_failed"})
+
     async def close(self) -> None:
         """Stops every runner and waits until what they wrote is drained."""
         self._closing = True
@@ -429,11 +482,3 @@ class Supervisor:
         if tasks:
             await asyncio.wait(tasks)
         self._quota.close()
-
-
-class _PutBack:
-    """What putting claims back found."""
-
-    def __init__(self) -> None:
-        self.any = False  # the dead incarnation had claimed something
-        self.notices: list[Notice] = []

@@ -99,14 +99,20 @@ def _in_session(folder: SessionFolder, message_id: str) -> Iterator[Event]:
     try:
         rows = inbound.execute(_MESSAGE, (message_id,)).fetchall()
         delivered = inbound.execute(_DELIVERED, (message_id,)).fetchall()
+        live = inbound.execute(_LIVE, (message_id,)).fetchall()
     finally:
         inbound.close()
+    if not rows:
+        yield Event(0, "forgotten", "its records in the session are older than the retention")
+        return
     yield from _claims(folder, message_id)
     for seq, status, attempts, not_before, problem in rows:
         detail = f"seq {seq}" + (f", {attempts} failed attempts" if attempts else "")
         if status == "pending" and attempts:
             yield Event(int(str(not_before)), "next attempt", str(problem))
         yield Event(0, str(status), detail + (f": {problem}" if problem and status != "pending" else ""))
+    for at, state, platform_id in live:
+        yield Event(int(str(at)), f"live message {state}", f"as {platform_id}" if platform_id else "")
     for at, state, chunk, platform_id, attempts, problem in delivered:
         detail = f"chunk {chunk}" + (f" as {platform_id}" if platform_id else "")
         detail += (f", {attempts} failed attempts" if attempts else "") + (f": {problem}" if problem else "")
@@ -162,8 +168,13 @@ _BY_ID = (
     f"SELECT {_COLUMNS} WHERE message_id = :name"
     f" UNION ALL SELECT {_COLUMNS} WHERE event ->> '$.event.platform_message_id' = :name AND message_id <> :name LIMIT 20"
 )
-_BY_PREFIX = f"SELECT {_COLUMNS} WHERE substr(message_id, 1, :length) = :name ORDER BY id DESC LIMIT :most"
+# An id is a letter and hexadecimal digits: what begins with a name comes before the name with a g.
+_BY_PREFIX = (
+    f"SELECT {_COLUMNS} WHERE message_id >= :name AND message_id < :name || 'g'"
+    " AND substr(message_id, 1, :length) = :name ORDER BY id DESC LIMIT :most"
+)
 _MESSAGE = "SELECT seq, status, attempts, not_before, error FROM messages_in WHERE id = ?"
+_LIVE = "SELECT updated_at, state, platform_message_id FROM live WHERE message_id = ?"
 _DELIVERED = (
     "SELECT updated_at, state, chunk, platform_message_id, attempts, error FROM delivered WHERE in_reply_to = ?"
     " ORDER BY seq, chunk"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 
 from runner import turn
 from runner.formatter import PromptMessage, decode
@@ -31,7 +31,7 @@ class Claims:
     def next(self, only: Address | None = None) -> Turn | None:
         """Claims the next batch and opens or resumes its turn; with `only`, nothing of another address."""
         first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)
-        if first is None or (only is not None and first.address != only):
+        if first is None or (only is not None and not _goes_on(first, only)):
             return None
         begun = self._begun()
         if first.id in begun:
@@ -46,24 +46,37 @@ class Claims:
             if message.id not in begun and self._answered(message) is None
         ]
         batch = turn.batch_of(due, first, resumed=False)
+        # What was written to wait for the end of a turn does not join it; nor does what came after that.
+        batch = list(takewhile(lambda m: m.seq <= first.seq or not self._queued(m), batch))
         return self._open(f"{first.id}-{first.attempts + 1}", batch)
 
     def follow_ups(self, running: Turn) -> list[PromptMessage]:
-        """Claims what came in for the running turn's address; context waits for company."""
-        due = [
-            m for m in self._ours(self._inbound.due_at(running.address, self._now())) if m.kind != "control"
-        ]
+        """Claims what came in for the running turn's address; context waits for company.
+
+        Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again or an order
+        that is still to be obeyed: it applies to what came before it and to nothing else. A task's run is a turn of its own.
+        """
+        if running.attempt > turn.SPLIT_AFTER:
+            return []
+        due: list[MessageIn] = []
+        for message in self._ours(self._inbound.due_at(running.address, self._now())):
+            if message.kind == "task" or self._queued(message):
+                continue
+            tried = message.attempts > 0 and message.trigger
+            if tried or message.kind == "control" or len(due) == turn.LARGEST_BATCH:
+                break
+            if message.attempts == 0 and self._answered(message) is None:
+                due.append(message)
         begun = self._begun() if due else {}
-        due = [m for m in due if m.attempts == 0 and m.id not in begun and self._answered(m) is None]
-        due = due[: turn.LARGEST_BATCH]
+        due = list(takewhile(lambda message: message.id not in begun, due))
         if not any(message.trigger for message in due):
             return []
         return self._claim(running.id, due)[1]
 
     def waits_elsewhere(self, here: Address) -> bool:
-        """Whether the next message that wants an answer belongs to another address."""
+        """Whether the next message that wants an answer cannot go into the stream of this address."""
         first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)
-        return first is not None and first.address != here
+        return first is not None and not _goes_on(first, here)
 
     def controls(self) -> list[tuple[MessageIn, content.Control]]:
         """Control messages not obeyed yet, in order."""
@@ -105,6 +118,10 @@ class Claims:
             self._recall(resumed)
             log.info("Turn %s resumed after %d steps", id_, len(resumed.resumed))
         return resumed
+
+    def _queued(self, message: MessageIn) -> bool:
+        decoded = self._decode(message) if message.kind == "chat" else None
+        return decoded is not None and isinstance(decoded.content, content.Chat) and decoded.content.queued
 
     def _answered(self, message: MessageIn) -> tuple[ParkedCall, content.System] | None:
         """The call that waits for this message, and the answer in it."""
@@ -164,6 +181,11 @@ class Claims:
         except content.ContentError as error:
             log.warning("Message %s is unreadable: %s", message.id, error)
             return None
+
+
+def _goes_on(message: MessageIn, here: Address) -> bool:
+    """A task's run begins afresh: its script comes before any model."""
+    return message.address == here and message.kind != "task"
 
 
 def _result(call: ParkedCall, answer: content.System, author_id: str) -> str | None:

@@ -1,6 +1,7 @@
-"""A proxy on the container's loopback: what programs send there goes out by the gateway's socket, and it decides.
+"""A port on the container's loopback: what programs send there goes out by the gateway's socket, and it decides.
 
-It only carries bytes. Which hosts may be reached is checked where this code's neighbours cannot change it: on the host.
+As a proxy it leads to the hosts that are allowed, as an address to the model. It only carries bytes. Which hosts may be
+reached is checked where this code's neighbours cannot change it: on the host.
 """
 
 from __future__ import annotations
@@ -29,7 +30,16 @@ VARIABLES = (
 @asynccontextmanager
 async def proxy(gateway_socket: Path) -> AsyncIterator[Mapping[str, str]]:
     """Runs while the block does; yields the variables that lead programs to it."""
-    path = reachable(gateway_socket)
+    async with port(reachable(gateway_socket)) as url:
+        yield {
+            name: HERE if name.lower() == "no_proxy" else "1" if name.startswith("NODE") else url
+            for name in VARIABLES
+        }
+
+
+@asynccontextmanager
+async def port(path: str) -> AsyncIterator[str]:
+    """Runs while the block does; yields its URL. `path` is what `reachable` made of the gateway's socket."""
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -44,12 +54,8 @@ async def proxy(gateway_socket: Path) -> AsyncIterator[Mapping[str, str]]:
             far_writer.close()
 
     server = await asyncio.start_server(carry, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
-        yield {
-            name: HERE if name.lower() == "no_proxy" else "1" if name.startswith("NODE") else url
-            for name in VARIABLES
-        }
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
 

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
-from runner import archive, tools, turn
+from runner import archive, gate, tools, turn
 from runner.claims import Claims
 from runner.formatter import prompt
 from runner.inbound import InboundReader
@@ -17,6 +18,8 @@ from runner.providers import base
 from runner.settings import Settings
 from runner.tools.approval import Approvals
 from runner.tools.box import Parked, Toolbox
+from runner.tools.host import HostLine
+from runner.tools.kit import refusal_of_scripts
 from runner.turn import Turn
 from runner.watch import Watch
 from sessiondb import content
@@ -28,7 +31,6 @@ log = logging.getLogger(__name__)
 
 PROGRESS_EVERY = 0.1  # s between two writes of the progress file
 ACTIVITY_EVERY = 5_000  # ms between two records of activity while nothing else commits
-ABORT_GRACE = 1.0  # s a provider gets to end its stream after an abort
 
 
 class AgentLoop:
@@ -60,8 +62,12 @@ class AgentLoop:
         self._prepare = prepare
         self._on_turn = on_turn
         self._approvals = Approvals.of(settings.agent.options)
+        self._no_scripts = refusal_of_scripts(settings)
+        self._toolbox: Toolbox | None = None  # of the latest turn
         self._stopping = asyncio.Event()
         self._shown_at = 0.0
+        self._to_show = Progress("", "", "", "")
+        self._showing: asyncio.TimerHandle | None = None
         self._active_at = 0
 
     def stop(self) -> None:
@@ -92,6 +98,8 @@ class AgentLoop:
         """Runs the turn, and further turns of its address while the provider's stream stays open."""
         if self._prepare is not None:
             await self._prepare()
+        if not await self._passes(begun):
+            return
         query = self._provider.query(self._input(begun))
         events = query.events()
         try:
@@ -100,8 +108,36 @@ class AgentLoop:
             log.info("Turn %s waits for a person", begun.id)
             self._ring()
         finally:
+            self._stop_showing()
             self._on_turn(None)
             await events.aclose()
+
+    async def _passes(self, begun: Turn) -> bool:
+        """Whether the agent is to be asked: a task's script decides, once per run, and its decision is recorded."""
+        run = begun.task
+        if run is None or not isinstance(run.content, content.Task) or not run.content.script.strip():
+            return True
+        output = turn.gate_output(begun.resumed)
+        if output is None:
+            try:
+                if self._no_scripts:
+                    raise gate.GateError(self._no_scripts)
+                passed = await gate.run(run.content.script, self._settings.workspace)
+            except gate.GateError as error:
+                self._fail(begun, base.Error(str(error), retryable=True))
+                return False
+            if not passed.wake:
+                self._outbound.finish_turn(
+                    begun.id, (), begun.consumed, (), error="its script did not wake the agent"
+                )
+                self._ring()
+                return False
+            output = passed.output
+            self._outbound.record_with_next(begun.id, "note", turn.gate_step(output))
+        begun.messages = [
+            replace(m, content=replace(run.content, output=output)) if m is run else m for m in begun.messages
+        ]
+        return True
 
     async def _follow(
         self, query: base.AgentQuery, events: AsyncGenerator[base.Event, None], begun: Turn
@@ -140,15 +176,10 @@ class AgentLoop:
         """Carries one event out; returns the turn that is running after it."""
         if running is None:
             return None
+        if isinstance(event, base.Result | base.Error):
+            self._over_with(running, event)
+            return None
         match event:
-            case base.Result():
-                self._on_turn(None)
-                self._finish(running, event)
-                return None
-            case base.Error():
-                self._on_turn(None)
-                self._fail(running, event)
-                return None
             case base.Took(count):
                 taken = running.take(count)
                 if taken:
@@ -161,16 +192,28 @@ class AgentLoop:
                 self._show(running, text=text)
             case base.Progress(status):
                 self._show(running, status=status)
-            case base.Init() | base.Activity():
+            case base.Init(continuation):
+                self._continue_with(continuation)
+            case base.Activity():
                 pass
         self._note_activity()
         return running
+
+    def _over_with(self, ended: Turn, event: base.Result | base.Error) -> None:
+        """Raises `Parked` where a call waits for a person: the question stands for the turn's answer."""
+        if self._toolbox is not None and self._toolbox.parked:
+            raise Parked
+        self._on_turn(None)
+        if isinstance(event, base.Result):
+            self._finish(ended, event)
+        else:
+            self._fail(ended, event)
 
     async def _steer(self, query: base.AgentQuery, running: Turn) -> bool:
         """Pushes follow-ups into the running turn; True when a control message ended it."""
         try:
             for message, control in self._claims.controls():
-                if control.command == "stop" and message.seq > running.highest_seq:
+                if control.command == "stop" and running.is_meant_by(message):
                     await query.abort()
                     self._stopped(running, message)
                     return True
@@ -183,7 +226,7 @@ class AgentLoop:
 
     def _push_next(self, query: base.AgentQuery, last: Turn) -> Turn | None:
         """The next turn of the same address goes into the stream that is still open."""
-        following = self._next(last)
+        following = None if self._ordered() else self._next(last)
         if following is None:
             return None
         given = self._input(following)
@@ -193,15 +236,19 @@ class AgentLoop:
         return following
 
     def _over(self, last: Turn, woken: bool) -> bool:
-        """Whether the open stream should end: it idled out, or something else is due."""
-        return not woken or self._stopping.is_set() or self._next_is_elsewhere(last)
+        """Whether the open stream should end: it idled out, or something else is due. What it remembers ends with it,
+        so an order to forget is obeyed after it."""
+        return not woken or self._stopping.is_set() or self._ordered() or self._next_is_elsewhere(last)
 
     # ── ends of a turn ───────────────────────────────────────────────────────────────────────────────────
 
     def _finish(self, ended: Turn, result: base.Result) -> None:
+        missed = turn.made_up_for(ended.task)
         answers = [
             Emitted(
-                f"{ended.id}:final:{number}", content.Text(reply.text), reply.in_reply_to or ended.answers
+                f"{ended.id}:final:{number}",
+                content.Text(reply.text if number else missed + reply.text),
+                reply.in_reply_to or ended.answers,
             )
             for number, reply in enumerate(result.replies)
             if reply.text.strip()
@@ -236,7 +283,7 @@ class AgentLoop:
             text = "Nothing is running."
             if control.command == "clear":
                 self._archive()
-                self._outbound.clear_history()
+                self._outbound.clear_history(f"continuation:{self._provider.name}")
                 text = "Forgotten. We start afresh."
             self._outbound.claim([message], f"{message.id}-control")
             answer = Emitted(f"{message.id}:obeyed", content.Text(text), message.id)
@@ -252,6 +299,18 @@ class AgentLoop:
         except Unavailable:
             log.debug("inbound.db is busy; looking again")
             return None
+
+    def _ordered(self) -> bool:
+        """Whether a control message waits."""
+        try:
+            return bool(self._claims.controls())
+        except Unavailable:
+            return False
+
+    def _continue_with(self, continuation: str) -> None:
+        key = f"continuation:{self._provider.name}"
+        if continuation and self._outbound.state(key) != continuation:
+            self._outbound.set_state(key, continuation)
 
     def _next_is_elsewhere(self, last: Turn) -> bool:
         try:
@@ -278,7 +337,9 @@ class AgentLoop:
             now=self._now,
             approvals=self._approvals,
             asked_by=begun.asked_by,
+            host=HostLine(self._inbound, self._outbound, self._ring),
         )
+        self._toolbox = toolbox
         self._on_turn(toolbox)
         return base.QueryInput(
             messages=tuple(begun.messages),
@@ -294,13 +355,29 @@ class AgentLoop:
         )
 
     def _show(self, running: Turn, *, text: str = "", status: str = "") -> None:
-        clock = asyncio.get_running_loop().time()
-        if clock - self._shown_at < PROGRESS_EVERY:
-            return
-        self._shown_at = clock
-        shown = Progress(self._settings.incarnation, running.answers, status, text)
-        shown.write(self._settings.folder.progress)
+        """The last of several that come close together is shown too, a little later: it may have to do for long."""
+        self._to_show = Progress(self._settings.incarnation, running.answers, status, text)
+        if self._showing is None:
+            clock = asyncio.get_running_loop()
+            pause = max(0.0, self._shown_at + PROGRESS_EVERY - clock.time())
+            if pause == 0.0:
+                self._write_progress()
+            else:
+                self._showing = clock.call_later(pause, self._write_progress)
+
+    def _write_progress(self) -> None:
+        self._stop_showing()
+        self._shown_at = asyncio.get_running_loop().time()
+        try:
+            self._to_show.write(self._settings.folder.progress)
+        except OSError as error:  # a full disk: the turn goes on, its commits say what is wrong
+            log.debug("Progress not written: %s", error.strerror)
         self._ring()
+
+    def _stop_showing(self) -> None:
+        if self._showing is not None:
+            self._showing.cancel()
+            self._showing = None
 
     def _note_activity(self) -> None:
         if self._now() - self._active_at >= ACTIVITY_EVERY:

@@ -124,11 +124,25 @@ class OutboundWriter:
             self._running(call_id, tool, deadline)
         return True
 
-    def finish_call(self, turn: str, call_id: str, result: str, emitted: Sequence[Emitted]) -> None:
-        """Result, step and the rows the call emitted: one commit."""
+    def emit(self, rows: Sequence[Emitted]) -> None:
+        """Before the call that emits them has its result: only where running it again would emit the same rows."""
+        with self._writing():
+            self._emit(rows)
+
+    def finish_call(
+        self,
+        turn: str,
+        call_id: str,
+        result: str,
+        emitted: Sequence[Emitted],
+        consumed: Iterable[MessageIn] = (),
+    ) -> None:
+        """Result, step, the rows the call emitted and the messages that are part of its result: one commit."""
         with self._writing():
             self._complete_call(turn, call_id, result)
             self._emit(emitted)
+            for message in consumed:
+                self._ack(message.id, AckStatus.COMPLETED, message.attempts + 1, turn)
             self._calls.pop(call_id, None)
             self._state("working")
 
@@ -215,8 +229,10 @@ class OutboundWriter:
             }
             self._set_state(f"parked:{question_id}", json.dumps(kept))
 
-    def clear_history(self) -> None:
+    def clear_history(self, continuation: str) -> None:
+        """The conversation begins anew; `continuation` is the key of what a provider goes on with."""
         with self._writing():
+            self._set_state(continuation, "")
             last = self._connection.execute("SELECT coalesce(max(step), 0) FROM transcript").fetchone()
             self._set_state("history_from", str(last[0]) if last else "0")
 

@@ -38,6 +38,7 @@ class Chat:
     event: str = "message"  # message | edit | delete | reaction | command
     attachments: tuple[Attachment, ...] = ()
     zone: str = ""  # the author's IANA zone, '' when unknown
+    queued: bool = False  # opens a turn of its own instead of joining one
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,15 @@ class Task:
     due: str = ""  # the local time in words
     stands_for: tuple[str, ...] = ()  # missed times this run makes up for, in words
     script: str = ""
+    output: str = ""  # of the script, once the runner has run it
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
     type: ClassVar[str] = "webhook"
     source: str
-    payload: str
+    payload: str  # what the other program sent
+    prompt: str = ""  # what the configuration says is to be done with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,11 @@ INBOUND: dict[str, type[Inbound]] = {cls.type: cls for cls in (Chat, Task, Webho
 OUTBOUND: dict[str, type[Outbound]] = {
     cls.type: cls for cls in (Text, Edit, Reaction, File, Card, Question, Action)
 }
+
+
+def result_id(row_id: str) -> str:
+    """The id of the `system` message that answers an action, by the action's row."""
+    return f"{row_id}:result"[:190]
 
 
 def encode(content: Inbound | Outbound) -> str:

@@ -27,6 +27,7 @@ class Notebook:
         self.events: list[InboundEvent] = []
         self.marks: dict[Address, str] = {}
         self.busy = 0
+        self._ignored: list[str] = []
         self._keys: set[str] = set()
         self._changed = asyncio.Event()
 
@@ -34,12 +35,19 @@ class Notebook:
         if self.busy:
             self.busy -= 1
             raise HostBusy("full")
+        if event.text in self._ignored:
+            self._ignored.remove(event.text)
+            return Ingested(Verdict.IGNORED)
         if event.key in self._keys:
             return Ingested(Verdict.DUPLICATE, event.message_id)
         self._keys.add(event.key)
         self.events.append(event)
         self._changed.set()
         return Ingested(Verdict.STORED, event.message_id)
+
+    def ignore_once(self, text: str) -> None:
+        """As the host does with what is not meant for an agent: it keeps nothing of it."""
+        self._ignored.append(text)
 
     async def settled(self, message_id: str) -> str:
         return "completed"

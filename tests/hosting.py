@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,13 @@ async def serving(
     settings: Config,
     bot: MemoryBot | None = None,
     launcher: Launcher | None = None,
+    now: Callable[[], int] = now_ms,
     **parts: Any,
 ) -> AsyncIterator[tuple[Host, MemoryBot]]:
     """A host that is up, and its bot; stopped gracefully at the end."""
     bot = bot or MemoryBot()
     disk = ThreadDisk()
-    made = Parts(disk, launcher or ProcessLauncher(), now_ms, **parts)
+    made = Parts(disk, launcher or ProcessLauncher(), now, **parts)
     host = Host(settings, Bots({bot.channel_type: bot}), made)
     task = asyncio.create_task(host.serve())
     try:

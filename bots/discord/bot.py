@@ -15,14 +15,17 @@ import discord
 from bots.common import downloads
 from bots.discord import errors, rendering, wire
 from bots.discord.book import QuestionBook
-from bots.discord.client import DoveClient
+from bots.discord.client import DoveClient, ShardedDoveClient
+from bots.discord.watch import Watch
 from host.bots import (
     BotConfigError,
+    BotStuck,
     Capabilities,
     Delivery,
     FetchError,
     IncomingFile,
     Ingest,
+    Live,
     Offline,
     Receipt,
     Shown,
@@ -33,8 +36,10 @@ from sessiondb import Address, content
 log = logging.getLogger(__name__)
 
 TOKEN = "DISCORD_BOT_TOKEN"  # noqa: S105 - the variable's name
-FIRST_PAUSE = 1.0  # s between two lives; doubles, and starts again after one that became ready
-LONGEST_PAUSE = 60.0
+FIRST_PAUSE = 1.0  # s between two lives; doubles, and starts again after one that lasted
+LONGEST_PAUSE = 120.0  # of all day long: Discord resets the token of who connects a thousand times
+HEALTHY = 60.0  # s a life lasts that was none of a row of failures
+MOST_DEAF = 3  # lives in a row that turned out deaf before the process gives up
 FETCH_TRIES = 3  # of one file, within the time the host gives it
 FETCH_PAUSE = 1.0  # s before the second try, twice as long before the third
 TYPING_LASTS = 8.0  # s; Discord shows it for ten
@@ -58,34 +63,36 @@ class DiscordBot:
         self._options = client_options or {}
         self._book = QuestionBook(folder / "questions")
         self._client: DoveClient | None = None
-        self._became_ready = False
+        self._kind: type[DoveClient] = DoveClient
         self._typed: dict[Address, float] = {}
         wire.point_at(config.discord)
 
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
-        """Raises `BotConfigError` for what only a person can cure."""
+        """Raises `BotConfigError` for what only a person can cure, `BotStuck` for what only a fresh process can."""
         await asyncio.to_thread(self._book.prune)
-        pause = FIRST_PAUSE
+        loop = asyncio.get_running_loop()
+        pause, deaf = FIRST_PAUSE, 0
         while True:
-            self._became_ready = False
-            await self._live(host, ready)
-            pause = FIRST_PAUSE if self._became_ready else min(pause * 2, LONGEST_PAUSE)
+            began = loop.time()
+            watch = await self._live(host, ready)
+            deaf = deaf + 1 if watch.deaf and not watch.heard_something else int(watch.deaf)
+            if deaf > MOST_DEAF:
+                raise BotStuck("Discord: connections are open and bring nothing, also those opened anew")
+            pause = FIRST_PAUSE if loop.time() - began > HEALTHY else min(pause * 2, LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
-    async def _live(self, host: Ingest, ready: Callable[[], None]) -> None:
+    async def _live(self, host: Ingest, ready: Callable[[], None]) -> Watch:
         """One life. A client is not used twice: what an unexpected payload left in it is anyone's guess."""
-
-        def on_ready() -> None:
-            self._became_ready = True
-            ready()
-
-        client = DoveClient(self._config, host, self._book, on_ready, **self._options)
+        client = self._kind(self._config, host, self._book, ready, **self._options)
         try:
             async with client:
                 await client.login(self._token)
                 _require_intents(client)
                 self._client = client
-                await client.connect()
+                shards = await self._shards(client)
+                if (shards > 1) == isinstance(client, ShardedDoveClient):
+                    client.watch_over(shards)
+                    await client.connect()
         except discord.LoginFailure as error:
             raise BotConfigError(TOKEN_REFUSED) from error
         except discord.PrivilegedIntentsRequired as error:
@@ -96,6 +103,21 @@ class DiscordBot:
             log.exception("Discord: the connection broke", extra={"action": "discord_broke"})
         finally:
             self._client = None
+        return client.watch
+
+    async def _shards(self, client: DoveClient) -> int:
+        """How many connections Discord wants, when it lets them be opened; the next life is one of that kind."""
+        shards, _, limit = await client.http.get_bot_gateway()
+        self._kind = ShardedDoveClient if shards > 1 else DoveClient
+        if limit["remaining"] < shards:
+            wait = limit["reset_after"] / 1000
+            log.error(
+                "Discord lets the bot connect again in %.0f s: too many connections today",
+                wait,
+                extra={"action": "discord_no_starts"},
+            )
+            await asyncio.sleep(wait)
+        return shards
 
     # ── out ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -117,6 +139,18 @@ class DiscordBot:
         self._typed[shown.address] = now
         with errors.translated():
             await client.http.send_typing(await client.threads_of.open(shown.address))
+
+    async def open_live(self, live: Live) -> Receipt:
+        return await self._connected().live.open(live)
+
+    async def find_live(self, live: Live) -> Receipt | None:
+        return await self._connected().live.find(live)
+
+    async def update_live(self, live: Live, platform_message_id: str) -> None:
+        self._connected().live.update(live, platform_message_id)
+
+    async def remove_live(self, live: Live, platform_message_id: str) -> None:
+        await self._connected().live.remove(live, platform_message_id)
 
     async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
         """From Discord's CDN, by the signed link that came with the message; a broken download is begun again."""

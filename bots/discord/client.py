@@ -7,22 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import discord
 
-from bots.discord import events, wire
+from bots.discord import events, questions, rules, wire
 from bots.discord.book import QuestionBook
 from bots.discord.commands import Commands
+from bots.discord.decisions import DecisionButton
+from bots.discord.forms import Forms
+from bots.discord.live import LiveMessages, StopButton
 from bots.discord.outbox import Outbox
+from bots.discord.panels import HaltButton, PageButton, TaskButton
 from bots.discord.questions import ChoiceButton, Desk
 from bots.discord.receiver import Receiver
 from bots.discord.threads import Threads
+from bots.discord.watch import Watch
 from host.bots import Ingest
 from host.config import Config
 
 log = logging.getLogger(__name__)
+
+BUTTONS = (ChoiceButton, DecisionButton, HaltButton, PageButton, StopButton, TaskButton)
 
 
 class DoveClient(discord.Client):
@@ -36,31 +43,47 @@ class DoveClient(discord.Client):
         owners = frozenset(
             owner.partition(":")[2] for owner in config.access.owners if owner.startswith("discord:")
         )
+        self.host = host
         self.threads_of = Threads(self)
         self.receiver = Receiver(self, host, self.threads_of, roles_matter=bool(config.access.groups))
         self.outbox = Outbox(self, self.threads_of, book)
+        self.live = LiveMessages(self, self.threads_of, self.outbox)
         self.desk = Desk(host, book, owners, events.now_ms)
         self.commands = Commands(self, host, config, self.threads_of)
+        self.forms = Forms()
+        self.forms.on(questions.FORM, self.desk.wrote)
+        self.forms.on(rules.FORM, self.commands.decided)
         self._tell_ready = on_ready
-        self._backfill: asyncio.Task[None] | None = None
+        self.watch = Watch(self.wait_until_ready, self.receiver.unheard)
+        self._company: list[asyncio.Task[None]] = []
+        self._registering: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
-        self.add_dynamic_items(ChoiceButton)
-        self._backfill = asyncio.create_task(self.receiver.backfill(), name="discord:backfill")
-        self._backfill.add_done_callback(self._backfill_ended)
+        self.add_dynamic_items(*BUTTONS)
+        self._accompany(self.receiver.backfill(), "backfill")
 
-    def _backfill_ended(self, task: asyncio.Task[None]) -> None:
+    def watch_over(self, shards: int) -> None:
+        """Ends this life when another would do better. Call it when the connection is about to be opened."""
+        self._accompany(self.watch.until_useless(shards), "watch")
+
+    def _accompany(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=f"discord:{name}")
+        self._company.append(task)
+        task.add_done_callback(self._left_alone)
+
+    def _left_alone(self, task: asyncio.Task[None]) -> None:
         """Without it this life would look healthy and miss what was said: end it, and the next begins anew."""
-        if not task.cancelled():
-            log.error(
-                "Reading histories ended", exc_info=task.exception(), extra={"action": "backfill_ended"}
-            )
-            self._ending = asyncio.create_task(self.close(), name="discord:end")
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            log.error("%s broke", task.get_name(), exc_info=error, extra={"action": "discord_task_broke"})
+        self._ending = asyncio.create_task(self.close(), name="discord:end")
 
     async def close(self) -> None:
-        if self._backfill is not None:
-            self._backfill.cancel()
+        for task in self._company:
+            task.cancel()
+        await self.live.close()
         await super().close()
 
     async def on_ready(self) -> None:
@@ -74,7 +97,9 @@ class DoveClient(discord.Client):
             _explain_permissions(self, guild)
         self.receiver.look_again()
         self._tell_ready()
-        await self.commands.register()
+        if self._registering is None:
+            self._registering = asyncio.create_task(self.commands.register(), name="discord:commands")
+            self._company.append(self._registering)
 
     async def on_resumed(self) -> None:
         self.receiver.look_again()
@@ -91,6 +116,12 @@ class DoveClient(discord.Client):
         if self.user is not None and message.author.id == self.user.id:
             self.outbox.saw(message)
         await self.receiver.message(message)
+
+    async def on_socket_event_type(self, event_type: str) -> None:
+        self.watch.heard(event_type)
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        await self.forms.interaction(interaction)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         await self.receiver.edited(payload)
@@ -109,6 +140,10 @@ class DoveClient(discord.Client):
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         log.exception("Handling %s failed", event_method, extra={"action": "discord_event_failed"})
+
+
+class ShardedDoveClient(DoveClient, discord.AutoShardedClient):
+    """For a bot in so many servers that Discord wants it to open several connections."""
 
 
 def _explain_permissions(client: DoveClient, guild: discord.Guild) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import discord
 
 from bots.discord import places
 from bots.markup import discord as markup
 from host.bots import Author, EventClass, InboundEvent, IncomingFile
+from host.controls.port import Viewer
 from sessiondb import Address
 
 SAID = (discord.MessageType.default, discord.MessageType.reply)  # the others are announcements of Discord
@@ -27,6 +29,14 @@ def author_of(user: discord.User | discord.Member) -> Author:
     return Author(str(user.id), user.display_name, is_bot=user.bot, groups=roles)
 
 
+def viewer(interaction: discord.Interaction[Any]) -> Viewer | None:
+    """None where agents do not live."""
+    address = places.address_of(interaction.channel)
+    if address is None:
+        return None
+    return Viewer(author_of(interaction.user), address, places.privacy_of(interaction.channel))
+
+
 def message(
     said: discord.Message,
     where: discord.abc.MessageableChannel,
@@ -39,6 +49,8 @@ def message(
     if address is None or said.type not in SAID or said.author.id == bot.id:
         return None
     text, mentioned = text_of(said, said.content, bot)
+    if title := places.post_title(where, said.id):
+        text = f"{title}\n\n{text}".strip()
     return InboundEvent(
         event_class=EventClass.MESSAGE,
         address=address,

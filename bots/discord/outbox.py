@@ -1,16 +1,17 @@
 """Carrying deliveries out. Every post has the host's key as its nonce, which Discord enforces for some minutes.
 
 Within those minutes a post whose outcome is unknown may simply be made again: Discord gives the first one back. After
-them only the channel's history tells; it has no nonces, so the text decides.
+them only the channel's history tells; it has no nonces, so the text decides, or the buttons where there are any.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+import re
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import discord
 from rich.emoji import Emoji
 
-from bots.discord import errors, places
+from bots.discord import decisions, errors, places
 from bots.discord.book import Asked, QuestionBook
 from bots.discord.questions import view_of
 from bots.discord.threads import Threads
@@ -59,34 +60,41 @@ class Outbox:
                 raise Rejected("nothing to show")
             return await self._post(delivery, await self._threads.open(delivery.address))
 
+    def known(self, key: str) -> Receipt | None:
+        """Of a post whose answer or event this life has seen."""
+        found = self._own.get(key)
+        return None if found is None else Receipt(str(found))
+
     async def lookup(self, delivery: Delivery) -> Receipt | None:
-        known = self._own.get(delivery.key)
-        if known is not None:
-            return Receipt(str(known))
+        if (known := self.known(delivery.key)) is not None:
+            return known
         now = time.time_ns() // 1_000_000
-        if (
-            delivery.private_to
-            or "content" not in delivery.payload
-            or now - delivery.first_attempt_at < NONCE_WINDOW
-        ):
+        if "content" not in delivery.payload or now - delivery.first_attempt_at < NONCE_WINDOW:
             return None
         with errors.translated():
-            return await self._in_history(delivery)
+            room = places.channel_id(delivery.address)
+            if delivery.private_to:
+                room = (await self._client.create_dm(discord.Object(int(delivery.private_to)))).id
+            return await self._in_history(delivery, room)
 
     # ── one kind each ────────────────────────────────────────────────────────────────────────────────────
 
-    async def _post(self, delivery: Delivery, channel_id: int) -> Receipt:
-        for attempt in range(1, TRIES + 1):
+    async def post(self, key: str, attempt: Callable[[], Awaitable[discord.Message]]) -> Receipt:
+        """Each attempt posts with `key` as its nonce. Raises as discord.py does."""
+        for number in range(1, TRIES + 1):
             try:
-                sent = await self._attempt(delivery, channel_id)
+                sent = await attempt()
             except errors.TRANSPORT as error:
-                if attempt == TRIES or errors.was_tried_enough(error):
+                if number == TRIES or errors.was_tried_enough(error):
                     raise
-                await asyncio.sleep(PAUSE * 2 ** (attempt - 1))
+                await asyncio.sleep(PAUSE * 2 ** (number - 1))
             else:
-                self._remember(delivery.key, sent.id)
+                self._remember(key, sent.id)
                 return Receipt(str(sent.id))
         raise AssertionError("unreachable")
+
+    async def _post(self, delivery: Delivery, channel_id: int) -> Receipt:
+        return await self.post(delivery.key, lambda: self._attempt(delivery, channel_id))
 
     async def _attempt(self, delivery: Delivery, channel_id: int) -> discord.Message:
         payload, more = delivery.payload, dict[str, Any]()
@@ -96,6 +104,8 @@ class Outbox:
             asked = Asked.of(delivery, payload["question"])
             await asyncio.to_thread(self._book.put, delivery.key, asked)  # before the send: a click finds it
             more["view"] = view_of(delivery.key, asked)
+        if delivery.decision is not None:
+            more["view"] = decisions.view_of(delivery.decision)
         if _is_reply(delivery):
             more["reference"] = discord.MessageReference(
                 message_id=int(delivery.answers), channel_id=channel_id, fail_if_not_exists=False
@@ -113,8 +123,9 @@ class Outbox:
         return Receipt(delivery.target)
 
     def _target(self, delivery: Delivery) -> discord.PartialMessage:
-        room = self._client.get_partial_messageable(places.room_of(delivery.address, delivery.target))
-        return room.get_partial_message(int(delivery.target))
+        parent = self._client.get_channel(int(delivery.address.platform_id))
+        room = places.room_of(delivery.address, delivery.target, parent)
+        return self._client.get_partial_messageable(room).get_partial_message(int(delivery.target))
 
     def _emoji(self, delivery: Delivery, name: str) -> str | discord.Emoji:
         if not name.isascii():
@@ -127,15 +138,15 @@ class Outbox:
             raise Rejected(f"there is no emoji {name!r}")
         return custom or found
 
-    async def _in_history(self, delivery: Delivery) -> Receipt | None:
-        """The bot's message of this very text, posted since the first attempt, that is no other key's."""
+    async def _in_history(self, delivery: Delivery, room: int) -> Receipt | None:
+        """The bot's message that looks like this one, posted since the first attempt, that is no other key's."""
         since = datetime.fromtimestamp((delivery.first_attempt_at - CLOCK_SKEW) / 1000, UTC)
-        channel = self._client.get_partial_messageable(places.channel_id(delivery.address))
+        channel = self._client.get_partial_messageable(room)
         me = self._client.user
         try:
             async for message in channel.history(after=since, oldest_first=True, limit=500):
                 mine = me is not None and message.author.id == me.id and message.id not in self._ids
-                if mine and message.content.strip() == str(delivery.payload["content"]).strip():
+                if mine and _looks_like(message, delivery):
                     self._remember(delivery.key, message.id)
                     return Receipt(str(message.id))
         except discord.NotFound:
@@ -149,6 +160,29 @@ class Outbox:
         self._ids.add(message_id)
         while len(self._own) > REMEMBERED:
             self._ids.discard(self._own.popitem(last=False)[1])
+
+
+def _looks_like(message: discord.Message, delivery: Delivery) -> bool:
+    """By its buttons where they name the key, else by its words and its file."""
+    if "question" in delivery.payload:
+        return any(id_.startswith(f"dovecote:{delivery.key}:") for id_ in buttons_of(message))
+    if bool(message.attachments) != bool(delivery.payload.get("file")):
+        return False
+    if message.attachments and not _same_name(message.attachments[0].filename, delivery.payload["name"]):
+        return False
+    return message.content.strip() == str(delivery.payload["content"]).strip()
+
+
+def buttons_of(message: discord.Message) -> list[str]:
+    """The ids of a message's buttons."""
+    rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
+    return [child.custom_id for row in rows for child in row.children if child.custom_id]
+
+
+def _same_name(shown: str, given: str) -> bool:
+    """Discord replaces what it does not like in a file's name."""
+    plain = re.sub(r"[^0-9A-Za-z]", "", given or "file")
+    return re.sub(r"[^0-9A-Za-z]", "", shown) == plain
 
 
 def _is_reply(delivery: Delivery) -> bool:

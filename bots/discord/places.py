@@ -46,6 +46,15 @@ def channel_id(address: Address) -> int:
     return int(address.thread_id or address.platform_id)
 
 
-def room_of(address: Address, message_id: str) -> int:
-    """The channel a message stands in: a thread's starter message is in the channel the thread hangs from."""
-    return int(address.platform_id) if message_id == address.thread_id else channel_id(address)
+def room_of(address: Address, message_id: str, parent: object) -> int:
+    """The channel a message stands in. A thread's starter is in the channel it hangs from, a post's in the post."""
+    if message_id == address.thread_id and not isinstance(parent, discord.ForumChannel):
+        return int(address.platform_id)
+    return channel_id(address)
+
+
+def post_title(channel: object, message_id: int) -> str:
+    """Of the forum post that this message begins; '' when it begins none."""
+    if not isinstance(channel, discord.Thread) or channel.id != message_id:
+        return ""
+    return channel.name if isinstance(channel.parent, discord.ForumChannel) else ""

@@ -13,15 +13,17 @@ from typing import Any, Self
 import discord
 from discord import ui
 
-from bots.discord import events, places
+from bots.discord import events, forms, places
 from bots.discord.book import Asked, QuestionBook
 from host.bots import EventClass, HostBusy, InboundEvent, Ingest, Ingested, Verdict
 
 LONGEST_LABEL = 80  # characters of a button
-LONGEST_TITLE = 45  # characters of a form's
+LONGEST_ANSWER = 4_000  # characters
 LONGEST_CONTENT = 2_000
 OWN_WORDS = "text"
 BUTTON = r"dovecote:(?P<key>[0-9a-f]{1,20}):(?P<choice>\d{1,3}|text)"
+FORM = r"dovecote:(?P<key>[0-9a-f]{1,20}):form"
+WORDS = "answer"  # the form's field
 
 
 class Desk:
@@ -40,14 +42,16 @@ class Desk:
         if asked is None:
             return
         if choice == OWN_WORDS:
-            await interaction.response.send_modal(AnswerForm(self, key))
+            await interaction.response.send_modal(answer_form(key))
         elif int(choice) < len(asked.options):
             await self._take(interaction, asked, asked.options[int(choice)])
 
-    async def wrote(self, interaction: discord.Interaction[Any], key: str, text: str) -> None:
-        asked = await self._asked(interaction, key)
+    async def wrote(
+        self, interaction: discord.Interaction[Any], form: re.Match[str], entered: forms.Values
+    ) -> None:
+        asked = await self._asked(interaction, form["key"])
         if asked is not None:
-            await self._take(interaction, asked, text)
+            await self._take(interaction, asked, entered[WORDS])
 
     async def _asked(self, interaction: discord.Interaction[Any], key: str) -> Asked | None:
         """None when this person may not answer, or nobody any more; they are told."""
@@ -113,20 +117,14 @@ class ChoiceButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):
         await desk.clicked(interaction, self._key, self._choice)
 
 
-class AnswerForm(ui.Modal):
-    """For an answer in one's own words."""
-
-    def __init__(self, desk: Desk, key: str) -> None:
-        super().__init__(title=_short("Your answer", LONGEST_TITLE), custom_id=f"dovecote:{key}:form")
-        self._desk = desk
-        self._key = key
-        self._input: ui.TextInput[AnswerForm] = ui.TextInput(
-            label="Answer", style=discord.TextStyle.paragraph, custom_id="answer", max_length=4_000
-        )
-        self.add_item(self._input)
-
-    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        await self._desk.wrote(interaction, self._key, self._input.value)
+def answer_form(key: str) -> ui.Modal:
+    """For an answer in one's own words; `Desk.wrote` gets it."""
+    form = ui.Modal(title="Your answer", custom_id=f"dovecote:{key}:form")
+    words: ui.TextInput[ui.Modal] = ui.TextInput(
+        style=discord.TextStyle.paragraph, custom_id=WORDS, max_length=LONGEST_ANSWER
+    )
+    form.add_item(ui.Label(text="Answer", component=words))
+    return form
 
 
 def view_of(key: str, asked: Asked) -> ui.View:

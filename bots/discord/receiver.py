@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 
 import discord
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 AGAIN_AFTER = 1.0  # s until a history that could not be read is tried again; doubles
 LONGEST_AGAIN = 60.0
+LISTENED_TO = 500  # places whose last message is remembered, to find out that nobody tells of new ones
+SAMPLE = 5  # of them that are asked for
 SO_FAR = 30  # messages of a thread that are shown to an agent mentioned in it for the first time
 CANNOT_READ = (discord.DiscordException, HostBusy, *errors.TRANSPORT)
 
@@ -37,15 +39,20 @@ class Receiver:
         self._order: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._marks: dict[int, int] = {}
         self._caught_up: set[int] = set()
+        self._read_to: dict[
+            int, int
+        ] = {}  # place -> up to which message its history was taken in, in this life
         self._behind = asyncio.Event()
         self._chatter = Chatter()
         self._roles_matter = roles_matter
         self._members: dict[tuple[int, int], discord.Member | None] = {}  # of this catching-up
         self._archived: dict[int, Place] = {}
+        self._heard: OrderedDict[int, int] = OrderedDict()  # place -> its last message, the latest place last
 
     # ── live ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def message(self, said: discord.Message) -> None:
+        self._hear(said.channel.id, said.id)
         place = await self._place(said.channel.id)
         if place is None:
             return
@@ -54,6 +61,8 @@ class Receiver:
                 await self._catch_up(place, before=said)
             except CANNOT_READ as error:
                 self._not_read(place, error)
+            if said.id <= self._read_to.get(place.id, 0):
+                return  # the history had it; what was no agent's business then is none now, whoever was asked in since
             try:
                 await self._take(place, said)
             except CANNOT_READ:  # the watermark stays before it: it is read again
@@ -79,6 +88,27 @@ class Receiver:
         """After the messages that came before it, which it may be about."""
         async with self._order[channel_id]:
             await self._host.ingest(event)
+
+    # ── whether anything is heard at all ─────────────────────────────────────────────────────────────────
+
+    def _hear(self, place_id: int, message_id: int) -> None:
+        self._heard[place_id] = max(message_id, self._heard.get(place_id, 0))
+        self._heard.move_to_end(place_id)
+        if len(self._heard) > LISTENED_TO:
+            self._heard.popitem(last=False)
+
+    async def unheard(self) -> set[int]:
+        """The last messages of the liveliest places, as far as no event told of them."""
+        found: set[int] = set()
+        for place_id in list(reversed(self._heard))[:SAMPLE]:
+            room = self._client.get_partial_messageable(place_id)
+            try:
+                async for said in room.history(limit=1):
+                    if said.id > self._heard.get(place_id, said.id):
+                        found.add(said.id)
+            except CANNOT_READ as error:
+                log.debug("A history could not be compared: %s", error)
+        return found
 
     # ── what was missed ──────────────────────────────────────────────────────────────────────────────────
 
@@ -133,7 +163,9 @@ class Receiver:
             await self._advance(place, _last(place) or place.id if before is None else before.id - 1)
         elif isinstance(place, discord.DMChannel) or _last(place) > mark:
             async for said in place.history(after=discord.Object(mark), oldest_first=True, limit=None):
+                self._hear(place.id, said.id)
                 await self._take(place, said, live=False)
+                self._read_to[place.id] = said.id
         self._caught_up.add(place.id)
 
     async def _mark(self, place: Place) -> int | None:
@@ -200,11 +232,8 @@ class Receiver:
         except CANNOT_READ as error:
             log.info("The thread's beginning could not be read: %s", error, extra={"action": "no_history"})
             return ()
-        return tuple(
-            (m.author.display_name, events.text_of(m, m.content, self._me)[0])
-            for m in reversed(before)
-            if m.content
-        )
+        shown = [(m, events.text_of(m, m.content, self._me)[0]) for m in map(_original, reversed(before))]
+        return tuple((m.author.display_name, text) for m, text in shown if text)
 
     def _not_read(self, place: Place, error: BaseException) -> None:
         if isinstance(error, discord.Forbidden | discord.NotFound):
@@ -242,6 +271,14 @@ class Receiver:
         if self._client.get_channel(channel_id) is None:
             self._archived[channel_id] = found
         return found
+
+
+def _original(said: discord.Message) -> discord.Message:
+    """A thread that was opened from a message begins with one that only points to it."""
+    if said.type is discord.MessageType.thread_starter_message and said.reference is not None:
+        resolved = said.reference.resolved
+        return resolved if isinstance(resolved, discord.Message) else said
+    return said
 
 
 def _last(place: Place) -> int:

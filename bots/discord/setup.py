@@ -85,8 +85,13 @@ class NotYet:
     async def ask_about(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
         await self.stop(interaction)
 
+    async def why(self, interaction: discord.Interaction[Any], message: str) -> None:
+        await self.stop(interaction)
+
     async def stop(self, interaction: discord.Interaction[Any]) -> None:
         await interaction.response.send_message("I am only being set up.", ephemeral=True)
+
+    tasks = usage = config = stop
 
 
 async def _in_servers(client: Newcomer, say: Say, patience: float) -> bool:

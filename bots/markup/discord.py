@@ -30,9 +30,11 @@ MASS = re.compile(
 )
 
 
-def render(markdown: str, *, keep: Collection[str] = ()) -> list[str]:
-    """The messages of an answer; `keep` holds the ids of people and channels whose mentions stay alive."""
-    return _Markdown(keep).chunks(markdown)
+def render(markdown: str, *, keep: Collection[str] = (), limit: int = CHUNK) -> list[str]:
+    """The messages of an answer, in `limit` units each; `keep` holds the ids whose mentions stay alive."""
+    writer = _Markdown(keep)
+    writer.limit = limit
+    return writer.chunks(markdown)
 
 
 def inbound(

@@ -55,6 +55,11 @@ def plain(markdown: str, *, keep: Collection[str] = ()) -> list[SlackChunk]:
     return [SlackChunk(chunk) for chunk in _Plain(keep).chunks(markdown)]
 
 
+def quiet(markdown: str) -> str:
+    """For a text that is shown while it grows: as it came, without odd characters and live mentions."""
+    return clean.quiet(clean.tidy(markdown), MASS, ())
+
+
 def inbound(
     text: str, users: Mapping[str, str], channels: Mapping[str, str], bot_user_id: str
 ) -> tuple[str, bool]:

@@ -31,4 +31,4 @@ def make(surroundings: Surroundings) -> Bot | None:
         raise BotConfigError(
             f"Slack: {' and '.join(missing)} not set. `dovecote setup slack` says where to find it."
         )
-    return SlackBot(settings, secrets, surroundings.data, surroundings.config.access.owners)
+    return SlackBot(settings, secrets, surroundings.data, surroundings.config.access)

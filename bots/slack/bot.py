@@ -18,11 +18,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.loops import Chatter
 from bots.common.pacing import Pace
-from bots.slack import questions, render
+from bots.slack import panels, questions, render, rules
 from bots.slack.backfill import Backfill, Marks
+from bots.slack.clicks import Clicks, Respond
+from bots.slack.commands import Commands
 from bots.slack.directory import Directory
 from bots.slack.files import Uploads, download
 from bots.slack.inbound import Identity, Reader, microseconds
+from bots.slack.live import LiveMessages
 from bots.slack.manifest import COMMAND
 from bots.slack.preflight import identify
 from bots.slack.progress import StatusLines
@@ -36,12 +39,13 @@ from host.bots import (
     InboundEvent,
     IncomingFile,
     Ingest,
+    Live,
     Offline,
     Receipt,
     Shown,
     Verdict,
 )
-from host.config import Slack
+from host.config import Access, Slack
 from sessiondb import content
 
 log = logging.getLogger(__name__)
@@ -63,18 +67,21 @@ class SlackBot:
     channel_type = "slack"
     capabilities = Capabilities(lookup=True, progress="transient")
 
-    def __init__(self, settings: Slack, secrets: Secrets, folder: Path, owners: Sequence[str] = ()) -> None:
+    def __init__(self, settings: Slack, secrets: Secrets, folder: Path, access: Access | None = None) -> None:
         self._settings = settings
         self._secrets = secrets
-        self._owners = owners
+        access = access or Access()
+        self._owners = access.owners
         # No retry handlers: a post is never repeated blindly, and reads are repeated by whoever asked.
         self._client = AsyncWebClient(
             secrets.bot_token, base_url=settings.api_url, timeout=CALL_TIMEOUT, retry_handlers=[]
         )
-        self._people = Directory(self._client)
+        groups = [group.removeprefix("slack:") for group in access.groups if group.startswith("slack:")]
+        self._people = Directory(self._client, groups)
         pace = Pace(settings.message_interval, BURST)
         self._sender = Sender(self._client, pace, Uploads(self._client, folder))
         self._status = StatusLines(self._client)
+        self._live: LiveMessages | None = None
         self._online = False
 
     # ── the host's side ──────────────────────────────────────────────────────────────────────────────────
@@ -82,9 +89,10 @@ class SlackBot:
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
         identity = await identify(self._client, self._secrets.app_token, self._settings)
+        self._live = LiveMessages(self._client, self._people, identity)
         marks = Marks(host, identity.team)
         await marks.load()
-        listeners = Listeners(self._client, self._people, identity, host, self._owners, marks)
+        listeners = Listeners(self._client, self._people, identity, host, self._owners, marks, self._status)
         app = AsyncApp(
             client=self._client,
             signing_secret=self._secrets.signing_secret or "unused in Socket Mode",
@@ -106,6 +114,7 @@ class SlackBot:
             self._online = False
             await transport.close()
             await self._status.close()
+            await self._live.close()
 
     def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[Json]:
         return render.operation(operation, plain=plain)
@@ -127,6 +136,24 @@ class SlackBot:
         if self._online:
             await self._status.show(shown)
 
+    async def open_live(self, live: Live) -> Receipt:
+        return await self._living().open(live)
+
+    async def find_live(self, live: Live) -> Receipt | None:
+        return await self._living().find(live)
+
+    async def update_live(self, live: Live, platform_message_id: str) -> None:
+        self._living().update(live, platform_message_id)
+
+    async def remove_live(self, live: Live, platform_message_id: str) -> None:
+        await self._living().remove(live, platform_message_id)
+
+    def _living(self) -> LiveMessages:
+        self._must_be_online()
+        if self._live is None:
+            raise Offline("Slack is not connected")
+        return self._live
+
     def _must_be_online(self) -> None:
         if not self._online:
             raise Offline("Slack is not connected")
@@ -143,10 +170,14 @@ class Listeners:
         host: Ingest,
         owners: Sequence[str],
         marks: Marks,
+        status: StatusLines,
     ) -> None:
         self._reader = Reader(client, people, identity)
-        self._questions = questions.Questions(client, people, identity, host, owners)
-        self._surfaces = Surfaces(client, self._reader, host)
+        self._status = status
+        self._questions = questions.Questions(client, self._reader, identity, host, owners)
+        self._clicks = Clicks(client, self._reader, host)
+        self._commands = Commands(client, self._reader, host)
+        self._surfaces = Surfaces(client, self._reader, host, self._clicks, status)
         self._host = host
         self._marks = marks
         self._chatter = Chatter()
@@ -168,10 +199,13 @@ class Listeners:
         app.event("reaction_added")(self.reaction)
         app.event("reaction_removed")(self.reaction)
         app.event("agent_session_stopped")(self._surfaces.stopped)
-        app.event("app_home_opened")(self._surfaces.home)
+        app.event("app_home_opened")(self._surfaces.opened)
         app.command(COMMAND)(self.command)
         app.action(re.compile(f"^({render.ACTION}|{render.WORDS})"))(self.clicked)
+        app.action(re.compile(f"^({panels.TASK}|{panels.STOP}|{panels.REFRESH})"))(self.pressed)
+        app.action(re.compile(f"^{render.DECISION}"))(self.decided)
         app.view(questions.MODAL)(self.submitted)
+        app.view(rules.MODAL)(self.configured)
         app.event(re.compile(".*"))(self.anything_else)
 
     async def heard(
@@ -203,8 +237,19 @@ class Listeners:
         await self._take(await self._reader.reaction(event))
 
     async def command(self, ack: Callable[..., Awaitable[object]], body: Json) -> None:
-        told = await self._surfaces.command(body)
-        await (ack(told) if told else ack())
+        told = await self._commands.command(body)
+        await (ack(**told) if told else ack())
+
+    async def pressed(self, ack: Callable[[], Awaitable[object]], body: Json, respond: Respond) -> None:
+        await self._clicks.pressed(body, respond)
+        await ack()
+
+    async def decided(self, ack: Callable[[], Awaitable[object]], body: Json, respond: Respond) -> None:
+        await self._clicks.decided(body, respond)
+        await ack()
+
+    async def configured(self, ack: Callable[..., Awaitable[object]], body: Json) -> None:
+        await ack(**await self._clicks.configured(body))
 
     async def clicked(self, ack: Callable[[], Awaitable[object]], body: Json) -> None:
         await self._questions.clicked(body)
@@ -245,6 +290,9 @@ class Listeners:
         ingested = await self._host.ingest(event)
         if ingested.verdict is Verdict.STORED and event.address.thread_id:
             self._reader.following.add(event.address)
+        if ingested.verdict is Verdict.STORED and event.event_class is EventClass.MESSAGE:
+            place = event.address.platform_id, event.address.thread_id or event.opens_thread
+            self._status.asked(place, event.text, event.author.id)
         return ingested.verdict is Verdict.STORED
 
     def _is_a_loop(self, event: InboundEvent) -> bool:

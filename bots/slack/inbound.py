@@ -13,14 +13,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import commands
 from bots.markup import slack as markup
 from bots.slack import directory
 from bots.slack.directory import Directory
-from bots.slack.errors import TRANSIENT
+from bots.slack.errors import TRANSIENT, code_of
 from host.bots import Author, EventClass, InboundEvent, IncomingFile, Privacy
+from host.controls.port import Viewer
 from sessiondb import Address
 
 Json = dict[str, Any]
@@ -75,7 +77,7 @@ class Reader:
         )
         if thread and mentioned and address not in self.following:
             found = replace(found, thread_so_far=await self._thread_so_far(address, found.natural_id))
-        return _command(found)
+        return commands.obeyed(found)
 
     async def change(self, event: Json) -> InboundEvent | None:
         """An edit or a deletion; None when the words are the same (a preview was added) or they are ours."""
@@ -120,6 +122,17 @@ class Reader:
             value=f":{emoji}:" if added else f"took back :{emoji}:",
         )
 
+    async def viewer(self, user: str, channel: str) -> Viewer:
+        """Somebody who looks at or orders things, from a channel; a channel that is closed to us counts as private."""
+        address = Address("slack", self._me.team, channel)
+        try:
+            privacy = await self.privacy({"channel": channel})
+        except SlackApiError as error:
+            if code_of(error) not in ("channel_not_found", "not_in_channel"):
+                raise
+            privacy = "private"
+        return Viewer(await self.author({"user": user}), address, privacy)
+
     def is_own(self, event: Json) -> bool:
         return event.get("user") == self._me.user or (
             bool(event.get("bot_id")) and event["bot_id"] == self._me.bot
@@ -153,6 +166,7 @@ class Reader:
             person.name,
             is_bot=person.is_bot or bool(event.get("bot_id")),
             external=person.stranger or self._me.team != (person.team or team),
+            groups=await self._people.groups_of(user),
             zone=person.zone,
         )
 
@@ -186,16 +200,6 @@ class Reader:
                 return tuple(said)
         except TRANSIENT:
             return ()
-
-
-def _command(event: InboundEvent) -> InboundEvent:
-    """`!stop` and its like are orders to the host, `!aside` a remark that wakes nobody."""
-    typed = commands.typed(event.text)
-    if typed is None:
-        return event
-    if typed.word == commands.ASIDE:
-        return replace(event, text=typed.rest, remark=True)
-    return replace(event, event_class=EventClass.CONTROL, value=typed.word, typed=True)
 
 
 def _files(files: Iterable[Json]) -> Iterable[IncomingFile]:

@@ -24,6 +24,7 @@ SCOPES = (
     "mpim:read",
     "reactions:read",
     "reactions:write",
+    "usergroups:read",
     "users:read",
 )
 EVENTS = (
@@ -46,8 +47,8 @@ def manifest(name: str = "Dovecote", *, url: str = "") -> dict[str, Any]:
     endpoint = {"request_url": url} if url else {}
     command = {
         "command": COMMAND,
-        "description": "Ask the agent, or see how to talk to it",
-        "usage_hint": "ask … | help",
+        "description": "Ask the agent, see and steer what it does",
+        "usage_hint": "ask … | tasks | stop | usage | why | config | help",
         "should_escape": True,
         **({"url": url} if url else {}),
     }

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
+from collections import OrderedDict
 from collections.abc import Coroutine
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common.live import status_line
 from bots.slack.errors import TRANSIENT
 from host.bots import Shown
 from sessiondb import Address
 
 LEAST_PAUSE = 2.0  # s between two status lines of one thread
-LONGEST_STATUS = 50  # characters
+LONGEST_TITLE = 80  # characters
 MOST_THREADS = 1_000
 
-_TELLTALE = re.compile(r"[/\\=@:{}<>\[\]|`]|[A-Za-z0-9_-]{25,}")
+
+Place: TypeAlias = tuple[str, str]  # channel and thread
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str
+    at: float
+    address: Address  # of the conversation; in a direct message it may have no thread
 
 
 class StatusLines:
@@ -26,25 +36,46 @@ class StatusLines:
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
-        self._shown: dict[tuple[str, str], tuple[str, float]] = {}
+        self._shown: dict[Place, _Line] = {}
+        self._asked: OrderedDict[Place, tuple[str, str]] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def asked(self, place: Place, text: str, by: str) -> None:
+        """What began a thread names its agent session."""
+        if place in self._asked:
+            return
+        title = " ".join(text.split())
+        title = title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"
+        self._asked[place] = title, by
+        if len(self._asked) > MOST_THREADS:
+            self._asked.popitem(last=False)
+
+    def conversation(self, place: Place) -> Address | None:
+        """Whose work is shown there; None when nothing is."""
+        shown = self._shown.get(place)
+        return None if shown is None else shown.address
 
     async def show(self, shown: Shown) -> None:
         place = shown.address.platform_id, shown.address.thread_id or shown.answers
         if not place[1]:
             return
-        line = status_line(shown)
-        before, at = self._shown.get(place, ("", 0.0))
-        if line == before or (before and time.monotonic() - at < LEAST_PAUSE):
+        line = status_line(shown.status, writing=bool(shown.text))
+        before = self._shown.get(place)
+        if before is not None and (line == before.text or time.monotonic() - before.at < LEAST_PAUSE):
             return
-        self._remember(place, line)
+        self._remember(place, _Line(line, time.monotonic(), shown.address))
         await self._quietly(
             self._client.assistant_threads_setStatus(channel_id=place[0], thread_ts=place[1], status=line)
         )
-        if not before:
+        if before is None:
+            title, by = self._asked.get(place, ("", ""))
             await self._quietly(
                 self._client.agents_sessions_setStatus(
-                    channel_id=place[0], thread_ts=place[1], status="processing"
+                    channel_id=place[0],
+                    thread_ts=place[1],
+                    status="processing",
+                    title=title or None,
+                    initiator_user_id=by or None,
                 )
             )
 
@@ -69,8 +100,8 @@ class StatusLines:
         for task in list(self._tasks):
             task.cancel()
 
-    def _remember(self, place: tuple[str, str], line: str) -> None:
-        self._shown[place] = line, time.monotonic()
+    def _remember(self, place: Place, line: _Line) -> None:
+        self._shown[place] = line
         while len(self._shown) > MOST_THREADS:
             del self._shown[next(iter(self._shown))]
 
@@ -84,13 +115,3 @@ class StatusLines:
             await call
         except TRANSIENT:
             return
-
-
-def status_line(shown: Shown) -> str:
-    """Verbs for people: nothing that looks like a path, an argument or a secret gets through."""
-    if shown.text:
-        return "is writing…"
-    words = " ".join(shown.status.split())
-    if not words or len(words) > LONGEST_STATUS or _TELLTALE.search(words):
-        return "is working…"
-    return f"is working: {words}"

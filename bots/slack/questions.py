@@ -12,10 +12,9 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack import render
-from bots.slack.directory import Directory
 from bots.slack.errors import TRANSIENT
-from bots.slack.inbound import Identity
-from host.bots import Author, EventClass, InboundEvent, Ingest, Verdict
+from bots.slack.inbound import Identity, Reader
+from host.bots import EventClass, InboundEvent, Ingest, Verdict
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -49,13 +48,13 @@ class Questions:
     def __init__(
         self,
         client: AsyncWebClient,
-        people: Directory,
+        reader: Reader,
         identity: Identity,
         host: Ingest,
         owners: Collection[str],
     ) -> None:
         self._client = client
-        self._people = people
+        self._reader = reader
         self._me = identity
         self._host = host
         self._owners = owners
@@ -88,19 +87,13 @@ class Questions:
         return not asked.audience or user in asked.audience or f"slack:{user}" in self._owners
 
     async def _answer(self, asked: Asked, user: str, value: str) -> None:
-        person = await self._people.person(user)
+        author = await self._reader.author({"user": user})
         ingested = await self._host.ingest(
             InboundEvent(
                 event_class=EventClass.ANSWER,
                 address=asked.address,
                 natural_id=asked.question,
-                author=Author(
-                    user,
-                    person.name,
-                    person.is_bot,
-                    external=person.stranger or person.team not in ("", self._me.team),
-                    zone=person.zone,
-                ),
+                author=author,
                 at=time.time_ns() // 1_000_000,
                 text=value,
                 privacy="dm" if asked.private else "public",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bots.markup import slack as markup
+from host.bots import Decision
 from sessiondb import content
 
 Json = dict[str, Any]
@@ -16,6 +17,8 @@ LABEL = 75  # characters of a button or an option
 MENU = 100  # options of a menu
 ACTION = "dovecote-answer"
 WORDS = "dovecote-words"
+DECISION = "dovecote-decide"
+DECISION_BLOCK = "d:"  # before the request's name
 LONGEST_BLOCK_ID = 255
 MOST_ANSWERERS = 10  # user ids that fit beside an option's number
 
@@ -105,6 +108,19 @@ def addressed(blocks: Sequence[Json], question: str, audience: Sequence[str]) ->
             for item in element.get("options", [element]):
                 item["value"] = f"{item['value']}|{who}"
     return found
+
+
+def deciding(payload: Json, decision: Decision) -> list[Json]:
+    """A message's blocks with an owner's choices below; what a click has to bring back is in the message itself."""
+    blocks = payload.get("blocks") or [
+        {"type": "section", "text": {"type": "plain_text", "text": str(payload["text"])[:3_000]}}
+    ]
+    buttons = [
+        {"type": "button", "action_id": f"{DECISION}-{number}", "text": _label(label), "value": value}
+        for number, (value, label) in enumerate(decision.choices)
+    ]
+    actions = {"type": "actions", "block_id": f"{DECISION_BLOCK}{decision.request}", "elements": buttons}
+    return [*blocks, actions]
 
 
 def answered(blocks: Sequence[Json], line: str) -> list[Json]:

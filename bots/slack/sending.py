@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.pacing import Pace
-from bots.slack import render
+from bots.slack import histories, render
 from bots.slack.errors import TRANSIENT, code_of, retry_after, translated
 from bots.slack.files import Uploads
-from bots.slack.inbound import slack_ts
 from host.bots import Delivery, DeliveryError, Receipt, Rejected, Unknown, Unsent
 
 Json = dict[str, Any]
-
-EVENT_TYPE = "dovecote_delivery"  # Slack drops metadata whose event type has a dot
-CLOCKS_APART = 300_000_000  # µs that Slack's clock and ours may differ, for look-ups
-PAGE = 200
-MOST_PAGES = 10  # of a look-up
 
 
 class Sender:
@@ -30,8 +24,14 @@ class Sender:
         self._client = client
         self._pace = pace
         self._uploads = uploads
+        self._rooms: dict[str, str] = {}  # the direct messages that were opened, by user
 
     async def send(self, delivery: Delivery) -> Receipt:
+        try:
+            delivery = await self._at_home(delivery)
+        except TRANSIENT as error:
+            found = translated(error)  # an empty conversation is no message
+            raise Unsent(found.reason) if isinstance(found, Unknown) else found from error
         do = delivery.payload.get("do")
         if do not in ("update", "react"):
             await self._pace.turn(delivery.address.platform_id)
@@ -51,6 +51,16 @@ class Sender:
             raise self._slowed(delivery, error) from error
         raise Rejected("nothing to carry out")
 
+    async def _at_home(self, delivery: Delivery) -> Delivery:
+        """What is for one person and no channel goes into their direct messages, where it has a history."""
+        user = delivery.private_to
+        if not user or delivery.address.platform_id:
+            return delivery
+        if user not in self._rooms:
+            self._rooms[user] = str((await self._client.conversations_open(users=user))["channel"]["id"])
+        address = delivery.address._replace(platform_id=self._rooms[user], thread_id="")
+        return replace(delivery, address=address, private_to="")
+
     def _slowed(self, delivery: Delivery, error: Exception) -> DeliveryError:
         found = translated(error)
         if isinstance(found, Unsent) and isinstance(error, SlackApiError):
@@ -64,12 +74,14 @@ class Sender:
             arguments["thread_ts"] = address.thread_id
         if payload["do"] == "ask":
             arguments["blocks"] = render.addressed(payload["blocks"], delivery.question, delivery.audience)
+        elif delivery.decision is not None:
+            arguments["blocks"] = render.deciding(payload, delivery.decision)
         elif payload.get("blocks"):
             arguments["blocks"] = payload["blocks"]
         if delivery.private_to:
             answer = await self._client.chat_postEphemeral(user=delivery.private_to, **arguments)
             return Receipt(str(answer["message_ts"]))
-        arguments["metadata"] = {"event_type": EVENT_TYPE, "event_payload": {"id": delivery.key}}
+        arguments["metadata"] = histories.marked(delivery.key)
         answer = await self._client.chat_postMessage(unfurl_links=False, unfurl_media=False, **arguments)
         return Receipt(str(answer["ts"]))
 
@@ -97,38 +109,16 @@ class Sender:
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         """Ephemeral messages have no history: one whose outcome is unknown counts as sent, told once at most."""
-        if delivery.private_to:
-            return Receipt("")
         try:
+            delivery = await self._at_home(delivery)
+            if delivery.private_to:
+                return Receipt("")
             if delivery.payload.get("do") == "file":
                 return await self._uploads.lookup(delivery)
-            async for message in self._said_since(delivery):
-                metadata = message.get("metadata") or {}
-                if (metadata.get("event_payload") or {}).get("id") == delivery.key:
+            said = histories.said_since(self._client, delivery.address, delivery.first_attempt_at)
+            async for message in said:
+                if histories.key_of(message) == delivery.key:
                     return Receipt(str(message["ts"]))
         except TRANSIENT as error:
             raise Unknown(f"the look-up failed ({type(error).__name__} {code_of(error)})") from error
         return None
-
-    async def _said_since(self, delivery: Delivery) -> AsyncIterator[Json]:
-        """What stands where the message would, from its first attempt on."""
-        address = delivery.address
-        arguments: Json = {
-            "channel": address.platform_id,
-            "oldest": slack_ts(max(0, delivery.first_attempt_at * 1000 - CLOCKS_APART)),
-            "limit": PAGE,
-            "include_all_metadata": True,
-        }
-        cursor = ""
-        for _ in range(MOST_PAGES):
-            if cursor:
-                arguments["cursor"] = cursor
-            if address.thread_id:
-                answer = await self._client.conversations_replies(ts=address.thread_id, **arguments)
-            else:
-                answer = await self._client.conversations_history(**arguments)
-            for message in answer["messages"]:
-                yield message
-            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
-            if not cursor:
-                return

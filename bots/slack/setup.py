@@ -11,13 +11,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack import manifest
 from bots.slack.backfill import ALL_KINDS
+from bots.slack.bot import Secrets
 from bots.slack.errors import TRANSIENT, code_of
 from bots.slack.preflight import SlackRefused, identify
+from bots.slack.round_trip import WAIT, round_trip
 from host.config import Config, Slack
 
-GREETING = "👋 I am here. React to this message or answer it, so that I know that you can reach me."
-WAIT = 300.0  # s for a person to answer the greeting
-LOOK_EVERY = 2.0  # s between two looks for the answer
+NO_EVENT = (
+    "a person answered, but Slack sent no event about it: is `dovecote up` running and took it? Otherwise switch Event"
+    " Subscriptions on and subscribe to the bot events of the manifest"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +80,6 @@ async def check(settings: Slack, environment: Mapping[str, str]) -> AsyncIterato
     )
 
 
-async def round_trip(settings: Slack, token: str, channel: str) -> bool:
-    """Posts a greeting and waits until somebody answers it or reacts to it."""
-    client = AsyncWebClient(token, base_url=settings.api_url, timeout=20, retry_handlers=[])
-    posted = await client.chat_postMessage(channel=channel, text=GREETING)
-    place, ts = str(posted["channel"]), str(posted["ts"])
-    try:
-        async with asyncio.timeout(WAIT):
-            while True:
-                answer = await client.conversations_replies(channel=place, ts=ts, limit=10)
-                root, *replies = answer["messages"]
-                if replies or root.get("reactions"):
-                    return True
-                await asyncio.sleep(LOOK_EVERY)
-    except TimeoutError:
-        return False
-
-
 async def guide(
     config: Config, environment: Mapping[str, str], say: Callable[[str], None], channel: str
 ) -> bool:
@@ -110,14 +96,22 @@ async def guide(
     if not channel:
         say("Add --channel C… (a channel's id) for a greeting and a real round trip.")
         return True
-    say(f"Posted a greeting; answer it or react to it within {WAIT / 60:.0f} minutes…")
+    say(f"Posting a greeting; answer it or react to it within {WAIT / 60:.0f} minutes…")
+    secrets = Secrets(
+        environment["SLACK_BOT_TOKEN"],
+        environment.get("SLACK_APP_TOKEN", ""),
+        environment.get("SLACK_SIGNING_SECRET", ""),
+    )
     try:
-        answered = await round_trip(settings, environment["SLACK_BOT_TOKEN"], channel)
+        answered, heard = await round_trip(settings, secrets, channel)
     except TRANSIENT as error:
         say(f"✗ the greeting could not be posted or read: {code_of(error) or type(error).__name__}")
         return False
-    say("✓ a person answered" if answered else "✗ nobody answered in time")
-    return answered
+    if answered and heard:
+        say("✓ a person answered, and Slack told me so")
+    else:
+        say(f"✗ {NO_EVENT}" if answered else "✗ nobody answered in time")
+    return answered and heard
 
 
 def run(config: Config, environment: Mapping[str, str], say: Callable[[str], None], channel: str) -> bool:

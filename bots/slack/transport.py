@@ -11,6 +11,7 @@ from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 
+from host.bots import BotStuck
 from host.config import Slack
 
 log = logging.getLogger(__name__)
@@ -19,13 +20,14 @@ PING_INTERVAL = 3  # s; a hard drop is noticed after about this long
 CONNECT = 30.0  # s for opening one socket
 LOOK_EVERY = 1.0  # s between two looks at the sockets
 MOST_DEAF = 60.0  # s without any socket before everything is built anew
+OVERLAP = 10.0  # s within which sockets that were all replaced may have been closed at the same time
 SILENCE = 60.0  # s without any event after which somebody asks Slack whether there was none
-MOST_PROVEN_DEAF = 3  # times in a row that sockets turned out deaf before everything is built anew
+MOST_PROVEN_DEAF = 3  # times in a row that sockets turned out deaf before the process gives up
 PATH = "/slack/events"
 
 
 class DeafError(Exception):
-    """Events do not come in, whatever was tried: the whole bot is to be started again."""
+    """No socket could be opened: the whole bot is to be started again."""
 
 
 class Transport:
@@ -35,6 +37,7 @@ class Transport:
         self._app_token = app_token
         self._handlers: list[AsyncSocketModeHandler] = []
         self._site: web.AppRunner | None = None
+        self._sessions: dict[AsyncSocketModeHandler, tuple[object, float]] = {}  # and since when
         self._heard_at = 0.0
         self._suspicious = False
         self._proven_deaf = 0
@@ -55,10 +58,10 @@ class Transport:
             self._proven_deaf = 0
 
     async def watch(self, missed: Callable[[], Awaitable[int]]) -> None:
-        """For ever, or until `DeafError`. `missed` reads what was not heard and says how much there was.
+        """For ever, or until `DeafError` or `BotStuck`. `missed` reads what was not heard and says how much there was.
 
         A socket can be open, answer pings and bring nothing. Two things give it away: Slack repeats an event that we never
-        saw, or the histories hold what nobody told us.
+        saw, or the histories hold what nobody told us. And all sockets can be replaced between two looks.
         """
         loop = asyncio.get_running_loop()
         self._heard_at = loop.time()
@@ -72,7 +75,7 @@ class Transport:
                 if loop.time() - gap_since > MOST_DEAF:
                     raise DeafError("no socket could be opened")
                 continue
-            if gap_since is not None:
+            if self._all_replaced(loop.time()) or gap_since is not None:
                 gap_since = None
                 await missed()
             elif self._suspicious:
@@ -84,10 +87,25 @@ class Transport:
                 if await missed():
                     await self._reopen_deaf()
 
+    def _all_replaced(self, now: float) -> bool:
+        """Once after each time: whether there may have been a moment without any socket."""
+        known, replaced = self._sessions, 0
+        self._sessions = {}
+        for handler in self._handlers:
+            session = handler.client.current_session
+            before, since = known.get(handler, (session, -OVERLAP))
+            since = now if session is not before else since
+            self._sessions[handler] = session, since
+            replaced += now - since < OVERLAP
+        if replaced < len(self._handlers):
+            return False
+        self._sessions = {handler: (session, -OVERLAP) for handler, (session, _) in self._sessions.items()}
+        return True
+
     async def _reopen_deaf(self) -> None:
         self._proven_deaf += 1
         if self._proven_deaf > MOST_PROVEN_DEAF:
-            raise DeafError("sockets are open and bring nothing")
+            raise BotStuck("Slack: sockets are open and bring nothing, also after they were opened anew")
         log.warning("A socket is deaf; opening all of them anew", extra={"action": "slack_deaf"})
         await self.reopen()
 

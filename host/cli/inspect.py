@@ -42,13 +42,13 @@ def show_sessions(data: Path, *, everything: bool) -> None:
     for id_, agent, *place, active_at, busy, failures, error in rows:
         where = "/".join(str(part) for part in place if part)
         state = _state(data / "sessions" / str(id_), bool(busy), int(str(failures)), str(error))
-        table.add_row(Text(str(id_)), Text(str(agent)), Text(where), _moment(int(str(active_at))), state)
+        table.add_row(Text(str(id_)), Text(str(agent)), Text(where), moment(int(str(active_at))), state)
     _out.print(table)
 
 
 def _state(root: Path, busy: bool, failures: int, error: str) -> Text:
     beat = read_heartbeat(SessionFolder(root).heartbeat)
-    if beat is not None and _now() - beat.at < ALIVE:
+    if beat is not None and now_ms() - beat.at < ALIVE:
         return Text("running", "green")
     if failures:
         return Text(f"cannot start ({failures} times): {error}", "red")
@@ -77,7 +77,7 @@ def tell_why(data: Path, name: str) -> None:
 def _story(registry: apsw.Connection, data: Path, entry: why.Found) -> None:
     table = Table.grid(padding=(0, 2))
     for event in why.story(registry, data, entry):
-        table.add_row(_moment(event.at), Text(event.what, "bold"), Text(event.detail))
+        table.add_row(moment(event.at), Text(event.what, "bold"), Text(event.detail))
     _out.print(table)
 
 
@@ -87,7 +87,7 @@ def order_stop(data: Path, name: str) -> None:
     try:
         id_ = _session(registry, name)
         _require_host(data)
-        number = orders.give(data / "host.db", "stop", id_, _now())
+        number = orders.give(data / "host.db", "stop", id_, now_ms())
         deadline = time.monotonic() + ORDER_DEADLINE
         while not (outcome := orders.outcome(registry, number)) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -117,11 +117,11 @@ def _require_host(data: Path) -> None:
     raise NothingFoundError(f"no host runs on {data}, so no runner does")
 
 
-def _moment(at: int) -> Text:
+def moment(at: int) -> Text:
     if not at:
         return Text("")
     return Text(f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S}Z", "dim")
 
 
-def _now() -> int:
+def now_ms() -> int:
     return time.time_ns() // 1_000_000

@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.text import Text
 
 from host import config as configuration
-from host.bots import BotConfigError
+from host.bots import BotConfigError, BotStuck
 from host.cli import doctor as examining
-from host.cli import inspect
+from host.cli import inspect, owners, tasks
 from host.cli import run as running
+from host.cli import send as sending
 from host.config import Config, ConfigError
 from host.lock import DataFolderError
+from host.webhooks import WebhookError
 from sessiondb import SessionError
 
 app = typer.Typer(
@@ -26,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.add_typer(tasks.app, name="tasks")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="The configuration; default: dovecote.toml.")
@@ -73,6 +77,58 @@ def stop(
 
 
 @app.command()
+def usage(config: ConfigOption = None) -> None:
+    """Tell what models cost today and this month."""
+    settings = configuration.load(config)
+    owners.show_usage(settings, Path(settings.data))
+
+
+@app.command()
+def access(
+    person: Annotated[str, typer.Argument(help="platform:id; left out: list who was decided about.")] = "",
+    verdict: Annotated[str, typer.Argument(help="allow, deny, or forget a decision.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """List or change whom owners gave access, beyond the configuration's lists."""
+    data = Path(configuration.load(config).data)
+    if not person:
+        owners.show_access(data)
+        return
+    standings = {"allow": "allowed", "deny": "denied", "forget": ""}
+    if verdict not in standings:
+        raise typer.BadParameter("say allow, deny or forget")
+    owners.set_access(data, person, standings[verdict])
+
+
+@app.command()
+def audit(config: ConfigOption = None) -> None:
+    """List who changed what without an agent: channels, access, budgets."""
+    owners.show_audit(Path(configuration.load(config).data))
+
+
+@app.command()
+def send(
+    address: Annotated[str, typer.Argument(help="platform/workspace/channel, or …/channel/thread.")],
+    text: Annotated[str, typer.Argument(help="Markdown; - reads it from the standard input.")],
+    wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for the receipt.")] = 30.0,
+    config: ConfigOption = None,
+) -> None:
+    """Post a text. Prints the platform's id of each message; exit code 3: kept, and posted later."""
+    said = sys.stdin.read().rstrip("\n") if text == "-" else text
+    data = Path(configuration.load(config).data)
+    sent = sending.send(data, sending.address_of(address), said, wait)
+    for id_ in sent.posted:
+        typer.echo(id_)
+    if sent.waiting:
+        problem = f" ({sent.problem})" if sent.problem else ""
+        _errors.print(Text(f"dovecote: not posted yet{problem}; the host will, when it runs and can"))
+        sys.exit(3)
+    if sent.problem:
+        _errors.print(Text(f"dovecote: not posted: {sent.problem}", "bold red"), soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
 def doctor(config: ConfigOption = None) -> None:
     """Look at everything that Dovecote needs, and say what to do about what is missing."""
     if not examining.examine(config, Console()):
@@ -99,18 +155,24 @@ def setup(
         sys.exit(1)
 
 
+CURABLE = (
+    ConfigError,
+    DataFolderError,
+    BotConfigError,
+    BotStuck,
+    WebhookError,
+    running.EngineError,
+    SessionError,
+    inspect.NothingFoundError,
+    sending.SendError,
+)
+
+
 def main() -> None:
     """One line for what a person can cure; a traceback only for our own faults."""
     try:
         app()
-    except (
-        ConfigError,
-        DataFolderError,
-        BotConfigError,
-        running.EngineError,
-        SessionError,
-        inspect.NothingFoundError,
-    ) as error:
+    except CURABLE as error:
         _errors.print(Text(f"dovecote: {error}", "bold red"), soft_wrap=True)
         sys.exit(2)
 

@@ -24,6 +24,7 @@ from host.notices import Notice
 from sessiondb.records import Address
 
 MOST_OWNERS_ASKED = 20
+MOST_TOLD = 100  # conversations that hear of one decision about money
 ALLOW, DENY = "allow", "deny"
 ACCESS_CHOICES = ((ALLOW, "Allow"), (DENY, "Deny"))
 MICRO = 1_000_000  # millionths in a dollar
@@ -73,28 +74,45 @@ def ask_raise(
     address: Address,
     place: Address | None,
     now: int,
-) -> None:
+) -> bool:
     """A conversation ran out of money; `place` is where everybody may see that, None for nowhere.
 
-    Once per budget, period and amount allowed so far: a no stands until the period ends.
+    Asked once per budget, period and amount allowed so far: a no stands until the period ends. False when nobody is left
+    to ask.
     """
+    owners = owners_of(rules, address.channel_type)
+    if address.channel_type == access.LOCAL:
+        owners, place = [], address
+    elif not owners:
+        return False
     amount = _amount(shortage)
     id_ = _id("budget", shortage.budget, str(shortage.period), str(shortage.limit))
-    subject = {
+    subject: Subject = {
         "budget": shortage.budget,
         "period": shortage.period,
         "words": shortage.words,
         "amount": amount,
-        "address": address,
+        "addresses": [address],
     }
     if not _open(connection, id_, "budget", subject, now):
-        return
+        return _joins(connection, id_, address)
     text = f"The budget of {shortage.words} ({dollars(shortage.limit)}) is used up, and a conversation has to stop."
     choices = ((ALLOW, f"Allow {dollars(amount)} more"), (DENY, "Not now"))
-    owners = owners_of(rules, address.channel_type)
-    if address.channel_type == access.LOCAL:
-        owners, place = [], address
     _ask(connection, owners, address, place, text, Decision(id_, choices), now)
+    return True
+
+
+def _joins(connection: apsw.Connection, id_: str, address: Address) -> bool:
+    """Another conversation is to be told when more is allowed. False when that was decided already."""
+    row = connection.execute("SELECT subject FROM requests WHERE id = ? AND choice = ''", (id_,)).fetchone()
+    if row is None:
+        return False
+    subject: Subject = json.loads(str(row[0]))
+    known = subject["addresses"]
+    if list(address) not in known and len(known) < MOST_TOLD:
+        kept = json.dumps({**subject, "addresses": [*known, address]})
+        connection.execute("UPDATE requests SET subject = ? WHERE id = ?", (kept, id_))
+    return True
 
 
 def raised(connection: apsw.Connection, budget: str, period: int) -> int:
@@ -124,7 +142,7 @@ def decide(connection: apsw.Connection, viewer: Viewer, id_: str, choice: str, n
     apply = _apply_access if kind == "access" else _apply_raise
     done, detail = apply(connection, id_, subject, choice, now)
     audit.record(connection, viewer, kind, detail, now)
-    return done
+    return f"{done} Decided by {name(who)}."
 
 
 def _apply_access(
@@ -133,21 +151,33 @@ def _apply_access(
     platform, user = str(subject["platform"]), str(subject["user"])
     who = name(str(subject["name"])) or f"`{user}`"
     standing = "allowed" if choice == ALLOW else "denied"
-    connection.execute(
-        "INSERT INTO users (channel_type, workspace_id, user_id, name, standing, seen_at) VALUES (?, '', ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET standing = excluded.standing",
-        (platform, user, str(subject["name"]), standing, now),
-    )
+    _stand(connection, platform, user, standing, now, str(subject["name"]))
     told = (
         "An owner gave you access. Please write again what you wanted to ask."
         if choice == ALLOW
         else "An owner decided not to give you access."
     )
-    place = _address(subject)
+    place = Address(*map(str, subject["address"]))
     at = notices.direct(place.channel_type, place.workspace_id)
     notices.add(connection, Notice(f"decided:{id_}", at, told, private_to=user), now)
     done = f"{who} may talk to agents from now on." if choice == ALLOW else f"{who} stays without access."
     return done, f"{platform}:{user} {standing}"
+
+
+def set_standing(connection: apsw.Connection, platform: str, user: str, standing: str, now: int) -> None:
+    """An owner decides unasked: 'allowed', 'denied', or '' to be asked again when the person writes next."""
+    connection.execute("DELETE FROM requests WHERE id = ?", (_id("access", platform, user),))
+    _stand(connection, platform, user, standing, now)
+
+
+def _stand(
+    connection: apsw.Connection, platform: str, user: str, standing: str, now: int, name: str = ""
+) -> None:
+    connection.execute(
+        "INSERT INTO users (channel_type, workspace_id, user_id, name, standing, seen_at) VALUES (?, '', ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET standing = excluded.standing",
+        (platform, user, name, standing, now),
+    )
 
 
 def _apply_raise(
@@ -162,7 +192,8 @@ def _apply_raise(
         (budget, period, amount),
     )
     told = f"An owner allowed {dollars(amount)} more: please ask again."
-    notices.add(connection, Notice(f"decided:{id_}", _address(subject), told), now)
+    for number, address in enumerate(subject["addresses"]):
+        notices.add(connection, Notice(f"decided:{id_}:{number}", Address(*map(str, address)), told), now)
     return f"The budget of {words} is {dollars(amount)} higher.", f"{budget} {period} +{dollars(amount)}"
 
 
@@ -205,10 +236,6 @@ def _ask(
 def _amount(shortage: Shortage) -> int:
     """A quarter of the limit, at least what the request needs, in whole dollars."""
     return max(1, math.ceil(max(shortage.needed, shortage.limit // 4) / MICRO)) * MICRO
-
-
-def _address(subject: Subject) -> Address:
-    return Address(*map(str, subject["address"]))
 
 
 def _id(*parts: str) -> str:

@@ -30,14 +30,19 @@ def of(connection: apsw.Connection, config: Config, viewer: Viewer, sight: Sight
     """`day` is today's number (20261231) in the host's zone."""
     month = day // 100 * 100
     where, scopes = sight.where("scope")
-    sums = "SELECT coalesce(sum(cost), 0), coalesce(sum(tokens), 0) FROM spent_by_session WHERE day >= ? AND "
-    today, tokens = _row(connection, sums + where, (day, *scopes))
-    this_month, _ = _row(connection, sums + where, (month, *scopes))
+    today, tokens = _row(
+        connection,
+        f"SELECT coalesce(sum(cost), 0), coalesce(sum(tokens), 0) FROM spent_by_session WHERE day = ? AND {where}",
+        (day, *scopes),
+    )
+    # An owner's month is in the small table of sums; that of few conversations in the few rows of theirs.
+    table = "spent" if sight.owner else "spent_by_session"
     by_agent = connection.execute(
-        f"SELECT agent, sum(cost) FROM spent_by_session WHERE day >= ? AND {where}"
+        f"SELECT agent, sum(cost) FROM {table} WHERE day >= ? AND {where}"
         " GROUP BY agent ORDER BY sum(cost) DESC, agent",
         (month, *scopes),
     ).fetchall()
+    this_month = sum(int(str(cost)) for _, cost in by_agent)
     place = viewer.address
     here_today, _ = _row(connection, _HERE, (*place, day))
     spent = Spent(

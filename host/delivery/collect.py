@@ -6,18 +6,18 @@ The address is the host's to decide (law 7): that of the message a row answers, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from host.bots import Bots
 from host.delivery import policy
-from host.delivery.actions import Actions
+from host.delivery.actions import Actions, Asked, Handler, refusing
 from host.inbound import InboundWriter, NewMessage, Parcel
 from host.notices import Notice, mint_key
 from host.outbound import Accepted, OutboundReader, Refused
 from sessiondb import content
-from sessiondb.records import Ack, AckStatus, Address, MessageIn, Status
+from sessiondb.records import Ack, AckStatus, Address, Kind, MessageIn, Status
 
 GIVE_UP_AFTER = 5  # failed attempts of one message
 RETRY_BACKOFF = 2_000  # ms after the first failed attempt; doubles
@@ -32,10 +32,12 @@ class Collected:
 
     parcels: list[Parcel] = field(default_factory=list)
     intended: set[str] = field(default_factory=set)  # keys whose intent is committed: send at once
-    notices: list[Notice] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    claimed: list[MessageIn] = field(default_factory=list)  # by the incarnation that the host started
     settled: bool = False  # some message got its outcome
     more: bool = False  # there are more rows to read
+    asked: Asked | None = None  # an action that has to be prepared before anything behind it is read
+    run_ended: bool = False  # a task's run got its outcome
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Collector:
     bots: Bots
     actions: Actions
     now: Callable[[], int]
+    runs: set[str] = field(default_factory=set)  # messages of tasks whose start is recorded
 
     def collect(
         self,
@@ -51,21 +54,40 @@ class Collector:
         fallback: Address,
         files: Path,
         busy: Callable[[Address], bool],
+        prepared: Mapping[str, Handler],
     ) -> Collected:
-        """`busy` says whether a lane has work: then a new chunk waits for its turn instead of being intended now."""
+        """`busy` says whether a lane has work: then a new chunk waits for its turn instead of being intended now.
+
+        `prepared` has the handlers of actions, by their rows; one that has none there ends the collection before it.
+        """
         done = Collected()
         pending = writer.pending()
         # Acknowledgements before rows: a turn commits both at once, so a message seen as answered has its rows here.
         acks = reader.acks([message.id for message in pending])
         page = reader.rows_after(writer.mark("outbound_read"))
-        rows, done.more = page.rows, page.more
+        by_id = {message.id: message for message in pending}
+        incarnation = writer.value("incarnation")
+        done.claimed = [
+            by_id[ack.message_id]
+            for ack in acks
+            if ack.status is AckStatus.PROCESSING
+            and ack.incarnation == incarnation
+            and ack.attempt > by_id[ack.message_id].attempts
+        ]
+        rows = self._up_to_action(writer, page.rows, prepared, done)
+        done.more = page.more or done.asked is not None
         finished = [] if done.more else [ack for ack in acks if ack.status is not AckStatus.PROCESSING]
-        if not rows and not finished:
+        runs = [
+            ack.message_id
+            for ack in acks
+            if by_id[ack.message_id].task_id and ack.message_id not in self.runs
+        ]
+        if not rows and not finished and not runs:
             return done
         started: set[Address] = set()
         with writer.writing():
             for row in rows:
-                parcels = self._row(writer, row, fallback, files, done)
+                parcels = self._row(writer, row, fallback, files, done, prepared)
                 for parcel in parcels:
                     if (
                         parcel.state == "pending"
@@ -78,14 +100,39 @@ class Collector:
                     writer.put_parcels([parcel])
                     if not parcel.terminal:
                         done.parcels.append(parcel)
-            by_id = {message.id: message for message in pending}
+            for message_id in runs:
+                writer.tasks.started(message_id)
             for ack in finished:
                 self._acknowledge(writer, by_id[ack.message_id], ack, done)
             writer.advance_watermark()
+        self.runs.update(runs)
         return done
 
+    def _up_to_action(
+        self,
+        writer: InboundWriter,
+        rows: Sequence[Accepted | Refused],
+        prepared: Mapping[str, Handler],
+        done: Collected,
+    ) -> Sequence[Accepted | Refused]:
+        for number, row in enumerate(rows):
+            if not isinstance(row, Accepted) or not isinstance(row.content, content.Action):
+                continue
+            out = row.row
+            origin = writer.message(out.in_reply_to) if out.in_reply_to else None
+            if origin is not None and out.id not in prepared and not writer.has_parcel(out.id):
+                done.asked = Asked(out.id, row.content, origin.address, origin)
+                return rows[:number]
+        return rows
+
     def _row(
-        self, writer: InboundWriter, row: Accepted | Refused, fallback: Address, files: Path, done: Collected
+        self,
+        writer: InboundWriter,
+        row: Accepted | Refused,
+        fallback: Address,
+        files: Path,
+        done: Collected,
+        prepared: Mapping[str, Handler],
     ) -> Sequence[Parcel]:
         if isinstance(row, Refused):
             done.refused.append(row)
@@ -103,9 +150,10 @@ class Collector:
             return []
         writer.raise_mark("seq_high_water", out.seq)
         origin = writer.message(out.in_reply_to) if out.in_reply_to else None
-        address = (
-            origin.address if origin else writer.destination(out.destination) if out.destination else None
-        )
+        asked_at = origin.address if origin else fallback
+        address = origin.address if origin else None
+        if out.destination:
+            address = writer.destination(out.destination)
         if address is None:
             reason = (
                 f"unknown destination {out.destination!r}"
@@ -113,12 +161,23 @@ class Collector:
                 else "it answers no message of this session"
             )
             done.refused.append(Refused(out.seq, out.id, reason))
-            _tell(writer, out.id, fallback, f"Not sent: {reason}.", self.now())
-            return [_quarantined(out.seq, out.id, fallback, reason)]
+            _tell(writer, out.id, asked_at, f"Not sent: {reason}.", self.now())
+            return [_quarantined(out.seq, out.id, asked_at, reason)]
         if isinstance(row.content, content.Action):
-            self.actions.apply(writer, out.id, row.content, address)
+            handler = prepared.get(out.id) or refusing(
+                "an action answers the message that it was asked for in"
+            )
+            self.actions.apply(writer, out.id, handler, address)
             return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)]
-        return self._chunks(row, row.content, address, origin, files)
+        parcels, parts = self._chunks(row, row.content, address, origin, files)
+        for parcel in parcels:
+            if parcel.state == "failed":
+                tell_failed(writer, parcel, self.now())
+        if parts > len(parcels):
+            shown = f"the first {len(parcels)} of {parts} parts"
+            _tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.", self.now())
+            owe(writer, Notice(f"cut:{out.id}", address, f"⚠️ My answer was too long: {shown} are shown."))
+        return parcels
 
     def _chunks(
         self,
@@ -127,7 +186,8 @@ class Collector:
         address: Address,
         origin: MessageIn | None,
         files: Path,
-    ) -> Sequence[Parcel]:
+    ) -> tuple[Sequence[Parcel], int]:
+        """The chunks to send, and of how many parts they are the first."""
         out = row.row
         bot = self.bots.get(address.channel_type)
         if bot is None:
@@ -143,17 +203,19 @@ class Collector:
                     0,
                     "no such platform is configured",
                 )
-            ]
-        chunks = bot.render(operation)[:MOST_CHUNKS]
+            ], 1
+        rendered = bot.render(operation)
+        chunks = rendered[:MOST_CHUNKS]
         plain = bot.render(operation, plain=True) if len(chunks) == 1 else []
         first = mint_key()
         common = {
             "target": getattr(operation, "message_id", ""),
-            "answers": origin.platform_message_id if origin else "",
+            "answers": origin.platform_message_id if origin and not out.destination else "",
             "files": str(files) if isinstance(operation, content.File) else "",
             # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
             "question": first if isinstance(operation, content.Question) else "",
             "audience": _audience(operation, origin),
+            "opens": _opens(operation, origin),
         }
         return [
             _parcel(
@@ -168,20 +230,31 @@ class Collector:
                 key=mint_key() if number else first,
             )
             for number, chunk in enumerate(chunks)
-        ]
+        ], len(rendered)
 
     def _acknowledge(self, writer: InboundWriter, message: MessageIn, ack: Ack, done: Collected) -> None:
         """What the runner says became of a message: answered, failed with a reply, or worth another attempt."""
         if ack.status is AckStatus.RETRY:
             if ack.attempt > message.attempts:
-                give_up_or_postpone(writer, message, ack.attempt, ack.error, self.now(), done.notices)
+                give_up_or_postpone(writer, message, ack.attempt, ack.error, self.now())
                 done.settled = done.settled or ack.attempt >= GIVE_UP_AFTER
+                done.run_ended = done.run_ended or (bool(message.task_id) and ack.attempt >= GIVE_UP_AFTER)
             return
         writer.settle(message.id, Status(ack.status.value), ack.error)
-        answered = {parcel.state for parcel in writer.parcels_answering(message.id)}
+        self.runs.discard(message.id)
+        done.run_ended = done.run_ended or bool(message.task_id)
+        here = [p for p in writer.parcels_answering(message.id) if p.address == message.address]
+        answered = {parcel.state for parcel in here}
         if answered == {"quarantined"}:
-            done.notices.append(_unreadable(message))
+            owe(writer, _unreadable(message))
         done.settled = True
+
+
+def _opens(operation: content.Operation, origin: MessageIn | None) -> bool:
+    """Whether replies under it go on with this session: what a task or a webhook has posted where no thread is."""
+    about_another = isinstance(operation, content.Edit | content.Reaction)
+    by_itself = origin is not None and (bool(origin.task_id) or origin.kind == Kind.WEBHOOK)
+    return by_itself and not about_another
 
 
 def _audience(operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:
@@ -192,7 +265,7 @@ def _audience(operation: content.Operation, origin: MessageIn | None) -> Sequenc
 
 
 def give_up_or_postpone(
-    writer: InboundWriter, message: MessageIn, attempts: int, error: str, now: int, notices: list[Notice]
+    writer: InboundWriter, message: MessageIn, attempts: int, error: str, now: int
 ) -> None:
     """After `GIVE_UP_AFTER` attempts the person is told; before, the message waits longer each time."""
     if attempts < GIVE_UP_AFTER:
@@ -201,9 +274,18 @@ def give_up_or_postpone(
         return
     writer.settle(message.id, Status.FAILED, error or "its runner died each time")
     text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
-    notices.append(
-        Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id)
-    )
+    if message.task_id:
+        text = f"⚠️ {_named(message)} failed after {attempts} attempts ({message.id[:9]}): {error or 'its runner died'}."
+    owe(writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id))
+
+
+def owe(writer: InboundWriter, notice: Notice) -> None:
+    writer.owe(notice.about, notice.encode())
+
+
+def _named(message: MessageIn) -> str:
+    run = content.decode_inbound(message.content)
+    return f"The task “{run.title}” of {run.due}" if isinstance(run, content.Task) else "A task"
 
 
 def _unreadable(asked: MessageIn) -> Notice:
@@ -225,7 +307,10 @@ def _tell(writer: InboundWriter, out_id: str, address: Address, text: str, now: 
 
 
 def tell_failed(writer: InboundWriter, parcel: Parcel, now: int) -> None:
-    _tell(writer, parcel.message_out_id, parcel.address, f"Not delivered: {parcel.error}.", now)
+    """Where the agent was asked: at a destination elsewhere it has no turn that would hear of it."""
+    asked = writer.message(parcel.in_reply_to) if parcel.in_reply_to else None
+    address = asked.address if asked else parcel.address
+    _tell(writer, parcel.message_out_id, address, f"Not delivered: {parcel.error}.", now)
 
 
 def _quarantined(number: int, id_: str, address: Address, reason: str, in_reply_to: str = "") -> Parcel:

@@ -24,9 +24,10 @@ MICRO = 1_000_000  # millionths in a dollar
 class OverBudget(Exception):
     """The text is one line for people."""
 
-    def __init__(self, shortage: Shortage) -> None:
+    def __init__(self, shortage: Shortage, *, asked: bool = False) -> None:
         limit = f"${shortage.limit / MICRO:,.2f}"
-        super().__init__(f"the budget of {shortage.words} ({limit}) does not allow another request")
+        more = "; an owner has been asked for more" if asked else ""
+        super().__init__(f"the budget of {shortage.words} ({limit}) does not allow another request{more}")
         self.shortage = shortage
 
 
@@ -72,20 +73,22 @@ class Budgets:
             return await self._db.write(job)
         except OverBudget as over:
             shortage = over.shortage
-            await self._db.write(lambda connection: self._ask_owners(connection, call, shortage))
+        # Apart from the check, whose transaction is undone. A crash in between asks at the next request.
+        asked = await self._db.write(lambda connection: self._ask_owners(connection, call, shortage))
+        if asked:
             self.on_asked()
-            raise
+        raise OverBudget(shortage, asked=asked)
 
-    def _ask_owners(self, connection: apsw.Connection, call: Call, shortage: Shortage) -> None:
+    def _ask_owners(self, connection: apsw.Connection, call: Call, shortage: Shortage) -> bool:
         row = connection.execute(
             "SELECT scope, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?",
             (call.session_id,),
         ).fetchone()
-        if row is not None:
-            address = room(Address(*map(str, row[1:])))
-            everybodys = str(row[0]) == scope_name("public", address, "")
-            place = address if everybodys else None
-            requests.ask_raise(connection, self._config.access, shortage, address, place, self._now())
+        if row is None:
+            return False
+        address = room(Address(*map(str, row[1:])))
+        place = address if str(row[0]) == scope_name("public", address, "") else None
+        return requests.ask_raise(connection, self._config.access, shortage, address, place, self._now())
 
     async def settle(self, reservation: int, usage: Usage, cost: int, *, estimated: bool) -> None:
         """Replaces the reservation by what the call did cost. Once: a second settlement changes nothing."""
@@ -219,6 +222,6 @@ def _charge(
     connection.execute(
         "INSERT INTO spent_by_session SELECT id, ?, agent, scope, channel_type, workspace_id, platform_id, ?, ?"
         " FROM sessions WHERE id = ?"
-        " ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, tokens = tokens + excluded.tokens",
+        " ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, tokens = tokens + excluded.tokens, scope = excluded.scope",
         (columns[6], charged, sum(counts[:4]), columns[1]),
     )

@@ -39,6 +39,9 @@ KEYS = frozenset(
         "tools",
     }
 )
+# What Claude Code sends beside that: its name, a device of its own making, how hard the model is to think.
+HARNESS_BETAS = frozenset({"claude-code-20250219", "effort-2025-11-24", "interleaved-thinking-2025-05-14"})
+HARNESS_KEYS = frozenset({"metadata"})
 EMBEDDED = frozenset({"base64", "text", "content"})  # sources that carry their content; others are fetched
 MOST_TOKENS = 128_000  # of one answer: the largest a model gives
 
@@ -74,6 +77,10 @@ class Permit:
     models: frozenset[str]
     betas: frozenset[str]
     tools: frozenset[str]
+    keys: frozenset[str] = KEYS
+    lenient: bool = (
+        False  # betas that are not allowed are left out instead of refused: a harness asks for what it likes
+    )
 
     @classmethod
     def of(cls, agent: Agent) -> Permit:
@@ -81,8 +88,10 @@ class Permit:
         own = () if agent.provider == "mock" else (agent.model or DEFAULT_MODEL,)
         return cls(
             models=frozenset({*own, *agent.models}),
-            betas=BETAS | frozenset(agent.betas),
+            betas=BETAS.union(agent.betas, HARNESS_BETAS if agent.provider == "claude_code" else ()),
             tools=frozenset({"custom", *by_option, *agent.server_tools}),
+            keys=KEYS | HARNESS_KEYS if agent.provider == "claude_code" else KEYS,
+            lenient=agent.provider == "claude_code",
         )
 
     def check(self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes) -> Asked:
@@ -90,9 +99,11 @@ class Permit:
         if method != "POST" or path not in (MESSAGES, COUNT) or query not in ("", "beta=true"):
             raise Refused(404, "not_found_error", f"{method} {path} does not pass the gateway")
         betas = tuple(b.strip() for b in headers.get("anthropic-beta", "").split(",") if b.strip())
+        if self.lenient:
+            betas = tuple(beta for beta in betas if beta in self.betas)
         _only("anthropic-beta", betas, self.betas)
         body = _parsed(raw)
-        _only("the request's keys", body, KEYS)
+        _only("the request's keys", body, self.keys)
         model, max_tokens = body.get("model"), body.get("max_tokens", 0)
         if model not in self.models:
             raise _denied(f"model {str(model)[:100]!r} is not one of this agent's")

@@ -16,8 +16,10 @@ CREATE TABLE inbox (
     trigger_     INTEGER NOT NULL DEFAULT 1,
     reason       TEXT NOT NULL DEFAULT '',            -- of a declined one, for people
     received_at  INTEGER NOT NULL,
-    stored_at    INTEGER NOT NULL DEFAULT 0
+    stored_at    INTEGER NOT NULL DEFAULT 0,
+    emptied      INTEGER NOT NULL DEFAULT 0           -- 1 = retention has taken the text; the key is kept longer
 );
+CREATE INDEX inbox_old ON inbox (emptied, received_at);
 CREATE INDEX inbox_unstored ON inbox (session_id, id) WHERE state = 'routed';
 CREATE INDEX inbox_message ON inbox (message_id);
 CREATE INDEX inbox_platform ON inbox (event ->> '$.event.platform_message_id');
@@ -38,6 +40,7 @@ CREATE TABLE sessions (
     start_error    TEXT NOT NULL DEFAULT '',          -- of the last of them
     next_start_at  INTEGER NOT NULL DEFAULT 0,
     seq_high_water INTEGER NOT NULL DEFAULT 0,        -- survives the loss of inbound.db
+    pruned_at      INTEGER NOT NULL DEFAULT 0,        -- when retention last looked at its files
     UNIQUE (agent, channel_type, workspace_id, platform_id, thread_id)
 ) WITHOUT ROWID;
 CREATE INDEX sessions_busy ON sessions (id) WHERE busy = 1;
@@ -51,6 +54,7 @@ CREATE TABLE engaged (
     thread_id    TEXT NOT NULL,
     agent        TEXT NOT NULL,
     since        INTEGER NOT NULL,                    -- ms UTC by the platform's clock: of the message that engaged it
+    session_id   TEXT NOT NULL DEFAULT '',            -- the session it continues; '' = the one its address names
     PRIMARY KEY (channel_type, workspace_id, platform_id, thread_id)
 ) WITHOUT ROWID;
 
@@ -79,12 +83,24 @@ CREATE TABLE users (
 -- What an operator ordered from another process; the running host carries it out and notes how it went.
 CREATE TABLE orders (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind         TEXT NOT NULL CHECK (kind IN ('stop')),
-    session_id   TEXT NOT NULL,
+    kind         TEXT NOT NULL CHECK (kind IN ('stop', 'task')),
+    session_id   TEXT NOT NULL,                       -- '' where the body says what it is about
+    body         TEXT NOT NULL DEFAULT '',            -- JSON
     outcome      TEXT NOT NULL DEFAULT '',
     created_at   INTEGER NOT NULL
 );
 CREATE INDEX orders_waiting ON orders (id) WHERE outcome = '';
+
+-- Every task there is, by when its session must be looked at: a lower bound, written before the task (law 12).
+CREATE TABLE due (
+    task_id      TEXT PRIMARY KEY,
+    session_id   TEXT NOT NULL,                       -- whose inbound.db has the task
+    made_in      TEXT NOT NULL,                       -- the session it was asked for in; '' = by no agent
+    at           INTEGER NOT NULL                     -- ms UTC
+) WITHOUT ROWID;
+CREATE INDEX due_at ON due (at, session_id);
+CREATE INDEX due_session ON due (session_id);
+CREATE INDEX due_made_in ON due (made_in);
 
 -- What the host itself has to say, delivered by the same machinery as answers (law 14).
 CREATE TABLE notices (
@@ -168,7 +184,8 @@ CREATE TABLE spent_by_session (
     PRIMARY KEY (session_id, day)
 ) WITHOUT ROWID;
 CREATE INDEX spent_by_channel ON spent_by_session (channel_type, workspace_id, platform_id, day);
-CREATE INDEX spent_by_day ON spent_by_session (day, scope);
+CREATE INDEX spent_by_day ON spent_by_session (day);
+CREATE INDEX spent_by_scope ON spent_by_session (scope, day);
 
 -- What an owner decided about a channel, over the configuration's routes; '' and -1 leave a thing as it is there.
 CREATE TABLE channel_rules (

@@ -300,7 +300,7 @@ def _answer_of(message: Any) -> Answer:
 
 def _end(answer: Answer, text: str) -> base.Event:
     if answer.stop_reason == "refusal":
-        return base.Error("The model declined to answer this; /clear starts afresh.", retryable=False)
+        return failures.declined()
     if answer.stop_reason == "model_context_window_exceeded":
         problem = "This conversation has outgrown what the model can hold; /clear starts afresh."
         return base.Error(f"{text.strip()}\n\n{problem}".strip(), retryable=False)

@@ -106,7 +106,10 @@ class Conversation:
 
     def user(self, prompt: str, files: Sequence[JSON] = ()) -> None:
         self._texts += [*self._files(files), {"type": "text", "text": prompt}]
-        self.last = None
+        if (
+            None not in self._open.values()
+        ):  # else its calls come first: one may have been allowed by this very message
+            self.last = None
 
     def answered(self, answer: Answer) -> None:
         if not self.continues:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from runner.providers.base import AgentProvider
-from runner.settings import Settings
+from runner.settings import Settings, SettingsError
 
 
 class UnknownProvider(Exception):
     """`.name` is no provider of this runner."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"unknown provider {name!r}; known: claude, mock")
+        super().__init__(f"unknown provider {name!r}; known: claude, claude_code, mock")
         self.name = name
 
 
@@ -24,4 +24,12 @@ def make(settings: Settings) -> AgentProvider:
         from runner.providers.claude import ClaudeProvider
 
         return ClaudeProvider(settings)
+    if settings.agent.provider == "claude_code":
+        try:
+            from runner.providers.claude_code import ClaudeCodeProvider
+        except ModuleNotFoundError as error:
+            reason = f"claude_code needs {error.name}, which this image lacks: see docs/agents.md"
+            raise SettingsError("DOVECOTE_AGENT", reason) from error
+
+        return ClaudeCodeProvider(settings)
     raise UnknownProvider(settings.agent.provider)

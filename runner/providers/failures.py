@@ -34,6 +34,10 @@ def connection_lost() -> Error:
     return Error("The connection to the model was lost.", retryable=True)
 
 
+def declined() -> Error:
+    return Error("The model declined to answer this; /clear starts afresh.", retryable=False)
+
+
 def refused(status: int, error_type: str, detail: str) -> Error:
     """`error_type` is the API's own; an error in the midst of a stream has nothing else, for its status was 200."""
     kind = _TYPES.get(status) or error_type

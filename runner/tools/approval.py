@@ -32,9 +32,12 @@ class Approvals:
             raise SettingsError("DOVECOTE_AGENT", "options.approve_within must be a number of seconds")
         return cls(_names(options, "approve"), _names(options, "approvers"), patience)
 
+    def covers(self, tool: str) -> bool:
+        return any(fnmatchcase(tool, pattern) for pattern in self.patterns)
+
     def question(self, tool: str, arguments: object, asked_by: str, now: int) -> content.Question | None:
         """None when the tool needs nobody's yes. `asked_by` is a user's id, `now` is ms UTC."""
-        if not any(fnmatchcase(tool, pattern) for pattern in self.patterns):
+        if not self.covers(tool):
             return None
         shown = json.dumps(arguments, ensure_ascii=False, indent=1)
         if len(shown) > LONGEST_SHOWN:

@@ -16,8 +16,10 @@ from typing import Any
 from runner.outbound import Emitted, OutboundWriter
 from runner.tools import schema
 from runner.tools.approval import Approvals
+from runner.tools.host import HostLine
 from runner.tools.tool import Park, Tool, ToolContext, ToolError
-from sessiondb.records import Destination, Step
+from sessiondb import content
+from sessiondb.records import Destination, MessageIn, Step
 
 INTERRUPTED = "interrupted, outcome unknown: the process died while this call ran"
 
@@ -58,6 +60,7 @@ class Toolbox:
         now: Callable[[], int],
         approvals: Approvals | None = None,
         asked_by: str = "",
+        host: HostLine | None = None,
     ) -> None:
         self._outbound = outbound
         self._turn = turn
@@ -70,6 +73,8 @@ class Toolbox:
         self._now = now
         self._approvals = approvals or Approvals()
         self._asked_by = asked_by
+        self._host = host
+        self.parked = False  # some call waits for a person: the turn ends without an answer of its own
         self._results = {s.tool_use_id: s.content for s in recorded if s.kind == "tool_result"}
         self._started = {s.tool_use_id for s in recorded if s.kind == "tool_call"}
 
@@ -80,6 +85,13 @@ class Toolbox:
     @property
     def destinations(self) -> Sequence[Destination]:
         return self._destinations
+
+    def asks_first(self, tool: Tool) -> bool:
+        return self._approvals.covers(tool.label or tool.name)
+
+    def waits(self, call_id: str) -> bool:
+        """Whether the call was put to a person who has not answered yet."""
+        return self._outbound.parked(f"{self._turn}:{call_id}:question", "") is not None
 
     def add(self, tool: Tool) -> None:
         self._tools[tool.name] = tool
@@ -99,13 +111,15 @@ class Toolbox:
             self._outbound.start_call(self._turn, call_id, call, name, deadline)
             if tool is not None:
                 self._ask_first(tool, arguments, call_id)
-        elif not self._outbound.start_approved(self._turn, call_id, name, deadline):
+        elif not self._outbound.start_approved(self._turn, call_id, name, deadline) and not _repeatable(tool):
             return self._finish(call_id, ToolResult(INTERRUPTED, is_error=True), ())
         if tool is None:
             return self._finish(call_id, ToolResult(f"there is no tool {name!r}", is_error=True), ())
-        context = ToolContext(self._turn, call_id, self._answers, self._workspace, self._destinations)
+        context = ToolContext(
+            self._turn, call_id, self._answers, self._workspace, self._destinations, self._host
+        )
         result, emitted = await self._run(tool, arguments, context)
-        return self._finish(call_id, result, emitted)
+        return self._finish(call_id, result, emitted, context.consumed)
 
     def _ask_first(self, tool: Tool, arguments: object, call_id: str) -> None:
         """Raises `Parked` where a person has to allow the call; their answer decides whether it runs."""
@@ -116,8 +130,7 @@ class Toolbox:
             _checked(tool, arguments)
         except schema.ArgumentError:
             return  # it cannot run anyway: nobody is asked
-        asked = Emitted(f"{self._turn}:{call_id}:question", question, self._answers)
-        self._outbound.park(self._turn, call_id, asked, self._consumed(), self._pushed())
+        self._park(call_id, question)
         raise Parked
 
     async def _run(
@@ -128,8 +141,7 @@ class Toolbox:
             async with asyncio.timeout(tool.timeout_of(arguments)):
                 text = await tool.function(context, **checked)
         except Park as park:
-            question = Emitted(f"{self._turn}:{context.call_id}:question", park.question, self._answers)
-            self._outbound.park(self._turn, context.call_id, question, self._consumed(), self._pushed())
+            self._park(context.call_id, park.question)
             raise Parked from park
         except TimeoutError:
             return ToolResult(
@@ -142,10 +154,27 @@ class Toolbox:
             return ToolResult(f"{tool.name} failed: {error}", is_error=True), ()
         return ToolResult(text), context.emitted
 
-    def _finish(self, call_id: str, result: ToolResult, emitted: Sequence[Emitted]) -> ToolResult:
-        self._outbound.finish_call(self._turn, call_id, result.encode(), emitted)
+    def _park(self, call_id: str, question: content.Question) -> None:
+        asked = Emitted(f"{self._turn}:{call_id}:question", question, self._answers)
+        self._outbound.park(self._turn, call_id, asked, self._consumed(), self._pushed())
+        self.parked = True
+
+    def _finish(
+        self, call_id: str, result: ToolResult, emitted: Sequence[Emitted], consumed: Sequence[MessageIn] = ()
+    ) -> ToolResult:
+        self._outbound.finish_call(self._turn, call_id, result.encode(), emitted, consumed)
         self._results[call_id] = result.encode()
         return result
+
+
+def _repeatable(tool: Tool | None) -> bool:
+    return tool is not None and tool.repeatable
+
+
+def call_of(step: Step) -> tuple[str, object]:
+    """Name and arguments of a `tool_call` step."""
+    found = json.loads(step.content)
+    return str(found["name"]), found["arguments"]
 
 
 def _checked(tool: Tool, arguments: object) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A host in a process of its own, on a platform of two files that outlive it: what people wrote, and what was posted.
 
 `python -m tests.acceptance.durable DATA`: people's messages are lines of DATA/people.jsonl (channel, id, text), posts are lines
-of DATA/posts.jsonl (key, channel, text). Every line of people.jsonl is offered to the host again at each start.
+of DATA/posts.jsonl (key, channel, text), and DATA/live.jsonl says which live messages were opened and removed. Every line of
+people.jsonl is offered to the host again at each start.
 """
 
 from __future__ import annotations
@@ -16,11 +17,23 @@ from pathlib import Path
 from typing import Any
 
 from host.app import Host, Parts
-from host.bots import Author, Bots, Capabilities, Delivery, EventClass, InboundEvent, Ingest, Receipt, Shown
+from host.bots import (
+    Author,
+    Bots,
+    Capabilities,
+    Delivery,
+    EventClass,
+    InboundEvent,
+    Ingest,
+    Live,
+    Receipt,
+    Shown,
+)
 from host.config import Config
 from host.delivery import collect, policy
 from host.disk import ThreadDisk
 from host.launch.process import ProcessLauncher
+from host.live import policy as live_policy
 from sessiondb import Address, content
 
 
@@ -46,6 +59,7 @@ class DurableBot:
     def __init__(self, data: Path) -> None:
         self._people = data / "people.jsonl"
         self._posts = data / "posts.jsonl"
+        self._live = data / "live.jsonl"
 
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         ready()
@@ -76,6 +90,24 @@ class DurableBot:
     async def show(self, shown: Shown) -> None:
         return
 
+    async def open_live(self, live: Live) -> Receipt:
+        await asyncio.to_thread(
+            append, self._live, key=live.key, channel=live.address.platform_id, change="opened"
+        )
+        return Receipt(live.key)
+
+    async def find_live(self, live: Live) -> Receipt | None:
+        found = await asyncio.to_thread(lambda: [change["key"] for change in lines(self._live)])
+        return Receipt(live.key) if live.key in found else None
+
+    async def update_live(self, live: Live, platform_message_id: str) -> None:
+        return
+
+    async def remove_live(self, live: Live, platform_message_id: str) -> None:
+        await asyncio.to_thread(
+            append, self._live, key=live.key, channel=live.address.platform_id, change="removed"
+        )
+
 
 def _event(number: int, said: dict[str, Any]) -> InboundEvent:
     return InboundEvent(
@@ -93,6 +125,7 @@ def _event(number: int, said: dict[str, Any]) -> InboundEvent:
 async def _serve(data: Path) -> None:
     policy.GRACE = 200  # the platform answers at once here
     collect.RETRY_BACKOFF = 100
+    live_policy.OPEN_AFTER = 0.1  # turns are short here
     config = Config.model_validate({"data": str(data), "host": {"sweep_every": 0.5}})
     bot = DurableBot(data)
     parts = Parts(ThreadDisk(), ProcessLauncher(), lambda: time.time_ns() // 1_000_000)

@@ -43,8 +43,8 @@ class Office:
         text = CONFIG.format(api_url=self.slack.api_url, slack=slack, access=access, more=more)
         (self.folder.path / "dovecote.toml").write_text(text)
 
-    async def start(self, *, sockets: int = 2) -> None:
-        """Returns when events flow."""
+    async def start(self, *, sockets: int = 2, first: str = "") -> None:
+        """Returns when events flow. `first` is a line of Python that the process runs before anything else."""
         environment = {name: value for name, value in os.environ.items() if name not in PROXIES}
         environment |= {
             "PYTHONPATH": str(ROOT),
@@ -56,7 +56,7 @@ class Office:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-c",
-                "from host.cli import main; main()",
+                f"{first}\nfrom host.cli import main; main()",
                 "up",
                 "--config",
                 "dovecote.toml",

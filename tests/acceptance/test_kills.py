@@ -60,6 +60,18 @@ def _answers(data: Path) -> Iterator[dict[str, Any]]:
     return (post for post in lines(data / "posts.jsonl") if post["text"].isdigit())
 
 
+def _standing(data: Path) -> set[str]:
+    """Live messages that were opened and not removed; there are never two in one channel."""
+    standing: dict[str, str] = {}
+    for change in lines(data / "live.jsonl"):
+        if change["change"] == "opened":
+            assert change["channel"] not in standing.values()
+            standing[change["key"]] = change["channel"]
+        else:
+            standing.pop(change["key"], None)
+    return set(standing)
+
+
 async def _posts(data: Path, at_least: int) -> None:
     """Waits until so many posts are there: polls, for the writer is another process that may be dead."""
     while sum(1 for _ in _answers(data)) < at_least:  # noqa: ASYNC110
@@ -74,6 +86,8 @@ async def test_thirty_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> N
     for number in range(PER_SESSION):
         for session in range(SESSIONS):
             call = f'@@call mock_append {{"file": "effects", "line": "{number}"}}'
+            if number % 5 == 0:
+                call += "\n@@sleep 0.5"  # long enough for a live message
             append(
                 data / "people.jsonl",
                 channel=f"c{session}",
@@ -95,6 +109,8 @@ async def test_thirty_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> N
                     await host.start()
             await _posts(data, total)
             await _quiet(data)
+            while _standing(data):  # noqa: ASYNC110 - another process takes them down
+                await asyncio.sleep(0.05)
     finally:
         await host.end()
     posts = list(_answers(data))

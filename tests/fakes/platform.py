@@ -17,6 +17,7 @@ from host.bots import (
     InboundEvent,
     Ingest,
     Ingested,
+    Live,
     Receipt,
     Shown,
 )
@@ -34,6 +35,8 @@ class MemoryBot:
     def __init__(self) -> None:
         self.sent: list[Delivery] = []
         self.shown: list[Shown] = []
+        self.live: dict[str, Live] = {}  # what stands there now, by its id
+        self.live_log: list[str] = []  # opened, updated, removed
         self.gates: dict[str, asyncio.Event] = {}
         self.failures: defaultdict[str, deque[DeliveryError]] = defaultdict(deque)
         self.lose_answers = 0  # so many sends reach the platform, and their answers nobody
@@ -71,6 +74,26 @@ class MemoryBot:
     async def show(self, shown: Shown) -> None:
         self.shown.append(shown)
         self._changed.set()
+
+    async def open_live(self, live: Live) -> Receipt:
+        return self._showed("opened", live)
+
+    async def find_live(self, live: Live) -> Receipt | None:
+        return next((Receipt(id_) for id_, found in self.live.items() if found.key == live.key), None)
+
+    async def update_live(self, live: Live, platform_message_id: str) -> None:
+        self._showed("updated", live)
+
+    async def remove_live(self, live: Live, platform_message_id: str) -> None:
+        self.live.pop(platform_message_id, None)
+        self.live_log.append("removed")
+        self._changed.set()
+
+    def _showed(self, what: str, live: Live) -> Receipt:
+        self.live[f"live-{live.key}"] = live
+        self.live_log.append(what)
+        self._changed.set()
+        return Receipt(f"live-{live.key}")
 
     # ── what a test does and sees ────────────────────────────────────────────────────────────────────────
 

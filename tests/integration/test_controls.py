@@ -71,6 +71,23 @@ async def test_a_private_channel_is_seen_from_inside_only(tmp_path: Path) -> Non
                 await host.controls.why(outside, id_)
 
 
+async def test_a_channel_that_becomes_private_takes_its_conversation_along(tmp_path: Path) -> None:
+    """What is said from then on reaches neither the folder of the public channels nor anybody outside."""
+    note = '@@call mock_append {"file": "notes", "line": "%s"}'
+    there = {"mentioned": True, "author": ADA}
+    async with serving(config(tmp_path)) as (host, bot):
+        await answered(bot, "general", note % "open", privacy="public", **there)
+        id_ = await answered(bot, "general", note % "secret", privacy="private", **there)
+        with pytest.raises(Forbidden):
+            await host.controls.why(viewer(BOB, "random"), id_)
+        assert id_ in await host.controls.why(viewer(BOB, "general", "private"), id_)
+        await answered(bot, "general", note % "open again", privacy="public", **there)
+    kept = {
+        path.parent.name.split("-")[2]: path.read_text() for path in tmp_path.glob("workspaces/*/*/notes")
+    }
+    assert kept == {"public": "open\nopen again\n", "private": "secret\n"}
+
+
 async def test_a_guest_from_elsewhere_sees_nothing_of_the_workspace(tmp_path: Path) -> None:
     async with serving(config(tmp_path, access={"external": "allow"})) as (host, bot):
         id_ = await answered(bot, "general", "hello", privacy="public", mentioned=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import apsw
 import pytest
 
 from host.bots import Rejected
+from runner.inbound import InboundReader
+from sessiondb import Address, SessionFolder
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.hosting import config, serving
 
@@ -57,6 +60,18 @@ async def test_a_follow_up_is_taken_into_the_running_turn(tmp_path: Path) -> Non
         await bot.say("c", "second")
         await bot.until(lambda: len(bot.said("c")) == 2)
     assert bot.said("c") == ["first", "second"]
+
+
+async def test_a_queued_message_waits_for_the_end_of_the_turn_and_opens_the_next(tmp_path: Path) -> None:
+    async with serving(config(tmp_path)) as (_, bot):
+        first = await bot.say("c", "first\n@@sleep 2")
+        await bot.until(lambda: bool(bot.shown))
+        queued = await bot.say("c", "queued", queued=True)
+        steering = await bot.say("c", "steering")
+        await bot.until(lambda: len(bot.said("c")) == 3)
+    assert bot.said("c") == ["first", "steering", "queued"]
+    turns = turns_of(tmp_path)
+    assert turns[steering.message_id] == turns[first.message_id] != turns[queued.message_id]
 
 
 async def test_a_question_parks_the_turn_and_its_answer_finishes_it(tmp_path: Path) -> None:
@@ -145,3 +160,35 @@ async def test_a_note_that_fails_causes_no_other(tmp_path: Path) -> None:
         await bot.until(lambda: not bot.failures["c"])
         await bot.say("c", "again")
         await bot.until(lambda: bot.said("c") == ["again"])
+
+
+def turns_of(data: Path) -> dict[str, str]:
+    """In which turn each message was claimed last."""
+    [path] = data.glob("sessions/*/outbound/outbound.db")
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    rows = connection.execute("SELECT message_id, turn FROM processing_ack").fetchall()
+    connection.close()
+    return {str(message): str(turn) for message, turn in rows}
+
+
+async def test_an_answer_in_too_many_parts_is_cut_visibly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.delivery.collect.MOST_CHUNKS", 3)
+    async with serving(config(tmp_path)) as (_, bot):
+        await bot.say("c", "@@text 9000")
+        await bot.until(lambda: len(bot.said("c")) == 4)
+        assert sum(len(text) == 2_000 for text in bot.said("c")) == 3
+        assert any("3 of 5 parts" in text for text in bot.said("c"))
+
+
+async def test_the_agent_hears_that_a_destination_s_platform_is_not_there(tmp_path: Path) -> None:
+    elsewhere = {"destinations": {"elsewhere": {"platform": "slack", "channel": "C1"}}}
+    async with serving(config(tmp_path, agents={"default": elsewhere})) as (host, bot):
+        asked = await bot.say("c", '@@call send_message {"text": "x", "destination": "elsewhere"}\ndone')
+        await host.settled(asked.message_id)
+        (folder,) = (tmp_path / "sessions").iterdir()
+        reader = InboundReader(SessionFolder(folder).inbound_db)
+        (told,) = [message.content for message in reader.due_at(Address("memory", "w", "c", ""), now=2**53)]
+        reader.close()
+        assert "no such platform is configured" in told

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from host.bots import EventClass
+from bots.discord import DiscordBot, watch
+from host.bots import BotStuck, EventClass
 from tests.discording import Notebook, online, place
 from tests.fakes.discord import FakeDiscord, Upload
+from tests.fakes.discord.client import pointed_at
+from tests.hosting import config
 
 
 async def test_a_mention_says_who_where_and_which_thread_it_would_open(tmp_path: Path) -> None:
@@ -86,6 +90,21 @@ async def test_a_forum_post_is_a_thread_of_its_forum(tmp_path: Path) -> None:
             event = await notebook.next()
     assert event.address == place(thread)
     assert (event.mentioned, event.opens_thread) == (True, "")
+    assert event.text == "A topic\n\nwhat now?"
+
+
+async def test_a_thread_that_a_message_opened_brings_that_message(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        thread = server.start_thread(ada, server.say(ada, channel, "the build is red"))
+        server.say(ada, thread, "since noon")
+        async with online(server, tmp_path) as (_, notebook):
+            server.say(ada, thread, "why?", mention_bot=True)
+            await notebook.until(lambda: any(event.mentioned for event in notebook.events))
+    [event] = [event for event in notebook.events if event.mentioned]
+    assert [text for _, text in event.thread_so_far] == ["the build is red", "since noon"]
 
 
 async def test_a_hidden_channel_is_private_and_a_private_thread_is_a_place_of_its_own(tmp_path: Path) -> None:
@@ -117,6 +136,25 @@ async def test_a_first_mention_in_a_thread_brings_what_was_said_before(tmp_path:
             await notebook.until(lambda: any(event.mentioned for event in notebook.events))
     [event] = [event for event in notebook.events if event.mentioned]
     assert [text for _, text in event.thread_so_far] == ["the build is red", "since noon"]
+
+
+async def test_what_a_history_brought_first_is_not_taken_again_when_its_event_comes(tmp_path: Path) -> None:
+    """Before a mention it was nobody's business; after it, it would look like a second question."""
+    notebook = Notebook()
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path, notebook):
+            server.say(ada, channel, "seen")
+            await notebook.until(lambda: place(channel) in notebook.marks)
+            notebook.ignore_once("since noon")
+            thread = server.add_thread(channel, ada)
+            server.say(ada, thread, "since noon")  # its event waits while the history brings both
+            server.say(ada, thread, "why?", mention_bot=True)
+            server.say(ada, thread, "thank you")
+            await notebook.until(lambda: notebook.events and notebook.events[-1].text == "thank you")
+    assert [event.text for event in notebook.events] == ["seen", "why?", "thank you"]
 
 
 async def test_an_attachment_comes_with_its_name_type_and_size(tmp_path: Path) -> None:
@@ -236,3 +274,91 @@ async def test_what_was_missed_comes_with_its_authors_roles(tmp_path: Path) -> N
         async with online(server, tmp_path, notebook, access=access):
             await notebook.next(2)
     assert [event.author.groups for event in notebook.events] == [(str(keepers.id),), ()]
+
+
+async def test_a_connection_that_brings_nothing_is_found_out_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurried(monkeypatch)
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            server.say(ada, channel, "heard")
+            await notebook.next()
+            server.gateway.deafen()
+            server.say(ada, channel, "said to the deaf")
+            event = await notebook.next(2)
+            assert event.text == "said to the deaf"
+            assert server.gateway.identifies == 2
+
+
+async def test_when_every_connection_is_deaf_the_process_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurried(monkeypatch)
+    notebook = Notebook()
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+
+        async def talk() -> None:
+            """Each connection brings the history of what was said before it, and nothing else."""
+            while True:
+                count = len(notebook.events)
+                server.say(ada, channel, "anybody there?")
+                await notebook.next(count + 1)
+                server.gateway.deafen(new_too=True)
+
+        urls = {"api_url": server.api_url, "gateway_url": server.gateway_url}
+        with pointed_at(server):
+            bot = DiscordBot(config(tmp_path, discord=urls), tmp_path, server.token)
+            ready = asyncio.Event()
+            running = asyncio.create_task(bot.run(notebook, ready.set))
+            async with asyncio.timeout(60):
+                await ready.wait()
+                talking = asyncio.create_task(talk())
+                with pytest.raises(BotStuck):
+                    await running
+            talking.cancel()
+
+
+async def test_a_bot_that_is_asked_to_opens_several_connections_and_hears_every_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(*_: object, **__: object) -> None:
+        return
+
+    monkeypatch.setattr("discord.Client.before_identify_hook", at_once)
+    async with FakeDiscord() as server:
+        server.settings.shards = 2
+        guilds = [server.add_guild(f"Town {number}") for number in range(4)]
+        ada = server.add_user("ada", *guilds)
+        channels = [server.add_text_channel(guild) for guild in guilds]
+        async with online(server, tmp_path) as (_, notebook):
+            for channel in channels:
+                server.say(ada, channel, "hello", mention_bot=True)
+            server.say(ada, server.open_dm(ada), "hello")
+            await notebook.next(5)
+            assert server.gateway.connections == 2
+    assert {event.address for event in notebook.events} >= {place(channel) for channel in channels}
+
+
+async def test_a_bot_without_starts_left_waits_instead_of_losing_its_token(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with FakeDiscord() as server:
+        server.settings.session_starts, server.settings.session_reset = 0, 0.1
+        server.add_guild()
+        async with online(server, tmp_path):
+            assert server.gateway.identifies == 1
+    assert "discord_no_starts" in [getattr(record, "action", "") for record in caplog.records]
+
+
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "SILENCE", 0.2)
+    monkeypatch.setattr(watch, "IN_FLIGHT", 0.1)
+    monkeypatch.setattr("bots.discord.bot.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("bots.discord.bot.LONGEST_PAUSE", 0.01)

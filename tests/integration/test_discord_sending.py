@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -220,6 +220,39 @@ async def test_a_message_sent_long_ago_is_found_in_the_history(room: Room) -> No
         assert await later.lookup(delivery(later, other, place(room.channel), **asked | {"key": "b"})) is None
 
 
+@pytest.mark.parametrize("kind", ["file", "question", "private"])
+async def test_each_kind_of_message_is_found_in_the_history_and_no_other(room: Room, kind: str) -> None:
+    """Two of a kind that look alike to a careless eye."""
+    for name in ("a.csv", "b c.csv"):
+        (room.folder / name).write_text("x")
+    address = place(room.channel)
+    kinds: dict[str, tuple[content.Operation, content.Operation]] = {
+        "file": (content.File("a.csv", "a.csv"), content.File("b c.csv", "b c.csv")),
+        "question": (content.Question("Which?", ("a", "b")), content.Question("Which?", ("a", "b"))),
+        "private": (content.Text("one"), content.Text("two")),
+    }
+    first, second = kinds[kind]
+    more = {"files": str(room.folder), "private_to": str(room.ada.id) if kind == "private" else ""}
+    sent = [
+        delivery(room.bot, operation, address, key=f"{n:016x}", **more)
+        for n, operation in enumerate([first, second], 1)
+    ]
+    receipts = [await room.bot.send(one) for one in sent]
+    long_ago = int(time.time() * 1000) - 600_000
+    async with online(room.server, room.folder) as (later, _):
+        for one, receipt in reversed(list(zip(sent, receipts, strict=True))):
+            assert await later.lookup(replace(one, first_attempt_at=long_ago)) == receipt
+
+
+async def test_a_reaction_to_a_forum_post_lands_on_it(room: Room) -> None:
+    forum = room.server.add_forum(room.guild)
+    thread, post = room.server.post_in_forum(room.ada, forum, "Topic", "what now?")
+    await room.notebook.next()
+    reaction = content.Reaction("m1", "eyes")
+    await room.bot.send(delivery(room.bot, reaction, place(thread), target=str(post.id)))
+    assert list(post.reactions) == ["👀"]
+
+
 async def test_a_bot_that_is_not_connected_is_offline(tmp_path: Path) -> None:
     bot = DiscordBot(config(tmp_path), tmp_path, "t")
     with pytest.raises(Offline):
@@ -232,7 +265,5 @@ async def test_long_answers_are_split_within_the_limit_and_all_chunks_are_accept
     assert len(chunks) > 3
     for number, chunk in enumerate(chunks):
         template = delivery(room.bot, HELLO, place(room.channel))
-        from dataclasses import replace
-
         await room.bot.send(replace(template, key=f"{number:016x}", payload=chunk))
     assert len(room.said()) == len(chunks)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from host.launch.base import RunnerSpec
+from host.launch.fake import FakeLauncher, FakeRunner
 from host.places import Places
 from host.progress import WAITING
+from tests.fakes.platform import TIMEOUT
 from tests.hosting import config, serving
+from tests.waiting import eventually
 
 
 async def test_a_place_goes_to_whoever_waits_longest() -> None:
@@ -57,3 +61,29 @@ async def test_a_host_stops_while_conversations_wait_and_answers_them_in_its_nex
 
     async with serving(config(tmp_path), bot):
         await bot.until(lambda: bot.said("waits") == ["second"])
+
+
+class _SlowLauncher(FakeLauncher):
+    """Every start waits until it is let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.gate = asyncio.Event()
+
+    async def start(self, spec: RunnerSpec) -> FakeRunner:
+        self.asked.set()
+        await self.gate.wait()
+        return await super().start(spec)
+
+
+async def test_a_runner_that_was_being_started_when_the_host_stops_is_stopped_too(tmp_path: Path) -> None:
+    launcher = _SlowLauncher()
+    async with serving(config(tmp_path), launcher=launcher) as (host, bot):
+        await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            await launcher.asked.wait()
+        host.stop()
+        await eventually(lambda: host._supervisor._closing)
+        launcher.gate.set()
+    assert [runner.ended.done() for runner in launcher.started] == [True]

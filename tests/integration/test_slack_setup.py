@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bots.slack import Secrets, SlackBot, SlackRefused, make, manifest, setup
+from bots.slack import Secrets, SlackBot, SlackRefused, make, manifest, round_trip, setup
 from host.bots import BotConfigError, Surroundings
 from host.config import Config, Slack
 from tests.fakes.slack import FakeSlack
@@ -76,6 +76,23 @@ async def test_the_round_trip_ends_when_a_person_answers_the_greeting() -> None:
         well, said = await asyncio.wait_for(task, 30)
     assert well
     assert "a person answered" in said
+
+
+async def test_an_app_whose_events_are_switched_off_is_found_out_by_the_round_trip(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """LESSONS 53: silence when a subscription is missing."""
+    monkeypatch.setattr(round_trip, "EVENT_WAIT", 0.5)
+    async with FakeSlack() as slack:
+        slack.events.subscriptions.clear()
+        ann = slack.add_user("ann")
+        channel = slack.add_channel("general", members=[ann])
+        task = asyncio.create_task(guided(slack, tokens(slack), channel.id))
+        greeting = await slack.wait_for(lambda message: message.bot_id == slack.bot_id)
+        slack.say(ann, channel, "hello", greeting.ts)
+        well, said = await asyncio.wait_for(task, 30)
+    assert not well
+    assert "Event Subscriptions" in said
 
 
 async def test_a_wrong_app_token_is_refused_in_words_instead_of_tried_for_ever(tmp_path: Path) -> None:

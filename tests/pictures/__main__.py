@@ -1,4 +1,7 @@
-"""Pictures of answers as PNGs, by headless Chromium: `python -m tests.pictures FOLDER [ANSWER.md …]`."""
+"""Pictures as PNGs, by headless Chromium: `python -m tests.pictures FOLDER [ANSWER.md …]`.
+
+Answers on both platforms, and without any named, what else Slack shows.
+"""
 
 import shutil
 import subprocess
@@ -7,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from bots.markup import discord, slack
-from tests.pictures import discord_messages, slack_blocks
+from tests.pictures import discord_messages, slack_blocks, slack_surfaces
 
 SAMPLES = Path(__file__).with_name("samples")
 FLAGS = (
@@ -29,6 +32,13 @@ def main(folder: Path, answers: list[Path]) -> None:
         }
         for platform, page in pages.items():
             shoot(browser, page, folder / f"{answer.stem}-{platform}.png", 60 + 27 * markdown.count("\n"))
+    if answers == everything():
+        for name, page, height in slack_surfaces.pages():
+            shoot(browser, page, folder / f"{name}.png", height)
+
+
+def everything() -> list[Path]:
+    return sorted(SAMPLES.glob("*.md"))
 
 
 def shoot(browser: str, page: str, target: Path, height: int) -> None:
@@ -42,4 +52,4 @@ def shoot(browser: str, page: str, target: Path, height: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]] or sorted(SAMPLES.glob("*.md")))
+    main(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]] or everything())

@@ -1,13 +1,48 @@
-"""A Slack message's payload as a page that looks like Slack."""
+"""A Slack message's payload, or a view's, as a page that looks like Slack."""
 
+import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 from bots.markup import slack, tree
 from tests.pictures import html
 
+Json = Mapping[str, Any]
+
+STYLE = """
+p code, li code, td code { color: #c01343; background: #f8f8f8; border: 1px solid #ddd; border-radius: 3px; padding: 1px 3px }
+a, .mention { color: #1264a3; text-decoration: none } .mention { background: #e8f5fa; border-radius: 3px; padding: 0 2px }
+h1, h2, h3, h4, h5, h6 { font-size: 18px; font-weight: 900 }
+.section { display: flex; gap: 16px; margin: 6px 0; justify-content: space-between; align-items: flex-start }
+.header { font-size: 18px; font-weight: 900; margin: 16px 0 4px } .context { font-size: 13px; color: #616061; margin: 6px 0 }
+.actions { display: flex; flex-wrap: wrap; gap: 8px; margin: 8px 0 }
+.button { border: 1px solid #bbb; border-radius: 4px; padding: 3px 12px; font-weight: 700; font-size: 14px; background: #fff;
+  white-space: nowrap } .button.primary { background: #007a5a; color: #fff; border-color: #007a5a }
+.button.danger { color: #e01e5a; border-color: #e01e5a } .menu::after { content: "▾"; padding-left: 24px; color: #616061 }
+.label { font-weight: 700; margin: 12px 0 4px } .field { border: 1px solid #bbb; border-radius: 4px; padding: 5px 12px }"""
+
 
 def page(messages: Iterable[slack.SlackChunk]) -> str:
+    return _page("".join(message(chunk.blocks) for chunk in messages))
+
+
+def message(blocks: Iterable[Json]) -> str:
+    return html.MESSAGE.format(body="".join(map(_block, blocks)))
+
+
+def thread(messages: Iterable[Iterable[Json]]) -> str:
+    """Messages of the bot, one below the other."""
+    return _page("".join(map(message, messages)))
+
+
+def view(blocks: Iterable[Json]) -> str:
+    """Home, or a form."""
+    return _page("".join(map(_block, blocks)))
+
+
+def _page(body: str) -> str:
     return html.PAGE.format(
         body='background: #fff; color: #1d1c1d; font: 15px "Noto Sans", "Noto Sans CJK JP", sans-serif',
         face="border-radius: 8px",
@@ -15,14 +50,60 @@ def page(messages: Iterable[slack.SlackChunk]) -> str:
         app="background: #e8e8e8; color: #616061",
         pre="background: #f8f8f8; border: 1px solid #ddd",
         bar="#ddd",
-        extra="p code, li code, td code { color: #c01343; background: #f8f8f8; border: 1px solid #ddd;"
-        " border-radius: 3px; padding: 1px 3px } a { color: #1264a3; text-decoration: none }"
-        " h1, h2, h3, h4, h5, h6 { font-size: 18px; font-weight: 900 }",
-        messages="".join(html.MESSAGE.format(body="".join(map(_block, chunk.blocks))) for chunk in messages),
+        extra=STYLE,
+        messages=body,
     )
 
 
-def _block(block: Mapping[str, Any]) -> str:
-    if block["type"] != "markdown":
-        raise ValueError(block["type"])
-    return html.blocks(tree.parse(block["text"]))
+def _block(block: Json) -> str:
+    match block["type"]:
+        case "markdown":
+            return html.blocks(tree.parse(block["text"]))
+        case "section":
+            beside = _element(block["accessory"]) if "accessory" in block else ""
+            return f'<div class="section"><div>{_text(block["text"])}</div>{beside}</div>'
+        case "header":
+            return f'<div class="header">{_text(block["text"])}</div>'
+        case "context":
+            return f'<div class="context">{"".join(map(_text, block["elements"]))}</div>'
+        case "actions":
+            return f'<div class="actions">{"".join(map(_element, block["elements"]))}</div>'
+        case "input":
+            return f'<div class="label">{_text(block["label"])}</div>{_element(block["element"])}'
+    raise ValueError(block["type"])
+
+
+def _element(element: Json) -> str:
+    match element["type"]:
+        case "button":
+            return f'<span class="button {element.get("style", "")}">{_text(element["text"])}</span>'
+        case "static_select":
+            shown = element.get("initial_option", {}).get("text") or element["placeholder"]
+            return f'<span class="button menu">{_text(shown)}</span>'
+        case "plain_text_input":
+            return f'<div class="field">{escape(element.get("initial_value", "")) or "&nbsp;"}</div>'
+    raise ValueError(element["type"])
+
+
+def _text(text: Json) -> str:
+    """mrkdwn's text is escaped already, and stays so."""
+    if text["type"] == "plain_text":
+        return escape(text["text"])
+    shown = _ENTITY.sub(_entity, text["text"])
+    for mark, tag in (("*", "b"), ("_", "i"), ("~", "s"), ("`", "code")):
+        shown = re.sub(
+            rf"(?<![\w{mark}]){re.escape(mark)}([^{mark}\n]+){re.escape(mark)}(?!\w)",
+            rf"<{tag}>\1</{tag}>",
+            shown,
+        )
+    return shown.replace("\n", "<br>")
+
+
+_ENTITY = re.compile(r"<(?P<kind>[@#!])(?P<target>[^<>|]+)(?:\|(?P<label>[^<>]*))?>")
+
+
+def _entity(match: re.Match[str]) -> str:
+    if match["kind"] == "!":
+        at = datetime.fromtimestamp(int(match["target"].split("^")[1]), UTC)
+        return at.strftime("%b %-d at %-I:%M %p")
+    return f'<span class="mention">{match["kind"]}{match["label"] or match["target"]}</span>'

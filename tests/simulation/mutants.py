@@ -16,11 +16,17 @@ import host.inbound
 import runner.outbound
 from host import inbox
 from host.app import Host
-from host.bots import Bot, InboundEvent, Ingested, Receipt, Verdict
+from host.bots import Bot, InboundEvent, Ingested, Receipt, ShowsLive, Verdict
 from host.delivery import policy
 from host.delivery.collect import Collector
 from host.delivery.lanes import Lane
-from host.inbound import InboundWriter, Parcel
+from host.delivery.service import Deliveries
+from host.inbound import InboundWriter, LiveRow, Parcel
+from host.live import LiveMessages
+from host.live import policy as live_policy
+from host.live.message import LiveMessage
+from host.notices import Notice
+from host.sessions import Session
 from runner.claims import Claims
 from runner.inbound import InboundReader
 from runner.outbound import OutboundWriter
@@ -38,10 +44,10 @@ def mutant(make: Callable[[World], list[Patch]]) -> Callable[[World], list[Patch
     return make
 
 
-def death_finds_the_gap(world: World) -> None:
+def death_finds_the_gap(world: World, *, every: int = 4) -> None:
     """Between the halves of what should be one commit: rare by chance alone, so now and then it is made sure of."""
     process = current()
-    if process is not None and world.loop.time() < FAULTS_LAST and next(world.gaps) % 4 == 0:
+    if process is not None and world.loop.time() < FAULTS_LAST and next(world.gaps) % every == 0:
         process.fuse = 1
     point("between two halves")
 
@@ -188,6 +194,60 @@ def watermark_past_a_retrying_row(_: World) -> list[Patch]:
     return [(InboundWriter, "advance_watermark", careless)]
 
 
+@mutant
+def live_message_before_its_intent(world: World) -> list[Patch]:
+    put = LiveMessage._put
+
+    async def hasty(self: LiveMessage, row: LiveRow) -> None:
+        if row.state == "intended":
+            self._row = row
+            return
+        death_finds_the_gap(world)
+        await put(self, row)
+
+    return [(LiveMessage, "_put", hasty)]
+
+
+@mutant
+def live_message_opened_again_unlooked_up(_: World) -> list[Patch]:
+    async def careless(self: LiveMessage, bot: ShowsLive, row: LiveRow) -> None:
+        await self._put_surely(replace(row, state="removed"))
+
+    return [(LiveMessage, "_find", careless)]
+
+
+@mutant
+def live_messages_of_an_earlier_life_are_forgotten(_: World) -> list[Patch]:
+    async def forgetful(*_: object) -> bool:
+        return True
+
+    return [(LiveMessage, "_loaded", forgetful), (LiveMessages, "_load", forgetful)]
+
+
+@mutant
+def live_message_outlives_a_failed_attempt(_: World) -> list[Patch]:
+    decide = live_policy.decide
+
+    def patient(view: live_policy.View) -> live_policy.Step:
+        step = decide(replace(view, closing=False))
+        return live_policy.Step.WAIT if step is live_policy.Step.REMOVE else step
+
+    return [(live_policy, "decide", patient)]
+
+
+@mutant
+def outcome_without_the_notice_it_owes(world: World) -> list[Patch]:
+    async def hasty(self: Deliveries, session: Session) -> None:
+        owed = await self._registry.use(session, lambda writer: writer.owed())
+        await self._registry.use(session, lambda writer: writer.paid(about for about, _ in owed))
+        if owed:
+            death_finds_the_gap(world, every=1)
+        for _, notice in owed:
+            await self.notify(Notice.decode(notice))
+
+    return [(Deliveries, "pay", hasty)]
+
+
 # ── laws 1, 7, 10 and 11 ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -197,10 +257,31 @@ def seq_without_the_other_side(_: World) -> list[Patch]:
 
 
 @mutant
+def seq_above_the_rows_that_are_left(_: World) -> list[Patch]:
+    mark = InboundWriter.mark
+
+    def forgetful(self: InboundWriter, key: str) -> int:
+        return 0 if key == "seq_high_water" else mark(self, key)
+
+    return [(InboundWriter, "mark", forgetful)]
+
+
+@mutant
+def forgets_what_nobody_has_seen(_: World) -> list[Patch]:
+    def careless(self: InboundWriter, before: int, *, context: bool, most: int) -> list[str]:
+        rows = self._connection.execute("SELECT id FROM messages_in LIMIT ?", (most,)).fetchall()
+        return [str(id_) for (id_,) in rows]
+
+    return [(InboundWriter, "forgettable", careless)]
+
+
+@mutant
 def answer_in_the_channels_root(_: World) -> list[Patch]:
     chunks = Collector._chunks
 
-    def rootless(self: Collector, row: Any, operation: Any, address: Address, *more: Any) -> Sequence[Parcel]:
+    def rootless(
+        self: Collector, row: Any, operation: Any, address: Address, *more: Any
+    ) -> tuple[Sequence[Parcel], int]:
         return chunks(self, row, operation, address._replace(thread_id=""), *more)
 
     return [(Collector, "_chunks", rootless)]

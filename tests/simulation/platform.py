@@ -18,6 +18,7 @@ from host.bots import (
     HostBusy,
     InboundEvent,
     Ingest,
+    Live,
     Offline,
     Receipt,
     Rejected,
@@ -47,6 +48,15 @@ class Post:
 
 
 @dataclass
+class LivePost:
+    """The message that shows a turn under way."""
+
+    address: Address
+    text: str
+    removed: bool = False
+
+
+@dataclass
 class Weather:
     """How the platform feels at the moment; each is a chance per call."""
 
@@ -70,6 +80,8 @@ class Platform:
     accepted: list[str] = field(default_factory=list)  # message ids, in order of acknowledgement
     rejected: Counter[str] = field(default_factory=Counter)
     on_question: Callable[[Post], None] = lambda _: None
+    live: dict[str, LivePost] = field(default_factory=dict)  # by key
+    broke: Callable[[str], None] = lambda _: None
     door: _Door | None = None
     waiting: int = 0  # events that nobody has acknowledged yet
 
@@ -120,6 +132,17 @@ class Platform:
         self.posts.append(post)
         if post.question:
             self.on_question(post)
+
+    def land_live(self, key: str, post: LivePost) -> None:
+        self.trace(f"platform: live {key} {post.text!r} at {post.address}")
+        if any(other.address == post.address and not other.removed for other in self.live.values()):
+            self.broke(f"a second live message at {post.address}")
+        self.live[key] = post
+
+    def remove_live(self, key: str) -> None:
+        if key in self.live and not self.live[key].removed:
+            self.trace(f"platform: live {key} is gone")
+            self.live[key].removed = True
 
     def find(self, key: str) -> Post | None:
         return next((post for post in self.posts if post.key == key), None)
@@ -190,46 +213,77 @@ class SimBot:
         return [{"text": part} for part in parts]
 
     async def send(self, delivery: Delivery) -> Receipt:
-        platform, chance, weather = self._platform, self._platform.chance, self._platform.weather
         point("send")
+        post = Post(
+            delivery.key, delivery.address, delivery.payload["text"], delivery.answers, delivery.question
+        )
+        await self._request(delivery.key, lambda: self._land(post))
+        point("sent")
+        return Receipt(f"p-{delivery.key}")
+
+    async def _request(self, key: str, land: Callable[[], None], *, may_be_rejected: bool = True) -> None:
+        """It reaches the platform or not, and the sender hears of it or not."""
+        platform, chance, weather = self._platform, self._platform.chance, self._platform.weather
         if not weather.online:
             raise Offline("offline")
         if chance.random() < weather.rate_limit:
             raise Unsent("rate limited", retry_after=chance.uniform(0, 20))
-        if chance.random() < weather.reject:
-            platform.rejected[delivery.key] += 1
-            platform.trace(f"platform: rejects {delivery.key}")
+        if may_be_rejected and chance.random() < weather.reject:
+            platform.rejected[key] += 1
+            platform.trace(f"platform: rejects {key}")
             raise Rejected("invalid blocks")
         slow = chance.random() < weather.slow
         landing = chance.uniform(0, SLOWEST_LANDING) if slow else chance.uniform(0.01, 0.2)
-        post = Post(
-            delivery.key, delivery.address, delivery.payload["text"], delivery.answers, delivery.question
-        )
         reaches = not slow or chance.random() < 0.7
         if reaches:
-            asyncio.get_running_loop().call_later(landing, self._land, post)
+            asyncio.get_running_loop().call_later(landing, land)
         if slow and (landing > 25 or not reaches):
             await asyncio.Event().wait()
         await asyncio.sleep(landing + 0.02)
         if chance.random() < weather.lose_answer:
             raise Unknown("connection reset")
-        point("sent")
-        return Receipt(f"p-{delivery.key}")
 
     def _land(self, post: Post) -> None:
         if not (self._nonce and self._platform.find(post.key)):
             self._platform.land(post)
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
+        await self._looked()
+        found = self._platform.find(delivery.key)
+        self._platform.trace(f"lookup {delivery.key}: {'found' if found else 'nothing'}")
+        return Receipt(f"p-{found.key}") if found else None
+
+    async def _looked(self) -> None:
         point("lookup")
         if not self._platform.weather.online:
             raise Offline("offline")
         if self._platform.chance.random() < self._platform.weather.lookup_fails:
             raise Unknown("connection reset")
         await asyncio.sleep(0.05)
-        found = self._platform.find(delivery.key)
-        self._platform.trace(f"lookup {delivery.key}: {'found' if found else 'nothing'}")
-        return Receipt(f"p-{found.key}") if found else None
+
+    async def open_live(self, live: Live) -> Receipt:
+        point("open a live message")
+        post = LivePost(live.address, live.text or live.status)
+        await self._request(live.key, lambda: self._platform.land_live(live.key, post))
+        point("live message opened")
+        return Receipt(live.key)
+
+    async def find_live(self, live: Live) -> Receipt | None:
+        await self._looked()
+        found = live.key in self._platform.live
+        self._platform.trace(f"lookup of live {live.key}: {'found' if found else 'nothing'}")
+        return Receipt(live.key) if found else None
+
+    async def update_live(self, live: Live, platform_message_id: str) -> None:
+        point("update a live message")
+        self._platform.live[platform_message_id].text = live.text or live.status
+
+    async def remove_live(self, live: Live, platform_message_id: str) -> None:
+        point("remove a live message")
+        await self._request(
+            live.key, lambda: self._platform.remove_live(platform_message_id), may_be_rejected=False
+        )
+        point("live message removed")
 
     async def show(self, shown: Shown) -> None:
         point("show")

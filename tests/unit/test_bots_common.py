@@ -1,10 +1,13 @@
-"""What both platforms share: pacing, typed commands, and bots that talk to each other."""
+"""What both platforms share: pacing, live states, typed commands, and bots that talk to each other."""
 
 from __future__ import annotations
+
+import asyncio
 
 import pytest
 
 from bots.common import commands
+from bots.common.latest import Latest
 from bots.common.loops import MOST_IN_A_ROW, Chatter
 from bots.common.pacing import LONGEST_WAIT, Pace
 from host.bots import Author, EventClass, InboundEvent, Unsent
@@ -50,6 +53,8 @@ def test_what_would_wait_too_long_goes_back_and_takes_no_place() -> None:
         ("!stop", ("stop", "")),
         ("@dovecote !stop", ("stop", "")),
         ("!aside what do you think, Bob?", ("aside", "what do you think, Bob?")),
+        ("!queue and then this", ("queue", "and then this")),
+        ("!queue", None),
         ("!stop the presses", None),
         ("please !stop", None),
         ("!important", None),
@@ -72,3 +77,62 @@ def test_two_bots_are_cut_short_and_a_person_lets_them_go_on() -> None:
     assert verdicts == [False] * MOST_IN_A_ROW + [True]
     assert not chatter.is_a_loop(said("U1", bot=False))
     assert not chatter.is_a_loop(said("B1", bot=True))
+
+
+async def test_of_a_state_that_changes_faster_than_it_is_shown_only_the_newest_is_shown() -> None:
+    shown: list[str] = []
+    first, go_on, second = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def show(state: str) -> None:
+        shown.append(state)
+        (second if first.is_set() else first).set()
+        await go_on.wait()
+
+    latest = Latest(show, 0.0)
+    latest.offer("a", "1")
+    async with asyncio.timeout(10):
+        await first.wait()
+        latest.offer("a", "2")
+        latest.offer("a", "3")
+        go_on.set()
+        await second.wait()
+        await latest.end("a")
+    assert shown == ["1", "3"]
+
+
+async def test_a_state_that_is_refused_is_dropped_and_the_next_one_shown() -> None:
+    shown: list[str] = []
+    done = asyncio.Event()
+
+    async def show(state: str) -> None:
+        if state == "1":
+            latest.offer("a", "2")
+            raise Unsent("too many")
+        shown.append(state)
+        done.set()
+
+    latest = Latest(show, 0.0)
+    latest.offer("a", "1")
+    async with asyncio.timeout(10):
+        await done.wait()
+        await latest.close()
+    assert shown == ["2"]
+
+
+async def test_a_platform_that_asks_to_wait_is_asked_again_later_and_for_the_newest_only() -> None:
+    asked: list[str] = []
+    refused = asyncio.Event()
+
+    async def show(state: str) -> None:
+        asked.append(state)
+        refused.set()
+        raise Unsent("too many", 3_600.0)
+
+    latest = Latest(show, 0.0)
+    latest.offer("a", "1")
+    async with asyncio.timeout(10):
+        await refused.wait()
+        latest.offer("a", "2")
+        await asyncio.sleep(0)
+        await latest.close()
+    assert asked == ["1"]

@@ -21,9 +21,10 @@ ONLY_IN = {
     "slack_bolt": "bots/slack/",
     "slack_sdk": "bots/slack/",
     "discord": "bots/discord/",
-    "anthropic": "runner/providers/",
+    "anthropic": "runner/providers/claude.py",
+    "claude_agent_sdk": "runner/providers/claude_code.py",
 }
-HEAVY = {"pydantic", "mcp", "anthropic", "aiohttp", "structlog", "rich", "typer"}
+HEAVY = {"pydantic", "mcp", "anthropic", "claude_agent_sdk", "aiohttp", "structlog", "rich", "typer"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

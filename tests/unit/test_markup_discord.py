@@ -5,8 +5,8 @@ from bots.markup import clean, discord
 ZERO = clean.ZERO
 
 
-def shown(markdown: str, **options: set[str]) -> str:
-    (message,) = discord.render(markdown, **options)
+def shown(markdown: str, *, keep: set[str] | None = None) -> str:
+    (message,) = discord.render(markdown, keep=keep or ())
     return message
 
 

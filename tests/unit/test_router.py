@@ -9,7 +9,8 @@ import pytest
 from host.access import Allowed, Denied, decide
 from host.bots import Author, EventClass, InboundEvent
 from host.config import Access, Route
-from host.router import Engage, Ignore, route
+from host.controls import ChannelRules
+from host.router import Engage, Ignore, route, rule_of
 from sessiondb import Address
 
 CHANNEL = Address("slack", "T1", "C1")
@@ -127,3 +128,49 @@ def test_one_event_has_one_key_and_classes_never_collide() -> None:
     assert event().key == event(text="edited", mentioned=True).key
     keys = {event(event_class=one).key for one in EventClass}
     assert len(keys) == len(EventClass)
+
+
+# ── what owners decide about a channel, and what programs send ──────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("decided", "agent", "engage"),
+    [
+        (None, "helper", "pattern"),
+        (ChannelRules(), "helper", "pattern"),
+        (ChannelRules(agent="poet"), "poet", "pattern"),
+        (ChannelRules(engage="always"), "helper", "always"),
+        (ChannelRules(engage="off"), "helper", "off"),
+        (ChannelRules("poet", "mention"), "poet", "mention"),
+    ],
+)
+def test_what_an_owner_decided_stands_above_the_route(
+    decided: ChannelRules | None, agent: str, engage: str
+) -> None:
+    found = rule_of(CHANNEL, [Route(agent="helper", engage="pattern", pattern="x")], decided)
+    assert found is not None
+    assert (found.agent, found.engage, bool(found.pattern)) == (agent, engage, engage == "pattern")
+
+
+def test_a_channel_without_a_route_is_opened_only_by_naming_agent_and_time() -> None:
+    elsewhere = [Route(channel="C2")]
+    for decided in (None, ChannelRules(agent="poet"), ChannelRules(engage="always")):
+        assert rule_of(CHANNEL, elsewhere, decided) is None
+    assert rule_of(CHANNEL, elsewhere, ChannelRules("poet", "always")) == Route(agent="poet", engage="always")
+
+
+def test_an_engaged_thread_keeps_its_agent_but_not_when_agents_are_off() -> None:
+    again = event(address=THREAD)
+    found = route(again, [Route()], "helper", ChannelRules(agent="poet"))
+    assert isinstance(found, Engage)
+    assert found.agent == "helper"
+    assert isinstance(route(again, [Route()], "helper", ChannelRules(engage="off")), Ignore)
+
+
+def test_a_webhook_needs_no_mention_and_answers_in_the_place_it_names() -> None:
+    hook = event(event_class=EventClass.WEBHOOK, opens_thread="", agent="watch")
+    for session in ("thread", "channel", "user"):
+        found = engaged(hook, Route(session=session))
+        assert found is not None
+        assert (found.agent, found.session, found.answer) == ("watch", CHANNEL, CHANNEL)
+    assert engaged(hook, Route(engage="off")) is None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.discord import Channel, FakeDiscord, Guild, Message, User
+from tests.fakes.discord import Channel, FakeDiscord, Guild, Message, User, limits
 from tests.fakes.discord.model import MessageType
 
 TIMEOUT = 60.0  # s
@@ -97,7 +97,11 @@ class Town:
             return []
         written = (MessageType.DEFAULT, MessageType.REPLY)
         messages = [m for m in self.discord.messages(channel) if m.type in written and not m.ephemeral]
-        return [m.content for m in messages if m.author is self.discord.bot]
+        return [m.content for m in messages if m.author is self.discord.bot and not _is_live(m)]
+
+    def live(self, channel: Channel | None) -> list[Message]:
+        """The messages that show work under way."""
+        return [] if channel is None else [m for m in self.discord.messages(channel) if _is_live(m)]
 
     async def until(self, condition: Callable[[], object]) -> None:
         await self.discord.wait_for(lambda: bool(condition()), TIMEOUT)
@@ -108,6 +112,11 @@ class Town:
         thread = self.thread_of(question)
         assert thread is not None
         return thread
+
+
+def _is_live(message: Message) -> bool:
+    parts = limits.walk(message.components)
+    return any(part.get("custom_id", "").startswith("dovecote:stop:") for _, part in parts)
 
 
 @pytest.fixture

@@ -80,3 +80,21 @@ async def test_a_missing_permission_is_named_with_the_way_to_get_it(town: Town, 
     await town.up()
     await town.until_logged(str(lacking.name).lower())
     assert "oauth2/authorize" in town.log()
+
+
+async def test_an_owner_lets_a_stranger_in_by_a_button_and_it_shows_who_did(town: Town) -> None:
+    town.config = f'[access]\nunknown = "ask"\nowners = ["discord:{town.ada.id}"]'
+    await town.up()
+    eve = town.discord.add_user("eve", town.guild)
+    town.discord.say(eve, town.channel, "let me in", mention_bot=True)
+    dm = town.discord.open_dm(town.ada)
+    await town.until(lambda: any(message.components for message in town.discord.messages(dm)))
+    [asked] = [message for message in town.discord.messages(dm) if message.components]
+    allow = asked.components[0]["components"][0]
+    await town.down()
+    await town.up()  # the buttons outlive the process
+    town.discord.click(town.ada, asked, allow["custom_id"])
+    await town.until(lambda: not asked.components)
+    assert "Ada" in asked.content
+    question = town.discord.say(eve, town.channel, "and now?", mention_bot=True)
+    await town.answered(question)

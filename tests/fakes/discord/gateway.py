@@ -20,8 +20,9 @@ DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, VOICE, RESUME, RECONNECT, REQUEST_MEMBE
 INVALID_SESSION, HELLO, HEARTBEAT_ACK = 9, 10, 11
 # Docs, "Gateway Close Event Codes"
 UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED, AUTHENTICATION_FAILED = 4001, 4002, 4003, 4004
-ALREADY_AUTHENTICATED, INVALID_SEQ, DISALLOWED_INTENTS = 4005, 4007, 4014
+ALREADY_AUTHENTICATED, INVALID_SEQ, SHARDING_REQUIRED, DISALLOWED_INTENTS = 4005, 4007, 4011, 4014
 CLEAN_CLOSES = (1000, 1001)  # docs, "Initiating a Disconnect": these end the session
+GREETINGS = ("READY", "RESUMED", "GUILD_CREATE")  # what a deaf socket still brings
 CHUNK = 1000  # members per GUILD_MEMBERS_CHUNK
 
 
@@ -33,6 +34,7 @@ class Connection:
     ) -> None:
         self.session: Session | None = None
         self.silent = False
+        self.deaf = False
         self.heartbeats = 0
         self._request = request
         self._socket = socket
@@ -56,6 +58,8 @@ class Connection:
             item = await self._outgoing.get()
             if self.silent:
                 continue
+            if self.deaf and isinstance(item, dict) and item["op"] == DISPATCH and item["t"] not in GREETINGS:
+                continue
             if isinstance(item, int):
                 await self._socket.close(code=item)
                 return
@@ -69,9 +73,10 @@ class Connection:
 class Session:
     """What survives a socket: the intents, the sequence, and every dispatch since IDENTIFY for a replay."""
 
-    def __init__(self, intents: Intent, connection: Connection) -> None:
+    def __init__(self, intents: Intent, connection: Connection, shard: tuple[int, int] = (0, 1)) -> None:
         self.id = secrets.token_hex(16)
         self.intents = intents
+        self.shard = shard  # number, of how many
         self.connection: Connection | None = connection
         self._sent: list[tuple[str, Json]] = []
 
@@ -94,7 +99,14 @@ class Session:
     def wants(self, event: Event, world: World) -> bool:
         if event.intent and not event.intent & self.intents:
             return False
+        if not self.has(_guild_of(event)):
+            return False
         return event.channel is None or world.bot_sees(event.channel)
+
+    def has(self, guild_id: int) -> bool:
+        """Docs, "Sharding": which shard a guild's events go to; those of no guild go to the first."""
+        number, count = self.shard
+        return (guild_id >> 22) % count == number
 
     def trimmed(self, event: Event, world: World) -> Json:
         """The event's data, without the content that this session has no intent for."""
@@ -104,6 +116,14 @@ class Session:
         if events.exempt_from_content_intent(message, world.bot):
             return event.data
         return events.without_content(event.data)
+
+
+def _guild_of(event: Event) -> int:
+    """0 for what happens in no guild."""
+    if event.channel is not None:
+        return event.channel.guild.id if event.channel.guild is not None else 0
+    named = event.data.get("id") if event.name.startswith("GUILD_") else None
+    return int(event.data.get("guild_id") or named or 0)
 
 
 class Gateway:
@@ -120,6 +140,7 @@ class Gateway:
         self._duplicate = self._hold = self._lose = 0
         self._held: list[tuple[Session, str, Json]] = []
         self._rate = 0.0
+        self._deaf = False
         self._random = random.Random()
         self._kinds: Sequence[str] = ()
         world.listen(self._publish)
@@ -156,6 +177,12 @@ class Gateway:
         """Sockets stay open, but nothing is sent or acknowledged any more; new sockets work."""
         for connection in self._connections:
             connection.silent = True
+
+    def deafen(self, *, new_too: bool = False) -> None:
+        """Sockets stay open and answer heartbeats, but bring no events any more; `new_too`: nor do later ones."""
+        self._deaf = new_too
+        for connection in self._connections:
+            connection.deaf = True
 
     def reconnect(self) -> None:
         """Op 7: the client should reconnect and resume."""
@@ -202,6 +229,7 @@ class Gateway:
         socket = web.WebSocketResponse(max_msg_size=0)
         await socket.prepare(request)
         connection = Connection(request, socket, compressor(request.query.get("compress")))
+        connection.deaf = self._deaf
         self._connections.add(connection)
         connection.send(HELLO, {"heartbeat_interval": int(self._world.settings.heartbeat_interval * 1000)})
         writer = asyncio.create_task(connection.write(), name="gateway writer")
@@ -251,16 +279,21 @@ class Gateway:
             return connection.close(AUTHENTICATION_FAILED)
         if intents & events.PRIVILEGED & ~self._world.settings.enabled_intents:
             return connection.close(DISALLOWED_INTENTS)
-        session = connection.session = Session(intents, connection)
+        if self._world.settings.shards > 1 and "shard" not in d:
+            return connection.close(SHARDING_REQUIRED)
+        number, count = d.get("shard") or (0, 1)
+        session = connection.session = Session(intents, connection, (number, count))
         self._sessions[session.id] = session
         bot = self._world.bot
-        guilds = [guild for guild in self._world.guilds.values() if bot.id in guild.members]
+        known = [guild for guild in self._world.guilds.values() if bot.id in guild.members]
+        guilds = [guild for guild in known if session.has(guild.id)]
         ready = {
             "v": 10,
             "user": payloads.own_user(bot),
             "guilds": [{"id": str(guild.id), "unavailable": True} for guild in guilds],
             "session_id": session.id,
             "session_type": "normal",
+            **({"shard": [number, count]} if "shard" in d else {}),
             "resume_gateway_url": self.url,
             "application": {"id": str(self._world.application_id), "flags": 0},
         }

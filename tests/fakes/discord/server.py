@@ -128,5 +128,6 @@ class FakeDiscord(People):
 
     def _gateway_address(self, world: World, call: Call) -> Json:
         """Docs, "Get Gateway Bot"."""
-        start = {"total": 1000, "remaining": 1000, "reset_after": 86_400_000, "max_concurrency": 1}
-        return {"url": self.gateway_url, "shards": 1, "session_start_limit": start}
+        left, reset = self.settings.session_starts, int(self.settings.session_reset * 1000)
+        start = {"total": 1000, "remaining": left, "reset_after": reset, "max_concurrency": 1}
+        return {"url": self.gateway_url, "shards": self.settings.shards, "session_start_limit": start}

@@ -30,6 +30,9 @@ class Settings:
     token_lifetime: float = 900.0  # seconds; same page: tokens are valid for 15 minutes
     attachment_lifetime: float = 86_400.0  # seconds until a signed CDN link expires
     heartbeat_interval: float = 41.25  # seconds, sent with HELLO
+    shards: int = 1  # recommended by Get Gateway Bot; from 2 on a bot that identifies without one is refused
+    session_starts: int = 1000  # left, as Get Gateway Bot tells
+    session_reset: float = 86_400.0  # seconds until there are all of them again
 
 
 @dataclass(frozen=True)

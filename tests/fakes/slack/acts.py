@@ -129,9 +129,9 @@ class Acts(Core):
         self.channel_of(channel).archived = True
         self.changes.pulse()
 
-    def open_home(self, user: User | str) -> None:
+    def open_home(self, user: User | str, tab: str = "home") -> None:
         person = self.user_of(user)
-        self.events.home_opened(person, self.workspace.direct([person.id]))
+        self.events.home_opened(person, self.workspace.direct([person.id]), tab)
 
     def stop_agent_session(self, user: User | str, channel: Channel | str, thread_ts: str) -> None:
         """The Stop button: Slack ends the thread's streams; the status is the app's to change."""

@@ -102,12 +102,13 @@ class Events:
         }
         self._publish(event, "member_joined_channel", channel)
 
-    def home_opened(self, user: User, channel: Channel) -> None:
+    def home_opened(self, user: User, channel: Channel, tab: str) -> None:
+        """Home, or the conversation of an agent app ("app_home_opened": tab)."""
         event: Json = {
             "type": "app_home_opened",
             "user": user.id,
             "channel": channel.id,
-            "tab": "home",
+            "tab": tab,
             "event_ts": self._workspace.clock.ts(),
         }
         if (home := self._workspace.homes.get(user.id)) is not None:

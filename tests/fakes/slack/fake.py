@@ -72,6 +72,12 @@ class FakeSlack(Acts, Gestures):
         bot = [self.bot_user_id] if with_bot else []
         return self.workspace.add_channel(name, "group" if private else "channel", [*people, *bot])
 
+    def add_usergroup(self, *members: User | str) -> str:
+        """Its id ("usergroups.create")."""
+        group = self.workspace.ids.mint("S")
+        self.workspace.usergroups[group] = [self.user_of(member).id for member in members]
+        return group
+
     def open_dm(self, *users: User | str) -> Channel:
         """The bot's IM with one person, or the MPIM with several."""
         return self.workspace.direct(self.user_of(user).id for user in users)

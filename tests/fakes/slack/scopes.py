@@ -27,6 +27,7 @@ MANIFEST = frozenset(
         "mpim:read",
         "reactions:read",
         "reactions:write",
+        "usergroups:read",
         "users:read",
     }
 )

@@ -59,6 +59,7 @@ class Workspace:
         self.name = "Aviary"
         self.app_id = self.ids.mint("A")
         self.users: dict[str, User] = {}
+        self.usergroups: dict[str, list[str]] = {}  # user ids by the group's id
         self.channels: dict[str, Channel] = {}
         self.files: dict[str, File] = {}
         self.views: dict[str, View] = {}

@@ -10,6 +10,7 @@ from typing import Any
 
 import apsw
 
+from host.bots import EventClass
 from sessiondb import Step, Unavailable
 from sessiondb.connection import open_reader
 from tests.fakes.model_api import FakeModelAPI
@@ -37,6 +38,12 @@ class Talk:
         before = len(self.bot.said("c"))
         await self.say(text)
         return (await self.replies(before + 1))[-1]
+
+    async def click(self, choice: str) -> None:
+        """On the latest question."""
+        question = next(sent.question for sent in reversed(self.bot.sent) if sent.question)
+        more = {"event_class": EventClass.ANSWER, "natural_id": question, "refers_to": question}
+        await self.say("", value=choice, **more)
 
     async def claimed(self, count: int) -> None:
         """Waits until the runner has claimed so many messages."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from host.bots import EventClass
 from tests.fakes.model_api import FakeModelAPI, ToolUse, answer
 from tests.integration.claude.talking import talking
 
@@ -22,18 +21,3 @@ async def test_a_call_that_killed_its_runner_is_not_run_again_and_the_model_is_t
         assert await talk.replies(2) == ["one", "I see."]
         assert (talk.workspace() / "ran").read_text() == "x\n"
     assert "outcome unknown" in api.requests[1].tool_results[calls[1].id]
-
-
-async def test_stop_ends_a_running_tool_and_says_what_was_done(api: FakeModelAPI, tmp_path: Path) -> None:
-    calls = [
-        ToolUse("send_message", {"text": "one"}),
-        ToolUse("bash", {"command": "echo > began; sleep 600"}),
-    ]
-    api.script(answer(*calls), "Going on.")
-    async with talking(api, tmp_path, {"tools": ["send_message", "bash"]}) as talk:
-        await talk.say("Do it")
-        await talk.eventually(lambda: list(tmp_path.glob("workspaces/*/*/began")))
-        await talk.say("", event_class=EventClass.CONTROL, value="stop")
-        assert "Stopped. 1 tool" in (await talk.replies(2))[1]
-        assert await talk.ask("and now?") == "Going on."
-    assert "interrupted" in api.requests[1].conversation

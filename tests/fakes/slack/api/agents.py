@@ -54,6 +54,14 @@ def _thread(core: Core, args: Args) -> AssistantThread:
     return core.workspace.assistant_thread(channel.id, args.required("thread_ts"))
 
 
+def _prompted(core: Core, args: Args) -> AssistantThread:
+    """Without a thread: the conversation itself ("assistant.threads.setSuggestedPrompts": agent apps)."""
+    if "thread_ts" in args:
+        return _thread(core, args)
+    channel = core.workspace.member_channel(args.required("channel_id"))
+    return core.workspace.assistant_thread(channel.id, "")
+
+
 @method("assistant.threads.setStatus", "chat:write", "assistant:write")
 def set_thread_status(core: Core, args: Args) -> Json:
     """An empty status clears it; so does the app's next message in the thread."""
@@ -75,5 +83,5 @@ def set_suggested_prompts(core: Core, args: Args) -> Json:
     shaped = isinstance(prompts, list) and all({"title", "message"} <= set(prompt) for prompt in prompts)
     if not shaped or not 0 < len(prompts) <= MOST_PROMPTS:
         raise ApiError("invalid_arguments")
-    _thread(core, args).prompts = prompts
+    _prompted(core, args).prompts = prompts
     return {}

@@ -1,4 +1,4 @@
-"""auth.test, apps.connections.open, users.*, bots.info, team.info: who everybody is."""
+"""auth.test, apps.connections.open, users.*, usergroups.*, bots.info, team.info: who everybody is."""
 
 from __future__ import annotations
 
@@ -38,6 +38,15 @@ def users_list(core: Core, args: Args) -> Json:
     some, paging = page(args, list(core.workspace.users.values()))
     members = [wire.user(user) for user in some]
     return {"members": members, "response_metadata": paging["response_metadata"]}
+
+
+@method("usergroups.users.list", "usergroups:read")
+def usergroups_users_list(core: Core, args: Args) -> Json:
+    """A group of people, by its id ("usergroups.users.list")."""
+    members = core.workspace.usergroups.get(args.required("usergroup"))
+    if members is None:
+        raise ApiError("no_such_subteam")
+    return {"users": list(members)}
 
 
 @method("bots.info", "users:read")

@@ -1,0 +1,53 @@
+"""What people read of a turn under way: its status in verbs, and the end of a long text."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST_STATUS = 50  # characters
+
+_TELLTALE = re.compile(r"[/\\=@:{}<>\[\]|`]|[A-Za-z0-9_-]{25,}")
+_FENCE = re.compile(r" {0,3}(?P<mark>`{3,}|~{3,})(?P<info>[^`]*)")
+
+
+def verbs(status: str) -> str:
+    """The status in one short line; '' when it looks like a path, an argument or a secret."""
+    words = " ".join(status.split())
+    return "" if len(words) > LONGEST_STATUS or _TELLTALE.search(words) else words
+
+
+def status_line(status: str, *, writing: bool) -> str:
+    if writing:
+        return "is writing…"
+    words = verbs(status)
+    return f"is working: {words}" if words else "is working…"
+
+
+def tail(markdown: str, most: int) -> str:
+    """About the last `most` characters, from the beginning of a line or word where there is one near.
+
+    A code block that the cut goes through is opened again.
+    """
+    markdown = markdown.rstrip()
+    if len(markdown) <= most:
+        return markdown
+    start = len(markdown) - most
+    near = start + most // 2
+    line, word = markdown.find("\n", start, near), markdown.find(" ", start, near)
+    cut = max(line if line >= 0 else word, start - 1) + 1
+    fence = _open_fence(markdown[:cut])
+    return f"…\n{fence}\n{markdown[cut:]}" if fence else f"… {markdown[cut:]}"
+
+
+def _open_fence(text: str) -> str:
+    """The line that opened the code block which the text ends in; '' when it ends in none."""
+    opened, mark = "", ""
+    for line in text.splitlines():
+        found = _FENCE.fullmatch(line)
+        if found is None:
+            continue
+        if not mark:
+            opened, mark = line, found["mark"]
+        elif found["mark"].startswith(mark) and not found["info"].strip():
+            opened, mark = "", ""
+    return opened

@@ -1,0 +1,48 @@
+"""What people read about tasks, work and costs, in plain words without markup; each platform dresses them itself."""
+
+from __future__ import annotations
+
+from host.controls.port import Spent, TaskOrder, TaskView
+
+NOTHING_RUNS = "Nothing is running here."
+NO_TASKS = (
+    "No tasks are scheduled here. Ask the agent to do something later or regularly, and it will show up."
+)
+NO_FAILURES = "Every message was answered lately."
+OWNERS_ONLY = "Only an owner of this installation can change that."
+BUSY = "I cannot take that right now; please try again in a minute."
+
+ORDERS = {
+    TaskOrder.RUN: "Run now",
+    TaskOrder.PAUSE: "Pause",
+    TaskOrder.RESUME: "Resume",
+    TaskOrder.CANCEL: "Cancel",
+}
+
+
+def dollars(millionths: int) -> str:
+    return f"${millionths / 1_000_000:,.2f}"
+
+
+def spending(spent: Spent) -> str:
+    """One line; a limit is named where there is one."""
+
+    def of(used: int, limit: int) -> str:
+        return dollars(used) + (f" of {dollars(limit)}" if limit >= 0 else "")
+
+    return (
+        f"Today {of(spent.today, spent.limit_today)}, this month {of(spent.this_month, spent.limit_this_month)};"
+        f" {spent.tokens_today:,} tokens today"
+    )
+
+
+def task_details(task: TaskView) -> str:
+    """When it runs, when next, and what became of its last run."""
+    parts = [task.when]
+    if task.paused:
+        parts.append("paused")
+    elif task.next_words:
+        parts.append(f"next {task.next_words}")
+    if task.problem:
+        parts.append(f"last run failed: {task.problem}")
+    return " · ".join(part for part in parts if part)

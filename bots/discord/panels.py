@@ -1,0 +1,153 @@
+"""Lists with buttons: what is scheduled, what runs. Pure but for the clicks.
+
+A button's id names what it is about, so that it works in any life of the bot; who may press it is the host's to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import discord
+from discord import ui
+
+from bots.common import words
+from host.controls.port import Running, TaskOrder, TaskView
+from sessiondb import Address
+
+MOST_TASKS = 5  # on a page: six components each, and Discord takes forty
+MOST_RUNNING = 8  # three components each
+LONGEST_TITLE = 120  # characters
+LONGEST_LINE = 200
+LONGEST_ENTRY = 700  # of one task or conversation; Discord takes 4,000 in all
+LONGEST_ID = 60  # of a task: a button's id has a hundred characters
+COLOUR = discord.Colour(0x5B7FA6)
+
+
+class TaskButton(
+    ui.DynamicItem[ui.Button[ui.LayoutView]],
+    template=rf"dovecote:task:(?P<order>run|pause|resume|cancel):(?P<page>\d{{1,4}}):(?P<task>\S{{1,{LONGEST_ID}}})",
+):
+    def __init__(self, order: TaskOrder, page: int, task: str) -> None:
+        danger = order is TaskOrder.CANCEL
+        style = discord.ButtonStyle.danger if danger else discord.ButtonStyle.secondary
+        id_ = f"dovecote:task:{order.value}:{page}:{task}"
+        super().__init__(ui.Button(label=words.ORDERS[order], style=style, custom_id=id_))
+        self.order, self.page, self.task = order, page, task
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(TaskOrder(match["order"]), int(match["page"]), match["task"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        await interaction.client.commands.ordered(interaction, self.task, self.order, self.page)
+
+
+class PageButton(
+    ui.DynamicItem[ui.Button[ui.LayoutView]],
+    template=r"dovecote:tasks:(?P<way>back|on|look):(?P<page>\d{1,4})",
+):
+    """Turns to a page of the list of tasks, as it is now."""
+
+    def __init__(self, way: str, page: int) -> None:
+        label = {"back": "◀ Back", "on": "More ▶", "look": "Refresh"}[way]
+        super().__init__(ui.Button(label=label, custom_id=f"dovecote:tasks:{way}:{page}"))
+        self.page = page
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["way"], int(match["page"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        await interaction.client.commands.turned(interaction, self.page)
+
+
+class HaltButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"dovecote:halt:(?P<session>\S{1,80})"):
+    """Stops one of several conversations."""
+
+    def __init__(self, session: str) -> None:
+        super().__init__(
+            ui.Button(label="Stop", style=discord.ButtonStyle.danger, custom_id=f"dovecote:halt:{session}")
+        )
+        self.session = session
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["session"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        await interaction.client.commands.halted(interaction, self.session)
+
+
+def tasks(found: Sequence[TaskView], page: int = 0, note: str = "") -> ui.LayoutView:
+    """`page` counts from 0; one beyond the end is the last."""
+    last = max(0, (len(found) - 1) // MOST_TASKS)
+    page = min(page, last)
+    box: ui.Container[ui.LayoutView] = ui.Container(
+        ui.TextDisplay("### Scheduled tasks"), accent_colour=COLOUR
+    )
+    if not found:
+        box.add_item(ui.TextDisplay(words.NO_TASKS))
+    for task in found[page * MOST_TASKS : (page + 1) * MOST_TASKS]:
+        box.add_item(ui.TextDisplay(_task(task)))
+        if task.orders and len(task.id) <= LONGEST_ID:
+            box.add_item(ui.ActionRow(*(TaskButton(order, page, task.id) for order in task.orders)))
+    turning = [PageButton("back", page - 1)] if page else []
+    turning += [PageButton("look", page)] if found else []
+    turning += [PageButton("on", page + 1)] if page < last else []
+    return _panel(box, turning, note)
+
+
+def running(found: Sequence[Running], note: str = "") -> ui.LayoutView:
+    box: ui.Container[ui.LayoutView] = ui.Container(ui.TextDisplay("### Running here"), accent_colour=COLOUR)
+    if not found:
+        box.add_item(ui.TextDisplay(words.NOTHING_RUNS))
+    for one in found[:MOST_RUNNING]:
+        line = f"**{short(one.agent)}** in {place(one.address)} {short(one.status, 100)}, since {moment(one.since)}"
+        box.add_item(ui.Section(ui.TextDisplay(line), accessory=HaltButton(one.session_id)))
+    if len(found) > MOST_RUNNING:
+        box.add_item(ui.TextDisplay(f"-# and {len(found) - MOST_RUNNING} more"))
+    return _panel(box, [], note)
+
+
+def _panel(box: ui.Container[ui.LayoutView], buttons: Sequence[ui.Item[Any]], note: str) -> ui.LayoutView:
+    view = ui.LayoutView(timeout=None)
+    if note:
+        view.add_item(ui.TextDisplay(short(note)))
+    view.add_item(box)
+    if buttons:
+        view.add_item(ui.ActionRow(*buttons))
+    return view
+
+
+def _task(task: TaskView) -> str:
+    next_words = moment(task.next_at) if task.next_at else ""
+    details = words.task_details(
+        replace(task, when=short(task.when), next_words=next_words, problem=short(task.problem))
+    )
+    return f"**{short(task.title, LONGEST_TITLE)}** in {place(task.address)}\n{details}"[:LONGEST_ENTRY]
+
+
+def place(address: Address) -> str:
+    room = address.thread_id or address.platform_id
+    return f"<#{room}>" if address.workspace_id and room.isdigit() else "a direct message"
+
+
+def moment(at: int) -> str:
+    """Discord shows it by its reader's clock. `at` is ms UTC."""
+    return f"<t:{at // 1000}:f>"
+
+
+def short(text: str, most: int = LONGEST_LINE) -> str:
+    """One line in which nothing is markup."""
+    line = " ".join(text.split())
+    line = line if len(line) <= most else line[: most - 1] + "…"
+    return discord.utils.escape_mentions(discord.utils.escape_markdown(line))

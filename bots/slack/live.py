@@ -1,0 +1,228 @@
+"""The message that shows a long turn while it works: a stream where Slack allows one, an edited message elsewhere.
+
+A stream carries no metadata before its end, so one whose start has an unknown outcome is found as what all our other
+messages are not: ours, in the thread, after the question, without our mark. It dies after about five minutes; it is ended
+before that, from when on the same message is edited. A crash at any point leaves a message that the host finds and removes.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.common.latest import Latest
+from bots.common.live import verbs
+from bots.markup import slack as markup
+from bots.slack import histories
+from bots.slack.directory import Directory
+from bots.slack.errors import TRANSIENT, code_of, translated
+from bots.slack.inbound import Identity, microseconds
+from host.bots import Live, Receipt, Rejected, Unknown
+
+Json = dict[str, Any]
+
+PAUSE = 1.5  # s between two changes of one live message; Slack takes 50 edits a minute
+STREAM_LASTS = 240.0  # s after which a stream is ended: Slack lets it die at about 300
+LONGEST = 9_000  # characters of the text so far that are shown
+GONE = frozenset({"message_not_found", "thread_not_found"})
+NO_STREAM = frozenset({"message_not_in_streaming_state", *GONE})
+
+_HALF = re.compile(
+    r"(?:<[^<>\n]{0,80}|[@＠﹫&][^\s@&]{0,20})$"
+)  # may become a mention: held back until it is whole
+
+
+@dataclass
+class _Written:
+    """What a live message of this process shows."""
+
+    streaming: bool
+    since: float = field(default_factory=time.monotonic)
+    text: str = ""
+    status: str = ""
+
+
+class LiveMessages:
+    """`host.bots.ShowsLive`. Raises `host.bots.DeliveryError` and nothing else."""
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        people: Directory,
+        identity: Identity,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._people = people
+        self._me = identity
+        self._now = now
+        self._written: dict[str, _Written] = {}  # by key
+        self._updates: Latest[tuple[Live, str]] = Latest(self._change, PAUSE)
+
+    async def open(self, live: Live) -> Receipt:
+        try:
+            if live.address.thread_id and live.asked_by:
+                ts = await self._started(live)
+                if ts:
+                    return Receipt(ts)
+            return Receipt(await self._posted(live))
+        except TRANSIENT as error:
+            raise translated(error) from error
+
+    async def find(self, live: Live) -> Receipt | None:
+        found = ""
+        try:
+            async for message in histories.said_since(self._client, live.address, live.opened_at):
+                if histories.key_of(message) == live.key:
+                    return Receipt(str(message["ts"]))
+                if live.address.thread_id and self._may_be(live, message):
+                    found = str(message["ts"])
+        except TRANSIENT as error:
+            if code_of(error) in GONE:
+                return None
+            raise Unknown(f"the look-up failed ({type(error).__name__} {code_of(error)})") from error
+        return Receipt(found) if found else None
+
+    def update(self, live: Live, ts: str) -> None:
+        self._updates.offer(live.key, (live, ts))
+
+    async def remove(self, live: Live, ts: str) -> None:
+        """No update may come after it; the second time there is nothing left to remove."""
+        await self._updates.end(live.key)
+        written = self._written.get(live.key)
+        try:
+            if written is None or written.streaming:
+                await self._ended(live, ts)
+            await self._client.chat_delete(channel=live.address.platform_id, ts=ts)
+        except TRANSIENT as error:
+            if code_of(error) not in GONE:
+                raise translated(error) from error
+        self._written.pop(live.key, None)
+
+    async def close(self) -> None:
+        await self._updates.close()
+
+    # ── opening ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _started(self, live: Live) -> str:
+        """The ts of a stream; '' when Slack refuses one here, which proves that there is none."""
+        text, status = _text(live), _status(live)
+        try:
+            answer = await self._client.chat_startStream(
+                channel=live.address.platform_id,
+                thread_ts=live.address.thread_id,
+                recipient_user_id=live.asked_by,
+                recipient_team_id=await self._team_of(live.asked_by),
+                chunks=_chunks(live, status, text),
+            )
+        except SlackApiError as error:
+            if isinstance(translated(error), Rejected):
+                return ""
+            raise
+        self._written[live.key] = _Written(True, self._now(), text, status)
+        return str(answer["ts"])
+
+    async def _posted(self, live: Live) -> str:
+        text, blocks = _whole(live)
+        answer = await self._client.chat_postMessage(
+            channel=live.address.platform_id,
+            thread_ts=live.address.thread_id or None,
+            text=text,
+            blocks=blocks,
+            metadata=histories.marked(live.key),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        self._written[live.key] = _Written(False)
+        return str(answer["ts"])
+
+    async def _team_of(self, user: str) -> str:
+        try:
+            return (await self._people.person(user)).team or self._me.team
+        except TRANSIENT:
+            return self._me.team
+
+    def _may_be(self, live: Live, message: Json) -> bool:
+        ours = message.get("user") == self._me.user or message.get("bot_id") == self._me.bot
+        return (
+            ours
+            and not histories.key_of(message)
+            and not message.get("files")
+            and message["ts"] != live.address.thread_id
+            and microseconds(message["ts"]) > microseconds(live.answers or "0")
+        )
+
+    # ── changing ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _change(self, newest: tuple[Live, str]) -> None:
+        live, ts = newest
+        written = self._written.get(live.key)
+        try:
+            if written is not None and written.streaming:
+                if self._now() - written.since < STREAM_LASTS and await self._appended(live, ts, written):
+                    return
+                written.streaming = False
+                await self._ended(live, ts)
+            elif written is None:  # opened by the process before this one, perhaps as a stream
+                await self._ended(live, ts)
+                self._written[live.key] = _Written(False)
+            text, blocks = _whole(live)
+            await self._client.chat_update(channel=live.address.platform_id, ts=ts, text=text, blocks=blocks)
+        except TRANSIENT as error:
+            raise translated(error) from error
+
+    async def _appended(self, live: Live, ts: str, written: _Written) -> bool:
+        """False when the stream has ended or cannot show this."""
+        text, status = _text(live), _status(live)
+        more = text[len(written.text) :] if text.startswith(written.text) else f"\n\n{text}"
+        chunks = _chunks(live, status if status != written.status else "", more if text else "")
+        if not chunks:
+            return True
+        try:
+            await self._client.chat_appendStream(channel=live.address.platform_id, ts=ts, chunks=chunks)
+        except SlackApiError as error:
+            if isinstance(translated(error), Rejected):
+                return False
+            raise
+        written.text, written.status = text or written.text, status
+        return True
+
+    async def _ended(self, live: Live, ts: str) -> None:
+        """From here on the message is like any other of ours, its mark included."""
+        try:
+            await self._client.chat_stopStream(
+                channel=live.address.platform_id, ts=ts, metadata=histories.marked(live.key)
+            )
+        except SlackApiError as error:
+            if not isinstance(translated(error), Rejected):
+                raise
+
+
+def _chunks(live: Live, status: str, text: str) -> list[Json]:
+    card = {"type": "task_update", "id": live.key, "title": status, "status": "in_progress"}
+    return [
+        *([card] if status else []),
+        *([{"type": "markdown_text", "text": text}] if text else []),
+    ]
+
+
+def _text(live: Live) -> str:
+    """The text so far as a stream shows it: harmless, and growing at its end alone."""
+    return markup.quiet(_HALF.sub("", live.text[:LONGEST]))
+
+
+def _status(live: Live) -> str:
+    words = verbs(live.status)
+    return f"Working: {words}" if words else "Writing…" if live.text else "Working…"
+
+
+def _whole(live: Live) -> tuple[str, list[Json]]:
+    shown = f"{live.text[:LONGEST]}\n\n_{_status(live)}_" if live.text else f"_{_status(live)}_"
+    first = markup.render(shown)[0]
+    return first.text, list(first.blocks)

@@ -1,0 +1,116 @@
+"""Live messages: one for each address at which a long turn is under way, and none that outlives its turn (law 6)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from host.bots import Bots, ShowsLive
+from host.live.message import LiveMessage
+from host.sessions import Session, Sessions
+from sessiondb import Address, MessageIn, SessionError
+from sessiondb.signals import Progress
+
+log = logging.getLogger(__name__)
+
+CLOSE_WITHIN = 5.0  # s for taking down what is shown when the host stops; the next life finds the rest
+
+
+class LiveMessages:
+    """`is_live` says whether a session's runner lives: claims of a dead one are no work."""
+
+    def __init__(
+        self,
+        registry: Sessions,
+        bots: Bots,
+        now: Callable[[], int],
+        is_live: Callable[[Session], bool],
+    ) -> None:
+        self._registry = registry
+        self._bots = bots
+        self._now = now
+        self._is_live = is_live
+        self._shown: dict[tuple[str, Address], LiveMessage] = {}
+        self._tasks: dict[tuple[str, Address], asyncio.Task[None]] = {}
+        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._loaded: set[str] = set()  # sessions of which this process knows what earlier ones left
+
+    def claimed(self, session: Session, messages: Sequence[MessageIn]) -> None:
+        """The pending messages that the session's runner has claimed, by its file."""
+        here: defaultdict[Address, list[MessageIn]] = defaultdict(list)
+        for message in messages:
+            here[message.address].append(message)
+        for key, shown in list(self._shown.items()):
+            if key[0] == session.id and key[1] not in here:
+                shown.claimed(())
+        for address, found in here.items():
+            if isinstance(self._bots.get(address.channel_type), ShowsLive):
+                self._at(session, address).claimed(found)
+
+    def news(self, session: Session, address: Address, progress: Progress) -> None:
+        """What people may see of the turn under way there."""
+        shown = self._shown.get((session.id, address))
+        if shown is not None:
+            shown.news(progress)
+
+    def look(self, session: Session) -> None:
+        """Something may have changed: a message was settled, an answer arrived, a runner ended."""
+        for (session_id, _), shown in list(self._shown.items()):
+            if session_id == session.id:
+                shown.look()
+        if session.id not in self._loaded and session.id not in self._loading:
+            task = asyncio.create_task(self._load(session), name=f"live:{session.id}")
+            self._loading[session.id] = task
+            task.add_done_callback(lambda _: self._loading.pop(session.id, None))
+
+    async def stop(self) -> None:
+        """Takes down what is shown, as far as the platforms do so soon."""
+        for shown in self._shown.values():
+            shown.close()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()), timeout=CLOSE_WITHIN)
+        await self.close()
+
+    async def close(self) -> None:
+        tasks = [*self._loading.values(), *self._tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _load(self, session: Session) -> None:
+        try:
+            rows = await self._registry.use(session, lambda writer: writer.open_live())
+        except SessionError as error:
+            log.debug("No look at live messages: %s", error)
+            return
+        for row in rows:
+            self._at(session, row.address)
+        self._loaded.add(session.id)  # from here on whatever is shown there is known
+
+    def _at(self, session: Session, address: Address) -> LiveMessage:
+        key = (session.id, address)
+        shown = self._shown.get(key)
+        if shown is None:
+            bot = self._bots.get(address.channel_type)
+            shown = LiveMessage(
+                session,
+                address,
+                bot,
+                self._registry,
+                self._now,
+                self._is_live,
+                clean=session.id in self._loaded,
+            )
+            self._shown[key] = shown
+            self._tasks[key] = asyncio.create_task(self._run(key, shown), name=f"live:{session.id}")
+        return shown
+
+    async def _run(self, key: tuple[str, Address], shown: LiveMessage) -> None:
+        try:
+            await shown.run()
+        except Exception:  # one that breaks takes nothing else down; its row is found at the next start
+            log.exception("A live message broke", extra={"action": "live_broke", "session": key[0]})
+        finally:  # at once: whatever is heard from now on is for another
+            del self._shown[key], self._tasks[key]

@@ -1,0 +1,207 @@
+"""`POST /hooks/<name>`: what another program signed becomes a message of a channel, by the one way in (law 4).
+
+The answer is given once the inbox has it: a sender that was told 202 need not send again, and one that hears nothing may,
+because a copy is the same delivery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import web
+
+from host.bots import Author, EventClass, HostBusy, InboundEvent, Ingested, Verdict
+from host.config import Webhook, Webhooks
+from host.webhooks import signatures
+from host.webhooks.signatures import Delivery, Unauthorised, WeakSecret
+from sessiondb.records import Address
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 256 * 1024  # bytes: as much as an agent can read at one go
+BODY_DEADLINE = 10.0  # s a body may take to arrive
+REQUESTS_AT_A_TIME = 32  # of all hooks; each may hold a body in memory
+CLOSING_GRACE = 5.0  # s for requests under way when the host stops
+
+
+class WebhookError(Exception):
+    """The configured hooks cannot be served; the text says why and what to do."""
+
+
+class Refused(Exception):
+    def __init__(self, status: int, reason: str, **headers: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+@dataclass
+class _Hook:
+    """A configured hook and how much of its rate is left."""
+
+    name: str
+    config: Webhook
+    secret: bytes
+    tokens: float
+    filled_at: float  # s of the loop's clock
+
+    def take(self, clock: float) -> bool:
+        """One of `per_minute`, of which half a minute's may come at once."""
+        most = max(1.0, self.config.per_minute / 2)
+        self.tokens = min(most, self.tokens + (clock - self.filled_at) * self.config.per_minute / 60)
+        self.filled_at = clock
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+class WebhookServer:
+    """`port` is the one it is bound to, once started."""
+
+    def __init__(
+        self,
+        config: Webhooks,
+        environment: Mapping[str, str],
+        platforms: Collection[str],
+        ingest: Callable[[InboundEvent], Awaitable[Ingested]],
+        now: Callable[[], int],
+    ) -> None:
+        """Raises `WebhookError` for a hook without a proper secret: an unsigned one would be anybody's."""
+        self._config = config
+        self._platforms = platforms
+        self._ingest = ingest
+        self._now = now
+        self._hooks = {name: _hook(name, hook, environment) for name, hook in config.hooks.items()}
+        self._under_way = 0
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Raises `WebhookError` when the address cannot be had."""
+        app = web.Application()
+        app.router.add_post("/hooks/{name}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING_GRACE)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._config.listen, self._config.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self.stop()
+            where = f"{self._config.listen}:{self._config.port}"
+            raise WebhookError(f"webhooks cannot listen on {where}: {error.strerror or error}") from error
+        self.port = int(self._runner.addresses[0][1])
+        log.info(
+            "Webhooks listen on http://%s:%d/hooks/",
+            self._config.listen,
+            self.port,
+            extra={"action": "webhooks_listen", "port": self.port},
+        )
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    # ── requests ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        try:
+            return await self._take(name, request)
+        except Refused as refused:
+            log.info(
+                "Webhook refused: %s",
+                refused,
+                extra={"action": "webhook_refused", "hook": name[:50], "status": refused.status},
+            )
+            return web.json_response({"error": str(refused)}, status=refused.status, headers=refused.headers)
+
+    async def _take(self, name: str, request: web.Request) -> web.Response:
+        hook = self._hooks.get(name)
+        if hook is None:
+            raise Refused(404, "there is no such hook")
+        if self._under_way >= REQUESTS_AT_A_TIME:
+            raise Refused(429, "too many requests at a time", Retry_After="1")
+        self._under_way += 1
+        try:
+            body = await _body(request)
+        finally:
+            self._under_way -= 1
+        try:
+            seconds = self._now() // 1000
+            delivery = signatures.verify(hook.config.style, hook.secret, request.headers, body, seconds)
+        except Unauthorised as unauthorised:
+            raise Refused(401, str(unauthorised)) from unauthorised
+        if not hook.take(asyncio.get_running_loop().time()):
+            raise Refused(429, f"more than {hook.config.per_minute} a minute", Retry_After="60")
+        if delivery.event == "ping":
+            return web.json_response({"pong": name})
+        if hook.config.platform not in self._platforms:
+            raise Refused(503, f"{hook.config.platform} does not run here", Retry_After="60")
+        return await self._bring_in(hook, delivery, body)
+
+    async def _bring_in(self, hook: _Hook, delivery: Delivery, body: bytes) -> web.Response:
+        try:
+            ingested = await self._ingest(_event(hook, delivery, body, self._now()))
+        except HostBusy as busy:
+            raise Refused(503, "it could not be made durable; send it again", Retry_After="5") from busy
+        # A duplicate with a reason is one that was declined before.
+        if ingested.verdict in (Verdict.STORED, Verdict.DUPLICATE) and not ingested.reason:
+            duplicate = ingested.verdict is Verdict.DUPLICATE
+            told = {"message": ingested.message_id, "duplicate": duplicate}
+            return web.json_response(told, status=200 if duplicate else 202)
+        raise Refused(409, ingested.reason or "it is not taken in that channel")
+
+
+async def _body(request: web.Request) -> bytes:
+    """Raises `Refused`."""
+    too_large = Refused(413, f"the body has more than {LARGEST_BODY} bytes")
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise too_large
+    parts = bytearray()
+    try:
+        async with asyncio.timeout(BODY_DEADLINE):
+            async for chunk in request.content.iter_any():
+                parts += chunk
+                if len(parts) > LARGEST_BODY:
+                    raise too_large
+    except TimeoutError as error:
+        raise Refused(408, "the body did not arrive in time") from error
+    except (ConnectionError, aiohttp.ClientPayloadError, web.RequestPayloadError) as error:
+        raise Refused(400, "the body ended before it was complete") from error
+    return bytes(parts)
+
+
+def _hook(name: str, config: Webhook, environment: Mapping[str, str]) -> _Hook:
+    given = environment.get(config.secret_env, "")
+    if not given:
+        raise WebhookError(
+            f"webhooks.{name}: the environment has no {config.secret_env}; set it to the secret"
+        )
+    try:
+        secret = signatures.secret_of(given)
+    except WeakSecret as weak:
+        raise WebhookError(
+            f"webhooks.{name}: the secret in {config.secret_env} cannot be used: {weak}"
+        ) from weak
+    return _Hook(name, config, secret, tokens=max(1.0, config.per_minute / 2), filled_at=0.0)
+
+
+def _event(hook: _Hook, delivery: Delivery, body: bytes, now: int) -> InboundEvent:
+    place = hook.config
+    return InboundEvent(
+        event_class=EventClass.WEBHOOK,
+        address=Address(place.platform, place.workspace, place.channel, place.thread),
+        natural_id=f"{hook.name}:{delivery.id}",
+        author=Author(f"webhook:{hook.name}", hook.name),
+        at=now,
+        text=body.decode("utf-8", "replace"),
+        privacy=place.privacy,
+        value=place.prompt,
+        refers_to=f"{hook.name} {delivery.event}".strip(),
+        agent=place.agent,
+    )

@@ -1,0 +1,53 @@
+"""What people see and order without an agent, through the whole system."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.acceptance.discord.conftest import Town
+from tests.fakes.discord import User
+
+
+async def told(town: Town, by: User, name: str, options: dict[str, Any] | None = None) -> str:
+    act = town.discord.run_command(by, town.channel, name, options)
+    await town.until(lambda: act.original is not None and not act.original.loading)
+    assert act.original is not None
+    assert act.original.ephemeral
+    return act.original.content
+
+
+async def test_a_person_asks_what_became_of_a_message_and_what_it_cost(town: Town) -> None:
+    await town.up()
+    question = town.discord.say(town.ada, town.channel, "hello", mention_bot=True)
+    thread = await town.answered(question)
+    link = f"https://discord.com/channels/{town.guild.id}/{town.channel.id}/{question.id}"
+    story = await told(town, town.ada, "why", {"message": link})
+    assert "Message" in story
+    assert "delivered" in story.lower()
+    assert "$0.00" in await told(town, town.ada, "usage")
+    assert town.said(thread) == ["hello"]
+
+
+async def test_an_owner_opens_a_channel_to_every_message_and_others_may_not(town: Town) -> None:
+    town.config = f'[access]\nowners = ["discord:{town.ada.id}"]'
+    await town.up()
+    eve = town.discord.add_user("eve", town.guild)
+    assert "owner" in await told(town, eve, "config")
+    opened = town.discord.run_command(town.ada, town.channel, "config")
+    await town.until(lambda: opened.modal)
+    sent = {"agent": "default", "engage": "always", "budget": ""}
+    submitted = town.discord.submit_modal(town.ada, opened, sent)
+    await town.until(
+        lambda: submitted.original is not None and "answer everything" in submitted.original.content
+    )
+    question = town.discord.say(eve, town.channel, "without a mention")
+    await town.answered(question)
+
+
+async def test_stop_in_a_channel_finds_the_thread_that_runs(town: Town) -> None:
+    await town.up()
+    question = town.discord.say(town.ada, town.channel, "never said\n@@sleep 600", mention_bot=True)
+    await town.until(lambda: town.discord.calls("POST /channels/{}/typing"))
+    assert await told(town, town.ada, "stop") == "Stopping."
+    thread = await town.answered(question)
+    assert "never said" not in town.said(thread)

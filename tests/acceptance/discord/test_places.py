@@ -1,0 +1,56 @@
+"""Where conversations live: forum posts, threads that were there before, whole channels, and what routes say (LESSONS 45, 46)."""
+
+from __future__ import annotations
+
+from tests.acceptance.discord.conftest import Town
+
+
+async def test_a_forum_post_is_a_conversation_and_a_route_opens_every_post(town: Town) -> None:
+    open_forum = town.discord.add_forum(town.guild, "open")
+    forum = town.discord.add_forum(town.guild, "forum")
+    town.config = f'[[routes]]\nchannel = "{open_forum.id}"\nengage = "always"\n[[routes]]'
+    await town.up()
+    me = town.discord.bot.mention
+    post, _ = town.discord.post_in_forum(town.ada, forum, "Doves", f"{me} how do they find home?")
+    unasked, _ = town.discord.post_in_forum(town.ada, forum, "Crows", "not for you")
+    always, _ = town.discord.post_in_forum(town.ada, open_forum, "Gulls", "how do they fish?")
+    await town.until(lambda: town.said(post) and town.said(always))
+    town.discord.say(town.ada, post, "and pigeons?")
+    await town.until(lambda: len(town.said(post)) == 2)
+    assert town.said(post) == ["Doves\n\nhow do they find home?", "and pigeons?"]
+    assert town.said(always) == ["Gulls\n\nhow do they fish?"]
+    assert town.said(unasked) == []
+
+
+async def test_a_mention_in_a_thread_that_was_there_before_is_answered_there(town: Town) -> None:
+    await town.up()
+    thread = town.discord.start_thread(town.ada, town.discord.say(town.ada, town.channel, "the build is red"))
+    town.discord.say(town.ada, thread, "since noon")
+    town.discord.say(town.ada, thread, "why?", mention_bot=True)
+    await town.until(lambda: town.said(thread))
+    town.discord.say(town.ada, thread, "thank you")
+    await town.until(lambda: len(town.said(thread)) == 2)
+    assert town.said(thread) == ["why?", "thank you"]
+    assert town.said(town.channel) == []
+
+
+async def test_a_whole_channel_can_be_one_conversation_that_answers_by_replies(town: Town) -> None:
+    town.config = '[[routes]]\nsession = "channel"'
+    await town.up()
+    first = town.discord.say(town.ada, town.channel, "one", mention_bot=True)
+    await town.until(lambda: town.said(town.channel) == ["one"])
+    second = town.discord.say(town.ada, town.channel, "two", mention_bot=True)
+    await town.until(lambda: town.said(town.channel) == ["one", "two"])
+    answers = [m for m in town.discord.messages(town.channel) if m.author is town.discord.bot]
+    assert [answer.replies_to for answer in answers] == [first, second]
+    assert [c for c in town.discord.world.channels.values() if c.is_thread] == []
+
+
+async def test_a_channel_that_is_switched_off_stays_silent(town: Town) -> None:
+    quiet = town.discord.add_text_channel(town.guild, "quiet")
+    town.config = f'[[routes]]\nchannel = "{quiet.id}"\nengage = "off"\n[[routes]]'
+    await town.up()
+    town.discord.say(town.ada, quiet, "hello?", mention_bot=True)
+    question = town.discord.say(town.ada, town.channel, "hello", mention_bot=True)
+    await town.answered(question)
+    assert town.said(quiet) == []

@@ -1,0 +1,78 @@
+"""A long turn seen from the thread: a message that grows, and in the end the answer alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance import on_slack
+from tests.acceptance.on_slack import PATIENCE, Office
+from tests.fakes.slack import Message
+from tests.fakes.slack.faults import Fault
+
+WORDS = " ".join(f"word{number}" for number in range(24))
+LONG = f"@@stream 0.4\n{WORDS} end"
+# Times of the product that would only make these tests longer.
+HASTY = "import host.delivery.policy as d, host.live.policy as l; d.GRACE = 300; l.OPEN_AFTER = 0.5"
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    async with on_slack.office(tmp_path) as made:
+        yield made
+
+
+async def growing(office: Office, root: Message) -> Message:
+    """The live message, once it shows words of the answer."""
+
+    def look() -> Message | None:
+        found = (m for m in office.answers(root) if m.stream is not None and "word1" in m.text)
+        return next(found, None)
+
+    message = await office.slack.wait_until(look, PATIENCE)
+    assert message is not None
+    return message
+
+
+async def only_the_answer(office: Office, root: Message) -> None:
+    def alone() -> bool:
+        said = office.answers(root)
+        return len(said) == 1 and said[0].metadata is not None and "end" in said[0].text
+
+    await office.slack.wait_until(alone, PATIENCE)
+
+
+async def test_a_long_answer_is_streamed_outlives_its_stream_and_stands_alone_in_the_end(
+    office: Office,
+) -> None:
+    """LESSONS 48."""
+    await office.start(first=HASTY)
+    root = office.ask(LONG)
+    message = await growing(office, root)
+    office.slack.kill_stream(message)
+    shown = message.text
+    await office.slack.wait_until(lambda: message.edited_at is not None and message.text != shown, PATIENCE)
+    await only_the_answer(office, root)
+    assert [call.args["ts"] for call in office.slack.calls("chat.delete")] == [message.ts]
+
+
+async def test_a_stream_whose_start_was_not_confirmed_is_found_and_removed(office: Office) -> None:
+    office.slack.faults.next("chat.startStream", Fault.answer_lost())
+    await office.start(first=HASTY)
+    root = office.ask(LONG)
+    await growing(office, root)
+    await only_the_answer(office, root)
+    assert len(office.slack.calls("chat.startStream")) == 1
+
+
+async def test_a_host_that_dies_while_it_streams_leaves_nothing_beside_the_answer(office: Office) -> None:
+    await office.start(first=HASTY)
+    root = office.ask(LONG)
+    message = await growing(office, root)
+    await office.slack.wait_until(lambda: office.slack.calls("chat.appendStream"), PATIENCE)
+    await office.stop(kill=True)
+    await office.start(first=HASTY)
+    await only_the_answer(office, root)
+    assert message.ts not in [said.ts for said in office.answers(root)]

@@ -1,0 +1,56 @@
+"""Slack's Home, a question before and after its answer, and the owners' form: the payloads that the bot really sends."""
+
+from collections.abc import Iterator
+
+from bots.slack import commands, panels, render, rules
+from host.bots import Decision
+from host.controls.port import ChannelRules, Failure, Overview, Running, Spent, TaskOrder, TaskView
+from sessiondb import Address, content
+from tests.pictures import slack_blocks
+
+AT = 1_795_700_000_000  # ms UTC
+ORDERS = (TaskOrder.RUN, TaskOrder.PAUSE, TaskOrder.CANCEL)
+
+
+def pages() -> Iterator[tuple[str, str, int]]:
+    """Name, page, height."""
+    yield (
+        "home-slack",
+        slack_blocks.view(panels.home(_overview(), "Pausing “Who is on call”.", commands.HELP)),
+        690,
+    )
+    yield "question-slack", slack_blocks.thread(_conversation()), 290
+    form = rules.modal("C1", ChannelRules(engage="always", budget_usd_per_day=2.5), ["default", "analyst"])
+    yield "rules-slack", slack_blocks.view(form["blocks"]), 210
+
+
+def _at(channel: str) -> Address:
+    return Address("slack", "T1", channel, "1795700000.000100")
+
+
+def _overview() -> Overview:
+    running = Running("s1", "analyst", _at("finance"), AT, "is working: reading the sheet")
+    tasks = (
+        TaskView("t1", "Build report", "default", _at("builds"), "every weekday at 09:00 (Europe/Berlin)", AT,
+                 "tomorrow at 09:00", False, ORDERS),
+        TaskView("t2", "Who is on call", "default", _at("ops"), "every Monday at 08:30 (Europe/Berlin)", AT, "",
+                 True, (TaskOrder.RESUME, TaskOrder.RUN, TaskOrder.CANCEL), "the calendar did not answer"),
+    )  # fmt: skip
+    spent = Spent(1_420_000, 18_750_000, 5_000_000, 100_000_000, 184_220, 0,
+                  (("analyst", 14_100_000), ("default", 4_650_000)))  # fmt: skip
+    failed = Failure(AT - 7_200_000, "m1", _at("random"), "over budget")
+    return Overview((running,), 1, tasks, spent, (failed,))
+
+
+def _conversation() -> Iterator[list[panels.Json]]:
+    question = content.Question(
+        "The build is **green**. Deploy `v1.4.0` now?", ("Yes", "After lunch", "No"), free_text=True
+    )
+    [asked] = render.operation(question, plain=False)
+    yield asked["blocks"]
+    yield render.answered(asked["blocks"], "✅ *After lunch* — <@ann>")
+    decision = Decision("r1", (("allow", "Allow"), ("deny", "Deny")))
+    [told] = render.operation(
+        content.Text("Sam (`slack:U012AB3CD`) wrote to me and has no access. Let them in?"), plain=False
+    )
+    yield render.deciding(told, decision)
