@@ -71,6 +71,7 @@ class Question:
     key: str
     audience: tuple[str, ...]  # ids of the users who may answer; empty: whoever is let in
     expires_at: int = 0  # ms UTC, 0 = never
+    approval: bool = False  # of a tool's call
     answered_by: str = ""  # the message that is its answer
 
 
@@ -266,8 +267,15 @@ class InboundWriter:
 
     def put_question(self, asked: Question) -> None:
         self._connection.execute(
-            "INSERT OR IGNORE INTO questions VALUES (?, ?, ?, ?, ?)",
-            (asked.row_id, asked.key, json.dumps(asked.audience), asked.expires_at, asked.answered_by),
+            "INSERT OR IGNORE INTO questions VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                asked.row_id,
+                asked.key,
+                json.dumps(asked.audience),
+                asked.expires_at,
+                int(asked.approval),
+                asked.answered_by,
+            ),
         )
 
     def question(self, key: str) -> Question | None:
@@ -275,12 +283,13 @@ class InboundWriter:
         row = self._connection.execute("SELECT * FROM questions WHERE key = ?", (key,)).fetchone()
         if row is None:
             return None
-        row_id, key, audience, expires_at, answered_by = row
+        row_id, key, audience, expires_at, approval, answered_by = row
         return Question(
             str(row_id),
             str(key),
             tuple(json.loads(str(audience))),
             int(str(expires_at)),
+            bool(approval),
             str(answered_by),
         )
 

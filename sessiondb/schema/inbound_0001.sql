@@ -146,6 +146,7 @@ CREATE TABLE questions (
     key                 TEXT NOT NULL UNIQUE,          -- of its first chunk: what an answer refers to
     audience            TEXT NOT NULL,                 -- user ids as JSON; empty = whoever is let in
     expires_at          INTEGER NOT NULL DEFAULT 0,    -- 0 = never
+    approval            INTEGER NOT NULL DEFAULT 0,    -- 1 = of a tool's call: nobody's yes counts but the audience's
     answered_by         TEXT NOT NULL DEFAULT ''       -- the message that is its answer
 ) WITHOUT ROWID;
 
