@@ -97,13 +97,17 @@ class Host:
         return await self._ingress.ingest(event)
 
     async def settled(self, message_id: str) -> str:
-        """Waits for the outcome of an ingested message; returns its status."""
+        """Waits for the outcome of an ingested message; returns its status, or "forgotten" beyond the retention."""
         row = await self._db.read(lambda c: c.execute(_SESSION_OF, (message_id,)).fetchone())
         if row is None:
             raise LookupError(message_id)
         session = self._registry.get(str(row[0]))
         if session is None:
             raise LookupError(message_id)
+        if row[1] == "stored":
+            known = await self._registry.use(session, lambda writer: writer.message(message_id) is not None)
+            if not known:
+                return "forgotten"
         return await self._deliveries.settled(session, message_id)
 
     async def watermark(self, address: Address) -> str:
@@ -413,7 +417,7 @@ class Host:
             await self._db.write(lambda c: c.execute(_REST, (session.id, seen)).fetchall())
 
 
-_SESSION_OF = "SELECT session_id FROM inbox WHERE message_id = ?"
+_SESSION_OF = "SELECT session_id, state FROM inbox WHERE message_id = ?"
 _WORK = "SELECT work FROM sessions WHERE id = ?"
 _REST = (
     "UPDATE sessions SET busy = 0 WHERE id = ?1 AND work = ?2"

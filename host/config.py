@@ -333,7 +333,8 @@ def load(path: Path | None) -> Config:
 
 def _explained(file: Path, error: ValidationError) -> ConfigError:
     first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
+    # In the file a hook is a table of `webhooks` itself.
+    key = ".".join(str(part) for part in first["loc"]).replace("webhooks.hooks.", "webhooks.")
     if first["type"] == "extra_forbidden":
         return ConfigError(file, key, "unknown key", "Remove it, or look it up in dovecote.example.toml.")
     return ConfigError(file, key, first["msg"], "See dovecote.example.toml for every key and its default.")

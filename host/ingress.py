@@ -113,9 +113,8 @@ class Ingress:
         if isinstance(permission, access.Allowed) and verdict.agent not in self._config.agents:
             permission = access.Denied("The agent of this conversation is not set up any more.")
         if isinstance(permission, access.Denied):
-            if permission.ask_owner and requests.ask_access(
-                connection, self._config.access, event, self._now()
-            ):
+            asks = permission.ask_owner and event.event_class not in _ABOUT_ANOTHER
+            if asks and requests.ask_access(connection, self._config.access, event, self._now()):
                 permission = access.Denied(requests.ASKED)
             inbox.decline(connection, event, permission.reason, self._now())
             if event.event_class not in (*_ABOUT_ANOTHER, EventClass.WEBHOOK):
@@ -127,7 +126,8 @@ class Ingress:
             self._mute(connection, event, verdict.answer)
             return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
         scope = sessions.privacy_scope(event)
-        moves = event.event_class is EventClass.MESSAGE  # whose privacy is of this very moment
+        # A message's privacy is of this very moment; that of another place says nothing about the session's own.
+        moves = event.event_class is EventClass.MESSAGE and verdict.session[:3] == event.address[:3]
         id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now(), moves=moves)
         if verdict.engages:
             connection.execute(

@@ -53,22 +53,19 @@ class Claims:
     def follow_ups(self, running: Turn) -> list[PromptMessage]:
         """Claims what came in for the running turn's address; context waits for company.
 
-        Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again. A task's
-        run is a turn of its own.
+        Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again or an order
+        that is still to be obeyed: it applies to what came before it and to nothing else. A task's run is a turn of its own.
         """
         if running.attempt > turn.SPLIT_AFTER:
             return []
         due: list[MessageIn] = []
         for message in self._ours(self._inbound.due_at(running.address, self._now())):
-            if (
-                message.kind in ("control", "task")
-                or self._queued(message)
-                or self._answered(message) is not None
-            ):
+            if message.kind == "task" or self._queued(message):
                 continue
-            if (message.attempts > 0 and message.trigger) or len(due) == turn.LARGEST_BATCH:
+            tried = message.attempts > 0 and message.trigger
+            if tried or message.kind == "control" or len(due) == turn.LARGEST_BATCH:
                 break
-            if message.attempts == 0 and not self._queued(message):
+            if message.attempts == 0 and self._answered(message) is None:
                 due.append(message)
         begun = self._begun() if due else {}
         due = list(takewhile(lambda message: message.id not in begun, due))

@@ -213,7 +213,7 @@ class AgentLoop:
         """Pushes follow-ups into the running turn; True when a control message ended it."""
         try:
             for message, control in self._claims.controls():
-                if control.command == "stop" and message.seq > running.highest_seq:
+                if control.command == "stop" and running.is_meant_by(message):
                     await query.abort()
                     self._stopped(running, message)
                     return True

@@ -34,6 +34,11 @@ class Turn:
         self.consumed += [message.id for message in taken]
         return taken
 
+    def is_meant_by(self, order: MessageIn) -> bool:
+        """An order given in a thread is about that thread; one given in the channel about whatever runs there."""
+        here = order.address in (self.address, self.address._replace(thread_id=""))
+        return here and order.seq > self.highest_seq
+
     @property
     def task(self) -> PromptMessage | None:
         """The occurrence of a scheduled task that this turn runs."""
@@ -67,13 +72,16 @@ def batch_of(due: Sequence[MessageIn], first: MessageIn, *, resumed: bool) -> li
     """The messages claimed together with `first`, out of what is due at its address, in seq order.
 
     After `SPLIT_AFTER` failures a message is claimed alone, so that one that kills its runner takes no other with it.
-    A turn that had durable steps is `resumed` whole instead: split, its effects would be repeated.
+    A turn that had durable steps is `resumed` whole instead: split, its effects would be repeated. What came after an order
+    that is not obeyed yet waits: the order does not apply to it.
     """
     if first.attempts >= SPLIT_AFTER and not resumed:
         return [first]
     if first.kind == "task" and not resumed:  # a run of its own, with an answer and an outcome of its own
         context = [m for m in due if not m.trigger and m.seq < first.seq and m.attempts < SPLIT_AFTER]
         return [*context[-LARGEST_BATCH:], first]
+    order = min((m.seq for m in due if m.kind == "control" and m.seq > first.seq), default=None)
+    due = [m for m in due if order is None or m.seq < order]
     fit = [m for m in due if m.kind not in ("control", "task") and (resumed or m.attempts < SPLIT_AFTER)]
     # A long tail of context before the message that wakes must not push it out of the batch.
     start = max(0, next(i for i, m in enumerate(fit) if m.id == first.id) - LARGEST_BATCH + 1)

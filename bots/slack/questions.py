@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import time
@@ -35,14 +36,15 @@ class Asked:
     address: Address
     message_ts: str
     private: bool  # the conversation is a DM
+    approval: bool  # of a tool: nobody's yes counts but the audience's
 
     def encode(self) -> str:
-        return json.dumps([self.question, self.audience, self.address, self.message_ts, self.private])
+        return json.dumps(dataclasses.astuple(self))
 
     @classmethod
     def decode(cls, text: str) -> Asked:
-        question, audience, address, ts, private = json.loads(text)
-        return cls(str(question), tuple(audience), Address(*address), str(ts), bool(private))
+        question, audience, address, ts, private, approval = json.loads(text)
+        return cls(str(question), tuple(audience), Address(*address), str(ts), bool(private), bool(approval))
 
 
 class Questions:
@@ -85,7 +87,7 @@ class Questions:
 
     def _may_answer(self, asked: Asked, user: str) -> bool:
         owners = [owner.partition(":")[2] for owner in self._owners if owner.startswith("slack:")]
-        return answering.may_answer(user, asked.audience, owners)
+        return answering.may_answer(user, asked.audience, owners, approval=asked.approval)
 
     async def _answer(self, asked: Asked, user: str, value: str) -> None:
         author = await self._reader.author({"user": user})
@@ -154,10 +156,13 @@ class Questions:
         )
         if address.thread_id == container["message_ts"]:
             address = address._replace(thread_id="")
-        question = str(action["block_id"]).removeprefix("q:")
+        block = str(action["block_id"])
+        approval = block.startswith(render.APPROVAL_BLOCK)
+        question = block.removeprefix(render.APPROVAL_BLOCK if approval else render.QUESTION_BLOCK)
         audience = tuple(id_ for id_ in who.split(",") if id_)
         private = address.platform_id.startswith("D")
-        return Asked(question, audience, address, str(container["message_ts"]), private), number
+        asked = Asked(question, audience, address, str(container["message_ts"]), private, approval)
+        return asked, number
 
 
 def _modal(asked: Asked) -> Json:

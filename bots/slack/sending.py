@@ -73,7 +73,12 @@ class Sender:
         if address.thread_id:
             arguments["thread_ts"] = address.thread_id
         if payload["do"] == "ask":
-            arguments["blocks"] = render.addressed(payload["blocks"], delivery.question, delivery.audience)
+            arguments["blocks"] = render.addressed(
+                payload["blocks"],
+                delivery.question,
+                delivery.audience,
+                approval=bool(payload.get("approval")),
+            )
         elif delivery.decision is not None:
             arguments["blocks"] = render.deciding(payload, delivery.decision)
         elif payload.get("blocks"):

@@ -17,7 +17,7 @@ from host.inbound import InboundWriter, NewMessage, Parcel
 from host.notices import Notice, mint_key
 from host.outbound import Accepted, OutboundReader, Refused
 from sessiondb import content
-from sessiondb.records import Ack, AckStatus, Address, MessageIn, Status
+from sessiondb.records import Ack, AckStatus, Address, Kind, MessageIn, Status
 
 GIVE_UP_AFTER = 5  # failed attempts of one message
 RETRY_BACKOFF = 2_000  # ms after the first failed attempt; doubles
@@ -251,9 +251,10 @@ class Collector:
 
 
 def _opens(operation: content.Operation, origin: MessageIn | None) -> bool:
-    """Whether replies under it go on with this session: what a task posts where no thread is."""
+    """Whether replies under it go on with this session: what a task or a webhook has posted where no thread is."""
     about_another = isinstance(operation, content.Edit | content.Reaction)
-    return origin is not None and bool(origin.task_id) and not about_another
+    by_itself = origin is not None and (bool(origin.task_id) or origin.kind == Kind.WEBHOOK)
+    return by_itself and not about_another
 
 
 def _audience(operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:

@@ -32,7 +32,7 @@ LEDGER_PAUSE = 1.0  # s until a commit that failed (disk full) is tried again
 
 
 class LiveMessage:
-    """`run` ends when nothing is shown and nothing is under way here."""
+    """`run` ends when nothing is shown and nothing is under way here. `clean`: it is known that nothing is shown."""
 
     def __init__(
         self,
@@ -42,6 +42,8 @@ class LiveMessage:
         registry: Sessions,
         now: Callable[[], int],
         is_live: Callable[[Session], bool],
+        *,
+        clean: bool,
     ) -> None:
         self._session = session
         self._address = address
@@ -60,6 +62,7 @@ class LiveMessage:
         self._failures = 0
         self._failing_since = 0.0
         self._closing = False
+        self._clean = clean
         self._changed = asyncio.Event()
 
     # ── what is heard ────────────────────────────────────────────────────────────────────────────────────
@@ -89,6 +92,9 @@ class LiveMessage:
     # ── the task ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def run(self) -> None:
+        await self._young()
+        if self._clean and not self._claimed:
+            return
         while not await self._loaded():
             await self._pause(LEDGER_PAUSE)
         while True:
@@ -109,6 +115,12 @@ class LiveMessage:
                 await self._pause(left)
             else:
                 await self._take(step, target)
+
+    async def _young(self) -> None:
+        """Most turns are over before anything is shown: no file is touched for them."""
+        while self._claimed and (left := self._until_open()) is not None and not self._closing:
+            self._changed.clear()
+            await self._pause(left)
 
     async def _loaded(self) -> bool:
         """What an earlier life left: an intent of its request may still take effect for a while."""

@@ -85,16 +85,24 @@ class LiveMessages:
         except SessionError as error:
             log.debug("No look at live messages: %s", error)
             return
-        self._loaded.add(session.id)
         for row in rows:
             self._at(session, row.address)
+        self._loaded.add(session.id)  # from here on whatever is shown there is known
 
     def _at(self, session: Session, address: Address) -> LiveMessage:
         key = (session.id, address)
         shown = self._shown.get(key)
         if shown is None:
             bot = self._bots.get(address.channel_type)
-            shown = LiveMessage(session, address, bot, self._registry, self._now, self._is_live)
+            shown = LiveMessage(
+                session,
+                address,
+                bot,
+                self._registry,
+                self._now,
+                self._is_live,
+                clean=session.id in self._loaded,
+            )
             self._shown[key] = shown
             self._tasks[key] = asyncio.create_task(self._run(key, shown), name=f"live:{session.id}")
         return shown

@@ -164,6 +164,16 @@ def _changed_while_read(target: Target) -> None:
         connection.execute("CREATE VIEW messages_out AS SELECT * FROM hidden")
 
 
+def _renamed_over(target: Target) -> None:
+    """Another file in its place, while the host's connection still has the first."""
+    other = target.folder.outbound_db.with_name("other.db")
+    connection = open_writer(other, "outbound")
+    insert(connection, target, 1, "evil", content="{")
+    connection.execute("DROP TABLE processing_ack")
+    connection.close()
+    other.replace(target.folder.outbound_db)
+
+
 def journal(make: Callable[[Path], None]) -> Callable[[Target], None]:
     def act(target: Target) -> None:
         answer(target, "evil")
@@ -192,6 +202,7 @@ FILES = [
     Attack("scrambled_schema", _changed_bytes(_schema_page), "session"),
     Attack("write_ahead_log", _changed_bytes(_wal), "session"),
     Attack("utf16", replaced_by(_utf16), "session"),
+    Attack("renamed_over_while_read", lambda _: None, "session", then=_renamed_over),
     Attack("empty_file", replaced_by(lambda p, _: p.touch()), "harmless"),
     Attack("future_contract", _changed_bytes(_contract_99), "session"),
     Attack("journal_is_a_fifo", journal(lambda p: os.mkfifo(p)), "session"),
@@ -294,6 +305,7 @@ ROWS = [
     Attack("seq_of_2_to_63", rows(seq=2**63 - 1), "session"),
     Attack("seq_beyond_2_to_53", rows(seq=2**53 + 1), "session"),
     Attack("seq_jumps", rows(seq=2**52 + 1), "session"),
+    Attack("seq_goes_backwards", rows(seq=9_001, content="{"), "harmless", then=rows(seq=1, id_="earlier")),
     Attack("flood", _flood, "session"),
     Attack("content_is_a_blob", rows(content=b"{}"), "row"),
     Attack("content_is_a_number", rows(content=7), "row"),

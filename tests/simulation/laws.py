@@ -16,7 +16,7 @@ from sessiondb import Address
 from tests.simulation.disk import NAME
 from tests.simulation.load import Said
 from tests.simulation.platform import Post
-from tests.simulation.world import World
+from tests.simulation.world import Forgotten, World
 
 OURS = re.compile(r"(answer|note|question) (\d+)")
 MOST_ATTEMPTS = 5
@@ -54,7 +54,9 @@ class _Laws:
         self._world = world
         self._violated = world.violated
         self._posts = world.platform.posts
-        self.sessions = [_session(folder) for folder in sorted((world.data / "sessions").glob("*"))]
+        self.sessions = [
+            _session(folder, world.forgotten) for folder in sorted((world.data / "sessions").glob("*"))
+        ]
         self._rows = {id_: row for session in self.sessions for id_, row in session.messages.items()}
         self._failed_keys = {
             row["key"] for session in self.sessions for row in session.delivered if row["state"] == "failed"
@@ -108,6 +110,7 @@ class _Laws:
         for key, post in platform.live.items():
             if not post.removed:
                 self._violated(f"live message {key} is left at {post.address}")
+        self._world.outcome.counted["rows forgotten"] += self._world.forgotten.count
         for session in self.sessions:
             if left := [row["key"] for row in session.live if row["state"] not in ("removed", "failed")]:
                 self._violated(f"{session.id}: live messages are recorded as open: {left}")
@@ -149,7 +152,8 @@ class _Laws:
         }
         posts = [post for post in self._posts if post.address == _place(said)]
         asked = any((m := OURS.match(p.text)) and m[1] == "question" and int(m[2]) in here for p in posts)
-        return asked and (any(WARNING in post.text for post in posts))
+        # A question expires with the retention: its answer finds nothing any more that it could go on with.
+        return asked and (self._world.forgets or any(WARNING in post.text for post in posts))
 
     def _undeliverable(self, said: Said) -> bool:
         """The platform refused a part of what was to be said there."""
@@ -167,6 +171,9 @@ class _Laws:
         """A seq names one message for ever, and an answer's is above its question's."""
         inbound = [row["seq"] for row in session.messages.values()]
         outbound = [row["seq"] for row in session.out]
+        for numbers in (inbound, outbound):
+            if len(set(numbers)) < len(numbers):
+                self._violated(f"{session.id}: a seq names two messages: {sorted(numbers)}")
         if any(number % 2 for number in inbound) or any(number % 2 == 0 for number in outbound):
             self._violated(f"{session.id}: a seq of the wrong parity")
         for row in session.out:
@@ -255,15 +262,21 @@ def _address(row: dict[str, Any]) -> Address:
     return Address(row["channel_type"], row["workspace_id"], row["platform_id"], row["thread_id"])
 
 
-def _session(folder: Path) -> Session:
+def _session(folder: Path, forgotten: Forgotten) -> Session:
     inbound, outbound = folder / "inbound" / "inbound.db", folder / "outbound" / "outbound.db"
-    messages = {row["id"]: row for row in _rows(inbound, "SELECT * FROM messages_in ORDER BY seq")}
+
+    def every(path: Path, table: str, *key: str) -> list[dict[str, Any]]:
+        """What is there and what was pruned; a row that a power failure brought back is the one that is there."""
+        rows = [*forgotten.rows(folder.name, table), *_rows(path, f"SELECT * FROM {table}")]
+        return list({tuple(row[name] for name in key): row for row in rows}.values())
+
+    messages = {row["id"]: row for row in every(inbound, "messages_in", "id")}
     return Session(
         folder.name,
         messages,
-        _rows(inbound, "SELECT * FROM delivered"),
-        _rows(outbound, "SELECT * FROM messages_out ORDER BY seq"),
-        _rows(outbound, "SELECT * FROM transcript ORDER BY step"),
+        every(inbound, "delivered", "message_out_id", "chunk"),
+        every(outbound, "messages_out", "id"),
+        sorted(every(outbound, "transcript", "step"), key=lambda row: int(row["step"])),
         _rows(inbound, "SELECT * FROM live"),
     )
 

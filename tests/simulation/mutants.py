@@ -257,6 +257,25 @@ def seq_without_the_other_side(_: World) -> list[Patch]:
 
 
 @mutant
+def seq_above_the_rows_that_are_left(_: World) -> list[Patch]:
+    mark = InboundWriter.mark
+
+    def forgetful(self: InboundWriter, key: str) -> int:
+        return 0 if key == "seq_high_water" else mark(self, key)
+
+    return [(InboundWriter, "mark", forgetful)]
+
+
+@mutant
+def forgets_what_nobody_has_seen(_: World) -> list[Patch]:
+    def careless(self: InboundWriter, before: int, *, context: bool, most: int) -> list[str]:
+        rows = self._connection.execute("SELECT id FROM messages_in LIMIT ?", (most,)).fetchall()
+        return [str(id_) for (id_,) in rows]
+
+    return [(InboundWriter, "forgettable", careless)]
+
+
+@mutant
 def answer_in_the_channels_root(_: World) -> list[Patch]:
     chunks = Collector._chunks
 

@@ -14,16 +14,20 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 from unittest import mock
 
+import apsw
+
 import host.delivery.service
 import host.live.policy
 import host.outbound
+import host.pruning
+import runner.maintain
 import runner.providers.mock
 import sessiondb.connection
 import sessiondb.signals
@@ -62,6 +66,57 @@ class Outcome:
 Patch: TypeAlias = tuple[object, str, object]
 
 
+class Forgotten:
+    """What pruning removed, by folder of the session and table: the laws are about it as well."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self.count = 0
+
+    def rows(self, session: str, table: str) -> list[dict[str, Any]]:
+        return self._rows.get((session, table), [])
+
+    def note(self, connection: apsw.Connection, table: str, where: str, *bindings: Any) -> None:
+        cursor = connection.execute(f"SELECT * FROM {table} WHERE {where}", bindings)
+        found = cursor.fetchall()
+        self.count += len(found)
+        if found:
+            names = [str(name) for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+            session = Path(connection.db_filename("main")).parent.parent.name
+            self._rows.setdefault((session, table), []).extend(
+                dict(zip(names, row, strict=True)) for row in found
+            )
+
+    def patches(self) -> list[Patch]:
+        messages, deliveries = InboundWriter.forget_messages, InboundWriter.forget_deliveries
+        delete = runner.maintain._delete
+
+        def forget_messages(writer: InboundWriter, ids: Iterable[str]) -> None:
+            ids = list(ids)
+            for id_ in ids:
+                self.note(writer._connection, "messages_in", "id = ?", id_)
+            messages(writer, ids)
+
+        def forget_deliveries(writer: InboundWriter, before: int, *, most: int) -> int:
+            self.note(writer._connection, "delivered", "state NOT IN ('pending', 'sending', 'unknown')")
+            return deliveries(writer, before, most=most)
+
+        def noted_delete(connection: apsw.Connection, where: str, *bindings: int) -> int:
+            table, _, condition = where.strip().partition(" WHERE ")
+            self.note(connection, table, condition, *bindings)
+            return delete(connection, where, *bindings)
+
+        return [
+            (InboundWriter, "forget_messages", forget_messages),
+            (InboundWriter, "forget_deliveries", forget_deliveries),
+            (runner.maintain, "_delete", noted_delete),
+            (host.pruning, "DAY", 15_000),
+            (host.pruning, "EVERY", 20.0),
+            (host.pruning, "AGAIN", 10_000),
+            (host.pruning, "AFTER_FAILURE", 5_000),
+        ]
+
+
 class World:
     def __init__(self, seed: int, loop: VirtualLoop, data: Path) -> None:
         self.loop = loop
@@ -78,6 +133,8 @@ class World:
         self.engine.locks = self.chance.random() < 0.8
         self.engine.blind = self.chance.choice((0.0, 0.0, 0.3))
         self.nonce = self.chance.random() < 0.5
+        self.forgets = self.chance.random() < 0.4  # what is over is soon pruned, on both sides
+        self.forgotten = Forgotten()
         self.open_after = self.chance.choice((0.1, 1.0, host.live.policy.OPEN_AFTER))
         self.effects: Counter[str] = Counter()
         self.people = People(self._fork(), self.platform, self.chance.randint(6, 14))
@@ -136,7 +193,7 @@ class World:
         settings = Config.model_validate(
             {
                 "data": str(self.data),
-                "host": {"bells": False, "sweep_every": 10, "poll_slowest": 5},
+                "host": {"bells": False, "sweep_every": 10, "poll_slowest": 5, "retention_days": 1},
                 "runner": {"stream_idle": 4, "idle_exit": 15, "concurrent_starts": 2},
                 "routes": [
                     {"channel": "C1", "engage": "always", "session": "channel"},
@@ -339,7 +396,7 @@ class World:
                 (runner.providers.mock, "os", SimpleNamespace(kill=kill, getpid=lambda: 0)),
             ):
                 stack.enter_context(mock.patch.object(target, name, value))
-            for patch in more:
+            for patch in [*(self.forgotten.patches() if self.forgets else ()), *more]:
                 stack.enter_context(mock.patch.object(*patch))
             yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from host.inbound import InboundWriter, NewMessage
@@ -99,3 +100,28 @@ def test_a_message_of_an_interrupted_turn_that_did_something_joins_no_other_turn
     assert resumed is not None
     assert (resumed.id, resumed.consumed) == ("b-1", ["b"])
     assert [step.kind for step in resumed.resumed] == ["tool_call"]
+
+
+def test_an_order_applies_to_what_came_before_it_and_where_it_was_given(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    both.say("a")
+    running = both.claims.next()
+    assert running is not None
+    both.say("b")
+    both.say("stop", kind="control")
+    both.say("c")
+    assert [message.id for message in both.claims.follow_ups(running)] == ["b"]
+    ((order, _),) = both.claims.controls()
+    assert running.is_meant_by(order)
+    assert not replace(running, address=THERE).is_meant_by(order)
+    assert not replace(running, highest_seq=order.seq + 2).is_meant_by(order)
+    in_the_channel = replace(order, address=HERE._replace(thread_id=""))
+    assert running.is_meant_by(in_the_channel)
+
+
+def test_a_batch_ends_before_an_order_that_is_not_obeyed_yet(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    both.say("a")
+    both.say("stop", kind="control")
+    both.say("b")
+    assert both.begin() == ["a"]
