@@ -37,6 +37,7 @@ from host.launch.base import Launcher
 from host.live import LiveMessages
 from host.progress import ProgressBoard
 from host.pruning import Pruner
+from host.questions import Approvers
 from host.schedule.actions import TaskActions
 from host.schedule.desk import Desk
 from host.schedule.homes import Homes
@@ -169,7 +170,7 @@ class Host:
         installation = await self._db.write(_installation)
         self._registry = Sessions(self._data, parts.disk, parts.now)
         self._actions = Actions(parts.now)
-        collector = Collector(self._bots, self._actions, parts.now)
+        collector = Collector(self._bots, self._actions, Approvers(config), parts.now)
         posts = Posts(self._db)
         self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now, posts)
         self._deliveries.on_room = self._drain_soon
@@ -211,7 +212,12 @@ class Host:
             IncomingFiles(self._bots),
             posts,
         )
-        self._scheduler = Scheduler(self._db, self._registry, self._supervisor.wake, parts.now)
+        self._scheduler = Scheduler(
+            self._db,
+            self._registry,
+            lambda session: self._supervisor.wake(session, background=True),
+            parts.now,
+        )
         self._deliveries.on_run_ended = self._scheduler.look_soon
         homes = Homes(config, self._db, self._registry)
         actions = TaskActions(self._scheduler, homes, self._db, self._registry, config.host.zone, parts.now)

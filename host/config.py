@@ -127,6 +127,12 @@ class Agent(_Model):
     shortest_task_interval: Seconds = 60.0  # between two runs of one scheduled task
     most_tasks: Annotated[int, Field(ge=1, le=10_000)] = 100  # of one conversation
 
+    @property
+    def approvers(self) -> tuple[str, ...]:
+        """Ids of the people who may allow a tool's call, from its options."""
+        listed = self.options.get("approvers", ())
+        return tuple(map(str, listed)) if isinstance(listed, list | tuple) else ()
+
 
 class Task(_Model):
     """A scheduled task that belongs to this file: it is there as long as the file says so."""
@@ -154,6 +160,7 @@ class Route(_Model):
     engage: Literal["mention", "always", "pattern", "off"] = "mention"
     pattern: Annotated[str, AfterValidator(_pattern)] = ""
     session: Literal["thread", "channel", "user"] = "thread"
+    instructions: str = ""  # for the agent, in these channels
 
     @model_validator(mode="after")
     def _pattern_goes_with_engage(self) -> Route:

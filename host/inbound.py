@@ -5,6 +5,7 @@ Every public method that writes takes part in `writing()`: the caller decides wh
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -60,6 +61,17 @@ class Parcel:
     @property
     def terminal(self) -> bool:
         return self.state not in OPEN_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What people were asked. `key` is what their answer refers to."""
+
+    row_id: str  # of messages_out
+    key: str
+    audience: tuple[str, ...]  # ids of the users who may answer; empty: whoever is let in
+    expires_at: int = 0  # ms UTC, 0 = never
+    answered_by: str = ""  # the message that is its answer
 
 
 _TASK_OF = "SELECT task_id FROM messages_in WHERE id = ? AND task_id <> ''"
@@ -162,11 +174,22 @@ class InboundWriter:
     def pending(self) -> list[MessageIn]:
         return self._messages("status = 'pending' ORDER BY seq")
 
+    def wanting(self) -> list[MessageIn]:
+        """Pending messages that want an answer, in order; not what only ends an open question."""
+        return [m for m in self.pending() if m.trigger and (m.kind != "system" or m.author_id)]
+
     def next_due_at(self) -> int | None:
         """When the next message that wakes is due, ms UTC; None when there is none."""
         sql = "SELECT min(not_before) FROM messages_in WHERE status = 'pending' AND \"trigger\" = 1"
         found = self._one(sql)
         return found if isinstance(found, int) else None
+
+    def people_wait(self) -> bool:
+        """Whether something else than a task wants an answer."""
+        sql = (
+            "SELECT 1 FROM messages_in WHERE status = 'pending' AND \"trigger\" = 1 AND task_id = '' LIMIT 1"
+        )
+        return self._one(sql) is not None
 
     def replace_content(self, id_: str, new: content.Inbound) -> None:
         self._connection.execute(
@@ -237,9 +260,32 @@ class InboundWriter:
             return None
         return str(row[0]), Address(*map(str, row[1:]))
 
-    def row_of_key(self, key: str) -> str:
-        """The id of the row a chunk of this session belongs to; '' when this session minted no such key."""
-        return str(self._one("SELECT message_out_id FROM delivered WHERE key = ?", key) or "")
+    # ── questions ────────────────────────────────────────────────────────────────────────────────────────
+
+    def put_question(self, asked: Question) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO questions VALUES (?, ?, ?, ?, ?)",
+            (asked.row_id, asked.key, json.dumps(asked.audience), asked.expires_at, asked.answered_by),
+        )
+
+    def question(self, key: str) -> Question | None:
+        """None when this session asked nothing under that key."""
+        row = self._connection.execute("SELECT * FROM questions WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        row_id, key, audience, expires_at, answered_by = row
+        return Question(
+            str(row_id),
+            str(key),
+            tuple(json.loads(str(audience))),
+            int(str(expires_at)),
+            str(answered_by),
+        )
+
+    def answer_question(self, row_id: str, answer_id: str) -> None:
+        """The first answer stays."""
+        sql = "UPDATE questions SET answered_by = ? WHERE message_out_id = ? AND answered_by = ''"
+        self._connection.execute(sql, (answer_id, row_id))
 
     def has_parcel(self, message_out_id: str) -> bool:
         return (

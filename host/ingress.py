@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 import apsw
 
-from host import access, config, inbox, notices, router, sessions
+from host import access, config, inbox, notices, questions, router, sessions
 from host.bots import EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.config import Config
 from host.controls import requests, rules
@@ -74,6 +74,9 @@ class Ingress:
         event = _within_limits(event)
         try:
             await self._know_the_thread(event)
+            if event.event_class is EventClass.ANSWER and (refused := await self._not_asked(event)):
+                # Nothing is written: the question stays open for those who may answer it.
+                return Ingested(Verdict.DECLINED, event.message_id, refused)
             ingested, entry, session = await self._db.write(lambda connection: self._admit(connection, event))
         except SessionError as error:
             log.error("An event could not be made durable: %s", error, extra={"action": "ingest_failed"})
@@ -97,6 +100,26 @@ class Ingress:
             return
         if not await self._posts.until_settled(address):
             raise HostBusy("it may be a reply to a post whose outcome is not known yet")
+
+    async def _not_asked(self, event: InboundEvent) -> str:
+        """Why this answer cannot count; '' when it may, or was taken in already."""
+
+        def session_of(connection: apsw.Connection) -> Session | None:
+            verdict = self._route(connection, event)
+            if inbox.find(connection, event.key) is not None or isinstance(verdict, router.Ignore):
+                return None
+            where = (
+                "agent = ? AND channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
+            )
+            found = self._registry.load(connection, where, (verdict.agent, *verdict.session))
+            return found[0] if found else None
+
+        session = await self._db.read(session_of)
+        if session is None:
+            return ""
+        question = await self._registry.use(session, lambda writer: writer.question(event.refers_to))
+        is_owner = f"{event.address.channel_type}:{event.author.id}" in self._config.access.owners
+        return questions.refusal(question, event.author.id, is_owner=is_owner, now=self._now())
 
     def _admit(
         self, connection: apsw.Connection, event: InboundEvent
@@ -122,6 +145,8 @@ class Ingress:
             return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
         if event.event_class is not EventClass.WEBHOOK:
             _remember_user(connection, event, self._now())
+        if not event.author.zone:
+            event = replace(event, author=replace(event.author, zone=self._config.host.zone))
         if event.event_class is EventClass.CONTROL and event.value == "mute":
             self._mute(connection, event, verdict.answer)
             return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
@@ -280,8 +305,11 @@ def _insert(writer: InboundWriter, entry: Entry, files: tuple[content.Attachment
         writer.insert(_context(entry, number, author, text))
     message = _message(entry, files)
     if isinstance(message.content, content.System):
-        asked = writer.row_of_key(message.content.refers_to)
+        question = writer.question(message.content.refers_to)
+        asked = question.row_id if question else ""
         message = replace(message, content=replace(message.content, refers_to=asked))
+        if question is not None:
+            questions.answered(writer, question, message.id)
     writer.insert(message)
 
 

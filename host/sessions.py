@@ -137,6 +137,10 @@ class Sessions:
     def workspace(self, session: Session) -> Path:
         return self._data / "workspaces" / session.agent / session.scope
 
+    def agent_folder(self, session: Session) -> Path:
+        """Instructions and skills that an operator put there; need not exist."""
+        return self._data / "agents" / session.agent
+
     def _session(self, row: Sequence[str]) -> Session:
         id_, agent, channel, workspace, platform, thread, scope, high_water = row
         known = self._known.get(id_)

@@ -137,7 +137,7 @@ class Claims:
         resumed = self._open(call.turn, [message])
         if resumed is None:
             return None
-        self._outbound.answer(call, answer.refers_to, message.id, _result(call, answer, message.author_id))
+        self._outbound.answer(call, answer.refers_to, message.id, _result(call, answer))
         self._recall(resumed)
         return resumed
 
@@ -188,15 +188,12 @@ def _goes_on(message: MessageIn, here: Address) -> bool:
     return message.address == here and message.kind != "task"
 
 
-def _result(call: ParkedCall, answer: content.System, author_id: str) -> str | None:
-    """What a person's answer means to the call that waited; None lets it run."""
+def _result(call: ParkedCall, answer: content.System) -> str | None:
+    """What an answer means to the call that waited; None lets it run. Whose answer counts the host has decided."""
     said = answer.value or answer.text
     if not call.approval:
         return ToolResult(said).encode()
     by = f" by {answer.by}" if answer.by else ""
-    # The host asks only who may answer; nothing runs on the word of anybody else even if it erred.
-    if call.audience and author_id not in call.audience and answer.ok:
-        return ToolResult(f"not run: the answer{by} does not count", is_error=True).encode()
     if answer.ok and said == ALLOW:
         return None
     return ToolResult(f"not run: {said if not answer.ok else 'refused'}{by}", is_error=True).encode()

@@ -332,11 +332,11 @@ class AgentLoop:
             consumed=lambda: begun.consumed,
             pushed=lambda: [message.id for message in begun.pushed],
             workspace=self._settings.workspace,
+            readable=self._settings.readable,
             destinations=self._inbound.destinations(),
             recorded=begun.resumed,
             now=self._now,
             approvals=self._approvals,
-            asked_by=begun.asked_by,
             host=HostLine(self._inbound, self._outbound, self._ring),
         )
         self._toolbox = toolbox

@@ -42,7 +42,6 @@ class ParkedCall:
     call_id: str
     answered: bool
     approval: bool  # the answer decides whether the call runs; otherwise it is the call's result
-    audience: tuple[str, ...]  # ids of the people who may answer; empty for anybody
 
 
 class OutboundWriter:
@@ -184,13 +183,11 @@ class OutboundWriter:
             self._forget(unconsumed)
             asked = question.content
             approval = isinstance(asked, content.Question) and bool(asked.approval)
-            may = asked.audience if isinstance(asked, content.Question) else ()
             waiting = {
                 "turn": turn,
                 "call": call_id,
                 "answered_by": "",
                 "approval": approval,
-                "audience": may,
             }
             self._set_state(f"parked:{question.id}", json.dumps(waiting))
             self._state("idle")
@@ -208,7 +205,6 @@ class OutboundWriter:
             waiting["call"],
             bool(waiting["answered_by"]),
             bool(waiting["approval"]),
-            tuple(waiting["audience"]),
         )
 
     def answer(self, call: ParkedCall, question_id: str, answer_id: str, result: str | None) -> None:
@@ -225,7 +221,6 @@ class OutboundWriter:
                 "call": call.call_id,
                 "answered_by": answer_id,
                 "approval": call.approval,
-                "audience": call.audience,
             }
             self._set_state(f"parked:{question_id}", json.dumps(kept))
 

@@ -45,11 +45,6 @@ class Turn:
         return next((m for m in self.messages if isinstance(m.content, content.Task)), None)
 
     @property
-    def asked_by(self) -> str:
-        """The id of the person who wrote the message that the turn's answer replies to."""
-        return next((message.author_id for message in self.messages if message.id == self.answers), "")
-
-    @property
     def answers(self) -> str:
         """The message the turn's answer replies to: the last that wanted one."""
         wanting = [message.id for message in self.messages if message.trigger]

@@ -133,7 +133,9 @@ class Question:
     text: str
     options: tuple[str, ...] = ()
     free_text: bool = False
-    audience: tuple[str, ...] = ()  # user ids who may answer; empty = whoever asked
+    audience: tuple[
+        str, ...
+    ] = ()  # user ids who may answer; empty = whoever asked; of an approval the host's to fill
     expires_at: int = 0  # ms UTC, 0 = never
     approval: str = ""  # the tool that waits for a yes, '' for an ordinary question
 

@@ -109,6 +109,8 @@ class Questions:
         elif ingested.verdict is Verdict.DUPLICATE:
             await self._close(asked, "")
             await self._tell(asked, user, answering.ANSWERED)
+        elif ingested.verdict is Verdict.DECLINED and ingested.reason:
+            await self._tell(asked, user, ingested.reason)
 
     async def _close(self, asked: Asked, line: str) -> None:
         """Takes the buttons away; the answer counts whether or not this succeeds."""

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from host import questions
 from host.bots import Bots
 from host.delivery import policy
 from host.delivery.actions import Actions, Asked, Handler, refusing
 from host.inbound import InboundWriter, NewMessage, Parcel
 from host.notices import Notice, mint_key
 from host.outbound import Accepted, OutboundReader, Refused
+from host.questions import Approvers
 from sessiondb import content
 from sessiondb.records import Ack, AckStatus, Address, Kind, MessageIn, Status
 
@@ -44,6 +46,7 @@ class Collected:
 class Collector:
     bots: Bots
     actions: Actions
+    approvers: Approvers
     now: Callable[[], int]
     runs: set[str] = field(default_factory=set)  # messages of tasks whose start is recorded
 
@@ -52,6 +55,7 @@ class Collector:
         writer: InboundWriter,
         reader: OutboundReader,
         fallback: Address,
+        agent: str,
         files: Path,
         busy: Callable[[Address], bool],
         prepared: Mapping[str, Handler],
@@ -87,7 +91,7 @@ class Collector:
         started: set[Address] = set()
         with writer.writing():
             for row in rows:
-                parcels = self._row(writer, row, fallback, files, done, prepared)
+                parcels = self._row(writer, row, fallback, agent, files, done, prepared)
                 for parcel in parcels:
                     if (
                         parcel.state == "pending"
@@ -130,6 +134,7 @@ class Collector:
         writer: InboundWriter,
         row: Accepted | Refused,
         fallback: Address,
+        agent: str,
         files: Path,
         done: Collected,
         prepared: Mapping[str, Handler],
@@ -169,7 +174,13 @@ class Collector:
             )
             self.actions.apply(writer, out.id, handler, address)
             return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)]
-        parcels, parts = self._chunks(row, row.content, address, origin, files)
+        operation = row.content
+        if isinstance(operation, content.Question):
+            operation = self.approvers.settle(operation, agent, address, origin.author_id if origin else "")
+        mentions = _mentions(writer, operation, origin) if not out.destination else ()
+        parcels, parts = self._chunks(row, operation, address, origin, files, mentions)
+        if isinstance(operation, content.Question) and parcels:
+            questions.put(writer, out.id, parcels[0].key, operation, address, self.now())
         for parcel in parcels:
             if parcel.state == "failed":
                 tell_failed(writer, parcel, self.now())
@@ -186,6 +197,7 @@ class Collector:
         address: Address,
         origin: MessageIn | None,
         files: Path,
+        mentions: Sequence[str],
     ) -> tuple[Sequence[Parcel], int]:
         """The chunks to send, and of how many parts they are the first."""
         out = row.row
@@ -214,8 +226,8 @@ class Collector:
             "files": str(files) if isinstance(operation, content.File) else "",
             # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
             "question": first if isinstance(operation, content.Question) else "",
-            "audience": _audience(operation, origin),
-            "opens": _opens(operation, origin),
+            "audience": getattr(operation, "audience", ()),
+            "opens": not out.destination and _opens(operation, origin),
         }
         return [
             _parcel(
@@ -224,7 +236,14 @@ class Collector:
                 number,
                 address,
                 out.in_reply_to,
-                json.dumps({**common, "chunk": chunk, "plain": plain[0] if len(plain) == 1 else None}),
+                json.dumps(
+                    {
+                        **common,
+                        "chunk": chunk,
+                        "plain": plain[0] if len(plain) == 1 else None,
+                        "mentions": [] if number else list(mentions),
+                    }
+                ),
                 "pending",
                 min(out.deliver_after, self.now() + LONGEST_HOLD),
                 key=mint_key() if number else first,
@@ -250,18 +269,19 @@ class Collector:
         done.settled = True
 
 
+def _mentions(writer: InboundWriter, operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:
+    """Whom the post of a task notifies: those whom the task names, and nobody whom its text names."""
+    if origin is None or not origin.task_id or not isinstance(operation, content.Text):
+        return ()
+    task = writer.tasks.get(origin.task_id)
+    return () if task is None else task.mentions
+
+
 def _opens(operation: content.Operation, origin: MessageIn | None) -> bool:
     """Whether replies under it go on with this session: what a task or a webhook has posted where no thread is."""
     about_another = isinstance(operation, content.Edit | content.Reaction)
     by_itself = origin is not None and (bool(origin.task_id) or origin.kind == Kind.WEBHOOK)
     return by_itself and not about_another
-
-
-def _audience(operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:
-    """Who may answer a question: those it names, else whoever asked."""
-    if not isinstance(operation, content.Question):
-        return ()
-    return operation.audience or ((origin.author_id,) if origin and origin.author_id else ())
 
 
 def give_up_or_postpone(

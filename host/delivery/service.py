@@ -115,7 +115,13 @@ class Deliveries:
         def job(writer: InboundWriter) -> tuple[Collected, list[tuple[str, str]]]:
             reader = self._reader(session)
             done = self._collector.collect(
-                writer, reader, session.place, session.folder.outbound_files, busy, prepared or {}
+                writer,
+                reader,
+                session.place,
+                session.agent,
+                session.folder.outbound_files,
+                busy,
+                prepared or {},
             )
             return done, writer.owed()
 

@@ -176,6 +176,10 @@ class Scheduler:
         async with self.changing(session, order):
             await self._registry.use(session, lambda writer: _declare(writer, order, now))
 
+    def changed(self) -> None:
+        """Something may be due sooner than it seemed, or the clock was set: looks again at once."""
+        self._changed.set()
+
     def has_tasks(self, session: Session) -> bool:
         return session.id in self._with_tasks
 

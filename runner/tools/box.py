@@ -55,11 +55,11 @@ class Toolbox:
         consumed: Callable[[], Sequence[str]],
         pushed: Callable[[], Sequence[str]],
         workspace: Path,
+        readable: Sequence[Path] = (),
         destinations: Sequence[Destination],
         recorded: Sequence[Step],
         now: Callable[[], int],
         approvals: Approvals | None = None,
-        asked_by: str = "",
         host: HostLine | None = None,
     ) -> None:
         self._outbound = outbound
@@ -69,10 +69,10 @@ class Toolbox:
         self._consumed = consumed
         self._pushed = pushed
         self._workspace = workspace
+        self._readable = readable
         self._destinations = destinations
         self._now = now
         self._approvals = approvals or Approvals()
-        self._asked_by = asked_by
         self._host = host
         self.parked = False  # some call waits for a person: the turn ends without an answer of its own
         self._results = {s.tool_use_id: s.content for s in recorded if s.kind == "tool_result"}
@@ -116,14 +116,20 @@ class Toolbox:
         if tool is None:
             return self._finish(call_id, ToolResult(f"there is no tool {name!r}", is_error=True), ())
         context = ToolContext(
-            self._turn, call_id, self._answers, self._workspace, self._destinations, self._host
+            self._turn,
+            call_id,
+            self._answers,
+            self._workspace,
+            self._destinations,
+            self._host,
+            self._readable,
         )
         result, emitted = await self._run(tool, arguments, context)
         return self._finish(call_id, result, emitted, context.consumed)
 
     def _ask_first(self, tool: Tool, arguments: object, call_id: str) -> None:
         """Raises `Parked` where a person has to allow the call; their answer decides whether it runs."""
-        question = self._approvals.question(tool.label or tool.name, arguments, self._asked_by, self._now())
+        question = self._approvals.question(tool.label or tool.name, arguments, self._now())
         if question is None:
             return
         try:

@@ -68,7 +68,7 @@ def refusal_of_scripts(settings: Settings) -> str:
     wanted = options.get("tools")
     if not ("bash" in wanted if isinstance(wanted, list) else settings.folder.root == CONTAINER):
         return "scripts run only where the agent has a shell; schedule the task without a script"
-    if Approvals.of(options).question("bash", {}, "", 0) is not None:
+    if Approvals.of(options).question("bash", {}, 0) is not None:
         return (
             "a script would run without the approval that the shell needs here; schedule the task without it"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class ToolContext:
     workspace: Path
     destinations: Collection[Destination]
     host: HostLine | None = None
+    readable: Sequence[Path] = ()  # folders beside the workspace that may be looked into
     emitted: list[Emitted] = field(default_factory=list)
     consumed: list[MessageIn] = field(default_factory=list)  # messages that are part of the result
 

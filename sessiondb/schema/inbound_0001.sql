@@ -139,6 +139,15 @@ CREATE TABLE destinations (
     thread_id           TEXT NOT NULL
 ) WITHOUT ROWID;
 
+-- What people were asked, and who may answer: by this the host decides whose click counts.
+CREATE TABLE questions (
+    message_out_id      TEXT PRIMARY KEY,
+    key                 TEXT NOT NULL UNIQUE,          -- of its first chunk: what an answer refers to
+    audience            TEXT NOT NULL,                 -- user ids as JSON; empty = whoever is let in
+    expires_at          INTEGER NOT NULL DEFAULT 0,    -- 0 = never
+    answered_by         TEXT NOT NULL DEFAULT ''       -- the message that is its answer
+) WITHOUT ROWID;
+
 -- incarnation, high-water marks, watermarks: see sessiondb.inbound.
 CREATE TABLE session (
     key                 TEXT PRIMARY KEY,

@@ -81,13 +81,17 @@ async def test_a_task_is_asked_for_posts_is_replied_to_paused_and_cancelled(offi
     assert "completed" in told
     assert post.ts in told  # which platform message it was
 
-    weekly = office.ask(scheduling(title="Weekly", prompt="week", cron="0 9 * * 1", destination="channel"))
+    wish = {"title": "Weekly", "prompt": "week <@U1>", "cron": "0 9 * * 1", "destination": "channel"}
+    weekly = office.ask(scheduling(**wish, mentions=[office.bob.id]))
     [confirmed] = await office.answered(weekly)
     [id_] = re.findall(r"\bt[0-9a-f]{9}\b", confirmed.text)
     assert "Paused" in await dovecote(office, "tasks", "pause", id_)
     assert "paused" in await dovecote(office, "tasks")
     assert "runs now" in await dovecote(office, "tasks", "run", id_[:6])
     await office.slack.wait_until(lambda: bool(posted(office, "week")), PATIENCE)
+    [post] = posted(office, "week")
+    assert post.text.startswith(f"<@{office.bob.id}> ")
+    assert "<@U1>" not in post.text  # whom the text names is not notified
     exported = await dovecote(office, "tasks", "export")
     assert json.loads(exported)["paused"] is True
     assert "Cancelled" in await dovecote(office, "tasks", "cancel", id_)
