@@ -26,6 +26,7 @@ from host.live import LiveMessages
 from host.live import policy as live_policy
 from host.live.message import LiveMessage
 from host.notices import Notice
+from host.schedule import index as due_index
 from host.sessions import Session
 from runner.claims import Claims
 from runner.inbound import InboundReader
@@ -116,8 +117,8 @@ def acknowledgement_before_reply(world: World) -> list[Patch]:
 def result_outside_its_transaction(world: World) -> list[Patch]:
     finish = OutboundWriter.finish_call
 
-    def torn(self: OutboundWriter, turn: str, call_id: str, result: str, emitted: Any) -> None:
-        finish(self, turn, call_id, result, ())
+    def torn(self: OutboundWriter, turn: str, call_id: str, result: str, emitted: Any, *more: Any) -> None:
+        finish(self, turn, call_id, result, (), *more)
         death_finds_the_gap(world)
         with self._writing():
             self._emit(emitted)
@@ -273,6 +274,11 @@ def forgets_what_nobody_has_seen(_: World) -> list[Patch]:
         return [str(id_) for (id_,) in rows]
 
     return [(InboundWriter, "forgettable", careless)]
+
+
+@mutant
+def task_the_index_does_not_know(_: World) -> list[Patch]:
+    return [(due_index, "lower", lambda *_: None)]
 
 
 @mutant
