@@ -212,7 +212,12 @@ class Host:
             IncomingFiles(self._bots),
             posts,
         )
-        self._scheduler = Scheduler(self._db, self._registry, self._supervisor.wake, parts.now)
+        self._scheduler = Scheduler(
+            self._db,
+            self._registry,
+            lambda session: self._supervisor.wake(session, background=True),
+            parts.now,
+        )
         self._deliveries.on_run_ended = self._scheduler.look_soon
         homes = Homes(config, self._db, self._registry)
         actions = TaskActions(self._scheduler, homes, self._db, self._registry, config.host.zone, parts.now)

@@ -185,6 +185,13 @@ class InboundWriter:
         found = self._one(sql)
         return found if isinstance(found, int) else None
 
+    def people_wait(self) -> bool:
+        """Whether something else than a task wants an answer."""
+        sql = (
+            "SELECT 1 FROM messages_in WHERE status = 'pending' AND \"trigger\" = 1 AND task_id = '' LIMIT 1"
+        )
+        return self._one(sql) is not None
+
     def replace_content(self, id_: str, new: content.Inbound) -> None:
         self._connection.execute(
             "UPDATE messages_in SET content = ? WHERE id = ?", (content.encode(new), id_)
@@ -192,8 +199,10 @@ class InboundWriter:
 
     def settle(self, id_: str, status: Status, error: str = "") -> None:
         """The outcome of a message that is still pending."""
-        sql = "UPDATE messages_in SET status = ?, error = ? WHERE id = ? AND status = 'pending'"
-        self._connection.execute(sql, (status, error[:500], id_))
+        sql = (
+            "UPDATE messages_in SET status = ?, error = ?, settled_at = ? WHERE id = ? AND status = 'pending'"
+        )
+        self._connection.execute(sql, (status, error[:500], self._now(), id_))
         if self._connection.changes() and (task := self._one(_TASK_OF, id_)):
             notice = self.tasks.ended(str(task), id_, status, error)
             if notice is not None:
@@ -346,7 +355,7 @@ class InboundWriter:
     # ── retention ────────────────────────────────────────────────────────────────────────────────────────
 
     def forgettable(self, before: int, *, context: bool, most: int) -> list[str]:
-        """Ids of messages that are over and were written before; with `context` also of those that wake nobody."""
+        """Ids of messages that have been over since before; with `context` also of older ones that wake nobody."""
         rows = self._connection.execute(_FORGETTABLE, (before, int(context), most)).fetchall()
         return [str(id_) for (id_,) in rows]
 
@@ -435,8 +444,9 @@ class InboundWriter:
 
 
 _FORGETTABLE = """
-SELECT id FROM messages_in AS m WHERE created_at < ?1
-AND (status IN ('completed', 'failed', 'cancelled') OR (?2 AND status = 'pending' AND "trigger" = 0))
+SELECT id FROM messages_in AS m
+WHERE ((status IN ('completed', 'failed', 'cancelled') AND settled_at < ?1)
+    OR (?2 AND status = 'pending' AND "trigger" = 0 AND created_at < ?1))
 AND NOT EXISTS (SELECT 1 FROM delivered WHERE in_reply_to = m.id AND state IN ('pending', 'sending', 'unknown'))
 AND NOT EXISTS (SELECT 1 FROM live WHERE message_id = m.id AND state IN ('intended', 'shown'))
 ORDER BY seq LIMIT ?3

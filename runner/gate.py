@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 TIME_LIMIT = 60.0  # s
+END_GRACE = 5.0  # s a stopped script's pipes get to close
 LARGEST_OUTPUT = 1_000_000  # bytes of one stream; a script that prints more is stopped
 LONGEST_SHOWN = 20_000  # characters of it that the agent reads
 
@@ -42,20 +43,39 @@ async def run(script: str, folder: Path) -> Gate:
     )
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     assert process.stderr is not None  # noqa: S101 - it is a pipe
+    reading = [asyncio.create_task(_read(stream)) for stream in (process.stdout, process.stderr)]
     try:
         async with asyncio.timeout(TIME_LIMIT):
-            out, errors = await asyncio.gather(_read(process.stdout), _read(process.stderr))
+            out, errors = await asyncio.gather(*reading)
             code = await process.wait()
     except TimeoutError as error:
         raise GateError(f"the script took longer than {TIME_LIMIT:g} s and was stopped") from error
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        for task in reading:
+            task.cancel()
+        await asyncio.wait(reading)
+        await _end(process)
     if code:
         said = (errors.strip() or out.strip()).splitlines()
         raise GateError(f"the script failed with status {code}" + (f": {said[-1][:300]}" if said else ""))
     return _decision(out)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """With everything it started. What it had printed is read to its end: asyncio waits for that."""
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    assert process.stderr is not None  # noqa: S101 - it is a pipe
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(TimeoutError):  # somebody outside of its group may hold the pipes
+        async with asyncio.timeout(END_GRACE):
+            await asyncio.gather(_discard(process.stdout), _discard(process.stderr))
+            await process.wait()
+
+
+async def _discard(stream: asyncio.StreamReader) -> None:
+    while await stream.read(65_536):
+        pass
 
 
 async def _read(stream: asyncio.StreamReader) -> str:

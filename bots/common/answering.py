@@ -8,9 +8,12 @@ CLOSED = "This question is no longer open."
 ANSWERED = "This question has been answered already."
 
 
-def may_answer(user: str, audience: Collection[str], owners: Collection[str]) -> bool:
-    """Where nobody in particular was asked the host's own rules decide alone. All are ids of one platform."""
-    return not audience or user in audience or user in owners
+def may_answer(user: str, audience: Collection[str], owners: Collection[str], *, approval: bool) -> bool:
+    """Where nobody in particular was asked the host's own rules decide alone. All are ids of one platform.
+
+    Owners may answer for others, but not say yes to a tool for them: the agent counts nobody's `approval` but theirs.
+    """
+    return not audience or user in audience or (user in owners and not approval)
 
 
 def refusal(audience: Sequence[str]) -> str:

@@ -146,11 +146,12 @@ class Commands:
             self._threads.asked(opens, text)
         fields = {"text": text, "opens_thread": opens, "platform_message_id": str(asked.id)}
         taken = await self._ingest(_event(interaction, EventClass.COMMAND, address, **fields))
-        who = discord.utils.escape_markdown(interaction.user.display_name)
-        said = shown[:LONGEST_SHOWN]
-        await interaction.edit_original_response(
-            content=f"**{who}** asks: {said}" if _accepted(taken) else _refusal(taken)
-        )
+        if _accepted(taken):
+            who = discord.utils.escape_markdown(interaction.user.display_name)
+            await interaction.edit_original_response(content=f"**{who}** asks: {shown[:LONGEST_SHOWN]}")
+            return
+        await interaction.delete_original_response()  # what is refused is between the two of us
+        await whisper(interaction, _refusal(taken))
 
     # ── stopping ─────────────────────────────────────────────────────────────────────────────────────────
 

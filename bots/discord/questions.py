@@ -61,7 +61,7 @@ class Desk:
         if asked is None or (asked.expires_at and asked.expires_at < self._now()):
             await _whisper(interaction, answering.CLOSED)
             return None
-        if not answering.may_answer(user, asked.audience, self._owners):
+        if not answering.may_answer(user, asked.audience, self._owners, approval=asked.approval):
             await _whisper(interaction, answering.refusal(asked.audience))
             return None
         return asked

@@ -86,9 +86,8 @@ class Questions:
             await self._answer(asked, user, given)
 
     def _may_answer(self, asked: Asked, user: str) -> bool:
-        """An approval is for those whom it names alone; any other question also for the owners."""
         owners = [owner.partition(":")[2] for owner in self._owners if owner.startswith("slack:")]
-        return answering.may_answer(user, asked.audience, [] if asked.approval else owners)
+        return answering.may_answer(user, asked.audience, owners, approval=asked.approval)
 
     async def _answer(self, asked: Asked, user: str, value: str) -> None:
         author = await self._reader.author({"user": user})

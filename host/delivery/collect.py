@@ -177,7 +177,8 @@ class Collector:
         operation = row.content
         if isinstance(operation, content.Question):
             operation = self.approvers.settle(operation, agent, address, origin.author_id if origin else "")
-        parcels, parts = self._chunks(row, operation, address, origin, files)
+        mentions = _mentions(writer, operation, origin) if not out.destination else ()
+        parcels, parts = self._chunks(row, operation, address, origin, files, mentions)
         if isinstance(operation, content.Question) and parcels:
             questions.put(writer, out.id, parcels[0].key, operation, address, self.now())
         for parcel in parcels:
@@ -196,6 +197,7 @@ class Collector:
         address: Address,
         origin: MessageIn | None,
         files: Path,
+        mentions: Sequence[str],
     ) -> tuple[Sequence[Parcel], int]:
         """The chunks to send, and of how many parts they are the first."""
         out = row.row
@@ -225,7 +227,7 @@ class Collector:
             # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
             "question": first if isinstance(operation, content.Question) else "",
             "audience": getattr(operation, "audience", ()),
-            "opens": _opens(operation, origin),
+            "opens": not out.destination and _opens(operation, origin),
         }
         return [
             _parcel(
@@ -234,7 +236,14 @@ class Collector:
                 number,
                 address,
                 out.in_reply_to,
-                json.dumps({**common, "chunk": chunk, "plain": plain[0] if len(plain) == 1 else None}),
+                json.dumps(
+                    {
+                        **common,
+                        "chunk": chunk,
+                        "plain": plain[0] if len(plain) == 1 else None,
+                        "mentions": [] if number else list(mentions),
+                    }
+                ),
                 "pending",
                 min(out.deliver_after, self.now() + LONGEST_HOLD),
                 key=mint_key() if number else first,
@@ -258,6 +267,14 @@ class Collector:
         if answered == {"quarantined"}:
             owe(writer, _unreadable(message))
         done.settled = True
+
+
+def _mentions(writer: InboundWriter, operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:
+    """Whom the post of a task notifies: those whom the task names, and nobody whom its text names."""
+    if origin is None or not origin.task_id or not isinstance(operation, content.Text):
+        return ()
+    task = writer.tasks.get(origin.task_id)
+    return () if task is None else task.mentions
 
 
 def _opens(operation: content.Operation, origin: MessageIn | None) -> bool:

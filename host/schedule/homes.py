@@ -1,7 +1,7 @@
 """Whose file has a task: the conversation it posts into, or a session of its own where it posts elsewhere.
 
 A session of its own stands at the place it posts to, so that people who reply there go on with the task's conversation and
-with no other: what was said where the task was asked for stays there (docs/adr/0008).
+with no other: what was said where the task was asked for stays there (docs/adr/0006).
 """
 
 from __future__ import annotations

@@ -176,6 +176,10 @@ class Scheduler:
         async with self.changing(session, order):
             await self._registry.use(session, lambda writer: _declare(writer, order, now))
 
+    def changed(self) -> None:
+        """Something may be due sooner than it seemed, or the clock was set: looks again at once."""
+        self._changed.set()
+
     def has_tasks(self, session: Session) -> bool:
         return session.id in self._with_tasks
 
@@ -229,13 +233,14 @@ class Scheduler:
 
 def _look(writer: InboundWriter) -> _Looked:
     tasks = writer.tasks
-    if due := tasks.due():
+    due = tasks.due()
+    if due or tasks.has_forgettable():
         with writer.writing():
             for task in due:
                 fired = tasks.fire(task)
                 if fired is not None:
                     writer.run_task(fired)
-            tasks.prune()
+            tasks.forget()
     waits = any(message.task_id for message in writer.pending())
     return _Looked(waits, tasks.bounds())
 

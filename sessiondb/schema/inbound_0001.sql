@@ -20,7 +20,8 @@ CREATE TABLE messages_in (
     task_id             TEXT NOT NULL DEFAULT '',
     occurrence_at       INTEGER NOT NULL DEFAULT 0,
     content             TEXT NOT NULL,
-    error               TEXT NOT NULL DEFAULT ''       -- why it failed or was cancelled, in words
+    error               TEXT NOT NULL DEFAULT '',      -- why it failed or was cancelled, in words
+    settled_at          INTEGER NOT NULL DEFAULT 0     -- when it got its outcome, by the host's clock
 );
 CREATE INDEX messages_in_pending ON messages_in (seq) WHERE status = 'pending';
 CREATE INDEX messages_in_platform ON messages_in (platform_message_id) WHERE platform_message_id <> '';

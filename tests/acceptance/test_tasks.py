@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bots.slack import panels
 from tests.acceptance import on_slack
 from tests.acceptance.dovecote import ROOT
 from tests.acceptance.on_slack import PATIENCE, Office
@@ -81,13 +82,20 @@ async def test_a_task_is_asked_for_posts_is_replied_to_paused_and_cancelled(offi
     assert "completed" in told
     assert post.ts in told  # which platform message it was
 
-    weekly = office.ask(scheduling(title="Weekly", prompt="week", cron="0 9 * * 1", destination="channel"))
+    wish = {"title": "Weekly", "prompt": "week <@U1>", "cron": "0 9 * * 1", "destination": "channel"}
+    weekly = office.ask(scheduling(**wish, mentions=[office.bob.id]))
     [confirmed] = await office.answered(weekly)
     [id_] = re.findall(r"\bt[0-9a-f]{9}\b", confirmed.text)
-    assert "Paused" in await dovecote(office, "tasks", "pause", id_)
+    await office.slack.slash(office.ann, office.channel, "/dovecote", "tasks").acknowledged()
+    panel = office.slack.ephemerals(office.ann)[-1]
+    await office.slack.click(office.ann, panel, f"{panels.TASK}-pause", value=id_).acknowledged()
+    await office.slack.wait_until(lambda: "Paused" in str(office.slack.ephemerals(office.ann)), PATIENCE)
     assert "paused" in await dovecote(office, "tasks")
     assert "runs now" in await dovecote(office, "tasks", "run", id_[:6])
     await office.slack.wait_until(lambda: bool(posted(office, "week")), PATIENCE)
+    [post] = posted(office, "week")
+    assert post.text.startswith(f"<@{office.bob.id}> ")
+    assert "<@U1>" not in post.text  # whom the text names is not notified
     exported = await dovecote(office, "tasks", "export")
     assert json.loads(exported)["paused"] is True
     assert "Cancelled" in await dovecote(office, "tasks", "cancel", id_)

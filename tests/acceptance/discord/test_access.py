@@ -39,7 +39,9 @@ async def test_a_stranger_may_not_enter_by_a_command_either(town: Town) -> None:
     await town.until(lambda: town.discord.world.commands)
     eve = town.discord.add_user("eve", town.guild)
     tried = town.discord.run_command(eve, town.channel, "ask", {"question": "let me in"})
-    await town.until(lambda: tried.original is not None and "access" in tried.original.content)
+    await town.until(lambda: any("access" in told.content for told in tried.followups))
+    assert all(told.ephemeral for told in tried.followups)
+    assert town.said(town.channel) == []
 
 
 async def test_a_deletion_by_nobody_known_tells_nobody_off(town: Town) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from host.schedule import index
 from host.schedule.missed import Policy
+from host.schedule.service import AT_ONCE
 from sessiondb import Address, Status
 from tests.integration.schedule.firing import Clock, MortalDisk, living
 
@@ -227,6 +228,35 @@ async def test_a_session_whose_file_cannot_be_written_delays_no_other(tmp_path: 
         clock.at += HOUR
         await life.scheduler.fire()
         assert len(await life.runs(well)) == 1
+
+
+async def test_many_that_are_due_start_in_the_order_of_their_due_times(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        expected = []
+        for number in range(AT_ONCE + 6):
+            minute = (number * 37) % 60
+            session = await life.session(Address("memory", "w", f"C{number}", "t"))
+            await life.schedule(session, f"{minute} 10 * * *", name=f"o{number}")
+            expected.append((minute, session.id))
+        await life.scheduler.fire()
+        clock.at += 4 * HOUR
+        await life.scheduler.fire()
+        assert life.woken == [id_ for _, id_ in sorted(expected)]
+
+
+async def test_a_task_that_is_over_is_forgotten_after_a_month(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        task = await life.schedule(session, "0 9 * * *")
+        await life.change(session, "cancel_task", task)
+        await life.scheduler.fire()
+        clock.at = await life.db.read(index.earliest)
+        assert clock.at == MONDAY + 30 * DAY
+        await life.scheduler.fire()
+        assert await life.db.read(index.earliest) == index.NEVER
+        assert await life.registry.use(session, lambda w: w.tasks.known()) == []
 
 
 async def test_the_timer_fires_when_the_clock_says_so_and_sees_changes_at_once(tmp_path: Path) -> None:
