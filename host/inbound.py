@@ -71,6 +71,7 @@ class Question:
     key: str
     audience: tuple[str, ...]  # ids of the users who may answer; empty: whoever is let in
     expires_at: int = 0  # ms UTC, 0 = never
+    approval: bool = False  # of a tool's call
     answered_by: str = ""  # the message that is its answer
 
 
@@ -198,8 +199,10 @@ class InboundWriter:
 
     def settle(self, id_: str, status: Status, error: str = "") -> None:
         """The outcome of a message that is still pending."""
-        sql = "UPDATE messages_in SET status = ?, error = ? WHERE id = ? AND status = 'pending'"
-        self._connection.execute(sql, (status, error[:500], id_))
+        sql = (
+            "UPDATE messages_in SET status = ?, error = ?, settled_at = ? WHERE id = ? AND status = 'pending'"
+        )
+        self._connection.execute(sql, (status, error[:500], self._now(), id_))
         if self._connection.changes() and (task := self._one(_TASK_OF, id_)):
             notice = self.tasks.ended(str(task), id_, status, error)
             if notice is not None:
@@ -264,8 +267,15 @@ class InboundWriter:
 
     def put_question(self, asked: Question) -> None:
         self._connection.execute(
-            "INSERT OR IGNORE INTO questions VALUES (?, ?, ?, ?, ?)",
-            (asked.row_id, asked.key, json.dumps(asked.audience), asked.expires_at, asked.answered_by),
+            "INSERT OR IGNORE INTO questions VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                asked.row_id,
+                asked.key,
+                json.dumps(asked.audience),
+                asked.expires_at,
+                int(asked.approval),
+                asked.answered_by,
+            ),
         )
 
     def question(self, key: str) -> Question | None:
@@ -273,12 +283,13 @@ class InboundWriter:
         row = self._connection.execute("SELECT * FROM questions WHERE key = ?", (key,)).fetchone()
         if row is None:
             return None
-        row_id, key, audience, expires_at, answered_by = row
+        row_id, key, audience, expires_at, approval, answered_by = row
         return Question(
             str(row_id),
             str(key),
             tuple(json.loads(str(audience))),
             int(str(expires_at)),
+            bool(approval),
             str(answered_by),
         )
 
@@ -344,7 +355,7 @@ class InboundWriter:
     # ── retention ────────────────────────────────────────────────────────────────────────────────────────
 
     def forgettable(self, before: int, *, context: bool, most: int) -> list[str]:
-        """Ids of messages that are over and were written before; with `context` also of those that wake nobody."""
+        """Ids of messages that have been over since before; with `context` also of older ones that wake nobody."""
         rows = self._connection.execute(_FORGETTABLE, (before, int(context), most)).fetchall()
         return [str(id_) for (id_,) in rows]
 
@@ -433,8 +444,9 @@ class InboundWriter:
 
 
 _FORGETTABLE = """
-SELECT id FROM messages_in AS m WHERE created_at < ?1
-AND (status IN ('completed', 'failed', 'cancelled') OR (?2 AND status = 'pending' AND "trigger" = 0))
+SELECT id FROM messages_in AS m
+WHERE ((status IN ('completed', 'failed', 'cancelled') AND settled_at < ?1)
+    OR (?2 AND status = 'pending' AND "trigger" = 0 AND created_at < ?1))
 AND NOT EXISTS (SELECT 1 FROM delivered WHERE in_reply_to = m.id AND state IN ('pending', 'sending', 'unknown'))
 AND NOT EXISTS (SELECT 1 FROM live WHERE message_id = m.id AND state IN ('intended', 'shown'))
 ORDER BY seq LIMIT ?3

@@ -27,15 +27,17 @@ log = logging.getLogger(__name__)
 DAY = 86_400_000  # ms
 EVERY = 600.0  # s between two rounds
 AGAIN = DAY  # ms until a session is looked at again
-AFTER_FAILURE = 3_600_000  # ms until then when it could not be pruned, so that such sessions starve no others
+AFTER_FAILURE = (
+    3_600_000  # ms until then when it could not be, or a runner lived: such sessions starve no others
+)
 MOST_SESSIONS = 20  # of one round: each may start a process
 PORTION = 500  # rows of one commit: those who wait for the same file wait no longer than for that
 KEYS_KEPT = 400 * DAY  # ms an event's key outlives its arrival
 
 
 class Maintains(Protocol):
-    async def maintain(self, session: Session, *, older_than: int) -> None:
-        """Has the owner of outbound.db prune it, unless a runner lives. Raises `LaunchError`, `SessionError`."""
+    async def maintain(self, session: Session, *, older_than: int) -> bool:
+        """Has the owner of outbound.db prune it; false while a runner lives. Raises `LaunchError`, `SessionError`."""
 
 
 class Pruner:
@@ -67,7 +69,8 @@ class Pruner:
         for session, resting in due:
             at = now
             try:
-                await self._session(session, before, resting)
+                if not await self._session(session, before, resting):
+                    at = now - AGAIN + AFTER_FAILURE
             except (SessionError, LaunchError) as error:
                 log.info("Not pruned now: %s", error, extra={"action": "prune_failed", "session": session.id})
                 at = now - AGAIN + AFTER_FAILURE
@@ -82,11 +85,14 @@ class Pruner:
             for session in self._registry.load(connection, "id = ?", (str(id_),))
         ]
 
-    async def _session(self, session: Session, before: int, resting: bool) -> None:
+    async def _session(self, session: Session, before: int, resting: bool) -> bool:
+        """The runner's side first: a question of which it still knows must find the message that it was about."""
+        if not await self._maintains.maintain(session, older_than=before):
+            return False
         job = functools.partial(_portion, files=session.folder.inbound_files, before=before, context=resting)
         while await self._registry.use(session, job) == PORTION:
             pass
-        await self._maintains.maintain(session, older_than=before)
+        return True
 
 
 def _portion(writer: InboundWriter, *, files: Path, before: int, context: bool) -> int:

@@ -47,7 +47,7 @@ def put(
 ) -> None:
     """Takes part in the caller's transaction. `key` is what an answer will refer to."""
     expires_at = min(question.expires_at, now + LONGEST) if question.expires_at else 0
-    writer.put_question(Question(row_id, key, tuple(question.audience), expires_at))
+    writer.put_question(Question(row_id, key, tuple(question.audience), expires_at, bool(question.approval)))
     if expires_at:
         told = content.System("answer", NOBODY, ok=False, refers_to=row_id)
         writer.insert(NewMessage(_end_of(row_id), "system", address, told, now, not_before=expires_at))
@@ -63,7 +63,8 @@ def refusal(question: Question | None, person: str, *, is_owner: bool, now: int)
     """Why this person's answer does not count, one line for them; '' when it does. Pure."""
     if question is None:
         return ""
-    if question.audience and person not in question.audience and not is_owner:
+    stands_in = is_owner and not question.approval  # an owner may answer for others, but not allow for them
+    if question.audience and person not in question.audience and not stands_in:
         return "Only the people who were asked may answer this."
     if question.expires_at and now >= question.expires_at and not question.answered_by:
         return OVER

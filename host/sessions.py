@@ -44,8 +44,7 @@ class Session:
     @property
     def place(self) -> Address:
         """Where to say something to its people: some sessions' threads are names of the host's own."""
-        own = self.address.thread_id.startswith(OWN_THREADS)
-        return self.address._replace(thread_id="") if own else self.address
+        return room(self.address)
 
 
 def session_id(agent: str, address: Address) -> str:
@@ -67,8 +66,8 @@ def scope_name(privacy: Privacy, address: Address, user_id: str) -> str:
 
 
 def room(address: Address) -> Address:
-    """Where people read what the host says about the session of this address: one per user is in its channel."""
-    return address._replace(thread_id="") if address.thread_id.startswith("user:") else address
+    """Where people read what is said about the session of this address: the channel, if its thread is the host's own."""
+    return address._replace(thread_id="") if address.thread_id.startswith(OWN_THREADS) else address
 
 
 def upsert(

@@ -285,7 +285,7 @@ class Supervisor:
         session = life.session
         text = f"⚠️ I was stopped: {life.over_quota} ({session.id[:9]}). Ask me to delete some."
         if message is None:
-            return Notice(f"over-quota:{session.id}:{self._now() // 86_400_000}", session.address, text)
+            return Notice(f"over-quota:{session.id}:{self._now() // 86_400_000}", session.place, text)
         return Notice(f"over-quota:{message.id}", message.address, text, answers=message.platform_message_id)
 
     async def _drain_after(self, session: Session, code: int) -> None:
@@ -315,13 +315,15 @@ class Supervisor:
                 extra={"action": "not_recovered", "session": session.id},
             )
 
-    async def maintain(self, session: Session, *, older_than: int) -> None:
-        """Has outbound.db pruned by its owner, unless a runner lives: the next time, then.
+    async def maintain(self, session: Session, *, older_than: int) -> bool:
+        """Has outbound.db pruned by its owner; false while a runner lives.
 
         It takes the place of a life, so that nothing starts beside it; who is woken meanwhile lives after it.
         """
-        if session.id in self._lives or self._closing or not os.path.lexists(session.folder.outbound_db):
-            return
+        if session.id in self._lives or self._closing:
+            return False
+        if not os.path.lexists(session.folder.outbound_db):
+            return True
         task = asyncio.create_task(self._maintain(session, older_than), name=f"maintain:{session.id}")
         life = self._lives[session.id] = _Life(session, task)
         try:
@@ -330,6 +332,7 @@ class Supervisor:
             del self._lives[session.id]
             if life.woken:
                 self.wake(session)
+        return True
 
     async def _maintain(self, session: Session, older_than: int) -> None:
         # Drained first: an acknowledgement that the host has not read must not go, whatever the clocks say.

@@ -94,4 +94,4 @@ def private_engine() -> Iterator[PrivateEngine]:
         yield engine
     finally:
         engine.end()
-        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run(["rm", "-rf", str(folder)], timeout=STOP_TIMEOUT * 2, check=True)

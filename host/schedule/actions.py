@@ -87,6 +87,10 @@ class TaskActions:
     async def _home(self, session: Session, order: Order) -> tuple[Session, Order]:
         """The session that has, or will have, the task. Raises `ScheduleError` for what is not this session's."""
         if isinstance(order.asked, Wish):
+            changes.schedule_of(order.asked, order, self._now())  # before anything is made for it
+            asked = {task.id for task in await self._elsewhere_of(session)} - {order.task_id}
+            if len(asked) >= order.limits.most:
+                raise ScheduleError(f"{len(asked)} tasks were asked for here already; cancel some first")
             home, place = await self._homes.of_new(
                 session, order.task_id, order.asked.destination, order.address, self._now()
             )
@@ -110,18 +114,25 @@ class TaskActions:
         return lambda _: text
 
     async def _listing(self, session: Session) -> Handler:
+        elsewhere = await self._elsewhere_of(session)
+        here = session.address
+        return lambda writer: _listed([*writer.tasks.all(), *elsewhere], here, self._now())
+
+    async def _elsewhere_of(self, session: Session) -> list[tasks.Task]:
+        """Tasks that were asked for in the session and live in others."""
+
         def others(connection: apsw.Connection) -> list[str]:
             return index.sessions_of(connection, session.id)
 
         ids = [id_ for id_ in await self._db.read(others) if id_ != session.id]
-        elsewhere: list[tasks.Task] = []
+        found: list[tasks.Task] = []
         for home in await self._scheduler.sessions(ids):
             try:
-                elsewhere += await self._registry.use(home, lambda writer: writer.tasks.all())
+                listed = await self._registry.use(home, lambda writer: writer.tasks.all())
             except SessionError:
                 continue
-        here = session.address
-        return lambda writer: _listed([*writer.tasks.all(), *elsewhere], here, self._now())
+            found += [task for task in listed if task.made_in == session.id]
+        return found
 
 
 def _apply(writer: InboundWriter, order: Order, now: int) -> str:

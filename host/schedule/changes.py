@@ -47,7 +47,7 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> str:
         raise ScheduleError(f"there are {order.limits.most} tasks here already; cancel some first")
     # A file goes on naming a single time that has passed; anybody else who names one is mistaken.
     since = 0 if order.source == "file" and wish.at else now
-    schedule = _when(wish.cron, wish.at, wish.zone or order.zone, since, order.limits)
+    schedule = schedule_of(wish, order, since)
     coming = schedule.next_after(now)
     task = Task(
         id=order.task_id,
@@ -72,6 +72,11 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> str:
         task = _declared_again(known, task, now)
     writer.tasks.put(task)
     return f"Scheduled: {tasks.in_words(task, now)}"
+
+
+def schedule_of(wish: Wish, order: Order, now: int) -> Schedule:
+    """Raises `ScheduleError`."""
+    return _when(wish.cron, wish.at, wish.zone or order.zone, now, order.limits)
 
 
 def _declared_again(known: Task, task: Task, now: int) -> Task:

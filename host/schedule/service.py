@@ -233,13 +233,14 @@ class Scheduler:
 
 def _look(writer: InboundWriter) -> _Looked:
     tasks = writer.tasks
-    if due := tasks.due():
+    due = tasks.due()
+    if due or tasks.has_forgettable():
         with writer.writing():
             for task in due:
                 fired = tasks.fire(task)
                 if fired is not None:
                     writer.run_task(fired)
-            tasks.prune()
+            tasks.forget()
     waits = any(message.task_id for message in writer.pending())
     return _Looked(waits, tasks.bounds())
 

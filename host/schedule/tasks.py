@@ -54,7 +54,7 @@ class Task:
 
     @property
     def over(self) -> bool:
-        return self.state in ("done", "cancelled")
+        return self.state in OVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,8 @@ class Fired:
     stands_for: tuple[str, ...]
 
 
+OVER = ("done", "cancelled")
+_FORGETTABLE = "state IN ('done', 'cancelled') AND updated_at <= ?"
 _COLUMNS = (
     "id, title, prompt, cron, at, zone, script, missed, mentions, state, next_at, last_occurrence, failures, problem,"
     " owner, source, made_in, channel_type, workspace_id, platform_id, thread_id, created_at"
@@ -125,24 +127,33 @@ class Tasks:
     def bounds(self) -> list[tuple[str, str, int]]:
         """(task, made in, when the session must be looked at for it) of every task that is kept; 0 is never.
 
-        A task whose run is under way waits for its end, which is another reason to look.
+        A task whose run is under way waits for its end, which is another reason to look; one that is over is forgotten
+        some day.
         """
+        rows = self._connection.execute(
+            "SELECT id, made_in, state, next_at, updated_at FROM tasks"
+        ).fetchall()
         bounds = []
-        for task in self.known():
-            at = task.next_at if task.state == "active" else 0
-            if at and self.running(task.id):
+        for id_, made_in, state, next_at, updated_at in rows:
+            at = int(str(next_at)) if state == "active" else 0
+            if at and self.running(str(id_)):
                 at = max(at, self._now() + LOOK_AGAIN)
-            bounds.append((task.id, task.made_in, at))
+            elif state in OVER:
+                at = int(str(updated_at)) + KEPT_AFTER_END
+            bounds.append((str(id_), str(made_in), at))
         return bounds
 
-    def prune(self) -> None:
-        """Forgets tasks that have been over for long."""
+    def has_forgettable(self) -> bool:
+        sql = f"SELECT 1 FROM tasks WHERE {_FORGETTABLE} LIMIT 1"
+        return self._one(sql, self._now() - KEPT_AFTER_END) == 1
+
+    def forget(self) -> None:
+        """Tasks that have been over for long, with their occurrences."""
         before = self._now() - KEPT_AFTER_END
-        over = "state IN ('done', 'cancelled') AND updated_at < ?"
         self._connection.execute(
-            f"DELETE FROM occurrences WHERE task_id IN (SELECT id FROM tasks WHERE {over})", (before,)
+            f"DELETE FROM occurrences WHERE task_id IN (SELECT id FROM tasks WHERE {_FORGETTABLE})", (before,)
         )
-        self._connection.execute(f"DELETE FROM tasks WHERE {over}", (before,))
+        self._connection.execute(f"DELETE FROM tasks WHERE {_FORGETTABLE}", (before,))
 
     # ── firing ───────────────────────────────────────────────────────────────────────────────────────────
 

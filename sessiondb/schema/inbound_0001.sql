@@ -20,7 +20,8 @@ CREATE TABLE messages_in (
     task_id             TEXT NOT NULL DEFAULT '',
     occurrence_at       INTEGER NOT NULL DEFAULT 0,
     content             TEXT NOT NULL,
-    error               TEXT NOT NULL DEFAULT ''       -- why it failed or was cancelled, in words
+    error               TEXT NOT NULL DEFAULT '',      -- why it failed or was cancelled, in words
+    settled_at          INTEGER NOT NULL DEFAULT 0     -- when it got its outcome, by the host's clock
 );
 CREATE INDEX messages_in_pending ON messages_in (seq) WHERE status = 'pending';
 CREATE INDEX messages_in_platform ON messages_in (platform_message_id) WHERE platform_message_id <> '';
@@ -145,6 +146,7 @@ CREATE TABLE questions (
     key                 TEXT NOT NULL UNIQUE,          -- of its first chunk: what an answer refers to
     audience            TEXT NOT NULL,                 -- user ids as JSON; empty = whoever is let in
     expires_at          INTEGER NOT NULL DEFAULT 0,    -- 0 = never
+    approval            INTEGER NOT NULL DEFAULT 0,    -- 1 = of a tool's call: nobody's yes counts but the audience's
     answered_by         TEXT NOT NULL DEFAULT ''       -- the message that is its answer
 ) WITHOUT ROWID;
 

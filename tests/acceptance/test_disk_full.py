@@ -66,7 +66,7 @@ def small_disk(path: Path) -> Iterator[SmallDisk]:
         shutil.copytree(kept, path, symlinks=True, dirs_exist_ok=True)
         yield SmallDisk(path)
     finally:
-        subprocess.run(["umount", str(path)], check=True)
+        subprocess.run(["umount", "--lazy", str(path)], check=True)  # whoever still has it open may end later
 
 
 def undamaged(data: Path) -> None:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bots.slack import panels
 from tests.acceptance import on_slack
 from tests.acceptance.dovecote import ROOT
 from tests.acceptance.on_slack import PATIENCE, Office
@@ -85,7 +86,10 @@ async def test_a_task_is_asked_for_posts_is_replied_to_paused_and_cancelled(offi
     weekly = office.ask(scheduling(**wish, mentions=[office.bob.id]))
     [confirmed] = await office.answered(weekly)
     [id_] = re.findall(r"\bt[0-9a-f]{9}\b", confirmed.text)
-    assert "Paused" in await dovecote(office, "tasks", "pause", id_)
+    await office.slack.slash(office.ann, office.channel, "/dovecote", "tasks").acknowledged()
+    panel = office.slack.ephemerals(office.ann)[-1]
+    await office.slack.click(office.ann, panel, f"{panels.TASK}-pause", value=id_).acknowledged()
+    await office.slack.wait_until(lambda: "Paused" in str(office.slack.ephemerals(office.ann)), PATIENCE)
     assert "paused" in await dovecote(office, "tasks")
     assert "runs now" in await dovecote(office, "tasks", "run", id_[:6])
     await office.slack.wait_until(lambda: bool(posted(office, "week")), PATIENCE)

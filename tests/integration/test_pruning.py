@@ -76,13 +76,18 @@ async def test_a_conversation_goes_on_after_its_past_was_forgotten(
 
 
 def test_what_is_not_over_is_kept_however_old(tmp_path: Path) -> None:
-    writer = InboundWriter(tmp_path / "inbound.db", lambda: 1)
+    clock = [1]
+    writer = InboundWriter(tmp_path / "inbound.db", lambda: clock[-1])
     with writer.writing():
         for id_ in ("waits", "answered", "answer-on-its-way"):
             writer.insert(NewMessage(id_, "chat", PLACE, content.Chat("hi"), created_at=1))
         writer.insert(NewMessage("context", "chat", PLACE, content.Chat("hi"), created_at=1, trigger=False))
+        writer.insert(NewMessage("old-but-answered-now", "chat", PLACE, content.Chat("hi"), created_at=1))
         for id_ in ("answered", "answer-on-its-way"):
             writer.settle(id_, Status.COMPLETED)
+        clock.append(100)
+        writer.settle("old-but-answered-now", Status.COMPLETED)
+        clock.append(1)
         sent = Parcel("o1", 0, 1, "k1", "sent", PLACE, "", "answered")
         writer.put_parcels([sent, Parcel("o3", 0, 3, "k3", "unknown", PLACE, "{}", "answer-on-its-way")])
         writer.raise_mark("outbound_read", 3)

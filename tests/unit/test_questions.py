@@ -55,5 +55,10 @@ def test_who_may_answer_and_until_when(person: str, is_owner: bool, now: int, re
     assert refusal(asked, person, is_owner=is_owner, now=now) == reason
 
 
+def test_an_owner_answers_for_others_but_does_not_allow_for_them() -> None:
+    asked = Question("row", "key", ("U1",), approval=True)
+    assert "Only the people" in refusal(asked, "U2", is_owner=True, now=5)
+
+
 def test_what_this_host_never_asked_is_no_question_of_it() -> None:
     assert refusal(None, "U1", is_owner=False, now=0) == ""

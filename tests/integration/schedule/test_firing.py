@@ -245,6 +245,20 @@ async def test_many_that_are_due_start_in_the_order_of_their_due_times(tmp_path:
         assert life.woken == [id_ for _, id_ in sorted(expected)]
 
 
+async def test_a_task_that_is_over_is_forgotten_after_a_month(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        task = await life.schedule(session, "0 9 * * *")
+        await life.change(session, "cancel_task", task)
+        await life.scheduler.fire()
+        clock.at = await life.db.read(index.earliest)
+        assert clock.at == MONDAY + 30 * DAY
+        await life.scheduler.fire()
+        assert await life.db.read(index.earliest) == index.NEVER
+        assert await life.registry.use(session, lambda w: w.tasks.known()) == []
+
+
 async def test_the_timer_fires_when_the_clock_says_so_and_sees_changes_at_once(tmp_path: Path) -> None:
     clock = Clock(MONDAY + HOUR // 2 - 150)  # 150 ms before nine
     async with living(tmp_path, clock) as life:

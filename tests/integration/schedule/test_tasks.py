@@ -164,6 +164,18 @@ async def test_bad_wishes_are_refused_in_words_and_nothing_is_scheduled(tmp_path
         assert "There are no tasks" in await ask(bot, "D1", call("list_tasks"))
 
 
+async def test_an_agent_may_ask_for_so_many_tasks_and_no_more_wherever_they_post(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path, most_tasks=2)) as (_, bot):
+        common = {"title": "T", "prompt": "p", "cron": "0 9 * * *"}
+        for where in ("announcements", ""):
+            made = await ask(bot, "D1", call("schedule_task", **common, destination=where))
+            await ask(bot, "D1", call("cancel_task", task_id=task_id(made)))  # what is over counts no more
+            for _ in range(2):
+                assert "Scheduled" in await ask(bot, "D1", call("schedule_task", **common, destination=where))
+        for where in ("announcements", ""):
+            assert "already" in await ask(bot, "D1", call("schedule_task", **common, destination=where))
+
+
 async def test_another_sessions_task_does_not_exist_for_an_agent(tmp_path: Path) -> None:
     async with serving(settings(tmp_path)) as (_, bot):
         mine = task_id(
