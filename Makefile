@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: chat test check format bench simulate image lock clean
+.PHONY: chat test check format bench simulate image host-image lock clean
 
 chat: $(READY)
 	@$(BIN)/dovecote chat
@@ -36,7 +36,13 @@ BASE_IMAGE ?= python:3.12-slim-bookworm
 IMAGE ?= dovecote-runner:dev
 
 image: $(READY)
-	@PYTHON=$(BIN)/python runner/build-image $(BASE_IMAGE) $(IMAGE)
+	@PYTHON=$(BIN)/python runner/build-image runner $(BASE_IMAGE) $(IMAGE)
+
+HOST_IMAGE ?= dovecote:dev
+
+# For docker-compose.yml: the host in a container, beside those of its runners.
+host-image: $(READY)
+	@PYTHON=$(BIN)/python runner/build-image host $(BASE_IMAGE) $(HOST_IMAGE)
 
 # The venv's set-up talks on stderr, so that `make -s chat` prints replies and nothing else.
 $(READY): requirements.lock pyproject.toml

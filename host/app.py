@@ -17,10 +17,11 @@ from host import inbox, orders, pulse, watermarks
 from host.bots import Bot, BotConfigError, Bots, BotStuck, InboundEvent, Ingested
 from host.config import Config
 from host.controls import service as controls
-from host.controls.desk import NoTasks, TaskDesk
+from host.controls.desk import TaskDesk
 from host.controls.port import Controls
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
+from host.delivery.posts import Posts
 from host.delivery.service import Deliveries
 from host.disk import Disk
 from host.gateway.bells import Ears
@@ -36,6 +37,12 @@ from host.launch.base import Launcher
 from host.live import LiveMessages
 from host.progress import ProgressBoard
 from host.pruning import Pruner
+from host.questions import Approvers
+from host.schedule.actions import TaskActions
+from host.schedule.desk import Desk
+from host.schedule.homes import Homes
+from host.schedule.orders import KINDS
+from host.schedule.service import Scheduler
 from host.sessions import Session, Sessions
 from host.supervisor import Supervisor
 from host.webhooks import WebhookServer
@@ -137,6 +144,7 @@ class Host:
             async with asyncio.TaskGroup() as group:
                 side_tasks.append(group.create_task(self._ears.poll(), name="poll"))
                 side_tasks.append(group.create_task(self._sweep(), name="sweep"))
+                timer = group.create_task(self._scheduler.run(), name="schedule")
                 side_tasks.append(group.create_task(self._pruner.run(), name="pruner"))
                 bots = [
                     group.create_task(self._run_bot(bot), name=f"bot:{bot.channel_type}")
@@ -147,6 +155,7 @@ class Host:
                     task.add_done_callback(lambda _: self._stop_without_bots(bots))
                 self.started.set()
                 await self._stopping.wait()
+                timer.cancel()
                 await self._shut_down(side_tasks)
         finally:
             await self._close()
@@ -161,8 +170,9 @@ class Host:
         installation = await self._db.write(_installation)
         self._registry = Sessions(self._data, parts.disk, parts.now)
         self._actions = Actions(parts.now)
-        collector = Collector(self._bots, self._actions, parts.now)
-        self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now)
+        collector = Collector(self._bots, self._actions, Approvers(config), parts.now)
+        posts = Posts(self._db)
+        self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now, posts)
         self._deliveries.on_room = self._drain_soon
         self._ears = Ears(
             parts.disk, self._drain_soon, bells=config.host.bells, slowest=config.host.poll_slowest
@@ -200,13 +210,36 @@ class Host:
             self._say_soon,
             parts.now,
             IncomingFiles(self._bots),
+            posts,
         )
-        self._controls = self._make_controls(NoTasks())
+        self._scheduler = Scheduler(
+            self._db,
+            self._registry,
+            lambda session: self._supervisor.wake(session, background=True),
+            parts.now,
+        )
+        self._deliveries.on_run_ended = self._scheduler.look_soon
+        homes = Homes(config, self._db, self._registry)
+        actions = TaskActions(self._scheduler, homes, self._db, self._registry, config.host.zone, parts.now)
+        self._actions.register(KINDS, actions.prepared)
+        self._desk = Desk(self._scheduler, homes, self._db, self._registry, config, parts.now)
+        self._controls = self._make_controls(self._desk)
         self._pruner = Pruner(
             self._db, self._registry, self._supervisor, parts.now, config.host.retention_days
         )
         await self._ingress.begin()
+        await self._scheduler.begin()
+        await self._desk.reconcile()
+        for session in await self._db.read(self._registry.load):
+            if self._scheduler.has_tasks(session):
+                await self._recover_posts(session)
         await self._supervisor.adopt()
+
+    async def _recover_posts(self, session: Session) -> None:
+        try:
+            await self._deliveries.recover(session)
+        except SessionError as error:
+            log.warning("Session %s: %s", session.id, error, extra={"action": "not_recovered"})
 
     def _make_controls(self, desk: TaskDesk) -> Controls:
         return controls.Service(
@@ -233,6 +266,7 @@ class Host:
         await self._supervisor.close()
         while self._draining:
             await asyncio.wait(list(self._draining.values()))
+        await self._scheduler.close()
         await self._deliveries.stop()
         await self._live.stop()  # the bots are still there: nothing says "working…" while nobody works
         for task in side_tasks:
@@ -351,10 +385,14 @@ class Host:
 
     async def _obey(self) -> None:
         """Carries out what an operator ordered from another process."""
-        for number, _, session_id in await self._db.read(orders.waiting):
-            session = self._registry.get(session_id)
-            stopped = session is not None and await self._supervisor.stop(session)
-            outcome = "stopped" if stopped else "no runner was running"
+        for given in await self._db.read(orders.waiting):
+            if given.kind == "task":
+                outcome = await self._desk.obey(given.number, given.body)
+            else:
+                session = self._registry.get(given.session_id)
+                stopped = session is not None and await self._supervisor.stop(session)
+                outcome = "stopped" if stopped else "no runner was running"
+            number = given.number
             await self._db.write(functools.partial(orders.done, number=number, outcome=outcome))
 
     async def _sweep_session(self, session: Session) -> None:
@@ -367,6 +405,8 @@ class Host:
                 await self._supervisor.recover(session)
         await self._supervisor.check(session)
         await self._wake_if_due(session)
+        if self._scheduler.has_tasks(session):
+            await self._scheduler.look(session)
         self._live.look(session)
         if not self._supervisor.is_live(session) and not self._deliveries.busy(session):
             await self._rest(session, work)

@@ -50,13 +50,18 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
-class Destination(_Model):
-    """A place an agent may write to besides the conversation that asked."""
+class Place(_Model):
+    """A channel, or a thread of one."""
 
     platform: str
     workspace: str = ""
     channel: str
     thread: str = ""
+
+
+class Destination(Place):
+    """A place an agent may write to besides the conversation that asked."""
+
     description: str = ""
 
 
@@ -119,6 +124,30 @@ class Agent(_Model):
     budget_usd_per_day: Dollars = math.inf
     budget_usd_per_month: Dollars = math.inf
     network: Network = Network()
+    shortest_task_interval: Seconds = 60.0  # between two runs of one scheduled task
+    most_tasks: Annotated[int, Field(ge=1, le=10_000)] = 100  # of one conversation
+
+    @property
+    def approvers(self) -> tuple[str, ...]:
+        """Ids of the people who may allow a tool's call, from its options."""
+        listed = self.options.get("approvers", ())
+        return tuple(map(str, listed)) if isinstance(listed, list | tuple) else ()
+
+
+class Task(_Model):
+    """A scheduled task that belongs to this file: it is there as long as the file says so."""
+
+    name: Name
+    title: str = ""  # default: the name
+    prompt: str
+    cron: str = ""  # five fields or a nickname; or:
+    at: str = ""  # one local time
+    zone: str = ""  # default: the host's
+    agent: Name = "default"
+    to: Place  # where it posts
+    script: str = ""
+    missed: Literal["run_once", "run_all", "skip"] = "run_once"
+    mentions: tuple[str, ...] = ()
 
 
 class Route(_Model):
@@ -131,6 +160,7 @@ class Route(_Model):
     engage: Literal["mention", "always", "pattern", "off"] = "mention"
     pattern: Annotated[str, AfterValidator(_pattern)] = ""
     session: Literal["thread", "channel", "user"] = "thread"
+    instructions: str = ""  # for the agent, in these channels
 
     @model_validator(mode="after")
     def _pattern_goes_with_engage(self) -> Route:
@@ -258,6 +288,7 @@ class Config(_Model):
     access: Access = Access()
     agents: dict[Name, Agent] = {"default": Agent()}
     routes: tuple[Route, ...] = (Route(),)
+    tasks: tuple[Task, ...] = ()
     console: Console = Console()
     slack: Slack | None = None  # None: only if SLACK_BOT_TOKEN is set
     discord: Discord = Discord()
@@ -271,6 +302,13 @@ class Config(_Model):
                 raise ValueError(
                     f"routes[{number}].agent = {route.agent!r} is no agent of this file (known: {known})"
                 )
+        for task in self.tasks:
+            if task.agent not in self.agents:
+                raise ValueError(
+                    f"tasks: {task.name!r} names agent {task.agent!r}, which this file does not have"
+                )
+        if len({task.name for task in self.tasks}) != len(self.tasks):
+            raise ValueError("tasks: two of them have the same name")
         return self
 
     @model_validator(mode="after")
@@ -302,7 +340,8 @@ def load(path: Path | None) -> Config:
 
 def _explained(file: Path, error: ValidationError) -> ConfigError:
     first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
+    # In the file a hook is a table of `webhooks` itself.
+    key = ".".join(str(part) for part in first["loc"]).replace("webhooks.hooks.", "webhooks.")
     if first["type"] == "extra_forbidden":
         return ConfigError(file, key, "unknown key", "Remove it, or look it up in dovecote.example.toml.")
     return ConfigError(file, key, first["msg"], "See dovecote.example.toml for every key and its default.")

@@ -5,12 +5,15 @@ Every public method that writes takes part in `writing()`: the caller decides wh
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from host.schedule import recurrence
+from host.schedule.tasks import Fired, Tasks
 from sessiondb import content, seq
 from sessiondb.connection import open_writer, transaction
 from sessiondb.errors import Unavailable
@@ -60,6 +63,19 @@ class Parcel:
         return self.state not in OPEN_STATES
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What people were asked. `key` is what their answer refers to."""
+
+    row_id: str  # of messages_out
+    key: str
+    audience: tuple[str, ...]  # ids of the users who may answer; empty: whoever is let in
+    expires_at: int = 0  # ms UTC, 0 = never
+    approval: bool = False  # of a tool's call
+    answered_by: str = ""  # the message that is its answer
+
+
+_TASK_OF = "SELECT task_id FROM messages_in WHERE id = ? AND task_id <> ''"
 _PARCEL = (
     "message_out_id, chunk, seq, key, state, channel_type, workspace_id, platform_id, thread_id, payload, in_reply_to,"
     " platform_message_id, attempts, lookups, next_attempt_at, first_attempt_at, error"
@@ -98,6 +114,7 @@ class InboundWriter:
         self._path = path
         self._now = now
         self._connection = open_writer(path, "inbound")
+        self.tasks = Tasks(self._connection, now)
         self.blocked_since = 0  # ms UTC since when a reader keeps commits out, 0 when none does
 
     @contextmanager
@@ -158,11 +175,22 @@ class InboundWriter:
     def pending(self) -> list[MessageIn]:
         return self._messages("status = 'pending' ORDER BY seq")
 
+    def wanting(self) -> list[MessageIn]:
+        """Pending messages that want an answer, in order; not what only ends an open question."""
+        return [m for m in self.pending() if m.trigger and (m.kind != "system" or m.author_id)]
+
     def next_due_at(self) -> int | None:
         """When the next message that wakes is due, ms UTC; None when there is none."""
         sql = "SELECT min(not_before) FROM messages_in WHERE status = 'pending' AND \"trigger\" = 1"
         found = self._one(sql)
         return found if isinstance(found, int) else None
+
+    def people_wait(self) -> bool:
+        """Whether something else than a task wants an answer."""
+        sql = (
+            "SELECT 1 FROM messages_in WHERE status = 'pending' AND \"trigger\" = 1 AND task_id = '' LIMIT 1"
+        )
+        return self._one(sql) is not None
 
     def replace_content(self, id_: str, new: content.Inbound) -> None:
         self._connection.execute(
@@ -175,6 +203,27 @@ class InboundWriter:
             "UPDATE messages_in SET status = ?, error = ?, settled_at = ? WHERE id = ? AND status = 'pending'"
         )
         self._connection.execute(sql, (status, error[:500], self._now(), id_))
+        if self._connection.changes() and (task := self._one(_TASK_OF, id_)):
+            notice = self.tasks.ended(str(task), id_, status, error)
+            if notice is not None:
+                self.owe(notice.about, notice.encode())
+
+    def run_task(self, fired: Fired) -> None:
+        """The message of an occurrence, in the transaction that moves its task on."""
+        task = fired.task
+        due = recurrence.moment(fired.occurrence, task.schedule.zone)
+        self.insert(
+            NewMessage(
+                id=fired.message_id,
+                kind="task",
+                address=task.address,
+                content=content.Task(task.prompt, task.title, due, fired.stands_for, task.script),
+                created_at=self._now(),
+                author_id=task.owner,
+                task_id=task.id,
+                occurrence_at=fired.occurrence,
+            )
+        )
 
     def postpone(self, id_: str, attempts: int, not_before: int, error: str = "") -> None:
         sql = "UPDATE messages_in SET attempts = ?, not_before = ?, error = ? WHERE id = ? AND status = 'pending'"
@@ -214,9 +263,40 @@ class InboundWriter:
             return None
         return str(row[0]), Address(*map(str, row[1:]))
 
-    def row_of_key(self, key: str) -> str:
-        """The id of the row a chunk of this session belongs to; '' when this session minted no such key."""
-        return str(self._one("SELECT message_out_id FROM delivered WHERE key = ?", key) or "")
+    # ── questions ────────────────────────────────────────────────────────────────────────────────────────
+
+    def put_question(self, asked: Question) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO questions VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                asked.row_id,
+                asked.key,
+                json.dumps(asked.audience),
+                asked.expires_at,
+                int(asked.approval),
+                asked.answered_by,
+            ),
+        )
+
+    def question(self, key: str) -> Question | None:
+        """None when this session asked nothing under that key."""
+        row = self._connection.execute("SELECT * FROM questions WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        row_id, key, audience, expires_at, approval, answered_by = row
+        return Question(
+            str(row_id),
+            str(key),
+            tuple(json.loads(str(audience))),
+            int(str(expires_at)),
+            bool(approval),
+            str(answered_by),
+        )
+
+    def answer_question(self, row_id: str, answer_id: str) -> None:
+        """The first answer stays."""
+        sql = "UPDATE questions SET answered_by = ? WHERE message_out_id = ? AND answered_by = ''"
+        self._connection.execute(sql, (answer_id, row_id))
 
     def has_parcel(self, message_out_id: str) -> bool:
         return (
@@ -342,6 +422,10 @@ class InboundWriter:
             (name,),
         ).fetchone()
         return None if row is None else Address(*map(str, row))
+
+    def destination_names(self) -> list[str]:
+        rows = self._connection.execute("SELECT name FROM destinations ORDER BY name").fetchall()
+        return [str(name) for (name,) in rows]
 
     def _messages(self, where: str, *bindings: str) -> list[MessageIn]:
         sql = f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE {where}"

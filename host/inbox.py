@@ -45,6 +45,13 @@ def find(connection: apsw.Connection, key: str) -> Known | None:
     return None if row is None else Known(*map(str, row))
 
 
+def answer_of(connection: apsw.Connection, key: str) -> Address | None:
+    """Where the answer to an event goes, as it was decided when it came in."""
+    sql = "SELECT event ->> '$.answer' FROM inbox WHERE key = ?"
+    row = connection.execute(sql, (_text(key),)).fetchone()
+    return None if row is None or row[0] is None else Address(*json.loads(str(row[0])))
+
+
 def add(
     connection: apsw.Connection,
     event: InboundEvent,

@@ -17,10 +17,11 @@ from typing import TypeAlias
 
 import apsw
 
-from host import access, config, inbox, notices, router, sessions
+from host import access, config, inbox, notices, questions, router, sessions
 from host.bots import EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.config import Config
 from host.controls import requests, rules
+from host.delivery.posts import Posts
 from host.hostdb import HostDB
 from host.inbound import InboundWriter, NewMessage
 from host.inbox import Entry
@@ -49,8 +50,10 @@ class Ingress:
         say: Callable[[], None],
         now: Callable[[], int],
         incoming: IncomingFiles,
+        posts: Posts,
     ) -> None:
         self._incoming = incoming
+        self._posts = posts
         self._config = config
         self._db = db
         self._registry = registry
@@ -70,6 +73,10 @@ class Ingress:
         """Returns when the event is durable. Raises `HostBusy` when it could not be made so."""
         event = _within_limits(event)
         try:
+            await self._know_the_thread(event)
+            if event.event_class is EventClass.ANSWER and (refused := await self._not_asked(event)):
+                # Nothing is written: the question stays open for those who may answer it.
+                return Ingested(Verdict.DECLINED, event.message_id, refused)
             ingested, entry, session = await self._db.write(lambda connection: self._admit(connection, event))
         except SessionError as error:
             log.error("An event could not be made durable: %s", error, extra={"action": "ingest_failed"})
@@ -80,6 +87,39 @@ class Ingress:
         elif ingested.verdict is Verdict.DECLINED:
             self._say()
         return ingested
+
+    async def _know_the_thread(self, event: InboundEvent) -> None:
+        """A reply under a post whose receipt is not there yet waits for it: only then is its session known.
+
+        Raises `HostBusy` when that takes too long; nothing of the reply is stored, so the platform delivers it again.
+        """
+        address = event.address
+        if not address.thread_id or event.event_class in _ABOUT_ANOTHER or not self._posts.open_at(address):
+            return
+        if await self._db.read(lambda connection: _engaged(connection, address)) is not None:
+            return
+        if not await self._posts.until_settled(address):
+            raise HostBusy("it may be a reply to a post whose outcome is not known yet")
+
+    async def _not_asked(self, event: InboundEvent) -> str:
+        """Why this answer cannot count; '' when it may, or was taken in already."""
+
+        def session_of(connection: apsw.Connection) -> Session | None:
+            verdict = self._route(connection, event)
+            if inbox.find(connection, event.key) is not None or isinstance(verdict, router.Ignore):
+                return None
+            where = (
+                "agent = ? AND channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
+            )
+            found = self._registry.load(connection, where, (verdict.agent, *verdict.session))
+            return found[0] if found else None
+
+        session = await self._db.read(session_of)
+        if session is None:
+            return ""
+        question = await self._registry.use(session, lambda writer: writer.question(event.refers_to))
+        is_owner = f"{event.address.channel_type}:{event.author.id}" in self._config.access.owners
+        return questions.refusal(question, event.author.id, is_owner=is_owner, now=self._now())
 
     def _admit(
         self, connection: apsw.Connection, event: InboundEvent
@@ -96,9 +136,8 @@ class Ingress:
         if isinstance(permission, access.Allowed) and verdict.agent not in self._config.agents:
             permission = access.Denied("The agent of this conversation is not set up any more.")
         if isinstance(permission, access.Denied):
-            if permission.ask_owner and requests.ask_access(
-                connection, self._config.access, event, self._now()
-            ):
+            asks = permission.ask_owner and event.event_class not in _ABOUT_ANOTHER
+            if asks and requests.ask_access(connection, self._config.access, event, self._now()):
                 permission = access.Denied(requests.ASKED)
             inbox.decline(connection, event, permission.reason, self._now())
             if event.event_class not in (*_ABOUT_ANOTHER, EventClass.WEBHOOK):
@@ -106,15 +145,18 @@ class Ingress:
             return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
         if event.event_class is not EventClass.WEBHOOK:
             _remember_user(connection, event, self._now())
+        if not event.author.zone:
+            event = replace(event, author=replace(event.author, zone=self._config.host.zone))
         if event.event_class is EventClass.CONTROL and event.value == "mute":
             self._mute(connection, event, verdict.answer)
             return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
         scope = sessions.privacy_scope(event)
-        moves = event.event_class is EventClass.MESSAGE  # whose privacy is of this very moment
+        # A message's privacy is of this very moment; that of another place says nothing about the session's own.
+        moves = event.event_class is EventClass.MESSAGE and verdict.session[:3] == event.address[:3]
         id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now(), moves=moves)
         if verdict.engages:
             connection.execute(
-                "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?, '')",
                 (*verdict.answer, verdict.agent, event.at),
             )
             if not connection.changes():  # it takes part already: what was said before is known
@@ -146,16 +188,13 @@ class Ingress:
             return _route_of_original(connection, event)
         if event.session_id:
             return _route_of_session(connection, event)
-        row = connection.execute(
-            "SELECT agent FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
-            " AND thread_id <> ''",
-            event.address,
-        ).fetchone()
+        row = _engaged(connection, event.address)
         return router.route(
             event,
             self._config.routes,
-            None if row is None else str(row[0]),
+            None if row is None else row[0],
             rules.of_channel(connection, event.address),
+            None if row is None else _continued(connection, row[1]),
         )
 
     # ── from the inbox into inbound.db ───────────────────────────────────────────────────────────────────
@@ -266,8 +305,11 @@ def _insert(writer: InboundWriter, entry: Entry, files: tuple[content.Attachment
         writer.insert(_context(entry, number, author, text))
     message = _message(entry, files)
     if isinstance(message.content, content.System):
-        asked = writer.row_of_key(message.content.refers_to)
+        question = writer.question(message.content.refers_to)
+        asked = question.row_id if question else ""
         message = replace(message, content=replace(message.content, refers_to=asked))
+        if question is not None:
+            questions.answered(writer, question, message.id)
     writer.insert(message)
 
 
@@ -348,7 +390,8 @@ def _route_of_original(connection: apsw.Connection, event: InboundEvent) -> rout
     if found is None:
         return router.Ignore("about a message whose session is gone")
     agent, address = found
-    return router.Engage(agent, address, address, trigger=False, engages=False)
+    answer = inbox.answer_of(connection, original.key) or address
+    return router.Engage(agent, address, answer, trigger=False, engages=False)
 
 
 def _route_of_session(connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
@@ -358,6 +401,22 @@ def _route_of_session(connection: apsw.Connection, event: InboundEvent) -> route
         return router.Ignore("its session is gone")
     agent, address = found
     return router.Engage(agent, address, event.address, trigger=True, engages=False)
+
+
+def _engaged(connection: apsw.Connection, address: Address) -> tuple[str, str] | None:
+    """The agent that takes part in the thread, and the session that the thread goes on with."""
+    row = connection.execute(
+        "SELECT agent, session_id FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
+        " AND thread_id = ? AND thread_id <> ''",
+        address,
+    ).fetchone()
+    return None if row is None else (str(row[0]), str(row[1]))
+
+
+def _continued(connection: apsw.Connection, session_id: str) -> Address | None:
+    """The session that a thread goes on with, where that is not the one its address names: a task's post opened it."""
+    found = _session_of(connection, session_id) if session_id else None
+    return None if found is None else found[1]
 
 
 def _session_of(connection: apsw.Connection, id_: str) -> tuple[str, Address] | None:

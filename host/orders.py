@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
@@ -9,11 +10,20 @@ import apsw
 from host.hostdb import beside
 
 
-def give(path: Path, kind: str, session_id: str, now: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Given:
+    number: int
+    kind: str  # stop | task
+    session_id: str
+    body: str  # JSON, '' for none
+
+
+def give(path: Path, kind: str, session_id: str, now: int, body: str = "") -> int:
     """Writes the order beside a running host; returns its number. Raises `sessiondb.SessionError`."""
     with beside(path) as connection:
         connection.execute(
-            "INSERT INTO orders (kind, session_id, created_at) VALUES (?, ?, ?)", (kind, session_id, now)
+            "INSERT INTO orders (kind, session_id, body, created_at) VALUES (?, ?, ?, ?)",
+            (kind, session_id, body, now),
         )
         return connection.last_insert_rowid()
 
@@ -24,11 +34,12 @@ def outcome(connection: apsw.Connection, number: int) -> str:
     return str(row[0]) if row else ""
 
 
-def waiting(connection: apsw.Connection) -> list[tuple[int, str, str]]:
-    rows = connection.execute(
-        "SELECT id, kind, session_id FROM orders WHERE outcome = '' ORDER BY id"
-    ).fetchall()
-    return [(int(str(number)), str(kind), str(session)) for number, kind, session in rows]
+def waiting(connection: apsw.Connection) -> list[Given]:
+    sql = "SELECT id, kind, session_id, body FROM orders WHERE outcome = '' ORDER BY id"
+    rows = connection.execute(sql).fetchall()
+    return [
+        Given(int(str(number)), str(kind), str(session), str(body)) for number, kind, session, body in rows
+    ]
 
 
 def done(connection: apsw.Connection, number: int, outcome: str) -> None:

@@ -60,8 +60,7 @@ class ProgressBoard:
 
     async def _show_waiting(self, session: Session) -> None:
         try:
-            pending = await self._registry.use(session, lambda writer: writer.pending())
-            wanting = [message for message in pending if message.trigger]
+            wanting = await self._registry.use(session, lambda writer: writer.wanting())
             bot = self._bots.get(session.address.channel_type)
             if wanting and bot is not None and bot.capabilities.progress != "none":
                 message = wanting[-1]
@@ -109,5 +108,5 @@ def working(writer: InboundWriter, progress_file: Path) -> Working | None:
     progress = Progress.read(progress_file)
     if progress is not None and (message := _claimed(writer, progress)) is not None:
         return Working(message.address, message.created_at, progress.status)
-    waiting = [message for message in writer.pending() if message.trigger and message.kind != "control"]
+    waiting = [message for message in writer.wanting() if message.kind != "control"]
     return Working(waiting[0].address, waiting[0].created_at, "") if waiting else None

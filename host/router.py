@@ -33,9 +33,11 @@ def route(
     routes: Sequence[Route],
     engaged_agent: str | None,
     decided: ChannelRules | None = None,
+    continued: Address | None = None,
 ) -> Engage | Ignore:
     """`engaged_agent` takes part in the event's thread already; None when nobody does.
 
+    `continued` names the session that the thread goes on with, where that is not the thread's own.
     `decided` is what an owner decided about the channel, over the routes.
     """
     rule = rule_of(event.address, routes, decided)
@@ -53,7 +55,7 @@ def route(
     about_another = event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
     return Engage(
         agent=agent,
-        session=_session_address(event, rule, answer),
+        session=continued or _session_address(event, rule, answer),
         answer=answer,
         trigger=not about_another and not event.remark,
         engages=bool(answer.thread_id) and addressed,

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+OWN_THREADS = ("user:", "task:")  # how thread ids begin that no platform knows
 OPEN_CONNECTIONS = 256  # kept inbound.db connections, 104 KiB each; the least recently used is closed
 
 
@@ -39,6 +40,11 @@ class Session:
     seq_high_water: int = 0  # as host.db knew it when the session was loaded
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     unreadable: str = ""  # why outbound.db is quarantined, '' when it is not
+
+    @property
+    def place(self) -> Address:
+        """Where to say something to its people: some sessions' threads are names of the host's own."""
+        return room(self.address)
 
 
 def session_id(agent: str, address: Address) -> str:
@@ -60,8 +66,8 @@ def scope_name(privacy: Privacy, address: Address, user_id: str) -> str:
 
 
 def room(address: Address) -> Address:
-    """Where people read what the host says about the session of this address: one per user is in its channel."""
-    return address._replace(thread_id="") if address.thread_id.startswith("user:") else address
+    """Where people read what is said about the session of this address: the channel, if its thread is the host's own."""
+    return address._replace(thread_id="") if address.thread_id.startswith(OWN_THREADS) else address
 
 
 def upsert(
@@ -80,6 +86,11 @@ def upsert(
     if moves:
         connection.execute("UPDATE sessions SET scope = ?1 WHERE id = ?2 AND scope <> ?1", (scope, id_))
     return id_
+
+
+def mark_busy(connection: apsw.Connection, id_: str) -> None:
+    """Inside a transaction of host.db: there is work for the session, or will be at once."""
+    connection.execute("UPDATE sessions SET busy = 1, work = work + 1 WHERE id = ?", (id_,))
 
 
 _COLUMNS = "id, agent, channel_type, workspace_id, platform_id, thread_id, scope, seq_high_water"
@@ -124,6 +135,10 @@ class Sessions:
 
     def workspace(self, session: Session) -> Path:
         return self._data / "workspaces" / session.agent / session.scope
+
+    def agent_folder(self, session: Session) -> Path:
+        """Instructions and skills that an operator put there; need not exist."""
+        return self._data / "agents" / session.agent
 
     def _session(self, row: Sequence[str]) -> Session:
         id_, agent, channel, workspace, platform, thread, scope, high_water = row

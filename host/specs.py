@@ -6,6 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
+from host import router
 from host.config import Config
 from host.launch.base import LaunchError, RunnerSpec
 from host.sessions import Session, Sessions
@@ -25,12 +26,15 @@ class Specs:
             raise LaunchError(f"its agent {session.agent!r} is not configured any more", transient=False)
         workspace = self._registry.workspace(session)
         await asyncio.to_thread(workspace.mkdir, parents=True, exist_ok=True)
+        own = self._registry.agent_folder(session)
+        rule = router.rule_of(session.address, self._config.routes)
         told = {
             "name": session.agent,
             "provider": agent.provider,
             "model": agent.model,
             "instructions": agent.instructions,
             "options": agent.options,
+            "channel": rule.instructions if rule else "",
         }
         environment = {
             "DOVECOTE_AGENT": json.dumps(told),
@@ -47,6 +51,7 @@ class Specs:
             workspace.resolve(),
             environment,
             Path(session.folder.root) / "runner.log",
+            own.resolve() if await asyncio.to_thread(own.is_dir) else None,
         )
 
     def destinations(self, session: Session) -> list[Destination]:

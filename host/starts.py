@@ -68,4 +68,4 @@ class Starts:
             if told:
                 text += f" Reason: {told}."
             about, day = "refused" if refused else "no-start", self._now() // 86_400_000
-            await self._notify(Notice(f"{about}:{session.id}:{day}", session.address, text))
+            await self._notify(Notice(f"{about}:{session.id}:{day}", session.place, text))

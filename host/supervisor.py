@@ -46,6 +46,7 @@ class _Life:
     ordered_to_stop: bool = False
     over_quota: str = ""  # why it was ended: what lies too much on disk
     woken: bool = False  # since it last looked for work
+    background: bool = False  # nothing but scheduled work waits for it
     scope: str = ""  # the privacy scope whose folder its runner has; '' for one that was adopted
 
 
@@ -82,15 +83,19 @@ class Supervisor:
         self._specs = Specs(config, installation, registry)
         self._quota = DiskQuota(config.runner.limits)
         self._starts = Starts(db, now, deliveries.notify)
-        self._at_once = asyncio.Semaphore(config.runner.concurrent_starts)
+        self._at_once = Places(config.runner.concurrent_starts)
         self._closing = False
 
     # ── waking ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def wake(self, session: Session) -> None:
-        """There is work: tells the live runner, or sees to it that one lives."""
+    def wake(self, session: Session, *, background: bool = False) -> None:
+        """There is work: tells the live runner, or sees to it that one lives. `background`: no person waits for it."""
         if (life := self._lives.get(session.id)) is not None:
             life.woken = True
+            if not background:
+                life.background = False
+                self._places.promote(session.id)
+                self._at_once.promote(session.id)
             life.busy_at = self._now()
             self._ears.ring(session)
         elif not self._closing and not session.unreadable:
@@ -168,7 +173,8 @@ class Supervisor:
     async def _is_time(self, session: Session) -> bool:
         """Whether a runner is to be started now; sets an alarm when it is later."""
         self._lives[session.id].woken = False
-        due = await self._registry.use(session, lambda writer: writer.next_due_at())
+        due, background = await self._registry.use(session, _next_work)
+        self._lives[session.id].background = background and not self._lives[session.id].woken
         if due is None:
             return False
         at = max(due, await self._starts.earliest(session))
@@ -178,10 +184,11 @@ class Supervisor:
         return True
 
     async def _take_place(self, session: Session) -> None:
-        if not self._places.is_free(session.id):
+        background = self._lives[session.id].background
+        if not self._places.is_free(session.id, background=background):
             self._on_wait(session)
             self._room_soon()
-        await self._places.take(session.id)
+        await self._places.take(session.id, background=background)
 
     def _room_soon(self) -> None:
         task = asyncio.create_task(self.make_room(), name="room")
@@ -198,13 +205,15 @@ class Supervisor:
             if life.runner is None or life.ordered_to_stop:
                 continue
             try:
-                if not await self._registry.use(life.session, lambda writer: writer.pending()):
+                due = await self._registry.use(life.session, lambda writer: writer.next_due_at())
+                if due is None or due > self._now():  # a question's end may be a day away
                     wanted -= await self.stop(life.session)
             except (SessionError, LaunchError) as error:
                 log.debug("No place from %s: %s", life.session.id, error)
 
     async def _start(self, session: Session) -> Runner | None:
-        async with self._at_once:
+        await self._at_once.take(session.id, background=self._lives[session.id].background)
+        try:
             if self._closing:
                 return None
             incarnation = secrets.token_hex(8)
@@ -226,6 +235,8 @@ class Supervisor:
                 told = str(error).partition(": ")[0] if isinstance(error, LaunchError) else str(error)
                 await self._starts.note(session, str(error), told, refused=refused)
                 return None
+        finally:
+            self._at_once.free(session.id)
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
         life = self._lives[session.id]
         life.runner, life.started_at, life.ordered_to_stop = runner, self._now(), False
@@ -274,7 +285,7 @@ class Supervisor:
         session = life.session
         text = f"⚠️ I was stopped: {life.over_quota} ({session.id[:9]}). Ask me to delete some."
         if message is None:
-            return Notice(f"over-quota:{session.id}:{self._now() // 86_400_000}", session.address, text)
+            return Notice(f"over-quota:{session.id}:{self._now() // 86_400_000}", session.place, text)
         return Notice(f"over-quota:{message.id}", message.address, text, answers=message.platform_message_id)
 
     async def _drain_after(self, session: Session, code: int) -> None:
@@ -485,3 +496,8 @@ class Supervisor:
         if tasks:
             await asyncio.wait(tasks)
         self._quota.close()
+
+
+def _next_work(writer: InboundWriter) -> tuple[int | None, bool]:
+    """When the next message that wakes is due, and whether scheduled work is all that waits."""
+    return writer.next_due_at(), not writer.people_wait()

@@ -168,7 +168,11 @@ _BY_ID = (
     f"SELECT {_COLUMNS} WHERE message_id = :name"
     f" UNION ALL SELECT {_COLUMNS} WHERE event ->> '$.event.platform_message_id' = :name AND message_id <> :name LIMIT 20"
 )
-_BY_PREFIX = f"SELECT {_COLUMNS} WHERE substr(message_id, 1, :length) = :name ORDER BY id DESC LIMIT :most"
+# An id is a letter and hexadecimal digits: what begins with a name comes before the name with a g.
+_BY_PREFIX = (
+    f"SELECT {_COLUMNS} WHERE message_id >= :name AND message_id < :name || 'g'"
+    " AND substr(message_id, 1, :length) = :name ORDER BY id DESC LIMIT :most"
+)
 _MESSAGE = "SELECT seq, status, attempts, not_before, error FROM messages_in WHERE id = ?"
 _LIVE = "SELECT updated_at, state, platform_message_id FROM live WHERE message_id = ?"
 _DELIVERED = (

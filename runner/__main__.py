@@ -17,7 +17,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 
-from runner import egress
+from runner import egress, instructions
 from runner.inbound import InboundReader
 from runner.loop import AgentLoop
 from runner.maintain import maintain
@@ -103,6 +103,7 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _serve_session(settings: Settings) -> None:
+    instructions.own(settings.agent_folder)  # what cannot be read is found now, not in the midst of a turn
     inbound = InboundReader(settings.folder.inbound_db)
     if inbound.incarnation() != settings.incarnation:
         raise Superseded

@@ -31,7 +31,7 @@ class Claims:
     def next(self, only: Address | None = None) -> Turn | None:
         """Claims the next batch and opens or resumes its turn; with `only`, nothing of another address."""
         first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)
-        if first is None or (only is not None and first.address != only):
+        if first is None or (only is not None and not _goes_on(first, only)):
             return None
         begun = self._begun()
         if first.id in begun:
@@ -54,13 +54,13 @@ class Claims:
         """Claims what came in for the running turn's address; context waits for company.
 
         Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again or an order
-        that is still to be obeyed: it applies to what came before it and to nothing else.
+        that is still to be obeyed: it applies to what came before it and to nothing else. A task's run is a turn of its own.
         """
         if running.attempt > turn.SPLIT_AFTER:
             return []
         due: list[MessageIn] = []
         for message in self._ours(self._inbound.due_at(running.address, self._now())):
-            if self._queued(message):
+            if message.kind == "task" or self._queued(message):
                 continue
             tried = message.attempts > 0 and message.trigger
             if tried or message.kind == "control" or len(due) == turn.LARGEST_BATCH:
@@ -74,9 +74,9 @@ class Claims:
         return self._claim(running.id, due)[1]
 
     def waits_elsewhere(self, here: Address) -> bool:
-        """Whether the next message that wants an answer belongs to another address."""
+        """Whether the next message that wants an answer cannot go into the stream of this address."""
         first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)
-        return first is not None and first.address != here
+        return first is not None and not _goes_on(first, here)
 
     def controls(self) -> list[tuple[MessageIn, content.Control]]:
         """Control messages not obeyed yet, in order."""
@@ -137,7 +137,7 @@ class Claims:
         resumed = self._open(call.turn, [message])
         if resumed is None:
             return None
-        self._outbound.answer(call, answer.refers_to, message.id, _result(call, answer, message.author_id))
+        self._outbound.answer(call, answer.refers_to, message.id, _result(call, answer))
         self._recall(resumed)
         return resumed
 
@@ -183,15 +183,17 @@ class Claims:
             return None
 
 
-def _result(call: ParkedCall, answer: content.System, author_id: str) -> str | None:
-    """What a person's answer means to the call that waited; None lets it run."""
+def _goes_on(message: MessageIn, here: Address) -> bool:
+    """A task's run begins afresh: its script comes before any model."""
+    return message.address == here and message.kind != "task"
+
+
+def _result(call: ParkedCall, answer: content.System) -> str | None:
+    """What an answer means to the call that waited; None lets it run. Whose answer counts the host has decided."""
     said = answer.value or answer.text
     if not call.approval:
         return ToolResult(said).encode()
     by = f" by {answer.by}" if answer.by else ""
-    # The host asks only who may answer; nothing runs on the word of anybody else even if it erred.
-    if call.audience and author_id not in call.audience and answer.ok:
-        return ToolResult(f"not run: the answer{by} does not count", is_error=True).encode()
     if answer.ok and said == ALLOW:
         return None
     return ToolResult(f"not run: {said if not answer.ok else 'refused'}{by}", is_error=True).encode()

@@ -60,7 +60,8 @@ def _element(message: PromptMessage) -> str:
     if isinstance(body, content.Task):
         attributes |= {"title": body.title, "due": body.due}
         missed = [_tag("stands_for", {"due": due}, "") for due in body.stands_for]
-        return _tag("task", attributes, escape(body.prompt) + "".join(missed))
+        output = _tag("script_output", {}, escape(body.output)) if body.output else ""
+        return _tag("task", attributes, escape(body.prompt) + "".join(missed) + output)
     if isinstance(body, content.Webhook):
         told = _tag("instructions", {}, escape(body.prompt)) if body.prompt else ""
         inner = told + _tag("payload", {}, escape(body.payload))

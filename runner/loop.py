@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
-from runner import archive, tools, turn
+from runner import archive, gate, tools, turn
 from runner.claims import Claims
 from runner.formatter import prompt
 from runner.inbound import InboundReader
@@ -17,6 +18,8 @@ from runner.providers import base
 from runner.settings import Settings
 from runner.tools.approval import Approvals
 from runner.tools.box import Parked, Toolbox
+from runner.tools.host import HostLine
+from runner.tools.kit import refusal_of_scripts
 from runner.turn import Turn
 from runner.watch import Watch
 from sessiondb import content
@@ -59,6 +62,7 @@ class AgentLoop:
         self._prepare = prepare
         self._on_turn = on_turn
         self._approvals = Approvals.of(settings.agent.options)
+        self._no_scripts = refusal_of_scripts(settings)
         self._toolbox: Toolbox | None = None  # of the latest turn
         self._stopping = asyncio.Event()
         self._shown_at = 0.0
@@ -94,6 +98,8 @@ class AgentLoop:
         """Runs the turn, and further turns of its address while the provider's stream stays open."""
         if self._prepare is not None:
             await self._prepare()
+        if not await self._passes(begun):
+            return
         query = self._provider.query(self._input(begun))
         events = query.events()
         try:
@@ -105,6 +111,33 @@ class AgentLoop:
             self._stop_showing()
             self._on_turn(None)
             await events.aclose()
+
+    async def _passes(self, begun: Turn) -> bool:
+        """Whether the agent is to be asked: a task's script decides, once per run, and its decision is recorded."""
+        run = begun.task
+        if run is None or not isinstance(run.content, content.Task) or not run.content.script.strip():
+            return True
+        output = turn.gate_output(begun.resumed)
+        if output is None:
+            try:
+                if self._no_scripts:
+                    raise gate.GateError(self._no_scripts)
+                passed = await gate.run(run.content.script, self._settings.workspace)
+            except gate.GateError as error:
+                self._fail(begun, base.Error(str(error), retryable=True))
+                return False
+            if not passed.wake:
+                self._outbound.finish_turn(
+                    begun.id, (), begun.consumed, (), error="its script did not wake the agent"
+                )
+                self._ring()
+                return False
+            output = passed.output
+            self._outbound.record_with_next(begun.id, "note", turn.gate_step(output))
+        begun.messages = [
+            replace(m, content=replace(run.content, output=output)) if m is run else m for m in begun.messages
+        ]
+        return True
 
     async def _follow(
         self, query: base.AgentQuery, events: AsyncGenerator[base.Event, None], begun: Turn
@@ -210,9 +243,12 @@ class AgentLoop:
     # ── ends of a turn ───────────────────────────────────────────────────────────────────────────────────
 
     def _finish(self, ended: Turn, result: base.Result) -> None:
+        missed = turn.made_up_for(ended.task)
         answers = [
             Emitted(
-                f"{ended.id}:final:{number}", content.Text(reply.text), reply.in_reply_to or ended.answers
+                f"{ended.id}:final:{number}",
+                content.Text(reply.text if number else missed + reply.text),
+                reply.in_reply_to or ended.answers,
             )
             for number, reply in enumerate(result.replies)
             if reply.text.strip()
@@ -296,11 +332,12 @@ class AgentLoop:
             consumed=lambda: begun.consumed,
             pushed=lambda: [message.id for message in begun.pushed],
             workspace=self._settings.workspace,
+            readable=self._settings.readable,
             destinations=self._inbound.destinations(),
             recorded=begun.resumed,
             now=self._now,
             approvals=self._approvals,
-            asked_by=begun.asked_by,
+            host=HostLine(self._inbound, self._outbound, self._ring),
         )
         self._toolbox = toolbox
         self._on_turn(toolbox)

@@ -42,7 +42,6 @@ class ParkedCall:
     call_id: str
     answered: bool
     approval: bool  # the answer decides whether the call runs; otherwise it is the call's result
-    audience: tuple[str, ...]  # ids of the people who may answer; empty for anybody
 
 
 class OutboundWriter:
@@ -124,11 +123,25 @@ class OutboundWriter:
             self._running(call_id, tool, deadline)
         return True
 
-    def finish_call(self, turn: str, call_id: str, result: str, emitted: Sequence[Emitted]) -> None:
-        """Result, step and the rows the call emitted: one commit."""
+    def emit(self, rows: Sequence[Emitted]) -> None:
+        """Before the call that emits them has its result: only where running it again would emit the same rows."""
+        with self._writing():
+            self._emit(rows)
+
+    def finish_call(
+        self,
+        turn: str,
+        call_id: str,
+        result: str,
+        emitted: Sequence[Emitted],
+        consumed: Iterable[MessageIn] = (),
+    ) -> None:
+        """Result, step, the rows the call emitted and the messages that are part of its result: one commit."""
         with self._writing():
             self._complete_call(turn, call_id, result)
             self._emit(emitted)
+            for message in consumed:
+                self._ack(message.id, AckStatus.COMPLETED, message.attempts + 1, turn)
             self._calls.pop(call_id, None)
             self._state("working")
 
@@ -170,13 +183,11 @@ class OutboundWriter:
             self._forget(unconsumed)
             asked = question.content
             approval = isinstance(asked, content.Question) and bool(asked.approval)
-            may = asked.audience if isinstance(asked, content.Question) else ()
             waiting = {
                 "turn": turn,
                 "call": call_id,
                 "answered_by": "",
                 "approval": approval,
-                "audience": may,
             }
             self._set_state(f"parked:{question.id}", json.dumps(waiting))
             self._state("idle")
@@ -194,7 +205,6 @@ class OutboundWriter:
             waiting["call"],
             bool(waiting["answered_by"]),
             bool(waiting["approval"]),
-            tuple(waiting["audience"]),
         )
 
     def answer(self, call: ParkedCall, question_id: str, answer_id: str, result: str | None) -> None:
@@ -211,7 +221,6 @@ class OutboundWriter:
                 "call": call.call_id,
                 "answered_by": answer_id,
                 "approval": call.approval,
-                "audience": call.audience,
             }
             self._set_state(f"parked:{question_id}", json.dumps(kept))
 

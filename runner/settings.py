@@ -28,6 +28,7 @@ class Agent:
     model: str = ""
     instructions: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    channel: str = ""  # instructions for the channel of this conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,17 @@ class Settings:
     workspace: Path
     incarnation: str
     agent: Agent
+    agent_folder: Path | None = None  # instructions and skills, read-only
     bells: bool = True
     stream_idle: float = 20.0  # s without an event and with nothing pending that end a provider's stream
     idle_exit: float = 300.0  # s without work after which the process exits
     egress: bool = False  # the host opens a way to some hosts of the internet
     poll_slowest: float = 1.0  # s between two looks at inbound.db when nothing rings
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """Folders beside the workspace that tools may look into."""
+        return (self.folder.inbound_files, *((self.agent_folder,) if self.agent_folder else ()))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -56,6 +63,7 @@ class Settings:
             workspace=workspace,
             incarnation=_required(environment, "DOVECOTE_INCARNATION"),
             agent=agent,
+            agent_folder=Path(found) if (found := environment.get("DOVECOTE_AGENT_DIR")) else None,
             bells=environment.get("DOVECOTE_BELLS", "1") == "1",
             stream_idle=_seconds(environment, "DOVECOTE_STREAM_IDLE", 20.0),
             idle_exit=_seconds(environment, "DOVECOTE_IDLE_EXIT", 300.0),

@@ -40,9 +40,9 @@ class Turn:
         return here and order.seq > self.highest_seq
 
     @property
-    def asked_by(self) -> str:
-        """The id of the person who wrote the message that the turn's answer replies to."""
-        return next((message.author_id for message in self.messages if message.id == self.answers), "")
+    def task(self) -> PromptMessage | None:
+        """The occurrence of a scheduled task that this turn runs."""
+        return next((m for m in self.messages if isinstance(m.content, content.Task)), None)
 
     @property
     def answers(self) -> str:
@@ -72,9 +72,12 @@ def batch_of(due: Sequence[MessageIn], first: MessageIn, *, resumed: bool) -> li
     """
     if first.attempts >= SPLIT_AFTER and not resumed:
         return [first]
+    if first.kind == "task" and not resumed:  # a run of its own, with an answer and an outcome of its own
+        context = [m for m in due if not m.trigger and m.seq < first.seq and m.attempts < SPLIT_AFTER]
+        return [*context[-LARGEST_BATCH:], first]
     order = min((m.seq for m in due if m.kind == "control" and m.seq > first.seq), default=None)
     due = [m for m in due if order is None or m.seq < order]
-    fit = [m for m in due if m.kind != "control" and (resumed or m.attempts < SPLIT_AFTER)]
+    fit = [m for m in due if m.kind not in ("control", "task") and (resumed or m.attempts < SPLIT_AFTER)]
     # A long tail of context before the message that wakes must not push it out of the batch.
     start = max(0, next(i for i, m in enumerate(fit) if m.id == first.id) - LARGEST_BATCH + 1)
     batch: list[MessageIn] = []
@@ -109,6 +112,24 @@ class LazySteps(Sequence[Step]):
         if self._loaded is None:
             self._loaded = self._load()
         return self._loaded
+
+
+def gate_step(output: str) -> str:
+    return json.dumps({"gate": output})
+
+
+def gate_output(steps: Sequence[Step]) -> str | None:
+    """What the script of an interrupted run had said; None when it did not run, or was not recorded."""
+    notes = (json.loads(step.content) for step in steps if step.kind == "note")
+    return next((str(note["gate"]) for note in notes if "gate" in note), None)
+
+
+def made_up_for(run: PromptMessage | None) -> str:
+    """What a run that comes late says above its answer: the due times it stands for."""
+    if run is None or not isinstance(run.content, content.Task) or not run.content.stands_for:
+        return ""
+    times = "; ".join(run.content.stands_for)
+    return f"*Missed earlier, made up for now: {times}.*\n\n"
 
 
 def user_step(messages: Sequence[PromptMessage], prompt: str) -> str:

@@ -49,6 +49,7 @@ class Task:
     due: str = ""  # the local time in words
     stands_for: tuple[str, ...] = ()  # missed times this run makes up for, in words
     script: str = ""
+    output: str = ""  # of the script, once the runner has run it
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,9 @@ class Question:
     text: str
     options: tuple[str, ...] = ()
     free_text: bool = False
-    audience: tuple[str, ...] = ()  # user ids who may answer; empty = whoever asked
+    audience: tuple[
+        str, ...
+    ] = ()  # user ids who may answer; empty = whoever asked; of an approval the host's to fill
     expires_at: int = 0  # ms UTC, 0 = never
     approval: str = ""  # the tool that waits for a yes, '' for an ordinary question
 
@@ -153,6 +156,11 @@ INBOUND: dict[str, type[Inbound]] = {cls.type: cls for cls in (Chat, Task, Webho
 OUTBOUND: dict[str, type[Outbound]] = {
     cls.type: cls for cls in (Text, Edit, Reaction, File, Card, Question, Action)
 }
+
+
+def result_id(row_id: str) -> str:
+    """The id of the `system` message that answers an action, by the action's row."""
+    return f"{row_id}:result"[:190]
 
 
 def encode(content: Inbound | Outbound) -> str:

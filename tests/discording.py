@@ -26,6 +26,7 @@ class Notebook:
         self.controls = FakeControls()
         self.events: list[InboundEvent] = []
         self.marks: dict[Address, str] = {}
+        self.taking_part: list[tuple[Address, int]] = []
         self.busy = 0
         self._ignored: list[str] = []
         self._keys: set[str] = set()
@@ -63,7 +64,7 @@ class Notebook:
         return list(self.marks)
 
     async def engaged(self, channel_type: str) -> Sequence[tuple[Address, int]]:
-        return []
+        return self.taking_part
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(TIMEOUT):

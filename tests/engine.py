@@ -25,6 +25,7 @@ from docker.models.containers import Container
 ROOT = Path(__file__).resolve().parent.parent
 LABEL = "dovecote.installation"  # what tells the containers of two installations apart
 DEFAULT_IMAGE = "dovecote-runner:dev"
+HOST_IMAGE = "dovecote:test"
 OFFLINE_BASE = "dovecote-base:bookworm"  # made by .ci/base-image; taken for a build when it is here
 ENGINE_TIMEOUT = 90  # seconds for one request to the engine, which may be waiting for a container to end
 BUILD_TIMEOUT = 600  # seconds for `make image`, which fetches the wheels the first time
@@ -61,8 +62,16 @@ def runner_image() -> str:
         if name:
             with contextlib.suppress(ImageNotFound):
                 return _image_id(client, name)
-        _make_image(client, name or DEFAULT_IMAGE)
+        _make_image(client, "image", f"IMAGE={name or DEFAULT_IMAGE}")
         return _image_id(client, name or DEFAULT_IMAGE)
+
+
+def host_image() -> str:
+    """The id of the host's image, built from this tree as it is."""
+    client = require_engine()
+    with _build_lock():
+        _make_image(client, "host-image", f"HOST_IMAGE={HOST_IMAGE}")
+        return _image_id(client, HOST_IMAGE)
 
 
 def _image_id(client: docker.DockerClient, name: str) -> str:
@@ -79,8 +88,8 @@ def _build_lock() -> Iterator[None]:
         yield
 
 
-def _make_image(client: docker.DockerClient, name: str) -> None:
-    command = ["make", "--silent", "image", f"IMAGE={name}"]
+def _make_image(client: docker.DockerClient, target: str, name: str) -> None:
+    command = ["make", "--silent", target, name]
     if "BASE_IMAGE" not in os.environ:
         with contextlib.suppress(ImageNotFound):
             client.images.get(OFFLINE_BASE)

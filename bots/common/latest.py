@@ -28,14 +28,12 @@ class Latest(Generic[T]):
     def offer(self, name: str, state: T) -> None:
         self._newest[name] = state
         if name not in self._tasks:
-            task = asyncio.create_task(self._follow(name), name=f"latest:{name}")
-            self._tasks[name] = task
-            task.add_done_callback(lambda _: self._tasks.pop(name, None))
+            self._tasks[name] = asyncio.create_task(self._follow(name), name=f"latest:{name}")
 
     async def end(self, name: str) -> None:
         """Nothing is shown under the name any more once this returns, and what is under way is given up."""
         self._newest.pop(name, None)
-        task = self._tasks.get(name)
+        task = self._tasks.pop(name, None)
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
@@ -45,12 +43,19 @@ class Latest(Generic[T]):
             await self.end(name)
 
     async def _follow(self, name: str) -> None:
-        while name in self._newest:
-            pause = self._pause
-            try:
-                await self._show(self._newest.pop(name))
-            except DeliveryError as error:
-                log.debug("A state was not shown: %s", error)
-                if isinstance(error, Unsent):
-                    pause = max(pause, error.retry_after)
-            await asyncio.sleep(pause)
+        try:
+            while name in self._newest:
+                pause = await self._shown(self._newest.pop(name))
+                await asyncio.sleep(pause)
+        finally:  # before anything else can run: an offer from here on begins a task of its own
+            if self._tasks.get(name) is asyncio.current_task():
+                del self._tasks[name]
+
+    async def _shown(self, state: T) -> float:
+        """Returns the seconds until the next may be shown."""
+        try:
+            await self._show(state)
+        except DeliveryError as error:
+            log.debug("A state was not shown: %s", error)
+            return max(self._pause, error.retry_after) if isinstance(error, Unsent) else self._pause
+        return self._pause

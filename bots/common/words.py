@@ -5,6 +5,7 @@ from __future__ import annotations
 from host.controls.port import Spent, TaskOrder, TaskView
 
 NOTHING_RUNS = "Nothing is running here."
+NOTHING_AT_ALL = "Nothing is running."
 NO_TASKS = (
     "No tasks are scheduled here. Ask the agent to do something later or regularly, and it will show up."
 )

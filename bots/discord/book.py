@@ -24,6 +24,7 @@ class Asked:
     free_text: bool
     audience: tuple[str, ...]  # user ids who may answer
     expires_at: int  # ms UTC, 0 = never
+    approval: bool = False  # of a tool: nobody's yes counts but the audience's
 
     @classmethod
     def of(cls, delivery: Delivery, asked: dict[str, Any]) -> Asked:
@@ -34,6 +35,7 @@ class Asked:
             bool(asked["free_text"]),
             delivery.audience,
             int(asked["expires_at"]),
+            bool(asked["approval"]),
         )
 
 
@@ -66,6 +68,7 @@ class QuestionBook:
             bool(found["free_text"]),
             tuple(map(str, found["audience"])),
             int(found["expires_at"]),
+            bool(found["approval"]),
         )
 
     def prune(self) -> None:

@@ -78,7 +78,7 @@ class DiscordBot:
             deaf = deaf + 1 if watch.deaf and not watch.heard_something else int(watch.deaf)
             if deaf > MOST_DEAF:
                 raise BotStuck("Discord: connections are open and bring nothing, also those opened anew")
-            pause = FIRST_PAUSE if loop.time() - began > HEALTHY else min(pause * 2, LONGEST_PAUSE)
+            pause = next_pause(pause, loop.time() - began)
             await asyncio.sleep(pause)
 
     async def _live(self, host: Ingest, ready: Callable[[], None]) -> Watch:
@@ -169,6 +169,11 @@ class DiscordBot:
         if self._client is None:
             raise Offline("the bot is not connected to Discord")
         return self._client
+
+
+def next_pause(pause: float, lasted: float) -> float:
+    """Seconds until the next life, after one that `lasted` so many and the pause before it."""
+    return FIRST_PAUSE if lasted > HEALTHY else min(pause * 2, LONGEST_PAUSE)
 
 
 async def _download(url: str, path: Path, most: int) -> None:

@@ -29,6 +29,7 @@ from host.config import Config
 
 log = logging.getLogger(__name__)
 
+MOST_NAMED = 10  # channels of a server that lack permissions
 BUTTONS = (ChoiceButton, DecisionButton, HaltButton, PageButton, StopButton, TaskButton)
 
 
@@ -49,7 +50,7 @@ class DoveClient(discord.Client):
         self.outbox = Outbox(self, self.threads_of, book)
         self.live = LiveMessages(self, self.threads_of, self.outbox)
         self.desk = Desk(host, book, owners, events.now_ms)
-        self.commands = Commands(self, host, config, self.threads_of)
+        self.commands = Commands(self, host, self.threads_of)
         self.forms = Forms()
         self.forms.on(questions.FORM, self.desk.wrote)
         self.forms.on(rules.FORM, self.commands.decided)
@@ -157,3 +158,14 @@ def _explain_permissions(client: DoveClient, guild: discord.Guild) -> None:
             wire.invite(client.application_id or 0),
             extra={"action": "discord_permissions_missing"},
         )
+    hindered = wire.hindered_channels(guild)
+    for name, lacking in list(hindered.items())[:MOST_NAMED]:
+        log.warning(
+            "In #%s of %r the bot lacks %s: allow its role these in the channel's permissions",
+            name,
+            guild.name,
+            ", ".join(lacking),
+            extra={"action": "discord_permissions_missing"},
+        )
+    if len(hindered) > MOST_NAMED:
+        log.warning("In %d more channels of %r it lacks permissions", len(hindered) - MOST_NAMED, guild.name)

@@ -21,7 +21,6 @@ from bots.discord.forms import Values
 from bots.discord.threads import Threads
 from bots.markup import discord as markup
 from host.bots import EventClass, HostBusy, InboundEvent, Ingest, Ingested, Verdict
-from host.config import Config
 from host.controls.port import Forbidden, Running, TaskOrder, Viewer
 from sessiondb import Address
 
@@ -94,7 +93,10 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
     @tree.error
     async def failed(interaction: Interaction, error: app_commands.AppCommandError) -> None:
         log.error("A command failed", exc_info=error, extra={"action": "command_failed"})
-        await whisper(interaction, words.BUSY)
+        try:
+            await whisper(interaction, words.BUSY)
+        except (discord.DiscordException, *errors.TRANSPORT) as again:
+            log.info("Its author could not be told: %s", again, extra={"action": "command_failed"})
 
     return tree
 
@@ -102,10 +104,9 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
 class Commands:
     """Raises nothing for what the host refuses: its author is told."""
 
-    def __init__(self, client: discord.Client, host: Ingest, config: Config, threads: Threads) -> None:
+    def __init__(self, client: discord.Client, host: Ingest, threads: Threads) -> None:
         self._host = host
         self._threads = threads
-        self._whole_channels = any(route.session == "channel" for route in config.routes)
         self._tree = tree_for(client, self)
 
     async def register(self) -> None:
@@ -145,21 +146,22 @@ class Commands:
             self._threads.asked(opens, text)
         fields = {"text": text, "opens_thread": opens, "platform_message_id": str(asked.id)}
         taken = await self._ingest(_event(interaction, EventClass.COMMAND, address, **fields))
-        who = discord.utils.escape_markdown(interaction.user.display_name)
-        said = shown[:LONGEST_SHOWN]
-        await interaction.edit_original_response(
-            content=f"**{who}** asks: {said}" if _accepted(taken) else _refusal(taken)
-        )
+        if _accepted(taken):
+            who = discord.utils.escape_markdown(interaction.user.display_name)
+            await interaction.edit_original_response(content=f"**{who}** asks: {shown[:LONGEST_SHOWN]}")
+            return
+        await interaction.delete_original_response()  # what is refused is between the two of us
+        await whisper(interaction, _refusal(taken))
 
     # ── stopping ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def stop(self, interaction: Interaction) -> None:
-        """Where one conversation lives, that one; in a channel of many threads the one that runs, or a choice."""
+        """In a thread or direct message what runs there; in a channel the one conversation that runs, or a choice."""
         await interaction.response.defer(thinking=True, ephemeral=True)
         viewer = events.viewer(interaction)
         if viewer is None:
             await _say(interaction, NOT_HERE)
-        elif places.can_open_thread(interaction.channel) and not self._whole_channels:
+        elif places.can_open_thread(interaction.channel):
             await self._told(interaction, self._stop_one(interaction, viewer))
         else:
             event = _event(interaction, EventClass.CONTROL, viewer.address, value="stop")
@@ -194,10 +196,10 @@ class Commands:
         await interaction.response.defer(thinking=True, ephemeral=True)
         await self._list_tasks(interaction)
 
-    async def turned(self, interaction: Interaction, page: int) -> None:
-        """A click on another page of the tasks."""
+    async def turned(self, interaction: Interaction, page: int, doubted: str = "") -> None:
+        """A click that shows the tasks again: another page, or one of them in doubt."""
         await interaction.response.defer()
-        await self._list_tasks(interaction, page)
+        await self._list_tasks(interaction, page, doubted)
 
     async def ordered(self, interaction: Interaction, task: str, order: TaskOrder, page: int) -> None:
         """A click on one of a task's buttons."""
@@ -211,15 +213,16 @@ class Commands:
         outcome = await self._host.controls.order(viewer, task, order)
         await _show(interaction, panels.tasks(await self._host.controls.tasks(viewer), page, outcome))
 
-    async def _list_tasks(self, interaction: Interaction, page: int = 0) -> None:
+    async def _list_tasks(self, interaction: Interaction, page: int = 0, doubted: str = "") -> None:
         viewer = events.viewer(interaction)
         if viewer is None:
             await _say(interaction, NOT_HERE)
         else:
-            await self._told(interaction, self._show_tasks(interaction, viewer, page))
+            await self._told(interaction, self._show_tasks(interaction, viewer, page, doubted))
 
-    async def _show_tasks(self, interaction: Interaction, viewer: Viewer, page: int) -> None:
-        await _show(interaction, panels.tasks(await self._host.controls.tasks(viewer), page))
+    async def _show_tasks(self, interaction: Interaction, viewer: Viewer, page: int, doubted: str) -> None:
+        found = await self._host.controls.tasks(viewer)
+        await _show(interaction, panels.tasks(found, page, doubted=doubted))
 
     async def usage(self, interaction: Interaction) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)

@@ -30,7 +30,7 @@ TOO_MANY_THREADS = 160006
 _REFUSALS = {
     UNKNOWN_CHANNEL: "the channel or thread is gone",
     UNKNOWN_MESSAGE: "the message it is about is gone",
-    TOO_LARGE: "the file is larger than this server takes",
+    TOO_LARGE: "the file is larger than is taken here",
     MISSING_ACCESS: "the bot may not see this channel: give its role View Channel",
     CANNOT_DM: "this person takes no direct messages from the bot",
     MISSING_PERMISSIONS: "the bot lacks a permission in this channel: invite it anew (`dovecote setup discord`)",
@@ -76,5 +76,6 @@ def _refused(error: discord.HTTPException) -> DeliveryError:
         return Offline("Discord does not accept the token")
     if error.code == TOO_MANY_THREADS:
         return Unsent("the server has its most active threads", CLOUDFLARE_PAUSE)
-    words = _REFUSALS.get(error.code, f"Discord refused it ({error.status}, {error.code})")
+    code = TOO_LARGE if error.status == 413 else error.code
+    words = _REFUSALS.get(code, f"Discord refused it ({error.status}, {error.code})")
     return Rejected(words, plain_may_work=error.code == INVALID_FORM)

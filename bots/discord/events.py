@@ -7,6 +7,7 @@ from typing import Any
 
 import discord
 
+from bots.common import commands
 from bots.discord import places
 from bots.markup import discord as markup
 from host.bots import Author, EventClass, InboundEvent, IncomingFile
@@ -51,7 +52,7 @@ def message(
     text, mentioned = text_of(said, said.content, bot)
     if title := places.post_title(where, said.id):
         text = f"{title}\n\n{text}".strip()
-    return InboundEvent(
+    found = InboundEvent(
         event_class=EventClass.MESSAGE,
         address=address,
         natural_id=str(said.id),
@@ -65,6 +66,7 @@ def message(
         files=tuple(_file(attachment) for attachment in said.attachments),
         thread_so_far=so_far,
     )
+    return commands.obeyed(found)
 
 
 def text_of(said: discord.Message, content: str, bot: discord.ClientUser) -> tuple[str, bool]:

@@ -28,6 +28,7 @@ from host.bots import Delivery, Receipt, Rejected
 
 NONCE_WINDOW = 120_000  # ms; Discord enforces a nonce "for the past few minutes"
 CLOCK_SKEW = 60_000  # ms the host's clock may be ahead of Discord's
+LONGEST = 2_000  # characters of one message
 TRIES = 3  # quick ones of one post, all with the same nonce
 PAUSE = 0.2  # s before the second try; doubles
 REMEMBERED = 10_000  # of the bot's own messages by nonce, as the gateway told of them
@@ -111,7 +112,23 @@ class Outbox:
                 message_id=int(delivery.answers), channel_id=channel_id, fail_if_not_exists=False
             )
         channel = self._client.get_partial_messageable(channel_id)
-        return await channel.send(payload["content"] or None, nonce=delivery.key, **more)
+        if delivery.mentions:
+            people = [discord.Object(int(user)) for user in delivery.mentions if user.isdecimal()]
+            more["allowed_mentions"] = discord.AllowedMentions(everyone=False, roles=False, users=people)
+            if _content(delivery) == payload["content"]:  # no room: they are called in a message of their own
+                await channel.send(_named(delivery), nonce=f"{delivery.key}@", **more)
+        try:
+            return await channel.send(_content(delivery) or None, nonce=delivery.key, **more)
+        except discord.HTTPException as error:
+            if error.code == errors.TOO_LARGE or error.status == 413:
+                raise Rejected(f"the file is larger than is taken here: {self._most(delivery)}") from error
+            raise
+
+    def _most(self, delivery: Delivery) -> str:
+        """What a file may have where this goes; boosts raise it."""
+        guild = self._client.get_guild(int(delivery.address.workspace_id or 0))
+        limit = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES if guild is None else guild.filesize_limit
+        return f"at most {limit // 1024**2} MiB"
 
     async def _edit(self, delivery: Delivery, text: str) -> Receipt:
         message = self._target(delivery)
@@ -170,7 +187,7 @@ def _looks_like(message: discord.Message, delivery: Delivery) -> bool:
         return False
     if message.attachments and not _same_name(message.attachments[0].filename, delivery.payload["name"]):
         return False
-    return message.content.strip() == str(delivery.payload["content"]).strip()
+    return message.content.strip() == _content(delivery).strip()
 
 
 def buttons_of(message: discord.Message) -> list[str]:
@@ -183,6 +200,17 @@ def _same_name(shown: str, given: str) -> bool:
     """Discord replaces what it does not like in a file's name."""
     plain = re.sub(r"[^0-9A-Za-z]", "", given or "file")
     return re.sub(r"[^0-9A-Za-z]", "", shown) == plain
+
+
+def _named(delivery: Delivery) -> str:
+    return " ".join(f"<@{user}>" for user in delivery.mentions)
+
+
+def _content(delivery: Delivery) -> str:
+    """With those in front whom it notifies, where there is room."""
+    text = str(delivery.payload["content"])
+    addressed = f"{_named(delivery)} {text}".strip()
+    return addressed if delivery.mentions and len(addressed) <= LONGEST else text
 
 
 def _is_reply(delivery: Delivery) -> bool:

@@ -23,38 +23,51 @@ LONGEST_TITLE = 120  # characters
 LONGEST_LINE = 200
 LONGEST_ENTRY = 700  # of one task or conversation; Discord takes 4,000 in all
 LONGEST_ID = 60  # of a task: a button's id has a hundred characters
+DOUBT = "doubt"
 COLOUR = discord.Colour(0x5B7FA6)
 
 
 class TaskButton(
     ui.DynamicItem[ui.Button[ui.LayoutView]],
-    template=rf"dovecote:task:(?P<order>run|pause|resume|cancel):(?P<page>\d{{1,4}}):(?P<task>\S{{1,{LONGEST_ID}}})",
+    template=rf"dovecote:task:(?P<deed>run|pause|resume|cancel|doubt):(?P<page>\d{{1,4}}):(?P<task>\S{{1,{LONGEST_ID}}})",
 ):
-    def __init__(self, order: TaskOrder, page: int, task: str) -> None:
-        danger = order is TaskOrder.CANCEL
-        style = discord.ButtonStyle.danger if danger else discord.ButtonStyle.secondary
-        id_ = f"dovecote:task:{order.value}:{page}:{task}"
-        super().__init__(ui.Button(label=words.ORDERS[order], style=style, custom_id=id_))
-        self.order, self.page, self.task = order, page, task
+    """Orders something of a task; `DOUBT` asks whether it is really to be cancelled."""
+
+    def __init__(self, deed: str, page: int, task: str) -> None:
+        final = deed == TaskOrder.CANCEL.value
+        label = {DOUBT: words.ORDERS[TaskOrder.CANCEL] + "…", TaskOrder.CANCEL.value: "Yes, cancel it"}.get(
+            deed
+        )
+        button: ui.Button[ui.LayoutView] = ui.Button(
+            label=label or words.ORDERS[TaskOrder(deed)],
+            style=discord.ButtonStyle.danger if final else discord.ButtonStyle.secondary,
+            custom_id=f"dovecote:task:{deed}:{page}:{task}",
+        )
+        super().__init__(button)
+        self.deed, self.page, self.task = deed, page, task
 
     @classmethod
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        return cls(TaskOrder(match["order"]), int(match["page"]), match["task"])
+        return cls(match["deed"], int(match["page"]), match["task"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        await interaction.client.commands.ordered(interaction, self.task, self.order, self.page)
+        commands = interaction.client.commands
+        if self.deed == DOUBT:
+            await commands.turned(interaction, self.page, doubted=self.task)
+        else:
+            await commands.ordered(interaction, self.task, TaskOrder(self.deed), self.page)
 
 
 class PageButton(
     ui.DynamicItem[ui.Button[ui.LayoutView]],
-    template=r"dovecote:tasks:(?P<way>back|on|look):(?P<page>\d{1,4})",
+    template=r"dovecote:tasks:(?P<way>back|on|look|keep):(?P<page>\d{1,4})",
 ):
     """Turns to a page of the list of tasks, as it is now."""
 
     def __init__(self, way: str, page: int) -> None:
-        label = {"back": "◀ Back", "on": "More ▶", "look": "Refresh"}[way]
+        label = {"back": "◀ Back", "on": "More ▶", "look": "Refresh", "keep": "Keep it"}[way]
         super().__init__(ui.Button(label=label, custom_id=f"dovecote:tasks:{way}:{page}"))
         self.page = page
 
@@ -87,8 +100,8 @@ class HaltButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"dovecote:h
         await interaction.client.commands.halted(interaction, self.session)
 
 
-def tasks(found: Sequence[TaskView], page: int = 0, note: str = "") -> ui.LayoutView:
-    """`page` counts from 0; one beyond the end is the last."""
+def tasks(found: Sequence[TaskView], page: int = 0, note: str = "", doubted: str = "") -> ui.LayoutView:
+    """`page` counts from 0; one beyond the end is the last. `doubted` is the task that is about to be cancelled."""
     last = max(0, (len(found) - 1) // MOST_TASKS)
     page = min(page, last)
     box: ui.Container[ui.LayoutView] = ui.Container(
@@ -99,7 +112,7 @@ def tasks(found: Sequence[TaskView], page: int = 0, note: str = "") -> ui.Layout
     for task in found[page * MOST_TASKS : (page + 1) * MOST_TASKS]:
         box.add_item(ui.TextDisplay(_task(task)))
         if task.orders and len(task.id) <= LONGEST_ID:
-            box.add_item(ui.ActionRow(*(TaskButton(order, page, task.id) for order in task.orders)))
+            box.add_item(ui.ActionRow(*_buttons(task, page, doubted)))
     turning = [PageButton("back", page - 1)] if page else []
     turning += [PageButton("look", page)] if found else []
     turning += [PageButton("on", page + 1)] if page < last else []
@@ -126,6 +139,13 @@ def _panel(box: ui.Container[ui.LayoutView], buttons: Sequence[ui.Item[Any]], no
     if buttons:
         view.add_item(ui.ActionRow(*buttons))
     return view
+
+
+def _buttons(task: TaskView, page: int, doubted: str) -> list[ui.Item[Any]]:
+    if task.id == doubted:
+        return [TaskButton(TaskOrder.CANCEL.value, page, task.id), PageButton("keep", page)]
+    deeds = [DOUBT if order is TaskOrder.CANCEL else order.value for order in task.orders]
+    return [TaskButton(deed, page, task.id) for deed in deeds]
 
 
 def _task(task: TaskView) -> str:

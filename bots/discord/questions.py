@@ -13,6 +13,7 @@ from typing import Any, Self
 import discord
 from discord import ui
 
+from bots.common import answering, words
 from bots.discord import events, forms, places
 from bots.discord.book import Asked, QuestionBook
 from host.bots import EventClass, HostBusy, InboundEvent, Ingest, Ingested, Verdict
@@ -58,11 +59,10 @@ class Desk:
         asked = await asyncio.to_thread(self._book.get, key)
         user = str(interaction.user.id)
         if asked is None or (asked.expires_at and asked.expires_at < self._now()):
-            await _whisper(interaction, "This question is no longer open.")
+            await _whisper(interaction, answering.CLOSED)
             return None
-        if user not in asked.audience and user not in self._owners:
-            people = ", ".join(f"<@{id_}>" for id_ in asked.audience) or "the owners of this bot"
-            await _whisper(interaction, f"Only {people} may answer this.")
+        if not answering.may_answer(user, asked.audience, self._owners, approval=asked.approval):
+            await _whisper(interaction, answering.refusal(asked.audience))
             return None
         return asked
 
@@ -72,9 +72,7 @@ class Desk:
         try:
             taken = await self._host.ingest(_answer(interaction, asked, value))
         except HostBusy:
-            await interaction.followup.send(
-                "I could not take this just now. Please try again.", ephemeral=True
-            )
+            await interaction.followup.send(words.BUSY, ephemeral=True)
             return
         if taken.verdict in (Verdict.STORED, Verdict.DUPLICATE):
             await self._close(interaction, taken, value)
@@ -86,7 +84,7 @@ class Desk:
         if interaction.message is None:
             return
         if taken.verdict is Verdict.DUPLICATE:
-            await interaction.followup.send("This was answered already.", ephemeral=True)
+            await interaction.followup.send(answering.ANSWERED, ephemeral=True)
             await interaction.edit_original_response(view=None)
             return
         who = discord.utils.escape_markdown(interaction.user.display_name)

@@ -25,6 +25,7 @@ AGAIN_AFTER = 1.0  # s until a history that could not be read is tried again; do
 LONGEST_AGAIN = 60.0
 LISTENED_TO = 500  # places whose last message is remembered, to find out that nobody tells of new ones
 SAMPLE = 5  # of them that are asked for
+MOST_ASLEEP = 100  # archived threads whose last words are looked for, the latest conversations first
 SO_FAR = 30  # messages of a thread that are shown to an agent mentioned in it for the first time
 CANNOT_READ = (discord.DiscordException, HostBusy, *errors.TRANSPORT)
 
@@ -47,6 +48,7 @@ class Receiver:
         self._roles_matter = roles_matter
         self._members: dict[tuple[int, int], discord.Member | None] = {}  # of this catching-up
         self._archived: dict[int, Place] = {}
+        self._archives_read = False
         self._heard: OrderedDict[int, int] = OrderedDict()  # place -> its last message, the latest place last
 
     # ── live ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,6 +154,29 @@ class Receiver:
                     continue
                 if place is not None:
                     found.append(place)
+        if not self._archives_read:
+            found += await self._gone_quiet({place.id for place in found})
+        return found
+
+    async def _gone_quiet(self, active: set[int]) -> list[Place]:
+        """Threads that go on without a mention and that Discord does not list: they may have gone to sleep with words in
+        them that nobody read. Once in a life is enough, since a new word wakes a thread.
+        """
+        taking_part = sorted(
+            await self._host.engaged(places.PLATFORM), key=lambda pair: pair[1], reverse=True
+        )
+        asleep = [int(address.thread_id) for address, _ in taking_part if address.thread_id]
+        found: list[Place] = []
+        self._archives_read = True
+        for thread_id in [id_ for id_ in asleep if id_ not in active][:MOST_ASLEEP]:
+            try:
+                place = await self._place(thread_id)
+            except CANNOT_READ:
+                self._archives_read = False
+                self._behind.set()
+                continue
+            if place is not None:
+                found.append(place)
         return found
 
     async def _catch_up(self, place: Place, before: discord.Message | None = None) -> None:

@@ -44,6 +44,7 @@ def _question(asked: content.Question, plain: bool) -> Sequence[dict[str, Any]]:
         "options": [] if numbered else list(asked.options),
         "free_text": asked.free_text or numbered or not asked.options,
         "expires_at": asked.expires_at,
+        "approval": bool(asked.approval),
     }
     return [*({"content": chunk} for chunk in before), {"content": last, "question": question}]
 

@@ -52,7 +52,7 @@ async def set_up(surroundings: Surroundings, say: Say, patience: float = PATIENC
     return False
 
 
-class Newcomer(discord.Client):
+class Newcomer(discord.AutoShardedClient):
     """Knows when it is let into a server, and when it is spoken to."""
 
     def __init__(self, **options: Any) -> None:

@@ -65,7 +65,23 @@ def impatient(client: discord.Client) -> None:
 
 
 def missing_permissions(guild: discord.Guild) -> list[str]:
-    have = guild.me.guild_permissions
+    return _lacking(guild.me.guild_permissions)
+
+
+def hindered_channels(guild: discord.Guild) -> dict[str, list[str]]:
+    """Channels that the bot sees and cannot work in as everywhere else: their names, and what it lacks there."""
+    usual = set(missing_permissions(guild))
+    found: dict[str, list[str]] = {}
+    rooms: list[discord.TextChannel | discord.ForumChannel] = [*guild.text_channels, *guild.forums]
+    for channel in rooms:
+        have = channel.permissions_for(guild.me)
+        lacking = [name for name in _lacking(have) if name not in usual]
+        if have.view_channel and lacking:
+            found[channel.name] = lacking
+    return found
+
+
+def _lacking(have: discord.Permissions) -> list[str]:
     return [name for name, used in PERMISSIONS if used and not have.administrator and not getattr(have, name)]
 
 

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 OVERLAP = 600_000_000  # µs read again before a mark: longer than Slack goes on repeating an event
+LONGEST_GAP = (
+    365 * 86_400_000_000
+)  # µs: what is older is not read again, for the host forgets its keys one day
 FLUSH_EVERY = 5.0  # s between two commits of the marks; a mark that lags costs only duplicates
 GATE = 2.4  # s a live event waits behind its channel's backfill; Slack gives up after 3 and delivers again
 PAGE = 200
@@ -79,7 +82,7 @@ class Marks:
     def oldest(self, address: Address) -> int:
         """Where the address's gap may begin; a place never heard of shares everybody's."""
         known = self._marks.get(address, self._marks[self.everywhere])
-        return max(known - OVERLAP, self._marks[self._floor])
+        return max(known - OVERLAP, self._marks[self._floor], time.time_ns() // 1000 - LONGEST_GAP)
 
     def latest_first(self, addresses: Iterable[Address]) -> list[Address]:
         return sorted(addresses, key=lambda address: self._marks.get(address, 0), reverse=True)

@@ -289,7 +289,7 @@ class Listeners:
             return False
         ingested = await self._host.ingest(event)
         if ingested.verdict is Verdict.STORED and event.address.thread_id:
-            self._reader.following.add(event.address)
+            self._reader.follow(event.address)
         if ingested.verdict is Verdict.STORED and event.event_class is EventClass.MESSAGE:
             place = event.address.platform_id, event.address.thread_id or event.opens_thread
             self._status.asked(place, event.text, event.author.id)

@@ -113,8 +113,11 @@ class Commands:
                 opens_thread=ts,
             )
         )
-        refused = ingested.verdict in (Verdict.DECLINED, Verdict.IGNORED)
-        return {"text": ingested.reason} if refused and ingested.reason else {}
+        if ingested.verdict not in (Verdict.DECLINED, Verdict.IGNORED):
+            return {}
+        # Whoever may not ask is not to speak through us either.
+        await self._client.chat_delete(channel=channel, ts=ts)
+        return {"text": panels.escaped(ingested.reason or "No agent answers here.")}
 
 
 async def running_here(host: Ingest, viewer: Viewer) -> list[Running]:

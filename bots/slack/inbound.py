@@ -29,6 +29,7 @@ Json = dict[str, Any]
 
 SPOKEN = frozenset({"", "file_share", "thread_broadcast", "me_message", "bot_message"})
 THREAD_READ = 1.5  # s for reading the thread before a mention: Slack waits 3 s for the acknowledgement
+MOST_FOLLOWED = 20_000  # threads
 MOST_READ = 50  # messages of the thread before a mention
 
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
@@ -52,7 +53,13 @@ class Reader:
         self._client = client
         self._people = people
         self._me = identity
-        self.following: set[Address] = set()  # threads whose beginning the host was given, or needs not
+        self._following: set[Address] = set()  # threads whose beginning the host was given, or needs not
+
+    def follow(self, thread: Address) -> None:
+        """Its beginning need not be read again; that it is, once these are too many, costs a look and nothing else."""
+        if len(self._following) >= MOST_FOLLOWED:
+            self._following.clear()
+        self._following.add(thread)
 
     async def message(self, event: Json) -> InboundEvent | None:
         """A message as posted; None for our own and for what nobody said."""
@@ -75,7 +82,7 @@ class Reader:
             opens_thread="" if thread else str(event["ts"]),
             files=tuple(_files(event.get("files") or ())),
         )
-        if thread and mentioned and address not in self.following:
+        if thread and mentioned and address not in self._following:
             found = replace(found, thread_so_far=await self._thread_so_far(address, found.natural_id))
         return commands.obeyed(found)
 

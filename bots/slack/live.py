@@ -10,26 +10,26 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.latest import Latest
-from bots.common.live import verbs
+from bots.common.live import tail, verbs
 from bots.markup import slack as markup
 from bots.slack import histories
 from bots.slack.directory import Directory
 from bots.slack.errors import TRANSIENT, code_of, translated
 from bots.slack.inbound import Identity, microseconds
-from host.bots import Live, Receipt, Rejected, Unknown
+from host.bots import Live, Receipt, Rejected, Unknown, Unsent
 
 Json = dict[str, Any]
 
 PAUSE = 1.5  # s between two changes of one live message; Slack takes 50 edits a minute
 STREAM_LASTS = 240.0  # s after which a stream is ended: Slack lets it die at about 300
-LONGEST = 9_000  # characters of the text so far that are shown
+LONGEST = 9_000  # characters that are shown: a stream goes on as an edited message, and that shows the end
 GONE = frozenset({"message_not_found", "thread_not_found"})
 NO_STREAM = frozenset({"message_not_in_streaming_state", *GONE})
 
@@ -40,10 +40,12 @@ _HALF = re.compile(
 
 @dataclass
 class _Written:
-    """What a live message of this process shows."""
+    """What a live message shows, as far as this process knows."""
 
-    streaming: bool
-    since: float = field(default_factory=time.monotonic)
+    streaming: bool = False  # more can be appended
+    ended: bool = False  # it is no stream, for certain
+    since: float = 0.0
+    shown: int = 0  # characters
     text: str = ""
     status: str = ""
 
@@ -67,7 +69,7 @@ class LiveMessages:
 
     async def open(self, live: Live) -> Receipt:
         try:
-            if live.address.thread_id and live.asked_by:
+            if live.address.thread_id and live.asked_by and len(live.text) <= LONGEST:
                 ts = await self._started(live)
                 if ts:
                     return Receipt(ts)
@@ -97,7 +99,7 @@ class LiveMessages:
         await self._updates.end(live.key)
         written = self._written.get(live.key)
         try:
-            if written is None or written.streaming:
+            if written is None or not written.ended:
                 await self._ended(live, ts)
             await self._client.chat_delete(channel=live.address.platform_id, ts=ts)
         except TRANSIENT as error:
@@ -125,7 +127,9 @@ class LiveMessages:
             if isinstance(translated(error), Rejected):
                 return ""
             raise
-        self._written[live.key] = _Written(True, self._now(), text, status)
+        self._written[live.key] = _Written(
+            streaming=True, since=self._now(), shown=len(text), text=text, status=status
+        )
         return str(answer["ts"])
 
     async def _posted(self, live: Live) -> str:
@@ -139,7 +143,7 @@ class LiveMessages:
             unfurl_links=False,
             unfurl_media=False,
         )
-        self._written[live.key] = _Written(False)
+        self._written[live.key] = _Written(ended=True)
         return str(answer["ts"])
 
     async def _team_of(self, user: str) -> str:
@@ -162,34 +166,42 @@ class LiveMessages:
 
     async def _change(self, newest: tuple[Live, str]) -> None:
         live, ts = newest
-        written = self._written.get(live.key)
+        # Opened by the process before this one, it may be a stream.
+        written = self._written.setdefault(live.key, _Written())
         try:
-            if written is not None and written.streaming:
-                if self._now() - written.since < STREAM_LASTS and await self._appended(live, ts, written):
-                    return
-                written.streaming = False
+            if written.streaming and await self._appended(live, ts, written):
+                return
+            written.streaming = False
+            if not written.ended:
                 await self._ended(live, ts)
-            elif written is None:  # opened by the process before this one, perhaps as a stream
-                await self._ended(live, ts)
-                self._written[live.key] = _Written(False)
+                written.ended = True
             text, blocks = _whole(live)
             await self._client.chat_update(channel=live.address.platform_id, ts=ts, text=text, blocks=blocks)
         except TRANSIENT as error:
             raise translated(error) from error
 
     async def _appended(self, live: Live, ts: str, written: _Written) -> bool:
-        """False when the stream has ended or cannot show this."""
+        """False when the stream has ended, is about to die, or cannot show this."""
         text, status = _text(live), _status(live)
         more = text[len(written.text) :] if text.startswith(written.text) else f"\n\n{text}"
+        if self._now() - written.since >= STREAM_LASTS or written.shown + len(more) > LONGEST:
+            return False
         chunks = _chunks(live, status if status != written.status else "", more if text else "")
         if not chunks:
             return True
+        written.streaming = (
+            False  # until this is known to be there: appended twice, it would stand there twice
+        )
         try:
             await self._client.chat_appendStream(channel=live.address.platform_id, ts=ts, chunks=chunks)
         except SlackApiError as error:
-            if isinstance(translated(error), Rejected):
+            found = translated(error)
+            written.streaming = isinstance(found, Unsent)
+            if isinstance(found, Rejected):
                 return False
             raise
+        written.streaming = True
+        written.shown += len(more)
         written.text, written.status = text or written.text, status
         return True
 
@@ -214,7 +226,7 @@ def _chunks(live: Live, status: str, text: str) -> list[Json]:
 
 def _text(live: Live) -> str:
     """The text so far as a stream shows it: harmless, and growing at its end alone."""
-    return markup.quiet(_HALF.sub("", live.text[:LONGEST]))
+    return markup.quiet(_HALF.sub("", live.text))
 
 
 def _status(live: Live) -> str:
@@ -223,6 +235,8 @@ def _status(live: Live) -> str:
 
 
 def _whole(live: Live) -> tuple[str, list[Json]]:
-    shown = f"{live.text[:LONGEST]}\n\n_{_status(live)}_" if live.text else f"_{_status(live)}_"
-    first = markup.render(shown)[0]
+    """As an ordinary message, which shows the end of what is too long for it."""
+    written = f"{tail(live.text, LONGEST)}\n\n" if live.text else ""
+    shown = f"{written}_{_status(live)}_"
+    first = markup.render(shown)[-1]
     return first.text, list(first.blocks)

@@ -25,8 +25,8 @@ SECTION = 2_900  # characters; Slack takes 3,000
 TITLE = 150  # characters of a task's title
 
 
-def running(found: Sequence[Running], waiting: int = 0) -> list[Json]:
-    shown = [_running(one) for one in found[:MOST_RUNNING]] or [section(words.NOTHING_RUNS)]
+def running(found: Sequence[Running], waiting: int = 0, nothing: str = words.NOTHING_RUNS) -> list[Json]:
+    shown = [_running(one) for one in found[:MOST_RUNNING]] or [section(nothing)]
     more = len(found) - MOST_RUNNING
     notes = [
         f"{more} more running" if more > 0 else "",
@@ -49,7 +49,7 @@ def home(overview: Overview, note: str, help_text: str) -> list[Json]:
     return [
         *([context(escaped(note))] if note else []),
         header("Running now"),
-        *running(overview.running, overview.waiting),
+        *running(overview.running, overview.waiting, words.NOTHING_AT_ALL),
         header("Tasks"),
         *tasks(overview.tasks),
         header("Costs"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common import answering
 from bots.slack import render
 from bots.slack.errors import TRANSIENT
 from bots.slack.inbound import Identity, Reader
@@ -34,14 +36,15 @@ class Asked:
     address: Address
     message_ts: str
     private: bool  # the conversation is a DM
+    approval: bool  # of a tool: nobody's yes counts but the audience's
 
     def encode(self) -> str:
-        return json.dumps([self.question, self.audience, self.address, self.message_ts, self.private])
+        return json.dumps(dataclasses.astuple(self))
 
     @classmethod
     def decode(cls, text: str) -> Asked:
-        question, audience, address, ts, private = json.loads(text)
-        return cls(str(question), tuple(audience), Address(*address), str(ts), bool(private))
+        question, audience, address, ts, private, approval = json.loads(text)
+        return cls(str(question), tuple(audience), Address(*address), str(ts), bool(private), bool(approval))
 
 
 class Questions:
@@ -83,8 +86,8 @@ class Questions:
             await self._answer(asked, user, given)
 
     def _may_answer(self, asked: Asked, user: str) -> bool:
-        """Nobody in particular was asked: then the host's own rules decide alone."""
-        return not asked.audience or user in asked.audience or f"slack:{user}" in self._owners
+        owners = [owner.partition(":")[2] for owner in self._owners if owner.startswith("slack:")]
+        return answering.may_answer(user, asked.audience, owners, approval=asked.approval)
 
     async def _answer(self, asked: Asked, user: str, value: str) -> None:
         author = await self._reader.author({"user": user})
@@ -105,7 +108,9 @@ class Questions:
             await self._close(asked, f"✅ *{_one_line(value)}* — <@{user}>")
         elif ingested.verdict is Verdict.DUPLICATE:
             await self._close(asked, "")
-            await self._tell(asked, user, "This question has been answered already.")
+            await self._tell(asked, user, answering.ANSWERED)
+        elif ingested.verdict is Verdict.DECLINED and ingested.reason:
+            await self._tell(asked, user, ingested.reason)
 
     async def _close(self, asked: Asked, line: str) -> None:
         """Takes the buttons away; the answer counts whether or not this succeeds."""
@@ -131,8 +136,7 @@ class Questions:
         return found
 
     async def _refuse(self, asked: Asked, user: str) -> None:
-        who = " or ".join(f"<@{id_}>" for id_ in asked.audience)
-        await self._tell(asked, user, f"Only {who} may answer this.")
+        await self._tell(asked, user, answering.refusal(asked.audience))
 
     async def _tell(self, asked: Asked, user: str, text: str) -> None:
         try:
@@ -154,10 +158,13 @@ class Questions:
         )
         if address.thread_id == container["message_ts"]:
             address = address._replace(thread_id="")
-        question = str(action["block_id"]).removeprefix("q:")
+        block = str(action["block_id"])
+        approval = block.startswith(render.APPROVAL_BLOCK)
+        question = block.removeprefix(render.APPROVAL_BLOCK if approval else render.QUESTION_BLOCK)
         audience = tuple(id_ for id_ in who.split(",") if id_)
         private = address.platform_id.startswith("D")
-        return Asked(question, audience, address, str(container["message_ts"]), private), number
+        asked = Asked(question, audience, address, str(container["message_ts"]), private, approval)
+        return asked, number
 
 
 def _modal(asked: Asked) -> Json:

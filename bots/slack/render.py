@@ -17,6 +17,7 @@ LABEL = 75  # characters of a button or an option
 MENU = 100  # options of a menu
 ACTION = "dovecote-answer"
 WORDS = "dovecote-words"
+QUESTION_BLOCK, APPROVAL_BLOCK = "q:", "a:"  # before the question's name
 DECISION = "dovecote-decide"
 DECISION_BLOCK = "d:"  # before the request's name
 LONGEST_BLOCK_ID = 255
@@ -33,14 +34,18 @@ def operation(given: content.Operation, *, plain: bool) -> Sequence[Json]:
         case content.Reaction(_, emoji):
             return [{"do": "react", "emoji": emoji.strip(":")}]
         case content.File(path, name, comment):
-            return [{"do": "file", "path": path, "name": name, "comment": comment}]
+            # A file's comment is no block: it goes as words, and what is too long for one message follows.
+            words, *more = [chunk.text for chunk in markup.plain(comment)] or [""]
+            file: Json = {"do": "file", "path": path, "name": name, "comment": words}
+            return [file, *({"do": "post", "text": text} for text in more)]
         case content.Card(title, text, fields, url):
             rows = "\n".join(f"- **{field.name}**: {field.value}" for field in fields)
             link = f"<{url}>" if url.startswith(("http://", "https://")) else ""
             parts = [f"**{title}**" if title else "", text, rows, link]
             return _posts("\n\n".join(part for part in parts if part), plain=plain)
         case content.Question(text, options, free_text):
-            return _question(text, options, free_text or not options, plain=plain)
+            posts = _question(text, options, free_text or not options, plain=plain)
+            return [*posts[:-1], {**posts[-1], "approval": bool(given.approval)}]
 
 
 def _posts(text: str, *, plain: bool) -> list[Json]:
@@ -93,7 +98,9 @@ def _label(text: str) -> Json:
     return {"type": "plain_text", "text": words if len(words) <= LABEL else words[: LABEL - 1] + "…"}
 
 
-def addressed(blocks: Sequence[Json], question: str, audience: Sequence[str]) -> list[Json]:
+def addressed(
+    blocks: Sequence[Json], question: str, audience: Sequence[str], *, approval: bool = False
+) -> list[Json]:
     """The blocks of a question with what a click has to bring back: which question, and who may answer.
 
     It travels in the message itself, so that it outlives any restart; Slack, not the person, hands it back.
@@ -103,7 +110,7 @@ def addressed(blocks: Sequence[Json], question: str, audience: Sequence[str]) ->
     for block in found:
         if block["type"] != "actions":
             continue
-        block["block_id"] = f"q:{question}"[:LONGEST_BLOCK_ID]
+        block["block_id"] = f"{APPROVAL_BLOCK if approval else QUESTION_BLOCK}{question}"[:LONGEST_BLOCK_ID]
         for element in block["elements"]:
             for item in element.get("options", [element]):
                 item["value"] = f"{item['value']}|{who}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,9 @@ from bots.slack.files import Uploads
 from host.bots import Delivery, DeliveryError, Receipt, Rejected, Unknown, Unsent
 
 Json = dict[str, Any]
+
+
+MOST_BLOCKS = 50  # of one message
 
 
 class Sender:
@@ -73,11 +77,18 @@ class Sender:
         if address.thread_id:
             arguments["thread_ts"] = address.thread_id
         if payload["do"] == "ask":
-            arguments["blocks"] = render.addressed(payload["blocks"], delivery.question, delivery.audience)
+            arguments["blocks"] = render.addressed(
+                payload["blocks"],
+                delivery.question,
+                delivery.audience,
+                approval=bool(payload.get("approval")),
+            )
         elif delivery.decision is not None:
             arguments["blocks"] = render.deciding(payload, delivery.decision)
         elif payload.get("blocks"):
             arguments["blocks"] = payload["blocks"]
+        if delivery.mentions:
+            arguments = _addressed_to(delivery.mentions, arguments)
         if delivery.private_to:
             answer = await self._client.chat_postEphemeral(user=delivery.private_to, **arguments)
             return Receipt(str(answer["message_ts"]))
@@ -122,3 +133,14 @@ class Sender:
         except TRANSIENT as error:
             raise Unknown(f"the look-up failed ({type(error).__name__} {code_of(error)})") from error
         return None
+
+
+def _addressed_to(users: Sequence[str], arguments: Json) -> Json:
+    """The message with the people in front whom it notifies; the notification's text names them as well."""
+    named = " ".join(f"<@{user}>" for user in users)
+    text = f"{named} {arguments['text']}"
+    blocks = arguments.get("blocks") or []
+    if not blocks or len(blocks) >= MOST_BLOCKS:
+        return {**arguments, "text": text}
+    front: Json = {"type": "section", "text": {"type": "mrkdwn", "text": named}}
+    return {**arguments, "text": text, "blocks": [front, *blocks]}

@@ -48,7 +48,7 @@ def show_sessions(data: Path, *, everything: bool) -> None:
 
 def _state(root: Path, busy: bool, failures: int, error: str) -> Text:
     beat = read_heartbeat(SessionFolder(root).heartbeat)
-    if beat is not None and _now() - beat.at < ALIVE:
+    if beat is not None and now_ms() - beat.at < ALIVE:
         return Text("running", "green")
     if failures:
         return Text(f"cannot start ({failures} times): {error}", "red")
@@ -87,7 +87,7 @@ def order_stop(data: Path, name: str) -> None:
     try:
         id_ = _session(registry, name)
         _require_host(data)
-        number = orders.give(data / "host.db", "stop", id_, _now())
+        number = orders.give(data / "host.db", "stop", id_, now_ms())
         deadline = time.monotonic() + ORDER_DEADLINE
         while not (outcome := orders.outcome(registry, number)) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -123,5 +123,5 @@ def moment(at: int) -> Text:
     return Text(f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S}Z", "dim")
 
 
-def _now() -> int:
+def now_ms() -> int:
     return time.time_ns() // 1_000_000

@@ -13,9 +13,10 @@ from rich.text import Text
 from host import config as configuration
 from host.bots import BotConfigError, BotStuck
 from host.cli import doctor as examining
-from host.cli import inspect, owners
+from host.cli import inspect, owners, tasks
 from host.cli import run as running
 from host.cli import send as sending
+from host.cli import usage as spending
 from host.config import Config, ConfigError
 from host.lock import DataFolderError
 from host.webhooks import WebhookError
@@ -28,6 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.add_typer(tasks.app, name="tasks")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="The configuration; default: dovecote.toml.")
@@ -51,9 +54,14 @@ def up(config: ConfigOption = None) -> None:
 def sessions(
     config: ConfigOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Not only the latest.")] = False,
+    spent: Annotated[bool, typer.Option("--usage", help="What their models cost, instead.")] = False,
 ) -> None:
-    """List conversations and what their runners are doing."""
-    inspect.show_sessions(Path(configuration.load(config).data), everything=everything)
+    """List conversations and what their runners are doing, or what they cost."""
+    data = Path(configuration.load(config).data)
+    if spent:
+        spending.show(data, most=-1 if everything else inspect.MOST_SESSIONS)
+    else:
+        inspect.show_sessions(data, everything=everything)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from host.controls.port import Forbidden, TaskOrder, TaskView, Viewer
+from host.controls.port import TaskOrder, TaskView, Viewer
 from host.controls.sight import Sight
 
 
@@ -16,13 +16,3 @@ class TaskDesk(Protocol):
         """Those of the place the viewer asks from first."""
 
     async def order(self, viewer: Viewer, sight: Sight, task_id: str, order: TaskOrder) -> str: ...
-
-
-class NoTasks:
-    """A host without a scheduler."""
-
-    async def tasks(self, viewer: Viewer, sight: Sight) -> Sequence[TaskView]:
-        return ()
-
-    async def order(self, viewer: Viewer, sight: Sight, task_id: str, order: TaskOrder) -> str:
-        raise Forbidden("there is no such task")

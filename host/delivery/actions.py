@@ -1,42 +1,71 @@
-"""System actions: what the agent asks the host to change. Applied in the transaction that records their receipt."""
+"""System actions: what the agent asks the host to change. Applied in the transaction that records their receipt.
+
+An action may need work before that transaction (law 12: an index in another file is written first), so it is prepared
+outside of it: `prepared` yields the handler, and ends after the commit. A crash in between prepares again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 
 from host.inbound import InboundWriter, NewMessage
+from host.sessions import Session
 from sessiondb import content
-from sessiondb.records import Address
+from sessiondb.records import Address, MessageIn
 
 
 class ActionError(Exception):
     """The action is refused; the text is for the agent."""
 
 
-Handler = Callable[[InboundWriter, str, dict[str, Any], Address], str]
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An action in a row of a session's outbound.db."""
+
+    row_id: str
+    action: content.Action
+    address: Address
+    origin: MessageIn | None  # the message during whose turn it was asked for
+
+
+Handler = Callable[[InboundWriter], str]  # returns a text for the agent, or raises `ActionError`
+Prepare = Callable[[Session, Asked], AbstractAsyncContextManager[Handler]]
 
 
 class Actions:
-    """Handlers by name: each gets the session's writer, the row's id, the arguments and the address; returns a text."""
+    """What prepares handlers, by the action's name."""
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
-        self._handlers: dict[str, Handler] = {}
+        self._known: dict[str, Prepare] = {}
 
-    def register(self, name: str, handler: Handler) -> None:
-        self._handlers[name] = handler
+    def register(self, names: Iterable[str], prepare: Prepare) -> None:
+        self._known.update(dict.fromkeys(names, prepare))
 
-    def apply(self, writer: InboundWriter, row_id: str, action: content.Action, address: Address) -> None:
+    @asynccontextmanager
+    async def prepared(self, session: Session, asked: Asked) -> AsyncIterator[Handler]:
+        prepare = self._known.get(asked.action.name)
+        if prepare is None:
+            yield refusing(f"there is no action {asked.action.name[:50]!r}")
+            return
+        async with prepare(session, asked) as handler:
+            yield handler
+
+    def apply(self, writer: InboundWriter, row_id: str, handler: Handler, address: Address) -> None:
         """Always answers with a `system` message, so the agent learns of success and failure."""
-        handler = self._handlers.get(action.name)
         try:
-            if handler is None:
-                raise ActionError(f"there is no action {action.name[:50]!r}")
-            text, ok = handler(writer, row_id, action.arguments, address), True
+            text, ok = handler(writer), True
         except ActionError as error:
             text, ok = str(error), False
         told = content.System("action", text, ok=ok, refers_to=row_id)
-        writer.insert(
-            NewMessage(f"{row_id}:result"[:190], "system", address, told, self._now(), trigger=False)
-        )
+        id_ = content.result_id(row_id)
+        writer.insert(NewMessage(id_, "system", address, told, self._now(), trigger=False))
+
+
+def refusing(reason: str) -> Handler:
+    def handler(_: InboundWriter) -> str:
+        raise ActionError(reason)
+
+    return handler

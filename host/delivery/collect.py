@@ -6,18 +6,20 @@ The address is the host's to decide (law 7): that of the message a row answers, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from host import questions
 from host.bots import Bots
 from host.delivery import policy
-from host.delivery.actions import Actions
+from host.delivery.actions import Actions, Asked, Handler, refusing
 from host.inbound import InboundWriter, NewMessage, Parcel
 from host.notices import Notice, mint_key
 from host.outbound import Accepted, OutboundReader, Refused
+from host.questions import Approvers
 from sessiondb import content
-from sessiondb.records import Ack, AckStatus, Address, MessageIn, Status
+from sessiondb.records import Ack, AckStatus, Address, Kind, MessageIn, Status
 
 GIVE_UP_AFTER = 5  # failed attempts of one message
 RETRY_BACKOFF = 2_000  # ms after the first failed attempt; doubles
@@ -36,29 +38,37 @@ class Collected:
     claimed: list[MessageIn] = field(default_factory=list)  # by the incarnation that the host started
     settled: bool = False  # some message got its outcome
     more: bool = False  # there are more rows to read
+    asked: Asked | None = None  # an action that has to be prepared before anything behind it is read
+    run_ended: bool = False  # a task's run got its outcome
 
 
 @dataclass(frozen=True)
 class Collector:
     bots: Bots
     actions: Actions
+    approvers: Approvers
     now: Callable[[], int]
+    runs: set[str] = field(default_factory=set)  # messages of tasks whose start is recorded
 
     def collect(
         self,
         writer: InboundWriter,
         reader: OutboundReader,
         fallback: Address,
+        agent: str,
         files: Path,
         busy: Callable[[Address], bool],
+        prepared: Mapping[str, Handler],
     ) -> Collected:
-        """`busy` says whether a lane has work: then a new chunk waits for its turn instead of being intended now."""
+        """`busy` says whether a lane has work: then a new chunk waits for its turn instead of being intended now.
+
+        `prepared` has the handlers of actions, by their rows; one that has none there ends the collection before it.
+        """
         done = Collected()
         pending = writer.pending()
         # Acknowledgements before rows: a turn commits both at once, so a message seen as answered has its rows here.
         acks = reader.acks([message.id for message in pending])
         page = reader.rows_after(writer.mark("outbound_read"))
-        rows, done.more = page.rows, page.more
         by_id = {message.id: message for message in pending}
         incarnation = writer.value("incarnation")
         done.claimed = [
@@ -68,13 +78,20 @@ class Collector:
             and ack.incarnation == incarnation
             and ack.attempt > by_id[ack.message_id].attempts
         ]
+        rows = self._up_to_action(writer, page.rows, prepared, done)
+        done.more = page.more or done.asked is not None
         finished = [] if done.more else [ack for ack in acks if ack.status is not AckStatus.PROCESSING]
-        if not rows and not finished:
+        runs = [
+            ack.message_id
+            for ack in acks
+            if by_id[ack.message_id].task_id and ack.message_id not in self.runs
+        ]
+        if not rows and not finished and not runs:
             return done
         started: set[Address] = set()
         with writer.writing():
             for row in rows:
-                parcels = self._row(writer, row, fallback, files, done)
+                parcels = self._row(writer, row, fallback, agent, files, done, prepared)
                 for parcel in parcels:
                     if (
                         parcel.state == "pending"
@@ -87,13 +104,40 @@ class Collector:
                     writer.put_parcels([parcel])
                     if not parcel.terminal:
                         done.parcels.append(parcel)
+            for message_id in runs:
+                writer.tasks.started(message_id)
             for ack in finished:
                 self._acknowledge(writer, by_id[ack.message_id], ack, done)
             writer.advance_watermark()
+        self.runs.update(runs)
         return done
 
+    def _up_to_action(
+        self,
+        writer: InboundWriter,
+        rows: Sequence[Accepted | Refused],
+        prepared: Mapping[str, Handler],
+        done: Collected,
+    ) -> Sequence[Accepted | Refused]:
+        for number, row in enumerate(rows):
+            if not isinstance(row, Accepted) or not isinstance(row.content, content.Action):
+                continue
+            out = row.row
+            origin = writer.message(out.in_reply_to) if out.in_reply_to else None
+            if origin is not None and out.id not in prepared and not writer.has_parcel(out.id):
+                done.asked = Asked(out.id, row.content, origin.address, origin)
+                return rows[:number]
+        return rows
+
     def _row(
-        self, writer: InboundWriter, row: Accepted | Refused, fallback: Address, files: Path, done: Collected
+        self,
+        writer: InboundWriter,
+        row: Accepted | Refused,
+        fallback: Address,
+        agent: str,
+        files: Path,
+        done: Collected,
+        prepared: Mapping[str, Handler],
     ) -> Sequence[Parcel]:
         if isinstance(row, Refused):
             done.refused.append(row)
@@ -125,9 +169,18 @@ class Collector:
             _tell(writer, out.id, asked_at, f"Not sent: {reason}.", self.now())
             return [_quarantined(out.seq, out.id, asked_at, reason)]
         if isinstance(row.content, content.Action):
-            self.actions.apply(writer, out.id, row.content, address)
+            handler = prepared.get(out.id) or refusing(
+                "an action answers the message that it was asked for in"
+            )
+            self.actions.apply(writer, out.id, handler, address)
             return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)]
-        parcels, parts = self._chunks(row, row.content, address, origin, files)
+        operation = row.content
+        if isinstance(operation, content.Question):
+            operation = self.approvers.settle(operation, agent, address, origin.author_id if origin else "")
+        mentions = _mentions(writer, operation, origin) if not out.destination else ()
+        parcels, parts = self._chunks(row, operation, address, origin, files, mentions)
+        if isinstance(operation, content.Question) and parcels:
+            questions.put(writer, out.id, parcels[0].key, operation, address, self.now())
         for parcel in parcels:
             if parcel.state == "failed":
                 tell_failed(writer, parcel, self.now())
@@ -144,6 +197,7 @@ class Collector:
         address: Address,
         origin: MessageIn | None,
         files: Path,
+        mentions: Sequence[str],
     ) -> tuple[Sequence[Parcel], int]:
         """The chunks to send, and of how many parts they are the first."""
         out = row.row
@@ -172,7 +226,8 @@ class Collector:
             "files": str(files) if isinstance(operation, content.File) else "",
             # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
             "question": first if isinstance(operation, content.Question) else "",
-            "audience": _audience(operation, origin),
+            "audience": getattr(operation, "audience", ()),
+            "opens": not out.destination and _opens(operation, origin),
         }
         return [
             _parcel(
@@ -181,7 +236,14 @@ class Collector:
                 number,
                 address,
                 out.in_reply_to,
-                json.dumps({**common, "chunk": chunk, "plain": plain[0] if len(plain) == 1 else None}),
+                json.dumps(
+                    {
+                        **common,
+                        "chunk": chunk,
+                        "plain": plain[0] if len(plain) == 1 else None,
+                        "mentions": [] if number else list(mentions),
+                    }
+                ),
                 "pending",
                 min(out.deliver_after, self.now() + LONGEST_HOLD),
                 key=mint_key() if number else first,
@@ -195,8 +257,11 @@ class Collector:
             if ack.attempt > message.attempts:
                 give_up_or_postpone(writer, message, ack.attempt, ack.error, self.now())
                 done.settled = done.settled or ack.attempt >= GIVE_UP_AFTER
+                done.run_ended = done.run_ended or (bool(message.task_id) and ack.attempt >= GIVE_UP_AFTER)
             return
         writer.settle(message.id, Status(ack.status.value), ack.error)
+        self.runs.discard(message.id)
+        done.run_ended = done.run_ended or bool(message.task_id)
         here = [p for p in writer.parcels_answering(message.id) if p.address == message.address]
         answered = {parcel.state for parcel in here}
         if answered == {"quarantined"}:
@@ -204,11 +269,19 @@ class Collector:
         done.settled = True
 
 
-def _audience(operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:
-    """Who may answer a question: those it names, else whoever asked."""
-    if not isinstance(operation, content.Question):
+def _mentions(writer: InboundWriter, operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:
+    """Whom the post of a task notifies: those whom the task names, and nobody whom its text names."""
+    if origin is None or not origin.task_id or not isinstance(operation, content.Text):
         return ()
-    return operation.audience or ((origin.author_id,) if origin and origin.author_id else ())
+    task = writer.tasks.get(origin.task_id)
+    return () if task is None else task.mentions
+
+
+def _opens(operation: content.Operation, origin: MessageIn | None) -> bool:
+    """Whether replies under it go on with this session: what a task or a webhook has posted where no thread is."""
+    about_another = isinstance(operation, content.Edit | content.Reaction)
+    by_itself = origin is not None and (bool(origin.task_id) or origin.kind == Kind.WEBHOOK)
+    return by_itself and not about_another
 
 
 def give_up_or_postpone(
@@ -221,11 +294,18 @@ def give_up_or_postpone(
         return
     writer.settle(message.id, Status.FAILED, error or "its runner died each time")
     text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
+    if message.task_id:
+        text = f"⚠️ {_named(message)} failed after {attempts} attempts ({message.id[:9]}): {error or 'its runner died'}."
     owe(writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id))
 
 
 def owe(writer: InboundWriter, notice: Notice) -> None:
     writer.owe(notice.about, notice.encode())
+
+
+def _named(message: MessageIn) -> str:
+    run = content.decode_inbound(message.content)
+    return f"The task “{run.title}” of {run.due}" if isinstance(run, content.Task) else "A task"
 
 
 def _unreadable(asked: MessageIn) -> Notice:

@@ -195,6 +195,7 @@ class Lane:
             question=kept.get("question", ""),
             audience=tuple(kept.get("audience", ())),
             decision=notices.decision_of(kept.get("decision", "")),
+            mentions=tuple(kept.get("mentions", ())),
             first_attempt_at=parcel.first_attempt_at,
         )
 

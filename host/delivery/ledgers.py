@@ -10,6 +10,7 @@ import apsw
 
 from host import notices
 from host.delivery import collect
+from host.delivery.posts import Posts
 from host.hostdb import HostDB
 from host.inbound import InboundWriter, Parcel
 from host.notices import Notice
@@ -25,19 +26,26 @@ class SessionLedger:
         now: Callable[[], int],
         on_put: Callable[[Session], None],
         notify: Callable[[Notice], Awaitable[None]],
+        posts: Posts,
     ) -> None:
         self._registry = registry
         self._session = session
         self._now = now
         self._on_put = on_put
         self._notify = notify
+        self._posts = posts
 
     async def put(self, parcels: Sequence[Parcel]) -> None:
         for parcel in parcels:
+            if parcel.state == "sending":
+                self._posts.sending(parcel)
+            await self._posts.settle(self._session, parcel)
             if parcel.state == "failed":
                 # Before the outcome is committed: a crash in between makes the same notice again, which is one notice.
                 await self._notify(collect.undelivered(parcel))
         await self._registry.use(self._session, lambda writer: self._put(writer, parcels))
+        for parcel in parcels:
+            self._posts.settled(parcel)
         if any(parcel.terminal for parcel in parcels):
             self._on_put(self._session)
 

@@ -6,18 +6,20 @@ import asyncio
 import functools
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from host import notices
 from host.bots import Bots
+from host.delivery.actions import Handler
 from host.delivery.collect import Collected, Collector
 from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
+from host.delivery.posts import Posts
 from host.hostdb import HostDB
 from host.inbound import InboundWriter, Parcel
 from host.notices import Notice
-from host.outbound import OutboundReader
+from host.outbound import OutboundReader, Refused
 from host.sessions import Session, Sessions
 from sessiondb import Damaged, Incompatible, MessageIn, SessionError, Status, Unavailable, content
 from sessiondb.records import Address
@@ -37,6 +39,7 @@ class Deliveries:
         bots: Bots,
         collector: Collector,
         now: Callable[[], int],
+        posts: Posts,
         chance: random.Random | None = None,
     ) -> None:
         self._db = db
@@ -44,6 +47,7 @@ class Deliveries:
         self._bots = bots
         self._collector = collector
         self._now = now
+        self._posts = posts
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._readers: dict[str, OutboundReader] = {}
         self._lanes: dict[tuple[str, Address], Lane] = {}
@@ -52,6 +56,7 @@ class Deliveries:
         self.on_room: Callable[[Session], None] = lambda _: (
             None
         )  # called when such a session may be drained again
+        self.on_run_ended: Callable[[Session], None] = lambda _: None  # a task's run got its outcome
         self.on_claims: Callable[[Session, list[MessageIn]], None] = lambda *_: (
             None
         )  # what a runner has claimed
@@ -97,7 +102,7 @@ class Deliveries:
             if address.channel_type == channel_type:
                 lane.nudge()
 
-    async def _collect(self, session: Session) -> bool:
+    async def _collect(self, session: Session, prepared: Mapping[str, Handler] | None = None) -> bool:
         open_chunks = sum(lane.length for (id_, _), lane in self._lanes.items() if id_ == session.id)
         if open_chunks >= MOST_OPEN:
             self._backlogged[session.id] = session
@@ -110,7 +115,13 @@ class Deliveries:
         def job(writer: InboundWriter) -> tuple[Collected, list[tuple[str, str]]]:
             reader = self._reader(session)
             done = self._collector.collect(
-                writer, reader, session.address, session.folder.outbound_files, busy
+                writer,
+                reader,
+                session.place,
+                session.agent,
+                session.folder.outbound_files,
+                busy,
+                prepared or {},
             )
             return done, writer.owed()
 
@@ -121,18 +132,19 @@ class Deliveries:
             raise
         self.on_claims(session, done.claimed)
         for parcel in done.parcels:
+            if parcel.key in done.intended:
+                self._posts.sending(parcel)
             self._lane(session, parcel.address).add([parcel], intended=parcel.key in done.intended)
-        for refused in done.refused[:REFUSALS_LOGGED]:
-            log.warning(
-                "Row refused: %s", refused.reason, extra={"action": "row_refused", "session": session.id}
-            )
-        if len(done.refused) > REFUSALS_LOGGED:
-            more = len(done.refused) - REFUSALS_LOGGED
-            log.warning("%s more rows refused", more, extra={"action": "row_refused", "session": session.id})
+        _log_refused(session, done.refused)
         if owed:
             await self.pay(session)
         if done.settled:
             self.outcome_changed(session)
+        if done.run_ended:
+            self.on_run_ended(session)
+        if done.asked is not None:
+            async with self._collector.actions.prepared(session, done.asked) as handler:
+                await self._collect(session, {done.asked.row_id: handler})
         return done.more
 
     def _reader(self, session: Session) -> OutboundReader:
@@ -145,6 +157,11 @@ class Deliveries:
             self._readers[session.id] = reader
         return reader
 
+    async def recover(self, session: Session) -> None:
+        """Before any bot: what may be on the platform already is known to be. Raises `sessiondb.SessionError`."""
+        async with self._draining.setdefault(session.id, asyncio.Lock()):
+            await self._recover(session)
+
     async def _recover(self, session: Session) -> None:
         """Once per process: what an earlier life of the host had begun and not finished."""
         if session.id in self._recovered:
@@ -152,6 +169,8 @@ class Deliveries:
         open_parcels = await self._registry.use(session, lambda writer: writer.open_parcels())
         self._recovered.add(session.id)
         for parcel in open_parcels:
+            if parcel.state in ("sending", "unknown"):
+                self._posts.sending(parcel)
             self._lane(session, parcel.address).add([parcel])
 
     async def _quarantine(self, session: Session, error: SessionError) -> None:
@@ -161,13 +180,15 @@ class Deliveries:
             "Session quarantined: %s", error, extra={"action": "session_quarantined", "session": session.id}
         )
         text = f"⚠️ This conversation's records are damaged; an operator has to look ({session.id[:9]})."
-        await self.notify(Notice(f"damaged:{session.id}", session.address, text))
+        await self.notify(Notice(f"damaged:{session.id}", session.place, text))
 
     def _lane(self, session: Session, address: Address) -> Lane:
         key = (session.id, address)
         lane = self._lanes.get(key)
         if lane is None:
-            ledger = SessionLedger(self._registry, session, self._now, self.outcome_changed, self.notify)
+            ledger = SessionLedger(
+                self._registry, session, self._now, self.outcome_changed, self.notify, self._posts
+            )
             lane = Lane(address, ledger, self._bots, self._now, lambda _: self._drop_lane(key), self._chance)
             self._lanes[key] = lane
         return lane
@@ -271,6 +292,14 @@ class Deliveries:
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
+
+
+def _log_refused(session: Session, refused: Sequence[Refused]) -> None:
+    for row in refused[:REFUSALS_LOGGED]:
+        log.warning("Row refused: %s", row.reason, extra={"action": "row_refused", "session": session.id})
+    if len(refused) > REFUSALS_LOGGED:
+        more = len(refused) - REFUSALS_LOGGED
+        log.warning("%s more rows refused", more, extra={"action": "row_refused", "session": session.id})
 
 
 def _outcome(writer: InboundWriter, message_id: str) -> str:

@@ -271,11 +271,8 @@ class Gateway:
 
     async def _whose(self, session: Session) -> tuple[str, str]:
         """The person and the task that the oldest message under way comes from."""
-        pending = await self._registry.use(session, lambda writer: writer.pending())
-        for message in pending:
-            if message.trigger:
-                return message.author_id, message.task_id
-        return "", ""
+        wanting = await self._registry.use(session, lambda writer: writer.wanting())
+        return (wanting[0].author_id, wanting[0].task_id) if wanting else ("", "")
 
     def _tunnels(self, session: Session) -> Tunnels:
         agent = self._config.agents[session.agent]

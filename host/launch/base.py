@@ -31,6 +31,7 @@ class RunnerSpec:
     workspace: Path
     environment: dict[str, str]  # DOVECOTE_*, nothing secret; paths are the launcher's to set
     log: Path
+    agent: Path | None = None  # the agent's folder, shown read-only
     files: Mapping[str, Path] = field(
         default_factory=dict
     )  # path in the container → file shown there, read-only

@@ -275,11 +275,11 @@ class DockerLauncher:
         try:
             image = self._client().images.get(name)
         except ImageNotFound as error:
-            raise LaunchError(f"the engine has no image {name}: run `make image`", transient=False) from error
+            raise LaunchError(f"the engine has no image {name}, run `make image`", transient=False) from error
         spoken = image.labels.get(CONTRACT_LABEL, "none")
         if spoken != str(CONTRACT):
             raise LaunchError(
-                f"the image {name} speaks contract version {spoken}, this host speaks {CONTRACT}: run `make image`",
+                f"the image {name} speaks contract version {spoken}, this host speaks {CONTRACT}, run `make image`",
                 transient=False,
             )
 
@@ -300,12 +300,14 @@ class DockerLauncher:
                 "DOVECOTE_INCARNATION": spec.incarnation,
                 "DOVECOTE_SESSION_DIR": "/session",
                 "DOVECOTE_WORKSPACE": "/workspace",
+                "DOVECOTE_AGENT_DIR": "/agent" if spec.agent else "",
             },
             "mounts": [
                 Mount("/session/inbound", str(folder.inbound), type="bind", read_only=True),
                 Mount("/session/outbound", str(folder.outbound), type="bind"),
                 Mount("/session/gateway", str(folder.gateway), type="bind", read_only=True),
                 Mount("/workspace", str(spec.workspace), type="bind"),
+                *([Mount("/agent", str(spec.agent), type="bind", read_only=True)] if spec.agent else []),
                 *(Mount(path, str(file), type="bind", read_only=True) for path, file in spec.files.items()),
             ],
             "working_dir": "/workspace",

@@ -78,6 +78,7 @@ class ProcessLauncher:
             "DOVECOTE_INCARNATION": spec.incarnation,
             "DOVECOTE_SESSION_DIR": str(spec.folder.root),
             "DOVECOTE_WORKSPACE": str(spec.workspace),
+            "DOVECOTE_AGENT_DIR": str(spec.agent or ""),
             "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
         }
         try:

@@ -54,6 +54,7 @@ CREATE TABLE engaged (
     thread_id    TEXT NOT NULL,
     agent        TEXT NOT NULL,
     since        INTEGER NOT NULL,                    -- ms UTC by the platform's clock: of the message that engaged it
+    session_id   TEXT NOT NULL DEFAULT '',            -- the session it continues; '' = the one its address names
     PRIMARY KEY (channel_type, workspace_id, platform_id, thread_id)
 ) WITHOUT ROWID;
 
@@ -82,12 +83,24 @@ CREATE TABLE users (
 -- What an operator ordered from another process; the running host carries it out and notes how it went.
 CREATE TABLE orders (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind         TEXT NOT NULL CHECK (kind IN ('stop')),
-    session_id   TEXT NOT NULL,
+    kind         TEXT NOT NULL CHECK (kind IN ('stop', 'task')),
+    session_id   TEXT NOT NULL,                       -- '' where the body says what it is about
+    body         TEXT NOT NULL DEFAULT '',            -- JSON
     outcome      TEXT NOT NULL DEFAULT '',
     created_at   INTEGER NOT NULL
 );
 CREATE INDEX orders_waiting ON orders (id) WHERE outcome = '';
+
+-- Every task there is, by when its session must be looked at: a lower bound, written before the task (law 12).
+CREATE TABLE due (
+    task_id      TEXT PRIMARY KEY,
+    session_id   TEXT NOT NULL,                       -- whose inbound.db has the task
+    made_in      TEXT NOT NULL,                       -- the session it was asked for in; '' = by no agent
+    at           INTEGER NOT NULL                     -- ms UTC
+) WITHOUT ROWID;
+CREATE INDEX due_at ON due (at, session_id);
+CREATE INDEX due_session ON due (session_id);
+CREATE INDEX due_made_in ON due (made_in);
 
 -- What the host itself has to say, delivered by the same machinery as answers (law 14).
 CREATE TABLE notices (

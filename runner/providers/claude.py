@@ -233,7 +233,7 @@ class ClaudeQuery:
             "system": [
                 {
                     "type": "text",
-                    "text": instructions.compose(agent, self._tools.destinations),
+                    "text": instructions.compose(self._settings, self._tools.destinations),
                     "cache_control": {"type": "ephemeral"},
                 }
             ],

@@ -58,7 +58,7 @@ def options(
         "system_prompt": {
             "type": "preset",
             "preset": "claude_code",
-            "append": instructions.compose(agent, tools.destinations),
+            "append": instructions.compose(settings, tools.destinations),
         },
         "tools": [*ALWAYS, *built_in, *web],
         "disallowed_tools": [f"{PREFIX}{name}" for name in sorted(own)],
@@ -73,7 +73,7 @@ def options(
         "max_turns": told.max_calls,
         "max_buffer_size": LARGEST_MESSAGE,
         "cwd": str(settings.workspace),
-        "add_dirs": [str(settings.folder.inbound_files)],
+        "add_dirs": [str(folder) for folder in settings.readable],
         "env": _environment(settings, told, url),
         ("resume" if known else "session_id"): session,
     }

@@ -18,10 +18,9 @@ DEFAULT_PATIENCE = 86_400  # s until an approval that nobody gave counts as refu
 
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """Which tools ask first, who may answer (nobody named: whoever asked), and for how many seconds."""
+    """Which tools ask first, and for how many seconds. Who may answer is the host's to say: `approvers` is read there."""
 
     patterns: tuple[str, ...] = ()
-    approvers: tuple[str, ...] = ()
     patience: int = DEFAULT_PATIENCE
 
     @classmethod
@@ -30,13 +29,13 @@ class Approvals:
         patience = options.get("approve_within", DEFAULT_PATIENCE)
         if not isinstance(patience, int) or patience <= 0:
             raise SettingsError("DOVECOTE_AGENT", "options.approve_within must be a number of seconds")
-        return cls(_names(options, "approve"), _names(options, "approvers"), patience)
+        return cls(_names(options, "approve"), patience)
 
     def covers(self, tool: str) -> bool:
         return any(fnmatchcase(tool, pattern) for pattern in self.patterns)
 
-    def question(self, tool: str, arguments: object, asked_by: str, now: int) -> content.Question | None:
-        """None when the tool needs nobody's yes. `asked_by` is a user's id, `now` is ms UTC."""
+    def question(self, tool: str, arguments: object, now: int) -> content.Question | None:
+        """None when the tool needs nobody's yes. `now` is ms UTC."""
         if not self.covers(tool):
             return None
         shown = json.dumps(arguments, ensure_ascii=False, indent=1)
@@ -46,7 +45,6 @@ class Approvals:
         return content.Question(
             f"May I run `{tool}`?\n{fence}\n{shown.replace(fence, '` ` `')}\n{fence}",
             (ALLOW, DENY),
-            audience=self.approvers or ((asked_by,) if asked_by else ()),
             expires_at=now + self.patience * 1000,
             approval=tool,
         )

@@ -16,9 +16,10 @@ from typing import Any
 from runner.outbound import Emitted, OutboundWriter
 from runner.tools import schema
 from runner.tools.approval import Approvals
+from runner.tools.host import HostLine
 from runner.tools.tool import Park, Tool, ToolContext, ToolError
 from sessiondb import content
-from sessiondb.records import Destination, Step
+from sessiondb.records import Destination, MessageIn, Step
 
 INTERRUPTED = "interrupted, outcome unknown: the process died while this call ran"
 
@@ -54,11 +55,12 @@ class Toolbox:
         consumed: Callable[[], Sequence[str]],
         pushed: Callable[[], Sequence[str]],
         workspace: Path,
+        readable: Sequence[Path] = (),
         destinations: Sequence[Destination],
         recorded: Sequence[Step],
         now: Callable[[], int],
         approvals: Approvals | None = None,
-        asked_by: str = "",
+        host: HostLine | None = None,
     ) -> None:
         self._outbound = outbound
         self._turn = turn
@@ -67,10 +69,11 @@ class Toolbox:
         self._consumed = consumed
         self._pushed = pushed
         self._workspace = workspace
+        self._readable = readable
         self._destinations = destinations
         self._now = now
         self._approvals = approvals or Approvals()
-        self._asked_by = asked_by
+        self._host = host
         self.parked = False  # some call waits for a person: the turn ends without an answer of its own
         self._results = {s.tool_use_id: s.content for s in recorded if s.kind == "tool_result"}
         self._started = {s.tool_use_id for s in recorded if s.kind == "tool_call"}
@@ -108,17 +111,25 @@ class Toolbox:
             self._outbound.start_call(self._turn, call_id, call, name, deadline)
             if tool is not None:
                 self._ask_first(tool, arguments, call_id)
-        elif not self._outbound.start_approved(self._turn, call_id, name, deadline):
+        elif not self._outbound.start_approved(self._turn, call_id, name, deadline) and not _repeatable(tool):
             return self._finish(call_id, ToolResult(INTERRUPTED, is_error=True), ())
         if tool is None:
             return self._finish(call_id, ToolResult(f"there is no tool {name!r}", is_error=True), ())
-        context = ToolContext(self._turn, call_id, self._answers, self._workspace, self._destinations)
+        context = ToolContext(
+            self._turn,
+            call_id,
+            self._answers,
+            self._workspace,
+            self._destinations,
+            self._host,
+            self._readable,
+        )
         result, emitted = await self._run(tool, arguments, context)
-        return self._finish(call_id, result, emitted)
+        return self._finish(call_id, result, emitted, context.consumed)
 
     def _ask_first(self, tool: Tool, arguments: object, call_id: str) -> None:
         """Raises `Parked` where a person has to allow the call; their answer decides whether it runs."""
-        question = self._approvals.question(tool.label or tool.name, arguments, self._asked_by, self._now())
+        question = self._approvals.question(tool.label or tool.name, arguments, self._now())
         if question is None:
             return
         try:
@@ -154,10 +165,16 @@ class Toolbox:
         self._outbound.park(self._turn, call_id, asked, self._consumed(), self._pushed())
         self.parked = True
 
-    def _finish(self, call_id: str, result: ToolResult, emitted: Sequence[Emitted]) -> ToolResult:
-        self._outbound.finish_call(self._turn, call_id, result.encode(), emitted)
+    def _finish(
+        self, call_id: str, result: ToolResult, emitted: Sequence[Emitted], consumed: Sequence[MessageIn] = ()
+    ) -> ToolResult:
+        self._outbound.finish_call(self._turn, call_id, result.encode(), emitted, consumed)
         self._results[call_id] = result.encode()
         return result
+
+
+def _repeatable(tool: Tool | None) -> bool:
+    return tool is not None and tool.repeatable
 
 
 def call_of(step: Step) -> tuple[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.tools.paths import inside
+from runner.tools.paths import inside, readable
 from runner.tools.tool import ToolContext, ToolError
 
 LARGEST_FILE = 2_000_000  # bytes a model may view or edit
@@ -13,8 +13,8 @@ MOST_ENTRIES = 300  # of a folder shown at once
 
 
 async def view_file(context: ToolContext, path: str, first_line: int = 1, last_line: int = 0) -> str:
-    """Show a text file of the workspace with line numbers, or list a folder. `last_line` 0 means to the end."""
-    found = inside(context.workspace, path)
+    """Show a text file with line numbers, or list a folder. `last_line` 0 means to the end."""
+    found = readable([context.workspace, *context.readable], path)
     if found.is_dir():
         entries = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in found.iterdir())
         more = [f"… and {len(entries) - MOST_ENTRIES} more"] if len(entries) > MOST_ENTRIES else []

@@ -8,7 +8,9 @@ from pathlib import Path
 from runner.inbound import InboundReader
 from runner.settings import Settings, SettingsError
 from runner.tools import files, memory, messaging, standard
+from runner.tools.approval import Approvals
 from runner.tools.bash import Shell
+from runner.tools.schedule import Schedule
 from runner.tools.servers import Launch, Servers
 from runner.tools.thread import Thread
 from runner.tools.tool import Tool
@@ -33,6 +35,7 @@ class Kit:
             Tool.of(messaging.send_card),
             Tool.of(Thread(inbound).read_thread),
             Tool.of(memory.memory),
+            *Schedule(refusal_of_scripts(settings)).tools(),
         ]
         isolated = [
             self._shell.tool(),
@@ -57,6 +60,19 @@ class Kit:
     async def close(self) -> None:
         await self._shell.close()
         await self._servers.stop()
+
+
+def refusal_of_scripts(settings: Settings) -> str:
+    """Why a task's script may not run here; '' when it may. It may where the agent has a shell that asks nobody."""
+    options = settings.agent.options
+    wanted = options.get("tools")
+    if not ("bash" in wanted if isinstance(wanted, list) else settings.folder.root == CONTAINER):
+        return "scripts run only where the agent has a shell; schedule the task without a script"
+    if Approvals.of(options).question("bash", {}, 0) is not None:
+        return (
+            "a script would run without the approval that the shell needs here; schedule the task without it"
+        )
+    return ""
 
 
 def _named(tools: Sequence[Tool], wanted: object) -> list[Tool]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from runner.outbound import Emitted
 from runner.tools import schema
+from runner.tools.host import HostLine, NoAnswer
 from sessiondb import content
-from sessiondb.records import Destination
+from sessiondb.records import Destination, MessageIn
 
 
 class ToolError(Exception):
@@ -34,13 +35,35 @@ class ToolContext:
     answers: str  # the message this turn answers
     workspace: Path
     destinations: Collection[Destination]
+    host: HostLine | None = None
+    readable: Sequence[Path] = ()  # folders beside the workspace that may be looked into
     emitted: list[Emitted] = field(default_factory=list)
+    consumed: list[MessageIn] = field(default_factory=list)  # messages that are part of the result
 
     def emit(self, row: content.Outbound, destination: str = "") -> str:
         """Queues a row for the host and returns its id."""
         id_ = f"{self.turn}:{self.call_id}:{len(self.emitted)}"
         self.emitted.append(Emitted(id_, row, self.answers, destination))
         return id_
+
+    async def ask_host(self, action: content.Action) -> str:
+        """Has the host carry the action out and returns its answer. Raises `ToolError` with the reason it refuses.
+
+        For tools that are `repeatable`: the row is out before the call has its result.
+        """
+        if self.host is None:
+            raise ToolError("the host cannot be asked here")
+        try:
+            answer, message = await self.host.ask(
+                Emitted(f"{self.turn}:{self.call_id}:0", action, self.answers)
+            )
+        except NoAnswer as error:
+            late = "the host has not answered yet; it may still do it. Do not say that it is done: look again later"
+            raise ToolError(late) from error
+        self.consumed.append(message)
+        if not answer.ok:
+            raise ToolError(answer.text)
+        return answer.text
 
 
 ToolFunction = Callable[..., Awaitable[str]]
@@ -55,6 +78,7 @@ class Tool:
     input_schema: dict[str, Any]
     timeout: Timeout  # s, perhaps by the call's arguments; declared to the host as the call's deadline
     label: str = ""  # what people call it, where that is not its name
+    repeatable: bool = False  # a call without a result may be run again: it does nothing twice
     checked_by_server: bool = False  # its schema may say more than `runner.tools.schema` understands
 
     def timeout_of(self, arguments: object) -> float:
@@ -63,7 +87,7 @@ class Tool:
         return self.timeout(arguments if isinstance(arguments, dict) else {})
 
     @classmethod
-    def of(cls, function: ToolFunction, *, timeout: Timeout = 60.0) -> Tool:
+    def of(cls, function: ToolFunction, *, timeout: Timeout = 60.0, repeatable: bool = False) -> Tool:
         """The function's name and docstring are what the model sees; its first parameter is the `ToolContext`."""
         return cls(
             name=function.__name__,
@@ -71,4 +95,5 @@ class Tool:
             function=function,
             input_schema=schema.of_function(function),
             timeout=timeout,
+            repeatable=repeatable,
         )

@@ -79,6 +79,57 @@ CREATE TABLE owed (
     notice              TEXT NOT NULL                  -- JSON
 ) WITHOUT ROWID;
 
+-- Scheduled tasks of this session. The host alone reads and writes them.
+CREATE TABLE tasks (
+    id                  TEXT PRIMARY KEY,
+    title               TEXT NOT NULL,
+    prompt              TEXT NOT NULL,
+    cron                TEXT NOT NULL,                 -- five fields; '' = once
+    at                  INTEGER NOT NULL,              -- of a single time, ms UTC; 0 = cron
+    zone                TEXT NOT NULL,                 -- IANA
+    script              TEXT NOT NULL DEFAULT '',      -- decides in the container whether the agent is asked
+    missed              TEXT NOT NULL CHECK (missed IN ('run_once', 'run_all', 'skip')),
+    mentions            TEXT NOT NULL DEFAULT '[]',    -- user ids, JSON
+    state               TEXT NOT NULL CHECK (state IN ('active', 'paused', 'done', 'cancelled')),
+    next_at             INTEGER NOT NULL,              -- ms UTC, 0 = none
+    last_occurrence     INTEGER NOT NULL DEFAULT 0,    -- never falls
+    failures            INTEGER NOT NULL DEFAULT 0,    -- runs in a row that failed
+    problem             TEXT NOT NULL DEFAULT '',      -- of the last run
+    owner               TEXT NOT NULL,                 -- user id
+    source              TEXT NOT NULL CHECK (source IN ('agent', 'person', 'file')),
+    made_in             TEXT NOT NULL,                 -- the session it was asked for in
+    channel_type        TEXT NOT NULL,                 -- where it posts
+    workspace_id        TEXT NOT NULL,
+    platform_id         TEXT NOT NULL,
+    thread_id           TEXT NOT NULL,
+    created_at          INTEGER NOT NULL,
+    updated_at          INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX tasks_due ON tasks (next_at) WHERE state = 'active';
+
+-- Due times that came, and what became of each: the run here, the posts in `delivered`.
+CREATE TABLE occurrences (
+    task_id             TEXT NOT NULL,
+    due_at              INTEGER NOT NULL,              -- ms UTC
+    message_id          TEXT NOT NULL DEFAULT '',      -- '' when it did not run
+    stands_for          TEXT NOT NULL DEFAULT '',      -- due times it makes up for, in words
+    fired_at            INTEGER NOT NULL,
+    started_at          INTEGER NOT NULL DEFAULT 0,
+    finished_at         INTEGER NOT NULL DEFAULT 0,
+    outcome             TEXT NOT NULL DEFAULT ''
+                        CHECK (outcome IN ('', 'completed', 'failed', 'cancelled', 'skipped')),
+    error               TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (task_id, due_at)
+) WITHOUT ROWID;
+
+-- Orders about tasks that came from outside of this file, with what was answered: carried out once each.
+CREATE TABLE orders_done (
+    id                  TEXT PRIMARY KEY,
+    ok                  INTEGER NOT NULL,
+    text                TEXT NOT NULL,
+    done_at             INTEGER NOT NULL
+) WITHOUT ROWID;
+
 -- Where the agent may write besides the place that asked.
 CREATE TABLE destinations (
     name                TEXT PRIMARY KEY,
@@ -87,6 +138,16 @@ CREATE TABLE destinations (
     workspace_id        TEXT NOT NULL,
     platform_id         TEXT NOT NULL,
     thread_id           TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- What people were asked, and who may answer: by this the host decides whose click counts.
+CREATE TABLE questions (
+    message_out_id      TEXT PRIMARY KEY,
+    key                 TEXT NOT NULL UNIQUE,          -- of its first chunk: what an answer refers to
+    audience            TEXT NOT NULL,                 -- user ids as JSON; empty = whoever is let in
+    expires_at          INTEGER NOT NULL DEFAULT 0,    -- 0 = never
+    approval            INTEGER NOT NULL DEFAULT 0,    -- 1 = of a tool's call: nobody's yes counts but the audience's
+    answered_by         TEXT NOT NULL DEFAULT ''       -- the message that is its answer
 ) WITHOUT ROWID;
 
 -- incarnation, high-water marks, watermarks: see sessiondb.inbound.

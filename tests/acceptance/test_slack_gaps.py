@@ -38,7 +38,7 @@ async def test_messages_sent_while_the_host_was_down_are_answered_in_their_threa
     office.slack.say(office.bob, dm, "a direct one")
     unrelated = office.slack.say(office.bob, office.channel, "nobody asked the agent")
     office.slack.courier.close()
-    await office.start()
+    await office.start(first=on_slack.NOTHING_IN_FLIGHT)
     assert "still there?" in (await office.answered(engaged, 2))[1].text
     assert "while you slept" in (await office.answered(asked))[0].text
     await office.slack.wait_for(

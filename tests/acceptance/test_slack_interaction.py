@@ -51,12 +51,31 @@ async def test_a_question_is_answered_by_the_one_who_was_asked_and_shows_who_cho
     assert answers[-1].text.split()[-1] == "no"
 
 
+async def test_a_tool_that_needs_a_yes_runs_on_the_word_of_whoever_was_asked_alone(office: Office) -> None:
+    """LESSONS 50: not even an owner's."""
+    office.configure(
+        access=f'owners = ["slack:{office.bob.id}"]',
+        more='[agents.default.options]\napprove = ["mock_append"]',
+    )
+    await office.start()
+    root = office.ask('@@call mock_append {"file": "done.txt", "line": "x"}\n@@results')
+    question = await asked(office, root)
+    allow = question.blocks[-1]["elements"][0]["value"]
+    await office.slack.click(office.bob, question, value=allow).acknowledged()
+    await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
+    assert office.folder.effects("done.txt") == []
+    await office.slack.click(office.ann, question, value=allow).acknowledged()
+    await office.answered(root, 2)
+    assert office.folder.effects("done.txt") == ["x"]
+    assert f"Allow* — <@{office.ann.id}>" in question.blocks[-1]["elements"][0]["text"]
+
+
 async def test_a_question_outlives_the_host_that_asked_it(office: Office) -> None:
     await office.start()
     root = office.ask("@@ask Which one? | a | b | c | d | e | f | g\n@@results")
     question = await asked(office, root)
     await office.stop(kill=True)
-    await office.start()
+    await office.start(first=on_slack.NOTHING_IN_FLIGHT)
     menu = question.blocks[-1]["elements"][0]
     choice = menu["options"][4]["value"]
     await office.slack.select(office.ann, question, menu["action_id"], choice).acknowledged()
@@ -160,6 +179,17 @@ async def test_a_file_reaches_the_agents_folder(office: Office) -> None:
     [stored] = office.folder.path.glob("data/sessions/*/inbound/files/*/*")
     assert stored.read_bytes() == b"a;b\n1;2\n"
     assert stored.name == "0-_q3 übersicht.csv"
+
+
+async def test_a_file_that_the_agent_sends_stands_in_the_thread_that_asked(office: Office) -> None:
+    """LESSONS 45, 49."""
+    await office.start()
+    work = ('@@call mock_append {"file": "r.csv", "line": "a;b"}', '@@call send_file {"path": "r.csv"}')
+    root = office.ask("\n".join([*work, "there it is"]))
+    sent, answer = await office.answered(root, 2)
+    assert (sent.files[0].name, sent.files[0].content) == ("r.csv", b"a;b\n")
+    assert "there it is" in answer.text
+    assert [message.ts for message in office.slack.messages(office.channel)] == [root.ts]
 
 
 async def test_the_slash_command_asks_in_the_channel_and_is_answered_in_a_thread(office: Office) -> None:

@@ -73,6 +73,6 @@ async def test_a_host_that_dies_while_it_streams_leaves_nothing_beside_the_answe
     message = await growing(office, root)
     await office.slack.wait_until(lambda: office.slack.calls("chat.appendStream"), PATIENCE)
     await office.stop(kill=True)
-    await office.start(first=HASTY)
+    await office.start(first=on_slack.NOTHING_IN_FLIGHT)
     await only_the_answer(office, root)
     assert message.ts not in [said.ts for said in office.answers(root)]

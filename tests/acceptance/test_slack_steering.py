@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 from tests.acceptance import on_slack
 from tests.acceptance.on_slack import PATIENCE, Office
-from tests.fakes.slack import Message
+from tests.fakes.slack import Message, User, View
+from tests.fakes.slack.faults import Fault
 
 
 @pytest.fixture
@@ -33,10 +35,7 @@ async def test_what_runs_is_shown_in_home_and_stopped_from_there(office: Office)
     root = office.ask("@@sleep 600")
     await office.slack.wait_until(lambda: office.slack.calls("assistant.threads.setStatus"), PATIENCE)
     office.slack.open_home(office.bob)
-    homes = office.slack.workspace.homes
-    home = await office.slack.wait_until(lambda: homes.get(office.bob.id), PATIENCE)
-    assert home is not None
-    assert f"<#{office.channel.id}>" in str(home.blocks)
+    home = await shown(office, office.bob, f"<#{office.channel.id}>")
     await office.slack.click(office.bob, home, "dovecote-stop").acknowledged()
     await stopped(office, root)
     await office.slack.wait_until(lambda: "Stopping." in str(home.blocks), PATIENCE)
@@ -89,6 +88,44 @@ async def test_the_stop_button_ends_the_work_of_a_direct_message_whose_session_h
     office.slack.stop_agent_session(office.ann, dm, asked.ts)
     await office.slack.wait_for(lambda m: m.channel == dm.id and "Stopped" in m.text, PATIENCE)
     await office.slack.wait_until(lambda: session.status == "active", PATIENCE)
+
+
+async def test_a_task_is_seen_in_ones_own_zone_and_paused_resumed_and_run_by_buttons(office: Office) -> None:
+    office.bob.tz = "Asia/Tokyo"
+    await office.start()
+    wish = {"title": "Weekly", "prompt": "the week", "cron": "0 9 * * 1", "destination": "channel"}
+    await office.answered(office.ask(f"@@call schedule_task {json.dumps(wish)}\n@@results"))
+    office.slack.open_home(office.bob)
+    home = await shown(office, office.bob, "Weekly")
+    assert "Europe/Berlin" in str(home.blocks)  # where it is due
+    assert "Asia/Tokyo" in str(home.blocks)  # when that is for Bob
+    await office.slack.click(office.bob, home, "dovecote-task-pause").acknowledged()
+    home = await shown(office, office.bob, "· paused")
+    assert "dovecote-task-resume" not in str(home.blocks)  # it is Ann's task
+    await office.slack.slash(office.ann, office.channel, "/dovecote", "tasks").acknowledged()
+    listed = office.slack.ephemerals(office.ann)[-1]
+    await office.slack.click(office.ann, listed, "dovecote-task-resume").acknowledged()
+    await office.slack.wait_until(lambda: "dovecote-task-pause" in str(listed.blocks), PATIENCE)
+    await office.slack.click(office.ann, listed, "dovecote-task-run").acknowledged()
+    post = await office.slack.wait_for(
+        lambda m: m.channel == office.channel.id and m.thread_ts is None and "the week" in m.text, PATIENCE
+    )
+    assert post.bot_id == office.slack.bot_id
+    await office.slack.click(office.ann, listed, "dovecote-task-cancel").acknowledged()
+    await office.slack.wait_until(lambda: "No tasks" in str(listed.blocks), PATIENCE)
+
+
+async def shown(office: Office, user: User, text: str) -> View:
+    """The person's Home, once it shows that."""
+    homes = office.slack.workspace.homes
+
+    def look() -> View | None:
+        home = homes.get(user.id)
+        return home if home is not None and text in str(home.blocks) else None
+
+    found = await office.slack.wait_until(look, PATIENCE)
+    assert found is not None
+    return found
 
 
 ROUTES = """
@@ -152,8 +189,27 @@ async def test_members_of_a_user_group_are_let_in_and_people_of_other_organisati
     await office.answered(office.ask("hello"))
     notes = await office.slack.wait_until(lambda: office.slack.ephemerals(guest), PATIENCE)
     assert "other organisations" in notes[0].text
+    await office.slack.slash(guest, office.channel, "/dovecote", "ask let me speak").acknowledged()
+    assert not any("let me speak" in message.text for message in office.slack.messages(office.channel))
     await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
     assert not any(office.answers(root) for root in refused)
+
+
+async def test_while_nobody_can_say_who_belongs_to_a_group_nobody_is_let_in_and_nothing_is_lost(
+    office: Office,
+) -> None:
+    """LESSONS 51."""
+    group = office.slack.add_usergroup(office.ann)
+    office.configure(access=f'unknown = "deny"\ngroups = ["slack:{group}"]')
+    await office.start()
+    office.slack.faults.next("usergroups.users.list", Fault.http_error(), times=3)
+    root = office.ask("am I a member?")
+    await office.answered(root)
+    asked = office.slack.calls("usergroups.users.list")
+    assert len(asked) > 3, "it was let in before anybody could say"
+    last = office.ask("and now?")
+    await office.answered(last)
+    assert len(office.answers(root)) == 1
 
 
 async def test_an_owner_lets_a_stranger_in_by_a_button_and_the_message_shows_it(office: Office) -> None:

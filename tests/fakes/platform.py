@@ -118,8 +118,8 @@ class MemoryBot:
     def said(self, channel: str) -> list[str]:
         return [d.payload["text"] for d in self.sent if d.address.platform_id == channel]
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(TIMEOUT):
+    async def until(self, condition: Callable[[], bool], patience: float = TIMEOUT) -> None:
+        async with asyncio.timeout(patience):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()

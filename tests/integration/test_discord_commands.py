@@ -142,7 +142,7 @@ async def test_a_task_is_paused_from_the_list_and_the_list_shows_what_became_of_
     assert "**Report 1**" in shown
     assert "<t:1800000000:f>" in shown
     assert "paused" in shown
-    assert buttons(listed.original) == ["Pause", "Run now", "Cancel", "Refresh"]
+    assert buttons(listed.original) == ["Pause", "Run now", "Cancel…", "Refresh"]
     assert listed.original is not None
     clicked = room.server.click(room.ada, listed.original, button(listed.original, "Pause"))
     await room.server.wait_for(lambda: "pause: t1" in text_of(listed.original))
@@ -156,9 +156,23 @@ async def test_a_refused_click_leaves_the_list_as_it_is(room: Room) -> None:
     before = await room.told(listed)
     room.controls.forbid = "Only its author may do that."
     assert listed.original is not None
-    refused = room.server.click(room.ada, listed.original, button(listed.original, "Cancel"))
+    refused = room.server.click(room.ada, listed.original, button(listed.original, "Pause"))
     assert await room.whispered(refused) == "Only its author may do that."
     assert text_of(listed.original) == before
+
+
+async def test_a_task_is_cancelled_at_the_second_click_only(room: Room) -> None:
+    room.controls.shown = Overview(tasks=(room.task(1), room.task(2)))
+    listed = room.server.run_command(room.ada, room.channel, "tasks")
+    await room.told(listed)
+    for answer in ("Keep it", "Yes, cancel it"):
+        assert listed.original is not None
+        room.server.click(room.ada, listed.original, button(listed.original, "Cancel…", 1))
+        await room.server.wait_for(lambda: "Keep it" in buttons(listed.original))
+        assert not any("cancel" in order for order in room.controls.ordered)
+        room.server.click(room.ada, listed.original, button(listed.original, answer))
+        await room.server.wait_for(lambda: "Keep it" not in buttons(listed.original))
+    assert (str(room.ada.id), "order", "t2", "cancel") in room.controls.ordered
 
 
 async def test_the_lists_buttons_work_in_another_life_of_the_bot(tmp_path: Path) -> None:

@@ -202,6 +202,23 @@ async def test_a_history_that_cannot_be_read_is_tried_again_and_nothing_is_skipp
     assert [event.text for event in notebook.events] == [f"missed {number}" for number in range(150)]
 
 
+async def test_a_thread_that_went_to_sleep_with_unread_words_is_read(tmp_path: Path) -> None:
+    notebook = Notebook()
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        thread = server.add_thread(channel, ada)
+        notebook.marks[place(channel)] = str(channel.id)
+        notebook.marks[place(thread)] = str(server.say(ada, thread, "seen before").id)
+        notebook.taking_part = [(place(thread), 1)]
+        server.say(ada, thread, "said while the bot was away for days")
+        server.archive(thread)
+        async with online(server, tmp_path, notebook):
+            event = await notebook.next()
+    assert (event.text, event.address) == ("said while the bot was away for days", place(thread))
+
+
 async def test_two_bots_do_not_talk_for_ever(tmp_path: Path) -> None:
     async with FakeDiscord() as server:
         guild = server.add_guild()

@@ -202,7 +202,7 @@ async def test_a_file_beyond_the_servers_limit_is_refused_in_words(room: Room) -
     room.guild.upload_limit = 3
     (room.folder / "big").write_bytes(b"1234")
     sent = content.File("big", "big.bin")
-    with pytest.raises(Rejected, match="larger"):
+    with pytest.raises(Rejected, match="at most 10 MiB"):
         await room.bot.send(delivery(room.bot, sent, place(room.channel), files=str(room.folder)))
 
 

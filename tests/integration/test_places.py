@@ -35,6 +35,29 @@ async def test_a_place_goes_to_whoever_waits_longest() -> None:
     assert places.is_free("e")
 
 
+async def test_scheduled_work_waits_behind_people_and_never_takes_the_last_place() -> None:
+    places = Places(2)
+    order: list[str] = []
+
+    async def wait(name: str, *, background: bool) -> None:
+        await places.take(name, background=background)
+        order.append(name)
+
+    tasks = [asyncio.create_task(wait(f"task-{number}", background=True)) for number in range(3)]
+    await asyncio.sleep(0)
+    assert order == ["task-0"]
+    assert places.is_free("person")
+    people = [asyncio.create_task(wait(name, background=False)) for name in ("ann", "bob")]
+    await asyncio.sleep(0)
+    assert order == ["task-0", "ann"]
+    places.promote("task-2")  # somebody wrote there
+    for name in ("task-0", "ann", "bob", "task-2"):
+        places.free(name)
+        await asyncio.sleep(0)
+    await asyncio.gather(*tasks, *people)
+    assert order == ["task-0", "ann", "bob", "task-2", "task-1"]
+
+
 async def test_an_idle_runner_gives_its_place_to_a_conversation_that_waits(tmp_path: Path) -> None:
     runner = {"concurrent": 1, "idle_exit": 3600}
     async with serving(config(tmp_path, runner=runner, host={"sweep_every": 0.2})) as (_, bot):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from host.bots import Author, Delivery, Rejected, Verdict
+from host.bots import Author, Delivery, EventClass, Rejected, Verdict
 from host.cli import owners
 from host.cli.inspect import NothingFoundError
 from host.controls import ChannelRules, Forbidden, Viewer
@@ -97,6 +97,26 @@ async def test_owners_who_cannot_be_reached_alone_are_asked_once_in_the_place(tm
         await bot.say("random", "hello", author=STRANGER, privacy="public", mentioned=True)
         await bot.until(lambda: bool(bot.said("random")))
         assert len([d for d in bot.sent if d.decision]) == 1
+
+
+async def test_a_strangers_reaction_asks_nobody(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, access={**ASK, "users": ["memory:U1"]})) as (host, bot):
+        there = {"privacy": "public", "mentioned": True}
+        await answered(bot, "general", "hello", author=Author("U1", "Ada"), platform_message_id="n1", **there)
+        reacted = bot.event(
+            "general",
+            "",
+            event_class=EventClass.REACTION,
+            value="eyes",
+            natural_id="n1:U5:eyes",
+            platform_message_id="n1",
+            author=STRANGER,
+            privacy="public",
+        )
+        assert (await host.ingest(reacted)).verdict is Verdict.DECLINED
+        await bot.say("dm-sam", "hello", author=STRANGER, privacy="dm")
+        await bot.until(lambda: bool(direct(bot, "U9") and bot.said("dm-sam")))
+    assert "in a direct message" in direct(bot, "U9")[0].payload["text"]
 
 
 async def test_without_an_owner_to_ask_a_stranger_is_just_refused(tmp_path: Path) -> None:

@@ -135,6 +135,32 @@ async def test_a_stream_is_ended_before_it_dies_of_age(
     assert [call.error for call in slack.calls("chat.appendStream")] == []
 
 
+async def test_what_grows_beyond_a_message_shows_its_end(
+    slack: FakeSlack, root: Message, messages: LiveMessages
+) -> None:
+    state = working(slack, root, text="first words")
+    ts = (await messages.open(state)).platform_message_id
+    [message] = ours(slack, root.channel)
+    text = "first words " + "and more " * 3_000 + "last words"
+    messages.update(replace(state, text=text), ts)
+    await slack.wait_until(lambda: "last words" in str(message.blocks), WITHIN)
+    assert "first words" not in str(message.blocks)
+
+
+async def test_words_whose_arrival_was_not_confirmed_are_not_shown_twice(
+    slack: FakeSlack, root: Message, messages: LiveMessages
+) -> None:
+    state = working(slack, root)
+    ts = (await messages.open(state)).platform_message_id
+    [message] = ours(slack, root.channel)
+    slack.faults.next("chat.appendStream", Fault.answer_lost())
+    messages.update(replace(state, text="once"), ts)
+    await slack.wait_until(lambda: message.text == "once", WITHIN)
+    messages.update(replace(state, text="once and again"), ts)
+    await slack.wait_until(lambda: "once and again" in message.text, WITHIN)
+    assert message.text.count("once") == 1
+
+
 async def test_a_stream_whose_start_was_never_confirmed_is_found_among_our_other_messages(
     slack: FakeSlack, root: Message, messages: LiveMessages, time: list[float]
 ) -> None:

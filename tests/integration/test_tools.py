@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from host.bots import EventClass
+from host.bots import Author, EventClass, Ingested, Verdict
 from tests.fakes.platform import MemoryBot
 from tests.hosting import config, serving
 
@@ -28,10 +28,10 @@ class Caller:
         await self.bot.until(lambda: len(self.bot.said("c")) > before)
         return self.bot.said("c")[-1]
 
-    async def answer(self, value: str) -> None:
+    async def answer(self, value: str, **who: Any) -> Ingested:
         question = self.bot.sent[-1].question
         more = {"event_class": EventClass.ANSWER, "natural_id": question, "refers_to": question}
-        await self.bot.say("c", "", value=value, **more)
+        return await self.bot.say("c", "", value=value, **more, **who)
 
     @property
     def workspace(self) -> Path:
@@ -178,8 +178,28 @@ async def test_an_approval_survives_a_restart_of_everything(tmp_path: Path) -> N
 
 async def test_only_listed_people_may_allow_a_call(tmp_path: Path) -> None:
     async with calling(tmp_path, tools=SHELL, approve=["bash"], approvers=["U9"]) as caller:
-        await caller.call(("bash", {"command": "touch effects"}))
-        await caller.answer("Allow")
+        await caller.call(("bash", {"command": "echo ran >> effects; echo done"}))
+        assert caller.bot.sent[-1].audience == ("U9",)
+        stranger = await caller.answer("Allow")
+        assert stranger.verdict is Verdict.DECLINED
+        assert "Only the people who were asked" in stranger.reason
+        assert not (caller.workspace / "effects").exists()
+        await caller.answer("Allow", author=Author("U9", "Bea"))
         await caller.bot.until(lambda: len(caller.bot.said("c")) == 2)
-        assert "does not count" in caller.bot.said("c")[1]
+        assert caller.bot.said("c")[1] == "done"
+
+
+async def test_an_approval_that_nobody_gives_in_time_is_a_refusal_whatever_was_alive_meanwhile(
+    tmp_path: Path,
+) -> None:
+    options = {"tools": SHELL, "approve": ["bash"], "approve_within": 1}
+    async with calling(tmp_path, **options) as caller:
+        await caller.call(("bash", {"command": "touch effects"}))
+        question = caller.bot.sent[-1]
+    async with calling(tmp_path, **options) as caller:
+        await caller.bot.until(lambda: len(caller.bot.said("c")) == 1)
+        assert "not run: nobody answered in time" in caller.bot.said("c")[0]
+        caller.bot.sent.append(question)
+        late = await caller.answer("Allow")
+        assert (late.verdict, late.reason) == (Verdict.DECLINED, "This question is no longer open.")
         assert not (caller.workspace / "effects").exists()

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from host.app import Host
-from host.bots import Author
+from host.bots import Author, Verdict
 from host.controls import ChannelRules, Viewer
 from host.hostdb import open_host_db
 from host.webhooks import WebhookError
@@ -67,6 +67,20 @@ async def test_a_signed_request_wakes_the_agent_of_the_channel_once(tmp_path: Pa
         status, told = await door.post("ci", body, headers)
         assert (status, told["duplicate"]) == (200, True)
     assert bot.said("deploys") == ["deploy 17 failed"]
+
+
+async def test_a_reply_under_what_a_webhook_had_posted_goes_on_without_a_mention(tmp_path: Path) -> None:
+    async with hooked(tmp_path) as (host, bot, door):
+        assert (await door.post("ci", b"red", generic(b"red", "d1")))[0] == 202
+        await bot.until(lambda: bool(bot.said("deploys")))
+        thread = Address("memory", "w", "deploys", f"p-{bot.sent[0].key}")
+        at = time.time_ns() // 1_000_000
+        reply = bot.event("deploys", "why?", address=thread, privacy="private", at=at)
+        ingested = await host.ingest(reply)
+        assert ingested.verdict is Verdict.STORED
+        await bot.until(lambda: len(bot.said("deploys")) == 2)
+    assert bot.sent[1].address == thread
+    assert agents_with_sessions(tmp_path) == ["default"]
 
 
 async def test_githubs_style_names_a_delivery_by_what_is_signed(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Pictures as PNGs, by headless Chromium: `python -m tests.pictures FOLDER [ANSWER.md …]`.
 
-Answers on both platforms, and without any named, what else Slack shows.
+Answers on both platforms, and without any named, what else the platforms show.
 """
 
 import shutil
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from bots.markup import discord, slack
-from tests.pictures import discord_messages, slack_blocks, slack_surfaces
+from tests.pictures import discord_messages, discord_surfaces, slack_blocks, slack_surfaces
 
 SAMPLES = Path(__file__).with_name("samples")
 FLAGS = (
@@ -33,7 +33,7 @@ def main(folder: Path, answers: list[Path]) -> None:
         for platform, page in pages.items():
             shoot(browser, page, folder / f"{answer.stem}-{platform}.png", 60 + 27 * markdown.count("\n"))
     if answers == everything():
-        for name, page, height in slack_surfaces.pages():
+        for name, page, height in (*slack_surfaces.pages(), *discord_surfaces.pages()):
             shoot(browser, page, folder / f"{name}.png", height)
 
 

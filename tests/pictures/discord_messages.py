@@ -8,6 +8,13 @@ from tests.pictures import html
 
 
 def page(messages: Iterable[str]) -> str:
+    return framed(
+        "".join(html.MESSAGE.format(body=html.blocks(tree.parse(_common(text)))) for text in messages)
+    )
+
+
+def framed(messages: str, style: str = "") -> str:
+    """`messages` is HTML."""
     return html.PAGE.format(
         body='background: #313338; color: #dbdee1; font: 15px "Noto Sans", "Noto Sans CJK JP", sans-serif',
         face="border-radius: 50%",
@@ -17,10 +24,8 @@ def page(messages: Iterable[str]) -> str:
         bar="#4e5058",
         extra="p code, li code { background: #1e1f22; border-radius: 3px; padding: 1px 4px }"
         " a { color: #00a8fc; text-decoration: none }"
-        " h1 { font-size: 23px } h2 { font-size: 19px } h3 { font-size: 16px }",
-        messages="".join(
-            html.MESSAGE.format(body=html.blocks(tree.parse(_common(text)))) for text in messages
-        ),
+        " h1 { font-size: 23px } h2 { font-size: 19px } h3 { font-size: 16px }" + style,
+        messages=messages,
     )
 
 

@@ -15,6 +15,8 @@ from runner.maintain import maintain
 from runner.outbound import OutboundWriter, Superseded
 from runner.providers import factory
 from runner.settings import Settings
+from runner.tools import standard
+from runner.tools.schedule import Schedule
 from runner.watch import FileWatch
 from sessiondb import SessionError
 from sessiondb.signals import RunnerLock, beat
@@ -176,6 +178,7 @@ async def _serve(engine: Engine, runner: SimRunner, settings: Settings) -> int:
         watch,
         ring=lambda: engine.hear(runner.session_id),
         now=engine.now,
+        kit=lambda: [*standard(), *Schedule().tools()],
     )
     heart = asyncio.create_task(_heartbeat(engine, settings), name="heartbeat")
     try:

@@ -19,6 +19,8 @@ from tests.simulation.platform import Post
 from tests.simulation.world import Forgotten, World
 
 OURS = re.compile(r"(answer|note|question) (\d+)")
+PROMISE = re.compile(r"Scheduled: (t[0-9a-f]+)")
+SLOWEST_FIRING = 400_000  # ms
 MOST_ATTEMPTS = 5
 WARNING = "⚠️"
 
@@ -33,6 +35,8 @@ class Session:
     out: list[dict[str, Any]]
     steps: list[dict[str, Any]]
     live: list[dict[str, Any]]
+    tasks: list[dict[str, Any]]
+    occurrences: list[dict[str, Any]]
 
 
 def check(world: World) -> None:
@@ -43,6 +47,7 @@ def check(world: World) -> None:
     laws.live()
     laws.messages()
     laws.effects()
+    laws.tasks()
     for session in laws.sessions:
         laws.numbers(session)
         laws.calls(session)
@@ -167,6 +172,32 @@ class _Laws:
             if count > 1:
                 self._violated(f"effect {line} happened {count} times")
 
+    def tasks(self) -> None:
+        """A task that was promised is there, and its time came once or is still to come."""
+        now = self._world.clock.now()
+        tasks = {row["id"]: row for session in self.sessions for row in session.tasks}
+        ran = Counter(row["task_id"] for session in self.sessions for row in session.occurrences)
+        self._world.outcome.counted["tasks"] += len(tasks)
+        self._world.outcome.counted["runs of tasks"] += sum(ran.values())
+        for id_, task in tasks.items():
+            late = task["state"] == "active" and task["next_at"] < now - SLOWEST_FIRING
+            if late or ran[id_] != (task["state"] == "done"):
+                self._violated(f"task {id_} ({task['title']}) is {task['state']} and ran {ran[id_]} times")
+        for title, count in Counter(task["title"] for task in tasks.values()).items():
+            if count > 1:
+                self._violated(f"{title} was scheduled {count} times")
+        for session in self.sessions:
+            for row in session.occurrences:
+                run = session.messages.get(row["message_id"])
+                if run is None or run["status"] != row["outcome"]:
+                    self._violated(
+                        f"the run of {row['task_id']} is {run and run['status']}, not {row['outcome']}"
+                    )
+            for step in session.steps:
+                promised = PROMISE.search(step["content"]) if step["kind"] == "tool_result" else None
+                if promised is not None and promised[1] not in tasks:
+                    self._violated(f"task {promised[1]} was promised and is not there")
+
     def numbers(self, session: Session) -> None:
         """A seq names one message for ever, and an answer's is above its question's."""
         inbound = [row["seq"] for row in session.messages.values()]
@@ -278,6 +309,8 @@ def _session(folder: Path, forgotten: Forgotten) -> Session:
         every(outbound, "messages_out", "id"),
         sorted(every(outbound, "transcript", "step"), key=lambda row: int(row["step"])),
         _rows(inbound, "SELECT * FROM live"),
+        _rows(inbound, "SELECT * FROM tasks"),
+        _rows(inbound, "SELECT * FROM occurrences"),
     )
 
 

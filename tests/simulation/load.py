@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from host.bots import Author, EventClass, InboundEvent
 from sessiondb import Address
@@ -40,6 +41,7 @@ class People:
     def __init__(self, chance: random.Random, platform: Platform, messages: int) -> None:
         self._chance = chance
         self._platform = platform
+        self._seed = chance.getrandbits(32)
         self.said: list[Said] = []
         self.stopped: set[str] = set()  # channels in which somebody said stop
         self._answered: set[str] = set()
@@ -99,6 +101,7 @@ class People:
                     lines.append(f"@@sleep {chance.choice((0.1, 1, 6))}")
                 case _:
                     lines.append("@@stream 0.2")
+        self._task(number, lines)
         kind = chance.random()
         if kind < 0.12:
             said.asks = True
@@ -110,6 +113,15 @@ class People:
             said.fails = chance.choice(("retryable", "final"))
             lines.append(f"@@fail {said.fails}")
         return "\n".join([*lines, answer(number, chance.choice((1, 1, 1, 3)))])
+
+    def _task(self, number: int, lines: list[str]) -> None:
+        """Some ask for work at a later time, here or as a message in the channel. From chance of its own."""
+        chance = random.Random(f"{self._seed}-{number}")
+        if chance.random() < 0.3:
+            at = datetime.fromtimestamp((EPOCH + chance.randint(20_000, 140_000)) / 1000, UTC).isoformat()
+            where = chance.choice(("", "", "channel"))
+            wish = {"title": f"T{number}", "prompt": f"tick {number}", "at": at, "destination": where}
+            lines.append(f"@@call schedule_task {json.dumps(wish)}")
 
     def _edit(self, said: Said, at: float) -> None:
         said.edited = True

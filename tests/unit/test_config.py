@@ -60,3 +60,20 @@ def test_an_error_carries_file_key_and_remedy(tmp_path: Path) -> None:
 def test_the_configuration_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Config().data = Path("elsewhere")
+
+
+def test_a_hook_is_a_table_of_webhooks_and_named_so_in_errors(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    good = "[webhooks]\nport = 0\n[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nchannel = 'C1'\n"
+    file.write_text(good)
+    webhooks = load(file).webhooks
+    assert webhooks is not None
+    assert (webhooks.port, list(webhooks.hooks)) == (0, ["ci"])
+    for bad, key in (("style = 'gitlab'\n", "webhooks.ci.style"), ("colour = 1\n", "webhooks.ci.colour")):
+        file.write_text(good + bad)
+        with pytest.raises(ConfigError) as caught:
+            load(file)
+        assert caught.value.key == key
+    file.write_text(good + "agent = 'nobody'\n")
+    with pytest.raises(ConfigError, match=r"webhooks\.ci\.agent = 'nobody' is no agent"):
+        load(file)

@@ -1,10 +1,11 @@
-"""The image's lock holds what the runner needs, at the versions that the tests run with."""
+"""The images' locks hold what runner and host need, at the versions that the tests run with."""
 
 from __future__ import annotations
 
 from importlib import metadata
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -33,13 +34,20 @@ def closure(names: tuple[str, ...]) -> set[str]:
     return {name for name, _ in found}
 
 
-def test_the_image_pins_only_versions_of_the_main_lock() -> None:
-    strangers = pins("runner/requirements.lock") - pins("requirements.lock")
+@pytest.mark.parametrize("part", ["runner", "host"])
+def test_an_image_pins_only_versions_of_the_main_lock(part: str) -> None:
+    strangers = pins(f"{part}/requirements.lock") - pins("requirements.lock")
 
-    assert not strangers, "copy these lines anew from requirements.lock to runner/requirements.lock"
+    assert not strangers, f"copy these lines anew from requirements.lock to {part}/requirements.lock"
 
 
-def test_the_image_pins_exactly_what_the_runner_needs() -> None:
-    locked = {Requirement(pin).name for pin in pins("runner/requirements.lock")}
+def locked(part: str) -> set[str]:
+    return {canonicalize_name(Requirement(pin).name) for pin in pins(f"{part}/requirements.lock")}
 
-    assert {canonicalize_name(name) for name in locked} == closure(RUNNER_NEEDS)
+
+def test_the_runners_image_pins_exactly_what_it_needs() -> None:
+    assert locked("runner") == closure(RUNNER_NEEDS)
+
+
+def test_the_hosts_image_pins_exactly_what_dovecote_needs() -> None:
+    assert locked("host") == closure(("dovecote",)) - {"dovecote"}

@@ -39,7 +39,9 @@ async def test_a_stranger_may_not_enter_by_a_command_either(town: Town) -> None:
     await town.until(lambda: town.discord.world.commands)
     eve = town.discord.add_user("eve", town.guild)
     tried = town.discord.run_command(eve, town.channel, "ask", {"question": "let me in"})
-    await town.until(lambda: tried.original is not None and "access" in tried.original.content)
+    await town.until(lambda: any("access" in told.content for told in tried.followups))
+    assert all(told.ephemeral for told in tried.followups)
+    assert town.said(town.channel) == []
 
 
 async def test_a_deletion_by_nobody_known_tells_nobody_off(town: Town) -> None:
@@ -80,6 +82,15 @@ async def test_a_missing_permission_is_named_with_the_way_to_get_it(town: Town, 
     await town.up()
     await town.until_logged(str(lacking.name).lower())
     assert "oauth2/authorize" in town.log()
+
+
+async def test_a_channel_that_the_bot_sees_and_may_not_answer_in_is_named(town: Town) -> None:
+    hall = town.discord.add_text_channel(town.guild, "hall")
+    everyone = town.discord.everyone(town.guild)
+    town.discord.set_overwrite(hall, everyone, deny=Permission.SEND_MESSAGES_IN_THREADS)
+    await town.up()
+    await town.until_logged("In #hall of")
+    assert "send_messages_in_threads" in town.log()
 
 
 async def test_an_owner_lets_a_stranger_in_by_a_button_and_it_shows_who_did(town: Town) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.acceptance.discord.conftest import Town
-from tests.fakes.discord import User
+from tests.fakes.discord import Message, User, limits
 
 
 async def told(town: Town, by: User, name: str, options: dict[str, Any] | None = None) -> str:
@@ -51,3 +52,29 @@ async def test_stop_in_a_channel_finds_the_thread_that_runs(town: Town) -> None:
     assert await told(town, town.ada, "stop") == "Stopping."
     thread = await town.answered(question)
     assert "never said" not in town.said(thread)
+
+
+async def test_a_task_is_listed_paused_and_cancelled_by_buttons_that_outlive_the_host(town: Town) -> None:
+    await town.up()
+    wish = {"title": "Report", "prompt": "the report", "cron": "0 9 * * 1-5", "zone": "Europe/Berlin"}
+    order = f"@@call schedule_task {json.dumps(wish)}"
+    question = town.discord.say(town.ada, town.channel, f"{order}\n@@results", mention_bot=True)
+    await town.answered(question)
+    listed = town.discord.run_command(town.ada, town.channel, "tasks")
+    await town.until(lambda: "Pause" in labels(listed.original))
+    assert listed.original is not None
+    assert listed.original.ephemeral
+    await town.down()
+    await town.up()
+    town.discord.click(town.ada, listed.original, labels(listed.original)["Pause"])
+    await town.until(lambda: "Resume" in labels(listed.original))
+    town.discord.click(town.ada, listed.original, labels(listed.original)["Cancel…"])
+    await town.until(lambda: "Yes, cancel it" in labels(listed.original))
+    town.discord.click(town.ada, listed.original, labels(listed.original)["Yes, cancel it"])
+    await town.until(lambda: not labels(listed.original))
+
+
+def labels(message: Message | None) -> dict[str, str]:
+    """The buttons of a message: their ids by label."""
+    parts = limits.walk(message.components if message is not None else [])
+    return {part["label"]: part["custom_id"] for _, part in parts if "label" in part}

@@ -38,3 +38,19 @@ async def test_what_is_not_meant_for_the_agent_gets_no_answer(town: Town) -> Non
     question = town.discord.say(town.ada, town.channel, "for you", mention_bot=True)
     await town.answered(question)
     assert [c.name for c in town.discord.world.channels.values() if c.is_thread] == ["for you"]
+
+
+async def test_people_steer_a_thread_by_typed_orders(town: Town) -> None:
+    await town.up()
+    question = town.discord.say(town.ada, town.channel, "first", mention_bot=True)
+    thread = await town.answered(question)
+    town.discord.say(town.ada, thread, "!aside between us")
+    town.discord.say(town.ada, thread, "second")
+    await town.answered(question, 2)
+    town.discord.say(town.ada, thread, "!mute")
+    await town.answered(question, 3)
+    town.discord.say(town.ada, thread, "not for you")
+    town.discord.say(town.ada, thread, "third", mention_bot=True)
+    await town.answered(question, 4)
+    muted = "I stay out of this thread until I am mentioned."
+    assert town.said(thread) == ["first", "second", muted, "third"]

@@ -46,6 +46,23 @@ async def test_somebody_else_may_not_answer_and_is_told(town: Town) -> None:
     assert town.said(thread)[1] == "blue"
 
 
+async def test_an_owner_may_answer_for_others_but_not_say_yes_to_a_tool_for_them(town: Town) -> None:
+    boss = town.discord.add_user("boss", town.guild)
+    town.config = (
+        f'[access]\nowners = ["discord:{boss.id}"]\n'
+        '[agents.default]\noptions = { tools = ["bash", "ask_user_question"], approve = ["bash"] }'
+    )
+    await town.up()
+    call = '@@call bash {"command": "echo ran"}\n@@results'
+    thread, message = await asked(town, call)
+    refused = town.discord.click(boss, message, message.components[0]["components"][0]["custom_id"])
+    await town.until(lambda: refused.original is not None and "may answer" in refused.original.content)
+    assert message.components
+    thread, message = await asked(town)
+    town.discord.click(boss, message, button(message, "blue"))
+    await town.until(lambda: len(town.said(thread)) == 2)
+
+
 async def test_the_buttons_work_after_a_restart(town: Town) -> None:
     await town.up()
     thread, message = await asked(town)

@@ -15,7 +15,13 @@ from tests.fakes.discord import Channel, Fault
 
 THREADS, MESSAGES = 25, 500
 SEED = 41
-POST = "POST /channels/{}/messages"
+STORMY = (
+    "POST /channels/{}/messages",
+    "GET /channels/{}/messages",
+    "POST /channels/{}/typing",
+    "PATCH /channels/{}/messages/{}",
+    "DELETE /channels/{}/messages/{}",
+)
 REST_TROUBLE = [
     Fault.unavailable(),
     Fault.dropped(),
@@ -38,7 +44,7 @@ async def test_every_message_is_answered_once_in_its_thread_and_in_ingestion_ord
     ]
     threads = [await town.answered(question) for question in questions]
 
-    town.discord.faults.chance(0.08, SEED, REST_TROUBLE, where=lambda call: call.route == POST)
+    town.discord.faults.chance(0.08, SEED, REST_TROUBLE, where=lambda call: call.route in STORMY)
     town.discord.gateway.chance(0.02, SEED)
     said: dict[int, list[str]] = {thread.id: [f"topic {n}"] for n, thread in enumerate(threads)}
     for number in range(MESSAGES - THREADS):

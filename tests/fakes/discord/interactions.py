@@ -74,7 +74,8 @@ def acknowledge(
 def follow_up(world: World, item: Interaction, body: Json, files: Sequence[Upload]) -> Message:
     """Docs, "Create Followup Message": the first one after a deferral fills the waiting message instead."""
     original = item.original
-    if item.answer is CallbackType.DEFERRED_MESSAGE and original is not None and original.loading:
+    waiting = original is not None and original.loading and not original.deleted
+    if item.answer is CallbackType.DEFERRED_MESSAGE and original is not None and waiting:
         return messages.edit(world, original, body, files)
     limits.check_not_empty(body, file_count=len(files))
     flags = int(body.get("flags") or 0) & MessageFlag.EPHEMERAL

@@ -87,9 +87,14 @@ class Talk:
 
 @asynccontextmanager
 async def talking(
-    api: FakeModelAPI, data: Path, options: dict[str, Any] | None = None, **agent: Any
+    api: FakeModelAPI,
+    data: Path,
+    options: dict[str, Any] | None = None,
+    sections: dict[str, Any] | None = None,
+    **agent: Any,
 ) -> AsyncIterator[Talk]:
+    """`agent` and its `options` are added to the default agent's, `sections` to the configuration."""
     told = {"provider": "claude", "options": {"retries": 1, **(options or {})}, **agent}
-    settings = config(data, agents={"default": told}, model={"base_url": api.base_url})
+    settings = config(data, agents={"default": told}, model={"base_url": api.base_url}, **(sections or {}))
     async with serving(settings) as (_, bot):
         yield Talk(api, bot, data)

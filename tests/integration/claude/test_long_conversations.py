@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
-from tests.fakes.model_api import FakeModelAPI
+import pytest
+from rich.console import Console
+
+from host.cli import usage
+from tests.fakes.model_api import FakeModelAPI, Usage, answer
 from tests.integration.claude.talking import talking
 
 
-async def test_what_a_turn_cost_is_in_its_steps(api: FakeModelAPI, tmp_path: Path) -> None:
-    api.script("Cheap.")
+async def test_what_a_turn_cost_is_in_its_steps_and_shown_by_conversation(
+    api: FakeModelAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(usage, "_out", Console(file=screen, width=200))
+    api.script(answer("Cheap.", usage=Usage(input_tokens=100_000, output_tokens=2_000)))
     async with talking(api, tmp_path) as talk:
         await talk.ask("What do you cost?")
         [said] = [step for step in talk.steps() if step.kind == "assistant"]
-    assert f'"output_tokens": {api.billed[0]["output_tokens"]}' in said.content
+    assert '"output_tokens": 2000' in said.content
+    usage.show(tmp_path, most=10)
+    [line] = [line for line in screen.getvalue().splitlines() if "default" in line]
+    where, calls, tokens, *_, output, cost = [cell.strip() for cell in line.split("│")[3:-1]]
+    assert (where, calls, tokens, output) == ("memory/w/c", "1", "100,000", "2,000")
+    assert cost.startswith("$0.3")

@@ -1,0 +1,134 @@
+"""`python -m bench.schedule`: what 100,000 tasks cost while nothing is due, and what 1,000 due in one second do to chat.
+
+The index is whole; files exist for the sessions that become due. Runners are left out: how many start at a time is the
+launcher's affair, and people come first there (`host/places.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import apsw
+
+from bench.figure import Figure, Timings
+from host import sessions
+from host.disk import ThreadDisk
+from host.hostdb import HostDB
+from host.inbound import InboundWriter, NewMessage
+from host.schedule import index
+from host.schedule.recurrence import Schedule
+from host.schedule.service import Scheduler
+from host.schedule.tasks import Task
+from host.sessions import Session, Sessions
+from sessiondb import Address, content
+
+SESSIONS, TASKS_EACH, DUE = 10_000, 10, 1_000
+IDLE = 20.0  # s
+ASKED = 100  # messages of a person, before and during
+BETWEEN = 0.02  # s between two of them
+AT = 1_800_000_000_000  # ms UTC at which the tasks are due
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = AT - 3_600_000
+
+    def now(self) -> int:
+        return self.at
+
+
+def place(number: int) -> Address:
+    return Address("bench", "w", f"c{number}", "t")
+
+
+async def measure(scratch: Path) -> tuple[float, float, list[str], Figure]:
+    """The share of a core while idle, seconds until all were fired, the order of waking, and chat during and before."""
+    disk, clock, woken = ThreadDisk(), Clock(), list[str]()
+    db = await HostDB.open(scratch / "host.db", disk)
+    registry = Sessions(scratch, disk, clock.now)
+    all_woken = asyncio.Event()
+
+    def wake(session: Session) -> None:
+        woken.append(session.id)
+        if len(woken) == DUE:
+            all_woken.set()
+
+    scheduler = Scheduler(db, registry, wake, clock.now)
+    found = await db.write(lambda connection: _fill(connection, registry))
+    due, chat = found[:DUE], found[DUE]
+    await asyncio.gather(*(registry.use(s, _put_task) for s in due))
+    timer = asyncio.create_task(scheduler.run())
+    await asyncio.sleep(1.0)
+    before = time.process_time()
+    await asyncio.sleep(IDLE)
+    idle = (time.process_time() - before) / IDLE
+    calm = await _chat(db, registry, chat, "calm")
+    clock.at = AT
+    begun = time.monotonic()
+    scheduler.changed()
+    busy = asyncio.create_task(_chat(db, registry, chat, "busy"))
+    await all_woken.wait()
+    took = time.monotonic() - begun
+    figure = Figure(Timings("a message while tasks fire", await busy), Timings("a message at rest", calm), 5)
+    timer.cancel()
+    await asyncio.wait([timer])
+    await registry.close()
+    await db.close()
+    disk.close()
+    return idle, took, woken, figure
+
+
+def _fill(connection: apsw.Connection, registry: Sessions) -> list[Session]:
+    """In order of their due times: one a millisecond."""
+    ids = [sessions.upsert(connection, "a", place(n), "scope", 0) for n in range(SESSIONS)]
+    for number, id_ in enumerate(ids):
+        at = AT - DUE + number if number < DUE else AT + 86_400_000
+        bounds = [(f"{id_}-{n}", "", at if n == 0 else AT + 86_400_000) for n in range(TASKS_EACH)]
+        index.settle(connection, id_, bounds)
+    index.note_complete(connection)
+    return [registry.load(connection, "id = ?", (id_,))[0] for id_ in ids[: DUE + 1]]
+
+
+def _put_task(writer: InboundWriter) -> None:
+    schedule = Schedule("Europe/Berlin", cron="0 9 * * *")
+    task = Task(
+        "t", "T", "p", schedule, "", "run_once", (), "active", AT - DUE, 0, 0, "", "U1", "person", "", place(0), 0
+    )  # fmt: skip
+    with writer.writing():
+        writer.tasks.put(replace(task))
+
+
+async def _chat(db: HostDB, registry: Sessions, session: Session, name: str) -> list[float]:
+    """What a person's message costs until it is in the session's file: a commit of host.db, and one of inbound.db."""
+    took = []
+    for number in range(ASKED):
+        begun = time.monotonic()
+        await db.write(lambda connection: sessions.mark_busy(connection, session.id))
+        message = NewMessage(f"{name}-{number}", "chat", place(DUE), content.Chat("hello"), 0)
+        await registry.use(session, lambda writer, m=message: _insert(writer, m))  # type: ignore[misc]
+        took.append(time.monotonic() - begun)
+        await asyncio.sleep(BETWEEN)
+    return took
+
+
+def _insert(writer: InboundWriter, message: NewMessage) -> None:
+    with writer.writing():
+        writer.insert(message)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="dovecote-bench-") as scratch:
+        idle, took, woken, figure = asyncio.run(measure(Path(scratch)))
+    print(f"{SESSIONS * TASKS_EACH} tasks of {SESSIONS} sessions, idle: {idle:.3%} of a core")
+    chunks = [woken[start : start + 64] for start in range(0, len(woken), 64)]
+    print(f"{DUE} due in one second: fired in {took:.1f} s, in {len(chunks)} portions")
+    for timings in (figure.floor, figure.measured):
+        print(f"{timings.name}: median {timings.median * 1000:.1f} ms, p99 {timings.p99 * 1000:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Posts that open a conversation: what a task says in a channel, and the replies people write under it.
+
+A reply goes on with the session that posted. The thread is noted as engaged before the post's receipt is committed: a crash
+in between leaves an unknown outcome, which is looked up and noted then. A reply that comes while the outcome is open, so
+that nobody knows yet whose post it is under, is not taken: the platform delivers it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+
+import apsw
+
+from host.hostdb import HostDB
+from host.inbound import Parcel
+from host.sessions import Session
+from sessiondb.records import Address
+
+PATIENCE = 1.5  # s a reply waits here for the post's outcome; platforms wait three for an acknowledgement
+SKEW = 60_000  # ms a platform's clock may be behind ours
+
+
+class Posts:
+    """What is on its way into channels, in memory: at the start it is made of the parcels that were left open."""
+
+    def __init__(self, db: HostDB) -> None:
+        self._db = db
+        self._open: defaultdict[Address, set[str]] = defaultdict(
+            set
+        )  # by channel: keys whose outcome is not known
+        self._settled = asyncio.Event()
+
+    def sending(self, parcel: Parcel) -> None:
+        """From here on the platform may have it."""
+        if _opens(parcel):
+            self._open[_channel(parcel.address)].add(parcel.key)
+
+    async def settle(self, session: Session, parcel: Parcel) -> None:
+        """Before the chunk's new state is committed."""
+        if not _opens(parcel):
+            return
+        if parcel.state == "sent" and parcel.platform_message_id:
+            await self._db.write(lambda connection: _engage(connection, session, parcel))
+
+    def settled(self, parcel: Parcel) -> None:
+        """After the commit."""
+        if parcel.state in ("sending", "unknown") or not _opens(parcel):
+            return
+        channel = _channel(parcel.address)
+        self._open[channel].discard(parcel.key)
+        if not self._open[channel]:
+            self._open.pop(channel)
+            self._settled.set()
+            self._settled = asyncio.Event()
+
+    def open_at(self, address: Address) -> bool:
+        return _channel(address) in self._open
+
+    async def until_settled(self, address: Address) -> bool:
+        """Waits a little; whether nothing is on its way into the channel any more."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while self.open_at(address):
+                    await self._settled.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def _opens(parcel: Parcel) -> bool:
+    """Whether replies to the chunk go on with its session."""
+    return (
+        not parcel.address.thread_id
+        and bool(parcel.payload)
+        and bool(json.loads(parcel.payload).get("opens"))
+    )
+
+
+def _channel(address: Address) -> Address:
+    return address._replace(thread_id="")
+
+
+def _engage(connection: apsw.Connection, session: Session, parcel: Parcel) -> None:
+    thread = parcel.address._replace(thread_id=parcel.platform_message_id)
+    since = max(0, parcel.first_attempt_at - SKEW)
+    connection.execute(
+        "INSERT INTO engaged VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET agent = excluded.agent,"
+        " session_id = excluded.session_id",
+        (*thread, session.agent, since, session.id),
+    )

@@ -1,0 +1,153 @@
+"""The agent's tools, on the host's side: validated, authorised, and answered with what really happened."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import apsw
+
+from host.delivery.actions import ActionError, Asked, Handler, refusing
+from host.hostdb import HostDB
+from host.inbound import InboundWriter
+from host.schedule import changes, index, orders, tasks
+from host.schedule.homes import Homes
+from host.schedule.orders import Nothing, Order, Wish
+from host.schedule.recurrence import ScheduleError
+from host.schedule.service import Scheduler
+from host.sessions import Session, Sessions
+from sessiondb import SessionError, content
+from sessiondb.records import Address
+
+MOST_LISTED = 50
+
+
+class TaskActions:
+    """A task is the asking session's to change when it lives there or was asked for there; others do not exist for it."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        homes: Homes,
+        db: HostDB,
+        registry: Sessions,
+        zone: str,
+        now: Callable[[], int],
+    ) -> None:
+        self._scheduler = scheduler
+        self._homes = homes
+        self._db = db
+        self._registry = registry
+        self._zone = zone
+        self._now = now
+
+    @asynccontextmanager
+    async def prepared(self, session: Session, asked: Asked) -> AsyncIterator[Handler]:
+        try:
+            order = await self._order(session, asked)
+            if isinstance(order.asked, Nothing):
+                yield await self._listing(session)
+                return
+            home, order = await self._home(session, order)
+        except ScheduleError as error:
+            yield refusing(str(error))
+            return
+        if home is not session:
+            yield await self._elsewhere(home, order)
+            return
+        async with self._scheduler.changing(session, order):
+            yield lambda writer: _apply(writer, order, self._now())
+
+    async def _order(self, session: Session, asked: Asked) -> Order:
+        origin = asked.origin
+        by = origin.author_id if origin is not None else ""
+        return Order(
+            id=f"{session.id}:{asked.row_id}",
+            name=asked.action.name,
+            asked=orders.parse(asked.action.name, asked.action.arguments),
+            address=asked.address,
+            source="agent",
+            zone=await self._zone_of(asked, by),
+            by=by,
+            made_in=session.id,
+            limits=self._homes.limits(session.agent),
+        )
+
+    async def _zone_of(self, asked: Asked, user: str) -> str:
+        """The asking person's: as the message said, as it was known last, or else the host's."""
+        said = content.decode_inbound(asked.origin.content) if asked.origin is not None else None
+        if isinstance(said, content.Chat) and said.zone:
+            return said.zone
+        where = (asked.address.channel_type, asked.address.workspace_id, user)
+        sql = "SELECT zone FROM users WHERE channel_type = ? AND workspace_id = ? AND user_id = ?"
+        row = await self._db.read(lambda connection: connection.execute(sql, where).fetchone())
+        return str(row[0]) if row and row[0] else self._zone
+
+    async def _home(self, session: Session, order: Order) -> tuple[Session, Order]:
+        """The session that has, or will have, the task. Raises `ScheduleError` for what is not this session's."""
+        if isinstance(order.asked, Wish):
+            changes.schedule_of(order.asked, order, self._now())  # before anything is made for it
+            asked = {task.id for task in await self._elsewhere_of(session)} - {order.task_id}
+            if len(asked) >= order.limits.most:
+                raise ScheduleError(f"{len(asked)} tasks were asked for here already; cancel some first")
+            home, place = await self._homes.of_new(
+                session, order.task_id, order.asked.destination, order.address, self._now()
+            )
+            return home, replace(order, address=place)
+        found = await self._db.read(lambda connection: index.home(connection, order.task_id))
+        if found is None or session.id not in (found.session_id, found.made_in):
+            raise ScheduleError(f"there is no task {order.task_id}")
+        if found.session_id == session.id:
+            return session, order
+        homes = await self._scheduler.sessions([found.session_id])
+        if not homes:
+            raise ScheduleError(f"there is no task {order.task_id}")
+        return homes[0], order
+
+    async def _elsewhere(self, home: Session, order: Order) -> Handler:
+        """Carried out before the receipt, once: the order's outcome is kept beside the task."""
+        try:
+            text = await self._scheduler.carry_out(home, order)
+        except ScheduleError as error:
+            return refusing(str(error))
+        return lambda _: text
+
+    async def _listing(self, session: Session) -> Handler:
+        elsewhere = await self._elsewhere_of(session)
+        here = session.address
+        return lambda writer: _listed([*writer.tasks.all(), *elsewhere], here, self._now())
+
+    async def _elsewhere_of(self, session: Session) -> list[tasks.Task]:
+        """Tasks that were asked for in the session and live in others."""
+
+        def others(connection: apsw.Connection) -> list[str]:
+            return index.sessions_of(connection, session.id)
+
+        ids = [id_ for id_ in await self._db.read(others) if id_ != session.id]
+        found: list[tasks.Task] = []
+        for home in await self._scheduler.sessions(ids):
+            try:
+                listed = await self._registry.use(home, lambda writer: writer.tasks.all())
+            except SessionError:
+                continue
+            found += [task for task in listed if task.made_in == session.id]
+        return found
+
+
+def _apply(writer: InboundWriter, order: Order, now: int) -> str:
+    try:
+        return changes.carry_out(writer, order, now)
+    except ScheduleError as error:
+        raise ActionError(str(error)) from error
+
+
+def _listed(found: Sequence[tasks.Task], here: Address, now: int) -> str:
+    if not found:
+        return "There are no tasks."
+    lines = []
+    for task in found[:MOST_LISTED]:
+        elsewhere = f" Posts in {task.address}." if task.address.platform_id != here.platform_id else ""
+        lines.append(f"{tasks.in_words(task, now)}{elsewhere}")
+    more = [f"… and {len(found) - MOST_LISTED} more"] if len(found) > MOST_LISTED else []
+    return "\n".join([*lines, *more])

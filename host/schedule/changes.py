@@ -1,0 +1,181 @@
+"""Carrying an order out on the tasks of one session, inside the caller's transaction. Texts are for whoever asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from host.inbound import InboundWriter
+from host.schedule import recurrence, tasks
+from host.schedule.orders import Limits, Order, Update, Wish
+from host.schedule.recurrence import Schedule, ScheduleError
+from host.schedule.tasks import Task
+from sessiondb.records import Status
+
+OWNED_BY_FILE = "belongs to the configuration file and is changed there"
+
+
+def carry_out(writer: InboundWriter, order: Order, now: int) -> str:
+    """Returns what became of it. Raises `ScheduleError`."""
+    if isinstance(order.asked, Wish):
+        return _schedule(writer, order, order.asked, now)
+    task = writer.tasks.get(order.task_id)
+    if task is None or task.state == "cancelled":
+        raise ScheduleError(f"there is no task {order.task_id}")
+    if isinstance(order.asked, Update):
+        return _update(writer, order, task, order.asked, now)
+    return _SIMPLE[order.name](writer, order, task, now)
+
+
+def carry_out_once(writer: InboundWriter, order: Order, now: int) -> tuple[bool, str]:
+    """For orders from outside of the session's own file: (done, text), the same when it is ordered again after a crash."""
+    with writer.writing():
+        known = writer.tasks.done(order.id)
+        if known is not None:
+            return known
+        try:
+            ok, text = True, carry_out(writer, order, now)
+        except ScheduleError as error:
+            ok, text = False, str(error)
+        writer.tasks.note_done(order.id, ok=ok, text=text)
+    return ok, text
+
+
+def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> str:
+    known = writer.tasks.get(order.task_id)
+    if known is None and len(writer.tasks.all()) >= order.limits.most:
+        raise ScheduleError(f"there are {order.limits.most} tasks here already; cancel some first")
+    # A file goes on naming a single time that has passed; anybody else who names one is mistaken.
+    since = 0 if order.source == "file" and wish.at else now
+    schedule = schedule_of(wish, order, since)
+    coming = schedule.next_after(now)
+    task = Task(
+        id=order.task_id,
+        title=wish.title,
+        prompt=wish.prompt,
+        schedule=schedule,
+        script=wish.script,
+        missed=wish.missed,
+        mentions=wish.mentions,
+        state="active" if coming else "done",
+        next_at=coming,
+        last_occurrence=0,
+        failures=0,
+        problem="",
+        owner=order.by,
+        source=order.source,
+        made_in=order.made_in,
+        address=order.address,
+        created_at=now,
+    )
+    if known is not None and order.source == "file":
+        task = _declared_again(known, task, now)
+    writer.tasks.put(task)
+    return f"Scheduled: {tasks.in_words(task, now)}"
+
+
+def schedule_of(wish: Wish, order: Order, now: int) -> Schedule:
+    """Raises `ScheduleError`."""
+    return _when(wish.cron, wish.at, wish.zone or order.zone, now, order.limits)
+
+
+def _declared_again(known: Task, task: Task, now: int) -> Task:
+    """The file says it as it did, or otherwise: what happened to the task since stays, a person's pause too."""
+    kept = replace(
+        task,
+        state=known.state,
+        next_at=known.next_at,
+        failures=known.failures,
+        problem=known.problem,
+    )
+    if known.state == "cancelled" or task.schedule != known.schedule:
+        coming = task.schedule.next_after(max(now, known.last_occurrence))
+        state: tasks.State = "done" if not coming else "paused" if known.state == "paused" else "active"
+        return replace(kept, state=state, next_at=coming)
+    return kept
+
+
+def _update(writer: InboundWriter, order: Order, task: Task, asked: Update, now: int) -> str:
+    _not_owned_by_file(order, task)
+    schedule = task.schedule
+    if asked.cron.strip() or asked.at.strip():
+        schedule = _when(asked.cron, asked.at, asked.zone or schedule.zone, now, order.limits)
+    elif asked.zone:
+        if not schedule.cron:
+            raise ScheduleError("to move a single time to another zone, give its time anew")
+        schedule = _when(schedule.cron, "", asked.zone, now, order.limits)
+    changed = replace(
+        task,
+        title=asked.title or task.title,
+        prompt=asked.prompt or task.prompt,
+        script=task.script if asked.script is None else asked.script,
+        missed=asked.missed or task.missed,
+        mentions=task.mentions if asked.mentions is None else asked.mentions,
+        schedule=schedule,
+    )
+    if schedule != task.schedule:
+        revived = "active" if task.state == "done" else task.state
+        changed = replace(changed, state=revived, next_at=schedule.next_after(max(now, task.last_occurrence)))
+    writer.tasks.put(changed)
+    return f"Changed: {tasks.in_words(changed, now)}"
+
+
+def _pause(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
+    if task.state == "done":
+        raise ScheduleError(f"{task.id} is over: it does not come again")
+    running = " The run under way is finished first." if writer.tasks.running(task.id) else ""
+    writer.tasks.put(replace(task, state="paused"))
+    return f"Paused {task.id} “{task.title}”.{running}"
+
+
+def _resume(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
+    if task.state == "active":
+        return f"It was not paused: {tasks.in_words(task, now)}"
+    coming = task.schedule.next_after(max(now, task.last_occurrence))
+    if not coming:
+        raise ScheduleError(f"{task.id} is over: its time has passed; update it with a new one")
+    resumed = replace(task, state="active", next_at=coming, failures=0, problem="")
+    writer.tasks.put(resumed)
+    return f"Resumed: {tasks.in_words(resumed, now)}"
+
+
+def _cancel(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
+    _not_owned_by_file(order, task)
+    writer.tasks.put(replace(task, state="cancelled", next_at=0))
+    for message in writer.pending():
+        if message.task_id == task.id:
+            writer.settle(message.id, Status.CANCELLED, "its task was cancelled")
+    return f"Cancelled {task.id} “{task.title}”. It will not run again."
+
+
+def _run(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
+    if writer.tasks.running(task.id):
+        raise ScheduleError(f"{task.id} is running already; its answer comes when it is done")
+    writer.run_task(writer.tasks.run_now(task))
+    return f"{task.id} “{task.title}” runs now; what it has to say is posted where it always posts."
+
+
+_SIMPLE: dict[str, Callable[[InboundWriter, Order, Task, int], str]] = {
+    "pause_task": _pause,
+    "resume_task": _resume,
+    "cancel_task": _cancel,
+    "run_task_now": _run,
+}
+
+
+def _when(cron: str, at: str, zone: str, now: int, limits: Limits) -> Schedule:
+    if at.strip():
+        return recurrence.of_time(at, zone, now)
+    schedule = recurrence.of_cron(cron, zone, now)
+    interval = schedule.shortest_interval(now)
+    if 0 < interval < limits.shortest_interval:
+        least = recurrence.length(limits.shortest_interval)
+        raise ScheduleError(
+            f"it would run every {recurrence.length(interval)}; this agent's tasks may run every {least} at most"
+        )
+    return schedule
+
+
+def _not_owned_by_file(order: Order, task: Task) -> None:
+    if task.source == "file" and order.source != "file":
+        raise ScheduleError(f"{task.id} {OWNED_BY_FILE}")

@@ -1,0 +1,275 @@
+"""Tasks without an agent: what people see and order, what the command line orders, what the configuration declares."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import apsw
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from host import config, sessions
+from host.config import Config
+from host.controls import audit, words
+from host.controls.port import Forbidden, TaskOrder, TaskView, Viewer
+from host.controls.sight import Sight
+from host.hostdb import HostDB
+from host.schedule import index, orders, recurrence
+from host.schedule.homes import Homes
+from host.schedule.orders import One, Order, Wish
+from host.schedule.recurrence import ScheduleError
+from host.schedule.service import Scheduler
+from host.schedule.tasks import Task
+from host.sessions import Session, Sessions
+from sessiondb import SessionError
+from sessiondb.records import Address
+
+log = logging.getLogger(__name__)
+
+NO_SUCH_TASK = "There is no such task."
+NOT_YOURS = "Only whoever asked for the task, or an owner, may do that; pausing is for everybody who sees it."
+MOST_SESSIONS = 200  # whose tasks are shown; each costs a look into its file
+FILE = "file-"  # how the ids of declared tasks begin
+NAMES = {
+    TaskOrder.PAUSE: "pause_task",
+    TaskOrder.RESUME: "resume_task",
+    TaskOrder.RUN: "run_task_now",
+    TaskOrder.CANCEL: "cancel_task",
+}
+
+
+class Added(BaseModel):
+    """What `dovecote tasks add` orders: a task for a place."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agent: str = "default"
+    to: tuple[str, str, str, str]  # platform, workspace, channel, thread
+    wish: dict[str, Any]
+    paused: bool = False
+
+
+class Desk:
+    """Raises `Forbidden` for what a viewer may not see as for what does not exist, in the same words."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        homes: Homes,
+        db: HostDB,
+        registry: Sessions,
+        settings: Config,
+        now: Callable[[], int],
+    ) -> None:
+        self._scheduler = scheduler
+        self._homes = homes
+        self._db = db
+        self._registry = registry
+        self._config = settings
+        self._now = now
+
+    # ── people ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def tasks(self, viewer: Viewer, sight: Sight) -> Sequence[TaskView]:
+        """Those of the place the viewer asks from first."""
+        zone = words.zone_of(viewer.author.zone, self._config.host.zone).key
+        found: list[TaskView] = []
+        for session in await self._db.read(lambda connection: self._seen(connection, sight)):
+            try:
+                listed = await self._registry.use(session, lambda writer: writer.tasks.all())
+            except SessionError as error:
+                log.warning("Tasks cannot be shown: %s", error, extra={"action": "tasks_unread"})
+                continue
+            found += [_view(task, session, viewer, sight, zone) for task in listed]
+        here = viewer.address
+        return sorted(found, key=lambda view: (view.address[:3] != here[:3], view.next_at or index.NEVER))
+
+    async def order(self, viewer: Viewer, sight: Sight, task_id: str, order: TaskOrder) -> str:
+        session, task = await self._found(sight, task_id)
+        if order not in _orders(task, viewer, sight):
+            raise Forbidden(NOT_YOURS if _may_only_pause(task, viewer, sight) else self._why_not(task))
+        by = viewer.author.id
+        now = self._now()
+        await self._db.write(lambda c: audit.record(c, viewer, NAMES[order], task.id, now))
+        asked = Order(
+            id=f"person:{by}:{task.id}:{order}:{now}",
+            name=NAMES[order],
+            asked=One(task_id=task.id),
+            address=task.address,
+            source="person",
+            zone=task.schedule.zone,
+            by=by,
+            made_in=task.made_in,
+        )
+        try:
+            return await self._scheduler.carry_out(session, asked)
+        except ScheduleError as error:
+            raise Forbidden(str(error)) from error
+
+    async def _found(self, sight: Sight, task_id: str) -> tuple[Session, Task]:
+        home = await self._db.read(lambda connection: index.home(connection, task_id))
+        found = await self._scheduler.sessions([home.session_id]) if home is not None else []
+        if not found or not sight.sees(found[0].scope):
+            raise Forbidden(NO_SUCH_TASK)
+        task = await self._registry.use(found[0], lambda writer: writer.tasks.get(task_id))
+        if task is None or task.state == "cancelled":
+            raise Forbidden(NO_SUCH_TASK)
+        return found[0], task
+
+    def _seen(self, connection: apsw.Connection, sight: Sight) -> list[Session]:
+        condition, bindings = sight.where("scope")
+        rows = connection.execute(
+            f"SELECT session_id FROM due JOIN sessions ON sessions.id = session_id WHERE {condition}"
+            f" GROUP BY session_id ORDER BY min(at) LIMIT {MOST_SESSIONS}",
+            bindings,
+        ).fetchall()
+        return [found for (id_,) in rows for found in self._registry.load(connection, "id = ?", (str(id_),))]
+
+    def _why_not(self, task: Task) -> str:
+        if task.source == "file":
+            return "This task belongs to the configuration file and is changed there."
+        return "That cannot be done with this task now."
+
+    # ── the command line ─────────────────────────────────────────────────────────────────────────────────
+
+    async def obey(self, number: int, body: str) -> str:
+        """An operator's order from another process; returns what became of it."""
+        try:
+            given = json.loads(body)
+            if given["order"] == "add":
+                return await self._add(number, Added.model_validate(given["task"]))
+            return await self._change(number, TaskOrder(given["order"]), str(given["task"]))
+        except (ScheduleError, SessionError) as error:
+            return f"refused: {error}"
+        except (ValidationError, ValueError, KeyError, TypeError) as error:
+            return f"refused: not an order about tasks ({type(error).__name__})"
+
+    async def _add(self, number: int, added: Added) -> str:
+        if added.agent not in self._config.agents:
+            raise ScheduleError(f"there is no agent {added.agent!r}; known: {', '.join(self._config.agents)}")
+        place = Address(*added.to)
+        wish = orders.wish(added.wish)
+        order = self._order(f"cli:{number}", wish, place, added.agent)
+        session = await self._conversation(added.agent, place)
+        if session is None:
+            session = await self._homes.made(added.agent, place, order.task_id, self._now())
+        text = await self._scheduler.carry_out(session, order)
+        if added.paused:
+            rest = self._order(
+                f"cli:{number}:pause", One(task_id=order.task_id), place, added.agent, "pause_task"
+            )
+            text = await self._scheduler.carry_out(session, rest)
+        return text
+
+    async def _change(self, number: int, order: TaskOrder, task_id: str) -> str:
+        home = await self._db.read(lambda connection: index.home(connection, task_id))
+        found = await self._scheduler.sessions([home.session_id]) if home is not None else []
+        if not found:
+            raise ScheduleError(f"there is no task {task_id}")
+        asked = self._order(
+            f"cli:{number}", One(task_id=task_id), found[0].address, found[0].agent, NAMES[order]
+        )
+        return await self._scheduler.carry_out(found[0], asked)
+
+    async def _conversation(self, agent: str, place: Address) -> Session | None:
+        """The conversation that is already there: its agent knows what was said."""
+        id_ = sessions.session_id(agent, place)
+        found = await self._scheduler.sessions([id_])
+        return found[0] if found else None
+
+    def _order(
+        self,
+        id_: str,
+        asked: Wish | One,
+        place: Address,
+        agent: str,
+        name: str = "schedule_task",
+        *,
+        task: str = "",
+    ) -> Order:
+        return Order(
+            id=id_,
+            name=name,
+            asked=asked,
+            address=place,
+            source="file" if task else "person",
+            zone=self._config.host.zone,
+            limits=self._homes.limits(agent),
+            task=task,
+        )
+
+    # ── the file ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def reconcile(self) -> None:
+        """At the start: what the configuration declares is there, and what it does not declare any more is cancelled."""
+        wanted = {_declared_id(task): task for task in self._config.tasks}
+        for id_ in await self._db.read(_declared):
+            if id_ not in wanted:
+                await self._withdraw(id_)
+        for id_, task in wanted.items():
+            try:
+                await self._declare(id_, task)
+            except (ScheduleError, SessionError) as error:
+                log.error("Task %s of the file: %s", task.name, error, extra={"action": "task_refused"})
+
+    async def _declare(self, id_: str, task: config.Task) -> None:
+        place = Address(task.to.platform, task.to.workspace, task.to.channel, task.to.thread)
+        kept = {"prompt", "cron", "at", "zone", "script", "missed", "mentions"}
+        wish = orders.wish({"title": task.title or task.name, **task.model_dump(include=kept)})
+        order = self._order(f"file:{id_}", wish, place, task.agent, task=id_)
+        session = await self._homes.made(task.agent, place, id_, self._now())
+        await self._scheduler.declare(session, order)
+
+    async def _withdraw(self, id_: str) -> None:
+        home = await self._db.read(lambda connection: index.home(connection, id_))
+        for session in await self._scheduler.sessions([home.session_id] if home is not None else []):
+            order = self._order(
+                f"file:{id_}", One(task_id=id_), session.place, session.agent, "cancel_task", task=id_
+            )
+            try:
+                await self._scheduler.declare(session, order)
+            except (ScheduleError, SessionError) as error:
+                log.info("Task %s is not withdrawn: %s", id_, error, extra={"action": "task_refused"})
+
+
+def _view(task: Task, session: Session, viewer: Viewer, sight: Sight, zone: str) -> TaskView:
+    return TaskView(
+        id=task.id,
+        title=words.one_line(task.title),
+        agent=session.agent,
+        address=task.address,
+        when=task.schedule.in_words(),
+        next_at=task.next_at if task.state == "active" else 0,
+        next_words=recurrence.moment(task.next_at, zone) if task.state == "active" and task.next_at else "",
+        paused=task.state == "paused",
+        orders=_orders(task, viewer, sight),
+        problem=task.problem,
+    )
+
+
+def _orders(task: Task, viewer: Viewer, sight: Sight) -> tuple[TaskOrder, ...]:
+    if task.state == "done":
+        return ()
+    resting = TaskOrder.RESUME if task.state == "paused" else TaskOrder.PAUSE
+    if not sight.owner and task.owner != viewer.author.id:
+        return (TaskOrder.PAUSE,) if resting is TaskOrder.PAUSE else ()
+    kept = (resting, TaskOrder.RUN)
+    return kept if task.source == "file" else (*kept, TaskOrder.CANCEL)
+
+
+def _may_only_pause(task: Task, viewer: Viewer, sight: Sight) -> bool:
+    return not sight.owner and task.owner != viewer.author.id
+
+
+def _declared_id(task: config.Task) -> str:
+    """The same place, the same task: one that moves is another."""
+    place = "\x1f".join((task.agent, task.to.platform, task.to.workspace, task.to.channel, task.to.thread))
+    return f"{FILE}{task.name[:40]}-{hashlib.sha256(place.encode()).hexdigest()[:6]}"
+
+
+def _declared(connection: apsw.Connection) -> list[str]:
+    rows = connection.execute("SELECT task_id FROM due WHERE task_id GLOB ?", (f"{FILE}*",)).fetchall()
+    return [str(id_) for (id_,) in rows]

@@ -1,0 +1,84 @@
+"""Whose file has a task: the conversation it posts into, or a session of its own where it posts elsewhere.
+
+A session of its own stands at the place it posts to, so that people who reply there go on with the task's conversation and
+with no other: what was said where the task was asked for stays there (docs/adr/0006).
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from host import sessions
+from host.config import Config
+from host.hostdb import HostDB
+from host.inbound import InboundWriter
+from host.schedule.orders import Limits
+from host.schedule.recurrence import ScheduleError
+from host.sessions import Session, Sessions
+from sessiondb.records import Address
+
+CHANNEL = "channel"  # the destination that means: the channel of this conversation
+
+
+class Homes:
+    def __init__(self, config: Config, db: HostDB, registry: Sessions) -> None:
+        self._config = config
+        self._db = db
+        self._registry = registry
+
+    async def of_new(
+        self, session: Session, task_id: str, destination: str, here: Address, now: int
+    ) -> tuple[Session, Address]:
+        """The session that will have the task, and where it posts. Raises `ScheduleError`."""
+        if destination == CHANNEL:
+            place = here._replace(thread_id="")
+        elif destination:
+            place = await self._listed(session, destination, here)
+        else:
+            place = here
+        direct = "-dm-" in session.scope  # its channel is the conversation
+        if place == here or (direct and place == here._replace(thread_id="")):
+            return session, here
+        return await self.made(session.agent, place, task_id, now), place
+
+    async def made(self, agent: str, place: Address, task_id: str, now: int) -> Session:
+        """A session of the task's own."""
+
+        def job(connection: apsw.Connection) -> Session:
+            address = place._replace(thread_id=f"task:{task_id}")
+            id_ = sessions.upsert(connection, agent, address, _scope(connection, place), now)
+            return self._registry.load(connection, "id = ?", (id_,))[0]
+
+        return await self._db.write(job)
+
+    def limits(self, agent: str) -> Limits:
+        found = self._config.agents.get(agent)
+        return (
+            Limits() if found is None else Limits(int(found.shortest_task_interval * 1000), found.most_tasks)
+        )
+
+    async def _listed(self, session: Session, name: str, here: Address) -> Address:
+        found = await self._registry.use(session, lambda writer: _destination(writer, name))
+        if isinstance(found, list):
+            known = ", ".join([CHANNEL, *found])
+            raise ScheduleError(
+                f"unknown destination {name!r}; known: {known}, or none for this conversation"
+            )
+        if not found.workspace_id and found.channel_type == here.channel_type:
+            return found._replace(workspace_id=here.workspace_id)
+        return found
+
+
+def _destination(writer: InboundWriter, name: str) -> Address | list[str]:
+    """The address, or the names there are."""
+    found = writer.destination(name)
+    return found if found is not None else writer.destination_names()
+
+
+def _scope(connection: apsw.Connection, place: Address) -> str:
+    """That of the conversations there. Where there were none, the channel counts as private: closed, not open."""
+    row = connection.execute(
+        "SELECT scope FROM sessions WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? LIMIT 1",
+        place[:3],
+    ).fetchone()
+    return sessions.scope_name("private", place, "") if row is None else str(row[0])

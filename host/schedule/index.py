@@ -1,0 +1,83 @@
+"""The table `due` of host.db: when each session must be looked at for its tasks. Functions for jobs on the connection.
+
+A lower bound, written before the task (law 12): a session that is looked at too early costs one look, one that is looked
+at too late would lose a due time. Lost altogether, it is made again from the sessions' files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import apsw
+
+NEVER = 2**62  # later than any due time: the task is paused or over
+COMPLETE = "due_complete"  # in meta: the index knows every task of every file
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Whose file has a task, and which session asked for it."""
+
+    session_id: str
+    made_in: str
+
+
+def lower(connection: apsw.Connection, task_id: str, session_id: str, made_in: str) -> None:
+    """Before a change of the task: look at once, until the change is known."""
+    connection.execute(
+        "INSERT INTO due VALUES (?, ?, ?, 0) ON CONFLICT (task_id) DO UPDATE SET at = 0",
+        (task_id, session_id, made_in),
+    )
+
+
+def settle(connection: apsw.Connection, session_id: str, bounds: Sequence[tuple[str, str, int]]) -> None:
+    """After a look: what the session's file says, (task, made in, at) with 0 for never. Others of it are gone."""
+    connection.execute("DELETE FROM due WHERE session_id = ?", (session_id,))
+    connection.executemany(
+        "INSERT OR REPLACE INTO due VALUES (?, ?, ?, ?)",
+        [(task, session_id, made_in, at or NEVER) for task, made_in, at in bounds],
+    )
+
+
+def due_sessions(connection: apsw.Connection, now: int, without: Sequence[str], count: int) -> list[str]:
+    """Sessions that must be looked at, those that are due the longest first."""
+    sql = f"SELECT session_id FROM due WHERE at <= ? {_without(without)} ORDER BY at, session_id LIMIT ?"
+    rows = connection.execute(sql, (now, *without, count)).fetchall()
+    return list(dict.fromkeys(str(id_) for (id_,) in rows))
+
+
+def earliest(connection: apsw.Connection, without: Sequence[str] = ()) -> int:
+    """ms UTC; `NEVER` when nothing is due."""
+    sql = f"SELECT at FROM due WHERE at >= 0 {_without(without)} ORDER BY at LIMIT 1"
+    row = connection.execute(sql, tuple(without)).fetchone()
+    return row[0] if row is not None and isinstance(row[0], int) else NEVER
+
+
+def _without(ids: Sequence[str]) -> str:
+    return f"AND session_id NOT IN ({', '.join('?' * len(ids))})" if ids else ""
+
+
+def home(connection: apsw.Connection, task_id: str) -> Home | None:
+    row = connection.execute("SELECT session_id, made_in FROM due WHERE task_id = ?", (task_id,)).fetchone()
+    return None if row is None else Home(str(row[0]), str(row[1]))
+
+
+def sessions_of(connection: apsw.Connection, made_in: str = "") -> list[str]:
+    """The sessions that have tasks: all, or those with tasks that one session asked for."""
+    if not made_in:
+        rows = connection.execute("SELECT DISTINCT session_id FROM due").fetchall()
+    else:
+        sql = "SELECT DISTINCT session_id FROM due WHERE made_in = ?1 OR session_id = ?1"
+        rows = connection.execute(sql, (made_in,)).fetchall()
+    return [str(id_) for (id_,) in rows]
+
+
+def is_complete(connection: apsw.Connection) -> bool:
+    if connection.execute("SELECT 1 FROM meta WHERE key = ?", (COMPLETE,)).fetchone() is not None:
+        return True
+    return connection.execute("SELECT 1 FROM sessions LIMIT 1").fetchone() is None
+
+
+def note_complete(connection: apsw.Connection) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, 'yes')", (COMPLETE,))

@@ -1,0 +1,141 @@
+"""What may be asked about tasks, validated: every argument comes from a model, a person or a file (laws 8 and 13)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from host.schedule.missed import Policy
+from host.schedule.recurrence import ScheduleError
+from host.schedule.tasks import Source
+from sessiondb.records import Address
+
+Title = Annotated[str, Field(min_length=1, max_length=120)]
+Prompt = Annotated[str, Field(min_length=1, max_length=20_000)]
+Short = Annotated[str, Field(max_length=200)]
+Script = Annotated[str, Field(max_length=20_000)]
+User = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,40}$")]
+TaskId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Wish(_Asked):
+    """A task that is to be. Either `cron` or `at` is given."""
+
+    title: Title
+    prompt: Prompt
+    cron: Short = ""
+    at: Short = ""
+    zone: Short = ""  # '' = whose person asks
+    destination: Short = ""  # '' = the conversation; "channel" = its channel; or a listed name
+    script: Script = ""
+    missed: Policy = "run_once"
+    mentions: Annotated[tuple[User, ...], Field(max_length=20)] = ()
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Wish:
+        if bool(self.cron.strip()) == bool(self.at.strip()):
+            raise ValueError("give either cron or at")
+        return self
+
+
+class Update(_Asked):
+    """What is to change; what is left out stays."""
+
+    task_id: TaskId
+    title: Title | None = None
+    prompt: Prompt | None = None
+    cron: Short = ""
+    at: Short = ""
+    zone: Short = ""
+    script: Script | None = None
+    missed: Policy | None = None
+    mentions: Annotated[tuple[User, ...] | None, Field(max_length=20)] = None
+
+    @model_validator(mode="after")
+    def _not_both(self) -> Update:
+        if self.cron.strip() and self.at.strip():
+            raise ValueError("give either cron or at")
+        return self
+
+
+class One(_Asked):
+    task_id: TaskId
+
+
+class Nothing(_Asked):
+    pass
+
+
+M = TypeVar("M", bound=_Asked)
+
+KINDS: dict[str, type[Wish | Update | One | Nothing]] = {
+    "schedule_task": Wish,
+    "list_tasks": Nothing,
+    "update_task": Update,
+    "pause_task": One,
+    "resume_task": One,
+    "cancel_task": One,
+    "run_task_now": One,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one agent's tasks may be."""
+
+    shortest_interval: int = 60_000  # ms
+    most: int = 100  # active or paused, of one session
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One change of tasks, from whoever asked for it. `id` is the same however often it is carried out."""
+
+    id: str
+    name: str
+    asked: Wish | Update | One | Nothing
+    address: Address  # where a new task posts
+    source: Source
+    zone: str  # where the order names none
+    by: str = ""  # user id
+    made_in: str = ""  # session id
+    limits: Limits = Limits()
+    task: str = ""  # the id of a new task, where the order does not give it one
+
+    @property
+    def task_id(self) -> str:
+        """Of the task it is about; a new one's follows from the order."""
+        if isinstance(self.asked, Update | One):
+            return self.asked.task_id
+        return self.task or task_id(self.id)
+
+
+def task_id(order_id: str) -> str:
+    return "t" + hashlib.sha256(order_id.encode("utf-8", "surrogatepass")).hexdigest()[:9]
+
+
+def parse(name: str, arguments: dict[str, Any]) -> Wish | Update | One | Nothing:
+    """Raises `ScheduleError`, in one line."""
+    return _valid(KINDS[name], arguments)
+
+
+def wish(arguments: dict[str, Any]) -> Wish:
+    """Raises `ScheduleError`, in one line."""
+    return _valid(Wish, arguments)
+
+
+def _valid(kind: type[M], arguments: dict[str, Any]) -> M:
+    try:
+        return kind.model_validate(arguments)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        problem = first["msg"].removeprefix("Value error, ")
+        raise ScheduleError(f"{where}: {problem}" if where else problem) from error

@@ -1,0 +1,202 @@
+"""When a task is due: a cron expression or one time, in an IANA zone. Pure.
+
+Over a change of the clocks the rules are Debian cron's. An expression that names hours and minutes runs once a day: a time
+that is skipped runs right after the gap, one that comes twice runs the first time. One whose hour or minute starts with
+`*` follows real time: every five minutes stays every five minutes.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice, pairwise
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+NICKNAMES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+SAMPLE = 200  # occurrences looked at for the shortest interval: more than a day of any hour and minute
+LOOK_BACK = (3_600_000, 86_400_000, 40 * 86_400_000, 400 * 86_400_000, 5 * 366 * 86_400_000)  # ms
+
+
+class ScheduleError(ValueError):
+    """It cannot be scheduled; the text is for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Either `cron` (five fields) or `at` (ms UTC) is set. `zone` is an IANA name."""
+
+    zone: str
+    cron: str = ""
+    at: int = 0
+
+    def next_after(self, after: int) -> int:
+        """The first due time later than `after`, ms UTC; 0 when there is none."""
+        return next(self.times_after(after), 0)
+
+    def times_after(self, after: int) -> Iterator[int]:
+        """Every due time later than `after`, in order."""
+        if not self.cron:
+            if self.at > after:
+                yield self.at
+            return
+        minute, hour = self.cron.split()[:2]
+        follows_real_time = minute.startswith("*") or hour.startswith("*")
+        for due in self._by_real_time(after) if follows_real_time else self._by_the_clock(after):
+            if due > after:
+                after = due
+                yield due
+
+    def _by_the_clock(self, after: int) -> Iterator[int]:
+        # Without its fold, so that an hour that comes twice counts once: the caller leaves out what is not later.
+        start = datetime.fromtimestamp(after // 1000, ZoneInfo(self.zone)).replace(fold=0)
+        return (_ms(found) for found in CronSim(self.cron, start))
+
+    def _by_real_time(self, after: int) -> Iterator[int]:
+        """Every instant whose local time fits. cronsim's own walk errs where clocks change by half an hour.
+
+        Each offset the zone ever has gets a clock of its own; a time counts when its offset is the one that holds then.
+        """
+        zone = ZoneInfo(self.zone)
+        clocks = [_on_a_clock(self.cron, after, offset) for offset in _offsets(self.zone, after)]
+        for due, offset in heapq.merge(*clocks):
+            if datetime.fromtimestamp(due / 1000, zone).utcoffset() == offset:
+                yield due
+
+    def latest(self, after: int, until: int) -> int:
+        """The last due time later than `after` and not later than `until`, ms UTC; 0 when there is none."""
+        for back in LOOK_BACK:
+            start = max(after, until - back)
+            found = 0
+            for due in self.times_after(start):
+                if due > until:
+                    break
+                found = due
+            if found or start == after:
+                return found
+        return 0
+
+    def between(self, after: int, until: int, most: int) -> list[int]:
+        """The first `most` due times later than `after` and earlier than `until`."""
+        found: list[int] = []
+        for due in self.times_after(after):
+            if due >= until or len(found) == most:
+                break
+            found.append(due)
+        return found
+
+    def shortest_interval(self, now: int) -> int:
+        """ms between the two nearest of the coming occurrences; 0 for a single one."""
+        times = islice(self.times_after(now), SAMPLE)
+        return min((later - earlier for earlier, later in pairwise(times)), default=0)
+
+    def in_words(self) -> str:
+        if not self.cron:
+            return f"once, on {moment(self.at, self.zone)}"
+        text = str(CronSim(self.cron, datetime(2000, 1, 1, tzinfo=UTC)).explain())
+        return f"{text[0].lower()}{text[1:]} ({self.zone})"
+
+    def next_in_words(self, after: int, count: int = 3) -> list[str]:
+        return [moment(due, self.zone) for due in islice(self.times_after(after), count)]
+
+
+def of_cron(expression: str, zone: str, now: int) -> Schedule:
+    """Raises `ScheduleError`."""
+    known_zone(zone)
+    text = " ".join(expression.split())
+    if text.startswith("@"):
+        if text.lower() not in NICKNAMES:
+            raise ScheduleError(f"{text!r} is not known; known are {', '.join(NICKNAMES)}")
+        text = NICKNAMES[text.lower()]
+    if len(text.split()) != 5:
+        raise ScheduleError(f"{expression!r} must have five fields: minute, hour, day, month, weekday")
+    if len(text) > 200:
+        raise ScheduleError("the cron expression is too long")
+    try:
+        CronSim(text, datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise ScheduleError(f"{expression!r} is no cron expression: {str(error).lower()}") from error
+    schedule = Schedule(zone, cron=text)
+    if not schedule.next_after(now):
+        raise ScheduleError(f"{expression!r} never comes: no day fits it")
+    return schedule
+
+
+def of_time(text: str, zone: str, now: int) -> Schedule:
+    """From `2026-12-31 18:00`, local in the zone unless it carries an offset. Raises `ScheduleError`."""
+    known_zone(zone)
+    try:
+        said = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise ScheduleError(f"{text!r} is not a time such as 2026-12-31 18:00") from error
+    if said.tzinfo is None:
+        local = said.replace(tzinfo=ZoneInfo(zone))
+        if local.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) != said:
+            raise ScheduleError(f"{said:%Y-%m-%d %H:%M} does not exist in {zone}: the clocks skip it")
+        said = local
+    at = _ms(said)
+    if at <= now:
+        raise ScheduleError(f"{moment(at, zone)} is past; it is {moment(now, zone)} now")
+    return Schedule(zone, at=at)
+
+
+def known_zone(zone: str) -> ZoneInfo:
+    """Raises `ScheduleError`."""
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ScheduleError(f"{zone!r} is not an IANA time zone such as Europe/Berlin") from error
+
+
+def moment(ms: int, zone: str) -> str:
+    """`Friday 27 November 2026, 09:00 Europe/Berlin`; with the offset where the clock shows a time twice."""
+    local = datetime.fromtimestamp(ms / 1000, ZoneInfo(zone))
+    text = f"{local:%A} {local.day} {local:%B %Y, %H:%M} {zone}"
+    other = local.replace(fold=1 - local.fold)
+    return f"{text} (UTC{local:%z})" if other.utcoffset() != local.utcoffset() else text
+
+
+def iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat()
+
+
+def length(ms: int) -> str:
+    """`5 minutes`, `90 seconds`."""
+    for unit, name in ((86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute")):
+        if ms >= unit and ms % unit == 0:
+            return f"{ms // unit} {name}{'s' if ms != unit else ''}"
+    return f"{ms / 1000:g} seconds"
+
+
+def _on_a_clock(cron: str, after: int, offset: timedelta) -> Iterator[tuple[int, timedelta]]:
+    """The times of an expression on a clock that never changes."""
+    start = datetime.fromtimestamp(after // 1000, UTC).replace(tzinfo=None) + offset
+    return ((_ms((found - offset).replace(tzinfo=UTC)), offset) for found in CronSim(cron, start))
+
+
+def _offsets(zone: str, after: int) -> tuple[timedelta, ...]:
+    return _offsets_from(zone, datetime.fromtimestamp(after / 1000, UTC).year)
+
+
+@lru_cache(maxsize=1_000)
+def _offsets_from(zone: str, year: int) -> tuple[timedelta, ...]:
+    """Those of the years around; later years repeat them."""
+    start, where = datetime(year, 1, 1, tzinfo=UTC), ZoneInfo(zone)
+    weeks = (start + timedelta(weeks=number) for number in range(-1, 160))
+    return tuple(sorted({week.astimezone(where).utcoffset() or timedelta() for week in weeks}))
+
+
+def _ms(moment: datetime) -> int:
+    return (moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -1,0 +1,250 @@
+"""The scheduler: one timer on the earliest due time of all sessions, and the one place where tasks are changed.
+
+What a crash does, step by step. Of a change: the index says "look" before the task is written, so a task that was written
+is found. Of a firing: the session is marked busy, then its file moves the task on and gets the message in one transaction,
+then the index is raised; whatever comes after the first step is made up for by the look at the next start, and a due time
+that was fired is no longer due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import math
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import apsw
+
+from host import sessions
+from host.hostdb import HostDB
+from host.inbound import InboundWriter
+from host.schedule import changes, index
+from host.schedule.orders import Order
+from host.schedule.recurrence import ScheduleError
+from host.sessions import Session, Sessions
+from sessiondb import SessionError
+
+log = logging.getLogger(__name__)
+
+LONGEST_SLEEP = 10.0  # s until the clock is read again: it may have jumped, or the machine have slept
+AT_ONCE = 64  # sessions fired before anything else gets its turn
+FIRST_PAUSE = 5.0  # s until a session whose file cannot be written is tried again; doubles
+LONGEST_PAUSE = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a look into a session's file found."""
+
+    waits: bool  # something is there for the runner
+    bounds: list[tuple[str, str, int]]
+
+
+class Scheduler:
+    """`wake` is called with each session that got a task to run."""
+
+    def __init__(
+        self,
+        db: HostDB,
+        registry: Sessions,
+        wake: Callable[[Session], None],
+        now: Callable[[], int],
+    ) -> None:
+        self._db = db
+        self._registry = registry
+        self._wake = wake
+        self._now = now
+        self._changed = asyncio.Event()
+        self._one: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._put_off: dict[
+            str, tuple[float, float]
+        ] = {}  # session: until when (loop's clock), and the pause
+        self._waiting: list[str] = []  # those of them whose pause is not over
+        self._with_tasks: set[str] = set()
+        self._looking: set[asyncio.Task[bool]] = set()
+
+    # ── the timer ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.fire()
+                earliest = await self._db.read(lambda connection: index.earliest(connection, self._waiting))
+                await self._sleep(earliest)
+            except SessionError as error:
+                log.warning("The schedule could not be read: %s", error, extra={"action": "schedule_failed"})
+                await asyncio.sleep(FIRST_PAUSE)
+
+    async def _sleep(self, earliest: int) -> None:
+        """Until something is due or changed. The wall clock is read anew however long the wait was to be."""
+        clock = asyncio.get_running_loop().time
+        again = min((self._put_off[id_][0] for id_ in self._waiting), default=math.inf)
+        while not self._changed.is_set() and self._now() < earliest and clock() < again:
+            pause = min(LONGEST_SLEEP, (earliest - self._now()) / 1000, again - clock())
+            try:
+                async with asyncio.timeout(max(0.001, pause)):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def fire(self) -> None:
+        """Everything that is due, in order, a few at a time: chat comes in between."""
+        while True:
+            self._changed.clear()
+            clock = asyncio.get_running_loop().time()
+            self._waiting = [id_ for id_, (until, _) in self._put_off.items() if until > clock]
+            due = await self._db.write(self._next_due)
+            if not due:
+                return
+            found = await asyncio.gather(*(self.look(session) for session in due))
+            for session, waits in zip(due, found, strict=True):
+                if waits:
+                    self._wake(session)
+
+    def _next_due(self, connection: apsw.Connection) -> list[Session]:
+        """Marked busy before any work is written: a crash from here on leaves sessions that the sweep looks at."""
+        ids = index.due_sessions(connection, self._now(), self._waiting, AT_ONCE)
+        found: list[Session] = []
+        for id_ in ids:
+            known = self._registry.load(connection, "id = ?", (id_,))
+            if known:
+                sessions.mark_busy(connection, id_)
+                found += known
+            else:  # its session was forgotten
+                index.settle(connection, id_, ())
+        return found
+
+    async def look(self, session: Session) -> bool:
+        """Fires what is due and raises the index. True when the runner has something to do."""
+        async with self._one[session.id]:
+            try:
+                found = await self._registry.use(session, _look)
+                await self._settle(session, found)
+            except SessionError as error:
+                pause = min(self._put_off.get(session.id, (0.0, FIRST_PAUSE / 2))[1] * 2, LONGEST_PAUSE)
+                self._put_off[session.id] = asyncio.get_running_loop().time() + pause, pause
+                log.warning(
+                    "Tasks cannot be fired yet: %s",
+                    error,
+                    extra={"action": "not_fired", "session": session.id},
+                )
+                return False
+        self._put_off.pop(session.id, None)
+        return found.waits
+
+    async def _settle(self, session: Session, found: _Looked) -> None:
+        def job(connection: apsw.Connection) -> None:
+            index.settle(connection, session.id, found.bounds)
+            if found.waits:  # once more, now that it is in the file: resting may have overlooked it
+                sessions.mark_busy(connection, session.id)
+
+        await self._db.write(job)
+        (self._with_tasks.add if found.bounds else self._with_tasks.discard)(session.id)
+
+    # ── changes ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @asynccontextmanager
+    async def changing(self, session: Session, order: Order) -> AsyncIterator[None]:
+        """Around the transaction that carries the order out: the index is lowered before and raised after."""
+        self._with_tasks.add(session.id)
+        async with self._one[session.id]:
+            made_in, task_id = order.made_in, order.task_id
+            await self._db.write(lambda connection: index.lower(connection, task_id, session.id, made_in))
+            try:
+                yield
+            finally:
+                self._changed.set()
+        # The timer finds the lowered bound, looks and raises it.
+
+    async def carry_out(self, session: Session, order: Order) -> str:
+        """An order from outside of the session's own file, once. Raises `ScheduleError`, `sessiondb.SessionError`."""
+        now = self._now()
+        async with self.changing(session, order):
+            ok, text = await self._registry.use(session, lambda w: changes.carry_out_once(w, order, now))
+        if not ok:
+            raise ScheduleError(text)
+        return text
+
+    async def declare(self, session: Session, order: Order) -> None:
+        """An order that holds however often it is given. Raises as `carry_out` does."""
+        now = self._now()
+        async with self.changing(session, order):
+            await self._registry.use(session, lambda writer: _declare(writer, order, now))
+
+    def changed(self) -> None:
+        """Something may be due sooner than it seemed, or the clock was set: looks again at once."""
+        self._changed.set()
+
+    def has_tasks(self, session: Session) -> bool:
+        return session.id in self._with_tasks
+
+    def look_soon(self, session: Session) -> None:
+        """A run of one of its tasks has ended: what waited for that is due now, or somebody must be told."""
+        task = asyncio.create_task(self.look(session), name=f"tasks:{session.id}")
+        self._looking.add(task)
+        task.add_done_callback(self._looked)
+
+    def _looked(self, task: asyncio.Task[bool]) -> None:
+        self._looking.discard(task)
+        self._changed.set()
+
+    async def close(self) -> None:
+        if self._looking:
+            await asyncio.wait(list(self._looking))
+
+    # ── at the start ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def begin(self) -> None:
+        """Before anything is fired: makes the index again if it was lost, and looks at what was under way."""
+        if not await self._db.read(index.is_complete):
+            await self._rebuild()
+        await self._db.write(index.note_complete)
+        self._with_tasks.update(await self._db.read(index.sessions_of))
+
+    async def _rebuild(self) -> None:
+        log.warning(
+            "The schedule's index is made again from the sessions' files", extra={"action": "reindexed"}
+        )
+        every = await self._db.read(lambda connection: self._registry.load(connection, "1"))
+        for session in every:
+            try:
+                bounds = await self._registry.use(session, lambda writer: writer.tasks.bounds())
+            except SessionError as error:
+                log.error(
+                    "Its tasks are not known: %s",
+                    error,
+                    extra={"action": "not_indexed", "session": session.id},
+                )
+                continue
+            if bounds:
+                await self._db.write(functools.partial(index.settle, session_id=session.id, bounds=bounds))
+
+    async def sessions(self, ids: Sequence[str]) -> list[Session]:
+        def job(connection: apsw.Connection) -> list[Session]:
+            return [found for id_ in ids for found in self._registry.load(connection, "id = ?", (id_,))]
+
+        return await self._db.read(job)
+
+
+def _look(writer: InboundWriter) -> _Looked:
+    tasks = writer.tasks
+    due = tasks.due()
+    if due or tasks.has_forgettable():
+        with writer.writing():
+            for task in due:
+                fired = tasks.fire(task)
+                if fired is not None:
+                    writer.run_task(fired)
+            tasks.forget()
+    waits = any(message.task_id for message in writer.pending())
+    return _Looked(waits, tasks.bounds())
+
+
+def _declare(writer: InboundWriter, order: Order, now: int) -> None:
+    with writer.writing():
+        changes.carry_out(writer, order, now)

@@ -1,0 +1,89 @@
+"""What a container may use up, and that nothing of it outlives its stop."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+from pathlib import Path
+
+import pytest
+
+from tests.dockers import containers_of, docker_config, docker_serving
+from tests.engine import require_engine
+
+pytest_plugins = ["tests.engine"]
+pytestmark = pytest.mark.docker
+
+
+def shell(command: str) -> str:
+    return f"@@call bash {json.dumps({'command': command})}\n"
+
+
+async def test_memory_and_disk_are_limited_and_the_conversation_goes_on(tmp_path: Path, image: str) -> None:
+    limits = {"memory_mb": 128, "disk_mb": 8}
+    async with docker_serving(docker_config(tmp_path, image, runner={"limits": limits})) as (_, bot):
+        await bot.say("c", shell("python -c 'len(bytearray(500_000_000))' || echo refused"))
+        await bot.until(lambda: len(bot.said("c")) == 1 and bot.said("c")[0].endswith("refused"))
+        await bot.say("c", shell("head -c 20M /dev/zero >/workspace/large; sleep 100"))
+        await bot.until(lambda: "more than 8 MiB" in bot.said("c")[-1])
+        await bot.say("c", shell("rm /workspace/large") + "deleted")
+        await bot.until(lambda: bot.said("c")[-1] == "deleted")
+
+    assert len(bot.said("c")) == 3
+
+
+async def test_nothing_that_was_started_in_a_container_outlives_its_stop(tmp_path: Path, image: str) -> None:
+    mark = f"undead-{secrets.token_hex(8)}"
+    stubborn = f"setsid nohup bash -c 'trap \"\" TERM HUP INT; exec -a {mark} sleep 1000' >/dev/null 2>&1 &"
+    async with docker_serving(docker_config(tmp_path, image)) as (_, bot):
+        await bot.say("c", shell(stubborn) + "started")
+        await bot.until(lambda: bot.said("c") == ["started"])
+        [container] = containers_of(tmp_path, image)
+        assert mark in str(container.top(ps_args="-eo pid,args"))
+
+    assert containers_of(tmp_path, image) == []
+    assert not [pid for pid in Path("/proc").glob("[0-9]*") if mark.encode() in command_line(pid)]
+
+
+def command_line(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+async def test_a_symlink_leads_the_host_nowhere_and_the_only_socket_is_ones_own(
+    tmp_path: Path, image: str
+) -> None:
+    secret = tmp_path / "host.secret"
+    secret.write_text("of the host")
+    async with docker_serving(docker_config(tmp_path, image)) as (_, bot):
+        await bot.say("neighbour", "hello")
+        await bot.until(lambda: bot.said("neighbour") == ["hello"])
+        links = f"ln -s {secret} /workspace/leak; ln -s {tmp_path} /workspace/folder; ln -s / /session/outbound/files/leak"
+        await bot.say(
+            "c",
+            shell(f"{links}; cat /workspace/leak /workspace/folder/host.db 2>&1 | grep -c 'No such file'")
+            + shell("find / -path /tmp -prune -o -type s -print 2>/dev/null")
+            + '@@call send_file {"path": "leak"}\n@@call send_file {"path": "folder/host.db"}\n',
+        )
+        await bot.until(lambda: len(bot.said("c")) == 1)
+
+    assert bot.said("c")[0].splitlines()[:2] == ["2", "/session/gateway/gateway.sock"]
+    assert "of the host" not in str(bot.said("c"))
+
+
+async def test_an_image_of_another_contract_is_refused_in_words(tmp_path: Path, image: str) -> None:
+    recipe = io.BytesIO(f"FROM {image}\nLABEL dovecote.contract=99\n".encode())
+    foreign, _ = require_engine().images.build(fileobj=recipe, rm=True)
+    assert foreign.id is not None
+    try:
+        async with docker_serving(docker_config(tmp_path, foreign.id)) as (_, bot):
+            await bot.say("c", "hello")
+            await bot.until(lambda: len(bot.said("c")) == 1)
+    finally:
+        require_engine().images.remove(foreign.id, force=True)
+
+    assert "speaks contract version 99" in bot.said("c")[0]
+    assert "run `make image`" in bot.said("c")[0]

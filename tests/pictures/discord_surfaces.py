@@ -1,0 +1,134 @@
+"""What Discord shows beside plain answers, drawn from the payloads that the bot really sends."""
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from discord import ui
+
+from bots.discord import decisions, live, panels, questions, rendering, rules
+from bots.discord.book import Asked
+from bots.markup import tree
+from host.bots import Decision, Live
+from host.controls.port import ChannelRules, Running, TaskOrder, TaskView
+from sessiondb import Address, content
+from tests.pictures import discord_messages
+from tests.pictures import html as shared
+
+AT = 1_795_700_000_000  # ms UTC
+ORDERS = (TaskOrder.RUN, TaskOrder.PAUSE, TaskOrder.CANCEL)
+HERE = Address("discord", "1", "2", "3")
+COLOURS = {1: "#5865f2", 2: "#4e5058", 3: "#248046", 4: "#da373c"}  # of a button, by its style
+ROW, BUTTON, MENU, INPUT, SECTION, TEXT, CONTAINER, LABEL = 1, 2, 3, 4, 9, 10, 17, 18
+
+
+def pages() -> Iterator[tuple[str, str, int]]:
+    """Name, page, height."""
+    yield "tasks-discord", _page(_message("", panels.tasks(_tasks(), note="Pausing: Who is on call."))), 420
+    yield "question-discord", _page(*_conversation()), 470
+    yield "live-discord", _page(_message(live.said(_live()), _live_view())), 260
+    running = Running("s1", "analyst", HERE, AT, "is working: reading the sheet")
+    yield "running-discord", _page(_message("", panels.running([running, running]))), 240
+    form = rules.form(ChannelRules(engage="always", budget_usd_per_day=2.5), ["default", "analyst"])
+    yield "rules-discord", _page(f"<h3>{form.title}</h3>{_parts(form.to_dict()['components'])}"), 290
+
+
+def _tasks() -> list[TaskView]:
+    return [
+        TaskView("t1", "Build report", "default", HERE, "every weekday at 09:00 (Europe/Berlin)", AT, "", False, ORDERS),
+        TaskView("t2", "Who is on call", "default", HERE, "every Monday at 08:30 (Europe/Berlin)", AT, "", True,
+                 (TaskOrder.RUN, TaskOrder.RESUME, TaskOrder.CANCEL), "the calendar did not answer"),
+        TaskView("t3", "Tidy the inbox", "default", HERE, "every day at 18:00 (Europe/Berlin)", AT, "", False, ()),
+    ]  # fmt: skip
+
+
+def _conversation() -> Iterator[str]:
+    asked = content.Question(
+        "The build is **green**. Deploy `v1.4.0` now?", ("Yes", "After lunch", "No"), free_text=True
+    )
+    [payload] = rendering.render(asked)
+    view = questions.view_of("ab12", Asked("q", HERE, asked.options, True, ("7",), 0))
+    yield _message(payload["content"], view)
+    yield _message(payload["content"] + "\n\n✔ **Ann**: After lunch")
+    decision = Decision("access:1", (("allow", "Let them in"), ("deny", "Keep them out")))
+    yield _message("Sam wrote to me and has no access. Let them in?", decisions.view_of(decision))
+    approval = content.Question("Run `make deploy`?", ("Allow", "Deny"), approval="bash")
+    [payload] = rendering.render(approval)
+    yield _message(
+        payload["content"], questions.view_of("ab13", Asked("q", HERE, approval.options, False, ("7",), 0))
+    )
+
+
+def _live() -> Live:
+    text = "Three doves were ringed **this week**:\n\n| dove | loft |\n|---|---|\n| Ada | north |\n| Bob | south |\n\nThe next"
+    return Live("k", HERE, "1", "7", "searching the web", text)
+
+
+def _live_view() -> ui.View:
+    view = ui.View(timeout=None)
+    view.add_item(live.StopButton("k"))
+    return view
+
+
+# ── drawing ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _page(*messages: str) -> str:
+    return discord_messages.framed("".join(messages), _STYLE)
+
+
+def _message(text: str, view: ui.View | ui.LayoutView | None = None) -> str:
+    parts = _parts(view.to_components()) if view is not None else ""
+    return shared.MESSAGE.format(body=_markdown(text) + parts)
+
+
+def _parts(components: list[Any]) -> str:
+    return "".join(map(_part, components))
+
+
+def _part(component: dict[str, Any]) -> str:
+    inside = _parts(component.get("components") or [])
+    match component["type"]:
+        case n if n == ROW:
+            return f'<div class="row">{inside}</div>'
+        case n if n == BUTTON:
+            colour = COLOURS[component.get("style", 2)]
+            return (
+                f'<span class="button" style="background:{colour}">{html.escape(component["label"])}</span>'
+            )
+        case n if n == SECTION:
+            return f'<div class="section"><div>{inside}</div>{_part(component["accessory"])}</div>'
+        case n if n == TEXT:
+            return _markdown(component["content"])
+        case n if n == CONTAINER:
+            return f'<div class="box">{inside}</div>'
+        case n if n == LABEL:
+            hint = html.escape(component.get("description") or "")
+            return f"<p><b>{html.escape(component['label'])}</b><br><small>{hint}</small></p>" + _part(
+                component["component"]
+            )
+        case n if n == MENU:
+            chosen = next(option for option in component["options"] if option.get("default"))
+            return f'<div class="field">{html.escape(chosen["label"])} ▾</div>'
+        case n if n == INPUT:
+            return f'<div class="field">{html.escape(component.get("value") or "")}</div>'
+    raise ValueError(component["type"])
+
+
+def _markdown(text: str) -> str:
+    """With what only Discord has: small lines, moments and places."""
+    text = re.sub(r"<t:\d+:f>", "19 November 2026 09:00", text)
+    text = re.sub(r"<#\d+>", "#builds", text)
+    lines = text.split("\n")
+    small = [line.removeprefix("-# ") for line in lines if line.startswith("-# ")]
+    rest = "\n".join(line for line in lines if not line.startswith("-# "))
+    return "".join(f"<small>{html.escape(line)}</small>" for line in small) + shared.blocks(tree.parse(rest))
+
+
+_STYLE = (
+    " .row { display: flex; gap: 8px; margin: 6px 0 } .button { color: #fff; padding: 5px 14px; border-radius: 8px;"
+    " font-size: 14px } .box { background: #2b2d31; border-left: 4px solid #5b7fa6; border-radius: 8px; padding: 10px 14px }"
+    " .section { display: flex; justify-content: space-between; align-items: center; gap: 10px; margin: 6px 0 }"
+    " small { color: #949ba4 } .field { background: #1e1f22; padding: 8px 10px; border-radius: 4px; width: 420px }"
+)
