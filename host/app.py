@@ -275,6 +275,7 @@ class Host:
     async def _close(self) -> None:
         await self._board.close()
         await self._live.close()
+        await self._deliveries.close()
         await self._gateway.stop()
         await self._parts.launcher.close()
         await self._registry.close()

@@ -364,12 +364,17 @@ class InboundWriter:
         self._connection.executemany("DELETE FROM messages_in WHERE id = ?", [(id_,) for id_ in ids])
 
     def forget_deliveries(self, before: int, *, most: int) -> int:
-        """Receipts below the watermark, and live messages that are gone; returns how many receipts went."""
+        """Receipts below the watermark with the questions they are of, and live messages that are gone; returns how many
+        receipts went."""
         self._connection.execute(
             "DELETE FROM live WHERE state IN ('removed', 'failed') AND updated_at < ?", (before,)
         )
         self._connection.execute(_FORGET_DELIVERED, (before, self.mark("delivery_watermark"), most))
-        return self._connection.changes()
+        gone = self._connection.changes()
+        self._connection.execute(
+            "DELETE FROM questions WHERE message_out_id NOT IN (SELECT message_out_id FROM delivered)"
+        )
+        return gone
 
     # ── notices ──────────────────────────────────────────────────────────────────────────────────────────
 

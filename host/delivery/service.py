@@ -289,6 +289,9 @@ class Deliveries:
         await asyncio.gather(*(lane.stop(LANE_GRACE) for lane in list(self._lanes.values())))
         for task in list(self._settling):
             task.cancel()
+
+    async def close(self) -> None:
+        """When nobody drains any more: a reader must not be closed under a thread that reads through it."""
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()

@@ -105,7 +105,8 @@ class _Laws:
             if found and post.address != _place(said[int(found[2])]):
                 self._violated(f"{post.text!r} was posted at {post.address}")
         for (text, about), count in texts.items():
-            if count > 1 and text != " edited":
+            # The times that a task was missed are all that the first chunk of its answer holds: several may be alike.
+            if count > 1 and text != " edited" and not text.startswith("*Missed earlier"):
                 self._violated(f"{text!r} {about} was posted {count} times")
 
     def live(self) -> None:

@@ -127,8 +127,14 @@ def result_outside_its_transaction(world: World) -> list[Patch]:
 
 
 @mutant
-def call_runs_before_it_is_durable(_: World) -> list[Patch]:
-    return [(OutboundWriter, "start_call", lambda *_: None)]
+def call_runs_before_it_is_durable(world: World) -> list[Patch]:
+    finish = OutboundWriter.finish_call
+
+    def late(self: OutboundWriter, *args: Any) -> None:
+        death_finds_the_gap(world)
+        finish(self, *args)
+
+    return [(OutboundWriter, "start_call", lambda *_: None), (OutboundWriter, "finish_call", late)]
 
 
 @mutant
