@@ -66,6 +66,11 @@ class InboundReader:
             rows = self._connection().execute(sql, (*address, count)).fetchall()
         return [message_in(row) for row in reversed(rows)]
 
+    def was_answered(self) -> bool:
+        """Whether something was said and answered here before."""
+        sql = "SELECT 1 FROM messages_in WHERE status = 'completed' AND kind IN ('chat', 'task') LIMIT 1"
+        return self._one(sql, ()) is not None
+
     def session(self, key: str) -> str:
         """A value the host keeps for this session; '' when there is none."""
         found = self._one("SELECT value FROM session WHERE key = ?", (key,))

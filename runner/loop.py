@@ -30,6 +30,7 @@ from sessiondb.signals import Progress
 log = logging.getLogger(__name__)
 
 PROGRESS_EVERY = 0.1  # s between two writes of the progress file
+LOST = "<note>What was said before is lost; this is a fresh start.</note>"
 ACTIVITY_EVERY = 5_000  # ms between two records of activity while nothing else commits
 
 
@@ -319,6 +320,8 @@ class AgentLoop:
             return False
 
     def _input(self, begun: Turn) -> base.QueryInput:
+        if not self._outbound.remembers() and self._inbound.was_answered():
+            self._outbound.record(f"{begun.id}-lost", "note", LOST)
         text = prompt(begun.messages)
         shown = set(turn.ids_of_steps(begun.resumed))
         fresh = [message for message in begun.messages if message.id not in shown]

@@ -100,6 +100,12 @@ class OutboundWriter:
         """Every step since the conversation was last cleared, in order."""
         return self._steps("step > ?", (int(self.state("history_from") or 0),))
 
+    def remembers(self) -> bool:
+        """Whether there is a conversation, or there was one that was told to be forgotten."""
+        return bool(self.state("history_from")) or bool(
+            self._connection.execute("SELECT 1 FROM transcript LIMIT 1").fetchall()
+        )
+
     def record(self, turn: str, kind: str, text: str) -> None:
         with self._writing():
             self._step(turn, kind, text)

@@ -156,6 +156,8 @@ def _permitted(guild: discord.Guild, say: Say) -> bool:
         say(f"✘ In {guild.name} it lacks {', '.join(missing)}: open the invitation once more")
         return False
     say(f"✔ In {guild.name} it has every permission it uses")
+    for name, lacking in wire.hindered_channels(guild).items():
+        say(f"! In #{name} it lacks {', '.join(lacking)}: allow these in the channel's permissions")
     return True
 
 

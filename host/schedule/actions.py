@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,6 +20,8 @@ from host.schedule.service import Scheduler
 from host.sessions import Session, Sessions
 from sessiondb import SessionError, content
 from sessiondb.records import Address
+
+log = logging.getLogger(__name__)
 
 MOST_LISTED = 50
 
@@ -88,9 +91,12 @@ class TaskActions:
         """The session that has, or will have, the task. Raises `ScheduleError` for what is not this session's."""
         if isinstance(order.asked, Wish):
             changes.schedule_of(order.asked, order, self._now())  # before anything is made for it
-            asked = {task.id for task in await self._elsewhere_of(session)} - {order.task_id}
+            here = await self._registry.use(session, lambda writer: writer.tasks.all())
+            asked = {task.id for task in (*here, *await self._elsewhere_of(session))} - {order.task_id}
             if len(asked) >= order.limits.most:
-                raise ScheduleError(f"{len(asked)} tasks were asked for here already; cancel some first")
+                raise ScheduleError(
+                    f"there are {len(asked)} tasks of this conversation already; cancel some first"
+                )
             home, place = await self._homes.of_new(
                 session, order.task_id, order.asked.destination, order.address, self._now()
             )
@@ -111,6 +117,13 @@ class TaskActions:
             text = await self._scheduler.carry_out(home, order)
         except ScheduleError as error:
             return refusing(str(error))
+        except (
+            SessionError
+        ) as error:  # another session's file: it must neither stop this one nor be taken for it
+            log.warning(
+                "A task cannot be changed: %s", error, extra={"action": "task_unchanged", "session": home.id}
+            )
+            return refusing("its records cannot be written right now; nothing was changed, try again later")
         return lambda _: text
 
     async def _listing(self, session: Session) -> Handler:

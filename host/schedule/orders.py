@@ -6,14 +6,16 @@ import hashlib
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from host.schedule.missed import Policy
 from host.schedule.recurrence import ScheduleError
 from host.schedule.tasks import Source
 from sessiondb.records import Address
 
-Title = Annotated[str, Field(min_length=1, max_length=120)]
+Title = Annotated[
+    str, BeforeValidator(lambda text: " ".join(str(text).split())), Field(min_length=1, max_length=120)
+]
 Prompt = Annotated[str, Field(min_length=1, max_length=20_000)]
 Short = Annotated[str, Field(max_length=200)]
 Script = Annotated[str, Field(max_length=20_000)]

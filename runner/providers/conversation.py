@@ -24,6 +24,8 @@ NO_RESULT = "no result: the call was interrupted or still waits for a person"
 GO_ON = (
     "<note>Your answer reached the limit of one message. Go on exactly where it stops; repeat nothing.</note>"
 )
+MOST_HISTORY = 2_000_000  # characters of earlier turns; beyond, the oldest go until half of it is left
+LEFT_OUT = "<note>Earlier parts of this conversation are left out, for they had become too long.</note>"
 UNREADABLE = "<note>What was said before could not be read any more; this is a fresh start.</note>"
 
 
@@ -95,7 +97,10 @@ class Conversation:
         """Earlier turns, then what the running one had recorded. Damaged steps cost the history, not the turn."""
         made = cls(files)
         try:
-            for steps in _turns(history):
+            turns, cut = _recent(_turns(history))
+            if cut:
+                made._texts.append({"type": "text", "text": LEFT_OUT})
+            for steps in turns:
                 made._replay(steps)
                 made._end_turn()
         except (ValueError, KeyError, TypeError):
@@ -144,6 +149,8 @@ class Conversation:
                     self.answered(Answer.decode(step.content))
                 case "tool_result":
                     self.result(step.tool_use_id, ToolResult.decode(step.content))
+                case "note":
+                    self._texts.append({"type": "text", "text": step.content})
                 case "final":
                     self._final([str(text) for text in json.loads(step.content)])
 
@@ -181,8 +188,37 @@ def _turns(history: Sequence[Step]) -> list[list[Step]]:
     turns: dict[str, list[Step]] = {}
     for step in history:
         turns.setdefault(step.turn, []).append(step)
-    spoken = [steps for steps in turns.values() if any(step.kind in ("assistant", "final") for step in steps)]
+    telling = ("assistant", "final", "note")
+    spoken = [steps for steps in turns.values() if any(step.kind in telling for step in steps)]
     return sorted(spoken, key=lambda steps: steps[-1].step)
+
+
+def _recent(turns: Sequence[list[Step]]) -> tuple[list[list[Step]], bool]:
+    """What is shown of earlier turns, and whether something was cut away for its size.
+
+    A summary stands for what came before it. The cut moves in large steps, so that what is in front stays the same, and cached,
+    for many turns.
+    """
+    kept: list[list[Step]] = []
+    sizes: list[int] = []
+    cut = False
+    for steps in turns:
+        summary = max((at for at, step in enumerate(steps) if _is_summary(step)), default=None)
+        if summary is not None:
+            kept, sizes, cut = [], [], False
+        kept.append(steps)
+        sizes.append(sum(len(step.content) for step in steps[summary or 0 :]))
+        if sum(sizes) > MOST_HISTORY:
+            while len(kept) > 1 and sum(sizes) > MOST_HISTORY // 2:
+                kept.pop(0)
+                sizes.pop(0)
+                cut = True
+    return kept, cut
+
+
+def _is_summary(step: Step) -> bool:
+    told = step.kind == "assistant" and '"type": "compaction"' in step.content
+    return told and Answer.decode(step.content).summary
 
 
 def _result(call_id: str, text: str, *, is_error: bool) -> JSON:

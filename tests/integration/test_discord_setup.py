@@ -88,3 +88,18 @@ async def test_set_up_names_a_missing_permission(tmp_path: Path) -> None:
         server.set_role_permissions(guild, everyone, Permission(lacking))
         assert not await running(server, tmp_path, lines)
     assert any("create_public_threads" in line for line in lines)
+
+
+async def test_set_up_names_a_channel_where_the_bot_is_hindered_and_goes_on(tmp_path: Path) -> None:
+    lines = Lines()
+    async with FakeDiscord() as server:
+        guild = server.add_guild("Dovetown")
+        channel = server.add_text_channel(guild)
+        hall = server.add_text_channel(guild, "hall")
+        server.set_overwrite(hall, server.everyone(guild), deny=Permission.READ_MESSAGE_HISTORY)
+        ada = server.add_user("ada", guild)
+        task = asyncio.create_task(running(server, tmp_path, lines))
+        await lines.until("In #hall it lacks read_message_history")
+        await lines.until("Said hello")
+        server.say(ada, channel, "hello", mention_bot=True)
+        assert await task

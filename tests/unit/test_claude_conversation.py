@@ -9,7 +9,15 @@ from typing import Any
 
 from runner.formatter import PromptMessage, prompt
 from runner.providers.attachments import LARGEST_IMAGE, Attachments
-from runner.providers.conversation import GO_ON, NO_RESULT, UNREADABLE, Answer, Conversation
+from runner.providers.conversation import (
+    GO_ON,
+    LEFT_OUT,
+    MOST_HISTORY,
+    NO_RESULT,
+    UNREADABLE,
+    Answer,
+    Conversation,
+)
 from runner.tools.box import ToolResult
 from sessiondb import Step, content
 
@@ -117,6 +125,32 @@ def test_an_answer_that_was_cut_is_asked_to_go_on_between_its_parts_only() -> No
         ("user", [GO_ON]),
         ("assistant", ["two"]),
     ]
+
+
+def test_a_history_that_is_too_long_loses_its_oldest_turns_in_large_steps_with_a_note() -> None:
+    steps, fronts = Steps(), set()
+    for number in range(60):
+        steps.user(f"t{number}", f"{number} " + "x" * 50_000)
+        steps.says(f"t{number}", "ok")
+        shown = steps.rendered()
+        assert len(shown) <= 2 * MOST_HISTORY / 50_000
+        fronts.add(shown[0][1][0][:20])
+    assert shown[0][1][0] == LEFT_OUT
+    assert shown[-2][1][0].startswith("59 ")
+    assert len(fronts) == 2  # "0 xxx…", then the note
+
+
+def test_what_a_summary_stands_for_is_not_counted() -> None:
+    steps = Steps()
+    steps.user("t0", "x" * MOST_HISTORY)
+    blocks: list[dict[str, Any]] = [
+        {"type": "compaction", "content": "Long ago."},
+        {"type": "text", "text": "Yes."},
+    ]
+    steps.add("t0", "assistant", Answer(blocks, "end_turn").encode())
+    steps.user("t1", "and?")
+    steps.says("t1", "No.")
+    assert [role for role, _ in steps.rendered()] == ["assistant", "user", "assistant"]
 
 
 def test_damaged_history_is_a_fresh_start_with_a_note() -> None:

@@ -33,13 +33,15 @@ async def test_a_long_turn_is_shown_and_only_its_answer_stays(town: Town) -> Non
 async def test_text_grows_in_place_and_neither_lost_edits_nor_a_kill_leave_more_than_the_answer(
     town: Town,
 ) -> None:
-    town.discord.faults.next(EDIT, Fault.unavailable(), Fault.answer_lost())
+    town.discord.faults.next(EDIT, Fault.answer_lost(), Fault.unavailable())
     words = " ".join(f"word{number}" for number in range(24))
     await town.up()
     question = town.discord.say(town.ada, town.channel, f"{words}\n@@stream 0.4", mention_bot=True)
     thread = await working(town, question)
     [shown] = town.live(thread)
-    await town.until(lambda: "is writing…\nword0 word1 " in shown.content and shown.edited_ms is not None)
+    await town.until(
+        lambda: shown.deleted or ("word0 word1 " in shown.content and shown.edited_ms is not None)
+    )
     await town.kill()
     await town.up()
     await town.answered(question)

@@ -28,3 +28,18 @@ async def test_what_a_turn_cost_is_in_its_steps_and_shown_by_conversation(
     where, calls, tokens, *_, output, cost = [cell.strip() for cell in line.split("│")[3:-1]]
     assert (where, calls, tokens, output) == ("memory/w/c", "1", "100,000", "2,000")
     assert cost.startswith("$0.3")
+
+
+async def test_a_history_that_is_gone_is_a_fresh_start_with_a_note(api: FakeModelAPI, tmp_path: Path) -> None:
+    api.script("Noted.", "Who are you?", "Hm.")
+    async with talking(api, tmp_path) as talk:
+        await talk.ask("My name is Ada")
+    [lost] = tmp_path.glob("sessions/*/outbound/outbound.db")
+    lost.unlink()
+    async with talking(api, tmp_path) as talk:
+        await talk.say("Who am I?", natural_id="later")
+        assert await talk.replies(1) == ["Who are you?"]
+        await talk.say("Well?", natural_id="later still")
+        assert (await talk.replies(2))[1] == "Hm."
+    assert "this is a fresh start" in api.requests[1].conversation
+    assert api.requests[2].cache.divergence_from(api.requests[1].cache) is None

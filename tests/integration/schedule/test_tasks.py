@@ -170,10 +170,22 @@ async def test_an_agent_may_ask_for_so_many_tasks_and_no_more_wherever_they_post
         for where in ("announcements", ""):
             made = await ask(bot, "D1", call("schedule_task", **common, destination=where))
             await ask(bot, "D1", call("cancel_task", task_id=task_id(made)))  # what is over counts no more
-            for _ in range(2):
-                assert "Scheduled" in await ask(bot, "D1", call("schedule_task", **common, destination=where))
+            assert "Scheduled" in await ask(bot, "D1", call("schedule_task", **common, destination=where))
         for where in ("announcements", ""):
             assert "already" in await ask(bot, "D1", call("schedule_task", **common, destination=where))
+
+
+async def test_a_damaged_task_elsewhere_is_said_and_stops_nothing_here(tmp_path: Path) -> None:
+    wish = call("schedule_task", title="T", prompt="p", cron="0 9 * * *", destination="announcements")
+    person = MemoryBot()  # in both lives of the host
+    async with serving(settings(tmp_path), person) as (_, bot):
+        id_ = task_id(await ask(bot, "D1", wish))
+    for folder in (SessionFolder(path) for path in (tmp_path / "sessions").iterdir()):
+        if not folder.outbound_db.exists():  # the task's own session, in which nothing ran yet
+            folder.inbound_db.write_bytes(b"this is no database" * 1_000)
+    async with serving(settings(tmp_path), person) as (_, bot):
+        assert "cannot be written right now" in await ask(bot, "D1", call("pause_task", task_id=id_))
+        assert await ask(bot, "D1", "are you well?") == "are you well?"
 
 
 async def test_another_sessions_task_does_not_exist_for_an_agent(tmp_path: Path) -> None:
