@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from host import inbox
 from host.app import Host
 from host.bots import Bot, InboundEvent, Ingested, Receipt, ShowsLive, Verdict
 from host.delivery import policy
-from host.delivery.collect import Collector
+from host.delivery.collect import Collected, Collector
 from host.delivery.lanes import Lane
 from host.delivery.service import Deliveries
 from host.inbound import InboundWriter, LiveRow, Parcel
@@ -33,7 +34,7 @@ from runner.inbound import InboundReader
 from runner.outbound import OutboundWriter
 from runner.turn import claimable
 from sessiondb.connection import open_writer, transaction
-from sessiondb.records import AckStatus, Address, MessageIn
+from sessiondb.records import Ack, AckStatus, Address, MessageIn
 from tests.simulation.processes import current, point
 from tests.simulation.world import FAULTS_LAST, Patch, World
 
@@ -156,13 +157,22 @@ def parked_turn_keeps_its_follow_ups(_: World) -> list[Patch]:
 
 @mutant
 def a_retrying_message_is_overtaken(_: World) -> list[Patch]:
+    """While the host has not read that it is to be tried again: it reads that late here, which hurts nobody else."""
+    read: Counter[tuple[str, int]] = Counter()
+    acknowledge = Collector._acknowledge
+
+    def late(self: Collector, writer: InboundWriter, message: MessageIn, ack: Ack, done: Collected) -> None:
+        read[ack.message_id, ack.attempt] += 1
+        if ack.status is not AckStatus.RETRY or read[ack.message_id, ack.attempt] > 3:
+            acknowledge(self, writer, message, ack, done)
+
     def careless(self: Claims, messages: Iterator[MessageIn]) -> Iterator[MessageIn]:
         for message in list(messages):
             ack = self._outbound.acks([message.id]).get(message.id)
             if claimable(message, ack, self._incarnation):
                 yield message
 
-    return [(Claims, "_ours", careless)]
+    return [(Claims, "_ours", careless), (Collector, "_acknowledge", late)]
 
 
 # ── law 6: intent, send, receipt ─────────────────────────────────────────────────────────────────────────
