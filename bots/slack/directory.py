@@ -102,8 +102,8 @@ class Directory:
 
 def privacy(channel_type: str) -> Privacy:
     """Of the `channel_type` of an event."""
-    kinds: dict[str, Privacy] = {"im": "dm", "mpim": "private", "group": "private"}
-    return kinds.get(channel_type, "public")
+    kinds: dict[str, Privacy] = {"im": "dm", "app_home": "dm", "channel": "public"}
+    return kinds.get(channel_type, "private")
 
 
 def _place(channel: dict[str, Any]) -> Place:
