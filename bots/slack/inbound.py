@@ -75,7 +75,7 @@ class Reader:
             return None
         address = self.address(event)
         privacy = await self.privacy(event)
-        text, mentioned = await self._text(str(event.get("text") or ""))
+        text, mentioned = await self.words(str(event.get("text") or ""))
         thread = address.thread_id
         found = InboundEvent(
             event_class=EventClass.MESSAGE,
@@ -105,7 +105,7 @@ class Reader:
         if not gone and before.get("text") == after.get("text"):
             return None
         ts = str(event.get("deleted_ts") or said.get("ts") or before.get("ts"))
-        text, mentioned = await self._text(str(after.get("text") or ""))
+        text, mentioned = await self.words(str(after.get("text") or ""))
         edited = str((after.get("edited") or {}).get("ts") or event.get("ts"))
         return InboundEvent(
             event_class=EventClass.DELETE if gone else EventClass.EDIT,
@@ -186,7 +186,8 @@ class Reader:
             zone=person.zone,
         )
 
-    async def _text(self, text: str) -> tuple[str, bool]:
+    async def words(self, text: str) -> tuple[str, bool]:
+        """As a person reads it, with names for ids; and whether it mentions us."""
         people = {id_: await self._people.name(id_) for id_ in set(_USER.findall(text))}
         if self._me.user in people and self._me.name:
             people[self._me.user] = self._me.name
@@ -222,7 +223,7 @@ class Reader:
         try:
             async with asyncio.timeout(NAMES_READ):
                 for message in messages:
-                    text, _ = await self._text(str(message.get("text") or ""))
+                    text, _ = await self.words(str(message.get("text") or ""))
                     who = _speaker(message)
                     found.append(("you" if self.is_own(message) else await self._people.name(who), text))
         except TimeoutError:
