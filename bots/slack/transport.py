@@ -40,6 +40,7 @@ class Transport:
         self._sessions: dict[AsyncSocketModeHandler, tuple[object, float]] = {}  # and since when
         self._heard_at = 0.0
         self._suspicious = False
+        self._given_up = False
         self._proven_deaf = 0
 
     async def open(self) -> None:
@@ -57,6 +58,10 @@ class Transport:
         if not repeated:
             self._proven_deaf = 0
 
+    def gave_up(self) -> None:
+        """Slack will not deliver an event again that we could not take."""
+        self._given_up = True
+
     async def watch(self, missed: Callable[[], Awaitable[int]]) -> None:
         """For ever, or until `DeafError` or `BotStuck`. `missed` reads what was not heard and says how much there was.
 
@@ -68,6 +73,10 @@ class Transport:
         gap_since: float | None = None
         while True:
             await asyncio.sleep(LOOK_EVERY)
+            if self._given_up:
+                # What is still not to be taken ends this life of the bot, and the next begins by reading it.
+                self._given_up = False
+                await missed()
             if not self._handlers:
                 continue
             if not any([await handler.client.is_connected() for handler in self._handlers]):

@@ -13,7 +13,7 @@ from host.bots import EventClass
 from tests.discording import Notebook
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.faults import Fault
-from tests.integration.slack_app import clear_proxies
+from tests.integration.slack_app import clear_proxies, free_port
 from tests.slacking import online
 
 
@@ -77,3 +77,23 @@ async def test_a_channel_that_is_closed_to_the_bot_holds_up_no_other(
     async with online(slack, tmp_path, notebook=notebook):
         event = await notebook.next(2)
     assert event.text.endswith("while nobody listened")
+
+
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_a_message_that_slack_gave_up_while_the_host_was_full_is_read_afterwards(
+    slack: FakeSlack, tmp_path: Path, mode: str
+) -> None:
+    """LESSONS 42."""
+    ann = slack.add_user("ann")
+    channel = slack.add_channel("general", members=[ann])
+    port = free_port()
+    async with online(slack, tmp_path, mode=mode, port=port) as (_, notebook):
+        if mode == "http":
+            await slack.use_http(f"http://127.0.0.1:{port}/slack/events")
+        slack.say(ann, channel, "before")
+        await slack.deliveries("message")[0].acknowledged()  # so that the first reading is over
+        notebook.busy = 4  # one event brings it, and Slack tries that four times
+        slack.say(ann, channel, "into a full disk")
+        event = await notebook.next(2)
+    assert event.text == "into a full disk"
+    assert len(slack.deliveries("message")[1].attempts) == 4
