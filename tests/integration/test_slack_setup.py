@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,11 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bots.slack import Secrets, SlackBot, SlackRefused, make, manifest, round_trip, setup
+from bots.slack.bot import Listeners
 from host.bots import BotConfigError, Surroundings
 from host.config import Config, Slack
 from tests.fakes.slack import FakeSlack
+from tests.fakes.slack.api.registry import METHODS
 from tests.fakes.slack.events import ALL_SUBSCRIPTIONS
-from tests.fakes.slack.scopes import MANIFEST
+from tests.fakes.slack.scopes import FAMILIES, MANIFEST
 
 
 def config(slack: FakeSlack) -> Config:
@@ -32,10 +36,48 @@ async def guided(slack: FakeSlack, environment: dict[str, str], channel: str = "
     return well, "\n".join(said)
 
 
-def test_the_manifest_asks_for_what_the_code_uses() -> None:
-    made = manifest.manifest()
-    assert set(made["oauth_config"]["scopes"]["bot"]) == MANIFEST
-    assert set(made["settings"]["event_subscriptions"]["bot_events"]) == ALL_SUBSCRIPTIONS
+class Register:
+    """Where listeners are attached: writes down which events they are for."""
+
+    def __init__(self) -> None:
+        self.events: set[str] = set()
+
+    def event(self, event: str | re.Pattern[str]) -> Callable[[object], None]:
+        if isinstance(event, str):
+            self.events.add(event)
+        return lambda listener: None
+
+    def middleware(self, listener: object) -> None: ...
+
+    def command(self, name: str) -> Callable[[object], None]:
+        assert name == manifest.COMMAND
+        return lambda listener: None
+
+    def action(self, pattern: object) -> Callable[[object], None]:
+        return lambda listener: None
+
+    view = action
+
+
+def test_the_manifest_subscribes_to_the_events_that_have_a_listener_and_to_no_other() -> None:
+    made = manifest.manifest()["settings"]["event_subscriptions"]["bot_events"]
+    register = Register()
+    Listeners(*[Unused() for _ in range(7)]).attach(register, Unused())  # type: ignore[arg-type]
+    assert {name.partition(".")[0] for name in made} == register.events
+    assert set(made) <= ALL_SUBSCRIPTIONS
+
+
+def test_the_manifest_asks_for_the_scopes_of_the_methods_that_are_called_and_for_no_other() -> None:
+    scopes = set(manifest.manifest()["oauth_config"]["scopes"]["bot"])
+    assert scopes == MANIFEST
+    source = "".join(path.read_text("utf-8") for path in Path(manifest.__file__).parent.glob("*.py"))
+    called = set(re.findall(r"client\.([a-z]+_\w+)[(,]", source)) - {"is_connected"}
+    methods = {name.replace(".", "_"): method for name, method in METHODS.items()}
+    needed = [set(methods[name].scopes) for name in called if methods[name].token == "bot"]
+    assert all(not any_of or any_of & scopes for any_of in needed)
+    of_conversations = {f"{kind}:{right}" for kind in FAMILIES.values() for right in ("history", "read")}
+    of_events = {"app_mentions:read", "reactions:read", "commands"}
+    assert scopes <= set().union(*needed, of_conversations, of_events)
 
 
 def test_the_link_carries_the_whole_manifest() -> None:
@@ -100,6 +142,16 @@ async def test_a_wrong_app_token_is_refused_in_words_instead_of_tried_for_ever(t
         bot = SlackBot(Slack(api_url=slack.api_url), Secrets(slack.bot_token, "xapp-wrong"), tmp_path)
         with pytest.raises(SlackRefused, match="SLACK_APP_TOKEN"):
             await bot.run(NoHost(), lambda: None)
+
+
+class Unused:
+    """Whoever only listens up asks nothing of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return Unused()
+
+    def __call__(self, *given: Any) -> Any:
+        return Unused()
 
 
 class NoHost:
