@@ -32,7 +32,7 @@ from bots.slack.preflight import identify
 from bots.slack.progress import StatusLines
 from bots.slack.sending import Sender
 from bots.slack.surfaces import Surfaces
-from bots.slack.transport import Transport
+from bots.slack.transport import Transport, application
 from host.bots import (
     Capabilities,
     Delivery,
@@ -96,11 +96,7 @@ class SlackBot:
         marks = Marks(host, identity.team)
         await marks.load()
         listeners = Listeners(self._client, self._people, identity, host, self._owners, marks, self._status)
-        app = AsyncApp(
-            client=self._client,
-            signing_secret=self._secrets.signing_secret or "unused in Socket Mode",
-            process_before_response=True,
-        )
+        app = application(self._client, self._secrets.signing_secret)
         transport = Transport(app, self._settings, self._secrets.app_token)
         listeners.attach(app, transport)
         try:

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
 
 from host.bots import BotStuck
 from host.config import Slack
@@ -24,6 +25,23 @@ OVERLAP = 10.0  # s within which sockets that were all replaced may have been cl
 SILENCE = 60.0  # s without any event after which somebody asks Slack whether there was none
 MOST_PROVEN_DEAF = 3  # times in a row that sockets turned out deaf before the process gives up
 PATH = "/slack/events"
+
+
+def application(client: AsyncWebClient, signing_secret: str) -> AsyncApp:
+    """An app that acknowledges an event after its listener has returned, and not when that raised."""
+    return AsyncApp(
+        client=client,
+        signing_secret=signing_secret or "unused in Socket Mode",
+        process_before_response=True,
+    )
+
+
+def _has_two_tokens(record: logging.LogRecord) -> bool:
+    return "`token` will be unused" in record.getMessage()
+
+
+# Bolt finds the token of our client in the environment as well, where it belongs, and warns of it at every start.
+logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda record: not _has_two_tokens(record))
 
 
 class DeafError(Exception):

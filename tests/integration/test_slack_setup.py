@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +19,12 @@ from bots.slack import Secrets, SlackBot, SlackRefused, make, manifest, round_tr
 from bots.slack.bot import Listeners
 from host.bots import BotConfigError, Surroundings
 from host.config import Config, Slack
+from tests.acceptance.dovecote import ROOT
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.api.registry import METHODS
 from tests.fakes.slack.events import ALL_SUBSCRIPTIONS
 from tests.fakes.slack.scopes import FAMILIES, MANIFEST
+from tests.waiting import DEADLINE
 
 
 def config(slack: FakeSlack) -> Config:
@@ -93,6 +98,34 @@ async def test_without_tokens_the_guide_says_where_they_are_found() -> None:
     assert "xapp-" in said
 
 
+def test_the_printed_link_is_one_line_however_narrow_the_terminal(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SLACK_")}
+    told = subprocess.run(
+        [sys.executable, "-c", "from host.cli import main; main()", "setup", "slack"],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "40"},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    [printed] = [line for line in told.stdout.splitlines() if line.startswith("https://")]
+    query = parse_qs(urlsplit(printed).query)
+    assert json.loads(query["manifest_json"][0]) == manifest.manifest()
+
+
+async def test_without_socket_mode_the_guide_asks_for_the_secret_and_the_address() -> None:
+    async with FakeSlack() as slack:
+        http = Config(slack=Slack(api_url=slack.api_url, mode="http"))
+        said: list[str] = []
+        assert not await setup.guide(http, {}, said.append, "")
+        assert manifest.link(url=setup.OUR_URL) in said
+        assert "SLACK_APP_TOKEN" not in "".join(said)
+        said.clear()
+        assert not await setup.guide(http, {"SLACK_BOT_TOKEN": slack.bot_token}, said.append, "")
+        assert "Signing Secret" in said[-1]
+
+
 async def test_a_missing_scope_is_named_before_anybody_waits_in_vain() -> None:
     async with FakeSlack() as slack:
         slack.scopes.discard("reactions:write")
@@ -116,8 +149,11 @@ async def test_the_round_trip_ends_when_a_person_answers_the_greeting() -> None:
         greeting = await slack.wait_for(lambda message: message.bot_id == slack.bot_id)
         slack.react(ann, greeting, "wave")
         well, said = await asyncio.wait_for(task, 30)
-    assert well
-    assert "a person answered" in said
+        assert well
+        assert "a person answered" in said
+        well, said = await guided(slack, tokens(slack), "C404")
+        assert not well
+        assert "/invite" in said
 
 
 async def test_an_app_whose_events_are_switched_off_is_found_out_by_the_round_trip(
