@@ -36,6 +36,7 @@ NAMES_READ = 0.6  # s for the names in it
 MOST_FOLLOWED = 20_000  # threads
 MOST_READ = 50  # messages of the thread before a mention: its first and the latest
 PAGE = 200
+EXCERPT = 200  # characters of a message that somebody reacted to
 NOBODY = frozenset(
     {"user_not_found", "user_not_visible"}
 )  # whom Slack will not show us, however often we ask
@@ -125,17 +126,34 @@ class Reader:
             return None
         added = event["type"] == "reaction_added"
         emoji = str(event["reaction"])
-        ts = str(item["ts"])
+        channel, ts = str(item["channel"]), str(item["ts"])
+        ours = event.get("item_user") == self._me.user
+        about = await self._reacted_to(channel, ts) if ours else {}
+        said = " ".join(str(about.get("text") or "").split())
+        said = said if len(said) <= EXCERPT else said[: EXCERPT - 1] + "…"
         return InboundEvent(
             event_class=EventClass.REACTION,
-            address=self.address({"channel": item["channel"]}),
+            address=self.address({"ts": ts, "thread_ts": about.get("thread_ts"), "channel": channel}),
             natural_id=f"{ts}:{event['user']}:{emoji}:{'+' if added else '-'}:{event['event_ts']}",
             author=await self.author(event),
             at=ms(event["event_ts"]),
+            text=f"to your “{markup.unescaped(said)}”" if said else "",
             platform_message_id=ts,
-            privacy=await self.privacy({"channel": item["channel"]}),
+            mentioned=ours,
+            privacy=await self.privacy({"channel": channel}),
             value=f":{emoji}:" if added else f"took back :{emoji}:",
         )
+
+    async def _reacted_to(self, channel: str, ts: str) -> Json:
+        """A message of ours: the event does not name its thread. Empty when it is gone."""
+        try:
+            answer = await self._client.reactions_get(channel=channel, timestamp=ts)
+        except SlackApiError as error:
+            if code_of(error) not in ("message_not_found", "not_reactable"):
+                raise
+            return {}
+        found: Json = answer.get("message") or {}
+        return found
 
     async def viewer(self, user: str, channel: str) -> Viewer:
         """Somebody who looks at or orders things, from a channel; a channel that is closed to us counts as private."""
