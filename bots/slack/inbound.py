@@ -178,8 +178,10 @@ class Reader:
         )
 
     async def privacy(self, event: Json) -> Privacy:
-        if event.get("channel_type"):
-            return directory.privacy(str(event["channel_type"]))
+        """Whether other organisations are in a channel the event does not say."""
+        kind = str(event.get("channel_type") or "")
+        if kind and directory.privacy(kind) != "public":
+            return directory.privacy(kind)
         return (await self._people.place(str(event["channel"]))).privacy
 
     async def author(self, event: Json) -> Author:

@@ -97,3 +97,17 @@ async def test_a_message_that_slack_gave_up_while_the_host_was_full_is_read_afte
         event = await notebook.next(2)
     assert event.text == "into a full disk"
     assert len(slack.deliveries("message")[1].attempts) == 4
+
+
+async def test_a_channel_shared_with_another_organisation_shares_nothing_with_the_public_ones(
+    slack: FakeSlack, tmp_path: Path
+) -> None:
+    """LESSONS 45."""
+    ann, guest = slack.add_user("ann"), slack.add_user("guest", external=True)
+    shared = slack.add_channel("shared", members=[ann, guest])
+    inside = slack.add_channel("inside", members=[ann])
+    async with online(slack, tmp_path) as (_, notebook):
+        for number, (channel, expected) in enumerate([(shared, "private"), (inside, "public")], 1):
+            slack.say(ann, channel, f"{slack.mention()} hello")
+            event = await notebook.next(number)
+            assert (event.address.platform_id, event.privacy) == (channel.id, expected)
