@@ -70,7 +70,9 @@ class InboundEvent:
     at: int  # ms UTC, the platform's clock
     text: str = ""
     platform_message_id: str = ""  # of the message written, edited, deleted or reacted to
-    mentioned: bool = False  # the bot was addressed by name
+    mentioned: bool = (
+        False  # the bot was addressed by name; of a REACTION: it is to a message of the bot's own
+    )
     privacy: Privacy = "public"
     opens_thread: str = ""  # the thread an answer to this message would open; '' when none can be
     files: tuple[IncomingFile, ...] = ()

@@ -184,10 +184,37 @@ class Ingress:
         notices.add(connection, told, self._now())
 
     def _route(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
-        if event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION):
+        if event.event_class is EventClass.REACTION:
+            return self._route_of_reaction(connection, event)
+        if event.event_class in _ABOUT_ANOTHER:
             return _route_of_original(connection, event)
         if event.session_id:
             return _route_of_session(connection, event)
+        return self._route_by_rules(connection, event)
+
+    def _route_of_reaction(
+        self, connection: apsw.Connection, event: InboundEvent
+    ) -> router.Engage | router.Ignore:
+        """To where the message is that it is about, as far as its agent wants reactions."""
+        ours = self._route_of_ours(connection, event) if event.mentioned else None
+        found = ours or _route_of_original(connection, event)
+        if isinstance(found, router.Ignore) or found.agent not in self._config.agents:
+            return found
+        return router.as_wanted(found, self._config.agents[found.agent].reactions, event.author)
+
+    def _route_of_ours(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | None:
+        """None where no conversation goes on: an answer to the reaction would stand in the channel's root."""
+        address = event.address
+        if not address.thread_id and event.privacy != "dm":  # a post that may have opened a thread
+            address = address._replace(thread_id=event.platform_message_id)
+        if event.privacy != "dm" and _engaged(connection, address) is None:
+            return None
+        found = self._route_by_rules(connection, replace(event, address=address))
+        return None if isinstance(found, router.Ignore) else replace(found, engages=False)
+
+    def _route_by_rules(
+        self, connection: apsw.Connection, event: InboundEvent
+    ) -> router.Engage | router.Ignore:
         row = _engaged(connection, event.address)
         return router.route(
             event,
@@ -359,7 +386,9 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
             "answer", f"{who} answered: {event.value}", refers_to=event.refers_to, value=event.value, by=who
         )
     return content.Chat(
-        text=event.value if event.event_class is EventClass.REACTION else event.text,
+        text=f"{event.value} {event.text}".strip()
+        if event.event_class is EventClass.REACTION
+        else event.text,
         author_name=event.author.name,
         trusted=entry.trusted,
         event=event.event_class.value,

@@ -22,9 +22,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.slack.directory import Directory
-from bots.slack.errors import RATE_LIMITED, TRANSIENT, code_of, retry_after
+from bots.slack.errors import TRANSIENT, code_of, retry_after, translated
 from bots.slack.inbound import microseconds, slack_ts
-from host.bots import Ingest
+from host.bots import Ingest, Rejected
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -139,16 +139,38 @@ class Backfill:
 
         async def one(channel: str) -> int:
             async with limit:
-                found = await self._fill_channel(channel, threads.get(channel, ()))
+                found = await self._fill_channel_if_open(channel, threads.get(channel, ()))
             self._gates.pop(channel).set()
             return found
 
-        found = sum(await asyncio.gather(*(one(channel) for channel in list(self._gates))))
+        tasks = [asyncio.create_task(one(channel), name=f"slack:fill:{channel}") for channel in self._gates]
+        try:
+            found = sum(await asyncio.gather(*tasks))
+        finally:
+            for (
+                task
+            ) in tasks:  # when one has failed the others would work for a bot that is being started again
+                task.cancel()
         if found:
             log.info(
                 "Read %s messages that came while nobody listened", found, extra={"action": "backfilled"}
             )
         return found
+
+    async def _fill_channel_if_open(self, channel: str, threads: Sequence[tuple[Address, int]]) -> int:
+        """A channel that Slack does not let us read keeps its mark, and holds up no other."""
+        try:
+            return await self._fill_channel(channel, threads)
+        except SlackApiError as error:
+            if not isinstance(translated(error), Rejected):
+                raise
+            log.warning(
+                "The history of %s cannot be read: %s",
+                channel,
+                code_of(error),
+                extra={"action": "history_closed"},
+            )
+            return 0
 
     async def _fill_channel(self, channel: str, threads: Sequence[tuple[Address, int]]) -> int:
         address = self._marks.everywhere._replace(platform_id=channel)
@@ -218,8 +240,7 @@ async def _read(method: Callable[..., Awaitable[AsyncSlackResponse]], **argument
         try:
             return await method(**arguments)
         except TRANSIENT as error:
-            refused = isinstance(error, SlackApiError) and code_of(error) not in {"", *RATE_LIMITED}
-            if refused or attempt == TRIES:
+            if isinstance(translated(error), Rejected) or attempt == TRIES:
                 raise
             await asyncio.sleep(max(retry_after(error), float(attempt)))
     raise AssertionError("unreachable")

@@ -96,23 +96,27 @@ class Commands:
         channel, user = str(body["channel_id"]), str(body["user_id"])
         author = await self._reader.author({"user": user, "team": body.get("team_id")})
         privacy = await self._reader.privacy({"channel": channel})
-        said = markup.plain(text)[0].text
+        asked, _ = await self._reader.words(text)
+        said = " ".join(chunk.text for chunk in markup.plain(asked)[:1]) or panels.escaped(asked)
         posted = await self._client.chat_postMessage(channel=channel, text=f"<@{user}> asks: {said}")
         ts = str(posted["ts"])
-        ingested = await self._host.ingest(
-            InboundEvent(
-                event_class=EventClass.COMMAND,
-                address=self._reader.address({"channel": channel}),
-                natural_id=str(body["trigger_id"]),
-                author=author,
-                at=ms(ts),
-                text=markup.unescaped(text),
-                platform_message_id=ts,
-                mentioned=True,
-                privacy=privacy,
-                opens_thread=ts,
-            )
+        event = InboundEvent(
+            event_class=EventClass.COMMAND,
+            address=self._reader.address({"channel": channel}),
+            natural_id=str(body["trigger_id"]),
+            author=author,
+            at=ms(ts),
+            text=asked,
+            platform_message_id=ts,
+            mentioned=True,
+            privacy=privacy,
+            opens_thread=ts,
         )
+        try:
+            ingested = await self._host.ingest(event)
+        except HostBusy:  # its author is told to try again, and a question that nobody answers is not to stay
+            await self._client.chat_delete(channel=channel, ts=ts)
+            raise
         if ingested.verdict not in (Verdict.DECLINED, Verdict.IGNORED):
             return {}
         # Whoever may not ask is not to speak through us either.

@@ -127,6 +127,20 @@ async def test_a_file_whose_sharing_was_not_confirmed_is_found_by_what_was_on_di
     assert "<!channel>" not in message.text
 
 
+async def test_a_file_is_still_found_when_the_host_died_before_it_noted_the_receipt(
+    place: Place, tmp_path: Path
+) -> None:
+    """LESSONS 17."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.csv").write_text("a;b\n")
+    file = content.File("report.csv", "report.csv")
+    given = delivery(place.bot, file, place.thread, files=str(tmp_path / "out"))
+    receipt = await place.bot.send(given)
+    [message] = place.said()
+    assert receipt.platform_message_id == message.ts
+    assert await place.bot.lookup(given) == receipt
+
+
 async def test_a_file_that_is_no_plain_file_of_the_folder_is_refused(place: Place, tmp_path: Path) -> None:
     """LESSONS 55."""
     (tmp_path / "out").mkdir()
