@@ -241,10 +241,13 @@ class Bot(Protocol):
         Raises `BotConfigError` when only a person can help; whatever else it raises, it is started again soon.
         """
 
-    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[dict[str, Any]]:
         """The chunks of an operation, in order, within the platform's limits. Pure: no I/O, no clock.
 
-        `plain` is the one fallback after the platform rejected a rendering.
+        `plain` is the one fallback after the platform rejected a rendering. The first chunk leaves room for the
+        `mentions` that `send` puts in front of it, so that one message, with one receipt, is what notifies.
         """
 
     async def send(self, delivery: Delivery) -> Receipt: ...

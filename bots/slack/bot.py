@@ -116,7 +116,9 @@ class SlackBot:
             await self._status.close()
             await self._live.close()
 
-    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[Json]:
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[Json]:
         return render.operation(operation, plain=plain)
 
     async def send(self, delivery: Delivery) -> Receipt:
