@@ -12,7 +12,6 @@ from bots.discord import places
 from bots.markup import discord as markup
 from host.bots import Author, EventClass, InboundEvent, IncomingFile
 from host.controls.port import Viewer
-from sessiondb import Address
 
 SAID = (discord.MessageType.default, discord.MessageType.reply)  # the others are announcements of Discord
 
@@ -50,8 +49,7 @@ def message(
     if address is None or said.type not in SAID or said.author.id == bot.id:
         return None
     text, mentioned = text_of(said, said.content, bot)
-    if title := places.post_title(where, said.id):
-        text = f"{title}\n\n{text}".strip()
+    text = _with_title(text, where, said.id)
     found = InboundEvent(
         event_class=EventClass.MESSAGE,
         address=address,
@@ -82,9 +80,12 @@ def text_of(said: discord.Message, content: str, bot: discord.ClientUser) -> tup
 
 
 def edit(
-    raw: discord.RawMessageUpdateEvent, address: Address, bot: discord.ClientUser
+    raw: discord.RawMessageUpdateEvent, where: discord.abc.MessageableChannel, bot: discord.ClientUser
 ) -> InboundEvent | None:
-    """None for link previews, which Discord announces as edits, and for the bot's own messages."""
+    """None for link previews, which Discord announces as edits, for the bot's own messages, and where agents do not live."""
+    address = places.address_of(where)
+    if address is None:
+        return None
     said, before = raw.message, raw.cached_message
     if said.author.id == bot.id or said.edited_at is None:
         return None
@@ -98,13 +99,16 @@ def edit(
         natural_id=f"{said.id}:{edited}",
         author=author_of(said.author),
         at=edited,
-        text=text,
+        text=_with_title(text, where, said.id),
         platform_message_id=str(said.id),
+        privacy=places.privacy_of(where),
     )
 
 
-def deletion(message_id: int, address: Address) -> InboundEvent:
-    """Discord does not say who deleted: whoever was allowed to."""
+def deletion(message_id: int, where: discord.abc.MessageableChannel) -> InboundEvent | None:
+    """Discord does not say who deleted: whoever was allowed to. None where agents do not live."""
+    if (address := places.address_of(where)) is None:
+        return None
     return InboundEvent(
         event_class=EventClass.DELETE,
         address=address,
@@ -112,10 +116,16 @@ def deletion(message_id: int, address: Address) -> InboundEvent:
         author=Author("discord", "somebody"),
         at=now_ms(),
         platform_message_id=str(message_id),
+        privacy=places.privacy_of(where),
     )
 
 
-def reaction(raw: discord.RawReactionActionEvent, address: Address, added: bool) -> InboundEvent:
+def reaction(
+    raw: discord.RawReactionActionEvent, where: discord.abc.MessageableChannel, added: bool
+) -> InboundEvent | None:
+    """None where agents do not live."""
+    if (address := places.address_of(where)) is None:
+        return None
     emoji = raw.emoji.name or str(raw.emoji)
     deed = "added" if added else "removed"
     author = author_of(raw.member) if raw.member is not None else Author(str(raw.user_id))
@@ -126,8 +136,15 @@ def reaction(raw: discord.RawReactionActionEvent, address: Address, added: bool)
         author=author,
         at=now_ms(),
         platform_message_id=str(raw.message_id),
+        privacy=places.privacy_of(where),
         value=emoji if added else f"{emoji} (taken back)",
     )
+
+
+def _with_title(text: str, where: discord.abc.MessageableChannel, message_id: int) -> str:
+    """A forum post's first message bears its title, before and after an edit."""
+    title = places.post_title(where, message_id)
+    return f"{title}\n\n{text}".strip() if title else text
 
 
 def _file(attachment: discord.Attachment) -> IncomingFile:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.discord import DiscordBot, watch
+from bots.discord import DiscordBot, receiver, watch
 from host.bots import BotStuck, EventClass
 from tests.discording import Notebook, online, place
 from tests.fakes.discord import FakeDiscord, Upload
@@ -91,6 +91,52 @@ async def test_a_forum_post_is_a_thread_of_its_forum(tmp_path: Path) -> None:
     assert event.address == place(thread)
     assert (event.mentioned, event.opens_thread) == (True, "")
     assert event.text == "A topic\n\nwhat now?"
+
+
+async def test_what_becomes_of_a_message_is_as_private_as_the_message(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        ada = server.add_user("ada", server.add_guild())
+        dm = server.open_dm(ada)
+        async with online(server, tmp_path) as (_, notebook):
+            said = server.say(ada, dm, "between us")
+            await notebook.next()
+            server.edit(ada, said, "only between us")
+            server.react(ada, said, "👍")
+            server.delete(ada, said)
+            await notebook.next(4)
+    assert {event.privacy for event in notebook.events} == {"dm"}
+
+
+async def test_an_edit_that_the_host_could_not_take_is_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver, "TELL_AGAIN", (0.01, 0.01))
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            said = server.say(ada, channel, "yes")
+            await notebook.next()
+            notebook.busy = 2
+            server.edit(ada, said, "no")
+            assert (await notebook.next(2)).text == "no"
+
+
+async def test_an_edited_forum_post_keeps_its_title(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        forum = server.add_forum(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            post, first = server.post_in_forum(ada, forum, "Doves", "how do they find home?")
+            await notebook.next()
+            server.edit(ada, first, "how?")
+            later = server.say(ada, post, "please")
+            await notebook.next(3)
+            server.edit(ada, later, "pretty please")
+            await notebook.next(4)
+    assert [event.text for event in notebook.events][1::2] == ["Doves\n\nhow?", "pretty please"]
 
 
 async def test_a_thread_that_a_message_opened_brings_that_message(tmp_path: Path) -> None:
