@@ -153,8 +153,13 @@ class Outbox:
         return custom or found
 
     async def _in_history(self, delivery: Delivery, room: int) -> Receipt | None:
-        """The bot's message that looks like this one, posted since the first attempt, that is no other key's."""
-        since = datetime.fromtimestamp((delivery.first_attempt_at - CLOCK_SKEW) / 1000, UTC)
+        """The bot's message that looks like this one, posted since the first attempt, that is no other key's.
+
+        Nor is it older than what it answers, by Discord's own clock: "Done." may have been said before.
+        """
+        began = datetime.fromtimestamp((delivery.first_attempt_at - CLOCK_SKEW) / 1000, UTC)
+        asked = int(delivery.answers) if delivery.answers.isdecimal() else 0
+        since = discord.Object(max(discord.utils.time_snowflake(began), asked))
         channel = self._client.get_partial_messageable(room)
         me = self._client.user
         try:

@@ -259,6 +259,19 @@ async def test_each_kind_of_message_is_found_in_the_history_and_no_other(room: R
             assert await later.lookup(replace(one, first_attempt_at=long_ago)) == receipt
 
 
+async def test_the_same_words_said_before_the_question_are_not_taken_for_its_answer(room: Room) -> None:
+    await room.bot.send(delivery(room.bot, HELLO, place(room.channel)))
+    question = room.server.say(room.ada, room.channel, "and now?", mention_bot=True)
+    long_ago = int(time.time() * 1000) - 3_600_000
+    more = {"key": "0e", "answers": str(question.id), "first_attempt_at": long_ago}
+    async with online(room.server, room.folder) as (later, _):
+        lost = delivery(later, HELLO, place(room.channel), **more)
+        assert await later.lookup(lost) is None
+        receipt = await later.send(lost)
+    async with online(room.server, room.folder) as (last, _):
+        assert await last.lookup(lost) == receipt
+
+
 async def test_a_reaction_to_a_forum_post_lands_on_it(room: Room) -> None:
     forum = room.server.add_forum(room.guild)
     thread, post = room.server.post_in_forum(room.ada, forum, "Topic", "what now?")
