@@ -76,7 +76,7 @@ class InboundEvent:
     files: tuple[IncomingFile, ...] = ()
     thread_so_far: tuple[
         tuple[str, str], ...
-    ] = ()  # (author, text) said before, on the first mention in a thread
+    ] = ()  # (author, text) said before, on the first mention in a thread; or what a mention replies to
     value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji; of a WEBHOOK: the prompt
     refers_to: str = (
         ""  # of an ANSWER: what the question's `Delivery.question` said; of a WEBHOOK: its source

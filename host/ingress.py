@@ -254,7 +254,7 @@ class Ingress:
         )
 
     async def _attached(self, session: Session, entry: Entry) -> _Attached:
-        if not entry.event.files or entry.event.event_class is not EventClass.MESSAGE:
+        if not entry.event.files or entry.event.event_class not in (EventClass.MESSAGE, EventClass.COMMAND):
             return entry, ()
         files, missing = await self._incoming.fetch(session, entry)
         if missing:

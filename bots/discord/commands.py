@@ -20,7 +20,7 @@ from bots.discord import errors, events, panels, places, rules
 from bots.discord.forms import Values
 from bots.discord.threads import Threads
 from bots.markup import discord as markup
-from host.bots import EventClass, HostBusy, InboundEvent, Ingest, Ingested, Verdict
+from host.bots import EventClass, HostBusy, InboundEvent, IncomingFile, Ingest, Ingested, Verdict
 from host.controls.port import Forbidden, Running, TaskOrder, Viewer
 from sessiondb import Address
 
@@ -131,10 +131,13 @@ class Commands:
 
     async def ask_about(self, interaction: Interaction, message: discord.Message) -> None:
         await interaction.response.defer(thinking=True)
-        about = f"{message.author.display_name} wrote:\n\n{message.content}"
-        await self._forward(interaction, about, f"about {message.jump_url}")
+        text, files = events.contents(message, interaction.client.user)
+        about = f"{message.author.display_name} wrote:\n\n{text}"
+        await self._forward(interaction, about, f"about {message.jump_url}", files)
 
-    async def _forward(self, interaction: Interaction, text: str, shown: str) -> None:
+    async def _forward(
+        self, interaction: Interaction, text: str, shown: str, files: tuple[IncomingFile, ...] = ()
+    ) -> None:
         """The question stands under its asker's name; the thread of the answer opens from there."""
         address = places.address_of(interaction.channel)
         if address is None:
@@ -144,11 +147,15 @@ class Commands:
         opens = str(asked.id) if places.can_open_thread(interaction.channel) else ""
         if opens:
             self._threads.asked(opens, text)
-        fields = {"text": text, "opens_thread": opens, "platform_message_id": str(asked.id)}
+        fields = {"text": text, "opens_thread": opens, "platform_message_id": str(asked.id), "files": files}
         taken = await self._ingest(_event(interaction, EventClass.COMMAND, address, **fields))
         if _accepted(taken):
             who = discord.utils.escape_markdown(interaction.user.display_name)
-            await interaction.edit_original_response(content=f"**{who}** asks: {shown[:LONGEST_SHOWN]}")
+            try:
+                await interaction.edit_original_response(content=f"**{who}** asks: {shown[:LONGEST_SHOWN]}")
+            except (discord.DiscordException, *errors.TRANSPORT) as error:
+                # It is taken and will be answered: nobody is to be told to ask again.
+                log.warning("A question is not shown: %s", error, extra={"action": "command_not_shown"})
             return
         await interaction.delete_original_response()  # what is refused is between the two of us
         await whisper(interaction, _refusal(taken))

@@ -67,6 +67,12 @@ def message(
     return commands.obeyed(found)
 
 
+def contents(said: discord.Message, bot: discord.ClientUser) -> tuple[str, tuple[IncomingFile, ...]]:
+    """What somebody asks the bot about: its text and its files."""
+    text, _ = text_of(said, said.content, bot)
+    return text, tuple(map(_file, said.attachments))
+
+
 def text_of(said: discord.Message, content: str, bot: discord.ClientUser) -> tuple[str, bool]:
     """As Markdown, without the bot's own name in front, and whether the bot is named in it."""
     users = {str(user.id): user.display_name for user in said.mentions}
@@ -77,6 +83,15 @@ def text_of(said: discord.Message, content: str, bot: discord.ClientUser) -> tup
         content = content.removeprefix(mark).lstrip() if content.startswith(mark) else content
     text, _ = markup.inbound(content, users, channels, str(bot.id))
     return text, mentioned
+
+
+def replied_to(said: discord.Message, bot: discord.ClientUser) -> tuple[tuple[str, str], ...]:
+    """What a message of a channel replies to, as (author, text): "what is this?" means nothing without it."""
+    original = said.reference.resolved if said.reference is not None else None
+    if not isinstance(original, discord.Message) or original.author.id == bot.id:
+        return ()
+    text, _ = text_of(original, original.content, bot)
+    return ((original.author.display_name, text),) if text else ()
 
 
 def edit(

@@ -225,16 +225,18 @@ class Receiver:
             so_far: tuple[tuple[str, str], ...] = ()
             if event.mentioned and isinstance(place, discord.Thread):
                 so_far = await self._so_far(place, said)
+            elif event.mentioned:
+                so_far = events.replied_to(said, self._me)
             event = events.message(said, place, self._me, so_far, await self._member(place, said))
             if event is not None:
                 if event.opens_thread:
                     self._threads.asked(event.opens_thread, event.text)
                 if self._chatter.is_a_loop(event):
-                    log.info("Two bots talk to each other", extra={"action": "loop", "channel": place.id})
-                    return
-                taken = await self._host.ingest(event)
-                if taken.verdict is Verdict.IGNORED and event.address.thread_id:
-                    return
+                    log.warning("Bots talk to each other", extra={"action": "bot_loop", "channel": place.id})
+                else:
+                    taken = await self._host.ingest(event)
+                    if taken.verdict is Verdict.IGNORED and event.address.thread_id:
+                        return
         if not live or place.id in self._caught_up:
             await self._advance(place, said.id)
 
