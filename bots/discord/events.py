@@ -48,7 +48,8 @@ def message(
     address = places.address_of(where)
     if address is None or said.type not in SAID or said.author.id == bot.id:
         return None
-    text, mentioned = text_of(said, said.content, bot)
+    _, mentioned = text_of(said, said.content, bot)
+    text, files = contents(said, bot)
     text = _with_title(text, where, said.id)
     found = InboundEvent(
         event_class=EventClass.MESSAGE,
@@ -61,16 +62,20 @@ def message(
         mentioned=mentioned or bot in said.mentions or _role_mentioned(said, bot),
         privacy=places.privacy_of(where),
         opens_thread=str(said.id) if places.can_open_thread(where) else "",
-        files=tuple(_file(attachment) for attachment in said.attachments),
+        files=files,
         thread_so_far=so_far,
     )
     return commands.obeyed(found)
 
 
 def contents(said: discord.Message, bot: discord.ClientUser) -> tuple[str, tuple[IncomingFile, ...]]:
-    """What somebody asks the bot about: its text and its files."""
+    """Its text and its files, with those of the message that it forwards: a forward has nothing else."""
     text, _ = text_of(said, said.content, bot)
-    return text, tuple(map(_file, said.attachments))
+    for forwarded in said.message_snapshots:
+        quoted, _ = text_of(said, forwarded.content, bot)
+        text = f"{text}\n\nForwarded:\n\n{quoted}".strip()
+    attached = [*said.attachments, *(file for one in said.message_snapshots for file in one.attachments)]
+    return text, tuple(map(_file, attached))
 
 
 def text_of(said: discord.Message, content: str, bot: discord.ClientUser) -> tuple[str, bool]:
