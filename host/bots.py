@@ -72,6 +72,7 @@ class InboundEvent:
     platform_message_id: str = ""  # of the message written, edited, deleted or reacted to
     mentioned: bool = False  # the bot was addressed by name
     privacy: Privacy = "public"
+    replies_to: str = ""  # the message it replies to from outside a thread, if one can hang from that message
     opens_thread: str = ""  # the thread an answer to this message would open; '' when none can be
     files: tuple[IncomingFile, ...] = ()
     thread_so_far: tuple[

@@ -61,6 +61,7 @@ def message(
         platform_message_id=str(said.id),
         mentioned=mentioned or bot in said.mentions or _role_mentioned(said, bot),
         privacy=places.privacy_of(where),
+        replies_to=_replied_to(said) if places.can_open_thread(where) else "",
         opens_thread=str(said.id) if places.can_open_thread(where) else "",
         files=files,
         thread_so_far=so_far,
@@ -159,6 +160,12 @@ def reaction(
         privacy=places.privacy_of(where),
         value=emoji if added else f"{emoji} (taken back)",
     )
+
+
+def _replied_to(said: discord.Message) -> str:
+    if said.type is not discord.MessageType.reply or said.reference is None:
+        return ""
+    return str(said.reference.message_id or "")
 
 
 def _with_title(text: str, where: discord.abc.MessageableChannel, message_id: int) -> str:
