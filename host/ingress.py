@@ -74,6 +74,7 @@ class Ingress:
         event = _within_limits(event)
         try:
             await self._know_the_thread(event)
+            event = await self._under_a_post(event)
             if event.event_class is EventClass.ANSWER and (refused := await self._not_asked(event)):
                 # Nothing is written: the question stays open for those who may answer it.
                 return Ingested(Verdict.DECLINED, event.message_id, refused)
@@ -93,13 +94,25 @@ class Ingress:
 
         Raises `HostBusy` when that takes too long; nothing of the reply is stored, so the platform delivers it again.
         """
-        address = event.address
+        address = event.address._replace(thread_id=event.address.thread_id or event.replies_to)
         if not address.thread_id or event.event_class in _ABOUT_ANOTHER or not self._posts.open_at(address):
             return
         if await self._db.read(lambda connection: _engaged(connection, address)) is not None:
             return
         if not await self._posts.until_settled(address):
             raise HostBusy("it may be a reply to a post whose outcome is not known yet")
+
+    async def _under_a_post(self, event: InboundEvent) -> InboundEvent:
+        """A reply in the channel to what a task or a webhook posted there is as one in the thread of that post.
+
+        Replies to anything else are among people: a thread that hangs there goes on without them.
+        """
+        if not event.replies_to or event.address.thread_id:
+            return event
+        thread = event.address._replace(thread_id=event.replies_to)
+        found = await self._db.read(lambda connection: _engaged(connection, thread))
+        continued = found is not None and found[1]
+        return replace(event, address=thread, opens_thread="") if continued else event
 
     async def _not_asked(self, event: InboundEvent) -> str:
         """Why this answer cannot count; '' when it may, or was taken in already."""
@@ -281,7 +294,7 @@ class Ingress:
         )
 
     async def _attached(self, session: Session, entry: Entry) -> _Attached:
-        if not entry.event.files or entry.event.event_class is not EventClass.MESSAGE:
+        if not entry.event.files or entry.event.event_class not in (EventClass.MESSAGE, EventClass.COMMAND):
             return entry, ()
         files, missing = await self._incoming.fetch(session, entry)
         if missing:

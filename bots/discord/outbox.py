@@ -19,7 +19,7 @@ from typing import Any
 import discord
 from rich.emoji import Emoji
 
-from bots.discord import decisions, errors, places
+from bots.discord import decisions, errors, places, wire
 from bots.discord.book import Asked, QuestionBook
 from bots.discord.questions import view_of
 from bots.discord.threads import Threads
@@ -28,7 +28,6 @@ from host.bots import Delivery, Receipt, Rejected
 
 NONCE_WINDOW = 120_000  # ms; Discord enforces a nonce "for the past few minutes"
 CLOCK_SKEW = 60_000  # ms the host's clock may be ahead of Discord's
-LONGEST = 2_000  # characters of one message
 TRIES = 3  # quick ones of one post, all with the same nonce
 PAUSE = 0.2  # s before the second try; doubles
 REMEMBERED = 10_000  # of the bot's own messages by nonce, as the gateway told of them
@@ -113,10 +112,8 @@ class Outbox:
             )
         channel = self._client.get_partial_messageable(channel_id)
         if delivery.mentions:
-            people = [discord.Object(int(user)) for user in delivery.mentions if user.isdecimal()]
+            people = [discord.Object(int(user)) for user in wire.people(delivery.mentions)]
             more["allowed_mentions"] = discord.AllowedMentions(everyone=False, roles=False, users=people)
-            if _content(delivery) == payload["content"]:  # no room: they are called in a message of their own
-                await channel.send(_named(delivery), nonce=f"{delivery.key}@", **more)
         try:
             return await channel.send(_content(delivery) or None, nonce=delivery.key, **more)
         except discord.HTTPException as error:
@@ -156,8 +153,13 @@ class Outbox:
         return custom or found
 
     async def _in_history(self, delivery: Delivery, room: int) -> Receipt | None:
-        """The bot's message that looks like this one, posted since the first attempt, that is no other key's."""
-        since = datetime.fromtimestamp((delivery.first_attempt_at - CLOCK_SKEW) / 1000, UTC)
+        """The bot's message that looks like this one, posted since the first attempt, that is no other key's.
+
+        Nor is it older than what it answers, by Discord's own clock: "Done." may have been said before.
+        """
+        began = datetime.fromtimestamp((delivery.first_attempt_at - CLOCK_SKEW) / 1000, UTC)
+        asked = int(delivery.answers) if delivery.answers.isdecimal() else 0
+        since = discord.Object(max(discord.utils.time_snowflake(began), asked))
         channel = self._client.get_partial_messageable(room)
         me = self._client.user
         try:
@@ -202,15 +204,9 @@ def _same_name(shown: str, given: str) -> bool:
     return re.sub(r"[^0-9A-Za-z]", "", shown) == plain
 
 
-def _named(delivery: Delivery) -> str:
-    return " ".join(f"<@{user}>" for user in delivery.mentions)
-
-
 def _content(delivery: Delivery) -> str:
-    """With those in front whom it notifies, where there is room."""
-    text = str(delivery.payload["content"])
-    addressed = f"{_named(delivery)} {text}".strip()
-    return addressed if delivery.mentions and len(addressed) <= LONGEST else text
+    """With those in front whom it notifies; the rendering left room for them."""
+    return f"{wire.named(delivery.mentions)}{delivery.payload['content']}"
 
 
 def _is_reply(delivery: Delivery) -> bool:

@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common import answering
 from bots.common.loops import Chatter
 from bots.common.pacing import Pace
 from bots.slack import panels, questions, render, rules
@@ -74,13 +75,12 @@ class SlackBot:
         self._settings = settings
         self._secrets = secrets
         access = access or Access()
-        self._owners = access.owners
+        self._owners = answering.ids_on("slack", access.owners)
         # No retry handlers: a post is never repeated blindly, and reads are repeated by whoever asked.
         self._client = AsyncWebClient(
             secrets.bot_token, base_url=settings.api_url, timeout=CALL_TIMEOUT, retry_handlers=[]
         )
-        groups = [group.removeprefix("slack:") for group in access.groups if group.startswith("slack:")]
-        self._people = Directory(self._client, groups)
+        self._people = Directory(self._client, answering.ids_on("slack", access.groups))
         pace = Pace(settings.message_interval, BURST)
         self._sender = Sender(self._client, pace, Uploads(self._client, folder))
         self._status = StatusLines(self._client)
@@ -115,7 +115,9 @@ class SlackBot:
             await self._status.close()
             await self._live.close()
 
-    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[Json]:
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[Json]:
         return render.operation(operation, plain=plain)
 
     async def send(self, delivery: Delivery) -> Receipt:
@@ -167,7 +169,7 @@ class Listeners:
         people: Directory,
         identity: Identity,
         host: Ingest,
-        owners: Sequence[str],
+        owners: Collection[str],
         marks: Marks,
         status: StatusLines,
     ) -> None:

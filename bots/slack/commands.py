@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import words
+from bots.common.running import running_here
 from bots.markup import slack as markup
 from bots.slack import panels, rules
 from bots.slack.errors import TRANSIENT, code_of
@@ -121,14 +122,7 @@ class Commands:
             return {}
         # Whoever may not ask is not to speak through us either.
         await self._client.chat_delete(channel=channel, ts=ts)
-        return {"text": panels.escaped(ingested.reason or "No agent answers here.")}
-
-
-async def running_here(host: Ingest, viewer: Viewer) -> list[Running]:
-    """What runs in the channel that the viewer looks from."""
-    here = viewer.address
-    overview = await host.controls.overview(viewer)
-    return [one for one in overview.running if one.address[:3] == here[:3]]
+        return {"text": panels.escaped(ingested.reason or words.NOT_TAKEN)}
 
 
 def tasks_panel(found: Sequence[TaskView], note: str = "") -> Json:
@@ -144,7 +138,7 @@ def _panel(text: str, blocks: list[Json], note: str) -> Json:
 
 
 def _markdown(text: str) -> Json:
-    first = markup.render(text or "There is nothing to show.")[0]
+    first = markup.render(text or words.NOTHING_TO_SHOW)[0]
     return {"text": first.text, "blocks": list(first.blocks)}
 
 

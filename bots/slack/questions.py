@@ -85,8 +85,7 @@ class Questions:
             await self._answer(asked, user, given)
 
     def _may_answer(self, asked: Asked, user: str) -> bool:
-        owners = [owner.partition(":")[2] for owner in self._owners if owner.startswith("slack:")]
-        return answering.may_answer(user, asked.audience, owners, approval=asked.approval)
+        return answering.may_answer(user, asked.audience, self._owners, approval=asked.approval)
 
     async def _answer(self, asked: Asked, user: str, value: str) -> None:
         event = InboundEvent(

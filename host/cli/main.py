@@ -159,7 +159,7 @@ def setup(
     out = Console()
 
     def say(line: str) -> None:
-        out.print(Text(line), soft_wrap=True)  # a link that is cut into lines is none
+        out.print(Text(line), soft_wrap=True)  # a link that is cut into lines cannot be followed
 
     if not running.set_up(configuration.load(config), platform, say, channel):
         sys.exit(1)

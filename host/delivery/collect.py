@@ -216,9 +216,9 @@ class Collector:
                     "no such platform is configured",
                 )
             ], 1
-        rendered = bot.render(operation)
+        rendered = bot.render(operation, mentions=mentions)
         chunks = rendered[:MOST_CHUNKS]
-        plain = bot.render(operation, plain=True) if len(chunks) == 1 else []
+        plain = bot.render(operation, plain=True, mentions=mentions) if len(chunks) == 1 else []
         first = mint_key()
         common = {
             "target": getattr(operation, "message_id", ""),

@@ -153,6 +153,9 @@ class Lane:
                     receipt = await bot.lookup(await self._delivery(parcel))
         except (DeliveryError, TimeoutError):
             return await self._commit(replace(parcel, next_attempt_at=self._now() + policy.GRACE))
+        except Exception:  # a bot's bug: nothing is known yet, and those behind it must not wait for ever
+            log.exception("A bot broke its contract in lookup", extra={"action": "bot_error"})
+            return await self._commit(replace(parcel, next_attempt_at=self._now() + policy.GRACE))
         if receipt is not None:
             return await self._commit(policy.sent(parcel, receipt))
         return await self._commit(policy.not_found(parcel, self._now()))

@@ -71,7 +71,9 @@ class DurableBot:
             offered = len(found)
             await asyncio.sleep(0.05)
 
-    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[dict[str, Any]]:
         return [{"text": getattr(operation, "text", "")}]
 
     async def send(self, delivery: Delivery) -> Receipt:

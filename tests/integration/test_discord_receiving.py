@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.discord import DiscordBot, watch
+from bots.discord import DiscordBot, receiver, watch
 from host.bots import BotStuck, EventClass
 from tests.discording import Notebook, online, place
 from tests.fakes.discord import FakeDiscord, Upload
@@ -91,6 +91,52 @@ async def test_a_forum_post_is_a_thread_of_its_forum(tmp_path: Path) -> None:
     assert event.address == place(thread)
     assert (event.mentioned, event.opens_thread) == (True, "")
     assert event.text == "A topic\n\nwhat now?"
+
+
+async def test_what_becomes_of_a_message_is_as_private_as_the_message(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        ada = server.add_user("ada", server.add_guild())
+        dm = server.open_dm(ada)
+        async with online(server, tmp_path) as (_, notebook):
+            said = server.say(ada, dm, "between us")
+            await notebook.next()
+            server.edit(ada, said, "only between us")
+            server.react(ada, said, "👍")
+            server.delete(ada, said)
+            await notebook.next(4)
+    assert {event.privacy for event in notebook.events} == {"dm"}
+
+
+async def test_an_edit_that_the_host_could_not_take_is_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver, "TELL_AGAIN", (0.01, 0.01))
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            said = server.say(ada, channel, "yes")
+            await notebook.next()
+            notebook.busy = 2
+            server.edit(ada, said, "no")
+            assert (await notebook.next(2)).text == "no"
+
+
+async def test_an_edited_forum_post_keeps_its_title(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        forum = server.add_forum(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            post, first = server.post_in_forum(ada, forum, "Doves", "how do they find home?")
+            await notebook.next()
+            server.edit(ada, first, "how?")
+            later = server.say(ada, post, "please")
+            await notebook.next(3)
+            server.edit(ada, later, "pretty please")
+            await notebook.next(4)
+    assert [event.text for event in notebook.events][1::2] == ["Doves\n\nhow?", "pretty please"]
 
 
 async def test_a_thread_that_a_message_opened_brings_that_message(tmp_path: Path) -> None:
@@ -231,7 +277,28 @@ async def test_two_bots_do_not_talk_for_ever(tmp_path: Path) -> None:
                 server.say(other, thread, f"{number}", mention_bot=True)
             server.say(ada, thread, "enough")
             await notebook.until(lambda: notebook.events and notebook.events[-1].text == "enough")
-    assert 1 < len(notebook.events) < 10
+            for number in range(20):
+                server.say(other, thread, f"{number}", mention_bot=True)
+            last = server.messages(thread)[-1]
+            await notebook.until(lambda: notebook.marks.get(place(thread)) == str(last.id))
+            heard = len(notebook.events)
+        async with online(server, tmp_path, notebook):  # another life, which has counted nothing
+            server.say(ada, thread, "still enough")
+            await notebook.until(lambda: notebook.events[-1].text == "still enough")
+    assert 1 < heard < 20
+    assert len(notebook.events) == heard + 1
+
+
+async def test_a_mention_in_a_channel_brings_what_it_replies_to(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada, ben = server.add_user("ada", guild), server.add_user("ben", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            claim = server.say(ben, channel, "doves are *pigeons*")
+            server.say(ada, channel, "is that so?", reply_to=claim, mention_bot=True)
+            event = await notebook.next(2)
+    assert event.thread_so_far == (("Ben", "doves are *pigeons*"),)
 
 
 @pytest.mark.parametrize("said", ["@everyone look", "hello @here"])

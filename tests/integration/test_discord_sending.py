@@ -116,6 +116,21 @@ async def test_nobody_is_pinged_whatever_the_text_says(room: Room) -> None:
     assert (message.mentions, message.mention_everyone) == ([], False)
 
 
+async def test_a_long_message_that_notifies_is_one_message_however_often_it_is_tried(room: Room) -> None:
+    called = (str(room.ada.id),)
+    first, *_ = room.bot.render(content.Text("word " * 1_000), mentions=called)
+    post = replace(delivery(room.bot, HELLO, place(room.channel)), payload=first, mentions=called)
+    room.server.faults.next(POST, Fault.answer_lost())
+    receipt = await room.bot.send(post)
+    [message] = room.server.messages(room.channel)
+    assert receipt.platform_message_id == str(message.id)
+    assert message.content.startswith(f"<@{room.ada.id}> word")
+    assert message.mentions == [room.ada]
+    long_ago = int(time.time() * 1000) - 3_600_000
+    async with online(room.server, room.folder) as (another_life, _):
+        assert await another_life.lookup(replace(post, first_attempt_at=long_ago)) == receipt
+
+
 async def test_a_thread_is_opened_once_however_often_the_first_send_is_tried(room: Room) -> None:
     question = room.server.say(room.ada, room.channel, "why?", mention_bot=True)
     await room.notebook.next()
@@ -242,6 +257,19 @@ async def test_each_kind_of_message_is_found_in_the_history_and_no_other(room: R
     async with online(room.server, room.folder) as (later, _):
         for one, receipt in reversed(list(zip(sent, receipts, strict=True))):
             assert await later.lookup(replace(one, first_attempt_at=long_ago)) == receipt
+
+
+async def test_the_same_words_said_before_the_question_are_not_taken_for_its_answer(room: Room) -> None:
+    await room.bot.send(delivery(room.bot, HELLO, place(room.channel)))
+    question = room.server.say(room.ada, room.channel, "and now?", mention_bot=True)
+    long_ago = int(time.time() * 1000) - 3_600_000
+    more = {"key": "0e", "answers": str(question.id), "first_attempt_at": long_ago}
+    async with online(room.server, room.folder) as (later, _):
+        lost = delivery(later, HELLO, place(room.channel), **more)
+        assert await later.lookup(lost) is None
+        receipt = await later.send(lost)
+    async with online(room.server, room.folder) as (last, _):
+        assert await last.lookup(lost) == receipt
 
 
 async def test_a_reaction_to_a_forum_post_lands_on_it(room: Room) -> None:
