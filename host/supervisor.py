@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from host import sweep
+from host import quota, sweep
 from host.config import Config
 from host.delivery.collect import give_up_or_postpone, owe
 from host.delivery.service import Deliveries
@@ -20,15 +20,13 @@ from host.gateway.server import Door, GatewayError
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
 from host.launch.base import Launcher, LaunchError, Runner
-from host.notices import Notice
 from host.outbound import OutboundReader
 from host.places import Places
-from host.quota import DiskQuota
 from host.sessions import Session, Sessions
 from host.specs import Specs
 from host.starts import Starts
 from sessiondb import SessionError, Unavailable
-from sessiondb.records import AckStatus, MessageIn, Status
+from sessiondb.records import AckStatus, Status
 from sessiondb.signals import read_heartbeat
 
 log = logging.getLogger(__name__)
@@ -47,7 +45,7 @@ class _Life:
     over_quota: str = ""  # why it was ended: what lies too much on disk
     woken: bool = False  # since it last looked for work
     background: bool = False  # nothing but scheduled work waits for it
-    scope: str = ""  # the privacy scope whose folder its runner has; '' for one that was adopted
+    scope: str = ""  # the privacy scope whose folder its runner has; '' before its start
 
 
 class Supervisor:
@@ -81,7 +79,7 @@ class Supervisor:
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._making_room: set[asyncio.Task[None]] = set()
         self._specs = Specs(config, installation, registry)
-        self._quota = DiskQuota(config.runner.limits)
+        self._quota = quota.DiskQuota(config.runner.limits)
         self._starts = Starts(db, now, deliveries.notify)
         self._at_once = Places(config.runner.concurrent_starts)
         self._closing = False
@@ -123,23 +121,40 @@ class Supervisor:
             )
             return
         for runner in left:
-            found = await self._db.read(
-                functools.partial(self._registry.load, where="id = ?", bindings=(runner.session_id,))
-            )
-            if not found:
-                await self._launcher.stop(runner, 0.0)
-                continue
-            session = found[0]
             try:
-                await self._door.open(session)
-            except GatewayError as error:
-                log.error("Runner not adopted: %s", error, extra={"action": "adoption_failed"})
-                await self._launcher.stop(runner, 0.0)
+                why = await self._adopt(runner)
+            except (LaunchError, GatewayError, SessionError) as error:
+                why = str(error)
+            if not why:
                 continue
-            self._ears.listen(session)
-            self._places.occupy(session.id)
-            task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
-            self._lives[session.id] = _Life(session, task, runner, self._now())
+            log.warning(
+                "Runner not adopted: %s", why, extra={"action": "not_adopted", "session": runner.session_id}
+            )
+            try:
+                await self._launcher.stop(runner, 0.0)
+            except LaunchError as error:
+                # The next start of its session takes it out of its way.
+                log.error("Runner not stopped: %s", error.reason, extra={"action": "stop_failed"})
+
+    async def _adopt(self, runner: Runner) -> str:
+        """'' when it lives on, or why it has to end. A stop costs its turn nothing: that goes on after its last step.
+
+        Raises `LaunchError`, `GatewayError`, `SessionError`.
+        """
+        found = await self._db.read(
+            functools.partial(self._registry.load, where="id = ?", bindings=(runner.session_id,))
+        )
+        if not found:
+            return "its session is gone"
+        session = found[0]
+        if why := await self._specs.objection(session, runner):
+            return why
+        await self._door.open(session)
+        self._ears.listen(session)
+        self._places.occupy(session.id)
+        task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
+        self._lives[session.id] = _Life(session, task, runner, self._now(), scope=session.scope)
+        return ""
 
     # ── one life after another ───────────────────────────────────────────────────────────────────────────
 
@@ -259,7 +274,7 @@ class Supervisor:
             session, lambda writer: self._put_back(writer, life, runner.incarnation)
         )
         if life.over_quota and not told:
-            await self._deliveries.notify(self._over_quota(life, None))
+            await self._deliveries.notify(quota.notice(session, life.over_quota, self._now()))
         await self._deliveries.pay(session)
         self._deliveries.outcome_changed(session)
         failed = code != 0 and not claimed_any and not life.ordered_to_stop
@@ -279,14 +294,6 @@ class Supervisor:
                 return
             except LaunchError as error:
                 log.warning("It cannot be stopped yet: %s", error.reason, extra=fields)
-
-    def _over_quota(self, life: _Life, message: MessageIn | None) -> Notice:
-        """Told where the message came from, or once a day where the conversation is."""
-        session = life.session
-        text = f"⚠️ I was stopped: {life.over_quota} ({session.id[:9]}). Ask me to delete some."
-        if message is None:
-            return Notice(f"over-quota:{session.id}:{self._now() // 86_400_000}", session.place, text)
-        return Notice(f"over-quota:{message.id}", message.address, text, answers=message.platform_message_id)
 
     async def _drain_after(self, session: Session, code: int) -> None:
         try:
@@ -376,7 +383,7 @@ class Supervisor:
                     continue
                 if life.over_quota:
                     writer.settle(message.id, Status.FAILED, f"stopped: {life.over_quota}")
-                    owe(writer, self._over_quota(life, message))
+                    owe(writer, quota.notice(session, life.over_quota, self._now(), message))
                     told = True
                 else:
                     give_up_or_postpone(writer, message, message.attempts + 1, ack.error, self._now())

@@ -27,6 +27,7 @@ class ProcessRunner:
     def __init__(self, spec: RunnerSpec, process: asyncio.subprocess.Process) -> None:
         self.session_id = spec.session_id
         self.incarnation = spec.incarnation
+        self.outline = spec.outline
         self.process = process
 
     async def wait(self) -> int:
