@@ -229,6 +229,11 @@ class InboundWriter:
         sql = "UPDATE messages_in SET attempts = ?, not_before = ?, error = ? WHERE id = ? AND status = 'pending'"
         self._connection.execute(sql, (attempts, not_before, error[:500], id_))
 
+    def bring_forward(self, id_: str, new: content.Inbound, now: int) -> None:
+        """A message that still waits for its time is due now, and says this instead."""
+        sql = "UPDATE messages_in SET content = ?, not_before = ? WHERE id = ? AND status = 'pending' AND not_before > ?"
+        self._connection.execute(sql, (content.encode(new), now, id_, now))
+
     def error_of(self, id_: str) -> str:
         return str(self._one("SELECT error FROM messages_in WHERE id = ?", id_) or "")
 
@@ -293,10 +298,19 @@ class InboundWriter:
             str(answered_by),
         )
 
+    def asks(self, row_id: str) -> bool:
+        """Whether this row of messages_out is a question."""
+        return self._one("SELECT 1 FROM questions WHERE message_out_id = ?", row_id) is not None
+
     def answer_question(self, row_id: str, answer_id: str) -> None:
         """The first answer stays."""
         sql = "UPDATE questions SET answered_by = ? WHERE message_out_id = ? AND answered_by = ''"
         self._connection.execute(sql, (answer_id, row_id))
+
+    def close_question(self, row_id: str, now: int) -> None:
+        """Nobody may answer it any more."""
+        sql = "UPDATE questions SET expires_at = ? WHERE message_out_id = ? AND answered_by = ''"
+        self._connection.execute(sql, (now, row_id))
 
     def has_parcel(self, message_out_id: str) -> bool:
         return (

@@ -141,13 +141,7 @@ class Collector:
     ) -> Sequence[Parcel]:
         if isinstance(row, Refused):
             done.refused.append(row)
-            writer.raise_mark("outbound_read", row.seq)
-            id_ = row.id or f"seq-{row.seq}"
-            return (
-                []
-                if writer.has_parcel(id_)
-                else [_quarantined(row.seq, id_, fallback, row.reason, row.in_reply_to)]
-            )
+            return self._refused(writer, row, fallback)
         out = row.row
         writer.raise_mark("outbound_read", out.seq)
         if writer.has_parcel(out.id):
@@ -167,6 +161,8 @@ class Collector:
             )
             done.refused.append(Refused(out.seq, out.id, reason))
             _tell(writer, out.id, asked_at, f"Not sent: {reason}.", self.now())
+            if isinstance(row.content, content.Question):
+                questions.not_asked(writer, out.id, asked_at, reason, self.now())
             return [_quarantined(out.seq, out.id, asked_at, reason)]
         if isinstance(row.content, content.Action):
             handler = prepared.get(out.id) or refusing(
@@ -189,6 +185,17 @@ class Collector:
             _tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.", self.now())
             owe(writer, Notice(f"cut:{out.id}", address, f"⚠️ My answer was too long: {shown} are shown."))
         return parcels
+
+    def _refused(self, writer: InboundWriter, row: Refused, fallback: Address) -> Sequence[Parcel]:
+        writer.raise_mark("outbound_read", row.seq)
+        id_ = row.id or f"seq-{row.seq}"
+        if writer.has_parcel(id_):
+            return []
+        if row.asks:
+            origin = writer.message(row.in_reply_to) if row.in_reply_to else None
+            place = origin.address if origin else fallback
+            questions.not_asked(writer, id_, place, row.reason, self.now())
+        return [_quarantined(row.seq, id_, fallback, row.reason, row.in_reply_to)]
 
     def _chunks(
         self,
@@ -330,6 +337,8 @@ def tell_failed(writer: InboundWriter, parcel: Parcel, now: int) -> None:
     """Where the agent was asked: at a destination elsewhere it has no turn that would hear of it."""
     asked = writer.message(parcel.in_reply_to) if parcel.in_reply_to else None
     address = asked.address if asked else parcel.address
+    if writer.asks(parcel.message_out_id):
+        questions.not_asked(writer, parcel.message_out_id, address, parcel.error, now)
     _tell(writer, parcel.message_out_id, address, f"Not delivered: {parcel.error}.", now)
 
 
