@@ -24,7 +24,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bots.slack.directory import Directory
 from bots.slack.errors import TRANSIENT, code_of, retry_after, translated
 from bots.slack.inbound import microseconds, slack_ts
-from host.bots import Ingest, Rejected
+from host.bots import HostBusy, Ingest, Rejected
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ PAGE = 200
 MOST_THREADS = 300  # engaged threads looked into after one gap, the latest first
 AT_ONCE = 4  # channels read at the same time
 TRIES = 5  # of one page
+BUSY_TRIES = 10  # of one channel, about a minute in all
 ALL_KINDS = "public_channel,private_channel,mpim,im"
 FLOOR = "floor"  # the thread id under which the first start of all is kept
 
@@ -160,7 +161,7 @@ class Backfill:
     async def _fill_channel_if_open(self, channel: str, threads: Sequence[tuple[Address, int]]) -> int:
         """A channel that Slack does not let us read keeps its mark, and holds up no other."""
         try:
-            return await self._fill_channel(channel, threads)
+            return await self._fill_patiently(channel, threads)
         except SlackApiError as error:
             if not isinstance(translated(error), Rejected):
                 raise
@@ -171,6 +172,15 @@ class Backfill:
                 extra={"action": "history_closed"},
             )
             return 0
+
+    async def _fill_patiently(self, channel: str, threads: Sequence[tuple[Address, int]]) -> int:
+        """The host may be busy with the very thing that this bot has to look up first: it stays connected meanwhile."""
+        for attempt in range(1, BUSY_TRIES):
+            try:
+                return await self._fill_channel(channel, threads)
+            except HostBusy:
+                await asyncio.sleep(float(attempt))
+        return await self._fill_channel(channel, threads)
 
     async def _fill_channel(self, channel: str, threads: Sequence[tuple[Address, int]]) -> int:
         address = self._marks.everywhere._replace(platform_id=channel)

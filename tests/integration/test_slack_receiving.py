@@ -111,3 +111,23 @@ async def test_a_channel_shared_with_another_organisation_shares_nothing_with_th
             slack.say(ann, channel, f"{slack.mention()} hello")
             event = await notebook.next(number)
             assert (event.address.platform_id, event.privacy) == (channel.id, expected)
+
+
+async def test_a_host_that_is_busy_for_a_moment_keeps_its_bot_while_a_gap_is_filled(
+    slack: FakeSlack, tmp_path: Path
+) -> None:
+    ann = slack.add_user("ann")
+    channel = slack.add_channel("general", members=[ann])
+    notebook = Notebook()
+    async with online(slack, tmp_path, notebook=notebook):
+        slack.say(ann, channel, "first")
+        await notebook.next()
+        await notebook.until(lambda: len(notebook.marks) > 2)
+    slack.say(ann, channel, "while nobody listened")
+    slack.courier.close()
+    notebook.busy = 2
+    opened = len(slack.calls("apps.connections.open"))
+    async with online(slack, tmp_path, notebook=notebook):
+        event = await notebook.next(2)
+        assert len(slack.calls("apps.connections.open")) == opened + 3  # one look, two sockets: one life
+    assert event.text == "while nobody listened"

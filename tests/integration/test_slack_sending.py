@@ -101,6 +101,20 @@ async def test_an_edit_is_rendered_like_the_message_it_changes(place: Place) -> 
     assert "<!channel>" not in str(message.blocks)
 
 
+async def test_a_card_has_its_fields_and_a_link_that_is_one(place: Place) -> None:
+    card = content.Card(
+        "Build 4711", "It is *green*.", (content.Field("Took", "3 min <!here>"),), "https://ci.example/4711"
+    )
+    await place.bot.send(delivery(place.bot, card, place.thread))
+    [message] = place.said()
+    shown = str(message.blocks)
+    for words in ("**Build 4711**", "_green_", "**Took**: 3 min", "https://ci.example/4711"):
+        assert words in shown
+    assert "<!here>" not in shown + message.text
+    [payload] = place.bot.render(content.Card("T", "", (), "javascript:alert(1)"))
+    assert "javascript" not in str(payload)
+
+
 async def test_a_reaction_twice_is_one(place: Place) -> None:
     react = delivery(place.bot, content.Reaction("m", ":eyes:"), place.thread, target=place.root.ts)
     for _ in range(2):
