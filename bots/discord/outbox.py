@@ -147,7 +147,15 @@ class Outbox:
         return Receipt(delivery.target)
 
     async def _react(self, delivery: Delivery, name: str) -> Receipt:
-        await self._target(delivery).add_reaction(self._emoji(delivery, name))
+        emoji = self._emoji(delivery, name)
+        try:
+            await self._target(delivery).add_reaction(emoji)
+        except discord.NotFound as error:
+            if error.code != errors.UNKNOWN_MESSAGE or not delivery.address.thread_id:
+                raise
+            # A reply to a post was written in the channel and is answered in the thread of the post.
+            channel = self._client.get_partial_messageable(int(delivery.address.platform_id))
+            await channel.get_partial_message(int(delivery.target)).add_reaction(emoji)
         return Receipt(delivery.target)
 
     def _target(self, delivery: Delivery) -> discord.PartialMessage:

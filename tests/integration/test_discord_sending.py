@@ -191,6 +191,15 @@ async def test_a_reaction_to_the_question_that_opened_the_thread_lands_on_it(roo
     assert list(question.reactions) == ["👀"]
 
 
+async def test_a_reaction_to_a_reply_from_the_channel_lands_on_it(room: Room) -> None:
+    post = room.server.say(room.ada, room.channel, "the news")
+    thread = room.server.start_thread(room.ada, post)
+    reply = room.server.say(room.ada, room.channel, "go on", reply_to=post)
+    seen = content.Reaction("the reply", "eyes")
+    await room.bot.send(delivery(room.bot, seen, place(thread), target=str(reply.id)))
+    assert list(reply.reactions) == ["👀"]
+
+
 async def test_an_unknown_emoji_is_a_refusal(room: Room) -> None:
     question = room.server.say(room.ada, room.channel, "why?")
     reaction = content.Reaction("m1", "no-such-thing")
