@@ -1,4 +1,4 @@
-"""What Discord says, as the host is given it."""
+"""What Discord says, as the host is given it (LESSONS 41 to 46, 51)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bots.discord import DiscordBot, receiver, watch
-from host.bots import BotStuck, EventClass
+from host.bots import BotStuck, EventClass, InboundEvent, Ingested
 from tests.discording import Notebook, online, place
 from tests.fakes.discord import FakeDiscord, Fault, Upload
 from tests.fakes.discord.client import pointed_at
@@ -218,6 +218,36 @@ async def test_an_attachment_comes_with_its_name_type_and_size(tmp_path: Path) -
             event = await notebook.next()
     [file] = event.files
     assert (file.name, file.media_type, file.bytes) == ("a.csv", "text/csv", 4)
+
+
+class SlowDisk(Notebook):
+    """What says "slow" becomes durable when `gate` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def ingest(self, event: InboundEvent) -> Ingested:
+        if event.text == "slow":
+            await self.gate.wait()
+        return await super().ingest(event)
+
+
+async def test_a_channel_whose_event_takes_long_holds_up_only_itself(tmp_path: Path) -> None:
+    notebook = SlowDisk()
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        one, other = server.add_text_channel(guild), server.add_text_channel(guild, "other")
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path, notebook):
+            server.say(ada, one, "slow")
+            server.say(ada, one, "behind it")
+            server.say(ada, other, "quick")
+            server.say(ada, other, "quicker")
+            await notebook.next(2)
+            notebook.gate.set()
+            await notebook.next(4)
+    assert [event.text for event in notebook.events] == ["quick", "quicker", "slow", "behind it"]
 
 
 async def test_an_event_that_could_not_be_made_durable_is_read_again(tmp_path: Path) -> None:
