@@ -142,9 +142,9 @@ def deletion(message_id: int, where: discord.abc.MessageableChannel) -> InboundE
 
 
 def reaction(
-    raw: discord.RawReactionActionEvent, where: discord.abc.MessageableChannel, added: bool
+    raw: discord.RawReactionActionEvent, where: discord.abc.MessageableChannel, added: bool, at: int
 ) -> InboundEvent | None:
-    """None where agents do not live."""
+    """`at` is when it was first told, ms UTC: Discord gives it no id. None where agents do not live."""
     if (address := places.address_of(where)) is None:
         return None
     emoji = raw.emoji.name or str(raw.emoji)
@@ -153,9 +153,9 @@ def reaction(
     return InboundEvent(
         event_class=EventClass.REACTION,
         address=address,
-        natural_id=f"{raw.message_id}:{raw.user_id}:{raw.emoji}:{deed}",
+        natural_id=f"{raw.message_id}:{raw.user_id}:{raw.emoji}:{deed}:{at}",
         author=author,
-        at=now_ms(),
+        at=at,
         platform_message_id=str(raw.message_id),
         privacy=places.privacy_of(where),
         value=emoji if added else f"{emoji} (taken back)",

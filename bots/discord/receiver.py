@@ -26,6 +26,8 @@ TELL_AGAIN = (1.0, 2.0, 4.0, 8.0, 15.0)  # s between two tries of what is in no 
 LISTENED_TO = 500  # places whose last message is remembered, to find out that nobody tells of new ones
 SAMPLE = 5  # of them that are asked for
 MOST_ASLEEP = 100  # archived threads whose last words are looked for, the latest conversations first
+MOST_REACTIONS = 2_000  # whose last turn is remembered
+MOST_KNOWN = 2_000  # places outside the library's cache that are not asked for again
 SO_FAR = 30  # messages of a thread that are shown to an agent mentioned in it for the first time
 CANNOT_READ = (discord.DiscordException, HostBusy, *errors.TRANSPORT)
 
@@ -45,6 +47,7 @@ class Receiver:
         ] = {}  # place -> up to which message its history was taken in, in this life
         self._behind = asyncio.Event()
         self._chatter = Chatter()
+        self._reactions: OrderedDict[tuple[int, int, str], tuple[bool, int]] = OrderedDict()
         self._roles_matter = roles_matter
         self._members: dict[tuple[int, int], discord.Member | None] = {}  # of this catching-up
         self._archived: dict[int, Place] = {}
@@ -85,7 +88,19 @@ class Receiver:
     async def reacted(self, raw: discord.RawReactionActionEvent, *, added: bool) -> None:
         place = await self._place(raw.channel_id)
         if place is not None and raw.user_id != self._me.id:
-            await self._tell(place, events.reaction(raw, place, added))
+            await self._tell(place, events.reaction(raw, place, added, self._turned(raw, added)))
+
+    def _turned(self, raw: discord.RawReactionActionEvent, added: bool) -> int:
+        """When the reaction was last turned this way, ms UTC: the same for an event that is told twice, and another
+        for a reaction that was taken back in between."""
+        which = raw.message_id, raw.user_id, str(raw.emoji)
+        last = self._reactions.pop(which, None)
+        if last is None or last[0] != added:
+            last = added, max(events.now_ms(), last[1] + 1 if last is not None else 0)
+        self._reactions[which] = last
+        if len(self._reactions) > MOST_REACTIONS:
+            self._reactions.popitem(last=False)
+        return last[1]
 
     async def _tell(self, place: Place, event: InboundEvent | None) -> None:
         """After the messages that came before it, which it may be about.
@@ -306,6 +321,8 @@ class Receiver:
             return None
         if self._client.get_channel(channel_id) is None:
             self._archived[channel_id] = found
+            while len(self._archived) > MOST_KNOWN:
+                del self._archived[next(iter(self._archived))]
         return found
 
 

@@ -38,12 +38,16 @@ def client(folder: Path, notebook: Notebook) -> DoveClient:
     return DoveClient(config(folder), notebook, QuestionBook(folder), lambda: None)
 
 
+def hall(env: simcord.Env) -> tuple[simcord.GuildHandle, simcord.ChannelHandle, simcord.MemberActor]:
+    """A server with a channel, and a person in it."""
+    guild = env.create_guild()
+    return guild, guild.create_text_channel("general"), guild.add_member(env.create_user("ada"))
+
+
 async def test_a_forward_brings_what_it_forwards_with_its_files(
     simcord_env: simcord.Env, notebook: Notebook
 ) -> None:
-    guild = simcord_env.create_guild()
-    channel = guild.create_text_channel("general")
-    ada = guild.add_member(simcord_env.create_user("ada"))
+    _, channel, ada = hall(simcord_env)
     said = await ada.send(channel, "the *build* is red", attachments=[("log.txt", b"red")])
     await ada.forward(said, channel)
     event = await notebook.next(2)
@@ -54,9 +58,7 @@ async def test_a_forward_brings_what_it_forwards_with_its_files(
 async def test_every_command_is_registered_and_takes_what_people_give_it(
     simcord_env: simcord.Env, notebook: Notebook
 ) -> None:
-    guild = simcord_env.create_guild()
-    channel = guild.create_text_channel("general")
-    ada = guild.add_member(simcord_env.create_user("ada"))
+    _, channel, ada = hall(simcord_env)
     said = await ada.send(channel, "doves coo")
     assert set(ada.available_commands(channel)) >= {"ask", "tasks", "stop", "usage", "why", "config"}
     asked = await ada.slash(channel, "ask", question="what is a dove?")
@@ -72,9 +74,7 @@ async def test_every_command_is_registered_and_takes_what_people_give_it(
 
 
 async def test_a_task_is_paused_by_its_button(simcord_env: simcord.Env, notebook: Notebook) -> None:
-    guild = simcord_env.create_guild()
-    channel = guild.create_text_channel("general")
-    ada = guild.add_member(simcord_env.create_user("ada"))
+    guild, channel, ada = hall(simcord_env)
     place = Address("discord", str(guild.id), str(channel.id))
     orders = (TaskOrder.PAUSE, TaskOrder.RUN, TaskOrder.CANCEL)
     task = TaskView("t1", "Report", "default", place, "every day", 0, "", False, orders)
@@ -87,9 +87,7 @@ async def test_a_task_is_paused_by_its_button(simcord_env: simcord.Env, notebook
 
 
 async def test_an_owner_opens_a_channel_in_a_form(simcord_env: simcord.Env, notebook: Notebook) -> None:
-    guild = simcord_env.create_guild()
-    channel = guild.create_text_channel("general")
-    ada = guild.add_member(simcord_env.create_user("ada"))
+    _, channel, ada = hall(simcord_env)
     notebook.controls.owners = (str(ada.id),)
     shown = await ada.slash(channel, "config")
     entered = {rules.AGENT: [rules.AS_CONFIGURED], rules.ENGAGE: ["always"], rules.BUDGET: "2.50"}
@@ -104,9 +102,7 @@ async def test_an_owner_opens_a_channel_in_a_form(simcord_env: simcord.Env, note
 async def test_a_questions_button_is_known_to_a_client_that_did_not_ask_it(
     simcord_env: simcord.Env, simcord_bot: DoveClient, notebook: Notebook, tmp_path: Path
 ) -> None:
-    guild = simcord_env.create_guild()
-    channel = guild.create_text_channel("general")
-    ada = guild.add_member(simcord_env.create_user("ada"))
+    guild, channel, ada = hall(simcord_env)
     [payload] = rendering.render(content.Question("Deploy?", ("yes", "no")))
     asked = Delivery("0e", Address("discord", str(guild.id), str(channel.id)), payload, question="q1")
     await simcord_bot.outbox.send(asked)
