@@ -1,8 +1,8 @@
 """A host in a process of its own, on a platform of two files that outlive it: what people wrote, and what was posted.
 
-`python -m tests.acceptance.durable DATA [IMAGE]`, with an image in containers: people's messages are lines of DATA/people.jsonl (channel, id, text), posts are lines
-of DATA/posts.jsonl (key, channel, text), and DATA/live.jsonl says which live messages were opened and removed. Every line of
-people.jsonl is offered to the host again at each start.
+`python -m tests.acceptance.durable DATA [IMAGE]`, with an image its runners live in containers. People's messages are lines of
+DATA/people.jsonl (channel, id, text), posts are lines of DATA/posts.jsonl (key, channel, text), and DATA/live.jsonl says which
+live messages were opened and removed. Every line of people.jsonl is offered to the host again at each start.
 """
 
 from __future__ import annotations
