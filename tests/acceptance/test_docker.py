@@ -53,16 +53,6 @@ def chat(data: Path, image: str) -> Iterator[subprocess.Popen[str]]:
             talk.kill()
 
 
-def test_a_line_to_the_console_is_answered_from_a_container(data: Path, image: str) -> None:
-    with chat(data, image) as talk:
-        said, _ = talk.communicate("hello\n", timeout=TIMEOUT)
-
-    assert said == "hello\n"
-    assert talk.returncode == 0
-    assert containers_of(data, image) == []
-    assert [path.name for path in data.glob("sessions/*/runner.log")] == ["runner.log"]
-
-
 async def test_a_container_killed_in_mid_turn_is_answered_once(data: Path, image: str) -> None:
     script = '@@call mock_append {"file": "effects", "line": "x"}\n@@call send_message {"text": "working"}\n@@sleep 2\ndone'
     async with docker_serving(docker_config(data, image)) as (_, bot):
