@@ -187,6 +187,8 @@ class AgentLoop:
                     self._outbound.record_with_next(running.id, "user", turn.user_step(taken, prompt(taken)))
             case base.Answered(text):
                 self._outbound.record(running.id, "assistant", text)
+            case base.Summarised(summary):
+                self._outbound.record(running.id, "summary", summary)
             case base.Summarising():
                 self._archive()
             case base.Text(text):
