@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from runner import archive, gate, tools, turn
+from runner import archive, doings, gate, tools, turn
 from runner.claims import Claims
 from runner.formatter import prompt
 from runner.inbound import InboundReader
@@ -272,8 +272,7 @@ class AgentLoop:
         self._ring()
 
     def _stopped(self, running: Turn, order: MessageIn) -> None:
-        done = [step.tool_use_id for step in self._outbound.steps(running.id) if step.kind == "tool_result"]
-        text = f"Stopped. {len(done)} tool calls had been completed." if done else "Stopped."
+        text = doings.stopped(self._outbound.steps(running.id))
         self._outbound.claim([order], running.id)
         answer = Emitted(f"{order.id}:stopped", content.Text(text), order.id)
         consumed = [*running.consumed, *(message.id for message in running.pushed), order.id]
