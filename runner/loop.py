@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from runner import archive, gate, tools, turn
+from runner import archive, doings, gate, tools, turn
 from runner.claims import Claims
 from runner.formatter import prompt
 from runner.inbound import InboundReader
@@ -187,6 +187,8 @@ class AgentLoop:
                     self._outbound.record_with_next(running.id, "user", turn.user_step(taken, prompt(taken)))
             case base.Answered(text):
                 self._outbound.record(running.id, "assistant", text)
+            case base.Summarised(summary):
+                self._outbound.record(running.id, "summary", summary)
             case base.Summarising():
                 self._archive()
             case base.Text(text):
@@ -270,8 +272,7 @@ class AgentLoop:
         self._ring()
 
     def _stopped(self, running: Turn, order: MessageIn) -> None:
-        done = [step.tool_use_id for step in self._outbound.steps(running.id) if step.kind == "tool_result"]
-        text = f"Stopped. {len(done)} tool calls had been completed." if done else "Stopped."
+        text = doings.stopped(self._outbound.steps(running.id))
         self._outbound.claim([order], running.id)
         answer = Emitted(f"{order.id}:stopped", content.Text(text), order.id)
         consumed = [*running.consumed, *(message.id for message in running.pushed), order.id]
