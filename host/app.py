@@ -387,14 +387,24 @@ class Host:
     async def _obey(self) -> None:
         """Carries out what an operator ordered from another process."""
         for given in await self._db.read(orders.waiting):
-            if given.kind == "task":
-                outcome = await self._desk.obey(given.number, given.body)
-            else:
-                session = self._registry.get(given.session_id)
-                stopped = session is not None and await self._supervisor.stop(session)
-                outcome = "stopped" if stopped else "no runner was running"
+            try:
+                outcome = await self._obeyed(given)
+            except SessionError as error:
+                outcome = f"refused: {error}"
+            except Exception:  # no order stops the sweep, nor is given again and again
+                log.exception("An order failed", extra={"action": "order_failed", "number": given.number})
+                outcome = "refused: a fault of the host's own; its log says more"
+            if outcome.startswith("refused"):
+                log.warning("Order %d: %s", given.number, outcome, extra={"action": "order_refused"})
             number = given.number
             await self._db.write(functools.partial(orders.done, number=number, outcome=outcome))
+
+    async def _obeyed(self, given: orders.Given) -> str:
+        if given.kind == "task":
+            return await self._desk.obey(given)
+        session = self._registry.get(given.session_id)
+        stopped = session is not None and await self._supervisor.stop(session)
+        return "stopped" if stopped else "no runner was running"
 
     async def _sweep_session(self, session: Session) -> None:
         work = await self._db.read(lambda c: c.execute(_WORK, (session.id,)).fetchone())

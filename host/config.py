@@ -135,6 +135,21 @@ class Agent(_Model):
         return tuple(map(str, listed)) if isinstance(listed, list | tuple) else ()
 
 
+def without_workspace(platform: str, workspace: str) -> str:
+    """Why an address is incomplete, '' if it is not: what people say under a post comes from their workspace."""
+    if platform == "slack" and not workspace:
+        return (
+            "Slack's workspace is missing: its id begins with T and is in the address of Slack in a browser"
+        )
+    return ""
+
+
+def _with_workspace(place: Place) -> Place:
+    if problem := without_workspace(place.platform, place.workspace):
+        raise ValueError(f"workspace: {problem}")
+    return place
+
+
 class Task(_Model):
     """A scheduled task that belongs to this file: it is there as long as the file says so."""
 
@@ -145,7 +160,7 @@ class Task(_Model):
     at: str = ""  # one local time
     zone: str = ""  # default: the host's
     agent: Name = "default"
-    to: Place  # where it posts
+    to: Annotated[Place, AfterValidator(_with_workspace)]  # where it posts
     script: str = ""
     missed: Literal["run_once", "run_all", "skip"] = "run_once"
     mentions: tuple[str, ...] = ()
@@ -262,6 +277,12 @@ class Webhook(_Model):
     agent: str = ""  # '' = the one that answers in the channel
     prompt: str = ""  # what the agent is to do with what comes
     per_minute: Annotated[int, Field(ge=1, le=6_000)] = 30
+
+    @model_validator(mode="after")
+    def _names_its_workspace(self) -> Webhook:
+        if problem := without_workspace(self.platform, self.workspace):
+            raise ValueError(f"workspace: {problem}")
+        return self
 
 
 class Webhooks(_Model):

@@ -16,6 +16,7 @@ class Given:
     kind: str  # stop | task
     session_id: str
     body: str  # JSON, '' for none
+    created_at: int  # ms UTC
 
 
 def give(path: Path, kind: str, session_id: str, now: int, body: str = "") -> int:
@@ -35,10 +36,11 @@ def outcome(connection: apsw.Connection, number: int) -> str:
 
 
 def waiting(connection: apsw.Connection) -> list[Given]:
-    sql = "SELECT id, kind, session_id, body FROM orders WHERE outcome = '' ORDER BY id"
+    sql = "SELECT id, kind, session_id, body, created_at FROM orders WHERE outcome = '' ORDER BY id"
     rows = connection.execute(sql).fetchall()
     return [
-        Given(int(str(number)), str(kind), str(session), str(body)) for number, kind, session, body in rows
+        Given(int(str(number)), str(kind), str(session), str(body), int(str(at)))
+        for number, kind, session, body, at in rows
     ]
 
 

@@ -29,18 +29,7 @@ class Gate:
 
 async def run(script: str, folder: Path) -> Gate:
     """Raises `GateError`."""
-    process = await asyncio.create_subprocess_exec(
-        "bash",
-        "--noprofile",
-        "--norc",
-        "-c",
-        script,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=folder,
-        start_new_session=True,
-    )
+    process = await _start(script, folder)
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     assert process.stderr is not None  # noqa: S101 - it is a pipe
     reading = [asyncio.create_task(_read(stream)) for stream in (process.stdout, process.stderr)]
@@ -59,6 +48,24 @@ async def run(script: str, folder: Path) -> Gate:
         said = (errors.strip() or out.strip()).splitlines()
         raise GateError(f"the script failed with status {code}" + (f": {said[-1][:300]}" if said else ""))
     return _decision(out)
+
+
+async def _start(script: str, folder: Path) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            "bash",
+            "--noprofile",
+            "--norc",
+            "-c",
+            script,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=folder,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:  # no shell, too many processes, a zero byte in it
+        raise GateError(f"the script could not be started: {error}") from error
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -88,14 +95,15 @@ async def _read(stream: asyncio.StreamReader) -> str:
 
 
 def _decision(out: str) -> Gate:
-    *before, last = [line for line in out.splitlines() if line.strip()] or [""]
+    *before, last = [line for line in out.split("\n") if line.strip()] or [""]
     try:
         said: Any = json.loads(last)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict) or not isinstance(said.get("wake"), bool):
         raise GateError(
             f'the script\'s last line must be {{"wake": true or false, "data": …}}, not {last[:100]!r}'
         )
     shown = [*before, json.dumps(said["data"], ensure_ascii=False)] if "data" in said else before
-    return Gate(said["wake"], "\n".join(shown)[-LONGEST_SHOWN:])
+    text = "\n".join(shown)[-LONGEST_SHOWN:]
+    return Gate(said["wake"], text.encode("utf-8", "replace").decode())  # JSON may name half a character

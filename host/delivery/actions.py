@@ -6,14 +6,17 @@ outside of it: `prepared` yields the handler, and ends after the commit. A crash
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from host.inbound import InboundWriter, NewMessage
 from host.sessions import Session
-from sessiondb import content
+from sessiondb import SessionError, content
 from sessiondb.records import Address, MessageIn
+
+log = logging.getLogger(__name__)
 
 
 class ActionError(Exception):
@@ -50,7 +53,19 @@ class Actions:
         if prepare is None:
             yield refusing(f"there is no action {asked.action.name[:50]!r}")
             return
-        async with prepare(session, asked) as handler:
+        async with AsyncExitStack() as stack:
+            try:
+                handler = await stack.enter_async_context(prepare(session, asked))
+            except SessionError:
+                raise  # read again at the next tick
+            except Exception:  # a fault of ours must not hold up what the session wrote behind it
+                log.exception(
+                    "An action could not be prepared",
+                    extra={"action": "action_failed", "session": session.id, "asked": asked.action.name[:50]},
+                )
+                handler = refusing(
+                    "the host could not do it because of a fault of its own; its log says more"
+                )
             yield handler
 
     def apply(self, writer: InboundWriter, row_id: str, handler: Handler, address: Address) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import apsw
@@ -47,20 +47,23 @@ class TaskActions:
 
     @asynccontextmanager
     async def prepared(self, session: Session, asked: Asked) -> AsyncIterator[Handler]:
-        try:
-            order = await self._order(session, asked)
-            if isinstance(order.asked, Nothing):
-                yield await self._listing(session)
-                return
-            home, order = await self._home(session, order)
-        except ScheduleError as error:
-            yield refusing(str(error))
-            return
+        async with AsyncExitStack() as stack:
+            try:
+                handler = await self._handler(session, asked, stack)
+            except ScheduleError as error:
+                handler = refusing(str(error))
+            yield handler
+
+    async def _handler(self, session: Session, asked: Asked, stack: AsyncExitStack) -> Handler:
+        """What must last until the commit is put on the stack. Raises `ScheduleError`."""
+        order = await self._order(session, asked)
+        if isinstance(order.asked, Nothing):
+            return await self._listing(session)
+        home, order = await self._home(session, order)
         if home is not session:
-            yield await self._elsewhere(home, order)
-            return
-        async with self._scheduler.changing(session, order):
-            yield lambda writer: _apply(writer, order, self._now())
+            return await self._elsewhere(home, order)
+        await stack.enter_async_context(self._scheduler.changing(session, order))
+        return lambda writer: _apply(writer, order, self._now())
 
     async def _order(self, session: Session, asked: Asked) -> Order:
         origin = asked.origin
@@ -90,7 +93,8 @@ class TaskActions:
     async def _home(self, session: Session, order: Order) -> tuple[Session, Order]:
         """The session that has, or will have, the task. Raises `ScheduleError` for what is not this session's."""
         if isinstance(order.asked, Wish):
-            changes.schedule_of(order.asked, order, self._now())  # before anything is made for it
+            least = order.limits.shortest_interval
+            changes.schedule_of(order.asked, order.zone, self._now(), least)  # before anything is made for it
             here = await self._registry.use(session, lambda writer: writer.tasks.all())
             asked = {task.id for task in (*here, *await self._elsewhere_of(session))} - {order.task_id}
             if len(asked) >= order.limits.most:

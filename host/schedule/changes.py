@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from host.inbound import InboundWriter
 from host.schedule import recurrence, tasks
-from host.schedule.orders import Limits, Order, Update, Wish
+from host.schedule.orders import Order, Update, Wish
 from host.schedule.recurrence import Schedule, ScheduleError
 from host.schedule.tasks import Task
 from sessiondb.records import Status
@@ -47,7 +47,7 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> str:
         raise ScheduleError(f"there are {order.limits.most} tasks here already; cancel some first")
     # A file goes on naming a single time that has passed; anybody else who names one is mistaken.
     since = 0 if order.source == "file" and wish.at else now
-    schedule = schedule_of(wish, order, since)
+    schedule = schedule_of(wish, order.zone, since, order.limits.shortest_interval)
     coming = schedule.next_after(now)
     task = Task(
         id=order.task_id,
@@ -74,9 +74,9 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> str:
     return f"Scheduled: {tasks.in_words(task, now)}"
 
 
-def schedule_of(wish: Wish, order: Order, now: int) -> Schedule:
-    """Raises `ScheduleError`."""
-    return _when(wish.cron, wish.at, wish.zone or order.zone, now, order.limits)
+def schedule_of(wish: Wish, zone: str, now: int, shortest_interval: int) -> Schedule:
+    """`zone` is for a wish without one; the interval is in ms. Raises `ScheduleError`."""
+    return _when(wish.cron, wish.at, wish.zone or zone, now, shortest_interval)
 
 
 def _declared_again(known: Task, task: Task, now: int) -> Task:
@@ -99,11 +99,13 @@ def _update(writer: InboundWriter, order: Order, task: Task, asked: Update, now:
     _not_owned_by_file(order, task)
     schedule = task.schedule
     if asked.cron.strip() or asked.at.strip():
-        schedule = _when(asked.cron, asked.at, asked.zone or schedule.zone, now, order.limits)
+        schedule = _when(
+            asked.cron, asked.at, asked.zone or schedule.zone, now, order.limits.shortest_interval
+        )
     elif asked.zone:
         if not schedule.cron:
             raise ScheduleError("to move a single time to another zone, give its time anew")
-        schedule = _when(schedule.cron, "", asked.zone, now, order.limits)
+        schedule = _when(schedule.cron, "", asked.zone, now, order.limits.shortest_interval)
     changed = replace(
         task,
         title=asked.title or task.title,
@@ -163,13 +165,13 @@ _SIMPLE: dict[str, Callable[[InboundWriter, Order, Task, int], str]] = {
 }
 
 
-def _when(cron: str, at: str, zone: str, now: int, limits: Limits) -> Schedule:
+def _when(cron: str, at: str, zone: str, now: int, shortest_interval: int) -> Schedule:
     if at.strip():
         return recurrence.of_time(at, zone, now)
     schedule = recurrence.of_cron(cron, zone, now)
     interval = schedule.shortest_interval(now)
-    if 0 < interval < limits.shortest_interval:
-        least = recurrence.length(limits.shortest_interval)
+    if 0 < interval < shortest_interval:
+        least = recurrence.length(shortest_interval)
         raise ScheduleError(
             f"it would run every {recurrence.length(interval)}; this agent's tasks may run every {least} at most"
         )

@@ -17,7 +17,8 @@ from host.controls import audit, words
 from host.controls.port import Forbidden, TaskOrder, TaskView, Viewer
 from host.controls.sight import Sight
 from host.hostdb import HostDB
-from host.schedule import index, orders, recurrence
+from host.orders import Given
+from host.schedule import changes, index, orders, recurrence
 from host.schedule.homes import Homes
 from host.schedule.orders import One, Order, Wish
 from host.schedule.recurrence import ScheduleError
@@ -135,43 +136,39 @@ class Desk:
 
     # ── the command line ─────────────────────────────────────────────────────────────────────────────────
 
-    async def obey(self, number: int, body: str) -> str:
+    async def obey(self, given: Given) -> str:
         """An operator's order from another process; returns what became of it."""
+        # The time as well: numbers start anew when host.db was lost, and the sessions' files remember what was ordered.
+        id_ = f"cli:{given.number}:{given.created_at}"
         try:
-            given = json.loads(body)
-            if given["order"] == "add":
-                return await self._add(number, Added.model_validate(given["task"]))
-            return await self._change(number, TaskOrder(given["order"]), str(given["task"]))
+            said = json.loads(given.body)
+            if said["order"] == "add":
+                return await self._add(id_, Added.model_validate(said["task"]))
+            return await self._change(id_, TaskOrder(said["order"]), str(said["task"]))
         except (ScheduleError, SessionError) as error:
             return f"refused: {error}"
         except (ValidationError, ValueError, KeyError, TypeError) as error:
             return f"refused: not an order about tasks ({type(error).__name__})"
 
-    async def _add(self, number: int, added: Added) -> str:
-        if added.agent not in self._config.agents:
-            raise ScheduleError(f"there is no agent {added.agent!r}; known: {', '.join(self._config.agents)}")
+    async def _add(self, id_: str, added: Added) -> str:
+        wish = wished(added, self._config, self._now())
         place = Address(*added.to)
-        wish = orders.wish(added.wish)
-        order = self._order(f"cli:{number}", wish, place, added.agent)
+        order = self._order(id_, wish, place, added.agent)
         session = await self._conversation(added.agent, place)
         if session is None:
             session = await self._homes.made(added.agent, place, order.task_id, self._now())
         text = await self._scheduler.carry_out(session, order)
         if added.paused:
-            rest = self._order(
-                f"cli:{number}:pause", One(task_id=order.task_id), place, added.agent, "pause_task"
-            )
+            rest = self._order(f"{id_}:pause", One(task_id=order.task_id), place, added.agent, "pause_task")
             text = await self._scheduler.carry_out(session, rest)
         return text
 
-    async def _change(self, number: int, order: TaskOrder, task_id: str) -> str:
+    async def _change(self, id_: str, order: TaskOrder, task_id: str) -> str:
         home = await self._db.read(lambda connection: index.home(connection, task_id))
         found = await self._scheduler.sessions([home.session_id]) if home is not None else []
         if not found:
             raise ScheduleError(f"there is no task {task_id}")
-        asked = self._order(
-            f"cli:{number}", One(task_id=task_id), found[0].address, found[0].agent, NAMES[order]
-        )
+        asked = self._order(id_, One(task_id=task_id), found[0].address, found[0].agent, NAMES[order])
         return await self._scheduler.carry_out(found[0], asked)
 
     async def _conversation(self, agent: str, place: Address) -> Session | None:
@@ -233,6 +230,19 @@ class Desk:
                 await self._scheduler.declare(session, order)
             except (ScheduleError, SessionError) as error:
                 log.info("Task %s is not withdrawn: %s", id_, error, extra={"action": "task_refused"})
+
+
+def wished(added: Added, settings: Config, now: int) -> Wish:
+    """What can be told before anything is done. Raises `ScheduleError`."""
+    if added.agent not in settings.agents:
+        raise ScheduleError(f"there is no agent {added.agent!r}; known: {', '.join(settings.agents)}")
+    platform, workspace, *_ = added.to
+    if problem := config.without_workspace(platform, workspace):
+        raise ScheduleError(problem)
+    wish = orders.wish(added.wish)
+    agent = settings.agents[added.agent]
+    changes.schedule_of(wish, settings.host.zone, now, int(agent.shortest_task_interval * 1000))
+    return wish
 
 
 def _view(task: Task, session: Session, viewer: Viewer, sight: Sight, zone: str) -> TaskView:

@@ -23,6 +23,12 @@ class Home:
     made_in: str
 
 
+def is_anothers(connection: apsw.Connection, task_id: str, session_id: str) -> bool:
+    """An id follows from what a container wrote: it may be made to be that of another session's task, or be so by chance."""
+    found = home(connection, task_id)
+    return found is not None and found.session_id != session_id
+
+
 def lower(connection: apsw.Connection, task_id: str, session_id: str, made_in: str) -> None:
     """Before a change of the task: look at once, until the change is known."""
     connection.execute(
@@ -32,12 +38,20 @@ def lower(connection: apsw.Connection, task_id: str, session_id: str, made_in: s
 
 
 def settle(connection: apsw.Connection, session_id: str, bounds: Sequence[tuple[str, str, int]]) -> None:
-    """After a look: what the session's file says, (task, made in, at) with 0 for never. Others of it are gone."""
+    """After a look: what the session's file says, (task, made in, at) with 0 for never. Others of it are gone.
+
+    What another session has stays its own, whatever this one's file says.
+    """
     connection.execute("DELETE FROM due WHERE session_id = ?", (session_id,))
     connection.executemany(
-        "INSERT OR REPLACE INTO due VALUES (?, ?, ?, ?)",
+        "INSERT INTO due VALUES (?, ?, ?, ?) ON CONFLICT (task_id) DO NOTHING",
         [(task, session_id, made_in, at or NEVER) for task, made_in, at in bounds],
     )
+
+
+def look_again(connection: apsw.Connection, session_id: str) -> None:
+    """Its tasks are not known: a bound that lasts until its file could be looked at."""
+    connection.execute("INSERT OR IGNORE INTO due VALUES (?, ?, '', 0)", (f"?{session_id}", session_id))
 
 
 def due_sessions(connection: apsw.Connection, now: int, without: Sequence[str], count: int) -> list[str]:

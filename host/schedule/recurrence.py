@@ -26,6 +26,7 @@ NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+EARLIEST_YEAR, LATEST_YEAR = 1970, 9000  # what every zone can tell, with room for its offset
 SAMPLE = 200  # occurrences looked at for the shortest interval: more than a day of any hour and minute
 LOOK_BACK = (3_600_000, 86_400_000, 40 * 86_400_000, 400 * 86_400_000, 5 * 366 * 86_400_000)  # ms
 
@@ -141,6 +142,8 @@ def of_time(text: str, zone: str, now: int) -> Schedule:
         said = datetime.fromisoformat(text.strip())
     except ValueError as error:
         raise ScheduleError(f"{text!r} is not a time such as 2026-12-31 18:00") from error
+    if not EARLIEST_YEAR <= said.year <= LATEST_YEAR:
+        raise ScheduleError(f"{text!r} is not within the years {EARLIEST_YEAR} to {LATEST_YEAR}")
     if said.tzinfo is None:
         local = said.replace(tzinfo=ZoneInfo(zone))
         if local.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) != said:

@@ -150,11 +150,14 @@ class Scheduler:
 
     @asynccontextmanager
     async def changing(self, session: Session, order: Order) -> AsyncIterator[None]:
-        """Around the transaction that carries the order out: the index is lowered before and raised after."""
+        """Around the transaction that carries the order out: the index is lowered before and raised after.
+
+        Raises `ScheduleError` for a task that another session has.
+        """
         self._with_tasks.add(session.id)
         async with self._one[session.id]:
-            made_in, task_id = order.made_in, order.task_id
-            await self._db.write(lambda connection: index.lower(connection, task_id, session.id, made_in))
+            if not await self._db.write(functools.partial(_lower, session_id=session.id, order=order)):
+                raise ScheduleError("it got an id that another task has; ask for it once more")
             try:
                 yield
             finally:
@@ -216,10 +219,11 @@ class Scheduler:
                 bounds = await self._registry.use(session, lambda writer: writer.tasks.bounds())
             except SessionError as error:
                 log.error(
-                    "Its tasks are not known: %s",
+                    "Its tasks are not known yet: %s",
                     error,
                     extra={"action": "not_indexed", "session": session.id},
                 )
+                await self._db.write(functools.partial(index.look_again, session_id=session.id))
                 continue
             if bounds:
                 await self._db.write(functools.partial(index.settle, session_id=session.id, bounds=bounds))
@@ -229,6 +233,13 @@ class Scheduler:
             return [found for id_ in ids for found in self._registry.load(connection, "id = ?", (id_,))]
 
         return await self._db.read(job)
+
+
+def _lower(connection: apsw.Connection, session_id: str, order: Order) -> bool:
+    if index.is_anothers(connection, order.task_id, session_id):
+        return False
+    index.lower(connection, order.task_id, session_id, order.made_in)
+    return True
 
 
 def _look(writer: InboundWriter) -> _Looked:

@@ -29,6 +29,14 @@ def refused(done: subprocess.CompletedProcess[bytes], *words: str) -> None:
         ("[host]\nzone = 'Mars/Base'\n", ["host.zone", "IANA"]),
         ("[[routes]]\nagent = 'nobody'\n", ["routes[0].agent", "nobody", "default"]),
         ("[[routes]]\nengage = 'pattern'\n", ["pattern"]),
+        (
+            "[[tasks]]\nname = 'a'\nprompt = 'p'\ncron = '@daily'\nto = { platform = 'slack', channel = 'C1' }\n",
+            ["tasks.0.to", "workspace", "begins with T"],
+        ),
+        (
+            "[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nchannel = 'C1'\n",
+            ["webhooks.ci", "workspace", "begins with T"],
+        ),
         ("[runner]\nidle_exit = -1\n", ["runner.idle_exit"]),
         ("\udcff", ["UTF-8"]),
     ],

@@ -64,7 +64,7 @@ def test_the_configuration_cannot_be_changed() -> None:
 
 def test_a_hook_is_a_table_of_webhooks_and_named_so_in_errors(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
-    good = "[webhooks]\nport = 0\n[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nchannel = 'C1'\n"
+    good = "[webhooks]\nport = 0\n[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nworkspace = 'T1'\nchannel = 'C1'\n"
     file.write_text(good)
     webhooks = load(file).webhooks
     assert webhooks is not None

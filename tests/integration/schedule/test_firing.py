@@ -10,6 +10,7 @@ import pytest
 
 from host.schedule import index
 from host.schedule.missed import Policy
+from host.schedule.recurrence import ScheduleError
 from host.schedule.service import AT_ONCE
 from sessiondb import Address, Status
 from tests.integration.schedule.firing import Clock, MortalDisk, living
@@ -204,6 +205,45 @@ async def test_an_index_that_was_lost_is_made_again_from_the_files(tmp_path: Pat
         session = await life.session()
         await life.scheduler.fire()
         assert len(await life.runs(session)) == 1
+
+
+async def test_a_session_that_cannot_be_read_when_the_index_is_made_again_is_looked_at_later(
+    tmp_path: Path,
+) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        await life.schedule(session, "0 9 * * *")
+        await life.db.write(
+            lambda c: c.execute("DELETE FROM due; DELETE FROM meta WHERE key = 'due_complete'").fetchall()
+        )
+    whole = session.folder.inbound_db.read_bytes()
+    session.folder.inbound_db.write_bytes(b"this is no database" * 1_000)
+    async with living(tmp_path, clock):
+        pass
+    session.folder.inbound_db.write_bytes(whole)
+    clock.at += HOUR
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        await life.scheduler.fire()
+        assert len(await life.runs(session)) == 1
+        assert await life.db.read(index.earliest) == MONDAY + HOUR // 2 + DAY
+
+
+async def test_a_task_whose_id_is_made_to_be_anothers_is_refused_and_takes_nothing_from_it(
+    tmp_path: Path,
+) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        victim, thief = await life.session(), await life.session(Address("memory", "w", "C2", "t1"))
+        task = await life.schedule(victim, "0 9 * * *")
+        with pytest.raises(ScheduleError, match="once more"):
+            await life.schedule(thief, "0 9 * * *")  # the same order's id, hence the same task's
+        await life.db.write(lambda c: index.settle(c, thief.id, [(task, "", MONDAY + 9 * DAY)]))
+        clock.at += HOUR
+        await life.scheduler.fire()
+        assert len(await life.runs(victim)) == 1
+        assert await life.runs(thief) == []
 
 
 async def test_an_order_given_twice_is_carried_out_once(tmp_path: Path) -> None:

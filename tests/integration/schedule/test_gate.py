@@ -21,6 +21,13 @@ async def test_the_last_line_decides_and_what_came_before_is_shown(tmp_path: Pat
     assert not (await gate.run("echo '{\"wake\": false}'", tmp_path)).wake
 
 
+async def test_half_a_character_and_a_line_separator_in_its_data_do_no_harm(tmp_path: Path) -> None:
+    said = r"""printf '{"wake": true, "data": "a\\ud800\u2028b"}\n'"""
+    found = await gate.run(said, tmp_path)
+    assert found.wake
+    assert found.output == '"a?\u2028b"'
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
@@ -29,6 +36,8 @@ async def test_the_last_line_decides_and_what_came_before_is_shown(tmp_path: Pat
         ("echo hello", "last line"),
         ("true", "last line"),
         ('echo \'{"wake": "yes"}\'', "last line"),
+        ("printf '[%.0s' {1..100000}", "last line"),
+        ("echo \0", "could not be started"),
         ("yes", "more than"),
         ("head -c 1000000000 /dev/zero", "more than"),
         ("yes >&2", "more than"),

@@ -162,6 +162,7 @@ async def test_bad_wishes_are_refused_in_words_and_nothing_is_scheduled(tmp_path
         refused = {
             "no day fits": {"cron": "0 0 31 6 *"},
             "is past": {"at": "2001-01-01 09:00"},
+            "within the years": {"at": "9999-12-31 23:59", "zone": "America/New_York"},
             "not an IANA": {"cron": "0 9 * * *", "zone": "Mars/Olympus"},
             "every 5 minutes at most": {"cron": "* * * * *"},
             "either cron or at": {},

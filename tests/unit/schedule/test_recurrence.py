@@ -156,6 +156,13 @@ def test_a_time_that_is_past_or_does_not_exist_is_refused(text: str) -> None:
         recurrence.of_time(text, "Europe/Berlin", at("2026-11-27"))
 
 
+@pytest.mark.parametrize("text", ["9999-12-31 23:59", "9999-12-31T23:59-12:00", "0001-01-01 00:00"])
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "UTC"])
+def test_a_time_at_the_end_of_what_a_calendar_knows_is_refused_in_words(text: str, zone: str) -> None:
+    with pytest.raises(ScheduleError, match="within the years"):
+        recurrence.of_time(text, zone, at("2026-11-27"))
+
+
 def test_a_time_the_clock_shows_twice_is_said_with_its_offset() -> None:
     assert recurrence.moment(at("2026-10-25 00:30"), "Europe/Berlin").endswith(
         "02:30 Europe/Berlin (UTC+0200)"
