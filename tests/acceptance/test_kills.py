@@ -7,57 +7,16 @@ import contextlib
 import os
 import random
 import signal
-import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.acceptance.durable import append, lines
+from tests.acceptance.killing import Killed, answers, until_posted
 
 SESSIONS, PER_SESSION, KILLS = 20, 10, 30
 DEADLINE = 240  # s
-
-
-class Killed:
-    """The host's process, started again whenever it was killed."""
-
-    def __init__(self, data: Path) -> None:
-        self._data = data
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        with (self._data / "host.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.acceptance.durable", str(self._data), stdout=log, stderr=log
-            )
-
-    async def kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-
-    def runners(self) -> list[int]:
-        mark = f"DOVECOTE_SESSION_DIR={self._data}".encode()
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if mark in (entry / "environ").read_bytes():
-                    found.append(int(entry.name))
-        return found
-
-    async def end(self) -> None:
-        await self.kill()
-        for pid in self.runners():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def _answers(data: Path) -> Iterator[dict[str, Any]]:
-    """Without notices: a session whose runner was killed again and again before its first claim says so."""
-    return (post for post in lines(data / "posts.jsonl") if post["text"].isdigit())
 
 
 def _standing(data: Path) -> set[str]:
@@ -70,12 +29,6 @@ def _standing(data: Path) -> set[str]:
         else:
             standing.pop(change["key"], None)
     return set(standing)
-
-
-async def _posts(data: Path, at_least: int) -> None:
-    """Waits until so many posts are there: polls, for the writer is another process that may be dead."""
-    while sum(1 for _ in _answers(data)) < at_least:  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
 
 
 @pytest.mark.timeout(300)
@@ -99,7 +52,7 @@ async def test_thirty_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> N
     try:
         async with asyncio.timeout(DEADLINE):
             for kill in range(KILLS):
-                await _posts(data, (kill + 1) * total // (KILLS + 5))
+                await until_posted(data, (kill + 1) * total // (KILLS + 5))
                 runners = host.runners()
                 if kill % 3 and runners:
                     with contextlib.suppress(ProcessLookupError):
@@ -107,13 +60,13 @@ async def test_thirty_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> N
                 else:
                     await host.kill()
                     await host.start()
-            await _posts(data, total)
+            await until_posted(data, total)
             await _quiet(data)
             while _standing(data):  # noqa: ASYNC110 - another process takes them down
                 await asyncio.sleep(0.05)
     finally:
         await host.end()
-    posts = list(_answers(data))
+    posts = list(answers(data))
     assert max(Counter(post["key"] for post in posts).values()) == 1
     for session in range(SESSIONS):
         said = [post["text"] for post in posts if post["channel"] == f"c{session}"]
@@ -124,7 +77,7 @@ async def test_thirty_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> N
 
 async def _quiet(data: Path) -> None:
     """A second answer would come within the delivery's own retries."""
-    seen = sum(1 for _ in _answers(data))
+    seen = sum(1 for _ in answers(data))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(2):
-            await _posts(data, seen + 1)
+            await until_posted(data, seen + 1)
