@@ -251,7 +251,13 @@ class InboundWriter:
         )
 
     def open_parcels(self) -> list[Parcel]:
-        return self._parcels("state IN ('pending', 'sending', 'unknown') ORDER BY seq, chunk")
+        """What is to be delivered, in order. A clock that was set back since makes no wait longer than it was to be."""
+        sql = (
+            f"SELECT max(0, updated_at - ?), {_PARCEL} FROM delivered"
+            " WHERE state IN ('pending', 'sending', 'unknown') ORDER BY seq, chunk"
+        )
+        found = [(ahead, _parcel(row)) for ahead, *row in self._connection.execute(sql, (self._now(),))]
+        return [replace(p, next_attempt_at=p.next_attempt_at - int(str(ahead))) for ahead, p in found]
 
     def parcels_answering(self, message_id: str) -> list[Parcel]:
         return self._parcels("in_reply_to = ? ORDER BY seq, chunk", message_id)
@@ -502,7 +508,7 @@ def _live_row(row: tuple[Any, ...]) -> LiveRow:
     return LiveRow(id_, attempt, state, key, Address(channel, workspace, platform, thread), *rest)
 
 
-def _parcel(row: tuple[Any, ...]) -> Parcel:
+def _parcel(row: Sequence[Any]) -> Parcel:
     id_, chunk, number, key, state, channel, workspace, platform, thread, payload, reply, *rest = row
     return Parcel(
         id_, chunk, number, key, state, Address(channel, workspace, platform, thread), payload, reply, *rest

@@ -243,7 +243,6 @@ class Ingress:
         if session.id not in self._storing:
             task = asyncio.create_task(self._store(session), name=f"store:{session.id}")
             self._storing[session.id] = task
-            task.add_done_callback(lambda _: self._storing.pop(session.id, None))
 
     async def replay(self, session: Session) -> None:
         """Stores what the inbox holds for the session and its file may not."""
@@ -256,6 +255,12 @@ class Ingress:
             await asyncio.wait(list(self._storing.values()))
 
     async def _store(self, session: Session) -> None:
+        try:
+            await self._store_what_waits(session)
+        finally:  # at once: what comes from now on is not seen by this task any more
+            del self._storing[session.id]
+
+    async def _store_what_waits(self, session: Session) -> None:
         while session.id in self._behind or self._waiting[session.id]:
             try:
                 await self._store_batch(session)

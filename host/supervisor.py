@@ -9,7 +9,6 @@ import logging
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from host import quota, sweep
 from host.config import Config
@@ -20,6 +19,7 @@ from host.gateway.server import Door, GatewayError
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
 from host.launch.base import Launcher, LaunchError, Runner
+from host.life import Life
 from host.outbound import OutboundReader
 from host.places import Places
 from host.sessions import Session, Sessions
@@ -30,22 +30,6 @@ from sessiondb.records import AckStatus, Status
 from sessiondb.signals import read_heartbeat
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class _Life:
-    """A runner that lives, or is about to."""
-
-    session: Session
-    task: asyncio.Task[None]
-    runner: Runner | None = None
-    started_at: int = 0
-    busy_at: int = 0  # when it was last seen at work, or was given some
-    ordered_to_stop: bool = False
-    over_quota: str = ""  # why it was ended: what lies too much on disk
-    woken: bool = False  # since it last looked for work
-    background: bool = False  # nothing but scheduled work waits for it
-    scope: str = ""  # the privacy scope whose folder its runner has; '' before its start
 
 
 class Supervisor:
@@ -75,7 +59,7 @@ class Supervisor:
         self._on_end = on_end
         self._on_wait = on_wait
         self._places = Places(config.runner.concurrent)
-        self._lives: dict[str, _Life] = {}
+        self._lives: dict[str, Life] = {}
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._making_room: set[asyncio.Task[None]] = set()
         self._specs = Specs(config, installation, registry)
@@ -98,7 +82,7 @@ class Supervisor:
             self._ears.ring(session)
         elif not self._closing and not session.unreadable:
             task = asyncio.create_task(self._live(session), name=f"runner:{session.id}")
-            self._lives[session.id] = _Life(session, task)
+            self._lives[session.id] = Life(session, task)
 
     def is_live(self, session: Session) -> bool:
         return session.id in self._lives
@@ -153,7 +137,8 @@ class Supervisor:
         self._ears.listen(session)
         self._places.occupy(session.id)
         task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
-        self._lives[session.id] = _Life(session, task, runner, self._now(), scope=session.scope)
+        self._lives[session.id] = life = Life(session, task, scope=session.scope)
+        life.begins(runner, self._now())
         return ""
 
     # ── one life after another ───────────────────────────────────────────────────────────────────────────
@@ -254,7 +239,7 @@ class Supervisor:
             self._at_once.free(session.id)
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
         life = self._lives[session.id]
-        life.runner, life.started_at, life.ordered_to_stop = runner, self._now(), False
+        life.begins(runner, self._now())
         return runner
 
     async def _accompany(self, session: Session, runner: Runner) -> None:
@@ -281,7 +266,7 @@ class Supervisor:
         life.runner, life.ordered_to_stop, life.over_quota = None, False, ""
         await self._starts.note(session, f"the runner ended with code {code}" if failed else "")
 
-    async def _guard_disk(self, life: _Life, runner: Runner) -> None:
+    async def _guard_disk(self, life: Life, runner: Runner) -> None:
         """Ends a runner whose files have become too much. What it was at fails: another attempt would fill them again."""
         session = life.session
         folders = (session.folder.outbound, self._registry.workspace(session))
@@ -332,7 +317,7 @@ class Supervisor:
         if not os.path.lexists(session.folder.outbound_db):
             return True
         task = asyncio.create_task(self._maintain(session, older_than), name=f"maintain:{session.id}")
-        life = self._lives[session.id] = _Life(session, task)
+        life = self._lives[session.id] = Life(session, task)
         try:
             await task
         finally:
@@ -356,7 +341,7 @@ class Supervisor:
             writer.set_value("incarnation", incarnation)
             writer.set_destinations(self._specs.destinations(session))
 
-    def _put_back(self, writer: InboundWriter, life: _Life, incarnation: str) -> tuple[bool, bool]:
+    def _put_back(self, writer: InboundWriter, life: Life, incarnation: str) -> tuple[bool, bool]:
         """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost.
 
         Whether that incarnation had claimed something, and whether anybody is told that it was over its quota.
@@ -406,6 +391,7 @@ class Supervisor:
         if life is None or life.runner is None or life.ordered_to_stop:
             return
         runner = life.runner
+        life.mind_the_clock(self._now())
         blocked_since = await self._registry.use(session, lambda writer: writer.blocked_since)
         if session.unreadable or sweep.blocks(blocked_since, self._now()):
             reason = session.unreadable or "it keeps the host from writing inbound.db"
@@ -422,7 +408,7 @@ class Supervisor:
             )
             await self._launcher.stop(runner, 0.0)
 
-    def _view(self, writer: InboundWriter, session: Session, runner: Runner, life: _Life) -> sweep.View:
+    def _view(self, writer: InboundWriter, session: Session, runner: Runner, life: Life) -> sweep.View:
         beat = read_heartbeat(session.folder.heartbeat)
         claims, activity_at, deadline = 0, 0, 0
         try:
@@ -444,7 +430,7 @@ class Supervisor:
             life.busy_at = self._now()
         return sweep.View(
             now=self._now(),
-            started_at=life.started_at,
+            started_at=life.silent_from,
             heartbeat_at=alive_at,
             claims=claims,
             activity_at=activity_at,

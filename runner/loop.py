@@ -148,7 +148,7 @@ class AgentLoop:
         try:
             while True:
                 upcoming = upcoming or asyncio.create_task(_next_event(events), name="provider")
-                timeout = None if running is not None else self._settings.stream_idle
+                timeout = None if running is not None else self._until_due(self._settings.stream_idle)
                 woken = await self._wait(timeout, upcoming)
                 if upcoming.done():
                     event, upcoming = upcoming.result(), None
@@ -239,8 +239,8 @@ class AgentLoop:
         return following
 
     def _over(self, last: Turn, woken: bool) -> bool:
-        """Whether the open stream should end: it idled out, or something else is due. What it remembers ends with it,
-        so an order to forget is obeyed after it."""
+        """Whether the open stream should end: it idled out, or something became due or waits elsewhere. What it remembers
+        ends with it, so an order to forget is obeyed after it."""
         return not woken or self._stopping.is_set() or self._ordered() or self._next_is_elsewhere(last)
 
     # ── ends of a turn ───────────────────────────────────────────────────────────────────────────────────
@@ -384,7 +384,7 @@ class AgentLoop:
             self._showing = None
 
     def _note_activity(self) -> None:
-        if self._now() - self._active_at >= ACTIVITY_EVERY:
+        if abs(self._now() - self._active_at) >= ACTIVITY_EVERY:  # also after a clock was set back
             self._active_at = self._now()
             self._outbound.phase("working")
 

@@ -86,7 +86,8 @@ class Collector:
             for ack in acks
             if by_id[ack.message_id].task_id and ack.message_id not in self.runs
         ]
-        if not rows and not finished and not runs:
+        late = [message for message in pending if _waits_too_long(message, self.now())]
+        if not rows and not finished and not runs and not late:
             return done
         started: set[Address] = set()
         with writer.writing():
@@ -104,6 +105,11 @@ class Collector:
                     writer.put_parcels([parcel])
                     if not parcel.terminal:
                         done.parcels.append(parcel)
+            for message in late:
+                error = writer.error_of(message.id)
+                writer.postpone(
+                    message.id, message.attempts, self.now() + pause_after(message.attempts), error
+                )
             for message_id in runs:
                 writer.tasks.started(message_id)
             for ack in finished:
@@ -296,14 +302,23 @@ def give_up_or_postpone(
 ) -> None:
     """After `GIVE_UP_AFTER` attempts the person is told; before, the message waits longer each time."""
     if attempts < GIVE_UP_AFTER:
-        backoff = min(RETRY_BACKOFF * 2 ** (attempts - 1), LONGEST_RETRY_BACKOFF) if attempts else 0
-        writer.postpone(message.id, attempts, now + backoff, error)
+        writer.postpone(message.id, attempts, now + pause_after(attempts), error)
         return
     writer.settle(message.id, Status.FAILED, error or "its runner died each time")
     text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
     if message.task_id:
         text = f"⚠️ {_named(message)} failed after {attempts} attempts ({message.id[:9]}): {error or 'its runner died'}."
     owe(writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id))
+
+
+def pause_after(attempts: int) -> int:
+    """ms until the next attempt after so many that failed."""
+    return min(RETRY_BACKOFF * 2 ** (attempts - 1), LONGEST_RETRY_BACKOFF) if attempts else 0
+
+
+def _waits_too_long(message: MessageIn, now: int) -> bool:
+    """A clock that was set back since it was postponed would hold it, and what came after it at its address, back."""
+    return message.attempts > 0 and message.not_before > now + pause_after(message.attempts)
 
 
 def owe(writer: InboundWriter, notice: Notice) -> None:

@@ -35,6 +35,11 @@ class ProcessRunner:
 
 
 class ProcessLauncher:
+    """`module` is the program: the runner, or one that stands in for it."""
+
+    def __init__(self, module: str = "runner") -> None:
+        self._module = module
+
     async def start(self, spec: RunnerSpec) -> ProcessRunner:
         return ProcessRunner(spec, await self._spawn(spec, ()))
 
@@ -88,7 +93,7 @@ class ProcessLauncher:
                 return await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
-                    "runner",
+                    self._module,
                     *arguments,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,

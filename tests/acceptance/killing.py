@@ -22,14 +22,15 @@ DEADLINE = 240  # s
 
 
 class Killed:
-    """The host's process, started again whenever it was killed, and its runners: processes."""
+    """The host's process, started again whenever it was killed, and its runners: processes. `retry_backoff` in ms."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, retry_backoff: int = 100) -> None:
         self.data = data
+        self._retry_backoff = retry_backoff
         self._process: asyncio.subprocess.Process | None = None
 
     def arguments(self) -> list[str]:
-        return [str(self.data)]
+        return [str(self.data), str(self._retry_backoff)]
 
     async def start(self) -> None:
         with (self.data / "host.log").open("ab") as log:
@@ -44,7 +45,7 @@ class Killed:
 
     async def kill_a_runner(self, chance: random.Random) -> bool:
         """False when there is none."""
-        if not (pids := self._pids()):
+        if not (pids := self.runners()):
             return False
         with contextlib.suppress(ProcessLookupError):
             os.kill(chance.choice(pids), signal.SIGKILL)
@@ -52,11 +53,11 @@ class Killed:
 
     async def end(self) -> None:
         await self.kill()
-        for pid in self._pids():
+        for pid in self.runners():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def _pids(self) -> list[int]:
+    def runners(self) -> list[int]:
         mark = f"DOVECOTE_SESSION_DIR={self.data}".encode()
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
@@ -74,7 +75,7 @@ class KilledWithContainers(Killed):
         self._image = image
 
     def arguments(self) -> list[str]:
-        return [str(self.data), self._image]
+        return [*super().arguments(), self._image]
 
     async def kill_a_runner(self, chance: random.Random) -> bool:
         return await asyncio.to_thread(self._kill_one, chance)
@@ -92,7 +93,7 @@ class KilledWithContainers(Killed):
         await asyncio.to_thread(clean_up, self.data, self._image)
 
 
-def _answers(data: Path) -> Iterator[dict[str, Any]]:
+def answers(data: Path) -> Iterator[dict[str, Any]]:
     """Without notices: a session whose runner was killed again and again before its first claim says so."""
     return (post for post in lines(data / "posts.jsonl") if post["text"].isdigit())
 
@@ -109,9 +110,9 @@ def _standing(data: Path) -> set[str]:
     return set(standing)
 
 
-async def _posts(data: Path, at_least: int) -> None:
+async def until_posted(data: Path, at_least: int) -> None:
     """Waits until so many posts are there: polls, for the writer is another process that may be dead."""
-    while sum(1 for _ in _answers(data)) < at_least:  # noqa: ASYNC110
+    while sum(1 for _ in answers(data)) < at_least:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
 
 
@@ -124,11 +125,11 @@ async def survive(host: Killed, sessions: int, per_session: int, kills: int) -> 
     try:
         async with asyncio.timeout(DEADLINE):
             for kill in range(kills):
-                await _posts(data, (kill + 1) * total // (kills + 5))
+                await until_posted(data, (kill + 1) * total // (kills + 5))
                 if not (kill % 3 and await host.kill_a_runner(chance)):
                     await host.kill()
                     await host.start()
-            await _posts(data, total)
+            await until_posted(data, total)
             await _quiet(data)
             while _standing(data):  # noqa: ASYNC110 - another process takes them down
                 await asyncio.sleep(0.05)
@@ -152,7 +153,7 @@ def _write(data: Path, sessions: int, per_session: int) -> None:
 
 
 def _judge(data: Path, sessions: int, per_session: int) -> None:
-    posts = list(_answers(data))
+    posts = list(answers(data))
     assert max(Counter(post["key"] for post in posts).values()) == 1
     for session in range(sessions):
         said = [post["text"] for post in posts if post["channel"] == f"c{session}"]
@@ -163,7 +164,7 @@ def _judge(data: Path, sessions: int, per_session: int) -> None:
 
 async def _quiet(data: Path) -> None:
     """A second answer would come within the delivery's own retries."""
-    seen = sum(1 for _ in _answers(data))
+    seen = sum(1 for _ in answers(data))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(2):
-            await _posts(data, seen + 1)
+            await until_posted(data, seen + 1)
