@@ -95,4 +95,7 @@ def measure(folders: Iterable[Path], most: int) -> Used:
                     return Used(size, files, hidden)
         except FileNotFoundError:
             continue
+        except OSError:
+            # A container may close its workspace to a host of its own user: then nothing of it can be measured.
+            hidden = True
     return Used(size, files, hidden)
