@@ -459,18 +459,23 @@ def examine(settings: Settings, data: Path, *, thoroughly: bool) -> Examination:
 
 def _look_inside(client: docker.DockerClient, found: Examination, data: Path) -> Examination:
     mark = data / f".doctor-{secrets.token_hex(8)}"
-    mark.write_text(mark.name)
+    mark.write_text(f"{mark.name}\n")
     mark.chmod(0o444)
     try:
-        printed = client.containers.run(
+        looking = client.containers.run(
             found.image,
             ["-c", f"cat /proc/sys/kernel/random/boot_id; cat /mark/{mark.name} || true"],
             entrypoint="bash",
             network_mode="none",
             mounts=[Mount("/mark", str(data), type="bind", read_only=True)],
             user="0:0",  # the folder may be closed to everybody but its owner
-            remove=True,
+            detach=True,
         )
+        try:
+            looking.wait(timeout=ENGINE_TIMEOUT)
+            printed: bytes = looking.logs()  # after its end: what is followed may lack the last line
+        finally:
+            looking.remove(force=True)
     except _ENGINE_GONE as error:
         return replace(found, trouble=str(getattr(error, "explanation", None) or error)[:300])
     finally:
