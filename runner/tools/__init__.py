@@ -7,5 +7,4 @@ __all__ = ["Park", "Tool", "ToolContext", "ToolError", "standard"]
 
 
 def standard() -> list[Tool]:
-    # A question whose call was recorded and which then was not put, for the process died, is put after all: it has one id.
-    return [Tool.of(messaging.send_message), Tool.of(messaging.ask_user_question, repeatable=True)]
+    return [Tool.of(messaging.send_message), Tool.of(messaging.ask_user_question)]

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from host.inbound import InboundWriter, NewMessage
 from runner.claims import Claims
 from runner.inbound import InboundReader
 from runner.outbound import OutboundWriter
-from runner.tools import standard
-from runner.tools.box import Parked, Toolbox
 from runner.turn import SPLIT_AFTER
 from sessiondb import Address, SessionFolder, content
-from sessiondb.connection import open_reader
 
 HERE, THERE = Address("memory", "w", "c", "t1"), Address("memory", "w", "c", "t2")
 NOW = 10_000
@@ -131,33 +125,3 @@ def test_a_batch_ends_before_an_order_that_is_not_obeyed_yet(tmp_path: Path) -> 
     both.say("stop", kind="control")
     both.say("b")
     assert both.begin() == ["a"]
-
-
-async def test_a_question_is_put_once_though_the_process_died_before_it_was(tmp_path: Path) -> None:
-    both = Both(tmp_path)
-    both.say("a")
-    begun = both.claims.next()
-    assert begun is not None
-    asking = {"question": "Which?", "options": ["red", "blue"]}
-    both.runner.start_call(
-        begun.id, "c", json.dumps({"name": "ask_user_question", "arguments": asking}), "", 0
-    )
-    for _ in range(2):  # lives of the process
-        box = Toolbox(
-            both.runner,
-            begun.id,
-            standard(),
-            answers="a",
-            consumed=lambda: ["a"],
-            pushed=list,
-            workspace=tmp_path,
-            destinations=(),
-            recorded=both.runner.steps(begun.id),
-            now=lambda: NOW,
-        )
-        with pytest.raises(Parked):
-            await box.call("ask_user_question", asking, "c")
-        assert box.waits("c")
-    connection = open_reader(tmp_path / "session" / "outbound" / "outbound.db")
-    assert len(connection.execute("SELECT 1 FROM messages_out").fetchall()) == 1
-    connection.close()
