@@ -87,6 +87,24 @@ class Claims:
                 found.append((message, decoded.content))
         return found
 
+    def stopped_by(self, order: MessageIn) -> dict[str, list[str]]:
+        """Turns that an order to stop ends although none of them runs: a crash interrupted them, or they are to be tried again.
+
+        Each with the messages it had claimed.
+        """
+        left = {ack.message_id: ack.turn for ack in self._outbound.unfinished_claims()}
+        found: dict[str, list[str]] = {}
+        for message in self._inbound.messages(list(left)):
+            meant = order.address in (message.address, message.address._replace(thread_id=""))
+            if (
+                meant
+                and message.status == "pending"
+                and message.kind != "control"
+                and message.seq < order.seq
+            ):
+                found.setdefault(left[message.id], []).append(message.id)
+        return found
+
     def _open(self, id_: str, batch: Sequence[MessageIn]) -> Turn | None:
         rows, messages = self._claim(id_, batch)
         if not messages:

@@ -280,16 +280,25 @@ class AgentLoop:
         self._ring()
 
     def _obey_controls(self) -> None:
-        """Control messages that come while nothing runs."""
+        """Control messages that come while nothing runs. What was interrupted, or waits for another try, is stopped too.
+
+        The last turn ends with the order, in one commit: a crash before leaves the order to be obeyed again.
+        """
         for message, control in self._claims.controls():
-            text = "Nothing is running."
+            text, turn_id, consumed = "Nothing is running.", f"{message.id}-control", [message.id]
             if control.command == "clear":
                 self._archive()
                 self._outbound.clear_history(f"continuation:{self._provider.name}")
                 text = "Forgotten. We start afresh."
+            elif control.command == "stop" and (ended := self._claims.stopped_by(message)):
+                text = doings.stopped([step for id_ in ended for step in self._outbound.steps(id_)])
+                *others, (turn_id, last) = ended.items()
+                for other, ids in others:
+                    self._outbound.finish_turn(other, (), ids, ())
+                consumed += last
             self._outbound.claim([message], f"{message.id}-control")
             answer = Emitted(f"{message.id}:obeyed", content.Text(text), message.id)
-            self._outbound.finish_turn(f"{message.id}-control", [answer], [message.id], ())
+            self._outbound.finish_turn(turn_id, [answer], consumed, ())
             self._ring()
 
     # ── small parts ──────────────────────────────────────────────────────────────────────────────────────

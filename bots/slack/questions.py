@@ -17,6 +17,7 @@ from bots.slack import render
 from bots.slack.errors import TRANSIENT
 from bots.slack.inbound import Identity, Reader
 from host.bots import EventClass, HostBusy, InboundEvent, Ingest, Verdict
+from host.questions import OVER
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,8 @@ class Questions:
             await self._close(asked, "")
             await self._tell(asked, user, answering.ANSWERED)
         elif ingested.verdict is Verdict.DECLINED and ingested.reason:
+            if ingested.reason == OVER:
+                await self._close(asked, f"⌛ {OVER}")
             await self._tell(asked, user, ingested.reason)
 
     async def _close(self, asked: Asked, line: str) -> None:

@@ -70,6 +70,24 @@ async def test_a_tool_that_needs_a_yes_runs_on_the_word_of_whoever_was_asked_alo
     assert f"Allow* — <@{office.ann.id}>" in question.blocks[-1]["elements"][0]["text"]
 
 
+async def test_a_question_that_nobody_answered_in_time_loses_its_buttons_when_somebody_tries(
+    office: Office,
+) -> None:
+    office.configure(
+        more='[agents.default.options]\napprove = ["mock_append"]\napprove_within = 1',
+    )
+    await office.start()
+    root = office.ask('@@call mock_append {"file": "done.txt", "line": "x"}\n@@results')
+    question = await asked(office, root)
+    allow = question.blocks[-1]["elements"][0]["value"]
+    answers = await office.answered(root, 2)
+    assert "nobody answered in time" in answers[-1].text
+    await office.slack.click(office.ann, question, value=allow).acknowledged()
+    await office.slack.wait_until(lambda: question.blocks[-1]["type"] == "context", PATIENCE)
+    assert "no longer open" in question.blocks[-1]["elements"][0]["text"]
+    assert office.folder.effects("done.txt") == []
+
+
 async def test_a_question_outlives_the_host_that_asked_it(office: Office) -> None:
     await office.start()
     root = office.ask("@@ask Which one? | a | b | c | d | e | f | g\n@@results")

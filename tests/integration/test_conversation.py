@@ -8,9 +8,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from host.bots import Rejected
+from host.bots import EventClass, Rejected
 from runner.inbound import InboundReader
-from sessiondb import Address, SessionFolder
+from sessiondb import Address, SessionFolder, Unavailable
+from sessiondb.connection import open_reader
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.hosting import config, serving
 
@@ -75,8 +76,6 @@ async def test_a_queued_message_waits_for_the_end_of_the_turn_and_opens_the_next
 
 
 async def test_a_question_parks_the_turn_and_its_answer_finishes_it(tmp_path: Path) -> None:
-    from host.bots import EventClass
-
     async with serving(config(tmp_path)) as (_, bot):
         await bot.say("c", "@@ask Which? | red | blue\n@@results")
         await bot.until(lambda: bot.said("c") == ["Which?"])
@@ -89,8 +88,6 @@ async def test_a_question_parks_the_turn_and_its_answer_finishes_it(tmp_path: Pa
 
 
 async def test_stop_ends_the_running_turn_and_says_so(tmp_path: Path) -> None:
-    from host.bots import EventClass
-
     async with serving(config(tmp_path)) as (_, bot):
         await bot.say("c", "never said\n@@sleep 600")
         await bot.until(lambda: bool(bot.shown))
@@ -99,6 +96,23 @@ async def test_stop_ends_the_running_turn_and_says_so(tmp_path: Path) -> None:
         await bot.say("c", "afterwards")
         await bot.until(lambda: len(bot.said("c")) == 2)
     assert bot.said("c") == ["Stopped.", "afterwards"]
+
+
+async def test_stop_reaches_a_turn_that_waits_for_another_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.delivery.collect.RETRY_BACKOFF", 3_600_000)
+    async with serving(config(tmp_path)) as (host, bot):
+        asked = await bot.say("c", '@@call send_message {"text": "one"}\n@@fail retryable\nnever said')
+        await bot.until(lambda: bot.said("c") == ["one"])
+        async with asyncio.timeout(TIMEOUT):
+            while acks_of(tmp_path).get(asked.message_id) != "retry":  # noqa: ASYNC110 - in another process
+                await asyncio.sleep(0.02)
+        await bot.say("c", "", event_class=EventClass.CONTROL, value="stop")
+        await bot.until(lambda: len(bot.said("c")) == 2)
+        async with asyncio.timeout(TIMEOUT):
+            assert await host.settled(asked.message_id) == "completed"
+    assert bot.said("c") == ["one", "Stopped. I had sent a message."]
 
 
 async def test_a_runner_that_dies_in_mid_turn_is_replaced_and_no_effect_is_repeated(tmp_path: Path) -> None:
@@ -160,6 +174,20 @@ async def test_a_note_that_fails_causes_no_other(tmp_path: Path) -> None:
         await bot.until(lambda: not bot.failures["c"])
         await bot.say("c", "again")
         await bot.until(lambda: bot.said("c") == ["again"])
+
+
+def acks_of(data: Path) -> dict[str, str]:
+    """What the runner says of each message."""
+    [path] = data.glob("sessions/*/outbound/outbound.db")
+    try:
+        connection = open_reader(path)
+        try:
+            rows = connection.execute("SELECT message_id, status FROM processing_ack").fetchall()
+        finally:
+            connection.close()
+    except (Unavailable, apsw.BusyError):
+        return {}
+    return {str(message): str(status) for message, status in rows}
 
 
 def turns_of(data: Path) -> dict[str, str]:
