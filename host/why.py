@@ -167,7 +167,7 @@ def _in_session(folder: SessionFolder, message_id: str) -> Iterator[Event]:
         return
     yield from _claims(folder, message_id)
     for seq, status, attempts, not_before, problem, settled_at in rows:
-        detail = f"seq {seq}" + (f", {attempts} failed attempts" if attempts else "")
+        detail = f"seq {seq}" + (f", after {attempts} earlier attempts" if attempts else "")
         if status == "pending" and attempts:
             yield Event(int(str(not_before)), "next attempt", str(problem))
         yield Event(

@@ -297,9 +297,6 @@ def give_up_or_postpone(
     if attempts < GIVE_UP_AFTER:
         writer.postpone(message.id, attempts, now + pause_after(attempts), error)
         return
-    writer.postpone(
-        message.id, attempts, message.not_before, error
-    )  # the last attempt counts like the others
     writer.settle(message.id, Status.FAILED, error or "its runner died each time")
     text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
     if message.task_id:
