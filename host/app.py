@@ -348,9 +348,15 @@ class Host:
             self._supervisor.wake(session)
 
     def _say_soon(self) -> None:
-        task = asyncio.create_task(self._deliveries.deliver_notices(), name="notices")
+        task = asyncio.create_task(self._say(), name="notices")
         self._saying.add(task)
         task.add_done_callback(self._saying.discard)
+
+    async def _say(self) -> None:
+        try:
+            await self._deliveries.deliver_notices()
+        except SessionError as error:
+            log.debug("Notices wait for the sweep: %s", error)
 
     # ── the sweep ────────────────────────────────────────────────────────────────────────────────────────
 

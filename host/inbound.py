@@ -449,8 +449,7 @@ class InboundWriter:
         return None if row is None else Address(*map(str, row))
 
     def destination_names(self) -> list[str]:
-        rows = self._connection.execute("SELECT name FROM destinations ORDER BY name").fetchall()
-        return [str(name) for (name,) in rows]
+        return [str(n) for (n,) in self._connection.execute("SELECT name FROM destinations ORDER BY name")]
 
     def _messages(self, where: str, *bindings: str) -> list[MessageIn]:
         sql = f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE {where}"

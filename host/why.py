@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sessiondb.records import Address
 
 SHORTEST_PREFIX = 4  # characters
 MOST_FOUND = 20
+MOST_SEARCHED = 1_000  # sessions whose files are searched, the last active first
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,58 @@ def open_registry(data: Path) -> apsw.Connection:
         return connection
 
 
-def find(connection: apsw.Connection, name: str) -> list[Found]:
-    """By its id, its platform's id, the id of a post that answers it, or the beginning of its id."""
+def find(connection: apsw.Connection, data: Path, name: str) -> list[Found]:
+    """By its id, its platform's id, the beginning of its id, or the platform's id of a post that answers it.
+
+    What no platform sent, a task's run, and posts are looked for in the sessions' own files.
+    """
     rows = connection.execute(_BY_ID, {"name": name}).fetchall()
     if not rows and len(name) >= SHORTEST_PREFIX:
         rows = connection.execute(
             _BY_PREFIX, {"name": name, "length": len(name), "most": MOST_FOUND}
         ).fetchall()
-    return [_found(*row) for row in rows]
+    if rows or len(name) < SHORTEST_PREFIX:
+        return [_found(*row) for row in rows]
+    return list(islice(_found_in_sessions(connection, data, name), MOST_FOUND))
+
+
+def _found_in_sessions(connection: apsw.Connection, data: Path, name: str) -> Iterator[Found]:
+    for (session_id,) in connection.execute(_LATEST, (MOST_SEARCHED,)).fetchall():
+        path = SessionFolder((data / "sessions" / str(session_id)).resolve()).inbound_db
+        try:
+            inbound = open_reader(path)
+        except SessionError:
+            continue
+        try:
+            with translated(path):
+                runs = inbound.execute(_RUNS, {"name": name, "length": len(name)}).fetchall()
+                answered = inbound.execute(_ANSWERED, (name,)).fetchall()
+        except SessionError:
+            continue
+        finally:
+            inbound.close()
+        for (id_,) in answered:
+            yield from (_found(*row) for row in connection.execute(_BY_ID, {"name": id_}).fetchall())
+        for run in runs:
+            yield _run(str(session_id), *run)
+
+
+def _run(session_id: str, id_: Any, at: Any, task_id: Any, owner: Any, *place: Any) -> Found:
+    address = Address(*map(str, place))
+    return Found(
+        message_id=str(id_),
+        platform_message_id="",
+        session_id=session_id,
+        state="stored",
+        reason="",
+        received_at=int(at),
+        stored_at=int(at),
+        trigger=True,
+        author=f"task {task_id}",
+        place="/".join(part for part in address if part),
+        author_id=str(owner),
+        address=address,
+    )
 
 
 def story(connection: apsw.Connection, data: Path, found: Found) -> list[Event]:
@@ -83,11 +129,25 @@ def story(connection: apsw.Connection, data: Path, found: Found) -> list[Event]:
     told.append(Event(found.stored_at, "stored", "in the session's inbound.db"))
     folder = SessionFolder((data / "sessions" / found.session_id).resolve())
     told += _in_session(folder, found.message_id)
+    told += _changes(connection, found)
     about = connection.execute(
         "SELECT created_at, state, text FROM notices WHERE about LIKE '%' || ?", (found.message_id,)
     )
     told += [Event(int(str(at)), f"notice {state}", str(text)) for at, state, text in about]
     return told
+
+
+def _changes(connection: apsw.Connection, found: Found) -> Iterator[Event]:
+    """What its author made of it later; the agent may have read it before."""
+    if not found.platform_message_id:
+        return
+    sql = (
+        "SELECT received_at, event ->> '$.event.event_class' FROM inbox WHERE session_id = ? AND received_at >= ?"
+        " AND event ->> '$.event.platform_message_id' = ? AND event ->> '$.event.event_class' IN ('edit', 'delete')"
+    )
+    bindings = (found.session_id, found.received_at, found.platform_message_id)
+    for at, change in connection.execute(sql, bindings).fetchall():
+        yield Event(int(str(at)), {"edit": "edited", "delete": "deleted"}[str(change)], "on the platform")
 
 
 def _in_session(folder: SessionFolder, message_id: str) -> Iterator[Event]:
@@ -106,17 +166,21 @@ def _in_session(folder: SessionFolder, message_id: str) -> Iterator[Event]:
         yield Event(0, "forgotten", "its records in the session are older than the retention")
         return
     yield from _claims(folder, message_id)
-    for seq, status, attempts, not_before, problem in rows:
-        detail = f"seq {seq}" + (f", {attempts} failed attempts" if attempts else "")
+    for seq, status, attempts, not_before, problem, settled_at in rows:
+        detail = f"seq {seq}" + (f", after {attempts} earlier attempts" if attempts else "")
         if status == "pending" and attempts:
             yield Event(int(str(not_before)), "next attempt", str(problem))
-        yield Event(0, str(status), detail + (f": {problem}" if problem and status != "pending" else ""))
+        yield Event(
+            int(str(settled_at)),
+            str(status),
+            detail + (f": {problem}" if problem and status != "pending" else ""),
+        )
     for at, state, platform_id in live:
         yield Event(int(str(at)), f"live message {state}", f"as {platform_id}" if platform_id else "")
     for at, state, chunk, platform_id, attempts, problem in delivered:
         detail = f"chunk {chunk}" + (f" as {platform_id}" if platform_id else "")
         detail += (f", {attempts} failed attempts" if attempts else "") + (f": {problem}" if problem else "")
-        yield Event(int(str(at)), {"sent": "delivered"}.get(str(state), f"delivery {state}"), detail)
+        yield Event(int(str(at)), _DELIVERY.get(str(state), f"delivery {state}"), detail)
 
 
 def _claims(folder: SessionFolder, message_id: str) -> Iterator[Event]:
@@ -173,7 +237,14 @@ _BY_PREFIX = (
     f"SELECT {_COLUMNS} WHERE message_id >= :name AND message_id < :name || 'g'"
     " AND substr(message_id, 1, :length) = :name ORDER BY id DESC LIMIT :most"
 )
-_MESSAGE = "SELECT seq, status, attempts, not_before, error FROM messages_in WHERE id = ?"
+_DELIVERY = {"sent": "delivered", "applied": "order carried out"}
+_LATEST = "SELECT id FROM sessions ORDER BY active_at DESC LIMIT ?"
+_RUNS = (
+    "SELECT id, created_at, task_id, author_id, channel_type, workspace_id, platform_id, thread_id FROM messages_in"
+    " WHERE task_id <> '' AND substr(id, 1, :length) = :name ORDER BY seq DESC"
+)
+_ANSWERED = "SELECT DISTINCT in_reply_to FROM delivered WHERE platform_message_id = ? AND in_reply_to <> ''"
+_MESSAGE = "SELECT seq, status, attempts, not_before, error, settled_at FROM messages_in WHERE id = ?"
 _LIVE = "SELECT updated_at, state, platform_message_id FROM live WHERE message_id = ?"
 _DELIVERED = (
     "SELECT updated_at, state, chunk, platform_message_id, attempts, error FROM delivered WHERE in_reply_to = ?"

@@ -59,10 +59,10 @@ def tell_why(data: Path, name: str) -> None:
     """Raises `NothingFoundError`, `sessiondb.SessionError`."""
     registry = why.open_registry(data)
     try:
-        found = why.find(registry, name)
+        found = why.find(registry, data, name)
         if not found:
             raise NothingFoundError(
-                f"no message {name!r} in {data}: give its id, its platform's id or the id's beginning"
+                f"no message {name!r} in {data}: give its id, the id's beginning, or its platform's id or that of its answer"
             )
         if len(found) > 1:
             _out.print("Several messages fit; ask for one of them:")

@@ -23,7 +23,7 @@ def story(data: Path, viewer: Viewer, sight: Sight, message: str, zone: ZoneInfo
     """On a connection of its own, beside the host's. Raises `Forbidden`, `sessiondb.SessionError`."""
     registry = why.open_registry(data)
     try:
-        found = _found(registry, viewer, message.strip())
+        found = _found(registry, data, viewer, message.strip())
         seen = [entry for entry in found if _sees(registry, viewer, sight, entry)]
         if not seen:
             raise Forbidden(NO_SUCH_MESSAGE)
@@ -40,11 +40,11 @@ def story(data: Path, viewer: Viewer, sight: Sight, message: str, zone: ZoneInfo
     return "\n".join(lines)
 
 
-def _found(registry: apsw.Connection, viewer: Viewer, message: str) -> list[why.Found]:
+def _found(registry: apsw.Connection, data: Path, viewer: Viewer, message: str) -> list[why.Found]:
     if message:
-        return why.find(registry, message)
+        return why.find(registry, data, message)
     row = registry.execute(_LAST, (LAST_LOOKED_AT, *viewer.address)).fetchone()
-    return why.find(registry, str(row[0])) if row else []
+    return why.find(registry, data, str(row[0])) if row else []
 
 
 def _sees(registry: apsw.Connection, viewer: Viewer, sight: Sight, entry: why.Found) -> bool:

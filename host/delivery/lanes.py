@@ -16,8 +16,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from host import notices
-from host.bots import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unknown
+from host.bots import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unsent
 from host.delivery import policy
+from host.delivery.calls import outcome
 from host.inbound import Parcel
 from sessiondb import SessionError
 from sessiondb.records import Address
@@ -130,27 +131,20 @@ class Lane:
 
     async def _send(self, bot: Bot, parcel: Parcel) -> Parcel:
         try:
-            delivery = await self._delivery(parcel)
-            async with asyncio.timeout(policy.SEND_DEADLINE):
-                receipt = await bot.send(delivery)
+            receipt = await outcome(bot.send(await self._delivery(parcel)))
         except Rejected as error:
             if error.plain_may_work and (plain := _plain(parcel)) is not None:
                 return plain
             return self._failed(parcel, error)
-        except TimeoutError:
-            return self._failed(parcel, Unknown("no answer in time"))
         except DeliveryError as error:
             return self._failed(parcel, error)
-        except Exception:  # a bot's bug: sent or not, nobody knows
-            log.exception("A bot broke its contract in send", extra={"action": "bot_error"})
-            return self._failed(parcel, Unknown("internal error of the bot"))
         return policy.sent(parcel, receipt)
 
     async def _look_up(self, bot: Bot, parcel: Parcel) -> Parcel:
         receipt: Receipt | None = None
         try:
             if bot.capabilities.lookup:
-                receipt = await self._found(bot, parcel)
+                receipt = await outcome(bot.lookup(await self._delivery(parcel)))
         except DeliveryError as error:
             clock = asyncio.get_running_loop().time()
             self._unheard_since = self._unheard_since or clock
@@ -160,19 +154,6 @@ class Lane:
         if receipt is not None:
             return await self._commit(policy.sent(parcel, receipt))
         return await self._commit(policy.not_found(parcel, self._now()))
-
-    async def _found(self, bot: Bot, parcel: Parcel) -> Receipt | None:
-        """Raises `DeliveryError`, also for a bot that breaks its contract."""
-        try:
-            async with asyncio.timeout(policy.SEND_DEADLINE):
-                return await bot.lookup(await self._delivery(parcel))
-        except TimeoutError as error:
-            raise Unknown("no answer in time") from error
-        except DeliveryError:
-            raise
-        except Exception as error:  # a bot's bug: the lane goes on
-            log.exception("A bot broke its contract in lookup", extra={"action": "bot_error"})
-            raise Unknown("internal error of the bot") from error
 
     def _failed(self, parcel: Parcel, error: DeliveryError) -> Parcel:
         moved = policy.failed(parcel, error, self._now(), self._chance.random())
@@ -194,10 +175,14 @@ class Lane:
                 await asyncio.sleep(LEDGER_PAUSE)
 
     async def _delivery(self, parcel: Parcel) -> Delivery:
+        """Raises `Rejected` or `Unsent`."""
         kept = json.loads(parcel.payload)
         target = ""
         if kept["target"]:
-            found = await self._ledger.target(kept["target"])
+            try:
+                found = await self._ledger.target(kept["target"])
+            except SessionError as error:
+                raise Unsent(f"its target cannot be read: {error}") from error
             if not found:
                 raise Rejected("the message it is about is not on the platform")
             target = found

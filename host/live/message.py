@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from host import notices
 from host.bots import Bot, DeliveryError, Live, Offline, Receipt, Rejected, ShowsLive, Unknown
 from host.delivery import policy as delivery
+from host.delivery.calls import outcome
 from host.inbound import InboundWriter, LiveRow
 from host.live import policy
 from host.live.policy import Fate, Step
@@ -25,8 +25,6 @@ from sessiondb import Address, MessageIn, SessionError, Status
 from sessiondb.signals import Progress
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 LEDGER_PAUSE = 1.0  # s until a commit that failed (disk full) is tried again
 
@@ -219,7 +217,7 @@ class LiveMessage:
             return
         self._offered = self._news
         try:
-            receipt = await _outcome(bot.open_live(self._live(row)))
+            receipt = await outcome(bot.open_live(self._live(row)))
         except Unknown:
             self._unknown(0.0)
         except Rejected as error:
@@ -235,7 +233,7 @@ class LiveMessage:
     async def _find(self, bot: ShowsLive, row: LiveRow) -> None:
         """Before anything else is opened here: twice, as the platform may still be at it."""
         try:
-            receipt = await _outcome(bot.find_live(self._live(row)))
+            receipt = await outcome(bot.find_live(self._live(row)))
         except DeliveryError as error:
             log.debug("A live message cannot be looked up: %s", error.reason)
             self._wait(delivery.GRACE / 1000)
@@ -251,7 +249,7 @@ class LiveMessage:
 
     async def _remove(self, bot: ShowsLive, row: LiveRow) -> None:
         try:
-            await _outcome(bot.remove_live(self._live(row), row.platform_message_id))
+            await outcome(bot.remove_live(self._live(row), row.platform_message_id))
         except Offline:
             self._wait(delivery.OFFLINE_PAUSE / 1000)
         except Rejected as error:
@@ -281,7 +279,7 @@ class LiveMessage:
             return
         self._offered = self._news
         with contextlib.suppress(DeliveryError):
-            await _outcome(bot.update_live(self._live(row), row.platform_message_id))
+            await outcome(bot.update_live(self._live(row), row.platform_message_id))
 
     # ── small parts ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -324,20 +322,6 @@ class LiveMessage:
 
         await self._registry.use(self._session, job)
         self._row = row if row.open else None
-
-
-async def _outcome(call: Awaitable[T]) -> T:
-    """What a bot's call came to, within the deadline. Raises `DeliveryError`."""
-    try:
-        async with asyncio.timeout(delivery.SEND_DEADLINE):
-            return await call
-    except TimeoutError as error:
-        raise Unknown("no answer in time") from error
-    except DeliveryError:
-        raise
-    except Exception as error:  # a bot's bug: done or not, nobody knows
-        log.exception("A bot broke its contract", extra={"action": "bot_error"})
-        raise Unknown("internal error of the bot") from error
 
 
 def _shown(row: LiveRow, receipt: Receipt) -> LiveRow:

@@ -70,7 +70,10 @@ async def test_a_conversation_goes_on_after_its_past_was_forgotten(
         assert bot.said("c")[-1] == "second"
     assert rows(folder.inbound_db, "SELECT min(seq) FROM messages_in")[0][0] > highest
     registry = why.open_registry(tmp_path)
-    told = [event.what for event in why.story(registry, tmp_path, why.find(registry, first.message_id)[0])]
+    told = [
+        event.what
+        for event in why.story(registry, tmp_path, why.find(registry, tmp_path, first.message_id)[0])
+    ]
     registry.close()
     assert told == ["received", "routed", "stored", "forgotten"]
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from host import why
+from host.bots import EventClass
 from host.cli import inspect
+from host.inbound import InboundWriter, NewMessage
 from host.lock import DataLock
+from sessiondb import Address, Status, content
 from tests.fakes.platform import TIMEOUT
-from tests.hosting import config, serving
+from tests.hosting import config, now_ms, serving
 
 
 @pytest.fixture
@@ -33,10 +37,10 @@ async def test_the_story_of_an_answered_message_names_claim_tool_and_post(
         async with asyncio.timeout(TIMEOUT):
             await host.settled(said.message_id)
         await asyncio.to_thread(inspect.tell_why, tmp_path, said.message_id)
-        for name in ("p77", said.message_id[:9]):
+        for name in ("p77", said.message_id[:9], f"p-{bot.sent[0].key}"):
             await asyncio.to_thread(inspect.tell_why, tmp_path, name)
     stories = screen.getvalue().split(said.message_id + " ")
-    assert len(stories) == 4
+    assert len(stories) == 5
     for story in stories[1:]:
         told = [word for word in _ORDER if word in story]
         assert told == _ORDER
@@ -64,14 +68,45 @@ async def test_a_declined_message_says_why(tmp_path: Path, screen: io.StringIO) 
     assert said.reason in screen.getvalue()
 
 
+async def test_the_run_of_a_task_is_found_by_the_id_that_its_notice_names(
+    tmp_path: Path, screen: io.StringIO
+) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        said = await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            await host.settled(said.message_id)
+    (path,) = tmp_path.glob("sessions/*/inbound/inbound.db")
+    writer = InboundWriter(path, now_ms)
+    run = content.Task("make tea", "tea", "today")
+    place = Address("memory", "w", "c")
+    with writer.writing():
+        writer.insert(NewMessage("k12345678", "task", place, run, now_ms(), task_id="t1"))
+        writer.settle("k12345678", Status.FAILED, "no water")
+    writer.close()
+    inspect.tell_why(tmp_path, "k12345")
+    assert "from task t1" in screen.getvalue()
+    assert "no water" in screen.getvalue()
+
+
+async def test_what_its_author_did_to_a_message_is_told(tmp_path: Path, screen: io.StringIO) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        said = await bot.say("c", "hello", platform_message_id="p1", natural_id="p1")
+        async with asyncio.timeout(TIMEOUT):
+            await host.settled(said.message_id)
+        gone = bot.event("c", "", platform_message_id="p1")
+        await host.ingest(replace(gone, event_class=EventClass.DELETE, natural_id="p1"))
+    inspect.tell_why(tmp_path, said.message_id)
+    assert "deleted" in screen.getvalue()
+
+
 async def test_an_unknown_name_and_a_prefix_that_is_too_short_find_nothing(tmp_path: Path) -> None:
     async with serving(config(tmp_path)) as (host, bot):
         said = await bot.say("c", "hello")
         async with asyncio.timeout(TIMEOUT):
             await host.settled(said.message_id)
     registry = why.open_registry(tmp_path)
-    assert why.find(registry, said.message_id[:3]) == []
-    assert why.find(registry, "%") == []
+    assert why.find(registry, tmp_path, said.message_id[:3]) == []
+    assert why.find(registry, tmp_path, "%") == []
     registry.close()
     with pytest.raises(inspect.NothingFoundError):
         inspect.tell_why(tmp_path, "nothing")

@@ -325,3 +325,11 @@ def no_incarnation_check(_: World) -> list[Patch]:
 @mutant
 def never_gives_up(_: World) -> list[Patch]:
     return [(host.delivery.collect, "GIVE_UP_AFTER", 10**6)]
+
+
+@mutant
+def waits_for_a_clock_that_was_set_back(_: World) -> list[Patch]:
+    def patient(self: InboundWriter) -> list[Parcel]:
+        return self._parcels("state IN ('pending', 'sending', 'unknown') ORDER BY seq, chunk")
+
+    return [(InboundWriter, "open_parcels", patient)]

@@ -1,0 +1,29 @@
+"""A call of a bot, and what it came to in the terms of law 6."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from host.bots import DeliveryError, Unknown
+from host.delivery import policy
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+async def outcome(call: Awaitable[T]) -> T:
+    """What it came to within the deadline. Raises `DeliveryError`, also for a bot that breaks its contract."""
+    try:
+        async with asyncio.timeout(policy.SEND_DEADLINE):
+            return await call
+    except TimeoutError as error:
+        raise Unknown("no answer in time") from error
+    except DeliveryError:
+        raise
+    except Exception as error:  # a bot's bug: done or not, nobody knows
+        log.exception("A bot broke its contract", extra={"action": "bot_error"})
+        raise Unknown("internal error of the bot") from error
