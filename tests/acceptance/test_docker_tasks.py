@@ -84,5 +84,6 @@ async def test_a_script_without_end_is_stopped_in_a_container_with_all_it_starte
         assert await ask(bot, "D1", "hello") == "hello"
         [container] = containers_of(data, image)
         code, said = container.exec_run(["python", "-c", BOUNDED])
+        assert isinstance(said, bytes)
         assert (code, said.decode().strip()) == (0, "the script took longer than 0.5 s and was stopped")
         assert await ask(bot, "D1", "still well?") == "still well?"
