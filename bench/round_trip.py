@@ -46,7 +46,9 @@ class BenchBot:
         ready()
         await asyncio.Event().wait()
 
-    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[dict[str, Any]]:
         return [{"text": getattr(operation, "text", "")}]
 
     async def send(self, delivery: Delivery) -> Receipt:

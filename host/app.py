@@ -319,11 +319,15 @@ class Host:
         if session.id in self._draining:
             self._again.add(session.id)
             return
-        task = asyncio.create_task(self._drain(session), name=f"drain:{session.id}")
-        self._draining[session.id] = task
-        task.add_done_callback(lambda _: self._draining.pop(session.id, None))
+        self._draining[session.id] = asyncio.create_task(self._drain(session), name=f"drain:{session.id}")
 
     async def _drain(self, session: Session) -> None:
+        try:
+            await self._drain_while_asked(session)
+        finally:  # at once: whoever asks from now on is not heard by this task any more
+            del self._draining[session.id]
+
+    async def _drain_while_asked(self, session: Session) -> None:
         while True:
             self._again.discard(session.id)
             try:
@@ -357,6 +361,8 @@ class Host:
                 await self._sweep_once()
             except SessionError as error:
                 log.warning("The sweep could not read host.db: %s", error, extra={"action": "sweep_failed"})
+            except Exception:  # whatever broke it would break it again after a restart: the others go on
+                log.exception("The sweep broke", extra={"action": "sweep_failed"})
             else:
                 await self._parts.disk.run(pulse.beat, self._data)
             await asyncio.sleep(self._config.host.sweep_every)

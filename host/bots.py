@@ -70,13 +70,16 @@ class InboundEvent:
     at: int  # ms UTC, the platform's clock
     text: str = ""
     platform_message_id: str = ""  # of the message written, edited, deleted or reacted to
-    mentioned: bool = False  # the bot was addressed by name
+    mentioned: bool = (
+        False  # the bot was addressed by name; of a REACTION: it is to a message of the bot's own
+    )
     privacy: Privacy = "public"
+    replies_to: str = ""  # the message it replies to from outside a thread, if one can hang from that message
     opens_thread: str = ""  # the thread an answer to this message would open; '' when none can be
     files: tuple[IncomingFile, ...] = ()
     thread_so_far: tuple[
         tuple[str, str], ...
-    ] = ()  # (author, text) said before, on the first mention in a thread
+    ] = ()  # (author, text) said before, on the first mention in a thread; or what a mention replies to
     value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji; of a WEBHOOK: the prompt
     refers_to: str = (
         ""  # of an ANSWER: what the question's `Delivery.question` said; of a WEBHOOK: its source
@@ -241,10 +244,13 @@ class Bot(Protocol):
         Raises `BotConfigError` when only a person can help; whatever else it raises, it is started again soon.
         """
 
-    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[dict[str, Any]]:
         """The chunks of an operation, in order, within the platform's limits. Pure: no I/O, no clock.
 
-        `plain` is the one fallback after the platform rejected a rendering.
+        `plain` is the one fallback after the platform rejected a rendering. The first chunk leaves room for the
+        `mentions` that `send` puts in front of it, so that one message, with one receipt, is what notifies.
         """
 
     async def send(self, delivery: Delivery) -> Receipt: ...

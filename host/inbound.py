@@ -229,6 +229,11 @@ class InboundWriter:
         sql = "UPDATE messages_in SET attempts = ?, not_before = ?, error = ? WHERE id = ? AND status = 'pending'"
         self._connection.execute(sql, (attempts, not_before, error[:500], id_))
 
+    def bring_forward(self, id_: str, new: content.Inbound, now: int) -> None:
+        """A message that still waits for its time is due now, and says this instead."""
+        sql = "UPDATE messages_in SET content = ?, not_before = ? WHERE id = ? AND status = 'pending' AND not_before > ?"
+        self._connection.execute(sql, (content.encode(new), now, id_, now))
+
     def error_of(self, id_: str) -> str:
         return str(self._one("SELECT error FROM messages_in WHERE id = ?", id_) or "")
 
@@ -246,7 +251,13 @@ class InboundWriter:
         )
 
     def open_parcels(self) -> list[Parcel]:
-        return self._parcels("state IN ('pending', 'sending', 'unknown') ORDER BY seq, chunk")
+        """What is to be delivered, in order. A clock that was set back since makes no wait longer than it was to be."""
+        sql = (
+            f"SELECT max(0, updated_at - ?), {_PARCEL} FROM delivered"
+            " WHERE state IN ('pending', 'sending', 'unknown') ORDER BY seq, chunk"
+        )
+        found = [(ahead, _parcel(row)) for ahead, *row in self._connection.execute(sql, (self._now(),))]
+        return [replace(p, next_attempt_at=p.next_attempt_at - int(str(ahead))) for ahead, p in found]
 
     def parcels_answering(self, message_id: str) -> list[Parcel]:
         return self._parcels("in_reply_to = ? ORDER BY seq, chunk", message_id)
@@ -293,10 +304,19 @@ class InboundWriter:
             str(answered_by),
         )
 
+    def asks(self, row_id: str) -> bool:
+        """Whether this row of messages_out is a question."""
+        return self._one("SELECT 1 FROM questions WHERE message_out_id = ?", row_id) is not None
+
     def answer_question(self, row_id: str, answer_id: str) -> None:
         """The first answer stays."""
         sql = "UPDATE questions SET answered_by = ? WHERE message_out_id = ? AND answered_by = ''"
         self._connection.execute(sql, (answer_id, row_id))
+
+    def close_question(self, row_id: str, now: int) -> None:
+        """Nobody may answer it any more."""
+        sql = "UPDATE questions SET expires_at = ? WHERE message_out_id = ? AND answered_by = ''"
+        self._connection.execute(sql, (now, row_id))
 
     def has_parcel(self, message_out_id: str) -> bool:
         return (
@@ -488,7 +508,7 @@ def _live_row(row: tuple[Any, ...]) -> LiveRow:
     return LiveRow(id_, attempt, state, key, Address(channel, workspace, platform, thread), *rest)
 
 
-def _parcel(row: tuple[Any, ...]) -> Parcel:
+def _parcel(row: Sequence[Any]) -> Parcel:
     id_, chunk, number, key, state, channel, workspace, platform, thread, payload, reply, *rest = row
     return Parcel(
         id_, chunk, number, key, state, Address(channel, workspace, platform, thread), payload, reply, *rest

@@ -74,6 +74,7 @@ class Ingress:
         event = _within_limits(event)
         try:
             await self._know_the_thread(event)
+            event = await self._under_a_post(event)
             if event.event_class is EventClass.ANSWER and (refused := await self._not_asked(event)):
                 # Nothing is written: the question stays open for those who may answer it.
                 return Ingested(Verdict.DECLINED, event.message_id, refused)
@@ -93,13 +94,25 @@ class Ingress:
 
         Raises `HostBusy` when that takes too long; nothing of the reply is stored, so the platform delivers it again.
         """
-        address = event.address
+        address = event.address._replace(thread_id=event.address.thread_id or event.replies_to)
         if not address.thread_id or event.event_class in _ABOUT_ANOTHER or not self._posts.open_at(address):
             return
         if await self._db.read(lambda connection: _engaged(connection, address)) is not None:
             return
         if not await self._posts.until_settled(address):
             raise HostBusy("it may be a reply to a post whose outcome is not known yet")
+
+    async def _under_a_post(self, event: InboundEvent) -> InboundEvent:
+        """A reply in the channel to what a task or a webhook posted there is as one in the thread of that post.
+
+        Replies to anything else are among people: a thread that hangs there goes on without them.
+        """
+        if not event.replies_to or event.address.thread_id:
+            return event
+        thread = event.address._replace(thread_id=event.replies_to)
+        found = await self._db.read(lambda connection: _engaged(connection, thread))
+        continued = found is not None and found[1]
+        return replace(event, address=thread, opens_thread="") if continued else event
 
     async def _not_asked(self, event: InboundEvent) -> str:
         """Why this answer cannot count; '' when it may, or was taken in already."""
@@ -184,10 +197,37 @@ class Ingress:
         notices.add(connection, told, self._now())
 
     def _route(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
-        if event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION):
+        if event.event_class is EventClass.REACTION:
+            return self._route_of_reaction(connection, event)
+        if event.event_class in _ABOUT_ANOTHER:
             return _route_of_original(connection, event)
         if event.session_id:
             return _route_of_session(connection, event)
+        return self._route_by_rules(connection, event)
+
+    def _route_of_reaction(
+        self, connection: apsw.Connection, event: InboundEvent
+    ) -> router.Engage | router.Ignore:
+        """To where the message is that it is about, as far as its agent wants reactions."""
+        ours = self._route_of_ours(connection, event) if event.mentioned else None
+        found = ours or _route_of_original(connection, event)
+        if isinstance(found, router.Ignore) or found.agent not in self._config.agents:
+            return found
+        return router.as_wanted(found, self._config.agents[found.agent].reactions, event.author)
+
+    def _route_of_ours(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | None:
+        """None where no conversation goes on: an answer to the reaction would stand in the channel's root."""
+        address = event.address
+        if not address.thread_id and event.privacy != "dm":  # a post that may have opened a thread
+            address = address._replace(thread_id=event.platform_message_id)
+        if event.privacy != "dm" and _engaged(connection, address) is None:
+            return None
+        found = self._route_by_rules(connection, replace(event, address=address))
+        return None if isinstance(found, router.Ignore) else replace(found, engages=False)
+
+    def _route_by_rules(
+        self, connection: apsw.Connection, event: InboundEvent
+    ) -> router.Engage | router.Ignore:
         row = _engaged(connection, event.address)
         return router.route(
             event,
@@ -203,7 +243,6 @@ class Ingress:
         if session.id not in self._storing:
             task = asyncio.create_task(self._store(session), name=f"store:{session.id}")
             self._storing[session.id] = task
-            task.add_done_callback(lambda _: self._storing.pop(session.id, None))
 
     async def replay(self, session: Session) -> None:
         """Stores what the inbox holds for the session and its file may not."""
@@ -216,6 +255,12 @@ class Ingress:
             await asyncio.wait(list(self._storing.values()))
 
     async def _store(self, session: Session) -> None:
+        try:
+            await self._store_what_waits(session)
+        finally:  # at once: what comes from now on is not seen by this task any more
+            del self._storing[session.id]
+
+    async def _store_what_waits(self, session: Session) -> None:
         while session.id in self._behind or self._waiting[session.id]:
             try:
                 await self._store_batch(session)
@@ -254,7 +299,7 @@ class Ingress:
         )
 
     async def _attached(self, session: Session, entry: Entry) -> _Attached:
-        if not entry.event.files or entry.event.event_class is not EventClass.MESSAGE:
+        if not entry.event.files or entry.event.event_class not in (EventClass.MESSAGE, EventClass.COMMAND):
             return entry, ()
         files, missing = await self._incoming.fetch(session, entry)
         if missing:
@@ -359,7 +404,9 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
             "answer", f"{who} answered: {event.value}", refers_to=event.refers_to, value=event.value, by=who
         )
     return content.Chat(
-        text=event.value if event.event_class is EventClass.REACTION else event.text,
+        text=f"{event.value} {event.text}".strip()
+        if event.event_class is EventClass.REACTION
+        else event.text,
         author_name=event.author.name,
         trusted=entry.trusted,
         event=event.event_class.value,

@@ -50,6 +50,7 @@ class Refused:
     id: str
     reason: str
     in_reply_to: str = ""  # the message it would have answered, as far as that could be read
+    asks: bool = False  # it is a question, for whose answer a call waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +264,7 @@ def _validated(row: tuple[object, ...]) -> Accepted | Refused:
     try:
         decoded = _decoded(text)
     except (ValidationError, ValueError, RecursionError) as error:
-        return Refused(number, id_, f"content: {str(error).splitlines()[0]}", in_reply_to)
+        return Refused(number, id_, f"content: {str(error).splitlines()[0]}", in_reply_to, _asks(text))
     if kind != ("system" if isinstance(decoded, content.Action) else "chat"):
         return Refused(number, id_, "kind and content do not fit", in_reply_to)
     accepted = MessageOut(number, id_, in_reply_to, destination, kind, created_at, deliver_after, text)
@@ -289,6 +290,15 @@ def _decoded(body: str) -> content.Outbound:
     if adapter is None:
         raise ValueError("unknown type of operation")
     return adapter.validate_python(found)
+
+
+def _asks(body: str) -> bool:
+    """Whether a body that is refused was to be a question."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("type") == content.Question.type
 
 
 def _no_number(name: str) -> float:

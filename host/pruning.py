@@ -57,6 +57,8 @@ class Pruner:
                 await self.round()
             except SessionError as error:
                 log.warning("host.db could not be pruned: %s", error, extra={"action": "prune_failed"})
+            except Exception:  # nobody's answer depends on it
+                log.exception("Pruning broke", extra={"action": "prune_failed"})
 
     async def round(self) -> None:
         """What is due now, a limited number of sessions. Raises `SessionError` of host.db."""

@@ -59,6 +59,17 @@ def answered(writer: InboundWriter, question: Question, answer_id: str) -> None:
     writer.settle(_end_of(question.row_id), Status.CANCELLED, "answered")
 
 
+def not_asked(writer: InboundWriter, row_id: str, address: Address, reason: str, now: int) -> None:
+    """Nobody will see the question: that becomes its answer, now. Takes part in the caller's transaction.
+
+    It is the question's end come early, under the same id, so the call that waits has one result, whatever is tried again.
+    """
+    told = content.System("answer", f"could not be asked: {reason}", ok=False, refers_to=row_id)
+    if not writer.insert(NewMessage(_end_of(row_id), "system", address, told, now)):
+        writer.bring_forward(_end_of(row_id), told, now)
+    writer.close_question(row_id, now)
+
+
 def refusal(question: Question | None, person: str, *, is_owner: bool, now: int) -> str:
     """Why this person's answer does not count, one line for them; '' when it does. Pure."""
     if question is None:

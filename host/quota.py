@@ -14,6 +14,9 @@ from pathlib import Path
 
 from host import tree
 from host.config import Limits
+from host.notices import Notice
+from host.sessions import Session
+from sessiondb.records import MessageIn
 
 MIB = 1024 * 1024
 BLOCK = 512  # bytes in a block of `st_blocks`
@@ -59,6 +62,14 @@ class DiskQuota:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
+def notice(session: Session, why: str, now: int, message: MessageIn | None = None) -> Notice:
+    """That its runner was stopped: told where the message came from, or once a day where the conversation is."""
+    text = f"⚠️ I was stopped: {why} ({session.id[:9]}). Ask me to delete some."
+    if message is None:
+        return Notice(f"over-quota:{session.id}:{now // 86_400_000}", session.place, text)
+    return Notice(f"over-quota:{message.id}", message.address, text, answers=message.platform_message_id)
+
+
 def excess(limits: Limits, first: Used, used: Used) -> str:
     """'' while it is within limits. Pure."""
     if used.size > max(limits.disk_mb * MIB, first.size + ROOM_TO_CLEAN):
@@ -84,4 +95,7 @@ def measure(folders: Iterable[Path], most: int) -> Used:
                     return Used(size, files, hidden)
         except FileNotFoundError:
             continue
+        except OSError:
+            # A container may close its workspace to a host of its own user: then nothing of it can be measured.
+            hidden = True
     return Used(size, files, hidden)

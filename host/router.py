@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from host.bots import EventClass, InboundEvent
+from host.bots import Author, EventClass, InboundEvent
 from host.config import Route
 from host.controls.port import ChannelRules
 from sessiondb.records import Address
@@ -60,6 +61,14 @@ def route(
         trigger=not about_another and not event.remark,
         engages=bool(answer.thread_id) and addressed,
     )
+
+
+def as_wanted(found: Engage, wanted: Literal["off", "context", "wake"], by: Author) -> Engage | Ignore:
+    """A reaction, as far as the agent wants them."""
+    if wanted == "off":
+        return Ignore("its agent wants no reactions")
+    # Two bots that react to each other would go on for ever.
+    return replace(found, trigger=wanted == "wake" and not by.is_bot)
 
 
 def rule_of(address: Address, routes: Sequence[Route], decided: ChannelRules | None = None) -> Route | None:

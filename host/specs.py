@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from host import router
 from host.config import Config
-from host.launch.base import LaunchError, RunnerSpec
+from host.launch.base import LaunchError, Runner, RunnerSpec
 from host.sessions import Session, Sessions
 from sessiondb.records import Address, Destination
 
@@ -43,6 +45,7 @@ class Specs:
             "DOVECOTE_IDLE_EXIT": str(self._config.runner.idle_exit),
             "DOVECOTE_EGRESS": "1" if agent.network.allow else "0",
         }
+        shown = own.resolve() if await asyncio.to_thread(own.is_dir) else None
         return RunnerSpec(
             self._installation,
             session.id,
@@ -51,8 +54,18 @@ class Specs:
             workspace.resolve(),
             environment,
             Path(session.folder.root) / "runner.log",
-            own.resolve() if await asyncio.to_thread(own.is_dir) else None,
+            _outline(environment, workspace.resolve(), shown),
+            shown,
         )
+
+    async def objection(self, session: Session, runner: Runner) -> str:
+        """Why a runner from an earlier life of the host may not live on; '' when it may. Raises `LaunchError`, `SessionError`."""
+        spec = await self.spec(session, runner.incarnation)
+        if runner.outline != spec.outline:
+            # A channel that became private has another folder now, whose words must not reach the earlier one.
+            return "it was started for another privacy scope, or by other settings"
+        committed = await self._registry.use(session, lambda writer: writer.value("incarnation"))
+        return "" if runner.incarnation == committed else "another was meant to take its place"
 
     def destinations(self, session: Session) -> list[Destination]:
         agent = self._config.agents[session.agent]
@@ -62,3 +75,8 @@ class Specs:
             )
             for name, place in agent.destinations.items()
         ]
+
+
+def _outline(environment: Mapping[str, str], workspace: Path, agent: Path | None) -> str:
+    told = json.dumps([sorted(environment.items()), str(workspace), str(agent or "")])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

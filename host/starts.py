@@ -28,13 +28,18 @@ class Starts:
     async def earliest(self, session: Session) -> int:
         """ms UTC before which the session's runner is not started again; 0 when its last start was well."""
 
-        def job(connection: apsw.Connection) -> int:
+        def job(connection: apsw.Connection) -> tuple[int, int]:
             row = connection.execute(
-                "SELECT next_start_at FROM sessions WHERE id = ?", (session.id,)
+                "SELECT next_start_at, start_failures FROM sessions WHERE id = ?", (session.id,)
             ).fetchone()
-            return int(row[0]) if row else 0
+            return (int(row[0]), int(row[1])) if row else (0, 0)
 
-        return await self._db.read(job)
+        at, failures = await self._db.read(job)
+        longest = self._now() + sweep.start_pause(failures)
+        if at > longest:  # the clock was set back since: kept, so that the pause ends
+            sql = "UPDATE sessions SET next_start_at = ? WHERE id = ?"
+            await self._db.write(lambda connection: connection.execute(sql, (longest, session.id)).fetchall())
+        return min(at, longest)
 
     async def note(self, session: Session, failure: str, told: str = "", *, refused: bool = False) -> None:
         """How a start went; '' when it was well, which forgets the failures before it.

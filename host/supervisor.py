@@ -9,9 +9,8 @@ import logging
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from host import sweep
+from host import quota, sweep
 from host.config import Config
 from host.delivery.collect import give_up_or_postpone, owe
 from host.delivery.service import Deliveries
@@ -20,34 +19,17 @@ from host.gateway.server import Door, GatewayError
 from host.hostdb import HostDB
 from host.inbound import InboundWriter
 from host.launch.base import Launcher, LaunchError, Runner
-from host.notices import Notice
+from host.life import Life
 from host.outbound import OutboundReader
 from host.places import Places
-from host.quota import DiskQuota
 from host.sessions import Session, Sessions
 from host.specs import Specs
 from host.starts import Starts
 from sessiondb import SessionError, Unavailable
-from sessiondb.records import AckStatus, MessageIn, Status
+from sessiondb.records import AckStatus, Status
 from sessiondb.signals import read_heartbeat
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class _Life:
-    """A runner that lives, or is about to."""
-
-    session: Session
-    task: asyncio.Task[None]
-    runner: Runner | None = None
-    started_at: int = 0
-    busy_at: int = 0  # when it was last seen at work, or was given some
-    ordered_to_stop: bool = False
-    over_quota: str = ""  # why it was ended: what lies too much on disk
-    woken: bool = False  # since it last looked for work
-    background: bool = False  # nothing but scheduled work waits for it
-    scope: str = ""  # the privacy scope whose folder its runner has; '' for one that was adopted
 
 
 class Supervisor:
@@ -77,11 +59,11 @@ class Supervisor:
         self._on_end = on_end
         self._on_wait = on_wait
         self._places = Places(config.runner.concurrent)
-        self._lives: dict[str, _Life] = {}
+        self._lives: dict[str, Life] = {}
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._making_room: set[asyncio.Task[None]] = set()
         self._specs = Specs(config, installation, registry)
-        self._quota = DiskQuota(config.runner.limits)
+        self._quota = quota.DiskQuota(config.runner.limits)
         self._starts = Starts(db, now, deliveries.notify)
         self._at_once = Places(config.runner.concurrent_starts)
         self._closing = False
@@ -100,7 +82,7 @@ class Supervisor:
             self._ears.ring(session)
         elif not self._closing and not session.unreadable:
             task = asyncio.create_task(self._live(session), name=f"runner:{session.id}")
-            self._lives[session.id] = _Life(session, task)
+            self._lives[session.id] = Life(session, task)
 
     def is_live(self, session: Session) -> bool:
         return session.id in self._lives
@@ -123,23 +105,41 @@ class Supervisor:
             )
             return
         for runner in left:
-            found = await self._db.read(
-                functools.partial(self._registry.load, where="id = ?", bindings=(runner.session_id,))
-            )
-            if not found:
-                await self._launcher.stop(runner, 0.0)
-                continue
-            session = found[0]
             try:
-                await self._door.open(session)
-            except GatewayError as error:
-                log.error("Runner not adopted: %s", error, extra={"action": "adoption_failed"})
-                await self._launcher.stop(runner, 0.0)
+                why = await self._adopt(runner)
+            except (LaunchError, GatewayError, SessionError) as error:
+                why = str(error)
+            if not why:
                 continue
-            self._ears.listen(session)
-            self._places.occupy(session.id)
-            task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
-            self._lives[session.id] = _Life(session, task, runner, self._now())
+            log.warning(
+                "Runner not adopted: %s", why, extra={"action": "not_adopted", "session": runner.session_id}
+            )
+            try:
+                await self._launcher.stop(runner, 0.0)
+            except LaunchError as error:
+                # The next start of its session takes it out of its way.
+                log.error("Runner not stopped: %s", error.reason, extra={"action": "stop_failed"})
+
+    async def _adopt(self, runner: Runner) -> str:
+        """'' when it lives on, or why it has to end. A stop costs its turn nothing: that goes on after its last step.
+
+        Raises `LaunchError`, `GatewayError`, `SessionError`.
+        """
+        found = await self._db.read(
+            functools.partial(self._registry.load, where="id = ?", bindings=(runner.session_id,))
+        )
+        if not found:
+            return "its session is gone"
+        session = found[0]
+        if why := await self._specs.objection(session, runner):
+            return why
+        await self._door.open(session)
+        self._ears.listen(session)
+        self._places.occupy(session.id)
+        task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
+        self._lives[session.id] = life = Life(session, task, scope=session.scope)
+        life.begins(runner, self._now())
+        return ""
 
     # ── one life after another ───────────────────────────────────────────────────────────────────────────
 
@@ -239,7 +239,7 @@ class Supervisor:
             self._at_once.free(session.id)
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
         life = self._lives[session.id]
-        life.runner, life.started_at, life.ordered_to_stop = runner, self._now(), False
+        life.begins(runner, self._now())
         return runner
 
     async def _accompany(self, session: Session, runner: Runner) -> None:
@@ -259,14 +259,14 @@ class Supervisor:
             session, lambda writer: self._put_back(writer, life, runner.incarnation)
         )
         if life.over_quota and not told:
-            await self._deliveries.notify(self._over_quota(life, None))
+            await self._deliveries.notify(quota.notice(session, life.over_quota, self._now()))
         await self._deliveries.pay(session)
         self._deliveries.outcome_changed(session)
         failed = code != 0 and not claimed_any and not life.ordered_to_stop
         life.runner, life.ordered_to_stop, life.over_quota = None, False, ""
         await self._starts.note(session, f"the runner ended with code {code}" if failed else "")
 
-    async def _guard_disk(self, life: _Life, runner: Runner) -> None:
+    async def _guard_disk(self, life: Life, runner: Runner) -> None:
         """Ends a runner whose files have become too much. What it was at fails: another attempt would fill them again."""
         session = life.session
         folders = (session.folder.outbound, self._registry.workspace(session))
@@ -279,14 +279,6 @@ class Supervisor:
                 return
             except LaunchError as error:
                 log.warning("It cannot be stopped yet: %s", error.reason, extra=fields)
-
-    def _over_quota(self, life: _Life, message: MessageIn | None) -> Notice:
-        """Told where the message came from, or once a day where the conversation is."""
-        session = life.session
-        text = f"⚠️ I was stopped: {life.over_quota} ({session.id[:9]}). Ask me to delete some."
-        if message is None:
-            return Notice(f"over-quota:{session.id}:{self._now() // 86_400_000}", session.place, text)
-        return Notice(f"over-quota:{message.id}", message.address, text, answers=message.platform_message_id)
 
     async def _drain_after(self, session: Session, code: int) -> None:
         try:
@@ -325,7 +317,7 @@ class Supervisor:
         if not os.path.lexists(session.folder.outbound_db):
             return True
         task = asyncio.create_task(self._maintain(session, older_than), name=f"maintain:{session.id}")
-        life = self._lives[session.id] = _Life(session, task)
+        life = self._lives[session.id] = Life(session, task)
         try:
             await task
         finally:
@@ -349,7 +341,7 @@ class Supervisor:
             writer.set_value("incarnation", incarnation)
             writer.set_destinations(self._specs.destinations(session))
 
-    def _put_back(self, writer: InboundWriter, life: _Life, incarnation: str) -> tuple[bool, bool]:
+    def _put_back(self, writer: InboundWriter, life: Life, incarnation: str) -> tuple[bool, bool]:
         """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost.
 
         Whether that incarnation had claimed something, and whether anybody is told that it was over its quota.
@@ -376,7 +368,7 @@ class Supervisor:
                     continue
                 if life.over_quota:
                     writer.settle(message.id, Status.FAILED, f"stopped: {life.over_quota}")
-                    owe(writer, self._over_quota(life, message))
+                    owe(writer, quota.notice(session, life.over_quota, self._now(), message))
                     told = True
                 else:
                     give_up_or_postpone(writer, message, message.attempts + 1, ack.error, self._now())
@@ -399,6 +391,7 @@ class Supervisor:
         if life is None or life.runner is None or life.ordered_to_stop:
             return
         runner = life.runner
+        life.mind_the_clock(self._now())
         blocked_since = await self._registry.use(session, lambda writer: writer.blocked_since)
         if session.unreadable or sweep.blocks(blocked_since, self._now()):
             reason = session.unreadable or "it keeps the host from writing inbound.db"
@@ -415,7 +408,7 @@ class Supervisor:
             )
             await self._launcher.stop(runner, 0.0)
 
-    def _view(self, writer: InboundWriter, session: Session, runner: Runner, life: _Life) -> sweep.View:
+    def _view(self, writer: InboundWriter, session: Session, runner: Runner, life: Life) -> sweep.View:
         beat = read_heartbeat(session.folder.heartbeat)
         claims, activity_at, deadline = 0, 0, 0
         try:
@@ -437,7 +430,7 @@ class Supervisor:
             life.busy_at = self._now()
         return sweep.View(
             now=self._now(),
-            started_at=life.started_at,
+            started_at=life.silent_from,
             heartbeat_at=alive_at,
             claims=claims,
             activity_at=activity_at,

@@ -192,7 +192,7 @@ def _result(call: ParkedCall, answer: content.System) -> str | None:
     """What an answer means to the call that waited; None lets it run. Whose answer counts the host has decided."""
     said = answer.value or answer.text
     if not call.approval:
-        return ToolResult(said).encode()
+        return ToolResult(said, is_error=not answer.ok).encode()
     by = f" by {answer.by}" if answer.by else ""
     if answer.ok and said == ALLOW:
         return None

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from runner import archive, gate, tools, turn
+from runner import archive, doings, gate, tools, turn
 from runner.claims import Claims
 from runner.formatter import prompt
 from runner.inbound import InboundReader
@@ -148,7 +148,7 @@ class AgentLoop:
         try:
             while True:
                 upcoming = upcoming or asyncio.create_task(_next_event(events), name="provider")
-                timeout = None if running is not None else self._settings.stream_idle
+                timeout = None if running is not None else self._until_due(self._settings.stream_idle)
                 woken = await self._wait(timeout, upcoming)
                 if upcoming.done():
                     event, upcoming = upcoming.result(), None
@@ -187,6 +187,8 @@ class AgentLoop:
                     self._outbound.record_with_next(running.id, "user", turn.user_step(taken, prompt(taken)))
             case base.Answered(text):
                 self._outbound.record(running.id, "assistant", text)
+            case base.Summarised(summary):
+                self._outbound.record(running.id, "summary", summary)
             case base.Summarising():
                 self._archive()
             case base.Text(text):
@@ -237,8 +239,8 @@ class AgentLoop:
         return following
 
     def _over(self, last: Turn, woken: bool) -> bool:
-        """Whether the open stream should end: it idled out, or something else is due. What it remembers ends with it,
-        so an order to forget is obeyed after it."""
+        """Whether the open stream should end: it idled out, or something became due or waits elsewhere. What it remembers
+        ends with it, so an order to forget is obeyed after it."""
         return not woken or self._stopping.is_set() or self._ordered() or self._next_is_elsewhere(last)
 
     # ── ends of a turn ───────────────────────────────────────────────────────────────────────────────────
@@ -270,8 +272,7 @@ class AgentLoop:
         self._ring()
 
     def _stopped(self, running: Turn, order: MessageIn) -> None:
-        done = [step.tool_use_id for step in self._outbound.steps(running.id) if step.kind == "tool_result"]
-        text = f"Stopped. {len(done)} tool calls had been completed." if done else "Stopped."
+        text = doings.stopped(self._outbound.steps(running.id))
         self._outbound.claim([order], running.id)
         answer = Emitted(f"{order.id}:stopped", content.Text(text), order.id)
         consumed = [*running.consumed, *(message.id for message in running.pushed), order.id]
@@ -383,7 +384,7 @@ class AgentLoop:
             self._showing = None
 
     def _note_activity(self) -> None:
-        if self._now() - self._active_at >= ACTIVITY_EVERY:
+        if abs(self._now() - self._active_at) >= ACTIVITY_EVERY:  # also after a clock was set back
             self._active_at = self._now()
             self._outbound.phase("working")
 

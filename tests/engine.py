@@ -25,7 +25,7 @@ from docker.models.containers import Container
 ROOT = Path(__file__).resolve().parent.parent
 LABEL = "dovecote.installation"  # what tells the containers of two installations apart
 DEFAULT_IMAGE = "dovecote-runner:dev"
-HOST_IMAGE = "dovecote:test"
+DEFAULT_HOST_IMAGE = "dovecote:test"
 OFFLINE_BASE = "dovecote-base:bookworm"  # made by .ci/base-image; taken for a build when it is here
 ENGINE_TIMEOUT = 90  # seconds for one request to the engine, which may be waiting for a container to end
 BUILD_TIMEOUT = 600  # seconds for `make image`, which fetches the wheels the first time
@@ -56,22 +56,23 @@ def runner_image() -> str:
     `DOVECOTE_TEST_IMAGE` names an image to test as it is. Without it, and where that image is missing,
     `make image` builds it, one worker at a time; a build from an unchanged tree only finds its layers again.
     """
-    client = require_engine()
-    name = os.environ.get("DOVECOTE_TEST_IMAGE", "")
-    with _build_lock():
-        if name:
-            with contextlib.suppress(ImageNotFound):
-                return _image_id(client, name)
-        _make_image(client, "image", f"IMAGE={name or DEFAULT_IMAGE}")
-        return _image_id(client, name or DEFAULT_IMAGE)
+    return _image("DOVECOTE_TEST_IMAGE", "image", "IMAGE", DEFAULT_IMAGE)
 
 
 def host_image() -> str:
-    """The id of the host's image, built from this tree as it is."""
+    """The id of the host's image; `DOVECOTE_TEST_HOST_IMAGE` names one, in the same way."""
+    return _image("DOVECOTE_TEST_HOST_IMAGE", "host-image", "HOST_IMAGE", DEFAULT_HOST_IMAGE)
+
+
+def _image(given: str, target: str, variable: str, default: str) -> str:
     client = require_engine()
-    with _build_lock():
-        _make_image(client, "host-image", f"HOST_IMAGE={HOST_IMAGE}")
-        return _image_id(client, HOST_IMAGE)
+    name = os.environ.get(given, "")
+    with _build_lock(target):
+        if name:
+            with contextlib.suppress(ImageNotFound):
+                return _image_id(client, name)
+        _make_image(client, target, f"{variable}={name or default}")
+        return _image_id(client, name or default)
 
 
 def _image_id(client: docker.DockerClient, name: str) -> str:
@@ -81,8 +82,8 @@ def _image_id(client: docker.DockerClient, name: str) -> str:
 
 
 @contextlib.contextmanager
-def _build_lock() -> Iterator[None]:
-    path = Path(tempfile.gettempdir(), f"dovecote-image-{os.getuid()}.lock")
+def _build_lock(target: str) -> Iterator[None]:
+    path = Path(tempfile.gettempdir(), f"dovecote-{target}-{os.getuid()}.lock")
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -18,12 +18,17 @@ from tests.fakes.slack import FakeSlack
 
 @asynccontextmanager
 async def online(
-    slack: FakeSlack, folder: Path, access: Access | None = None, **settings: Any
+    slack: FakeSlack,
+    folder: Path,
+    access: Access | None = None,
+    notebook: Notebook | None = None,
+    **settings: Any,
 ) -> AsyncIterator[tuple[SlackBot, Notebook]]:
     """A bot that hears what happens."""
     made = Slack(api_url=slack.api_url, message_interval=0.01, **settings)
     secrets = Secrets(slack.bot_token, slack.app_token, slack.signing_secret)
-    bot, notebook, ready = SlackBot(made, secrets, folder, access), Notebook(), asyncio.Event()
+    bot, ready = SlackBot(made, secrets, folder, access), asyncio.Event()
+    notebook = notebook or Notebook()
     running = asyncio.create_task(bot.run(notebook, ready.set))
     waiting = asyncio.create_task(ready.wait())
     try:

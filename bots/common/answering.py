@@ -16,6 +16,12 @@ def may_answer(user: str, audience: Collection[str], owners: Collection[str], *,
     return not audience or user in audience or (user in owners and not approval)
 
 
+def ids_on(platform: str, listed: Collection[str]) -> frozenset[str]:
+    """The ids, of one platform, out of what the configuration lists as `platform:id`."""
+    named = (entry.partition(":") for entry in listed)
+    return frozenset(id_ for where, _, id_ in named if where == platform)
+
+
 def refusal(audience: Sequence[str]) -> str:
     """Both platforms show `<@id>` as a name."""
     return f"Only {' or '.join(f'<@{id_}>' for id_ in audience)} may answer this."

@@ -11,6 +11,8 @@ NO_TASKS = (
 )
 NO_FAILURES = "Every message was answered lately."
 OWNERS_ONLY = "Only an owner of this installation can change that."
+NOTHING_TO_SHOW = "There is nothing to show."
+NOT_TAKEN = "No agent answers here."
 BUSY = "I cannot take that right now; please try again in a minute."
 
 ORDERS = {

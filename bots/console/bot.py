@@ -63,7 +63,9 @@ class ConsoleBot:
         ready()
         await self._screen.serve(self)
 
-    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[dict[str, Any]]:
         match operation:
             case content.Text(text):
                 return [{"text": text}]

@@ -121,8 +121,10 @@ class DiscordBot:
 
     # ── out ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
-        return rendering.render(operation, plain=plain)
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[dict[str, Any]]:
+        return rendering.render(operation, plain=plain, room=len(wire.named(mentions)))
 
     async def send(self, delivery: Delivery) -> Receipt:
         return await self._connected().outbox.send(delivery)

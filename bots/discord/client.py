@@ -12,7 +12,8 @@ from typing import Any
 
 import discord
 
-from bots.discord import events, questions, rules, wire
+from bots.common import answering
+from bots.discord import events, places, questions, rules, wire
 from bots.discord.book import QuestionBook
 from bots.discord.commands import Commands
 from bots.discord.decisions import DecisionButton
@@ -41,9 +42,7 @@ class DoveClient(discord.Client):
     ) -> None:
         super().__init__(**{**wire.options(), **options})
         wire.impatient(self)
-        owners = frozenset(
-            owner.partition(":")[2] for owner in config.access.owners if owner.startswith("discord:")
-        )
+        owners = answering.ids_on(places.PLATFORM, config.access.owners)
         self.host = host
         self.threads_of = Threads(self)
         self.receiver = Receiver(self, host, self.threads_of, roles_matter=bool(config.access.groups))
@@ -51,6 +50,7 @@ class DoveClient(discord.Client):
         self.live = LiveMessages(self, self.threads_of, self.outbox)
         self.desk = Desk(host, book, owners, events.now_ms)
         self.commands = Commands(self, host, self.threads_of)
+        self.tree = self.commands.tree
         self.forms = Forms()
         self.forms.on(questions.FORM, self.desk.wrote)
         self.forms.on(rules.FORM, self.commands.decided)
@@ -62,10 +62,10 @@ class DoveClient(discord.Client):
 
     async def setup_hook(self) -> None:
         self.add_dynamic_items(*BUTTONS)
-        self._accompany(self.receiver.backfill(), "backfill")
 
     def watch_over(self, shards: int) -> None:
-        """Ends this life when another would do better. Call it when the connection is about to be opened."""
+        """Reads what was missed, and ends this life when another would do better. Call it before connecting."""
+        self._accompany(self.receiver.backfill(), "backfill")
         self._accompany(self.watch.until_useless(shards), "watch")
 
     def _accompany(self, work: Coroutine[Any, Any, None], name: str) -> None:

@@ -16,12 +16,13 @@ from discord import app_commands, ui
 
 from bots.common import words
 from bots.common.rules import WrongInput
+from bots.common.running import running_here
 from bots.discord import errors, events, panels, places, rules
 from bots.discord.forms import Values
 from bots.discord.threads import Threads
 from bots.markup import discord as markup
-from host.bots import EventClass, HostBusy, InboundEvent, Ingest, Ingested, Verdict
-from host.controls.port import Forbidden, Running, TaskOrder, Viewer
+from host.bots import EventClass, HostBusy, InboundEvent, IncomingFile, Ingest, Ingested, Verdict
+from host.controls.port import Forbidden, TaskOrder, Viewer
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -107,14 +108,14 @@ class Commands:
     def __init__(self, client: discord.Client, host: Ingest, threads: Threads) -> None:
         self._host = host
         self._threads = threads
-        self._tree = tree_for(client, self)
+        self.tree = tree_for(client, self)
 
     async def register(self) -> None:
         """Tells Discord which commands there are, until it has taken them."""
         pause = REGISTER_AGAIN
         while True:
             try:
-                await self._tree.sync()
+                await self.tree.sync()
                 return
             except discord.RateLimited as error:
                 pause = max(pause, error.retry_after)
@@ -131,10 +132,13 @@ class Commands:
 
     async def ask_about(self, interaction: Interaction, message: discord.Message) -> None:
         await interaction.response.defer(thinking=True)
-        about = f"{message.author.display_name} wrote:\n\n{message.content}"
-        await self._forward(interaction, about, f"about {message.jump_url}")
+        text, files = events.contents(message, interaction.client.user)
+        about = f"{message.author.display_name} wrote:\n\n{text}"
+        await self._forward(interaction, about, f"about {message.jump_url}", files)
 
-    async def _forward(self, interaction: Interaction, text: str, shown: str) -> None:
+    async def _forward(
+        self, interaction: Interaction, text: str, shown: str, files: tuple[IncomingFile, ...] = ()
+    ) -> None:
         """The question stands under its asker's name; the thread of the answer opens from there."""
         address = places.address_of(interaction.channel)
         if address is None:
@@ -144,11 +148,15 @@ class Commands:
         opens = str(asked.id) if places.can_open_thread(interaction.channel) else ""
         if opens:
             self._threads.asked(opens, text)
-        fields = {"text": text, "opens_thread": opens, "platform_message_id": str(asked.id)}
+        fields = {"text": text, "opens_thread": opens, "platform_message_id": str(asked.id), "files": files}
         taken = await self._ingest(_event(interaction, EventClass.COMMAND, address, **fields))
         if _accepted(taken):
             who = discord.utils.escape_markdown(interaction.user.display_name)
-            await interaction.edit_original_response(content=f"**{who}** asks: {shown[:LONGEST_SHOWN]}")
+            try:
+                await interaction.edit_original_response(content=f"**{who}** asks: {shown[:LONGEST_SHOWN]}")
+            except (discord.DiscordException, *errors.TRANSPORT) as error:
+                # It is taken and will be answered: nobody is to be told to ask again.
+                log.warning("A question is not shown: %s", error, extra={"action": "command_not_shown"})
             return
         await interaction.delete_original_response()  # what is refused is between the two of us
         await whisper(interaction, _refusal(taken))
@@ -169,7 +177,7 @@ class Commands:
             await _say(interaction, "Stopping." if _accepted(taken) else _refusal(taken))
 
     async def _stop_one(self, interaction: Interaction, viewer: Viewer) -> None:
-        found = await self._running_in(viewer)
+        found = await running_here(self._host, viewer)
         if len(found) == 1:
             await _say(interaction, await self._host.controls.stop(viewer, found[0].session_id))
         else:
@@ -183,12 +191,8 @@ class Commands:
 
     async def _halt(self, interaction: Interaction, viewer: Viewer, session_id: str) -> None:
         outcome = await self._host.controls.stop(viewer, session_id)
-        left = [one for one in await self._running_in(viewer) if one.session_id != session_id]
+        left = [one for one in await running_here(self._host, viewer) if one.session_id != session_id]
         await _show(interaction, panels.running(left, outcome))
-
-    async def _running_in(self, viewer: Viewer) -> list[Running]:
-        overview = await self._host.controls.overview(viewer)
-        return [one for one in overview.running if one.address[:3] == viewer.address[:3]]
 
     # ── what there is to see ─────────────────────────────────────────────────────────────────────────────
 
@@ -320,7 +324,7 @@ async def _say(interaction: Interaction, text: str) -> None:
 
 
 async def _say_markdown(interaction: Interaction, text: str) -> None:
-    first, *rest = markup.render(text) or ["There is nothing to show."]
+    first, *rest = markup.render(text) or [words.NOTHING_TO_SHOW]
     await interaction.edit_original_response(content=first)
     for chunk in rest[:3]:
         await interaction.followup.send(chunk, ephemeral=True)
@@ -350,4 +354,4 @@ def _accepted(taken: Ingested | None) -> bool:
 
 
 def _refusal(taken: Ingested | None) -> str:
-    return words.BUSY if taken is None else taken.reason or "I may not take this."
+    return words.BUSY if taken is None else taken.reason or words.NOT_TAKEN

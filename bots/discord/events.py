@@ -12,7 +12,6 @@ from bots.discord import places
 from bots.markup import discord as markup
 from host.bots import Author, EventClass, InboundEvent, IncomingFile
 from host.controls.port import Viewer
-from sessiondb import Address
 
 SAID = (discord.MessageType.default, discord.MessageType.reply)  # the others are announcements of Discord
 
@@ -49,9 +48,9 @@ def message(
     address = places.address_of(where)
     if address is None or said.type not in SAID or said.author.id == bot.id:
         return None
-    text, mentioned = text_of(said, said.content, bot)
-    if title := places.post_title(where, said.id):
-        text = f"{title}\n\n{text}".strip()
+    _, mentioned = text_of(said, said.content, bot)
+    text, files = contents(said, bot)
+    text = _with_title(text, where, said.id)
     found = InboundEvent(
         event_class=EventClass.MESSAGE,
         address=address,
@@ -62,11 +61,22 @@ def message(
         platform_message_id=str(said.id),
         mentioned=mentioned or bot in said.mentions or _role_mentioned(said, bot),
         privacy=places.privacy_of(where),
+        replies_to=_replied_to(said) if places.can_open_thread(where) else "",
         opens_thread=str(said.id) if places.can_open_thread(where) else "",
-        files=tuple(_file(attachment) for attachment in said.attachments),
+        files=files,
         thread_so_far=so_far,
     )
     return commands.obeyed(found)
+
+
+def contents(said: discord.Message, bot: discord.ClientUser) -> tuple[str, tuple[IncomingFile, ...]]:
+    """Its text and its files, with those of the message that it forwards: a forward has nothing else."""
+    text, _ = text_of(said, said.content, bot)
+    for forwarded in said.message_snapshots:
+        quoted, _ = text_of(said, forwarded.content, bot)
+        text = f"{text}\n\nForwarded:\n\n{quoted}".strip()
+    attached = [*said.attachments, *(file for one in said.message_snapshots for file in one.attachments)]
+    return text, tuple(map(_file, attached))
 
 
 def text_of(said: discord.Message, content: str, bot: discord.ClientUser) -> tuple[str, bool]:
@@ -81,10 +91,22 @@ def text_of(said: discord.Message, content: str, bot: discord.ClientUser) -> tup
     return text, mentioned
 
 
+def replied_to(said: discord.Message, bot: discord.ClientUser) -> tuple[tuple[str, str], ...]:
+    """What a message of a channel replies to, as (author, text): "what is this?" means nothing without it."""
+    original = said.reference.resolved if said.reference is not None else None
+    if not isinstance(original, discord.Message) or original.author.id == bot.id:
+        return ()
+    text, _ = text_of(original, original.content, bot)
+    return ((original.author.display_name, text),) if text else ()
+
+
 def edit(
-    raw: discord.RawMessageUpdateEvent, address: Address, bot: discord.ClientUser
+    raw: discord.RawMessageUpdateEvent, where: discord.abc.MessageableChannel, bot: discord.ClientUser
 ) -> InboundEvent | None:
-    """None for link previews, which Discord announces as edits, and for the bot's own messages."""
+    """None for link previews, which Discord announces as edits, for the bot's own messages, and where agents do not live."""
+    address = places.address_of(where)
+    if address is None:
+        return None
     said, before = raw.message, raw.cached_message
     if said.author.id == bot.id or said.edited_at is None:
         return None
@@ -98,13 +120,16 @@ def edit(
         natural_id=f"{said.id}:{edited}",
         author=author_of(said.author),
         at=edited,
-        text=text,
+        text=_with_title(text, where, said.id),
         platform_message_id=str(said.id),
+        privacy=places.privacy_of(where),
     )
 
 
-def deletion(message_id: int, address: Address) -> InboundEvent:
-    """Discord does not say who deleted: whoever was allowed to."""
+def deletion(message_id: int, where: discord.abc.MessageableChannel) -> InboundEvent | None:
+    """Discord does not say who deleted: whoever was allowed to. None where agents do not live."""
+    if (address := places.address_of(where)) is None:
+        return None
     return InboundEvent(
         event_class=EventClass.DELETE,
         address=address,
@@ -112,22 +137,41 @@ def deletion(message_id: int, address: Address) -> InboundEvent:
         author=Author("discord", "somebody"),
         at=now_ms(),
         platform_message_id=str(message_id),
+        privacy=places.privacy_of(where),
     )
 
 
-def reaction(raw: discord.RawReactionActionEvent, address: Address, added: bool) -> InboundEvent:
+def reaction(
+    raw: discord.RawReactionActionEvent, where: discord.abc.MessageableChannel, added: bool, at: int
+) -> InboundEvent | None:
+    """`at` is when it was first told, ms UTC: Discord gives it no id. None where agents do not live."""
+    if (address := places.address_of(where)) is None:
+        return None
     emoji = raw.emoji.name or str(raw.emoji)
     deed = "added" if added else "removed"
     author = author_of(raw.member) if raw.member is not None else Author(str(raw.user_id))
     return InboundEvent(
         event_class=EventClass.REACTION,
         address=address,
-        natural_id=f"{raw.message_id}:{raw.user_id}:{raw.emoji}:{deed}",
+        natural_id=f"{raw.message_id}:{raw.user_id}:{raw.emoji}:{deed}:{at}",
         author=author,
-        at=now_ms(),
+        at=at,
         platform_message_id=str(raw.message_id),
+        privacy=places.privacy_of(where),
         value=emoji if added else f"{emoji} (taken back)",
     )
+
+
+def _replied_to(said: discord.Message) -> str:
+    if said.type is not discord.MessageType.reply or said.reference is None:
+        return ""
+    return str(said.reference.message_id or "")
+
+
+def _with_title(text: str, where: discord.abc.MessageableChannel, message_id: int) -> str:
+    """A forum post's first message bears its title, before and after an edit."""
+    title = places.post_title(where, message_id)
+    return f"{title}\n\n{text}".strip() if title else text
 
 
 def _file(attachment: discord.Attachment) -> IncomingFile:

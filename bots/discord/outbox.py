@@ -19,16 +19,15 @@ from typing import Any
 import discord
 from rich.emoji import Emoji
 
-from bots.discord import decisions, errors, places
+from bots.discord import decisions, errors, places, wire
 from bots.discord.book import Asked, QuestionBook
 from bots.discord.questions import view_of
 from bots.discord.threads import Threads
 from host import attachments
-from host.bots import Delivery, Receipt, Rejected
+from host.bots import Delivery, Receipt, Rejected, Unknown
 
 NONCE_WINDOW = 120_000  # ms; Discord enforces a nonce "for the past few minutes"
 CLOCK_SKEW = 60_000  # ms the host's clock may be ahead of Discord's
-LONGEST = 2_000  # characters of one message
 TRIES = 3  # quick ones of one post, all with the same nonce
 PAUSE = 0.2  # s before the second try; doubles
 REMEMBERED = 10_000  # of the bot's own messages by nonce, as the gateway told of them
@@ -69,8 +68,7 @@ class Outbox:
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         if (known := self.known(delivery.key)) is not None:
             return known
-        now = time.time_ns() // 1_000_000
-        if "content" not in delivery.payload or now - delivery.first_attempt_at < NONCE_WINDOW:
+        if "content" not in delivery.payload or not _beyond_nonce(delivery):
             return None
         with errors.translated():
             room = places.channel_id(delivery.address)
@@ -81,13 +79,22 @@ class Outbox:
     # ── one kind each ────────────────────────────────────────────────────────────────────────────────────
 
     async def post(self, key: str, attempt: Callable[[], Awaitable[discord.Message]]) -> Receipt:
-        """Each attempt posts with `key` as its nonce. Raises as discord.py does."""
+        """Each attempt posts with `key` as its nonce. Raises as discord.py does.
+
+        And `Unknown` when the last one failed without effect, but the outcome of one before it is not known.
+        """
+        doubtful = False
         for number in range(1, TRIES + 1):
             try:
                 sent = await attempt()
-            except errors.TRANSPORT as error:
-                if number == TRIES or errors.was_tried_enough(error):
+            except (discord.DiscordException, *errors.TRANSPORT) as error:
+                unknown = isinstance(errors.delivery_error(error), Unknown)
+                enough = not isinstance(error, errors.TRANSPORT) or errors.was_tried_enough(error)
+                if number == TRIES or enough:
+                    if doubtful and not unknown:
+                        raise Unknown("an earlier try may have been taken") from error
                     raise
+                doubtful = doubtful or unknown
                 await asyncio.sleep(PAUSE * 2 ** (number - 1))
             else:
                 self._remember(key, sent.id)
@@ -95,6 +102,12 @@ class Outbox:
         raise AssertionError("unreachable")
 
     async def _post(self, delivery: Delivery, channel_id: int) -> Receipt:
+        """Where the nonce holds no more, an earlier attempt may stand: one of unknown outcome, in whatever order they
+        failed. So the history is asked before the post is made again."""
+        if delivery.first_attempt_at and _beyond_nonce(delivery):
+            found = self.known(delivery.key) or await self._in_history(delivery, channel_id)
+            if found is not None:
+                return found
         return await self.post(delivery.key, lambda: self._attempt(delivery, channel_id))
 
     async def _attempt(self, delivery: Delivery, channel_id: int) -> discord.Message:
@@ -113,10 +126,8 @@ class Outbox:
             )
         channel = self._client.get_partial_messageable(channel_id)
         if delivery.mentions:
-            people = [discord.Object(int(user)) for user in delivery.mentions if user.isdecimal()]
+            people = [discord.Object(int(user)) for user in wire.people(delivery.mentions)]
             more["allowed_mentions"] = discord.AllowedMentions(everyone=False, roles=False, users=people)
-            if _content(delivery) == payload["content"]:  # no room: they are called in a message of their own
-                await channel.send(_named(delivery), nonce=f"{delivery.key}@", **more)
         try:
             return await channel.send(_content(delivery) or None, nonce=delivery.key, **more)
         except discord.HTTPException as error:
@@ -136,7 +147,15 @@ class Outbox:
         return Receipt(delivery.target)
 
     async def _react(self, delivery: Delivery, name: str) -> Receipt:
-        await self._target(delivery).add_reaction(self._emoji(delivery, name))
+        emoji = self._emoji(delivery, name)
+        try:
+            await self._target(delivery).add_reaction(emoji)
+        except discord.NotFound as error:
+            if error.code != errors.UNKNOWN_MESSAGE or not delivery.address.thread_id:
+                raise
+            # A reply to a post was written in the channel and is answered in the thread of the post.
+            channel = self._client.get_partial_messageable(int(delivery.address.platform_id))
+            await channel.get_partial_message(int(delivery.target)).add_reaction(emoji)
         return Receipt(delivery.target)
 
     def _target(self, delivery: Delivery) -> discord.PartialMessage:
@@ -156,8 +175,13 @@ class Outbox:
         return custom or found
 
     async def _in_history(self, delivery: Delivery, room: int) -> Receipt | None:
-        """The bot's message that looks like this one, posted since the first attempt, that is no other key's."""
-        since = datetime.fromtimestamp((delivery.first_attempt_at - CLOCK_SKEW) / 1000, UTC)
+        """The bot's message that looks like this one, posted since the first attempt, that is no other key's.
+
+        Nor is it older than what it answers, by Discord's own clock: "Done." may have been said before.
+        """
+        began = datetime.fromtimestamp((delivery.first_attempt_at - CLOCK_SKEW) / 1000, UTC)
+        asked = int(delivery.answers) if delivery.answers.isdecimal() else 0
+        since = discord.Object(max(discord.utils.time_snowflake(began), asked))
         channel = self._client.get_partial_messageable(room)
         me = self._client.user
         try:
@@ -177,6 +201,11 @@ class Outbox:
         self._ids.add(message_id)
         while len(self._own) > REMEMBERED:
             self._ids.discard(self._own.popitem(last=False)[1])
+
+
+def _beyond_nonce(delivery: Delivery) -> bool:
+    """Whether Discord may have forgotten the nonce of the first attempt."""
+    return time.time_ns() // 1_000_000 - delivery.first_attempt_at >= NONCE_WINDOW
 
 
 def _looks_like(message: discord.Message, delivery: Delivery) -> bool:
@@ -202,15 +231,9 @@ def _same_name(shown: str, given: str) -> bool:
     return re.sub(r"[^0-9A-Za-z]", "", shown) == plain
 
 
-def _named(delivery: Delivery) -> str:
-    return " ".join(f"<@{user}>" for user in delivery.mentions)
-
-
 def _content(delivery: Delivery) -> str:
-    """With those in front whom it notifies, where there is room."""
-    text = str(delivery.payload["content"])
-    addressed = f"{_named(delivery)} {text}".strip()
-    return addressed if delivery.mentions and len(addressed) <= LONGEST else text
+    """With those in front whom it notifies; the rendering left room for them."""
+    return f"{wire.named(delivery.mentions)}{delivery.payload['content']}"
 
 
 def _is_reply(delivery: Delivery) -> bool:

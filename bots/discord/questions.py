@@ -77,7 +77,7 @@ class Desk:
         if taken.verdict in (Verdict.STORED, Verdict.DUPLICATE):
             await self._close(interaction, taken, value)
         else:
-            await interaction.followup.send(taken.reason or "I may not take this.", ephemeral=True)
+            await interaction.followup.send(taken.reason or words.NOT_TAKEN, ephemeral=True)
 
     async def _close(self, interaction: discord.Interaction[Any], taken: Ingested, value: str) -> None:
         """The buttons go, who decided what stays."""

@@ -17,15 +17,17 @@ from bots.common.loops import Chatter
 from bots.discord import errors, events, places
 from bots.discord.threads import Threads
 from host.bots import HostBusy, InboundEvent, Ingest, Verdict
-from sessiondb import Address
 
 log = logging.getLogger(__name__)
 
 AGAIN_AFTER = 1.0  # s until a history that could not be read is tried again; doubles
 LONGEST_AGAIN = 60.0
+TELL_AGAIN = (1.0, 2.0, 4.0, 8.0, 15.0)  # s between two tries of what is in no history
 LISTENED_TO = 500  # places whose last message is remembered, to find out that nobody tells of new ones
 SAMPLE = 5  # of them that are asked for
 MOST_ASLEEP = 100  # archived threads whose last words are looked for, the latest conversations first
+MOST_REACTIONS = 2_000  # whose last turn is remembered
+MOST_KNOWN = 2_000  # places outside the library's cache that are not asked for again
 SO_FAR = 30  # messages of a thread that are shown to an agent mentioned in it for the first time
 CANNOT_READ = (discord.DiscordException, HostBusy, *errors.TRANSPORT)
 
@@ -45,6 +47,7 @@ class Receiver:
         ] = {}  # place -> up to which message its history was taken in, in this life
         self._behind = asyncio.Event()
         self._chatter = Chatter()
+        self._reactions: OrderedDict[tuple[int, int, str], tuple[bool, int]] = OrderedDict()
         self._roles_matter = roles_matter
         self._members: dict[tuple[int, int], discord.Member | None] = {}  # of this catching-up
         self._archived: dict[int, Place] = {}
@@ -55,7 +58,8 @@ class Receiver:
 
     async def message(self, said: discord.Message) -> None:
         self._hear(said.channel.id, said.id)
-        place = await self._place(said.channel.id)
+        # A direct message brings its channel with it: nothing has to be asked for that could fail.
+        place = said.channel if isinstance(said.channel, Place) else await self._place(said.channel.id)
         if place is None:
             return
         async with self._order[place.id]:
@@ -71,24 +75,48 @@ class Receiver:
                 self.look_again([place.id])
 
     async def edited(self, raw: discord.RawMessageUpdateEvent) -> None:
-        address = await self._address(raw.channel_id)
-        if address is not None and (event := events.edit(raw, address, self._me)) is not None:
-            await self._tell(raw.channel_id, event)
+        place = await self._place(raw.channel_id)
+        if place is not None:
+            await self._tell(place, events.edit(raw, place, self._me))
 
     async def deleted(self, channel_id: int, message_ids: Sequence[int]) -> None:
-        address = await self._address(channel_id)
-        if address is not None:
+        place = await self._place(channel_id)
+        if place is not None:
             for message_id in sorted(message_ids):
-                await self._tell(channel_id, events.deletion(message_id, address))
+                await self._tell(place, events.deletion(message_id, place))
 
     async def reacted(self, raw: discord.RawReactionActionEvent, *, added: bool) -> None:
-        address = await self._address(raw.channel_id)
-        if address is not None and raw.user_id != self._me.id:
-            await self._tell(raw.channel_id, events.reaction(raw, address, added))
+        place = await self._place(raw.channel_id)
+        if place is not None and raw.user_id != self._me.id:
+            await self._tell(place, events.reaction(raw, place, added, self._turned(raw, added)))
 
-    async def _tell(self, channel_id: int, event: InboundEvent) -> None:
-        """After the messages that came before it, which it may be about."""
-        async with self._order[channel_id]:
+    def _turned(self, raw: discord.RawReactionActionEvent, added: bool) -> int:
+        """When the reaction was last turned this way, ms UTC: the same for an event that is told twice, and another
+        for a reaction that was taken back in between."""
+        which = raw.message_id, raw.user_id, str(raw.emoji)
+        last = self._reactions.pop(which, None)
+        if last is None or last[0] != added:
+            last = added, max(events.now_ms(), last[1] + 1 if last is not None else 0)
+        self._reactions[which] = last
+        if len(self._reactions) > MOST_REACTIONS:
+            self._reactions.popitem(last=False)
+        return last[1]
+
+    async def _tell(self, place: Place, event: InboundEvent | None) -> None:
+        """After the messages that came before it, which it may be about.
+
+        No history tells of it again: a host that cannot make it durable just now is asked again, as long as is sensible.
+        """
+        if event is None:
+            return
+        async with self._order[place.id]:
+            for pause in TELL_AGAIN:
+                try:
+                    await self._host.ingest(event)
+                except HostBusy:
+                    await asyncio.sleep(pause)
+                else:
+                    return
             await self._host.ingest(event)
 
     # ── whether anything is heard at all ─────────────────────────────────────────────────────────────────
@@ -212,16 +240,18 @@ class Receiver:
             so_far: tuple[tuple[str, str], ...] = ()
             if event.mentioned and isinstance(place, discord.Thread):
                 so_far = await self._so_far(place, said)
+            elif event.mentioned:
+                so_far = events.replied_to(said, self._me)
             event = events.message(said, place, self._me, so_far, await self._member(place, said))
             if event is not None:
                 if event.opens_thread:
                     self._threads.asked(event.opens_thread, event.text)
                 if self._chatter.is_a_loop(event):
-                    log.info("Two bots talk to each other", extra={"action": "loop", "channel": place.id})
-                    return
-                taken = await self._host.ingest(event)
-                if taken.verdict is Verdict.IGNORED and event.address.thread_id:
-                    return
+                    log.warning("Bots talk to each other", extra={"action": "bot_loop", "channel": place.id})
+                else:
+                    taken = await self._host.ingest(event)
+                    if taken.verdict is Verdict.IGNORED and event.address.thread_id:
+                        return
         if not live or place.id in self._caught_up:
             await self._advance(place, said.id)
 
@@ -279,10 +309,6 @@ class Receiver:
             raise RuntimeError("events before the login")
         return self._client.user
 
-    async def _address(self, channel_id: int) -> Address | None:
-        place = await self._place(channel_id)
-        return None if place is None else places.address_of(place)
-
     async def _place(self, channel_id: int) -> Place | None:
         """None where agents do not live, or the bot may not look."""
         found = self._client.get_channel(channel_id) or self._archived.get(channel_id)
@@ -295,6 +321,8 @@ class Receiver:
             return None
         if self._client.get_channel(channel_id) is None:
             self._archived[channel_id] = found
+            while len(self._archived) > MOST_KNOWN:
+                del self._archived[next(iter(self._archived))]
         return found
 
 

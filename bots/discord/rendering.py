@@ -12,10 +12,11 @@ LONGEST = markup.CHUNK
 MOST_BUTTONS = 20  # beside the one for an answer in one's own words, in five rows of five
 
 
-def render(operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+def render(operation: content.Operation, *, plain: bool = False, room: int = 0) -> Sequence[dict[str, Any]]:
+    """`room` is how many characters the chunks of a text leave free, for those whom it notifies."""
     match operation:
         case content.Text(text):
-            return [{"content": chunk} for chunk in _chunks(text, plain)]
+            return [{"content": chunk} for chunk in _chunks(text, plain, LONGEST - room)]
         case content.Edit(_, text):
             first, *rest = _chunks(text, plain)
             return [{"edit": first}, *({"content": chunk} for chunk in rest)]
@@ -49,7 +50,7 @@ def _question(asked: content.Question, plain: bool) -> Sequence[dict[str, Any]]:
     return [*({"content": chunk} for chunk in before), {"content": last, "question": question}]
 
 
-def _chunks(text: str, plain: bool) -> list[str]:
+def _chunks(text: str, plain: bool, most: int = LONGEST) -> list[str]:
     if plain:
-        return [text[start : start + LONGEST] for start in range(0, len(text), LONGEST)] or ["…"]
-    return markup.render(text) or ["…"]
+        return [text[start : start + most] for start in range(0, len(text), most)] or ["…"]
+    return markup.render(text, limit=most) or ["…"]

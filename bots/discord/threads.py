@@ -14,6 +14,7 @@ from host.bots import Rejected
 from sessiondb import Address
 
 LONGEST_NAME = 100  # characters
+MOST_OPEN = 10_000  # threads that are known to be there
 NAMED = 2_000  # questions kept to name threads from
 
 
@@ -36,6 +37,8 @@ class Threads:
             return target
         if address.thread_id != address.platform_id and not await self._exists(target):
             await self._create(address, target)
+        if len(self._open) >= MOST_OPEN:
+            self._open.clear()  # they are looked for again
         self._open.add(target)
         return target
 

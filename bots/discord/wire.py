@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import discord
@@ -90,3 +91,13 @@ def invite(application_id: int) -> str:
     return discord.utils.oauth_url(
         application_id, permissions=PERMISSIONS, scopes=("bot", "applications.commands")
     )
+
+
+def people(users: Sequence[str]) -> Sequence[str]:
+    """Those of them who can be Discord's."""
+    return [user for user in users if user.isascii() and user.isdigit()]
+
+
+def named(users: Sequence[str]) -> str:
+    """What stands in front of a message that notifies these people; '' for nobody."""
+    return "".join(f"<@{user}> " for user in people(users))

@@ -22,9 +22,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.slack.directory import Directory
-from bots.slack.errors import RATE_LIMITED, TRANSIENT, code_of, retry_after
+from bots.slack.errors import TRANSIENT, code_of, retry_after, translated
 from bots.slack.inbound import microseconds, slack_ts
-from host.bots import Ingest
+from host.bots import HostBusy, Ingest, Rejected
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ PAGE = 200
 MOST_THREADS = 300  # engaged threads looked into after one gap, the latest first
 AT_ONCE = 4  # channels read at the same time
 TRIES = 5  # of one page
+BUSY_TRIES = 10  # of one channel, about a minute in all
 ALL_KINDS = "public_channel,private_channel,mpim,im"
 FLOOR = "floor"  # the thread id under which the first start of all is kept
 
@@ -139,16 +140,47 @@ class Backfill:
 
         async def one(channel: str) -> int:
             async with limit:
-                found = await self._fill_channel(channel, threads.get(channel, ()))
+                found = await self._fill_channel_if_open(channel, threads.get(channel, ()))
             self._gates.pop(channel).set()
             return found
 
-        found = sum(await asyncio.gather(*(one(channel) for channel in list(self._gates))))
+        tasks = [asyncio.create_task(one(channel), name=f"slack:fill:{channel}") for channel in self._gates]
+        try:
+            found = sum(await asyncio.gather(*tasks))
+        finally:
+            for (
+                task
+            ) in tasks:  # when one has failed the others would work for a bot that is being started again
+                task.cancel()
         if found:
             log.info(
                 "Read %s messages that came while nobody listened", found, extra={"action": "backfilled"}
             )
         return found
+
+    async def _fill_channel_if_open(self, channel: str, threads: Sequence[tuple[Address, int]]) -> int:
+        """A channel that Slack does not let us read keeps its mark, and holds up no other."""
+        try:
+            return await self._fill_patiently(channel, threads)
+        except SlackApiError as error:
+            if not isinstance(translated(error), Rejected):
+                raise
+            log.warning(
+                "The history of %s cannot be read: %s",
+                channel,
+                code_of(error),
+                extra={"action": "history_closed"},
+            )
+            return 0
+
+    async def _fill_patiently(self, channel: str, threads: Sequence[tuple[Address, int]]) -> int:
+        """The host may be busy with the very thing that this bot has to look up first: it stays connected meanwhile."""
+        for attempt in range(1, BUSY_TRIES):
+            try:
+                return await self._fill_channel(channel, threads)
+            except HostBusy:
+                await asyncio.sleep(float(attempt))
+        return await self._fill_channel(channel, threads)
 
     async def _fill_channel(self, channel: str, threads: Sequence[tuple[Address, int]]) -> int:
         address = self._marks.everywhere._replace(platform_id=channel)
@@ -218,8 +250,7 @@ async def _read(method: Callable[..., Awaitable[AsyncSlackResponse]], **argument
         try:
             return await method(**arguments)
         except TRANSIENT as error:
-            refused = isinstance(error, SlackApiError) and code_of(error) not in {"", *RATE_LIMITED}
-            if refused or attempt == TRIES:
+            if isinstance(translated(error), Rejected) or attempt == TRIES:
                 raise
             await asyncio.sleep(max(retry_after(error), float(attempt)))
     raise AssertionError("unreachable")

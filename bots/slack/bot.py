@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,15 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common import answering
 from bots.common.loops import Chatter
 from bots.common.pacing import Pace
 from bots.slack import panels, questions, render, rules
-from bots.slack.backfill import Backfill, Marks
+from bots.slack.backfill import Backfill, Marks, NotYet
 from bots.slack.clicks import Clicks, Respond
 from bots.slack.commands import Commands
 from bots.slack.directory import Directory
+from bots.slack.errors import TRANSIENT
 from bots.slack.files import Uploads, download
 from bots.slack.inbound import Identity, Reader, microseconds
 from bots.slack.live import LiveMessages
@@ -31,11 +33,12 @@ from bots.slack.preflight import identify
 from bots.slack.progress import StatusLines
 from bots.slack.sending import Sender
 from bots.slack.surfaces import Surfaces
-from bots.slack.transport import Transport
+from bots.slack.transport import Transport, application
 from host.bots import (
     Capabilities,
     Delivery,
     EventClass,
+    HostBusy,
     InboundEvent,
     IncomingFile,
     Ingest,
@@ -53,6 +56,7 @@ Json = dict[str, Any]
 
 CALL_TIMEOUT = 20  # s of one call to the Web API; below the host's deadline for a send
 MOST_SEEN = 5_000  # events whose ids are remembered
+LAST_ATTEMPT = 3  # how often Slack repeats an event at most
 BURST = 5  # messages to one channel that need not wait for each other
 
 
@@ -71,13 +75,12 @@ class SlackBot:
         self._settings = settings
         self._secrets = secrets
         access = access or Access()
-        self._owners = access.owners
+        self._owners = answering.ids_on("slack", access.owners)
         # No retry handlers: a post is never repeated blindly, and reads are repeated by whoever asked.
         self._client = AsyncWebClient(
             secrets.bot_token, base_url=settings.api_url, timeout=CALL_TIMEOUT, retry_handlers=[]
         )
-        groups = [group.removeprefix("slack:") for group in access.groups if group.startswith("slack:")]
-        self._people = Directory(self._client, groups)
+        self._people = Directory(self._client, answering.ids_on("slack", access.groups))
         pace = Pace(settings.message_interval, BURST)
         self._sender = Sender(self._client, pace, Uploads(self._client, folder))
         self._status = StatusLines(self._client)
@@ -93,11 +96,7 @@ class SlackBot:
         marks = Marks(host, identity.team)
         await marks.load()
         listeners = Listeners(self._client, self._people, identity, host, self._owners, marks, self._status)
-        app = AsyncApp(
-            client=self._client,
-            signing_secret=self._secrets.signing_secret or "unused in Socket Mode",
-            process_before_response=True,
-        )
+        app = application(self._client, self._secrets.signing_secret)
         transport = Transport(app, self._settings, self._secrets.app_token)
         listeners.attach(app, transport)
         try:
@@ -116,7 +115,9 @@ class SlackBot:
             await self._status.close()
             await self._live.close()
 
-    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[Json]:
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[Json]:
         return render.operation(operation, plain=plain)
 
     async def send(self, delivery: Delivery) -> Receipt:
@@ -168,7 +169,7 @@ class Listeners:
         people: Directory,
         identity: Identity,
         host: Ingest,
-        owners: Sequence[str],
+        owners: Collection[str],
         marks: Marks,
         status: StatusLines,
     ) -> None:
@@ -213,11 +214,11 @@ class Listeners:
     ) -> None:
         """Before every listener: that something came, and whether it had come before."""
         event_id = str(body.get("event_id") or "")
-        attempt = (request.headers.get("x-slack-retry-num") or ["0"])[0]
+        attempt = _attempt(request)
         ours = (
             int(body.get("event_time") or 0) >= self._since
         )  # else it was sent to the process before this one
-        repeated = ours and attempt.isdigit() and int(attempt) > 0 and event_id not in self._seen
+        repeated = ours and attempt > 0 and event_id not in self._seen
         if event_id:
             self._seen[event_id] = None
             while len(self._seen) > MOST_SEEN:
@@ -226,12 +227,18 @@ class Listeners:
             self._transport.heard(repeated=repeated)
         await next()
 
-    async def message(self, event: Json) -> None:
-        await self.backfill.passed(str(event["channel"]))
-        if event.get("subtype") in ("message_changed", "message_deleted"):
-            await self._take(await self._reader.change(event))
-        else:
-            await self._take_message(event)
+    async def message(self, event: Json, request: AsyncBoltRequest) -> None:
+        try:
+            await self.backfill.passed(str(event["channel"]))
+            if event.get("subtype") in ("message_changed", "message_deleted"):
+                await self._take(await self._reader.change(event))
+            else:
+                await self._take_message(event)
+        except (HostBusy, NotYet, *TRANSIENT):
+            if _attempt(request) >= LAST_ATTEMPT and self._transport is not None:
+                # Slack gives it up. The channel's mark may move on with the next message, but not far: it is read now.
+                self._transport.gave_up()
+            raise
 
     async def reaction(self, event: Json) -> None:
         await self._take(await self._reader.reaction(event))
@@ -301,3 +308,9 @@ class Listeners:
             while len(self._loops) > MOST_SEEN:
                 self._loops.popitem(last=False)
         return self._loops[event.key]
+
+
+def _attempt(request: AsyncBoltRequest) -> int:
+    """0 when Slack delivers an event for the first time."""
+    number = (request.headers.get("x-slack-retry-num") or ["0"])[0]
+    return int(number) if number.isdigit() else 0

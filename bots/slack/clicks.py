@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import words
 from bots.common.rules import AGENT, WrongInput
+from bots.common.running import running_here
 from bots.slack import commands, panels, render, rules
 from bots.slack.errors import TRANSIENT
 from bots.slack.inbound import Reader
@@ -71,7 +72,7 @@ class Clicks:
     async def _panel(self, viewer: Viewer, action: str, note: str) -> Json:
         if action.startswith(panels.TASK):
             return commands.tasks_panel(await self._host.controls.tasks(viewer), note)
-        return commands.running_panel(await commands.running_here(self._host, viewer), note)
+        return commands.running_panel(await running_here(self._host, viewer), note)
 
     async def configured(self, body: Json) -> Json:
         """The owners' form; returns how Slack is to go on with it."""

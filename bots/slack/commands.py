@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import words
+from bots.common.running import running_here
 from bots.markup import slack as markup
 from bots.slack import panels, rules
 from bots.slack.errors import TRANSIENT, code_of
@@ -96,35 +97,32 @@ class Commands:
         channel, user = str(body["channel_id"]), str(body["user_id"])
         author = await self._reader.author({"user": user, "team": body.get("team_id")})
         privacy = await self._reader.privacy({"channel": channel})
-        said = markup.plain(text)[0].text
+        asked, _ = await self._reader.words(text)
+        said = " ".join(chunk.text for chunk in markup.plain(asked)[:1]) or panels.escaped(asked)
         posted = await self._client.chat_postMessage(channel=channel, text=f"<@{user}> asks: {said}")
         ts = str(posted["ts"])
-        ingested = await self._host.ingest(
-            InboundEvent(
-                event_class=EventClass.COMMAND,
-                address=self._reader.address({"channel": channel}),
-                natural_id=str(body["trigger_id"]),
-                author=author,
-                at=ms(ts),
-                text=markup.unescaped(text),
-                platform_message_id=ts,
-                mentioned=True,
-                privacy=privacy,
-                opens_thread=ts,
-            )
+        event = InboundEvent(
+            event_class=EventClass.COMMAND,
+            address=self._reader.address({"channel": channel}),
+            natural_id=str(body["trigger_id"]),
+            author=author,
+            at=ms(ts),
+            text=asked,
+            platform_message_id=ts,
+            mentioned=True,
+            privacy=privacy,
+            opens_thread=ts,
         )
+        try:
+            ingested = await self._host.ingest(event)
+        except HostBusy:  # its author is told to try again, and a question that nobody answers is not to stay
+            await self._client.chat_delete(channel=channel, ts=ts)
+            raise
         if ingested.verdict not in (Verdict.DECLINED, Verdict.IGNORED):
             return {}
         # Whoever may not ask is not to speak through us either.
         await self._client.chat_delete(channel=channel, ts=ts)
-        return {"text": panels.escaped(ingested.reason or "No agent answers here.")}
-
-
-async def running_here(host: Ingest, viewer: Viewer) -> list[Running]:
-    """What runs in the channel that the viewer looks from."""
-    here = viewer.address
-    overview = await host.controls.overview(viewer)
-    return [one for one in overview.running if one.address[:3] == here[:3]]
+        return {"text": panels.escaped(ingested.reason or words.NOT_TAKEN)}
 
 
 def tasks_panel(found: Sequence[TaskView], note: str = "") -> Json:
@@ -140,7 +138,7 @@ def _panel(text: str, blocks: list[Json], note: str) -> Json:
 
 
 def _markdown(text: str) -> Json:
-    first = markup.render(text or "There is nothing to show.")[0]
+    first = markup.render(text or words.NOTHING_TO_SHOW)[0]
     return {"text": first.text, "blocks": list(first.blocks)}
 
 

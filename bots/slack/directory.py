@@ -102,15 +102,16 @@ class Directory:
 
 def privacy(channel_type: str) -> Privacy:
     """Of the `channel_type` of an event."""
-    kinds: dict[str, Privacy] = {"im": "dm", "mpim": "private", "group": "private"}
-    return kinds.get(channel_type, "public")
+    kinds: dict[str, Privacy] = {"im": "dm", "app_home": "dm", "channel": "public"}
+    return kinds.get(channel_type, "private")
 
 
 def _place(channel: dict[str, Any]) -> Place:
     kind: Privacy = "public"
     if channel.get("is_im"):
         kind = "dm"
-    elif channel.get("is_private") or channel.get("is_mpim") or channel.get("is_group"):
+    elif any(channel.get(f"is_{kept}") for kept in ("private", "mpim", "group", "ext_shared")):
+        # What one organisation's public channels share is not for those who are guests in one of them.
         kind = "private"
     return Place(channel["id"], channel.get("name") or channel["id"], kind)
 

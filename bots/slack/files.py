@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from host.bots import Delivery, FetchError, IncomingFile, Receipt, Rejected, Unk
 LARGEST = 50 * 1024 * 1024  # bytes of a file that an agent sends
 SHARED = 10  # looks for the message that shows a file just shared
 SHARED_PAUSE = 0.3  # s between them; Slack shares after it answered
+REMEMBERED = 7 * 86_400.0  # s; longer than an outcome can stay unknown
 
 
 class Uploads:
@@ -54,7 +56,7 @@ class Uploads:
         try:
             place = await self._client.files_getUploadURLExternal(filename=name, length=len(content))
             async with (
-                aiohttp.ClientSession() as session,
+                aiohttp.ClientSession(trust_env=True) as session,
                 session.post(str(place["upload_url"]), data=content) as answer,
             ):
                 answer.raise_for_status()
@@ -73,7 +75,7 @@ class Uploads:
             except TRANSIENT:
                 break
             if ts:
-                await asyncio.to_thread(self._path(delivery.key).unlink, missing_ok=True)
+                # What is remembered stays: the host may die before it has noted the receipt, and look it up.
                 return Receipt(ts)
             await asyncio.sleep(SHARED_PAUSE)
         return Receipt("")
@@ -90,6 +92,9 @@ class Uploads:
 
     def _remember(self, key: str, file_id: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
+        for old in self._folder.glob("*.upload"):
+            if old.stat().st_mtime < time.time() - REMEMBERED:
+                old.unlink(missing_ok=True)
         with self._path(key).open("w", encoding="utf-8") as out:
             out.write(file_id)
             out.flush()

@@ -8,8 +8,10 @@ from the text, not from the event's type.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,12 +27,19 @@ from host.bots import Author, EventClass, InboundEvent, IncomingFile, Privacy
 from host.controls.port import Viewer
 from sessiondb import Address
 
+log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 SPOKEN = frozenset({"", "file_share", "thread_broadcast", "me_message", "bot_message"})
-THREAD_READ = 1.5  # s for reading the thread before a mention: Slack waits 3 s for the acknowledgement
+THREAD_READ = 1.2  # s for reading the thread before a mention: Slack waits 3 s for the acknowledgement
+NAMES_READ = 0.6  # s for the names in it
 MOST_FOLLOWED = 20_000  # threads
-MOST_READ = 50  # messages of the thread before a mention
+MOST_READ = 50  # messages of the thread before a mention: its first and the latest
+PAGE = 200
+EXCERPT = 200  # characters of a message that somebody reacted to
+NOBODY = frozenset(
+    {"user_not_found", "user_not_visible"}
+)  # whom Slack will not show us, however often we ask
 
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 _CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^<>]*)?>")
@@ -67,7 +76,7 @@ class Reader:
             return None
         address = self.address(event)
         privacy = await self.privacy(event)
-        text, mentioned = await self._text(str(event.get("text") or ""))
+        text, mentioned = await self.words(str(event.get("text") or ""))
         thread = address.thread_id
         found = InboundEvent(
             event_class=EventClass.MESSAGE,
@@ -97,7 +106,7 @@ class Reader:
         if not gone and before.get("text") == after.get("text"):
             return None
         ts = str(event.get("deleted_ts") or said.get("ts") or before.get("ts"))
-        text, mentioned = await self._text(str(after.get("text") or ""))
+        text, mentioned = await self.words(str(after.get("text") or ""))
         edited = str((after.get("edited") or {}).get("ts") or event.get("ts"))
         return InboundEvent(
             event_class=EventClass.DELETE if gone else EventClass.EDIT,
@@ -117,17 +126,34 @@ class Reader:
             return None
         added = event["type"] == "reaction_added"
         emoji = str(event["reaction"])
-        ts = str(item["ts"])
+        channel, ts = str(item["channel"]), str(item["ts"])
+        ours = event.get("item_user") == self._me.user
+        about = await self._reacted_to(channel, ts) if ours else {}
+        said = " ".join(str(about.get("text") or "").split())
+        said = said if len(said) <= EXCERPT else said[: EXCERPT - 1] + "…"
         return InboundEvent(
             event_class=EventClass.REACTION,
-            address=self.address({"channel": item["channel"]}),
+            address=self.address({"ts": ts, "thread_ts": about.get("thread_ts"), "channel": channel}),
             natural_id=f"{ts}:{event['user']}:{emoji}:{'+' if added else '-'}:{event['event_ts']}",
             author=await self.author(event),
             at=ms(event["event_ts"]),
+            text=f"to your “{markup.unescaped(said)}”" if said else "",
             platform_message_id=ts,
-            privacy=await self.privacy({"channel": item["channel"]}),
+            mentioned=ours,
+            privacy=await self.privacy({"channel": channel}),
             value=f":{emoji}:" if added else f"took back :{emoji}:",
         )
+
+    async def _reacted_to(self, channel: str, ts: str) -> Json:
+        """A message of ours: the event does not name its thread. Empty when it is gone."""
+        try:
+            answer = await self._client.reactions_get(channel=channel, timestamp=ts)
+        except SlackApiError as error:
+            if code_of(error) not in ("message_not_found", "not_reactable"):
+                raise
+            return {}
+        found: Json = answer.get("message") or {}
+        return found
 
     async def viewer(self, user: str, channel: str) -> Viewer:
         """Somebody who looks at or orders things, from a channel; a channel that is closed to us counts as private."""
@@ -152,8 +178,10 @@ class Reader:
         )
 
     async def privacy(self, event: Json) -> Privacy:
-        if event.get("channel_type"):
-            return directory.privacy(str(event["channel_type"]))
+        """Whether other organisations are in a channel the event does not say."""
+        kind = str(event.get("channel_type") or "")
+        if kind and directory.privacy(kind) != "public":
+            return directory.privacy(kind)
         return (await self._people.place(str(event["channel"]))).privacy
 
     async def author(self, event: Json) -> Author:
@@ -164,8 +192,9 @@ class Reader:
         team = str(event.get("user_team") or event.get("team") or "")
         try:
             person = await self._people.person(user)
-        except TRANSIENT:
-            if not team:
+        except TRANSIENT as error:
+            # Nothing known and nothing to come: a stranger. To ask again for ever would stop everything behind it.
+            if not team and code_of(error) not in NOBODY:
                 raise
             person = directory.Person(user, user, is_bot=bool(event.get("bot_id")), team=team)
         return Author(
@@ -177,7 +206,8 @@ class Reader:
             zone=person.zone,
         )
 
-    async def _text(self, text: str) -> tuple[str, bool]:
+    async def words(self, text: str) -> tuple[str, bool]:
+        """As a person reads it, with names for ids; and whether it mentions us."""
         people = {id_: await self._people.name(id_) for id_ in set(_USER.findall(text))}
         if self._me.user in people and self._me.name:
             people[self._me.user] = self._me.name
@@ -191,22 +221,55 @@ class Reader:
             return id_
 
     async def _thread_so_far(self, address: Address, ts: str) -> tuple[tuple[str, str], ...]:
-        """What was said before the first mention; empty when Slack is too slow to say."""
+        """What was said before the first mention: how it began, and the latest; what there was time to read."""
+        first: list[Json] = []
+        latest: deque[Json] = deque(maxlen=MOST_READ - 1)
+        count = 0
         try:
             async with asyncio.timeout(THREAD_READ):
-                answer = await self._client.conversations_replies(
-                    channel=address.platform_id, ts=address.thread_id, latest=ts, limit=MOST_READ
-                )
-                said: list[tuple[str, str]] = []
-                for message in answer["messages"]:
-                    if message.get("ts") == ts or message.get("subtype", "") not in SPOKEN:
-                        continue
-                    text, _ = await self._text(str(message.get("text") or ""))
-                    who = str(message.get("user") or message.get("username") or "")
-                    said.append(("you" if self.is_own(message) else await self._people.name(who), text))
-                return tuple(said)
-        except TRANSIENT:
-            return ()
+                async for message in self._thread(address, ts):
+                    (latest if first else first).append(message)
+                    count += 1
+        except TRANSIENT as error:
+            log.info("A thread was not read to its end: %s", type(error).__name__)
+        said = await self._lines([*first, *latest])
+        if count > len(said):
+            said.insert(1, ("Slack", f"[{count - len(said)} messages in between are left out]"))
+        return tuple(said)
+
+    async def _lines(self, messages: Sequence[Json]) -> list[tuple[str, str]]:
+        """Who said what, with ids instead of the names that could not be found out in time."""
+        found: list[tuple[str, str]] = []
+        try:
+            async with asyncio.timeout(NAMES_READ):
+                for message in messages:
+                    text, _ = await self.words(str(message.get("text") or ""))
+                    who = _speaker(message)
+                    found.append(("you" if self.is_own(message) else await self._people.name(who), text))
+        except TimeoutError:
+            for message in messages[len(found) :]:
+                text, _ = markup.inbound(str(message.get("text") or ""), {}, {}, self._me.user)
+                found.append(("you" if self.is_own(message) else _speaker(message), text))
+        return found
+
+    async def _thread(self, address: Address, ts: str) -> AsyncIterator[Json]:
+        """What people and bots said in it before that message, oldest first: Slack pages it in no other order."""
+        cursor: Json = {}
+        while True:
+            answer = await self._client.conversations_replies(
+                channel=address.platform_id, ts=address.thread_id, latest=ts, limit=PAGE, **cursor
+            )
+            for message in answer["messages"]:
+                if message.get("ts") != ts and message.get("subtype", "") in SPOKEN:
+                    yield message
+            following = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not following:
+                return
+            cursor = {"cursor": following}
+
+
+def _speaker(message: Json) -> str:
+    return str(message.get("user") or message.get("username") or "")
 
 
 def _files(files: Iterable[Json]) -> Iterable[IncomingFile]:

@@ -31,7 +31,6 @@ EVENTS = (
     "agent_session_stopped",
     "app_home_opened",
     "app_mention",
-    "member_joined_channel",
     "message.channels",
     "message.groups",
     "message.im",
@@ -75,7 +74,7 @@ def manifest(name: str = "Dovecote", *, url: str = "") -> dict[str, Any]:
     }
 
 
-def link(name: str = "Dovecote") -> str:
+def link(name: str = "Dovecote", *, url: str = "") -> str:
     """Opens Slack's form for a new app with everything filled in."""
-    shape = json.dumps(manifest(name), separators=(",", ":"))
+    shape = json.dumps(manifest(name, url=url), separators=(",", ":"))
     return f"https://api.slack.com/apps?new_app=1&manifest_json={quote(shape)}"

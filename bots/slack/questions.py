@@ -12,11 +12,11 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.common import answering
+from bots.common import answering, words
 from bots.slack import render
 from bots.slack.errors import TRANSIENT
 from bots.slack.inbound import Identity, Reader
-from host.bots import EventClass, InboundEvent, Ingest, Verdict
+from host.bots import EventClass, HostBusy, InboundEvent, Ingest, Verdict
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,6 @@ class Asked:
     audience: tuple[str, ...]
     address: Address
     message_ts: str
-    private: bool  # the conversation is a DM
     approval: bool  # of a tool: nobody's yes counts but the audience's
 
     def encode(self) -> str:
@@ -43,8 +42,8 @@ class Asked:
 
     @classmethod
     def decode(cls, text: str) -> Asked:
-        question, audience, address, ts, private, approval = json.loads(text)
-        return cls(str(question), tuple(audience), Address(*address), str(ts), bool(private), bool(approval))
+        question, audience, address, ts, approval = json.loads(text)
+        return cls(str(question), tuple(audience), Address(*address), str(ts), bool(approval))
 
 
 class Questions:
@@ -65,7 +64,7 @@ class Questions:
     async def clicked(self, body: Json) -> None:
         """A button or a menu; returns once the answer is durable."""
         action = body["actions"][0]
-        asked, number = self._asked(body, action)
+        asked, chosen = self._asked(body, action)
         user = str(body["user"]["id"])
         if not self._may_answer(asked, user):
             await self._refuse(asked, user)
@@ -73,8 +72,8 @@ class Questions:
         if action["action_id"] == render.WORDS:
             await self._client.views_open(trigger_id=body["trigger_id"], view=_modal(asked))
             return
-        label = str(((action.get("selected_option") or action).get("text") or {}).get("text") or number)
-        await self._answer(asked, user, label)
+        label = str(((action.get("selected_option") or action).get("text") or {}).get("text") or "")
+        await self._answer(asked, user, chosen or label)
 
     async def submitted(self, body: Json) -> None:
         """The modal for an answer in words."""
@@ -86,24 +85,25 @@ class Questions:
             await self._answer(asked, user, given)
 
     def _may_answer(self, asked: Asked, user: str) -> bool:
-        owners = [owner.partition(":")[2] for owner in self._owners if owner.startswith("slack:")]
-        return answering.may_answer(user, asked.audience, owners, approval=asked.approval)
+        return answering.may_answer(user, asked.audience, self._owners, approval=asked.approval)
 
     async def _answer(self, asked: Asked, user: str, value: str) -> None:
-        author = await self._reader.author({"user": user})
-        ingested = await self._host.ingest(
-            InboundEvent(
-                event_class=EventClass.ANSWER,
-                address=asked.address,
-                natural_id=asked.question,
-                author=author,
-                at=time.time_ns() // 1_000_000,
-                text=value,
-                privacy="dm" if asked.private else "public",
-                value=value,
-                refers_to=asked.question,
-            )
+        event = InboundEvent(
+            event_class=EventClass.ANSWER,
+            address=asked.address,
+            natural_id=asked.question,
+            author=await self._reader.author({"user": user}),
+            at=time.time_ns() // 1_000_000,
+            text=value,
+            privacy=await self._reader.privacy({"channel": asked.address.platform_id}),
+            value=value,
+            refers_to=asked.question,
         )
+        try:
+            ingested = await self._host.ingest(event)
+        except HostBusy:  # a click is not delivered again: its author has to know
+            await self._tell(asked, user, words.BUSY)
+            return
         if ingested.verdict is Verdict.STORED:
             await self._close(asked, f"✅ *{_one_line(value)}* — <@{user}>")
         elif ingested.verdict is Verdict.DUPLICATE:
@@ -129,8 +129,14 @@ class Questions:
             log.warning("A question still shows its buttons: %s", type(error).__name__)
 
     async def _message(self, asked: Asked) -> Json:
+        # The thread's root comes first, whatever the range; alone by its ts a reply is not found everywhere.
         answer = await self._client.conversations_replies(
-            channel=asked.address.platform_id, ts=asked.message_ts, limit=1
+            channel=asked.address.platform_id,
+            ts=asked.address.thread_id or asked.message_ts,
+            oldest=asked.message_ts,
+            latest=asked.message_ts,
+            inclusive=True,
+            limit=2,
         )
         found: Json = next((m for m in answer["messages"] if m.get("ts") == asked.message_ts), {})
         return found
@@ -150,8 +156,10 @@ class Questions:
             log.info("A person was not told why a click did nothing: %s", type(error).__name__)
 
     def _asked(self, body: Json, action: Json) -> tuple[Asked, str]:
+        """The question, and the option in full where the click brings it back."""
         value = str((action.get("selected_option") or action).get("value") or "")
-        number, _, who = value.partition("|")
+        choice, _, who = value.rpartition("|")
+        _, _, chosen = choice.partition("|")
         container = body["container"]
         address = Address(
             "slack", self._me.team, str(container["channel_id"]), str(container.get("thread_ts") or "")
@@ -162,9 +170,8 @@ class Questions:
         approval = block.startswith(render.APPROVAL_BLOCK)
         question = block.removeprefix(render.APPROVAL_BLOCK if approval else render.QUESTION_BLOCK)
         audience = tuple(id_ for id_ in who.split(",") if id_)
-        private = address.platform_id.startswith("D")
-        asked = Asked(question, audience, address, str(container["message_ts"]), private, approval)
-        return asked, number
+        asked = Asked(question, audience, address, str(container["message_ts"]), approval)
+        return asked, chosen
 
 
 def _modal(asked: Asked) -> Json:

@@ -15,6 +15,7 @@ Json = dict[str, Any]
 BUTTONS = 5  # options up to this many are buttons, more are a menu
 LABEL = 75  # characters of a button or an option
 MENU = 100  # options of a menu
+BUTTON_VALUE = 1_500  # characters of an option that a button brings back; Slack takes 2,000
 ACTION = "dovecote-answer"
 WORDS = "dovecote-words"
 QUESTION_BLOCK, APPROVAL_BLOCK = "q:", "a:"  # before the question's name
@@ -57,11 +58,19 @@ def _posts(text: str, *, plain: bool) -> list[Json]:
 
 
 def _question(text: str, options: Sequence[str], free_text: bool, *, plain: bool) -> list[Json]:
+    options = options[:MENU]
+    if any(len(" ".join(option.split())) > LABEL for option in options):
+        # A label has no room for it: what is chosen from stands above in full, and the labels are numbered.
+        listed = "\n".join(f"{number}. {' '.join(o.split())}" for number, o in enumerate(options, 1))
+        text = f"{text}\n\n{listed}"
+        labels = [f"{number}. {option}" for number, option in enumerate(options, 1)]
+    else:
+        labels = list(options)
     posts = _posts(text, plain=plain) or [{"do": "post", "text": "?"}]
     last = posts[-1]
     if "blocks" not in last:
         last["blocks"] = [{"type": "section", "text": {"type": "plain_text", "text": last["text"][:3_000]}}]
-    elements = _choices(options[:MENU])
+    elements = _choices(options, labels)
     if free_text:
         elements.append(
             {"type": "button", "action_id": WORDS, "text": _label("Answer in words…"), "value": "words"}
@@ -71,18 +80,19 @@ def _question(text: str, options: Sequence[str], free_text: bool, *, plain: bool
     return posts
 
 
-def _choices(options: Sequence[str]) -> list[Json]:
+def _choices(options: Sequence[str], labels: Sequence[str]) -> list[Json]:
+    """A button brings back the whole option; a menu's item has room for its number alone."""
     if len(options) <= BUTTONS:
         return [
             {
                 "type": "button",
                 "action_id": f"{ACTION}-{number}",
-                "text": _label(option),
-                "value": str(number),
+                "text": _label(label),
+                "value": f"{number}|{option[:BUTTON_VALUE]}",
             }
-            for number, option in enumerate(options)
+            for number, (option, label) in enumerate(zip(options, labels, strict=True))
         ]
-    menu = [{"text": _label(option), "value": str(number)} for number, option in enumerate(options)]
+    menu = [{"text": _label(option), "value": str(number)} for number, option in enumerate(labels)]
     return [
         {
             "type": "static_select",

@@ -7,11 +7,10 @@ import contextlib
 import re
 from typing import Any
 
-from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.bot import Secrets
-from bots.slack.transport import Transport
+from bots.slack.transport import Transport, application
 from host.config import Slack
 
 Json = dict[str, Any]
@@ -43,11 +42,7 @@ class Greeting:
 async def round_trip(settings: Slack, secrets: Secrets, channel: str) -> tuple[bool, bool]:
     """Whether a person answered in time, and whether an event said so."""
     client = AsyncWebClient(secrets.bot_token, base_url=settings.api_url, timeout=20, retry_handlers=[])
-    app = AsyncApp(
-        client=client,
-        signing_secret=secrets.signing_secret or "unused in Socket Mode",
-        process_before_response=True,
-    )
+    app = application(client, secrets.signing_secret)
     greeting = Greeting()
     app.event(re.compile(".*"))(greeting.hear)
     transport = Transport(app, settings, secrets.app_token)

@@ -15,8 +15,15 @@ from bots.slack.bot import Secrets
 from bots.slack.errors import TRANSIENT, code_of
 from bots.slack.preflight import SlackRefused, identify
 from bots.slack.round_trip import WAIT, round_trip
+from bots.slack.transport import PATH
 from host.config import Config, Slack
 
+UNREACHABLE = {
+    "channel_not_found": "there is no such channel for the bot. Give its id (C…), and write `/invite` there.",
+    "not_in_channel": "the bot is not in this channel: write `/invite` there.",
+    "is_archived": "the channel is archived.",
+    "missing_scope": "a scope is missing: paste the manifest again and install the app again.",
+}
 NO_EVENT = (
     "a person answered, but Slack sent no event about it: is `dovecote up` running and took it? Otherwise switch Event"
     " Subscriptions on and subscribe to the bot events of the manifest"
@@ -32,25 +39,41 @@ class Finding:
     remedy: str = ""
 
 
-def first_steps() -> list[str]:
-    return [
-        "1. Open this link; it fills in the whole app. Choose the workspace, then Create and Install:",
-        manifest.link(),
-        "2. OAuth & Permissions → copy the Bot User OAuth Token (xoxb-…) into SLACK_BOT_TOKEN.",
-        "3. Basic Information → App-Level Tokens → generate one with connections:write (xapp-…) into SLACK_APP_TOKEN.",
-        "4. Run this command again.",
-    ]
+OUR_URL = f"https://YOUR-HOST{PATH}"  # to be replaced in Slack's form, without Socket Mode
+WHERE = {
+    "SLACK_BOT_TOKEN": "OAuth & Permissions → copy the Bot User OAuth Token (xoxb-…)",
+    "SLACK_APP_TOKEN": "Basic Information → App-Level Tokens → generate one with connections:write (xapp-…)",
+    "SLACK_SIGNING_SECRET": "Basic Information → App Credentials → copy the Signing Secret",
+}
+
+
+def needed(settings: Slack) -> dict[str, str]:
+    """The variables, and how their values begin."""
+    if settings.mode == "socket":
+        return {"SLACK_BOT_TOKEN": "xoxb-", "SLACK_APP_TOKEN": "xapp-"}
+    return {"SLACK_BOT_TOKEN": "xoxb-", "SLACK_SIGNING_SECRET": ""}
+
+
+def first_steps(settings: Slack) -> list[str]:
+    first = "Open this link; it fills in the whole app. Choose the workspace, then Create and Install:"
+    if settings.mode == "http":
+        first = (
+            "Open this link; it fills in the whole app. Replace YOUR-HOST by the name under which Slack reaches the"
+            " proxy in front of this machine, then Create and Install:"
+        )
+    link = manifest.link(url="" if settings.mode == "socket" else OUR_URL)
+    steps = [f"{WHERE[name]} into {name}." for name in needed(settings)]
+    numbered = [f"{number}. {step}" for number, step in enumerate([*steps, "Run this command again."], 2)]
+    return [f"1. {first}", link, *numbered]
 
 
 async def check(settings: Slack, environment: Mapping[str, str]) -> AsyncIterator[Finding]:
     """Checks in order, and ends after the first that makes the others pointless."""
     token, app_token = environment.get("SLACK_BOT_TOKEN", ""), environment.get("SLACK_APP_TOKEN", "")
-    needed = {"SLACK_BOT_TOKEN": (token, "xoxb-")}
-    if settings.mode == "socket":
-        needed["SLACK_APP_TOKEN"] = (app_token, "xapp-")
-    for name, (value, prefix) in needed.items():
-        if not value.startswith(prefix):
-            yield Finding(name, False, f"Set it to the token that starts with {prefix}.")
+    for name, prefix in needed(settings).items():
+        value = environment.get(name, "")
+        if not value or not value.startswith(prefix):
+            yield Finding(name, False, f"{WHERE[name]} and set the variable to it.")
             return
         yield Finding(name, True)
     client = AsyncWebClient(token, base_url=settings.api_url, timeout=20, retry_handlers=[])
@@ -86,7 +109,7 @@ async def guide(
     """What `dovecote setup slack` does; true when everything is well."""
     settings = config.slack or Slack()
     if not environment.get("SLACK_BOT_TOKEN"):
-        for line in first_steps():
+        for line in first_steps(settings):
             say(line)
         return False
     async for finding in check(settings, environment):
@@ -105,7 +128,9 @@ async def guide(
     try:
         answered, heard = await round_trip(settings, secrets, channel)
     except TRANSIENT as error:
-        say(f"✗ the greeting could not be posted or read: {code_of(error) or type(error).__name__}")
+        code = code_of(error)
+        remedy = UNREACHABLE.get(code, f"Slack says {code or type(error).__name__}.")
+        say(f"✗ the greeting could not be posted or read: {remedy}")
         return False
     if answered and heard:
         say("✓ a person answered, and Slack told me so")

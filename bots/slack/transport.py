@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
 
 from host.bots import BotStuck
 from host.config import Slack
@@ -26,6 +27,23 @@ MOST_PROVEN_DEAF = 3  # times in a row that sockets turned out deaf before the p
 PATH = "/slack/events"
 
 
+def application(client: AsyncWebClient, signing_secret: str) -> AsyncApp:
+    """An app that acknowledges an event after its listener has returned, and not when that raised."""
+    return AsyncApp(
+        client=client,
+        signing_secret=signing_secret or "unused in Socket Mode",
+        process_before_response=True,
+    )
+
+
+def _has_two_tokens(record: logging.LogRecord) -> bool:
+    return "`token` will be unused" in record.getMessage()
+
+
+# Bolt finds the token of our client in the environment as well, where it belongs, and warns of it at every start.
+logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda record: not _has_two_tokens(record))
+
+
 class DeafError(Exception):
     """No socket could be opened: the whole bot is to be started again."""
 
@@ -40,6 +58,7 @@ class Transport:
         self._sessions: dict[AsyncSocketModeHandler, tuple[object, float]] = {}  # and since when
         self._heard_at = 0.0
         self._suspicious = False
+        self._given_up = False
         self._proven_deaf = 0
 
     async def open(self) -> None:
@@ -57,6 +76,10 @@ class Transport:
         if not repeated:
             self._proven_deaf = 0
 
+    def gave_up(self) -> None:
+        """Slack will not deliver an event again that we could not take."""
+        self._given_up = True
+
     async def watch(self, missed: Callable[[], Awaitable[int]]) -> None:
         """For ever, or until `DeafError` or `BotStuck`. `missed` reads what was not heard and says how much there was.
 
@@ -68,6 +91,10 @@ class Transport:
         gap_since: float | None = None
         while True:
             await asyncio.sleep(LOOK_EVERY)
+            if self._given_up:
+                # What is still not to be taken ends this life of the bot, and the next begins by reading it.
+                self._given_up = False
+                await missed()
             if not self._handlers:
                 continue
             if not any([await handler.client.is_connected() for handler in self._handlers]):

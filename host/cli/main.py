@@ -158,7 +158,11 @@ def setup(
 ) -> None:
     """Set a platform up: what to click, whether it works, and what to do if not."""
     out = Console()
-    if not running.set_up(configuration.load(config), platform, lambda line: out.print(Text(line)), channel):
+
+    def say(line: str) -> None:
+        out.print(Text(line), soft_wrap=True)  # a link that is cut into lines cannot be followed
+
+    if not running.set_up(configuration.load(config), platform, say, channel):
         sys.exit(1)
 
 

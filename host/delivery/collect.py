@@ -86,7 +86,8 @@ class Collector:
             for ack in acks
             if by_id[ack.message_id].task_id and ack.message_id not in self.runs
         ]
-        if not rows and not finished and not runs:
+        late = [message for message in pending if _waits_too_long(message, self.now())]
+        if not rows and not finished and not runs and not late:
             return done
         started: set[Address] = set()
         with writer.writing():
@@ -104,6 +105,11 @@ class Collector:
                     writer.put_parcels([parcel])
                     if not parcel.terminal:
                         done.parcels.append(parcel)
+            for message in late:
+                error = writer.error_of(message.id)
+                writer.postpone(
+                    message.id, message.attempts, self.now() + pause_after(message.attempts), error
+                )
             for message_id in runs:
                 writer.tasks.started(message_id)
             for ack in finished:
@@ -141,13 +147,7 @@ class Collector:
     ) -> Sequence[Parcel]:
         if isinstance(row, Refused):
             done.refused.append(row)
-            writer.raise_mark("outbound_read", row.seq)
-            id_ = row.id or f"seq-{row.seq}"
-            return (
-                []
-                if writer.has_parcel(id_)
-                else [_quarantined(row.seq, id_, fallback, row.reason, row.in_reply_to)]
-            )
+            return self._refused(writer, row, fallback)
         out = row.row
         writer.raise_mark("outbound_read", out.seq)
         if writer.has_parcel(out.id):
@@ -167,6 +167,8 @@ class Collector:
             )
             done.refused.append(Refused(out.seq, out.id, reason))
             _tell(writer, out.id, asked_at, f"Not sent: {reason}.", self.now())
+            if isinstance(row.content, content.Question):
+                questions.not_asked(writer, out.id, asked_at, reason, self.now())
             return [_quarantined(out.seq, out.id, asked_at, reason)]
         if isinstance(row.content, content.Action):
             handler = prepared.get(out.id) or refusing(
@@ -189,6 +191,17 @@ class Collector:
             _tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.", self.now())
             owe(writer, Notice(f"cut:{out.id}", address, f"⚠️ My answer was too long: {shown} are shown."))
         return parcels
+
+    def _refused(self, writer: InboundWriter, row: Refused, fallback: Address) -> Sequence[Parcel]:
+        writer.raise_mark("outbound_read", row.seq)
+        id_ = row.id or f"seq-{row.seq}"
+        if writer.has_parcel(id_):
+            return []
+        if row.asks:
+            origin = writer.message(row.in_reply_to) if row.in_reply_to else None
+            place = origin.address if origin else fallback
+            questions.not_asked(writer, id_, place, row.reason, self.now())
+        return [_quarantined(row.seq, id_, fallback, row.reason, row.in_reply_to)]
 
     def _chunks(
         self,
@@ -216,9 +229,9 @@ class Collector:
                     "no such platform is configured",
                 )
             ], 1
-        rendered = bot.render(operation)
+        rendered = bot.render(operation, mentions=mentions)
         chunks = rendered[:MOST_CHUNKS]
-        plain = bot.render(operation, plain=True) if len(chunks) == 1 else []
+        plain = bot.render(operation, plain=True, mentions=mentions) if len(chunks) == 1 else []
         first = mint_key()
         common = {
             "target": getattr(operation, "message_id", ""),
@@ -289,14 +302,23 @@ def give_up_or_postpone(
 ) -> None:
     """After `GIVE_UP_AFTER` attempts the person is told; before, the message waits longer each time."""
     if attempts < GIVE_UP_AFTER:
-        backoff = min(RETRY_BACKOFF * 2 ** (attempts - 1), LONGEST_RETRY_BACKOFF) if attempts else 0
-        writer.postpone(message.id, attempts, now + backoff, error)
+        writer.postpone(message.id, attempts, now + pause_after(attempts), error)
         return
     writer.settle(message.id, Status.FAILED, error or "its runner died each time")
     text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
     if message.task_id:
         text = f"⚠️ {_named(message)} failed after {attempts} attempts ({message.id[:9]}): {error or 'its runner died'}."
     owe(writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id))
+
+
+def pause_after(attempts: int) -> int:
+    """ms until the next attempt after so many that failed."""
+    return min(RETRY_BACKOFF * 2 ** (attempts - 1), LONGEST_RETRY_BACKOFF) if attempts else 0
+
+
+def _waits_too_long(message: MessageIn, now: int) -> bool:
+    """A clock that was set back since it was postponed would hold it, and what came after it at its address, back."""
+    return message.attempts > 0 and message.not_before > now + pause_after(message.attempts)
 
 
 def owe(writer: InboundWriter, notice: Notice) -> None:
@@ -330,6 +352,8 @@ def tell_failed(writer: InboundWriter, parcel: Parcel, now: int) -> None:
     """Where the agent was asked: at a destination elsewhere it has no turn that would hear of it."""
     asked = writer.message(parcel.in_reply_to) if parcel.in_reply_to else None
     address = asked.address if asked else parcel.address
+    if writer.asks(parcel.message_out_id):
+        questions.not_asked(writer, parcel.message_out_id, address, parcel.error, now)
     _tell(writer, parcel.message_out_id, address, f"Not delivered: {parcel.error}.", now)
 
 

@@ -58,6 +58,7 @@ class Lane:
         self._queue: deque[Parcel] = deque()
         self._intended: set[str] = set()  # keys whose intent this process committed and has not acted on
         self._nudged = asyncio.Event()
+        self._unheard_since = 0.0  # loop time since when look-ups fail, 0 when they do not
         self._task: asyncio.Task[None] | None = None
 
     def add(self, parcels: Sequence[Parcel], *, intended: bool = False) -> None:
@@ -149,13 +150,29 @@ class Lane:
         receipt: Receipt | None = None
         try:
             if bot.capabilities.lookup:
-                async with asyncio.timeout(policy.SEND_DEADLINE):
-                    receipt = await bot.lookup(await self._delivery(parcel))
-        except (DeliveryError, TimeoutError):
-            return await self._commit(replace(parcel, next_attempt_at=self._now() + policy.GRACE))
+                receipt = await self._found(bot, parcel)
+        except DeliveryError as error:
+            clock = asyncio.get_running_loop().time()
+            self._unheard_since = self._unheard_since or clock
+            failing = int((clock - self._unheard_since) * 1000)
+            return await self._commit(policy.not_looked_up(parcel, error, self._now(), failing))
+        self._unheard_since = 0.0
         if receipt is not None:
             return await self._commit(policy.sent(parcel, receipt))
         return await self._commit(policy.not_found(parcel, self._now()))
+
+    async def _found(self, bot: Bot, parcel: Parcel) -> Receipt | None:
+        """Raises `DeliveryError`, also for a bot that breaks its contract."""
+        try:
+            async with asyncio.timeout(policy.SEND_DEADLINE):
+                return await bot.lookup(await self._delivery(parcel))
+        except TimeoutError as error:
+            raise Unknown("no answer in time") from error
+        except DeliveryError:
+            raise
+        except Exception as error:  # a bot's bug: the lane goes on
+            log.exception("A bot broke its contract in lookup", extra={"action": "bot_error"})
+            raise Unknown("internal error of the bot") from error
 
     def _failed(self, parcel: Parcel, error: DeliveryError) -> Parcel:
         moved = policy.failed(parcel, error, self._now(), self._chance.random())

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import apsw
 
 from host import notices
-from host.delivery import collect
+from host.delivery import collect, policy
 from host.delivery.posts import Posts
 from host.hostdb import HostDB
 from host.inbound import InboundWriter, Parcel
@@ -89,7 +89,9 @@ class NoticeLedger:
             sql = (
                 f"SELECT {_NOTICE} FROM notices WHERE state IN ('pending', 'sending', 'unknown') ORDER BY id"
             )
-            return [_notice(*row) for row in connection.execute(sql).fetchall()]
+            # No wait is longer than the longest: the clock may have been set back since.
+            latest = self._now() + policy.LONGEST_BACKOFF
+            return [_notice(latest, *row) for row in connection.execute(sql).fetchall()]
 
         return await self._db.read(job)
 
@@ -159,7 +161,7 @@ _NOTICE = (
 )
 
 
-def _notice(*row: object) -> OpenNotice:
+def _notice(latest: int, *row: object) -> OpenNotice:
     id_, about, chunk, key, private_to, answers, text, decision, *place = row
     channel, workspace, platform, thread, state, attempts, lookups, next_attempt, first_attempt, error = place
     address = Address(str(channel), str(workspace), str(platform), str(thread))
@@ -173,7 +175,7 @@ def _notice(*row: object) -> OpenNotice:
         payload="",
         attempts=int(str(attempts)),
         lookups=int(str(lookups)),
-        next_attempt_at=int(str(next_attempt)),
+        next_attempt_at=min(latest, int(str(next_attempt))),
         first_attempt_at=int(str(first_attempt)),
         error=str(error),
     )

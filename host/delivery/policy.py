@@ -49,6 +49,16 @@ def not_found(parcel: Parcel, now: int) -> Parcel:
     return replace(parcel, state="pending", lookups=0, next_attempt_at=now)
 
 
+def not_looked_up(parcel: Parcel, error: DeliveryError, now: int, failing: int) -> Parcel:
+    """The platform could not be asked, for `failing` ms by now: again later, but not for ever, and not where it refuses.
+
+    What nobody will ever know is given up, never sent again.
+    """
+    if isinstance(error, Rejected) or (failing > HORIZON and not isinstance(error, Offline)):
+        return replace(parcel, state="failed", error=f"it is not known whether it arrived: {error.reason}")
+    return replace(parcel, next_attempt_at=now + GRACE)
+
+
 def failed(parcel: Parcel, error: DeliveryError, now: int, jitter: float) -> Parcel:
     """`jitter` is in [0, 1). A `Rejected` that a plain text may cure is the caller's to cure first."""
     match error:

@@ -228,6 +228,10 @@ class Deliveries:
                 except SessionError:
                     self._noticed.discard(found.parcel.key)
                     raise
+                except (
+                    Exception
+                ):  # one that its bot cannot show delays no other; the next life tries it again
+                    log.exception("A notice is not deliverable", extra={"action": "notice_broke"})
 
     async def _deliver(self, found: OpenNotice) -> None:
         notice, parcel = found.notice, found.parcel

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import logging
 import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from host.gateway.credentials import NoCredential, Via
@@ -24,6 +26,7 @@ PORT = 443
 TUNNELS_AT_A_TIME = 16  # of one session
 ADDRESSES_TRIED = 4  # of one name
 CONNECT_TIMEOUT = 15.0  # s for one address
+RESOLVERS = 8  # names that are being resolved at a time
 RESOLVE_TIMEOUT = 15.0  # s
 TUNNEL_IDLE = 600.0  # s without a byte in either direction after which a tunnel is closed
 CHUNK = 65_536  # bytes
@@ -45,9 +48,13 @@ class Reach(Protocol):
 
 
 class Internet:
+    def __init__(self) -> None:
+        # Threads of its own: names that nobody answers for must not use up those that the host works with.
+        self._resolvers = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolve")
+
     async def addresses(self, host: str) -> Sequence[str]:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, PORT, type=socket.SOCK_STREAM)
+        resolve = functools.partial(socket.getaddrinfo, host, PORT, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._resolvers, resolve)
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
     async def dial(self, address: str, port: int) -> Streams:

@@ -31,7 +31,8 @@ FRESH = 60.0  # s for which an agent's configuration is believed
 LARGEST_ANSWER = 4 * 1024 * 1024  # bytes
 PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
 DOCKER_NAME = "host.docker.internal"  # how a container on a bridge calls the vault's machine
-OURS = ("/session", "/workspace", "/opt", "/proc", "/sys", "/dev")  # where no file of the vault's may appear
+# Where no file of the vault's may appear.
+OURS = ("/session", "/workspace", "/agent", "/opt", "/proc", "/sys", "/dev")
 
 
 class _Stub(BaseModel):

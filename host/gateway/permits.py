@@ -105,7 +105,7 @@ class Permit:
         body = _parsed(raw)
         _only("the request's keys", body, self.keys)
         model, max_tokens = body.get("model"), body.get("max_tokens", 0)
-        if model not in self.models:
+        if not isinstance(model, str) or model not in self.models:
             raise _denied(f"model {str(model)[:100]!r} is not one of this agent's")
         if type(max_tokens) is not int or not 0 <= max_tokens <= MOST_TOKENS:
             raise Refused(400, "invalid_request_error", f"max_tokens must be 0 to {MOST_TOKENS}")
@@ -114,10 +114,11 @@ class Permit:
         _check_sources(body.get("system"))
         streamed = body.get("stream") is True
         # Written anew: what was checked is what is sent, whoever else would read a doubled key differently.
-        canonical = json.dumps(body).encode()
-        return Asked(
-            path + (f"?{query}" if query else ""), canonical, str(model), max_tokens, betas, streamed
-        )
+        try:
+            canonical = json.dumps(body).encode()
+        except RecursionError as error:
+            raise Refused(400, "invalid_request_error", "the body is nested too deeply") from error
+        return Asked(path + (f"?{query}" if query else ""), canonical, model, max_tokens, betas, streamed)
 
     def _check_tools(self, tools: object) -> None:
         if not isinstance(tools, list | tuple) or not all(isinstance(tool, dict) for tool in tools):

@@ -207,7 +207,7 @@ class Gateway:
         user_id, task_id = await self._whose(door.session)
         most = upper_bound(len(asked.body), asked.max_tokens, price)
         call = Call(door.session.id, door.session.agent, user_id, task_id, asked.model, most)
-        reservation = await self._budgets.reserve(call)
+        reservation = await self._reserved(call)
         meter = Meter(streamed=asked.streamed)
         unpaid = False
         try:
@@ -227,10 +227,22 @@ class Gateway:
                 )
             else:
                 settlement = self._budgets.charge_in_full(reservation)
-            # It outlives the request it is for: that one may be cancelled at any moment.
-            task = asyncio.create_task(_settled(settlement), name="settle")
-            self._settling.add(task)
-            task.add_done_callback(self._settling.discard)
+            self._settle_soon(settlement)
+
+    async def _reserved(self, call: Call) -> int:
+        """Set aside, or given back: a client that goes away while it is being written must not tie money down."""
+        reserving = asyncio.ensure_future(self._budgets.reserve(call))
+        try:
+            return await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            self._settle_soon(_given_back(self._budgets, reserving))
+            raise
+
+    def _settle_soon(self, settlement: Awaitable[None]) -> None:
+        """It outlives the request it is for: that one may be cancelled at any moment."""
+        task = asyncio.create_task(_settled(settlement), name="settle")
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
 
     async def _pass(
         self, door: _Open, request: web.BaseRequest, asked: Asked, grant: Grant, meter: Meter
@@ -325,6 +337,11 @@ async def _settled(settlement: Awaitable[None]) -> None:
     except SessionError as error:
         # It stays reserved, and is charged in full at the next boot.
         log.error("A model call is not settled: %s", error, extra={"action": "settlement_failed"})
+
+
+async def _given_back(budgets: Budgets, reserving: Awaitable[int]) -> None:
+    with contextlib.suppress(OverBudget):  # then nothing was set aside
+        await budgets.release(await reserving)
 
 
 async def _body(request: web.BaseRequest) -> bytes:

@@ -31,6 +31,7 @@ class RunnerSpec:
     workspace: Path
     environment: dict[str, str]  # DOVECOTE_*, nothing secret; paths are the launcher's to set
     log: Path
+    outline: str = ""  # what it is told and shown, in short: a later life of the host knows by it whether that still holds
     agent: Path | None = None  # the agent's folder, shown read-only
     files: Mapping[str, Path] = field(
         default_factory=dict
@@ -40,6 +41,7 @@ class RunnerSpec:
 class Runner(Protocol):
     session_id: str
     incarnation: str
+    outline: str  # of the spec it was started by
 
     async def wait(self) -> int:
         """Returns the exit code once the end is confirmed; negative for a signal."""

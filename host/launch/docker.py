@@ -14,6 +14,7 @@ import os
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -26,9 +27,11 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import LogConfig, Mount, Ulimit
 
 from host.config import Runner as Settings
+from host.launch import labels as marks
 from host.launch import ownership
 from host.launch.base import LaunchError, Runner, RunnerSpec
 from host.launch.examination import Examination
+from host.launch.labels import CONTRACT_LABEL, INCARNATION, INSTALLATION, LOG, OUTLINE, ROLE, SESSION
 from host.launch.logs import append_bounded
 from sessiondb.contract import CONTRACT
 
@@ -36,13 +39,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-INSTALLATION = "dovecote.installation"  # the label that tells two installations on one engine apart
-SESSION = "dovecote.session"
-INCARNATION = "dovecote.incarnation"
-LOG = "dovecote.log"  # where its output goes when it ends
-ROLE = "dovecote.role"  # runner | maintenance
-CONTRACT_LABEL = "dovecote.contract"  # of the image, which its containers inherit
 
 ENGINE_TIMEOUT = 60  # s for one request to the engine
 ENGINE_THREADS = 8  # requests to the engine at a time
@@ -66,6 +62,7 @@ class DockerRunner:
         self.name = name
         self.session_id = labels[SESSION]
         self.incarnation = labels[INCARNATION]
+        self.outline = labels.get(OUTLINE, "")
         self.log = Path(labels[LOG])
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -80,7 +77,9 @@ class DockerLauncher:
         self._connected: docker.DockerClient | None = None
         self._connecting = threading.Lock()
         self._runners: dict[str, DockerRunner] = {}
-        self._names: set[str] = set()  # in use from before the creation until after the removal
+        self._names: Counter[str] = (
+            Counter()
+        )  # in use from before the creation until after the removal, by how many
         self._away = False
         self._hint = asyncio.Event()
         self._died: dict[str, None] = {}  # containers, by their events
@@ -91,13 +90,13 @@ class DockerLauncher:
 
     async def start(self, spec: RunnerSpec) -> DockerRunner:
         self._watch(spec.installation)
-        labels = _labels(spec, "runner")
-        name = _name(spec)
-        self._names.add(name)
+        labels = marks.labels(spec, "runner")
+        name = marks.name(spec)
+        self._names[name] += 1
         try:
             container = await self._call(self._launch, name, spec, labels, ())
         except BaseException:
-            self._names.discard(name)
+            self._no_longer(name)
             raise
         runner = DockerRunner(container, name, labels)
         self._runners[container] = runner
@@ -122,31 +121,37 @@ class DockerLauncher:
 
     async def reconcile(self, installation: str) -> list[Runner]:
         adopted: list[Runner] = []
-        for found in await self._call(self._list, installation):
-            labels: dict[str, str] = found["Labels"]
-            alive = found["State"] == "running" and labels.get(ROLE) == "runner"
-            if alive and labels.get(CONTRACT_LABEL) == str(CONTRACT):
-                name = found["Names"][0].removeprefix("/")
-                runner = DockerRunner(found["Id"], name, labels)
-                self._names.add(name)
-                self._runners[runner.container] = runner
-                adopted.append(runner)
-            else:
-                await self._call(self._remove, found["Id"])
-        self._watch(installation)
+        try:
+            for found in await self._call(self._list, installation):
+                labels: dict[str, str] = found["Labels"]
+                alive = found["State"] == "running" and labels.get(ROLE) == "runner"
+                if alive and labels.get(CONTRACT_LABEL) == str(CONTRACT):
+                    runner = DockerRunner(found["Id"], marks.name_in(found), labels)
+                    self._names[runner.name] += 1
+                    self._runners[runner.container] = runner
+                    adopted.append(runner)
+                else:
+                    # One that cannot be removed now is a stray at the next look.
+                    with contextlib.suppress(LaunchError):
+                        await self._call(self._remove, found["Id"])
+        finally:
+            # After an engine that was away, too: what lives there by then nobody has adopted, and it has to end.
+            self._watch(installation)
         return adopted
 
     async def maintain(self, spec: RunnerSpec, *, delivered_up_to: int, older_than: int) -> None:
         arguments = ("--maintain", f"--delivered-up-to={delivered_up_to}", f"--older-than={older_than}")
-        name = f"{_name(spec)}-care"
-        self._names.add(name)
+        name = f"{marks.name(spec)}-care"
+        self._names[name] += 1
         try:
-            container = await self._call(self._launch, name, spec, _labels(spec, "maintenance"), arguments)
+            container = await self._call(
+                self._launch, name, spec, marks.labels(spec, "maintenance"), arguments
+            )
             code = await self._call(self._await_end, container)
             await self._call(self._keep_log, container, spec.log)
             await self._call(self._remove, container)
         finally:
-            self._names.discard(name)
+            self._no_longer(name)
         if code != 0:
             raise LaunchError(f"maintenance ended with code {code}", transient=True)
 
@@ -190,6 +195,11 @@ class DockerLauncher:
                     log.error("Runners cannot be watched: %s", error.reason, extra={"action": "engine_away"})
                 self._away = True
                 continue
+            except (
+                Exception
+            ):  # a task's boundary: if nobody looked any more, no runner would ever be seen to end
+                log.exception("A look at the containers failed", extra={"action": "look_failed"})
+                continue
             if self._away:
                 log.info("The container engine is back", extra={"action": "engine_back"})
             self._away = False
@@ -204,7 +214,7 @@ class DockerLauncher:
             if ended:
                 await self._settle(runner, gone=entry is None)
         for entry in found.values():
-            name = entry["Names"][0].removeprefix("/")
+            name = marks.name_in(entry)
             if name not in named and name not in self._names:
                 log.warning("Stray container removed: %s", name, extra={"action": "stray_removed"})
                 await self._call(self._remove, entry["Id"])
@@ -219,9 +229,15 @@ class DockerLauncher:
             with contextlib.suppress(LaunchError):
                 await self._call(self._remove, runner.container)
         self._runners.pop(runner.container, None)
-        self._names.discard(runner.name)
+        self._no_longer(runner.name)
         if not runner.ended.done():
             runner.ended.set_result(code)
+
+    def _no_longer(self, name: str) -> None:
+        # Counted: a container that was in the way of the next one's start settles after that one took the name.
+        self._names[name] -= 1
+        if self._names[name] <= 0:
+            del self._names[name]
 
     # ── on the engine's threads ──────────────────────────────────────────────────────────────────────────
 
@@ -467,17 +483,3 @@ def _connect(address: str) -> docker.DockerClient:
     if address:
         return docker.DockerClient(base_url=address, timeout=ENGINE_TIMEOUT)
     return docker.from_env(timeout=ENGINE_TIMEOUT)
-
-
-def _labels(spec: RunnerSpec, role: str) -> dict[str, str]:
-    return {
-        INSTALLATION: spec.installation,
-        SESSION: spec.session_id,
-        INCARNATION: spec.incarnation,
-        ROLE: role,
-        LOG: str(spec.log),
-    }
-
-
-def _name(spec: RunnerSpec) -> str:
-    return f"dovecote-{spec.installation}-{spec.session_id}"

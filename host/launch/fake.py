@@ -12,6 +12,7 @@ class FakeRunner:
     def __init__(self, spec: RunnerSpec) -> None:
         self.session_id = spec.session_id
         self.incarnation = spec.incarnation
+        self.outline = spec.outline
         self.spec = spec
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 

@@ -27,6 +27,7 @@ class ProcessRunner:
     def __init__(self, spec: RunnerSpec, process: asyncio.subprocess.Process) -> None:
         self.session_id = spec.session_id
         self.incarnation = spec.incarnation
+        self.outline = spec.outline
         self.process = process
 
     async def wait(self) -> int:
@@ -34,6 +35,11 @@ class ProcessRunner:
 
 
 class ProcessLauncher:
+    """`module` is the program: the runner, or one that stands in for it."""
+
+    def __init__(self, module: str = "runner") -> None:
+        self._module = module
+
     async def start(self, spec: RunnerSpec) -> ProcessRunner:
         return ProcessRunner(spec, await self._spawn(spec, ()))
 
@@ -87,7 +93,7 @@ class ProcessLauncher:
                 return await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
-                    "runner",
+                    self._module,
                     *arguments,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,

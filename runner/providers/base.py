@@ -1,7 +1,7 @@
 """The port between the agent loop and a model: a query, and the events it yields.
 
-The stream is an async generator, and that is the contract's point: when it yields `Answered` or `Took`, the loop commits
-before it asks for the next event, so nothing that follows can run ahead of the record.
+The stream is an async generator, and that is the contract's point: when it yields `Answered`, `Summarised` or `Took`, the
+loop commits before it asks for the next event, so nothing that follows can run ahead of the record.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ __all__ = [
     "Reply",
     "Result",
     "Step",
+    "Summarised",
     "Summarising",
     "Text",
     "Took",
@@ -73,6 +74,16 @@ class Summarising:
 
 
 @dataclass(frozen=True, slots=True)
+class Summarised:
+    """A summary that the provider asked for stands in place of what was said: recorded before anything builds on it.
+
+    `content` is the provider's own JSON.
+    """
+
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Took:
     """The next `count` pushed messages are part of the conversation now."""
 
@@ -100,7 +111,9 @@ class Error:
     retryable: bool
 
 
-Event: TypeAlias = Init | Activity | Progress | Text | Answered | Summarising | Took | Result | Error
+Event: TypeAlias = (
+    Init | Activity | Progress | Text | Answered | Summarising | Summarised | Took | Result | Error
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar, cast
 
@@ -20,7 +21,8 @@ from runner import instructions, turn
 from runner.formatter import PromptMessage, prompt
 from runner.providers import base, failures
 from runner.providers.attachments import Attachments
-from runner.providers.conversation import JSON, Answer, Conversation
+from runner.providers.compaction import SUMMARY_TOKENS, Compaction
+from runner.providers.conversation import JSON, WINDOW, Answer, Conversation, Summary
 from runner.providers.options import DEFAULT_MODEL, Options
 from runner.settings import Settings
 from runner.sockets import reachable
@@ -30,13 +32,14 @@ CONTINUATIONS = 5  # answers in a row that may reach their limit before the turn
 STREAM_ATTEMPTS = 3  # of one answer whose stream broke; nothing has run before it is complete
 FIRST_PAUSE = 0.5  # s before a broken answer is asked for again; doubles
 REQUEST_TIMEOUT = 600.0  # s without a byte
-COMPACTION = "compact-2026-01-12"
 SERVER_TOOLS: dict[str, JSON] = {
     "web_search": {"type": "web_search_20250305", "name": "web_search", "max_uses": 10},
     "web_fetch": {"type": "web_fetch_20260209", "name": "web_fetch", "max_uses": 10},
 }
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class _Aborted(Exception):
@@ -53,10 +56,11 @@ class ClaudeProvider:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._options = Options.of(settings.agent.options)
+        self._compaction = Compaction(self._options)
         self._client = _client(settings, self._options)
 
     def query(self, given: base.QueryInput) -> ClaudeQuery:
-        return ClaudeQuery(self._client, self._settings, self._options, given)
+        return ClaudeQuery(self._client, self._settings, self._options, self._compaction, given)
 
 
 class ClaudeQuery:
@@ -65,11 +69,14 @@ class ClaudeQuery:
         client: anthropic.AsyncAnthropic,
         settings: Settings,
         options: Options,
+        compaction: Compaction,
         given: base.QueryInput,
     ) -> None:
         self._client = client
         self._settings = settings
         self._options = options
+        self._compaction = compaction
+        self._unsummarised = False  # no summary could be had: this turn goes on as long as it can without
         self._tools = given.tools
         self._attachments = Attachments(settings.folder.inbound_files)
         self._conversation = self._begin(given.history, given.resumed, given.messages)
@@ -123,6 +130,7 @@ class ClaudeQuery:
             if push.tools is not None:
                 break  # anything else is a follow-up of the turn that ended: the loop gives it again
         self._tools = push.tools
+        self._unsummarised = False
         self._conversation = self._begin(push.history, push.resumed, push.messages)
         return True
 
@@ -132,10 +140,8 @@ class ClaudeQuery:
         cut = 0  # messages of the model in a row that reached their limit
         try:
             for _ in range(self._options.max_calls):
-                if conversation.last is None or conversation.continues:
-                    for taken in self._take():
-                        yield taken
-                    async with aclosing(self._answer()) as answering:
+                if conversation.last is None or conversation.continues or conversation.overflowed:
+                    async with aclosing(self._next_answer()) as answering:
                         async for event in answering:
                             yield event
                 answer = cast(Answer, conversation.last)
@@ -143,7 +149,8 @@ class ClaudeQuery:
                     yield base.Progress(f"{call['name']}…")
                     await self._call(call)
                 cut = cut + 1 if answer.stop_reason == "max_tokens" else 0
-                if not answer.calls and (not conversation.continues or cut > CONTINUATIONS):
+                ends = answer.stop_reason == WINDOW or not conversation.continues or cut > CONTINUATIONS
+                if not answer.calls and ends:
                     self._drop_pushes()
                     yield _end(answer, "".join(conversation.said))
                     return
@@ -156,6 +163,34 @@ class ClaudeQuery:
         except (anthropic.APIError, httpx2.HTTPError, _Broken):
             self._drop_pushes()
             yield failures.connection_lost()
+
+    async def _next_answer(self) -> AsyncGenerator[base.Event, None]:
+        """With a summary before it where the conversation has grown, or once where the model's window cut the answer off."""
+        conversation = self._conversation
+        steps = [] if conversation.overflowed else [self._grown, self._answer]
+        for step in (*steps, self._cut_off):
+            async with aclosing(step()) as events:
+                async for event in events:
+                    yield event
+
+    async def _grown(self) -> AsyncGenerator[base.Event, None]:
+        for taken in self._take():
+            yield taken
+        if self._compaction.is_due(self._conversation) and not self._unsummarised:
+            async with aclosing(self._summarise()) as summarising:
+                async for event in summarising:
+                    yield event
+
+    async def _cut_off(self) -> AsyncGenerator[base.Event, None]:
+        if not self._conversation.overflowed:
+            return
+        async with aclosing(self._summarise()) as summarising:
+            async for event in summarising:
+                yield event
+        if self._conversation.last is None:
+            async with aclosing(self._answer()) as answering:
+                async for event in answering:
+                    yield event
 
     def _take(self) -> list[base.Event]:
         """Follow-ups reach the model here, between its answers."""
@@ -179,15 +214,60 @@ class ClaudeQuery:
     # ── one answer ───────────────────────────────────────────────────────────────────────────────────────
 
     async def _answer(self) -> AsyncGenerator[base.Event, None]:
-        """Streams one answer. A stream that breaks is asked for again: nothing runs before the answer is complete."""
+        conversation = self._conversation
+        said = "".join(conversation.said) if conversation.continues else ""
+        async with aclosing(self._ask(self._request, said)) as asking:
+            async for event in asking:
+                if isinstance(event, Answer):
+                    yield base.Answered(event.encode())
+                    conversation.answered(event)
+                else:
+                    yield event
+
+    async def _summarise(self) -> AsyncGenerator[base.Event, None]:
+        """Asks for a summary in a call of its own. A crash before it is recorded leaves everything as it was, and another
+        archive; the turn asks again. Without one the turn goes on with what there is.
+        """
+        messages, kept = self._conversation.to_summarise()
+        if not messages:
+            self._unsummarised = True
+            return
+        yield base.Progress("summarising…")
+        yield base.Summarising()
+        text = ""
+        async with aclosing(self._ask(lambda: self._summary_request(messages))) as asking:
+            async for event in asking:
+                if isinstance(event, Answer):
+                    text = event.text.strip()
+                else:
+                    yield base.Activity()
+        if not text:
+            log.warning("The model made no summary")
+            self._unsummarised = True
+            return
+        summary = Summary(text, kept)
+        yield base.Summarised(summary.encode())
+        self._conversation.summarised(summary)
+
+    async def _ask(
+        self, request: Callable[[], dict[str, Any]], said: str = ""
+    ) -> AsyncGenerator[base.Event | Answer, None]:
+        """Streams one answer, which comes last. A stream that breaks is asked for again: nothing runs before the answer is
+        complete. `said` is what its text goes on from.
+        """
         pause = FIRST_PAUSE
-        for attempt in range(1, STREAM_ATTEMPTS + 1):
+        attempt = 1
+        while True:
             try:
-                async with aclosing(self._stream()) as streaming:
+                async with aclosing(self._stream(request(), said)) as streaming:
                     async for event in streaming:
                         yield event
                 return
             except (anthropic.APIStatusError, anthropic.APIConnectionError) as error:
+                if isinstance(error, anthropic.APIStatusError) and self._compaction.is_refused(
+                    error.status_code, str(error.api_message or "")
+                ):
+                    continue
                 broke_in_stream = getattr(error, "status_code", 0) == 200
                 if not broke_in_stream or attempt == STREAM_ATTEMPTS:
                     raise
@@ -196,11 +276,11 @@ class ClaudeQuery:
                     raise
             await self._unless_aborted(asyncio.sleep(pause))
             pause *= 2
+            attempt += 1
 
-    async def _stream(self) -> AsyncGenerator[base.Event, None]:
-        manager = self._client.beta.messages.stream(**self._request())
+    async def _stream(self, request: dict[str, Any], text: str) -> AsyncGenerator[base.Event | Answer, None]:
+        manager = self._client.beta.messages.stream(**request)
         stream = await self._unless_aborted(manager.__aenter__())
-        text = "".join(self._conversation.said) if self._conversation.continues else ""
         complete = False
         try:
             while (event := await self._unless_aborted(_next(stream))) is not None:
@@ -221,15 +301,24 @@ class ClaudeQuery:
             answer = _answer_of(stream.current_message_snapshot)
         finally:
             await manager.__aexit__(None, None, None)
-        yield base.Answered(answer.encode())
-        self._conversation.answered(answer)
+        yield answer
 
     def _request(self) -> dict[str, Any]:
+        plain = not self._compaction.arguments()
+        return {
+            **self._asking(self._conversation.messages(plain=plain), self._options.max_tokens),
+            **self._compaction.arguments(),
+        }
+
+    def _summary_request(self, messages: list[JSON]) -> dict[str, Any]:
+        return self._asking(messages, min(self._options.max_tokens, SUMMARY_TOKENS))
+
+    def _asking(self, messages: list[JSON], max_tokens: int) -> dict[str, Any]:
         """Stable in front, growing at the end: what earlier requests cached is read again."""
         agent, options = self._settings.agent, self._options
         request: dict[str, Any] = {
             "model": agent.model or DEFAULT_MODEL,
-            "max_tokens": options.max_tokens,
+            "max_tokens": max_tokens,
             "system": [
                 {
                     "type": "text",
@@ -237,7 +326,7 @@ class ClaudeQuery:
                     "cache_control": {"type": "ephemeral"},
                 }
             ],
-            "messages": self._conversation.messages(),
+            "messages": messages,
             "cache_control": {"type": "ephemeral"},
             "timeout": REQUEST_TIMEOUT,
         }
@@ -247,10 +336,6 @@ class ClaudeQuery:
             request["output_config"] = {"effort": options.effort}
         if options.thinking:
             request["thinking"] = {"type": "adaptive"}
-        if options.compact_at:
-            trigger = {"type": "input_tokens", "value": options.compact_at}
-            request["context_management"] = {"edits": [{"type": "compact_20260112", "trigger": trigger}]}
-            request["betas"] = [COMPACTION]
         return request
 
     def _server_tools(self) -> list[JSON]:
@@ -303,7 +388,7 @@ def _end(answer: Answer, text: str) -> base.Event:
         return failures.declined()
     if answer.stop_reason == "model_context_window_exceeded":
         problem = "This conversation has outgrown what the model can hold; /clear starts afresh."
-        return base.Error(f"{text.strip()}\n\n{problem}".strip(), retryable=False)
+        return base.Error(f"{(text + answer.text).strip()}\n\n{problem}".strip(), retryable=False)
     return base.Result((base.Reply(text),))
 
 

@@ -26,6 +26,15 @@ GO_ON = (
 )
 MOST_HISTORY = 2_000_000  # characters of earlier turns; beyond, the oldest go until half of it is left
 LEFT_OUT = "<note>Earlier parts of this conversation are left out, for they had become too long.</note>"
+SUMMARISE = (
+    "<note>This conversation has become too long to go on as it is: your answer to this note will stand in place of all of it."
+    " Write down, for yourself: who you talk with; what they want and have decided, in their words where it matters, above all"
+    " what is still asked of you; what you did, with which results; names, paths, ids and numbers you will need; what comes"
+    " next. Call no tool and answer nobody: only write the summary.</note>"
+)
+SUMMARY = "<summary>What was said and done before, in your own words:\n{text}</summary>"
+WINDOW = "model_context_window_exceeded"  # the answer was cut off where the model can hold no more
+MOST_KEPT = 40_000  # characters of the running turn's last messages that stay as they are behind a summary
 UNREADABLE = "<note>What was said before could not be read any more; this is a fresh start.</note>"
 
 
@@ -48,6 +57,12 @@ class Answer:
         return cls(
             list(found["content"]), str(found["stop_reason"]), str(found["model"]), dict(found["usage"])
         )
+
+    @property
+    def tokens(self) -> int:
+        """What the request that gave this answer held, and the answer: the least that the next one will hold."""
+        counted = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
+        return sum(int(self.usage.get(name) or 0) for name in counted)
 
     @property
     def text(self) -> str:
@@ -77,6 +92,22 @@ class Answer:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A `summary` step: it stands for everything before it but the last `kept` messages of the turn that runs."""
+
+    text: str
+    kept: int = 0
+
+    def encode(self) -> str:
+        return json.dumps({"text": self.text, "kept": self.kept})
+
+    @classmethod
+    def decode(cls, text: str) -> Summary:
+        found = json.loads(text)
+        return cls(str(found["text"]), int(found["kept"]))
+
+
 class Conversation:
     """Grows by steps; `messages` renders it. `files` makes content blocks of a user step's attachments."""
 
@@ -86,6 +117,10 @@ class Conversation:
         self._open: dict[str, JSON | None] = {}  # calls of the last answer, and their results so far
         self._texts: list[JSON] = []  # what people said since the last answer
         self._cut = False  # the last answer reached the limit of one message
+        self._begins_at = 0  # index of the running turn's first message
+        self._summary = ""  # opens the first message, before which nothing is shown
+        self.tokens = 0  # of the latest request and its answer; 0 when none was made since the summary
+        self.overflows = 0  # answers of the running turn that the model's window cut off
         self.last: Answer | None = None  # of the running turn, with nothing but results after it
         self.continues = False  # the model's last message was not all of its answer
         self.said: list[
@@ -117,25 +152,81 @@ class Conversation:
             self.last = None
 
     def answered(self, answer: Answer) -> None:
+        self._flush()
+        self.tokens = answer.tokens
+        self.last = answer
         if not self.continues:
             self.said.clear()
+        if answer.stop_reason == WINDOW:
+            # Half an answer is no part of what was said: it is asked for again, or given up.
+            self.overflows += 1
+            self._open = {}
+            return
         self.said.append(answer.text)
-        self._flush()
         if answer.summary:  # it stands for everything before it
-            self._messages.clear()
+            self._forget(0)
         if blocks := answer.sendable:
             self._messages.append({"role": "assistant", "content": blocks})
         self._open = {str(call["id"]): None for call in answer.calls}
         self._cut = answer.stop_reason == "max_tokens"
         self.continues = answer.stop_reason in CONTINUED
-        self.last = answer
 
     def result(self, call_id: str, result: ToolResult) -> None:
         if call_id in self._open:
             self._open[call_id] = _result(call_id, result.text, is_error=result.is_error)
 
-    def messages(self) -> list[JSON]:
-        return [*self._messages, *self._user_message()]
+    @property
+    def overflowed(self) -> bool:
+        """Whether the answer that is there was cut off by the model's window, for the first time in this turn."""
+        return self.last is not None and self.last.stop_reason == WINDOW and self.overflows == 1
+
+    def summarised(self, summary: Summary) -> None:
+        self._forget(summary.kept)
+        self._summary = summary.text
+        self.tokens = 0
+        self.last = None
+
+    def to_summarise(self) -> tuple[list[JSON], int]:
+        """The messages that ask for a summary, and how many of the last ones it leaves as they are.
+
+        No messages where there is nothing that a summary could replace. What is kept belongs to the running turn: then it
+        is the same messages when the steps are replayed beside a history that has grown meanwhile.
+        """
+        if self.continues:
+            return [], 0
+        total = len(self._messages)
+        at = [n for n in range(self._begins_at, total) if not _has_results(self._messages[n])]
+        fitting = [n for n in at if len(json.dumps(self._messages[n:])) <= MOST_KEPT]
+        # Results that are still to be sent need the answer that called for them.
+        start = min(fitting, default=at[-1] if self._open else total)
+        if start == 0:
+            return [], 0
+        asked = _plain(self._opened(self._messages[:start]))
+        if asked[-1]["role"] == "user":
+            asked[-1] = {**asked[-1], "content": [*asked[-1]["content"], _text(SUMMARISE)]}
+        else:
+            asked.append({"role": "user", "content": [_text(SUMMARISE)]})
+        return asked, total - start
+
+    def messages(self, *, plain: bool = False) -> list[JSON]:
+        """`plain` shows a summary that the API made as one of ours, for an API that takes none back."""
+        found = self._opened([*self._messages, *self._user_message()])
+        return _plain(found) if plain else found
+
+    def _forget(self, kept: int) -> None:
+        """All but the last `kept` messages."""
+        self._messages = self._messages[max(0, len(self._messages) - kept) :]
+        self._begins_at = 0
+        self._summary = ""
+
+    def _opened(self, messages: list[JSON]) -> list[JSON]:
+        """With the summary in front, if there is one."""
+        if not self._summary:
+            return messages
+        told = _text(SUMMARY.format(text=self._summary))
+        if messages and messages[0]["role"] == "user" and not _has_results(messages[0]):
+            return [{**messages[0], "content": [told, *messages[0]["content"]]}, *messages[1:]]
+        return [{"role": "user", "content": [told]}, *messages]
 
     # ── replay ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -149,6 +240,8 @@ class Conversation:
                     self.answered(Answer.decode(step.content))
                 case "tool_result":
                     self.result(step.tool_use_id, ToolResult.decode(step.content))
+                case "summary":
+                    self.summarised(Summary.decode(step.content))
                 case "note":
                     self._texts.append({"type": "text", "text": step.content})
                 case "final":
@@ -167,6 +260,8 @@ class Conversation:
         self._cut = self.continues = False
         self._flush()
         self.last = None
+        self._begins_at = len(self._messages)
+        self.overflows = 0
 
     def _flush(self) -> None:
         self._messages += self._user_message()
@@ -188,7 +283,7 @@ def _turns(history: Sequence[Step]) -> list[list[Step]]:
     turns: dict[str, list[Step]] = {}
     for step in history:
         turns.setdefault(step.turn, []).append(step)
-    telling = ("assistant", "final", "note")
+    telling = ("assistant", "final", "note", "summary")
     spoken = [steps for steps in turns.values() if any(step.kind in telling for step in steps)]
     return sorted(spoken, key=lambda steps: steps[-1].step)
 
@@ -217,8 +312,31 @@ def _recent(turns: Sequence[list[Step]]) -> tuple[list[list[Step]], bool]:
 
 
 def _is_summary(step: Step) -> bool:
+    if step.kind == "summary":
+        return True
     told = step.kind == "assistant" and '"type": "compaction"' in step.content
     return told and Answer.decode(step.content).summary
+
+
+def _has_results(message: JSON) -> bool:
+    return any(block["type"] == "tool_result" for block in message["content"])
+
+
+def _plain(messages: Sequence[JSON]) -> list[JSON]:
+    """With text in place of the API's own summaries."""
+    shown: list[JSON] = []
+    for message in messages:
+        told = [block for block in message["content"] if block["type"] == "compaction"]
+        rest = [block for block in message["content"] if block["type"] != "compaction"]
+        if text := "".join(block.get("content") or "" for block in told):
+            shown.append({"role": "user", "content": [_text(SUMMARY.format(text=text))]})
+        if rest:
+            shown.append({**message, "content": rest})
+    return shown
+
+
+def _text(text: str) -> JSON:
+    return {"type": "text", "text": text}
 
 
 def _result(call_id: str, text: str, *, is_error: bool) -> JSON:

@@ -9,6 +9,7 @@ from typing import Any
 from runner.settings import SettingsError
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
+COMPACTORS = ("api", "own")
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 LEAST_COMPACTION = 50_000  # tokens; the API refuses a smaller trigger
 
@@ -21,7 +22,10 @@ class Options:
     max_calls: int = 200  # of the model in one turn
     effort: str = ""  # low | medium | high | xhigh | max; '' leaves it to the API
     thinking: bool = False  # adaptive thinking
-    compact_at: int = 150_000  # tokens of input from which the API summarises; 0 = never
+    compact_at: int = 150_000  # tokens of input from which the conversation is summarised; 0 = never
+    compact: str = (
+        "api"  # who summarises: api | own; where the API cannot, the provider asks for a summary of its own
+    )
     web_search: bool = False
     web_fetch: bool = False
     retries: int = 3  # of one request, before the turn fails
@@ -43,6 +47,8 @@ class Options:
         made = cls(**found)
         if made.effort and made.effort not in EFFORTS:
             raise _refused("effort", f"must be one of {', '.join(EFFORTS)}")
+        if made.compact not in COMPACTORS:
+            raise _refused("compact", f"must be one of {', '.join(COMPACTORS)}")
         if made.max_tokens < 1 or made.max_calls < 1:
             raise _refused("max_tokens and max_calls", "must be at least 1")
         if 0 < made.compact_at < LEAST_COMPACTION:

@@ -12,6 +12,8 @@ from sessiondb import content
 
 LARGEST_FILE = 25_000_000  # bytes of a file that is sent
 LONGEST_TEXT = 100_000  # characters; the host refuses more
+MOST_OPTIONS = 25  # of a question: what every platform can show
+LONGEST_OPTION = 200  # characters
 
 
 async def send_message(context: ToolContext, text: str, destination: str = "") -> str:
@@ -76,6 +78,12 @@ async def ask_user_question(
     context: ToolContext, question: str, options: list[str] | None = None, free_text: bool = False
 ) -> str:
     """Ask the person who wrote, and wait for the answer. Give short options for buttons, or allow free text."""
+    _check(question)
+    for option in options or ():
+        if not option.strip() or len(option) > LONGEST_OPTION:
+            raise ToolError(f"an option has 1 to {LONGEST_OPTION} characters")
+    if len(options or ()) > MOST_OPTIONS:
+        raise ToolError(f"at most {MOST_OPTIONS} options")
     if not options and not free_text:
         free_text = True
     raise Park(content.Question(question, tuple(options or ()), free_text))

@@ -25,7 +25,7 @@ CREATE INDEX processing_ack_open ON processing_ack (message_id) WHERE status IN 
 CREATE TABLE transcript (
     step           INTEGER PRIMARY KEY,
     turn           TEXT NOT NULL,
-    kind           TEXT NOT NULL CHECK (kind IN ('user', 'assistant', 'tool_call', 'tool_result', 'final', 'note')),
+    kind           TEXT NOT NULL CHECK (kind IN ('user', 'assistant', 'tool_call', 'tool_result', 'final', 'note', 'summary')),
     tool_use_id    TEXT NOT NULL DEFAULT '',
     state          TEXT NOT NULL DEFAULT 'complete' CHECK (state IN ('started', 'complete')),
     content        TEXT NOT NULL,

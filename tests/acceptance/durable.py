@@ -1,8 +1,9 @@
 """A host in a process of its own, on a platform of two files that outlive it: what people wrote, and what was posted.
 
-`python -m tests.acceptance.durable DATA`: people's messages are lines of DATA/people.jsonl (channel, id, text), posts are lines
-of DATA/posts.jsonl (key, channel, text), and DATA/live.jsonl says which live messages were opened and removed. Every line of
-people.jsonl is offered to the host again at each start.
+`python -m tests.acceptance.durable DATA RETRY_BACKOFF [IMAGE]`, with an image its runners live in containers. People's messages
+are lines of DATA/people.jsonl (channel, id, text), posts are lines of DATA/posts.jsonl (key, channel, text), and
+DATA/live.jsonl says which live messages were opened and removed. Every line of people.jsonl is offered to the host again at
+each start. `tests.acceptance.clocks` has the clock of all processes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import asyncio
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,11 @@ from host.bots import (
 from host.config import Config
 from host.delivery import collect, policy
 from host.disk import ThreadDisk
+from host.launch.docker import DockerLauncher
 from host.launch.process import ProcessLauncher
 from host.live import policy as live_policy
 from sessiondb import Address, content
+from tests.acceptance import clocks
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -71,7 +73,9 @@ class DurableBot:
             offered = len(found)
             await asyncio.sleep(0.05)
 
-    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[dict[str, Any]]:
         return [{"text": getattr(operation, "text", "")}]
 
     async def send(self, delivery: Delivery) -> Receipt:
@@ -122,16 +126,18 @@ def _event(number: int, said: dict[str, Any]) -> InboundEvent:
     )
 
 
-async def _serve(data: Path) -> None:
+async def _serve(data: Path, retry_backoff: int, image: str) -> None:
     policy.GRACE = 200  # the platform answers at once here
-    collect.RETRY_BACKOFF = 100
+    collect.RETRY_BACKOFF = retry_backoff
     live_policy.OPEN_AFTER = 0.1  # turns are short here
-    config = Config.model_validate({"data": str(data), "host": {"sweep_every": 0.5}})
+    runner = {"launcher": "docker", "image": image} if image else {}
+    config = Config.model_validate({"data": str(data), "host": {"sweep_every": 0.5}, "runner": runner})
     bot = DurableBot(data)
-    parts = Parts(ThreadDisk(), ProcessLauncher(), lambda: time.time_ns() // 1_000_000)
+    launcher = DockerLauncher(config.runner) if image else ProcessLauncher(clocks.__name__)
+    parts = Parts(ThreadDisk(), launcher, clocks.clock_of(data))
     host = Host(config, Bots({bot.channel_type: bot}), parts)
     await host.serve()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(Path(sys.argv[1])))
+    asyncio.run(_serve(Path(sys.argv[1]), int(sys.argv[2]), "".join(sys.argv[3:4])))

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.acceptance.dovecote import Folder
+from tests.dockers import clean_up, containers_of
 from tests.waiting import DEADLINE, until
 
+pytest_plugins = ["tests.engine"]
 
-def test_each_line_gets_one_reply_in_order_and_the_program_ends(folder: Folder) -> None:
-    done = folder.chat("hello", "how are you")
+
+@pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Folder]:
+    """A folder whose runners are processes, and one whose runners live in containers; none is left at the end."""
+    made = Folder(tmp_path)
+    if request.param == "process":
+        yield made
+        made.kill_runners()
+        return
+    image = str(request.getfixturevalue("image"))
+    (tmp_path / "dovecote.toml").write_text(f'[runner]\nlauncher = "docker"\nimage = "{image}"\n')
+    yield made
+    left = containers_of(tmp_path / "data", image)
+    clean_up(tmp_path / "data", image)
+    assert left == []
+    assert len(list(tmp_path.glob("data/sessions/*/runner.log"))) == 1  # what the container printed is kept
+
+
+def test_each_line_gets_one_reply_in_order_and_the_program_ends(either: Folder) -> None:
+    done = either.chat("hello", "how are you")
     assert done.stdout.decode().splitlines() == ["hello", "how are you"]
     assert done.returncode == 0
     assert done.stderr == b""
@@ -22,10 +44,10 @@ def test_the_same_with_bells_switched_off(folder: Folder) -> None:
     assert folder.chat("hello", "how are you").stdout.decode().splitlines() == ["hello", "how are you"]
 
 
-def test_a_conversation_goes_on_after_a_restart(folder: Folder) -> None:
-    folder.chat("one")
-    assert folder.chat("two").stdout.decode().splitlines() == ["two"]
-    assert folder.replies() == ["one", "two"]
+def test_a_conversation_goes_on_after_a_restart(either: Folder) -> None:
+    either.chat("one")
+    assert either.chat("two").stdout.decode().splitlines() == ["two"]
+    assert either.replies() == ["one", "two"]
 
 
 def test_a_runner_killed_in_mid_turn_costs_nothing(folder: Folder) -> None:
@@ -64,14 +86,14 @@ def test_a_host_killed_at_any_moment_answers_exactly_once_after_a_restart(
     assert folder.replies() == ["hello", "and again"]
 
 
-def test_sigterm_drains_and_a_message_under_way_is_answered_later(folder: Folder) -> None:
-    process = folder.start()
+def test_sigterm_drains_and_a_message_under_way_is_answered_later(either: Folder) -> None:
+    process = either.start()
     assert process.stdin is not None
     process.stdin.write(b"hello\n@@sleep 1\n")
     process.stdin.flush()
-    until(lambda: len(folder.lines()) >= 3)
+    until(lambda: len(either.lines()) >= 3)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=DEADLINE)
-    folder.chat()
-    assert folder.replies() == ["hello", "(done)"]
-    assert folder.runner_pids() == []
+    either.chat()
+    assert either.replies() == ["hello", "(done)"]
+    assert either.runner_pids() == []

@@ -7,16 +7,21 @@ import json
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from host.launch.docker import DockerLauncher
+from host.progress import WAITING
 from tests.dockers import clean_up, containers_of, docker_config, docker_serving
+from tests.engine import Installation, require_engine
 from tests.fakes.model_api import FakeModelAPI, Usage, answer
 from tests.fakes.platform import TIMEOUT
 from tests.integration.model_api.asking import MODEL
+from tests.integration.test_launchers import spec
 
 pytest_plugins = ["tests.engine"]
 pytestmark = pytest.mark.docker
@@ -46,16 +51,6 @@ def chat(data: Path, image: str) -> Iterator[subprocess.Popen[str]]:
             yield talk
         finally:
             talk.kill()
-
-
-def test_a_line_to_the_console_is_answered_from_a_container(data: Path, image: str) -> None:
-    with chat(data, image) as talk:
-        said, _ = talk.communicate("hello\n", timeout=TIMEOUT)
-
-    assert said == "hello\n"
-    assert talk.returncode == 0
-    assert containers_of(data, image) == []
-    assert [path.name for path in data.glob("sessions/*/runner.log")] == ["runner.log"]
 
 
 async def test_a_container_killed_in_mid_turn_is_answered_once(data: Path, image: str) -> None:
@@ -135,6 +130,52 @@ async def test_a_container_nobody_knows_of_is_removed_at_the_next_start(data: Pa
         await bot.say("c", "again")
         await bot.until(lambda: bot.said("c") == ["hello", "again"])
         assert stray.id not in {one.id for one in containers_of(data, image)}
+
+
+async def test_a_container_that_made_way_for_the_next_does_not_take_its_name_along(
+    tmp_path: Path, image: str
+) -> None:
+    """What the host does not own is a stray and removed; the name says what it owns."""
+    one = spec(tmp_path, f"test-{uuid.uuid4().hex}")
+    launcher = DockerLauncher(docker_config(tmp_path, image).runner)
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            first = await launcher.start(one)
+            second = await launcher.start(one)
+            await first.wait()
+            for _ in range(2):
+                await launcher._look(one.installation)
+            assert not second.ended.done()
+            assert [
+                left.id for left in Installation(require_engine(), image, one.installation).containers()
+            ] == [second.container]
+            await launcher.stop(second, 0.0)
+    finally:
+        await launcher.close()
+        Installation(require_engine(), image, one.installation).remove()
+
+
+async def test_more_conversations_than_places_take_turns_in_containers_and_say_that_they_wait(
+    data: Path, image: str
+) -> None:
+    runner = {"concurrent": 1, "idle_exit": 3600}
+    async with docker_serving(docker_config(data, image, runner=runner, host={"sweep_every": 0.2})) as (
+        _,
+        bot,
+    ):
+        most = 0
+
+        def answered() -> bool:
+            nonlocal most
+            most = max(most, len(containers_of(data, image)))
+            return all(bot.said(f"c{number}") == [f"message {number}"] for number in range(3))
+
+        for number in range(3):
+            await bot.say(f"c{number}", f"message {number}")
+        await bot.until(answered)
+        assert most == 1
+    told = {shown.address.platform_id for shown in bot.shown if shown.status == WAITING}
+    assert len(told) >= 2
 
 
 @pytest.mark.parametrize("bells", [True, False], ids=["bells", "polling"])

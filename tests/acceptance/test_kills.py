@@ -1,130 +1,23 @@
-"""Two hundred messages while host and runners are killed thirty times: one answer each, in order, no effect twice."""
+"""Messages while host and runners are killed again and again: one answer each, in order, no effect twice."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import random
-import signal
-import sys
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.acceptance.durable import append, lines
+from tests.acceptance.killing import Killed, KilledWithContainers, survive
 
-SESSIONS, PER_SESSION, KILLS = 20, 10, 30
-DEADLINE = 240  # s
-
-
-class Killed:
-    """The host's process, started again whenever it was killed."""
-
-    def __init__(self, data: Path) -> None:
-        self._data = data
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        with (self._data / "host.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.acceptance.durable", str(self._data), stdout=log, stderr=log
-            )
-
-    async def kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-
-    def runners(self) -> list[int]:
-        mark = f"DOVECOTE_SESSION_DIR={self._data}".encode()
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if mark in (entry / "environ").read_bytes():
-                    found.append(int(entry.name))
-        return found
-
-    async def end(self) -> None:
-        await self.kill()
-        for pid in self.runners():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+pytest_plugins = ["tests.engine"]
+pytestmark = pytest.mark.timeout(400)
 
 
-def _answers(data: Path) -> Iterator[dict[str, Any]]:
-    """Without notices: a session whose runner was killed again and again before its first claim says so."""
-    return (post for post in lines(data / "posts.jsonl") if post["text"].isdigit())
-
-
-def _standing(data: Path) -> set[str]:
-    """Live messages that were opened and not removed; there are never two in one channel."""
-    standing: dict[str, str] = {}
-    for change in lines(data / "live.jsonl"):
-        if change["change"] == "opened":
-            assert change["channel"] not in standing.values()
-            standing[change["key"]] = change["channel"]
-        else:
-            standing.pop(change["key"], None)
-    return set(standing)
-
-
-async def _posts(data: Path, at_least: int) -> None:
-    """Waits until so many posts are there: polls, for the writer is another process that may be dead."""
-    while sum(1 for _ in _answers(data)) < at_least:  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
-
-
-@pytest.mark.timeout(300)
 async def test_thirty_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
-    chance = random.Random(20_261_123)
-    data = tmp_path.resolve()
-    total = SESSIONS * PER_SESSION
-    for number in range(PER_SESSION):
-        for session in range(SESSIONS):
-            call = f'@@call mock_append {{"file": "effects", "line": "{number}"}}'
-            if number % 5 == 0:
-                call += "\n@@sleep 0.5"  # long enough for a live message
-            append(
-                data / "people.jsonl",
-                channel=f"c{session}",
-                id=f"{session}-{number}",
-                text=f"{call}\n{number}",
-            )
-    host = Killed(data)
-    await host.start()
-    try:
-        async with asyncio.timeout(DEADLINE):
-            for kill in range(KILLS):
-                await _posts(data, (kill + 1) * total // (KILLS + 5))
-                runners = host.runners()
-                if kill % 3 and runners:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(chance.choice(runners), signal.SIGKILL)
-                else:
-                    await host.kill()
-                    await host.start()
-            await _posts(data, total)
-            await _quiet(data)
-            while _standing(data):  # noqa: ASYNC110 - another process takes them down
-                await asyncio.sleep(0.05)
-    finally:
-        await host.end()
-    posts = list(_answers(data))
-    assert max(Counter(post["key"] for post in posts).values()) == 1
-    for session in range(SESSIONS):
-        said = [post["text"] for post in posts if post["channel"] == f"c{session}"]
-        assert said == [str(number) for number in range(PER_SESSION)]
-    for effects in data.glob("workspaces/*/*/effects"):
-        assert max(Counter(effects.read_text().split()).values()) == 1
+    await survive(Killed(tmp_path.resolve()), sessions=20, per_session=10, kills=30)
 
 
-async def _quiet(data: Path) -> None:
-    """A second answer would come within the delivery's own retries."""
-    seen = sum(1 for _ in _answers(data))
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(2):
-            await _posts(data, seen + 1)
+@pytest.mark.docker
+async def test_twelve_kills_of_host_and_containers_lose_nothing_and_repeat_nothing(
+    tmp_path: Path, image: str
+) -> None:
+    await survive(KilledWithContainers(tmp_path.resolve(), image), sessions=7, per_session=6, kills=12)

@@ -213,3 +213,32 @@ async def test_the_home_says_how_to_talk_to_the_agent(office: Office) -> None:
     home = await office.slack.wait_until(lambda: office.slack.workspace.homes.get(office.ann.id), PATIENCE)
     assert home is not None
     assert "!stop" in str(home.blocks)
+
+
+async def test_a_reaction_to_an_answer_reaches_the_agent_that_wants_it_in_the_thread_of_the_answer(
+    office: Office,
+) -> None:
+    office.configure(more='[agents.default]\nreactions = "wake"')
+    await office.start()
+    root = office.ask("hello")
+    [answer] = await office.answered(root)
+    office.slack.react(office.bob, answer, "tada")
+    told = (await office.answered(root, 2))[1]
+    assert ":tada:" in told.text
+    assert "hello" in told.text
+    unrelated = office.slack.say(office.bob, office.channel, "among people")
+    office.slack.react(office.ann, unrelated, "eyes")
+    await office.answered(office.ask("last"))
+    assert office.answers(unrelated) == []
+    assert len(office.slack.messages(office.channel)) == 3
+
+
+async def test_a_reaction_wakes_nobody_unless_an_agent_wants_that(office: Office) -> None:
+    await office.start()
+    root = office.ask("hello")
+    [answer] = await office.answered(root)
+    office.slack.react(office.bob, answer, "tada")
+    await office.slack.deliveries("reaction_added")[0].acknowledged(PATIENCE)
+    office.slack.say(office.ann, office.channel, "and now?", root.ts)
+    await office.answered(root, 2)
+    assert len(office.answers(root)) == 2

@@ -50,7 +50,9 @@ class MemoryBot:
         ready()
         await asyncio.Event().wait()
 
-    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[dict[str, Any]]:
         text = getattr(operation, "text", "")
         return [{"text": text[start : start + 2_000]} for start in range(0, max(len(text), 1), 2_000)]
 

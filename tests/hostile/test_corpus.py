@@ -13,7 +13,7 @@ from host.app import Host
 from host.launch.fake import FakeLauncher
 from sessiondb.connection import open_reader
 from tests.fakes.platform import TIMEOUT, MemoryBot
-from tests.hostile.attacks import CORPUS, FINE, Attack, Target, answer, database
+from tests.hostile.attacks import CORPUS, FINE, Attack, Target, answer, database, insert
 from tests.hosting import config, serving
 
 MEMORY = 300 * 1024  # KiB the whole process may grow by under one attack
@@ -109,3 +109,28 @@ async def _read_once(host: Host, target: Target) -> None:
     with database(target):
         pass
     await host._sweep_once()
+
+
+async def test_a_question_that_is_quarantined_answers_the_call_that_waits_for_it(tmp_path: Path) -> None:
+    launcher = FakeLauncher()
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (_, bot):
+        target = await two_sessions(bot, launcher)
+        with database(target) as connection:
+            odd = '{"type": "ask_question", "text": "Which?", "options": 5}'
+            insert(connection, target, 1, "asked", content=odd)
+        async with asyncio.timeout(TIMEOUT):
+            while not ends(target):  # noqa: ASYNC110 - the host's next look
+                await asyncio.sleep(0.02)
+        [(status, told)] = ends(target)
+        assert status == "pending"
+        assert "could not be asked: content:" in told
+        assert bot.said("bad") == []
+
+
+def ends(target: Target) -> list[tuple[str, str]]:
+    connection = open_reader(target.folder.inbound_db)
+    try:
+        rows = connection.execute("SELECT status, content FROM messages_in WHERE id = 'asked:end'").fetchall()
+    finally:
+        connection.close()
+    return [(str(status), str(told)) for status, told in rows]

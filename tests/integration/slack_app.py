@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,12 @@ def clear_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     """slack_sdk reads them and ignores NO_PROXY, even for loopback."""
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def web_client(slack: FakeSlack, *, token: str | None = None, timeout: int = 30) -> AsyncWebClient:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from host.bots import EventClass
+from host.bots import Author, EventClass, Verdict
 from host.launch.fake import FakeLauncher
 from sessiondb import MessageIn, SessionFolder, content
 from sessiondb.connection import open_reader, open_writer
@@ -78,3 +78,28 @@ async def test_a_deletion_cancels_what_waits_and_is_told_of_what_is_claimed(
     messages = _messages(folder)
     assert messages[0].status == "cancelled"
     assert [message.trigger for message in messages[1:]] == ([False] if claimed else [])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "by_bot", "expected"),
+    [
+        ("off", False, []),
+        ("context", False, [False]),
+        ("wake", False, [True]),
+        ("wake", True, [False]),
+    ],
+)
+async def test_a_reaction_reaches_the_agent_as_far_as_it_wants_reactions(
+    tmp_path: Path, wanted: str, by_bot: bool, expected: list[bool]
+) -> None:
+    launcher = FakeLauncher()
+    agents = {"default": {"reactions": wanted}}
+    async with serving(config(tmp_path, agents=agents), launcher=launcher) as (_, bot):
+        await bot.say("c", "first", natural_id="p1", platform_message_id="p1")
+        folder = await _folder(launcher)
+        author = Author("u2", "Bee", is_bot=by_bot)
+        more = {"event_class": EventClass.REACTION, "natural_id": "r1", "platform_message_id": "p1"}
+        told = await bot.say("c", "", value=":eyes:", author=author, **more)
+        assert (told.verdict is Verdict.STORED) == bool(expected)
+    reactions = [m for m in _messages(folder) if b":eyes:" in str(m.content).encode()]
+    assert [message.trigger for message in reactions] == expected

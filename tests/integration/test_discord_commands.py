@@ -15,11 +15,12 @@ from host.controls import ChannelRules, Overview, Running, TaskOrder, TaskView
 from sessiondb import content
 from tests.discording import Notebook, delivery, online, place
 from tests.fakes.controls import FakeControls
-from tests.fakes.discord import Channel, FakeDiscord, Fault, Guild, Interaction, Message, User
+from tests.fakes.discord import Channel, FakeDiscord, Fault, Guild, Interaction, Message, Upload, User
 from tests.fakes.discord import limits as fake_limits
 
 ALL = (TaskOrder.PAUSE, TaskOrder.RUN, TaskOrder.CANCEL)
 REGISTER = "PUT /applications/{}/commands"
+SHOWN = "PATCH /webhooks/{}/{}/messages/{}"
 
 
 @dataclass
@@ -289,3 +290,22 @@ async def test_commands_that_discord_did_not_take_are_registered_again(
         server.faults.next(REGISTER, Fault.unavailable(), Fault.dropped())
         async with online(server, tmp_path):
             await server.wait_for(lambda: server.world.commands)
+
+
+async def test_a_question_that_was_taken_is_not_asked_for_again_when_it_cannot_be_shown(room: Room) -> None:
+    room.server.faults.next(SHOWN, Fault.unavailable())
+    act = room.server.run_command(room.ada, room.channel, "ask", {"question": "what is a dove?"})
+    event = await room.notebook.next()
+    await room.server.wait_for(lambda: room.server.calls(SHOWN))
+    after = await room.run("usage")
+    assert (event.text, act.followups) == ("what is a dove?", [])
+    assert after
+
+
+async def test_a_message_that_is_asked_about_comes_with_its_names_and_files(room: Room) -> None:
+    files = [Upload("a.csv", b"x,y\n", "text/csv")]
+    said = room.server.say(room.ada, room.channel, f"{room.ada.mention} coos", attachments=files)
+    room.server.run_message_command(room.ada, said, "Ask about this message")
+    event = await room.notebook.next(2)
+    assert event.text == "Ada wrote:\n\n@Ada coos"
+    assert [file.name for file in event.files] == ["a.csv"]

@@ -1,4 +1,4 @@
-"""What Discord says, as the host is given it."""
+"""What Discord says, as the host is given it (LESSONS 41 to 46, 51)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bots.discord import DiscordBot, watch
-from host.bots import BotStuck, EventClass
+from bots.discord import DiscordBot, receiver, watch
+from host.bots import BotStuck, EventClass, InboundEvent, Ingested
 from tests.discording import Notebook, online, place
-from tests.fakes.discord import FakeDiscord, Upload
+from tests.fakes.discord import FakeDiscord, Fault, Upload
 from tests.fakes.discord.client import pointed_at
 from tests.hosting import config
 
@@ -76,7 +76,12 @@ async def test_a_reaction_is_told_and_its_taking_back(tmp_path: Path) -> None:
             server.react(ada, said, "🎉")
             server.unreact(ada, said, "🎉")
             await notebook.next(3)
-    assert [event.value for event in notebook.events[1:]] == ["🎉", "🎉 (taken back)"]
+            server.gateway.duplicate_next()
+            server.react(ada, said, "🎉")
+            server.say(ada, channel, "so there")
+            await notebook.until(lambda: notebook.events[-1].text == "so there")
+            assert notebook.events.pop().event_class is EventClass.MESSAGE
+    assert [event.value for event in notebook.events[1:]] == ["🎉", "🎉 (taken back)", "🎉"]
     assert {event.event_class for event in notebook.events[1:]} == {EventClass.REACTION}
 
 
@@ -91,6 +96,52 @@ async def test_a_forum_post_is_a_thread_of_its_forum(tmp_path: Path) -> None:
     assert event.address == place(thread)
     assert (event.mentioned, event.opens_thread) == (True, "")
     assert event.text == "A topic\n\nwhat now?"
+
+
+async def test_what_becomes_of_a_message_is_as_private_as_the_message(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        ada = server.add_user("ada", server.add_guild())
+        dm = server.open_dm(ada)
+        async with online(server, tmp_path) as (_, notebook):
+            said = server.say(ada, dm, "between us")
+            await notebook.next()
+            server.edit(ada, said, "only between us")
+            server.react(ada, said, "👍")
+            server.delete(ada, said)
+            await notebook.next(4)
+    assert {event.privacy for event in notebook.events} == {"dm"}
+
+
+async def test_an_edit_that_the_host_could_not_take_is_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver, "TELL_AGAIN", (0.01, 0.01))
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            said = server.say(ada, channel, "yes")
+            await notebook.next()
+            notebook.busy = 2
+            server.edit(ada, said, "no")
+            assert (await notebook.next(2)).text == "no"
+
+
+async def test_an_edited_forum_post_keeps_its_title(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        forum = server.add_forum(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            post, first = server.post_in_forum(ada, forum, "Doves", "how do they find home?")
+            await notebook.next()
+            server.edit(ada, first, "how?")
+            later = server.say(ada, post, "please")
+            await notebook.next(3)
+            server.edit(ada, later, "pretty please")
+            await notebook.next(4)
+    assert [event.text for event in notebook.events][1::2] == ["Doves\n\nhow?", "pretty please"]
 
 
 async def test_a_thread_that_a_message_opened_brings_that_message(tmp_path: Path) -> None:
@@ -169,6 +220,36 @@ async def test_an_attachment_comes_with_its_name_type_and_size(tmp_path: Path) -
     assert (file.name, file.media_type, file.bytes) == ("a.csv", "text/csv", 4)
 
 
+class SlowDisk(Notebook):
+    """What says "slow" becomes durable when `gate` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def ingest(self, event: InboundEvent) -> Ingested:
+        if event.text == "slow":
+            await self.gate.wait()
+        return await super().ingest(event)
+
+
+async def test_a_channel_whose_event_takes_long_holds_up_only_itself(tmp_path: Path) -> None:
+    notebook = SlowDisk()
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        one, other = server.add_text_channel(guild), server.add_text_channel(guild, "other")
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path, notebook):
+            server.say(ada, one, "slow")
+            server.say(ada, one, "behind it")
+            server.say(ada, other, "quick")
+            server.say(ada, other, "quicker")
+            await notebook.next(2)
+            notebook.gate.set()
+            await notebook.next(4)
+    assert [event.text for event in notebook.events] == ["quick", "quicker", "slow", "behind it"]
+
+
 async def test_an_event_that_could_not_be_made_durable_is_read_again(tmp_path: Path) -> None:
     async with FakeDiscord() as server:
         guild = server.add_guild()
@@ -185,8 +266,6 @@ async def test_an_event_that_could_not_be_made_durable_is_read_again(tmp_path: P
 
 
 async def test_a_history_that_cannot_be_read_is_tried_again_and_nothing_is_skipped(tmp_path: Path) -> None:
-    from tests.fakes.discord import Fault
-
     notebook = Notebook()
     async with FakeDiscord() as server:
         guild = server.add_guild()
@@ -231,7 +310,28 @@ async def test_two_bots_do_not_talk_for_ever(tmp_path: Path) -> None:
                 server.say(other, thread, f"{number}", mention_bot=True)
             server.say(ada, thread, "enough")
             await notebook.until(lambda: notebook.events and notebook.events[-1].text == "enough")
-    assert 1 < len(notebook.events) < 10
+            for number in range(20):
+                server.say(other, thread, f"{number}", mention_bot=True)
+            last = server.messages(thread)[-1]
+            await notebook.until(lambda: notebook.marks.get(place(thread)) == str(last.id))
+            heard = len(notebook.events)
+        async with online(server, tmp_path, notebook):  # another life, which has counted nothing
+            server.say(ada, thread, "still enough")
+            await notebook.until(lambda: notebook.events[-1].text == "still enough")
+    assert 1 < heard < 20
+    assert len(notebook.events) == heard + 1
+
+
+async def test_a_mention_in_a_channel_brings_what_it_replies_to(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada, ben = server.add_user("ada", guild), server.add_user("ben", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            claim = server.say(ben, channel, "doves are *pigeons*")
+            server.say(ada, channel, "is that so?", reply_to=claim, mention_bot=True)
+            event = await notebook.next(2)
+    assert event.thread_so_far == (("Ben", "doves are *pigeons*"),)
 
 
 @pytest.mark.parametrize("said", ["@everyone look", "hello @here"])
@@ -291,6 +391,25 @@ async def test_what_was_missed_comes_with_its_authors_roles(tmp_path: Path) -> N
         async with online(server, tmp_path, notebook, access=access):
             await notebook.next(2)
     assert [event.author.groups for event in notebook.events] == [(str(keepers.id),), ()]
+
+
+async def test_who_cannot_be_looked_up_waits_and_is_not_let_in_without_roles(tmp_path: Path) -> None:
+    notebook = Notebook()
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        keepers = server.add_role(guild, "keepers")
+        server.set_roles(guild, ada, [keepers])
+        notebook.marks[place(channel)] = str(server.say(ada, channel, "seen before").id)
+        server.say(ada, channel, "missed")
+        server.faults.next("GET /guilds/{}/members/{}", Fault.unavailable())
+        async with online(
+            server, tmp_path, notebook, access={"groups": [f"discord:{keepers.id}"], "unknown": "deny"}
+        ):
+            event = await notebook.next()
+            assert len(server.calls("GET /guilds/{}/members/{}")) == 2
+    assert event.author.groups == (str(keepers.id),)
 
 
 async def test_a_connection_that_brings_nothing_is_found_out_and_replaced(

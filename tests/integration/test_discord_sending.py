@@ -68,6 +68,27 @@ async def test_an_unavailable_discord_is_proven_unsent_after_a_few_tries(room: R
     assert room.said() == []
 
 
+async def test_a_lost_answer_stays_unknown_whatever_the_tries_after_it_came_to(room: Room) -> None:
+    unavailable = Fault.unavailable()
+    room.server.faults.next(POST, Fault.answer_lost(), unavailable, unavailable)
+    with pytest.raises(Unknown):
+        await room.bot.send(delivery(room.bot, HELLO, place(room.channel)))
+    room.server.faults.next(POST, Fault.answer_lost(), Fault.rate_limited(300.0))
+    with pytest.raises(Unknown):
+        await room.bot.send(delivery(room.bot, HELLO, place(room.channel), key="0f"))
+    assert room.said() == ["hello", "hello"]
+
+
+async def test_a_post_that_is_made_again_beyond_the_nonce_is_looked_for_first(room: Room) -> None:
+    sent = delivery(room.bot, HELLO, place(room.channel))
+    receipt = await room.bot.send(sent)
+    long_ago = int(time.time() * 1000) - 600_000
+    async with online(room.server, room.folder) as (later, _):
+        assert await later.send(replace(sent, first_attempt_at=long_ago)) == receipt
+        await later.send(replace(sent, key="0f", first_attempt_at=long_ago))
+    assert room.said() == ["hello", "hello"]
+
+
 async def test_a_long_rate_limit_goes_back_to_the_queue_with_its_time(room: Room) -> None:
     room.server.faults.next(POST, Fault.rate_limited(300.0))
     with pytest.raises(Unsent) as caught:
@@ -116,6 +137,21 @@ async def test_nobody_is_pinged_whatever_the_text_says(room: Room) -> None:
     assert (message.mentions, message.mention_everyone) == ([], False)
 
 
+async def test_a_long_message_that_notifies_is_one_message_however_often_it_is_tried(room: Room) -> None:
+    called = (str(room.ada.id),)
+    first, *_ = room.bot.render(content.Text("word " * 1_000), mentions=called)
+    post = replace(delivery(room.bot, HELLO, place(room.channel)), payload=first, mentions=called)
+    room.server.faults.next(POST, Fault.answer_lost())
+    receipt = await room.bot.send(post)
+    [message] = room.server.messages(room.channel)
+    assert receipt.platform_message_id == str(message.id)
+    assert message.content.startswith(f"<@{room.ada.id}> word")
+    assert message.mentions == [room.ada]
+    long_ago = int(time.time() * 1000) - 3_600_000
+    async with online(room.server, room.folder) as (another_life, _):
+        assert await another_life.lookup(replace(post, first_attempt_at=long_ago)) == receipt
+
+
 async def test_a_thread_is_opened_once_however_often_the_first_send_is_tried(room: Room) -> None:
     question = room.server.say(room.ada, room.channel, "why?", mention_bot=True)
     await room.notebook.next()
@@ -153,6 +189,15 @@ async def test_a_reaction_to_the_question_that_opened_the_thread_lands_on_it(roo
     reaction = content.Reaction("m1", "eyes")
     await room.bot.send(delivery(room.bot, reaction, address, target=str(question.id)))
     assert list(question.reactions) == ["👀"]
+
+
+async def test_a_reaction_to_a_reply_from_the_channel_lands_on_it(room: Room) -> None:
+    post = room.server.say(room.ada, room.channel, "the news")
+    thread = room.server.start_thread(room.ada, post)
+    reply = room.server.say(room.ada, room.channel, "go on", reply_to=post)
+    seen = content.Reaction("the reply", "eyes")
+    await room.bot.send(delivery(room.bot, seen, place(thread), target=str(reply.id)))
+    assert list(reply.reactions) == ["👀"]
 
 
 async def test_an_unknown_emoji_is_a_refusal(room: Room) -> None:
@@ -242,6 +287,19 @@ async def test_each_kind_of_message_is_found_in_the_history_and_no_other(room: R
     async with online(room.server, room.folder) as (later, _):
         for one, receipt in reversed(list(zip(sent, receipts, strict=True))):
             assert await later.lookup(replace(one, first_attempt_at=long_ago)) == receipt
+
+
+async def test_the_same_words_said_before_the_question_are_not_taken_for_its_answer(room: Room) -> None:
+    await room.bot.send(delivery(room.bot, HELLO, place(room.channel)))
+    question = room.server.say(room.ada, room.channel, "and now?", mention_bot=True)
+    long_ago = int(time.time() * 1000) - 3_600_000
+    more = {"key": "0e", "answers": str(question.id), "first_attempt_at": long_ago}
+    async with online(room.server, room.folder) as (later, _):
+        lost = delivery(later, HELLO, place(room.channel), **more)
+        assert await later.lookup(lost) is None
+        receipt = await later.send(lost)
+    async with online(room.server, room.folder) as (last, _):
+        assert await last.lookup(lost) == receipt
 
 
 async def test_a_reaction_to_a_forum_post_lands_on_it(room: Room) -> None:

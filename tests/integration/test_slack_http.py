@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,8 @@ import pytest
 from host.bots import EventClass
 from sessiondb import Address, content
 from tests.fakes.slack import FakeSlack
-from tests.integration.slack_app import clear_proxies
+from tests.integration.slack_app import clear_proxies, free_port
 from tests.slacking import delivery, online
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_events_commands_and_clicks_come_by_signed_requests(

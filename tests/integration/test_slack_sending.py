@@ -101,6 +101,20 @@ async def test_an_edit_is_rendered_like_the_message_it_changes(place: Place) -> 
     assert "<!channel>" not in str(message.blocks)
 
 
+async def test_a_card_has_its_fields_and_a_link_that_is_one(place: Place) -> None:
+    card = content.Card(
+        "Build 4711", "It is *green*.", (content.Field("Took", "3 min <!here>"),), "https://ci.example/4711"
+    )
+    await place.bot.send(delivery(place.bot, card, place.thread))
+    [message] = place.said()
+    shown = str(message.blocks)
+    for words in ("**Build 4711**", "_green_", "**Took**: 3 min", "https://ci.example/4711"):
+        assert words in shown
+    assert "<!here>" not in shown + message.text
+    [payload] = place.bot.render(content.Card("T", "", (), "javascript:alert(1)"))
+    assert "javascript" not in str(payload)
+
+
 async def test_a_reaction_twice_is_one(place: Place) -> None:
     react = delivery(place.bot, content.Reaction("m", ":eyes:"), place.thread, target=place.root.ts)
     for _ in range(2):
@@ -125,6 +139,20 @@ async def test_a_file_whose_sharing_was_not_confirmed_is_found_by_what_was_on_di
     assert (message.ts, message.files[0].content) == (receipt.platform_message_id, b"a;b\n")
     assert message.text.startswith("as asked, ")
     assert "<!channel>" not in message.text
+
+
+async def test_a_file_is_still_found_when_the_host_died_before_it_noted_the_receipt(
+    place: Place, tmp_path: Path
+) -> None:
+    """LESSONS 17."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.csv").write_text("a;b\n")
+    file = content.File("report.csv", "report.csv")
+    given = delivery(place.bot, file, place.thread, files=str(tmp_path / "out"))
+    receipt = await place.bot.send(given)
+    [message] = place.said()
+    assert receipt.platform_message_id == message.ts
+    assert await place.bot.lookup(given) == receipt
 
 
 async def test_a_file_that_is_no_plain_file_of_the_folder_is_refused(place: Place, tmp_path: Path) -> None:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,11 +16,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bots.slack import Secrets, SlackBot, SlackRefused, make, manifest, round_trip, setup
+from bots.slack.bot import Listeners
 from host.bots import BotConfigError, Surroundings
 from host.config import Config, Slack
+from tests.acceptance.dovecote import ROOT
 from tests.fakes.slack import FakeSlack
+from tests.fakes.slack.api.registry import METHODS
 from tests.fakes.slack.events import ALL_SUBSCRIPTIONS
-from tests.fakes.slack.scopes import MANIFEST
+from tests.fakes.slack.scopes import FAMILIES, MANIFEST
+from tests.waiting import DEADLINE
 
 
 def config(slack: FakeSlack) -> Config:
@@ -32,10 +41,48 @@ async def guided(slack: FakeSlack, environment: dict[str, str], channel: str = "
     return well, "\n".join(said)
 
 
-def test_the_manifest_asks_for_what_the_code_uses() -> None:
-    made = manifest.manifest()
-    assert set(made["oauth_config"]["scopes"]["bot"]) == MANIFEST
-    assert set(made["settings"]["event_subscriptions"]["bot_events"]) == ALL_SUBSCRIPTIONS
+class Register:
+    """Where listeners are attached: writes down which events they are for."""
+
+    def __init__(self) -> None:
+        self.events: set[str] = set()
+
+    def event(self, event: str | re.Pattern[str]) -> Callable[[object], None]:
+        if isinstance(event, str):
+            self.events.add(event)
+        return lambda listener: None
+
+    def middleware(self, listener: object) -> None: ...
+
+    def command(self, name: str) -> Callable[[object], None]:
+        assert name == manifest.COMMAND
+        return lambda listener: None
+
+    def action(self, pattern: object) -> Callable[[object], None]:
+        return lambda listener: None
+
+    view = action
+
+
+def test_the_manifest_subscribes_to_the_events_that_have_a_listener_and_to_no_other() -> None:
+    made = manifest.manifest()["settings"]["event_subscriptions"]["bot_events"]
+    register = Register()
+    Listeners(*[Unused() for _ in range(7)]).attach(register, Unused())  # type: ignore[arg-type]
+    assert {name.partition(".")[0] for name in made} == register.events
+    assert set(made) <= ALL_SUBSCRIPTIONS
+
+
+def test_the_manifest_asks_for_the_scopes_of_the_methods_that_are_called_and_for_no_other() -> None:
+    scopes = set(manifest.manifest()["oauth_config"]["scopes"]["bot"])
+    assert scopes == MANIFEST
+    source = "".join(path.read_text("utf-8") for path in Path(manifest.__file__).parent.glob("*.py"))
+    called = set(re.findall(r"client\.([a-z]+_\w+)[(,]", source)) - {"is_connected"}
+    methods = {name.replace(".", "_"): method for name, method in METHODS.items()}
+    needed = [set(methods[name].scopes) for name in called if methods[name].token == "bot"]
+    assert all(not any_of or any_of & scopes for any_of in needed)
+    of_conversations = {f"{kind}:{right}" for kind in FAMILIES.values() for right in ("history", "read")}
+    of_events = {"app_mentions:read", "reactions:read", "commands"}
+    assert scopes <= set().union(*needed, of_conversations, of_events)
 
 
 def test_the_link_carries_the_whole_manifest() -> None:
@@ -49,6 +96,34 @@ async def test_without_tokens_the_guide_says_where_they_are_found() -> None:
     assert not well
     assert "manifest_json=" in said
     assert "xapp-" in said
+
+
+def test_the_printed_link_is_one_line_however_narrow_the_terminal(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SLACK_")}
+    told = subprocess.run(
+        [sys.executable, "-c", "from host.cli import main; main()", "setup", "slack"],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "40"},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    [printed] = [line for line in told.stdout.splitlines() if line.startswith("https://")]
+    query = parse_qs(urlsplit(printed).query)
+    assert json.loads(query["manifest_json"][0]) == manifest.manifest()
+
+
+async def test_without_socket_mode_the_guide_asks_for_the_secret_and_the_address() -> None:
+    async with FakeSlack() as slack:
+        http = Config(slack=Slack(api_url=slack.api_url, mode="http"))
+        said: list[str] = []
+        assert not await setup.guide(http, {}, said.append, "")
+        assert manifest.link(url=setup.OUR_URL) in said
+        assert "SLACK_APP_TOKEN" not in "".join(said)
+        said.clear()
+        assert not await setup.guide(http, {"SLACK_BOT_TOKEN": slack.bot_token}, said.append, "")
+        assert "Signing Secret" in said[-1]
 
 
 async def test_a_missing_scope_is_named_before_anybody_waits_in_vain() -> None:
@@ -74,8 +149,11 @@ async def test_the_round_trip_ends_when_a_person_answers_the_greeting() -> None:
         greeting = await slack.wait_for(lambda message: message.bot_id == slack.bot_id)
         slack.react(ann, greeting, "wave")
         well, said = await asyncio.wait_for(task, 30)
-    assert well
-    assert "a person answered" in said
+        assert well
+        assert "a person answered" in said
+        well, said = await guided(slack, tokens(slack), "C404")
+        assert not well
+        assert "/invite" in said
 
 
 async def test_an_app_whose_events_are_switched_off_is_found_out_by_the_round_trip(
@@ -100,6 +178,16 @@ async def test_a_wrong_app_token_is_refused_in_words_instead_of_tried_for_ever(t
         bot = SlackBot(Slack(api_url=slack.api_url), Secrets(slack.bot_token, "xapp-wrong"), tmp_path)
         with pytest.raises(SlackRefused, match="SLACK_APP_TOKEN"):
             await bot.run(NoHost(), lambda: None)
+
+
+class Unused:
+    """Whoever only listens up asks nothing of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return Unused()
+
+    def __call__(self, *given: Any) -> Any:
+        return Unused()
 
 
 class NoHost:

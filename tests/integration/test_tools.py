@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from host.bots import Author, EventClass, Ingested, Verdict
+from host.bots import Author, EventClass, Ingested, Rejected, Verdict
+from sessiondb.connection import open_reader
 from tests.fakes.platform import MemoryBot
 from tests.hosting import config, serving
 
@@ -203,3 +204,30 @@ async def test_an_approval_that_nobody_gives_in_time_is_a_refusal_whatever_was_a
         late = await caller.answer("Allow")
         assert (late.verdict, late.reason) == (Verdict.DECLINED, "This question is no longer open.")
         assert not (caller.workspace / "effects").exists()
+
+
+async def test_a_question_that_cannot_be_delivered_is_a_failed_call_and_nobody_waits_for_ever(
+    tmp_path: Path,
+) -> None:
+    async with calling(tmp_path) as caller:
+        caller.bot.failures["c"].append(Rejected("no such thread"))
+        await caller.bot.say("c", "@@ask Which? | red | blue\n@@results")
+        await caller.bot.until(lambda: any("could not be asked" in said for said in caller.bot.said("c")))
+        assert "could not be asked: no such thread" in caller.bot.said("c")[-1]
+        assert [said for said in caller.bot.said("c") if "could not be delivered here" in said]
+
+
+async def test_an_approval_that_cannot_be_asked_for_is_refused_at_once_and_its_end_never_comes_again(
+    tmp_path: Path,
+) -> None:
+    async with calling(tmp_path, tools=SHELL, approve=["bash"], approve_within=3600) as caller:
+        caller.bot.failures["c"].append(Rejected("no such thread"))
+        await caller.bot.say("c", '@@call bash {"command": "touch effects"}\n@@results')
+        await caller.bot.until(lambda: any("could not be asked" in said for said in caller.bot.said("c")))
+        assert "not run: could not be asked: no such thread" in caller.bot.said("c")[-1]
+        assert not (caller.workspace / "effects").exists()
+        [host] = tmp_path.glob("sessions/*/inbound/inbound.db")
+        connection = open_reader(host)
+        rows = connection.execute("SELECT status FROM messages_in WHERE id LIKE '%:end'").fetchall()
+        connection.close()
+        assert len(rows) == 1

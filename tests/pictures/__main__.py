@@ -3,6 +3,7 @@
 Answers on both platforms, and without any named, what else the platforms show.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,11 @@ FLAGS = (
     " --disable-component-update --disable-sync --hide-scrollbars"
 )
 
+MEASURE = (
+    "<script>document.body.dataset.height = Math.ceil(document.body.getBoundingClientRect().height)</script>"
+)
+HEIGHT = re.compile(r'data-height="(\d+)"')
+
 
 def main(folder: Path, answers: list[Path]) -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -31,24 +37,31 @@ def main(folder: Path, answers: list[Path]) -> None:
             "discord": discord_messages.page(discord.render(markdown)),
         }
         for platform, page in pages.items():
-            shoot(browser, page, folder / f"{answer.stem}-{platform}.png", 60 + 27 * markdown.count("\n"))
+            shoot(browser, page, folder / f"{answer.stem}-{platform}.png")
     if answers == everything():
-        for name, page, height in (*slack_surfaces.pages(), *discord_surfaces.pages()):
-            shoot(browser, page, folder / f"{name}.png", height)
+        for name, page in (*slack_surfaces.pages(), *discord_surfaces.pages()):
+            shoot(browser, page, folder / f"{name}.png")
 
 
 def everything() -> list[Path]:
     return sorted(SAMPLES.glob("*.md"))
 
 
-def shoot(browser: str, page: str, target: Path, height: int) -> None:
+def shoot(browser: str, page: str, target: Path) -> None:
+    """As high as the page is, which the page itself has to say."""
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch, "page.html")
-        source.write_text(page, encoding="utf-8")
-        command = [browser, *FLAGS.split(), f"--user-data-dir={scratch}/profile", f"--screenshot={target}"]
-        command.append(f"--window-size=780,{height}")
-        subprocess.run([*command, source.as_uri()], check=True, timeout=60, capture_output=True)
+        source.write_text(page + MEASURE, encoding="utf-8")
+        command = [browser, *FLAGS.split(), f"--user-data-dir={scratch}/profile"]
+        height = HEIGHT.search(_run(*command, "--window-size=780,200", "--dump-dom", source.as_uri()))
+        if height is None:
+            sys.exit(f"Chromium did not measure {target.name}")
+        _run(*command, f"--window-size=780,{height[1]}", f"--screenshot={target}", source.as_uri())
     print(target)
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, timeout=60, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":

@@ -23,15 +23,15 @@ COLOURS = {1: "#5865f2", 2: "#4e5058", 3: "#248046", 4: "#da373c"}  # of a butto
 ROW, BUTTON, MENU, INPUT, SECTION, TEXT, CONTAINER, LABEL = 1, 2, 3, 4, 9, 10, 17, 18
 
 
-def pages() -> Iterator[tuple[str, str, int]]:
-    """Name, page, height."""
-    yield "tasks-discord", _page(_message("", panels.tasks(_tasks(), note="Pausing: Who is on call."))), 420
-    yield "question-discord", _page(*_conversation()), 470
-    yield "live-discord", _page(_message(live.said(_live()), _live_view())), 260
+def pages() -> Iterator[tuple[str, str]]:
+    """Name and page."""
+    yield "tasks-discord", _page(_message("", panels.tasks(_tasks(), note="Pausing: Who is on call.")))
+    yield "question-discord", _page(*_conversation())
+    yield "live-discord", _page(_message(live.said(_live()), _live_view()))
     running = Running("s1", "analyst", HERE, AT, "is working: reading the sheet")
-    yield "running-discord", _page(_message("", panels.running([running, running]))), 240
+    yield "running-discord", _page(_message("", panels.running([running, running])))
     form = rules.form(ChannelRules(engage="always", budget_usd_per_day=2.5), ["default", "analyst"])
-    yield "rules-discord", _page(f"<h3>{form.title}</h3>{_parts(form.to_dict()['components'])}"), 290
+    yield "rules-discord", _page(f"<h3>{form.title}</h3>{_parts(form.to_dict()['components'])}")
 
 
 def _tasks() -> list[TaskView]:

@@ -12,16 +12,15 @@ AT = 1_795_700_000_000  # ms UTC
 ORDERS = (TaskOrder.RUN, TaskOrder.PAUSE, TaskOrder.CANCEL)
 
 
-def pages() -> Iterator[tuple[str, str, int]]:
-    """Name, page, height."""
+def pages() -> Iterator[tuple[str, str]]:
+    """Name and page."""
     yield (
         "home-slack",
         slack_blocks.view(panels.home(_overview(), "Pausing “Who is on call”.", commands.HELP)),
-        690,
     )
-    yield "question-slack", slack_blocks.thread(_conversation()), 290
+    yield "question-slack", slack_blocks.thread(_conversation())
     form = rules.modal("C1", ChannelRules(engage="always", budget_usd_per_day=2.5), ["default", "analyst"])
-    yield "rules-slack", slack_blocks.view(form["blocks"]), 210
+    yield "rules-slack", slack_blocks.view(form["blocks"])
 
 
 def _at(channel: str) -> Address:

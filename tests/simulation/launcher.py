@@ -31,6 +31,7 @@ class SimRunner:
     def __init__(self, spec: RunnerSpec, process: Process) -> None:
         self.session_id = spec.session_id
         self.incarnation = spec.incarnation
+        self.outline = spec.outline
         self.folder = spec.folder
         self.process = process
         self.loop: AgentLoop | None = None

@@ -207,7 +207,9 @@ class SimBot:
                 self._platform.door = None
             door.lost()
 
-    def render(self, operation: content.Operation, *, plain: bool = False) -> Sequence[dict[str, Any]]:
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[dict[str, Any]]:
         text = getattr(operation, "text", "")
         parts = [text[start : start + CHUNK] for start in range(0, max(len(text), 1), CHUNK)]
         return [{"text": part} for part in parts]

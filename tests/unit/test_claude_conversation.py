@@ -13,10 +13,14 @@ from runner.providers.conversation import (
     GO_ON,
     LEFT_OUT,
     MOST_HISTORY,
+    MOST_KEPT,
     NO_RESULT,
+    SUMMARISE,
+    SUMMARY,
     UNREADABLE,
     Answer,
     Conversation,
+    Summary,
 )
 from runner.tools.box import ToolResult
 from sessiondb import Step, content
@@ -151,6 +155,58 @@ def test_what_a_summary_stands_for_is_not_counted() -> None:
     steps.user("t1", "and?")
     steps.says("t1", "No.")
     assert [role for role, _ in steps.rendered()] == ["assistant", "user", "assistant"]
+
+
+def test_our_own_summary_stands_for_all_but_the_last_messages_of_its_turn_live_and_replayed() -> None:
+    steps = Steps()
+    steps.user("t0", "long ago")
+    steps.says("t0", "yes")
+    steps.final("t0", "yes")
+    steps.user("t1", "x" * MOST_KEPT)
+    steps.calls("t1", "a")
+    steps.result("t1", "a", "first")
+    steps.calls("t1", "b")
+    steps.result("t1", "b", "second")
+    live = Conversation.of(steps.all[:3], steps.all[3:], lambda _: [])
+    asked, kept = live.to_summarise()
+    assert [message["role"] for message in asked] == ["user", "assistant", "user"]
+    assert (asked[-1]["content"][-1]["text"], kept) == (SUMMARISE, 3)
+    summary = Summary("They talked.", kept)
+    live.summarised(summary)
+    steps.add("t1", "summary", summary.encode())
+    resumed = Conversation.of(steps.all[:3], steps.all[3:], lambda _: [])
+    assert resumed.messages() == live.messages()
+    assert resumed.last is None
+    told = SUMMARY.format(text="They talked.")
+    assert steps.rendered() == [
+        ("user", [told]),
+        ("assistant", ["a"]),
+        ("user", ["first"]),
+        ("assistant", ["b"]),
+        ("user", ["second"]),
+    ]
+
+
+def test_nothing_is_summarised_where_there_is_only_what_is_asked_now() -> None:
+    steps = Steps()
+    steps.user("t", "x" * MOST_HISTORY)
+    assert Conversation.of((), steps.all, lambda _: []).to_summarise() == ([], 0)
+
+
+def test_a_summary_of_the_api_is_shown_as_text_where_the_api_takes_none_back() -> None:
+    steps = Steps()
+    blocks: list[dict[str, Any]] = [
+        {"type": "compaction", "content": "Long ago."},
+        {"type": "text", "text": "Yes."},
+    ]
+    steps.add("t", "assistant", Answer(blocks, "end_turn").encode())
+    steps.user("t", "and?")
+    shown = Conversation.of((), steps.all, lambda _: []).messages(plain=True)
+    assert [(m["role"], [_short(b) for b in m["content"]]) for m in shown] == [
+        ("user", [SUMMARY.format(text="Long ago.")]),
+        ("assistant", ["Yes."]),
+        ("user", ["and?"]),
+    ]
 
 
 def test_damaged_history_is_a_fresh_start_with_a_note() -> None:

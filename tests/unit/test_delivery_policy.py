@@ -79,3 +79,20 @@ def test_the_intent_remembers_the_first_attempt() -> None:
 def test_a_receipt_ends_it() -> None:
     done = policy.sent(replace(PARCEL, error="before"), Receipt("p1"))
     assert (done.state, done.platform_message_id, done.error, done.terminal) == ("sent", "p1", "", True)
+
+
+@pytest.mark.parametrize(
+    ("error", "failing", "state"),
+    [
+        pytest.param(Unsent("503"), policy.HORIZON, "unknown", id="asked again for hours"),
+        pytest.param(Unsent("503"), policy.HORIZON + 1, "failed", id="and then given up, not sent again"),
+        pytest.param(Offline("away"), 10 * policy.HORIZON, "unknown", id="not while the bot is offline"),
+        pytest.param(Rejected("no such channel"), 0, "failed", id="refused for good"),
+    ],
+)
+def test_a_look_up_that_fails_holds_its_address_for_hours_at_most(
+    error: DeliveryError, failing: int, state: str
+) -> None:
+    moved = policy.not_looked_up(policy.interrupted(PARCEL, NOW), error, NOW, failing)
+    assert moved.state == state
+    assert moved.next_attempt_at == NOW + policy.GRACE

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.discord import errors, rendering
+from bots.discord import errors, rendering, wire
 from bots.discord.threads import LONGEST_NAME, thread_name
 from host.bots import Unknown
 from sessiondb import content
@@ -20,6 +20,14 @@ def test_no_chunk_is_empty_or_beyond_what_discord_takes(text: str) -> None:
     for plain in (False, True):
         for payload in rendering.render(content.Text(text), plain=plain):
             assert 0 < len(payload["content"]) <= rendering.LONGEST
+
+
+@given(TEXTS, st.integers(0, 20))
+def test_there_is_always_room_for_those_whom_a_message_notifies(text: str, count: int) -> None:
+    named = wire.named(["1" * 20] * count)
+    for plain in (False, True):
+        for payload in rendering.render(content.Text(text), plain=plain, room=len(named)):
+            assert 0 < len(payload["content"]) <= rendering.LONGEST - len(named)
 
 
 @given(TEXTS)

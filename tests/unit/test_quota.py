@@ -69,6 +69,22 @@ def test_folders_deeper_than_any_path_are_hidden_and_harm_nobody(tmp_path: Path)
         subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True, timeout=30)
 
 
+def test_a_folder_that_is_closed_to_the_host_hides_what_is_in_it(tmp_path: Path) -> None:
+    """A container can close its workspace to a host that is the same user and not root."""
+    tmp_path.chmod(0)
+    mine = os.geteuid()
+    try:
+        if mine == 0:
+            os.seteuid(65_534)
+        used = measure([tmp_path], MANY)
+    finally:
+        os.seteuid(mine)
+        tmp_path.chmod(0o700)
+
+    assert used.hidden
+    assert "hides files" in excess(Limits(), EMPTY, used)
+
+
 def test_counting_ends_at_a_limit(tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / str(number)).touch()

@@ -54,3 +54,37 @@ async def test_a_channel_that_is_switched_off_stays_silent(town: Town) -> None:
     question = town.discord.say(town.ada, town.channel, "hello", mention_bot=True)
     await town.answered(question)
     assert town.said(quiet) == []
+
+
+async def test_a_route_can_give_each_person_one_conversation_wherever_they_ask(town: Town) -> None:
+    """Two threads of one person are one session; each answer stands in the thread that asked."""
+    ben = town.discord.add_user("ben", town.guild)
+    town.config = '[[routes]]\nsession = "user"'
+    await town.up()
+    one = town.discord.say(town.ada, town.channel, "one", mention_bot=True)
+    thread = await town.answered(one)
+    two = town.discord.say(town.ada, town.channel, "two", mention_bot=True)
+    await town.answered(two)
+    bens = town.discord.say(ben, town.channel, "mine", mention_bot=True)
+    await town.answered(bens)
+    town.discord.say(town.ada, thread, "and more")
+    await town.answered(one, 2)
+    assert [town.said(town.thread_of(asked)) for asked in (one, two, bens)] == [
+        ["one", "and more"],
+        ["two"],
+        ["mine"],
+    ]
+    assert town.said(town.channel) == []
+    assert len(list(town.folder.glob("data/sessions/*"))) == 2
+
+
+async def test_a_route_can_open_threads_for_what_a_pattern_finds(town: Town) -> None:
+    town.config = '[[routes]]\nengage = "pattern"\npattern = "(?i)^help:"'
+    await town.up()
+    chatter = town.discord.say(town.ada, town.channel, "no help needed")
+    asked = town.discord.say(town.ada, town.channel, "Help: where do doves sleep?")
+    thread = await town.answered(asked)
+    town.discord.say(town.ada, thread, "and when?")
+    await town.answered(asked, 2)
+    assert town.said(thread) == ["Help: where do doves sleep?", "and when?"]
+    assert town.thread_of(chatter) is None

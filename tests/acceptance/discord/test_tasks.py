@@ -1,4 +1,4 @@
-"""Scheduled tasks in a Discord server: the post in the channel, and the thread people open from it."""
+"""Scheduled tasks in a Discord server: the post in the channel, and how people go on from it (LESSONS 40)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from tests.acceptance.discord.conftest import Town
+from tests.fakes.discord import Message
 
 
-async def test_a_thread_opened_from_a_tasks_post_goes_on_with_it(town: Town) -> None:
+async def posted(town: Town) -> Message:
+    """What a task has posted into the channel, in the name of the person who asked for it."""
     town.config = '[host]\nzone = "Europe/Berlin"\n'
     await town.up()
     at = (datetime.now(UTC) + timedelta(seconds=5)).isoformat()
@@ -26,7 +28,23 @@ async def test_a_thread_opened_from_a_tasks_post_goes_on_with_it(town: Town) -> 
     said = f"<@{town.ada.id}> the news"
     await town.until(lambda: town.said(town.channel) == [said])
     [post] = [m for m in town.discord.messages(town.channel) if m.content == said]
+    assert post.mentions == [town.ada]
+    return post
+
+
+async def test_a_thread_opened_from_a_tasks_post_goes_on_with_it(town: Town) -> None:
+    post = await posted(town)
     opened = town.discord.start_thread(town.ada, post, "about the news")
     town.discord.say(town.ada, opened, "tell me more")
     await town.until(lambda: town.said(opened) == ["tell me more"])
+    assert len(list(town.folder.glob("data/sessions/*"))) == 2
+
+
+async def test_a_reply_to_a_tasks_post_is_answered_in_the_posts_thread_by_the_task(town: Town) -> None:
+    post = await posted(town)
+    town.discord.say(town.ada, town.channel, "what else?", reply_to=post)
+    thread = await town.answered(post)
+    town.discord.say(town.ada, town.channel, "and tomorrow?", reply_to=post, ping=False)
+    await town.answered(post, 2)
+    assert town.said(thread) == ["what else?", "and tomorrow?"]
     assert len(list(town.folder.glob("data/sessions/*"))) == 2

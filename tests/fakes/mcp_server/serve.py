@@ -1,4 +1,4 @@
-"""A small MCP server on stdio: `add` adds, `die` ends the process in mid-call, `refuse` is an error in words."""
+"""A small MCP server: `add` adds, `die` ends the process in mid-call, `refuse` is an error in words."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ import os
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
-server = MCPServer("fake")
 
-
-@server.tool()
 def add(a: int, b: int) -> int:
     """Add two numbers."""
     return a + b
 
 
-@server.tool()
 def refuse() -> str:
     """Refuse."""
     raise ToolError("not on a Sunday")
 
 
-@server.tool()
 def die() -> str:
     """End the process."""
     os._exit(1)
 
 
+def server() -> MCPServer:
+    made = MCPServer("fake")
+    for tool in (add, refuse, die):
+        made.tool()(tool)
+    return made
+
+
 if __name__ == "__main__":
-    server.run("stdio")
+    server().run("stdio")

@@ -97,7 +97,7 @@ async def test_stop_ends_the_turn_and_says_what_was_done(
         await act.talk.say(said)
         await act.talk.eventually((tmp_path / "shell").exists)
         await act.talk.say("", event_class=EventClass.CONTROL, value="stop")
-        assert "Stopped. 1 tool" in (await act.talk.replies(2))[1]
+        assert "Stopped. I had sent a message." in (await act.talk.replies(2))[1]
         shell_pid = (tmp_path / "shell").read_text().strip()
         await act.talk.eventually(lambda: not Path(f"/proc/{shell_pid}").exists())
         assert await act.talk.ask(act.says("and now?", Say("Going on."))) == "Going on."

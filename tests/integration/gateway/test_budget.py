@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import anthropic
 import httpx2
@@ -11,6 +12,7 @@ import pytest
 from tests.fakes.model_api import Gate, LoseAnswer, Text, TruncateStream, Usage, answer
 from tests.integration.gateway.bench import DAY, GatewayBench
 from tests.integration.model_api.asking import MODEL, PATIENCE, ask, compacting
+from tests.waiting import eventually
 
 COUNTS = Usage(
     input_tokens=1000, output_tokens=100, cache_creation_input_tokens=200, cache_read_input_tokens=400
@@ -123,6 +125,24 @@ async def test_many_at_once_cannot_pass_the_budget_together(bench: GatewayBench)
         verdicts = [await call for call in calls]
 
     assert 0 < verdicts.count(True) <= 3  # each sets aside at least $0.005 for its 200 tokens
+
+
+async def test_who_hangs_up_while_money_is_set_aside_ties_none_down(bench: GatewayBench) -> None:
+    await bench.start()
+    session = await bench.session()
+    disk_is_free = threading.Event()
+    busy = asyncio.ensure_future(bench.db.write(lambda _: disk_is_free.wait(PATIENCE)))
+    async with await bench.raw(session) as raw:
+        asking = asyncio.ensure_future(raw.post("/v1/messages", json=ask()))
+        await eventually(lambda: bench.db._queue)
+        asking.cancel()
+    await eventually(lambda: bench.gateway._open[session.id].under_way == 0)
+    disk_is_free.set()
+    await busy
+
+    assert await bench.usage() == []
+    assert await bench.rows("SELECT * FROM reservations") == []
+    assert bench.api.requests == []
 
 
 async def test_a_lost_answer_is_charged_as_if_it_had_been_the_longest(bench: GatewayBench) -> None:

@@ -76,6 +76,7 @@ SEARCH = {"type": "web_search_20250305", "name": "web_search"}
 BY_URL = {"type": "image", "source": {"type": "url", "url": "https://example.org/?secret"}}
 FOREIGN: dict[str, dict[str, Any]] = {
     "model": {"model": "claude-haiku-5-5"},
+    "models": {"extra_body": {"model": ["claude-opus-5-5"]}},
     "tool": {"tools": [SEARCH]},
     "mcp": {"extra_body": {"mcp_servers": [{"type": "url", "url": "https://example.org", "name": "x"}]}},
     "fallback": {"extra_body": {"fallbacks": [{"model": "claude-haiku-5-5"}]}},
@@ -148,6 +149,7 @@ async def test_other_paths_and_methods_do_not_pass(bench: GatewayBench, method: 
         b'{"model": "claude-opus-5-5", "max_tokens": 1e9, "messages": []}',
         b'{"model": "claude-opus-5-5", "max_tokens": -1, "messages": []}',
         b'{"model": "claude-opus-5-5", "max_tokens": 9, "messages": [], "tools": {"a": 1}}',
+        b'{"model": "claude-opus-5-5", "max_tokens": 9, "messages": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
     ],
 )
 async def test_a_broken_body_is_refused_in_words(bench: GatewayBench, body: bytes) -> None:

@@ -105,6 +105,18 @@ async def test_a_reply_under_a_post_in_a_channel_goes_on_with_the_tasks_conversa
         assert len(homes) == 2  # the thread that asked, and the task's own
 
 
+async def test_a_reply_outside_a_thread_belongs_to_the_post_it_is_to(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as (_, bot):
+        asked = call("schedule_task", title="News", prompt="the news", at=soon(), destination="announcements")
+        await ask(bot, "C1", asked, **in_thread("C1", "t1"))
+        await bot.until(lambda: posts(bot, "C9") == ["the news"])
+        reply = await bot.say("C9", "go on", privacy="public", replies_to=posted(bot))
+        assert reply.verdict is Verdict.STORED
+        await bot.until(lambda: posts(bot, "C9", posted(bot)) == ["go on"])
+        among_people = await bot.say("C1", "as she said", privacy="public", replies_to="t1")
+        assert among_people.verdict is Verdict.IGNORED
+
+
 class SlowAnswers(MemoryBot):
     """What is sent to a channel stands at once; the host hears of it when `answer` is set."""
 

@@ -1,0 +1,64 @@
+"""What a turn did, in words for people who have just stopped it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from sessiondb.records import Step
+
+_ONE = {  # I had …
+    "bash": "run a command",
+    "view_file": "looked at a file",
+    "create_file": "written a file",
+    "edit_file": "edited a file",
+    "memory": "used my memory",
+    "send_message": "sent a message",
+    "send_file": "sent a file",
+    "send_card": "sent a card",
+    "edit_message": "edited a message",
+    "add_reaction": "added a reaction",
+    "read_thread": "read the thread",
+    "ask_user_question": "asked a question",
+    "schedule_task": "scheduled a task",
+    "update_task": "changed a task",
+    "pause_task": "paused a task",
+    "resume_task": "resumed a task",
+    "cancel_task": "cancelled a task",
+    "run_task_now": "started a task",
+    "list_tasks": "looked at the tasks",
+}
+_RUNNING = {"bash": "A command"}
+
+
+def stopped(steps: Sequence[Step]) -> str:
+    """The answer to an order to stop, from the steps of the turn."""
+    names = {s.tool_use_id: str(json.loads(s.content)["name"]) for s in steps if s.kind == "tool_call"}
+    ended = {s.tool_use_id: bool(json.loads(s.content)["is_error"]) for s in steps if s.kind == "tool_result"}
+    done = Counter(names[id_] for id_, failed in ended.items() if id_ in names and not failed)
+    cut = [name for id_, name in names.items() if id_ not in ended]
+    parts = ["Stopped."]
+    if done:
+        parts.append(f"I had {_listed(_times(name, count) for name, count in done.items())}.")
+    if cut:
+        running = _listed(dict.fromkeys(_RUNNING.get(name, f"`{_short(name)}`") for name in cut))
+        parts.append(f"{running} was still running; how far it got is not known.")
+    return " ".join(parts)
+
+
+def _times(name: str, count: int) -> str:
+    told = _ONE.get(name, f"used `{_short(name)}`")
+    return told if count == 1 else f"{told} ({count} times)"
+
+
+def _short(name: str) -> str:
+    """`github/search` for a tool of a server; the name comes from the model."""
+    server, _, tool = name.removeprefix("mcp__").partition("__")
+    told = f"{server}/{tool}" if name.startswith("mcp__") else name
+    return "".join(c for c in told if c.isalnum() or c in "-_/")[:60]
+
+
+def _listed(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
