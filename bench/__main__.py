@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import drain, round_trip
+from bench import drain, round_trip, schedule
 from bench.figure import Figure
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dovecote-bench-") as scratch:
         figures = [round_trip.measure(Path(scratch)), drain.measure(Path(scratch))]
-    Console().print(_table(figures))
+    with tempfile.TemporaryDirectory(prefix="dovecote-bench-") as scratch:
+        idle, took, woken, figure = asyncio.run(schedule.measure(Path(scratch)))
+    Console().print(_table([*figures, figure]))
+    print(*schedule.in_words(idle, took, woken), sep="\n")
 
 
 def _table(figures: list[Figure]) -> Table:

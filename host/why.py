@@ -14,7 +14,7 @@ import apsw
 from host.outbound import OutboundReader
 from sessiondb import SessionError, SessionFolder
 from sessiondb.connection import open_reader
-from sessiondb.errors import translated
+from sessiondb.errors import Unavailable, translated
 from sessiondb.records import Address
 
 SHORTEST_PREFIX = 4  # characters
@@ -52,6 +52,8 @@ class Found:
 def open_registry(data: Path) -> apsw.Connection:
     """host.db, to read beside a running host. Raises `sessiondb.SessionError`."""
     path = data / "host.db"
+    if not path.exists():
+        raise Unavailable(path, f"not there yet: no host has run on {data.resolve()}")
     with translated(path):
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         connection.set_busy_timeout(2_000)

@@ -19,6 +19,7 @@ from host.cli import send as sending
 from host.cli import usage as spending
 from host.config import Config, ConfigError
 from host.lock import DataFolderError
+from host.schedule.recurrence import ScheduleError
 from host.webhooks import WebhookError
 from sessiondb import SessionError
 
@@ -173,6 +174,7 @@ CURABLE = (
     WebhookError,
     running.EngineError,
     SessionError,
+    ScheduleError,
     inspect.NothingFoundError,
     sending.SendError,
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,17 +19,20 @@ from typer.core import TyperGroup
 from host import config as configuration
 from host import orders, why
 from host.cli.inspect import NothingFoundError, moment, now_ms
+from host.config import Config
 from host.hostdb import open_host_db
 from host.lock import DataFolderError, DataLock
-from host.schedule import recurrence
+from host.schedule import desk, recurrence
 from host.schedule import tasks as records
 from host.schedule.desk import FILE
+from host.schedule.recurrence import ScheduleError
 from host.schedule.tasks import Occurrence, Task
 from sessiondb import SessionError, SessionFolder
 from sessiondb.connection import open_reader
 
 ORDER_DEADLINE = 60.0  # s the host gets to carry out an order
 SHOWN = 20  # occurrences of a task
+SOURCES = {"file": "the configuration file", "person": "the command line", "agent": "an agent"}
 
 _out = Console()
 _errors = Console(stderr=True)
@@ -82,8 +86,12 @@ def show(context: typer.Context, task: TaskArgument) -> None:
     for what, value in _described(found):
         grid.add_row(Text(what, "bold"), Text(value))
     _out.print(grid)
-    table = Table("due", "started", "finished", "run", "posted")
-    for occurrence, posted in _receipts(found):
+    receipts = _receipts(found)
+    if not receipts:
+        _out.print("It has not run yet.")
+        return
+    table = _table("due", "started", "finished", "run", "posted")
+    for occurrence, posted in receipts:
         table.add_row(
             Text(recurrence.moment(occurrence.due_at, found.task.schedule.zone)),
             moment(occurrence.started_at),
@@ -118,7 +126,7 @@ def add(
         "missed": missed,
     }
     wish |= {"script": script.read_text("utf-8") if script else "", "mentions": mention or []}
-    _order(_data(context), "add", {"agent": agent, "to": _place(to), "wish": wish})
+    _add(context.obj, {"agent": agent, "to": _place(to), "wish": wish})
 
 
 @app.command()
@@ -161,17 +169,20 @@ def import_(
     for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
         if line.strip():
             try:
-                _order(_data(context), "add", json.loads(line))
-            except ValueError as error:
+                _add(context.obj, json.loads(line))
+            except json.JSONDecodeError as error:
                 raise NothingFoundError(f"{file}, line {number}: not JSON") from error
+            except ScheduleError as error:
+                raise ScheduleError(f"{file}, line {number}: {error}") from error
 
 
 # ── looking ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _list(data: Path) -> None:
-    table = Table("task", "title", "when", "next", "where")
-    for found in sorted(_all(data), key=lambda found: (not found.task.next_at, found.task.next_at)):
+    table = _table("task", "title", "when", "next", "where")
+    found_all = sorted(_all(data), key=lambda found: (not found.task.next_at, found.task.next_at))
+    for found in found_all:
         task = found.task
         paused = task.state == "paused"
         coming = (
@@ -185,7 +196,32 @@ def _list(data: Path) -> None:
         table.add_row(
             *(Text(text) for text in (task.id, task.title, task.schedule.in_words(), coming, where))
         )
-    _out.print(table)
+    _out.print(table if found_all else "There are no tasks.")
+    if waiting := _waiting(data):
+        _out.print(Text(f"Not carried out yet, until a host runs: {'; '.join(waiting)}", "yellow"))
+
+
+def _table(*headings: str) -> Table:
+    """Long values go on in the next line: an id that is cut off is of no use."""
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _waiting(data: Path) -> list[str]:
+    """Orders that nobody has carried out."""
+    registry = why.open_registry(data)
+    try:
+        given = [json.loads(one.body) for one in orders.waiting(registry) if one.kind == "task"]
+    finally:
+        registry.close()
+    return [
+        f"add “{said['task']['wish'].get('title', '')}”"
+        if said["order"] == "add"
+        else f"{said['order']} {said['task']}"
+        for said in given
+    ]
 
 
 def _all(data: Path, *, over: bool = False) -> Iterator[Found]:
@@ -230,7 +266,7 @@ def _described(found: Found) -> Iterator[tuple[str, str]]:
     yield "agent", found.agent
     yield "session", found.session_id
     yield "missed times", task.missed
-    yield "asked by", f"{task.owner or 'nobody'} ({task.source})"
+    yield "asked by", f"{task.owner} (in a conversation)" if task.owner else SOURCES[task.source]
     if task.problem:
         yield "problem", task.problem
 
@@ -288,6 +324,15 @@ def _exported(found: Found) -> dict[str, Any]:
 
 
 # ── ordering ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _add(settings: Config, task: dict[str, Any]) -> None:
+    """Raises `ScheduleError` for what cannot be, whether a host runs or not."""
+    try:
+        desk.wished(desk.Added.model_validate(task), settings, now_ms())
+    except ValidationError as error:
+        raise ScheduleError("not a task as `dovecote tasks export` prints it") from error
+    _order(Path(settings.data), "add", task)
 
 
 def _order(data: Path, order: str, task: object) -> None:

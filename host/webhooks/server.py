@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
@@ -137,7 +138,8 @@ class WebhookServer:
         except Unauthorised as unauthorised:
             raise Refused(401, str(unauthorised)) from unauthorised
         if not hook.take(asyncio.get_running_loop().time()):
-            raise Refused(429, f"more than {hook.config.per_minute} a minute", Retry_After="60")
+            again = str(math.ceil(60 / hook.config.per_minute))
+            raise Refused(429, f"more than {hook.config.per_minute} a minute", Retry_After=again)
         if delivery.event == "ping":
             return web.json_response({"pong": name})
         if hook.config.platform not in self._platforms:

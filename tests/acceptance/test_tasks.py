@@ -122,6 +122,14 @@ async def test_an_order_that_is_refused_says_why_and_one_without_a_host_waits_fo
     place = f"slack/{office.slack.workspace.team_id}/{office.channel.id}"
     wait = await dovecote(office, "tasks", "add", "News", "hear ye", "--to", place, "--cron", "0 9 * * *")
     assert "when one starts" in wait
+    assert "add “News”" in await dovecote(office, "tasks")
+    for bad, reason in (
+        (("--to", place, "--cron", "0 99 * * *"), "bad hour"),
+        (("--to", place, "--at", "9999-12-31 23:59"), "within the years"),
+        (("--to", place, "--cron", "@daily", "--agent", "nobody"), "no agent 'nobody'"),
+        (("--to", f"slack//{office.channel.id}", "--cron", "@daily"), "workspace is missing"),
+    ):
+        assert reason in await dovecote(office, "tasks", "add", "Bad", "p", *bad)
     await office.start()
     refused = await dovecote(
         office, "tasks", "add", "Bad", "p", "--to", place, "--cron", "0 9 * * *", "--zone", "Mars"
