@@ -21,7 +21,7 @@ PLACE = Address("memory", "w", "c")
 
 
 class Sleeper:
-    session_id, incarnation = "s1", "one"
+    session_id, incarnation, outline = "s1", "one", ""
 
     async def wait(self) -> int:
         return 0
