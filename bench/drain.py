@@ -14,9 +14,10 @@ from host.bots import Bots
 from host.config import Config
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
-from host.inbound import InboundWriter, NewMessage
+from host.inbound import InboundWriter
 from host.outbound import OutboundReader
 from host.questions import Approvers
+from host.rows import NewMessage
 from sessiondb import SessionFolder, content
 from sessiondb.connection import open_writer
 

@@ -16,9 +16,10 @@ from host.config import Config
 from host.delivery import policy
 from host.disk import ThreadDisk
 from host.hostdb import open_host_db
-from host.inbound import InboundWriter, NewMessage, Parcel
+from host.inbound import InboundWriter
 from host.launch.process import ProcessLauncher
 from host.notices import mint_key
+from host.rows import NewMessage, Parcel
 from runner.inbound import InboundReader
 from runner.outbound import Emitted, OutboundWriter
 from sessiondb import Address, SessionFolder, Status, content

@@ -18,7 +18,8 @@ from bench.figure import Figure, Timings
 from host import sessions
 from host.disk import ThreadDisk
 from host.hostdb import HostDB
-from host.inbound import InboundWriter, NewMessage
+from host.inbound import InboundWriter
+from host.rows import NewMessage
 from host.schedule import index
 from host.schedule.recurrence import Schedule
 from host.schedule.service import AT_ONCE, Scheduler

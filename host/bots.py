@@ -41,6 +41,13 @@ class EventClass(StrEnum):
     WEBHOOK = "webhook"  # hook and delivery; the host's own, never a bot's
 
 
+ABOUT_ANOTHER = (
+    EventClass.EDIT,
+    EventClass.DELETE,
+    EventClass.REACTION,
+)  # they speak of a message that was there before
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
     id: str

@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import TypeAlias
 
 import apsw
 
-from host import access, config, inbox, notices, questions, router, sessions
-from host.bots import EventClass, HostBusy, InboundEvent, Ingested, Verdict
+from host import access, config, inbox, notices, questions, router, sessions, storing
+from host.bots import ABOUT_ANOTHER, EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.config import Config
 from host.controls import requests, rules
 from host.delivery.posts import Posts
 from host.hostdb import HostDB
-from host.inbound import InboundWriter, NewMessage
 from host.inbox import Entry
 from host.incoming import IncomingFiles
 from host.notices import Notice
-from host.outbound import OutboundReader
 from host.sessions import Session, Sessions
-from sessiondb import Address, MessageIn, SessionError, Status, content
+from sessiondb import Address, SessionError
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +90,7 @@ class Ingress:
         Raises `HostBusy` when that takes too long; nothing of the reply is stored, so the platform delivers it again.
         """
         address = event.address._replace(thread_id=event.address.thread_id or event.replies_to)
-        if not address.thread_id or event.event_class in _ABOUT_ANOTHER or not self._posts.open_at(address):
+        if not address.thread_id or event.event_class in ABOUT_ANOTHER or not self._posts.open_at(address):
             return
         if await self._db.read(lambda connection: _engaged(connection, address)) is not None:
             return
@@ -149,11 +144,11 @@ class Ingress:
         if isinstance(permission, access.Allowed) and verdict.agent not in self._config.agents:
             permission = access.Denied("The agent of this conversation is not set up any more.")
         if isinstance(permission, access.Denied):
-            asks = permission.ask_owner and event.event_class not in _ABOUT_ANOTHER
+            asks = permission.ask_owner and event.event_class not in ABOUT_ANOTHER
             if asks and requests.ask_access(connection, self._config.access, event, self._now()):
                 permission = access.Denied(requests.ASKED)
             inbox.decline(connection, event, permission.reason, self._now())
-            if event.event_class not in (*_ABOUT_ANOTHER, EventClass.WEBHOOK):
+            if event.event_class not in (*ABOUT_ANOTHER, EventClass.WEBHOOK):
                 notices.add(connection, _denial(event, permission), self._now())
             return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
         if event.event_class is not EventClass.WEBHOOK:
@@ -199,7 +194,7 @@ class Ingress:
     def _route(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
         if event.event_class is EventClass.REACTION:
             return self._route_of_reaction(connection, event)
-        if event.event_class in _ABOUT_ANOTHER:
+        if event.event_class in ABOUT_ANOTHER:
             return _route_of_original(connection, event)
         if event.session_id:
             return _route_of_session(connection, event)
@@ -292,13 +287,13 @@ class Ingress:
         attached = [await self._attached(session, entry) for entry in entries]
         await self._before_store(session)
         outbound_db = session.folder.outbound_db
-        high_water = await self._registry.use(session, lambda w: _insert_all(w, attached, outbound_db))
+        high_water = await self._registry.use(session, lambda w: storing.insert_all(w, attached, outbound_db))
         self._wake(session)
         await self._db.write(
             lambda connection: inbox.mark_stored(connection, entries, high_water, self._now())
         )
 
-    async def _attached(self, session: Session, entry: Entry) -> _Attached:
+    async def _attached(self, session: Session, entry: Entry) -> storing.Attached:
         if not entry.event.files or entry.event.event_class not in (EventClass.MESSAGE, EventClass.COMMAND):
             return entry, ()
         files, missing = await self._incoming.fetch(session, entry)
@@ -306,125 +301,6 @@ class Ingress:
             event = replace(entry.event, text=f"{entry.event.text}\n{missing}".strip())
             entry = replace(entry, event=event)
         return entry, files
-
-
-_Attached: TypeAlias = tuple[Entry, tuple[content.Attachment, ...]]
-
-
-def _insert_all(writer: InboundWriter, attached: list[_Attached], outbound_db: Path) -> int:
-    changed: list[tuple[Entry, MessageIn]] = []
-    with writer.writing():
-        for entry, files in attached:
-            if entry.event.event_class in (EventClass.EDIT, EventClass.DELETE):
-                changed += _change(writer, entry)
-            else:
-                _insert(writer, entry, files)
-    # Committed first, looked at second; the runner claims first and reads second. Whoever is later sees the other.
-    late = [(entry, original) for entry, original in changed if _may_be_claimed(original, outbound_db)]
-    if late:
-        with writer.writing():
-            for entry, original in late:
-                writer.insert(replace(_message(entry), trigger=False, address=original.address))
-    return writer.mark("seq_high_water")
-
-
-def _may_be_claimed(original: MessageIn, outbound_db: Path) -> bool:
-    """Whether a runner has read the message, or may have: then the agent is told what became of it."""
-    if original.status not in (Status.PENDING, Status.CANCELLED):
-        return True
-    if not os.path.lexists(outbound_db):
-        return False
-    try:
-        reader = OutboundReader(outbound_db)
-        try:
-            return bool(reader.acks([original.id]))
-        finally:
-            reader.close()
-    except SessionError:
-        return True
-
-
-def _insert(writer: InboundWriter, entry: Entry, files: tuple[content.Attachment, ...]) -> None:
-    event = entry.event
-    for number, (author, text) in enumerate(event.thread_so_far):
-        writer.insert(_context(entry, number, author, text))
-    message = _message(entry, files)
-    if isinstance(message.content, content.System):
-        question = writer.question(message.content.refers_to)
-        asked = question.row_id if question else ""
-        message = replace(message, content=replace(message.content, refers_to=asked))
-        if question is not None:
-            questions.answered(writer, question, message.id)
-    writer.insert(message)
-
-
-def _change(writer: InboundWriter, entry: Entry) -> list[tuple[Entry, MessageIn]]:
-    """An edit or deletion of a message not read yet replaces or cancels it. Returns what it was about."""
-    event = entry.event
-    original = writer.message_on_platform(event.address, event.platform_message_id)
-    if original is None:
-        return []
-    if original.status == Status.PENDING:
-        if event.event_class is EventClass.DELETE:
-            writer.settle(original.id, Status.CANCELLED, "deleted by its author")
-        else:
-            old = content.decode_inbound(original.content)
-            if isinstance(old, content.Chat):
-                writer.replace_content(original.id, replace(old, text=event.text))
-    return [(entry, original)]
-
-
-def _message(entry: Entry, files: tuple[content.Attachment, ...] = ()) -> NewMessage:
-    event = entry.event
-    return NewMessage(
-        id=entry.message_id,
-        kind=_KINDS.get(event.event_class, "chat"),
-        address=entry.answer,
-        content=_content(entry, files),
-        created_at=event.at,
-        trigger=entry.trigger,
-        platform_message_id="" if event.event_class in _ABOUT_ANOTHER else event.platform_message_id,
-        author_id=event.author.id,
-    )
-
-
-_KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control", EventClass.WEBHOOK: "webhook"}
-_ABOUT_ANOTHER = (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
-
-
-def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inbound:
-    event = entry.event
-    if event.event_class is EventClass.CONTROL:
-        return content.Control(event.value)
-    if event.event_class is EventClass.WEBHOOK:
-        return content.Webhook(event.refers_to, event.text, event.value)
-    if event.event_class is EventClass.ANSWER:
-        who = event.author.name or event.author.id
-        return content.System(
-            "answer", f"{who} answered: {event.value}", refers_to=event.refers_to, value=event.value, by=who
-        )
-    return content.Chat(
-        text=f"{event.value} {event.text}".strip()
-        if event.event_class is EventClass.REACTION
-        else event.text,
-        author_name=event.author.name,
-        trusted=entry.trusted,
-        event=event.event_class.value,
-        attachments=files,
-        zone=event.author.zone,
-        queued=event.queued,
-    )
-
-
-def _context(entry: Entry, number: int, author: str, text: str) -> NewMessage:
-    return NewMessage(
-        id=f"{entry.message_id}-before-{number}",
-        kind="chat",
-        address=entry.answer,
-        content=content.Chat(text, author_name=author),
-        created_at=entry.event.at - 1,
-        trigger=False,
-    )
 
 
 def _route_of_original(connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from host.config import Config
-from host.inbound import InboundWriter, NewMessage, Question
+from host.inbound import InboundWriter
+from host.rows import NewMessage, Question
 from sessiondb import content
 from sessiondb.records import Address, Status
 

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from host.inbound import InboundWriter, NewMessage
+from host.inbound import InboundWriter
+from host.rows import NewMessage
 from host.sessions import Session
 from sessiondb import SessionError, content
 from sessiondb.records import Address, MessageIn

@@ -14,10 +14,11 @@ from host import questions
 from host.bots import Bots
 from host.delivery import policy
 from host.delivery.actions import Actions, Asked, Handler, refusing
-from host.inbound import InboundWriter, NewMessage, Parcel
+from host.inbound import InboundWriter
 from host.notices import Notice, mint_key
 from host.outbound import Accepted, OutboundReader, Refused
 from host.questions import Approvers
+from host.rows import NewMessage, Parcel
 from sessiondb import content
 from sessiondb.records import Ack, AckStatus, Address, Kind, MessageIn, Status
 

@@ -19,7 +19,7 @@ from host import notices
 from host.bots import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unsent
 from host.delivery import policy
 from host.delivery.calls import outcome
-from host.inbound import Parcel
+from host.rows import Parcel
 from sessiondb import SessionError
 from sessiondb.records import Address
 

@@ -12,8 +12,9 @@ from host import notices
 from host.delivery import collect, policy
 from host.delivery.posts import Posts
 from host.hostdb import HostDB
-from host.inbound import InboundWriter, Parcel
+from host.inbound import InboundWriter
 from host.notices import Notice
+from host.rows import Parcel
 from host.sessions import Session, Sessions
 from sessiondb.records import Address
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from host.bots import DeliveryError, Offline, Receipt, Rejected, Unknown, Unsent
-from host.inbound import Parcel
+from host.rows import Parcel
 
 SEND_DEADLINE = 30.0  # s a bot gets for one call; then the outcome is unknown
 GRACE = (

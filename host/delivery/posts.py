@@ -14,7 +14,7 @@ from collections import defaultdict
 import apsw
 
 from host.hostdb import HostDB
-from host.inbound import Parcel
+from host.rows import Parcel
 from host.sessions import Session
 from sessiondb.records import Address
 

@@ -17,9 +17,10 @@ from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.delivery.posts import Posts
 from host.hostdb import HostDB
-from host.inbound import InboundWriter, Parcel
+from host.inbound import InboundWriter
 from host.notices import Notice
 from host.outbound import OutboundReader, Refused
+from host.rows import Parcel
 from host.sessions import Session, Sessions
 from sessiondb import Damaged, Incompatible, MessageIn, SessionError, Status, Unavailable, content
 from sessiondb.records import Address

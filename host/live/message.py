@@ -17,9 +17,10 @@ from host import notices
 from host.bots import Bot, DeliveryError, Live, Offline, Receipt, Rejected, ShowsLive, Unknown
 from host.delivery import policy as delivery
 from host.delivery.calls import outcome
-from host.inbound import InboundWriter, LiveRow
+from host.inbound import InboundWriter
 from host.live import policy
 from host.live.policy import Fate, Step
+from host.rows import LiveRow
 from host.sessions import Session, Sessions
 from sessiondb import Address, MessageIn, SessionError, Status
 from sessiondb.signals import Progress

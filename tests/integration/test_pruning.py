@@ -12,7 +12,8 @@ import pytest
 
 from host import pruning, why
 from host.bots import Verdict
-from host.inbound import InboundWriter, NewMessage, Parcel
+from host.inbound import InboundWriter
+from host.rows import NewMessage, Parcel
 from runner.maintain import maintain
 from sessiondb import Address, SessionFolder, Status, content
 from sessiondb.connection import open_writer

@@ -13,8 +13,9 @@ from rich.console import Console
 from host import why
 from host.bots import EventClass
 from host.cli import inspect
-from host.inbound import InboundWriter, NewMessage
+from host.inbound import InboundWriter
 from host.lock import DataLock
+from host.rows import NewMessage
 from sessiondb import Address, Status, content
 from tests.fakes.platform import TIMEOUT
 from tests.hosting import config, now_ms, serving

@@ -22,11 +22,12 @@ from host.delivery import policy
 from host.delivery.collect import Collected, Collector
 from host.delivery.lanes import Lane
 from host.delivery.service import Deliveries
-from host.inbound import InboundWriter, LiveRow, Parcel
+from host.inbound import InboundWriter
 from host.live import LiveMessages
 from host.live import policy as live_policy
 from host.live.message import LiveMessage
 from host.notices import Notice
+from host.rows import LiveRow, Parcel
 from host.schedule import index as due_index
 from host.sessions import Session
 from runner.claims import Claims

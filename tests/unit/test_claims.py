@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from host.inbound import InboundWriter, NewMessage
+from host.inbound import InboundWriter
+from host.rows import NewMessage
 from runner.claims import Claims
 from runner.inbound import InboundReader
 from runner.outbound import OutboundWriter

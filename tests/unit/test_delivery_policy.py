@@ -8,7 +8,7 @@ import pytest
 
 from host.bots import DeliveryError, Offline, Receipt, Rejected, Unknown, Unsent
 from host.delivery import policy
-from host.inbound import Parcel
+from host.rows import Parcel
 from sessiondb import Address
 
 NOW = 1_700_000_000_000

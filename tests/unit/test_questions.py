@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from host.config import Config
-from host.inbound import Question
 from host.questions import OVER, Approvers, refusal
+from host.rows import Question
 from sessiondb import Address, content
 
 HERE = Address("slack", "T1", "C1")

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host.inbound import InboundWriter, NewMessage
+from host.inbound import InboundWriter
+from host.rows import NewMessage
 from runner.inbound import InboundReader
 from runner.outbound import Emitted, OutboundWriter, Superseded
 from sessiondb import (

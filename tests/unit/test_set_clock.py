@@ -9,9 +9,10 @@ from pathlib import Path
 from host import sweep
 from host.disk import ThreadDisk
 from host.hostdb import HostDB
-from host.inbound import InboundWriter, Parcel
+from host.inbound import InboundWriter
 from host.life import Life
 from host.notices import Notice
+from host.rows import Parcel
 from host.sessions import Session, Sessions, upsert
 from host.starts import Starts
 from sessiondb import Address, SessionFolder

@@ -1,0 +1,82 @@
+"""The host's rows of inbound.db as typed values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sessiondb import content
+from sessiondb.records import Address
+
+OPEN_STATES = ("pending", "sending", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message for the runner, before it has a seq."""
+
+    id: str
+    kind: str
+    address: Address
+    content: content.Inbound
+    created_at: int
+    trigger: bool = True
+    not_before: int = 0
+    platform_message_id: str = ""
+    author_id: str = ""
+    task_id: str = ""
+    occurrence_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One chunk of one row, as `delivered` records it. `payload` is what the bot's `render` made of it."""
+
+    message_out_id: str
+    chunk: int
+    seq: int
+    key: str
+    state: str  # pending | sending | unknown | sent | applied | failed | quarantined
+    address: Address
+    payload: str
+    in_reply_to: str = ""
+    platform_message_id: str = ""
+    attempts: int = 0
+    lookups: int = 0
+    next_attempt_at: int = 0
+    first_attempt_at: int = 0
+    error: str = ""
+
+    @property
+    def terminal(self) -> bool:
+        return self.state not in OPEN_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What people were asked. `key` is what their answer refers to."""
+
+    row_id: str  # of messages_out
+    key: str
+    audience: tuple[str, ...]  # ids of the users who may answer; empty: whoever is let in
+    expires_at: int = 0  # ms UTC, 0 = never
+    approval: bool = False  # of a tool's call
+    answered_by: str = ""  # the message that is its answer
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRow:
+    """The live message of one address, as `live` records it. At most one of an address is open."""
+
+    message_id: str  # the message it will answer
+    attempt: int
+    state: str  # intended | shown | removed | failed
+    key: str
+    address: Address
+    answers: str  # platform id of the message it will answer
+    asked_by: str
+    opened_at: int  # ms UTC
+    platform_message_id: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.state in ("intended", "shown")
