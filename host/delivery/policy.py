@@ -15,6 +15,7 @@ LOOKUPS = 2  # look-ups that must find nothing before a chunk is sent again
 FIRST_BACKOFF = 1_000  # ms
 LONGEST_BACKOFF = 600_000  # ms
 HORIZON = 6 * 3_600_000  # ms of trying before a chunk is given up
+LEAST_ATTEMPTS = 12  # made before that: hours in which the host was down were no tries
 OFFLINE_PAUSE = 2_000  # ms until a bot that is offline is asked again
 
 
@@ -43,10 +44,13 @@ def orphaned(parcel: Parcel, now: int, flight: int) -> Parcel:
 
 
 def not_found(parcel: Parcel, now: int) -> Parcel:
-    """A look-up found nothing; after `LOOKUPS` of them the chunk counts as unsent."""
+    """A look-up found nothing; after `LOOKUPS` of them the chunk counts as unsent, and that attempt as made."""
     if parcel.lookups + 1 < LOOKUPS:
         return replace(parcel, lookups=parcel.lookups + 1, next_attempt_at=now + GRACE)
-    return replace(parcel, state="pending", lookups=0, next_attempt_at=now)
+    unsent = replace(parcel, attempts=parcel.attempts + 1, lookups=0)
+    if _tried_enough(unsent, now):
+        return replace(unsent, state="failed", error=f"given up: it never arrived ({parcel.error})")
+    return replace(unsent, state="pending", next_attempt_at=now)
 
 
 def not_looked_up(parcel: Parcel, error: DeliveryError, now: int, failing: int) -> Parcel:
@@ -74,11 +78,14 @@ def failed(parcel: Parcel, error: DeliveryError, now: int, jitter: float) -> Par
 
 
 def _again_later(parcel: Parcel, error: Unsent, now: int, jitter: float) -> Parcel:
-    attempts = parcel.attempts + 1
-    if parcel.first_attempt_at and now - parcel.first_attempt_at > HORIZON:
-        return replace(parcel, state="failed", attempts=attempts, error=f"given up: {error.reason}")
+    tried = replace(parcel, attempts=parcel.attempts + 1)
+    if _tried_enough(tried, now):
+        return replace(tried, state="failed", error=f"given up: {error.reason}")
     backoff = min(FIRST_BACKOFF * 2 ** min(parcel.attempts, 20), LONGEST_BACKOFF)
     pause = max(int(backoff * (0.5 + jitter / 2)), int(error.retry_after * 1000))
-    return replace(
-        parcel, state="pending", attempts=attempts, next_attempt_at=now + pause, error=error.reason
-    )
+    return replace(tried, state="pending", next_attempt_at=now + pause, error=error.reason)
+
+
+def _tried_enough(parcel: Parcel, now: int) -> bool:
+    long_ago = bool(parcel.first_attempt_at) and now - parcel.first_attempt_at > HORIZON
+    return long_ago and parcel.attempts >= LEAST_ATTEMPTS

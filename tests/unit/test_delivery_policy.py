@@ -47,9 +47,22 @@ def test_the_backoff_doubles_to_ten_minutes_and_jitter_only_shortens_it() -> Non
 def test_it_is_given_up_after_hours_and_not_after_a_number_of_attempts() -> None:
     tireless = replace(PARCEL, attempts=10_000)
     assert policy.failed(tireless, Unsent("x"), NOW + policy.HORIZON, 0.5).state == "pending"
-    given_up = policy.failed(PARCEL, Unsent("x"), NOW + policy.HORIZON + 1, 0.5)
+    given_up = policy.failed(tireless, Unsent("x"), NOW + policy.HORIZON + 1, 0.5)
     assert given_up.state == "failed"
     assert "given up" in given_up.error
+
+
+def test_hours_in_which_the_host_was_down_give_nothing_up() -> None:
+    morning = NOW + 2 * policy.HORIZON
+    assert policy.failed(PARCEL, Unsent("still starting"), morning, 0.5).state == "pending"
+    assert policy.not_found(replace(PARCEL, lookups=policy.LOOKUPS - 1), morning).state == "pending"
+
+
+def test_what_never_arrives_though_nobody_says_so_is_given_up_too() -> None:
+    vanished = replace(PARCEL, attempts=policy.LEAST_ATTEMPTS, lookups=policy.LOOKUPS - 1)
+    assert policy.not_found(vanished, NOW + policy.HORIZON).state == "pending"
+    given_up = policy.not_found(vanished, NOW + policy.HORIZON + 1)
+    assert (given_up.state, given_up.error) == ("failed", "given up: it never arrived ()")
 
 
 def test_an_offline_bot_is_never_the_reason_to_give_up() -> None:
