@@ -95,15 +95,18 @@ class Claims:
         left = {ack.message_id: ack.turn for ack in self._outbound.unfinished_claims()}
         found: dict[str, list[str]] = {}
         for message in self._inbound.messages(list(left)):
-            meant = order.address in (message.address, message.address._replace(thread_id=""))
-            if (
-                meant
-                and message.status == "pending"
-                and message.kind != "control"
-                and message.seq < order.seq
-            ):
+            if message.status == "pending" and message.kind != "control" and _is_meant(message, order):
                 found.setdefault(left[message.id], []).append(message.id)
         return found
+
+    def unbegun(self, order: MessageIn) -> list[MessageIn]:
+        """What people asked before an order to stop, that nobody has begun: they do not want it any more."""
+        begun = {ack.message_id for ack in self._outbound.unfinished_claims()}
+        return [
+            message
+            for message in self._ours(self._inbound.waking(self._now()))
+            if message.kind == "chat" and message.id not in begun and _is_meant(message, order)
+        ]
 
     def _open(self, id_: str, batch: Sequence[MessageIn]) -> Turn | None:
         rows, messages = self._claim(id_, batch)
@@ -199,6 +202,12 @@ class Claims:
         except content.ContentError as error:
             log.warning("Message %s is unreadable: %s", message.id, error)
             return None
+
+
+def _is_meant(message: MessageIn, order: MessageIn) -> bool:
+    """An order is about what came before it in its thread; one given in a channel, in the channel's threads too."""
+    here = order.address in (message.address, message.address._replace(thread_id=""))
+    return here and message.seq < order.seq
 
 
 def _goes_on(message: MessageIn, here: Address) -> bool:

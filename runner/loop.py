@@ -286,17 +286,23 @@ class AgentLoop:
         """
         for message, control in self._claims.controls():
             text, turn_id, consumed = "Nothing is running.", f"{message.id}-control", [message.id]
+            unbegun: list[MessageIn] = []
             if control.command == "clear":
                 self._archive()
                 self._outbound.clear_history(f"continuation:{self._provider.name}")
                 text = "Forgotten. We start afresh."
-            elif control.command == "stop" and (ended := self._claims.stopped_by(message)):
-                text = doings.stopped([step for id_ in ended for step in self._outbound.steps(id_)])
-                *others, (turn_id, last) = ended.items()
-                for other, ids in others:
-                    self._outbound.finish_turn(other, (), ids, ())
-                consumed += last
-            self._outbound.claim([message], f"{message.id}-control")
+            elif control.command == "stop":
+                unbegun = self._claims.unbegun(message)
+                if unbegun:
+                    text = "Stopped before I had begun."
+                if ended := self._claims.stopped_by(message):
+                    text = doings.stopped([step for id_ in ended for step in self._outbound.steps(id_)])
+                    *others, (turn_id, last) = ended.items()
+                    for other, ids in others:
+                        self._outbound.finish_turn(other, (), ids, ())
+                    consumed += last
+                consumed += [waiting.id for waiting in unbegun]
+            self._outbound.claim([message, *unbegun], f"{message.id}-control")
             answer = Emitted(f"{message.id}:obeyed", content.Text(text), message.id)
             self._outbound.finish_turn(turn_id, [answer], consumed, ())
             self._ring()

@@ -115,6 +115,19 @@ async def test_stop_reaches_a_turn_that_waits_for_another_try(
     assert bot.said("c") == ["one", "Stopped. I had sent a message."]
 
 
+async def test_stop_reaches_what_nobody_has_begun(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, runner={"concurrent": 1})) as (host, bot):
+        await bot.say("busy", "@@sleep 600")
+        await bot.until(lambda: bool(bot.shown))
+        asked = await bot.say("c", "never said")
+        await bot.say("c", "", event_class=EventClass.CONTROL, value="stop")
+        await bot.say("busy", "", event_class=EventClass.CONTROL, value="stop")
+        await bot.until(lambda: bot.said("c") != [])
+        async with asyncio.timeout(TIMEOUT):
+            assert await host.settled(asked.message_id) == "completed"
+    assert bot.said("c") == ["Stopped before I had begun."]
+
+
 async def test_a_runner_that_dies_in_mid_turn_is_replaced_and_no_effect_is_repeated(tmp_path: Path) -> None:
     script = '@@call mock_append {"file": "effects", "line": "x"}\n@@call send_message {"text": "working"}\n@@crash\ndone'
     async with serving(config(tmp_path)) as (_, bot):

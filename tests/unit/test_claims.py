@@ -126,3 +126,15 @@ def test_a_batch_ends_before_an_order_that_is_not_obeyed_yet(tmp_path: Path) -> 
     both.say("stop", kind="control")
     both.say("b")
     assert both.begin() == ["a"]
+
+
+def test_an_order_to_stop_reaches_what_nobody_has_begun_before_it_and_in_its_place(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    both.say("begun")
+    both.begin()
+    both.say("waits")
+    both.say("elsewhere", at=THERE)
+    both.say("stop", kind="control")
+    both.say("later")
+    ((order, _),) = both.claims.controls()
+    assert [message.id for message in both.claims.unbegun(order)] == ["waits"]
