@@ -267,17 +267,17 @@ class _Laws:
         self._answers_in_order(session)
 
     def _answers_in_order(self, session: Session) -> None:
-        """Whoever asked first at an address is answered first; a question to a person lets others pass meanwhile."""
+        """Whoever asked first at an address is answered first; a question to a person lets others pass meanwhile, though
+        the platform may have refused it."""
         said = {one.number: one for one in self._world.people.said}
-        parked: set[Address] = set()
+        questions = {row["id"] for row in session.out if '"type": "ask_question"' in row["content"]}
+        parked = {_address(row) for row in session.delivered if row["message_out_id"] in questions}
         seqs: dict[Address, list[int]] = {}
         for post in self._posts:
             found = OURS.match(post.text)
             if found is None or (row := session.messages.get(said[int(found[2])].event.message_id)) is None:
                 continue
-            if found[1] == "question":
-                parked.add(post.address)
-            elif found[1] == "answer" and " part 1" in post.text:
+            if found[1] == "answer" and " part 1" in post.text:
                 seqs.setdefault(post.address, []).append(row["seq"])
         for address, numbers in seqs.items():
             if address not in parked and numbers != sorted(numbers):
