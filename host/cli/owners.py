@@ -45,7 +45,7 @@ def show_access(data: Path) -> None:
     table = Table("person", "name", "access")
     for person, name, standing in [*asked, *decided]:
         table.add_row(Text(str(person)), Text(words.name(str(name))), Text(str(standing)))
-    _out.print(table)
+    _out.print(table if table.rows else "Nobody was decided about, and nobody asks.")
 
 
 def set_access(data: Path, person: str, standing: str) -> None:
@@ -75,7 +75,7 @@ def show_audit(data: Path) -> None:
         where = "/".join(str(part) for part in place if part)
         who = f"{words.name(str(name))} ({user})"
         table.add_row(moment(int(str(at))), Text(who), Text(where), Text(str(action)), Text(str(detail)))
-    _out.print(table)
+    _out.print(table if table.rows else "Nobody has changed anything.")
 
 
 def show_usage(config: Config, data: Path) -> None:
