@@ -10,14 +10,14 @@ import apsw
 
 from bench.figure import Figure, Timings
 from bench.round_trip import PLACE, BenchBot, now_ms
-from host.bots import Bots
 from host.config import Config
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
-from host.inbound import InboundWriter
-from host.outbound import OutboundReader
-from host.questions import Approvers
-from host.rows import NewMessage
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.outbound import OutboundReader
+from host.mailbox.questions import Approvers
+from host.mailbox.rows import NewMessage
+from host.ports.bot import Bots
 from sessiondb import SessionFolder, content
 from sessiondb.connection import open_writer
 

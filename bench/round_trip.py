@@ -9,17 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from bench.figure import Figure, Timings
-from host import inbox, sessions
 from host.app import Host, Parts
-from host.bots import Author, Bots, Capabilities, Delivery, EventClass, InboundEvent, Ingest, Receipt, Shown
 from host.config import Config
 from host.delivery import policy
-from host.disk import ThreadDisk
-from host.hostdb import open_host_db
-from host.inbound import InboundWriter
-from host.launch.process import ProcessLauncher
-from host.notices import mint_key
-from host.rows import NewMessage, Parcel
+from host.folders.disk import ThreadDisk
+from host.intake import inbox
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.rows import NewMessage, Parcel
+from host.ports.bot import (
+    Author,
+    Bots,
+    Capabilities,
+    Delivery,
+    EventClass,
+    InboundEvent,
+    Ingest,
+    Receipt,
+    Shown,
+)
+from host.registry import sessions
+from host.registry.db import open_host_db
+from host.registry.notices import mint_key
+from host.runners.launch.process import ProcessLauncher
 from runner.inbound import InboundReader
 from runner.outbound import Emitted, OutboundWriter
 from sessiondb import Address, SessionFolder, Status, content

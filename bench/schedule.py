@@ -1,7 +1,7 @@
 """`python -m bench.schedule`: what 100,000 tasks cost while nothing is due, and what 1,000 due in one second do to chat.
 
 The index is whole; files exist for the sessions that become due. Runners are left out: how many start at a time is the
-launcher's affair, and people come first there (`host/places.py`).
+launcher's affair, and people come first there (`host/runners/places.py`).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 import apsw
 
 from bench.figure import Figure, Timings
-from host import sessions
-from host.disk import ThreadDisk
-from host.hostdb import HostDB
-from host.inbound import InboundWriter
-from host.rows import NewMessage
+from host.folders.disk import ThreadDisk
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.recurrence import Schedule
+from host.mailbox.rows import NewMessage
+from host.mailbox.tasks import Task
+from host.registry import sessions
+from host.registry.db import HostDB
+from host.registry.sessions import Session, Sessions
 from host.schedule import index
-from host.schedule.recurrence import Schedule
 from host.schedule.service import AT_ONCE, Scheduler
-from host.schedule.tasks import Task
-from host.sessions import Session, Sessions
 from sessiondb import Address, content
 
 SESSIONS, TASKS_EACH, DUE = 10_000, 10, 1_000

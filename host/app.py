@@ -13,38 +13,40 @@ from pathlib import Path
 
 import apsw
 
-from host import inbox, orders, pulse, watermarks
-from host.bots import Bot, BotConfigError, Bots, BotStuck, InboundEvent, Ingested
 from host.config import Config
 from host.controls import service as controls
-from host.controls.desk import TaskDesk
-from host.controls.port import Controls
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
 from host.delivery.posts import Posts
 from host.delivery.service import Deliveries
-from host.disk import Disk
+from host.folders import pulse
+from host.folders.disk import Disk
 from host.gateway.bells import Ears
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
 from host.gateway.egress import Internet, Reach
 from host.gateway.server import Gateway
-from host.hostdb import HostDB
-from host.inbound import InboundWriter
-from host.incoming import IncomingFiles
-from host.ingress import Ingress
-from host.launch.base import Launcher
+from host.intake import inbox, watermarks
+from host.intake.incoming import IncomingFiles
+from host.intake.ingress import Ingress
 from host.live import LiveMessages
-from host.progress import ProgressBoard
-from host.pruning import Pruner
-from host.questions import Approvers
+from host.live.progress import ProgressBoard
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.questions import Approvers
+from host.ports.bot import Bot, BotConfigError, Bots, BotStuck, InboundEvent, Ingested
+from host.ports.controls import Controls
+from host.ports.desk import TaskDesk
+from host.registry import orders
+from host.registry.db import HostDB
+from host.registry.sessions import Session, Sessions
+from host.runners.launch.base import Launcher
+from host.runners.supervisor import Supervisor
 from host.schedule.actions import TaskActions
 from host.schedule.desk import Desk
 from host.schedule.homes import Homes
 from host.schedule.orders import KINDS
 from host.schedule.service import Scheduler
-from host.sessions import Session, Sessions
-from host.supervisor import Supervisor
+from host.upkeep.pruning import Pruner
 from host.webhooks import WebhookServer
 from sessiondb import Address, SessionError, Unavailable
 

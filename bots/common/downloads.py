@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
-from host.bots import FetchError
+from host.ports.bot import FetchError
 
 PIECE = 256 * 1024  # bytes written at a time
 

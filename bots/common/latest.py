@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from host.bots import DeliveryError, Unsent
+from host.ports.bot import DeliveryError, Unsent
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from host.bots import Unsent
+from host.ports.bot import Unsent
 
 MOST_CHANNELS = 2_000  # whose pace is remembered; the least recently used is forgotten
 LONGEST_WAIT = 8.0  # s inside one call; what would wait longer goes back to its lane instead

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, cast
 
-from host.controls.port import ChannelRules
+from host.ports.controls import ChannelRules
 
 TITLE = "Who answers here"
 AGENT, ENGAGE, BUDGET = "agent", "engage", "budget"

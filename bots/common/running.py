@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from host.bots import Ingest
-from host.controls.port import Running, Viewer
+from host.ports.bot import Ingest
+from host.ports.controls import Running, Viewer
 
 
 async def running_here(host: Ingest, viewer: Viewer) -> list[Running]:

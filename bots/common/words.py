@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from host.controls.port import Spent, TaskOrder, TaskView
+from host.ports.controls import Spent, TaskOrder, TaskView
 
 NOTHING_RUNS = "Nothing is running here."
 NOTHING_AT_ALL = "Nothing is running."

@@ -9,7 +9,7 @@ from rich.console import Console
 from bots.console.bot import ConsoleBot, Screen
 from bots.console.pipe import PipeScreen
 from bots.console.terminal import TerminalScreen
-from host.bots import Bot, Surroundings
+from host.ports.bot import Bot, Surroundings
 
 __all__ = ["ConsoleBot", "make"]
 

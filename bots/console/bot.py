@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bots.console.transcript import Line, Transcript
-from host.bots import (
+from host.ports.bot import (
     Author,
     Capabilities,
     Delivery,
@@ -24,7 +24,7 @@ from host.bots import (
     Unsent,
     Verdict,
 )
-from host.controls import Forbidden, Viewer
+from host.ports.controls import Forbidden, Viewer
 from sessiondb import Address, content
 
 MAIN = "main"  # the conversation that a terminal opens first

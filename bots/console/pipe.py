@@ -8,7 +8,7 @@ from typing import BinaryIO, TextIO
 
 from bots.console.bot import ConsoleBot
 from bots.console.transcript import Line
-from host.bots import HostBusy, Shown
+from host.ports.bot import HostBusy, Shown
 
 CHANNEL = "pipe"
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from bots.console.bot import ConsoleBot
 from bots.console.transcript import Line
-from host.bots import HostBusy, Shown
+from host.ports.bot import HostBusy, Shown
 
 SHOWN_BEFORE = 20  # lines of a conversation shown when it is opened
 STREAMED_LINES = 12  # of an answer under way, shown above the prompt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from bots.discord.bot import TOKEN, DiscordBot
-from host.bots import Bot, Surroundings
+from host.ports.bot import Bot, Surroundings
 
 __all__ = ["TOKEN", "DiscordBot", "make"]
 

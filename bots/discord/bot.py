@@ -13,11 +13,13 @@ import aiohttp
 import discord
 
 from bots.common import downloads
-from bots.discord import errors, rendering, wire
-from bots.discord.book import QuestionBook
-from bots.discord.client import DoveClient, ShardedDoveClient
-from bots.discord.watch import Watch
-from host.bots import (
+from bots.discord.client import errors, wire
+from bots.discord.client.watch import Watch
+from bots.discord.life import DoveClient, ShardedDoveClient
+from bots.discord.questions.book import QuestionBook
+from bots.discord.sending import rendering
+from host.config import Config
+from host.ports.bot import (
     BotConfigError,
     BotStuck,
     Capabilities,
@@ -30,7 +32,6 @@ from host.bots import (
     Receipt,
     Shown,
 )
-from host.config import Config
 from sessiondb import Address, content
 
 log = logging.getLogger(__name__)

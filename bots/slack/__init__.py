@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bots.slack.bot import Secrets, SlackBot
-from bots.slack.preflight import SlackRefused
-from host.bots import Bot, BotConfigError, Surroundings
+from bots.slack.setup.preflight import SlackRefused
 from host.config import Slack
+from host.ports.bot import Bot, BotConfigError, Surroundings
 
 __all__ = ["Secrets", "SlackBot", "SlackRefused", "make"]
 

@@ -19,22 +19,25 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.common import answering
 from bots.common.loops import Chatter
 from bots.common.pacing import Pace
-from bots.slack import panels, questions, render, rules
-from bots.slack.backfill import Backfill, Marks, NotYet
-from bots.slack.clicks import Clicks, Respond
-from bots.slack.commands import Commands
-from bots.slack.directory import Directory
-from bots.slack.errors import TRANSIENT
-from bots.slack.files import Uploads, download
-from bots.slack.inbound import Identity, Reader, microseconds
-from bots.slack.live import LiveMessages
-from bots.slack.manifest import COMMAND
-from bots.slack.preflight import identify
-from bots.slack.progress import StatusLines
-from bots.slack.sending import Sender
-from bots.slack.surfaces import Surfaces
-from bots.slack.transport import Transport, application
-from host.bots import (
+from bots.slack.client.directory import Directory
+from bots.slack.client.errors import TRANSIENT
+from bots.slack.client.transport import Transport, application
+from bots.slack.commands.commands import Commands
+from bots.slack.commands.surfaces import Surfaces
+from bots.slack.live.message import LiveMessages
+from bots.slack.live.progress import StatusLines
+from bots.slack.panels import panels, rules
+from bots.slack.panels.clicks import Clicks, Respond
+from bots.slack.questions import questions
+from bots.slack.reading.backfill import Backfill, Marks, NotYet
+from bots.slack.reading.events import Identity, Reader, microseconds
+from bots.slack.sending import rendering
+from bots.slack.sending.files import Uploads, download
+from bots.slack.sending.outbox import Sender
+from bots.slack.setup.manifest import COMMAND
+from bots.slack.setup.preflight import identify
+from host.config import Access, Slack
+from host.ports.bot import (
     Capabilities,
     Delivery,
     EventClass,
@@ -48,7 +51,6 @@ from host.bots import (
     Shown,
     Verdict,
 )
-from host.config import Access, Slack
 from sessiondb import content
 
 log = logging.getLogger(__name__)
@@ -118,7 +120,7 @@ class SlackBot:
     def render(
         self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
     ) -> Sequence[Json]:
-        return render.operation(operation, plain=plain)
+        return rendering.operation(operation, plain=plain)
 
     async def send(self, delivery: Delivery) -> Receipt:
         self._must_be_online()
@@ -202,9 +204,9 @@ class Listeners:
         app.event("agent_session_stopped")(self._surfaces.stopped)
         app.event("app_home_opened")(self._surfaces.opened)
         app.command(COMMAND)(self.command)
-        app.action(re.compile(f"^({render.ACTION}|{render.WORDS})"))(self.clicked)
+        app.action(re.compile(f"^({rendering.ACTION}|{rendering.WORDS})"))(self.clicked)
         app.action(re.compile(f"^({panels.TASK}|{panels.STOP}|{panels.REFRESH})"))(self.pressed)
-        app.action(re.compile(f"^{render.DECISION}"))(self.decided)
+        app.action(re.compile(f"^{rendering.DECISION}"))(self.decided)
         app.view(questions.MODAL)(self.submitted)
         app.view(rules.MODAL)(self.configured)
         app.event(re.compile(".*"))(self.anything_else)

@@ -19,13 +19,13 @@ from rich.table import Table
 from rich.text import Text
 
 from host import config as configuration
-from host import pulse
-from host.bots import BotConfigError, MakeBot, Surroundings
 from host.cli import run as running
 from host.config import Config, ConfigError
+from host.folders import pulse
+from host.folders.lock import DataFolderError, DataLock
 from host.gateway.credentials import NoCredential
-from host.launch.examination import Finding, findings
-from host.lock import DataFolderError, DataLock
+from host.ports.bot import BotConfigError, MakeBot, Surroundings
+from host.runners.launch.examination import Finding, findings
 
 LITTLE_SPACE = 2 * 1024**3  # bytes free under which a data folder is worth a remark
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -104,7 +104,7 @@ def _host_on(data: Path) -> str:
 
 
 def _engine(config: Config, data: Path) -> list[Finding]:
-    from host.launch.docker import examine as look  # its library is slow to import
+    from host.runners.launch.docker import examine as look
 
     boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "none: this is not Linux"
     return findings(look(config.runner, data, thoroughly=True), os.uname().release, boot_id)

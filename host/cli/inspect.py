@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from host import orders, why
-from host.lock import DataFolderError, DataLock
+from host.controls import why
+from host.folders.lock import DataFolderError, DataLock
+from host.registry import orders
 from sessiondb import SessionFolder
 from sessiondb.signals import read_heartbeat
 

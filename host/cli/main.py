@@ -11,15 +11,15 @@ from rich.console import Console
 from rich.text import Text
 
 from host import config as configuration
-from host.bots import BotConfigError, BotStuck
 from host.cli import doctor as examining
 from host.cli import inspect, owners, tasks
 from host.cli import run as running
 from host.cli import send as sending
 from host.cli import usage as spending
 from host.config import Config, ConfigError
-from host.lock import DataFolderError
-from host.schedule.recurrence import ScheduleError
+from host.folders.lock import DataFolderError
+from host.mailbox.recurrence import ScheduleError
+from host.ports.bot import BotConfigError, BotStuck
 from host.webhooks import WebhookError
 from sessiondb import SessionError
 

@@ -12,16 +12,16 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from host import why
-from host.access import LOCAL
-from host.bots import Author
 from host.cli.inspect import NothingFoundError, moment
 from host.config import Config
-from host.controls import audit, requests, spending, words
-from host.controls.port import Viewer
-from host.controls.sight import Sight
+from host.controls import spending, why
 from host.gateway.budget import day_of
-from host.hostdb import beside
+from host.governance import audit, requests, words
+from host.governance.access import LOCAL
+from host.governance.sight import Sight
+from host.ports.bot import Author
+from host.ports.controls import Viewer
+from host.registry.db import beside
 from sessiondb.records import Address
 
 MOST_SHOWN = 50

@@ -11,17 +11,17 @@ from collections.abc import Callable, Collection
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from host import logs
 from host.app import Host, Parts
-from host.bots import BotConfigError, Bots, MakeBot, SetUp, Surroundings
 from host.config import Config
-from host.disk import ThreadDisk
+from host.folders import logs
+from host.folders.disk import ThreadDisk
+from host.folders.lock import DataLock
 from host.gateway.credentials import Credentials, EnvironmentCredentials
 from host.gateway.onecli import OneCLICredentials
-from host.launch.base import Launcher
-from host.launch.examination import INSTALL, findings
-from host.launch.process import ProcessLauncher
-from host.lock import DataLock
+from host.ports.bot import BotConfigError, Bots, MakeBot, SetUp, Surroundings
+from host.runners.launch.base import Launcher
+from host.runners.launch.examination import INSTALL, findings
+from host.runners.launch.process import ProcessLauncher
 
 BOTS = "dovecote.bots"  # the group of entry points that make bots
 SETUPS = "dovecote.setup"  # those that guide a person through a platform's set-up
@@ -75,7 +75,7 @@ def uses_containers(config: Config, platforms: Collection[str]) -> bool:
 
 def make_launcher(config: Config) -> Launcher:
     """For containers. Raises `EngineError` when there is no engine, or one that cannot work for this host."""
-    from host.launch.docker import DockerLauncher, examine  # their library is slow to import
+    from host.runners.launch.docker import DockerLauncher, examine
 
     found = examine(config.runner, Path(config.data), thoroughly=False)
     for finding in findings(found, os.uname().release, ""):

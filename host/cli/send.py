@@ -12,9 +12,9 @@ from pathlib import Path
 
 import apsw
 
-from host import notices
-from host.hostdb import beside
-from host.notices import Notice
+from host.registry import notices
+from host.registry.db import beside
+from host.registry.notices import Notice
 from sessiondb.records import Address
 
 LONGEST_TEXT = 100_000  # characters; the platform's chunks are cut from it

@@ -17,16 +17,18 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from host import config as configuration
-from host import orders, why
 from host.cli.inspect import NothingFoundError, moment, now_ms
 from host.config import Config
-from host.hostdb import open_host_db
-from host.lock import DataFolderError, DataLock
-from host.schedule import desk, recurrence
-from host.schedule import tasks as records
+from host.controls import why
+from host.folders.lock import DataFolderError, DataLock
+from host.mailbox import recurrence
+from host.mailbox import tasks as records
+from host.mailbox.recurrence import ScheduleError
+from host.mailbox.tasks import Occurrence, Task
+from host.registry import orders
+from host.registry.db import open_host_db
+from host.schedule import desk
 from host.schedule.desk import FILE
-from host.schedule.recurrence import ScheduleError
-from host.schedule.tasks import Occurrence, Task
 from sessiondb import SessionError, SessionFolder
 from sessiondb.connection import open_reader
 

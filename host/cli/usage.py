@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from host import why
-from host.controls.words import dollars
+from host.controls import why
+from host.governance.words import dollars
 
 _SUMS = (
     "SELECT u.session_id, u.agent, s.channel_type, s.workspace_id, s.platform_id, s.thread_id, count(*),"

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import apsw
 
-from host import why
-from host.controls.port import Failure, Forbidden, Viewer
-from host.controls.sight import Sight
-from host.controls.words import moment, one_line
+from host.controls import why
+from host.governance.sight import Sight
+from host.governance.words import moment, one_line
+from host.ports.controls import Failure, Forbidden, Viewer
 from sessiondb.records import Address
 
 NO_SUCH_MESSAGE = "I know of no such message."

@@ -1,4 +1,4 @@
-"""The controls of a running host: what people see and order without an agent (`host/controls/port.py`).
+"""The controls of a running host: what people see and order without an agent (`host/ports/controls.py`).
 
 Answers come from small queries on host.db, from the supervisor's memory and from the files of the few sessions that run.
 """
@@ -14,20 +14,21 @@ from pathlib import Path
 
 import apsw
 
-from host.bots import EventClass, InboundEvent, Ingested, Verdict
 from host.config import Config
-from host.controls import audit, history, requests, rules, sight, spending, words
-from host.controls.desk import TaskDesk
-from host.controls.port import ChannelRules, Forbidden, Overview, Running, Spent, TaskOrder, TaskView, Viewer
-from host.controls.sight import Sight
-from host.disk import Disk
+from host.controls import history, spending
+from host.folders.disk import Disk
 from host.gateway.budget import day_of
-from host.hostdb import HostDB
-from host.inbound import InboundWriter
-from host.progress import Working, working
-from host.router import rule_of
-from host.sessions import Session, Sessions
-from host.supervisor import Supervisor
+from host.governance import audit, requests, rules, sight, words
+from host.governance.sight import Sight
+from host.intake.router import rule_of
+from host.live.progress import Working, working
+from host.mailbox.inbound import InboundWriter
+from host.ports.bot import EventClass, InboundEvent, Ingested, Verdict
+from host.ports.controls import ChannelRules, Forbidden, Overview, Running, Spent, TaskOrder, TaskView, Viewer
+from host.ports.desk import TaskDesk
+from host.registry.db import HostDB
+from host.registry.sessions import Session, Sessions
+from host.runners.supervisor import Supervisor
 from sessiondb import SessionError
 
 MOST_RUNNING = 20  # conversations of an overview; each costs a look into its files

@@ -9,10 +9,10 @@ from dataclasses import replace
 import apsw
 
 from host.config import Config
-from host.controls import rules
-from host.controls.port import Spent, Viewer
-from host.controls.sight import Sight
-from host.controls.words import dollars
+from host.governance import rules
+from host.governance.sight import Sight
+from host.governance.words import dollars
+from host.ports.controls import Spent, Viewer
 from sessiondb.records import Address
 
 MICRO = rules.MICRO

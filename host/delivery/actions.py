@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from host.inbound import InboundWriter
-from host.rows import NewMessage
-from host.sessions import Session
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.rows import NewMessage
+from host.registry.sessions import Session
 from sessiondb import SessionError, content
 from sessiondb.records import Address, MessageIn
 

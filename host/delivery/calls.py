@@ -7,8 +7,8 @@ import logging
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from host.bots import DeliveryError, Unknown
 from host.delivery import policy
+from host.ports.bot import DeliveryError, Unknown
 
 log = logging.getLogger(__name__)
 

@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from host import questions
-from host.bots import Bots
 from host.delivery import policy
 from host.delivery.actions import Actions, Asked, Handler, refusing
-from host.inbound import InboundWriter
-from host.notices import Notice, mint_key
-from host.outbound import Accepted, OutboundReader, Refused
-from host.questions import Approvers
-from host.rows import NewMessage, Parcel
+from host.mailbox import questions
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.outbound import Accepted, OutboundReader, Refused
+from host.mailbox.questions import Approvers
+from host.mailbox.rows import NewMessage, Parcel
+from host.ports.bot import Bots
+from host.registry.notices import Notice, mint_key
 from sessiondb import content
 from sessiondb.records import Ack, AckStatus, Address, Kind, MessageIn, Status
 

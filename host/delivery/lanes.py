@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from host import notices
-from host.bots import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unsent
 from host.delivery import policy
 from host.delivery.calls import outcome
-from host.rows import Parcel
+from host.mailbox.rows import Parcel
+from host.ports.bot import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unsent
+from host.registry import notices
 from sessiondb import SessionError
 from sessiondb.records import Address
 

@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, replace
 
 import apsw
 
-from host import notices
 from host.delivery import collect, policy
 from host.delivery.posts import Posts
-from host.hostdb import HostDB
-from host.inbound import InboundWriter
-from host.notices import Notice
-from host.rows import Parcel
-from host.sessions import Session, Sessions
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.rows import Parcel
+from host.registry import notices
+from host.registry.db import HostDB
+from host.registry.notices import Notice
+from host.registry.sessions import Session, Sessions
 from sessiondb.records import Address
 
 

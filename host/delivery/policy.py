@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from host.bots import DeliveryError, Offline, Receipt, Rejected, Unknown, Unsent
-from host.rows import Parcel
+from host.mailbox.rows import Parcel
+from host.ports.bot import DeliveryError, Offline, Receipt, Rejected, Unknown, Unsent
 
 SEND_DEADLINE = 30.0  # s a bot gets for one call; then the outcome is unknown
 GRACE = (

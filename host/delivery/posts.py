@@ -13,9 +13,9 @@ from collections import defaultdict
 
 import apsw
 
-from host.hostdb import HostDB
-from host.rows import Parcel
-from host.sessions import Session
+from host.mailbox.rows import Parcel
+from host.registry.db import HostDB
+from host.registry.sessions import Session
 from sessiondb.records import Address
 
 PATIENCE = 1.5  # s a reply waits here for the post's outcome; platforms wait three for an acknowledgement

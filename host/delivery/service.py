@@ -9,19 +9,19 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from host import notices
-from host.bots import Bots
 from host.delivery.actions import Handler
 from host.delivery.collect import Collected, Collector
 from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.delivery.posts import Posts
-from host.hostdb import HostDB
-from host.inbound import InboundWriter
-from host.notices import Notice
-from host.outbound import OutboundReader, Refused
-from host.rows import Parcel
-from host.sessions import Session, Sessions
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.outbound import OutboundReader, Refused
+from host.mailbox.rows import Parcel
+from host.ports.bot import Bots
+from host.registry import notices
+from host.registry.db import HostDB
+from host.registry.notices import Notice
+from host.registry.sessions import Session, Sessions
 from sessiondb import Damaged, Incompatible, MessageIn, SessionError, Status, Unavailable, content
 from sessiondb.records import Address
 

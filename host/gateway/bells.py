@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from host.disk import Disk
-from host.sessions import Session
+from host.folders.disk import Disk
+from host.registry.sessions import Session
 from sessiondb.signals import Bell, ChangeDetector
 
 POLL_FASTEST = 0.02  # s between two looks right after something happened

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import apsw
 
 from host.config import Config
-from host.controls import requests, rules
-from host.controls.requests import Shortage
 from host.gateway.prices import Usage
-from host.hostdb import HostDB
-from host.sessions import room, scope_name
+from host.governance import requests, rules
+from host.governance.requests import Shortage
+from host.registry.db import HostDB
+from host.registry.sessions import room, scope_name
 from sessiondb.records import Address
 
 MICRO = 1_000_000  # millionths in a dollar

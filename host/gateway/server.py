@@ -21,6 +21,7 @@ import aiohttp
 from aiohttp import web
 
 from host.config import Config
+from host.folders import ownership
 from host.gateway.budget import Budgets, Call, OverBudget
 from host.gateway.credentials import Credentials, Grant, NoCredential, Via
 from host.gateway.egress import Internet, Reach, Tunnels
@@ -28,8 +29,7 @@ from host.gateway.front import Entrance
 from host.gateway.meter import Meter
 from host.gateway.permits import Asked, Permit, Refused
 from host.gateway.prices import cost, price_of, upper_bound
-from host.launch import ownership
-from host.sessions import Session, Sessions
+from host.registry.sessions import Session, Sessions
 from sessiondb import SessionError
 
 log = logging.getLogger(__name__)

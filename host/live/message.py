@@ -13,15 +13,15 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from host import notices
-from host.bots import Bot, DeliveryError, Live, Offline, Receipt, Rejected, ShowsLive, Unknown
 from host.delivery import policy as delivery
 from host.delivery.calls import outcome
-from host.inbound import InboundWriter
 from host.live import policy
 from host.live.policy import Fate, Step
-from host.rows import LiveRow
-from host.sessions import Session, Sessions
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.rows import LiveRow
+from host.ports.bot import Bot, DeliveryError, Live, Offline, Receipt, Rejected, ShowsLive, Unknown
+from host.registry import notices
+from host.registry.sessions import Session, Sessions
 from sessiondb import Address, MessageIn, SessionError, Status
 from sessiondb.signals import Progress
 

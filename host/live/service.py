@@ -7,9 +7,9 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from host.bots import Bots, ShowsLive
 from host.live.message import LiveMessage
-from host.sessions import Session, Sessions
+from host.ports.bot import Bots, ShowsLive
+from host.registry.sessions import Session, Sessions
 from sessiondb import Address, MessageIn, SessionError
 from sessiondb.signals import Progress
 

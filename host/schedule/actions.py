@@ -10,14 +10,15 @@ from dataclasses import replace
 import apsw
 
 from host.delivery.actions import ActionError, Asked, Handler, refusing
-from host.hostdb import HostDB
-from host.inbound import InboundWriter
-from host.schedule import changes, index, orders, tasks
+from host.mailbox import tasks
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.recurrence import ScheduleError
+from host.registry.db import HostDB
+from host.registry.sessions import Session, Sessions
+from host.schedule import changes, index, orders
 from host.schedule.homes import Homes
 from host.schedule.orders import Nothing, Order, Wish
-from host.schedule.recurrence import ScheduleError
 from host.schedule.service import Scheduler
-from host.sessions import Session, Sessions
 from sessiondb import SessionError, content
 from sessiondb.records import Address
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from host.inbound import InboundWriter
-from host.schedule import recurrence, tasks
+from host.mailbox import recurrence, tasks
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.recurrence import Schedule, ScheduleError
+from host.mailbox.tasks import Task
 from host.schedule.orders import Order, Update, Wish
-from host.schedule.recurrence import Schedule, ScheduleError
-from host.schedule.tasks import Task
 from sessiondb.records import Status
 
 OWNED_BY_FILE = "belongs to the configuration file and is changed there"

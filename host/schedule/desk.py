@@ -11,20 +11,22 @@ from typing import Any
 import apsw
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from host import config, sessions
+from host import config
 from host.config import Config
-from host.controls import audit, words
-from host.controls.port import Forbidden, TaskOrder, TaskView, Viewer
-from host.controls.sight import Sight
-from host.hostdb import HostDB
-from host.orders import Given
-from host.schedule import changes, index, orders, recurrence
+from host.governance import audit, words
+from host.governance.sight import Sight
+from host.mailbox import recurrence
+from host.mailbox.recurrence import ScheduleError
+from host.mailbox.tasks import Task
+from host.ports.controls import Forbidden, TaskOrder, TaskView, Viewer
+from host.registry import sessions
+from host.registry.db import HostDB
+from host.registry.orders import Given
+from host.registry.sessions import Session, Sessions
+from host.schedule import changes, index, orders
 from host.schedule.homes import Homes
 from host.schedule.orders import One, Order, Wish
-from host.schedule.recurrence import ScheduleError
 from host.schedule.service import Scheduler
-from host.schedule.tasks import Task
-from host.sessions import Session, Sessions
 from sessiondb import SessionError
 from sessiondb.records import Address
 

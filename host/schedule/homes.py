@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import apsw
 
-from host import sessions
 from host.config import Config
-from host.hostdb import HostDB
-from host.inbound import InboundWriter
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.recurrence import ScheduleError
+from host.registry import sessions
+from host.registry.db import HostDB
+from host.registry.sessions import Session, Sessions
 from host.schedule.orders import Limits
-from host.schedule.recurrence import ScheduleError
-from host.sessions import Session, Sessions
 from sessiondb.records import Address
 
 CHANNEL = "channel"  # the destination that means: the channel of this conversation

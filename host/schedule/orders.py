@@ -8,9 +8,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from host.schedule.missed import Policy
-from host.schedule.recurrence import ScheduleError
-from host.schedule.tasks import Source
+from host.mailbox.missed import Policy
+from host.mailbox.recurrence import ScheduleError
+from host.mailbox.tasks import Source
 from sessiondb.records import Address
 
 Title = Annotated[

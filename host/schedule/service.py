@@ -19,13 +19,13 @@ from dataclasses import dataclass
 
 import apsw
 
-from host import sessions
-from host.hostdb import HostDB
-from host.inbound import InboundWriter
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.recurrence import ScheduleError
+from host.registry import sessions
+from host.registry.db import HostDB
+from host.registry.sessions import Session, Sessions
 from host.schedule import changes, index
 from host.schedule.orders import Order
-from host.schedule.recurrence import ScheduleError
-from host.sessions import Session, Sessions
 from sessiondb import SessionError
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp import web
 
-from host.bots import Author, EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.config import Webhook, Webhooks
+from host.ports.bot import Author, EventClass, HostBusy, InboundEvent, Ingested, Verdict
 from host.webhooks import signatures
 from host.webhooks.signatures import Delivery, Unauthorised, WeakSecret
 from sessiondb.records import Address

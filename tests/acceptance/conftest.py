@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.dovecote import Folder
+from tests.support.dovecote import Folder
 
 
 @pytest.fixture

@@ -16,15 +16,15 @@ from typing import Any
 import apsw
 import pytest
 
-from host.bots import Author, EventClass, Ingested, Verdict
+from host.ports.bot import Author, EventClass, Ingested, Verdict
 from sessiondb import Unavailable
 from sessiondb.connection import open_reader
-from tests.dockers import clean_up, containers_of, docker_config, docker_serving
 from tests.fakes.model_api import Answer, Compaction, FakeModelAPI, Gate, ToolUse, answer
 from tests.fakes.platform import TIMEOUT, MemoryBot
-from tests.integration.model_api.asking import MODEL
+from tests.support.asking import MODEL
+from tests.support.dockers import clean_up, containers_of, docker_config, docker_serving
 
-pytest_plugins = ["tests.engine"]
+pytest_plugins = ["tests.support.engine"]
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 SERVER = Path(__file__).resolve().parents[1] / "fakes" / "mcp_server" / "serve.py"

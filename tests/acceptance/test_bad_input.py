@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.dovecote import Folder
-from tests.waiting import DEADLINE, until
+from tests.support.dovecote import Folder
+from tests.support.waiting import DEADLINE, until
 
 
 def refused(done: subprocess.CompletedProcess[bytes], *words: str) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.dovecote import Folder
-from tests.dockers import clean_up, containers_of
-from tests.waiting import DEADLINE, until
+from tests.support.dockers import clean_up, containers_of
+from tests.support.dovecote import Folder
+from tests.support.waiting import DEADLINE, until
 
-pytest_plugins = ["tests.engine"]
+pytest_plugins = ["tests.support.engine"]
 
 
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])

@@ -14,9 +14,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.acceptance.clocks import set_clock
-from tests.acceptance.durable import append
-from tests.acceptance.killing import Killed, answers, until_posted
+from tests.support.clocks import set_clock
+from tests.support.durable import append
+from tests.support.killing import Killed, answers, until_posted
 
 HOUR = 3_600_000  # ms
 DEADLINE = 120  # s

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from docker.models.containers import Container
 
-from tests.dockers import clean_up, containers_of
-from tests.engine import engine_required, host_image, require_engine
 from tests.fakes.slack import FakeSlack
-from tests.integration.slack_app import PROXIES
-from tests.waiting import eventually
+from tests.support.dockers import clean_up, containers_of
+from tests.support.engine import engine_required, host_image, require_engine
+from tests.support.slack_app import PROXIES
+from tests.support.waiting import eventually
 
-pytest_plugins = ["tests.engine"]
+pytest_plugins = ["tests.support.engine"]
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parents[2]

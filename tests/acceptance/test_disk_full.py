@@ -14,11 +14,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from host.bots import HostBusy
+from host.ports.bot import HostBusy
 from sessiondb import SessionFolder
 from tests.fakes.platform import MemoryBot
-from tests.hosting import config, serving
-from tests.waiting import eventually
+from tests.support.hosting import config, serving
+from tests.support.waiting import eventually
 
 SIZE = "24m"  # of the whole disk
 LONG = "a" * 350_000  # more than a log that was written before has room for
@@ -107,8 +107,8 @@ async def test_a_full_disk_under_host_db_takes_nothing_in_and_says_so(
 async def test_a_full_disk_under_one_side_of_a_session_delays_that_session_only(
     tmp_path: Path, side: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("host.sweep.START_BACKOFF", 50)
-    monkeypatch.setattr("host.sweep.LONGEST_START_BACKOFF", 200)
+    monkeypatch.setattr("host.runners.sweep.START_BACKOFF", 50)
+    monkeypatch.setattr("host.runners.sweep.LONGEST_START_BACKOFF", 200)
     monkeypatch.setattr("host.delivery.collect.RETRY_BACKOFF", 10)
     caplog.set_level(logging.INFO)
     bot = MemoryBot()

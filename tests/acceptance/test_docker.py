@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from host.launch.docker import DockerLauncher
-from host.progress import WAITING
-from tests.dockers import clean_up, containers_of, docker_config, docker_serving
-from tests.engine import Installation, require_engine
+from host.live.progress import WAITING
+from host.runners.launch.docker import DockerLauncher
 from tests.fakes.model_api import FakeModelAPI, Usage, answer
 from tests.fakes.platform import TIMEOUT
-from tests.integration.model_api.asking import MODEL
-from tests.integration.test_launchers import spec
+from tests.integration.host.runners.test_launchers import spec
+from tests.support.asking import MODEL
+from tests.support.dockers import clean_up, containers_of, docker_config, docker_serving
+from tests.support.engine import Installation, require_engine
 
-pytest_plugins = ["tests.engine"]
+pytest_plugins = ["tests.support.engine"]
 pytestmark = pytest.mark.docker
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from host.inbound import InboundWriter
+from host.mailbox.inbound import InboundWriter
 from sessiondb import SessionFolder
-from tests.dockers import clean_up, containers_of, docker_config, docker_serving
-from tests.hosting import now_ms
-from tests.integration.schedule.test_tasks import ask, call, task_id
-from tests.waiting import eventually
+from tests.integration.host.schedule.test_tasks import ask, call, task_id
+from tests.support.dockers import clean_up, containers_of, docker_config, docker_serving
+from tests.support.hosting import now_ms
+from tests.support.waiting import eventually
 
-pytest_plugins = ["tests.engine"]
+pytest_plugins = ["tests.support.engine"]
 pytestmark = pytest.mark.docker
 
 TOOLS = ["bash", "schedule_task", "run_task_now"]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from host import sweep
-from tests.dockers import docker_config, docker_serving
-from tests.private_engine import private_engine
+from host.runners import sweep
+from tests.support.dockers import docker_config, docker_serving
+from tests.support.private_engine import private_engine
 
-pytest_plugins = ["tests.engine"]
+pytest_plugins = ["tests.support.engine"]
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.killing import Killed, KilledWithContainers, survive
+from tests.support.killing import Killed, KilledWithContainers, survive
 
-pytest_plugins = ["tests.engine"]
+pytest_plugins = ["tests.support.engine"]
 pytestmark = pytest.mark.timeout(400)
 
 

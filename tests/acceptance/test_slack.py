@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import on_slack
-from tests.acceptance.on_slack import PATIENCE, Office
+from tests.support import on_slack
+from tests.support.on_slack import PATIENCE, Office
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import on_slack
-from tests.acceptance.on_slack import PATIENCE, Office
 from tests.fakes.slack import Message
 from tests.fakes.slack.faults import Fault
+from tests.support import on_slack
+from tests.support.on_slack import PATIENCE, Office
 
 WORDS = " ".join(f"word{number}" for number in range(24))
 LONG = f"@@stream 0.4\n{WORDS} end"

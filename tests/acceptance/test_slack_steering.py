@@ -9,10 +9,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.acceptance import on_slack
-from tests.acceptance.on_slack import PATIENCE, Office
 from tests.fakes.slack import Message, User, View
 from tests.fakes.slack.faults import Fault
+from tests.support import on_slack
+from tests.support.on_slack import PATIENCE, Office
 
 
 @pytest.fixture

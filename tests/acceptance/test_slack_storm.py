@@ -10,8 +10,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.acceptance import on_slack
 from tests.fakes.slack import FakeSlack, Message
+from tests.support import on_slack
 
 THREADS = 25
 EACH = 20

@@ -8,20 +8,20 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.acceptance import on_slack
-from tests.acceptance.on_slack import PATIENCE, Office
-from tests.integration.slack_app import free_port
-from tests.waiting import eventually
+from tests.support import on_slack
+from tests.support.on_slack import PATIENCE, Office
+from tests.support.slack_app import free_port
+from tests.support.waiting import eventually
 
 # As long as a file of that name lies in the folder no commit comes back.
 A_DISK_THAT_HANGS = """\
-import pathlib, time, host.hostdb
-commit = host.hostdb.HostDB._commit
+import pathlib, time, host.registry.db
+commit = host.registry.db.HostDB._commit
 def hanging(self, jobs):
     while pathlib.Path("hang").exists():
         time.sleep(0.01)
     return commit(self, jobs)
-host.hostdb.HostDB._commit = hanging"""
+host.registry.db.HostDB._commit = hanging"""
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bots.slack import panels
-from tests.acceptance import on_slack
-from tests.acceptance.dovecote import ROOT
-from tests.acceptance.on_slack import PATIENCE, Office
+from bots.slack.panels import panels
 from tests.fakes.slack import Message
-from tests.waiting import eventually
+from tests.support import on_slack
+from tests.support.dovecote import ROOT
+from tests.support.on_slack import PATIENCE, Office
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import urllib.request
 
 import pytest
 
-from tests.acceptance.dovecote import Folder
-from tests.waiting import DEADLINE, until
-from tests.webhooking import SECRET, generic
+from tests.support.dovecote import Folder
+from tests.support.waiting import DEADLINE, until
+from tests.support.webhooking import SECRET, generic
 
 HOOKS = """
 [webhooks]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from host.controls import ChannelRules, Forbidden, Overview, Spent, TaskOrder, TaskView, Viewer
+from host.ports.controls import ChannelRules, Forbidden, Overview, Spent, TaskOrder, TaskView, Viewer
 
 NO_SPENDING = Spent(0, 0, -1, -1, 0, 0, text="**Today:** $0.00")
 

@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from host.bots import (
+from host.ports.bot import (
     Author,
     Capabilities,
     Delivery,

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import apsw
 
-from host import untrusted
+from host.mailbox import untrusted
 from sessiondb import SessionFolder, content
 from sessiondb.connection import open_writer, schema_sql
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from host import attachments
-from host.attachments import AttachmentError
+from host.folders import attachments
+from host.folders.attachments import AttachmentError
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from host.gateway.onecli import OneCLICredentials
-from tests.dockers import containers_of, docker_config, docker_serving
 from tests.fakes.internet import FakeInternet, Website
 from tests.fakes.model_api import FakeModelAPI
 from tests.fakes.onecli import CredentialStub, FakeOneCLI, Secret
+from tests.support.dockers import containers_of, docker_config, docker_serving
 
-pytest_plugins = ["tests.engine"]
+pytest_plugins = ["tests.support.engine"]
 pytestmark = pytest.mark.docker
 
 HOST = "files.example.com"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.dockers import containers_of, docker_config, docker_serving
-from tests.engine import require_engine
+from tests.support.dockers import containers_of, docker_config, docker_serving
+from tests.support.engine import require_engine
 
-pytest_plugins = ["tests.engine"]
+pytest_plugins = ["tests.support.engine"]
 pytestmark = pytest.mark.docker
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
-from host.bots import Author
-from tests.dockers import containers_of, docker_config, docker_serving
+from host.ports.bot import Author
 from tests.fakes.model_api import FakeModelAPI, Usage, answer
+from tests.support.dockers import containers_of, docker_config, docker_serving
 
-pytest_plugins = ["tests.engine"]
+pytest_plugins = ["tests.support.engine"]
 pytestmark = pytest.mark.docker
 
 KEY = "sk-ant-a-real-key-that-must-stay-outside"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from host.app import Host
-from host.launch.fake import FakeLauncher
+from host.runners.launch.fake import FakeLauncher
 from sessiondb.connection import open_reader
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.hostile.attacks import CORPUS, FINE, Attack, Target, answer, database, insert
-from tests.hosting import config, serving
+from tests.support.hosting import config, serving
 
 MEMORY = 300 * 1024  # KiB the whole process may grow by under one attack
 

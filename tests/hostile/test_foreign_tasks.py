@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from host.app import Host
-from host.launch.fake import FakeLauncher
+from host.mailbox.tasks import Task
+from host.registry.sessions import Session
+from host.runners.launch.fake import FakeLauncher
 from host.schedule import index
 from host.schedule.orders import Order, Wish
-from host.schedule.tasks import Task
-from host.sessions import Session
 from sessiondb import Address, content
 from sessiondb.connection import open_reader
 from tests.hostile.attacks import FINE, Target, answer, database, insert
 from tests.hostile.test_corpus import neighbour_is_served, two_sessions
-from tests.hosting import config, serving
+from tests.support.hosting import config, serving
 
 FORGED: dict[str, dict[str, Any]] = {
     "cancel_task": {},

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from host.bots import EventClass
-from host.launch.fake import FakeLauncher
+from host.ports.bot import EventClass
+from host.runners.launch.fake import FakeLauncher
 from sessiondb import Address, content
 from sessiondb.connection import open_writer
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.hostile.attacks import Target, answer, database, insert
 from tests.hostile.test_corpus import asked, logged, neighbour_is_served, two_sessions
-from tests.hosting import config, serving
+from tests.support.hosting import config, serving
 
 HOLD = """
 import sys, apsw
@@ -32,7 +32,7 @@ sys.stdin.read()
 async def test_a_runner_that_holds_a_read_lock_on_inbound_db_for_ever_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("host.sweep.BLOCKED", 200)
+    monkeypatch.setattr("host.runners.sweep.BLOCKED", 200)
     caplog.set_level(logging.WARNING)
     launcher = FakeLauncher()
     async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (_, bot):

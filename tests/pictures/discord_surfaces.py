@@ -7,11 +7,14 @@ from typing import Any
 
 from discord import ui
 
-from bots.discord import decisions, live, panels, questions, rendering, rules
-from bots.discord.book import Asked
+from bots.discord.live import message as live
+from bots.discord.panels import panels, rules
+from bots.discord.questions import decisions, questions
+from bots.discord.questions.book import Asked
+from bots.discord.sending import rendering
 from bots.markup import tree
-from host.bots import Decision, Live
-from host.controls.port import ChannelRules, Running, TaskOrder, TaskView
+from host.ports.bot import Decision, Live
+from host.ports.controls import ChannelRules, Running, TaskOrder, TaskView
 from sessiondb import Address, content
 from tests.pictures import discord_messages
 from tests.pictures import html as shared

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from bots.slack import commands, panels, render, rules
-from host.bots import Decision
-from host.controls.port import ChannelRules, Failure, Overview, Running, Spent, TaskOrder, TaskView
+from bots.slack.commands import commands
+from bots.slack.panels import panels, rules
+from bots.slack.sending import rendering
+from host.ports.bot import Decision
+from host.ports.controls import ChannelRules, Failure, Overview, Running, Spent, TaskOrder, TaskView
 from sessiondb import Address, content
 from tests.pictures import slack_blocks
 
@@ -45,11 +47,11 @@ def _conversation() -> Iterator[list[panels.Json]]:
     question = content.Question(
         "The build is **green**. Deploy `v1.4.0` now?", ("Yes", "After lunch", "No"), free_text=True
     )
-    [asked] = render.operation(question, plain=False)
+    [asked] = rendering.operation(question, plain=False)
     yield asked["blocks"]
-    yield render.answered(asked["blocks"], "✅ *After lunch* — <@ann>")
+    yield rendering.answered(asked["blocks"], "✅ *After lunch* — <@ann>")
     decision = Decision("r1", (("allow", "Allow"), ("deny", "Deny")))
-    [told] = render.operation(
+    [told] = rendering.operation(
         content.Text("Sam (`slack:U012AB3CD`) wrote to me and has no access. Let them in?"), plain=False
     )
-    yield render.deciding(told, decision)
+    yield rendering.deciding(told, decision)

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from host.launch.base import LaunchError, Runner, RunnerSpec
+from host.runners.launch.base import LaunchError, Runner, RunnerSpec
 from runner.inbound import InboundReader
 from runner.loop import AgentLoop
 from runner.maintain import maintain

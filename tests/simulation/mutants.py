@@ -13,23 +13,23 @@ from typing import Any
 import apsw
 
 import host.delivery.collect
-import host.inbound
+import host.mailbox.inbound
 import runner.outbound
-from host import inbox
 from host.app import Host
-from host.bots import Bot, InboundEvent, Ingested, Receipt, ShowsLive, Verdict
 from host.delivery import policy
 from host.delivery.collect import Collected, Collector
 from host.delivery.lanes import Lane
 from host.delivery.service import Deliveries
-from host.inbound import InboundWriter
+from host.intake import inbox
 from host.live import LiveMessages
 from host.live import policy as live_policy
 from host.live.message import LiveMessage
-from host.notices import Notice
-from host.rows import LiveRow, Parcel
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.rows import LiveRow, Parcel
+from host.ports.bot import Bot, InboundEvent, Ingested, Receipt, ShowsLive, Verdict
+from host.registry.notices import Notice
+from host.registry.sessions import Session
 from host.schedule import index as due_index
-from host.sessions import Session
 from runner.claims import Claims
 from runner.inbound import InboundReader
 from runner.outbound import OutboundWriter
@@ -97,7 +97,7 @@ def commits_that_a_power_failure_undoes(_: World) -> list[Patch]:
         connection.pragma("synchronous", "full")
         return connection
 
-    return [(runner.outbound, "open_writer", hasty), (host.inbound, "open_writer", hasty)]
+    return [(runner.outbound, "open_writer", hasty), (host.mailbox.inbound, "open_writer", hasty)]
 
 
 @mutant

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from host.bots import (
+from host.ports.bot import (
     Capabilities,
     Delivery,
     HostBusy,

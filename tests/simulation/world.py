@@ -25,17 +25,17 @@ import apsw
 
 import host.delivery.service
 import host.live.policy
-import host.outbound
-import host.pruning
+import host.mailbox.outbound
+import host.upkeep.pruning
 import runner.maintain
 import runner.providers.mock
 import sessiondb.connection
 import sessiondb.signals
 from host.app import Host, Parts
-from host.bots import Bots, Verdict
 from host.config import Config
-from host.disk import InlineDisk
-from host.inbound import InboundWriter
+from host.folders.disk import InlineDisk
+from host.mailbox.inbound import InboundWriter
+from host.ports.bot import Bots, Verdict
 from runner.tools.tool import ToolContext
 from tests.simulation import processes
 from tests.simulation.clock import Stalled, VirtualLoop, WallClock
@@ -110,10 +110,10 @@ class Forgotten:
             (InboundWriter, "forget_messages", forget_messages),
             (InboundWriter, "forget_deliveries", forget_deliveries),
             (runner.maintain, "_delete", noted_delete),
-            (host.pruning, "DAY", 15_000),
-            (host.pruning, "EVERY", 20.0),
-            (host.pruning, "AGAIN", 10_000),
-            (host.pruning, "AFTER_FAILURE", 5_000),
+            (host.upkeep.pruning, "DAY", 15_000),
+            (host.upkeep.pruning, "EVERY", 20.0),
+            (host.upkeep.pruning, "AGAIN", 10_000),
+            (host.upkeep.pruning, "AFTER_FAILURE", 5_000),
         ]
 
 
@@ -390,7 +390,7 @@ class World:
                 (host.delivery.service, "random", SimpleNamespace(Random=self._fork)),
                 (sessiondb.signals, "time", SimpleNamespace(time_ns=lambda: self.clock.now() * 1_000_000)),
                 (host.live.policy, "OPEN_AFTER", self.open_after),
-                (host.outbound, "time", SimpleNamespace(monotonic=self.loop.time)),
+                (host.mailbox.outbound, "time", SimpleNamespace(monotonic=self.loop.time)),
                 (InboundWriter, "writing", self._watched(InboundWriter.writing)),
                 (runner.providers.mock, "mock_append", mock_append),
                 (runner.providers.mock, "os", SimpleNamespace(kill=kill, getpid=lambda: 0)),

@@ -17,7 +17,7 @@ ALLOWED = {
     "bots": {"bots", "host", "sessiondb"},
 }
 ONLY_IN = {
-    "docker": "host/launch/docker.py",
+    "docker": "host/runners/launch/docker.py",
     "slack_bolt": "bots/slack/",
     "slack_sdk": "bots/slack/",
     "discord": "bots/discord/",

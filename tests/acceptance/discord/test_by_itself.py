@@ -9,7 +9,7 @@ import re
 import aiohttp
 
 from tests.acceptance.discord.conftest import DOVECOTE, TIMEOUT, Town
-from tests.webhooking import SECRET, generic
+from tests.support.webhooking import SECRET, generic
 
 LISTENS = "Webhooks listen on "
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import apsw
 
-from host.incoming import LARGEST
+from host.intake.incoming import LARGEST
 from sessiondb import content
 from tests.acceptance.discord.conftest import Town
 from tests.fakes.discord import Fault, Message, Upload

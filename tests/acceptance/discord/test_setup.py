@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from bots.discord import wire
+from bots.discord.client import wire
 from tests.acceptance.discord.conftest import DOVECOTE, TIMEOUT
 from tests.fakes.discord import FakeDiscord
 

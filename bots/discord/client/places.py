@@ -1,0 +1,60 @@
+"""Addresses: a guild's channel is the channel, its thread the thread; a DM has no guild.
+
+A private thread is a channel of its own, so that what was said in it shares no workspace with its siblings.
+"""
+
+from __future__ import annotations
+
+import discord
+
+from host.ports.bot import Privacy
+from sessiondb import Address
+
+PLATFORM = "discord"
+
+
+def address_of(channel: object) -> Address | None:
+    """None where agents do not live (categories, group DMs, stages)."""
+    if isinstance(channel, discord.DMChannel):
+        return Address(PLATFORM, "", str(channel.id))
+    if isinstance(channel, discord.Thread):
+        parent = channel.id if channel.is_private() else channel.parent_id
+        return Address(PLATFORM, str(channel.guild.id), str(parent), str(channel.id))
+    if isinstance(channel, discord.TextChannel | discord.VoiceChannel | discord.StageChannel):
+        return Address(PLATFORM, str(channel.guild.id), str(channel.id))
+    return None
+
+
+def privacy_of(channel: object) -> Privacy:
+    """Private is what not everyone of the guild may see; what cannot be told counts as private."""
+    if isinstance(channel, discord.DMChannel):
+        return "dm"
+    if isinstance(channel, discord.Thread):
+        return "private" if channel.is_private() else privacy_of(channel.parent)
+    if isinstance(channel, discord.abc.GuildChannel):
+        everyone = channel.permissions_for(channel.guild.default_role)
+        return "public" if everyone.view_channel else "private"
+    return "private"
+
+
+def can_open_thread(channel: object) -> bool:
+    return isinstance(channel, discord.TextChannel)
+
+
+def channel_id(address: Address) -> int:
+    """Where a message to this address is posted."""
+    return int(address.thread_id or address.platform_id)
+
+
+def room_of(address: Address, message_id: str, parent: object) -> int:
+    """The channel a message stands in. A thread's starter is in the channel it hangs from, a post's in the post."""
+    if message_id == address.thread_id and not isinstance(parent, discord.ForumChannel):
+        return int(address.platform_id)
+    return channel_id(address)
+
+
+def post_title(channel: object, message_id: int) -> str:
+    """Of the forum post that this message begins; '' when it begins none."""
+    if not isinstance(channel, discord.Thread) or channel.id != message_id:
+        return ""
+    return channel.name if isinstance(channel.parent, discord.ForumChannel) else ""

@@ -1,0 +1,359 @@
+"""Application commands. Each is deferred before anything else happens, a form excepted: Discord waits three seconds.
+
+What a command shows of tasks, costs and messages, its author alone sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable
+from typing import Any, Protocol
+
+import discord
+from discord import app_commands, ui
+
+from bots.common import words
+from bots.common.rules import WrongInput
+from bots.common.running import running_here
+from bots.discord.client import errors, places
+from bots.discord.panels import panels, rules
+from bots.discord.panels.forms import Values
+from bots.discord.reading import events
+from bots.discord.sending.threads import Threads
+from bots.markup import discord as markup
+from host.ports.bot import EventClass, HostBusy, InboundEvent, IncomingFile, Ingest, Ingested, Verdict
+from host.ports.controls import Forbidden, TaskOrder, Viewer
+from sessiondb import Address
+
+log = logging.getLogger(__name__)
+
+LONGEST_SHOWN = 1_500  # characters of a question said again under its asker's name
+FORM_PATIENCE = 2.0  # s to find out what a form shows; it cannot be deferred
+REGISTER_AGAIN = 5.0  # s until commands that Discord did not take are registered again; doubles
+LONGEST_REGISTER_AGAIN = 600.0
+NOT_HERE = "Agents do not work here."
+
+_LINK = re.compile(r"/channels/(?:@me|\d+)/\d+/(\d+)")
+Interaction = discord.Interaction[Any]
+
+
+class Handlers(Protocol):
+    async def ask(self, interaction: Interaction, question: str) -> None: ...
+
+    async def ask_about(self, interaction: Interaction, message: discord.Message) -> None: ...
+
+    async def tasks(self, interaction: Interaction) -> None: ...
+
+    async def stop(self, interaction: Interaction) -> None: ...
+
+    async def usage(self, interaction: Interaction) -> None: ...
+
+    async def why(self, interaction: Interaction, message: str) -> None: ...
+
+    async def config(self, interaction: Interaction) -> None: ...
+
+
+def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.CommandTree[Any]:
+    """Every command there is."""
+    tree: app_commands.CommandTree[Any] = app_commands.CommandTree(client)
+
+    @tree.command(name="ask", description="Ask the agent")
+    @app_commands.describe(question="What you want to know or have done")
+    async def ask(interaction: Interaction, question: str) -> None:
+        await handlers.ask(interaction, question)
+
+    @tree.command(name="tasks", description="What is scheduled, with buttons to pause, run and cancel")
+    async def tasks(interaction: Interaction) -> None:
+        await handlers.tasks(interaction)
+
+    @tree.command(name="stop", description="Stop what the agent is doing here")
+    async def stop(interaction: Interaction) -> None:
+        await handlers.stop(interaction)
+
+    @tree.command(name="usage", description="What the agents cost today and this month")
+    async def usage(interaction: Interaction) -> None:
+        await handlers.usage(interaction)
+
+    @tree.command(name="why", description="What became of a message")
+    @app_commands.describe(message="The message's link; leave it out for the last one here")
+    async def why(interaction: Interaction, message: str = "") -> None:
+        await handlers.why(interaction, message)
+
+    @tree.command(name="config", description="Who answers in this channel, and for how much (owners)")
+    async def config(interaction: Interaction) -> None:
+        await handlers.config(interaction)
+
+    @tree.context_menu(name="Ask about this message")
+    async def ask_about(interaction: Interaction, message: discord.Message) -> None:
+        await handlers.ask_about(interaction, message)
+
+    @tree.context_menu(name="What became of it?")
+    async def became(interaction: Interaction, message: discord.Message) -> None:
+        await handlers.why(interaction, str(message.id))
+
+    @tree.error
+    async def failed(interaction: Interaction, error: app_commands.AppCommandError) -> None:
+        log.error("A command failed", exc_info=error, extra={"action": "command_failed"})
+        try:
+            await whisper(interaction, words.BUSY)
+        except (discord.DiscordException, *errors.TRANSPORT) as again:
+            log.info("Its author could not be told: %s", again, extra={"action": "command_failed"})
+
+    return tree
+
+
+class Commands:
+    """Raises nothing for what the host refuses: its author is told."""
+
+    def __init__(self, client: discord.Client, host: Ingest, threads: Threads) -> None:
+        self._host = host
+        self._threads = threads
+        self.tree = tree_for(client, self)
+
+    async def register(self) -> None:
+        """Tells Discord which commands there are, until it has taken them."""
+        pause = REGISTER_AGAIN
+        while True:
+            try:
+                await self.tree.sync()
+                return
+            except discord.RateLimited as error:
+                pause = max(pause, error.retry_after)
+            except (discord.DiscordException, *errors.TRANSPORT) as error:
+                log.warning("Commands not registered: %s", error, extra={"action": "commands_failed"})
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_REGISTER_AGAIN)
+
+    # ── asking ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def ask(self, interaction: Interaction, question: str) -> None:
+        await interaction.response.defer(thinking=True)
+        await self._forward(interaction, question, question)
+
+    async def ask_about(self, interaction: Interaction, message: discord.Message) -> None:
+        await interaction.response.defer(thinking=True)
+        text, files = events.contents(message, interaction.client.user)
+        about = f"{message.author.display_name} wrote:\n\n{text}"
+        await self._forward(interaction, about, f"about {message.jump_url}", files)
+
+    async def _forward(
+        self, interaction: Interaction, text: str, shown: str, files: tuple[IncomingFile, ...] = ()
+    ) -> None:
+        """The question stands under its asker's name; the thread of the answer opens from there."""
+        address = places.address_of(interaction.channel)
+        if address is None:
+            await interaction.edit_original_response(content=NOT_HERE)
+            return
+        asked = await interaction.original_response()
+        opens = str(asked.id) if places.can_open_thread(interaction.channel) else ""
+        if opens:
+            self._threads.asked(opens, text)
+        fields = {"text": text, "opens_thread": opens, "platform_message_id": str(asked.id), "files": files}
+        taken = await self._ingest(_event(interaction, EventClass.COMMAND, address, **fields))
+        if _accepted(taken):
+            who = discord.utils.escape_markdown(interaction.user.display_name)
+            try:
+                await interaction.edit_original_response(content=f"**{who}** asks: {shown[:LONGEST_SHOWN]}")
+            except (discord.DiscordException, *errors.TRANSPORT) as error:
+                # It is taken and will be answered: nobody is to be told to ask again.
+                log.warning("A question is not shown: %s", error, extra={"action": "command_not_shown"})
+            return
+        await interaction.delete_original_response()  # what is refused is between the two of us
+        await whisper(interaction, _refusal(taken))
+
+    # ── stopping ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def stop(self, interaction: Interaction) -> None:
+        """In a thread or direct message what runs there; in a channel the one conversation that runs, or a choice."""
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        viewer = events.viewer(interaction)
+        if viewer is None:
+            await _say(interaction, NOT_HERE)
+        elif places.can_open_thread(interaction.channel):
+            await self._told(interaction, self._stop_one(interaction, viewer))
+        else:
+            event = _event(interaction, EventClass.CONTROL, viewer.address, value="stop")
+            taken = await self._ingest(event)
+            await _say(interaction, "Stopping." if _accepted(taken) else _refusal(taken))
+
+    async def _stop_one(self, interaction: Interaction, viewer: Viewer) -> None:
+        found = await running_here(self._host, viewer)
+        if len(found) == 1:
+            await _say(interaction, await self._host.controls.stop(viewer, found[0].session_id))
+        else:
+            await _show(interaction, panels.running(found))
+
+    async def halted(self, interaction: Interaction, session_id: str) -> None:
+        """A click on Stop in the list of what runs."""
+        await interaction.response.defer()
+        if (viewer := events.viewer(interaction)) is not None:
+            await self._told(interaction, self._halt(interaction, viewer, session_id))
+
+    async def _halt(self, interaction: Interaction, viewer: Viewer, session_id: str) -> None:
+        outcome = await self._host.controls.stop(viewer, session_id)
+        left = [one for one in await running_here(self._host, viewer) if one.session_id != session_id]
+        await _show(interaction, panels.running(left, outcome))
+
+    # ── what there is to see ─────────────────────────────────────────────────────────────────────────────
+
+    async def tasks(self, interaction: Interaction) -> None:
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        await self._list_tasks(interaction)
+
+    async def turned(self, interaction: Interaction, page: int, doubted: str = "") -> None:
+        """A click that shows the tasks again: another page, or one of them in doubt."""
+        await interaction.response.defer()
+        await self._list_tasks(interaction, page, doubted)
+
+    async def ordered(self, interaction: Interaction, task: str, order: TaskOrder, page: int) -> None:
+        """A click on one of a task's buttons."""
+        await interaction.response.defer()
+        if (viewer := events.viewer(interaction)) is not None:
+            await self._told(interaction, self._order(interaction, viewer, task, order, page))
+
+    async def _order(
+        self, interaction: Interaction, viewer: Viewer, task: str, order: TaskOrder, page: int
+    ) -> None:
+        outcome = await self._host.controls.order(viewer, task, order)
+        await _show(interaction, panels.tasks(await self._host.controls.tasks(viewer), page, outcome))
+
+    async def _list_tasks(self, interaction: Interaction, page: int = 0, doubted: str = "") -> None:
+        viewer = events.viewer(interaction)
+        if viewer is None:
+            await _say(interaction, NOT_HERE)
+        else:
+            await self._told(interaction, self._show_tasks(interaction, viewer, page, doubted))
+
+    async def _show_tasks(self, interaction: Interaction, viewer: Viewer, page: int, doubted: str) -> None:
+        found = await self._host.controls.tasks(viewer)
+        await _show(interaction, panels.tasks(found, page, doubted=doubted))
+
+    async def usage(self, interaction: Interaction) -> None:
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        if (viewer := events.viewer(interaction)) is None:
+            await _say(interaction, NOT_HERE)
+        else:
+            await self._told(interaction, self._show_usage(interaction, viewer))
+
+    async def _show_usage(self, interaction: Interaction, viewer: Viewer) -> None:
+        spent = await self._host.controls.usage(viewer)
+        await _say_markdown(interaction, spent.text or words.spending(spent))
+
+    async def why(self, interaction: Interaction, message: str) -> None:
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        if (viewer := events.viewer(interaction)) is None:
+            await _say(interaction, NOT_HERE)
+        else:
+            await self._told(interaction, self._explain(interaction, viewer, message))
+
+    async def _explain(self, interaction: Interaction, viewer: Viewer, message: str) -> None:
+        link = _LINK.search(message)
+        await _say_markdown(
+            interaction, await self._host.controls.why(viewer, link[1] if link else message.strip())
+        )
+
+    # ── rules of a channel ───────────────────────────────────────────────────────────────────────────────
+
+    async def config(self, interaction: Interaction) -> None:
+        viewer = events.viewer(interaction)
+        controls = self._host.controls
+        if viewer is None:
+            await whisper(interaction, NOT_HERE)
+        elif not controls.is_owner(viewer):
+            await whisper(interaction, words.OWNERS_ONLY)
+        else:
+            try:
+                async with asyncio.timeout(FORM_PATIENCE):
+                    now = await controls.rules(viewer)
+            except Forbidden as error:
+                await whisper(interaction, str(error))
+            except TimeoutError:
+                await whisper(interaction, words.BUSY)
+            else:
+                await interaction.response.send_modal(rules.form(now, controls.agents()))
+
+    async def decided(self, interaction: Interaction, _: re.Match[str], entered: Values) -> None:
+        """The form of `config` came back."""
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        if (viewer := events.viewer(interaction)) is not None:
+            await self._told(interaction, self._set_rules(interaction, viewer, entered))
+
+    async def _set_rules(self, interaction: Interaction, viewer: Viewer, entered: Values) -> None:
+        try:
+            wanted = rules.entered(entered)
+        except WrongInput as error:
+            await _say(interaction, f"Nothing was changed. {error}")
+            return
+        await _say(interaction, await self._host.controls.set_rules(viewer, wanted))
+
+    # ── how ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _told(self, interaction: Interaction, doing: Awaitable[None]) -> None:
+        """After a deferral: a refusal is for the person alone, and a list that was clicked on stays as it is."""
+        try:
+            await doing
+        except Forbidden as error:
+            await _refuse(interaction, str(error))
+        except HostBusy:
+            await _refuse(interaction, words.BUSY)
+
+    async def _ingest(self, event: InboundEvent) -> Ingested | None:
+        try:
+            return await self._host.ingest(event)
+        except HostBusy:
+            return None
+
+
+async def whisper(interaction: Interaction, text: str) -> None:
+    """To the person alone, whether it was deferred or not."""
+    if interaction.response.is_done():
+        await interaction.followup.send(panels.short(text, LONGEST_SHOWN), ephemeral=True)
+    else:
+        await interaction.response.send_message(panels.short(text, LONGEST_SHOWN), ephemeral=True)
+
+
+async def _refuse(interaction: Interaction, text: str) -> None:
+    if interaction.type is discord.InteractionType.component:
+        await whisper(interaction, text)
+    else:
+        await _say(interaction, text)
+
+
+async def _say(interaction: Interaction, text: str) -> None:
+    await interaction.edit_original_response(content=panels.short(text, LONGEST_SHOWN))
+
+
+async def _say_markdown(interaction: Interaction, text: str) -> None:
+    first, *rest = markup.render(text) or [words.NOTHING_TO_SHOW]
+    await interaction.edit_original_response(content=first)
+    for chunk in rest[:3]:
+        await interaction.followup.send(chunk, ephemeral=True)
+
+
+async def _show(interaction: Interaction, view: ui.LayoutView) -> None:
+    await interaction.edit_original_response(view=view)
+
+
+def _event(
+    interaction: Interaction, event_class: EventClass, address: Address, **fields: Any
+) -> InboundEvent:
+    return InboundEvent(
+        event_class=event_class,
+        address=address,
+        natural_id=str(interaction.id),
+        author=events.author_of(interaction.user),
+        at=int(interaction.created_at.timestamp() * 1000),
+        mentioned=True,
+        privacy=places.privacy_of(interaction.channel),
+        **fields,
+    )
+
+
+def _accepted(taken: Ingested | None) -> bool:
+    return taken is not None and taken.verdict in (Verdict.STORED, Verdict.DUPLICATE)
+
+
+def _refusal(taken: Ingested | None) -> str:
+    return words.BUSY if taken is None else taken.reason or words.NOT_TAKEN

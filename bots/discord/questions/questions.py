@@ -1,0 +1,159 @@
+"""Questions as buttons that outlive the process: everything a click needs is in its id and in the book.
+
+Who may answer is checked before anything else; the host then takes the first answer and no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any, Self
+
+import discord
+from discord import ui
+
+from bots.common import answering, words
+from bots.discord.client import places
+from bots.discord.panels import forms
+from bots.discord.questions.book import Asked, QuestionBook
+from bots.discord.reading import events
+from host.ports.bot import EventClass, HostBusy, InboundEvent, Ingest, Ingested, Verdict
+
+LONGEST_LABEL = 80  # characters of a button
+LONGEST_ANSWER = 4_000  # characters
+LONGEST_CONTENT = 2_000
+OWN_WORDS = "text"
+BUTTON = r"dovecote:(?P<key>[0-9a-f]{1,20}):(?P<choice>\d{1,3}|text)"
+FORM = r"dovecote:(?P<key>[0-9a-f]{1,20}):form"
+WORDS = "answer"  # the form's field
+
+
+class Desk:
+    """Where clicks are decided."""
+
+    def __init__(
+        self, host: Ingest, book: QuestionBook, owners: frozenset[str], now: Callable[[], int]
+    ) -> None:
+        self._host = host
+        self._book = book
+        self._owners = owners
+        self._now = now
+
+    async def clicked(self, interaction: discord.Interaction[Any], key: str, choice: str) -> None:
+        asked = await self._asked(interaction, key)
+        if asked is None:
+            return
+        if choice == OWN_WORDS:
+            await interaction.response.send_modal(answer_form(key))
+        elif int(choice) < len(asked.options):
+            await self._take(interaction, asked, asked.options[int(choice)])
+
+    async def wrote(
+        self, interaction: discord.Interaction[Any], form: re.Match[str], entered: forms.Values
+    ) -> None:
+        asked = await self._asked(interaction, form["key"])
+        if asked is not None:
+            await self._take(interaction, asked, entered[WORDS])
+
+    async def _asked(self, interaction: discord.Interaction[Any], key: str) -> Asked | None:
+        """None when this person may not answer, or nobody any more; they are told."""
+        asked = await asyncio.to_thread(self._book.get, key)
+        user = str(interaction.user.id)
+        if asked is None or (asked.expires_at and asked.expires_at < self._now()):
+            await _whisper(interaction, answering.CLOSED)
+            return None
+        if not answering.may_answer(user, asked.audience, self._owners, approval=asked.approval):
+            await _whisper(interaction, answering.refusal(asked.audience))
+            return None
+        return asked
+
+    async def _take(self, interaction: discord.Interaction[Any], asked: Asked, value: str) -> None:
+        """Deferred first: Discord waits three seconds, a disk may take longer."""
+        await interaction.response.defer()
+        try:
+            taken = await self._host.ingest(_answer(interaction, asked, value))
+        except HostBusy:
+            await interaction.followup.send(words.BUSY, ephemeral=True)
+            return
+        if taken.verdict in (Verdict.STORED, Verdict.DUPLICATE):
+            await self._close(interaction, taken, value)
+        else:
+            await interaction.followup.send(taken.reason or words.NOT_TAKEN, ephemeral=True)
+
+    async def _close(self, interaction: discord.Interaction[Any], taken: Ingested, value: str) -> None:
+        """The buttons go, who decided what stays."""
+        if interaction.message is None:
+            return
+        if taken.verdict is Verdict.DUPLICATE:
+            await interaction.followup.send(answering.ANSWERED, ephemeral=True)
+            await interaction.edit_original_response(view=None)
+            return
+        who = discord.utils.escape_markdown(interaction.user.display_name)
+        said = discord.utils.escape_markdown(" ".join(value.split()))[:300]
+        line = f"\n\n✔ **{who}**: {said}"
+        before = interaction.message.content[: LONGEST_CONTENT - len(line)]
+        await interaction.edit_original_response(content=before + line, view=None)
+
+
+class ChoiceButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):
+    def __init__(self, key: str, choice: str, label: str = "?") -> None:
+        style = discord.ButtonStyle.primary if choice == "0" else discord.ButtonStyle.secondary
+        button: ui.Button[ui.View] = ui.Button(
+            label=_short(label, LONGEST_LABEL), custom_id=f"dovecote:{key}:{choice}", style=style
+        )
+        super().__init__(button)
+        self._key = key
+        self._choice = choice
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["key"], match["choice"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        desk: Desk = interaction.client.desk
+        await desk.clicked(interaction, self._key, self._choice)
+
+
+def answer_form(key: str) -> ui.Modal:
+    """For an answer in one's own words; `Desk.wrote` gets it."""
+    form = ui.Modal(title="Your answer", custom_id=f"dovecote:{key}:form")
+    words: ui.TextInput[ui.Modal] = ui.TextInput(
+        style=discord.TextStyle.paragraph, custom_id=WORDS, max_length=LONGEST_ANSWER
+    )
+    form.add_item(ui.Label(text="Answer", component=words))
+    return form
+
+
+def view_of(key: str, asked: Asked) -> ui.View:
+    """Never registered: the library finds the buttons by their pattern, in this life or the next."""
+    view = ui.View(timeout=None)
+    for number, option in enumerate(asked.options):
+        view.add_item(ChoiceButton(key, str(number), option))
+    if asked.free_text:
+        view.add_item(ChoiceButton(key, OWN_WORDS, "Answer…"))
+    return view
+
+
+def _answer(interaction: discord.Interaction[Any], asked: Asked, value: str) -> InboundEvent:
+    return InboundEvent(
+        event_class=EventClass.ANSWER,
+        address=asked.address,
+        natural_id=asked.question,
+        author=events.author_of(interaction.user),
+        at=int(interaction.created_at.timestamp() * 1000),
+        text=value,
+        privacy=places.privacy_of(interaction.channel),
+        value=value,
+        refers_to=asked.question,
+    )
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+async def _whisper(interaction: discord.Interaction[Any], text: str) -> None:
+    await interaction.response.send_message(text, ephemeral=True)

@@ -1,0 +1,346 @@
+"""What comes in: one channel at a time in order, and after every connect what was said meanwhile.
+
+The gateway has no acknowledgement and forgets. So each channel has a watermark, the last message that was taken in, and
+nothing live moves it before the channel's history up to there was read: a crash in between reads it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict, defaultdict
+from collections.abc import Sequence
+
+import discord
+
+from bots.common.loops import Chatter
+from bots.discord.client import errors, places
+from bots.discord.reading import events
+from bots.discord.sending.threads import Threads
+from host.ports.bot import HostBusy, InboundEvent, Ingest, Verdict
+
+log = logging.getLogger(__name__)
+
+AGAIN_AFTER = 1.0  # s until a history that could not be read is tried again; doubles
+LONGEST_AGAIN = 60.0
+TELL_AGAIN = (1.0, 2.0, 4.0, 8.0, 15.0)  # s between two tries of what is in no history
+LISTENED_TO = 500  # places whose last message is remembered, to find out that nobody tells of new ones
+SAMPLE = 5  # of them that are asked for
+MOST_ASLEEP = 100  # archived threads whose last words are looked for, the latest conversations first
+MOST_REACTIONS = 2_000  # whose last turn is remembered
+MOST_KNOWN = 2_000  # places outside the library's cache that are not asked for again
+SO_FAR = 30  # messages of a thread that are shown to an agent mentioned in it for the first time
+CANNOT_READ = (discord.DiscordException, HostBusy, *errors.TRANSPORT)
+
+Place = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread | discord.DMChannel
+
+
+class Receiver:
+    def __init__(self, client: discord.Client, host: Ingest, threads: Threads, *, roles_matter: bool) -> None:
+        self._client = client
+        self._host = host
+        self._threads = threads
+        self._order: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._marks: dict[int, int] = {}
+        self._caught_up: set[int] = set()
+        self._read_to: dict[
+            int, int
+        ] = {}  # place -> up to which message its history was taken in, in this life
+        self._behind = asyncio.Event()
+        self._chatter = Chatter()
+        self._reactions: OrderedDict[tuple[int, int, str], tuple[bool, int]] = OrderedDict()
+        self._roles_matter = roles_matter
+        self._members: dict[tuple[int, int], discord.Member | None] = {}  # of this catching-up
+        self._archived: dict[int, Place] = {}
+        self._archives_read = False
+        self._heard: OrderedDict[int, int] = OrderedDict()  # place -> its last message, the latest place last
+
+    # ── live ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def message(self, said: discord.Message) -> None:
+        self._hear(said.channel.id, said.id)
+        # A direct message brings its channel with it: nothing has to be asked for that could fail.
+        place = said.channel if isinstance(said.channel, Place) else await self._place(said.channel.id)
+        if place is None:
+            return
+        async with self._order[place.id]:
+            try:
+                await self._catch_up(place, before=said)
+            except CANNOT_READ as error:
+                self._not_read(place, error)
+            if said.id <= self._read_to.get(place.id, 0):
+                return  # the history had it; what was no agent's business then is none now, whoever was asked in since
+            try:
+                await self._take(place, said)
+            except CANNOT_READ:  # the watermark stays before it: it is read again
+                self.look_again([place.id])
+
+    async def edited(self, raw: discord.RawMessageUpdateEvent) -> None:
+        place = await self._place(raw.channel_id)
+        if place is not None:
+            await self._tell(place, events.edit(raw, place, self._me))
+
+    async def deleted(self, channel_id: int, message_ids: Sequence[int]) -> None:
+        place = await self._place(channel_id)
+        if place is not None:
+            for message_id in sorted(message_ids):
+                await self._tell(place, events.deletion(message_id, place))
+
+    async def reacted(self, raw: discord.RawReactionActionEvent, *, added: bool) -> None:
+        place = await self._place(raw.channel_id)
+        if place is not None and raw.user_id != self._me.id:
+            await self._tell(place, events.reaction(raw, place, added, self._turned(raw, added)))
+
+    def _turned(self, raw: discord.RawReactionActionEvent, added: bool) -> int:
+        """When the reaction was last turned this way, ms UTC: the same for an event that is told twice, and another
+        for a reaction that was taken back in between."""
+        which = raw.message_id, raw.user_id, str(raw.emoji)
+        last = self._reactions.pop(which, None)
+        if last is None or last[0] != added:
+            last = added, max(events.now_ms(), last[1] + 1 if last is not None else 0)
+        self._reactions[which] = last
+        if len(self._reactions) > MOST_REACTIONS:
+            self._reactions.popitem(last=False)
+        return last[1]
+
+    async def _tell(self, place: Place, event: InboundEvent | None) -> None:
+        """After the messages that came before it, which it may be about.
+
+        No history tells of it again: a host that cannot make it durable just now is asked again, as long as is sensible.
+        """
+        if event is None:
+            return
+        async with self._order[place.id]:
+            for pause in TELL_AGAIN:
+                try:
+                    await self._host.ingest(event)
+                except HostBusy:
+                    await asyncio.sleep(pause)
+                else:
+                    return
+            await self._host.ingest(event)
+
+    # ── whether anything is heard at all ─────────────────────────────────────────────────────────────────
+
+    def _hear(self, place_id: int, message_id: int) -> None:
+        self._heard[place_id] = max(message_id, self._heard.get(place_id, 0))
+        self._heard.move_to_end(place_id)
+        if len(self._heard) > LISTENED_TO:
+            self._heard.popitem(last=False)
+
+    async def unheard(self) -> set[int]:
+        """The last messages of the liveliest places, as far as no event told of them."""
+        found: set[int] = set()
+        for place_id in list(reversed(self._heard))[:SAMPLE]:
+            room = self._client.get_partial_messageable(place_id)
+            try:
+                async for said in room.history(limit=1):
+                    if said.id > self._heard.get(place_id, said.id):
+                        found.add(said.id)
+            except CANNOT_READ as error:
+                log.debug("A history could not be compared: %s", error)
+        return found
+
+    # ── what was missed ──────────────────────────────────────────────────────────────────────────────────
+
+    def look_again(self, channels: Sequence[int] | None = None) -> None:
+        """Connected anew, or something was not read: these channels' histories (or all) are behind."""
+        self._members.clear()
+        self._caught_up -= set(self._caught_up if channels is None else channels)
+        self._behind.set()
+
+    async def backfill(self) -> None:
+        """Reads what is behind, whenever something is."""
+        pause = AGAIN_AFTER
+        while True:
+            await self._behind.wait()
+            self._behind.clear()
+            for place in await self._places():
+                async with self._order[place.id]:
+                    try:
+                        await self._catch_up(place)
+                    except CANNOT_READ as error:
+                        self._not_read(place, error)
+            if not self._behind.is_set():
+                pause = AGAIN_AFTER
+                continue
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_AGAIN)
+
+    async def _places(self) -> list[Place]:
+        """Every channel and active thread the bot may read, and the DMs it ever had."""
+        found: list[Place] = []
+        for guild in self._client.guilds:
+            rooms: list[Place] = [*guild.text_channels, *guild.voice_channels, *guild.stage_channels]
+            rooms += guild.threads
+            found += [room for room in rooms if _readable(room)]
+        for address in await self._host.watched(places.PLATFORM):
+            if not address.workspace_id:
+                try:
+                    place = await self._place(int(address.platform_id))
+                except CANNOT_READ:
+                    self._behind.set()
+                    continue
+                if place is not None:
+                    found.append(place)
+        if not self._archives_read:
+            found += await self._gone_quiet({place.id for place in found})
+        return found
+
+    async def _gone_quiet(self, active: set[int]) -> list[Place]:
+        """Threads that go on without a mention and that Discord does not list: they may have gone to sleep with words in
+        them that nobody read. Once in a life is enough, since a new word wakes a thread.
+        """
+        taking_part = sorted(
+            await self._host.engaged(places.PLATFORM), key=lambda pair: pair[1], reverse=True
+        )
+        asleep = [int(address.thread_id) for address, _ in taking_part if address.thread_id]
+        found: list[Place] = []
+        self._archives_read = True
+        for thread_id in [id_ for id_ in asleep if id_ not in active][:MOST_ASLEEP]:
+            try:
+                place = await self._place(thread_id)
+            except CANNOT_READ:
+                self._archives_read = False
+                self._behind.set()
+                continue
+            if place is not None:
+                found.append(place)
+        return found
+
+    async def _catch_up(self, place: Place, before: discord.Message | None = None) -> None:
+        """Takes in what the channel's watermark has not seen. The caller holds the channel's order."""
+        if place.id in self._caught_up:
+            return
+        mark = await self._mark(place)
+        if mark is None:
+            await self._advance(place, _last(place) or place.id if before is None else before.id - 1)
+        elif isinstance(place, discord.DMChannel) or _last(place) > mark:
+            async for said in place.history(after=discord.Object(mark), oldest_first=True, limit=None):
+                self._hear(place.id, said.id)
+                await self._take(place, said, live=False)
+                self._read_to[place.id] = said.id
+        self._caught_up.add(place.id)
+
+    async def _mark(self, place: Place) -> int | None:
+        """A thread never seen before is read from where its channel was left."""
+        address = places.address_of(place)
+        if address is None:
+            return None
+        known = await self._host.watermark(address)
+        if not known and address.thread_id:
+            known = await self._host.watermark(address._replace(thread_id=""))
+        if known:
+            self._marks[place.id] = int(known)
+        return int(known) if known else None
+
+    async def _take(self, place: Place, said: discord.Message, *, live: bool = True) -> None:
+        """Durable first; the watermark moves after it. Raises `HostBusy`."""
+        event = events.message(said, place, self._me)
+        if event is not None:
+            so_far: tuple[tuple[str, str], ...] = ()
+            if event.mentioned and isinstance(place, discord.Thread):
+                so_far = await self._so_far(place, said)
+            elif event.mentioned:
+                so_far = events.replied_to(said, self._me)
+            event = events.message(said, place, self._me, so_far, await self._member(place, said))
+            if event is not None:
+                if event.opens_thread:
+                    self._threads.asked(event.opens_thread, event.text)
+                if self._chatter.is_a_loop(event):
+                    log.warning("Bots talk to each other", extra={"action": "bot_loop", "channel": place.id})
+                else:
+                    taken = await self._host.ingest(event)
+                    if taken.verdict is Verdict.IGNORED and event.address.thread_id:
+                        return
+        if not live or place.id in self._caught_up:
+            await self._advance(place, said.id)
+
+    async def _advance(self, place: Place, message_id: int) -> None:
+        address = places.address_of(place)
+        if address is not None and message_id > self._marks.get(place.id, -1):
+            await self._host.advance(address, str(message_id))
+            self._marks[place.id] = message_id
+
+    async def _member(self, place: Place, said: discord.Message) -> discord.Member | None:
+        """A message out of a history comes without its author's roles: they are asked for where they decide."""
+        author = said.author
+        if (
+            not self._roles_matter
+            or isinstance(place, discord.DMChannel)
+            or isinstance(author, discord.Member)
+        ):
+            return None
+        if said.webhook_id is not None:
+            return None
+        key = place.guild.id, author.id
+        if key not in self._members:
+            try:
+                self._members[key] = await place.guild.fetch_member(author.id)
+            except discord.NotFound:  # left meanwhile
+                self._members[key] = None
+        return self._members[key]
+
+    async def _so_far(self, thread: discord.Thread, said: discord.Message) -> tuple[tuple[str, str], ...]:
+        """What was said in a thread before; the host keeps it when the agent takes part in it from now on."""
+        try:
+            before = [message async for message in thread.history(before=said, limit=SO_FAR)]
+        except CANNOT_READ as error:
+            log.info("The thread's beginning could not be read: %s", error, extra={"action": "no_history"})
+            return ()
+        shown = [(m, events.text_of(m, m.content, self._me)[0]) for m in map(_original, reversed(before))]
+        return tuple((m.author.display_name, text) for m, text in shown if text)
+
+    def _not_read(self, place: Place, error: BaseException) -> None:
+        if isinstance(error, discord.Forbidden | discord.NotFound):
+            self._caught_up.add(
+                place.id
+            )  # nothing to read for the bot; a changed permission is a new connect
+            return
+        log.warning(
+            "History not read yet: %s", error, extra={"action": "backfill_failed", "channel": place.id}
+        )
+        self._behind.set()
+
+    # ── where ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _me(self) -> discord.ClientUser:
+        if self._client.user is None:
+            raise RuntimeError("events before the login")
+        return self._client.user
+
+    async def _place(self, channel_id: int) -> Place | None:
+        """None where agents do not live, or the bot may not look."""
+        found = self._client.get_channel(channel_id) or self._archived.get(channel_id)
+        if found is None:
+            try:
+                found = await self._client.fetch_channel(channel_id)
+            except (discord.NotFound, discord.Forbidden, discord.InvalidData):
+                return None
+        if not isinstance(found, Place):
+            return None
+        if self._client.get_channel(channel_id) is None:
+            self._archived[channel_id] = found
+            while len(self._archived) > MOST_KNOWN:
+                del self._archived[next(iter(self._archived))]
+        return found
+
+
+def _original(said: discord.Message) -> discord.Message:
+    """A thread that was opened from a message begins with one that only points to it."""
+    if said.type is discord.MessageType.thread_starter_message and said.reference is not None:
+        resolved = said.reference.resolved
+        return resolved if isinstance(resolved, discord.Message) else said
+    return said
+
+
+def _last(place: Place) -> int:
+    return 0 if isinstance(place, discord.DMChannel) else place.last_message_id or 0
+
+
+def _readable(room: Place) -> bool:
+    if isinstance(room, discord.DMChannel):
+        return True
+    may = room.permissions_for(room.guild.me)
+    return may.view_channel and may.read_message_history

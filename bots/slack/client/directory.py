@@ -1,0 +1,137 @@
+"""Who and where: users, channels and user groups by id, remembered for a while."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack.client.errors import TRANSIENT, code_of
+from host.ports.bot import Privacy
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+REMEMBERED = 3_600.0  # s until a name or a zone is asked for again
+MEMBERS_REMEMBERED = 300.0  # s until who belongs to a group is asked for again
+MOST = 5_000  # entries of each kind
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: str
+    name: str
+    zone: str = ""
+    is_bot: bool = False
+    team: str = ""
+    stranger: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    id: str
+    name: str
+    privacy: Privacy
+
+
+class Directory:
+    """Raises `bots.slack.errors.TRANSIENT` when Slack does not say."""
+
+    def __init__(self, client: AsyncWebClient, groups: Collection[str] = ()) -> None:
+        """`groups` are the ids of the user groups that matter to access."""
+        self._client = client
+        self._groups = tuple(groups)
+        self._people: _Cache[Person] = _Cache(self._ask_person)
+        self._places: _Cache[Place] = _Cache(self._ask_place)
+        self._members: _Cache[frozenset[str]] = _Cache(self._ask_members, MEMBERS_REMEMBERED)
+
+    async def person(self, id_: str) -> Person:
+        return await self._people.get(id_)
+
+    async def place(self, id_: str) -> Place:
+        return await self._places.get(id_)
+
+    async def groups_of(self, user: str) -> tuple[str, ...]:
+        """Those of the groups that matter which the person belongs to."""
+        return tuple([group for group in self._groups if user in await self._members.get(group)])
+
+    def know_place(self, channel: dict[str, Any]) -> Place:
+        """From a listing: spares a question."""
+        place = _place(channel)
+        self._places.put(place.id, place)
+        return place
+
+    async def name(self, id_: str) -> str:
+        """The name to show for a person, the id when Slack does not say."""
+        try:
+            return (await self.person(id_)).name
+        except TRANSIENT:
+            return id_
+
+    async def _ask_person(self, id_: str) -> Person:
+        found = (await self._client.users_info(user=id_))["user"]
+        profile = found.get("profile") or {}
+        return Person(
+            id_,
+            profile.get("display_name") or found.get("real_name") or found.get("name") or id_,
+            found.get("tz") or "",
+            bool(found.get("is_bot")),
+            found.get("team_id") or "",
+            bool(found.get("is_stranger")),
+        )
+
+    async def _ask_members(self, group: str) -> frozenset[str]:
+        """A group that is gone, or switched off, has no members: closed, not open."""
+        try:
+            answer = await self._client.usergroups_users_list(usergroup=group)
+        except SlackApiError as error:
+            if code_of(error) not in ("no_such_subteam", "subteam_disabled"):
+                raise
+            log.warning("Slack knows no user group %s", group, extra={"action": "no_such_group"})
+            return frozenset()
+        return frozenset(map(str, answer["users"]))
+
+    async def _ask_place(self, id_: str) -> Place:
+        return _place((await self._client.conversations_info(channel=id_))["channel"])
+
+
+def privacy(channel_type: str) -> Privacy:
+    """Of the `channel_type` of an event."""
+    kinds: dict[str, Privacy] = {"im": "dm", "app_home": "dm", "channel": "public"}
+    return kinds.get(channel_type, "private")
+
+
+def _place(channel: dict[str, Any]) -> Place:
+    kind: Privacy = "public"
+    if channel.get("is_im"):
+        kind = "dm"
+    elif any(channel.get(f"is_{kept}") for kept in ("private", "mpim", "group", "ext_shared")):
+        # What one organisation's public channels share is not for those who are guests in one of them.
+        kind = "private"
+    return Place(channel["id"], channel.get("name") or channel["id"], kind)
+
+
+class _Cache(Generic[T]):
+    def __init__(self, ask: Callable[[str], Awaitable[T]], remembered: float = REMEMBERED) -> None:
+        self._ask = ask
+        self._remembered = remembered
+        self._known: OrderedDict[str, tuple[float, T]] = OrderedDict()
+
+    async def get(self, id_: str) -> T:
+        known = self._known.get(id_)
+        if known is not None and time.monotonic() - known[0] < self._remembered:
+            return known[1]
+        found = await self._ask(id_)
+        self.put(id_, found)
+        return found
+
+    def put(self, id_: str, value: T) -> None:
+        self._known[id_] = time.monotonic(), value
+        self._known.move_to_end(id_)
+        if len(self._known) > MOST:
+            self._known.popitem(last=False)

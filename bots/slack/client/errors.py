@@ -1,0 +1,63 @@
+"""Slack's refusals and the network's failures, translated once into the tree of `host.ports.bot.DeliveryError`."""
+
+from __future__ import annotations
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from host.ports.bot import DeliveryError, Rejected, Unknown, Unsent
+
+TRANSIENT = (aiohttp.ClientError, SlackClientError, TimeoutError, OSError)
+
+RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+PLAIN_MAY_WORK = frozenset(
+    {
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "msg_blocks_too_long",
+        "markdown_text_conflict",
+        "block_mismatch",
+    }
+)
+CURED_BY_AN_OPERATOR = frozenset(
+    {"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive", "missing_scope"}
+)
+OPERATOR_PAUSE = 60.0  # s until a refused token is tried again: somebody has to renew it first
+
+
+def code_of(error: Exception) -> str:
+    """Slack's word for what it refused, '' when the answer had none."""
+    response = getattr(error, "response", None)
+    if isinstance(response, AsyncSlackResponse) and isinstance(response.data, dict):
+        return str(response.data.get("error") or "")
+    return ""
+
+
+def translated(error: Exception) -> DeliveryError:
+    """For a call that changes something: what is not proven is unknown."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Unsent("Slack could not be reached")
+    if not isinstance(error, SlackApiError):
+        return Unknown(f"no answer from Slack ({type(error).__name__})")
+    code = code_of(error)
+    if _status(error) == 429 or code in RATE_LIMITED:
+        return Unsent("Slack asks to slow down", retry_after(error))
+    if not code or code in UNSURE:
+        return Unknown(f"Slack answered {_status(error)} {code}".rstrip())
+    if code in CURED_BY_AN_OPERATOR:
+        return Unsent(f"Slack refuses the token: {code}", OPERATOR_PAUSE)
+    return Rejected(f"Slack refuses it: {code}", plain_may_work=code in PLAIN_MAY_WORK)
+
+
+def retry_after(error: Exception) -> float:
+    """Seconds; 1 when Slack named none."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    named = str(headers.get("Retry-After") or headers.get("retry-after") or "1")
+    return float(named) if named.isdigit() else 1.0
+
+
+def _status(error: SlackApiError) -> int:
+    response = error.response
+    return int(getattr(response, "status_code", 0) or getattr(response, "status", 0) or 0)

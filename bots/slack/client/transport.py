@@ -1,0 +1,184 @@
+"""How Slack reaches us: sockets that are watched, or signed requests over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from host.config import Slack
+from host.ports.bot import BotStuck
+
+log = logging.getLogger(__name__)
+
+PING_INTERVAL = 3  # s; a hard drop is noticed after about this long
+CONNECT = 30.0  # s for opening one socket
+LOOK_EVERY = 1.0  # s between two looks at the sockets
+MOST_DEAF = 60.0  # s without any socket before everything is built anew
+OVERLAP = 10.0  # s within which sockets that were all replaced may have been closed at the same time
+SILENCE = 60.0  # s without any event after which somebody asks Slack whether there was none
+MOST_PROVEN_DEAF = 3  # times in a row that sockets turned out deaf before the process gives up
+PATH = "/slack/events"
+
+
+def application(client: AsyncWebClient, signing_secret: str) -> AsyncApp:
+    """An app that acknowledges an event after its listener has returned, and not when that raised."""
+    return AsyncApp(
+        client=client,
+        signing_secret=signing_secret or "unused in Socket Mode",
+        process_before_response=True,
+    )
+
+
+def _has_two_tokens(record: logging.LogRecord) -> bool:
+    return "`token` will be unused" in record.getMessage()
+
+
+# Bolt finds the token of our client in the environment as well, where it belongs, and warns of it at every start.
+logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda record: not _has_two_tokens(record))
+
+
+class DeafError(Exception):
+    """No socket could be opened: the whole bot is to be started again."""
+
+
+class Transport:
+    def __init__(self, app: AsyncApp, settings: Slack, app_token: str) -> None:
+        self._app = app
+        self._settings = settings
+        self._app_token = app_token
+        self._handlers: list[AsyncSocketModeHandler] = []
+        self._site: web.AppRunner | None = None
+        self._sessions: dict[AsyncSocketModeHandler, tuple[object, float]] = {}  # and since when
+        self._heard_at = 0.0
+        self._suspicious = False
+        self._given_up = False
+        self._proven_deaf = 0
+
+    async def open(self) -> None:
+        """Raises `TimeoutError`, or `OSError` when the port is taken."""
+        if self._settings.mode == "http":
+            await self._serve()
+            return
+        for _ in range(self._settings.sockets):
+            self._handlers.append(await self._connected())
+
+    def heard(self, *, repeated: bool) -> None:
+        """An event came in. `repeated`: Slack says that its first delivery was not acknowledged, and we never saw it."""
+        self._heard_at = asyncio.get_running_loop().time()
+        self._suspicious = self._suspicious or repeated
+        if not repeated:
+            self._proven_deaf = 0
+
+    def gave_up(self) -> None:
+        """Slack will not deliver an event again that we could not take."""
+        self._given_up = True
+
+    async def watch(self, missed: Callable[[], Awaitable[int]]) -> None:
+        """For ever, or until `DeafError` or `BotStuck`. `missed` reads what was not heard and says how much there was.
+
+        A socket can be open, answer pings and bring nothing. Two things give it away: Slack repeats an event that we never
+        saw, or the histories hold what nobody told us. And all sockets can be replaced between two looks.
+        """
+        loop = asyncio.get_running_loop()
+        self._heard_at = loop.time()
+        gap_since: float | None = None
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            if self._given_up:
+                # What is still not to be taken ends this life of the bot, and the next begins by reading it.
+                self._given_up = False
+                await missed()
+            if not self._handlers:
+                continue
+            if not any([await handler.client.is_connected() for handler in self._handlers]):
+                gap_since = gap_since or loop.time()
+                if loop.time() - gap_since > MOST_DEAF:
+                    raise DeafError("no socket could be opened")
+                continue
+            if self._all_replaced(loop.time()) or gap_since is not None:
+                gap_since = None
+                await missed()
+            elif self._suspicious:
+                self._suspicious = False
+                await self._reopen_deaf()
+                await missed()
+            elif loop.time() - self._heard_at > SILENCE:
+                self._heard_at = loop.time()
+                if await missed():
+                    await self._reopen_deaf()
+
+    def _all_replaced(self, now: float) -> bool:
+        """Once after each time: whether there may have been a moment without any socket."""
+        known, replaced = self._sessions, 0
+        self._sessions = {}
+        for handler in self._handlers:
+            session = handler.client.current_session
+            before, since = known.get(handler, (session, -OVERLAP))
+            since = now if session is not before else since
+            self._sessions[handler] = session, since
+            replaced += now - since < OVERLAP
+        if replaced < len(self._handlers):
+            return False
+        self._sessions = {handler: (session, -OVERLAP) for handler, (session, _) in self._sessions.items()}
+        return True
+
+    async def _reopen_deaf(self) -> None:
+        self._proven_deaf += 1
+        if self._proven_deaf > MOST_PROVEN_DEAF:
+            raise BotStuck("Slack: sockets are open and bring nothing, also after they were opened anew")
+        log.warning("A socket is deaf; opening all of them anew", extra={"action": "slack_deaf"})
+        await self.reopen()
+
+    async def reopen(self) -> None:
+        """Hard close before open, one socket after the other, so that one of them always hears."""
+        for number, old in enumerate(self._handlers):
+            await _closed(old)
+            self._handlers[number] = await self._connected()
+
+    async def close(self) -> None:
+        for handler in self._handlers:
+            await _closed(handler)
+        if self._site is not None:
+            await self._site.cleanup()
+
+    async def _connected(self) -> AsyncSocketModeHandler:
+        handler = AsyncSocketModeHandler(self._app, self._app_token, ping_interval=PING_INTERVAL)
+        try:
+            async with asyncio.timeout(CONNECT):
+                await _call(handler.connect_async())  # type: ignore[no-untyped-call]
+        except BaseException:
+            await _closed(handler)
+            raise
+        return handler
+
+    async def _serve(self) -> None:
+        runner = web.AppRunner(self._app.web_app(PATH))
+        await runner.setup()
+        self._site = runner
+        await web.TCPSite(runner, self._settings.listen, self._settings.port).start()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where requests are taken in HTTP mode."""
+        if self._site is None:
+            raise RuntimeError("not in HTTP mode")
+        host, port, *_ = self._site.addresses[0]
+        return str(host), int(port)
+
+
+async def _closed(handler: AsyncSocketModeHandler) -> None:
+    try:
+        await _call(handler.close_async())  # type: ignore[no-untyped-call]
+    except (OSError, RuntimeError) as error:
+        log.debug("A socket would not close: %s", error)
+
+
+async def _call(awaitable: Any) -> None:
+    await awaitable

@@ -1,0 +1,148 @@
+"""`/dovecote`: ask, tasks, stop, usage, why, config, help. What it says, its author alone reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.common import words
+from bots.common.running import running_here
+from bots.markup import slack as markup
+from bots.slack.client.errors import TRANSIENT, code_of
+from bots.slack.panels import panels, rules
+from bots.slack.reading.events import Reader, ms
+from bots.slack.setup.manifest import COMMAND
+from host.ports.bot import EventClass, HostBusy, InboundEvent, Ingest, Verdict
+from host.ports.controls import Forbidden, Running, TaskView, Viewer
+
+Json = dict[str, Any]
+
+HELP = f"""\
+*In a channel* mention me; in the thread I answer without a mention. *In a direct message* just write.
+*In a thread* `!stop` stops what runs, `!clear` forgets what was said, `!mute` keeps me quiet until I am mentioned, \
+`!queue …` waits until I am done, `!aside …` says something among people.
+`{COMMAND} ask …` asks here and opens a thread · `tasks` what is scheduled · `stop` what runs here · `usage` what it \
+costs · `why` what became of the last message (or of the one whose link you add) · `config` who answers here (owners)"""
+NO_ANSWER = {
+    "not_in_channel": "I am not in this channel: invite me first.",
+    "channel_not_found": "I am not in this conversation: invite me first.",
+}
+
+_LINK = re.compile(r"/archives/[A-Z0-9]+/p(\d{10})(\d{6})\b")
+
+
+class Commands:
+    def __init__(self, client: AsyncWebClient, reader: Reader, host: Ingest) -> None:
+        self._client = client
+        self._reader = reader
+        self._host = host
+
+    async def command(self, body: Json) -> Json:
+        """Carries the command out; returns what its author alone is told, as Slack's answer."""
+        word, _, rest = str(body.get("text") or "").strip().partition(" ")
+        try:
+            return await self._carried_out(body, word.lower(), rest.strip())
+        except Forbidden as error:
+            return {"text": panels.escaped(str(error))}
+        except HostBusy:
+            return {"text": words.BUSY}
+        except SlackApiError as error:
+            code = code_of(error)
+            refusal = f"Slack did not let me do that here ({code or 'no reason given'})."
+            return {"text": NO_ANSWER.get(code, refusal)}
+        except TRANSIENT:
+            return {"text": "Slack could not be reached; please try again in a minute."}
+
+    async def _carried_out(self, body: Json, word: str, rest: str) -> Json:
+        controls = self._host.controls
+        if word == "ask" and rest:
+            return await self._ask(body, rest)
+        if word not in ("tasks", "stop", "usage", "why", "config"):
+            return {"text": HELP}
+        viewer = await self._reader.viewer(str(body["user_id"]), str(body["channel_id"]))
+        match word:
+            case "tasks":
+                return tasks_panel(await controls.tasks(viewer))
+            case "usage":
+                return _markdown((await controls.usage(viewer)).text)
+            case "why":
+                return _markdown(await controls.why(viewer, _message(rest)))
+            case "config":
+                return await self._config(viewer, str(body["trigger_id"]))
+        return await self._stop(viewer)
+
+    async def _stop(self, viewer: Viewer) -> Json:
+        """A slash command knows its channel, not the thread: one conversation is stopped, of several one is chosen."""
+        found = await running_here(self._host, viewer)
+        if len(found) == 1:
+            return {"text": panels.escaped(await self._host.controls.stop(viewer, found[0].session_id))}
+        return running_panel(found)
+
+    async def _config(self, viewer: Viewer, trigger_id: str) -> Json:
+        controls = self._host.controls
+        if not controls.is_owner(viewer):
+            return {"text": words.OWNERS_ONLY}
+        now = await controls.rules(viewer)
+        await self._client.views_open(
+            trigger_id=trigger_id, view=rules.modal(viewer.address.platform_id, now, controls.agents())
+        )
+        return {}
+
+    async def _ask(self, body: Json, text: str) -> Json:
+        """A slash command leaves nothing in the channel: the question is posted, and its thread gets the answer."""
+        channel, user = str(body["channel_id"]), str(body["user_id"])
+        author = await self._reader.author({"user": user, "team": body.get("team_id")})
+        privacy = await self._reader.privacy({"channel": channel})
+        asked, _ = await self._reader.words(text)
+        said = " ".join(chunk.text for chunk in markup.plain(asked)[:1]) or panels.escaped(asked)
+        posted = await self._client.chat_postMessage(channel=channel, text=f"<@{user}> asks: {said}")
+        ts = str(posted["ts"])
+        event = InboundEvent(
+            event_class=EventClass.COMMAND,
+            address=self._reader.address({"channel": channel}),
+            natural_id=str(body["trigger_id"]),
+            author=author,
+            at=ms(ts),
+            text=asked,
+            platform_message_id=ts,
+            mentioned=True,
+            privacy=privacy,
+            opens_thread=ts,
+        )
+        try:
+            ingested = await self._host.ingest(event)
+        except HostBusy:  # its author is told to try again, and a question that nobody answers is not to stay
+            await self._client.chat_delete(channel=channel, ts=ts)
+            raise
+        if ingested.verdict not in (Verdict.DECLINED, Verdict.IGNORED):
+            return {}
+        # Whoever may not ask is not to speak through us either.
+        await self._client.chat_delete(channel=channel, ts=ts)
+        return {"text": panels.escaped(ingested.reason or words.NOT_TAKEN)}
+
+
+def tasks_panel(found: Sequence[TaskView], note: str = "") -> Json:
+    return _panel("What is scheduled", panels.tasks(found), note)
+
+
+def running_panel(found: Sequence[Running], note: str = "") -> Json:
+    return _panel("What is running here", panels.running(found), note)
+
+
+def _panel(text: str, blocks: list[Json], note: str) -> Json:
+    return {"text": text, "blocks": [*([panels.section(panels.escaped(note))] if note else []), *blocks]}
+
+
+def _markdown(text: str) -> Json:
+    first = markup.render(text or words.NOTHING_TO_SHOW)[0]
+    return {"text": first.text, "blocks": list(first.blocks)}
+
+
+def _message(rest: str) -> str:
+    """A link to a message names its ts; anything else is taken as it is."""
+    found = _LINK.search(rest)
+    return f"{found[1]}.{found[2]}" if found else rest.strip("<>")

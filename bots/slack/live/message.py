@@ -1,0 +1,242 @@
+"""The message that shows a long turn while it works: a stream where Slack allows one, an edited message elsewhere.
+
+A stream carries no metadata before its end, so one whose start has an unknown outcome is found as what all our other
+messages are not: ours, in the thread, after the question, without our mark. It dies after about five minutes; it is ended
+before that, from when on the same message is edited. A crash at any point leaves a message that the host finds and removes.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.common.latest import Latest
+from bots.common.live import tail, verbs
+from bots.markup import slack as markup
+from bots.slack.client.directory import Directory
+from bots.slack.client.errors import TRANSIENT, code_of, translated
+from bots.slack.reading import histories
+from bots.slack.reading.events import Identity, microseconds
+from host.ports.bot import Live, Receipt, Rejected, Unknown, Unsent
+
+Json = dict[str, Any]
+
+PAUSE = 1.5  # s between two changes of one live message; Slack takes 50 edits a minute
+STREAM_LASTS = 240.0  # s after which a stream is ended: Slack lets it die at about 300
+LONGEST = 9_000  # characters that are shown: a stream goes on as an edited message, and that shows the end
+GONE = frozenset({"message_not_found", "thread_not_found"})
+NO_STREAM = frozenset({"message_not_in_streaming_state", *GONE})
+
+_HALF = re.compile(
+    r"(?:<[^<>\n]{0,80}|[@＠﹫&][^\s@&]{0,20})$"
+)  # may become a mention: held back until it is whole
+
+
+@dataclass
+class _Written:
+    """What a live message shows, as far as this process knows."""
+
+    streaming: bool = False  # more can be appended
+    ended: bool = False  # it is no stream, for certain
+    since: float = 0.0
+    shown: int = 0  # characters
+    text: str = ""
+    status: str = ""
+
+
+class LiveMessages:
+    """`host.ports.bot.ShowsLive`. Raises `host.ports.bot.DeliveryError` and nothing else."""
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        people: Directory,
+        identity: Identity,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._people = people
+        self._me = identity
+        self._now = now
+        self._written: dict[str, _Written] = {}  # by key
+        self._updates: Latest[tuple[Live, str]] = Latest(self._change, PAUSE)
+
+    async def open(self, live: Live) -> Receipt:
+        try:
+            if live.address.thread_id and live.asked_by and len(live.text) <= LONGEST:
+                ts = await self._started(live)
+                if ts:
+                    return Receipt(ts)
+            return Receipt(await self._posted(live))
+        except TRANSIENT as error:
+            raise translated(error) from error
+
+    async def find(self, live: Live) -> Receipt | None:
+        found = ""
+        try:
+            async for message in histories.said_since(self._client, live.address, live.opened_at):
+                if histories.key_of(message) == live.key:
+                    return Receipt(str(message["ts"]))
+                if live.address.thread_id and self._may_be(live, message):
+                    found = str(message["ts"])
+        except TRANSIENT as error:
+            if code_of(error) in GONE:
+                return None
+            raise Unknown(f"the look-up failed ({type(error).__name__} {code_of(error)})") from error
+        return Receipt(found) if found else None
+
+    def update(self, live: Live, ts: str) -> None:
+        self._updates.offer(live.key, (live, ts))
+
+    async def remove(self, live: Live, ts: str) -> None:
+        """No update may come after it; the second time there is nothing left to remove."""
+        await self._updates.end(live.key)
+        written = self._written.get(live.key)
+        try:
+            if written is None or not written.ended:
+                await self._ended(live, ts)
+            await self._client.chat_delete(channel=live.address.platform_id, ts=ts)
+        except TRANSIENT as error:
+            if code_of(error) not in GONE:
+                raise translated(error) from error
+        self._written.pop(live.key, None)
+
+    async def close(self) -> None:
+        await self._updates.close()
+
+    # ── opening ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _started(self, live: Live) -> str:
+        """The ts of a stream; '' when Slack refuses one here, which proves that there is none."""
+        text, status = _text(live), _status(live)
+        try:
+            answer = await self._client.chat_startStream(
+                channel=live.address.platform_id,
+                thread_ts=live.address.thread_id,
+                recipient_user_id=live.asked_by,
+                recipient_team_id=await self._team_of(live.asked_by),
+                chunks=_chunks(live, status, text),
+            )
+        except SlackApiError as error:
+            if isinstance(translated(error), Rejected):
+                return ""
+            raise
+        self._written[live.key] = _Written(
+            streaming=True, since=self._now(), shown=len(text), text=text, status=status
+        )
+        return str(answer["ts"])
+
+    async def _posted(self, live: Live) -> str:
+        text, blocks = _whole(live)
+        answer = await self._client.chat_postMessage(
+            channel=live.address.platform_id,
+            thread_ts=live.address.thread_id or None,
+            text=text,
+            blocks=blocks,
+            metadata=histories.marked(live.key),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        self._written[live.key] = _Written(ended=True)
+        return str(answer["ts"])
+
+    async def _team_of(self, user: str) -> str:
+        try:
+            return (await self._people.person(user)).team or self._me.team
+        except TRANSIENT:
+            return self._me.team
+
+    def _may_be(self, live: Live, message: Json) -> bool:
+        ours = message.get("user") == self._me.user or message.get("bot_id") == self._me.bot
+        return (
+            ours
+            and not histories.key_of(message)
+            and not message.get("files")
+            and message["ts"] != live.address.thread_id
+            and microseconds(message["ts"]) > microseconds(live.answers or "0")
+        )
+
+    # ── changing ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _change(self, newest: tuple[Live, str]) -> None:
+        live, ts = newest
+        # Opened by the process before this one, it may be a stream.
+        written = self._written.setdefault(live.key, _Written())
+        try:
+            if written.streaming and await self._appended(live, ts, written):
+                return
+            written.streaming = False
+            if not written.ended:
+                await self._ended(live, ts)
+                written.ended = True
+            text, blocks = _whole(live)
+            await self._client.chat_update(channel=live.address.platform_id, ts=ts, text=text, blocks=blocks)
+        except TRANSIENT as error:
+            raise translated(error) from error
+
+    async def _appended(self, live: Live, ts: str, written: _Written) -> bool:
+        """False when the stream has ended, is about to die, or cannot show this."""
+        text, status = _text(live), _status(live)
+        more = text[len(written.text) :] if text.startswith(written.text) else f"\n\n{text}"
+        if self._now() - written.since >= STREAM_LASTS or written.shown + len(more) > LONGEST:
+            return False
+        chunks = _chunks(live, status if status != written.status else "", more if text else "")
+        if not chunks:
+            return True
+        written.streaming = (
+            False  # until this is known to be there: appended twice, it would stand there twice
+        )
+        try:
+            await self._client.chat_appendStream(channel=live.address.platform_id, ts=ts, chunks=chunks)
+        except SlackApiError as error:
+            found = translated(error)
+            written.streaming = isinstance(found, Unsent)
+            if isinstance(found, Rejected):
+                return False
+            raise
+        written.streaming = True
+        written.shown += len(more)
+        written.text, written.status = text or written.text, status
+        return True
+
+    async def _ended(self, live: Live, ts: str) -> None:
+        """From here on the message is like any other of ours, its mark included."""
+        try:
+            await self._client.chat_stopStream(
+                channel=live.address.platform_id, ts=ts, metadata=histories.marked(live.key)
+            )
+        except SlackApiError as error:
+            if not isinstance(translated(error), Rejected):
+                raise
+
+
+def _chunks(live: Live, status: str, text: str) -> list[Json]:
+    card = {"type": "task_update", "id": live.key, "title": status, "status": "in_progress"}
+    return [
+        *([card] if status else []),
+        *([{"type": "markdown_text", "text": text}] if text else []),
+    ]
+
+
+def _text(live: Live) -> str:
+    """The text so far as a stream shows it: harmless, and growing at its end alone."""
+    return markup.quiet(_HALF.sub("", live.text))
+
+
+def _status(live: Live) -> str:
+    words = verbs(live.status)
+    return f"Working: {words}" if words else "Writing…" if live.text else "Working…"
+
+
+def _whole(live: Live) -> tuple[str, list[Json]]:
+    """As an ordinary message, which shows the end of what is too long for it."""
+    written = f"{tail(live.text, LONGEST)}\n\n" if live.text else ""
+    shown = f"{written}_{_status(live)}_"
+    first = markup.render(shown)[-1]
+    return first.text, list(first.blocks)

@@ -1,0 +1,123 @@
+"""App Home, and what people press outside of questions: stop, tasks' buttons, the owners' form and decisions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.common import words
+from bots.common.rules import AGENT, WrongInput
+from bots.common.running import running_here
+from bots.slack.client.errors import TRANSIENT
+from bots.slack.commands import commands
+from bots.slack.panels import panels, rules
+from bots.slack.reading.events import Reader
+from bots.slack.sending import rendering
+from host.ports.bot import HostBusy, Ingest
+from host.ports.controls import Forbidden, TaskOrder, Viewer
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+Respond = Callable[..., Awaitable[object]]
+
+
+class Clicks:
+    def __init__(self, client: AsyncWebClient, reader: Reader, host: Ingest) -> None:
+        self._client = client
+        self._reader = reader
+        self._host = host
+
+    async def home(self, user: str, dm: str, note: str = "") -> None:
+        """Publishes the person's Home. `dm` is their conversation with the bot."""
+        try:
+            overview = await self._host.controls.overview(await self._reader.viewer(user, dm))
+            blocks = panels.home(overview, note, commands.HELP)
+        except Forbidden as error:
+            blocks = [panels.section(panels.escaped(str(error)))]
+        view = {"type": "home", "private_metadata": dm, "blocks": blocks}
+        await self._client.views_publish(user_id=user, view=view)
+
+    async def pressed(self, body: Json, respond: Respond) -> None:
+        """A button of Home or of a panel that a command showed; afterwards it shows what holds now."""
+        action, user = body["actions"][0], str(body["user"]["id"])
+        view = body.get("view") or {}
+        place = str(view.get("private_metadata") or (body.get("channel") or {}).get("id") or "")
+        viewer = await self._reader.viewer(user, place)
+        note = await self._order(viewer, str(action["action_id"]), str(action.get("value") or ""))
+        try:
+            if view:
+                await self.home(user, place, note)
+            else:
+                shown = await self._panel(viewer, str(action["action_id"]), note)
+                await respond(replace_original=True, response_type="ephemeral", **shown)
+        except Forbidden as error:
+            await respond(replace_original=True, response_type="ephemeral", text=panels.escaped(str(error)))
+        except TRANSIENT as error:
+            log.info("A panel was not refreshed: %s", type(error).__name__)
+
+    async def _order(self, viewer: Viewer, action: str, value: str) -> str:
+        controls = self._host.controls
+        try:
+            if action == panels.STOP:
+                return await controls.stop(viewer, value)
+            if action.startswith(f"{panels.TASK}-"):
+                return await controls.order(viewer, value, TaskOrder(action.removeprefix(f"{panels.TASK}-")))
+        except Forbidden as error:
+            return str(error)
+        except HostBusy:
+            return words.BUSY
+        return ""
+
+    async def _panel(self, viewer: Viewer, action: str, note: str) -> Json:
+        if action.startswith(panels.TASK):
+            return commands.tasks_panel(await self._host.controls.tasks(viewer), note)
+        return commands.running_panel(await running_here(self._host, viewer), note)
+
+    async def configured(self, body: Json) -> Json:
+        """The owners' form; returns how Slack is to go on with it."""
+        view, user = body["view"], str(body["user"]["id"])
+        viewer = await self._reader.viewer(user, str(view["private_metadata"]))
+        try:
+            held = await self._host.controls.set_rules(viewer, rules.submitted(view))
+        except WrongInput as error:
+            return _wrong(error.field, str(error))
+        except Forbidden as error:
+            return _wrong(AGENT, str(error))
+        except HostBusy:
+            return _wrong(AGENT, words.BUSY)
+        await self._whisper(viewer.address.platform_id, user, held)
+        return {}
+
+    async def decided(self, body: Json, respond: Respond) -> None:
+        """An owner's decision; the message then shows it instead of its buttons."""
+        action, user, channel = body["actions"][0], str(body["user"]["id"]), str(body["channel"]["id"])
+        request = str(action["block_id"]).removeprefix(rendering.DECISION_BLOCK)
+        viewer = await self._reader.viewer(user, channel)
+        try:
+            line = await self._host.controls.decide(viewer, request, str(action["value"]))
+        except (Forbidden, HostBusy) as error:
+            text = str(error) if isinstance(error, Forbidden) else words.BUSY
+            await self._whisper(channel, user, text, thread=str(body["container"].get("thread_ts") or ""))
+            return
+        message = body.get("message") or {}
+        blocks = rendering.answered(message.get("blocks") or [], panels.escaped(line))
+        try:
+            text = str(message.get("text") or line)[:3_900]
+            await respond(replace_original=True, text=text, blocks=blocks)
+        except TRANSIENT as error:
+            log.warning("A decision still shows its buttons: %s", type(error).__name__)
+
+    async def _whisper(self, channel: str, user: str, text: str, thread: str = "") -> None:
+        try:
+            await self._client.chat_postEphemeral(
+                channel=channel, user=user, text=panels.escaped(text), thread_ts=thread or None
+            )
+        except TRANSIENT as error:
+            log.info("A person was not told: %s", type(error).__name__)
+
+
+def _wrong(block: str, text: str) -> Json:
+    return {"response_action": "errors", "errors": {block: text}}

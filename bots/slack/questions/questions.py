@@ -1,0 +1,207 @@
+"""Answers to questions: who may give them, how they reach the host, and how the message shows who chose what."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.common import answering, words
+from bots.slack.client.errors import TRANSIENT
+from bots.slack.reading.events import Identity, Reader
+from bots.slack.sending import rendering
+from host.mailbox.questions import OVER
+from host.ports.bot import EventClass, HostBusy, InboundEvent, Ingest, Verdict
+from sessiondb import Address
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+
+MODAL = "dovecote-words"
+WORDS_BLOCK = "words"
+LONGEST_ANSWER = 3_000  # characters of an answer in words: what Slack's input takes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as a click brings it back."""
+
+    question: str
+    audience: tuple[str, ...]
+    address: Address
+    message_ts: str
+    approval: bool  # of a tool: nobody's yes counts but the audience's
+
+    def encode(self) -> str:
+        return json.dumps(dataclasses.astuple(self))
+
+    @classmethod
+    def decode(cls, text: str) -> Asked:
+        question, audience, address, ts, approval = json.loads(text)
+        return cls(str(question), tuple(audience), Address(*address), str(ts), bool(approval))
+
+
+class Questions:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        reader: Reader,
+        identity: Identity,
+        host: Ingest,
+        owners: Collection[str],
+    ) -> None:
+        self._client = client
+        self._reader = reader
+        self._me = identity
+        self._host = host
+        self._owners = owners
+
+    async def clicked(self, body: Json) -> None:
+        """A button or a menu; returns once the answer is durable."""
+        action = body["actions"][0]
+        asked, chosen = self._asked(body, action)
+        user = str(body["user"]["id"])
+        if not self._may_answer(asked, user):
+            await self._refuse(asked, user)
+            return
+        if action["action_id"] == rendering.WORDS:
+            await self._client.views_open(trigger_id=body["trigger_id"], view=_modal(asked))
+            return
+        label = str(((action.get("selected_option") or action).get("text") or {}).get("text") or "")
+        await self._answer(asked, user, chosen or label)
+
+    async def submitted(self, body: Json) -> None:
+        """The modal for an answer in words."""
+        view = body["view"]
+        asked = Asked.decode(view["private_metadata"])
+        user = str(body["user"]["id"])
+        given = view["state"]["values"][WORDS_BLOCK][WORDS_BLOCK].get("value") or ""
+        if self._may_answer(asked, user):
+            await self._answer(asked, user, given)
+
+    def _may_answer(self, asked: Asked, user: str) -> bool:
+        return answering.may_answer(user, asked.audience, self._owners, approval=asked.approval)
+
+    async def _answer(self, asked: Asked, user: str, value: str) -> None:
+        event = InboundEvent(
+            event_class=EventClass.ANSWER,
+            address=asked.address,
+            natural_id=asked.question,
+            author=await self._reader.author({"user": user}),
+            at=time.time_ns() // 1_000_000,
+            text=value,
+            privacy=await self._reader.privacy({"channel": asked.address.platform_id}),
+            value=value,
+            refers_to=asked.question,
+        )
+        try:
+            ingested = await self._host.ingest(event)
+        except HostBusy:  # a click is not delivered again: its author has to know
+            await self._tell(asked, user, words.BUSY)
+            return
+        if ingested.verdict is Verdict.STORED:
+            await self._close(asked, f"✅ *{_one_line(value)}* — <@{user}>")
+        elif ingested.verdict is Verdict.DUPLICATE:
+            await self._close(asked, "")
+            await self._tell(asked, user, answering.ANSWERED)
+        elif ingested.verdict is Verdict.DECLINED and ingested.reason:
+            if ingested.reason == OVER:
+                await self._close(asked, f"⌛ {OVER}")
+            await self._tell(asked, user, ingested.reason)
+
+    async def _close(self, asked: Asked, line: str) -> None:
+        """Takes the buttons away; the answer counts whether or not this succeeds."""
+        try:
+            found = await self._message(asked)
+            blocks: Sequence[Json] = found.get("blocks") or []
+            if not any(block["type"] == "actions" for block in blocks):
+                return
+            await self._client.chat_update(
+                channel=asked.address.platform_id,
+                ts=asked.message_ts,
+                text=str(found.get("text") or "")[:3_900],
+                blocks=rendering.answered(blocks, line or "Answered."),
+            )
+        except TRANSIENT as error:
+            log.warning("A question still shows its buttons: %s", type(error).__name__)
+
+    async def _message(self, asked: Asked) -> Json:
+        # The thread's root comes first, whatever the range; alone by its ts a reply is not found everywhere.
+        answer = await self._client.conversations_replies(
+            channel=asked.address.platform_id,
+            ts=asked.address.thread_id or asked.message_ts,
+            oldest=asked.message_ts,
+            latest=asked.message_ts,
+            inclusive=True,
+            limit=2,
+        )
+        found: Json = next((m for m in answer["messages"] if m.get("ts") == asked.message_ts), {})
+        return found
+
+    async def _refuse(self, asked: Asked, user: str) -> None:
+        await self._tell(asked, user, answering.refusal(asked.audience))
+
+    async def _tell(self, asked: Asked, user: str, text: str) -> None:
+        try:
+            await self._client.chat_postEphemeral(
+                channel=asked.address.platform_id,
+                user=user,
+                text=text,
+                thread_ts=asked.address.thread_id or None,
+            )
+        except TRANSIENT as error:
+            log.info("A person was not told why a click did nothing: %s", type(error).__name__)
+
+    def _asked(self, body: Json, action: Json) -> tuple[Asked, str]:
+        """The question, and the option in full where the click brings it back."""
+        value = str((action.get("selected_option") or action).get("value") or "")
+        choice, _, who = value.rpartition("|")
+        _, _, chosen = choice.partition("|")
+        container = body["container"]
+        address = Address(
+            "slack", self._me.team, str(container["channel_id"]), str(container.get("thread_ts") or "")
+        )
+        if address.thread_id == container["message_ts"]:
+            address = address._replace(thread_id="")
+        block = str(action["block_id"])
+        approval = block.startswith(rendering.APPROVAL_BLOCK)
+        question = block.removeprefix(rendering.APPROVAL_BLOCK if approval else rendering.QUESTION_BLOCK)
+        audience = tuple(id_ for id_ in who.split(",") if id_)
+        asked = Asked(question, audience, address, str(container["message_ts"]), approval)
+        return asked, chosen
+
+
+def _modal(asked: Asked) -> Json:
+    return {
+        "type": "modal",
+        "callback_id": MODAL,
+        "private_metadata": asked.encode(),
+        "title": {"type": "plain_text", "text": "Your answer"},
+        "submit": {"type": "plain_text", "text": "Answer"},
+        "close": {"type": "plain_text", "text": "Cancel"},
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": WORDS_BLOCK,
+                "label": {"type": "plain_text", "text": "In your words"},
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": WORDS_BLOCK,
+                    "multiline": True,
+                    "max_length": LONGEST_ANSWER,
+                },
+            }
+        ],
+    }
+
+
+def _one_line(text: str) -> str:
+    words = " ".join(text.split())
+    words = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("*", "∗")
+    return words if len(words) <= 200 else words[:199] + "…"

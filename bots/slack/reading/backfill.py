@@ -1,0 +1,256 @@
+"""What was said while nobody listened: read from the histories and taken in by the one way in.
+
+Slack delivers nothing again after a full disconnect. Each channel and each engaged thread has a watermark, the ts up to
+which everything was taken in. It is read before the sockets open, so that the gap's start is on disk; a channel's live
+events wait until its gap is filled. Events come unordered and are repeated for six minutes, so a gap is read from a
+little before its mark; what is known already is a duplicate by its key.
+
+Not recovered: edits, deletions and reactions made in the gap, and a first mention in the thread of a message that is older
+than the gap. Slack keeps no record of them that could be asked for in bulk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bots.slack.client.directory import Directory
+from bots.slack.client.errors import TRANSIENT, code_of, retry_after, translated
+from bots.slack.reading.events import microseconds, slack_ts
+from host.ports.bot import HostBusy, Ingest, Rejected
+from sessiondb import Address
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+
+OVERLAP = 600_000_000  # µs read again before a mark: longer than Slack goes on repeating an event
+LONGEST_GAP = (
+    365 * 86_400_000_000
+)  # µs: what is older is not read again, for the host forgets its keys one day
+FLUSH_EVERY = 5.0  # s between two commits of the marks; a mark that lags costs only duplicates
+GATE = 2.4  # s a live event waits behind its channel's backfill; Slack gives up after 3 and delivers again
+PAGE = 200
+MOST_THREADS = 300  # engaged threads looked into after one gap, the latest first
+AT_ONCE = 4  # channels read at the same time
+TRIES = 5  # of one page
+BUSY_TRIES = 10  # of one channel, about a minute in all
+ALL_KINDS = "public_channel,private_channel,mpim,im"
+FLOOR = "floor"  # the thread id under which the first start of all is kept
+
+
+class NotYet(Exception):
+    """The channel's gap is still being filled: the event is to be delivered again."""
+
+
+class Take(Protocol):
+    def __call__(self, message: Json) -> Awaitable[bool]:
+        """Takes one message in; true when it was new."""
+
+
+class Marks:
+    """Watermarks in memory, committed every few seconds; they never go back."""
+
+    def __init__(self, host: Ingest, team: str) -> None:
+        self._host = host
+        self.everywhere = Address("slack", team, "")
+        self._marks: dict[Address, int] = {}
+        self._dirty: set[Address] = set()
+
+    async def load(self) -> None:
+        """Before any socket opens. The first start of all has no past."""
+        for address in await self._host.watched("slack"):
+            if address.workspace_id == self.everywhere.workspace_id:
+                self._marks[address] = microseconds(await self._host.watermark(address))
+        if self._floor not in self._marks:
+            self.seen(self._floor, time.time_ns() // 1000)
+            self.seen(self.everywhere, self._marks[self._floor])
+            await self.flush()
+
+    def seen(self, address: Address, at: int) -> None:
+        """Something of that time (µs) was taken in at the address."""
+        for place in {address, self.everywhere} if address.platform_id else {address}:
+            if at > self._marks.get(place, 0):
+                self._marks[place] = at
+                self._dirty.add(place)
+
+    def oldest(self, address: Address) -> int:
+        """Where the address's gap may begin; a place never heard of shares everybody's."""
+        known = self._marks.get(address, self._marks[self.everywhere])
+        return max(known - OVERLAP, self._marks[self._floor], time.time_ns() // 1000 - LONGEST_GAP)
+
+    def latest_first(self, addresses: Iterable[Address]) -> list[Address]:
+        return sorted(addresses, key=lambda address: self._marks.get(address, 0), reverse=True)
+
+    async def flush(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        for address in dirty:
+            await self._host.advance(address, slack_ts(self._marks[address]))
+
+    async def keep(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_EVERY)
+            await self.flush()
+
+    @property
+    def _floor(self) -> Address:
+        return self.everywhere._replace(thread_id=FLOOR)
+
+
+class Backfill:
+    def __init__(
+        self, client: AsyncWebClient, people: Directory, host: Ingest, marks: Marks, take: Take
+    ) -> None:
+        self._client = client
+        self._people = people
+        self._host = host
+        self._marks = marks
+        self._take = take
+        self._gates: dict[str, asyncio.Event] = {}
+
+    async def passed(self, channel: str) -> None:
+        """A live event of the channel waits here for its turn. Raises `NotYet`."""
+        gate = self._gates.get(channel)
+        if gate is None:
+            return
+        try:
+            async with asyncio.timeout(GATE):
+                await gate.wait()
+        except TimeoutError as error:
+            raise NotYet(channel) from error
+
+    async def prepare(self) -> None:
+        """Closes every channel's gate: what comes live from now on stays behind what was missed."""
+        for place in await self._channels():
+            self._gates.setdefault(place, asyncio.Event())
+
+    async def fill(self) -> int:
+        """Fills every closed channel's gap and opens it; returns how many messages were new."""
+        threads: dict[str, list[tuple[Address, int]]] = {}
+        engaged = dict(await self._host.engaged("slack"))
+        for address in self._marks.latest_first(engaged)[:MOST_THREADS]:
+            threads.setdefault(address.platform_id, []).append((address, engaged[address] * 1000))
+        limit = asyncio.Semaphore(AT_ONCE)
+
+        async def one(channel: str) -> int:
+            async with limit:
+                found = await self._fill_channel_if_open(channel, threads.get(channel, ()))
+            self._gates.pop(channel).set()
+            return found
+
+        tasks = [asyncio.create_task(one(channel), name=f"slack:fill:{channel}") for channel in self._gates]
+        try:
+            found = sum(await asyncio.gather(*tasks))
+        finally:
+            for (
+                task
+            ) in tasks:  # when one has failed the others would work for a bot that is being started again
+                task.cancel()
+        if found:
+            log.info(
+                "Read %s messages that came while nobody listened", found, extra={"action": "backfilled"}
+            )
+        return found
+
+    async def _fill_channel_if_open(self, channel: str, threads: Sequence[tuple[Address, int]]) -> int:
+        """A channel that Slack does not let us read keeps its mark, and holds up no other."""
+        try:
+            return await self._fill_patiently(channel, threads)
+        except SlackApiError as error:
+            if not isinstance(translated(error), Rejected):
+                raise
+            log.warning(
+                "The history of %s cannot be read: %s",
+                channel,
+                code_of(error),
+                extra={"action": "history_closed"},
+            )
+            return 0
+
+    async def _fill_patiently(self, channel: str, threads: Sequence[tuple[Address, int]]) -> int:
+        """The host may be busy with the very thing that this bot has to look up first: it stays connected meanwhile."""
+        for attempt in range(1, BUSY_TRIES):
+            try:
+                return await self._fill_channel(channel, threads)
+            except HostBusy:
+                await asyncio.sleep(float(attempt))
+        return await self._fill_channel(channel, threads)
+
+    async def _fill_channel(self, channel: str, threads: Sequence[tuple[Address, int]]) -> int:
+        address = self._marks.everywhere._replace(platform_id=channel)
+        oldest = self._marks.oldest(address)
+        messages: dict[str, Json] = {}
+        async for message in self._history(channel, oldest):
+            messages[str(message["ts"])] = message
+        roots = {
+            ts: oldest
+            for ts, message in messages.items()
+            if microseconds(message.get("latest_reply") or "0") > oldest
+        }
+        for thread, since in threads:
+            roots[thread.thread_id] = max(since, self._marks.oldest(thread))
+        for ts, after in roots.items():
+            async for message in self._replies(channel, ts, after):
+                messages.setdefault(str(message["ts"]), message)
+        place = await self._people.place(channel)
+        kind = {"dm": "im", "private": "group", "public": "channel"}[place.privacy]
+        new = 0
+        for ts in sorted(messages, key=microseconds):
+            new += await self._take({**messages[ts], "channel": channel, "channel_type": kind})
+        return new
+
+    async def _channels(self) -> list[str]:
+        return [
+            self._people.know_place(channel).id
+            async for channel in self._paged(
+                "channels", self._client.users_conversations, types=ALL_KINDS, exclude_archived=True
+            )
+        ]
+
+    def _history(self, channel: str, oldest: int) -> AsyncIterator[Json]:
+        return self._paged(
+            "messages", self._client.conversations_history, channel=channel, oldest=slack_ts(oldest)
+        )
+
+    async def _replies(self, channel: str, ts: str, oldest: int) -> AsyncIterator[Json]:
+        """Slack puts the root first, whatever the range."""
+        found = self._paged(
+            "messages", self._client.conversations_replies, channel=channel, ts=ts, oldest=slack_ts(oldest)
+        )
+        try:
+            async for message in found:
+                if microseconds(message["ts"]) > oldest:
+                    yield message
+        except SlackApiError as error:
+            if code_of(error) != "thread_not_found":  # deleted meanwhile
+                raise
+
+    async def _paged(
+        self, key: str, method: Callable[..., Awaitable[AsyncSlackResponse]], **arguments: Any
+    ) -> AsyncIterator[Json]:
+        cursor = ""
+        while True:
+            answer = await _read(method, limit=PAGE, **arguments, **({"cursor": cursor} if cursor else {}))
+            for item in answer[key]:
+                yield item
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return
+
+
+async def _read(method: Callable[..., Awaitable[AsyncSlackResponse]], **arguments: Any) -> AsyncSlackResponse:
+    """A read may be repeated: after what Slack asks for, or a little later each time."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            return await method(**arguments)
+        except TRANSIENT as error:
+            if isinstance(translated(error), Rejected) or attempt == TRIES:
+                raise
+            await asyncio.sleep(max(retry_after(error), float(attempt)))
+    raise AssertionError("unreachable")

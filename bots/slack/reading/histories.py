@@ -1,0 +1,52 @@
+"""Reading what stands where a message of ours would, to find one whose sending has an unknown outcome."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack.reading.events import slack_ts
+from sessiondb import Address
+
+Json = dict[str, Any]
+
+EVENT_TYPE = "dovecote_delivery"  # Slack drops metadata whose event type has a dot
+CLOCKS_APART = 300_000_000  # µs that Slack's clock and ours may differ
+PAGE = 200
+MOST_PAGES = 10
+
+
+def marked(key: str) -> Json:
+    """The metadata by which a message is found again."""
+    return {"event_type": EVENT_TYPE, "event_payload": {"id": key}}
+
+
+def key_of(message: Json) -> str:
+    """The host's key in a message, '' where there is none."""
+    metadata = message.get("metadata") or {}
+    return str((metadata.get("event_payload") or {}).get("id") or "")
+
+
+async def said_since(client: AsyncWebClient, address: Address, at: int) -> AsyncIterator[Json]:
+    """What stands in the thread, or else the channel, from `at` on (ms by our clock)."""
+    arguments: Json = {
+        "channel": address.platform_id,
+        "oldest": slack_ts(max(0, at * 1000 - CLOCKS_APART)),
+        "limit": PAGE,
+        "include_all_metadata": True,
+    }
+    cursor = ""
+    for _ in range(MOST_PAGES):
+        if cursor:
+            arguments["cursor"] = cursor
+        if address.thread_id:
+            answer = await client.conversations_replies(ts=address.thread_id, **arguments)
+        else:
+            answer = await client.conversations_history(**arguments)
+        for message in answer["messages"]:
+            yield message
+        cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+        if not cursor:
+            return

@@ -1,0 +1,143 @@
+"""Files out: the three steps of an upload, the last of which shares; and how a lost answer is looked up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.common import downloads
+from bots.slack.client.errors import TRANSIENT, translated
+from host.folders import attachments
+from host.ports.bot import Delivery, FetchError, IncomingFile, Receipt, Rejected, Unknown, Unsent
+
+LARGEST = 50 * 1024 * 1024  # bytes of a file that an agent sends
+SHARED = 10  # looks for the message that shows a file just shared
+SHARED_PAUSE = 0.3  # s between them; Slack shares after it answered
+REMEMBERED = 7 * 86_400.0  # s; longer than an outcome can stay unknown
+
+
+class Uploads:
+    """`folder` remembers by delivery key which file was about to be shared, for the look-up after a crash."""
+
+    def __init__(self, client: AsyncWebClient, folder: Path) -> None:
+        self._client = client
+        self._folder = folder
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        content = await asyncio.to_thread(_read, Path(delivery.files), str(delivery.payload["path"]))
+        file_id = await self._upload(str(delivery.payload["name"]), content)
+        # Which file it is must be on disk before the step that shows it to people.
+        await asyncio.to_thread(self._remember, delivery.key, file_id)
+        comment = str(delivery.payload.get("comment") or "")
+        await self._client.files_completeUploadExternal(
+            files=[{"id": file_id, "title": str(delivery.payload["name"])}],
+            channel_id=delivery.address.platform_id,
+            initial_comment=comment or None,
+            thread_ts=delivery.address.thread_id or None,
+        )
+        return await self._receipt(delivery, file_id)
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        file_id = await asyncio.to_thread(self._remembered, delivery.key)
+        if not file_id:
+            return None
+        ts = await self._shared_as(delivery, file_id)
+        return Receipt(ts) if ts else None
+
+    async def _upload(self, name: str, content: bytes) -> str:
+        """Nobody sees anything of these two steps, so their failure proves the file unsent."""
+        try:
+            place = await self._client.files_getUploadURLExternal(filename=name, length=len(content))
+            async with (
+                aiohttp.ClientSession(trust_env=True) as session,
+                session.post(str(place["upload_url"]), data=content) as answer,
+            ):
+                answer.raise_for_status()
+        except SlackApiError as error:
+            found = translated(error)
+            raise Unsent(found.reason) if isinstance(found, Unknown) else found from error
+        except TRANSIENT as error:
+            raise Unsent(f"the upload failed ({type(error).__name__})") from error
+        return str(place["file_id"])
+
+    async def _receipt(self, delivery: Delivery, file_id: str) -> Receipt:
+        """Shared for certain; which message shows it comes a little later, and is worth only so much waiting."""
+        for _ in range(SHARED):
+            try:
+                ts = await self._shared_as(delivery, file_id)
+            except TRANSIENT:
+                break
+            if ts:
+                # What is remembered stays: the host may die before it has noted the receipt, and look it up.
+                return Receipt(ts)
+            await asyncio.sleep(SHARED_PAUSE)
+        return Receipt("")
+
+    async def _shared_as(self, delivery: Delivery, file_id: str) -> str:
+        found = (await self._client.files_info(file=file_id))["file"]
+        for channels in (found.get("shares") or {}).values():
+            for share in channels.get(delivery.address.platform_id, ()):
+                return str(share["ts"])
+        return ""
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.upload"
+
+    def _remember(self, key: str, file_id: str) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for old in self._folder.glob("*.upload"):
+            if old.stat().st_mtime < time.time() - REMEMBERED:
+                old.unlink(missing_ok=True)
+        with self._path(key).open("w", encoding="utf-8") as out:
+            out.write(file_id)
+            out.flush()
+            os.fsync(out.fileno())
+
+    def _remembered(self, key: str) -> str:
+        path = self._path(key)
+        return path.read_text("utf-8") if path.exists() else ""
+
+
+async def download(api_url: str, token: str, file: IncomingFile, path: Path, most: int) -> None:
+    """Streams a person's file to the disk. Slack answers with its login page when the token may not read it."""
+    if not _is_slacks(file.reference, api_url):
+        raise FetchError("it does not lie with Slack")
+    headers = {"Authorization": f"Bearer {token}"}
+    try:
+        async with (
+            aiohttp.ClientSession(trust_env=True) as session,
+            session.get(file.reference, headers=headers) as answer,
+        ):
+            if answer.status != 200:
+                raise FetchError(f"Slack answered {answer.status}")
+            if answer.content_type == "text/html" and file.media_type != "text/html":
+                raise FetchError("Slack wants a login for it: the scope files:read is missing")
+            await downloads.save(answer.content, path, most)
+    except aiohttp.ClientError as error:
+        raise FetchError(f"the download failed ({type(error).__name__})") from error
+
+
+def _is_slacks(url: str, api_url: str) -> bool:
+    """The token goes to Slack, or to the server that the configuration names instead, and nowhere else."""
+    found, api = urlsplit(url), urlsplit(api_url)
+    if found.netloc == api.netloc and found.scheme == api.scheme:
+        return True
+    host = found.hostname or ""
+    return found.scheme == "https" and (host == "slack.com" or host.endswith(".slack.com"))
+
+
+def _read(folder: Path, path: str) -> bytes:
+    try:
+        content = attachments.read(folder, path, largest=LARGEST)
+    except attachments.AttachmentError as error:
+        raise Rejected(str(error)) from error
+    if not content:
+        raise Rejected("the file is empty, and Slack takes no empty files")
+    return content

@@ -1,0 +1,147 @@
+"""Carrying out deliveries: one Web API call each, with the host's key in the message's metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.common.pacing import Pace
+from bots.slack.client.errors import TRANSIENT, code_of, retry_after, translated
+from bots.slack.reading import histories
+from bots.slack.sending import rendering
+from bots.slack.sending.files import Uploads
+from host.ports.bot import Delivery, DeliveryError, Receipt, Rejected, Unknown, Unsent
+
+Json = dict[str, Any]
+
+
+MOST_BLOCKS = 50  # of one message
+
+
+class Sender:
+    """Raises `host.ports.bot.DeliveryError` and nothing else."""
+
+    def __init__(self, client: AsyncWebClient, pace: Pace, uploads: Uploads) -> None:
+        self._client = client
+        self._pace = pace
+        self._uploads = uploads
+        self._rooms: dict[str, str] = {}  # the direct messages that were opened, by user
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        try:
+            delivery = await self._at_home(delivery)
+        except TRANSIENT as error:
+            found = translated(error)  # an empty conversation is no message
+            raise Unsent(found.reason) if isinstance(found, Unknown) else found from error
+        do = delivery.payload.get("do")
+        if do not in ("update", "react"):
+            await self._pace.turn(delivery.address.platform_id)
+        try:
+            match do:
+                case "post" | "ask":
+                    return await self._post(delivery)
+                case "update":
+                    return await self._update(delivery)
+                case "react":
+                    return await self._react(delivery)
+                case "file":
+                    return await self._uploads.send(delivery)
+        except DeliveryError:
+            raise
+        except TRANSIENT as error:
+            raise self._slowed(delivery, error) from error
+        raise Rejected("nothing to carry out")
+
+    async def _at_home(self, delivery: Delivery) -> Delivery:
+        """What is for one person and no channel goes into their direct messages, where it has a history."""
+        user = delivery.private_to
+        if not user or delivery.address.platform_id:
+            return delivery
+        if user not in self._rooms:
+            self._rooms[user] = str((await self._client.conversations_open(users=user))["channel"]["id"])
+        address = delivery.address._replace(platform_id=self._rooms[user], thread_id="")
+        return replace(delivery, address=address, private_to="")
+
+    def _slowed(self, delivery: Delivery, error: Exception) -> DeliveryError:
+        found = translated(error)
+        if isinstance(found, Unsent) and isinstance(error, SlackApiError):
+            self._pace.hold(delivery.address.platform_id, retry_after(error))
+        return found
+
+    async def _post(self, delivery: Delivery) -> Receipt:
+        address, payload = delivery.address, delivery.payload
+        arguments: Json = {"channel": address.platform_id, "text": payload["text"]}
+        if address.thread_id:
+            arguments["thread_ts"] = address.thread_id
+        if payload["do"] == "ask":
+            arguments["blocks"] = rendering.addressed(
+                payload["blocks"],
+                delivery.question,
+                delivery.audience,
+                approval=bool(payload.get("approval")),
+            )
+        elif delivery.decision is not None:
+            arguments["blocks"] = rendering.deciding(payload, delivery.decision)
+        elif payload.get("blocks"):
+            arguments["blocks"] = payload["blocks"]
+        if delivery.mentions:
+            arguments = _addressed_to(delivery.mentions, arguments)
+        if delivery.private_to:
+            answer = await self._client.chat_postEphemeral(user=delivery.private_to, **arguments)
+            return Receipt(str(answer["message_ts"]))
+        arguments["metadata"] = histories.marked(delivery.key)
+        answer = await self._client.chat_postMessage(unfurl_links=False, unfurl_media=False, **arguments)
+        return Receipt(str(answer["ts"]))
+
+    async def _update(self, delivery: Delivery) -> Receipt:
+        """Naturally idempotent; a text without blocks would remove the old ones, so both are always sent."""
+        await self._client.chat_update(
+            channel=delivery.address.platform_id,
+            ts=delivery.target,
+            text=delivery.payload["text"],
+            blocks=delivery.payload.get("blocks") or [],
+        )
+        return Receipt(delivery.target)
+
+    async def _react(self, delivery: Delivery) -> Receipt:
+        try:
+            await self._client.reactions_add(
+                channel=delivery.address.platform_id,
+                timestamp=delivery.target,
+                name=delivery.payload["emoji"],
+            )
+        except SlackApiError as error:
+            if code_of(error) != "already_reacted":
+                raise
+        return Receipt(delivery.target)
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        """Ephemeral messages have no history: one whose outcome is unknown counts as sent, told once at most."""
+        try:
+            delivery = await self._at_home(delivery)
+            if delivery.private_to:
+                return Receipt("")
+            if delivery.payload.get("do") == "file":
+                return await self._uploads.lookup(delivery)
+            said = histories.said_since(self._client, delivery.address, delivery.first_attempt_at)
+            async for message in said:
+                if histories.key_of(message) == delivery.key:
+                    return Receipt(str(message["ts"]))
+        except TRANSIENT as error:
+            raise Unknown(f"the look-up failed ({type(error).__name__} {code_of(error)})") from error
+        return None
+
+
+def _addressed_to(users: Sequence[str], arguments: Json) -> Json:
+    """The message with the people in front whom it notifies; the notification's text names them as well."""
+    named = " ".join(f"<@{user}>" for user in users)
+    text = f"{named} {arguments['text']}"
+    blocks = arguments.get("blocks") or []
+    if not blocks or len(blocks) >= MOST_BLOCKS:
+        return {**arguments, "text": text}
+    front: Json = {"type": "section", "text": {"type": "mrkdwn", "text": named}}
+    return {**arguments, "text": text, "blocks": [front, *blocks]}

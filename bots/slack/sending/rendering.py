@@ -1,0 +1,146 @@
+"""From an operation to payloads: one per message, each with `do` saying which call carries it out. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bots.markup import slack as markup
+from host.ports.bot import Decision
+from sessiondb import content
+
+Json = dict[str, Any]
+
+BUTTONS = 5  # options up to this many are buttons, more are a menu
+LABEL = 75  # characters of a button or an option
+MENU = 100  # options of a menu
+BUTTON_VALUE = 1_500  # characters of an option that a button brings back; Slack takes 2,000
+ACTION = "dovecote-answer"
+WORDS = "dovecote-words"
+QUESTION_BLOCK, APPROVAL_BLOCK = "q:", "a:"  # before the question's name
+DECISION = "dovecote-decide"
+DECISION_BLOCK = "d:"  # before the request's name
+LONGEST_BLOCK_ID = 255
+MOST_ANSWERERS = 10  # user ids that fit beside an option's number
+
+
+def operation(given: content.Operation, *, plain: bool) -> Sequence[Json]:
+    match given:
+        case content.Text(text):
+            return _posts(text, plain=plain)
+        case content.Edit(_, text):
+            first, *rest = _posts(text, plain=plain) or [{"do": "post", "text": "…"}]
+            return [{**first, "do": "update"}, *rest]
+        case content.Reaction(_, emoji):
+            return [{"do": "react", "emoji": emoji.strip(":")}]
+        case content.File(path, name, comment):
+            # A file's comment is no block: it goes as words, and what is too long for one message follows.
+            words, *more = [chunk.text for chunk in markup.plain(comment)] or [""]
+            file: Json = {"do": "file", "path": path, "name": name, "comment": words}
+            return [file, *({"do": "post", "text": text} for text in more)]
+        case content.Card(title, text, fields, url):
+            rows = "\n".join(f"- **{field.name}**: {field.value}" for field in fields)
+            link = f"<{url}>" if url.startswith(("http://", "https://")) else ""
+            parts = [f"**{title}**" if title else "", text, rows, link]
+            return _posts("\n\n".join(part for part in parts if part), plain=plain)
+        case content.Question(text, options, free_text):
+            posts = _question(text, options, free_text or not options, plain=plain)
+            return [*posts[:-1], {**posts[-1], "approval": bool(given.approval)}]
+
+
+def _posts(text: str, *, plain: bool) -> list[Json]:
+    chunks = markup.plain(text) if plain else markup.render(text)
+    return [
+        {"do": "post", "text": chunk.text, **({"blocks": list(chunk.blocks)} if chunk.blocks else {})}
+        for chunk in chunks
+    ]
+
+
+def _question(text: str, options: Sequence[str], free_text: bool, *, plain: bool) -> list[Json]:
+    options = options[:MENU]
+    if any(len(" ".join(option.split())) > LABEL for option in options):
+        # A label has no room for it: what is chosen from stands above in full, and the labels are numbered.
+        listed = "\n".join(f"{number}. {' '.join(o.split())}" for number, o in enumerate(options, 1))
+        text = f"{text}\n\n{listed}"
+        labels = [f"{number}. {option}" for number, option in enumerate(options, 1)]
+    else:
+        labels = list(options)
+    posts = _posts(text, plain=plain) or [{"do": "post", "text": "?"}]
+    last = posts[-1]
+    if "blocks" not in last:
+        last["blocks"] = [{"type": "section", "text": {"type": "plain_text", "text": last["text"][:3_000]}}]
+    elements = _choices(options, labels)
+    if free_text:
+        elements.append(
+            {"type": "button", "action_id": WORDS, "text": _label("Answer in words…"), "value": "words"}
+        )
+    last["do"] = "ask"
+    last["blocks"] = [*last["blocks"], {"type": "actions", "elements": elements}]
+    return posts
+
+
+def _choices(options: Sequence[str], labels: Sequence[str]) -> list[Json]:
+    """A button brings back the whole option; a menu's item has room for its number alone."""
+    if len(options) <= BUTTONS:
+        return [
+            {
+                "type": "button",
+                "action_id": f"{ACTION}-{number}",
+                "text": _label(label),
+                "value": f"{number}|{option[:BUTTON_VALUE]}",
+            }
+            for number, (option, label) in enumerate(zip(options, labels, strict=True))
+        ]
+    menu = [{"text": _label(option), "value": str(number)} for number, option in enumerate(labels)]
+    return [
+        {
+            "type": "static_select",
+            "action_id": f"{ACTION}-menu",
+            "placeholder": _label("Choose…"),
+            "options": menu,
+        }
+    ]
+
+
+def _label(text: str) -> Json:
+    words = " ".join(text.split()) or "…"
+    return {"type": "plain_text", "text": words if len(words) <= LABEL else words[: LABEL - 1] + "…"}
+
+
+def addressed(
+    blocks: Sequence[Json], question: str, audience: Sequence[str], *, approval: bool = False
+) -> list[Json]:
+    """The blocks of a question with what a click has to bring back: which question, and who may answer.
+
+    It travels in the message itself, so that it outlives any restart; Slack, not the person, hands it back.
+    """
+    who = ",".join(audience[:MOST_ANSWERERS])
+    found: list[Json] = json.loads(json.dumps(list(blocks)))
+    for block in found:
+        if block["type"] != "actions":
+            continue
+        block["block_id"] = f"{APPROVAL_BLOCK if approval else QUESTION_BLOCK}{question}"[:LONGEST_BLOCK_ID]
+        for element in block["elements"]:
+            for item in element.get("options", [element]):
+                item["value"] = f"{item['value']}|{who}"
+    return found
+
+
+def deciding(payload: Json, decision: Decision) -> list[Json]:
+    """A message's blocks with an owner's choices below; what a click has to bring back is in the message itself."""
+    blocks = payload.get("blocks") or [
+        {"type": "section", "text": {"type": "plain_text", "text": str(payload["text"])[:3_000]}}
+    ]
+    buttons = [
+        {"type": "button", "action_id": f"{DECISION}-{number}", "text": _label(label), "value": value}
+        for number, (value, label) in enumerate(decision.choices)
+    ]
+    actions = {"type": "actions", "block_id": f"{DECISION_BLOCK}{decision.request}", "elements": buttons}
+    return [*blocks, actions]
+
+
+def answered(blocks: Sequence[Json], line: str) -> list[Json]:
+    """A question's blocks after its answer: nothing to click, and who chose what."""
+    kept = [block for block in blocks if block["type"] != "actions"]
+    return [*kept, {"type": "context", "elements": [{"type": "mrkdwn", "text": line[:2_900]}]}]

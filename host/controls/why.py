@@ -1,0 +1,254 @@
+"""The life of a message, told from the records of host.db and of its session's two files. Reads only; needs no host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from host.mailbox.outbound import OutboundReader
+from sessiondb import SessionError, SessionFolder
+from sessiondb.connection import open_reader
+from sessiondb.errors import Unavailable, translated
+from sessiondb.records import Address
+
+SHORTEST_PREFIX = 4  # characters
+MOST_FOUND = 20
+MOST_SEARCHED = 1_000  # sessions whose files are searched, the last active first
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the story; `at` is ms UTC, 0 when the records keep no time for it."""
+
+    at: int
+    what: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry of the inbox."""
+
+    message_id: str
+    platform_message_id: str
+    session_id: str
+    state: str
+    reason: str
+    received_at: int
+    stored_at: int
+    trigger: bool
+    author: str
+    place: str
+    author_id: str
+    address: Address
+
+
+def open_registry(data: Path) -> apsw.Connection:
+    """host.db, to read beside a running host. Raises `sessiondb.SessionError`."""
+    path = data / "host.db"
+    if not path.exists():
+        raise Unavailable(path, f"not there yet: no host has run on {data.resolve()}")
+    with translated(path):
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(2_000)
+        return connection
+
+
+def find(connection: apsw.Connection, data: Path, name: str) -> list[Found]:
+    """By its id, its platform's id, the beginning of its id, or the platform's id of a post that answers it.
+
+    What no platform sent, a task's run, and posts are looked for in the sessions' own files.
+    """
+    rows = connection.execute(_BY_ID, {"name": name}).fetchall()
+    if not rows and len(name) >= SHORTEST_PREFIX:
+        rows = connection.execute(
+            _BY_PREFIX, {"name": name, "length": len(name), "most": MOST_FOUND}
+        ).fetchall()
+    if rows or len(name) < SHORTEST_PREFIX:
+        return [_found(*row) for row in rows]
+    return list(islice(_found_in_sessions(connection, data, name), MOST_FOUND))
+
+
+def _found_in_sessions(connection: apsw.Connection, data: Path, name: str) -> Iterator[Found]:
+    for (session_id,) in connection.execute(_LATEST, (MOST_SEARCHED,)).fetchall():
+        path = SessionFolder((data / "sessions" / str(session_id)).resolve()).inbound_db
+        try:
+            inbound = open_reader(path)
+        except SessionError:
+            continue
+        try:
+            with translated(path):
+                runs = inbound.execute(_RUNS, {"name": name, "length": len(name)}).fetchall()
+                answered = inbound.execute(_ANSWERED, (name,)).fetchall()
+        except SessionError:
+            continue
+        finally:
+            inbound.close()
+        for (id_,) in answered:
+            yield from (_found(*row) for row in connection.execute(_BY_ID, {"name": id_}).fetchall())
+        for run in runs:
+            yield _run(str(session_id), *run)
+
+
+def _run(session_id: str, id_: Any, at: Any, task_id: Any, owner: Any, *place: Any) -> Found:
+    address = Address(*map(str, place))
+    return Found(
+        message_id=str(id_),
+        platform_message_id="",
+        session_id=session_id,
+        state="stored",
+        reason="",
+        received_at=int(at),
+        stored_at=int(at),
+        trigger=True,
+        author=f"task {task_id}",
+        place="/".join(part for part in address if part),
+        author_id=str(owner),
+        address=address,
+    )
+
+
+def story(connection: apsw.Connection, data: Path, found: Found) -> list[Event]:
+    """Everything the records know, in the order in which it happens."""
+    told = [Event(found.received_at, "received", f"from {found.author} in {found.place}")]
+    if found.state == "declined":
+        return [*told, Event(found.received_at, "declined", found.reason)]
+    row = connection.execute("SELECT agent FROM sessions WHERE id = ?", (found.session_id,)).fetchone()
+    wakes = "" if found.trigger else ", as context that wakes nobody"
+    told.append(
+        Event(
+            found.received_at, "routed", f"agent {row[0] if row else '?'}, session {found.session_id}{wakes}"
+        )
+    )
+    if found.state == "routed":
+        return [*told, Event(0, "waits", "not in the session's file yet; the sweep puts it there")]
+    told.append(Event(found.stored_at, "stored", "in the session's inbound.db"))
+    folder = SessionFolder((data / "sessions" / found.session_id).resolve())
+    told += _in_session(folder, found.message_id)
+    told += _changes(connection, found)
+    about = connection.execute(
+        "SELECT created_at, state, text FROM notices WHERE about LIKE '%' || ?", (found.message_id,)
+    )
+    told += [Event(int(str(at)), f"notice {state}", str(text)) for at, state, text in about]
+    return told
+
+
+def _changes(connection: apsw.Connection, found: Found) -> Iterator[Event]:
+    """What its author made of it later; the agent may have read it before."""
+    if not found.platform_message_id:
+        return
+    sql = (
+        "SELECT received_at, event ->> '$.event.event_class' FROM inbox WHERE session_id = ? AND received_at >= ?"
+        " AND event ->> '$.event.platform_message_id' = ? AND event ->> '$.event.event_class' IN ('edit', 'delete')"
+    )
+    bindings = (found.session_id, found.received_at, found.platform_message_id)
+    for at, change in connection.execute(sql, bindings).fetchall():
+        yield Event(int(str(at)), {"edit": "edited", "delete": "deleted"}[str(change)], "on the platform")
+
+
+def _in_session(folder: SessionFolder, message_id: str) -> Iterator[Event]:
+    try:
+        inbound = open_reader(folder.inbound_db)
+    except SessionError as error:
+        yield Event(0, "unreadable", str(error))
+        return
+    try:
+        rows = inbound.execute(_MESSAGE, (message_id,)).fetchall()
+        delivered = inbound.execute(_DELIVERED, (message_id,)).fetchall()
+        live = inbound.execute(_LIVE, (message_id,)).fetchall()
+    finally:
+        inbound.close()
+    if not rows:
+        yield Event(0, "forgotten", "its records in the session are older than the retention")
+        return
+    yield from _claims(folder, message_id)
+    for seq, status, attempts, not_before, problem, settled_at in rows:
+        detail = f"seq {seq}" + (f", after {attempts} earlier attempts" if attempts else "")
+        if status == "pending" and attempts:
+            yield Event(int(str(not_before)), "next attempt", str(problem))
+        yield Event(
+            int(str(settled_at)),
+            str(status),
+            detail + (f": {problem}" if problem and status != "pending" else ""),
+        )
+    for at, state, platform_id in live:
+        yield Event(int(str(at)), f"live message {state}", f"as {platform_id}" if platform_id else "")
+    for at, state, chunk, platform_id, attempts, problem in delivered:
+        detail = f"chunk {chunk}" + (f" as {platform_id}" if platform_id else "")
+        detail += (f", {attempts} failed attempts" if attempts else "") + (f": {problem}" if problem else "")
+        yield Event(int(str(at)), _DELIVERY.get(str(state), f"delivery {state}"), detail)
+
+
+def _claims(folder: SessionFolder, message_id: str) -> Iterator[Event]:
+    """What the container says; it is shown as such and believed no further."""
+    try:
+        reader = OutboundReader(folder.outbound_db)
+    except SessionError as error:
+        yield Event(0, "not claimed", f"by any runner ({error.reason})")
+        return
+    try:
+        acks = reader.acks([message_id])
+        for ack in acks:
+            detail = f"attempt {ack.attempt}, incarnation {ack.incarnation}, turn {ack.turn}"
+            yield Event(0, "claimed", detail)
+            for tool, state in reader.tools(ack.turn):
+                yield Event(0, "tool", f"{tool} ({state})")
+            yield Event(0, f"runner says {ack.status}", ack.error)
+        if not acks:
+            yield Event(0, "not claimed", "by any runner yet")
+    except SessionError as error:
+        yield Event(0, "unreadable", str(error))
+    finally:
+        reader.close()
+
+
+def _found(
+    id_: Any, session: Any, state: Any, reason: Any, received: Any, stored: Any, trigger: Any, kept: Any
+) -> Found:
+    event: dict[str, Any] = json.loads(kept)["event"]
+    author = event["author"]
+    return Found(
+        message_id=str(id_),
+        platform_message_id=str(event["platform_message_id"]),
+        session_id=str(session),
+        state=str(state),
+        reason=str(reason),
+        received_at=int(received),
+        stored_at=int(stored),
+        trigger=bool(trigger),
+        author=f"{author['name'] or author['id']}",
+        place="/".join(str(part) for part in event["address"] if part),
+        author_id=str(author["id"]),
+        address=Address(*map(str, event["address"])),
+    )
+
+
+_COLUMNS = "message_id, session_id, state, reason, received_at, stored_at, trigger_, event FROM inbox"
+_BY_ID = (
+    f"SELECT {_COLUMNS} WHERE message_id = :name"
+    f" UNION ALL SELECT {_COLUMNS} WHERE event ->> '$.event.platform_message_id' = :name AND message_id <> :name LIMIT 20"
+)
+# An id is a letter and hexadecimal digits: what begins with a name comes before the name with a g.
+_BY_PREFIX = (
+    f"SELECT {_COLUMNS} WHERE message_id >= :name AND message_id < :name || 'g'"
+    " AND substr(message_id, 1, :length) = :name ORDER BY id DESC LIMIT :most"
+)
+_DELIVERY = {"sent": "delivered", "applied": "order carried out"}
+_LATEST = "SELECT id FROM sessions ORDER BY active_at DESC LIMIT ?"
+_RUNS = (
+    "SELECT id, created_at, task_id, author_id, channel_type, workspace_id, platform_id, thread_id FROM messages_in"
+    " WHERE task_id <> '' AND substr(id, 1, :length) = :name ORDER BY seq DESC"
+)
+_ANSWERED = "SELECT DISTINCT in_reply_to FROM delivered WHERE platform_message_id = ? AND in_reply_to <> ''"
+_MESSAGE = "SELECT seq, status, attempts, not_before, error, settled_at FROM messages_in WHERE id = ?"
+_LIVE = "SELECT updated_at, state, platform_message_id FROM live WHERE message_id = ?"
+_DELIVERED = (
+    "SELECT updated_at, state, chunk, platform_message_id, attempts, error FROM delivered WHERE in_reply_to = ?"
+    " ORDER BY seq, chunk"
+)

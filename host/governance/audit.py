@@ -1,0 +1,16 @@
+"""Who changed what without an agent. Written in the transaction that makes the change."""
+
+from __future__ import annotations
+
+import apsw
+
+from host.ports.controls import Viewer
+
+
+def record(connection: apsw.Connection, viewer: Viewer, action: str, detail: str, now: int) -> None:
+    user = f"{viewer.address.channel_type}:{viewer.author.id}"
+    connection.execute(
+        "INSERT INTO audit (at, user, name, channel_type, workspace_id, platform_id, thread_id, action, detail)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (now, user, viewer.author.name, *viewer.address, action, detail),
+    )

@@ -1,0 +1,242 @@
+"""What owners are asked to decide: a row of host.db per question, and a notice with buttons for each owner.
+
+Asked in the transaction in which it comes up, decided in one transaction with everything a yes means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from host.config import Access
+from host.governance import access, audit
+from host.governance.words import dollars, name
+from host.ports.bot import Decision, InboundEvent
+from host.ports.controls import Forbidden, Viewer
+from host.registry import notices
+from host.registry.notices import Notice
+from sessiondb.records import Address
+
+MOST_OWNERS_ASKED = 20
+MOST_TOLD = 100  # conversations that hear of one decision about money
+ALLOW, DENY = "allow", "deny"
+ACCESS_CHOICES = ((ALLOW, "Allow"), (DENY, "Deny"))
+MICRO = 1_000_000  # millionths in a dollar
+Subject = dict[str, Any]
+NO_SUCH_REQUEST = "There is no such request."
+ASKED = "You have no access to this agent yet. I have asked an owner and will tell you."
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A budget that did not allow a request. Amounts are in millionths of a dollar."""
+
+    budget: str  # 'all', 'agent NAME', 'channel ADDRESS'
+    period: int  # a day 20261231, or a month 20261200
+    words: str  # "agent 'default' for today"
+    limit: int  # with what was allowed beyond it already
+    needed: int  # at least, beyond the limit, for the request
+
+
+def owners_of(rules: Access, platform: str) -> list[tuple[str, str]]:
+    """(platform, user id) of those to ask: on the same platform if there are any."""
+    known = [tuple(owner.partition(":")[::2]) for owner in rules.owners]
+    here = [owner for owner in known if owner[0] == platform]
+    return [(where, user) for where, user in (here or known)][:MOST_OWNERS_ASKED]
+
+
+def ask_access(connection: apsw.Connection, rules: Access, event: InboundEvent, now: int) -> bool:
+    """A stranger wrote. False when there is no owner to ask."""
+    owners = owners_of(rules, event.address.channel_type)
+    if not owners:
+        return False
+    platform, user = event.address.channel_type, event.author.id
+    id_ = _id("access", platform, user)
+    subject = {"platform": platform, "user": user, "name": event.author.name, "address": event.address}
+    if _open(connection, id_, "access", subject, now):
+        where = "in a direct message" if event.privacy == "dm" else f"in channel {event.address.platform_id}"
+        text = f"{name(event.author.name)} (`{platform}:{user}`) wrote to me {where} and has no access. Let them in?"
+        place = None if event.privacy == "dm" else event.address
+        _ask(connection, owners, event.address, place, text, Decision(id_, ACCESS_CHOICES), now)
+    return True
+
+
+def ask_raise(
+    connection: apsw.Connection,
+    rules: Access,
+    shortage: Shortage,
+    address: Address,
+    place: Address | None,
+    now: int,
+) -> bool:
+    """A conversation ran out of money; `place` is where everybody may see that, None for nowhere.
+
+    Asked once per budget, period and amount allowed so far: a no stands until the period ends. False when nobody is left
+    to ask.
+    """
+    owners = owners_of(rules, address.channel_type)
+    if address.channel_type == access.LOCAL:
+        owners, place = [], address
+    elif not owners:
+        return False
+    amount = _amount(shortage)
+    id_ = _id("budget", shortage.budget, str(shortage.period), str(shortage.limit))
+    subject: Subject = {
+        "budget": shortage.budget,
+        "period": shortage.period,
+        "words": shortage.words,
+        "amount": amount,
+        "addresses": [address],
+    }
+    if not _open(connection, id_, "budget", subject, now):
+        return _joins(connection, id_, address)
+    text = f"The budget of {shortage.words} ({dollars(shortage.limit)}) is used up, and a conversation has to stop."
+    choices = ((ALLOW, f"Allow {dollars(amount)} more"), (DENY, "Not now"))
+    _ask(connection, owners, address, place, text, Decision(id_, choices), now)
+    return True
+
+
+def _joins(connection: apsw.Connection, id_: str, address: Address) -> bool:
+    """Another conversation is to be told when more is allowed. False when that was decided already."""
+    row = connection.execute("SELECT subject FROM requests WHERE id = ? AND choice = ''", (id_,)).fetchone()
+    if row is None:
+        return False
+    subject: Subject = json.loads(str(row[0]))
+    known = subject["addresses"]
+    if list(address) not in known and len(known) < MOST_TOLD:
+        kept = json.dumps({**subject, "addresses": [*known, address]})
+        connection.execute("UPDATE requests SET subject = ? WHERE id = ?", (kept, id_))
+    return True
+
+
+def raised(connection: apsw.Connection, budget: str, period: int) -> int:
+    """What owners allowed beyond the budget, in millionths of a dollar."""
+    row = connection.execute(
+        "SELECT amount FROM raises WHERE budget = ? AND period = ?", (budget, period)
+    ).fetchone()
+    return int(str(row[0])) if row else 0
+
+
+def decide(connection: apsw.Connection, viewer: Viewer, id_: str, choice: str, now: int) -> str:
+    """The viewer is an owner. Raises `Forbidden` in words."""
+    row = connection.execute(
+        "SELECT kind, subject, choice, decided_by FROM requests WHERE id = ?", (id_,)
+    ).fetchone()
+    if row is None:
+        raise Forbidden(NO_SUCH_REQUEST)
+    kind, subject, before, by = str(row[0]), json.loads(str(row[1])), str(row[2]), str(row[3])
+    if before:
+        return f"That was decided already: {by} said {'yes' if before == ALLOW else 'no'}."
+    if choice not in (ALLOW, DENY):
+        raise Forbidden("That is no choice of this request.")
+    who = viewer.author.name or viewer.author.id
+    connection.execute(
+        "UPDATE requests SET choice = ?, decided_by = ?, decided_at = ? WHERE id = ?", (choice, who, now, id_)
+    )
+    apply = _apply_access if kind == "access" else _apply_raise
+    done, detail = apply(connection, id_, subject, choice, now)
+    audit.record(connection, viewer, kind, detail, now)
+    return f"{done} Decided by {name(who)}."
+
+
+def _apply_access(
+    connection: apsw.Connection, id_: str, subject: Subject, choice: str, now: int
+) -> tuple[str, str]:
+    platform, user = str(subject["platform"]), str(subject["user"])
+    who = name(str(subject["name"])) or f"`{user}`"
+    standing = "allowed" if choice == ALLOW else "denied"
+    _stand(connection, platform, user, standing, now, str(subject["name"]))
+    told = (
+        "An owner gave you access. Please write again what you wanted to ask."
+        if choice == ALLOW
+        else "An owner decided not to give you access."
+    )
+    place = Address(*map(str, subject["address"]))
+    at = notices.direct(place.channel_type, place.workspace_id)
+    notices.add(connection, Notice(f"decided:{id_}", at, told, private_to=user), now)
+    done = f"{who} may talk to agents from now on." if choice == ALLOW else f"{who} stays without access."
+    return done, f"{platform}:{user} {standing}"
+
+
+def set_standing(connection: apsw.Connection, platform: str, user: str, standing: str, now: int) -> None:
+    """An owner decides unasked: 'allowed', 'denied', or '' to be asked again when the person writes next."""
+    connection.execute("DELETE FROM requests WHERE id = ?", (_id("access", platform, user),))
+    _stand(connection, platform, user, standing, now)
+
+
+def _stand(
+    connection: apsw.Connection, platform: str, user: str, standing: str, now: int, name: str = ""
+) -> None:
+    connection.execute(
+        "INSERT INTO users (channel_type, workspace_id, user_id, name, standing, seen_at) VALUES (?, '', ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET standing = excluded.standing",
+        (platform, user, name, standing, now),
+    )
+
+
+def _apply_raise(
+    connection: apsw.Connection, id_: str, subject: Subject, choice: str, now: int
+) -> tuple[str, str]:
+    budget, words = str(subject["budget"]), str(subject["words"])
+    period, amount = int(str(subject["period"])), int(str(subject["amount"]))
+    if choice == DENY:
+        return f"The budget of {words} stays as it is.", f"{budget} {period} not raised"
+    connection.execute(
+        "INSERT INTO raises VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount",
+        (budget, period, amount),
+    )
+    told = f"An owner allowed {dollars(amount)} more: please ask again."
+    for number, address in enumerate(subject["addresses"]):
+        notices.add(connection, Notice(f"decided:{id_}:{number}", Address(*map(str, address)), told), now)
+    return f"The budget of {words} is {dollars(amount)} higher.", f"{budget} {period} +{dollars(amount)}"
+
+
+def _open(connection: apsw.Connection, id_: str, kind: str, subject: Subject, now: int) -> bool:
+    """False when it was asked before."""
+    connection.execute(
+        "INSERT OR IGNORE INTO requests (id, kind, subject, created_at) VALUES (?, ?, ?, ?)",
+        (id_, kind, json.dumps(subject), now),
+    )
+    return bool(connection.changes())
+
+
+def _ask(
+    connection: apsw.Connection,
+    owners: Sequence[tuple[str, str]],
+    about: Address,
+    place: Address | None,
+    text: str,
+    decision: Decision,
+    now: int,
+) -> None:
+    """Each owner alone. `place` is where everybody is told instead when that cannot be, or there is nobody to tell."""
+    for platform, user in owners:
+        workspace = about.workspace_id if platform == about.channel_type else ""
+        told = Notice(
+            f"request:{decision.request}:{platform}:{user}",
+            notices.direct(platform, workspace),
+            text,
+            private_to=user,
+            decision=decision,
+            otherwise=place,
+        )
+        notices.add(connection, told, now)
+    if not owners and place is not None:
+        notices.add(
+            connection, Notice(f"request:{decision.request}:place", place, text, decision=decision), now
+        )
+
+
+def _amount(shortage: Shortage) -> int:
+    """A quarter of the limit, at least what the request needs, in whole dollars."""
+    return max(1, math.ceil(max(shortage.needed, shortage.limit // 4) / MICRO)) * MICRO
+
+
+def _id(*parts: str) -> str:
+    return "r" + hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:20]

@@ -1,0 +1,67 @@
+"""What a person may see: an owner everything, anybody else what their privacy scopes hold. Closed by default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import apsw
+
+from host.config import Access
+from host.governance import access
+from host.ports.bot import Privacy
+from host.ports.controls import Forbidden, Viewer
+from host.registry.sessions import scope_name
+from sessiondb.records import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """`scopes` are names as `sessions.scope` has them; `owner` sees all of them."""
+
+    owner: bool
+    scopes: tuple[str, ...]
+
+    def sees(self, scope: str) -> bool:
+        return self.owner or scope in self.scopes
+
+    def where(self, column: str) -> tuple[str, tuple[str, ...]]:
+        """The same as a condition of SQL, with its bindings."""
+        if self.owner:
+            return "1", ()
+        return f"{column} IN ({', '.join('?' * len(self.scopes))})", self.scopes
+
+    def sees_channel(self, connection: apsw.Connection, address: Address) -> bool:
+        """Whether everything that was ever said in the channel is for them; one where nothing was is for owners."""
+        if self.owner:
+            return True
+        rows = connection.execute(
+            "SELECT DISTINCT scope FROM sessions WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?",
+            address[:3],
+        ).fetchall()
+        return bool(rows) and all(str(scope) in self.scopes for (scope,) in rows)
+
+
+def is_owner(rules: Access, viewer: Viewer) -> bool:
+    platform = viewer.address.channel_type
+    return platform == access.LOCAL or (
+        bool(viewer.author.id) and f"{platform}:{viewer.author.id}" in rules.owners
+    )
+
+
+def of(connection: apsw.Connection, rules: Access, viewer: Viewer) -> Sight:
+    """Raises `Forbidden` for whom no agent would answer where they ask from."""
+    standing = access.standing_of(connection, viewer.address.channel_type, viewer.author.id)
+    permission = access.decide(rules, viewer, standing)
+    if isinstance(permission, access.Denied):
+        raise Forbidden(permission.reason)
+    return Sight(is_owner(rules, viewer), _scopes(viewer))
+
+
+def _scopes(viewer: Viewer) -> tuple[str, ...]:
+    """Their direct messages may have no workspace of their own (Discord's have none)."""
+    address, user = viewer.address, viewer.author.id
+    found = [scope_name("dm", address._replace(workspace_id=w), user) for w in {"", address.workspace_id}]
+    kinds: list[Privacy] = ["private"] if viewer.privacy == "private" else []
+    if not viewer.author.external:  # a guest of one shared channel is no member of the workspace
+        kinds.append("public")
+    return (*found, *(scope_name(kind, address, user) for kind in kinds))

@@ -1,0 +1,140 @@
+"""The inbox of host.db: where every event is first made durable. Functions for jobs on the connection."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from host.ports.bot import Author, EventClass, InboundEvent, IncomingFile
+from sessiondb.records import Address
+
+MOST_REPLAYED = 500  # entries of one session in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event and where it goes."""
+
+    id: int
+    message_id: str
+    session_id: str
+    event: InboundEvent
+    answer: Address
+    trigger: bool
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An event of this key is in the inbox already."""
+
+    message_id: str
+    state: str
+    session_id: str
+    reason: str
+
+
+def find(connection: apsw.Connection, key: str) -> Known | None:
+    row = connection.execute(
+        "SELECT message_id, state, session_id, reason FROM inbox WHERE key = ?", (key,)
+    ).fetchone()
+    return None if row is None else Known(*map(str, row))
+
+
+def answer_of(connection: apsw.Connection, key: str) -> Address | None:
+    """Where the answer to an event goes, as it was decided when it came in."""
+    sql = "SELECT event ->> '$.answer' FROM inbox WHERE key = ?"
+    row = connection.execute(sql, (_text(key),)).fetchone()
+    return None if row is None or row[0] is None else Address(*json.loads(str(row[0])))
+
+
+def add(
+    connection: apsw.Connection,
+    event: InboundEvent,
+    session_id: str,
+    answer: Address,
+    *,
+    trigger: bool,
+    trusted: bool,
+    now: int,
+) -> Entry:
+    kept = {"event": dataclasses.asdict(event), "answer": answer, "trusted": trusted}
+    connection.execute(
+        "INSERT INTO inbox (key, message_id, state, session_id, event, trigger_, received_at)"
+        " VALUES (?, ?, 'routed', ?, ?, ?, ?)",
+        (_text(event.key), event.message_id, session_id, json.dumps(kept), int(trigger), now),
+    )
+    return Entry(
+        connection.last_insert_rowid(), event.message_id, session_id, event, answer, trigger, trusted
+    )
+
+
+def decline(connection: apsw.Connection, event: InboundEvent, reason: str, now: int) -> None:
+    """Recorded without its text: what a stranger wrote is not kept."""
+    kept = {"event": dataclasses.asdict(dataclasses.replace(event, text="", files=(), thread_so_far=()))}
+    connection.execute(
+        "INSERT INTO inbox (key, message_id, state, event, trigger_, reason, received_at) VALUES (?, ?, 'declined', ?, 0, ?, ?)",
+        (_text(event.key), event.message_id, json.dumps(kept), reason, now),
+    )
+
+
+def mark_stored(connection: apsw.Connection, entries: list[Entry], seq_high_water: int, now: int) -> None:
+    connection.executemany(
+        "UPDATE inbox SET state = 'stored', stored_at = ? WHERE id = ?",
+        [(now, entry.id) for entry in entries],
+    )
+    connection.execute(
+        "UPDATE sessions SET seq_high_water = max(seq_high_water, ?), work = work + 1 WHERE id = ?",
+        (seq_high_water, entries[0].session_id),
+    )
+
+
+def unstored(connection: apsw.Connection, session_id: str, limit: int = MOST_REPLAYED) -> list[Entry]:
+    """What a crash or an error left between the inbox and inbound.db, in order."""
+    rows = connection.execute(
+        "SELECT id, message_id, session_id, event, trigger_ FROM inbox WHERE state = 'routed' AND session_id = ?"
+        " ORDER BY id LIMIT ?",
+        (session_id, limit),
+    ).fetchall()
+    return [_entry(*row) for row in rows]
+
+
+def sessions_with_unstored(connection: apsw.Connection) -> list[str]:
+    return [
+        str(id_)
+        for (id_,) in connection.execute("SELECT DISTINCT session_id FROM inbox WHERE state = 'routed'")
+    ]
+
+
+def _entry(id_: Any, message_id: Any, session_id: Any, kept: Any, trigger: Any) -> Entry:
+    found = json.loads(kept)
+    return Entry(
+        id_,
+        message_id,
+        session_id,
+        _event(found["event"]),
+        Address(*found["answer"]),
+        bool(trigger),
+        bool(found["trusted"]),
+    )
+
+
+def _event(found: dict[str, Any]) -> InboundEvent:
+    return InboundEvent(
+        **{
+            **found,
+            "event_class": EventClass(found["event_class"]),
+            "address": Address(*found["address"]),
+            "author": Author(**{**found["author"], "groups": tuple(found["author"]["groups"])}),
+            "files": tuple(IncomingFile(**file) for file in found["files"]),
+            "thread_so_far": tuple((str(who), str(text)) for who, text in found["thread_so_far"]),
+        }
+    )
+
+
+def _text(key: str) -> str:
+    return key.encode("utf-8", "backslashreplace").decode("utf-8")

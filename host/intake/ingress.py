@@ -1,0 +1,394 @@
+"""The one way in (law 4): authorise → dedupe → route → store.
+
+What a crash does, line by line: before the inbox commit the platform was not told and delivers again; after it the event
+is replayed from the inbox at boot or by the sweep, and its id makes the second insert into inbound.db a no-op.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import apsw
+
+from host import config
+from host.config import Config
+from host.delivery.posts import Posts
+from host.governance import access, requests, rules
+from host.intake import inbox, router, storing
+from host.intake.inbox import Entry
+from host.intake.incoming import IncomingFiles
+from host.mailbox import questions
+from host.ports.bot import ABOUT_ANOTHER, EventClass, HostBusy, InboundEvent, Ingested, Verdict
+from host.registry import notices, sessions
+from host.registry.db import HostDB
+from host.registry.notices import Notice
+from host.registry.sessions import Session, Sessions
+from sessiondb import Address, SessionError
+
+log = logging.getLogger(__name__)
+
+MUTED = "the agent was told to stay out of this thread"
+LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
+
+
+class Ingress:
+    """`before_store` is awaited before something new is put into a session's file, `wake` called after it."""
+
+    def __init__(
+        self,
+        config: Config,
+        db: HostDB,
+        registry: Sessions,
+        before_store: Callable[[Session], Awaitable[None]],
+        wake: Callable[[Session], None],
+        say: Callable[[], None],
+        now: Callable[[], int],
+        incoming: IncomingFiles,
+        posts: Posts,
+    ) -> None:
+        self._incoming = incoming
+        self._posts = posts
+        self._config = config
+        self._db = db
+        self._registry = registry
+        self._before_store = before_store
+        self._wake = wake
+        self._say = say
+        self._now = now
+        self._waiting: defaultdict[str, list[Entry]] = defaultdict(list)
+        self._storing: dict[str, asyncio.Task[None]] = {}
+        self._behind: set[str] = set()  # sessions whose next store must read the inbox, not memory
+
+    async def begin(self) -> None:
+        """At boot, before any bot: what an earlier life left unstored comes before anything new of its session."""
+        self._behind.update(await self._db.read(inbox.sessions_with_unstored))
+
+    async def ingest(self, event: InboundEvent) -> Ingested:
+        """Returns when the event is durable. Raises `HostBusy` when it could not be made so."""
+        event = _within_limits(event)
+        try:
+            await self._know_the_thread(event)
+            event = await self._under_a_post(event)
+            if event.event_class is EventClass.ANSWER and (refused := await self._not_asked(event)):
+                # Nothing is written: the question stays open for those who may answer it.
+                return Ingested(Verdict.DECLINED, event.message_id, refused)
+            ingested, entry, session = await self._db.write(lambda connection: self._admit(connection, event))
+        except SessionError as error:
+            log.error("An event could not be made durable: %s", error, extra={"action": "ingest_failed"})
+            raise HostBusy(str(error)) from error
+        if entry is not None and session is not None:
+            self._waiting[session.id].append(entry)
+            self._store_soon(session)
+        elif ingested.verdict is Verdict.DECLINED:
+            self._say()
+        return ingested
+
+    async def _know_the_thread(self, event: InboundEvent) -> None:
+        """A reply under a post whose receipt is not there yet waits for it: only then is its session known.
+
+        Raises `HostBusy` when that takes too long; nothing of the reply is stored, so the platform delivers it again.
+        """
+        address = event.address._replace(thread_id=event.address.thread_id or event.replies_to)
+        if not address.thread_id or event.event_class in ABOUT_ANOTHER or not self._posts.open_at(address):
+            return
+        if await self._db.read(lambda connection: _engaged(connection, address)) is not None:
+            return
+        if not await self._posts.until_settled(address):
+            raise HostBusy("it may be a reply to a post whose outcome is not known yet")
+
+    async def _under_a_post(self, event: InboundEvent) -> InboundEvent:
+        """A reply in the channel to what a task or a webhook posted there is as one in the thread of that post.
+
+        Replies to anything else are among people: a thread that hangs there goes on without them.
+        """
+        if not event.replies_to or event.address.thread_id:
+            return event
+        thread = event.address._replace(thread_id=event.replies_to)
+        found = await self._db.read(lambda connection: _engaged(connection, thread))
+        continued = found is not None and found[1]
+        return replace(event, address=thread, opens_thread="") if continued else event
+
+    async def _not_asked(self, event: InboundEvent) -> str:
+        """Why this answer cannot count; '' when it may, or was taken in already."""
+
+        def session_of(connection: apsw.Connection) -> Session | None:
+            verdict = self._route(connection, event)
+            if inbox.find(connection, event.key) is not None or isinstance(verdict, router.Ignore):
+                return None
+            where = (
+                "agent = ? AND channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
+            )
+            found = self._registry.load(connection, where, (verdict.agent, *verdict.session))
+            return found[0] if found else None
+
+        session = await self._db.read(session_of)
+        if session is None:
+            return ""
+        question = await self._registry.use(session, lambda writer: writer.question(event.refers_to))
+        is_owner = f"{event.address.channel_type}:{event.author.id}" in self._config.access.owners
+        return questions.refusal(question, event.author.id, is_owner=is_owner, now=self._now())
+
+    def _admit(
+        self, connection: apsw.Connection, event: InboundEvent
+    ) -> tuple[Ingested, Entry | None, Session | None]:
+        """One transaction of host.db: everything that is decided about an event is decided here."""
+        known = inbox.find(connection, event.key)
+        if known is not None:
+            return Ingested(Verdict.DUPLICATE, known.message_id, known.reason), None, None
+        verdict = self._route(connection, event)
+        if isinstance(verdict, router.Ignore):
+            return Ingested(Verdict.IGNORED, reason=verdict.reason), None, None
+        standing = access.standing_of(connection, event.address.channel_type, event.author.id)
+        permission = _permission(self._config.access, event, standing)
+        if isinstance(permission, access.Allowed) and verdict.agent not in self._config.agents:
+            permission = access.Denied("The agent of this conversation is not set up any more.")
+        if isinstance(permission, access.Denied):
+            asks = permission.ask_owner and event.event_class not in ABOUT_ANOTHER
+            if asks and requests.ask_access(connection, self._config.access, event, self._now()):
+                permission = access.Denied(requests.ASKED)
+            inbox.decline(connection, event, permission.reason, self._now())
+            if event.event_class not in (*ABOUT_ANOTHER, EventClass.WEBHOOK):
+                notices.add(connection, _denial(event, permission), self._now())
+            return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
+        if event.event_class is not EventClass.WEBHOOK:
+            _remember_user(connection, event, self._now())
+        if not event.author.zone:
+            event = replace(event, author=replace(event.author, zone=self._config.host.zone))
+        if event.event_class is EventClass.CONTROL and event.value == "mute":
+            self._mute(connection, event, verdict.answer)
+            return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
+        scope = sessions.privacy_scope(event)
+        # A message's privacy is of this very moment; that of another place says nothing about the session's own.
+        moves = event.event_class is EventClass.MESSAGE and verdict.session[:3] == event.address[:3]
+        id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now(), moves=moves)
+        if verdict.engages:
+            connection.execute(
+                "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?, '')",
+                (*verdict.answer, verdict.agent, event.at),
+            )
+            if not connection.changes():  # it takes part already: what was said before is known
+                event = replace(event, thread_so_far=())
+        entry = inbox.add(
+            connection,
+            event,
+            id_,
+            verdict.answer,
+            trigger=verdict.trigger,
+            trusted=permission.trusted,
+            now=self._now(),
+        )
+        session = self._registry.load(connection, "id = ?", (id_,))[0]
+        return Ingested(Verdict.STORED, event.message_id), entry, session
+
+    def _mute(self, connection: apsw.Connection, event: InboundEvent, thread: Address) -> None:
+        """From now on the thread needs a mention again."""
+        connection.execute(
+            "DELETE FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?",
+            thread,
+        )
+        inbox.decline(connection, event, MUTED, self._now())
+        told = Notice(f"muted:{event.message_id}", thread, "I stay out of this thread until I am mentioned.")
+        notices.add(connection, told, self._now())
+
+    def _route(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
+        if event.event_class is EventClass.REACTION:
+            return self._route_of_reaction(connection, event)
+        if event.event_class in ABOUT_ANOTHER:
+            return _route_of_original(connection, event)
+        if event.session_id:
+            return _route_of_session(connection, event)
+        return self._route_by_rules(connection, event)
+
+    def _route_of_reaction(
+        self, connection: apsw.Connection, event: InboundEvent
+    ) -> router.Engage | router.Ignore:
+        """To where the message is that it is about, as far as its agent wants reactions."""
+        ours = self._route_of_ours(connection, event) if event.mentioned else None
+        found = ours or _route_of_original(connection, event)
+        if isinstance(found, router.Ignore) or found.agent not in self._config.agents:
+            return found
+        return router.as_wanted(found, self._config.agents[found.agent].reactions, event.author)
+
+    def _route_of_ours(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | None:
+        """None where no conversation goes on: an answer to the reaction would stand in the channel's root."""
+        address = event.address
+        if not address.thread_id and event.privacy != "dm":  # a post that may have opened a thread
+            address = address._replace(thread_id=event.platform_message_id)
+        if event.privacy != "dm" and _engaged(connection, address) is None:
+            return None
+        found = self._route_by_rules(connection, replace(event, address=address))
+        return None if isinstance(found, router.Ignore) else replace(found, engages=False)
+
+    def _route_by_rules(
+        self, connection: apsw.Connection, event: InboundEvent
+    ) -> router.Engage | router.Ignore:
+        row = _engaged(connection, event.address)
+        return router.route(
+            event,
+            self._config.routes,
+            None if row is None else row[0],
+            rules.of_channel(connection, event.address),
+            None if row is None else _continued(connection, row[1]),
+        )
+
+    # ── from the inbox into inbound.db ───────────────────────────────────────────────────────────────────
+
+    def _store_soon(self, session: Session) -> None:
+        if session.id not in self._storing:
+            task = asyncio.create_task(self._store(session), name=f"store:{session.id}")
+            self._storing[session.id] = task
+
+    async def replay(self, session: Session) -> None:
+        """Stores what the inbox holds for the session and its file may not."""
+        self._behind.add(session.id)
+        self._store_soon(session)
+
+    async def drained(self) -> None:
+        """Waits for every store under way."""
+        while self._storing:
+            await asyncio.wait(list(self._storing.values()))
+
+    async def _store(self, session: Session) -> None:
+        try:
+            await self._store_what_waits(session)
+        finally:  # at once: what comes from now on is not seen by this task any more
+            del self._storing[session.id]
+
+    async def _store_what_waits(self, session: Session) -> None:
+        while session.id in self._behind or self._waiting[session.id]:
+            try:
+                await self._store_batch(session)
+            except SessionError as error:
+                # The inbox has it; the sweep replays it in order. Nothing later may overtake it from memory.
+                log.warning(
+                    "Session %s: not stored yet: %s", session.id, error, extra={"action": "store_failed"}
+                )
+                self._waiting.pop(session.id, None)
+                self._behind.add(session.id)
+                return
+        self._waiting.pop(session.id, None)
+
+    async def _store_batch(self, session: Session) -> None:
+        if session.id in self._behind:
+            self._behind.discard(session.id)
+            self._waiting.pop(session.id, None)
+            try:
+                entries = await self._db.read(lambda connection: inbox.unstored(connection, session.id))
+            except SessionError:
+                self._behind.add(session.id)
+                raise
+            if len(entries) == inbox.MOST_REPLAYED:
+                self._behind.add(session.id)  # there may be more, and they come first
+        else:
+            entries, self._waiting[session.id] = self._waiting[session.id], []
+        if not entries:
+            return
+        attached = [await self._attached(session, entry) for entry in entries]
+        await self._before_store(session)
+        outbound_db = session.folder.outbound_db
+        high_water = await self._registry.use(session, lambda w: storing.insert_all(w, attached, outbound_db))
+        self._wake(session)
+        await self._db.write(
+            lambda connection: inbox.mark_stored(connection, entries, high_water, self._now())
+        )
+
+    async def _attached(self, session: Session, entry: Entry) -> storing.Attached:
+        if not entry.event.files or entry.event.event_class not in (EventClass.MESSAGE, EventClass.COMMAND):
+            return entry, ()
+        files, missing = await self._incoming.fetch(session, entry)
+        if missing:
+            event = replace(entry.event, text=f"{entry.event.text}\n{missing}".strip())
+            entry = replace(entry, event=event)
+        return entry, files
+
+
+def _route_of_original(connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
+    """An edit, deletion or reaction goes where the message went that it is about."""
+    original = replace(event, event_class=EventClass.MESSAGE, natural_id=event.platform_message_id)
+    known = inbox.find(connection, original.key)
+    if known is None or known.state == "declined":
+        return router.Ignore("about a message no agent was given")
+    found = _session_of(connection, known.session_id)
+    if found is None:
+        return router.Ignore("about a message whose session is gone")
+    agent, address = found
+    answer = inbox.answer_of(connection, original.key) or address
+    return router.Engage(agent, address, answer, trigger=False, engages=False)
+
+
+def _route_of_session(connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
+    """The host itself named the session: its address may be one that no rule would lead to any more."""
+    found = _session_of(connection, event.session_id)
+    if found is None:
+        return router.Ignore("its session is gone")
+    agent, address = found
+    return router.Engage(agent, address, event.address, trigger=True, engages=False)
+
+
+def _engaged(connection: apsw.Connection, address: Address) -> tuple[str, str] | None:
+    """The agent that takes part in the thread, and the session that the thread goes on with."""
+    row = connection.execute(
+        "SELECT agent, session_id FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
+        " AND thread_id = ? AND thread_id <> ''",
+        address,
+    ).fetchone()
+    return None if row is None else (str(row[0]), str(row[1]))
+
+
+def _continued(connection: apsw.Connection, session_id: str) -> Address | None:
+    """The session that a thread goes on with, where that is not the one its address names: a task's post opened it."""
+    found = _session_of(connection, session_id) if session_id else None
+    return None if found is None else found[1]
+
+
+def _session_of(connection: apsw.Connection, id_: str) -> tuple[str, Address] | None:
+    row = connection.execute(
+        "SELECT agent, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?", (id_,)
+    ).fetchone()
+    return None if row is None else (str(row[0]), Address(*map(str, row[1:])))
+
+
+def _remember_user(connection: apsw.Connection, event: InboundEvent, now: int) -> None:
+    connection.execute(
+        "INSERT INTO users (channel_type, workspace_id, user_id, name, zone, seen_at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET name = excluded.name, zone = excluded.zone, seen_at = excluded.seen_at",
+        (
+            event.address.channel_type,
+            event.address.workspace_id,
+            event.author.id,
+            event.author.name,
+            event.author.zone,
+            now,
+        ),
+    )
+
+
+def _permission(lists: config.Access, event: InboundEvent, standing: str) -> access.Allowed | access.Denied:
+    """A deletion needs none: it takes away what was let in, and platforms do not say who deleted. A webhook has its
+    signature, and where it goes is the configuration's."""
+    if event.event_class in (EventClass.DELETE, EventClass.WEBHOOK):
+        return access.Allowed(trusted=False)
+    return access.decide(lists, event, standing)
+
+
+def _denial(event: InboundEvent, denied: access.Denied) -> Notice:
+    """Once per person and place: the second try is declined in silence."""
+    platform, workspace, channel, _ = event.address
+    return Notice(
+        about=f"denied:{platform}:{workspace}:{channel}:{event.author.id}:{denied.reason}",
+        address=event.address,
+        text=denied.reason,
+        private_to=event.author.id,
+    )
+
+
+def _within_limits(event: InboundEvent) -> InboundEvent:
+    """Lone surrogates replaced, overlong text cut with a note."""
+    text = event.text.encode("utf-8", "replace").decode("utf-8")
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[:LONGEST_TEXT]}\n[cut: the message had {len(text)} characters]"
+    return event if text == event.text else replace(event, text=text)

@@ -1,0 +1,124 @@
+"""Which agent and which session an event belongs to: a pure function of the event and the rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from host.config import Route
+from host.ports.bot import Author, EventClass, InboundEvent
+from host.ports.controls import ChannelRules
+from sessiondb.records import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Engage:
+    """The event belongs to this session of this agent."""
+
+    agent: str
+    session: Address  # names the session
+    answer: Address  # where the answer goes
+    trigger: bool
+    engages: bool  # from now on the thread needs no mention
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    reason: str
+
+
+def route(
+    event: InboundEvent,
+    routes: Sequence[Route],
+    engaged_agent: str | None,
+    decided: ChannelRules | None = None,
+    continued: Address | None = None,
+) -> Engage | Ignore:
+    """`engaged_agent` takes part in the event's thread already; None when nobody does.
+
+    `continued` names the session that the thread goes on with, where that is not the thread's own.
+    `decided` is what an owner decided about the channel, over the routes.
+    """
+    rule = rule_of(event.address, routes, decided)
+    if rule is None:
+        return Ignore("no route covers this channel")
+    if rule.engage == "off":
+        return Ignore("agents are switched off in this channel")
+    if event.author.is_bot and not event.mentioned:
+        return Ignore("another bot's message without a mention")
+    addressed = _addressed(event, rule) and not event.remark
+    if engaged_agent is None and not addressed:
+        return Ignore("not addressed to an agent")
+    agent = event.agent or engaged_agent or rule.agent
+    answer = _answer_address(event, rule)
+    about_another = event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
+    return Engage(
+        agent=agent,
+        session=continued or _session_address(event, rule, answer),
+        answer=answer,
+        trigger=not about_another and not event.remark,
+        engages=bool(answer.thread_id) and addressed,
+    )
+
+
+def as_wanted(found: Engage, wanted: Literal["off", "context", "wake"], by: Author) -> Engage | Ignore:
+    """A reaction, as far as the agent wants them."""
+    if wanted == "off":
+        return Ignore("its agent wants no reactions")
+    # Two bots that react to each other would go on for ever.
+    return replace(found, trigger=wanted == "wake" and not by.is_bot)
+
+
+def rule_of(address: Address, routes: Sequence[Route], decided: ChannelRules | None = None) -> Route | None:
+    """The rule that holds in the channel; None when no route covers it and no owner opened it either."""
+    rule = next((rule for rule in routes if _fits(rule, address)), None)
+    if decided is None:
+        return rule
+    if rule is None:
+        return Route(agent=decided.agent, engage=decided.engage) if decided.agent and decided.engage else None
+    changed: dict[str, str] = {"agent": decided.agent} if decided.agent else {}
+    if decided.engage:
+        changed |= {"engage": decided.engage, "pattern": ""}
+    return rule.model_copy(update=changed)
+
+
+def _fits(rule: Route, address: Address) -> bool:
+    pairs = (
+        (rule.platform, address.channel_type),
+        (rule.workspace, address.workspace_id),
+        (rule.channel, address.platform_id),
+    )
+    return all(want in ("*", have) for want, have in pairs)
+
+
+def _addressed(event: InboundEvent, rule: Route) -> bool:
+    if event.mentioned or event.privacy == "dm" or event.event_class is EventClass.WEBHOOK:
+        return True
+    if event.event_class in (EventClass.COMMAND, EventClass.CONTROL, EventClass.ANSWER) and not event.typed:
+        return True
+    if rule.engage == "always":
+        return True
+    return rule.engage == "pattern" and re.search(rule.pattern, event.text[:4_000]) is not None
+
+
+def _answer_address(event: InboundEvent, rule: Route) -> Address:
+    """In the thread that asked; a channel message opens a thread unless the whole channel is one session."""
+    if (
+        event.address.thread_id
+        or not event.opens_thread
+        or rule.session == "channel"
+        or event.privacy == "dm"
+    ):
+        return event.address
+    return event.address._replace(thread_id=event.opens_thread)
+
+
+def _session_address(event: InboundEvent, rule: Route, answer: Address) -> Address:
+    if rule.session == "channel":
+        return answer._replace(thread_id="")
+    by_user = rule.session == "user" and event.event_class is not EventClass.WEBHOOK
+    if by_user and event.privacy != "dm":
+        return answer._replace(thread_id=f"user:{event.author.id}")
+    return answer

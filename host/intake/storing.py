@@ -1,0 +1,134 @@
+"""From the inbox into a session's inbound.db: what each event becomes there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from host.intake.inbox import Entry
+from host.mailbox import questions
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.outbound import OutboundReader
+from host.mailbox.rows import NewMessage
+from host.ports.bot import ABOUT_ANOTHER, EventClass
+from sessiondb import MessageIn, SessionError, Status, content
+
+Attached: TypeAlias = tuple[Entry, tuple[content.Attachment, ...]]
+
+
+def insert_all(writer: InboundWriter, attached: list[Attached], outbound_db: Path) -> int:
+    """Stores a session's events in order; returns the highest seq in use. Twice is once: ids are the keys' hashes."""
+    changed: list[tuple[Entry, MessageIn]] = []
+    with writer.writing():
+        for entry, files in attached:
+            if entry.event.event_class in (EventClass.EDIT, EventClass.DELETE):
+                changed += _change(writer, entry)
+            else:
+                _insert(writer, entry, files)
+    # Committed first, looked at second; the runner claims first and reads second. Whoever is later sees the other.
+    late = [(entry, original) for entry, original in changed if _may_be_claimed(original, outbound_db)]
+    if late:
+        with writer.writing():
+            for entry, original in late:
+                writer.insert(replace(_message(entry), trigger=False, address=original.address))
+    return writer.mark("seq_high_water")
+
+
+def _may_be_claimed(original: MessageIn, outbound_db: Path) -> bool:
+    """Whether a runner has read the message, or may have: then the agent is told what became of it."""
+    if original.status not in (Status.PENDING, Status.CANCELLED):
+        return True
+    if not os.path.lexists(outbound_db):
+        return False
+    try:
+        reader = OutboundReader(outbound_db)
+        try:
+            return bool(reader.acks([original.id]))
+        finally:
+            reader.close()
+    except SessionError:
+        return True
+
+
+def _insert(writer: InboundWriter, entry: Entry, files: tuple[content.Attachment, ...]) -> None:
+    event = entry.event
+    for number, (author, text) in enumerate(event.thread_so_far):
+        writer.insert(_context(entry, number, author, text))
+    message = _message(entry, files)
+    if isinstance(message.content, content.System):
+        question = writer.question(message.content.refers_to)
+        asked = question.row_id if question else ""
+        message = replace(message, content=replace(message.content, refers_to=asked))
+        if question is not None:
+            questions.answered(writer, question, message.id)
+    writer.insert(message)
+
+
+def _change(writer: InboundWriter, entry: Entry) -> list[tuple[Entry, MessageIn]]:
+    """An edit or deletion of a message not read yet replaces or cancels it. Returns what it was about."""
+    event = entry.event
+    original = writer.message_on_platform(event.address, event.platform_message_id)
+    if original is None:
+        return []
+    if original.status == Status.PENDING:
+        if event.event_class is EventClass.DELETE:
+            writer.settle(original.id, Status.CANCELLED, "deleted by its author")
+        else:
+            old = content.decode_inbound(original.content)
+            if isinstance(old, content.Chat):
+                writer.replace_content(original.id, replace(old, text=event.text))
+    return [(entry, original)]
+
+
+def _message(entry: Entry, files: tuple[content.Attachment, ...] = ()) -> NewMessage:
+    event = entry.event
+    return NewMessage(
+        id=entry.message_id,
+        kind=_KINDS.get(event.event_class, "chat"),
+        address=entry.answer,
+        content=_content(entry, files),
+        created_at=event.at,
+        trigger=entry.trigger,
+        platform_message_id="" if event.event_class in ABOUT_ANOTHER else event.platform_message_id,
+        author_id=event.author.id,
+    )
+
+
+_KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control", EventClass.WEBHOOK: "webhook"}
+
+
+def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inbound:
+    event = entry.event
+    if event.event_class is EventClass.CONTROL:
+        return content.Control(event.value)
+    if event.event_class is EventClass.WEBHOOK:
+        return content.Webhook(event.refers_to, event.text, event.value)
+    if event.event_class is EventClass.ANSWER:
+        who = event.author.name or event.author.id
+        return content.System(
+            "answer", f"{who} answered: {event.value}", refers_to=event.refers_to, value=event.value, by=who
+        )
+    return content.Chat(
+        text=f"{event.value} {event.text}".strip()
+        if event.event_class is EventClass.REACTION
+        else event.text,
+        author_name=event.author.name,
+        trusted=entry.trusted,
+        event=event.event_class.value,
+        attachments=files,
+        zone=event.author.zone,
+        queued=event.queued,
+    )
+
+
+def _context(entry: Entry, number: int, author: str, text: str) -> NewMessage:
+    return NewMessage(
+        id=f"{entry.message_id}-before-{number}",
+        kind="chat",
+        address=entry.answer,
+        content=content.Chat(text, author_name=author),
+        created_at=entry.event.at - 1,
+        trigger=False,
+    )

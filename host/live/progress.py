@@ -1,0 +1,112 @@
+"""Showing people that work is going on: the runner's progress file, put where its turn's answer will come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from host.live import LiveMessages
+from host.mailbox.inbound import InboundWriter
+from host.ports.bot import Bots, DeliveryError, Shown, ShowsLive
+from host.registry.sessions import Session, Sessions
+from sessiondb import Address, MessageIn, SessionError, Status
+from sessiondb.signals import Progress
+
+log = logging.getLogger(__name__)
+
+WAITING = "waiting for a free place…"
+
+
+class ProgressBoard:
+    """Progress is never worth waiting for: one look per session at a time, the last state wins.
+
+    The status that a platform shows by itself goes to the bot at once; a long turn's message is `live`'s.
+    """
+
+    def __init__(self, registry: Sessions, bots: Bots, live: LiveMessages) -> None:
+        self._registry = registry
+        self._bots = bots
+        self._live = live
+        self._seen: dict[str, Progress] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def waiting(self, session: Session) -> None:
+        """The session has to wait for a place; the people in it see that it is not forgotten."""
+        self._begin(session, self._show_waiting(session))
+
+    def look(self, session: Session) -> None:
+        self._begin(session, self._look(session))
+
+    def forget(self, session: Session) -> None:
+        self._seen.pop(session.id, None)
+
+    async def close(self) -> None:
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    def _begin(self, session: Session, work: Coroutine[Any, Any, None]) -> None:
+        bot = self._bots.get(session.address.channel_type)
+        shows = bot is not None and (bot.capabilities.progress != "none" or isinstance(bot, ShowsLive))
+        if not shows or session.id in self._tasks:
+            work.close()
+            return
+        task = asyncio.create_task(work, name=f"progress:{session.id}")
+        self._tasks[session.id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(session.id, None))
+
+    async def _show_waiting(self, session: Session) -> None:
+        try:
+            wanting = await self._registry.use(session, lambda writer: writer.wanting())
+            bot = self._bots.get(session.address.channel_type)
+            if wanting and bot is not None and bot.capabilities.progress != "none":
+                message = wanting[-1]
+                await bot.show(Shown(message.address, message.platform_message_id, WAITING, ""))
+        except (SessionError, DeliveryError) as error:
+            log.debug("Waiting not shown: %s", error)
+
+    async def _look(self, session: Session) -> None:
+        try:
+            progress = await asyncio.to_thread(Progress.read, session.folder.progress)
+            if progress is None or progress == self._seen.get(session.id):
+                return
+            self._seen[session.id] = progress
+            message = await self._registry.use(session, lambda writer: _claimed(writer, progress))
+            bot = self._bots.get(message.address.channel_type) if message else None
+            if message is None or bot is None:
+                return
+            self._live.news(session, message.address, progress)
+            if bot.capabilities.progress != "none":
+                shown = Shown(message.address, message.platform_message_id, progress.status, progress.text)
+                await bot.show(shown)
+        except (SessionError, DeliveryError) as error:
+            log.debug("Progress not shown: %s", error)
+
+
+def _claimed(writer: InboundWriter, progress: Progress) -> MessageIn | None:
+    """The message under way, if the file speaks for the incarnation that the host started."""
+    message = writer.message(progress.message_id)
+    if message is None or message.status != Status.PENDING:
+        return None
+    return message if writer.value("incarnation") == progress.incarnation else None
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """What a session has before it."""
+
+    address: Address  # where its answer goes
+    since: int  # ms UTC by the platform's clock: when it was asked
+    status: str  # in verbs, '' when the runner said nothing yet
+
+
+def working(writer: InboundWriter, progress_file: Path) -> Working | None:
+    """The turn under way, or the message that the next one begins with; None when nothing waits for an answer."""
+    progress = Progress.read(progress_file)
+    if progress is not None and (message := _claimed(writer, progress)) is not None:
+        return Working(message.address, message.created_at, progress.status)
+    waiting = [message for message in writer.wanting() if message.kind != "control"]
+    return Working(waiting[0].address, waiting[0].created_at, "") if waiting else None

@@ -1,0 +1,440 @@
+"""Writing inbound.db, the host's file of one session. The runner has no class for this, and no mount.
+
+Every public method that writes takes part in `writing()`: the caller decides what commits together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from host.mailbox import recurrence
+from host.mailbox.rows import LiveRow, NewMessage, Parcel, Question
+from host.mailbox.tasks import Fired, Tasks
+from sessiondb import content, seq
+from sessiondb.connection import open_writer, transaction
+from sessiondb.errors import Unavailable
+from sessiondb.records import MESSAGE_IN_COLUMNS, Address, Destination, MessageIn, Status, message_in
+
+_TASK_OF = "SELECT task_id FROM messages_in WHERE id = ? AND task_id <> ''"
+_PARCEL = (
+    "message_out_id, chunk, seq, key, state, channel_type, workspace_id, platform_id, thread_id, payload, in_reply_to,"
+    " platform_message_id, attempts, lookups, next_attempt_at, first_attempt_at, error"
+)
+
+
+_LIVE = (
+    "message_id, attempt, state, key, channel_type, workspace_id, platform_id, thread_id, answers, asked_by, opened_at,"
+    " platform_message_id"
+)
+
+
+class InboundWriter:
+    """Raises `sessiondb.SessionError`. Not thread-safe: one caller at a time, whatever the thread."""
+
+    def __init__(self, path: Path, now: Callable[[], int]) -> None:
+        self._path = path
+        self._now = now
+        self._connection = open_writer(path, "inbound")
+        self.tasks = Tasks(self._connection, now)
+        self.blocked_since = 0  # ms UTC since when a reader keeps commits out, 0 when none does
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        try:
+            with transaction(self._connection, self._path):
+                yield
+        except Unavailable as error:
+            if error.path == self._path:
+                self.blocked_since = self.blocked_since or self._now()
+            raise
+        self.blocked_since = 0
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # ── messages ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def insert(self, message: NewMessage) -> bool:
+        """False when the message is there already: the id is the key's hash, so a replay changes nothing."""
+        if self._one("SELECT 1 FROM messages_in WHERE id = ?", message.id) is not None:
+            return False
+        number = seq.next_seq("even", self._max("messages_in"), self.mark("seq_high_water"))
+        self._connection.execute(
+            f"INSERT INTO messages_in ({MESSAGE_IN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                number,
+                message.id,
+                message.kind,
+                Status.PENDING,
+                int(message.trigger),
+                message.created_at,
+                message.not_before,
+                0,
+                *message.address,
+                message.platform_message_id,
+                message.author_id,
+                message.task_id,
+                message.occurrence_at,
+                content.encode(message.content),
+            ),
+        )
+        self.raise_mark("seq_high_water", number)
+        return True
+
+    def message(self, id_: str) -> MessageIn | None:
+        found = self._messages("id = ?", id_)
+        return found[0] if found else None
+
+    def message_on_platform(self, address: Address, platform_message_id: str) -> MessageIn | None:
+        found = self._messages(
+            "platform_message_id = ? AND platform_id = ? ORDER BY seq LIMIT 1",
+            platform_message_id,
+            address.platform_id,
+        )
+        return found[0] if found else None
+
+    def pending(self) -> list[MessageIn]:
+        return self._messages("status = 'pending' ORDER BY seq")
+
+    def wanting(self) -> list[MessageIn]:
+        """Pending messages that want an answer, in order; not what only ends an open question."""
+        return [m for m in self.pending() if m.trigger and (m.kind != "system" or m.author_id)]
+
+    def next_due_at(self) -> int | None:
+        """When the next message that wakes is due, ms UTC; None when there is none."""
+        sql = "SELECT min(not_before) FROM messages_in WHERE status = 'pending' AND \"trigger\" = 1"
+        found = self._one(sql)
+        return found if isinstance(found, int) else None
+
+    def people_wait(self) -> bool:
+        """Whether something else than a task wants an answer."""
+        sql = (
+            "SELECT 1 FROM messages_in WHERE status = 'pending' AND \"trigger\" = 1 AND task_id = '' LIMIT 1"
+        )
+        return self._one(sql) is not None
+
+    def replace_content(self, id_: str, new: content.Inbound) -> None:
+        self._connection.execute(
+            "UPDATE messages_in SET content = ? WHERE id = ?", (content.encode(new), id_)
+        )
+
+    def settle(self, id_: str, status: Status, error: str = "") -> None:
+        """The outcome of a message that is still pending."""
+        sql = (
+            "UPDATE messages_in SET status = ?, error = ?, settled_at = ? WHERE id = ? AND status = 'pending'"
+        )
+        self._connection.execute(sql, (status, error[:500], self._now(), id_))
+        if self._connection.changes() and (task := self._one(_TASK_OF, id_)):
+            notice = self.tasks.ended(str(task), id_, status, error)
+            if notice is not None:
+                self.owe(notice.about, notice.encode())
+
+    def run_task(self, fired: Fired) -> None:
+        """The message of an occurrence, in the transaction that moves its task on."""
+        task = fired.task
+        due = recurrence.moment(fired.occurrence, task.schedule.zone)
+        self.insert(
+            NewMessage(
+                id=fired.message_id,
+                kind="task",
+                address=task.address,
+                content=content.Task(task.prompt, task.title, due, fired.stands_for, task.script),
+                created_at=self._now(),
+                author_id=task.owner,
+                task_id=task.id,
+                occurrence_at=fired.occurrence,
+            )
+        )
+
+    def postpone(self, id_: str, attempts: int, not_before: int, error: str = "") -> None:
+        sql = "UPDATE messages_in SET attempts = ?, not_before = ?, error = ? WHERE id = ? AND status = 'pending'"
+        self._connection.execute(sql, (attempts, not_before, error[:500], id_))
+
+    def bring_forward(self, id_: str, new: content.Inbound, now: int) -> None:
+        """A message that still waits for its time is due now, and says this instead."""
+        sql = "UPDATE messages_in SET content = ?, not_before = ? WHERE id = ? AND status = 'pending' AND not_before > ?"
+        self._connection.execute(sql, (content.encode(new), now, id_, now))
+
+    def error_of(self, id_: str) -> str:
+        return str(self._one("SELECT error FROM messages_in WHERE id = ?", id_) or "")
+
+    # ── deliveries ───────────────────────────────────────────────────────────────────────────────────────
+
+    def put_parcels(self, parcels: Iterable[Parcel]) -> None:
+        """Upserts the state of these chunks; a terminal one no longer needs its payload."""
+        self._connection.executemany(
+            f"INSERT INTO delivered ({_PARCEL}, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (message_out_id, chunk) DO UPDATE SET state = excluded.state, payload = excluded.payload,"
+            " platform_message_id = excluded.platform_message_id, attempts = excluded.attempts,"
+            " lookups = excluded.lookups, next_attempt_at = excluded.next_attempt_at,"
+            " first_attempt_at = excluded.first_attempt_at, error = excluded.error, updated_at = excluded.updated_at",
+            [(*_parcel_row(parcel), self._now()) for parcel in parcels],
+        )
+
+    def open_parcels(self) -> list[Parcel]:
+        """What is to be delivered, in order. A clock that was set back since makes no wait longer than it was to be."""
+        sql = (
+            f"SELECT max(0, updated_at - ?), {_PARCEL} FROM delivered"
+            " WHERE state IN ('pending', 'sending', 'unknown') ORDER BY seq, chunk"
+        )
+        found = [(ahead, _parcel(row)) for ahead, *row in self._connection.execute(sql, (self._now(),))]
+        return [replace(p, next_attempt_at=p.next_attempt_at - int(str(ahead))) for ahead, p in found]
+
+    def parcels_answering(self, message_id: str) -> list[Parcel]:
+        return self._parcels("in_reply_to = ? ORDER BY seq, chunk", message_id)
+
+    def platform_id_of(self, message_id: str) -> tuple[str, Address] | None:
+        """The platform's id and the address of a message of this session, in or out."""
+        row = self._connection.execute(
+            "SELECT platform_message_id, channel_type, workspace_id, platform_id, thread_id FROM messages_in WHERE id = ?1"
+            " UNION ALL SELECT platform_message_id, channel_type, workspace_id, platform_id, thread_id FROM delivered"
+            " WHERE message_out_id = ?1 AND state = 'sent' LIMIT 1",
+            (message_id,),
+        ).fetchone()
+        if row is None or not row[0]:
+            return None
+        return str(row[0]), Address(*map(str, row[1:]))
+
+    # ── questions ────────────────────────────────────────────────────────────────────────────────────────
+
+    def put_question(self, asked: Question) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO questions VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                asked.row_id,
+                asked.key,
+                json.dumps(asked.audience),
+                asked.expires_at,
+                int(asked.approval),
+                asked.answered_by,
+            ),
+        )
+
+    def question(self, key: str) -> Question | None:
+        """None when this session asked nothing under that key."""
+        row = self._connection.execute("SELECT * FROM questions WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        row_id, key, audience, expires_at, approval, answered_by = row
+        return Question(
+            str(row_id),
+            str(key),
+            tuple(json.loads(str(audience))),
+            int(str(expires_at)),
+            bool(approval),
+            str(answered_by),
+        )
+
+    def asks(self, row_id: str) -> bool:
+        """Whether this row of messages_out is a question."""
+        return self._one("SELECT 1 FROM questions WHERE message_out_id = ?", row_id) is not None
+
+    def answer_question(self, row_id: str, answer_id: str) -> None:
+        """The first answer stays."""
+        sql = "UPDATE questions SET answered_by = ? WHERE message_out_id = ? AND answered_by = ''"
+        self._connection.execute(sql, (answer_id, row_id))
+
+    def close_question(self, row_id: str, now: int) -> None:
+        """Nobody may answer it any more."""
+        sql = "UPDATE questions SET expires_at = ? WHERE message_out_id = ? AND answered_by = ''"
+        self._connection.execute(sql, (now, row_id))
+
+    def has_parcel(self, message_out_id: str) -> bool:
+        return (
+            self._one("SELECT 1 FROM delivered WHERE message_out_id = ? LIMIT 1", message_out_id) is not None
+        )
+
+    def advance_watermark(self) -> int:
+        """The watermark passes only terminal rows: everything read, up to the first chunk that is still open."""
+        first_open = self._one(
+            "SELECT min(seq) FROM delivered WHERE state IN ('pending', 'sending', 'unknown')"
+        )
+        read = self.mark("outbound_read")
+        watermark = min(read, first_open - 1) if isinstance(first_open, int) else read
+        self.raise_mark("delivery_watermark", watermark)
+        return watermark
+
+    # ── live messages ────────────────────────────────────────────────────────────────────────────────────
+
+    def put_live(self, row: LiveRow) -> None:
+        """Upserts the row; one that was shown for another message until now is taken over, by its key.
+
+        The index `live_open` refuses a second open one at an address.
+        """
+        self._connection.execute(
+            "DELETE FROM live WHERE message_id = ? OR key = ?", (row.message_id, row.key)
+        )
+        self._connection.execute(
+            f"INSERT INTO live ({_LIVE}, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row.message_id,
+                row.attempt,
+                row.state,
+                row.key,
+                *row.address,
+                row.answers,
+                row.asked_by,
+                row.opened_at,
+                row.platform_message_id,
+                self._now(),
+            ),
+        )
+
+    def open_live(self) -> list[LiveRow]:
+        """What may be on the platform and is not known to be gone, of any address."""
+        sql = f"SELECT {_LIVE} FROM live WHERE state IN ('intended', 'shown')"
+        return [_live_row(row) for row in self._connection.execute(sql).fetchall()]
+
+    def has_open_parcels(self, address: Address) -> bool:
+        """Whether something is on its way to this address."""
+        sql = (
+            "SELECT 1 FROM delivered WHERE state IN ('pending', 'sending', 'unknown') AND channel_type = ?"
+            " AND workspace_id = ? AND platform_id = ? AND thread_id = ? LIMIT 1"
+        )
+        return self._one(sql, *address) is not None
+
+    # ── retention ────────────────────────────────────────────────────────────────────────────────────────
+
+    def forgettable(self, before: int, *, context: bool, most: int) -> list[str]:
+        """Ids of messages that have been over since before; with `context` also of older ones that wake nobody."""
+        rows = self._connection.execute(_FORGETTABLE, (before, int(context), most)).fetchall()
+        return [str(id_) for (id_,) in rows]
+
+    def forget_messages(self, ids: Iterable[str]) -> None:
+        """The high-water mark of seq is kept apart and survives."""
+        self._connection.executemany("DELETE FROM messages_in WHERE id = ?", [(id_,) for id_ in ids])
+
+    def forget_deliveries(self, before: int, *, most: int) -> int:
+        """Receipts below the watermark with the questions they are of, and live messages that are gone; returns how many
+        receipts went."""
+        self._connection.execute(
+            "DELETE FROM live WHERE state IN ('removed', 'failed') AND updated_at < ?", (before,)
+        )
+        self._connection.execute(_FORGET_DELIVERED, (before, self.mark("delivery_watermark"), most))
+        gone = self._connection.changes()
+        self._connection.execute(
+            "DELETE FROM questions WHERE message_out_id NOT IN (SELECT message_out_id FROM delivered)"
+        )
+        return gone
+
+    # ── notices ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def owe(self, about: str, notice: str) -> None:
+        """Commits with the outcome that calls for the notice: a crash before host.db has it must not lose it."""
+        self._connection.execute("INSERT OR REPLACE INTO owed VALUES (?, ?)", (about, notice))
+
+    def owed(self) -> list[tuple[str, str]]:
+        rows = self._connection.execute("SELECT about, notice FROM owed ORDER BY about").fetchall()
+        return [(str(about), str(notice)) for about, notice in rows]
+
+    def paid(self, abouts: Iterable[str]) -> None:
+        self._connection.executemany("DELETE FROM owed WHERE about = ?", [(about,) for about in abouts])
+
+    # ── session values ───────────────────────────────────────────────────────────────────────────────────
+
+    def value(self, key: str) -> str:
+        return str(self._one("SELECT value FROM session WHERE key = ?", key) or "")
+
+    def set_value(self, key: str, value: str) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO session (key, value) VALUES (?, ?)", (key, value))
+
+    def mark(self, key: str) -> int:
+        return int(self.value(key) or 0)
+
+    def raise_mark(self, key: str, to: int) -> None:
+        """A mark never falls."""
+        if to > self.mark(key):
+            self.set_value(key, str(to))
+
+    def begin_above(self, high_water: int) -> None:
+        """In a file that is younger than its session: no seq names a second message, and nothing that may have been
+        delivered is read again."""
+        with self.writing():
+            for mark in ("seq_high_water", "outbound_read", "delivery_watermark"):
+                self.raise_mark(mark, high_water)
+
+    def set_destinations(self, destinations: Sequence[Destination]) -> None:
+        """The places the agent may write to by name; skipped when they are the same already."""
+        rows = [(d.name, d.description, *d.address) for d in destinations]
+        found = self._connection.execute("SELECT * FROM destinations ORDER BY name").fetchall()
+        if sorted(rows) == [tuple(map(str, row)) for row in found]:
+            return
+        self._connection.execute("DELETE FROM destinations")
+        self._connection.executemany("INSERT INTO destinations VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def destination(self, name: str) -> Address | None:
+        row = self._connection.execute(
+            "SELECT channel_type, workspace_id, platform_id, thread_id FROM destinations WHERE name = ?",
+            (name,),
+        ).fetchone()
+        return None if row is None else Address(*map(str, row))
+
+    def destination_names(self) -> list[str]:
+        return [str(n) for (n,) in self._connection.execute("SELECT name FROM destinations ORDER BY name")]
+
+    def _messages(self, where: str, *bindings: str) -> list[MessageIn]:
+        sql = f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE {where}"
+        return [message_in(row) for row in self._connection.execute(sql, bindings).fetchall()]
+
+    def _parcels(self, where: str, *bindings: str) -> list[Parcel]:
+        sql = f"SELECT {_PARCEL} FROM delivered WHERE {where}"
+        return [_parcel(row) for row in self._connection.execute(sql, bindings).fetchall()]
+
+    def _max(self, table: str) -> int:
+        return int(str(self._one(f"SELECT coalesce(max(seq), 0) FROM {table}")))
+
+    def _one(self, sql: str, *bindings: str) -> object:
+        row = self._connection.execute(sql, bindings).fetchone()
+        return None if row is None else row[0]
+
+
+_FORGETTABLE = """
+SELECT id FROM messages_in AS m
+WHERE ((status IN ('completed', 'failed', 'cancelled') AND settled_at < ?1)
+    OR (?2 AND status = 'pending' AND "trigger" = 0 AND created_at < ?1))
+AND NOT EXISTS (SELECT 1 FROM delivered WHERE in_reply_to = m.id AND state IN ('pending', 'sending', 'unknown'))
+AND NOT EXISTS (SELECT 1 FROM live WHERE message_id = m.id AND state IN ('intended', 'shown'))
+ORDER BY seq LIMIT ?3
+"""
+_FORGET_DELIVERED = """
+DELETE FROM delivered WHERE (message_out_id, chunk) IN (
+    SELECT message_out_id, chunk FROM delivered
+    WHERE state NOT IN ('pending', 'sending', 'unknown') AND updated_at < ? AND seq <= ? LIMIT ?)
+"""
+
+
+def _parcel_row(parcel: Parcel) -> tuple[Any, ...]:
+    kept = replace(parcel, payload="") if parcel.terminal else parcel
+    return (
+        kept.message_out_id,
+        kept.chunk,
+        kept.seq,
+        kept.key,
+        kept.state,
+        *kept.address,
+        kept.payload,
+        kept.in_reply_to,
+        kept.platform_message_id,
+        kept.attempts,
+        kept.lookups,
+        kept.next_attempt_at,
+        kept.first_attempt_at,
+        kept.error[:500],
+    )
+
+
+def _live_row(row: tuple[Any, ...]) -> LiveRow:
+    id_, attempt, state, key, channel, workspace, platform, thread, *rest = row
+    return LiveRow(id_, attempt, state, key, Address(channel, workspace, platform, thread), *rest)
+
+
+def _parcel(row: Sequence[Any]) -> Parcel:
+    id_, chunk, number, key, state, channel, workspace, platform, thread, payload, reply, *rest = row
+    return Parcel(
+        id_, chunk, number, key, state, Address(channel, workspace, platform, thread), payload, reply, *rest
+    )

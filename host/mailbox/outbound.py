@@ -1,0 +1,315 @@
+"""Reading outbound.db: untrusted input (law 8). The host never writes it and never opens it read-write (law 2)."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+from pydantic import TypeAdapter, ValidationError
+
+from host.mailbox import untrusted
+from sessiondb import connection as sqlite
+from sessiondb import content, seq
+from sessiondb.connection import open_reader, schema_sql
+from sessiondb.contract import CONTRACT
+from sessiondb.errors import Damaged, Unavailable, translated
+from sessiondb.records import Ack, AckStatus, MessageOut, RunnerState
+
+QUERY_DEADLINE = 0.5  # s one query may take before it is interrupted
+LARGEST_CONTENT = 2_000_000  # bytes of one row's content
+LARGEST_READ = 8_000_000  # bytes of content one read takes into memory
+LONGEST_ID = 200  # bytes
+LONGEST_ERROR = 2_000  # bytes
+ROWS_PER_READ = 200
+MOST_UNREAD = 20_000  # rows beyond the last one read; more are a flood, not a conversation
+LARGEST_JUMP = 1_000_000  # between a row's seq and everything seen before: a runner counts by twos
+
+_VALID: dict[str, TypeAdapter[content.Outbound]] = {
+    name: TypeAdapter(cls) for name, cls in content.OUTBOUND.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    row: MessageOut
+    content: content.Outbound
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that is not what it should be; it is quarantined and blocks nothing behind it."""
+
+    seq: int
+    id: str
+    reason: str
+    in_reply_to: str = ""  # the message it would have answered, as far as that could be read
+    asks: bool = False  # it is a question, for whose answer a call waits
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The next rows in order; `more` when there may be others behind them."""
+
+    rows: list[Accepted | Refused]
+    more: bool
+
+
+def _text(column: str, limit: int) -> str:
+    """The bytes of a text column within its limit, else NULL. What is too long is never loaded."""
+    return f"CASE WHEN typeof({column}) = 'text' AND octet_length({column}) <= {limit} THEN CAST({column} AS BLOB) END"
+
+
+def _integer(column: str) -> str:
+    return f"CASE WHEN typeof({column}) = 'integer' THEN {column} END"
+
+
+_ROWS = (
+    f"SELECT seq, {_text('id', LONGEST_ID)}, {_text('in_reply_to', LONGEST_ID)}, {_text('destination', LONGEST_ID)},"
+    f" {_text('kind', 20)}, {_integer('created_at')}, {_integer('deliver_after')}, {_text('content', LARGEST_CONTENT)}"
+    " FROM messages_out WHERE seq > ? ORDER BY seq LIMIT ?"
+)
+_ACKS = (
+    f"SELECT {_text('message_id', LONGEST_ID)}, {_text('status', 20)}, {_text('incarnation', LONGEST_ID)},"
+    f" {_integer('attempt')}, {_text('turn', LONGEST_ID)}, {_text('error', LONGEST_ERROR)}"
+    " FROM processing_ack WHERE message_id IN"
+)
+_STATE = (
+    f"SELECT {_text('incarnation', LONGEST_ID)}, {_text('phase', 20)}, {_text('tool', LONGEST_ID)},"
+    f" {_integer('tool_deadline')}, {_integer('activity_at')} FROM runner_state WHERE one = 1"
+)
+_NAME = "json_extract(content, '$.name')"
+_TOOLS = (
+    f"SELECT CASE WHEN json_valid(content) THEN {_text(_NAME, LONGEST_ID)} END, {_text('state', 20)} FROM transcript"
+    f" WHERE turn = ? AND kind = 'tool_call' AND octet_length(content) <= {LARGEST_CONTENT} ORDER BY step LIMIT ?"
+)
+_UNREAD = "SELECT count(*) FROM (SELECT 1 FROM messages_out WHERE seq > ? LIMIT ?)"
+
+
+class OutboundReader:
+    """Raises `Unavailable` (look again at the next tick) and `Damaged` (quarantine)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._identity = _identity(path)
+        self._deadline = time.monotonic() + QUERY_DEADLINE
+        self._schema_version: object = None
+        through = untrusted.NAME if sqlite.vfs is None else None
+        with self._understood():
+            self._connection = open_reader(path, defensive=True, through=through)
+        self._connection.set_progress_handler(lambda: time.monotonic() > self._deadline, 5_000)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def is_current(self) -> bool:
+        """False when another file has been put in its place."""
+        try:
+            return _identity(self._path) == self._identity
+        except Unavailable:
+            return False
+
+    def rows_after(self, number: int) -> Page:
+        """The next rows beyond a seq, each validated: at most `ROWS_PER_READ` and about `LARGEST_READ` bytes."""
+        with self._snapshot():
+            rows: list[Accepted | Refused] = []
+            size, known = 0, number
+            cursor = self._connection.execute(_ROWS, (number, ROWS_PER_READ))
+            for row in cursor:
+                found = int(str(row[0]))
+                if found > min(seq.MAX_SEQ, known + LARGEST_JUMP):
+                    raise Damaged(self._path, f"a row of seq {found} after {known}")
+                known = found
+                rows.append(_validated(row))
+                size += len(row[7]) if isinstance(row[7], bytes) else 0
+                if size > LARGEST_READ:
+                    break
+            cursor.close()
+            more = len(rows) == ROWS_PER_READ or size > LARGEST_READ
+            if more:
+                self._deadline = time.monotonic() + QUERY_DEADLINE
+                unread = self._connection.execute(_UNREAD, (number, MOST_UNREAD + 1)).fetchone()
+                if unread is None or int(str(unread[0])) > MOST_UNREAD:
+                    raise Damaged(self._path, f"more than {MOST_UNREAD} rows wait")
+            return Page(rows, more)
+
+    def acks(self, ids: Sequence[str]) -> list[Ack]:
+        """What the runner says of these messages; nothing of others is looked at."""
+        found: list[Ack] = []
+        for start in range(0, len(ids), 500):
+            part = tuple(ids[start : start + 500])
+            with self._snapshot():
+                rows = self._connection.execute(f"{_ACKS} ({','.join('?' * len(part))})", part).fetchall()
+            found += [ack for row in rows if (ack := _ack(row)) is not None]
+        return found
+
+    def runner_state(self) -> RunnerState | None:
+        with self._snapshot():
+            row = self._connection.execute(_STATE).fetchone()
+        if row is None:
+            return None
+        incarnation, phase, tool = (_decoded_text(column) for column in row[:3])
+        deadline, activity = row[3:]
+        if incarnation is None or phase is None or tool is None:
+            return None
+        if not isinstance(deadline, int) or not isinstance(activity, int):
+            return None
+        return RunnerState(incarnation, phase, tool, deadline, activity)
+
+    def tools(self, turn: str) -> list[tuple[str, str]]:
+        """The tool calls of a turn by name, each with its state; for an operator to look at."""
+        with self._snapshot():
+            rows = self._connection.execute(_TOOLS, (turn, ROWS_PER_READ)).fetchall()
+        found = [(_decoded_text(name), _decoded_text(state)) for name, state in rows]
+        return [(name, state) for name, state in found if name is not None and state is not None]
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """One read transaction under a deadline. The schema is looked at again whenever it has changed: the statements
+        inside see the tables that were checked, and no others."""
+        self._deadline = time.monotonic() + QUERY_DEADLINE
+        with self._understood():
+            self._connection.execute("BEGIN")
+            try:
+                version = self._connection.pragma("schema_version")
+                if version != self._schema_version:
+                    self._check_schema()
+                    self._schema_version = version
+                yield
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """Errors in this module's terms. What an honest runner cannot cause is damage, not bad luck."""
+        try:
+            with translated(self._path):
+                try:
+                    yield
+                except apsw.InterruptError as error:
+                    raise Damaged(self._path, "a query took too long") from error
+                except _DAMAGE as error:
+                    raise Damaged(self._path, str(error)) from error
+        except Unavailable as error:
+            reason = untrusted.refusal(self._path) if sqlite.vfs is None else ""
+            if reason:
+                raise Damaged(self._path, reason) from error
+            raise
+
+    def _check_schema(self) -> None:
+        if self._connection.pragma("encoding") != "UTF-8":
+            raise Damaged(self._path, "its text is not UTF-8")
+        rows = self._connection.execute(_SCHEMA).fetchall()
+        if rows != expected_schema():
+            raise Damaged(self._path, "its tables are not those of an outbound.db")
+
+
+_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name LIMIT 100"
+_DAMAGE = (
+    apsw.SQLError,
+    apsw.TooBigError,
+    apsw.MismatchError,
+    apsw.NoMemError,
+    apsw.AuthError,
+    apsw.RangeError,
+    apsw.InternalError,
+    UnicodeDecodeError,
+)
+
+
+@functools.cache
+def expected_schema() -> list[tuple[apsw.SQLiteValue, ...]]:
+    """What an outbound.db of this contract holds: its fingerprint. No view, trigger, virtual table or generated column."""
+    connection = apsw.Connection(":memory:")
+    try:
+        for version in range(1, CONTRACT + 1):
+            connection.execute(schema_sql("outbound", version))
+        return connection.execute(_SCHEMA).fetchall()
+    finally:
+        connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        found = os.lstat(path)
+    except OSError as error:
+        raise Unavailable(path, error.strerror or "cannot be examined") from error
+    if found.st_size > untrusted.LARGEST_FILE:
+        raise Damaged(path, f"it has {found.st_size} bytes")
+    return found.st_dev, found.st_ino
+
+
+def _validated(row: tuple[object, ...]) -> Accepted | Refused:
+    number = int(str(row[0]))
+    id_, in_reply_to, destination, kind = (_decoded_text(column) for column in row[1:5])
+    created_at, deliver_after, body = row[5:]
+    if not id_:
+        return Refused(number, "", f"its id is no text of 1 to {LONGEST_ID} bytes")
+    if not seq.is_valid("odd", number):
+        return Refused(number, id_, "seq out of range or of the wrong parity")
+    if in_reply_to is None or destination is None:
+        return Refused(number, id_, "in_reply_to or destination is no text")
+    if not isinstance(created_at, int) or not isinstance(deliver_after, int):
+        return Refused(number, id_, "a time is no integer", in_reply_to)
+    text = _decoded_text(body)
+    if text is None:
+        return Refused(number, id_, f"content is no text of at most {LARGEST_CONTENT} bytes", in_reply_to)
+    try:
+        decoded = _decoded(text)
+    except (ValidationError, ValueError, RecursionError) as error:
+        return Refused(number, id_, f"content: {str(error).splitlines()[0]}", in_reply_to, _asks(text))
+    if kind != ("system" if isinstance(decoded, content.Action) else "chat"):
+        return Refused(number, id_, "kind and content do not fit", in_reply_to)
+    accepted = MessageOut(number, id_, in_reply_to, destination, kind, created_at, deliver_after, text)
+    return Accepted(accepted, decoded)
+
+
+def _decoded_text(column: object) -> str | None:
+    if not isinstance(column, bytes):
+        return None
+    try:
+        return column.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _decoded(body: str) -> content.Outbound:
+    found = json.loads(body, parse_constant=_no_number)
+    if not isinstance(found, dict):
+        raise ValueError("not a JSON object")
+    # A lone surrogate, escaped in the JSON, would travel as far as the platform.
+    json.dumps(found, ensure_ascii=False).encode("utf-8")
+    adapter = _VALID.get(str(found.pop("type", "")))
+    if adapter is None:
+        raise ValueError("unknown type of operation")
+    return adapter.validate_python(found)
+
+
+def _asks(body: str) -> bool:
+    """Whether a body that is refused was to be a question."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("type") == content.Question.type
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _ack(row: tuple[object, ...]) -> Ack | None:
+    id_, status, incarnation, turn, error = (_decoded_text(row[n]) for n in (0, 1, 2, 4, 5))
+    attempt = row[3]
+    if id_ is None or incarnation is None or turn is None or status not in list(AckStatus):
+        return None
+    if not isinstance(attempt, int) or not 0 <= attempt <= 1_000:
+        return None
+    return Ack(id_, AckStatus(status), incarnation, attempt, turn, (error or "")[:500])

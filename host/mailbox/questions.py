@@ -1,0 +1,87 @@
+"""What people are asked: who may answer, until when, which answer counts. The host decides, whatever a container says.
+
+A question and its end are written in the transaction that makes its intent, so none is shown that the host does not know.
+Its end is a message like any other, due when the time is over: it needs no runner and no host to live until then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from host.config import Config
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.rows import NewMessage, Question
+from sessiondb import content
+from sessiondb.records import Address, Status
+
+LONGEST = 30 * 86_400_000  # ms a question may stay open, where it names an end at all
+NOBODY = "nobody answered in time"
+OVER = "This question is no longer open."
+
+
+@dataclass(frozen=True)
+class Approvers:
+    """Who may allow a call: the people that the agent's configuration lists, else whoever asked, else the owners."""
+
+    config: Config
+
+    def settle(
+        self, question: content.Question, agent: str, address: Address, asked_by: str
+    ) -> content.Question:
+        """The question as it is put. An approval's audience is never the container's to choose."""
+        own = (asked_by,) if asked_by else ()
+        if question.approval:
+            configured = self.config.agents.get(agent)
+            listed = configured.approvers if configured else ()
+            audience = listed or own or self._owners(address.channel_type)
+        else:
+            audience = question.audience or own
+        return replace(question, audience=audience)
+
+    def _owners(self, platform: str) -> tuple[str, ...]:
+        prefix = f"{platform}:"
+        return tuple(o.removeprefix(prefix) for o in self.config.access.owners if o.startswith(prefix))
+
+
+def put(
+    writer: InboundWriter, row_id: str, key: str, question: content.Question, address: Address, now: int
+) -> None:
+    """Takes part in the caller's transaction. `key` is what an answer will refer to."""
+    expires_at = min(question.expires_at, now + LONGEST) if question.expires_at else 0
+    writer.put_question(Question(row_id, key, tuple(question.audience), expires_at, bool(question.approval)))
+    if expires_at:
+        told = content.System("answer", NOBODY, ok=False, refers_to=row_id)
+        writer.insert(NewMessage(_end_of(row_id), "system", address, told, now, not_before=expires_at))
+
+
+def answered(writer: InboundWriter, question: Question, answer_id: str) -> None:
+    """The first answer counts; the question's end, if it has not come, never will. In the caller's transaction."""
+    writer.answer_question(question.row_id, answer_id)
+    writer.settle(_end_of(question.row_id), Status.CANCELLED, "answered")
+
+
+def not_asked(writer: InboundWriter, row_id: str, address: Address, reason: str, now: int) -> None:
+    """Nobody will see the question: that becomes its answer, now. Takes part in the caller's transaction.
+
+    It is the question's end come early, under the same id, so the call that waits has one result, whatever is tried again.
+    """
+    told = content.System("answer", f"could not be asked: {reason}", ok=False, refers_to=row_id)
+    if not writer.insert(NewMessage(_end_of(row_id), "system", address, told, now)):
+        writer.bring_forward(_end_of(row_id), told, now)
+    writer.close_question(row_id, now)
+
+
+def refusal(question: Question | None, person: str, *, is_owner: bool, now: int) -> str:
+    """Why this person's answer does not count, one line for them; '' when it does. Pure."""
+    if question is None:
+        return ""
+    stands_in = is_owner and not question.approval  # an owner may answer for others, but not allow for them
+    if question.audience and person not in question.audience and not stands_in:
+        return "Only the people who were asked may answer this."
+    if question.expires_at and now >= question.expires_at and not question.answered_by:
+        return OVER
+    return ""
+
+
+def _end_of(row_id: str) -> str:
+    return f"{row_id}:end"[:190]

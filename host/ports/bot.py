@@ -1,0 +1,343 @@
+"""The port between the core and a platform: what a bot brings in, and what it carries out.
+
+Errors a bot raises from `send`, `lookup` and `show`, and nothing else:
+
+DeliveryError
+├── Unsent     proven not sent; try again, after `.retry_after` seconds if the platform named a time
+├── Rejected   the platform refuses this for good; `.plain_may_work` when a plain text would pass
+├── Unknown    sent or not, nobody knows: look it up before anything is sent again
+└── Offline    the bot is not connected; costs no attempt
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from host.config import Config
+from sessiondb import content
+from sessiondb.records import Address
+
+if TYPE_CHECKING:
+    from host.ports.controls import Controls
+
+Privacy = Literal["dm", "private", "public"]
+
+
+class EventClass(StrEnum):
+    """What kind of event it is; its natural id is unique within its class and channel."""
+
+    MESSAGE = "message"  # natural id: the platform's message id
+    EDIT = "edit"  # message id and the edit's time
+    DELETE = "delete"  # message id
+    REACTION = "reaction"  # message id, user, emoji, added or removed
+    COMMAND = "command"  # the platform's trigger or interaction id
+    ANSWER = "answer"  # the question's id: the first answer counts
+    CONTROL = "control"  # as COMMAND
+    WEBHOOK = "webhook"  # hook and delivery; the host's own, never a bot's
+
+
+ABOUT_ANOTHER = (
+    EventClass.EDIT,
+    EventClass.DELETE,
+    EventClass.REACTION,
+)  # they speak of a message that was there before
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    id: str
+    name: str = ""
+    is_bot: bool = False
+    external: bool = False  # of another organisation in a shared channel
+    groups: tuple[str, ...] = ()  # roles or user groups, by id
+    zone: str = ""  # IANA
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingFile:
+    """A file a person attached. The host asks the bot to `fetch` it when the message is routed."""
+
+    name: str
+    media_type: str
+    bytes: int
+    reference: str  # what the bot needs to fetch it
+
+
+@dataclass(frozen=True, slots=True)
+class InboundEvent:
+    event_class: EventClass
+    address: Address  # where it happened
+    natural_id: str
+    author: Author
+    at: int  # ms UTC, the platform's clock
+    text: str = ""
+    platform_message_id: str = ""  # of the message written, edited, deleted or reacted to
+    mentioned: bool = (
+        False  # the bot was addressed by name; of a REACTION: it is to a message of the bot's own
+    )
+    privacy: Privacy = "public"
+    replies_to: str = ""  # the message it replies to from outside a thread, if one can hang from that message
+    opens_thread: str = ""  # the thread an answer to this message would open; '' when none can be
+    files: tuple[IncomingFile, ...] = ()
+    thread_so_far: tuple[
+        tuple[str, str], ...
+    ] = ()  # (author, text) said before, on the first mention in a thread; or what a mention replies to
+    value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji; of a WEBHOOK: the prompt
+    refers_to: str = (
+        ""  # of an ANSWER: what the question's `Delivery.question` said; of a WEBHOOK: its source
+    )
+    remark: bool = False  # said among people: context for the agent, wakes nobody
+    queued: bool = False  # waits for the end of the turn under way instead of steering it
+    typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
+    session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
+    agent: str = ""  # the host's own, of a WEBHOOK: the agent it is for, '' = the channel's
+
+    @property
+    def key(self) -> str:
+        """The same however often and by whatever path the platform delivers the event."""
+        parts = (*self.address[:3], self.event_class.value, self.natural_id)
+        return "\x1f".join(parts)
+
+    @property
+    def message_id(self) -> str:
+        return "m" + hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+class Verdict(StrEnum):
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    DECLINED = "declined"  # a person may not; told once
+    IGNORED = "ignored"  # not meant for an agent
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    verdict: Verdict
+    message_id: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One chunk to carry out. `payload` is what the bot's own `render` made of the operation."""
+
+    key: str  # minted by the host, at most 20 characters: nonce, metadata
+    address: Address
+    payload: dict[str, Any]
+    answers: str = ""  # platform id of the message this replies to
+    target: str = ""  # platform id of the message to edit or react to
+    files: str = ""  # folder that holds the operation's file
+    private_to: str = (
+        ""  # a user id: nobody else may see it; a direct message where `address.platform_id` is ''
+    )
+    question: str = ""  # of a question: what an ANSWER refers to, and its natural id; unique in the host
+    audience: tuple[str, ...] = ()  # of a question: the users who may answer it
+    decision: Decision | None = None  # of a notice that asks an owner
+    mentions: tuple[str, ...] = ()  # users whom the message notifies, named in front of it; nobody else is
+    first_attempt_at: int = 0  # ms UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A choice that an owner is asked to make, as buttons under a message; the click calls `Controls.decide`."""
+
+    request: str  # names what is decided, at most 60 characters
+    choices: tuple[tuple[str, str], ...]  # (value, label)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    platform_message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What people may see of a turn under way."""
+
+    address: Address
+    answers: str  # platform id of the message being answered
+    status: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The one message that shows a long turn while it works. `key` was minted and committed before it is opened."""
+
+    key: str
+    address: Address
+    answers: str  # platform id of the message being answered
+    asked_by: str  # user id of its author, '' when there is none
+    status: str
+    text: str  # what is written so far, Markdown; '' before there is any
+    opened_at: int = 0  # ms UTC of the intent
+
+
+class DeliveryError(Exception):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Unsent(DeliveryError):
+    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Rejected(DeliveryError):
+    def __init__(self, reason: str, *, plain_may_work: bool = False) -> None:
+        super().__init__(reason)
+        self.plain_may_work = plain_may_work
+
+
+class Unknown(DeliveryError):
+    pass
+
+
+class Offline(DeliveryError):
+    pass
+
+
+class Ingest(Protocol):
+    """The host's side, as a bot sees it."""
+
+    @property
+    def controls(self) -> Controls:
+        """What people may see and order without an agent."""
+
+    async def ingest(self, event: InboundEvent) -> Ingested:
+        """Returns when the event is durable: only then may the platform be told. Raises `HostBusy` otherwise."""
+
+    async def settled(self, message_id: str) -> str:
+        """Waits until the message has its outcome and everything that answers it is delivered; returns its status."""
+
+    async def watermark(self, address: Address) -> str:
+        """Up to which natural id everything said at this address was taken in; '' when it was never advanced."""
+
+    async def advance(self, address: Address, natural_id: str) -> None:
+        """Durable when it returns. The bot sees to it that it never goes back."""
+
+    async def watched(self, channel_type: str) -> Sequence[Address]:
+        """Every address with a watermark."""
+
+    async def engaged(self, channel_type: str) -> Sequence[tuple[Address, int]]:
+        """The threads that go on without a mention, and since when, ms UTC by the platform's clock."""
+
+
+class HostBusy(Exception):
+    """The event could not be made durable (disk full, shutting down): let the platform deliver it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    lookup: bool = False  # `lookup` finds a message by its key
+    progress: Literal["none", "transient"] = "none"  # whether `show` shows anything
+    flight: float = 30.0  # s after which a request of a host that died can no longer take effect
+
+
+class Bot(Protocol):
+    channel_type: str
+    capabilities: Capabilities
+
+    async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
+        """Connects and serves until cancelled; calls `ready` once events flow.
+
+        Raises `BotConfigError` when only a person can help; whatever else it raises, it is started again soon.
+        """
+
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[dict[str, Any]]:
+        """The chunks of an operation, in order, within the platform's limits. Pure: no I/O, no clock.
+
+        `plain` is the one fallback after the platform rejected a rendering. The first chunk leaves room for the
+        `mentions` that `send` puts in front of it, so that one message, with one receipt, is what notifies.
+        """
+
+    async def send(self, delivery: Delivery) -> Receipt: ...
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        """The receipt of an earlier attempt with the same key, if the platform has the message."""
+
+    async def show(self, shown: Shown) -> None:
+        """Progress of a turn; transient, may be dropped."""
+
+
+@runtime_checkable
+class ShowsLive(Protocol):
+    """A bot that shows a long turn as a message of its own. The methods raise `DeliveryError`s as `send` does.
+
+    The host removes the message when the answer stands, and after a crash: it is never left beside the answer.
+    """
+
+    async def open_live(self, live: Live) -> Receipt: ...
+
+    async def find_live(self, live: Live) -> Receipt | None:
+        """The message of an `open_live` whose outcome is unknown, if the platform has it."""
+
+    async def update_live(self, live: Live, platform_message_id: str) -> None:
+        """Paced by the bot; an update that comes too soon or is refused is dropped."""
+
+    async def remove_live(self, live: Live, platform_message_id: str) -> None:
+        """Once it returns the message is gone, whoever removed it."""
+
+
+class FetchError(Exception):
+    """The file cannot be had; the text says why, for the agent."""
+
+
+@runtime_checkable
+class Fetches(Protocol):
+    """A bot that can bring the files people attach."""
+
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
+        """Streams the file to `path`, which it creates. Raises `FetchError`, also beyond `most` bytes."""
+
+
+@dataclass
+class Bots:
+    """The bots of this host by platform."""
+
+    by_platform: dict[str, Bot] = field(default_factory=dict)
+
+    def get(self, channel_type: str) -> Bot | None:
+        return self.by_platform.get(channel_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a bot is made from."""
+
+    config: Config
+    data: Path  # a folder of its own
+    environment: Mapping[str, str]  # where its secrets are
+
+
+class MakeBot(Protocol):
+    """An entry point of the group `dovecote.bots`: how the host finds bots without importing them."""
+
+    def __call__(self, surroundings: Surroundings) -> Bot | None:
+        """None when the configuration does not ask for this bot. Raises `BotConfigError`."""
+
+
+class SetUp(Protocol):
+    """An entry point of the group `dovecote.setup`: guides a person through a platform's set-up."""
+
+    def __call__(
+        self, config: Config, environment: Mapping[str, str], say: Callable[[str], None], channel: str
+    ) -> bool:
+        """Says what it finds, with a remedy for each failure; true when everything is well."""
+
+
+class BotConfigError(Exception):
+    """The bot is asked for but cannot run; the text names what is missing and the remedy."""
+
+
+class BotStuck(Exception):
+    """Only a fresh process can help: the host stops, with a failure, for its supervisor to start it again."""

@@ -1,0 +1,146 @@
+"""The port between the core and whatever shows people its state: slash commands, App Home, the command line.
+
+Who may see what: an owner everything; anybody else the sessions and tasks of their workspace's public channels, of the
+private channel they ask from, and of their own direct messages. Texts are in words, with times in the viewer's zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from sessiondb.records import Address
+
+if TYPE_CHECKING:
+    from host.ports.bot import Author, Privacy
+
+
+class Forbidden(Exception):
+    """The person may not do that, or there is no such thing for them; the text is one line for them alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks, and from where. The author is what the bot would put into an `InboundEvent`.
+
+    From no channel at all (App Home): an address whose `platform_id` is '', privately as in a direct message ("dm").
+    """
+
+    author: Author
+    address: Address
+    privacy: Privacy = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A conversation that is being worked on."""
+
+    session_id: str
+    agent: str
+    address: Address
+    since: int  # ms UTC
+    status: str  # in verbs: "is working: searching the web"
+
+
+class TaskOrder(StrEnum):
+    PAUSE = "pause"
+    RESUME = "resume"
+    RUN = "run"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """A scheduled task. `next_at` is ms UTC, 0 when nothing is due; `when` and `next_words` are for people."""
+
+    id: str
+    title: str
+    agent: str
+    address: Address  # where it posts
+    when: str  # "every weekday at 09:00 (Europe/Berlin)"
+    next_at: int
+    next_words: str  # in the viewer's zone
+    paused: bool
+    orders: tuple[TaskOrder, ...]  # what this viewer may order
+    problem: str = ""  # of its last run, one line
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What models cost, in millionths of a US dollar; limits are -1 where there is none."""
+
+    today: int
+    this_month: int
+    limit_today: int
+    limit_this_month: int
+    tokens_today: int
+    here_today: int  # in the conversation it was asked from
+    by_agent: tuple[tuple[str, int], ...] = ()  # this month
+    text: str = ""  # the same as lines of Markdown, for a chat
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A message that ended without an answer."""
+
+    at: int  # ms UTC
+    message_id: str
+    address: Address
+    reason: str  # one line, no content of the message
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    running: tuple[Running, ...] = ()
+    waiting: int = 0  # conversations that wait for a free place
+    tasks: tuple[TaskView, ...] = ()
+    spent: Spent | None = None
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRules:
+    """What an owner decided about a channel, over the configuration's routes; '' and -1 leave a thing as it is there."""
+
+    agent: str = ""
+    engage: Literal["", "mention", "always", "off"] = ""
+    budget_usd_per_day: float = -1.0
+
+
+class Controls(Protocol):
+    """Every method checks what the viewer may, and raises `Forbidden` in words."""
+
+    async def overview(self, viewer: Viewer) -> Overview: ...
+
+    async def tasks(self, viewer: Viewer) -> Sequence[TaskView]:
+        """Those of the place the viewer asks from first, then the others they may see."""
+
+    async def order(self, viewer: Viewer, task_id: str, order: TaskOrder) -> str:
+        """Carries the order out; returns what became of it, one line."""
+
+    async def stop(self, viewer: Viewer, session_id: str) -> str:
+        """Ends the session's turn under way, as `!stop` would; one line."""
+
+    async def usage(self, viewer: Viewer) -> Spent: ...
+
+    async def why(self, viewer: Viewer, message: str) -> str:
+        """The life of a message as lines of Markdown; '' as message is the last one of the place it is asked from."""
+
+    def is_owner(self, viewer: Viewer) -> bool: ...
+
+    def agents(self) -> Sequence[str]:
+        """The names an owner may choose from."""
+
+    async def rules(self, viewer: Viewer) -> ChannelRules:
+        """Of the channel asked from."""
+
+    async def set_rules(self, viewer: Viewer, rules: ChannelRules) -> str:
+        """Owners only. Durable and recorded (who, when, what) when it returns; one line that says what holds now."""
+
+    async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
+        """Owners only: answers a request that a `Delivery.decision` carried (a stranger's access, a budget's raise).
+
+        The first decision counts; a later one is told what was decided and by whom.
+        """

@@ -1,0 +1,18 @@
+"""What the controls need of the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from host.governance.sight import Sight
+from host.ports.controls import TaskOrder, TaskView, Viewer
+
+
+class TaskDesk(Protocol):
+    """Raises `Forbidden` for what the viewer may not see as for what does not exist, in the same words."""
+
+    async def tasks(self, viewer: Viewer, sight: Sight) -> Sequence[TaskView]:
+        """Those of the place the viewer asks from first."""
+
+    async def order(self, viewer: Viewer, sight: Sight, task_id: str, order: TaskOrder) -> str: ...

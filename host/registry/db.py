@@ -1,0 +1,135 @@
+"""host.db: one connection, one writer at a time, commits shared by all who wait (group commit)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from host.folders.disk import Disk
+from sessiondb import connection as sqlite
+from sessiondb.errors import Incompatible, Unavailable, translated
+
+T = TypeVar("T")
+VERSION = 1
+LARGEST_GROUP = 256  # jobs in one commit
+
+Job = Callable[[apsw.Connection], Any]
+
+
+@dataclass
+class _Waiting:
+    job: Job
+    future: asyncio.Future[Any]
+
+
+def open_host_db(path: Path) -> apsw.Connection:
+    """Opens, creates or migrates the registry. Raises `sessiondb.SessionError`."""
+    with translated(path):
+        connection = apsw.Connection(str(path), vfs=sqlite.vfs)
+        connection.set_busy_timeout(5_000)
+        if sqlite.vfs is not None:
+            connection.pragma(
+                "locking_mode", "exclusive"
+            )  # a simulated disk has no shared memory for the WAL's index
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        found = int(str(connection.pragma("user_version")))
+        if found > VERSION:
+            connection.close()
+            raise Incompatible(path, found, VERSION)
+        for version in range(found + 1, VERSION + 1):
+            sql = (
+                resources.files("host.registry")
+                .joinpath("schema", f"host_{version:04}.sql")
+                .read_text("utf-8")
+            )
+            connection.execute(f"BEGIN IMMEDIATE;{sql};PRAGMA user_version = {version};COMMIT")
+        return connection
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[apsw.Connection]:
+    """host.db, to write a little beside a running host. Raises `Unavailable` where no host has ever run, `SessionError`."""
+    never_ran = Unavailable(path, "no host has run on this folder yet: start it once")
+    if not path.exists():
+        raise never_ran
+    with translated(path):
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.set_busy_timeout(10_000)
+            connection.pragma("synchronous", "full")
+            if connection.pragma("user_version") == 0:  # it is being made right now
+                raise never_ran
+            yield connection
+        finally:
+            connection.close()
+
+
+class HostDB:
+    """`write` and `read` run a function on the connection; they never overlap."""
+
+    def __init__(self, path: Path, disk: Disk, connection: apsw.Connection) -> None:
+        self._path = path
+        self._disk = disk
+        self._connection = connection
+        self._queue: list[_Waiting] = []
+        self._pump: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, path: Path, disk: Disk) -> HostDB:
+        return cls(path, disk, await disk.run(open_host_db, path))
+
+    async def write(self, job: Callable[[apsw.Connection], T]) -> T:
+        """Runs the job in a transaction and returns after the commit. A job that raises undoes only itself.
+
+        Raises what the job raises, or `sessiondb.SessionError` when nothing could be committed.
+        """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(job, future))
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._run(), name="hostdb")
+        return await future
+
+    async def read(self, job: Callable[[apsw.Connection], T]) -> T:
+        """The same queue: a read sees every write that was asked for before it."""
+        return await self.write(job)
+
+    async def close(self) -> None:
+        if self._pump is not None:
+            await self._pump
+        await self._disk.run(self._connection.close)
+
+    async def _run(self) -> None:
+        while self._queue:
+            group, self._queue = self._queue[:LARGEST_GROUP], self._queue[LARGEST_GROUP:]
+            try:
+                outcomes = await self._disk.run(self._commit, [waiting.job for waiting in group])
+            except Exception as error:  # noqa: BLE001 - every waiter of the group gets it, and nobody else
+                outcomes = [(None, error)] * len(group)
+            for waiting, (value, failure) in zip(group, outcomes, strict=True):
+                if waiting.future.cancelled():
+                    continue
+                if failure is not None:
+                    waiting.future.set_exception(failure)
+                else:
+                    waiting.future.set_result(value)
+
+    def _commit(self, jobs: list[Job]) -> list[tuple[Any, Exception | None]]:
+        outcomes: list[tuple[Any, Exception | None]] = []
+        with translated(self._path), sqlite.transaction(self._connection, self._path):
+            for job in jobs:
+                try:
+                    with self._connection:  # a savepoint: one job's failure is its own
+                        outcomes.append((job(self._connection), None))
+                except apsw.FullError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - handed to the one who asked
+                    outcomes.append((None, error))
+        return outcomes

@@ -1,0 +1,75 @@
+"""What the host itself has to say: denied, over budget, given up. One notice per incident; none ever causes another."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+
+import apsw
+
+from host.ports.bot import Decision
+from sessiondb.records import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    about: str  # names the incident: the same one twice is one notice
+    address: Address
+    text: str
+    private_to: str = ""
+    answers: str = ""  # platform id of the message it is about
+    decision: Decision | None = None
+    otherwise: Address | None = (
+        None  # where everybody is told if the platform refuses to tell the person alone
+    )
+
+    def encode(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, encoded: str) -> Notice:
+        found = json.loads(encoded)
+        otherwise = found["otherwise"] and Address(*found["otherwise"])
+        decision = decision_of(json.dumps(found["decision"])) if found["decision"] else None
+        address = Address(*found["address"])
+        return cls(**{**found, "address": address, "decision": decision, "otherwise": otherwise})
+
+
+def direct(channel_type: str, workspace_id: str) -> Address:
+    """Of a notice that is `private_to` somebody wherever the bot can reach them alone."""
+    return Address(channel_type, workspace_id, "")
+
+
+def add(connection: apsw.Connection, notice: Notice, now: int, chunk: int = 0) -> None:
+    decision = "" if notice.decision is None else json.dumps(asdict(notice.decision))
+    otherwise = "" if notice.otherwise is None else json.dumps(notice.otherwise)
+    connection.execute(
+        "INSERT OR IGNORE INTO notices (about, chunk, key, private_to, answers, text, decision, otherwise, channel_type,"
+        " workspace_id, platform_id, thread_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            notice.about,
+            chunk,
+            mint_key(),
+            notice.private_to,
+            notice.answers,
+            notice.text,
+            decision,
+            otherwise,
+            *notice.address,
+            now,
+        ),
+    )
+
+
+def decision_of(kept: str) -> Decision | None:
+    """From how it is kept in host.db or in a payload."""
+    if not kept:
+        return None
+    found = json.loads(kept)
+    return Decision(found["request"], tuple((str(value), str(label)) for value, label in found["choices"]))
+
+
+def mint_key() -> str:
+    """16 characters: what a platform gets as nonce or metadata."""
+    return secrets.token_hex(8)

@@ -1,0 +1,48 @@
+"""What an operator orders from another process: a row in host.db, carried out by the host that runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from host.registry.db import beside
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    number: int
+    kind: str  # stop | task
+    session_id: str
+    body: str  # JSON, '' for none
+    created_at: int  # ms UTC
+
+
+def give(path: Path, kind: str, session_id: str, now: int, body: str = "") -> int:
+    """Writes the order beside a running host; returns its number. Raises `sessiondb.SessionError`."""
+    with beside(path) as connection:
+        connection.execute(
+            "INSERT INTO orders (kind, session_id, body, created_at) VALUES (?, ?, ?, ?)",
+            (kind, session_id, body, now),
+        )
+        return connection.last_insert_rowid()
+
+
+def outcome(connection: apsw.Connection, number: int) -> str:
+    """'' until it is carried out."""
+    row = connection.execute("SELECT outcome FROM orders WHERE id = ?", (number,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def waiting(connection: apsw.Connection) -> list[Given]:
+    sql = "SELECT id, kind, session_id, body, created_at FROM orders WHERE outcome = '' ORDER BY id"
+    rows = connection.execute(sql).fetchall()
+    return [
+        Given(int(str(number)), str(kind), str(session), str(body), int(str(at)))
+        for number, kind, session, body, at in rows
+    ]
+
+
+def done(connection: apsw.Connection, number: int, outcome: str) -> None:
+    connection.execute("UPDATE orders SET outcome = ? WHERE id = ?", (outcome, number))

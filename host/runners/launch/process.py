@@ -1,0 +1,147 @@
+"""Runners as local processes: for the terminal, for development, for machines without a container engine.
+
+They share the host's user and network: no isolation. A runner that outlives a killed host is found by its environment and
+stopped before a new one starts; its turn goes on after its last complete step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from host.runners.launch.base import LaunchError, Runner, RunnerSpec
+from host.runners.launch.logs import open_log
+
+LEFTOVER_GRACE = 3.0  # s a runner of an earlier life of the host gets to end
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+MAINTENANCE_DEADLINE = 60.0  # s
+
+
+class ProcessRunner:
+    def __init__(self, spec: RunnerSpec, process: asyncio.subprocess.Process) -> None:
+        self.session_id = spec.session_id
+        self.incarnation = spec.incarnation
+        self.outline = spec.outline
+        self.process = process
+
+    async def wait(self) -> int:
+        return await self.process.wait()
+
+
+class ProcessLauncher:
+    """`module` is the program: the runner, or one that stands in for it."""
+
+    def __init__(self, module: str = "runner") -> None:
+        self._module = module
+
+    async def start(self, spec: RunnerSpec) -> ProcessRunner:
+        return ProcessRunner(spec, await self._spawn(spec, ()))
+
+    async def stop(self, runner: Runner, grace: float) -> None:
+        assert isinstance(runner, ProcessRunner)  # noqa: S101 - made by this launcher
+        with contextlib.suppress(ProcessLookupError):
+            runner.process.terminate()
+        try:
+            async with asyncio.timeout(grace):
+                await runner.process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(runner.process.pid, signal.SIGKILL)
+            await runner.process.wait()
+
+    async def reconcile(self, installation: str) -> list[Runner]:
+        left = await asyncio.to_thread(_pids_of, installation)
+        await asyncio.to_thread(_end_all, left)
+        return []
+
+    async def maintain(self, spec: RunnerSpec, *, delivered_up_to: int, older_than: int) -> None:
+        arguments = ("--maintain", f"--delivered-up-to={delivered_up_to}", f"--older-than={older_than}")
+        process = await self._spawn(spec, arguments)
+        try:
+            async with asyncio.timeout(MAINTENANCE_DEADLINE):
+                code = await process.wait()
+        except TimeoutError:
+            process.kill()
+            code = await process.wait()
+        if code != 0:
+            raise LaunchError(f"maintenance ended with code {code}", transient=True)
+
+    async def close(self) -> None:
+        return
+
+    async def _spawn(self, spec: RunnerSpec, arguments: Sequence[str]) -> asyncio.subprocess.Process:
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        # Nothing is mounted here: what names a file's place in a container names the file itself.
+        environment |= {name: str(spec.files.get(value, value)) for name, value in spec.environment.items()}
+        environment |= {
+            "DOVECOTE_INSTALLATION": spec.installation,
+            "DOVECOTE_INCARNATION": spec.incarnation,
+            "DOVECOTE_SESSION_DIR": str(spec.folder.root),
+            "DOVECOTE_WORKSPACE": str(spec.workspace),
+            "DOVECOTE_AGENT_DIR": str(spec.agent or ""),
+            "PYTHONPATH": str(Path(__file__).resolve().parents[3]),
+        }
+        try:
+            log = await asyncio.to_thread(open_log, spec.log)
+            try:
+                return await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    self._module,
+                    *arguments,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=environment,
+                    cwd=spec.workspace,
+                    start_new_session=True,
+                )
+            finally:
+                os.close(log)
+        except OSError as error:
+            raise LaunchError(
+                f"the runner's process could not be started: {error}", transient=True
+            ) from error
+
+
+def _pids_of(installation: str) -> list[int]:
+    """Processes whose environment names this installation. Another user's cannot be read and are not ours."""
+    mark = f"DOVECOTE_INSTALLATION={installation}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def _end_all(pids: Sequence[int]) -> None:
+    """They are no children of this process, so there is nothing to wait on but /proc."""
+    for pid in pids:
+        _signal(pid, signal.SIGTERM)
+    deadline = time.monotonic() + LEFTOVER_GRACE
+    while any(_is_alive(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            for pid in pids:
+                _signal(pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return b") Z " not in Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)

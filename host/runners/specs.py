@@ -1,0 +1,82 @@
+"""What a runner is told: its environment, its folders, the places its agent may write to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from host.config import Config
+from host.intake import router
+from host.registry.sessions import Session, Sessions
+from host.runners.launch.base import LaunchError, Runner, RunnerSpec
+from sessiondb.records import Address, Destination
+
+
+class Specs:
+    def __init__(self, config: Config, installation: str, registry: Sessions) -> None:
+        self._config = config
+        self._installation = installation
+        self._registry = registry
+
+    async def spec(self, session: Session, incarnation: str) -> RunnerSpec:
+        """Raises `LaunchError` when the session's agent is not configured any more."""
+        agent = self._config.agents.get(session.agent)
+        if agent is None:
+            raise LaunchError(f"its agent {session.agent!r} is not configured any more", transient=False)
+        workspace = self._registry.workspace(session)
+        await asyncio.to_thread(workspace.mkdir, parents=True, exist_ok=True)
+        own = self._registry.agent_folder(session)
+        rule = router.rule_of(session.address, self._config.routes)
+        told = {
+            "name": session.agent,
+            "provider": agent.provider,
+            "model": agent.model,
+            "instructions": agent.instructions,
+            "options": agent.options,
+            "channel": rule.instructions if rule else "",
+        }
+        environment = {
+            "DOVECOTE_AGENT": json.dumps(told),
+            "DOVECOTE_BELLS": "1" if self._config.host.bells else "0",
+            "DOVECOTE_STREAM_IDLE": str(self._config.runner.stream_idle),
+            "DOVECOTE_IDLE_EXIT": str(self._config.runner.idle_exit),
+            "DOVECOTE_EGRESS": "1" if agent.network.allow else "0",
+        }
+        shown = own.resolve() if await asyncio.to_thread(own.is_dir) else None
+        return RunnerSpec(
+            self._installation,
+            session.id,
+            incarnation,
+            session.folder,
+            workspace.resolve(),
+            environment,
+            Path(session.folder.root) / "runner.log",
+            _outline(environment, workspace.resolve(), shown),
+            shown,
+        )
+
+    async def objection(self, session: Session, runner: Runner) -> str:
+        """Why a runner from an earlier life of the host may not live on; '' when it may. Raises `LaunchError`, `SessionError`."""
+        spec = await self.spec(session, runner.incarnation)
+        if runner.outline != spec.outline:
+            # A channel that became private has another folder now, whose words must not reach the earlier one.
+            return "it was started for another privacy scope, or by other settings"
+        committed = await self._registry.use(session, lambda writer: writer.value("incarnation"))
+        return "" if runner.incarnation == committed else "another was meant to take its place"
+
+    def destinations(self, session: Session) -> list[Destination]:
+        agent = self._config.agents[session.agent]
+        return [
+            Destination(
+                name, place.description, Address(place.platform, place.workspace, place.channel, place.thread)
+            )
+            for name, place in agent.destinations.items()
+        ]
+
+
+def _outline(environment: Mapping[str, str], workspace: Path, agent: Path | None) -> str:
+    told = json.dumps([sorted(environment.items()), str(workspace), str(agent or "")])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

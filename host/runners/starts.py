@@ -1,0 +1,76 @@
+"""Starts that die without a claim: counted durably, with a pause of their own that grows (law 11)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import apsw
+
+from host.registry.db import HostDB
+from host.registry.notices import Notice
+from host.registry.sessions import Session
+from host.runners import sweep
+
+log = logging.getLogger(__name__)
+
+ALARM_AFTER = 4  # starts in a row without a claim after which the people in the session are told
+
+
+class Starts:
+    def __init__(
+        self, db: HostDB, now: Callable[[], int], notify: Callable[[Notice], Awaitable[None]]
+    ) -> None:
+        self._db = db
+        self._now = now
+        self._notify = notify
+
+    async def earliest(self, session: Session) -> int:
+        """ms UTC before which the session's runner is not started again; 0 when its last start was well."""
+
+        def job(connection: apsw.Connection) -> tuple[int, int]:
+            row = connection.execute(
+                "SELECT next_start_at, start_failures FROM sessions WHERE id = ?", (session.id,)
+            ).fetchone()
+            return (int(row[0]), int(row[1])) if row else (0, 0)
+
+        at, failures = await self._db.read(job)
+        longest = self._now() + sweep.start_pause(failures)
+        if at > longest:  # the clock was set back since: kept, so that the pause ends
+            sql = "UPDATE sessions SET next_start_at = ? WHERE id = ?"
+            await self._db.write(lambda connection: connection.execute(sql, (longest, session.id)).fetchall())
+        return min(at, longest)
+
+    async def note(self, session: Session, failure: str, told: str = "", *, refused: bool = False) -> None:
+        """How a start went; '' when it was well, which forgets the failures before it.
+
+        `told` is the failure in words for a chat. A refusal is told at once, for only a person can cure it.
+        """
+
+        def job(connection: apsw.Connection) -> int:
+            row = connection.execute(
+                "SELECT start_failures FROM sessions WHERE id = ?", (session.id,)
+            ).fetchone()
+            before = int(row[0]) if row else 0
+            failures = before + 1 if failure else 0
+            if failures != before:
+                connection.execute(
+                    "UPDATE sessions SET start_failures = ?, start_error = ?, next_start_at = ? WHERE id = ?",
+                    (
+                        failures,
+                        failure[:500],
+                        self._now() + sweep.start_pause(failures) if failures else 0,
+                        session.id,
+                    ),
+                )
+            return failures
+
+        failures = await self._db.write(job)
+        if failure:
+            log.warning("Start failed: %s", failure, extra={"action": "start_failed", "session": session.id})
+        if failures == ALARM_AFTER or refused:
+            text = f"⚠️ I cannot start right now; your message waits and I keep trying ({session.id[:9]})."
+            if told:
+                text += f" Reason: {told}."
+            about, day = "refused" if refused else "no-start", self._now() // 86_400_000
+            await self._notify(Notice(f"{about}:{session.id}:{day}", session.place, text))

@@ -1,0 +1,496 @@
+"""The life of runners: at most one per session, started when there is work, cleaned up after (laws 10 and 11)."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+import logging
+import os
+import secrets
+from collections.abc import Callable
+
+from host.config import Config
+from host.delivery.collect import give_up_or_postpone, owe
+from host.delivery.service import Deliveries
+from host.gateway.bells import Ears
+from host.gateway.server import Door, GatewayError
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.outbound import OutboundReader
+from host.registry.db import HostDB
+from host.registry.sessions import Session, Sessions
+from host.runners import quota, sweep
+from host.runners.launch.base import Launcher, LaunchError, Runner
+from host.runners.life import Life
+from host.runners.places import Places
+from host.runners.specs import Specs
+from host.runners.starts import Starts
+from sessiondb import SessionError, Unavailable
+from sessiondb.records import AckStatus, Status
+from sessiondb.signals import read_heartbeat
+
+log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    def __init__(
+        self,
+        config: Config,
+        installation: str,
+        db: HostDB,
+        registry: Sessions,
+        launcher: Launcher,
+        deliveries: Deliveries,
+        ears: Ears,
+        door: Door,
+        now: Callable[[], int],
+        on_end: Callable[[Session], None],
+        on_wait: Callable[[Session], None],
+    ) -> None:
+        self._config = config
+        self._installation = installation
+        self._db = db
+        self._registry = registry
+        self._launcher = launcher
+        self._deliveries = deliveries
+        self._ears = ears
+        self._door = door
+        self._now = now
+        self._on_end = on_end
+        self._on_wait = on_wait
+        self._places = Places(config.runner.concurrent)
+        self._lives: dict[str, Life] = {}
+        self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._making_room: set[asyncio.Task[None]] = set()
+        self._specs = Specs(config, installation, registry)
+        self._quota = quota.DiskQuota(config.runner.limits)
+        self._starts = Starts(db, now, deliveries.notify)
+        self._at_once = Places(config.runner.concurrent_starts)
+        self._closing = False
+
+    # ── waking ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def wake(self, session: Session, *, background: bool = False) -> None:
+        """There is work: tells the live runner, or sees to it that one lives. `background`: no person waits for it."""
+        if (life := self._lives.get(session.id)) is not None:
+            life.woken = True
+            if not background:
+                life.background = False
+                self._places.promote(session.id)
+                self._at_once.promote(session.id)
+            life.busy_at = self._now()
+            self._ears.ring(session)
+        elif not self._closing and not session.unreadable:
+            task = asyncio.create_task(self._live(session), name=f"runner:{session.id}")
+            self._lives[session.id] = Life(session, task)
+
+    def is_live(self, session: Session) -> bool:
+        return session.id in self._lives
+
+    def running(self) -> list[tuple[Session, int]]:
+        """The sessions whose runner lives, and since when (ms UTC)."""
+        return [(life.session, life.started_at) for life in self._lives.values() if life.runner is not None]
+
+    def waiting(self) -> list[Session]:
+        """The sessions that wait for a free place."""
+        return [life.session for life in self._lives.values() if self._places.is_waiting(life.session.id)]
+
+    async def adopt(self) -> None:
+        """At boot: what lives from before is adopted or ended, before anything new is started."""
+        try:
+            left = await self._launcher.reconcile(self._installation)
+        except LaunchError as error:
+            log.error(
+                "Runners could not be reconciled: %s", error.reason, extra={"action": "reconcile_failed"}
+            )
+            return
+        for runner in left:
+            try:
+                why = await self._adopt(runner)
+            except (LaunchError, GatewayError, SessionError) as error:
+                why = str(error)
+            if not why:
+                continue
+            log.warning(
+                "Runner not adopted: %s", why, extra={"action": "not_adopted", "session": runner.session_id}
+            )
+            try:
+                await self._launcher.stop(runner, 0.0)
+            except LaunchError as error:
+                # The next start of its session takes it out of its way.
+                log.error("Runner not stopped: %s", error.reason, extra={"action": "stop_failed"})
+
+    async def _adopt(self, runner: Runner) -> str:
+        """'' when it lives on, or why it has to end. A stop costs its turn nothing: that goes on after its last step.
+
+        Raises `LaunchError`, `GatewayError`, `SessionError`.
+        """
+        found = await self._db.read(
+            functools.partial(self._registry.load, where="id = ?", bindings=(runner.session_id,))
+        )
+        if not found:
+            return "its session is gone"
+        session = found[0]
+        if why := await self._specs.objection(session, runner):
+            return why
+        await self._door.open(session)
+        self._ears.listen(session)
+        self._places.occupy(session.id)
+        task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
+        self._lives[session.id] = life = Life(session, task, scope=session.scope)
+        life.begins(runner, self._now())
+        return ""
+
+    # ── one life after another ───────────────────────────────────────────────────────────────────────────
+
+    async def _live(self, session: Session, runner: Runner | None = None) -> None:
+        lived = False
+        try:
+            while not self._closing:
+                if runner is None and not await self._is_time(session):
+                    if self._lives[session.id].woken:
+                        continue
+                    return
+                if runner is None:
+                    await self._take_place(session)
+                    runner = await self._start(session)
+                    if runner is not None and (self._closing or self._is_outdated(session)):
+                        await self._stop_late(session)
+                if runner is not None:
+                    lived = True
+                    await self._accompany(session, runner)
+                    runner = None
+                # Whoever waits longer is next, even if there is more to do here.
+                self._places.free(session.id)
+        except SessionError as error:
+            log.warning("Session %s has to wait: %s", session.id, error, extra={"action": "session_waits"})
+        finally:
+            self._places.free(session.id)
+            self._lives.pop(session.id, None)
+            if lived:  # who only waits left nothing to look at, and looking would wake it again, without end
+                self._on_end(session)
+
+    async def _is_time(self, session: Session) -> bool:
+        """Whether a runner is to be started now; sets an alarm when it is later."""
+        self._lives[session.id].woken = False
+        due, background = await self._registry.use(session, _next_work)
+        self._lives[session.id].background = background and not self._lives[session.id].woken
+        if due is None:
+            return False
+        at = max(due, await self._starts.earliest(session))
+        if at > self._now():
+            self._wake_at(session, at)
+            return False
+        return True
+
+    async def _take_place(self, session: Session) -> None:
+        background = self._lives[session.id].background
+        if not self._places.is_free(session.id, background=background):
+            self._on_wait(session)
+            self._room_soon()
+        await self._places.take(session.id, background=background)
+
+    def _room_soon(self) -> None:
+        task = asyncio.create_task(self.make_room(), name="room")
+        self._making_room.add(task)
+        task.add_done_callback(self._making_room.discard)
+
+    async def make_room(self) -> None:
+        """Ends runners that have nothing to do, the longest alive first, while sessions wait for a place."""
+        lives = sorted(self._lives.values(), key=lambda life: life.started_at)
+        wanted = self._places.waiting - sum(life.ordered_to_stop for life in lives)
+        for life in lives:
+            if wanted <= 0:
+                return
+            if life.runner is None or life.ordered_to_stop:
+                continue
+            try:
+                due = await self._registry.use(life.session, lambda writer: writer.next_due_at())
+                if due is None or due > self._now():  # a question's end may be a day away
+                    wanted -= await self.stop(life.session)
+            except (SessionError, LaunchError) as error:
+                log.debug("No place from %s: %s", life.session.id, error)
+
+    async def _start(self, session: Session) -> Runner | None:
+        await self._at_once.take(session.id, background=self._lives[session.id].background)
+        try:
+            if self._closing:
+                return None
+            incarnation = secrets.token_hex(8)
+            try:
+                self._lives[session.id].scope = session.scope
+                spec = await self._specs.spec(session, incarnation)
+                await self._registry.use(session, lambda writer: self._assign(writer, session, incarnation))
+                self._ears.listen(session)
+                await self._door.open(session)
+                given = await self._door.equip(session)
+                environment = {**given.environment, **spec.environment}
+                spec = dataclasses.replace(spec, environment=environment, files=given.files)
+                runner = await self._launcher.start(spec)
+            except (LaunchError, GatewayError) as error:
+                self._ears.forget(session)
+                await self._door.close(session)
+                refused = not error.transient
+                # What follows a colon is for the log: the engine's own words, and paths of this machine.
+                told = str(error).partition(": ")[0] if isinstance(error, LaunchError) else str(error)
+                await self._starts.note(session, str(error), told, refused=refused)
+                return None
+        finally:
+            self._at_once.free(session.id)
+        log.info("Runner started", extra={"action": "runner_started", "session": session.id})
+        life = self._lives[session.id]
+        life.begins(runner, self._now())
+        return runner
+
+    async def _accompany(self, session: Session, runner: Runner) -> None:
+        """From start to confirmed end, and what is due after it: recover, drain, put back what it left."""
+        life = self._lives[session.id]
+        guard = asyncio.create_task(self._guard_disk(life, runner), name=f"quota:{session.id}")
+        try:
+            code = await runner.wait()
+        finally:
+            guard.cancel()
+        self._ears.forget(session)
+        await self._door.close(session)
+        await self._deliveries.forget_reader(session)
+        log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
+        await self._drain_after(session, code)
+        claimed_any, told = await self._registry.use(
+            session, lambda writer: self._put_back(writer, life, runner.incarnation)
+        )
+        if life.over_quota and not told:
+            await self._deliveries.notify(quota.notice(session, life.over_quota, self._now()))
+        await self._deliveries.pay(session)
+        self._deliveries.outcome_changed(session)
+        failed = code != 0 and not claimed_any and not life.ordered_to_stop
+        life.runner, life.ordered_to_stop, life.over_quota = None, False, ""
+        await self._starts.note(session, f"the runner ended with code {code}" if failed else "")
+
+    async def _guard_disk(self, life: Life, runner: Runner) -> None:
+        """Ends a runner whose files have become too much. What it was at fails: another attempt would fill them again."""
+        session = life.session
+        folders = (session.folder.outbound, self._registry.workspace(session))
+        while True:
+            life.over_quota = await self._quota.exceeded(folders)
+            fields = {"action": "over_quota", "session": session.id}
+            log.warning("Runner is stopped: %s", life.over_quota, extra=fields)
+            try:
+                await self._launcher.stop(runner, 0.0)
+                return
+            except LaunchError as error:
+                log.warning("It cannot be stopped yet: %s", error.reason, extra=fields)
+
+    async def _drain_after(self, session: Session, code: int) -> None:
+        try:
+            await self._deliveries.drain(session)
+        except Unavailable:
+            await self._recover(session, f"exit code {code}")
+
+    async def recover(self, session: Session) -> None:
+        """A file that cannot be read while nobody lives who could be at it."""
+        if session.id not in self._lives and not self._closing:
+            await self._recover(session, "left by an earlier life")
+
+    async def _recover(self, session: Session, why: str) -> None:
+        """A runner killed in mid-transaction leaves a hot journal, which only its owner may roll back (law 2)."""
+        if not os.path.lexists(session.folder.outbound_db):
+            return
+        try:
+            spec = await self._specs.spec(session, "maintenance")
+            await self._launcher.maintain(spec, delivered_up_to=0, older_than=0)
+            await self._deliveries.drain(session)
+        except (LaunchError, Unavailable) as error:
+            log.warning(
+                "Not recovered yet (%s): %s",
+                why,
+                error,
+                extra={"action": "not_recovered", "session": session.id},
+            )
+
+    async def maintain(self, session: Session, *, older_than: int) -> bool:
+        """Has outbound.db pruned by its owner; false while a runner lives.
+
+        It takes the place of a life, so that nothing starts beside it; who is woken meanwhile lives after it.
+        """
+        if session.id in self._lives or self._closing:
+            return False
+        if not os.path.lexists(session.folder.outbound_db):
+            return True
+        task = asyncio.create_task(self._maintain(session, older_than), name=f"maintain:{session.id}")
+        life = self._lives[session.id] = Life(session, task)
+        try:
+            await task
+        finally:
+            del self._lives[session.id]
+            if life.woken:
+                self.wake(session)
+        return True
+
+    async def _maintain(self, session: Session, older_than: int) -> None:
+        # Drained first: an acknowledgement that the host has not read must not go, whatever the clocks say.
+        await self._deliveries.drain(session)
+        await self._deliveries.forget_reader(session)
+        watermark = await self._registry.use(session, lambda writer: writer.mark("delivery_watermark"))
+        spec = await self._specs.spec(session, "maintenance")
+        await self._launcher.maintain(spec, delivered_up_to=watermark, older_than=older_than)
+
+    # ── inside a transaction ─────────────────────────────────────────────────────────────────────────────
+
+    def _assign(self, writer: InboundWriter, session: Session, incarnation: str) -> None:
+        with writer.writing():
+            writer.set_value("incarnation", incarnation)
+            writer.set_destinations(self._specs.destinations(session))
+
+    def _put_back(self, writer: InboundWriter, life: Life, incarnation: str) -> tuple[bool, bool]:
+        """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost.
+
+        Whether that incarnation had claimed something, and whether anybody is told that it was over its quota.
+        """
+        session, told = life.session, False
+        pending = {message.id: message for message in writer.pending()}
+        try:
+            reader = OutboundReader(session.folder.outbound_db)
+            try:
+                acks = reader.acks(list(pending))
+                state = reader.runner_state()
+            finally:
+                reader.close()
+        except SessionError:
+            return False, False
+        with writer.writing():
+            for ack in acks:
+                message = pending[ack.message_id]
+                if (
+                    life.ordered_to_stop
+                    or ack.status is not AckStatus.PROCESSING
+                    or ack.attempt <= message.attempts
+                ):
+                    continue
+                if life.over_quota:
+                    writer.settle(message.id, Status.FAILED, f"stopped: {life.over_quota}")
+                    owe(writer, quota.notice(session, life.over_quota, self._now(), message))
+                    told = True
+                else:
+                    give_up_or_postpone(writer, message, message.attempts + 1, ack.error, self._now())
+        any_ = any(ack.incarnation == incarnation for ack in acks) or (
+            state is not None and state.incarnation == incarnation and state.phase == "working"
+        )
+        return any_, told
+
+    def _wake_at(self, session: Session, at: int) -> None:
+        pause = max(0.0, (at - self._now()) / 1000)
+        if session.id in self._alarms:
+            self._alarms[session.id].cancel()
+        self._alarms[session.id] = asyncio.get_running_loop().call_later(pause, self.wake, session)
+
+    # ── looking after live ones ──────────────────────────────────────────────────────────────────────────
+
+    async def check(self, session: Session) -> None:
+        """One look of the sweep at a session's runner; ends it when it is hung or stuck."""
+        life = self._lives.get(session.id)
+        if life is None or life.runner is None or life.ordered_to_stop:
+            return
+        runner = life.runner
+        life.mind_the_clock(self._now())
+        blocked_since = await self._registry.use(session, lambda writer: writer.blocked_since)
+        if session.unreadable or sweep.blocks(blocked_since, self._now()):
+            reason = session.unreadable or "it keeps the host from writing inbound.db"
+            log.warning(
+                "Runner is stopped: %s", reason, extra={"action": "runner_stopped", "session": session.id}
+            )
+            await self._launcher.stop(runner, 0.0)
+            return
+        view = await self._registry.use(session, lambda writer: self._view(writer, session, runner, life))
+        verdict = sweep.decide(view)
+        if verdict is not sweep.Verdict.KEEP:
+            log.warning(
+                "Runner is stopped: %s", verdict, extra={"action": "runner_stopped", "session": session.id}
+            )
+            await self._launcher.stop(runner, 0.0)
+
+    def _view(self, writer: InboundWriter, session: Session, runner: Runner, life: Life) -> sweep.View:
+        beat = read_heartbeat(session.folder.heartbeat)
+        claims, activity_at, deadline = 0, 0, 0
+        try:
+            reader = OutboundReader(session.folder.outbound_db)
+            try:
+                acks = reader.acks([message.id for message in writer.pending()])
+                state = reader.runner_state()
+            finally:
+                reader.close()
+            claims = sum(
+                a.status is AckStatus.PROCESSING and a.incarnation == runner.incarnation for a in acks
+            )
+            if state is not None and state.incarnation == runner.incarnation:
+                activity_at, deadline = state.activity_at, state.tool_deadline
+        except SessionError as error:
+            log.debug("No closer look at %s: %s", session.id, error)
+        alive_at = beat.at if beat is not None and beat.incarnation == runner.incarnation else 0
+        if claims:
+            life.busy_at = self._now()
+        return sweep.View(
+            now=self._now(),
+            started_at=life.silent_from,
+            heartbeat_at=alive_at,
+            claims=claims,
+            activity_at=activity_at,
+            tool_deadline=deadline,
+            busy_at=life.busy_at,
+            idle_exit=int(self._config.runner.idle_exit * 1000),
+        )
+
+    async def stop(self, session: Session) -> bool:
+        """Ends the session's runner by the host's order; costs its messages no attempt."""
+        life = self._lives.get(session.id)
+        if life is None or life.runner is None:
+            return False
+        life.ordered_to_stop = True
+        await self._launcher.stop(life.runner, self._config.runner.stop_grace)
+        return True
+
+    def _is_outdated(self, session: Session) -> bool:
+        life = self._lives.get(session.id)
+        return life is not None and life.scope not in ("", session.scope)
+
+    async def end_outdated(self, session: Session) -> None:
+        """A channel became private or public: its runner has the other folder, and must not read what is said now.
+
+        Raises `Unavailable` when it cannot be ended: then nothing is put before it.
+        """
+        if self._is_outdated(session):
+            try:
+                await self.stop(session)
+            except LaunchError as error:
+                raise Unavailable(session.folder.root, f"its runner does not end: {error.reason}") from error
+
+    async def _stop_late(self, session: Session) -> None:
+        """The order, or the reason, came while it was being started and found nothing to stop."""
+        try:
+            await self.stop(session)
+        except LaunchError as error:
+            log.error("Runner not stopped: %s", error.reason, extra={"action": "stop_failed"})
+
+    async def close(self) -> None:
+        """Stops every runner and waits until what they wrote is drained."""
+        self._closing = True
+        for alarm in self._alarms.values():
+            alarm.cancel()
+        lives = list(self._lives.values())
+        for life in lives:
+            if self._places.is_waiting(life.session.id):
+                life.task.cancel()
+        stopped = await asyncio.gather(*(self.stop(life.session) for life in lives), return_exceptions=True)
+        for life, outcome in zip(lives, stopped, strict=True):
+            if isinstance(outcome, LaunchError):
+                # Its end cannot be confirmed now; the next life of the host finds it.
+                log.error("Runner not stopped: %s", outcome.reason, extra={"action": "stop_failed"})
+                life.task.cancel()
+        tasks = [life.task for life in lives]
+        if tasks:
+            await asyncio.wait(tasks)
+        self._quota.close()
+
+
+def _next_work(writer: InboundWriter) -> tuple[int | None, bool]:
+    """When the next message that wakes is due, and whether scheduled work is all that waits."""
+    return writer.next_due_at(), not writer.people_wait()

@@ -1,0 +1,149 @@
+"""Forgetting what is over: texts, files and records beyond the retention, on both sides of every session.
+
+Nothing here decides what may be sent, claimed or taken in: a seq never names two messages (its high-water marks are kept
+apart from the rows), and the keys of events are kept longer than any platform delivers or a backfill asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import apsw
+
+from host.mailbox.inbound import InboundWriter
+from host.registry.db import HostDB
+from host.registry.sessions import Session, Sessions
+from host.runners.launch.base import LaunchError
+from sessiondb import SessionError
+
+log = logging.getLogger(__name__)
+
+DAY = 86_400_000  # ms
+EVERY = 600.0  # s between two rounds
+AGAIN = DAY  # ms until a session is looked at again
+AFTER_FAILURE = (
+    3_600_000  # ms until then when it could not be, or a runner lived: such sessions starve no others
+)
+MOST_SESSIONS = 20  # of one round: each may start a process
+PORTION = 500  # rows of one commit: those who wait for the same file wait no longer than for that
+KEYS_KEPT = 400 * DAY  # ms an event's key outlives its arrival
+
+
+class Maintains(Protocol):
+    async def maintain(self, session: Session, *, older_than: int) -> bool:
+        """Has the owner of outbound.db prune it; false while a runner lives. Raises `LaunchError`, `SessionError`."""
+
+
+class Pruner:
+    def __init__(
+        self, db: HostDB, registry: Sessions, maintains: Maintains, now: Callable[[], int], days: float
+    ) -> None:
+        self._db = db
+        self._registry = registry
+        self._maintains = maintains
+        self._now = now
+        self._retention = int(days * DAY)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.round()
+            except SessionError as error:
+                log.warning("host.db could not be pruned: %s", error, extra={"action": "prune_failed"})
+            except Exception:  # nobody's answer depends on it
+                log.exception("Pruning broke", extra={"action": "prune_failed"})
+
+    async def round(self) -> None:
+        """What is due now, a limited number of sessions. Raises `SessionError` of host.db."""
+        now = self._now()
+        before = now - self._retention
+        for portion in (_inbox, functools.partial(_keys, before_keys=now - KEYS_KEPT), _said, _obeyed):
+            while await self._db.write(functools.partial(portion, before=before)) == PORTION:
+                pass
+        due = await self._db.read(functools.partial(self._due, now=now, before=before))
+        for session, resting in due:
+            at = now
+            try:
+                if not await self._session(session, before, resting):
+                    at = now - AGAIN + AFTER_FAILURE
+            except (SessionError, LaunchError) as error:
+                log.info("Not pruned now: %s", error, extra={"action": "prune_failed", "session": session.id})
+                at = now - AGAIN + AFTER_FAILURE
+            await self._db.write(functools.partial(_looked_at, session=session, at=at))
+
+    def _due(self, connection: apsw.Connection, *, now: int, before: int) -> list[tuple[Session, bool]]:
+        """Sessions that may hold something old since they were looked at last, and whether nothing came in since."""
+        rows = connection.execute(_DUE, (before, now - AGAIN, self._retention, MOST_SESSIONS)).fetchall()
+        return [
+            (session, int(str(active_at)) < before)
+            for id_, active_at in rows
+            for session in self._registry.load(connection, "id = ?", (str(id_),))
+        ]
+
+    async def _session(self, session: Session, before: int, resting: bool) -> bool:
+        """The runner's side first: a question of which it still knows must find the message that it was about."""
+        if not await self._maintains.maintain(session, older_than=before):
+            return False
+        job = functools.partial(_portion, files=session.folder.inbound_files, before=before, context=resting)
+        while await self._registry.use(session, job) == PORTION:
+            pass
+        return True
+
+
+def _portion(writer: InboundWriter, *, files: Path, before: int, context: bool) -> int:
+    """Files first: a crash in between leaves a message without them, not files that nobody finds."""
+    ids = writer.forgettable(before, context=context, most=PORTION)
+    for id_ in ids:
+        shutil.rmtree(files / id_, ignore_errors=True)
+    with writer.writing():
+        writer.forget_messages(ids)
+        deliveries = writer.forget_deliveries(before, most=PORTION)
+    return max(len(ids), deliveries)
+
+
+_DUE = """
+SELECT id, active_at FROM sessions WHERE created_at < ?1 AND pruned_at < ?2 AND active_at >= pruned_at - ?3
+AND NOT EXISTS (SELECT 1 FROM inbox WHERE session_id = sessions.id AND state = 'routed')
+ORDER BY pruned_at LIMIT ?4
+"""
+_EMPTY = """
+UPDATE inbox SET emptied = 1, event = json_set(event, '$.event.text', '', '$.event.value', '', '$.event.files', json('[]'),
+'$.event.thread_so_far', json('[]'), '$.event.author.name', '')
+WHERE id IN (SELECT id FROM inbox WHERE emptied = 0 AND received_at < ? AND state <> 'routed' LIMIT ?)
+"""
+
+
+def _inbox(connection: apsw.Connection, *, before: int) -> int:
+    """What people wrote goes; that it came, when and from whom stays for `why`."""
+    connection.execute(_EMPTY, (before, PORTION))
+    return connection.changes()
+
+
+def _keys(connection: apsw.Connection, *, before: int, before_keys: int) -> int:
+    return _delete(connection, "inbox", "emptied = 1 AND received_at < ?", min(before, before_keys))
+
+
+def _said(connection: apsw.Connection, *, before: int) -> int:
+    return _delete(connection, "notices", "state IN ('sent', 'failed') AND created_at < ?", before)
+
+
+def _obeyed(connection: apsw.Connection, *, before: int) -> int:
+    return _delete(connection, "orders", "outcome <> '' AND created_at < ?", before)
+
+
+def _delete(connection: apsw.Connection, table: str, where: str, before: int) -> int:
+    connection.execute(
+        f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {where} LIMIT ?)", (before, PORTION)
+    )
+    return connection.changes()
+
+
+def _looked_at(connection: apsw.Connection, *, session: Session, at: int) -> None:
+    connection.execute("UPDATE sessions SET pruned_at = ? WHERE id = ?", (at, session.id))

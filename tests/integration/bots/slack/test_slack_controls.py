@@ -1,0 +1,208 @@
+"""Slack's Home, command, form and decisions, in front of controls that write down what was ordered."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bots.slack import SlackBot
+from bots.slack.panels import panels
+from host.config import Access
+from host.ports.bot import Decision
+from host.ports.controls import ChannelRules, Failure, Overview, Running, Spent, TaskOrder, TaskView
+from sessiondb import Address, content
+from tests.fakes.slack import Channel, Ephemeral, FakeSlack, Message, User, View
+from tests.support.discording import Notebook
+from tests.support.slack_app import clear_proxies
+from tests.support.slacking import delivery, online
+
+WITHIN = 30.0  # s for one thing to happen
+
+
+class Place:
+    def __init__(self, slack: FakeSlack, bot: SlackBot, notebook: Notebook) -> None:
+        self.slack, self.bot, self.notebook = slack, bot, notebook
+        self.controls = notebook.controls
+        self.ann: User = slack.add_user("ann", tz="Asia/Tokyo")
+        self.channel: Channel = slack.add_channel("general", members=[self.ann])
+        self.thread = Address("slack", slack.team_id, self.channel.id, "1700000000.000100")
+
+    async def command(self, text: str) -> Ephemeral:
+        """What only Ann is told."""
+        before = len(self.slack.ephemerals(self.ann))
+        self.slack.slash(self.ann, self.channel, "/dovecote", text)
+        told = await self.slack.wait_until(lambda: self.slack.ephemerals(self.ann)[before:], WITHIN)
+        return told[0]
+
+    async def home(self, shown: str) -> View:
+        """Ann's Home, once it shows that."""
+        homes = self.slack.workspace.homes
+
+        def look() -> View | None:
+            home = homes.get(self.ann.id)
+            return home if home is not None and shown in str(home.blocks) else None
+
+        found = await self.slack.wait_until(look, WITHIN)
+        assert found is not None
+        return found
+
+    def overview(self) -> Overview:
+        tasks = tuple(self.task(number) for number in range(2))
+        running = Running("s1", "default", self.thread, 1_700_000_000_000, "is working: searching <web>")
+        failed = Failure(1_700_000_000_000, "m1", self.thread, "over budget")
+        spent = Spent(
+            1_500_000, 20_000_000, 5_000_000, -1, 12_345, 0, (("default", 20_000_000),), "**$1.50**"
+        )
+        return Overview((running,), 1, tasks, spent, (failed,))
+
+    def task(self, number: int) -> TaskView:
+        when = "every weekday at 09:00 (Asia/Tokyo)"
+        orders = (TaskOrder.RUN, TaskOrder.PAUSE, TaskOrder.CANCEL)
+        return TaskView(
+            f"t{number}",
+            f"Report *{number}*",
+            "default",
+            self.thread,
+            when,
+            1,
+            "tomorrow at 09:00",
+            False,
+            orders,
+        )
+
+
+@pytest.fixture
+async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
+    clear_proxies(monkeypatch)
+    async with FakeSlack() as slack, online(slack, tmp_path, Access()) as (bot, notebook):
+        await slack.connected(2)
+        yield Place(slack, bot, notebook)
+
+
+async def test_home_shows_everything_and_its_buttons_order_and_refresh(place: Place) -> None:
+    place.controls.shown = place.overview()
+    place.slack.open_home(place.ann)
+    home = await place.home("Running now")
+    shown = str(home.blocks)
+    for words in (
+        "searching &lt;web&gt;",
+        "Report ∗0∗",
+        "tomorrow at 09:00",
+        "$1.50 of $5.00",
+        "over budget",
+    ):
+        assert words in shown
+    place.controls.shown = replace(place.controls.shown, running=())
+    await place.slack.click(place.ann, home, panels.STOP).acknowledged()
+    await place.home("Nothing is running")
+    home = await place.home("Stopping.")
+    await place.slack.click(place.ann, home, f"{panels.TASK}-pause", value="t1").acknowledged()
+    await place.home("pause: t1")
+    orders = [order[1:] for order in place.controls.ordered if order[1] in ("stop", "order")]
+    assert orders == [("stop", "s1"), ("order", "t1", "pause")]
+
+
+async def test_home_of_somebody_with_very_much_keeps_within_slacks_limits(place: Place) -> None:
+    many = place.overview()
+    tasks = tuple(replace(place.task(n), title="ä&*<" * 500, problem="x" * 5_000) for n in range(60))
+    place.controls.shown = replace(
+        many,
+        running=many.running * 60,
+        tasks=tasks,
+        failures=tuple(replace(many.failures[0], reason="&" * 9_000) for _ in range(40)),
+    )
+    place.slack.open_home(place.ann)
+    await place.home("45 more")
+
+
+async def test_home_tells_a_person_without_access_why_it_is_empty(place: Place) -> None:
+    place.controls.forbid = "You have not been given access to this agent."
+    place.slack.open_home(place.ann)
+    home = await place.home("not been given access")
+    assert len(home.blocks) == 1
+
+
+async def test_the_command_shows_tasks_whose_buttons_work_and_what_forbids_an_order(place: Place) -> None:
+    place.controls.shown = place.overview()
+    told = await place.command("tasks")
+    assert "every weekday at 09:00" in str(told.blocks)
+    await place.slack.click(place.ann, told, f"{panels.TASK}-run", value="t0").acknowledged()
+    await place.slack.wait_until(lambda: "run: t0" in str(told.blocks), WITHIN)
+    place.controls.forbid = "There is no such task."
+    await place.slack.click(place.ann, told, f"{panels.TASK}-run", value="t0").acknowledged()
+    await place.slack.wait_until(lambda: "no such task" in str(told.blocks), WITHIN)
+
+
+async def test_the_command_stops_what_runs_here_or_lets_one_choose(place: Place) -> None:
+    assert "Nothing is running" in str((await place.command("stop")).blocks)
+    one = place.overview()
+    elsewhere = replace(one.running[0], session_id="s9", address=place.thread._replace(platform_id="C99"))
+    place.controls.shown = replace(one, running=(*one.running, elsewhere))
+    assert (await place.command("stop")).text == "Stopping."
+    place.controls.shown = replace(one, running=(*one.running, replace(one.running[0], session_id="s2")))
+    told = await place.command("stop")
+    await place.slack.click(place.ann, told, panels.STOP, value="s2").acknowledged()
+    assert [order[2] for order in place.controls.ordered if order[1] == "stop"] == ["s1", "s2"]
+
+
+async def test_the_command_tells_costs_and_what_became_of_a_linked_message(place: Place) -> None:
+    place.controls.spent = place.overview().spent or place.controls.spent
+    assert "$1.50" in str((await place.command("usage")).blocks)
+    assert "m1" in str((await place.command("why")).blocks)
+    await place.command("why <https://aviary.slack.com/archives/C012AB3CD/p1700000000000100?thread_ts=1>")
+    asked = [order[2] for order in place.controls.ordered if order[1] == "why"]
+    assert asked == ["", "1700000000.000100"]
+    assert "!queue" in (await place.command("what?")).text
+
+
+async def test_an_owner_sets_who_answers_in_a_channel_and_nobody_else_does(place: Place) -> None:
+    assert "Only an owner" in (await place.command("config")).text
+    place.controls.owners = [place.ann.id]
+    place.controls.channel_rules = ChannelRules(engage="off", budget_usd_per_day=2.5)
+    place.slack.slash(place.ann, place.channel, "/dovecote", "config")
+    views = place.slack.workspace.views
+    view = await place.slack.wait_until(lambda: next((v for v in views.values() if v.open), None), WITHIN)
+    assert view is not None
+    assert "2.5" in str(view.blocks)
+    chosen = {"agent": {"agent": "default"}, "engage": {"engage": "always"}}
+    place.slack.submit_view(place.ann, view, {**chosen, "budget": {"budget": "a lot"}})
+    await place.slack.wait_until(lambda: view.body.get("errors"), WITHIN)
+    assert view.open
+    place.slack.submit_view(place.ann, view, {**chosen, "budget": {"budget": "$3,50"}})
+    await place.slack.wait_until(lambda: not view.open, WITHIN)
+    assert place.controls.channel_rules == ChannelRules("default", "always", 3.5)
+    told = await place.slack.wait_until(lambda: place.slack.ephemerals(place.ann)[1:], WITHIN)
+    assert "as you say" in told[0].text
+
+
+async def test_a_request_to_an_owner_has_buttons_and_shows_what_was_decided(place: Place) -> None:
+    """LESSONS 50."""
+    bob = place.slack.add_user("bob")
+    place.slack.join(bob, place.channel)
+    place.controls.owners = [place.ann.id]
+    root = place.slack.say(place.ann, place.channel, "root")
+    decision = Decision("access:slack:U1", (("allow", "Allow"), ("deny", "Deny")))
+    address = place.thread._replace(thread_id=root.ts)
+    asked = delivery(place.bot, content.Text("May <@U1> talk to me?"), address, decision=decision)
+    ts = (await place.bot.send(asked)).platform_message_id
+    message: Message = place.slack.channel_of(place.channel).messages[ts]
+    await place.slack.click(bob, message, value="allow").acknowledged()
+    [told] = await place.slack.wait_until(lambda: place.slack.ephemerals(bob), WITHIN)
+    assert "owner" in told.text
+    assert message.blocks[-1]["type"] == "actions"
+    await place.slack.click(place.ann, message, value="deny").acknowledged()
+    await place.slack.wait_until(lambda: message.blocks[-1]["type"] == "context", WITHIN)
+    assert "access:slack:U1: deny" in str(message.blocks[-1])
+    assert "May" in message.text
+
+
+async def test_whoever_opens_the_conversation_sees_what_could_be_asked(place: Place) -> None:
+    place.slack.open_home(place.ann, "messages")
+    dm = place.slack.open_dm(place.ann)
+    threads = place.slack.workspace.assistant_threads
+    found = await place.slack.wait_until(lambda: threads.get((dm.id, "")), WITHIN)
+    assert found is not None
+    assert len(found.prompts) == 4

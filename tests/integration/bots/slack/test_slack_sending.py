@@ -1,0 +1,184 @@
+"""What the bot carries out on Slack, and how an outcome that nobody knows is found out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bots.slack import SlackBot
+from host.ports.bot import Delivery, Rejected, Unknown, Unsent
+from sessiondb import Address, content
+from tests.fakes.slack import Channel, FakeSlack, Message, User
+from tests.fakes.slack.faults import Fault
+from tests.support.slack_app import clear_proxies
+from tests.support.slacking import delivery, online
+
+TABLE = "| a | b |\n|---|---|\n| **1** | <!channel> |"
+
+
+@dataclass
+class Place:
+    slack: FakeSlack
+    bot: SlackBot
+    ann: User
+    channel: Channel
+    root: Message
+
+    @property
+    def thread(self) -> Address:
+        return Address("slack", self.slack.team_id, self.channel.id, self.root.ts)
+
+    def said(self) -> list[Message]:
+        thread = self.slack.messages(self.channel, self.root.ts)
+        return [message for message in thread if message.bot_id == self.slack.bot_id]
+
+    def text(self, text: str = "hello", **more: str) -> Delivery:
+        return delivery(self.bot, content.Text(text), self.thread, **more)
+
+
+@pytest.fixture
+async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
+    clear_proxies(monkeypatch)
+    async with FakeSlack() as slack, online(slack, tmp_path) as (bot, _):
+        ann = slack.add_user("ann")
+        channel = slack.add_channel("general", members=[ann])
+        yield Place(slack, bot, ann, channel, slack.say(ann, channel, "root"))
+
+
+async def test_an_answer_whose_confirmation_was_lost_is_found_by_its_key(place: Place) -> None:
+    """LESSONS 18: and nothing tried it a second time."""
+    place.slack.faults.next("chat.postMessage", Fault.answer_lost())
+    with pytest.raises(Unknown):
+        await place.bot.send(place.text())
+    receipt = await place.bot.lookup(place.text())
+    assert receipt is not None
+    assert [message.ts for message in place.said()] == [receipt.platform_message_id]
+    assert await place.bot.lookup(place.text(key="another")) is None
+
+
+async def test_an_answer_that_never_arrived_is_not_found(place: Place) -> None:
+    place.slack.faults.next("chat.postMessage", Fault.drop())
+    with pytest.raises(Unknown):
+        await place.bot.send(place.text())
+    assert await place.bot.lookup(place.text()) is None
+    assert place.said() == []
+
+
+async def test_a_rate_limit_says_when_and_holds_the_channel_back(place: Place) -> None:
+    """LESSONS 24."""
+    place.slack.faults.next("chat.postMessage", Fault.rate_limited(30))
+    for _ in range(2):  # the second is not even tried
+        with pytest.raises(Unsent) as refused:
+            await place.bot.send(place.text())
+        assert refused.value.retry_after > 25
+    assert len(place.slack.calls("chat.postMessage")) == 1
+
+
+async def test_a_refused_rendering_may_go_as_plain_words_and_a_closed_place_may_not(place: Place) -> None:
+    """LESSONS 22."""
+    place.slack.faults.next("chat.postMessage", Fault.refuse("invalid_blocks"))
+    with pytest.raises(Rejected) as refused:
+        await place.bot.send(place.text("**bold**"))
+    assert refused.value.plain_may_work
+    place.slack.archive(place.channel)
+    with pytest.raises(Rejected) as closed:
+        await place.bot.send(place.text())
+    assert not closed.value.plain_may_work
+
+
+async def test_an_edit_is_rendered_like_the_message_it_changes(place: Place) -> None:
+    """LESSONS 47."""
+    ts = (await place.bot.send(place.text(TABLE))).platform_message_id
+    [message] = place.said()
+    before = [dict(block) for block in message.blocks]
+    await place.bot.send(delivery(place.bot, content.Edit("m", "changed"), place.thread, target=ts))
+    assert message.text == "changed"
+    await place.bot.send(delivery(place.bot, content.Edit("m", TABLE), place.thread, target=ts))
+    assert [block["text"] for block in message.blocks] == [block["text"] for block in before]
+    assert "<!channel>" not in str(message.blocks)
+
+
+async def test_a_card_has_its_fields_and_a_link_that_is_one(place: Place) -> None:
+    card = content.Card(
+        "Build 4711", "It is *green*.", (content.Field("Took", "3 min <!here>"),), "https://ci.example/4711"
+    )
+    await place.bot.send(delivery(place.bot, card, place.thread))
+    [message] = place.said()
+    shown = str(message.blocks)
+    for words in ("**Build 4711**", "_green_", "**Took**: 3 min", "https://ci.example/4711"):
+        assert words in shown
+    assert "<!here>" not in shown + message.text
+    [payload] = place.bot.render(content.Card("T", "", (), "javascript:alert(1)"))
+    assert "javascript" not in str(payload)
+
+
+async def test_a_reaction_twice_is_one(place: Place) -> None:
+    react = delivery(place.bot, content.Reaction("m", ":eyes:"), place.thread, target=place.root.ts)
+    for _ in range(2):
+        assert (await place.bot.send(react)).platform_message_id == place.root.ts
+    assert place.root.reactions == {"eyes": [place.slack.bot_user_id]}
+
+
+async def test_a_file_whose_sharing_was_not_confirmed_is_found_by_what_was_on_disk_before(
+    place: Place, tmp_path: Path
+) -> None:
+    """LESSONS 17, 49."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.csv").write_text("a;b\n")
+    file = content.File("report.csv", "report.csv", "as **asked**, <!channel>")
+    given = delivery(place.bot, file, place.thread, files=str(tmp_path / "out"))
+    place.slack.faults.next("files.completeUploadExternal", Fault.answer_lost())
+    with pytest.raises(Unknown):
+        await place.bot.send(given)
+    receipt = await place.bot.lookup(given)
+    assert receipt is not None
+    [message] = place.said()
+    assert (message.ts, message.files[0].content) == (receipt.platform_message_id, b"a;b\n")
+    assert message.text.startswith("as asked, ")
+    assert "<!channel>" not in message.text
+
+
+async def test_a_file_is_still_found_when_the_host_died_before_it_noted_the_receipt(
+    place: Place, tmp_path: Path
+) -> None:
+    """LESSONS 17."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.csv").write_text("a;b\n")
+    file = content.File("report.csv", "report.csv")
+    given = delivery(place.bot, file, place.thread, files=str(tmp_path / "out"))
+    receipt = await place.bot.send(given)
+    [message] = place.said()
+    assert receipt.platform_message_id == message.ts
+    assert await place.bot.lookup(given) == receipt
+
+
+async def test_a_file_that_is_no_plain_file_of_the_folder_is_refused(place: Place, tmp_path: Path) -> None:
+    """LESSONS 55."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "link").symlink_to("/etc/hostname")
+    for path in ("link", "../secret", "absent"):
+        given = delivery(place.bot, content.File(path, "x"), place.thread, files=str(tmp_path / "out"))
+        with pytest.raises(Rejected):
+            await place.bot.send(given)
+    assert place.said() == []
+
+
+async def test_what_is_for_one_person_alone_is_shown_to_them_or_lies_in_their_direct_messages(
+    place: Place,
+) -> None:
+    await place.bot.send(place.text("denied", private_to=place.ann.id))
+    assert [each.text for each in place.slack.ephemerals(place.ann)] == ["denied"]
+    stranger = place.slack.add_user("sam")
+    with pytest.raises(Rejected):
+        await place.bot.send(place.text("denied", private_to=stranger.id))
+    nowhere = Address("slack", place.slack.team_id, "")
+    asked = delivery(place.bot, content.Text("May Sam?"), nowhere, private_to=place.ann.id)
+    place.slack.faults.next("chat.postMessage", Fault.answer_lost())
+    with pytest.raises(Unknown):
+        await place.bot.send(asked)
+    assert await place.bot.lookup(asked) is not None
+    [message] = place.slack.messages(place.slack.open_dm(place.ann))
+    assert message.text == "May Sam?"

@@ -1,0 +1,257 @@
+"""What people see and order without an agent, on a real host: the right things for the right people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.app import Host
+from host.gateway.budget import Call, OverBudget
+from host.gateway.prices import Usage
+from host.ports.bot import Author, Privacy, Rejected, Verdict
+from host.ports.controls import ChannelRules, Forbidden, TaskOrder, Viewer
+from host.registry.db import open_host_db
+from host.registry.sessions import session_id
+from sessiondb import Address
+from tests.fakes.platform import MemoryBot
+from tests.support.hosting import config, serving
+
+ADA, BOB, OWNER = Author("U1", "Ada"), Author("U2", "Bob"), Author("U9", "Olga")
+OWNERS = {"owners": ["memory:U9"]}
+
+
+def viewer(author: Author, channel: str, privacy: Privacy = "public", thread: str = "") -> Viewer:
+    return Viewer(author, Address("memory", "w", channel, thread), privacy)
+
+
+async def answered(bot: MemoryBot, channel: str, text: str, **more: Any) -> str:
+    """Says it and waits for the answer; returns the message's id."""
+    before = len(bot.said(channel))
+    said = await bot.say(channel, text, **more)
+    await bot.until(lambda: len(bot.said(channel)) > before)
+    return said.message_id
+
+
+async def test_a_dm_under_way_is_seen_by_its_person_and_by_owners_and_by_nobody_else(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, access=OWNERS)) as (host, bot):
+        said = await bot.say("dm-ada", "secret\n@@sleep 60", author=ADA, privacy="dm")
+        await bot.until(lambda: bool(bot.shown))
+        controls = host.controls
+
+        for sees in (viewer(ADA, "dm-ada", "dm"), viewer(ADA, "general"), viewer(OWNER, "general")):
+            [running] = (await controls.overview(sees)).running
+            assert running.address == Address("memory", "w", "dm-ada")
+            assert said.message_id in await controls.why(sees, said.message_id)
+        for blind in (viewer(BOB, "general"), viewer(BOB, "dm-bob", "dm"), viewer(BOB, "secret", "private")):
+            assert (await controls.overview(blind)).running == ()
+            with pytest.raises(Forbidden) as unseen:
+                await controls.why(blind, said.message_id)
+            with pytest.raises(Forbidden) as absent:
+                await controls.why(blind, "m0000000000000000")
+            assert str(unseen.value) == str(absent.value)
+            with pytest.raises(Forbidden, match="no such conversation"):
+                await controls.stop(blind, running.session_id)
+
+        assert await controls.stop(viewer(OWNER, "general"), running.session_id) == "Stopping."
+        await bot.until(lambda: bot.said("dm-ada") == ["Stopped."])
+        assert (
+            await controls.stop(viewer(OWNER, "general"), running.session_id) == "Nothing is running there."
+        )
+
+
+async def test_a_private_channel_is_seen_from_inside_only(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, access=OWNERS)) as (host, bot):
+        there = {"privacy": "private", "mentioned": True, "author": ADA}
+        id_ = await answered(bot, "board", "numbers", **there)
+        assert id_ in await host.controls.why(viewer(BOB, "board", "private"), "")
+        for outside in (viewer(BOB, "general"), viewer(ADA, "general"), viewer(ADA, "other", "private")):
+            with pytest.raises(Forbidden):
+                await host.controls.why(outside, id_)
+
+
+async def test_a_channel_that_becomes_private_takes_its_conversation_along(tmp_path: Path) -> None:
+    """What is said from then on reaches neither the folder of the public channels nor anybody outside."""
+    note = '@@call mock_append {"file": "notes", "line": "%s"}'
+    there = {"mentioned": True, "author": ADA}
+    async with serving(config(tmp_path)) as (host, bot):
+        await answered(bot, "general", note % "open", privacy="public", **there)
+        id_ = await answered(bot, "general", note % "secret", privacy="private", **there)
+        with pytest.raises(Forbidden):
+            await host.controls.why(viewer(BOB, "random"), id_)
+        assert id_ in await host.controls.why(viewer(BOB, "general", "private"), id_)
+        await answered(bot, "general", note % "open again", privacy="public", **there)
+    kept = {
+        path.parent.name.split("-")[2]: path.read_text() for path in tmp_path.glob("workspaces/*/*/notes")
+    }
+    assert kept == {"public": "open\nopen again\n", "private": "secret\n"}
+
+
+async def test_a_guest_from_elsewhere_sees_nothing_of_the_workspace(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, access={"external": "allow"})) as (host, bot):
+        id_ = await answered(bot, "general", "hello", privacy="public", mentioned=True)
+        guest = viewer(Author("U7", "Guest", external=True), "shared")
+        with pytest.raises(Forbidden):
+            await host.controls.why(guest, id_)
+        assert id_ in await host.controls.why(viewer(BOB, "random"), id_)
+
+
+async def test_a_stranger_without_access_is_shown_nothing_at_all(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, access={"unknown": "deny", "users": ["memory:U1"]})) as (host, bot):
+        id_ = await answered(bot, "general", "hello", privacy="public", mentioned=True)
+        stranger, controls = viewer(BOB, "general"), host.controls
+        for asked in (
+            controls.overview(stranger),
+            controls.usage(stranger),
+            controls.tasks(stranger),
+            controls.rules(stranger),
+            controls.why(stranger, id_),
+            controls.stop(stranger, "s1"),
+            controls.order(stranger, "t1", TaskOrder.RUN),
+        ):
+            with pytest.raises(Forbidden, match="not been given access"):
+                await asked
+
+
+async def test_what_was_declined_is_between_its_author_and_the_owners(tmp_path: Path) -> None:
+    settings = config(tmp_path, access={"unknown": "deny", "users": ["memory:U2"], **OWNERS})
+    async with serving(settings) as (host, bot):
+        said = await bot.say("general", "let me in", privacy="public", mentioned=True, author=ADA)
+        assert said.verdict is Verdict.DECLINED
+        assert "declined" in await host.controls.why(viewer(OWNER, "general"), "")
+        with pytest.raises(Forbidden):
+            await host.controls.why(viewer(BOB, "general"), said.message_id)
+
+
+async def test_a_failure_is_listed_without_what_was_said(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, access=OWNERS)) as (host, bot):
+        bot.failures["dm-ada"].append(Rejected("not in this room"))
+        await answered(bot, "dm-ada", "password swordfish", author=ADA, privacy="dm")
+        for sees in (viewer(ADA, "general"), viewer(OWNER, "general")):
+            [failure] = (await host.controls.overview(sees)).failures
+            assert failure.address == Address("memory", "w", "dm-ada")
+            assert "could not be delivered" in failure.reason
+            assert "swordfish" not in failure.reason
+        assert (await host.controls.overview(viewer(BOB, "general"))).failures == ()
+
+
+async def test_spending_is_told_for_what_one_may_see(tmp_path: Path) -> None:
+    limits = {"budget_usd_per_day": 5.0}
+    async with serving(config(tmp_path, access=OWNERS, model=limits)) as (host, bot):
+        await answered(bot, "dm-ada", "hello", author=ADA, privacy="dm")
+        await answered(bot, "general", "hello", author=BOB, privacy="public", mentioned=True)
+        await spend(host, Address("memory", "w", "dm-ada"), 2_000_000)
+        await spend(host, Address("memory", "w", "general"), 500_000)
+
+        owner = await host.controls.usage(viewer(OWNER, "general"))
+        assert (owner.today, owner.limit_today, owner.here_today) == (2_500_000, 5_000_000, 500_000)
+        assert owner.by_agent == (("default", 2_500_000),)
+        assert "**Today:** $2.50 of $5.00" in owner.text
+        bob = await host.controls.usage(viewer(BOB, "general"))
+        assert (bob.today, bob.limit_today) == (500_000, -1)
+        assert "2.5" not in bob.text
+        assert (await host.controls.usage(viewer(ADA, "dm-ada", "dm"))).here_today == 2_000_000
+
+
+async def spend(host: Host, address: Address, cost: int) -> None:
+    """One model call of the conversation, as the gateway accounts for it."""
+    call = Call(session_id("default", address), "default", "U1", "", "claude-sonnet-5-5", cost)
+    reservation = await host.budgets.reserve(call)
+    await host.budgets.settle(reservation, Usage(input_tokens=100), cost, estimated=False)
+
+
+# ── rules of channels ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_owner_rules_a_channel_and_it_is_recorded_and_holds_after_a_restart(tmp_path: Path) -> None:
+    settings = config(tmp_path, access=OWNERS, agents={"default": {}, "poet": {}})
+    owner = viewer(OWNER, "general")
+    async with serving(settings) as (host, bot):
+        chatter = {"privacy": "public", "author": ADA}
+        assert (await bot.say("general", "chatter", **chatter)).verdict is Verdict.IGNORED
+        told = await host.controls.set_rules(owner, ChannelRules("poet", "always", 2.0))
+        assert told == "In this channel: agent 'poet', agents answer everything, at most $2.00 a day."
+        await answered(bot, "general", "now?", **chatter)
+        assert await host.controls.rules(viewer(BOB, "general")) == ChannelRules("poet", "always", 2.0)
+        assert (await bot.say("random", "chatter", **chatter)).verdict is Verdict.IGNORED
+    async with serving(settings, bot) as (host, bot):
+        await answered(bot, "general", "and now?", **chatter)
+        await host.controls.set_rules(owner, ChannelRules(engage="off"))
+        refused = await bot.say("general", "hello?", mentioned=True, **chatter)
+        assert (refused.verdict, refused.reason) == (
+            Verdict.IGNORED,
+            "agents are switched off in this channel",
+        )
+        await host.controls.set_rules(owner, ChannelRules())
+        assert (await bot.say("general", "chatter", **chatter)).verdict is Verdict.IGNORED
+        await answered(bot, "general", "by name", mentioned=True, **chatter)
+    assert recorded(tmp_path) == [
+        ("memory:U9", "general", "channel_rules", "agent=poet engage=always budget=2"),
+        ("memory:U9", "general", "channel_rules", "agent=- engage=off budget=-"),
+        ("memory:U9", "general", "channel_rules", "agent=- engage=- budget=-"),
+    ]
+
+
+async def test_a_channels_budget_stops_the_calls_of_that_channel_only(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, access=OWNERS)) as (host, bot):
+        for channel in ("general", "random"):
+            await answered(bot, channel, "hello", privacy="public", mentioned=True)
+        await host.controls.set_rules(viewer(OWNER, "general"), ChannelRules(budget_usd_per_day=1.0))
+        await spend(host, Address("memory", "w", "general"), 900_000)
+        with pytest.raises(OverBudget, match=r"this channel for today \(\$1.00\)"):
+            await spend(host, Address("memory", "w", "general"), 200_000)
+        await spend(host, Address("memory", "w", "random"), 200_000)
+
+
+@pytest.mark.parametrize(
+    ("rules", "refusal"),
+    [
+        (ChannelRules(agent="nobody"), "There is no agent 'nobody'"),
+        (ChannelRules(budget_usd_per_day=float("nan")), "budget"),
+        (ChannelRules(budget_usd_per_day=-2.0), "budget"),
+        (ChannelRules(budget_usd_per_day=float("inf")), "budget"),
+        (ChannelRules(engage="always"), "No route of the configuration covers"),
+    ],
+)
+async def test_rules_that_make_no_sense_are_refused_in_words(
+    tmp_path: Path, rules: ChannelRules, refusal: str
+) -> None:
+    settings = config(tmp_path, access=OWNERS, routes=[{"channel": "random"}])
+    async with serving(settings) as (host, _):
+        with pytest.raises(Forbidden, match=refusal):
+            await host.controls.set_rules(viewer(OWNER, "general"), rules)
+    assert recorded(tmp_path) == []
+
+
+async def test_nobody_but_an_owner_sets_rules(tmp_path: Path) -> None:
+    settings = config(tmp_path, access={**OWNERS, "users": ["memory:U1"]})
+    async with serving(settings) as (host, _):
+        for author in (ADA, BOB, Author("")):
+            with pytest.raises(Forbidden, match="Only an owner"):
+                await host.controls.set_rules(viewer(author, "general"), ChannelRules(engage="off"))
+            assert not host.controls.is_owner(viewer(author, "general"))
+        assert await host.controls.rules(viewer(ADA, "general")) == ChannelRules()
+    assert recorded(tmp_path) == []
+
+
+async def test_a_channel_whose_agent_is_gone_says_so_instead_of_nothing(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, access=OWNERS, agents={"default": {}, "poet": {}})) as (host, _):
+        await host.controls.set_rules(viewer(OWNER, "general"), ChannelRules(agent="poet"))
+    async with serving(config(tmp_path, access=OWNERS)) as (_, bot):
+        said = await bot.say("general", "hello", privacy="public", mentioned=True)
+        assert (said.verdict, said.reason) == (
+            Verdict.DECLINED,
+            "The agent of this conversation is not set up any more.",
+        )
+        await bot.until(lambda: bot.said("general") == [said.reason])
+
+
+def recorded(data: Path) -> list[tuple[Any, ...]]:
+    connection = open_host_db(data / "host.db")
+    try:
+        return connection.execute(
+            "SELECT user, platform_id, action, detail FROM audit ORDER BY id"
+        ).fetchall()
+    finally:
+        connection.close()

@@ -1,0 +1,137 @@
+"""The life of a message as an operator reads it, beside a running host and after it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from host.cli import inspect
+from host.controls import why
+from host.folders.lock import DataLock
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.rows import NewMessage
+from host.ports.bot import EventClass
+from sessiondb import Address, Status, content
+from tests.fakes.platform import TIMEOUT
+from tests.support.hosting import config, now_ms, serving
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    out = io.StringIO()
+    monkeypatch.setattr(inspect, "_out", Console(file=out, width=200))
+    return out
+
+
+async def test_the_story_of_an_answered_message_names_claim_tool_and_post(
+    tmp_path: Path, screen: io.StringIO
+) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        said = await bot.say(
+            "c", '@@call mock_append {"file": "f", "line": "x"}\nhello', platform_message_id="p77"
+        )
+        async with asyncio.timeout(TIMEOUT):
+            await host.settled(said.message_id)
+        await asyncio.to_thread(inspect.tell_why, tmp_path, said.message_id)
+        for name in ("p77", said.message_id[:9], f"p-{bot.sent[0].key}"):
+            await asyncio.to_thread(inspect.tell_why, tmp_path, name)
+    stories = screen.getvalue().split(said.message_id + " ")
+    assert len(stories) == 5
+    for story in stories[1:]:
+        told = [word for word in _ORDER if word in story]
+        assert told == _ORDER
+        assert f"as p-{bot.sent[0].key}" in story
+        assert [story.index(word) for word in told] == sorted(story.index(word) for word in told)
+
+
+_ORDER = [
+    "received",
+    "routed",
+    "stored",
+    "claimed",
+    "mock_append",
+    "runner says completed",
+    "seq 2",
+    "delivered",
+]
+
+
+async def test_a_declined_message_says_why(tmp_path: Path, screen: io.StringIO) -> None:
+    async with serving(config(tmp_path, access={"unknown": "deny"})) as (_, bot):
+        said = await bot.say("c", "hello")
+    inspect.tell_why(tmp_path, said.message_id)
+    assert "declined" in screen.getvalue()
+    assert said.reason in screen.getvalue()
+
+
+async def test_the_run_of_a_task_is_found_by_the_id_that_its_notice_names(
+    tmp_path: Path, screen: io.StringIO
+) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        said = await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            await host.settled(said.message_id)
+    (path,) = tmp_path.glob("sessions/*/inbound/inbound.db")
+    writer = InboundWriter(path, now_ms)
+    run = content.Task("make tea", "tea", "today")
+    place = Address("memory", "w", "c")
+    with writer.writing():
+        writer.insert(NewMessage("k12345678", "task", place, run, now_ms(), task_id="t1"))
+        writer.settle("k12345678", Status.FAILED, "no water")
+    writer.close()
+    inspect.tell_why(tmp_path, "k12345")
+    assert "from task t1" in screen.getvalue()
+    assert "no water" in screen.getvalue()
+
+
+async def test_what_its_author_did_to_a_message_is_told(tmp_path: Path, screen: io.StringIO) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        said = await bot.say("c", "hello", platform_message_id="p1", natural_id="p1")
+        async with asyncio.timeout(TIMEOUT):
+            await host.settled(said.message_id)
+        gone = bot.event("c", "", platform_message_id="p1")
+        await host.ingest(replace(gone, event_class=EventClass.DELETE, natural_id="p1"))
+    inspect.tell_why(tmp_path, said.message_id)
+    assert "deleted" in screen.getvalue()
+
+
+async def test_an_unknown_name_and_a_prefix_that_is_too_short_find_nothing(tmp_path: Path) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        said = await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            await host.settled(said.message_id)
+    registry = why.open_registry(tmp_path)
+    assert why.find(registry, tmp_path, said.message_id[:3]) == []
+    assert why.find(registry, tmp_path, "%") == []
+    registry.close()
+    with pytest.raises(inspect.NothingFoundError):
+        inspect.tell_why(tmp_path, "nothing")
+
+
+async def test_a_runner_is_stopped_from_outside_and_its_message_is_still_answered(
+    tmp_path: Path, screen: io.StringIO
+) -> None:
+    lock = DataLock(tmp_path)
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}, runner={"stop_grace": 0.2})) as (_, bot):
+        await bot.say("c", "answer\n@@sleep 3")
+        await bot.until(lambda: bool(bot.shown))
+        await asyncio.to_thread(inspect.show_sessions, tmp_path, everything=False)
+        await asyncio.to_thread(inspect.order_stop, tmp_path, "s")
+        await bot.until(lambda: bot.said("c") == ["answer"])
+    lock.release()
+    assert "running" in screen.getvalue()
+    assert ": stopped" in screen.getvalue()
+
+
+async def test_stop_without_a_host_says_so(tmp_path: Path) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        said = await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            await host.settled(said.message_id)
+    with pytest.raises(inspect.NothingFoundError, match="no host runs"):
+        inspect.order_stop(tmp_path, "s")

@@ -1,0 +1,113 @@
+"""A long turn is shown by one message, which is gone once the answer stands (law 6)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from host.delivery import policy as delivery
+from host.live import policy
+from host.ports.bot import Live as LiveView
+from host.ports.bot import Offline, Receipt, Unknown
+from tests.fakes.platform import MemoryBot
+from tests.support.hosting import config, serving
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "OPEN_AFTER", 0.05)
+    monkeypatch.setattr(delivery, "GRACE", 50)
+
+
+class GatedBot(MemoryBot):
+    """Answers land when the test lets them; every look at the platform is noted at that moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gates["c"] = asyncio.Event()
+        self.live_as_answer_landed: list[int] = []
+        self.on_send = lambda _: self.live_as_answer_landed.append(len(self.live))
+
+
+async def test_a_long_turn_is_shown_until_its_answer_stands(tmp_path: Path) -> None:
+    async with serving(config(tmp_path), GatedBot()) as (_, bot):
+        await bot.say("c", "@@stream 0.3\none two three four five six")
+        await bot.until(lambda: "updated" in bot.live_log)
+        (shown,) = bot.live.values()
+        assert shown.asked_by == "U1"
+        assert shown.text.startswith("one")
+        bot.gates["c"].set()
+        await bot.until(lambda: not bot.live)
+        assert bot.said("c") == ["one two three four five six"]
+        assert bot.live_log[0] == "opened"
+        assert bot.live_log.count("opened") == bot.live_log.count("removed") == 1
+        assert isinstance(bot, GatedBot)
+        assert bot.live_as_answer_landed == [1]
+
+
+async def test_a_new_attempt_takes_over_what_the_last_one_showed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.delivery.collect.RETRY_BACKOFF", 10)
+    async with serving(config(tmp_path)) as (_, bot):
+        await bot.say("c", "@@sleep 2\n@@crash\n@@sleep 1\ndone")
+        await bot.until(lambda: bool(bot.said("c")) and not bot.live)
+        assert bot.live_log.count("opened") == 1
+
+
+class LosesTheAnswer(MemoryBot):
+    """The first live message lands, and nobody hears of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = False
+
+    async def open_live(self, live: LiveView) -> Receipt:
+        receipt = await super().open_live(live)
+        if not self.lost:
+            self.lost = True
+            raise Unknown("connection reset")
+        return receipt
+
+
+async def test_one_whose_opening_nobody_heard_of_is_found_and_not_opened_again(tmp_path: Path) -> None:
+    async with serving(config(tmp_path), LosesTheAnswer()) as (_, bot):
+        await bot.say("c", "@@stream 0.4\none two three four five")
+        await bot.until(lambda: bool(bot.said("c")) and not bot.live)
+        assert bot.live_log.count("opened") == 1
+
+
+async def test_a_host_that_stops_leaves_nothing_that_says_it_works(tmp_path: Path) -> None:
+    bot = MemoryBot()
+    settings = config(tmp_path, runner={"stop_grace": 0.1})
+    async with serving(settings, bot):
+        await bot.say("c", "@@sleep 3600")
+        await bot.until(lambda: bool(bot.live))
+    assert not bot.live
+
+
+class Unreachable(MemoryBot):
+    offline = True
+
+    async def remove_live(self, live: LiveView, platform_message_id: str) -> None:
+        if self.offline:
+            raise Offline("no connection")
+        await super().remove_live(live, platform_message_id)
+
+
+async def test_what_could_not_be_taken_down_is_taken_over_by_the_next_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.live.service.CLOSE_WITHIN", 0.1)
+    bot = Unreachable()
+    settings = config(tmp_path, runner={"stop_grace": 0.1})
+    async with serving(settings, bot):
+        await bot.say("c", "@@sleep 2\nanswer")
+        await bot.until(lambda: bool(bot.live))
+    assert bot.live
+    bot.offline = False
+    async with serving(config(tmp_path), bot):
+        await bot.until(lambda: bool(bot.said("c")) and not bot.live)
+    assert bot.live_log.count("opened") == 1

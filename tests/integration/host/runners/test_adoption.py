@@ -1,0 +1,95 @@
+"""Runners that outlive a host: the next life of the host takes over those that still are what they should be."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from host.runners.launch.base import LaunchError, Runner
+from host.runners.launch.fake import FakeLauncher
+from tests.fakes.platform import TIMEOUT
+from tests.support.hosting import config, serving
+from tests.support.waiting import eventually
+
+
+class Outliving(FakeLauncher):
+    """An engine that can be away when it is told to stop a runner: so it lives on after the host."""
+
+    away = False
+
+    async def stop(self, runner: Runner, grace: float) -> None:
+        if self.away:
+            raise LaunchError("away", transient=True)
+        await super().stop(runner, grace)
+
+    async def nth(self, number: int) -> None:
+        async with asyncio.timeout(TIMEOUT):
+            while len(self.started) < number:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+async def left_behind(data: Path, **sections: Any) -> Outliving:
+    """A runner of a public channel whose host is gone."""
+    launcher = Outliving()
+    async with serving(config(data, **sections), launcher=launcher) as (_, bot):
+        await bot.say("c", "hello", privacy="public", mentioned=True)
+        await launcher.nth(1)
+        launcher.away = True
+    launcher.away = False
+    assert not launcher.started[0].ended.done()
+    return launcher
+
+
+async def test_a_runner_that_is_what_it_should_be_lives_on(tmp_path: Path) -> None:
+    launcher = await left_behind(tmp_path)
+    async with serving(config(tmp_path), launcher=launcher) as (_, bot):
+        await bot.say("c", "again", natural_id="later", privacy="public", mentioned=True)
+        assert not launcher.started[0].ended.done()
+    assert len(launcher.started) == 1
+    assert launcher.started[0].ended.done()
+
+
+async def test_a_runner_whose_channel_became_private_meanwhile_is_ended(tmp_path: Path) -> None:
+    launcher = await left_behind(tmp_path)
+    connection = apsw.Connection(str(tmp_path / "host.db"))
+    connection.execute("UPDATE sessions SET scope = 'memory-w-private-c'")  # the host died right after this
+    connection.close()
+    async with serving(config(tmp_path), launcher=launcher):
+        assert launcher.started[0].ended.done()
+        await launcher.nth(2)
+    first, second = launcher.started
+    assert first.spec.workspace != second.spec.workspace
+    assert second.spec.workspace.name == "memory-w-private-c"
+
+
+async def test_a_runner_that_was_taken_over_is_ended_when_its_channel_becomes_private(tmp_path: Path) -> None:
+    launcher = await left_behind(tmp_path)
+    async with serving(config(tmp_path), launcher=launcher) as (_, bot):
+        assert not launcher.started[0].ended.done()
+        await bot.say("c", "only for us", natural_id="later", privacy="private", mentioned=True)
+        await launcher.nth(2)
+        assert launcher.started[0].ended.done()
+    first, second = launcher.started
+    assert first.spec.workspace != second.spec.workspace
+
+
+async def test_a_runner_of_other_settings_is_ended(tmp_path: Path) -> None:
+    launcher = await left_behind(tmp_path, agents={"default": {"instructions": "Be long."}})
+    async with serving(
+        config(tmp_path, agents={"default": {"instructions": "Be short."}}), launcher=launcher
+    ):
+        await launcher.nth(2)
+    assert launcher.started[0].ended.done()
+    assert "Be short." in launcher.started[1].spec.environment["DOVECOTE_AGENT"]
+
+
+async def test_a_runner_that_cannot_be_stopped_at_the_start_keeps_no_host_down(tmp_path: Path) -> None:
+    launcher = await left_behind(tmp_path, agents={"default": {"instructions": "Be long."}})
+    launcher.away = True
+    async with serving(config(tmp_path), launcher=launcher):
+        await eventually(lambda: len(launcher.started) == 2)  # where a real engine makes way for it
+        launcher.away = False

@@ -1,0 +1,138 @@
+"""One contract, every launcher that needs no engine; and the supervisor on top of the fake."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from host.mailbox.inbound import InboundWriter
+from host.runners.launch.base import Launcher, RunnerSpec
+from host.runners.launch.fake import FakeLauncher
+from host.runners.launch.process import ProcessLauncher
+from sessiondb import SessionFolder
+from sessiondb.signals import Bell
+from tests.fakes.platform import TIMEOUT
+from tests.support.hosting import config, serving
+from tests.support.waiting import eventually
+
+
+def spec(tmp_path: Path, installation: str = "test-installation") -> RunnerSpec:
+    folder = SessionFolder(tmp_path / "session")
+    folder.create()
+    for bell in (folder.bell_to_host, folder.bell_to_runner):
+        Bell.make(bell)
+    writer = InboundWriter(folder.inbound_db, lambda: 1)
+    with writer.writing():
+        writer.set_value("incarnation", "one")
+    writer.close()
+    environment = {"DOVECOTE_AGENT": json.dumps({"name": "default"})}
+    return RunnerSpec(installation, "s1", "one", folder, tmp_path, environment, tmp_path / "runner.log")
+
+
+@pytest.fixture(params=[ProcessLauncher, FakeLauncher])
+def make_launcher(request: pytest.FixtureRequest) -> Callable[[], Launcher]:
+    made: Callable[[], Launcher] = request.param
+    return made
+
+
+async def test_a_runner_that_is_started_lives_until_it_is_stopped(
+    tmp_path: Path, make_launcher: Callable[[], Launcher]
+) -> None:
+    launcher = make_launcher()
+    runner = await launcher.start(spec(tmp_path))
+    ended = asyncio.create_task(runner.wait())
+    async with asyncio.timeout(TIMEOUT):
+        await launcher.stop(runner, 20.0)
+        assert await ended in (0, -15)
+
+
+async def test_maintenance_of_a_session_without_a_runner_succeeds(
+    tmp_path: Path, make_launcher: Callable[[], Launcher]
+) -> None:
+    async with asyncio.timeout(TIMEOUT):
+        await make_launcher().maintain(spec(tmp_path), delivered_up_to=0, older_than=0)
+
+
+async def test_a_second_runner_of_the_same_session_ends_by_itself(tmp_path: Path) -> None:
+    launcher = ProcessLauncher()
+    one = spec(tmp_path)
+    first = await launcher.start(one)
+    async with asyncio.timeout(TIMEOUT):
+        await eventually(one.folder.heartbeat.exists)
+        second = await launcher.start(one)
+        assert await second.wait() == 3
+        await launcher.stop(first, 20.0)
+
+
+async def test_leftovers_are_ended_and_another_installation_s_are_left_alone(tmp_path: Path) -> None:
+    ours, theirs = ProcessLauncher(), ProcessLauncher()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    left = await ours.start(spec(tmp_path / "a", "installation-a"))
+    other = await theirs.start(spec(tmp_path / "b", "installation-b"))
+    async with asyncio.timeout(TIMEOUT):
+        await ProcessLauncher().reconcile("installation-a")
+        await left.wait()
+        assert other.process.returncode is None
+        await theirs.stop(other, 20.0)
+
+
+async def test_a_start_that_fails_is_tried_again_after_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.runners.sweep.START_BACKOFF", 10)
+    launcher = FakeLauncher()
+    for _ in range(3):
+        launcher.fail_next("start")
+    async with serving(config(tmp_path), launcher=launcher) as (_, bot):
+        await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            await launcher.changed.wait()
+        assert len(launcher.started) == 1
+        launcher.started[0].end(0)
+
+
+async def test_a_second_wake_while_the_runner_starts_joins_the_first(tmp_path: Path) -> None:
+    launcher = FakeLauncher()
+    async with serving(config(tmp_path), launcher=launcher) as (_, bot):
+        await asyncio.gather(*(bot.say("c", f"message {number}") for number in range(10)))
+        async with asyncio.timeout(TIMEOUT):
+            await launcher.changed.wait()
+        await bot.say("c", "one more")
+        assert len(launcher.started) == 1
+
+
+async def test_each_life_has_an_incarnation_of_its_own_committed_before_its_start(tmp_path: Path) -> None:
+    launcher = FakeLauncher()
+    async with serving(config(tmp_path), launcher=launcher) as (_, bot):
+        await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            await launcher.changed.wait()
+            first = launcher.started[0]
+            launcher.changed.clear()
+            first.end(0)
+            await launcher.changed.wait()
+        second = launcher.started[1]
+        assert first.incarnation != second.incarnation
+        reader = InboundWriter(second.spec.folder.inbound_db, lambda: 1)
+        assert reader.value("incarnation") == second.incarnation
+        reader.close()
+
+
+async def test_people_hear_that_an_agent_was_taken_from_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.runners.sweep.START_BACKOFF", 10)
+    launcher = FakeLauncher()
+    with_it = config(tmp_path, agents={"gone": {}}, routes=[{"agent": "gone"}])
+    async with serving(with_it, launcher=launcher) as (_, bot):
+        await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            await launcher.changed.wait()
+    async with serving(config(tmp_path), launcher=FakeLauncher()) as (_, bot):
+        await bot.until(lambda: bool(bot.said("c")))
+        assert "cannot start" in bot.said("c")[0]

@@ -1,0 +1,78 @@
+"""Tasks without an agent: buttons and the command line on a running host, and what the configuration declares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.config import Config
+from host.ports.bot import Author, Privacy
+from host.ports.controls import Forbidden, TaskOrder, Viewer
+from sessiondb import Address
+from tests.integration.host.schedule.test_tasks import BERLIN, ask, call, in_thread, posts, settings, task_id
+from tests.support.hosting import config, serving
+
+BOB = Author("U2", "Bob", zone="America/New_York")
+
+
+def viewer(author: Author, channel: str, privacy: Privacy = "public") -> Viewer:
+    return Viewer(author, Address("memory", "w", channel), privacy)
+
+
+async def test_people_see_tasks_in_their_own_zone_and_may_order_what_is_theirs(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as (host, bot):
+        asked = call("schedule_task", title="News", prompt="news", cron="0 9 * * *", destination="channel")
+        id_ = task_id(await ask(bot, "C1", asked, **in_thread("C1", "t1")))
+        ada, bob = viewer(BERLIN, "C1"), viewer(BOB, "C1")
+        [view] = await host.controls.tasks(ada)
+        assert (view.id, view.title, view.address) == (id_, "News", Address("memory", "w", "C1"))
+        assert "09:00 Europe/Berlin" in view.next_words
+        [his] = await host.controls.tasks(bob)
+        assert "America/New_York" in his.next_words
+        assert his.orders == (TaskOrder.PAUSE,)
+        with pytest.raises(Forbidden, match="Only whoever asked"):
+            await host.controls.order(bob, id_, TaskOrder.CANCEL)
+        assert "Paused" in await host.controls.order(bob, id_, TaskOrder.PAUSE)
+        assert "Resumed" in await host.controls.order(ada, id_, TaskOrder.RESUME)
+        await host.controls.order(ada, id_, TaskOrder.RUN)
+        await bot.until(lambda: posts(bot, "C1") == ["news"])
+        assert "Cancelled" in await host.controls.order(ada, id_, TaskOrder.CANCEL)
+        assert await host.controls.tasks(ada) == []
+        with pytest.raises(Forbidden, match="no such task"):
+            await host.controls.order(ada, id_, TaskOrder.RUN)
+
+
+async def test_a_task_of_direct_messages_is_nobody_elses_to_see(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as (host, bot):
+        id_ = task_id(await ask(bot, "D1", call("schedule_task", title="Mine", prompt="p", cron="0 9 * * *")))
+        assert [view.id for view in await host.controls.tasks(viewer(BERLIN, "D1", "dm"))] == [id_]
+        assert await host.controls.tasks(viewer(BOB, "C1")) == []
+        with pytest.raises(Forbidden, match="no such task"):
+            await host.controls.order(viewer(BOB, "C1"), id_, TaskOrder.PAUSE)
+
+
+def declared(data: Path, *tasks: dict[str, Any]) -> Config:
+    place = {"platform": "memory", "workspace": "w", "channel": "C1"}
+    return config(
+        data, tasks=[{"prompt": "p", "to": place, **task} for task in tasks], access={"owners": ["memory:U1"]}
+    )
+
+
+async def test_what_the_file_declares_is_there_and_what_it_no_longer_declares_is_gone(tmp_path: Path) -> None:
+    owner = viewer(BERLIN, "C1")
+    nine, ten = {"name": "nine", "cron": "0 9 * * *"}, {"name": "ten", "cron": "0 10 * * *"}
+    async with serving(declared(tmp_path, nine, ten)) as (host, _):
+        found = await host.controls.tasks(owner)
+        assert len(found) == 2
+        assert all(TaskOrder.CANCEL not in view.orders for view in found)
+        with pytest.raises(Forbidden, match="configuration file"):
+            await host.controls.order(owner, found[0].id, TaskOrder.CANCEL)
+        await host.controls.order(owner, found[0].id, TaskOrder.PAUSE)
+        paused = found[0].title
+    half_past = {"name": paused, "cron": "30 9 * * *"}
+    async with serving(declared(tmp_path, half_past)) as (host, _):
+        [left] = await host.controls.tasks(owner)
+        assert left.paused  # a person's pause outlives a change of the file
+        assert left.when.startswith("at 09:30")

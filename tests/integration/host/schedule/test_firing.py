@@ -1,0 +1,316 @@
+"""Firing: never twice, never lost, whatever dies in between and however long nobody was there."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from host.mailbox.missed import Policy
+from host.mailbox.recurrence import ScheduleError
+from host.schedule import index
+from host.schedule.service import AT_ONCE
+from sessiondb import Address, Status
+from tests.support.firing import Clock, MortalDisk, living
+
+MONDAY = int(datetime(2026, 11, 23, 8, 30, tzinfo=UTC).timestamp() * 1000)
+HOUR, DAY = 3_600_000, 86_400_000
+
+
+async def test_a_due_time_fires_once_and_the_index_knows_the_next(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        await life.schedule(session, "0 9 * * *")
+        await life.scheduler.fire()
+        assert await life.runs(session) == []
+        clock.at += HOUR
+        for _ in range(3):
+            await life.scheduler.fire()
+            await life.end_runs(session)
+        [run] = await life.runs(session)
+        assert run.occurrence_at == MONDAY + HOUR // 2
+        assert await life.db.read(index.earliest) == run.occurrence_at + DAY
+        assert session.id in life.woken
+
+
+@pytest.mark.parametrize(
+    ("policy", "runs", "stands_for"), [("run_once", 1, 3), ("run_all", 3, 1), ("skip", 0, 0)]
+)
+async def test_after_three_days_the_policy_decides(
+    tmp_path: Path, policy: Policy, runs: int, stands_for: int
+) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        task = await life.schedule(session, "0 9 * * *", missed=policy)
+    clock.at += 3 * DAY
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        for _ in range(5):
+            await life.scheduler.fire()
+            assert await life.end_runs(session) <= 1  # one at a time
+            await life.scheduler.look(session)
+        found = await life.runs(session)
+        nine = MONDAY + HOUR // 2
+        assert [run.occurrence_at for run in found] == (
+            [nine, nine + DAY, nine + 2 * DAY][-runs:] if runs else []
+        )
+        assert all(run.content.count("09:00 UTC") >= stands_for + 1 for run in found)
+        kept = await life.registry.use(session, lambda w: w.tasks.occurrences(task, 10))
+        assert {one.outcome for one in kept} == ({"completed"} if runs else {"skipped"})
+        assert await life.db.read(index.earliest) == nine + 3 * DAY
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_death_at_any_moment_around_a_firing_loses_nothing_and_doubles_nothing(
+    tmp_path: Path, after: bool
+) -> None:
+    """From the order that makes the task, over three due times, to the last look: a death before or after every job."""
+    number = deaths = 0
+    while True:
+        number += 1
+        data, clock, mortal = tmp_path / str(number), Clock(MONDAY), MortalDisk(number, after=after)
+        died = await _three_days(data, clock, mortal)
+        deaths += died
+        clock.at = max(clock.at, MONDAY)
+        await _three_days(data, clock, MortalDisk())
+        async with living(data, clock) as life:
+            runs = await life.runs(await life.session())
+            nine = MONDAY + HOUR // 2
+            assert [run.occurrence_at for run in runs] == [nine + day * DAY for day in range(3)], number
+            assert {run.status for run in runs} == {"completed"}, number
+        if not died:
+            break
+    assert deaths >= 25, deaths  # twice, with and without what was just done: fifty points and more
+
+
+async def _three_days(data: Path, clock: Clock, disk: MortalDisk) -> bool:
+    """Schedules, then lives until the third due time has run; True when it died on the way."""
+    life = asyncio.create_task(_live(data, clock, disk))
+    death = asyncio.create_task(disk.died.wait())
+    async with asyncio.timeout(30):
+        await asyncio.wait([life, death], return_when=asyncio.FIRST_COMPLETED)
+        died = not life.done()
+        for task in (life, death):
+            task.cancel()
+        await asyncio.wait([life, death])
+    return died
+
+
+async def _live(data: Path, clock: Clock, disk: MortalDisk) -> None:
+    async with living(data, clock, disk) as life:
+        session = await life.session()
+        await life.schedule(session, "0 9 * * *")
+        while clock.at < MONDAY + 3 * DAY:
+            await life.scheduler.fire()
+            await life.end_runs(session)
+            clock.at += HOUR if clock.at % DAY < MONDAY % DAY + HOUR else DAY - HOUR
+
+
+async def test_a_failed_run_ends_no_series_and_five_in_a_row_pause_it_with_one_alert(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        task = await life.schedule(session, "0 * * * *")
+        for _ in range(8):
+            clock.at += HOUR
+            await life.scheduler.fire()
+            await life.end_runs(session, Status.FAILED, "no tea")
+            await life.scheduler.look(session)
+        assert len(await life.runs(session)) == 5
+        [alert] = await life.owed(session)
+        assert "5 times" in alert.text
+        assert "no tea" in alert.text
+        assert "Resumed" in await life.change(session, "resume_task", task)
+        clock.at += HOUR
+        await life.scheduler.fire()
+        assert len(await life.runs(session)) == 6
+
+
+async def test_a_success_forgets_the_failures_before_it(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        await life.schedule(session, "0 * * * *")
+        for number in range(12):
+            clock.at += HOUR
+            await life.scheduler.fire()
+            await life.end_runs(session, Status.COMPLETED if number % 4 == 3 else Status.FAILED)
+        assert len(await life.runs(session)) == 12
+        assert await life.owed(session) == []
+
+
+async def test_pausing_during_a_run_holds(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        task = await life.schedule(session, "0 * * * *")
+        clock.at += HOUR
+        await life.scheduler.fire()
+        assert "finished first" in await life.change(session, "pause_task", task)
+        await life.end_runs(session)
+        clock.at += DAY
+        await life.scheduler.fire()
+        assert len(await life.runs(session)) == 1
+        await life.change(session, "resume_task", task)
+        await life.scheduler.fire()
+        assert len(await life.runs(session)) == 1  # what came due while it was paused is not made up for
+
+
+async def test_a_run_that_is_still_under_way_is_not_joined_by_the_next(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        await life.schedule(session, "0 * * * *")
+        for _ in range(3):
+            clock.at += HOUR
+            await life.scheduler.fire()
+        assert len(await life.runs(session)) == 1
+        await life.end_runs(session)
+        await life.scheduler.look(session)
+        _, second = await life.runs(session)
+        assert second.content.count("UTC") == 3  # itself, and the two it stands for
+
+
+async def test_a_clock_that_goes_back_fires_nothing_again(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        await life.schedule(session, "*/30 * * * *")
+        clock.at += HOUR
+        await life.scheduler.fire()
+        await life.end_runs(session)
+        clock.at -= 2 * HOUR
+        for _ in range(5):
+            await life.scheduler.fire()
+            await life.end_runs(session)
+            clock.at += HOUR // 2
+        times = [run.occurrence_at for run in await life.runs(session)]
+        assert len(times) == len(set(times)) == 1
+
+
+async def test_an_index_that_was_lost_is_made_again_from_the_files(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        await life.schedule(session, "0 9 * * *")
+        await life.db.write(
+            lambda c: c.execute("DELETE FROM due; DELETE FROM meta WHERE key = 'due_complete'").fetchall()
+        )
+    clock.at += HOUR
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        await life.scheduler.fire()
+        assert len(await life.runs(session)) == 1
+
+
+async def test_a_session_that_cannot_be_read_when_the_index_is_made_again_is_looked_at_later(
+    tmp_path: Path,
+) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        await life.schedule(session, "0 9 * * *")
+        await life.db.write(
+            lambda c: c.execute("DELETE FROM due; DELETE FROM meta WHERE key = 'due_complete'").fetchall()
+        )
+    whole = session.folder.inbound_db.read_bytes()
+    session.folder.inbound_db.write_bytes(b"this is no database" * 1_000)
+    async with living(tmp_path, clock):
+        pass
+    session.folder.inbound_db.write_bytes(whole)
+    clock.at += HOUR
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        await life.scheduler.fire()
+        assert len(await life.runs(session)) == 1
+        assert await life.db.read(index.earliest) == MONDAY + HOUR // 2 + DAY
+
+
+async def test_a_task_whose_id_is_made_to_be_anothers_is_refused_and_takes_nothing_from_it(
+    tmp_path: Path,
+) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        victim, thief = await life.session(), await life.session(Address("memory", "w", "C2", "t1"))
+        task = await life.schedule(victim, "0 9 * * *")
+        with pytest.raises(ScheduleError, match="once more"):
+            await life.schedule(thief, "0 9 * * *")  # the same order's id, hence the same task's
+        await life.db.write(lambda c: index.settle(c, thief.id, [(task, "", MONDAY + 9 * DAY)]))
+        clock.at += HOUR
+        await life.scheduler.fire()
+        assert len(await life.runs(victim)) == 1
+        assert await life.runs(thief) == []
+
+
+async def test_an_order_given_twice_is_carried_out_once(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        task = await life.schedule(session, "0 9 * * *")
+        assert await life.schedule(session, "0 9 * * *") == task
+        first = await life.change(session, "run_task_now", task)
+        assert await life.change(session, "run_task_now", task) == first
+        assert len(await life.runs(session)) == 1
+
+
+async def test_a_session_whose_file_cannot_be_written_delays_no_other(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        sick, well = await life.session(), await life.session(Address("memory", "w", "C2", "t1"))
+        await life.schedule(sick, "0 9 * * *")
+        await life.schedule(well, "0 9 * * *", name="o2")
+        await life.registry.close()
+        sick.folder.inbound_db.write_bytes(b"this is no database" * 1_000)
+        clock.at += HOUR
+        await life.scheduler.fire()
+        assert len(await life.runs(well)) == 1
+
+
+async def test_many_that_are_due_start_in_the_order_of_their_due_times(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        expected = []
+        for number in range(AT_ONCE + 6):
+            minute = (number * 37) % 60
+            session = await life.session(Address("memory", "w", f"C{number}", "t"))
+            await life.schedule(session, f"{minute} 10 * * *", name=f"o{number}")
+            expected.append((minute, session.id))
+        await life.scheduler.fire()
+        clock.at += 4 * HOUR
+        await life.scheduler.fire()
+        assert life.woken == [id_ for _, id_ in sorted(expected)]
+
+
+async def test_a_task_that_is_over_is_forgotten_after_a_month(tmp_path: Path) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        task = await life.schedule(session, "0 9 * * *")
+        await life.change(session, "cancel_task", task)
+        await life.scheduler.fire()
+        clock.at = await life.db.read(index.earliest)
+        assert clock.at == MONDAY + 30 * DAY
+        await life.scheduler.fire()
+        assert await life.db.read(index.earliest) == index.NEVER
+        assert await life.registry.use(session, lambda w: w.tasks.known()) == []
+
+
+async def test_the_timer_fires_when_the_clock_says_so_and_sees_changes_at_once(tmp_path: Path) -> None:
+    clock = Clock(MONDAY + HOUR // 2 - 150)  # 150 ms before nine
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        timer = asyncio.create_task(life.scheduler.run())
+        await life.schedule(session, "0 9 * * *")
+        loop = asyncio.get_running_loop()
+        began, at = loop.time(), clock.at
+        async with asyncio.timeout(30):
+            while session.id not in life.woken:
+                clock.at = at + int((loop.time() - began) * 1000)
+                await asyncio.sleep(0.01)
+        assert len(await life.runs(session)) == 1
+        timer.cancel()
+        await asyncio.wait([timer])

@@ -1,0 +1,239 @@
+"""Tasks through a real host and real runners: asked for, posted, replied to, changed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.config import Config
+from host.mailbox.inbound import InboundWriter
+from host.ports.bot import Author, Delivery, HostBusy, Receipt, Verdict
+from sessiondb import Address, SessionFolder
+from tests.fakes.platform import TIMEOUT, MemoryBot
+from tests.support.hosting import config, now_ms, serving
+
+BERLIN = Author("U1", "Ada", zone="Europe/Berlin")
+ELSEWHERE = {"announcements": {"platform": "memory", "channel": "C9", "description": "for everyone"}}
+
+
+def settings(data: Path, **agent: Any) -> Config:
+    """A channel message opens a thread; direct messages need no mention."""
+    return config(data, agents={"default": {"destinations": ELSEWHERE, **agent}}, host={"sweep_every": 1})
+
+
+def call(tool: str, **arguments: Any) -> str:
+    return f"@@call {tool} {json.dumps(arguments)}\n@@results"
+
+
+def soon(seconds: float = 2.0) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+def in_thread(channel: str, thread: str) -> dict[str, Any]:
+    return {"address": Address("memory", "w", channel, thread), "privacy": "public", "author": BERLIN}
+
+
+def posts(bot: MemoryBot, channel: str, thread: str = "") -> list[str]:
+    return [
+        d.payload["text"]
+        for d in bot.sent
+        if d.address.platform_id == channel and d.address.thread_id == thread
+    ]
+
+
+def task_id(text: str) -> str:
+    found = re.search(r"\bt[0-9a-f]{9}\b", text)
+    assert found is not None, text
+    return found[0]
+
+
+async def ask(bot: MemoryBot, channel: str, text: str, **more: Any) -> str:
+    """Mentions the agent and returns what it answers there."""
+    before = len(bot.sent)
+    await bot.say(channel, text, **{"mentioned": True, "author": BERLIN, **more})
+    thread = more["address"].thread_id if "address" in more else ""
+    await bot.until(
+        lambda: any(
+            d.address.platform_id == channel and d.address.thread_id == thread for d in bot.sent[before:]
+        )
+    )
+    return next(
+        str(d.payload["text"])
+        for d in bot.sent[before:]
+        if d.address.platform_id == channel and d.address.thread_id == thread
+    )
+
+
+async def test_the_answer_names_the_next_times_in_the_zone_of_whoever_asked(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as (_, bot):
+        text = await ask(
+            bot, "D1", call("schedule_task", title="Stand-up", prompt="summarise", cron="0 9 * * 1-5")
+        )
+        assert "at 09:00 on Monday through Friday (Europe/Berlin)" in text
+        assert text.count("09:00 Europe/Berlin") == 3
+        listed = await ask(bot, "D1", call("list_tasks"))
+        assert task_id(text) in listed
+
+
+async def test_a_task_posts_where_it_was_asked_for_and_lists_its_receipts(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as (_, bot):
+        text = await ask(bot, "D1", call("schedule_task", title="Once", prompt="tick", at=soon()))
+        await bot.until(lambda: bot.said("D1")[1:] == ["tick"])
+        [folder] = [SessionFolder(path) for path in (tmp_path / "sessions").iterdir()]
+        writer = InboundWriter(folder.inbound_db, now_ms)
+        [run] = writer.tasks.occurrences(task_id(text), 5)
+        writer.close()
+        assert run.message_id
+        assert run.due_at
+
+
+async def test_a_reply_under_a_post_in_a_channel_goes_on_with_the_tasks_conversation(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as (_, bot):
+        asked = call("schedule_task", title="News", prompt="the news", at=soon(), destination="announcements")
+        await ask(bot, "C1", asked, **in_thread("C1", "t1"))
+        await bot.until(lambda: posts(bot, "C9") == ["the news"])
+        reply = await bot.say("C9", "go on", **in_thread("C9", posted(bot)))
+        assert reply.verdict is Verdict.STORED
+        await bot.until(lambda: posts(bot, "C9", posted(bot)) == ["go on"])
+        homes = sorted(path.name for path in (tmp_path / "sessions").iterdir())
+        assert len(homes) == 2  # the thread that asked, and the task's own
+
+
+async def test_a_reply_outside_a_thread_belongs_to_the_post_it_is_to(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as (_, bot):
+        asked = call("schedule_task", title="News", prompt="the news", at=soon(), destination="announcements")
+        await ask(bot, "C1", asked, **in_thread("C1", "t1"))
+        await bot.until(lambda: posts(bot, "C9") == ["the news"])
+        reply = await bot.say("C9", "go on", privacy="public", replies_to=posted(bot))
+        assert reply.verdict is Verdict.STORED
+        await bot.until(lambda: posts(bot, "C9", posted(bot)) == ["go on"])
+        among_people = await bot.say("C1", "as she said", privacy="public", replies_to="t1")
+        assert among_people.verdict is Verdict.IGNORED
+
+
+class SlowAnswers(MemoryBot):
+    """What is sent to a channel stands at once; the host hears of it when `answer` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = asyncio.Event()
+        self.stands = asyncio.Event()
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        receipt = await super().send(delivery)
+        if delivery.address.platform_id == "C9" and not delivery.address.thread_id:
+            self.stands.set()
+            await self.answer.wait()
+        return receipt
+
+
+async def test_a_reply_that_comes_before_the_posts_receipt_goes_on_with_it_too(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path), SlowAnswers()) as (host, bot):
+        assert isinstance(bot, SlowAnswers)
+        asked = call("schedule_task", title="News", prompt="the news", at=soon(), destination="announcements")
+        await ask(bot, "C1", asked, **in_thread("C1", "t1"))
+        async with asyncio.timeout(TIMEOUT):
+            await bot.stands.wait()
+        reply = bot.event("C9", "already?", **in_thread("C9", posted(bot)))
+        with pytest.raises(HostBusy):  # it is not taken: the platform delivers it again
+            await host.ingest(reply)
+        again = asyncio.create_task(host.ingest(reply))
+        bot.answer.set()
+        assert (await again).verdict is Verdict.STORED
+        await bot.until(lambda: posts(bot, "C9", posted(bot)) == ["already?"])
+        assert posts(bot, "C9") == ["the news"]
+
+
+def posted(bot: MemoryBot) -> str:
+    """The platform's id of the only post in the other channel."""
+    [key] = [d.key for d in bot.sent if d.address.platform_id == "C9" and not d.address.thread_id]
+    return f"p-{key}"
+
+
+async def test_bad_wishes_are_refused_in_words_and_nothing_is_scheduled(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path, shortest_task_interval=300)) as (_, bot):
+        common = {"title": "T", "prompt": "p"}
+        refused = {
+            "no day fits": {"cron": "0 0 31 6 *"},
+            "is past": {"at": "2001-01-01 09:00"},
+            "within the years": {"at": "9999-12-31 23:59", "zone": "America/New_York"},
+            "not an IANA": {"cron": "0 9 * * *", "zone": "Mars/Olympus"},
+            "every 5 minutes at most": {"cron": "* * * * *"},
+            "either cron or at": {},
+            "unknown destination": {"cron": "0 9 * * *", "destination": "secret-room"},
+            "where the agent has a shell": {"cron": "0 9 * * *", "script": "true"},
+        }
+        for reason, wish in refused.items():
+            text = await ask(bot, "D1", call("schedule_task", **common, **wish))
+            assert reason in text or "no cron expression" in text, (reason, text)
+        for order in ("pause_task", "cancel_task", "run_task_now"):
+            assert "there is no task" in await ask(bot, "D1", call(order, task_id="t123456789"))
+        assert "There are no tasks" in await ask(bot, "D1", call("list_tasks"))
+
+
+async def test_an_agent_may_ask_for_so_many_tasks_and_no_more_wherever_they_post(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path, most_tasks=2)) as (_, bot):
+        common = {"title": "T", "prompt": "p", "cron": "0 9 * * *"}
+        for where in ("announcements", ""):
+            made = await ask(bot, "D1", call("schedule_task", **common, destination=where))
+            await ask(bot, "D1", call("cancel_task", task_id=task_id(made)))  # what is over counts no more
+            assert "Scheduled" in await ask(bot, "D1", call("schedule_task", **common, destination=where))
+        for where in ("announcements", ""):
+            assert "already" in await ask(bot, "D1", call("schedule_task", **common, destination=where))
+
+
+async def test_a_damaged_task_elsewhere_is_said_and_stops_nothing_here(tmp_path: Path) -> None:
+    wish = call("schedule_task", title="T", prompt="p", cron="0 9 * * *", destination="announcements")
+    person = MemoryBot()  # in both lives of the host
+    async with serving(settings(tmp_path), person) as (_, bot):
+        id_ = task_id(await ask(bot, "D1", wish))
+    for folder in (SessionFolder(path) for path in (tmp_path / "sessions").iterdir()):
+        if not folder.outbound_db.exists():  # the task's own session, in which nothing ran yet
+            folder.inbound_db.write_bytes(b"this is no database" * 1_000)
+    async with serving(settings(tmp_path), person) as (_, bot):
+        assert "cannot be written right now" in await ask(bot, "D1", call("pause_task", task_id=id_))
+        assert await ask(bot, "D1", "are you well?") == "are you well?"
+
+
+async def test_another_sessions_task_does_not_exist_for_an_agent(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as (_, bot):
+        mine = task_id(
+            await ask(bot, "D1", call("schedule_task", title="Mine", prompt="p", cron="0 9 * * *"))
+        )
+        for tool in ("cancel_task", "pause_task", "update_task", "run_task_now"):
+            assert f"there is no task {mine}" in await ask(bot, "D2", call(tool, task_id=mine))
+        assert "Mine" in await ask(bot, "D1", call("list_tasks"))
+
+
+async def test_a_task_is_changed_paused_resumed_run_and_cancelled_by_the_agent(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as (_, bot):
+        asked = call("schedule_task", title="T", prompt="tock", cron="0 9 * * *", destination="announcements")
+        id_ = task_id(await ask(bot, "D1", asked))
+        assert "09:00" in await ask(bot, "D1", call("update_task", task_id=id_, prompt="tick"))
+        assert "15:30 Europe/Berlin" in await ask(
+            bot, "D1", call("update_task", task_id=id_, cron="30 15 * * *")
+        )
+        assert "Paused" in await ask(bot, "D1", call("pause_task", task_id=id_))
+        assert "is paused" in await ask(bot, "D1", call("list_tasks"))
+        assert "Resumed" in await ask(bot, "D1", call("resume_task", task_id=id_))
+        assert "runs now" in await ask(bot, "D1", call("run_task_now", task_id=id_))
+        await bot.until(lambda: posts(bot, "C9") == ["tick"])
+        assert "Cancelled" in await ask(bot, "D1", call("cancel_task", task_id=id_))
+        assert "There are no tasks" in await ask(bot, "D1", call("list_tasks"))
+
+
+async def test_a_runner_that_dies_while_the_host_answers_schedules_once_and_tells_the_truth(
+    tmp_path: Path,
+) -> None:
+    async with serving(settings(tmp_path)) as (_, bot):
+        wish = json.dumps({"title": "T", "prompt": "p", "cron": "0 9 * * *"})
+        text = await ask(bot, "D1", f"@@call schedule_task {wish}\n@@crash\n@@results")
+        assert "Scheduled" in text
+        listed = await ask(bot, "D1", call("list_tasks"))
+        assert listed.count("“T”") == 1

@@ -1,0 +1,120 @@
+"""The Discord bot in the test's own loop, with a host that only writes down what it was given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bots.discord import DiscordBot
+from host.ports.bot import Delivery, HostBusy, InboundEvent, Ingested, Verdict
+from sessiondb import Address, content
+from tests.fakes.controls import FakeControls
+from tests.fakes.discord import Channel, FakeDiscord
+from tests.fakes.discord.client import pointed_at
+from tests.support.hosting import config
+
+TIMEOUT = 30.0  # s
+
+
+class Notebook:
+    """An `Ingest` that takes everything, or is busy as often as told."""
+
+    def __init__(self) -> None:
+        self.controls = FakeControls()
+        self.events: list[InboundEvent] = []
+        self.marks: dict[Address, str] = {}
+        self.taking_part: list[tuple[Address, int]] = []
+        self.busy = 0
+        self._ignored: list[str] = []
+        self._keys: set[str] = set()
+        self._changed = asyncio.Event()
+
+    async def ingest(self, event: InboundEvent) -> Ingested:
+        if self.busy:
+            self.busy -= 1
+            raise HostBusy("full")
+        if event.text in self._ignored:
+            self._ignored.remove(event.text)
+            return Ingested(Verdict.IGNORED)
+        if event.key in self._keys:
+            return Ingested(Verdict.DUPLICATE, event.message_id)
+        self._keys.add(event.key)
+        self.events.append(event)
+        self._changed.set()
+        return Ingested(Verdict.STORED, event.message_id)
+
+    def ignore_once(self, text: str) -> None:
+        """As the host does with what is not meant for an agent: it keeps nothing of it."""
+        self._ignored.append(text)
+
+    async def settled(self, message_id: str) -> str:
+        return "completed"
+
+    async def watermark(self, address: Address) -> str:
+        return self.marks.get(address, "")
+
+    async def advance(self, address: Address, natural_id: str) -> None:
+        self.marks[address] = natural_id
+        self._changed.set()
+
+    async def watched(self, channel_type: str) -> Sequence[Address]:
+        return list(self.marks)
+
+    async def engaged(self, channel_type: str) -> Sequence[tuple[Address, int]]:
+        return self.taking_part
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(TIMEOUT):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def next(self, count: int = 1) -> InboundEvent:
+        """The count-th event."""
+        await self.until(lambda: len(self.events) >= count)
+        return self.events[count - 1]
+
+
+@asynccontextmanager
+async def online(
+    server: FakeDiscord,
+    folder: Path,
+    notebook: Notebook | None = None,
+    options: dict[str, Any] | None = None,
+    **sections: Any,
+) -> AsyncIterator[tuple[DiscordBot, Notebook]]:
+    """A bot that is connected; the library is pointed back afterwards."""
+    notebook = notebook or Notebook()
+    urls = {"api_url": server.api_url, "gateway_url": server.gateway_url}
+    with pointed_at(server):
+        client_options = {"guild_ready_timeout": 0.05, **(options or {})}
+        bot = DiscordBot(config(folder, discord=urls, **sections), folder, server.token, client_options)
+        ready = asyncio.Event()
+        running = asyncio.create_task(bot.run(notebook, ready.set))
+        waiting = asyncio.create_task(ready.wait())
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
+            yield bot, notebook
+        finally:
+            waiting.cancel()
+            running.cancel()
+            await asyncio.wait([running, waiting])
+
+
+def place(channel: Channel, thread: str = "") -> Address:
+    guild = str(channel.guild.id) if channel.guild is not None else ""
+    if channel.is_thread and channel.parent is not None:
+        return Address("discord", guild, str(channel.parent.id), str(channel.id))
+    return Address("discord", guild, str(channel.id), thread)
+
+
+def delivery(bot: DiscordBot, operation: content.Operation, address: Address, **more: Any) -> Delivery:
+    """The operation's only chunk."""
+    [payload] = bot.render(operation)
+    return Delivery(**{"key": "00ff00ff00ff00ff", "address": address, "payload": payload, **more})

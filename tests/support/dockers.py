@@ -1,0 +1,55 @@
+"""A host whose runners live in containers of the real engine (PYTEST_DONT_REWRITE: no test itself)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+from docker.models.containers import Container
+
+from host.app import Host
+from host.config import Config
+from host.runners.launch.docker import DockerLauncher
+from tests.fakes.platform import MemoryBot
+from tests.support.engine import Installation, require_engine
+from tests.support.hosting import config, serving
+
+
+def docker_config(data: Path, image: str, **sections: Any) -> Config:
+    runner = {"launcher": "docker", "image": image, **sections.pop("runner", {})}
+    return config(data, runner=runner, **sections)
+
+
+def installation_of(data: Path) -> str:
+    """The id that the host of this folder minted."""
+    connection = apsw.Connection(str(data / "host.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return str(connection.execute("SELECT value FROM meta WHERE key = 'installation'").get)
+    finally:
+        connection.close()
+
+
+def containers_of(data: Path, image: str) -> list[Container]:
+    return Installation(require_engine(), image, installation_of(data)).containers()
+
+
+def clean_up(data: Path, image: str) -> None:
+    with contextlib.suppress(apsw.CantOpenError):
+        Installation(require_engine(), image, installation_of(data)).remove()
+
+
+@asynccontextmanager
+async def docker_serving(
+    settings: Config, bot: MemoryBot | None = None, **parts: Any
+) -> AsyncIterator[tuple[Host, MemoryBot]]:
+    Path(settings.data).mkdir(exist_ok=True)
+    launcher = DockerLauncher(settings.runner)
+    try:
+        async with serving(settings, bot, launcher, **parts) as running:
+            yield running
+    finally:
+        clean_up(Path(settings.data), settings.runner.image)

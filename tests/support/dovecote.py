@@ -1,0 +1,69 @@
+"""`dovecote chat` as a person runs it: a process of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from bots.console.transcript import Line, Transcript
+from tests.support.waiting import DEADLINE
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Folder:
+    """The working folder of one installation."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def start(self, *arguments: str, command: str = "chat") -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        return subprocess.Popen(
+            [sys.executable, "-c", "from host.cli import main; main()", command, *arguments],
+            cwd=self.path,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def chat(self, *lines: str, arguments: tuple[str, ...] = ()) -> subprocess.CompletedProcess[bytes]:
+        return self.chat_bytes("".join(f"{line}\n" for line in lines).encode(), arguments)
+
+    def chat_bytes(self, given: bytes, arguments: tuple[str, ...] = ()) -> subprocess.CompletedProcess[bytes]:
+        process = self.start(*arguments)
+        out, errors = process.communicate(given, timeout=DEADLINE)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
+
+    def lines(self) -> list[Line]:
+        return list(Transcript(self.path / "data" / "console" / "pipe.jsonl").lines())
+
+    def replies(self) -> list[str]:
+        return [line.text for line in self.lines() if line.who == "agent"]
+
+    def effects(self, name: str) -> list[str]:
+        return [
+            line
+            for file in self.path.glob(f"data/workspaces/*/*/{name}")
+            for line in file.read_text().splitlines()
+        ]
+
+    def runner_pids(self) -> list[int]:
+        """Processes whose session folder lies here."""
+        mark = f"DOVECOTE_SESSION_DIR={self.path}".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (entry / "environ").read_bytes() and b"runner" in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+        return found
+
+    def kill_runners(self) -> None:
+        for pid in self.runner_pids():
+            os.kill(pid, signal.SIGKILL)

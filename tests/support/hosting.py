@@ -1,0 +1,51 @@
+"""Running a real host in the test's own loop, with real runner processes and a platform in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from host.app import Host, Parts
+from host.config import Config
+from host.folders.disk import ThreadDisk
+from host.ports.bot import Bots
+from host.runners.launch.base import Launcher
+from host.runners.launch.process import ProcessLauncher
+from tests.fakes.platform import TIMEOUT, MemoryBot
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def config(data: Path, **sections: Any) -> Config:
+    return Config.model_validate({"data": str(data), **sections})
+
+
+@asynccontextmanager
+async def serving(
+    settings: Config,
+    bot: MemoryBot | None = None,
+    launcher: Launcher | None = None,
+    now: Callable[[], int] = now_ms,
+    **parts: Any,
+) -> AsyncIterator[tuple[Host, MemoryBot]]:
+    """A host that is up, and its bot; stopped gracefully at the end."""
+    bot = bot or MemoryBot()
+    disk = ThreadDisk()
+    made = Parts(disk, launcher or ProcessLauncher(), now, **parts)
+    host = Host(settings, Bots({bot.channel_type: bot}), made)
+    task = asyncio.create_task(host.serve())
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await host.started.wait()
+        yield host, bot
+    finally:
+        host.stop()
+        async with asyncio.timeout(TIMEOUT):
+            await task
+        disk.close()

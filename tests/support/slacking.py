@@ -1,0 +1,49 @@
+"""The Slack bot in the test's own loop, with a host that only writes down what it was given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bots.slack import Secrets, SlackBot
+from host.config import Access, Slack
+from host.ports.bot import Delivery
+from sessiondb import Address, content
+from tests.fakes.slack import FakeSlack
+from tests.support.discording import TIMEOUT, Notebook
+
+
+@asynccontextmanager
+async def online(
+    slack: FakeSlack,
+    folder: Path,
+    access: Access | None = None,
+    notebook: Notebook | None = None,
+    **settings: Any,
+) -> AsyncIterator[tuple[SlackBot, Notebook]]:
+    """A bot that hears what happens."""
+    made = Slack(api_url=slack.api_url, message_interval=0.01, **settings)
+    secrets = Secrets(slack.bot_token, slack.app_token, slack.signing_secret)
+    bot, ready = SlackBot(made, secrets, folder, access), asyncio.Event()
+    notebook = notebook or Notebook()
+    running = asyncio.create_task(bot.run(notebook, ready.set))
+    waiting = asyncio.create_task(ready.wait())
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+        yield bot, notebook
+    finally:
+        waiting.cancel()
+        running.cancel()
+        await asyncio.wait([running, waiting])
+
+
+def delivery(bot: SlackBot, operation: content.Operation, address: Address, **more: Any) -> Delivery:
+    """The operation's only chunk."""
+    [payload] = bot.render(operation)
+    return Delivery(**{"key": "00ff00ff00ff00ff", "address": address, "payload": payload, **more})

@@ -1,0 +1,79 @@
+"""The configuration and its example."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from host.config import Config, ConfigError, Slack, load
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+def test_no_file_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load(None) == Config()
+
+
+def test_the_example_shows_every_key_with_its_default(tmp_path: Path) -> None:
+    example = ROOT / "dovecote.example.toml"
+    assert load(example) == Config()
+    switched_on = tmp_path / "all.toml"
+    switched_on.write_text(re.sub(r"(?m)^#(?=[\[a-z])", "", example.read_text("utf-8")), "utf-8")
+    everything = load(switched_on)
+    assert missing(everything) == []
+    assert everything.slack == Slack()
+
+
+def missing(model: BaseModel, path: str = "") -> list[str]:
+    """Keys that the example does not set."""
+    found = [f"{path}{name}" for name in type(model).model_fields if name not in model.model_fields_set]
+    for name in model.model_fields_set:
+        found += _missing_below(getattr(model, name), f"{path}{name}.")
+    return found
+
+
+def _missing_below(value: Any, path: str) -> list[str]:
+    if isinstance(value, BaseModel):
+        return missing(value, path)
+    if isinstance(value, dict):
+        return [key for name, item in value.items() for key in _missing_below(item, f"{path}{name}.")]
+    if isinstance(value, tuple):
+        return [key for number, item in enumerate(value) for key in _missing_below(item, f"{path}{number}.")]
+    return []
+
+
+def test_an_error_carries_file_key_and_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[agents.default]\nprovider = 'oracle'\n")
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert caught.value.file == file
+    assert caught.value.key == "agents.default.provider"
+    assert "dovecote.example.toml" in caught.value.remedy
+
+
+def test_the_configuration_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Config().data = Path("elsewhere")
+
+
+def test_a_hook_is_a_table_of_webhooks_and_named_so_in_errors(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    good = "[webhooks]\nport = 0\n[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nworkspace = 'T1'\nchannel = 'C1'\n"
+    file.write_text(good)
+    webhooks = load(file).webhooks
+    assert webhooks is not None
+    assert (webhooks.port, list(webhooks.hooks)) == (0, ["ci"])
+    for bad, key in (("style = 'gitlab'\n", "webhooks.ci.style"), ("colour = 1\n", "webhooks.ci.colour")):
+        file.write_text(good + bad)
+        with pytest.raises(ConfigError) as caught:
+            load(file)
+        assert caught.value.key == key
+    file.write_text(good + "agent = 'nobody'\n")
+    with pytest.raises(ConfigError, match=r"webhooks\.ci\.agent = 'nobody' is no agent"):
+        load(file)

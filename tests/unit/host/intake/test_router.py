@@ -1,0 +1,176 @@
+"""Where an event goes: a table of rules and events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from host.config import Access, Route
+from host.governance.access import Allowed, Denied, decide
+from host.intake.router import Engage, Ignore, route, rule_of
+from host.ports.bot import Author, EventClass, InboundEvent
+from host.ports.controls import ChannelRules
+from sessiondb import Address
+
+CHANNEL = Address("slack", "T1", "C1")
+THREAD = Address("slack", "T1", "C1", "100")
+
+
+def event(**more: Any) -> InboundEvent:
+    fields: dict[str, Any] = {
+        "event_class": EventClass.MESSAGE,
+        "address": CHANNEL,
+        "natural_id": "200",
+        "author": Author("U1", "Ada"),
+        "at": 1,
+        "text": "hello",
+        "platform_message_id": "200",
+        "opens_thread": "200",
+    }
+    return InboundEvent(**{**fields, **more})
+
+
+def engaged(event: InboundEvent, rule: Route | None = None, agent: str | None = None) -> Engage | None:
+    found = route(event, [rule or Route()], agent)
+    return found if isinstance(found, Engage) else None
+
+
+def test_a_mention_in_a_channel_opens_a_thread() -> None:
+    found = engaged(event(mentioned=True))
+    assert found is not None
+    assert found.answer == CHANNEL._replace(thread_id="200")
+    assert found.session == found.answer
+    assert found.engages
+
+
+def test_chatter_in_a_channel_is_ignored() -> None:
+    assert engaged(event()) is None
+
+
+def test_an_engaged_thread_goes_on_without_a_mention() -> None:
+    found = engaged(event(address=THREAD), agent="helper")
+    assert found is not None
+    assert found.agent == "helper"
+    assert found.answer == THREAD
+
+
+def test_a_direct_message_is_always_addressed_and_opens_no_thread() -> None:
+    found = engaged(event(privacy="dm"))
+    assert found is not None
+    assert found.answer == CHANNEL
+
+
+def test_an_agent_that_is_switched_off_hears_not_even_a_mention() -> None:
+    assert engaged(event(mentioned=True), Route(engage="off")) is None
+
+
+def test_a_pattern_engages() -> None:
+    rule = Route(engage="pattern", pattern="(?i)deploy")
+    assert engaged(event(text="Deploy failed"), rule) is not None
+    assert engaged(event(text="lunch?"), rule) is None
+
+
+def test_session_modes_name_the_session_but_the_answer_stays_where_it_was_asked() -> None:
+    by_channel = engaged(event(address=THREAD, mentioned=True), Route(session="channel"))
+    assert by_channel is not None
+    assert by_channel.session == CHANNEL
+    assert by_channel.answer == THREAD
+    by_user = engaged(event(address=THREAD, mentioned=True), Route(session="user"))
+    assert by_user is not None
+    assert by_user.session.thread_id == "user:U1"
+
+
+def test_another_bot_is_heard_only_when_it_mentions() -> None:
+    robot = Author("B1", is_bot=True)
+    assert engaged(event(author=robot, address=THREAD), agent="helper") is None
+    assert engaged(event(author=robot, mentioned=True)) is not None
+
+
+def test_the_first_route_that_fits_decides_and_none_means_ignored() -> None:
+    rules = [Route(platform="slack", channel="C1", agent="a"), Route(agent="b")]
+    assert getattr(route(event(mentioned=True), rules, None), "agent", "") == "a"
+    assert isinstance(route(event(mentioned=True), [Route(platform="discord")], None), Ignore)
+
+
+@pytest.mark.parametrize(
+    ("access", "author", "standing", "allowed", "trusted"),
+    [
+        (Access(), Author("U1"), "", True, False),
+        (Access(), Author(""), "", False, False),
+        (Access(), Author("U1", external=True), "", False, False),
+        (Access(external="allow"), Author("U1", external=True), "", True, False),
+        (Access(owners=("slack:U1",)), Author("U1", external=True), "denied", True, True),
+        (Access(unknown="deny"), Author("U1"), "", False, False),
+        (Access(unknown="deny"), Author("U1"), "allowed", True, False),
+        (Access(unknown="deny", users=("slack:U1",)), Author("U1"), "", True, True),
+        (Access(unknown="deny", users=("discord:U1",)), Author("U1"), "", False, False),
+        (Access(unknown="deny", groups=("slack:S1",)), Author("U1", groups=("S1",)), "", True, True),
+        (Access(channels=("slack:C2",)), Author("U1"), "", False, False),
+        (Access(), Author("U1"), "denied", False, False),
+    ],
+)
+def test_access_is_decided_in_one_place(
+    access: Access, author: Author, standing: str, allowed: bool, trusted: bool
+) -> None:
+    found = decide(access, event(author=author), standing)
+    assert isinstance(found, Allowed) is allowed
+    assert getattr(found, "trusted", False) is trusted
+
+
+def test_an_unknown_person_may_be_referred_to_an_owner() -> None:
+    found = decide(Access(unknown="ask"), event(), "")
+    assert isinstance(found, Denied)
+    assert found.ask_owner
+
+
+def test_one_event_has_one_key_and_classes_never_collide() -> None:
+    assert event().key == event(text="edited", mentioned=True).key
+    keys = {event(event_class=one).key for one in EventClass}
+    assert len(keys) == len(EventClass)
+
+
+# ── what owners decide about a channel, and what programs send ──────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("decided", "agent", "engage"),
+    [
+        (None, "helper", "pattern"),
+        (ChannelRules(), "helper", "pattern"),
+        (ChannelRules(agent="poet"), "poet", "pattern"),
+        (ChannelRules(engage="always"), "helper", "always"),
+        (ChannelRules(engage="off"), "helper", "off"),
+        (ChannelRules("poet", "mention"), "poet", "mention"),
+    ],
+)
+def test_what_an_owner_decided_stands_above_the_route(
+    decided: ChannelRules | None, agent: str, engage: str
+) -> None:
+    found = rule_of(CHANNEL, [Route(agent="helper", engage="pattern", pattern="x")], decided)
+    assert found is not None
+    assert (found.agent, found.engage, bool(found.pattern)) == (agent, engage, engage == "pattern")
+
+
+def test_a_channel_without_a_route_is_opened_only_by_naming_agent_and_time() -> None:
+    elsewhere = [Route(channel="C2")]
+    for decided in (None, ChannelRules(agent="poet"), ChannelRules(engage="always")):
+        assert rule_of(CHANNEL, elsewhere, decided) is None
+    assert rule_of(CHANNEL, elsewhere, ChannelRules("poet", "always")) == Route(agent="poet", engage="always")
+
+
+def test_an_engaged_thread_keeps_its_agent_but_not_when_agents_are_off() -> None:
+    again = event(address=THREAD)
+    found = route(again, [Route()], "helper", ChannelRules(agent="poet"))
+    assert isinstance(found, Engage)
+    assert found.agent == "helper"
+    assert isinstance(route(again, [Route()], "helper", ChannelRules(engage="off")), Ignore)
+
+
+def test_a_webhook_needs_no_mention_and_answers_in_the_place_it_names() -> None:
+    hook = event(event_class=EventClass.WEBHOOK, opens_thread="", agent="watch")
+    for session in ("thread", "channel", "user"):
+        found = engaged(hook, Route(session=session))
+        assert found is not None
+        assert (found.agent, found.session, found.answer) == ("watch", CHANNEL, CHANNEL)
+    assert engaged(hook, Route(engage="off")) is None

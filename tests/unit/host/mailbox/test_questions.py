@@ -1,0 +1,64 @@
+"""Whose answer counts: decided by what the host wrote down, never by what a container says."""
+
+from __future__ import annotations
+
+import pytest
+
+from host.config import Config
+from host.mailbox.questions import OVER, Approvers, refusal
+from host.mailbox.rows import Question
+from sessiondb import Address, content
+
+HERE = Address("slack", "T1", "C1")
+
+
+def approvers(listed: list[str], owners: list[str]) -> Approvers:
+    agents = {"default": {"options": {"approvers": listed}}}
+    return Approvers(Config.model_validate({"agents": agents, "access": {"owners": owners}}))
+
+
+@pytest.mark.parametrize(
+    ("listed", "asked_by", "audience"),
+    [
+        (["U9"], "U1", ("U9",)),  # whom the configuration lists
+        ([], "U1", ("U1",)),  # else whoever asked
+        ([], "", ("UO",)),  # else the platform's owners
+    ],
+)
+def test_an_approvals_audience_is_the_hosts_whatever_the_container_wrote(
+    listed: list[str], asked_by: str, audience: tuple[str, ...]
+) -> None:
+    forged = content.Question("May I?", ("Allow", "Deny"), audience=("UEVIL",), approval="bash")
+    put = approvers(listed, ["slack:UO", "discord:7"]).settle(forged, "default", HERE, asked_by)
+    assert put.audience == audience
+
+
+def test_a_plain_question_goes_to_those_it_names_else_to_whoever_asked() -> None:
+    some = approvers([], [])
+    named = content.Question("Which?", audience=("U2",))
+    assert some.settle(named, "default", HERE, "U1").audience == ("U2",)
+    assert some.settle(content.Question("Which?"), "default", HERE, "U1").audience == ("U1",)
+
+
+@pytest.mark.parametrize(
+    ("person", "is_owner", "now", "reason"),
+    [
+        ("U1", False, 5, ""),
+        ("U2", False, 5, "Only the people who were asked may answer this."),
+        ("U2", True, 5, ""),
+        ("U1", False, 10, OVER),
+        ("U2", True, 10, OVER),
+    ],
+)
+def test_who_may_answer_and_until_when(person: str, is_owner: bool, now: int, reason: str) -> None:
+    asked = Question("row", "key", ("U1",), expires_at=10)
+    assert refusal(asked, person, is_owner=is_owner, now=now) == reason
+
+
+def test_an_owner_answers_for_others_but_does_not_allow_for_them() -> None:
+    asked = Question("row", "key", ("U1",), approval=True)
+    assert "Only the people" in refusal(asked, "U2", is_owner=True, now=5)
+
+
+def test_what_this_host_never_asked_is_no_question_of_it() -> None:
+    assert refusal(None, "U1", is_owner=False, now=0) == ""

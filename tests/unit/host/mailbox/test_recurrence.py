@@ -1,0 +1,211 @@
+"""When tasks are due, against an independent implementation and against the calendar."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from host.mailbox import recurrence
+from host.mailbox.recurrence import NICKNAMES, Schedule, ScheduleError
+from tests.support.naive_cron import due_times
+
+ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
+CHANGES = {  # days of 2026 on which the clocks go forward and back
+    "Europe/Berlin": ("2026-03-29", "2026-10-25"),
+    "America/New_York": ("2026-03-08", "2026-11-01"),
+    "Australia/Lord_Howe": ("2026-10-04", "2026-04-05"),
+}
+EXPRESSIONS = (
+    "* * * * *",
+    "*/5 * * * *",
+    "*/7 * * * *",
+    "0 * * * *",
+    "30 * * * *",
+    "15 */2 * * *",
+    "*/30 1-3 * * *",
+    "30 2 * * *",
+    "0 2 * * *",
+    "45 1 * * *",
+    "0,10,20 2 * * *",
+    "5 1,2,3 * * *",
+    "59 23 * * *",
+    "0 0 * * *",
+    "0 9 * * 1-5",
+    "0 9 * * MON,WED",
+    "0 9 1 * *",
+    "0 9 31 * *",
+    "0 9 13 * 5",
+    "0 9 * FEB-APR 0",
+    "0 12 29 2 *",
+    "0 6 */10 * *",
+    "0 6 * */3 7",
+)
+
+
+def at(text: str, zone: str = "UTC") -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
+
+
+def due(expression: str, zone: str, start: datetime, end: datetime) -> list[int]:
+    after, until = int(start.timestamp() * 1000), int(end.timestamp() * 1000)
+    schedule = recurrence.of_cron(expression, zone, after)
+    return list(takewhile(lambda found: found <= until, schedule.times_after(after)))
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_around_both_changes_of_the_clocks_it_runs_as_the_slow_matcher_says(
+    expression: str, zone: str
+) -> None:
+    for day in CHANGES[zone]:
+        start = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)) - timedelta(hours=13)
+        end = start + timedelta(days=2)
+        assert due(expression, zone, start, end) == due_times(expression, zone, start, end), day
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_two_years_of_occurrences_are_those_of_the_slow_matcher(zone: str) -> None:
+    start = datetime(2027, 12, 30, 12, tzinfo=UTC)
+    end = start + timedelta(days=733)  # with the 29th of February 2028
+    for expression in ("0 9 * * 1-5", "30 2 1,15,31 * *", "20 */6 28-31 2 *"):
+        assert due(expression, zone, start, end) == due_times(expression, zone, start, end)
+
+
+def test_starting_anywhere_gives_the_same_times_as_starting_earlier() -> None:
+    for zone in ZONES:
+        for day in CHANGES[zone]:
+            start = at(day, zone) - 3_600_000
+            for expression in ("45 2 * * *", "40 1 * * *", "*/20 * * * *", "0,30 1,2 * * *"):
+                schedule = Schedule(zone, cron=expression)
+                whole = schedule.between(start, start + 30 * 3_600_000, 1_000)
+                for after in range(start, start + 6 * 3_600_000, 600_000):
+                    expected = next(time for time in whole if time > after)
+                    assert schedule.next_after(after) == expected, (zone, day, expression, after)
+
+
+@pytest.mark.parametrize("nickname", NICKNAMES)
+def test_a_nickname_means_what_cron_says(nickname: str) -> None:
+    start = datetime(2026, 11, 27, 10, 30, tzinfo=UTC)
+    schedule = recurrence.of_cron(nickname, "Europe/Berlin", int(start.timestamp() * 1000))
+    first = datetime.fromtimestamp(
+        schedule.next_after(at("2026-11-27 10:30")) / 1000, ZoneInfo("Europe/Berlin")
+    )
+    expected = {
+        "@yearly": "2027-01-01 00:00",
+        "@annually": "2027-01-01 00:00",
+        "@monthly": "2026-12-01 00:00",
+        "@weekly": "2026-11-29 00:00",
+        "@daily": "2026-11-28 00:00",
+        "@midnight": "2026-11-28 00:00",
+        "@hourly": "2026-11-27 12:00",
+    }
+    assert f"{first:%Y-%m-%d %H:%M}" == expected[nickname]
+
+
+def test_the_last_of_february_and_of_every_month_is_found() -> None:
+    schedule = recurrence.of_cron("0 8 L * *", "UTC", 0)
+    start = at("2028-01-01")
+    months = [
+        datetime.fromtimestamp(t / 1000, UTC)
+        for t in takewhile(lambda t: t < at("2029-01-01"), schedule.times_after(start))
+    ]
+    assert [m.day for m in months] == [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+    leap = recurrence.of_cron("0 12 29 2 *", "UTC", at("2026-01-01"))
+    assert leap.next_after(at("2026-01-01")) == at("2028-02-29 12:00")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "0 0 30 2 *",
+        "0 0 31 4 *",
+        "60 * * * *",
+        "* * * *",
+        "0 0 0 0 0",
+        "@reboot",
+        "",
+        "*/0 * * * *",
+        "0 0 * * MON-",
+        "0 0 0 * * *",
+        "☃ * * * *",
+    ],
+)
+def test_an_impossible_expression_is_refused_in_words(expression: str) -> None:
+    with pytest.raises(ScheduleError):
+        recurrence.of_cron(expression, "Europe/Berlin", at("2026-11-27"))
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "Europe/Berlin\x00", "CEST+"])
+def test_an_unknown_zone_is_refused_in_words(zone: str) -> None:
+    with pytest.raises(ScheduleError, match="IANA"):
+        recurrence.of_cron("0 9 * * *", zone, 0)
+
+
+def test_one_time_is_local_unless_it_carries_an_offset() -> None:
+    now = at("2026-11-27")
+    assert recurrence.of_time("2026-12-31 18:00", "Europe/Berlin", now).at == at("2026-12-31 17:00")
+    assert recurrence.of_time("2026-12-31T18:00+00:00", "Europe/Berlin", now).at == at("2026-12-31 18:00")
+
+
+@pytest.mark.parametrize("text", ["2026-11-26 09:00", "tomorrow", "2027-03-28 02:30", "2026-13-01 00:00", ""])
+def test_a_time_that_is_past_or_does_not_exist_is_refused(text: str) -> None:
+    with pytest.raises(ScheduleError):
+        recurrence.of_time(text, "Europe/Berlin", at("2026-11-27"))
+
+
+@pytest.mark.parametrize("text", ["9999-12-31 23:59", "9999-12-31T23:59-12:00", "0001-01-01 00:00"])
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "UTC"])
+def test_a_time_at_the_end_of_what_a_calendar_knows_is_refused_in_words(text: str, zone: str) -> None:
+    with pytest.raises(ScheduleError, match="within the years"):
+        recurrence.of_time(text, zone, at("2026-11-27"))
+
+
+def test_a_time_the_clock_shows_twice_is_said_with_its_offset() -> None:
+    assert recurrence.moment(at("2026-10-25 00:30"), "Europe/Berlin").endswith(
+        "02:30 Europe/Berlin (UTC+0200)"
+    )
+    assert recurrence.moment(at("2026-10-25 01:30"), "Europe/Berlin").endswith(
+        "02:30 Europe/Berlin (UTC+0100)"
+    )
+    assert (
+        recurrence.moment(at("2026-11-27 08:00"), "Europe/Berlin")
+        == "Friday 27 November 2026, 09:00 Europe/Berlin"
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "minutes"),
+    [
+        ("* * * * *", 1),
+        ("*/5 * * * *", 5),
+        ("*/7 * * * *", 4),
+        ("0,1 9 1 1 *", 1),
+        ("0 9 * * *", 23 * 60),
+        ("0,59 0,23 * * *", 1),
+    ],
+)
+def test_the_shortest_interval_is_that_of_the_nearest_two(expression: str, minutes: int) -> None:
+    schedule = recurrence.of_cron(expression, "Europe/Berlin", at("2026-01-01"))
+    assert schedule.shortest_interval(at("2026-01-01")) == minutes * 60_000
+
+
+def test_the_latest_due_time_is_found_however_long_ago_the_last_one_was() -> None:
+    every_minute = Schedule("UTC", cron="* * * * *")
+    assert every_minute.latest(at("2024-01-01"), at("2026-11-27 10:00:30")) == at("2026-11-27 10:00")
+    yearly = Schedule("UTC", cron="0 0 29 2 *")
+    assert yearly.latest(at("2023-01-01"), at("2027-01-01")) == at("2024-02-29")
+    assert yearly.latest(at("2024-03-01"), at("2027-01-01")) == 0
+
+
+def test_it_says_when_in_words() -> None:
+    assert (
+        Schedule("Europe/Berlin", cron="0 9 * * 1-5").in_words()
+        == "at 09:00 on Monday through Friday (Europe/Berlin)"
+    )
+    assert (
+        Schedule("UTC", at=at("2026-12-31 18:00")).in_words()
+        == "once, on Thursday 31 December 2026, 18:00 UTC"
+    )

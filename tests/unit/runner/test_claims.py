@@ -1,0 +1,140 @@
+"""What a runner claims next, when the host has not read yet what became of the last turn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.rows import NewMessage
+from runner.claims import Claims
+from runner.inbound import InboundReader
+from runner.outbound import OutboundWriter
+from runner.turn import SPLIT_AFTER
+from sessiondb import Address, SessionFolder, content
+
+HERE, THERE = Address("memory", "w", "c", "t1"), Address("memory", "w", "c", "t2")
+NOW = 10_000
+
+
+class Both:
+    """The two files of one session, and both sides' hands on them."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock = NOW
+        folder = SessionFolder(path / "session")
+        folder.create()
+        self.host = InboundWriter(folder.inbound_db, lambda: self.clock)
+        with self.host.writing():
+            self.host.set_value("incarnation", "one")
+        reader = InboundReader(folder.inbound_db)
+        self.runner = OutboundWriter(folder.outbound_db, reader, "one", lambda: self.clock)
+        self.claims = Claims(reader, self.runner, "one", lambda: self.clock)
+
+    def say(self, *ids: str, at: Address = HERE, kind: str = "chat") -> None:
+        body = content.Control("stop") if kind == "control" else content.Chat("hi")
+        with self.host.writing():
+            for id_ in ids:
+                self.host.insert(NewMessage(id_, kind, at, body, created_at=1))
+
+    def begin(self) -> list[str]:
+        """Claims the next turn; the ids of its messages."""
+        begun = self.claims.next()
+        return [] if begun is None else begun.consumed
+
+    def put_back(self, id_: str, attempts: int = 1) -> None:
+        with self.host.writing():
+            self.host.postpone(id_, attempts, not_before=0)
+
+
+def test_nothing_overtakes_a_message_whose_failure_the_host_has_not_read(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    both.say("a")
+    assert both.begin() == ["a"]
+    both.runner.retry(["a"], (), "failed for now")
+    both.say("b")
+    both.say("elsewhere", at=THERE)
+    assert both.begin() == ["elsewhere"]
+    assert both.begin() == []
+    both.put_back("a")
+    assert both.begin() == ["a", "b"]
+
+
+def test_a_follow_up_does_not_pass_what_is_to_be_tried_again(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    both.say("a", "b")
+    assert both.begin() == ["a", "b"]
+    both.runner.retry(["a", "b"], (), "failed for now")
+    for id_ in ("a", "b"):
+        both.put_back(id_, attempts=SPLIT_AFTER)
+    alone = both.claims.next()
+    assert alone is not None
+    assert alone.consumed == ["a"]
+    both.say("c")
+    assert both.claims.follow_ups(alone) == []
+    both.runner.finish_turn(alone.id, (), ["a"], ())
+    assert both.begin() == ["b"]
+
+
+def test_an_order_is_obeyed_though_a_failed_message_holds_its_address(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    both.say("a")
+    both.begin()
+    both.runner.retry(["a"], (), "failed for now")
+    both.say("order", kind="control")
+    assert [message.id for message, _ in both.claims.controls()] == ["order"]
+
+
+def test_a_message_of_an_interrupted_turn_that_did_something_joins_no_other_turn(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    with both.host.writing():
+        for_later = content.Chat("not yet")
+        both.host.insert(NewMessage("later", "chat", HERE, for_later, created_at=1, not_before=NOW + 1))
+    both.say("b")
+    assert both.begin() == ["b"]
+    both.runner.start_call("b-1", "call", "{}", "tool", deadline=NOW)
+    both.runner.retry(["b"], (), "failed for now")
+    both.put_back("b")
+    both.clock += 1
+    assert both.begin() == ["later"]
+    resumed = both.claims.next()
+    assert resumed is not None
+    assert (resumed.id, resumed.consumed) == ("b-1", ["b"])
+    assert [step.kind for step in resumed.resumed] == ["tool_call"]
+
+
+def test_an_order_applies_to_what_came_before_it_and_where_it_was_given(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    both.say("a")
+    running = both.claims.next()
+    assert running is not None
+    both.say("b")
+    both.say("stop", kind="control")
+    both.say("c")
+    assert [message.id for message in both.claims.follow_ups(running)] == ["b"]
+    ((order, _),) = both.claims.controls()
+    assert running.is_meant_by(order)
+    assert not replace(running, address=THERE).is_meant_by(order)
+    assert not replace(running, highest_seq=order.seq + 2).is_meant_by(order)
+    in_the_channel = replace(order, address=HERE._replace(thread_id=""))
+    assert running.is_meant_by(in_the_channel)
+
+
+def test_a_batch_ends_before_an_order_that_is_not_obeyed_yet(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    both.say("a")
+    both.say("stop", kind="control")
+    both.say("b")
+    assert both.begin() == ["a"]
+
+
+def test_an_order_to_stop_reaches_what_nobody_has_begun_before_it_and_in_its_place(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    both.say("begun")
+    both.begin()
+    both.say("waits")
+    both.say("elsewhere", at=THERE)
+    both.say("stop", kind="control")
+    both.say("later")
+    ((order, _),) = both.claims.controls()
+    assert [message.id for message in both.claims.unbegun(order)] == ["waits"]
