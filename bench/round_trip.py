@@ -16,17 +16,8 @@ from host.folders.disk import ThreadDisk
 from host.intake import inbox
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage, Parcel
-from host.ports.bot import (
-    Author,
-    Bots,
-    Capabilities,
-    Delivery,
-    EventClass,
-    InboundEvent,
-    Ingest,
-    Receipt,
-    Shown,
-)
+from host.ports.bot import Bots, Capabilities, Delivery, Ingest, Receipt, Shown
+from host.ports.events import Author, EventClass, InboundEvent
 from host.registry import sessions
 from host.registry.db import open_host_db
 from host.registry.notices import mint_key

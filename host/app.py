@@ -15,6 +15,7 @@ import apsw
 
 from host.config import Config
 from host.controls import service as controls
+from host.controls.desk import TaskDesk
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
 from host.delivery.posts import Posts
@@ -33,9 +34,9 @@ from host.live import LiveMessages
 from host.live.progress import ProgressBoard
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.questions import Approvers
-from host.ports.bot import Bot, BotConfigError, Bots, BotStuck, InboundEvent, Ingested
+from host.ports.bot import Bot, BotConfigError, Bots, BotStuck
 from host.ports.controls import Controls
-from host.ports.desk import TaskDesk
+from host.ports.events import InboundEvent, Ingested
 from host.registry import orders
 from host.registry.db import HostDB
 from host.registry.sessions import Session, Sessions

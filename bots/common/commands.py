@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from host.ports.bot import EventClass, InboundEvent
+from host.ports.events import EventClass, InboundEvent
 
 CONTROLS = frozenset({"stop", "clear", "mute"})  # what a CONTROL event may carry
 ASIDE = "aside"  # a remark among people: context, wakes nobody

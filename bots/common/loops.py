@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from host.ports.bot import InboundEvent
+from host.ports.events import InboundEvent
 from sessiondb import Address
 
 MOST_IN_A_ROW = 5  # messages of other bots in one place without a person's

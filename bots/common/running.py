@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from host.ports.bot import Ingest
-from host.ports.controls import Running, Viewer
+from host.ports.controls import Running
+from host.ports.events import Viewer
 
 
 async def running_here(host: Ingest, viewer: Viewer) -> list[Running]:

@@ -10,21 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bots.console.transcript import Line, Transcript
-from host.ports.bot import (
-    Author,
-    Capabilities,
-    Delivery,
-    EventClass,
-    InboundEvent,
-    Ingest,
-    Ingested,
-    Receipt,
-    Rejected,
-    Shown,
-    Unsent,
-    Verdict,
-)
-from host.ports.controls import Forbidden, Viewer
+from host.ports.bot import Capabilities, Delivery, Ingest, Receipt, Rejected, Shown, Unsent
+from host.ports.controls import Forbidden
+from host.ports.events import Author, EventClass, InboundEvent, Ingested, Verdict, Viewer
 from sessiondb import Address, content
 
 MAIN = "main"  # the conversation that a terminal opens first

@@ -25,13 +25,13 @@ from host.ports.bot import (
     Capabilities,
     Delivery,
     FetchError,
-    IncomingFile,
     Ingest,
     Live,
     Offline,
     Receipt,
     Shown,
 )
+from host.ports.events import IncomingFile
 from sessiondb import Address, content
 
 log = logging.getLogger(__name__)

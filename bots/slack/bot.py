@@ -37,20 +37,8 @@ from bots.slack.sending.outbox import Sender
 from bots.slack.setup.manifest import COMMAND
 from bots.slack.setup.preflight import identify
 from host.config import Access, Slack
-from host.ports.bot import (
-    Capabilities,
-    Delivery,
-    EventClass,
-    HostBusy,
-    InboundEvent,
-    IncomingFile,
-    Ingest,
-    Live,
-    Offline,
-    Receipt,
-    Shown,
-    Verdict,
-)
+from host.ports.bot import Capabilities, Delivery, HostBusy, Ingest, Live, Offline, Receipt, Shown
+from host.ports.events import EventClass, InboundEvent, IncomingFile, Verdict
 from sessiondb import content
 
 log = logging.getLogger(__name__)

@@ -19,8 +19,7 @@ from host.gateway.budget import day_of
 from host.governance import audit, requests, words
 from host.governance.access import LOCAL
 from host.governance.sight import Sight
-from host.ports.bot import Author
-from host.ports.controls import Viewer
+from host.ports.events import Author, Viewer
 from host.registry.db import beside
 from sessiondb.records import Address
 

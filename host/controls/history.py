@@ -10,7 +10,8 @@ import apsw
 from host.controls import why
 from host.governance.sight import Sight
 from host.governance.words import moment, one_line
-from host.ports.controls import Failure, Forbidden, Viewer
+from host.ports.controls import Failure, Forbidden
+from host.ports.events import Viewer
 from sessiondb.records import Address
 
 NO_SUCH_MESSAGE = "I know of no such message."

@@ -16,6 +16,7 @@ import apsw
 
 from host.config import Config
 from host.controls import history, spending
+from host.controls.desk import TaskDesk
 from host.folders.disk import Disk
 from host.gateway.budget import day_of
 from host.governance import audit, requests, rules, sight, words
@@ -23,9 +24,8 @@ from host.governance.sight import Sight
 from host.intake.router import rule_of
 from host.live.progress import Working, working
 from host.mailbox.inbound import InboundWriter
-from host.ports.bot import EventClass, InboundEvent, Ingested, Verdict
-from host.ports.controls import ChannelRules, Forbidden, Overview, Running, Spent, TaskOrder, TaskView, Viewer
-from host.ports.desk import TaskDesk
+from host.ports.controls import ChannelRules, Forbidden, Overview, Running, Spent, TaskOrder, TaskView
+from host.ports.events import EventClass, InboundEvent, Ingested, Verdict, Viewer
 from host.registry.db import HostDB
 from host.registry.sessions import Session, Sessions
 from host.runners.supervisor import Supervisor

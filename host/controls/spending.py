@@ -12,7 +12,8 @@ from host.config import Config
 from host.governance import rules
 from host.governance.sight import Sight
 from host.governance.words import dollars
-from host.ports.controls import Spent, Viewer
+from host.ports.controls import Spent
+from host.ports.events import Viewer
 from sessiondb.records import Address
 
 MICRO = rules.MICRO

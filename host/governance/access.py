@@ -8,7 +8,7 @@ from typing import Protocol
 import apsw
 
 from host.config import Access
-from host.ports.bot import Author, Privacy
+from host.ports.events import Author, Privacy
 from sessiondb.records import Address
 
 LOCAL = "console"  # whoever sits at the host's own terminal is its operator

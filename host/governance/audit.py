@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import apsw
 
-from host.ports.controls import Viewer
+from host.ports.events import Viewer
 
 
 def record(connection: apsw.Connection, viewer: Viewer, action: str, detail: str, now: int) -> None:

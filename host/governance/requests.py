@@ -17,8 +17,9 @@ import apsw
 from host.config import Access
 from host.governance import access, audit
 from host.governance.words import dollars, name
-from host.ports.bot import Decision, InboundEvent
-from host.ports.controls import Forbidden, Viewer
+from host.ports.bot import Decision
+from host.ports.controls import Forbidden
+from host.ports.events import InboundEvent, Viewer
 from host.registry import notices
 from host.registry.notices import Notice
 from sessiondb.records import Address

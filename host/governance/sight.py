@@ -8,8 +8,8 @@ import apsw
 
 from host.config import Access
 from host.governance import access
-from host.ports.bot import Privacy
-from host.ports.controls import Forbidden, Viewer
+from host.ports.controls import Forbidden
+from host.ports.events import Privacy, Viewer
 from host.registry.sessions import scope_name
 from sessiondb.records import Address
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import apsw
 
-from host.ports.bot import Author, EventClass, InboundEvent, IncomingFile
+from host.ports.events import Author, EventClass, InboundEvent, IncomingFile
 from sessiondb.records import Address
 
 MOST_REPLAYED = 500  # entries of one session in one transaction

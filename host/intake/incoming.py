@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 
 from host.intake.inbox import Entry
-from host.ports.bot import Bots, FetchError, Fetches, IncomingFile
+from host.ports.bot import Bots, FetchError, Fetches
+from host.ports.events import IncomingFile
 from host.registry.sessions import Session
 from sessiondb import content
 

@@ -22,7 +22,8 @@ from host.intake import inbox, router, storing
 from host.intake.inbox import Entry
 from host.intake.incoming import IncomingFiles
 from host.mailbox import questions
-from host.ports.bot import ABOUT_ANOTHER, EventClass, HostBusy, InboundEvent, Ingested, Verdict
+from host.ports.bot import HostBusy
+from host.ports.events import ABOUT_ANOTHER, EventClass, InboundEvent, Ingested, Verdict
 from host.registry import notices, sessions
 from host.registry.db import HostDB
 from host.registry.notices import Notice

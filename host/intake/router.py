@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from host.config import Route
-from host.ports.bot import Author, EventClass, InboundEvent
 from host.ports.controls import ChannelRules
+from host.ports.events import Author, EventClass, InboundEvent
 from sessiondb.records import Address
 
 

@@ -12,7 +12,7 @@ from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader
 from host.mailbox.rows import NewMessage
-from host.ports.bot import ABOUT_ANOTHER, EventClass
+from host.ports.events import ABOUT_ANOTHER, EventClass
 from sessiondb import MessageIn, SessionError, Status, content
 
 Attached: TypeAlias = tuple[Entry, tuple[content.Attachment, ...]]

@@ -9,28 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
+from host.ports.events import Viewer
 from sessiondb.records import Address
-
-if TYPE_CHECKING:
-    from host.ports.bot import Author, Privacy
 
 
 class Forbidden(Exception):
     """The person may not do that, or there is no such thing for them; the text is one line for them alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Who looks, and from where. The author is what the bot would put into an `InboundEvent`.
-
-    From no channel at all (App Home): an address whose `platform_id` is '', privately as in a direct message ("dm").
-    """
-
-    author: Author
-    address: Address
-    privacy: Privacy = "public"
 
 
 @dataclass(frozen=True, slots=True)

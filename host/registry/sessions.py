@@ -15,7 +15,7 @@ import apsw
 
 from host.folders.disk import Disk
 from host.mailbox.inbound import InboundWriter
-from host.ports.bot import InboundEvent, Privacy
+from host.ports.events import InboundEvent, Privacy
 from sessiondb import Full, SessionFolder
 from sessiondb.records import Address
 from sessiondb.signals import Bell

@@ -18,7 +18,8 @@ from host.governance.sight import Sight
 from host.mailbox import recurrence
 from host.mailbox.recurrence import ScheduleError
 from host.mailbox.tasks import Task
-from host.ports.controls import Forbidden, TaskOrder, TaskView, Viewer
+from host.ports.controls import Forbidden, TaskOrder, TaskView
+from host.ports.events import Viewer
 from host.registry import sessions
 from host.registry.db import HostDB
 from host.registry.orders import Given

@@ -16,7 +16,8 @@ import aiohttp
 from aiohttp import web
 
 from host.config import Webhook, Webhooks
-from host.ports.bot import Author, EventClass, HostBusy, InboundEvent, Ingested, Verdict
+from host.ports.bot import HostBusy
+from host.ports.events import Author, EventClass, InboundEvent, Ingested, Verdict
 from host.webhooks import signatures
 from host.webhooks.signatures import Delivery, Unauthorised, WeakSecret
 from sessiondb.records import Address

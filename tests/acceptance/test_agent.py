@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 import pytest
 
-from host.ports.bot import Author, EventClass, Ingested, Verdict
+from host.ports.events import Author, EventClass, Ingested, Verdict
 from sessiondb import Unavailable
 from sessiondb.connection import open_reader
 from tests.fakes.model_api import Answer, Compaction, FakeModelAPI, Gate, ToolUse, answer

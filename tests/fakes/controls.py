@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from host.ports.controls import ChannelRules, Forbidden, Overview, Spent, TaskOrder, TaskView, Viewer
+from host.ports.controls import ChannelRules, Forbidden, Overview, Spent, TaskOrder, TaskView
+from host.ports.events import Viewer
 
 NO_SPENDING = Spent(0, 0, -1, -1, 0, 0, text="**Today:** $0.00")
 

@@ -8,19 +8,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from host.ports.bot import (
-    Author,
-    Capabilities,
-    Delivery,
-    DeliveryError,
-    EventClass,
-    InboundEvent,
-    Ingest,
-    Ingested,
-    Live,
-    Receipt,
-    Shown,
-)
+from host.ports.bot import Capabilities, Delivery, DeliveryError, Ingest, Live, Receipt, Shown
+from host.ports.events import Author, EventClass, InboundEvent, Ingested
 from sessiondb import Address, content
 
 TIMEOUT = 60  # s a test waits for something to happen

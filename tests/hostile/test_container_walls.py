@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
-from host.ports.bot import Author
+from host.ports.events import Author
 from tests.fakes.model_api import FakeModelAPI, Usage, answer
 from tests.support.dockers import containers_of, docker_config, docker_serving
 

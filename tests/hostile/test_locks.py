@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from host.ports.bot import EventClass
+from host.ports.events import EventClass
 from host.runners.launch.fake import FakeLauncher
 from sessiondb import Address, content
 from sessiondb.connection import open_writer

@@ -11,7 +11,7 @@ from typing import Any
 
 import apsw
 
-from host.ports.bot import Verdict
+from host.ports.events import Verdict
 from sessiondb import Address
 from tests.simulation.disk import NAME
 from tests.simulation.load import Said

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from host.ports.bot import Author, EventClass, InboundEvent
+from host.ports.events import Author, EventClass, InboundEvent
 from sessiondb import Address
 from tests.simulation.clock import EPOCH
 from tests.simulation.platform import CHUNK, Platform, Post

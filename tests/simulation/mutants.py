@@ -26,7 +26,8 @@ from host.live import policy as live_policy
 from host.live.message import LiveMessage
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import LiveRow, Parcel
-from host.ports.bot import Bot, InboundEvent, Ingested, Receipt, ShowsLive, Verdict
+from host.ports.bot import Bot, Receipt, ShowsLive
+from host.ports.events import InboundEvent, Ingested, Verdict
 from host.registry.notices import Notice
 from host.registry.sessions import Session
 from host.schedule import index as due_index

@@ -16,7 +16,6 @@ from host.ports.bot import (
     Capabilities,
     Delivery,
     HostBusy,
-    InboundEvent,
     Ingest,
     Live,
     Offline,
@@ -25,8 +24,8 @@ from host.ports.bot import (
     Shown,
     Unknown,
     Unsent,
-    Verdict,
 )
+from host.ports.events import InboundEvent, Verdict
 from sessiondb import Address, content
 from tests.simulation.processes import Crash, point
 

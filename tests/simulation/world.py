@@ -35,7 +35,8 @@ from host.app import Host, Parts
 from host.config import Config
 from host.folders.disk import InlineDisk
 from host.mailbox.inbound import InboundWriter
-from host.ports.bot import Bots, Verdict
+from host.ports.bot import Bots
+from host.ports.events import Verdict
 from runner.tools.tool import ToolContext
 from tests.simulation import processes
 from tests.simulation.clock import Stalled, VirtualLoop, WallClock

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bots.discord import DiscordBot
-from host.ports.bot import Delivery, HostBusy, InboundEvent, Ingested, Verdict
+from host.ports.bot import Delivery, HostBusy
+from host.ports.events import InboundEvent, Ingested, Verdict
 from sessiondb import Address, content
 from tests.fakes.controls import FakeControls
 from tests.fakes.discord import Channel, FakeDiscord

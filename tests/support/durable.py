@@ -21,18 +21,8 @@ from host.config import Config
 from host.delivery import collect, policy
 from host.folders.disk import ThreadDisk
 from host.live import policy as live_policy
-from host.ports.bot import (
-    Author,
-    Bots,
-    Capabilities,
-    Delivery,
-    EventClass,
-    InboundEvent,
-    Ingest,
-    Live,
-    Receipt,
-    Shown,
-)
+from host.ports.bot import Bots, Capabilities, Delivery, Ingest, Live, Receipt, Shown
+from host.ports.events import Author, EventClass, InboundEvent
 from host.runners.launch.docker import DockerLauncher
 from host.runners.launch.process import ProcessLauncher
 from sessiondb import Address, content

@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from host.ports.bot import EventClass
+from host.ports.events import EventClass
 from sessiondb import Step, Unavailable
 from sessiondb.connection import open_reader
 from tests.fakes.model_api import FakeModelAPI

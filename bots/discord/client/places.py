@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import discord
 
-from host.ports.bot import Privacy
+from host.ports.events import Privacy
 from sessiondb import Address
 
 PLATFORM = "discord"

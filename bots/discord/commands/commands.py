@@ -23,8 +23,9 @@ from bots.discord.panels.forms import Values
 from bots.discord.reading import events
 from bots.discord.sending.threads import Threads
 from bots.markup import discord as markup
-from host.ports.bot import EventClass, HostBusy, InboundEvent, IncomingFile, Ingest, Ingested, Verdict
-from host.ports.controls import Forbidden, TaskOrder, Viewer
+from host.ports.bot import HostBusy, Ingest
+from host.ports.controls import Forbidden, TaskOrder
+from host.ports.events import EventClass, InboundEvent, IncomingFile, Ingested, Verdict, Viewer
 from sessiondb import Address
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,8 @@ from bots.discord.client import places
 from bots.discord.panels import forms
 from bots.discord.questions.book import Asked, QuestionBook
 from bots.discord.reading import events
-from host.ports.bot import EventClass, HostBusy, InboundEvent, Ingest, Ingested, Verdict
+from host.ports.bot import HostBusy, Ingest
+from host.ports.events import EventClass, InboundEvent, Ingested, Verdict
 
 LONGEST_LABEL = 80  # characters of a button
 LONGEST_ANSWER = 4_000  # characters

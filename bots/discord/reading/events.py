@@ -10,8 +10,7 @@ import discord
 from bots.common import commands
 from bots.discord.client import places
 from bots.markup import discord as markup
-from host.ports.bot import Author, EventClass, InboundEvent, IncomingFile
-from host.ports.controls import Viewer
+from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Viewer
 
 SAID = (discord.MessageType.default, discord.MessageType.reply)  # the others are announcements of Discord
 

@@ -17,7 +17,8 @@ from bots.common.loops import Chatter
 from bots.discord.client import errors, places
 from bots.discord.reading import events
 from bots.discord.sending.threads import Threads
-from host.ports.bot import HostBusy, InboundEvent, Ingest, Verdict
+from host.ports.bot import HostBusy, Ingest
+from host.ports.events import InboundEvent, Verdict
 
 log = logging.getLogger(__name__)
 

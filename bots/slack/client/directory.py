@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.client.errors import TRANSIENT, code_of
-from host.ports.bot import Privacy
+from host.ports.events import Privacy
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

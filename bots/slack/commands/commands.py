@@ -16,8 +16,9 @@ from bots.slack.client.errors import TRANSIENT, code_of
 from bots.slack.panels import panels, rules
 from bots.slack.reading.events import Reader, ms
 from bots.slack.setup.manifest import COMMAND
-from host.ports.bot import EventClass, HostBusy, InboundEvent, Ingest, Verdict
-from host.ports.controls import Forbidden, Running, TaskView, Viewer
+from host.ports.bot import HostBusy, Ingest
+from host.ports.controls import Forbidden, Running, TaskView
+from host.ports.events import EventClass, InboundEvent, Verdict, Viewer
 
 Json = dict[str, Any]
 

@@ -11,7 +11,8 @@ from bots.slack.client.errors import TRANSIENT
 from bots.slack.live.progress import StatusLines
 from bots.slack.panels.clicks import Clicks
 from bots.slack.reading.events import Reader, ms
-from host.ports.bot import EventClass, InboundEvent, Ingest
+from host.ports.bot import Ingest
+from host.ports.events import EventClass, InboundEvent
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]

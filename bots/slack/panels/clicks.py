@@ -17,7 +17,8 @@ from bots.slack.panels import panels, rules
 from bots.slack.reading.events import Reader
 from bots.slack.sending import rendering
 from host.ports.bot import HostBusy, Ingest
-from host.ports.controls import Forbidden, TaskOrder, Viewer
+from host.ports.controls import Forbidden, TaskOrder
+from host.ports.events import Viewer
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]

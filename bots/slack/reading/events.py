@@ -23,8 +23,7 @@ from bots.markup import slack as markup
 from bots.slack.client import directory
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT, code_of
-from host.ports.bot import Author, EventClass, InboundEvent, IncomingFile, Privacy
-from host.ports.controls import Viewer
+from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Privacy, Viewer
 from sessiondb import Address
 
 log = logging.getLogger(__name__)

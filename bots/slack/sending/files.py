@@ -15,7 +15,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.common import downloads
 from bots.slack.client.errors import TRANSIENT, translated
 from host.folders import attachments
-from host.ports.bot import Delivery, FetchError, IncomingFile, Receipt, Rejected, Unknown, Unsent
+from host.ports.bot import Delivery, FetchError, Receipt, Rejected, Unknown, Unsent
+from host.ports.events import IncomingFile
 
 LARGEST = 50 * 1024 * 1024  # bytes of a file that an agent sends
 SHARED = 10  # looks for the message that shows a file just shared

@@ -8,7 +8,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from host.ports.bot import EventClass, Rejected
+from host.ports.bot import Rejected
+from host.ports.events import EventClass
 from runner.inbound import InboundReader
 from sessiondb import Address, SessionFolder, Unavailable
 from sessiondb.connection import open_reader

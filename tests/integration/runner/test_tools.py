@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from host.ports.bot import Author, EventClass, Ingested, Rejected, Verdict
+from host.ports.bot import Rejected
+from host.ports.events import Author, EventClass, Ingested, Verdict
 from sessiondb.connection import open_reader
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving

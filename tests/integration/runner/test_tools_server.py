@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mcp import Client, StdioServerParameters
 
-from host.ports.bot import EventClass
+from host.ports.events import EventClass
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, serving
 

@@ -13,7 +13,8 @@ import pytest
 
 from bots.discord import DiscordBot
 from bots.discord.live import message as live_messages
-from host.ports.bot import EventClass, Live, ShowsLive, Unknown, Unsent
+from host.ports.bot import Live, ShowsLive, Unknown, Unsent
+from host.ports.events import EventClass
 from tests.fakes.discord import Channel, FakeDiscord, Fault, Guild, Message, User
 from tests.support.discording import Notebook, online, place
 

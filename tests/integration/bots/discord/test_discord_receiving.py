@@ -10,7 +10,8 @@ import pytest
 from bots.discord import DiscordBot
 from bots.discord.client import watch
 from bots.discord.reading import receiver
-from host.ports.bot import BotStuck, EventClass, InboundEvent, Ingested
+from host.ports.bot import BotStuck
+from host.ports.events import EventClass, InboundEvent, Ingested
 from tests.fakes.discord import FakeDiscord, Fault, Upload
 from tests.fakes.discord.client import pointed_at
 from tests.support.discording import Notebook, online, place

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from host.ports.bot import EventClass
+from host.ports.events import EventClass
 from sessiondb import Address, content
 from tests.fakes.slack import FakeSlack
 from tests.support.slack_app import clear_proxies, free_port

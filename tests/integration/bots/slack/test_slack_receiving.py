@@ -9,7 +9,7 @@ import pytest
 
 from bots.slack.reading import backfill
 from bots.slack.reading.events import MOST_READ
-from host.ports.bot import EventClass
+from host.ports.events import EventClass
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.faults import Fault
 from tests.support.discording import Notebook

@@ -10,8 +10,9 @@ import pytest
 from host.app import Host
 from host.gateway.budget import Call, OverBudget
 from host.gateway.prices import Usage
-from host.ports.bot import Author, Privacy, Rejected, Verdict
-from host.ports.controls import ChannelRules, Forbidden, TaskOrder, Viewer
+from host.ports.bot import Rejected
+from host.ports.controls import ChannelRules, Forbidden, TaskOrder
+from host.ports.events import Author, Privacy, Verdict, Viewer
 from host.registry.db import open_host_db
 from host.registry.sessions import session_id
 from sessiondb import Address

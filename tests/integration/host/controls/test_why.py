@@ -15,7 +15,7 @@ from host.controls import why
 from host.folders.lock import DataLock
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage
-from host.ports.bot import EventClass
+from host.ports.events import EventClass
 from sessiondb import Address, Status, content
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, now_ms, serving

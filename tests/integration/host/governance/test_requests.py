@@ -12,8 +12,9 @@ from rich.console import Console
 from host.cli import owners
 from host.cli.inspect import NothingFoundError
 from host.gateway.budget import OverBudget
-from host.ports.bot import Author, Delivery, EventClass, Rejected, Verdict
-from host.ports.controls import ChannelRules, Forbidden, Viewer
+from host.ports.bot import Delivery, Rejected
+from host.ports.controls import ChannelRules, Forbidden
+from host.ports.events import Author, EventClass, Verdict, Viewer
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
 from tests.integration.host.controls.test_controls import OWNER, answered, recorded, spend, viewer

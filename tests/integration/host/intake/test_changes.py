@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from host.ports.bot import Author, EventClass, Verdict
+from host.ports.events import Author, EventClass, Verdict
 from host.runners.launch.fake import FakeLauncher
 from sessiondb import MessageIn, SessionFolder, content
 from sessiondb.connection import open_reader, open_writer

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from host.config import Config
-from host.ports.bot import Author, Privacy
-from host.ports.controls import Forbidden, TaskOrder, Viewer
+from host.ports.controls import Forbidden, TaskOrder
+from host.ports.events import Author, Privacy, Viewer
 from sessiondb import Address
 from tests.integration.host.schedule.test_tasks import BERLIN, ask, call, in_thread, posts, settings, task_id
 from tests.support.hosting import config, serving

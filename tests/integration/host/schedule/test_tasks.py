@@ -13,7 +13,8 @@ import pytest
 
 from host.config import Config
 from host.mailbox.inbound import InboundWriter
-from host.ports.bot import Author, Delivery, HostBusy, Receipt, Verdict
+from host.ports.bot import Delivery, HostBusy, Receipt
+from host.ports.events import Author, Verdict
 from sessiondb import Address, SessionFolder
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.hosting import config, now_ms, serving

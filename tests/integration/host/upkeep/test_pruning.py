@@ -13,7 +13,7 @@ import pytest
 from host.controls import why
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage, Parcel
-from host.ports.bot import Verdict
+from host.ports.events import Verdict
 from host.upkeep import pruning
 from runner.maintain import maintain
 from sessiondb import Address, SessionFolder, Status, content

@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 
 from host.app import Host
-from host.ports.bot import Author, Verdict
-from host.ports.controls import ChannelRules, Viewer
+from host.ports.controls import ChannelRules
+from host.ports.events import Author, Verdict, Viewer
 from host.registry.db import open_host_db
 from host.webhooks import WebhookError
 from host.webhooks.server import LARGEST_BODY

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from host.ports.bot import Author
-from host.ports.controls import Viewer
+from host.ports.events import Author, Viewer
 from sessiondb import Address
 from tests.fakes.model_api import FakeModelAPI
 from tests.support.hosting import config, serving

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from host.ports.bot import EventClass
+from host.ports.events import EventClass
 from tests.fakes.model_api import Compaction, FakeModelAPI, Gate, Hang, HttpError, Usage, answer
 from tests.support.acting import KINDS, WITH_A_MODEL, Call, Say, acting
 

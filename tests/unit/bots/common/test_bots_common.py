@@ -10,7 +10,8 @@ from bots.common import commands
 from bots.common.latest import Latest
 from bots.common.loops import MOST_IN_A_ROW, Chatter
 from bots.common.pacing import LONGEST_WAIT, Pace
-from host.ports.bot import Author, EventClass, InboundEvent, Unsent
+from host.ports.bot import Unsent
+from host.ports.events import Author, EventClass, InboundEvent
 from sessiondb import Address
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bots.slack.sending.files import download
-from host.ports.bot import FetchError, IncomingFile
+from host.ports.bot import FetchError
+from host.ports.events import IncomingFile
 
 API = "https://slack.com/api/"
 

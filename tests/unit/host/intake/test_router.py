@@ -9,8 +9,8 @@ import pytest
 from host.config import Access, Route
 from host.governance.access import Allowed, Denied, decide
 from host.intake.router import Engage, Ignore, route, rule_of
-from host.ports.bot import Author, EventClass, InboundEvent
 from host.ports.controls import ChannelRules
+from host.ports.events import Author, EventClass, InboundEvent
 from sessiondb import Address
 
 CHANNEL = Address("slack", "T1", "C1")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from host.governance.sight import Sight
-from host.ports.controls import TaskOrder, TaskView, Viewer
+from host.ports.controls import TaskOrder, TaskView
+from host.ports.events import Viewer
 
 
 class TaskDesk(Protocol):

@@ -1,0 +1,118 @@
+"""What happened on a platform, in the host's own terms: who said what, where, and what the host made of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from sessiondb.records import Address
+
+Privacy = Literal["dm", "private", "public"]
+
+
+class EventClass(StrEnum):
+    """What kind of event it is; its natural id is unique within its class and channel."""
+
+    MESSAGE = "message"  # natural id: the platform's message id
+    EDIT = "edit"  # message id and the edit's time
+    DELETE = "delete"  # message id
+    REACTION = "reaction"  # message id, user, emoji, added or removed
+    COMMAND = "command"  # the platform's trigger or interaction id
+    ANSWER = "answer"  # the question's id: the first answer counts
+    CONTROL = "control"  # as COMMAND
+    WEBHOOK = "webhook"  # hook and delivery; the host's own, never a bot's
+
+
+ABOUT_ANOTHER = (
+    EventClass.EDIT,
+    EventClass.DELETE,
+    EventClass.REACTION,
+)  # they speak of a message that was there before
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    id: str
+    name: str = ""
+    is_bot: bool = False
+    external: bool = False  # of another organisation in a shared channel
+    groups: tuple[str, ...] = ()  # roles or user groups, by id
+    zone: str = ""  # IANA
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingFile:
+    """A file a person attached. The host asks the bot to `fetch` it when the message is routed."""
+
+    name: str
+    media_type: str
+    bytes: int
+    reference: str  # what the bot needs to fetch it
+
+
+@dataclass(frozen=True, slots=True)
+class InboundEvent:
+    event_class: EventClass
+    address: Address  # where it happened
+    natural_id: str
+    author: Author
+    at: int  # ms UTC, the platform's clock
+    text: str = ""
+    platform_message_id: str = ""  # of the message written, edited, deleted or reacted to
+    mentioned: bool = (
+        False  # the bot was addressed by name; of a REACTION: it is to a message of the bot's own
+    )
+    privacy: Privacy = "public"
+    replies_to: str = ""  # the message it replies to from outside a thread, if one can hang from that message
+    opens_thread: str = ""  # the thread an answer to this message would open; '' when none can be
+    files: tuple[IncomingFile, ...] = ()
+    thread_so_far: tuple[
+        tuple[str, str], ...
+    ] = ()  # (author, text) said before, on the first mention in a thread; or what a mention replies to
+    value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji; of a WEBHOOK: the prompt
+    refers_to: str = (
+        ""  # of an ANSWER: what the question's `Delivery.question` said; of a WEBHOOK: its source
+    )
+    remark: bool = False  # said among people: context for the agent, wakes nobody
+    queued: bool = False  # waits for the end of the turn under way instead of steering it
+    typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
+    session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
+    agent: str = ""  # the host's own, of a WEBHOOK: the agent it is for, '' = the channel's
+
+    @property
+    def key(self) -> str:
+        """The same however often and by whatever path the platform delivers the event."""
+        parts = (*self.address[:3], self.event_class.value, self.natural_id)
+        return "\x1f".join(parts)
+
+    @property
+    def message_id(self) -> str:
+        return "m" + hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+class Verdict(StrEnum):
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    DECLINED = "declined"  # a person may not; told once
+    IGNORED = "ignored"  # not meant for an agent
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    verdict: Verdict
+    message_id: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks, and from where. The author is what the bot would put into an `InboundEvent`.
+
+    From no channel at all (App Home): an address whose `platform_id` is '', privately as in a direct message ("dm").
+    """
+
+    author: Author
+    address: Address
+    privacy: Privacy = "public"
