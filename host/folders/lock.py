@@ -16,7 +16,7 @@ class DataLock:
         """Raises `DataFolderError` when another host has the folder, or it cannot be written."""
         try:
             data.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(data / "host.folders.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._fd = os.open(data / "host.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             problem = error.strerror or str(error)
             raise DataFolderError(

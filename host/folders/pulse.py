@@ -6,7 +6,7 @@ import contextlib
 import time
 from pathlib import Path
 
-NAME = "host.folders.pulse"
+NAME = "host.pulse"
 STALE = 120.0  # s; a sweep over everything may take a while, and nothing is restarted for a slow disk
 
 

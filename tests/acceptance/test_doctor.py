@@ -108,7 +108,7 @@ def test_a_real_engine_shares_kernel_and_folder_and_has_the_image(tmp_path: Path
 def test_a_host_that_never_swept_is_not_healthy(tmp_path: Path) -> None:
     assert dovecote(tmp_path, "health").returncode == 1
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "host.folders.pulse").touch()
+    (tmp_path / "data" / "host.pulse").touch()
     assert dovecote(tmp_path, "health").returncode == 0
-    os.utime(tmp_path / "data" / "host.folders.pulse", (1, 1))
+    os.utime(tmp_path / "data" / "host.pulse", (1, 1))
     assert dovecote(tmp_path, "health").returncode == 1
