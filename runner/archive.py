@@ -1,4 +1,4 @@
-"""The whole conversation as readable Markdown in the workspace, before a summary takes its place or it is forgotten."""
+"""The whole conversation as readable Markdown in the shared folder, before a summary takes its place or it is forgotten."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _ELEMENT = re.compile(r"<(?P<name>\w+)(?P<attributes>[^>]*)>(?P<text>.*?)</(?P=n
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 
 
-def write(workspace: Path, steps: Sequence[Step], now: int) -> Path | None:
+def write(shared: Path, steps: Sequence[Step], now: int) -> Path | None:
     """Returns the new file, `conversations/<date>-<title>.md`; None when nothing was said. `now` is ms UTC."""
     parts = [part for step in steps for part in _parts(step)]
     if not parts:
         return None
     title = _title(steps)
-    folder = workspace / FOLDER
+    folder = shared / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{datetime.fromtimestamp(now / 1000, UTC):%Y-%m-%d}-{_slug(title)}"
     path = folder / f"{stem}.md"

@@ -351,6 +351,7 @@ class AgentLoop:
             consumed=lambda: begun.consumed,
             pushed=lambda: [message.id for message in begun.pushed],
             workspace=self._settings.workspace,
+            shared=self._settings.shared,
             readable=self._settings.readable,
             destinations=self._inbound.destinations(),
             recorded=begun.resumed,
@@ -405,7 +406,7 @@ class AgentLoop:
 
     def _archive(self) -> None:
         try:
-            archive.write(self._settings.workspace, self._outbound.history(), self._now())
+            archive.write(self._settings.shared, self._outbound.history(), self._now())
         except OSError as error:
             log.warning("The conversation could not be archived: %s", error)
 

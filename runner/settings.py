@@ -34,7 +34,8 @@ class Agent:
 @dataclass(frozen=True, slots=True)
 class Settings:
     folder: SessionFolder
-    workspace: Path
+    workspace: Path  # the working folder, this conversation's own
+    shared: Path  # what the conversations of its privacy scope keep together
     incarnation: str
     agent: Agent
     agent_folder: Path | None = None  # instructions and skills, read-only
@@ -47,7 +48,7 @@ class Settings:
     @property
     def readable(self) -> tuple[Path, ...]:
         """Folders beside the workspace that tools may look into."""
-        return (self.folder.inbound_files, *((self.agent_folder,) if self.agent_folder else ()))
+        return (self.shared, self.folder.inbound_files, *((self.agent_folder,) if self.agent_folder else ()))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -61,6 +62,7 @@ class Settings:
         return cls(
             folder=folder,
             workspace=workspace,
+            shared=Path(environment.get("DOVECOTE_SHARED") or workspace / "shared"),
             incarnation=_required(environment, "DOVECOTE_INCARNATION"),
             agent=agent,
             agent_folder=Path(found) if (found := environment.get("DOVECOTE_AGENT_DIR")) else None,

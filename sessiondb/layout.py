@@ -69,7 +69,12 @@ class SessionFolder:
     def bell_to_host(self) -> Path:
         return self.gateway / "to-host.bell"
 
+    @property
+    def work(self) -> Path:
+        """The working folder of this conversation and of no other; `/workspace` in a container."""
+        return self.root / "work"
+
     def create(self) -> None:
         """Makes the folders the host makes; files appear when their writers open them."""
-        for folder in (self.inbound_files, self.outbound_files, self.gateway):
+        for folder in (self.inbound_files, self.outbound_files, self.gateway, self.work):
             folder.mkdir(parents=True, exist_ok=True)

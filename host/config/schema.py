@@ -205,7 +205,7 @@ class Limits(_Model):
     open_files: Annotated[int, Field(ge=64)] = 1024
     largest_file_mb: Annotated[int, Field(ge=1)] = 512
     disk_mb: Annotated[int, Field(ge=8)] = (
-        2048  # of outbound/ and the workspace together; beyond it the runner ends
+        2048  # of outbound/, the working and the shared folder together; beyond it the runner ends
     )
     files: Annotated[int, Field(ge=100)] = 100_000  # in them, folders included
     temporary_mb: Annotated[int, Field(ge=8)] = 256  # /tmp, in memory

@@ -32,7 +32,7 @@ LARGEST_ANSWER = 4 * 1024 * 1024  # bytes
 PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
 DOCKER_NAME = "host.docker.internal"  # how a container on a bridge calls the vault's machine
 # Where no file of the vault's may appear.
-OURS = ("/session", "/workspace", "/agent", "/opt", "/proc", "/sys", "/dev")
+OURS = ("/session", "/workspace", "/shared", "/agent", "/opt", "/proc", "/sys", "/dev")
 
 
 class _Stub(BaseModel):

@@ -133,7 +133,8 @@ class Sessions:
             _, writer = self._open.popitem()
             await self._disk.run(writer.close)
 
-    def workspace(self, session: Session) -> Path:
+    def shared(self, session: Session) -> Path:
+        """What the conversations of its privacy scope keep together."""
         return self._data / "workspaces" / session.agent / session.scope
 
     def agent_folder(self, session: Session) -> Path:

@@ -26,8 +26,9 @@ class Specs:
         agent = self._config.agents.get(session.agent)
         if agent is None:
             raise LaunchError(f"its agent {session.agent!r} is not configured any more", transient=False)
-        workspace = self._registry.workspace(session)
-        await asyncio.to_thread(workspace.mkdir, parents=True, exist_ok=True)
+        shared = self._registry.shared(session)
+        for folder in (shared, session.folder.work):
+            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         own = self._registry.agent_folder(session)
         rule = router.rule_of(session.address, self._config.routes)
         told = {
@@ -51,10 +52,10 @@ class Specs:
             session.id,
             incarnation,
             session.folder,
-            workspace.resolve(),
+            shared.resolve(),
             environment,
             Path(session.folder.root) / "runner.log",
-            _outline(environment, workspace.resolve(), shown),
+            _outline(environment, shared.resolve(), shown),
             shown,
         )
 
@@ -77,6 +78,6 @@ class Specs:
         ]
 
 
-def _outline(environment: Mapping[str, str], workspace: Path, agent: Path | None) -> str:
-    told = json.dumps([sorted(environment.items()), str(workspace), str(agent or "")])
+def _outline(environment: Mapping[str, str], shared: Path, agent: Path | None) -> str:
+    told = json.dumps([sorted(environment.items()), str(shared), str(agent or "")])
     return hashlib.sha256(told.encode()).hexdigest()[:16]

@@ -269,7 +269,7 @@ class Supervisor:
     async def _guard_disk(self, life: Life, runner: Runner) -> None:
         """Ends a runner whose files have become too much. What it was at fails: another attempt would fill them again."""
         session = life.session
-        folders = (session.folder.outbound, self._registry.workspace(session))
+        folders = (session.folder.outbound, session.folder.work, self._registry.shared(session))
         while True:
             life.over_quota = await self._quota.exceeded(folders)
             fields = {"action": "over_quota", "session": session.id}

@@ -13,7 +13,7 @@ Every line that starts with `@@` is a step; the other lines are the text of the 
     @@results                append every tool's result to the answer
 
 Each message of a batch gets an answer of its own. Two more tools exist here: `mock_append` (adds a line to a file of the
-workspace: an effect that can be counted) and `mock_die` (what `@@crash-in-call` calls).
+workspace or, with "shared", of the shared folder: an effect that can be counted) and `mock_die` (what `@@crash-in-call` calls).
 """
 
 from __future__ import annotations
@@ -164,9 +164,9 @@ class MockQuery:
             return
 
 
-async def mock_append(context: ToolContext, file: str, line: str) -> str:
-    """Append a line to a file of the workspace."""
-    path = context.workspace / Path(file).name
+async def mock_append(context: ToolContext, file: str, line: str, shared: bool = False) -> str:
+    """Append a line to a file of the workspace, or of the shared folder."""
+    path = (context.shared if shared else context.workspace) / Path(file).name
     with path.open("a", encoding="utf-8") as out:
         out.write(line + "\n")
     return f"appended to {path.name}"

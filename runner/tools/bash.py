@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
 import signal
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +24,9 @@ class Shell:
 
     def __init__(self, workspace: Path) -> None:
         self._workspace = workspace
+        self._private: Path | None = (
+            None  # a folder that nobody else's container has: commands are sourced from it
+        )
         self._process: asyncio.subprocess.Process | None = None
         self._one = asyncio.Lock()
 
@@ -59,13 +64,18 @@ class Shell:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+        private, self._private = self._private, None
+        if private is not None:
+            shutil.rmtree(private, ignore_errors=True)
 
     async def _run(self, command: str, log: Path) -> int:
         process = await self._started()
         assert process.stdin is not None  # noqa: S101 - it is a pipe
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         mark = secrets.token_hex(16)
-        script = log.with_suffix(".sh")
+        if self._private is None or not self._private.is_dir():
+            self._private = Path(tempfile.mkdtemp(prefix="shell-"))
+        script = self._private / f"{mark}.sh"
         script.write_text(command, encoding="utf-8")
         # Sourced from a file: a syntax error or an open quote cannot swallow the mark that ends the command.
         line = f"{{ . {_quoted(script)}; }} </dev/null >{_quoted(log)} 2>&1; echo {mark} $?\n"

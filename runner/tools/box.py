@@ -55,6 +55,7 @@ class Toolbox:
         consumed: Callable[[], Sequence[str]],
         pushed: Callable[[], Sequence[str]],
         workspace: Path,
+        shared: Path,
         readable: Sequence[Path] = (),
         destinations: Sequence[Destination],
         recorded: Sequence[Step],
@@ -69,6 +70,7 @@ class Toolbox:
         self._consumed = consumed
         self._pushed = pushed
         self._workspace = workspace
+        self._shared = shared
         self._readable = readable
         self._destinations = destinations
         self._now = now
@@ -120,6 +122,7 @@ class Toolbox:
             call_id,
             self._answers,
             self._workspace,
+            self._shared,
             self._destinations,
             self._host,
             self._readable,

@@ -1,10 +1,10 @@
-"""Looking at files of the workspace and changing them."""
+"""Looking at files of the workspace and the shared folder, and changing them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from runner.tools.paths import inside, readable
+from runner.tools.paths import among
 from runner.tools.tool import ToolContext, ToolError
 
 LARGEST_FILE = 2_000_000  # bytes a model may view or edit
@@ -14,7 +14,7 @@ MOST_ENTRIES = 300  # of a folder shown at once
 
 async def view_file(context: ToolContext, path: str, first_line: int = 1, last_line: int = 0) -> str:
     """Show a text file with line numbers, or list a folder. `last_line` 0 means to the end."""
-    found = readable([context.workspace, *context.readable], path)
+    found = among([context.workspace, *context.readable], path)
     if found.is_dir():
         entries = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in found.iterdir())
         more = [f"… and {len(entries) - MOST_ENTRIES} more"] if len(entries) > MOST_ENTRIES else []
@@ -26,8 +26,8 @@ async def view_file(context: ToolContext, path: str, first_line: int = 1, last_l
 
 
 async def create_file(context: ToolContext, path: str, text: str) -> str:
-    """Write a text file in the workspace, in place of one that is there; folders are made as needed."""
-    target = inside(context.workspace, path)
+    """Write a text file in the workspace or the shared folder, in place of one that is there; folders are made as needed."""
+    target = among([context.workspace, context.shared], path)
     if target.is_dir():
         raise ToolError(f"{path!r} is a folder")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ async def create_file(context: ToolContext, path: str, text: str) -> str:
 
 async def edit_file(context: ToolContext, path: str, old_text: str, new_text: str) -> str:
     """Replace a piece of a text file; `old_text` must occur in it exactly once."""
-    target = inside(context.workspace, path)
+    target = among([context.workspace, context.shared], path)
     return f"edited {path}:\n" + replace_once(target, path, old_text, new_text)
 
 

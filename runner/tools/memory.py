@@ -1,6 +1,6 @@
-"""Notes that outlive the conversation: the commands of the API's memory tool, over `memories/` of the workspace.
+"""Notes that outlive the conversation: the commands of the API's memory tool, over `memories/` of the shared folder.
 
-The workspace belongs to one privacy scope, so what is noted in a DM stays there.
+That folder belongs to one privacy scope, so what is noted in a DM stays there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ async def memory(
     view: a folder or file at `path`. create: `path`, `file_text`. str_replace: `path`, `old_str` (exactly once), `new_str`.
     insert: `path`, `insert_line` (0 = at the top), `insert_text`. delete: `path`. rename: `old_path`, `new_path`.
     """
-    notes = _Notes(context.workspace / "memories")
+    notes = _Notes(context.shared / "memories")
     match command:
         case "view":
             return notes.view(path or ROOT)

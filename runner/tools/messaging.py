@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from runner.tools.paths import inside
+from runner.tools.paths import among
 from runner.tools.tool import Park, ToolContext, ToolError
 from sessiondb import content
 
@@ -60,8 +60,8 @@ class Outbox:
     async def send_file(
         self, context: ToolContext, path: str, comment: str = "", destination: str = ""
     ) -> str:
-        """Send a file of the workspace to the conversation that asked, or to a listed destination."""
-        source = inside(context.workspace, path)
+        """Send a file of the workspace or the shared folder to the conversation that asked, or to a listed destination."""
+        source = among([context.workspace, context.shared], path)
         if not source.is_file():
             raise ToolError(f"there is no file {path!r}")
         if (size := source.stat().st_size) > LARGEST_FILE:

@@ -18,7 +18,7 @@ def inside(root: Path, named: str) -> Path:
     return real
 
 
-def readable(roots: Sequence[Path], named: str) -> Path:
+def among(roots: Sequence[Path], named: str) -> Path:
     """As `inside`, of the first folder that holds it; a relative path belongs to the first of all."""
     for root in roots[1:]:
         if Path(named).is_absolute():

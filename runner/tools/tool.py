@@ -33,7 +33,8 @@ class ToolContext:
     turn: str
     call_id: str
     answers: str  # the message this turn answers
-    workspace: Path
+    workspace: Path  # this conversation's own
+    shared: Path  # its privacy scope's
     destinations: Collection[Destination]
     host: HostLine | None = None
     readable: Sequence[Path] = ()  # folders beside the workspace that may be looked into

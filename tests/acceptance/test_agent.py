@@ -92,8 +92,11 @@ class Case:
             if container.labels["dovecote.session"] == self._session().name:
                 container.kill("SIGKILL")
 
-    def workspace(self, agent: str = "default") -> Path:
-        [found] = (self.data / "workspaces" / agent).iterdir()
+    def workspace(self) -> Path:
+        return self._session() / "work"
+
+    def shared(self) -> Path:
+        [found] = (self.data / "workspaces" / "default").iterdir()
         return found
 
     def _session(self) -> Path:
@@ -126,7 +129,7 @@ async def stop(case: Case) -> None:
     """A running tool ends with the turn, and what was done is said."""
     slow = ToolUse("bash", {"command": "echo > began; sleep 600"})
     await case.begin(answer(ToolUse("send_message", {"text": "one"}), slow), "Going on.")
-    await case.eventually(lambda: list(case.data.glob("workspaces/default/*/began")))
+    await case.eventually(lambda: list(case.data.glob("sessions/*/work/began")))
     await case.say("", event_class=EventClass.CONTROL, value="stop")
     told = "I had sent a message. A command was still running; how far it got is not known."
     assert (await case.said(2))[1] == f"Stopped. {told}"
@@ -150,7 +153,7 @@ async def compaction(case: Case) -> None:
     await case.said(1)
     await case.say("Do they fly?")
     assert (await case.said(2))[1] == "Yes."
-    archive = next((case.workspace() / "conversations").glob("*compaction*"))
+    archive = next((case.shared() / "conversations").glob("*compaction*"))
     assert "**Agent**: Doves are birds." in archive.read_text()
     api_sees = [r for r in case.api.requests if "They spoke of doves." in r.conversation]
     assert all("Doves are birds." not in r.conversation for r in api_sees)
@@ -165,7 +168,7 @@ async def granted(case: Case) -> None:
     case.kill()
     await case.click("Allow", by="UBOSS")
     assert (await case.said(2))[1] == "Done."
-    assert (case.workspace("careful") / "granted").read_text() == "x\n"
+    assert (case.workspace() / "granted").read_text() == "x\n"
 
 
 async def denied(case: Case) -> None:
@@ -175,7 +178,7 @@ async def denied(case: Case) -> None:
     await case.click("Deny", by="UBOSS")
     assert (await case.said(2))[1] == "Then not."
     assert "not run: refused by UBOSS" in case.requests()[1].tool_results[call.id]
-    assert not (case.workspace("careful") / "denied").exists()
+    assert not (case.workspace() / "denied").exists()
 
 
 async def timed_out(case: Case) -> None:
@@ -183,7 +186,7 @@ async def timed_out(case: Case) -> None:
     await case.begin(answer(call), "Nobody was there.")
     assert (await case.said(2))[1] == "Nobody was there."
     assert "not run: nobody answered in time" in case.requests()[1].tool_results[call.id]
-    assert not (case.workspace("hasty") / "late").exists()
+    assert not (case.workspace() / "late").exists()
 
 
 async def crashing_server(case: Case) -> None:

@@ -84,7 +84,7 @@ async def test_a_clock_that_is_set_forward_stops_no_turn(tmp_path: Path) -> None
         set_clock(data, HOUR)
         await until_posted(data, 1)
     assert "Runner is stopped" not in (data / "host.log").read_text()
-    (effects,) = data.glob("workspaces/*/*/effects")
+    (effects,) = data.glob("sessions/*/work/effects")
     assert effects.read_text() == "once\n"
 
 
@@ -116,5 +116,5 @@ async def test_all_are_answered_once_and_in_order_while_the_clock_jumps_and_proc
     for session in range(sessions):
         assert said(data, f"c{session}") == [str(number) for number in range(each)]
     assert max(Counter(post["key"] for post in answers(data)).values()) == 1
-    for effects in data.glob("workspaces/*/*/effects"):
+    for effects in data.glob("sessions/*/work/effects"):
         assert max(Counter(effects.read_text().split()).values()) == 1

@@ -135,6 +135,6 @@ async def test_a_full_disk_under_one_side_of_a_session_delays_that_session_only(
             disk.free()
             assert await host.settled(second.message_id) == "completed"
         assert [text for text in bot.said("c") if "⚠️" not in text] == ["first", "second"]
-        (effects,) = (tmp_path / "workspaces").rglob("effects")
+        (effects,) = tmp_path.glob("sessions/*/work/effects")
         assert effects.read_text() == "once\n"
         undamaged(tmp_path)

@@ -63,7 +63,7 @@ async def test_a_container_killed_in_mid_turn_is_answered_once(data: Path, image
         await bot.until(lambda: "done" in bot.said("c"))
 
     assert bot.said("c") == ["working", "done"]
-    [effects] = data.glob("workspaces/*/*/effects")
+    [effects] = data.glob("sessions/*/work/effects")
     assert effects.read_text() == "x\n"
 
 

@@ -37,5 +37,5 @@ async def test_what_an_engines_restart_interrupts_goes_on_and_what_came_meanwhil
 
     assert bot.said("c") == ["working", "done"]
     assert bot.said("d")[1:] == ["are you there?"]
-    [effects] = tmp_path.glob("workspaces/*/*/effects")
+    [effects] = tmp_path.glob("sessions/*/work/effects")
     assert effects.read_text() == "x\n"

@@ -189,13 +189,15 @@ async def test_the_model_answers_through_the_gateway_and_the_key_stays_outside(
     assert KEY.encode() not in files
 
 
-async def test_the_workspace_of_another_scope_is_not_in_the_container(tmp_path: Path, image: str) -> None:
+async def test_the_shared_folder_of_another_scope_is_not_in_the_container(tmp_path: Path, image: str) -> None:
     async with docker_serving(docker_config(tmp_path, image)) as (_, bot):
-        write = '@@call mock_append {"file": "secret", "line": "of the first channel"}'
+        write = '@@call mock_append {"file": "secret", "line": "of the first channel", "shared": true}'
         await bot.say("one", write, author=Author("U1", "Ada"))
         await bot.until(lambda: len(bot.said("one")) == 1)
         await bot.say("two", "hello", author=Author("U2", "Grace"))
         await bot.until(lambda: len(bot.said("two")) == 1)
-        second = next(c for c in containers_of(tmp_path, image) if "secret" not in run(c, "ls", "/workspace"))
-        hunt = run(second, "bash", "-c", "grep -rl 'of the first' /session /workspace /tmp 2>/dev/null")
+        second = next(c for c in containers_of(tmp_path, image) if "secret" not in run(c, "ls", "/shared"))
+        hunt = run(
+            second, "bash", "-c", "grep -rl 'of the first' /session /workspace /shared /tmp 2>/dev/null"
+        )
         assert hunt == ""

@@ -138,7 +138,8 @@ async def _life(engine: Engine, runner: SimRunner, spec: RunnerSpec) -> None:
         **spec.environment,
         "DOVECOTE_INCARNATION": spec.incarnation,
         "DOVECOTE_SESSION_DIR": str(spec.folder.root),
-        "DOVECOTE_WORKSPACE": str(spec.workspace),
+        "DOVECOTE_WORKSPACE": str(spec.folder.work),
+        "DOVECOTE_SHARED": str(spec.shared),
     }
     settings = Settings.from_environment(environment)
     await asyncio.sleep(0.2)

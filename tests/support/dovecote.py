@@ -48,7 +48,7 @@ class Folder:
     def effects(self, name: str) -> list[str]:
         return [
             line
-            for file in self.path.glob(f"data/workspaces/*/*/{name}")
+            for file in self.path.glob(f"data/sessions/*/work/{name}")
             for line in file.read_text().splitlines()
         ]
 

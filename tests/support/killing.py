@@ -158,7 +158,7 @@ def _judge(data: Path, sessions: int, per_session: int) -> None:
     for session in range(sessions):
         said = [post["text"] for post in posts if post["channel"] == f"c{session}"]
         assert said == [str(number) for number in range(per_session)]
-    for effects in data.glob("workspaces/*/*/effects"):
+    for effects in data.glob("sessions/*/work/effects"):
         assert max(Counter(effects.read_text().split()).values()) == 1
 
 

@@ -70,6 +70,10 @@ class Talk:
         return [Step(*row) for row in self._query(sql)]
 
     def workspace(self) -> Path:
+        [path] = self.data.glob("sessions/*/work")
+        return path
+
+    def shared(self) -> Path:
         [path] = self.data.glob("workspaces/*/*")
         return path
 

@@ -28,7 +28,7 @@ class RunnerSpec:
     session_id: str
     incarnation: str
     folder: SessionFolder
-    workspace: Path
+    shared: Path  # what the conversations of its privacy scope keep together: data, never a working folder
     environment: dict[str, str]  # DOVECOTE_*, nothing secret; paths are the launcher's to set
     log: Path
     outline: str = ""  # what it is told and shown, in short: a later life of the host knows by it whether that still holds

@@ -261,7 +261,13 @@ class DockerLauncher:
 
     def _launch(self, name: str, spec: RunnerSpec, labels: dict[str, str], arguments: Sequence[str]) -> str:
         self._check_image()
-        folders = (spec.folder.inbound, spec.folder.outbound, spec.folder.gateway, spec.workspace)
+        folders = (
+            spec.folder.inbound,
+            spec.folder.outbound,
+            spec.folder.gateway,
+            spec.folder.work,
+            spec.shared,
+        )
         try:
             ownership.hand_over(folders)
         except OSError as error:
@@ -316,13 +322,15 @@ class DockerLauncher:
                 "DOVECOTE_INCARNATION": spec.incarnation,
                 "DOVECOTE_SESSION_DIR": "/session",
                 "DOVECOTE_WORKSPACE": "/workspace",
+                "DOVECOTE_SHARED": "/shared",
                 "DOVECOTE_AGENT_DIR": "/agent" if spec.agent else "",
             },
             "mounts": [
                 Mount("/session/inbound", str(folder.inbound), type="bind", read_only=True),
                 Mount("/session/outbound", str(folder.outbound), type="bind"),
                 Mount("/session/gateway", str(folder.gateway), type="bind", read_only=True),
-                Mount("/workspace", str(spec.workspace), type="bind"),
+                Mount("/workspace", str(folder.work), type="bind"),
+                Mount("/shared", str(spec.shared), type="bind"),
                 *([Mount("/agent", str(spec.agent), type="bind", read_only=True)] if spec.agent else []),
                 *(Mount(path, str(file), type="bind", read_only=True) for path, file in spec.files.items()),
             ],

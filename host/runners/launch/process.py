@@ -83,7 +83,8 @@ class ProcessLauncher:
             "DOVECOTE_INSTALLATION": spec.installation,
             "DOVECOTE_INCARNATION": spec.incarnation,
             "DOVECOTE_SESSION_DIR": str(spec.folder.root),
-            "DOVECOTE_WORKSPACE": str(spec.workspace),
+            "DOVECOTE_WORKSPACE": str(spec.folder.work),
+            "DOVECOTE_SHARED": str(spec.shared),
             "DOVECOTE_AGENT_DIR": str(spec.agent or ""),
             "PYTHONPATH": str(Path(__file__).resolve().parents[3]),
         }
@@ -92,6 +93,7 @@ class ProcessLauncher:
             try:
                 return await asyncio.create_subprocess_exec(
                     sys.executable,
+                    "-P",  # the working folder is the agent's: a module there must not stand in for ours
                     "-m",
                     self._module,
                     *arguments,
@@ -99,7 +101,7 @@ class ProcessLauncher:
                     stdout=log,
                     stderr=log,
                     env=environment,
-                    cwd=spec.workspace,
+                    cwd=spec.folder.work,
                     start_new_session=True,
                 )
             finally:

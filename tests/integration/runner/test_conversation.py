@@ -135,7 +135,7 @@ async def test_a_runner_that_dies_in_mid_turn_is_replaced_and_no_effect_is_repea
         await bot.say("c", script)
         await bot.until(lambda: "done" in bot.said("c"))
     assert bot.said("c") == ["working", "done"]
-    [effects] = tmp_path.glob("workspaces/*/*/effects")
+    [effects] = tmp_path.glob("sessions/*/work/effects")
     assert effects.read_text() == "x\n"
 
 

@@ -37,6 +37,11 @@ class Caller:
 
     @property
     def workspace(self) -> Path:
+        [found] = self.data.glob("sessions/*/work")
+        return found
+
+    @property
+    def shared(self) -> Path:
         [found] = self.data.glob("workspaces/*/*")
         return found
 
@@ -117,7 +122,7 @@ async def test_the_memory_keeps_notes_under_its_own_folder(tmp_path: Path) -> No
         assert said.startswith("(nothing noted yet)")
         assert "outside the folder" in said
         assert "/memories itself stays" in said
-        assert (caller.workspace / "memories" / "b" / "c.md").read_text() == "likes coffee\nno milk\n"
+        assert (caller.shared / "memories" / "b" / "c.md").read_text() == "likes coffee\nno milk\n"
 
 
 async def test_a_file_is_sent_as_it_was_when_it_was_sent(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ TOOLS = ["bash", "send_message", "ask_user_question"]
 async def _socket(data: Path) -> str:
     async with asyncio.timeout(TIMEOUT):
         while True:
-            for found in data.glob("workspaces/*/*/socket"):
+            for found in data.glob("sessions/*/work/socket"):
                 if path := found.read_text().strip():
                     return path
             await asyncio.sleep(0.02)

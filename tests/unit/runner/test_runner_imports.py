@@ -17,7 +17,7 @@ from runner.providers.factory import make
 from runner.settings import Agent, Settings
 from sessiondb import SessionFolder
 
-make(Settings(SessionFolder(Path("/nowhere")), Path("/nowhere"), "i", Agent("a")))
+make(Settings(SessionFolder(Path("/nowhere")), Path("/nowhere"), Path("/nowhere"), "i", Agent("a")))
 print(sorted({"anthropic", "pydantic", "mcp", "httpx2"} & set(sys.modules)))
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmRSS")))
 """

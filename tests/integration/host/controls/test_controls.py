@@ -74,7 +74,7 @@ async def test_a_private_channel_is_seen_from_inside_only(tmp_path: Path) -> Non
 
 async def test_a_channel_that_becomes_private_takes_its_conversation_along(tmp_path: Path) -> None:
     """What is said from then on reaches neither the folder of the public channels nor anybody outside."""
-    note = '@@call mock_append {"file": "notes", "line": "%s"}'
+    note = '@@call mock_append {"file": "notes", "line": "%s", "shared": true}'
     there = {"mentioned": True, "author": ADA}
     async with serving(config(tmp_path)) as (host, bot):
         await answered(bot, "general", note % "open", privacy="public", **there)

@@ -62,8 +62,8 @@ async def test_a_runner_whose_channel_became_private_meanwhile_is_ended(tmp_path
         assert launcher.started[0].ended.done()
         await launcher.nth(2)
     first, second = launcher.started
-    assert first.spec.workspace != second.spec.workspace
-    assert second.spec.workspace.name == "memory-w-private-c"
+    assert first.spec.shared != second.spec.shared
+    assert second.spec.shared.name == "memory-w-private-c"
 
 
 async def test_a_runner_that_was_taken_over_is_ended_when_its_channel_becomes_private(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ async def test_a_runner_that_was_taken_over_is_ended_when_its_channel_becomes_pr
         await launcher.nth(2)
         assert launcher.started[0].ended.done()
     first, second = launcher.started
-    assert first.spec.workspace != second.spec.workspace
+    assert first.spec.shared != second.spec.shared
 
 
 async def test_a_runner_of_other_settings_is_ended(tmp_path: Path) -> None:

@@ -28,4 +28,4 @@ async def test_a_runner_that_fills_the_disk_is_ended_and_what_it_was_at_fails(tm
         await bot.until(lambda: len(bot.said("c")) == 2)
 
     assert bot.said("c")[1] == "deleted"
-    assert list(tmp_path.glob("workspaces/*/*/large")) == []
+    assert list(tmp_path.glob("sessions/*/work/large")) == []

@@ -24,7 +24,7 @@ def long(text: str) -> Answer:
 
 
 def archives(talk: Talk) -> list[str]:
-    return [path.read_text() for path in sorted((talk.workspace() / "conversations").glob("*.md"))]
+    return [path.read_text() for path in sorted((talk.shared() / "conversations").glob("*.md"))]
 
 
 async def test_a_grown_conversation_goes_on_with_a_summary_and_what_people_say_now(

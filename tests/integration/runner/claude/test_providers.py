@@ -162,9 +162,7 @@ async def test_a_summary_takes_the_place_of_the_past_and_the_whole_is_archived(
             api.script(answer(Compaction("They spoke of doves."), "Yes."))
         assert await act.talk.ask("Do they fly?") == "Yes."
         assert await act.talk.ask(act.says("Go on", Say("Still here."))) == "Still here."
-        archive = max(
-            (act.talk.workspace() / "conversations").iterdir(), key=lambda path: path.stat().st_mtime
-        )
+        archive = max((act.talk.shared() / "conversations").iterdir(), key=lambda path: path.stat().st_mtime)
     assert "-tell-me-of-doves" in archive.name
     assert "**Ada**: Tell me of <doves>" in archive.read_text()
     assert "**Agent**: Grey." in archive.read_text()
@@ -179,7 +177,7 @@ async def test_clear_starts_afresh(kind: str, api: FakeModelAPI, tmp_path: Path)
         await act.talk.say("", event_class=EventClass.CONTROL, value="clear")
         await act.talk.replies(2)
         assert await act.talk.ask(act.says("Who am I?", Say("Who are you?"))) == "Who are you?"
-        [archive] = (act.talk.workspace() / "conversations").iterdir()
+        [archive] = (act.talk.shared() / "conversations").iterdir()
     assert "My name is Ada" in archive.read_text()
     assert "My name is" not in api.requests[1].conversation
 
