@@ -77,7 +77,7 @@ def test_the_manifest_subscribes_to_the_events_that_have_a_listener_and_to_no_ot
 def test_the_manifest_asks_for_the_scopes_of_the_methods_that_are_called_and_for_no_other() -> None:
     scopes = set(manifest.manifest()["oauth_config"]["scopes"]["bot"])
     assert scopes == MANIFEST
-    source = "".join(path.read_text("utf-8") for path in Path(manifest.__file__).parent.glob("*.py"))
+    source = "".join(path.read_text("utf-8") for path in Path(manifest.__file__).parents[1].rglob("*.py"))
     called = set(re.findall(r"client\.([a-z]+_\w+)[(,]", source)) - {"is_connected"}
     methods = {name.replace(".", "_"): method for name, method in METHODS.items()}
     needed = [set(methods[name].scopes) for name in called if methods[name].token == "bot"]
