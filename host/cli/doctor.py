@@ -21,7 +21,7 @@ from rich.text import Text
 from host import config as configuration
 from host.cli import run as running
 from host.config import Config, ConfigError
-from host.folders import pulse
+from host.folders import modes, pulse
 from host.folders.lock import DataFolderError, DataLock
 from host.gateway.credentials import NoCredential
 from host.ports.bot import BotConfigError, MakeBot, Surroundings
@@ -32,13 +32,13 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SHOWN = ("slack", "discord")
 
 
-def examine(path: Path | None, out: Console) -> bool:
-    """Prints every finding; whether all is well."""
+def examine(path: Path | None, out: Console, *, mend: bool = False) -> bool:
+    """Prints every finding; whether all is well. `mend` first closes a data folder that lets others in."""
     well = True
     table = Table.grid(padding=(0, 2))
     remedies: list[Finding] = []
     with out.status("Looking…") if out.is_terminal else out:
-        for finding in _all(path):
+        for finding in _all(path, mend=mend):
             well &= finding.well
             mark = Text("✓", "green") if finding.well else Text("✗", "bold red")
             table.add_row(mark, Text(finding.what, "bold"), Text(finding.seen))
@@ -59,7 +59,7 @@ def unhealthy(data: Path) -> str:
     return f"{data}: the last sweep was {age:.0f} s ago" if age > pulse.STALE else ""
 
 
-def _all(path: Path | None) -> Iterator[Finding]:
+def _all(path: Path | None, *, mend: bool) -> Iterator[Finding]:
     try:
         config = configuration.load(path)
     except ConfigError as error:
@@ -67,7 +67,7 @@ def _all(path: Path | None) -> Iterator[Finding]:
         return
     yield Finding("Configuration", True, str(path or "dovecote.toml, or its absence"))
     data = Path(config.data)
-    folder = list(_folder(data))
+    folder = list(_folder(data, mend=mend))
     yield from folder
     if running.uses_containers(config, SHOWN):
         if all(finding.well for finding in folder):
@@ -79,9 +79,11 @@ def _all(path: Path | None) -> Iterator[Finding]:
     yield from _platforms(config, data)
 
 
-def _folder(data: Path) -> Iterator[Finding]:
+def _folder(data: Path, *, mend: bool) -> Iterator[Finding]:
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if mend:
+            modes.close(data)
         mark = data / f".doctor-{secrets.token_hex(8)}"
         mark.touch()
         mark.unlink()
@@ -91,6 +93,8 @@ def _folder(data: Path) -> Iterator[Finding]:
         yield Finding("Data folder", False, f"{data}: {error.strerror}", remedy)
         return
     yield Finding("Data folder", True, f"{data.resolve()}, {_host_on(data)}")
+    if open_to := modes.openness(data):
+        yield Finding("Data folder", False, open_to, modes.REMEDY)
     if free < LITTLE_SPACE:
         yield Finding("Space", False, f"{free // 1024**2} MiB are free", "Make room on its file system")
 

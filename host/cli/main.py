@@ -17,6 +17,7 @@ from host.cli import run as running
 from host.cli import send as sending
 from host.cli import usage as spending
 from host.config import Config, ConfigError
+from host.folders import modes
 from host.folders.lock import DataFolderError
 from host.mailbox.recurrence import ScheduleError
 from host.ports.bot import BotConfigError, BotStuck
@@ -136,9 +137,12 @@ def send(
 
 
 @app.command()
-def doctor(config: ConfigOption = None) -> None:
+def doctor(
+    config: ConfigOption = None,
+    mend: Annotated[bool, typer.Option(help="Close a data folder that other users can look into.")] = False,
+) -> None:
     """Look at everything that Dovecote needs, and say what to do about what is missing."""
-    if not examining.examine(config, Console()):
+    if not examining.examine(config, Console(), mend=mend):
         sys.exit(1)
 
 
@@ -182,6 +186,7 @@ CURABLE = (
 
 def main() -> None:
     """One line for what a person can cure; a traceback only for our own faults."""
+    modes.keep_private()
     try:
         app()
     except CURABLE as error:

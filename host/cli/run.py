@@ -13,7 +13,7 @@ from pathlib import Path
 
 from host.app import Host, Parts
 from host.config import Config
-from host.folders import logs
+from host.folders import logs, modes
 from host.folders.disk import ThreadDisk
 from host.folders.lock import DataLock
 from host.gateway.credentials import Credentials, EnvironmentCredentials
@@ -44,6 +44,8 @@ def run(config: Config, platforms: Collection[str], *, log_file: Path | None) ->
     lock = DataLock(data)
     try:
         logs.set_up(file=log_file)
+        if open_to := modes.openness(data):
+            log.warning("%s: %s. %s.", data, open_to, modes.REMEDY, extra={"action": "data_open"})
         bots = find_bots(config, data, platforms)
         if not bots.by_platform:
             raise BotConfigError(

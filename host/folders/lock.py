@@ -15,7 +15,7 @@ class DataLock:
     def __init__(self, data: Path) -> None:
         """Raises `DataFolderError` when another host has the folder, or it cannot be written."""
         try:
-            data.mkdir(parents=True, exist_ok=True)
+            data.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fd = os.open(data / "host.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             problem = error.strerror or str(error)

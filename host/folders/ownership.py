@@ -18,6 +18,16 @@ def container_ids() -> tuple[int, int]:
     return (uid, os.getegid()) if uid != 0 else (CONTAINER_USER, CONTAINER_USER)
 
 
+def as_its_folder(path: Path) -> None:
+    """Gives one new file or folder to whom the folder belongs that it lies in: a live runner has that one mounted.
+
+    Elsewhere than on a host that runs as root they are that user's already. Raises `OSError`.
+    """
+    if os.geteuid() == 0:
+        around = path.parent.lstat()
+        os.chown(path, around.st_uid, around.st_gid, follow_symlinks=False)
+
+
 def hand_over(folders: Iterable[Path]) -> None:
     """Gives trees that a root host made to the container's user; elsewhere they are that user's already.
 

@@ -7,6 +7,7 @@ import logging
 import re
 from pathlib import Path
 
+from host.folders import ownership
 from host.intake.inbox import Entry
 from host.ports.bot import Bots, FetchError, Fetches
 from host.ports.events import IncomingFile
@@ -50,9 +51,10 @@ class IncomingFiles:
         """Under another name first: what bears the final name is complete."""
         part = path.with_name(path.name + ".part")
         try:
-            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+            await asyncio.to_thread(_make, path.parent)
             async with asyncio.timeout(FETCH_DEADLINE):
                 await bot.fetch(file, part, LARGEST)
+            await asyncio.to_thread(ownership.as_its_folder, part)
             await asyncio.to_thread(part.replace, path)
             return (await asyncio.to_thread(path.stat)).st_size
         except TimeoutError as error:
@@ -61,6 +63,11 @@ class IncomingFiles:
             raise FetchError(f"it could not be stored ({error.strerror})") from error
         finally:
             await asyncio.to_thread(part.unlink, missing_ok=True)
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    ownership.as_its_folder(folder)
 
 
 def safe_name(name: str) -> str:
