@@ -12,8 +12,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import apsw
-
 from bench.figure import Figure, Timings
 from host.folders.disk import ThreadDisk
 from host.mailbox.inbound import InboundWriter
@@ -22,6 +20,7 @@ from host.mailbox.rows import NewMessage
 from host.mailbox.tasks import Task
 from host.registry import sessions
 from host.registry.db import HostDB
+from host.registry.port import Statements
 from host.registry.sessions import Session, Sessions
 from host.schedule import index
 from host.schedule.service import AT_ONCE, Scheduler
@@ -85,7 +84,7 @@ async def measure(scratch: Path) -> tuple[float, float, list[str], Figure]:
     return idle, took, woken, figure
 
 
-def _fill(connection: apsw.Connection, registry: Sessions) -> list[Session]:
+def _fill(connection: Statements, registry: Sessions) -> list[Session]:
     """In order of their due times: one a millisecond."""
     ids = [sessions.upsert(connection, "a", place(n), "scope", 0) for n in range(SESSIONS)]
     for number, id_ in enumerate(ids):

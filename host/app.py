@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import apsw
-
 from host.config import Config
 from host.controls import service as controls
 from host.controls.desk import TaskDesk
@@ -39,6 +37,7 @@ from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
 from host.registry import orders
 from host.registry.db import HostDB
+from host.registry.port import Statements
 from host.registry.sessions import Session, Sessions
 from host.runners.launch.base import Launcher
 from host.runners.supervisor import Supervisor
@@ -463,7 +462,7 @@ def _nothing_to_do(writer: InboundWriter) -> bool:
     return not (waits or writer.open_parcels() or writer.open_live() or writer.owed())
 
 
-def _installation(connection: apsw.Connection) -> str:
+def _installation(connection: Statements) -> str:
     """Tells this data folder's runners from every other installation's; minted once."""
     connection.execute("INSERT OR IGNORE INTO meta VALUES ('installation', ?)", (secrets.token_hex(6),))
     row = connection.execute("SELECT value FROM meta WHERE key = 'installation'").fetchone()

@@ -6,7 +6,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import apsw
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +13,8 @@ from rich.text import Text
 from host.controls import why
 from host.folders.lock import DataFolderError, DataLock
 from host.registry import orders
+from host.registry.db import open_registry
+from host.registry.port import Statements
 from sessiondb import SessionFolder
 from sessiondb.signals import read_heartbeat
 
@@ -29,7 +30,7 @@ class NothingFoundError(Exception):
 
 
 def show_sessions(data: Path, *, everything: bool) -> None:
-    registry = why.open_registry(data)
+    registry = open_registry(data)
     try:
         rows = registry.execute(
             "SELECT id, agent, channel_type, workspace_id, platform_id, thread_id, active_at, busy, start_failures,"
@@ -58,7 +59,7 @@ def _state(root: Path, busy: bool, failures: int, error: str) -> Text:
 
 def tell_why(data: Path, name: str) -> None:
     """Raises `NothingFoundError`, `sessiondb.SessionError`."""
-    registry = why.open_registry(data)
+    registry = open_registry(data)
     try:
         found = why.find(registry, data, name)
         if not found:
@@ -75,7 +76,7 @@ def tell_why(data: Path, name: str) -> None:
         registry.close()
 
 
-def _story(registry: apsw.Connection, data: Path, entry: why.Found) -> None:
+def _story(registry: Statements, data: Path, entry: why.Found) -> None:
     table = Table.grid(padding=(0, 2))
     for event in why.story(registry, data, entry):
         table.add_row(moment(event.at), Text(event.what, "bold"), Text(event.detail))
@@ -84,7 +85,7 @@ def _story(registry: apsw.Connection, data: Path, entry: why.Found) -> None:
 
 def order_stop(data: Path, name: str) -> None:
     """Has the running host end a session's runner. Raises `NothingFoundError`, `sessiondb.SessionError`."""
-    registry = why.open_registry(data)
+    registry = open_registry(data)
     try:
         id_ = _session(registry, name)
         _require_host(data)
@@ -97,7 +98,7 @@ def order_stop(data: Path, name: str) -> None:
     _out.print(Text(f"{id_}: {outcome or 'the host has not answered yet; it will carry the order out'}"))
 
 
-def _session(registry: apsw.Connection, name: str) -> str:
+def _session(registry: Statements, name: str) -> str:
     rows = registry.execute(
         "SELECT id FROM sessions WHERE substr(id, 1, ?) = ? LIMIT 2", (len(name), name)
     ).fetchall()

@@ -6,7 +6,6 @@ import getpass
 import time
 from pathlib import Path
 
-import apsw
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
@@ -14,13 +13,14 @@ from rich.text import Text
 
 from host.cli.inspect import NothingFoundError, moment
 from host.config import Config
-from host.controls import spending, why
+from host.controls import spending
 from host.gateway.budget import day_of
 from host.governance import audit, requests, words
 from host.governance.access import LOCAL
 from host.governance.sight import Sight
 from host.ports.events import Author, Viewer
-from host.registry.db import beside
+from host.registry.db import beside, open_registry
+from host.registry.port import Statements
 from sessiondb.records import Address
 
 MOST_SHOWN = 50
@@ -30,7 +30,7 @@ _out = Console()
 
 def show_access(data: Path) -> None:
     """Whom owners let in or kept out, and who waits for a decision."""
-    registry = why.open_registry(data)
+    registry = open_registry(data)
     try:
         decided = registry.execute(
             "SELECT channel_type || ':' || user_id, name, standing FROM users WHERE standing <> '' ORDER BY 1"
@@ -60,7 +60,7 @@ def set_access(data: Path, person: str, standing: str) -> None:
 
 
 def show_audit(data: Path) -> None:
-    registry = why.open_registry(data)
+    registry = open_registry(data)
     try:
         rows = registry.execute(
             "SELECT at, user, name, channel_type, workspace_id, platform_id, action, detail FROM audit"
@@ -78,14 +78,14 @@ def show_audit(data: Path) -> None:
 
 
 def show_usage(config: Config, data: Path) -> None:
-    registry = why.open_registry(data)
+    registry = open_registry(data)
     try:
         _out.print(Markdown(_usage(registry, config)))
     finally:
         registry.close()
 
 
-def _usage(registry: apsw.Connection, config: Config) -> str:
+def _usage(registry: Statements, config: Config) -> str:
     day = day_of(time.time_ns() // 1_000_000, words.zone_of("", config.host.zone))
     spent = spending.of(registry, config, _operator(), Sight(True, ()), day)
     return "\n\n".join(line for line in spent.text.splitlines() if not line.startswith("**Here"))

@@ -10,11 +10,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import apsw
-
 from host.registry import notices
 from host.registry.db import beside
 from host.registry.notices import Notice
+from host.registry.port import Statements
 from sessiondb.records import Address
 
 LONGEST_TEXT = 100_000  # characters; the platform's chunks are cut from it
@@ -57,7 +56,7 @@ def send(data: Path, address: Address, text: str, wait: float) -> Sent:
         return sent
 
 
-def _receipt(connection: apsw.Connection, about: str) -> Sent:
+def _receipt(connection: Statements, about: str) -> Sent:
     rows = connection.execute(
         "SELECT state, platform_message_id, error FROM notices WHERE about = ? ORDER BY chunk", (about,)
     ).fetchall()

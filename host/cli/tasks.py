@@ -19,14 +19,13 @@ from typer.core import TyperGroup
 from host import config as configuration
 from host.cli.inspect import NothingFoundError, moment, now_ms
 from host.config import Config
-from host.controls import why
 from host.folders.lock import DataFolderError, DataLock
 from host.mailbox import recurrence
 from host.mailbox import tasks as records
 from host.mailbox.recurrence import ScheduleError
 from host.mailbox.tasks import Occurrence, Task
 from host.registry import orders
-from host.registry.db import open_host_db
+from host.registry.db import open_host_db, open_registry
 from host.schedule import desk
 from host.schedule.desk import FILE
 from sessiondb import SessionError, SessionFolder
@@ -213,7 +212,7 @@ def _table(*headings: str) -> Table:
 
 def _waiting(data: Path) -> list[str]:
     """Orders that nobody has carried out."""
-    registry = why.open_registry(data)
+    registry = open_registry(data)
     try:
         given = [json.loads(one.body) for one in orders.waiting(registry) if one.kind == "task"]
     finally:
@@ -227,7 +226,7 @@ def _waiting(data: Path) -> list[str]:
 
 
 def _all(data: Path, *, over: bool = False) -> Iterator[Found]:
-    registry = why.open_registry(data)
+    registry = open_registry(data)
     try:
         sql = "SELECT DISTINCT sessions.id, agent FROM due JOIN sessions ON sessions.id = session_id"
         rows = registry.execute(sql).fetchall()
@@ -344,7 +343,7 @@ def _order(data: Path, order: str, task: object) -> None:
     if not runs:
         typer.echo("no host runs here: it will be done when one starts")
         return
-    registry = why.open_registry(data)
+    registry = open_registry(data)
     deadline = time.monotonic() + ORDER_DEADLINE
     try:
         while not (outcome := orders.outcome(registry, number)) and time.monotonic() < deadline:

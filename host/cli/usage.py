@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from host.controls import why
 from host.governance.words import dollars
+from host.registry.db import open_registry
 
 _SUMS = (
     "SELECT u.session_id, u.agent, s.channel_type, s.workspace_id, s.platform_id, s.thread_id, count(*),"
@@ -24,7 +24,7 @@ _out = Console()
 
 def show(data: Path, *, most: int) -> None:
     """The latest `most` conversations that a model was paid for; -1 shows all. Raises `sessiondb.SessionError`."""
-    registry = why.open_registry(data)
+    registry = open_registry(data)
     try:
         rows = registry.execute(_SUMS, (most,)).fetchall()
     finally:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import apsw
-
 from host.controls import why
 from host.governance.sight import Sight
 from host.governance.words import moment, one_line
 from host.ports.controls import Failure, Forbidden
 from host.ports.events import Viewer
+from host.registry.db import open_registry
+from host.registry.port import Statements
 from sessiondb.records import Address
 
 NO_SUCH_MESSAGE = "I know of no such message."
@@ -22,7 +22,7 @@ MOST_FAILURES = 10
 
 def story(data: Path, viewer: Viewer, sight: Sight, message: str, zone: ZoneInfo) -> str:
     """On a connection of its own, beside the host's. Raises `Forbidden`, `sessiondb.SessionError`."""
-    registry = why.open_registry(data)
+    registry = open_registry(data)
     try:
         found = _found(registry, data, viewer, message.strip())
         seen = [entry for entry in found if _sees(registry, viewer, sight, entry)]
@@ -41,14 +41,14 @@ def story(data: Path, viewer: Viewer, sight: Sight, message: str, zone: ZoneInfo
     return "\n".join(lines)
 
 
-def _found(registry: apsw.Connection, data: Path, viewer: Viewer, message: str) -> list[why.Found]:
+def _found(registry: Statements, data: Path, viewer: Viewer, message: str) -> list[why.Found]:
     if message:
         return why.find(registry, data, message)
     row = registry.execute(_LAST, (LAST_LOOKED_AT, *viewer.address)).fetchone()
     return why.find(registry, data, str(row[0])) if row else []
 
 
-def _sees(registry: apsw.Connection, viewer: Viewer, sight: Sight, entry: why.Found) -> bool:
+def _sees(registry: Statements, viewer: Viewer, sight: Sight, entry: why.Found) -> bool:
     """What was declined belongs to no conversation: it is between its author and the owners."""
     if sight.owner:
         return True
@@ -59,7 +59,7 @@ def _sees(registry: apsw.Connection, viewer: Viewer, sight: Sight, entry: why.Fo
     return row is not None and sight.sees(str(row[0]))
 
 
-def failures(connection: apsw.Connection, sight: Sight) -> tuple[Failure, ...]:
+def failures(connection: Statements, sight: Sight) -> tuple[Failure, ...]:
     """The latest first. For a job on host.db."""
     rows = connection.execute(_FAILURES, (NOTICES_LOOKED_AT,)).fetchall()
     told: list[Failure] = []

@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import apsw
-
 from host.config import Config
 from host.controls import history, spending
 from host.controls.desk import TaskDesk
@@ -26,7 +24,7 @@ from host.live.progress import Working, working
 from host.mailbox.inbound import InboundWriter
 from host.ports.controls import ChannelRules, Forbidden, Overview, Running, Spent, TaskOrder, TaskView
 from host.ports.events import EventClass, InboundEvent, Ingested, Verdict, Viewer
-from host.registry.db import HostDB
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from host.runners.supervisor import Supervisor
 from sessiondb import SessionError
@@ -52,7 +50,7 @@ class Parts:
     config: Config
     data: Path
     disk: Disk
-    db: HostDB
+    db: Registry
     registry: Sessions
     supervisor: Supervisor
     ingest: Callable[[InboundEvent], Awaitable[Ingested]]  # the one way in
@@ -166,7 +164,7 @@ class Service:
         return "Stopping."
 
     async def _session(self, id_: str) -> Session | None:
-        def job(connection: apsw.Connection) -> list[Session]:
+        def job(connection: Statements) -> list[Session]:
             return self._parts.registry.load(connection, "id = ?", (id_,))
 
         found = await self._db.read(job)
@@ -187,7 +185,7 @@ class Service:
         self._require_owner(viewer)
         self._check(viewer, wanted)
 
-        def job(connection: apsw.Connection) -> None:
+        def job(connection: Statements) -> None:
             rules.put(connection, viewer.address, wanted)
             audit.record(connection, viewer, "channel_rules", _recorded(wanted), self._parts.now())
 

@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import apsw
-
 from host.config import Config
 from host.governance import rules
 from host.governance.sight import Sight
 from host.governance.words import dollars
 from host.ports.controls import Spent
 from host.ports.events import Viewer
+from host.registry.port import Statements
 from sessiondb.records import Address
 
 MICRO = rules.MICRO
@@ -27,7 +26,7 @@ _HERE = (  # a thread may be a conversation of its own or a part of its channel'
 )
 
 
-def of(connection: apsw.Connection, config: Config, viewer: Viewer, sight: Sight, day: int) -> Spent:
+def of(connection: Statements, config: Config, viewer: Viewer, sight: Sight, day: int) -> Spent:
     """`day` is today's number (20261231) in the host's zone."""
     month = day // 100 * 100
     where, scopes = sight.where("scope")
@@ -83,6 +82,6 @@ def _limit(budget: float) -> int:
     return NO_LIMIT if math.isinf(budget) else round(budget * MICRO)
 
 
-def _row(connection: apsw.Connection, sql: str, bindings: Sequence[object]) -> tuple[int, int]:
+def _row(connection: Statements, sql: str, bindings: Sequence[object]) -> tuple[int, int]:
     row = connection.execute(sql, tuple(bindings)).fetchone()
     return (int(str(row[0])), int(str(row[1]))) if row else (0, 0)

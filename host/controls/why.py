@@ -9,12 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from host.mailbox.outbound import OutboundReader
+from host.registry.port import Statements
 from sessiondb import SessionError, SessionFolder
 from sessiondb.connection import open_reader
-from sessiondb.errors import Unavailable, translated
+from sessiondb.errors import translated
 from sessiondb.records import Address
 
 SHORTEST_PREFIX = 4  # characters
@@ -49,18 +48,7 @@ class Found:
     address: Address
 
 
-def open_registry(data: Path) -> apsw.Connection:
-    """host.db, to read beside a running host. Raises `sessiondb.SessionError`."""
-    path = data / "host.db"
-    if not path.exists():
-        raise Unavailable(path, f"not there yet: no host has run on {data.resolve()}")
-    with translated(path):
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        connection.set_busy_timeout(2_000)
-        return connection
-
-
-def find(connection: apsw.Connection, data: Path, name: str) -> list[Found]:
+def find(connection: Statements, data: Path, name: str) -> list[Found]:
     """By its id, its platform's id, the beginning of its id, or the platform's id of a post that answers it.
 
     What no platform sent, a task's run, and posts are looked for in the sessions' own files.
@@ -75,7 +63,7 @@ def find(connection: apsw.Connection, data: Path, name: str) -> list[Found]:
     return list(islice(_found_in_sessions(connection, data, name), MOST_FOUND))
 
 
-def _found_in_sessions(connection: apsw.Connection, data: Path, name: str) -> Iterator[Found]:
+def _found_in_sessions(connection: Statements, data: Path, name: str) -> Iterator[Found]:
     for (session_id,) in connection.execute(_LATEST, (MOST_SEARCHED,)).fetchall():
         path = SessionFolder((data / "sessions" / str(session_id)).resolve()).inbound_db
         try:
@@ -114,7 +102,7 @@ def _run(session_id: str, id_: Any, at: Any, task_id: Any, owner: Any, *place: A
     )
 
 
-def story(connection: apsw.Connection, data: Path, found: Found) -> list[Event]:
+def story(connection: Statements, data: Path, found: Found) -> list[Event]:
     """Everything the records know, in the order in which it happens."""
     told = [Event(found.received_at, "received", f"from {found.author} in {found.place}")]
     if found.state == "declined":
@@ -139,7 +127,7 @@ def story(connection: apsw.Connection, data: Path, found: Found) -> list[Event]:
     return told
 
 
-def _changes(connection: apsw.Connection, found: Found) -> Iterator[Event]:
+def _changes(connection: Statements, found: Found) -> Iterator[Event]:
     """What its author made of it later; the agent may have read it before."""
     if not found.platform_message_id:
         return

@@ -6,15 +6,13 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
-import apsw
-
 from host.delivery import collect, policy
 from host.delivery.posts import Posts
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import Parcel
 from host.registry import notices
-from host.registry.db import HostDB
 from host.registry.notices import Notice
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from sessiondb.records import Address
 
@@ -75,7 +73,7 @@ class OpenNotice:
 class NoticeLedger:
     """Notices travel as parcels whose `message_out_id` is the notice's id."""
 
-    def __init__(self, db: HostDB, now: Callable[[], int]) -> None:
+    def __init__(self, db: Registry, now: Callable[[], int]) -> None:
         self._db = db
         self._now = now
 
@@ -86,7 +84,7 @@ class NoticeLedger:
         return None
 
     async def open(self) -> list[OpenNotice]:
-        def job(connection: apsw.Connection) -> list[OpenNotice]:
+        def job(connection: Statements) -> list[OpenNotice]:
             sql = (
                 f"SELECT {_NOTICE} FROM notices WHERE state IN ('pending', 'sending', 'unknown') ORDER BY id"
             )
@@ -99,7 +97,7 @@ class NoticeLedger:
     async def add_chunks(self, notice: Notice, count: int) -> None:
         """Before its first chunk is sent: whoever sees that one sent sees the others too."""
 
-        def job(connection: apsw.Connection) -> None:
+        def job(connection: Statements) -> None:
             for chunk in range(1, count):
                 notices.add(connection, replace(notice, decision=None), self._now(), chunk)
 
@@ -120,7 +118,7 @@ def notice_payload(notice: Notice, chunk: object, plain: object) -> str:
     )
 
 
-def _put_notices(connection: apsw.Connection, parcels: Sequence[Parcel], now: int) -> None:
+def _put_notices(connection: Statements, parcels: Sequence[Parcel], now: int) -> None:
     connection.executemany(
         "UPDATE notices SET state = ?, platform_message_id = ?, attempts = ?, lookups = ?, next_attempt_at = ?,"
         " first_attempt_at = ?, error = ? WHERE id = ?",
@@ -143,7 +141,7 @@ def _put_notices(connection: apsw.Connection, parcels: Sequence[Parcel], now: in
             _say_otherwise(connection, parcel.seq, now)
 
 
-def _say_otherwise(connection: apsw.Connection, id_: int, now: int) -> None:
+def _say_otherwise(connection: Statements, id_: int, now: int) -> None:
     """What could not be said to a person alone is said in the place it is about, once, and from there nowhere else."""
     row = connection.execute(
         "SELECT otherwise, decision, text FROM notices WHERE id = ? AND otherwise <> ''", (id_,)

@@ -11,10 +11,8 @@ import asyncio
 import json
 from collections import defaultdict
 
-import apsw
-
 from host.mailbox.rows import Parcel
-from host.registry.db import HostDB
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
 from sessiondb.records import Address
 
@@ -25,7 +23,7 @@ SKEW = 60_000  # ms a platform's clock may be behind ours
 class Posts:
     """What is on its way into channels, in memory: at the start it is made of the parcels that were left open."""
 
-    def __init__(self, db: HostDB) -> None:
+    def __init__(self, db: Registry) -> None:
         self._db = db
         self._open: defaultdict[Address, set[str]] = defaultdict(
             set
@@ -82,7 +80,7 @@ def _channel(address: Address) -> Address:
     return address._replace(thread_id="")
 
 
-def _engage(connection: apsw.Connection, session: Session, parcel: Parcel) -> None:
+def _engage(connection: Statements, session: Session, parcel: Parcel) -> None:
     thread = parcel.address._replace(thread_id=parcel.platform_message_id)
     since = max(0, parcel.first_attempt_at - SKEW)
     connection.execute(

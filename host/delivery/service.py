@@ -19,8 +19,8 @@ from host.mailbox.outbound import OutboundReader, Refused
 from host.mailbox.rows import Parcel
 from host.ports.bot import Bots
 from host.registry import notices
-from host.registry.db import HostDB
 from host.registry.notices import Notice
+from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
 from sessiondb import Damaged, Incompatible, MessageIn, SessionError, Status, Unavailable, content
 from sessiondb.records import Address
@@ -35,7 +35,7 @@ REFUSALS_LOGGED = 10  # of one read; the rest are counted
 class Deliveries:
     def __init__(
         self,
-        db: HostDB,
+        db: Registry,
         registry: Sessions,
         bots: Bots,
         collector: Collector,

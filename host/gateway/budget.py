@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import apsw
-
 from host.config import Config
 from host.gateway.prices import Usage
 from host.governance import requests, rules
 from host.governance.requests import Shortage
-from host.registry.db import HostDB
+from host.registry.port import Registry, Statements
 from host.registry.sessions import room, scope_name
 from sessiondb.records import Address
 
@@ -44,7 +42,7 @@ class Call:
 
 
 class Budgets:
-    def __init__(self, config: Config, db: HostDB, now: Callable[[], int]) -> None:
+    def __init__(self, config: Config, db: Registry, now: Callable[[], int]) -> None:
         self._config = config
         self._db = db
         self._now = now
@@ -60,7 +58,7 @@ class Budgets:
         now = self._now()
         day = self._day(now)
 
-        def job(connection: apsw.Connection) -> int:
+        def job(connection: Statements) -> int:
             self._check(connection, call, day)
             row = connection.execute(
                 "INSERT INTO reservations (session_id, agent, user_id, task_id, model, day, made_at, cost)"
@@ -79,7 +77,7 @@ class Budgets:
             self.on_asked()
         raise OverBudget(shortage, asked=asked)
 
-    def _ask_owners(self, connection: apsw.Connection, call: Call, shortage: Shortage) -> bool:
+    def _ask_owners(self, connection: Statements, call: Call, shortage: Shortage) -> bool:
         row = connection.execute(
             "SELECT scope, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?",
             (call.session_id,),
@@ -93,7 +91,7 @@ class Budgets:
     async def settle(self, reservation: int, usage: Usage, cost: int, *, estimated: bool) -> None:
         """Replaces the reservation by what the call did cost. Once: a second settlement changes nothing."""
 
-        def job(connection: apsw.Connection) -> None:
+        def job(connection: Statements) -> None:
             _charge(connection, reservation, usage, cost, estimated)
 
         await self._db.write(job)
@@ -101,7 +99,7 @@ class Budgets:
     async def release(self, reservation: int) -> None:
         """The call was not made, or the API refused it: nothing is to be paid."""
 
-        def job(connection: apsw.Connection) -> None:
+        def job(connection: Statements) -> None:
             connection.execute("DELETE FROM reservations WHERE id = ?", (reservation,))
 
         await self._db.write(job)
@@ -110,7 +108,7 @@ class Budgets:
         """The call may have been made, and what it cost will never be known."""
         await self._db.write(lambda connection: _charge(connection, reservation, Usage(), None, True))
 
-    def _check(self, connection: apsw.Connection, call: Call, day: int) -> None:
+    def _check(self, connection: Statements, call: Call, day: int) -> None:
         agent, all_agents = self._config.agents[call.agent], self._config.model
         month = day // 100 * 100
         limits = (
@@ -141,7 +139,7 @@ class Budgets:
 
 
 def _require(
-    connection: apsw.Connection, call: Call, budget: str, words: str, limit: int, period: int, used: int
+    connection: Statements, call: Call, budget: str, words: str, limit: int, period: int, used: int
 ) -> None:
     """Raises `OverBudget`."""
     limit += requests.raised(connection, budget, period)
@@ -155,7 +153,7 @@ def day_of(at: int, zone: ZoneInfo) -> int:
     return local.year * 10_000 + local.month * 100 + local.day
 
 
-def _place(connection: apsw.Connection, session_id: str) -> Address | None:
+def _place(connection: Statements, session_id: str) -> Address | None:
     """The channel a session belongs to."""
     row = connection.execute(
         "SELECT channel_type, workspace_id, platform_id FROM sessions WHERE id = ?", (session_id,)
@@ -163,7 +161,7 @@ def _place(connection: apsw.Connection, session_id: str) -> Address | None:
     return None if row is None else Address(*map(str, row))
 
 
-def _used_in(connection: apsw.Connection, place: Address, day: int) -> int:
+def _used_in(connection: Statements, place: Address, day: int) -> int:
     """Spent and set aside in the channel on the day."""
     where = "channel_type = ?1 AND workspace_id = ?2 AND platform_id = ?3"
     row = connection.execute(
@@ -175,7 +173,7 @@ def _used_in(connection: apsw.Connection, place: Address, day: int) -> int:
     return int(str(row[0])) if row else 0
 
 
-def _used(connection: apsw.Connection, agent: str, since: int) -> int:
+def _used(connection: Statements, agent: str, since: int) -> int:
     """Spent and set aside since the day; '' is all agents."""
     row = connection.execute(
         "SELECT (SELECT coalesce(sum(cost), 0) FROM spent WHERE day >= :since AND (:agent = '' OR agent = :agent))"
@@ -185,7 +183,7 @@ def _used(connection: apsw.Connection, agent: str, since: int) -> int:
     return int(str(row[0])) if row else 0
 
 
-def _charge_all(connection: apsw.Connection) -> int:
+def _charge_all(connection: Statements) -> int:
     left = connection.execute("SELECT id FROM reservations").fetchall()
     for (reservation,) in left:
         _charge(connection, int(str(reservation)), Usage(), None, True)
@@ -193,7 +191,7 @@ def _charge_all(connection: apsw.Connection) -> int:
 
 
 def _charge(
-    connection: apsw.Connection, reservation: int, usage: Usage, cost: int | None, estimated: bool
+    connection: Statements, reservation: int, usage: Usage, cost: int | None, estimated: bool
 ) -> None:
     """`cost` None is what had been set aside."""
     row = connection.execute(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import apsw
-
 from host.config import Access
 from host.ports.events import Author, Privacy
+from host.registry.port import Statements
 from sessiondb.records import Address
 
 LOCAL = "console"  # whoever sits at the host's own terminal is its operator
@@ -38,7 +37,7 @@ class Denied:
     ask_owner: bool = False
 
 
-def standing_of(connection: apsw.Connection, channel_type: str, user_id: str) -> str:
+def standing_of(connection: Statements, channel_type: str, user_id: str) -> str:
     """'', 'allowed' or 'denied': what an owner decided, for every workspace as the configuration's lists are."""
     row = connection.execute(
         "SELECT standing FROM users WHERE channel_type = ? AND workspace_id = '' AND user_id = ?",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import apsw
-
 from host.ports.events import Viewer
+from host.registry.port import Statements
 
 
-def record(connection: apsw.Connection, viewer: Viewer, action: str, detail: str, now: int) -> None:
+def record(connection: Statements, viewer: Viewer, action: str, detail: str, now: int) -> None:
     user = f"{viewer.address.channel_type}:{viewer.author.id}"
     connection.execute(
         "INSERT INTO audit (at, user, name, channel_type, workspace_id, platform_id, thread_id, action, detail)"

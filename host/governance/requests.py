@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import apsw
-
 from host.config import Access
 from host.governance import access, audit
 from host.governance.words import dollars, name
@@ -22,6 +20,7 @@ from host.ports.controls import Forbidden
 from host.ports.events import InboundEvent, Viewer
 from host.registry import notices
 from host.registry.notices import Notice
+from host.registry.port import Statements
 from sessiondb.records import Address
 
 MOST_OWNERS_ASKED = 20
@@ -52,7 +51,7 @@ def owners_of(rules: Access, platform: str) -> list[tuple[str, str]]:
     return [(where, user) for where, user in (here or known)][:MOST_OWNERS_ASKED]
 
 
-def ask_access(connection: apsw.Connection, rules: Access, event: InboundEvent, now: int) -> bool:
+def ask_access(connection: Statements, rules: Access, event: InboundEvent, now: int) -> bool:
     """A stranger wrote. False when there is no owner to ask."""
     owners = owners_of(rules, event.address.channel_type)
     if not owners:
@@ -69,7 +68,7 @@ def ask_access(connection: apsw.Connection, rules: Access, event: InboundEvent, 
 
 
 def ask_raise(
-    connection: apsw.Connection,
+    connection: Statements,
     rules: Access,
     shortage: Shortage,
     address: Address,
@@ -103,7 +102,7 @@ def ask_raise(
     return True
 
 
-def _joins(connection: apsw.Connection, id_: str, address: Address) -> bool:
+def _joins(connection: Statements, id_: str, address: Address) -> bool:
     """Another conversation is to be told when more is allowed. False when that was decided already."""
     row = connection.execute("SELECT subject FROM requests WHERE id = ? AND choice = ''", (id_,)).fetchone()
     if row is None:
@@ -116,7 +115,7 @@ def _joins(connection: apsw.Connection, id_: str, address: Address) -> bool:
     return True
 
 
-def raised(connection: apsw.Connection, budget: str, period: int) -> int:
+def raised(connection: Statements, budget: str, period: int) -> int:
     """What owners allowed beyond the budget, in millionths of a dollar."""
     row = connection.execute(
         "SELECT amount FROM raises WHERE budget = ? AND period = ?", (budget, period)
@@ -124,7 +123,7 @@ def raised(connection: apsw.Connection, budget: str, period: int) -> int:
     return int(str(row[0])) if row else 0
 
 
-def decide(connection: apsw.Connection, viewer: Viewer, id_: str, choice: str, now: int) -> str:
+def decide(connection: Statements, viewer: Viewer, id_: str, choice: str, now: int) -> str:
     """The viewer is an owner. Raises `Forbidden` in words."""
     row = connection.execute(
         "SELECT kind, subject, choice, decided_by FROM requests WHERE id = ?", (id_,)
@@ -147,7 +146,7 @@ def decide(connection: apsw.Connection, viewer: Viewer, id_: str, choice: str, n
 
 
 def _apply_access(
-    connection: apsw.Connection, id_: str, subject: Subject, choice: str, now: int
+    connection: Statements, id_: str, subject: Subject, choice: str, now: int
 ) -> tuple[str, str]:
     platform, user = str(subject["platform"]), str(subject["user"])
     who = name(str(subject["name"])) or f"`{user}`"
@@ -165,15 +164,13 @@ def _apply_access(
     return done, f"{platform}:{user} {standing}"
 
 
-def set_standing(connection: apsw.Connection, platform: str, user: str, standing: str, now: int) -> None:
+def set_standing(connection: Statements, platform: str, user: str, standing: str, now: int) -> None:
     """An owner decides unasked: 'allowed', 'denied', or '' to be asked again when the person writes next."""
     connection.execute("DELETE FROM requests WHERE id = ?", (_id("access", platform, user),))
     _stand(connection, platform, user, standing, now)
 
 
-def _stand(
-    connection: apsw.Connection, platform: str, user: str, standing: str, now: int, name: str = ""
-) -> None:
+def _stand(connection: Statements, platform: str, user: str, standing: str, now: int, name: str = "") -> None:
     connection.execute(
         "INSERT INTO users (channel_type, workspace_id, user_id, name, standing, seen_at) VALUES (?, '', ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET standing = excluded.standing",
@@ -182,7 +179,7 @@ def _stand(
 
 
 def _apply_raise(
-    connection: apsw.Connection, id_: str, subject: Subject, choice: str, now: int
+    connection: Statements, id_: str, subject: Subject, choice: str, now: int
 ) -> tuple[str, str]:
     budget, words = str(subject["budget"]), str(subject["words"])
     period, amount = int(str(subject["period"])), int(str(subject["amount"]))
@@ -198,7 +195,7 @@ def _apply_raise(
     return f"The budget of {words} is {dollars(amount)} higher.", f"{budget} {period} +{dollars(amount)}"
 
 
-def _open(connection: apsw.Connection, id_: str, kind: str, subject: Subject, now: int) -> bool:
+def _open(connection: Statements, id_: str, kind: str, subject: Subject, now: int) -> bool:
     """False when it was asked before."""
     connection.execute(
         "INSERT OR IGNORE INTO requests (id, kind, subject, created_at) VALUES (?, ?, ?, ?)",
@@ -208,7 +205,7 @@ def _open(connection: apsw.Connection, id_: str, kind: str, subject: Subject, no
 
 
 def _ask(
-    connection: apsw.Connection,
+    connection: Statements,
     owners: Sequence[tuple[str, str]],
     about: Address,
     place: Address | None,

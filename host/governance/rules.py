@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-import apsw
-
 from host.ports.controls import ChannelRules
+from host.registry.port import Statements
 from sessiondb.records import Address
 
 MICRO = 1_000_000  # millionths in a dollar
@@ -14,7 +13,7 @@ MICRO = 1_000_000  # millionths in a dollar
 Engage = Literal["", "mention", "always", "off"]
 
 
-def of_channel(connection: apsw.Connection, address: Address) -> ChannelRules | None:
+def of_channel(connection: Statements, address: Address) -> ChannelRules | None:
     """None where no owner decided anything."""
     row = connection.execute(
         "SELECT agent, engage, budget FROM channel_rules WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?",
@@ -26,13 +25,13 @@ def of_channel(connection: apsw.Connection, address: Address) -> ChannelRules | 
     return ChannelRules(agent, engage, budget / MICRO if budget >= 0 else -1.0)
 
 
-def budget_of(connection: apsw.Connection, address: Address) -> int:
+def budget_of(connection: Statements, address: Address) -> int:
     """What agents may spend in the channel each day, in millionths of a dollar; -1 when there is no limit."""
     decided = of_channel(connection, address)
     return -1 if decided is None or decided.budget_usd_per_day < 0 else _micro(decided.budget_usd_per_day)
 
 
-def put(connection: apsw.Connection, address: Address, rules: ChannelRules) -> None:
+def put(connection: Statements, address: Address, rules: ChannelRules) -> None:
     if rules == ChannelRules():
         connection.execute(
             "DELETE FROM channel_rules WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import apsw
-
 from host.config import Access
 from host.governance import access
 from host.ports.controls import Forbidden
 from host.ports.events import Privacy, Viewer
+from host.registry.port import Statements
 from host.registry.sessions import scope_name
 from sessiondb.records import Address
 
@@ -30,7 +29,7 @@ class Sight:
             return "1", ()
         return f"{column} IN ({', '.join('?' * len(self.scopes))})", self.scopes
 
-    def sees_channel(self, connection: apsw.Connection, address: Address) -> bool:
+    def sees_channel(self, connection: Statements, address: Address) -> bool:
         """Whether everything that was ever said in the channel is for them; one where nothing was is for owners."""
         if self.owner:
             return True
@@ -48,7 +47,7 @@ def is_owner(rules: Access, viewer: Viewer) -> bool:
     )
 
 
-def of(connection: apsw.Connection, rules: Access, viewer: Viewer) -> Sight:
+def of(connection: Statements, rules: Access, viewer: Viewer) -> Sight:
     """Raises `Forbidden` for whom no agent would answer where they ask from."""
     standing = access.standing_of(connection, viewer.address.channel_type, viewer.author.id)
     permission = access.decide(rules, viewer, standing)

@@ -7,9 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import apsw
-
 from host.ports.events import Author, EventClass, InboundEvent, IncomingFile
+from host.registry.port import Statements
 from sessiondb.records import Address
 
 MOST_REPLAYED = 500  # entries of one session in one transaction
@@ -38,14 +37,14 @@ class Known:
     reason: str
 
 
-def find(connection: apsw.Connection, key: str) -> Known | None:
+def find(connection: Statements, key: str) -> Known | None:
     row = connection.execute(
         "SELECT message_id, state, session_id, reason FROM inbox WHERE key = ?", (key,)
     ).fetchone()
     return None if row is None else Known(*map(str, row))
 
 
-def answer_of(connection: apsw.Connection, key: str) -> Address | None:
+def answer_of(connection: Statements, key: str) -> Address | None:
     """Where the answer to an event goes, as it was decided when it came in."""
     sql = "SELECT event ->> '$.answer' FROM inbox WHERE key = ?"
     row = connection.execute(sql, (_text(key),)).fetchone()
@@ -53,7 +52,7 @@ def answer_of(connection: apsw.Connection, key: str) -> Address | None:
 
 
 def add(
-    connection: apsw.Connection,
+    connection: Statements,
     event: InboundEvent,
     session_id: str,
     answer: Address,
@@ -63,17 +62,15 @@ def add(
     now: int,
 ) -> Entry:
     kept = {"event": dataclasses.asdict(event), "answer": answer, "trusted": trusted}
-    connection.execute(
+    [(id_,)] = connection.execute(
         "INSERT INTO inbox (key, message_id, state, session_id, event, trigger_, received_at)"
-        " VALUES (?, ?, 'routed', ?, ?, ?, ?)",
+        " VALUES (?, ?, 'routed', ?, ?, ?, ?) RETURNING id",
         (_text(event.key), event.message_id, session_id, json.dumps(kept), int(trigger), now),
-    )
-    return Entry(
-        connection.last_insert_rowid(), event.message_id, session_id, event, answer, trigger, trusted
-    )
+    ).fetchall()
+    return Entry(id_, event.message_id, session_id, event, answer, trigger, trusted)
 
 
-def decline(connection: apsw.Connection, event: InboundEvent, reason: str, now: int) -> None:
+def decline(connection: Statements, event: InboundEvent, reason: str, now: int) -> None:
     """Recorded without its text: what a stranger wrote is not kept."""
     kept = {"event": dataclasses.asdict(dataclasses.replace(event, text="", files=(), thread_so_far=()))}
     connection.execute(
@@ -82,7 +79,7 @@ def decline(connection: apsw.Connection, event: InboundEvent, reason: str, now: 
     )
 
 
-def mark_stored(connection: apsw.Connection, entries: list[Entry], seq_high_water: int, now: int) -> None:
+def mark_stored(connection: Statements, entries: list[Entry], seq_high_water: int, now: int) -> None:
     connection.executemany(
         "UPDATE inbox SET state = 'stored', stored_at = ? WHERE id = ?",
         [(now, entry.id) for entry in entries],
@@ -93,7 +90,7 @@ def mark_stored(connection: apsw.Connection, entries: list[Entry], seq_high_wate
     )
 
 
-def unstored(connection: apsw.Connection, session_id: str, limit: int = MOST_REPLAYED) -> list[Entry]:
+def unstored(connection: Statements, session_id: str, limit: int = MOST_REPLAYED) -> list[Entry]:
     """What a crash or an error left between the inbox and inbound.db, in order."""
     rows = connection.execute(
         "SELECT id, message_id, session_id, event, trigger_ FROM inbox WHERE state = 'routed' AND session_id = ?"
@@ -103,7 +100,7 @@ def unstored(connection: apsw.Connection, session_id: str, limit: int = MOST_REP
     return [_entry(*row) for row in rows]
 
 
-def sessions_with_unstored(connection: apsw.Connection) -> list[str]:
+def sessions_with_unstored(connection: Statements) -> list[str]:
     return [
         str(id_)
         for (id_,) in connection.execute("SELECT DISTINCT session_id FROM inbox WHERE state = 'routed'")

@@ -12,8 +12,6 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-import apsw
-
 from host import config
 from host.config import Config
 from host.delivery.posts import Posts
@@ -25,8 +23,8 @@ from host.mailbox import questions
 from host.ports.bot import HostBusy
 from host.ports.events import ABOUT_ANOTHER, EventClass, InboundEvent, Ingested, Verdict
 from host.registry import notices, sessions
-from host.registry.db import HostDB
 from host.registry.notices import Notice
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from sessiondb import Address, SessionError
 
@@ -42,7 +40,7 @@ class Ingress:
     def __init__(
         self,
         config: Config,
-        db: HostDB,
+        db: Registry,
         registry: Sessions,
         before_store: Callable[[Session], Awaitable[None]],
         wake: Callable[[Session], None],
@@ -116,7 +114,7 @@ class Ingress:
     async def _not_asked(self, event: InboundEvent) -> str:
         """Why this answer cannot count; '' when it may, or was taken in already."""
 
-        def session_of(connection: apsw.Connection) -> Session | None:
+        def session_of(connection: Statements) -> Session | None:
             verdict = self._route(connection, event)
             if inbox.find(connection, event.key) is not None or isinstance(verdict, router.Ignore):
                 return None
@@ -134,7 +132,7 @@ class Ingress:
         return questions.refusal(question, event.author.id, is_owner=is_owner, now=self._now())
 
     def _admit(
-        self, connection: apsw.Connection, event: InboundEvent
+        self, connection: Statements, event: InboundEvent
     ) -> tuple[Ingested, Entry | None, Session | None]:
         """One transaction of host.db: everything that is decided about an event is decided here."""
         known = inbox.find(connection, event.key)
@@ -185,7 +183,7 @@ class Ingress:
         session = self._registry.load(connection, "id = ?", (id_,))[0]
         return Ingested(Verdict.STORED, event.message_id), entry, session
 
-    def _mute(self, connection: apsw.Connection, event: InboundEvent, thread: Address) -> None:
+    def _mute(self, connection: Statements, event: InboundEvent, thread: Address) -> None:
         """From now on the thread needs a mention again."""
         connection.execute(
             "DELETE FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?",
@@ -195,7 +193,7 @@ class Ingress:
         told = Notice(f"muted:{event.message_id}", thread, "I stay out of this thread until I am mentioned.")
         notices.add(connection, told, self._now())
 
-    def _route(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
+    def _route(self, connection: Statements, event: InboundEvent) -> router.Engage | router.Ignore:
         if event.event_class is EventClass.REACTION:
             return self._route_of_reaction(connection, event)
         if event.event_class in ABOUT_ANOTHER:
@@ -205,7 +203,7 @@ class Ingress:
         return self._route_by_rules(connection, event)
 
     def _route_of_reaction(
-        self, connection: apsw.Connection, event: InboundEvent
+        self, connection: Statements, event: InboundEvent
     ) -> router.Engage | router.Ignore:
         """To where the message is that it is about, as far as its agent wants reactions."""
         ours = self._route_of_ours(connection, event) if event.mentioned else None
@@ -214,7 +212,7 @@ class Ingress:
             return found
         return router.as_wanted(found, self._config.agents[found.agent].reactions, event.author)
 
-    def _route_of_ours(self, connection: apsw.Connection, event: InboundEvent) -> router.Engage | None:
+    def _route_of_ours(self, connection: Statements, event: InboundEvent) -> router.Engage | None:
         """None where no conversation goes on: an answer to the reaction would stand in the channel's root."""
         address = event.address
         if not address.thread_id and event.privacy != "dm":  # a post that may have opened a thread
@@ -224,9 +222,7 @@ class Ingress:
         found = self._route_by_rules(connection, replace(event, address=address))
         return None if isinstance(found, router.Ignore) else replace(found, engages=False)
 
-    def _route_by_rules(
-        self, connection: apsw.Connection, event: InboundEvent
-    ) -> router.Engage | router.Ignore:
+    def _route_by_rules(self, connection: Statements, event: InboundEvent) -> router.Engage | router.Ignore:
         row = _engaged(connection, event.address)
         return router.route(
             event,
@@ -307,7 +303,7 @@ class Ingress:
         return entry, files
 
 
-def _route_of_original(connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
+def _route_of_original(connection: Statements, event: InboundEvent) -> router.Engage | router.Ignore:
     """An edit, deletion or reaction goes where the message went that it is about."""
     original = replace(event, event_class=EventClass.MESSAGE, natural_id=event.platform_message_id)
     known = inbox.find(connection, original.key)
@@ -321,7 +317,7 @@ def _route_of_original(connection: apsw.Connection, event: InboundEvent) -> rout
     return router.Engage(agent, address, answer, trigger=False, engages=False)
 
 
-def _route_of_session(connection: apsw.Connection, event: InboundEvent) -> router.Engage | router.Ignore:
+def _route_of_session(connection: Statements, event: InboundEvent) -> router.Engage | router.Ignore:
     """The host itself named the session: its address may be one that no rule would lead to any more."""
     found = _session_of(connection, event.session_id)
     if found is None:
@@ -330,7 +326,7 @@ def _route_of_session(connection: apsw.Connection, event: InboundEvent) -> route
     return router.Engage(agent, address, event.address, trigger=True, engages=False)
 
 
-def _engaged(connection: apsw.Connection, address: Address) -> tuple[str, str] | None:
+def _engaged(connection: Statements, address: Address) -> tuple[str, str] | None:
     """The agent that takes part in the thread, and the session that the thread goes on with."""
     row = connection.execute(
         "SELECT agent, session_id FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
@@ -340,20 +336,20 @@ def _engaged(connection: apsw.Connection, address: Address) -> tuple[str, str] |
     return None if row is None else (str(row[0]), str(row[1]))
 
 
-def _continued(connection: apsw.Connection, session_id: str) -> Address | None:
+def _continued(connection: Statements, session_id: str) -> Address | None:
     """The session that a thread goes on with, where that is not the one its address names: a task's post opened it."""
     found = _session_of(connection, session_id) if session_id else None
     return None if found is None else found[1]
 
 
-def _session_of(connection: apsw.Connection, id_: str) -> tuple[str, Address] | None:
+def _session_of(connection: Statements, id_: str) -> tuple[str, Address] | None:
     row = connection.execute(
         "SELECT agent, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?", (id_,)
     ).fetchone()
     return None if row is None else (str(row[0]), Address(*map(str, row[1:])))
 
 
-def _remember_user(connection: apsw.Connection, event: InboundEvent, now: int) -> None:
+def _remember_user(connection: Statements, event: InboundEvent, now: int) -> None:
     connection.execute(
         "INSERT INTO users (channel_type, workspace_id, user_id, name, zone, seen_at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET name = excluded.name, zone = excluded.zone, seen_at = excluded.seen_at",

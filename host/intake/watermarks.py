@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import apsw
-
+from host.registry.port import Statements
 from sessiondb.records import Address
 
 _GET = (
@@ -19,20 +18,20 @@ _ENGAGED = (
 )
 
 
-def get(connection: apsw.Connection, address: Address) -> str:
+def get(connection: Statements, address: Address) -> str:
     row = connection.execute(_GET, address).fetchone()
     return "" if row is None else str(row[0])
 
 
-def advance(connection: apsw.Connection, address: Address, natural_id: str) -> None:
+def advance(connection: Statements, address: Address, natural_id: str) -> None:
     connection.execute(_SET, (*address, natural_id))
 
 
-def of_platform(connection: apsw.Connection, channel_type: str) -> list[Address]:
+def of_platform(connection: Statements, channel_type: str) -> list[Address]:
     return [Address(*map(str, row)) for row in connection.execute(_ALL, (channel_type,)).fetchall()]
 
 
-def engaged(connection: apsw.Connection, channel_type: str) -> list[tuple[Address, int]]:
+def engaged(connection: Statements, channel_type: str) -> list[tuple[Address, int]]:
     return [
         (Address(*map(str, row[:4])), int(str(row[4])))
         for row in connection.execute(_ENGAGED, (channel_type,)).fetchall()

@@ -1,4 +1,4 @@
-"""host.db: one connection, one writer at a time, commits shared by all who wait (group commit)."""
+"""The registry on SQLite, host.db: one connection, one writer at a time, commits shared by all who wait (group commit)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import apsw
 
 from host.folders.disk import Disk
+from host.registry.port import Statements
 from sessiondb import connection as sqlite
 from sessiondb.errors import Incompatible, Unavailable, translated
 
@@ -20,7 +21,7 @@ T = TypeVar("T")
 VERSION = 1
 LARGEST_GROUP = 256  # jobs in one commit
 
-Job = Callable[[apsw.Connection], Any]
+Job = Callable[[Statements], Any]
 
 
 @dataclass
@@ -54,6 +55,17 @@ def open_host_db(path: Path) -> apsw.Connection:
         return connection
 
 
+def open_registry(data: Path) -> apsw.Connection:
+    """host.db, to read beside a running host. Raises `sessiondb.SessionError`."""
+    path = data / "host.db"
+    if not path.exists():
+        raise Unavailable(path, f"not there yet: no host has run on {data.resolve()}")
+    with translated(path):
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(2_000)
+        return connection
+
+
 @contextmanager
 def beside(path: Path) -> Iterator[apsw.Connection]:
     """host.db, to write a little beside a running host. Raises `Unavailable` where no host has ever run, `SessionError`."""
@@ -73,7 +85,7 @@ def beside(path: Path) -> Iterator[apsw.Connection]:
 
 
 class HostDB:
-    """`write` and `read` run a function on the connection; they never overlap."""
+    """The `Registry` of one machine: reads stand in the same queue as writes."""
 
     def __init__(self, path: Path, disk: Disk, connection: apsw.Connection) -> None:
         self._path = path
@@ -86,19 +98,14 @@ class HostDB:
     async def open(cls, path: Path, disk: Disk) -> HostDB:
         return cls(path, disk, await disk.run(open_host_db, path))
 
-    async def write(self, job: Callable[[apsw.Connection], T]) -> T:
-        """Runs the job in a transaction and returns after the commit. A job that raises undoes only itself.
-
-        Raises what the job raises, or `sessiondb.SessionError` when nothing could be committed.
-        """
+    async def write(self, job: Callable[[Statements], T]) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(job, future))
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._run(), name="hostdb")
         return await future
 
-    async def read(self, job: Callable[[apsw.Connection], T]) -> T:
-        """The same queue: a read sees every write that was asked for before it."""
+    async def read(self, job: Callable[[Statements], T]) -> T:
         return await self.write(job)
 
     async def close(self) -> None:

@@ -6,9 +6,8 @@ import json
 import secrets
 from dataclasses import asdict, dataclass
 
-import apsw
-
 from host.ports.bot import Decision
+from host.registry.port import Statements
 from sessiondb.records import Address
 
 
@@ -41,7 +40,7 @@ def direct(channel_type: str, workspace_id: str) -> Address:
     return Address(channel_type, workspace_id, "")
 
 
-def add(connection: apsw.Connection, notice: Notice, now: int, chunk: int = 0) -> None:
+def add(connection: Statements, notice: Notice, now: int, chunk: int = 0) -> None:
     decision = "" if notice.decision is None else json.dumps(asdict(notice.decision))
     otherwise = "" if notice.otherwise is None else json.dumps(notice.otherwise)
     connection.execute(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import apsw
-
 from host.registry.db import beside
+from host.registry.port import Statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +21,20 @@ class Given:
 def give(path: Path, kind: str, session_id: str, now: int, body: str = "") -> int:
     """Writes the order beside a running host; returns its number. Raises `sessiondb.SessionError`."""
     with beside(path) as connection:
-        connection.execute(
-            "INSERT INTO orders (kind, session_id, body, created_at) VALUES (?, ?, ?, ?)",
+        [(number,)] = connection.execute(
+            "INSERT INTO orders (kind, session_id, body, created_at) VALUES (?, ?, ?, ?) RETURNING id",
             (kind, session_id, body, now),
-        )
-        return connection.last_insert_rowid()
+        ).fetchall()
+        return int(str(number))
 
 
-def outcome(connection: apsw.Connection, number: int) -> str:
+def outcome(connection: Statements, number: int) -> str:
     """'' until it is carried out."""
     row = connection.execute("SELECT outcome FROM orders WHERE id = ?", (number,)).fetchone()
     return str(row[0]) if row else ""
 
 
-def waiting(connection: apsw.Connection) -> list[Given]:
+def waiting(connection: Statements) -> list[Given]:
     sql = "SELECT id, kind, session_id, body, created_at FROM orders WHERE outcome = '' ORDER BY id"
     rows = connection.execute(sql).fetchall()
     return [
@@ -44,5 +43,5 @@ def waiting(connection: apsw.Connection) -> list[Given]:
     ]
 
 
-def done(connection: apsw.Connection, number: int, outcome: str) -> None:
+def done(connection: Statements, number: int, outcome: str) -> None:
     connection.execute("UPDATE orders SET outcome = ? WHERE id = ?", (outcome, number))

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-import apsw
-
 from host.folders.disk import Disk
 from host.mailbox.inbound import InboundWriter
 from host.ports.events import InboundEvent, Privacy
+from host.registry.port import Statements
 from sessiondb import Full, SessionFolder
 from sessiondb.records import Address
 from sessiondb.signals import Bell
@@ -71,7 +70,7 @@ def room(address: Address) -> Address:
 
 
 def upsert(
-    connection: apsw.Connection, agent: str, address: Address, scope: str, now: int, *, moves: bool = False
+    connection: Statements, agent: str, address: Address, scope: str, now: int, *, moves: bool = False
 ) -> str:
     """Inside a transaction of host.db: makes the session if need be and marks it busy before any work is written.
 
@@ -88,7 +87,7 @@ def upsert(
     return id_
 
 
-def mark_busy(connection: apsw.Connection, id_: str) -> None:
+def mark_busy(connection: Statements, id_: str) -> None:
     """Inside a transaction of host.db: there is work for the session, or will be at once."""
     connection.execute("UPDATE sessions SET busy = 1, work = work + 1 WHERE id = ?", (id_,))
 
@@ -107,7 +106,7 @@ class Sessions:
         self._open: OrderedDict[str, InboundWriter] = OrderedDict()
 
     def load(
-        self, connection: apsw.Connection, where: str = "busy = 1", bindings: tuple[str | int, ...] = ()
+        self, connection: Statements, where: str = "busy = 1", bindings: tuple[str | int, ...] = ()
     ) -> list[Session]:
         """For a job on host.db."""
         rows = connection.execute(f"SELECT {_COLUMNS} FROM sessions WHERE {where}", bindings).fetchall()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-import apsw
-
-from host.registry.db import HostDB
 from host.registry.notices import Notice
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
 from host.runners import sweep
 
@@ -19,7 +17,7 @@ ALARM_AFTER = 4  # starts in a row without a claim after which the people in the
 
 class Starts:
     def __init__(
-        self, db: HostDB, now: Callable[[], int], notify: Callable[[Notice], Awaitable[None]]
+        self, db: Registry, now: Callable[[], int], notify: Callable[[Notice], Awaitable[None]]
     ) -> None:
         self._db = db
         self._now = now
@@ -28,7 +26,7 @@ class Starts:
     async def earliest(self, session: Session) -> int:
         """ms UTC before which the session's runner is not started again; 0 when its last start was well."""
 
-        def job(connection: apsw.Connection) -> tuple[int, int]:
+        def job(connection: Statements) -> tuple[int, int]:
             row = connection.execute(
                 "SELECT next_start_at, start_failures FROM sessions WHERE id = ?", (session.id,)
             ).fetchone()
@@ -47,7 +45,7 @@ class Starts:
         `told` is the failure in words for a chat. A refusal is told at once, for only a person can cure it.
         """
 
-        def job(connection: apsw.Connection) -> int:
+        def job(connection: Statements) -> int:
             row = connection.execute(
                 "SELECT start_failures FROM sessions WHERE id = ?", (session.id,)
             ).fetchone()

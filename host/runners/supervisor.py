@@ -17,7 +17,7 @@ from host.gateway.bells import Ears
 from host.gateway.server import Door, GatewayError
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader
-from host.registry.db import HostDB
+from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
 from host.runners import quota, sweep
 from host.runners.launch.base import Launcher, LaunchError, Runner
@@ -37,7 +37,7 @@ class Supervisor:
         self,
         config: Config,
         installation: str,
-        db: HostDB,
+        db: Registry,
         registry: Sessions,
         launcher: Launcher,
         deliveries: Deliveries,

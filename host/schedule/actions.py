@@ -7,13 +7,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
-import apsw
-
 from host.delivery.actions import ActionError, Asked, Handler, refusing
 from host.mailbox import tasks
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.recurrence import ScheduleError
-from host.registry.db import HostDB
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from host.schedule import changes, index, orders
 from host.schedule.homes import Homes
@@ -34,7 +32,7 @@ class TaskActions:
         self,
         scheduler: Scheduler,
         homes: Homes,
-        db: HostDB,
+        db: Registry,
         registry: Sessions,
         zone: str,
         now: Callable[[], int],
@@ -139,7 +137,7 @@ class TaskActions:
     async def _elsewhere_of(self, session: Session) -> list[tasks.Task]:
         """Tasks that were asked for in the session and live in others."""
 
-        def others(connection: apsw.Connection) -> list[str]:
+        def others(connection: Statements) -> list[str]:
             return index.sessions_of(connection, session.id)
 
         ids = [id_ for id_ in await self._db.read(others) if id_ != session.id]

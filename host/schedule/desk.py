@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import apsw
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from host import config
@@ -21,8 +20,8 @@ from host.mailbox.tasks import Task
 from host.ports.controls import Forbidden, TaskOrder, TaskView
 from host.ports.events import Viewer
 from host.registry import sessions
-from host.registry.db import HostDB
 from host.registry.orders import Given
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from host.schedule import changes, index, orders
 from host.schedule.homes import Homes
@@ -63,7 +62,7 @@ class Desk:
         self,
         scheduler: Scheduler,
         homes: Homes,
-        db: HostDB,
+        db: Registry,
         registry: Sessions,
         settings: Config,
         now: Callable[[], int],
@@ -123,7 +122,7 @@ class Desk:
             raise Forbidden(NO_SUCH_TASK)
         return found[0], task
 
-    def _seen(self, connection: apsw.Connection, sight: Sight) -> list[Session]:
+    def _seen(self, connection: Statements, sight: Sight) -> list[Session]:
         condition, bindings = sight.where("scope")
         rows = connection.execute(
             f"SELECT session_id FROM due JOIN sessions ON sessions.id = session_id WHERE {condition}"
@@ -283,6 +282,6 @@ def _declared_id(task: config.Task) -> str:
     return f"{FILE}{task.name[:40]}-{hashlib.sha256(place.encode()).hexdigest()[:6]}"
 
 
-def _declared(connection: apsw.Connection) -> list[str]:
+def _declared(connection: Statements) -> list[str]:
     rows = connection.execute("SELECT task_id FROM due WHERE task_id GLOB ?", (f"{FILE}*",)).fetchall()
     return [str(id_) for (id_,) in rows]

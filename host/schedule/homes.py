@@ -6,13 +6,11 @@ with no other: what was said where the task was asked for stays there (docs/adr/
 
 from __future__ import annotations
 
-import apsw
-
 from host.config import Config
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.recurrence import ScheduleError
 from host.registry import sessions
-from host.registry.db import HostDB
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from host.schedule.orders import Limits
 from sessiondb.records import Address
@@ -21,7 +19,7 @@ CHANNEL = "channel"  # the destination that means: the channel of this conversat
 
 
 class Homes:
-    def __init__(self, config: Config, db: HostDB, registry: Sessions) -> None:
+    def __init__(self, config: Config, db: Registry, registry: Sessions) -> None:
         self._config = config
         self._db = db
         self._registry = registry
@@ -44,7 +42,7 @@ class Homes:
     async def made(self, agent: str, place: Address, task_id: str, now: int) -> Session:
         """A session of the task's own."""
 
-        def job(connection: apsw.Connection) -> Session:
+        def job(connection: Statements) -> Session:
             address = place._replace(thread_id=f"task:{task_id}")
             id_ = sessions.upsert(connection, agent, address, _scope(connection, place), now)
             return self._registry.load(connection, "id = ?", (id_,))[0]
@@ -75,7 +73,7 @@ def _destination(writer: InboundWriter, name: str) -> Address | list[str]:
     return found if found is not None else writer.destination_names()
 
 
-def _scope(connection: apsw.Connection, place: Address) -> str:
+def _scope(connection: Statements, place: Address) -> str:
     """That of the conversations there. Where there were none, the channel counts as private: closed, not open."""
     row = connection.execute(
         "SELECT scope FROM sessions WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? LIMIT 1",

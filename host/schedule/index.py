@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import apsw
+from host.registry.port import Statements
 
 NEVER = 2**62  # later than any due time: the task is paused or over
 COMPLETE = "due_complete"  # in meta: the index knows every task of every file
@@ -23,13 +23,13 @@ class Home:
     made_in: str
 
 
-def is_anothers(connection: apsw.Connection, task_id: str, session_id: str) -> bool:
+def is_anothers(connection: Statements, task_id: str, session_id: str) -> bool:
     """An id follows from what a container wrote: it may be made to be that of another session's task, or be so by chance."""
     found = home(connection, task_id)
     return found is not None and found.session_id != session_id
 
 
-def lower(connection: apsw.Connection, task_id: str, session_id: str, made_in: str) -> None:
+def lower(connection: Statements, task_id: str, session_id: str, made_in: str) -> None:
     """Before a change of the task: look at once, until the change is known."""
     connection.execute(
         "INSERT INTO due VALUES (?, ?, ?, 0) ON CONFLICT (task_id) DO UPDATE SET at = 0",
@@ -37,7 +37,7 @@ def lower(connection: apsw.Connection, task_id: str, session_id: str, made_in: s
     )
 
 
-def settle(connection: apsw.Connection, session_id: str, bounds: Sequence[tuple[str, str, int]]) -> None:
+def settle(connection: Statements, session_id: str, bounds: Sequence[tuple[str, str, int]]) -> None:
     """After a look: what the session's file says, (task, made in, at) with 0 for never. Others of it are gone.
 
     What another session has stays its own, whatever this one's file says.
@@ -49,19 +49,19 @@ def settle(connection: apsw.Connection, session_id: str, bounds: Sequence[tuple[
     )
 
 
-def look_again(connection: apsw.Connection, session_id: str) -> None:
+def look_again(connection: Statements, session_id: str) -> None:
     """Its tasks are not known: a bound that lasts until its file could be looked at."""
     connection.execute("INSERT OR IGNORE INTO due VALUES (?, ?, '', 0)", (f"?{session_id}", session_id))
 
 
-def due_sessions(connection: apsw.Connection, now: int, without: Sequence[str], count: int) -> list[str]:
+def due_sessions(connection: Statements, now: int, without: Sequence[str], count: int) -> list[str]:
     """Sessions that must be looked at, those that are due the longest first."""
     sql = f"SELECT session_id FROM due WHERE at <= ? {_without(without)} ORDER BY at, session_id LIMIT ?"
     rows = connection.execute(sql, (now, *without, count)).fetchall()
     return list(dict.fromkeys(str(id_) for (id_,) in rows))
 
 
-def earliest(connection: apsw.Connection, without: Sequence[str] = ()) -> int:
+def earliest(connection: Statements, without: Sequence[str] = ()) -> int:
     """ms UTC; `NEVER` when nothing is due."""
     sql = f"SELECT at FROM due WHERE at >= 0 {_without(without)} ORDER BY at LIMIT 1"
     row = connection.execute(sql, tuple(without)).fetchone()
@@ -72,12 +72,12 @@ def _without(ids: Sequence[str]) -> str:
     return f"AND session_id NOT IN ({', '.join('?' * len(ids))})" if ids else ""
 
 
-def home(connection: apsw.Connection, task_id: str) -> Home | None:
+def home(connection: Statements, task_id: str) -> Home | None:
     row = connection.execute("SELECT session_id, made_in FROM due WHERE task_id = ?", (task_id,)).fetchone()
     return None if row is None else Home(str(row[0]), str(row[1]))
 
 
-def sessions_of(connection: apsw.Connection, made_in: str = "") -> list[str]:
+def sessions_of(connection: Statements, made_in: str = "") -> list[str]:
     """The sessions that have tasks: all, or those with tasks that one session asked for."""
     if not made_in:
         rows = connection.execute("SELECT DISTINCT session_id FROM due").fetchall()
@@ -87,11 +87,11 @@ def sessions_of(connection: apsw.Connection, made_in: str = "") -> list[str]:
     return [str(id_) for (id_,) in rows]
 
 
-def is_complete(connection: apsw.Connection) -> bool:
+def is_complete(connection: Statements) -> bool:
     if connection.execute("SELECT 1 FROM meta WHERE key = ?", (COMPLETE,)).fetchone() is not None:
         return True
     return connection.execute("SELECT 1 FROM sessions LIMIT 1").fetchone() is None
 
 
-def note_complete(connection: apsw.Connection) -> None:
+def note_complete(connection: Statements) -> None:
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?, 'yes')", (COMPLETE,))

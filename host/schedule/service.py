@@ -17,12 +17,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import apsw
-
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.recurrence import ScheduleError
 from host.registry import sessions
-from host.registry.db import HostDB
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from host.schedule import changes, index
 from host.schedule.orders import Order
@@ -49,7 +47,7 @@ class Scheduler:
 
     def __init__(
         self,
-        db: HostDB,
+        db: Registry,
         registry: Sessions,
         wake: Callable[[Session], None],
         now: Callable[[], int],
@@ -106,7 +104,7 @@ class Scheduler:
                 if waits:
                     self._wake(session)
 
-    def _next_due(self, connection: apsw.Connection) -> list[Session]:
+    def _next_due(self, connection: Statements) -> list[Session]:
         """Marked busy before any work is written: a crash from here on leaves sessions that the sweep looks at."""
         ids = index.due_sessions(connection, self._now(), self._waiting, AT_ONCE)
         found: list[Session] = []
@@ -138,7 +136,7 @@ class Scheduler:
         return found.waits
 
     async def _settle(self, session: Session, found: _Looked) -> None:
-        def job(connection: apsw.Connection) -> None:
+        def job(connection: Statements) -> None:
             index.settle(connection, session.id, found.bounds)
             if found.waits:  # once more, now that it is in the file: resting may have overlooked it
                 sessions.mark_busy(connection, session.id)
@@ -229,13 +227,13 @@ class Scheduler:
                 await self._db.write(functools.partial(index.settle, session_id=session.id, bounds=bounds))
 
     async def sessions(self, ids: Sequence[str]) -> list[Session]:
-        def job(connection: apsw.Connection) -> list[Session]:
+        def job(connection: Statements) -> list[Session]:
             return [found for id_ in ids for found in self._registry.load(connection, "id = ?", (id_,))]
 
         return await self._db.read(job)
 
 
-def _lower(connection: apsw.Connection, session_id: str, order: Order) -> bool:
+def _lower(connection: Statements, session_id: str, order: Order) -> bool:
     if index.is_anothers(connection, order.task_id, session_id):
         return False
     index.lower(connection, order.task_id, session_id, order.made_in)

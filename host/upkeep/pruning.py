@@ -14,10 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-import apsw
-
 from host.mailbox.inbound import InboundWriter
-from host.registry.db import HostDB
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from host.runners.launch.base import LaunchError
 from sessiondb import SessionError
@@ -42,7 +40,7 @@ class Maintains(Protocol):
 
 class Pruner:
     def __init__(
-        self, db: HostDB, registry: Sessions, maintains: Maintains, now: Callable[[], int], days: float
+        self, db: Registry, registry: Sessions, maintains: Maintains, now: Callable[[], int], days: float
     ) -> None:
         self._db = db
         self._registry = registry
@@ -78,7 +76,7 @@ class Pruner:
                 at = now - AGAIN + AFTER_FAILURE
             await self._db.write(functools.partial(_looked_at, session=session, at=at))
 
-    def _due(self, connection: apsw.Connection, *, now: int, before: int) -> list[tuple[Session, bool]]:
+    def _due(self, connection: Statements, *, now: int, before: int) -> list[tuple[Session, bool]]:
         """Sessions that may hold something old since they were looked at last, and whether nothing came in since."""
         rows = connection.execute(_DUE, (before, now - AGAIN, self._retention, MOST_SESSIONS)).fetchall()
         return [
@@ -120,30 +118,30 @@ WHERE id IN (SELECT id FROM inbox WHERE emptied = 0 AND received_at < ? AND stat
 """
 
 
-def _inbox(connection: apsw.Connection, *, before: int) -> int:
+def _inbox(connection: Statements, *, before: int) -> int:
     """What people wrote goes; that it came, when and from whom stays for `why`."""
     connection.execute(_EMPTY, (before, PORTION))
     return connection.changes()
 
 
-def _keys(connection: apsw.Connection, *, before: int, before_keys: int) -> int:
+def _keys(connection: Statements, *, before: int, before_keys: int) -> int:
     return _delete(connection, "inbox", "emptied = 1 AND received_at < ?", min(before, before_keys))
 
 
-def _said(connection: apsw.Connection, *, before: int) -> int:
+def _said(connection: Statements, *, before: int) -> int:
     return _delete(connection, "notices", "state IN ('sent', 'failed') AND created_at < ?", before)
 
 
-def _obeyed(connection: apsw.Connection, *, before: int) -> int:
+def _obeyed(connection: Statements, *, before: int) -> int:
     return _delete(connection, "orders", "outcome <> '' AND created_at < ?", before)
 
 
-def _delete(connection: apsw.Connection, table: str, where: str, before: int) -> int:
+def _delete(connection: Statements, table: str, where: str, before: int) -> int:
     connection.execute(
         f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {where} LIMIT ?)", (before, PORTION)
     )
     return connection.changes()
 
 
-def _looked_at(connection: apsw.Connection, *, session: Session, at: int) -> None:
+def _looked_at(connection: Statements, *, session: Session, at: int) -> None:
     connection.execute("UPDATE sessions SET pruned_at = ? WHERE id = ?", (at, session.id))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import anthropic
-import apsw
 import httpx2
 
 from host.config import Config
@@ -15,6 +14,7 @@ from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
 from host.gateway.server import Gateway
 from host.registry.db import HostDB
+from host.registry.port import Statements
 from host.registry.sessions import Session, Sessions, upsert
 from sessiondb.records import Address
 from tests.fakes.internet import FakeInternet
@@ -96,7 +96,7 @@ class GatewayBench:
         """After every settlement that is under way."""
         await self.gateway.settled()
 
-        def job(connection: apsw.Connection) -> list[tuple[Any, ...]]:
+        def job(connection: Statements) -> list[tuple[Any, ...]]:
             return connection.execute(sql).fetchall()
 
         return await self.db.read(job)

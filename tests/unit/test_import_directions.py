@@ -67,3 +67,14 @@ def test_sessiondb_and_the_runner_s_start_stay_light() -> None:
         f"{p.name}: {name}" for p in light for name, at_start in imports(p) if at_start and name in HEAVY
     ]
     assert wrong == []
+
+
+def test_only_an_engine_of_the_registry_and_the_mailbox_open_databases() -> None:
+    wrong = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "host").rglob("*.py")
+        if any(name == "apsw" for name, _ in imports(path))
+        and path.relative_to(ROOT).as_posix() != "host/registry/db.py"
+        and "host/mailbox" not in path.as_posix()
+    ]
+    assert wrong == []

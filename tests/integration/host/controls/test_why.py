@@ -16,6 +16,7 @@ from host.folders.lock import DataLock
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage
 from host.ports.events import EventClass
+from host.registry.db import open_registry
 from sessiondb import Address, Status, content
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, now_ms, serving
@@ -105,7 +106,7 @@ async def test_an_unknown_name_and_a_prefix_that_is_too_short_find_nothing(tmp_p
         said = await bot.say("c", "hello")
         async with asyncio.timeout(TIMEOUT):
             await host.settled(said.message_id)
-    registry = why.open_registry(tmp_path)
+    registry = open_registry(tmp_path)
     assert why.find(registry, tmp_path, said.message_id[:3]) == []
     assert why.find(registry, tmp_path, "%") == []
     registry.close()

@@ -14,6 +14,7 @@ from host.controls import why
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage, Parcel
 from host.ports.events import Verdict
+from host.registry.db import open_registry
 from host.upkeep import pruning
 from runner.maintain import maintain
 from sessiondb import Address, SessionFolder, Status, content
@@ -71,7 +72,7 @@ async def test_a_conversation_goes_on_after_its_past_was_forgotten(
         await host.settled(second.message_id)
         assert bot.said("c")[-1] == "second"
     assert rows(folder.inbound_db, "SELECT min(seq) FROM messages_in")[0][0] > highest
-    registry = why.open_registry(tmp_path)
+    registry = open_registry(tmp_path)
     told = [
         event.what
         for event in why.story(registry, tmp_path, why.find(registry, tmp_path, first.message_id)[0])

@@ -1,0 +1,51 @@
+"""The registry as everybody but its engine sees it: what the host itself knows, in one place that survives it.
+
+An engine (SQLite behind host.db: `registry/db.py`) runs jobs, each a function of the statements it may make. What a job
+says is plain SQL; what depends on the engine (its errors, its files, its migrations) stays in the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+Value: TypeAlias = str | int | float | bytes | None
+Bindings: TypeAlias = Sequence[Any] | Mapping[str, Any]  # `Value`s, in the order of the "?" or by their names
+
+
+class Rows(Protocol):
+    """What a statement yields; a statement that changes something yields nothing unless it says RETURNING."""
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]: ...
+
+    def fetchone(self) -> tuple[Any, ...] | None: ...
+
+    def fetchall(self) -> list[tuple[Any, ...]]: ...
+
+
+class Statements(Protocol):
+    """One transaction, for the time of a job: nothing of it may be kept beyond the job's end."""
+
+    def execute(self, statements: str, bindings: Bindings | None = None, /) -> Rows: ...
+
+    def executemany(self, statements: str, sequenceofbindings: Iterable[Bindings], /) -> Rows: ...
+
+    def changes(self) -> int:
+        """How many rows the last statement has changed."""
+
+
+class Registry(Protocol):
+    """Jobs never overlap, and one that raises undoes only itself; those that wait at a time share a commit.
+
+    Both raise what the job raises, or `sessiondb.SessionError` when nothing could be committed.
+    """
+
+    async def write(self, job: Callable[[Statements], T]) -> T:
+        """Runs the job in a transaction and returns after the commit."""
+
+    async def read(self, job: Callable[[Statements], T]) -> T:
+        """Sees every write that was asked for before it."""
+
+    async def close(self) -> None: ...
