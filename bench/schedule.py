@@ -15,6 +15,7 @@ from pathlib import Path
 from bench.figure import Figure, Timings
 from host.folders.disk import ThreadDisk
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
 from host.mailbox.recurrence import Schedule
 from host.mailbox.rows import NewMessage
 from host.mailbox.tasks import Task
@@ -50,7 +51,8 @@ async def measure(scratch: Path) -> tuple[float, float, list[str], Figure]:
     """The share of a core while idle, seconds until all were fired, the order of waking, and chat during and before."""
     disk, clock, woken = ThreadDisk(), Clock(), list[str]()
     db = await HostDB.open(scratch / "host.db", disk)
-    registry = Sessions(scratch, disk, clock.now)
+    registry = Sessions(scratch)
+    mailboxes = Mailboxes(disk, clock.now)
     all_woken = asyncio.Event()
 
     def wake(session: Session) -> None:
@@ -58,27 +60,27 @@ async def measure(scratch: Path) -> tuple[float, float, list[str], Figure]:
         if len(woken) == DUE:
             all_woken.set()
 
-    scheduler = Scheduler(db, registry, wake, clock.now)
+    scheduler = Scheduler(db, registry, mailboxes, wake, clock.now)
     found = await db.write(lambda connection: _fill(connection, registry))
     due, chat = found[:DUE], found[DUE]
-    await asyncio.gather(*(registry.use(s, _put_task) for s in due))
+    await asyncio.gather(*(mailboxes.use(s, _put_task) for s in due))
     timer = asyncio.create_task(scheduler.run())
     await asyncio.sleep(1.0)
     before = time.process_time()
     await asyncio.sleep(IDLE)
     idle = (time.process_time() - before) / IDLE
-    calm = await _chat(db, registry, chat, "calm")
+    calm = await _chat(db, mailboxes, chat, "calm")
     clock.at = AT
     begun = time.monotonic()
     scheduler.changed()
-    busy = asyncio.create_task(_chat(db, registry, chat, "busy"))
+    busy = asyncio.create_task(_chat(db, mailboxes, chat, "busy"))
     async with asyncio.timeout(PATIENCE):
         await all_woken.wait()
     took = time.monotonic() - begun
     figure = Figure(Timings("a message while tasks fire", await busy), Timings("a message at rest", calm), 5)
     timer.cancel()
     await asyncio.wait([timer])
-    await registry.close()
+    await mailboxes.close()
     await db.close()
     disk.close()
     return idle, took, woken, figure
@@ -104,14 +106,14 @@ def _put_task(writer: InboundWriter) -> None:
         writer.tasks.put(replace(task))
 
 
-async def _chat(db: HostDB, registry: Sessions, session: Session, name: str) -> list[float]:
+async def _chat(db: HostDB, mailboxes: Mailboxes, session: Session, name: str) -> list[float]:
     """What a person's message costs until it is in the session's file: a commit of host.db, and one of inbound.db."""
     took = []
     for number in range(ASKED):
         begun = time.monotonic()
         await db.write(lambda connection: sessions.mark_busy(connection, session.id))
         message = NewMessage(f"{name}-{number}", "chat", place(DUE), content.Chat("hello"), 0)
-        await registry.use(session, lambda writer, m=message: _insert(writer, m))  # type: ignore[misc]
+        await mailboxes.use(session, lambda writer, m=message: _insert(writer, m))  # type: ignore[misc]
         took.append(time.monotonic() - begun)
         await asyncio.sleep(BETWEEN)
     return took

@@ -31,6 +31,7 @@ from host.intake.ingress import Ingress
 from host.live import LiveMessages
 from host.live.progress import ProgressBoard
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
 from host.mailbox.questions import Approvers
 from host.ports.bot import Bot, BotConfigError, Bots, BotStuck
 from host.ports.controls import Controls
@@ -108,7 +109,7 @@ class Host:
         if session is None:
             raise LookupError(message_id)
         if row[1] == "stored":
-            known = await self._registry.use(session, lambda writer: writer.message(message_id) is not None)
+            known = await self._mailboxes.use(session, lambda writer: writer.message(message_id) is not None)
             if not known:
                 return "forgotten"
         return await self._deliveries.settled(session, message_id)
@@ -170,31 +171,33 @@ class Host:
             await self.webhooks.start()
         self._db = await HostDB.open(self._data / "host.db", parts.disk)
         installation = await self._db.write(_installation)
-        self._registry = Sessions(self._data, parts.disk, parts.now)
+        self._registry = Sessions(self._data)
+        self._mailboxes = Mailboxes(parts.disk, parts.now)
         self._actions = Actions(parts.now)
         collector = Collector(self._bots, self._actions, Approvers(config), parts.now)
         posts = Posts(self._db)
-        self._deliveries = Deliveries(self._db, self._registry, self._bots, collector, parts.now, posts)
+        self._deliveries = Deliveries(self._db, self._mailboxes, self._bots, collector, parts.now, posts)
         self._deliveries.on_room = self._drain_soon
         self._ears = Ears(
             parts.disk, self._drain_soon, bells=config.host.bells, slowest=config.host.poll_slowest
         )
         self._live = LiveMessages(
-            self._registry, self._bots, parts.now, lambda session: self._supervisor.is_live(session)
+            self._mailboxes, self._bots, parts.now, lambda session: self._supervisor.is_live(session)
         )
         self._deliveries.on_claims = self._live.claimed
         self._deliveries.on_outcome = self._live.look
-        self._board = ProgressBoard(self._registry, self._bots, self._live)
+        self._board = ProgressBoard(self._mailboxes, self._bots, self._live)
         self.budgets = Budgets(config, self._db, parts.now)
         self.budgets.on_asked = self._say_soon
         if unsettled := await self.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
-        self._gateway = Gateway(config, self._registry, self.budgets, parts.credentials, parts.reach)
+        self._gateway = Gateway(config, self._mailboxes, self.budgets, parts.credentials, parts.reach)
         self._supervisor = Supervisor(
             config,
             installation,
             self._db,
             self._registry,
+            self._mailboxes,
             parts.launcher,
             self._deliveries,
             self._ears,
@@ -207,6 +210,7 @@ class Host:
             config,
             self._db,
             self._registry,
+            self._mailboxes,
             self._supervisor.end_outdated,
             self._came_in,
             self._say_soon,
@@ -217,17 +221,20 @@ class Host:
         self._scheduler = Scheduler(
             self._db,
             self._registry,
+            self._mailboxes,
             lambda session: self._supervisor.wake(session, background=True),
             parts.now,
         )
         self._deliveries.on_run_ended = self._scheduler.look_soon
-        homes = Homes(config, self._db, self._registry)
-        actions = TaskActions(self._scheduler, homes, self._db, self._registry, config.host.zone, parts.now)
+        homes = Homes(config, self._db, self._registry, self._mailboxes)
+        actions = TaskActions(self._scheduler, homes, self._db, self._mailboxes, config.host.zone, parts.now)
         self._actions.register(KINDS, actions.prepared)
-        self._desk = Desk(self._scheduler, homes, self._db, self._registry, config, parts.now)
+        self._desk = Desk(
+            self._scheduler, homes, self._db, self._registry, self._mailboxes, config, parts.now
+        )
         self._controls = self._make_controls(self._desk)
         self._pruner = Pruner(
-            self._db, self._registry, self._supervisor, parts.now, config.host.retention_days
+            self._db, self._registry, self._mailboxes, self._supervisor, parts.now, config.host.retention_days
         )
         await self._ingress.begin()
         await self._scheduler.begin()
@@ -251,6 +258,7 @@ class Host:
                 self._parts.disk,
                 self._db,
                 self._registry,
+                self._mailboxes,
                 self._supervisor,
                 self.ingest,
                 self._say_soon,
@@ -280,7 +288,7 @@ class Host:
         await self._deliveries.close()
         await self._gateway.stop()
         await self._parts.launcher.close()
-        await self._registry.close()
+        await self._mailboxes.close()
         await self._db.close()
 
     async def _run_bot(self, bot: Bot) -> None:
@@ -346,7 +354,7 @@ class Host:
     async def _wake_if_due(self, session: Session) -> None:
         if self._supervisor.is_live(session) or self._stopping.is_set():
             return
-        if await self._registry.use(session, lambda writer: writer.next_due_at()) is not None:
+        if await self._mailboxes.use(session, lambda writer: writer.next_due_at()) is not None:
             self._supervisor.wake(session)
 
     def _say_soon(self) -> None:
@@ -443,7 +451,7 @@ class Host:
         before the proof, or something is still between the two, the proof is void.
         """
         await self._deliveries.forget_reader(session)
-        if await self._registry.use(session, _nothing_to_do):
+        if await self._mailboxes.use(session, _nothing_to_do):
             seen = int(str(work[0])) if isinstance(work, tuple) else 0
             await self._db.write(lambda c: c.execute(_REST, (session.id, seen)).fetchall())
 

@@ -22,6 +22,7 @@ from host.governance.sight import Sight
 from host.intake.router import rule_of
 from host.live.progress import Working, working
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
 from host.ports.controls import ChannelRules, Forbidden, Overview, Running, Spent, TaskOrder, TaskView
 from host.ports.events import EventClass, InboundEvent, Ingested, Verdict, Viewer
 from host.registry.port import Registry, Statements
@@ -52,6 +53,7 @@ class Parts:
     disk: Disk
     db: Registry
     registry: Sessions
+    mailboxes: Mailboxes
     supervisor: Supervisor
     ingest: Callable[[InboundEvent], Awaitable[Ingested]]  # the one way in
     say: Callable[[], None]  # there are new notices
@@ -126,7 +128,7 @@ class Service:
             return working(writer, session.folder.progress)
 
         try:
-            return await self._parts.registry.use(session, job)
+            return await self._parts.mailboxes.use(session, job)
         except SessionError:  # a file that cannot be read now says nothing about whether it works
             return None
 

@@ -9,25 +9,26 @@ from dataclasses import asdict, dataclass, replace
 from host.delivery import collect, policy
 from host.delivery.posts import Posts
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
 from host.mailbox.rows import Parcel
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
-from host.registry.sessions import Session, Sessions
+from host.registry.sessions import Session
 from sessiondb.records import Address
 
 
 class SessionLedger:
     def __init__(
         self,
-        registry: Sessions,
+        mailboxes: Mailboxes,
         session: Session,
         now: Callable[[], int],
         on_put: Callable[[Session], None],
         notify: Callable[[Notice], Awaitable[None]],
         posts: Posts,
     ) -> None:
-        self._registry = registry
+        self._mailboxes = mailboxes
         self._session = session
         self._now = now
         self._on_put = on_put
@@ -42,14 +43,14 @@ class SessionLedger:
             if parcel.state == "failed":
                 # Before the outcome is committed: a crash in between makes the same notice again, which is one notice.
                 await self._notify(collect.undelivered(parcel))
-        await self._registry.use(self._session, lambda writer: self._put(writer, parcels))
+        await self._mailboxes.use(self._session, lambda writer: self._put(writer, parcels))
         for parcel in parcels:
             self._posts.settled(parcel)
         if any(parcel.terminal for parcel in parcels):
             self._on_put(self._session)
 
     async def target(self, message_id: str) -> str | None:
-        found = await self._registry.use(self._session, lambda writer: writer.platform_id_of(message_id))
+        found = await self._mailboxes.use(self._session, lambda writer: writer.platform_id_of(message_id))
         return found[0] if found else None
 
     def _put(self, writer: InboundWriter, parcels: Sequence[Parcel]) -> None:

@@ -15,13 +15,14 @@ from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.delivery.posts import Posts
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
 from host.mailbox.outbound import OutboundReader, Refused
 from host.mailbox.rows import Parcel
 from host.ports.bot import Bots
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry
-from host.registry.sessions import Session, Sessions
+from host.registry.sessions import Session
 from sessiondb import Damaged, Incompatible, MessageIn, SessionError, Status, Unavailable, content
 from sessiondb.records import Address
 
@@ -36,7 +37,7 @@ class Deliveries:
     def __init__(
         self,
         db: Registry,
-        registry: Sessions,
+        mailboxes: Mailboxes,
         bots: Bots,
         collector: Collector,
         now: Callable[[], int],
@@ -44,7 +45,7 @@ class Deliveries:
         chance: random.Random | None = None,
     ) -> None:
         self._db = db
-        self._registry = registry
+        self._mailboxes = mailboxes
         self._bots = bots
         self._collector = collector
         self._now = now
@@ -127,7 +128,7 @@ class Deliveries:
             return done, writer.owed()
 
         try:
-            done, owed = await self._registry.use(session, job)
+            done, owed = await self._mailboxes.use(session, job)
         except Unavailable:
             self._close_reader(session)
             raise
@@ -167,7 +168,7 @@ class Deliveries:
         """Once per process: what an earlier life of the host had begun and not finished."""
         if session.id in self._recovered:
             return
-        open_parcels = await self._registry.use(session, lambda writer: writer.open_parcels())
+        open_parcels = await self._mailboxes.use(session, lambda writer: writer.open_parcels())
         self._recovered.add(session.id)
         for parcel in open_parcels:
             if parcel.state in ("sending", "unknown"):
@@ -188,7 +189,7 @@ class Deliveries:
         lane = self._lanes.get(key)
         if lane is None:
             ledger = SessionLedger(
-                self._registry, session, self._now, self.outcome_changed, self.notify, self._posts
+                self._mailboxes, session, self._now, self.outcome_changed, self.notify, self._posts
             )
             lane = Lane(address, ledger, self._bots, self._now, lambda _: self._drop_lane(key), self._chance)
             self._lanes[key] = lane
@@ -208,7 +209,7 @@ class Deliveries:
 
     async def pay(self, session: Session) -> None:
         """Hands what the session's outcomes call for to host.db; a crash in between hands it over again, which is once."""
-        owed = await self._registry.use(session, lambda writer: writer.owed())
+        owed = await self._mailboxes.use(session, lambda writer: writer.owed())
         for _, notice in owed:
             await self.notify(Notice.decode(notice))
 
@@ -217,7 +218,7 @@ class Deliveries:
                 writer.paid(about for about, _ in owed)
 
         if owed:
-            await self._registry.use(session, job)
+            await self._mailboxes.use(session, job)
 
     async def deliver_notices(self) -> None:
         """Puts every notice not delivered yet into its lane."""
@@ -281,7 +282,7 @@ class Deliveries:
 
     async def _answer_waiters(self, session: Session) -> None:
         for message_id, future in list(self._waiters.get(session.id, ())):
-            outcome = await self._registry.use(session, functools.partial(_outcome, message_id=message_id))
+            outcome = await self._mailboxes.use(session, functools.partial(_outcome, message_id=message_id))
             if outcome and not future.done():
                 future.set_result(outcome)
         left = [(id_, future) for id_, future in self._waiters.get(session.id, ()) if not future.done()]

@@ -29,7 +29,8 @@ from host.gateway.front import Entrance
 from host.gateway.meter import Meter
 from host.gateway.permits import Asked, Permit, Refused
 from host.gateway.prices import cost, price_of, upper_bound
-from host.registry.sessions import Session, Sessions
+from host.mailbox.open import Mailboxes
+from host.registry.sessions import Session
 from sessiondb import SessionError
 
 log = logging.getLogger(__name__)
@@ -87,14 +88,14 @@ class Gateway:
     def __init__(
         self,
         config: Config,
-        registry: Sessions,
+        mailboxes: Mailboxes,
         budgets: Budgets,
         credentials: Credentials,
         reach: Reach | None = None,
     ) -> None:
         self._reach = reach or Internet()
         self._config = config
-        self._registry = registry
+        self._mailboxes = mailboxes
         self._budgets = budgets
         self._credentials = credentials
         self._open: dict[str, _Open] = {}
@@ -283,7 +284,7 @@ class Gateway:
 
     async def _whose(self, session: Session) -> tuple[str, str]:
         """The person and the task that the oldest message under way comes from."""
-        wanting = await self._registry.use(session, lambda writer: writer.wanting())
+        wanting = await self._mailboxes.use(session, lambda writer: writer.wanting())
         return (wanting[0].author_id, wanting[0].task_id) if wanting else ("", "")
 
     def _tunnels(self, session: Session) -> Tunnels:

@@ -20,6 +20,7 @@ from host.intake import inbox, router, storing
 from host.intake.inbox import Entry
 from host.intake.incoming import IncomingFiles
 from host.mailbox import questions
+from host.mailbox.open import Mailboxes
 from host.ports.bot import HostBusy
 from host.ports.events import ABOUT_ANOTHER, EventClass, InboundEvent, Ingested, Verdict
 from host.registry import notices, sessions
@@ -42,6 +43,7 @@ class Ingress:
         config: Config,
         db: Registry,
         registry: Sessions,
+        mailboxes: Mailboxes,
         before_store: Callable[[Session], Awaitable[None]],
         wake: Callable[[Session], None],
         say: Callable[[], None],
@@ -54,6 +56,7 @@ class Ingress:
         self._config = config
         self._db = db
         self._registry = registry
+        self._mailboxes = mailboxes
         self._before_store = before_store
         self._wake = wake
         self._say = say
@@ -127,7 +130,7 @@ class Ingress:
         session = await self._db.read(session_of)
         if session is None:
             return ""
-        question = await self._registry.use(session, lambda writer: writer.question(event.refers_to))
+        question = await self._mailboxes.use(session, lambda writer: writer.question(event.refers_to))
         is_owner = f"{event.address.channel_type}:{event.author.id}" in self._config.access.owners
         return questions.refusal(question, event.author.id, is_owner=is_owner, now=self._now())
 
@@ -287,7 +290,9 @@ class Ingress:
         attached = [await self._attached(session, entry) for entry in entries]
         await self._before_store(session)
         outbound_db = session.folder.outbound_db
-        high_water = await self._registry.use(session, lambda w: storing.insert_all(w, attached, outbound_db))
+        high_water = await self._mailboxes.use(
+            session, lambda w: storing.insert_all(w, attached, outbound_db)
+        )
         self._wake(session)
         await self._db.write(
             lambda connection: inbox.mark_stored(connection, entries, high_water, self._now())

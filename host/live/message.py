@@ -18,10 +18,11 @@ from host.delivery.calls import outcome
 from host.live import policy
 from host.live.policy import Fate, Step
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
 from host.mailbox.rows import LiveRow
 from host.ports.bot import Bot, DeliveryError, Live, Offline, Receipt, Rejected, ShowsLive, Unknown
 from host.registry import notices
-from host.registry.sessions import Session, Sessions
+from host.registry.sessions import Session
 from sessiondb import Address, MessageIn, SessionError, Status
 from sessiondb.signals import Progress
 
@@ -38,7 +39,7 @@ class LiveMessage:
         session: Session,
         address: Address,
         bot: Bot | None,
-        registry: Sessions,
+        mailboxes: Mailboxes,
         now: Callable[[], int],
         is_live: Callable[[Session], bool],
         *,
@@ -47,7 +48,7 @@ class LiveMessage:
         self._session = session
         self._address = address
         self._bot = bot
-        self._registry = registry
+        self._mailboxes = mailboxes
         self._now = now
         self._is_live = is_live
         self._row: LiveRow | None = None
@@ -99,7 +100,7 @@ class LiveMessage:
         while True:
             self._changed.clear()
             try:
-                fate, target = await self._registry.use(self._session, self._look)
+                fate, target = await self._mailboxes.use(self._session, self._look)
             except SessionError as error:
                 log.debug("No look at a live message: %s", error)
                 await self._pause(LEDGER_PAUSE)
@@ -124,7 +125,7 @@ class LiveMessage:
     async def _loaded(self) -> bool:
         """What an earlier life left: an intent of its request may still take effect for a while."""
         try:
-            rows = await self._registry.use(self._session, lambda writer: writer.open_live())
+            rows = await self._mailboxes.use(self._session, lambda writer: writer.open_live())
         except SessionError as error:
             log.debug("No look at a live message: %s", error)
             return False
@@ -321,7 +322,7 @@ class LiveMessage:
             with writer.writing():
                 writer.put_live(row)
 
-        await self._registry.use(self._session, job)
+        await self._mailboxes.use(self._session, job)
         self._row = row if row.open else None
 
 

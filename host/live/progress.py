@@ -11,8 +11,9 @@ from typing import Any
 
 from host.live import LiveMessages
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
 from host.ports.bot import Bots, DeliveryError, Shown, ShowsLive
-from host.registry.sessions import Session, Sessions
+from host.registry.sessions import Session
 from sessiondb import Address, MessageIn, SessionError, Status
 from sessiondb.signals import Progress
 
@@ -27,8 +28,8 @@ class ProgressBoard:
     The status that a platform shows by itself goes to the bot at once; a long turn's message is `live`'s.
     """
 
-    def __init__(self, registry: Sessions, bots: Bots, live: LiveMessages) -> None:
-        self._registry = registry
+    def __init__(self, mailboxes: Mailboxes, bots: Bots, live: LiveMessages) -> None:
+        self._mailboxes = mailboxes
         self._bots = bots
         self._live = live
         self._seen: dict[str, Progress] = {}
@@ -60,7 +61,7 @@ class ProgressBoard:
 
     async def _show_waiting(self, session: Session) -> None:
         try:
-            wanting = await self._registry.use(session, lambda writer: writer.wanting())
+            wanting = await self._mailboxes.use(session, lambda writer: writer.wanting())
             bot = self._bots.get(session.address.channel_type)
             if wanting and bot is not None and bot.capabilities.progress != "none":
                 message = wanting[-1]
@@ -74,7 +75,7 @@ class ProgressBoard:
             if progress is None or progress == self._seen.get(session.id):
                 return
             self._seen[session.id] = progress
-            message = await self._registry.use(session, lambda writer: _claimed(writer, progress))
+            message = await self._mailboxes.use(session, lambda writer: _claimed(writer, progress))
             bot = self._bots.get(message.address.channel_type) if message else None
             if message is None or bot is None:
                 return

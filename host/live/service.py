@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from host.live.message import LiveMessage
+from host.mailbox.open import Mailboxes
 from host.ports.bot import Bots, ShowsLive
-from host.registry.sessions import Session, Sessions
+from host.registry.sessions import Session
 from sessiondb import Address, MessageIn, SessionError
 from sessiondb.signals import Progress
 
@@ -23,12 +24,12 @@ class LiveMessages:
 
     def __init__(
         self,
-        registry: Sessions,
+        mailboxes: Mailboxes,
         bots: Bots,
         now: Callable[[], int],
         is_live: Callable[[Session], bool],
     ) -> None:
-        self._registry = registry
+        self._mailboxes = mailboxes
         self._bots = bots
         self._now = now
         self._is_live = is_live
@@ -81,7 +82,7 @@ class LiveMessages:
 
     async def _load(self, session: Session) -> None:
         try:
-            rows = await self._registry.use(session, lambda writer: writer.open_live())
+            rows = await self._mailboxes.use(session, lambda writer: writer.open_live())
         except SessionError as error:
             log.debug("No look at live messages: %s", error)
             return
@@ -98,7 +99,7 @@ class LiveMessages:
                 session,
                 address,
                 bot,
-                self._registry,
+                self._mailboxes,
                 self._now,
                 self._is_live,
                 clean=session.id in self._loaded,

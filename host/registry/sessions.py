@@ -1,30 +1,19 @@
-"""Sessions: the registry in host.db, and each session's files behind a lock of its own."""
+"""Sessions as the registry knows them: who talks with which agent where, and where that is kept."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
-from host.folders.disk import Disk
-from host.mailbox.inbound import InboundWriter
 from host.ports.events import InboundEvent, Privacy
 from host.registry.port import Statements
-from sessiondb import Full, SessionFolder
+from sessiondb import SessionFolder
 from sessiondb.records import Address
-from sessiondb.signals import Bell
-
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 OWN_THREADS = ("user:", "task:")  # how thread ids begin that no platform knows
-OPEN_CONNECTIONS = 256  # kept inbound.db connections, 104 KiB each; the least recently used is closed
 
 
 @dataclass(eq=False)
@@ -96,14 +85,11 @@ _COLUMNS = "id, agent, channel_type, workspace_id, platform_id, thread_id, scope
 
 
 class Sessions:
-    """Loads sessions by id and runs functions on their inbound.db, one at a time per session."""
+    """Sessions by their rows in host.db, and where their folders are."""
 
-    def __init__(self, data: Path, disk: Disk, now: Callable[[], int]) -> None:
+    def __init__(self, data: Path) -> None:
         self._data = data
-        self._disk = disk
-        self._now = now
         self._known: dict[str, Session] = {}
-        self._open: OrderedDict[str, InboundWriter] = OrderedDict()
 
     def load(
         self, connection: Statements, where: str = "busy = 1", bindings: tuple[str | int, ...] = ()
@@ -114,23 +100,6 @@ class Sessions:
 
     def get(self, id_: str) -> Session | None:
         return self._known.get(id_)
-
-    async def use(self, session: Session, function: Callable[[InboundWriter], T]) -> T:
-        """Runs the function on the session's inbound.db, off the loop, alone. Raises `sessiondb.SessionError`."""
-        async with session.lock:
-            writer = self._open.pop(session.id, None)
-            if writer is None:
-                writer = await self._disk.run(self._open_writer, session)
-            try:
-                return await self._disk.run(function, writer)
-            finally:
-                self._open[session.id] = writer
-                await self._close_eldest()
-
-    async def close(self) -> None:
-        while self._open:
-            _, writer = self._open.popitem()
-            await self._disk.run(writer.close)
 
     def shared(self, session: Session) -> Path:
         """What the conversations of its privacy scope keep together."""
@@ -150,24 +119,3 @@ class Sessions:
             self._known[id_] = known
         known.scope = scope
         return known
-
-    def _open_writer(self, session: Session) -> InboundWriter:
-        try:
-            session.folder.create()
-            for bell in (session.folder.bell_to_runner, session.folder.bell_to_host):
-                Bell.make(bell)
-        except OSError as error:
-            raise Full(session.folder.inbound_db, error.strerror or "no folder can be made") from error
-        writer = InboundWriter(session.folder.inbound_db, self._now)
-        if writer.mark("seq_high_water") < session.seq_high_water:
-            log.error(
-                "inbound.db was lost or is an old one; what it held is not delivered again",
-                extra={"action": "inbound_lost", "session": session.id},
-            )
-            writer.begin_above(session.seq_high_water)
-        return writer
-
-    async def _close_eldest(self) -> None:
-        while len(self._open) > OPEN_CONNECTIONS:
-            _, writer = self._open.popitem(last=False)
-            await self._disk.run(writer.close)

@@ -10,16 +10,18 @@ from pathlib import Path
 
 from host.config import Config
 from host.intake import router
+from host.mailbox.open import Mailboxes
 from host.registry.sessions import Session, Sessions
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
 from sessiondb.records import Address, Destination
 
 
 class Specs:
-    def __init__(self, config: Config, installation: str, registry: Sessions) -> None:
+    def __init__(self, config: Config, installation: str, registry: Sessions, mailboxes: Mailboxes) -> None:
         self._config = config
         self._installation = installation
         self._registry = registry
+        self._mailboxes = mailboxes
 
     async def spec(self, session: Session, incarnation: str) -> RunnerSpec:
         """Raises `LaunchError` when the session's agent is not configured any more."""
@@ -65,7 +67,7 @@ class Specs:
         if runner.outline != spec.outline:
             # A channel that became private has another folder now, whose words must not reach the earlier one.
             return "it was started for another privacy scope, or by other settings"
-        committed = await self._registry.use(session, lambda writer: writer.value("incarnation"))
+        committed = await self._mailboxes.use(session, lambda writer: writer.value("incarnation"))
         return "" if runner.incarnation == committed else "another was meant to take its place"
 
     def destinations(self, session: Session) -> list[Destination]:

@@ -16,6 +16,7 @@ from host.delivery.service import Deliveries
 from host.gateway.bells import Ears
 from host.gateway.server import Door, GatewayError
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
 from host.mailbox.outbound import OutboundReader
 from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
@@ -39,6 +40,7 @@ class Supervisor:
         installation: str,
         db: Registry,
         registry: Sessions,
+        mailboxes: Mailboxes,
         launcher: Launcher,
         deliveries: Deliveries,
         ears: Ears,
@@ -51,6 +53,7 @@ class Supervisor:
         self._installation = installation
         self._db = db
         self._registry = registry
+        self._mailboxes = mailboxes
         self._launcher = launcher
         self._deliveries = deliveries
         self._ears = ears
@@ -62,7 +65,7 @@ class Supervisor:
         self._lives: dict[str, Life] = {}
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._making_room: set[asyncio.Task[None]] = set()
-        self._specs = Specs(config, installation, registry)
+        self._specs = Specs(config, installation, registry, mailboxes)
         self._quota = quota.DiskQuota(config.runner.limits)
         self._starts = Starts(db, now, deliveries.notify)
         self._at_once = Places(config.runner.concurrent_starts)
@@ -173,7 +176,7 @@ class Supervisor:
     async def _is_time(self, session: Session) -> bool:
         """Whether a runner is to be started now; sets an alarm when it is later."""
         self._lives[session.id].woken = False
-        due, background = await self._registry.use(session, _next_work)
+        due, background = await self._mailboxes.use(session, _next_work)
         self._lives[session.id].background = background and not self._lives[session.id].woken
         if due is None:
             return False
@@ -205,7 +208,7 @@ class Supervisor:
             if life.runner is None or life.ordered_to_stop:
                 continue
             try:
-                due = await self._registry.use(life.session, lambda writer: writer.next_due_at())
+                due = await self._mailboxes.use(life.session, lambda writer: writer.next_due_at())
                 if due is None or due > self._now():  # a question's end may be a day away
                     wanted -= await self.stop(life.session)
             except (SessionError, LaunchError) as error:
@@ -220,7 +223,7 @@ class Supervisor:
             try:
                 self._lives[session.id].scope = session.scope
                 spec = await self._specs.spec(session, incarnation)
-                await self._registry.use(session, lambda writer: self._assign(writer, session, incarnation))
+                await self._mailboxes.use(session, lambda writer: self._assign(writer, session, incarnation))
                 self._ears.listen(session)
                 await self._door.open(session)
                 given = await self._door.equip(session)
@@ -255,7 +258,7 @@ class Supervisor:
         await self._deliveries.forget_reader(session)
         log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
         await self._drain_after(session, code)
-        claimed_any, told = await self._registry.use(
+        claimed_any, told = await self._mailboxes.use(
             session, lambda writer: self._put_back(writer, life, runner.incarnation)
         )
         if life.over_quota and not told:
@@ -330,7 +333,7 @@ class Supervisor:
         # Drained first: an acknowledgement that the host has not read must not go, whatever the clocks say.
         await self._deliveries.drain(session)
         await self._deliveries.forget_reader(session)
-        watermark = await self._registry.use(session, lambda writer: writer.mark("delivery_watermark"))
+        watermark = await self._mailboxes.use(session, lambda writer: writer.mark("delivery_watermark"))
         spec = await self._specs.spec(session, "maintenance")
         await self._launcher.maintain(spec, delivered_up_to=watermark, older_than=older_than)
 
@@ -392,7 +395,7 @@ class Supervisor:
             return
         runner = life.runner
         life.mind_the_clock(self._now())
-        blocked_since = await self._registry.use(session, lambda writer: writer.blocked_since)
+        blocked_since = await self._mailboxes.use(session, lambda writer: writer.blocked_since)
         if session.unreadable or sweep.blocks(blocked_since, self._now()):
             reason = session.unreadable or "it keeps the host from writing inbound.db"
             log.warning(
@@ -400,7 +403,7 @@ class Supervisor:
             )
             await self._launcher.stop(runner, 0.0)
             return
-        view = await self._registry.use(session, lambda writer: self._view(writer, session, runner, life))
+        view = await self._mailboxes.use(session, lambda writer: self._view(writer, session, runner, life))
         verdict = sweep.decide(view)
         if verdict is not sweep.Verdict.KEEP:
             log.warning(

@@ -10,9 +10,10 @@ from dataclasses import replace
 from host.delivery.actions import ActionError, Asked, Handler, refusing
 from host.mailbox import tasks
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
 from host.mailbox.recurrence import ScheduleError
 from host.registry.port import Registry, Statements
-from host.registry.sessions import Session, Sessions
+from host.registry.sessions import Session
 from host.schedule import changes, index, orders
 from host.schedule.homes import Homes
 from host.schedule.orders import Nothing, Order, Wish
@@ -33,14 +34,14 @@ class TaskActions:
         scheduler: Scheduler,
         homes: Homes,
         db: Registry,
-        registry: Sessions,
+        mailboxes: Mailboxes,
         zone: str,
         now: Callable[[], int],
     ) -> None:
         self._scheduler = scheduler
         self._homes = homes
         self._db = db
-        self._registry = registry
+        self._mailboxes = mailboxes
         self._zone = zone
         self._now = now
 
@@ -94,7 +95,7 @@ class TaskActions:
         if isinstance(order.asked, Wish):
             least = order.limits.shortest_interval
             changes.schedule_of(order.asked, order.zone, self._now(), least)  # before anything is made for it
-            here = await self._registry.use(session, lambda writer: writer.tasks.all())
+            here = await self._mailboxes.use(session, lambda writer: writer.tasks.all())
             asked = {task.id for task in (*here, *await self._elsewhere_of(session))} - {order.task_id}
             if len(asked) >= order.limits.most:
                 raise ScheduleError(
@@ -144,7 +145,7 @@ class TaskActions:
         found: list[tasks.Task] = []
         for home in await self._scheduler.sessions(ids):
             try:
-                listed = await self._registry.use(home, lambda writer: writer.tasks.all())
+                listed = await self._mailboxes.use(home, lambda writer: writer.tasks.all())
             except SessionError:
                 continue
             found += [task for task in listed if task.made_in == session.id]

@@ -15,6 +15,7 @@ from host.config import Config
 from host.governance import audit, words
 from host.governance.sight import Sight
 from host.mailbox import recurrence
+from host.mailbox.open import Mailboxes
 from host.mailbox.recurrence import ScheduleError
 from host.mailbox.tasks import Task
 from host.ports.controls import Forbidden, TaskOrder, TaskView
@@ -64,6 +65,7 @@ class Desk:
         homes: Homes,
         db: Registry,
         registry: Sessions,
+        mailboxes: Mailboxes,
         settings: Config,
         now: Callable[[], int],
     ) -> None:
@@ -71,6 +73,7 @@ class Desk:
         self._homes = homes
         self._db = db
         self._registry = registry
+        self._mailboxes = mailboxes
         self._config = settings
         self._now = now
 
@@ -82,7 +85,7 @@ class Desk:
         found: list[TaskView] = []
         for session in await self._db.read(lambda connection: self._seen(connection, sight)):
             try:
-                listed = await self._registry.use(session, lambda writer: writer.tasks.all())
+                listed = await self._mailboxes.use(session, lambda writer: writer.tasks.all())
             except SessionError as error:
                 log.warning("Tasks cannot be shown: %s", error, extra={"action": "tasks_unread"})
                 continue
@@ -117,7 +120,7 @@ class Desk:
         found = await self._scheduler.sessions([home.session_id]) if home is not None else []
         if not found or not sight.sees(found[0].scope):
             raise Forbidden(NO_SUCH_TASK)
-        task = await self._registry.use(found[0], lambda writer: writer.tasks.get(task_id))
+        task = await self._mailboxes.use(found[0], lambda writer: writer.tasks.get(task_id))
         if task is None or task.state == "cancelled":
             raise Forbidden(NO_SUCH_TASK)
         return found[0], task

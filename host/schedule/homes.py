@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from host.config import Config
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
 from host.mailbox.recurrence import ScheduleError
 from host.registry import sessions
 from host.registry.port import Registry, Statements
@@ -19,10 +20,11 @@ CHANNEL = "channel"  # the destination that means: the channel of this conversat
 
 
 class Homes:
-    def __init__(self, config: Config, db: Registry, registry: Sessions) -> None:
+    def __init__(self, config: Config, db: Registry, registry: Sessions, mailboxes: Mailboxes) -> None:
         self._config = config
         self._db = db
         self._registry = registry
+        self._mailboxes = mailboxes
 
     async def of_new(
         self, session: Session, task_id: str, destination: str, here: Address, now: int
@@ -56,7 +58,7 @@ class Homes:
         )
 
     async def _listed(self, session: Session, name: str, here: Address) -> Address:
-        found = await self._registry.use(session, lambda writer: _destination(writer, name))
+        found = await self._mailboxes.use(session, lambda writer: _destination(writer, name))
         if isinstance(found, list):
             known = ", ".join([CHANNEL, *found])
             raise ScheduleError(

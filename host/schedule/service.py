@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
 from host.mailbox.recurrence import ScheduleError
 from host.registry import sessions
 from host.registry.port import Registry, Statements
@@ -49,11 +50,13 @@ class Scheduler:
         self,
         db: Registry,
         registry: Sessions,
+        mailboxes: Mailboxes,
         wake: Callable[[Session], None],
         now: Callable[[], int],
     ) -> None:
         self._db = db
         self._registry = registry
+        self._mailboxes = mailboxes
         self._wake = wake
         self._now = now
         self._changed = asyncio.Event()
@@ -121,7 +124,7 @@ class Scheduler:
         """Fires what is due and raises the index. True when the runner has something to do."""
         async with self._one[session.id]:
             try:
-                found = await self._registry.use(session, _look)
+                found = await self._mailboxes.use(session, _look)
                 await self._settle(session, found)
             except SessionError as error:
                 pause = min(self._put_off.get(session.id, (0.0, FIRST_PAUSE / 2))[1] * 2, LONGEST_PAUSE)
@@ -166,7 +169,7 @@ class Scheduler:
         """An order from outside of the session's own file, once. Raises `ScheduleError`, `sessiondb.SessionError`."""
         now = self._now()
         async with self.changing(session, order):
-            ok, text = await self._registry.use(session, lambda w: changes.carry_out_once(w, order, now))
+            ok, text = await self._mailboxes.use(session, lambda w: changes.carry_out_once(w, order, now))
         if not ok:
             raise ScheduleError(text)
         return text
@@ -175,7 +178,7 @@ class Scheduler:
         """An order that holds however often it is given. Raises as `carry_out` does."""
         now = self._now()
         async with self.changing(session, order):
-            await self._registry.use(session, lambda writer: _declare(writer, order, now))
+            await self._mailboxes.use(session, lambda writer: _declare(writer, order, now))
 
     def changed(self) -> None:
         """Something may be due sooner than it seemed, or the clock was set: looks again at once."""
@@ -214,7 +217,7 @@ class Scheduler:
         every = await self._db.read(lambda connection: self._registry.load(connection, "1"))
         for session in every:
             try:
-                bounds = await self._registry.use(session, lambda writer: writer.tasks.bounds())
+                bounds = await self._mailboxes.use(session, lambda writer: writer.tasks.bounds())
             except SessionError as error:
                 log.error(
                     "Its tasks are not known yet: %s",

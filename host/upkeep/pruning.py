@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from host.runners.launch.base import LaunchError
@@ -40,10 +41,17 @@ class Maintains(Protocol):
 
 class Pruner:
     def __init__(
-        self, db: Registry, registry: Sessions, maintains: Maintains, now: Callable[[], int], days: float
+        self,
+        db: Registry,
+        registry: Sessions,
+        mailboxes: Mailboxes,
+        maintains: Maintains,
+        now: Callable[[], int],
+        days: float,
     ) -> None:
         self._db = db
         self._registry = registry
+        self._mailboxes = mailboxes
         self._maintains = maintains
         self._now = now
         self._retention = int(days * DAY)
@@ -90,7 +98,7 @@ class Pruner:
         if not await self._maintains.maintain(session, older_than=before):
             return False
         job = functools.partial(_portion, files=session.folder.inbound_files, before=before, context=resting)
-        while await self._registry.use(session, job) == PORTION:
+        while await self._mailboxes.use(session, job) == PORTION:
             pass
         return True
 

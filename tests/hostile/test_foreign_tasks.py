@@ -36,7 +36,7 @@ async def task_of_the_neighbour(host: Host, target: Target) -> tuple[Session, Ta
 
 
 async def known(host: Host, session: Session, task_id: str) -> Task:
-    task = await host._registry.use(session, lambda writer: writer.tasks.get(task_id))
+    task = await host._mailboxes.use(session, lambda writer: writer.tasks.get(task_id))
     assert task is not None
     return task
 

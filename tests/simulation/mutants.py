@@ -257,8 +257,8 @@ def live_message_outlives_a_failed_attempt(_: World) -> list[Patch]:
 @mutant
 def outcome_without_the_notice_it_owes(world: World) -> list[Patch]:
     async def hasty(self: Deliveries, session: Session) -> None:
-        owed = await self._registry.use(session, lambda writer: writer.owed())
-        await self._registry.use(session, lambda writer: writer.paid(about for about, _ in owed))
+        owed = await self._mailboxes.use(session, lambda writer: writer.owed())
+        await self._mailboxes.use(session, lambda writer: writer.paid(about for about, _ in owed))
         if owed:
             death_finds_the_gap(world, every=1)
         for _, notice in owed:

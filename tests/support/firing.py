@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.missed import Policy
+from host.mailbox.open import Mailboxes
 from host.registry import sessions
 from host.registry.db import HostDB
 from host.registry.notices import Notice
@@ -60,15 +61,16 @@ class MortalDisk:
 class Life:
     """One life of a host, as far as tasks are concerned."""
 
-    def __init__(self, db: HostDB, registry: Sessions, clock: Clock) -> None:
+    def __init__(self, db: HostDB, registry: Sessions, mailboxes: Mailboxes, clock: Clock) -> None:
         self.db = db
         self.registry = registry
+        self.mailboxes = mailboxes
         self.woken: list[str] = []
-        self.scheduler = Scheduler(db, registry, lambda s: self.woken.append(s.id), clock.now)
+        self.scheduler = Scheduler(db, registry, mailboxes, lambda s: self.woken.append(s.id), clock.now)
 
     async def owed(self, session: Session) -> list[Notice]:
         """What people are going to be told."""
-        owed = await self.registry.use(session, lambda writer: writer.owed())
+        owed = await self.mailboxes.use(session, lambda writer: writer.owed())
         return [Notice.decode(notice) for _, notice in owed]
 
     async def session(self, place: Address = PLACE) -> Session:
@@ -91,7 +93,7 @@ class Life:
         return await self.scheduler.carry_out(session, order)
 
     async def runs(self, session: Session) -> list[MessageIn]:
-        return await self.registry.use(session, lambda w: w._messages("task_id <> '' ORDER BY seq"))
+        return await self.mailboxes.use(session, lambda w: w._messages("task_id <> '' ORDER BY seq"))
 
     async def end_runs(self, session: Session, status: Status = Status.COMPLETED, error: str = "") -> int:
         """As the runner and the host would: every run under way gets its outcome."""
@@ -103,7 +105,7 @@ class Life:
                     writer.settle(message.id, status, error)
             return len(pending)
 
-        return await self.registry.use(session, job)
+        return await self.mailboxes.use(session, job)
 
 
 @asynccontextmanager
@@ -112,9 +114,9 @@ async def living(data: Path, clock: Clock, disk: MortalDisk | None = None) -> As
     disk = disk or MortalDisk()
     data.mkdir(exist_ok=True)
     db = await HostDB.open(data / "host.db", disk)
-    registry = Sessions(data, disk, clock.now)
+    registry, mailboxes = Sessions(data), Mailboxes(disk, clock.now)
     try:
-        life = Life(db, registry, clock)
+        life = Life(db, registry, mailboxes, clock)
         await life.scheduler.begin()
         yield life
     finally:
@@ -122,9 +124,9 @@ async def living(data: Path, clock: Clock, disk: MortalDisk | None = None) -> As
             if db._pump is not None:
                 db._pump.cancel()
                 await asyncio.wait([db._pump])
-            for writer in registry._open.values():
+            for writer in mailboxes._open.values():
                 writer.close()
             db._connection.close()
         else:
-            await registry.close()
+            await mailboxes.close()
             await db.close()

@@ -13,6 +13,7 @@ from host.folders.disk import ThreadDisk
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
 from host.gateway.server import Gateway
+from host.mailbox.open import Mailboxes
 from host.registry.db import HostDB
 from host.registry.port import Statements
 from host.registry.sessions import Session, Sessions, upsert
@@ -40,6 +41,7 @@ class GatewayBench:
         self.gateway: Gateway
         self.db: HostDB
         self.registry: Sessions
+        self.mailboxes: Mailboxes
 
     async def start(
         self, *, key: str | None = None, model: dict[str, Any] | None = None, **agent: Any
@@ -53,19 +55,20 @@ class GatewayBench:
             }
         )
         self.db = await HostDB.open(self.data / "host.db", self._disk)
-        self.registry = Sessions(self.data, self._disk, lambda: self.now)
+        self.registry = Sessions(self.data)
+        self.mailboxes = Mailboxes(self._disk, lambda: self.now)
         self.budgets = Budgets(config, self.db, lambda: self.now)
         self.unsettled = await self.budgets.charge_unsettled()
         credentials = self.credentials or EnvironmentCredentials(
             {"ANTHROPIC_API_KEY": self.api.key if key is None else key}
         )
-        self.gateway = Gateway(config, self.registry, self.budgets, credentials, self.internet)
+        self.gateway = Gateway(config, self.mailboxes, self.budgets, credentials, self.internet)
 
     async def session(self, thread: str = "1") -> Session:
         address = Address("memory", "w", "c", thread)
         id_ = await self.db.write(lambda c: upsert(c, self.agent, address, "scope", self.now))
         [session] = await self.db.read(lambda c: self.registry.load(c, "id = ?", (id_,)))
-        await self.registry.use(session, lambda writer: writer.next_due_at())  # makes its folder
+        await self.mailboxes.use(session, lambda writer: writer.next_due_at())  # makes its folder
         await self.gateway.open(session)
         return session
 
@@ -105,6 +108,6 @@ class GatewayBench:
         for client in self._clients:
             await client.close()
         await self.gateway.stop()
-        await self.registry.close()
+        await self.mailboxes.close()
         await self.db.close()
         self._disk.close()

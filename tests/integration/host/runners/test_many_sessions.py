@@ -9,7 +9,8 @@ import apsw
 import pytest
 
 from host.mailbox.inbound import InboundWriter
-from host.registry.sessions import Session, Sessions
+from host.mailbox.open import Mailboxes
+from host.registry.sessions import Session
 from host.runners.launch.fake import FakeLauncher
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, serving
@@ -42,13 +43,13 @@ async def test_a_restart_opens_only_the_sessions_that_have_work(
         )
     registry.close()
     opened: set[str] = set()
-    real = Sessions._open_writer
+    real = Mailboxes._open_writer
 
-    def noting(self: Sessions, session: Session) -> InboundWriter:
+    def noting(self: Mailboxes, session: Session) -> InboundWriter:
         opened.add(session.id)
         return real(self, session)
 
-    monkeypatch.setattr(Sessions, "_open_writer", noting)
+    monkeypatch.setattr(Mailboxes, "_open_writer", noting)
     after = FakeLauncher()
     async with serving(config(tmp_path), launcher=after):
         await _started(after, WITH_WORK)

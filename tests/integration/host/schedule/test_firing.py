@@ -59,7 +59,7 @@ async def test_after_three_days_the_policy_decides(
             [nine, nine + DAY, nine + 2 * DAY][-runs:] if runs else []
         )
         assert all(run.content.count("09:00 UTC") >= stands_for + 1 for run in found)
-        kept = await life.registry.use(session, lambda w: w.tasks.occurrences(task, 10))
+        kept = await life.mailboxes.use(session, lambda w: w.tasks.occurrences(task, 10))
         assert {one.outcome for one in kept} == ({"completed"} if runs else {"skipped"})
         assert await life.db.read(index.earliest) == nine + 3 * DAY
 
@@ -263,7 +263,7 @@ async def test_a_session_whose_file_cannot_be_written_delays_no_other(tmp_path: 
         sick, well = await life.session(), await life.session(Address("memory", "w", "C2", "t1"))
         await life.schedule(sick, "0 9 * * *")
         await life.schedule(well, "0 9 * * *", name="o2")
-        await life.registry.close()
+        await life.mailboxes.close()
         sick.folder.inbound_db.write_bytes(b"this is no database" * 1_000)
         clock.at += HOUR
         await life.scheduler.fire()
@@ -296,7 +296,7 @@ async def test_a_task_that_is_over_is_forgotten_after_a_month(tmp_path: Path) ->
         assert clock.at == MONDAY + 30 * DAY
         await life.scheduler.fire()
         assert await life.db.read(index.earliest) == index.NEVER
-        assert await life.registry.use(session, lambda w: w.tasks.known()) == []
+        assert await life.mailboxes.use(session, lambda w: w.tasks.known()) == []
 
 
 async def test_the_timer_fires_when_the_clock_says_so_and_sees_changes_at_once(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ async def test_a_fault_of_ours_is_an_answer_and_a_locked_file_is_tried_again(tmp
 
         actions.register(["break"], faulty)
         async with actions.prepared(session, ASKED) as handler:
-            await life.registry.use(session, refused)
+            await life.mailboxes.use(session, refused)
         actions.register(["break"], locked)
         with pytest.raises(Unavailable):
             async with actions.prepared(session, ASKED):
