@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from host.config import Config
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage, Question
+from host.ports.events import OVER
 from sessiondb import content
 from sessiondb.records import Address, Status
 
 LONGEST = 30 * 86_400_000  # ms a question may stay open, where it names an end at all
 NOBODY = "nobody answered in time"
-OVER = "This question is no longer open."
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from host.config import Config
+from host.folders import attachments
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, IncomingFile, Ingested
 from sessiondb import content
@@ -41,6 +42,13 @@ class Delivery:
     decision: Decision | None = None  # of a notice that asks an owner
     mentions: tuple[str, ...] = ()  # users whom the message notifies, named in front of it; nobody else is
     first_attempt_at: int = 0  # ms UTC
+
+    def read(self, path: str, *, largest: int = attachments.LARGEST) -> bytes:
+        """The file at `path` below `files`, whatever the container has made of it. Raises `Rejected`."""
+        try:
+            return attachments.read(Path(self.files), path, largest=largest)
+        except attachments.AttachmentError as error:
+            raise Rejected(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,9 @@ class InboundEvent:
         return "m" + hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
+OVER = "This question is no longer open."  # the reason why an ANSWER that came too late is declined
+
+
 class Verdict(StrEnum):
     STORED = "stored"
     DUPLICATE = "duplicate"

@@ -24,6 +24,28 @@ ONLY_IN = {
     "anthropic": "runner/providers/claude.py",
     "claude_agent_sdk": "runner/providers/claude_code.py",
 }
+FLOORS = (  # of host/, from the top down: a room imports only what stands below it
+    "cli",
+    "app",
+    "assembly",
+    "upkeep",
+    "controls",
+    "live",
+    "runners",
+    "schedule",
+    "gateway",
+    "intake",
+    "delivery",
+    "webhooks",
+    "mailbox",
+    "governance",
+    "registry",
+    "ports",
+    "folders",
+    "config",
+)
+SEEN_BY_BOTS = {"host.ports", "host.config"}
+MOST_ON_THE_GROUND = 8  # modules directly in host/; everything else has a room
 HEAVY = {"pydantic", "mcp", "anthropic", "claude_agent_sdk", "aiohttp", "structlog", "rich", "typer"}
 
 
@@ -38,6 +60,29 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
             yield node.module.split(".")[0], id(node) in top
 
 
+def modules(package: str) -> Iterator[tuple[str, set[str]]]:
+    """Each module of a package by its dotted name, and what of ours it imports, by dotted names."""
+    for path in sorted((ROOT / package).rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        found: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found |= {_whole(node.module, alias.name) for alias in node.names}
+        yield name, {one for one in found if one.split(".")[0] in OURS}
+
+
+def _whole(package: str, name: str) -> str:
+    """`from package import name` names a module, or something in one."""
+    place = ROOT.joinpath(*package.split("."), name)
+    return f"{package}.{name}" if place.is_dir() or place.with_suffix(".py").exists() else package
+
+
+def room_of(module: str) -> str:
+    return ".".join(module.split(".")[:2])
+
+
 @pytest.mark.parametrize("package", ALLOWED)
 def test_imports_point_only_the_way_the_design_says(package: str) -> None:
     wrong = [
@@ -47,6 +92,43 @@ def test_imports_point_only_the_way_the_design_says(package: str) -> None:
         if name in OURS and name not in ALLOWED[package]
     ]
     assert wrong == []
+
+
+def test_the_rooms_of_the_host_import_downward() -> None:
+    floors = {f"host.{room}": floor for floor, room in enumerate(FLOORS)}
+    wrong = [
+        f"{name} imports {other}"
+        for name, imported in modules("host")
+        for other in imported
+        if name != "host" and other.startswith("host.")
+        if floors[room_of(other)] <= floors[room_of(name)] and room_of(other) != room_of(name)
+    ]
+    assert wrong == []
+
+
+def test_bots_know_of_the_host_its_ports_and_its_configuration() -> None:
+    wrong = [
+        f"{name} imports {other}"
+        for name, imported in modules("bots")
+        for other in imported
+        if other.split(".")[0] == "host" and room_of(other) not in SEEN_BY_BOTS
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+    left = {name: {other for other in imported if other != name} for name, imported in modules(package)}
+    while free := {name for name, imported in left.items() if not imported & left.keys()}:
+        left = {name: imported for name, imported in left.items() if name not in free}
+    assert left == {}
+
+
+def test_few_modules_stand_directly_in_the_host() -> None:
+    ground = [path.name for path in (ROOT / "host").glob("*.py")]
+    rooms = [path.name for path in (ROOT / "host").iterdir() if (path / "__init__.py").exists()]
+    assert len(ground) <= MOST_ON_THE_GROUND
+    assert sorted(room for room in FLOORS if f"{room}.py" not in ground and room not in rooms) == ["assembly"]
 
 
 @pytest.mark.parametrize("library", ONLY_IN)

@@ -13,7 +13,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import discord
@@ -24,7 +23,6 @@ from bots.discord.questions import decisions
 from bots.discord.questions.book import Asked, QuestionBook
 from bots.discord.questions.questions import view_of
 from bots.discord.sending.threads import Threads
-from host.folders import attachments
 from host.ports.bot import Delivery, Receipt, Rejected, Unknown
 
 NONCE_WINDOW = 120_000  # ms; Discord enforces a nonce "for the past few minutes"
@@ -114,7 +112,7 @@ class Outbox:
     async def _attempt(self, delivery: Delivery, channel_id: int) -> discord.Message:
         payload, more = delivery.payload, dict[str, Any]()
         if payload.get("file"):
-            more["file"] = await asyncio.to_thread(_attachment, Path(delivery.files), payload)
+            more["file"] = await asyncio.to_thread(_attachment, delivery)
         if "question" in payload:
             asked = Asked.of(delivery, payload["question"])
             await asyncio.to_thread(self._book.put, delivery.key, asked)  # before the send: a click finds it
@@ -243,9 +241,6 @@ def _is_reply(delivery: Delivery) -> bool:
     return bool(delivery.answers and address.workspace_id and not address.thread_id)
 
 
-def _attachment(folder: Path, payload: dict[str, Any]) -> discord.File:
-    try:
-        found = io.BytesIO(attachments.read(folder, payload["file"]))
-        return discord.File(found, filename=payload["name"] or "file")
-    except attachments.AttachmentError as error:
-        raise Rejected(str(error)) from error
+def _attachment(delivery: Delivery) -> discord.File:
+    found = io.BytesIO(delivery.read(str(delivery.payload["file"])))
+    return discord.File(found, filename=delivery.payload["name"] or "file")

@@ -16,9 +16,8 @@ from bots.common import answering, words
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.reading.events import Identity, Reader
 from bots.slack.sending import rendering
-from host.mailbox.questions import OVER
 from host.ports.bot import HostBusy, Ingest
-from host.ports.events import EventClass, InboundEvent, Verdict
+from host.ports.events import OVER, EventClass, InboundEvent, Verdict
 from sessiondb import Address
 
 log = logging.getLogger(__name__)

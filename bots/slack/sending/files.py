@@ -14,7 +14,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import downloads
 from bots.slack.client.errors import TRANSIENT, translated
-from host.folders import attachments
 from host.ports.bot import Delivery, FetchError, Receipt, Rejected, Unknown, Unsent
 from host.ports.events import IncomingFile
 
@@ -32,7 +31,7 @@ class Uploads:
         self._folder = folder
 
     async def send(self, delivery: Delivery) -> Receipt:
-        content = await asyncio.to_thread(_read, Path(delivery.files), str(delivery.payload["path"]))
+        content = await asyncio.to_thread(_read, delivery, str(delivery.payload["path"]))
         file_id = await self._upload(str(delivery.payload["name"]), content)
         # Which file it is must be on disk before the step that shows it to people.
         await asyncio.to_thread(self._remember, delivery.key, file_id)
@@ -134,11 +133,8 @@ def _is_slacks(url: str, api_url: str) -> bool:
     return found.scheme == "https" and (host == "slack.com" or host.endswith(".slack.com"))
 
 
-def _read(folder: Path, path: str) -> bytes:
-    try:
-        content = attachments.read(folder, path, largest=LARGEST)
-    except attachments.AttachmentError as error:
-        raise Rejected(str(error)) from error
+def _read(delivery: Delivery, path: str) -> bytes:
+    content = delivery.read(path, largest=LARGEST)
     if not content:
         raise Rejected("the file is empty, and Slack takes no empty files")
     return content

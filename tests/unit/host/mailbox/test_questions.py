@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from host.config import Config
-from host.mailbox.questions import OVER, Approvers, refusal
+from host.mailbox.questions import Approvers, refusal
 from host.mailbox.rows import Question
+from host.ports.events import OVER
 from sessiondb import Address, content
 
 HERE = Address("slack", "T1", "C1")
