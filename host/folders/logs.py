@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import re
 from pathlib import Path
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+_ODD = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)  # ends or turns a line, drives a terminal
 
 LARGEST = 5_000_000  # bytes of one log file
 KEPT = 3  # older ones
@@ -35,9 +41,21 @@ def set_up(*, file: Path | None, level: str = "INFO", json: bool = False) -> Non
                 structlog.stdlib.ExtraAdder(),
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
             ],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _one_line, renderer],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+
+
+def _one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """What people and programs named, a break in it or a terminal's command, stays a value: it cannot write a line itself."""
+    return {
+        name: _ODD.sub(_escaped, value) if isinstance(value, str) and name != "exception" else value
+        for name, value in event.items()
+    }
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
-import aiohttp
 from aiohttp import web
 
 from host.config import Webhook, Webhooks
 from host.ports.bot import HostBusy
+from host.ports.door import BodyError, Door, body
 from host.ports.events import Author, EventClass, InboundEvent, Ingested, Verdict
 from host.webhooks import signatures
 from host.webhooks.signatures import Delivery, Unauthorised, WeakSecret
@@ -25,9 +26,8 @@ from sessiondb.records import Address
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 256 * 1024  # bytes: as much as an agent can read at one go
-BODY_DEADLINE = 10.0  # s a body may take to arrive
-REQUESTS_AT_A_TIME = 32  # of all hooks; each may hold a body in memory
-CLOSING_GRACE = 5.0  # s for requests under way when the host stops
+REQUESTS_AT_A_TIME = 8  # of one hook; each may hold a body in memory. Names that are no hook share as many
+NOT_TAKEN = "there is no such hook, or the signature does not fit it"
 
 
 class WebhookError(Exception):
@@ -50,6 +50,7 @@ class _Hook:
     secret: bytes
     tokens: float
     filled_at: float  # s of the loop's clock
+    under_way: int = 0
 
     def take(self, clock: float) -> bool:
         """One of `per_minute`, of which half a minute's may come at once."""
@@ -79,24 +80,22 @@ class WebhookServer:
         self._ingest = ingest
         self._now = now
         self._hooks = {name: _hook(name, hook, environment) for name, hook in config.hooks.items()}
-        self._under_way = 0
-        self._runner: web.AppRunner | None = None
+        # Whoever tries names learns nothing: one that is no hook is refused as a wrong signature is, after the same work.
+        self._nobody = _Hook("", Webhook.model_construct(per_minute=1), secrets.token_bytes(32), 0.0, 0.0)
+        self._door: Door | None = None
         self.port = 0
 
     async def start(self) -> None:
         """Raises `WebhookError` when the address cannot be had."""
         app = web.Application()
         app.router.add_post("/hooks/{name}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING_GRACE)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._config.listen, self._config.port)
+        self._door = Door(app)
         try:
-            await site.start()
+            await self._door.open(self._config.listen, self._config.port)
         except OSError as error:
-            await self.stop()
             where = f"{self._config.listen}:{self._config.port}"
             raise WebhookError(f"webhooks cannot listen on {where}: {error.strerror or error}") from error
-        self.port = int(self._runner.addresses[0][1])
+        self.port = self._door.address[1]
         log.info(
             "Webhooks listen on http://%s:%d/hooks/",
             self._config.listen,
@@ -105,8 +104,8 @@ class WebhookServer:
         )
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._door is not None:
+            await self._door.close()
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -123,21 +122,24 @@ class WebhookServer:
             return web.json_response({"error": str(refused)}, status=refused.status, headers=refused.headers)
 
     async def _take(self, name: str, request: web.Request) -> web.Response:
-        hook = self._hooks.get(name)
-        if hook is None:
-            raise Refused(404, "there is no such hook")
-        if self._under_way >= REQUESTS_AT_A_TIME:
+        hook = self._hooks.get(name, self._nobody)
+        if hook.under_way >= REQUESTS_AT_A_TIME:
             raise Refused(429, "too many requests at a time", Retry_After="1")
-        self._under_way += 1
+        hook.under_way += 1
         try:
-            body = await _body(request)
+            said = await body(request, LARGEST_BODY)
+        except BodyError as error:
+            raise Refused(error.status, str(error)) from error
         finally:
-            self._under_way -= 1
+            hook.under_way -= 1
         try:
             seconds = self._now() // 1000
-            delivery = signatures.verify(hook.config.style, hook.secret, request.headers, body, seconds)
+            delivery = signatures.verify(hook.config.style, hook.secret, request.headers, said, seconds)
         except Unauthorised as unauthorised:
-            raise Refused(401, str(unauthorised)) from unauthorised
+            log.info(
+                "A webhook's request does not fit: %s", unauthorised, extra={"action": "webhook_unsigned"}
+            )
+            raise Refused(401, NOT_TAKEN) from unauthorised
         if not hook.take(asyncio.get_running_loop().time()):
             again = str(math.ceil(60 / hook.config.per_minute))
             raise Refused(429, f"more than {hook.config.per_minute} a minute", Retry_After=again)
@@ -145,11 +147,11 @@ class WebhookServer:
             return web.json_response({"pong": name})
         if hook.config.platform not in self._platforms:
             raise Refused(503, f"{hook.config.platform} does not run here", Retry_After="60")
-        return await self._bring_in(hook, delivery, body)
+        return await self._bring_in(hook, delivery, said)
 
-    async def _bring_in(self, hook: _Hook, delivery: Delivery, body: bytes) -> web.Response:
+    async def _bring_in(self, hook: _Hook, delivery: Delivery, said: bytes) -> web.Response:
         try:
-            ingested = await self._ingest(_event(hook, delivery, body, self._now()))
+            ingested = await self._ingest(_event(hook, delivery, said, self._now()))
         except HostBusy as busy:
             raise Refused(503, "it could not be made durable; send it again", Retry_After="5") from busy
         # A duplicate with a reason is one that was declined before.
@@ -158,25 +160,6 @@ class WebhookServer:
             told = {"message": ingested.message_id, "duplicate": duplicate}
             return web.json_response(told, status=200 if duplicate else 202)
         raise Refused(409, ingested.reason or "it is not taken in that channel")
-
-
-async def _body(request: web.Request) -> bytes:
-    """Raises `Refused`."""
-    too_large = Refused(413, f"the body has more than {LARGEST_BODY} bytes")
-    if (request.content_length or 0) > LARGEST_BODY:
-        raise too_large
-    parts = bytearray()
-    try:
-        async with asyncio.timeout(BODY_DEADLINE):
-            async for chunk in request.content.iter_any():
-                parts += chunk
-                if len(parts) > LARGEST_BODY:
-                    raise too_large
-    except TimeoutError as error:
-        raise Refused(408, "the body did not arrive in time") from error
-    except (ConnectionError, aiohttp.ClientPayloadError, web.RequestPayloadError) as error:
-        raise Refused(400, "the body ended before it was complete") from error
-    return bytes(parts)
 
 
 def _hook(name: str, config: Webhook, environment: Mapping[str, str]) -> _Hook:
@@ -194,7 +177,7 @@ def _hook(name: str, config: Webhook, environment: Mapping[str, str]) -> _Hook:
     return _Hook(name, config, secret, tokens=max(1.0, config.per_minute / 2), filled_at=0.0)
 
 
-def _event(hook: _Hook, delivery: Delivery, body: bytes, now: int) -> InboundEvent:
+def _event(hook: _Hook, delivery: Delivery, said: bytes, now: int) -> InboundEvent:
     place = hook.config
     return InboundEvent(
         event_class=EventClass.WEBHOOK,
@@ -202,7 +185,7 @@ def _event(hook: _Hook, delivery: Delivery, body: bytes, now: int) -> InboundEve
         natural_id=f"{hook.name}:{delivery.id}",
         author=Author(f"webhook:{hook.name}", hook.name),
         at=now,
-        text=body.decode("utf-8", "replace"),
+        text=said.decode("utf-8", "replace"),
         privacy=place.privacy,
         value=place.prompt,
         refers_to=f"{hook.name} {delivery.event}".strip(),

@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from host.config import Slack
 from host.ports.bot import BotStuck
+from host.ports.door import BODY_DEADLINE, Door, Handler
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Transport:
         self._settings = settings
         self._app_token = app_token
         self._handlers: list[AsyncSocketModeHandler] = []
-        self._site: web.AppRunner | None = None
+        self._door: Door | None = None
         self._sessions: dict[AsyncSocketModeHandler, tuple[object, float]] = {}  # and since when
         self._heard_at = 0.0
         self._suspicious = False
@@ -145,8 +146,8 @@ class Transport:
     async def close(self) -> None:
         for handler in self._handlers:
             await _closed(handler)
-        if self._site is not None:
-            await self._site.cleanup()
+        if self._door is not None:
+            await self._door.close()
 
     async def _connected(self) -> AsyncSocketModeHandler:
         handler = AsyncSocketModeHandler(self._app, self._app_token, ping_interval=PING_INTERVAL)
@@ -159,18 +160,29 @@ class Transport:
         return handler
 
     async def _serve(self) -> None:
-        runner = web.AppRunner(self._app.web_app(PATH))
-        await runner.setup()
-        self._site = runner
-        await web.TCPSite(runner, self._settings.listen, self._settings.port).start()
+        app = self._app.web_app(PATH)
+        app.middlewares.append(_read_in_time)
+        door = Door(app)
+        await door.open(self._settings.listen, self._settings.port)
+        self._door = door
 
     @property
     def address(self) -> tuple[str, int]:
         """Where requests are taken in HTTP mode."""
-        if self._site is None:
+        if self._door is None:
             raise RuntimeError("not in HTTP mode")
-        host, port, *_ = self._site.addresses[0]
-        return str(host), int(port)
+        return self._door.address
+
+
+@web.middleware
+async def _read_in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Bolt waits for a body as long as it takes. What was read is kept, and bolt reads that."""
+    try:
+        async with asyncio.timeout(BODY_DEADLINE):
+            await request.read()
+    except TimeoutError:
+        return web.Response(status=408)
+    return await handler(request)
 
 
 async def _closed(handler: AsyncSocketModeHandler) -> None:
