@@ -66,7 +66,7 @@ class IncomingFiles:
 
 
 def _make(folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)  # of a first message nothing of its session is there yet
     ownership.as_its_folder(folder)
 
 
