@@ -46,6 +46,11 @@ def standing_of(connection: Statements, channel_type: str, user_id: str) -> str:
     return "" if row is None else str(row[0])
 
 
+def is_owner(access: Access, platform: str, user_id: str) -> bool:
+    """Whether the person may do everything here."""
+    return platform == LOCAL or (bool(user_id) and f"{platform}:{user_id}" in access.owners)
+
+
 def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denied:
     """`standing` is what an owner decided about this person before: '', 'allowed' or 'denied'."""
     platform = event.address.channel_type
@@ -54,7 +59,7 @@ def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denie
         return Allowed(trusted=True)
     if not author.id:
         return Denied("I could not find out who you are, so I may not answer.")
-    if f"{platform}:{author.id}" in access.owners:
+    if is_owner(access, platform, author.id):
         return Allowed(trusted=True)
     if standing == "denied":
         return Denied("You have not been given access to this agent.")

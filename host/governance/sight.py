@@ -41,10 +41,7 @@ class Sight:
 
 
 def is_owner(rules: Access, viewer: Viewer) -> bool:
-    platform = viewer.address.channel_type
-    return platform == access.LOCAL or (
-        bool(viewer.author.id) and f"{platform}:{viewer.author.id}" in rules.owners
-    )
+    return access.is_owner(rules, viewer.address.channel_type, viewer.author.id)
 
 
 def of(connection: Statements, rules: Access, viewer: Viewer) -> Sight:

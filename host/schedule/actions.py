@@ -68,6 +68,8 @@ class TaskActions:
     async def _order(self, session: Session, asked: Asked) -> Order:
         origin = asked.origin
         by = origin.author_id if origin is not None else ""
+        people = await self._people(session, asked)
+        owner = bool(people) and all(self._homes.is_owner(asked.address, person) for person in people)
         return Order(
             id=f"{session.id}:{asked.row_id}",
             name=asked.action.name,
@@ -76,9 +78,20 @@ class TaskActions:
             source="agent",
             zone=await self._zone_of(asked, by),
             by=by,
+            people=people,
+            master=owner,
             made_in=session.id,
             limits=self._homes.limits(session.agent),
         )
+
+    async def _people(self, session: Session, asked: Asked) -> tuple[str, ...]:
+        """Everybody whose message the turn may be answering: which of them said what, only the container knows."""
+        origin = asked.origin
+        if origin is None:
+            return ()
+        waiting = await self._mailboxes.use(session, InboundWriter.wanting)
+        others = {message.author_id for message in waiting if message.address == origin.address}
+        return tuple(sorted({origin.author_id, *others}))
 
     async def _zone_of(self, asked: Asked, user: str) -> str:
         """The asking person's: as the message said, as it was known last, or else the host's."""

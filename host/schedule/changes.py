@@ -12,6 +12,7 @@ from host.mailbox.tasks import Task
 from host.schedule.orders import Order, Update, Wish
 from sessiondb.records import Status
 
+NOT_YOURS = "Only whoever asked for the task, or an owner, may do that; pausing is for everybody who sees it."
 OWNED_BY_FILE = "belongs to the configuration file and is changed there"
 
 
@@ -22,9 +23,21 @@ def carry_out(writer: InboundWriter, order: Order, now: int) -> str:
     task = writer.tasks.get(order.task_id)
     if task is None or task.state == "cancelled":
         raise ScheduleError(f"there is no task {order.task_id}")
+    if order.name != "pause_task" and not _has_right(order, task):
+        raise ScheduleError(NOT_YOURS)
     if isinstance(order.asked, Update):
         return _update(writer, order, task, order.asked, now)
     return _SIMPLE[order.name](writer, order, task, now)
+
+
+def may_change(task: Task, person: str, *, owner: bool) -> bool:
+    """One right on every way in: a button, a command, or an agent that was asked."""
+    return owner or (bool(person) and task.owner == person)
+
+
+def _has_right(order: Order, task: Task) -> bool:
+    mine = [may_change(task, person, owner=False) for person in order.people]
+    return order.master or (bool(mine) and all(mine))
 
 
 def carry_out_once(writer: InboundWriter, order: Order, now: int) -> tuple[bool, str]:

@@ -34,7 +34,6 @@ from sessiondb.records import Address
 log = logging.getLogger(__name__)
 
 NO_SUCH_TASK = "There is no such task."
-NOT_YOURS = "Only whoever asked for the task, or an owner, may do that; pausing is for everybody who sees it."
 MOST_SESSIONS = 200  # whose tasks are shown; each costs a look into its file
 FILE = "file-"  # how the ids of declared tasks begin
 NAMES = {
@@ -96,7 +95,7 @@ class Desk:
     async def order(self, viewer: Viewer, sight: Sight, task_id: str, order: TaskOrder) -> str:
         session, task = await self._found(sight, task_id)
         if order not in _orders(task, viewer, sight):
-            raise Forbidden(NOT_YOURS if _may_only_pause(task, viewer, sight) else self._why_not(task))
+            raise Forbidden(self._why_not(task) if _may_change(task, viewer, sight) else changes.NOT_YOURS)
         by = viewer.author.id
         now = self._now()
         await self._db.write(lambda c: audit.record(c, viewer, NAMES[order], task.id, now))
@@ -108,6 +107,8 @@ class Desk:
             source="person",
             zone=task.schedule.zone,
             by=by,
+            people=(by,),
+            master=sight.owner,
             made_in=task.made_in,
         )
         try:
@@ -198,6 +199,7 @@ class Desk:
             asked=asked,
             address=place,
             source="file" if task else "person",
+            master=True,
             zone=self._config.host.zone,
             limits=self._homes.limits(agent),
             task=task,
@@ -269,14 +271,14 @@ def _orders(task: Task, viewer: Viewer, sight: Sight) -> tuple[TaskOrder, ...]:
     if task.state == "done":
         return ()
     resting = TaskOrder.RESUME if task.state == "paused" else TaskOrder.PAUSE
-    if not sight.owner and task.owner != viewer.author.id:
+    if not _may_change(task, viewer, sight):
         return (TaskOrder.PAUSE,) if resting is TaskOrder.PAUSE else ()
     kept = (resting, TaskOrder.RUN)
     return kept if task.source == "file" else (*kept, TaskOrder.CANCEL)
 
 
-def _may_only_pause(task: Task, viewer: Viewer, sight: Sight) -> bool:
-    return not sight.owner and task.owner != viewer.author.id
+def _may_change(task: Task, viewer: Viewer, sight: Sight) -> bool:
+    return changes.may_change(task, viewer.author.id, owner=sight.owner)
 
 
 def _declared_id(task: config.Task) -> str:

@@ -7,6 +7,7 @@ with no other: what was said where the task was asked for stays there (docs/adr/
 from __future__ import annotations
 
 from host.config import Config
+from host.governance import access
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.recurrence import ScheduleError
@@ -56,6 +57,9 @@ class Homes:
         return (
             Limits() if found is None else Limits(int(found.shortest_task_interval * 1000), found.most_tasks)
         )
+
+    def is_owner(self, place: Address, user_id: str) -> bool:
+        return access.is_owner(self._config.access, place.channel_type, user_id)
 
     async def _listed(self, session: Session, name: str, here: Address) -> Address:
         found = await self._mailboxes.use(session, lambda writer: _destination(writer, name))

@@ -107,6 +107,8 @@ class Order:
     source: Source
     zone: str  # where the order names none
     by: str = ""  # user id
+    people: tuple[str, ...] = ()  # user ids: on whose word it is carried out; each must have the right to it
+    master: bool = False  # on an owner's, the operator's or the configuration file's word: every right
     made_in: str = ""  # session id
     limits: Limits = Limits()
     task: str = ""  # the id of a new task, where the order does not give it one

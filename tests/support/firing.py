@@ -84,12 +84,14 @@ class Life:
         self, session: Session, cron: str, *, missed: Policy = "run_once", name: str = "o1"
     ) -> str:
         wish = Wish(title="T", prompt="p", cron=cron, missed=missed)
-        order = Order(name, "schedule_task", wish, PLACE, "person", "UTC", limits=Limits(most=10_000))
+        order = Order(
+            name, "schedule_task", wish, PLACE, "person", "UTC", master=True, limits=Limits(most=10_000)
+        )
         await self.scheduler.carry_out(session, order)
         return order.task_id
 
     async def change(self, session: Session, name: str, task_id: str, number: int = 0) -> str:
-        order = Order(f"{name}-{number}", name, One(task_id=task_id), PLACE, "person", "UTC")
+        order = Order(f"{name}-{number}", name, One(task_id=task_id), PLACE, "person", "UTC", master=True)
         return await self.scheduler.carry_out(session, order)
 
     async def runs(self, session: Session) -> list[MessageIn]:

@@ -238,3 +238,43 @@ async def test_a_runner_that_dies_while_the_host_answers_schedules_once_and_tell
         assert "Scheduled" in text
         listed = await ask(bot, "D1", call("list_tasks"))
         assert listed.count("“T”") == 1
+
+
+async def test_what_a_button_refuses_a_person_the_agent_refuses_them_too(tmp_path: Path) -> None:
+    """Another's task may be paused by everybody who sees it, and by nobody changed, resumed, run or cancelled."""
+    bob, olga = Author("U2", "Bob"), Author("U9", "Olga")
+    there = in_thread("C1", "t1")
+    named = settings(tmp_path).model_dump() | {"access": {"owners": ["memory:U9"]}}
+    async with serving(Config.model_validate(named)) as (_, bot):
+        wish = call("schedule_task", title="Hers", prompt="p", cron="0 9 * * *")
+        id_ = task_id(await ask(bot, "C1", wish, **there))
+        for order, more in FORBIDDEN.items():
+            answer = await ask(bot, "C1", call(order, task_id=id_, **more), **{**there, "author": bob})
+            assert "Only whoever asked for the task, or an owner" in answer, order
+        assert "Paused" in await ask(bot, "C1", call("pause_task", task_id=id_), **{**there, "author": bob})
+        assert "Resumed" in await ask(bot, "C1", call("resume_task", task_id=id_), **there)
+        assert "Changed" in await ask(
+            bot, "C1", call("update_task", task_id=id_, prompt="q"), **{**there, "author": olga}
+        )
+
+
+async def test_who_speaks_in_the_turn_of_another_does_not_borrow_their_right(tmp_path: Path) -> None:
+    """Which of several people said what, only the container knows: each of them must have the right."""
+    there = in_thread("C1", "t1")
+    async with serving(settings(tmp_path)) as (_, bot):
+        wish = call("schedule_task", title="Hers", prompt="p", cron="0 9 * * *")
+        id_ = task_id(await ask(bot, "C1", wish, **there))
+        await bot.say("C1", "@@stream 3\n@@mock", mentioned=True, **there)
+        await bot.until(lambda: bool(bot.shown))
+        before = len(bot.sent)
+        await bot.say("C1", "and I say so too", mentioned=True, **{**there, "author": Author("U2", "Bob")})
+        await bot.say("C1", call("cancel_task", task_id=id_), mentioned=True, **there)
+        await bot.until(lambda: any("Only whoever asked" in d.payload["text"] for d in bot.sent[before:]))
+
+
+FORBIDDEN: dict[str, dict[str, Any]] = {
+    "update_task": {"prompt": "evil"},
+    "cancel_task": {},
+    "run_task_now": {},
+    "resume_task": {},
+}
