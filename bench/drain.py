@@ -38,7 +38,7 @@ def _drains(folder: SessionFolder, delivered: int) -> list[float]:
     with writer.writing():
         writer.insert(NewMessage("m", "chat", PLACE, content.Chat("hello"), 1))
     _fill(folder, delivered)
-    collector = Collector(Bots({"bench": BenchBot()}), Actions(now_ms), Approvers(Config()), now_ms)
+    collector = Collector(Bots({"bench": BenchBot()}), Actions({}, now_ms), Approvers(Config()), now_ms)
     reader = OutboundReader(folder.outbound_db)
     outbound = open_writer(folder.outbound_db, "outbound")
     seconds: list[float] = []
@@ -71,7 +71,7 @@ def _fill(folder: SessionFolder, rows: int) -> None:
     """In portions, as a session grows: a host that finds them all at once would take them for a flood."""
     connection = open_writer(folder.outbound_db, "outbound")
     writer = InboundWriter(folder.inbound_db, now_ms)
-    collector = Collector(Bots({"bench": BenchBot()}), Actions(now_ms), Approvers(Config()), now_ms)
+    collector = Collector(Bots({"bench": BenchBot()}), Actions({}, now_ms), Approvers(Config()), now_ms)
     reader = OutboundReader(folder.outbound_db)
     try:
         for start in range(0, rows, 10_000):

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.figure import Figure, Timings
-from host.app import Host, Parts
+from host.app import Host
+from host.assembly import Parts
 from host.config import Config
 from host.delivery import policy
 from host.folders.disk import ThreadDisk

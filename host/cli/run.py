@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from host.app import Host, Parts
+from host.app import Host
+from host.assembly import Parts
 from host.config import Config
 from host.folders import logs, modes
 from host.folders.disk import ThreadDisk

@@ -112,7 +112,7 @@ class Service:
 
     async def _running(self, seen: Sight) -> tuple[Running, ...]:
         """Those at work, the latest first; a runner that rests between two messages is none of them."""
-        lives = [life for life in self._parts.supervisor.running() if seen.sees(life[0].scope)]
+        lives = [life for life in self._parts.supervisor.lives.running() if seen.sees(life[0].scope)]
         lives.sort(key=lambda life: life[1], reverse=True)
         looked = await asyncio.gather(*(self._look(session) for session, _ in lives[:MOST_RUNNING]))
         return tuple(

@@ -7,7 +7,7 @@ outside of it: `prepared` yields the handler, and ends after the commit. A crash
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -39,14 +39,11 @@ Prepare = Callable[[Session, Asked], AbstractAsyncContextManager[Handler]]
 
 
 class Actions:
-    """What prepares handlers, by the action's name."""
+    """`known`: what prepares handlers, by the action's name."""
 
-    def __init__(self, now: Callable[[], int]) -> None:
+    def __init__(self, known: Mapping[str, Prepare], now: Callable[[], int]) -> None:
+        self._known = known
         self._now = now
-        self._known: dict[str, Prepare] = {}
-
-    def register(self, names: Iterable[str], prepare: Prepare) -> None:
-        self._known.update(dict.fromkeys(names, prepare))
 
     @asynccontextmanager
     async def prepared(self, session: Session, asked: Asked) -> AsyncIterator[Handler]:

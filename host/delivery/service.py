@@ -7,7 +7,7 @@ import functools
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from host.delivery.actions import Handler
 from host.delivery.collect import Collected, Collector
@@ -18,7 +18,6 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.outbound import OutboundReader, Refused
 from host.mailbox.rows import Parcel
-from host.ports.bot import Bots
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry
@@ -33,40 +32,40 @@ MOST_OPEN = 1_000  # chunks of one session on their way; nothing more is read fr
 REFUSALS_LOGGED = 10  # of one read; the rest are counted
 
 
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """What deliveries find out, for those above who act on it."""
+
+    claims: Callable[[Session, list[MessageIn]], None]  # the pending messages that a runner has claimed
+    outcome: Callable[[Session], None]  # a message was settled, an answer arrived
+    run_ended: Callable[[Session], None]  # a task's run got its outcome
+    room: Callable[[Session], None]  # a session with more to read than may be on its way may be drained again
+
+
 class Deliveries:
     def __init__(
         self,
         db: Registry,
         mailboxes: Mailboxes,
-        bots: Bots,
         collector: Collector,
-        now: Callable[[], int],
         posts: Posts,
+        outlets: Outlets,
         chance: random.Random | None = None,
     ) -> None:
         self._db = db
         self._mailboxes = mailboxes
-        self._bots = bots
+        self._bots = collector.bots
         self._collector = collector
-        self._now = now
+        self._now = collector.now
         self._posts = posts
+        self._outlets = outlets
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._readers: dict[str, OutboundReader] = {}
         self._lanes: dict[tuple[str, Address], Lane] = {}
         self._recovered: set[str] = set()
         self._backlogged: dict[str, Session] = {}  # sessions with more to read than may be on its way
-        self.on_room: Callable[[Session], None] = lambda _: (
-            None
-        )  # called when such a session may be drained again
-        self.on_run_ended: Callable[[Session], None] = lambda _: None  # a task's run got its outcome
-        self.on_claims: Callable[[Session, list[MessageIn]], None] = lambda *_: (
-            None
-        )  # what a runner has claimed
-        self.on_outcome: Callable[[Session], None] = lambda _: (
-            None
-        )  # a message was settled, an answer arrived
         self._draining: dict[str, asyncio.Lock] = {}
-        self._notice_ledger = NoticeLedger(db, now)
+        self._notice_ledger = NoticeLedger(db, collector.now)
         self._noticed: set[str] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._waiters: dict[str, list[tuple[str, asyncio.Future[str]]]] = {}
@@ -132,7 +131,7 @@ class Deliveries:
         except Unavailable:
             self._close_reader(session)
             raise
-        self.on_claims(session, done.claimed)
+        self._outlets.claims(session, done.claimed)
         for parcel in done.parcels:
             if parcel.key in done.intended:
                 self._posts.sending(parcel)
@@ -143,7 +142,7 @@ class Deliveries:
         if done.settled:
             self.outcome_changed(session)
         if done.run_ended:
-            self.on_run_ended(session)
+            self._outlets.run_ended(session)
         if done.asked is not None:
             async with self._collector.actions.prepared(session, done.asked) as handler:
                 await self._collect(session, {done.asked.row_id: handler})
@@ -199,7 +198,7 @@ class Deliveries:
         self._lanes.pop(key, None)
         session = self._backlogged.pop(key[0], None)
         if session is not None:
-            self.on_room(session)
+            self._outlets.room(session)
 
     # ── notices ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -274,7 +273,7 @@ class Deliveries:
 
     def outcome_changed(self, session: Session) -> None:
         """Somebody may be waiting for what was just committed."""
-        self.on_outcome(session)
+        self._outlets.outcome(session)
         if session.id in self._waiters:
             task = asyncio.create_task(self._answer_waiters(session), name=f"settled:{session.id}")
             self._settling.add(task)

@@ -42,12 +42,14 @@ class Call:
 
 
 class Budgets:
-    def __init__(self, config: Config, db: Registry, now: Callable[[], int]) -> None:
+    """`say` is called when owners have been asked for more."""
+
+    def __init__(self, config: Config, db: Registry, now: Callable[[], int], say: Callable[[], None]) -> None:
         self._config = config
         self._db = db
         self._now = now
         self._zone = ZoneInfo(config.host.zone)
-        self.on_asked: Callable[[], None] = lambda: None  # called when owners have been asked for more
+        self._say = say
 
     async def charge_unsettled(self) -> int:
         """At boot: calls of an earlier life whose end nobody saw count as made. Returns how many."""
@@ -74,7 +76,7 @@ class Budgets:
         # Apart from the check, whose transaction is undone. A crash in between asks at the next request.
         asked = await self._db.write(lambda connection: self._ask_owners(connection, call, shortage))
         if asked:
-            self.on_asked()
+            self._say()
         raise OverBudget(shortage, asked=asked)
 
     def _ask_owners(self, connection: Statements, call: Call, shortage: Shortage) -> bool:

@@ -9,24 +9,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from host import config
 from host.config import Config
 from host.delivery.posts import Posts
+from host.delivery.saying import Saying
+from host.delivery.service import Deliveries
 from host.governance import access, requests, rules
 from host.intake import inbox, router, storing
 from host.intake.inbox import Entry
 from host.intake.incoming import IncomingFiles
 from host.mailbox import questions
-from host.mailbox.open import Mailboxes
+from host.mailbox.open import Records
 from host.ports.bot import HostBusy
 from host.ports.events import ABOUT_ANOTHER, EventClass, InboundEvent, Ingested, Verdict
 from host.registry import notices, sessions
 from host.registry.notices import Notice
-from host.registry.port import Registry, Statements
-from host.registry.sessions import Session, Sessions
+from host.registry.port import Statements
+from host.registry.sessions import Session
 from sessiondb import Address, SessionError
 
 log = logging.getLogger(__name__)
@@ -35,31 +38,42 @@ MUTED = "the agent was told to stay out of this thread"
 LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 
 
-class Ingress:
-    """`before_store` is awaited before something new is put into a session's file, `wake` called after it."""
+class Runners(Protocol):
+    """Those who live above, and for whom something came in."""
 
+    async def end_outdated(self, session: Session) -> None:
+        """Before something new is put into the session's file. Raises `Unavailable` when it must not be."""
+
+    def wake(self, session: Session) -> None:
+        """After it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """Where what comes in goes on to."""
+
+    runners: Runners
+    deliveries: Deliveries
+    saying: Saying
+    posts: Posts
+    incoming: IncomingFiles
+
+
+class Ingress:
     def __init__(
         self,
         config: Config,
-        db: Registry,
-        registry: Sessions,
-        mailboxes: Mailboxes,
-        before_store: Callable[[Session], Awaitable[None]],
-        wake: Callable[[Session], None],
-        say: Callable[[], None],
+        records: Records,
+        onward: Onward,
         now: Callable[[], int],
-        incoming: IncomingFiles,
-        posts: Posts,
     ) -> None:
-        self._incoming = incoming
-        self._posts = posts
+        self._incoming = onward.incoming
+        self._posts = onward.posts
         self._config = config
-        self._db = db
-        self._registry = registry
-        self._mailboxes = mailboxes
-        self._before_store = before_store
-        self._wake = wake
-        self._say = say
+        self._db = records.db
+        self._registry = records.sessions
+        self._mailboxes = records.mailboxes
+        self._onward = onward
         self._now = now
         self._waiting: defaultdict[str, list[Entry]] = defaultdict(list)
         self._storing: dict[str, asyncio.Task[None]] = {}
@@ -86,7 +100,7 @@ class Ingress:
             self._waiting[session.id].append(entry)
             self._store_soon(session)
         elif ingested.verdict is Verdict.DECLINED:
-            self._say()
+            self._onward.saying.soon()
         return ingested
 
     async def _know_the_thread(self, event: InboundEvent) -> None:
@@ -288,12 +302,13 @@ class Ingress:
         if not entries:
             return
         attached = [await self._attached(session, entry) for entry in entries]
-        await self._before_store(session)
+        await self._onward.runners.end_outdated(session)
         outbound_db = session.folder.outbound_db
         high_water = await self._mailboxes.use(
             session, lambda w: storing.insert_all(w, attached, outbound_db)
         )
-        self._wake(session)
+        self._onward.runners.wake(session)
+        self._onward.deliveries.outcome_changed(session)  # a deletion may have settled what was there
         await self._db.write(
             lambda connection: inbox.mark_stored(connection, entries, high_water, self._now())
         )

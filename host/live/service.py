@@ -11,6 +11,7 @@ from host.live.message import LiveMessage
 from host.mailbox.open import Mailboxes
 from host.ports.bot import Bots, ShowsLive
 from host.registry.sessions import Session
+from host.runners.lives import Lives
 from sessiondb import Address, MessageIn, SessionError
 from sessiondb.signals import Progress
 
@@ -20,19 +21,19 @@ CLOSE_WITHIN = 5.0  # s for taking down what is shown when the host stops; the n
 
 
 class LiveMessages:
-    """`is_live` says whether a session's runner lives: claims of a dead one are no work."""
+    """`lives`: claims of a runner that does not live are no work."""
 
     def __init__(
         self,
         mailboxes: Mailboxes,
         bots: Bots,
         now: Callable[[], int],
-        is_live: Callable[[Session], bool],
+        lives: Lives,
     ) -> None:
         self._mailboxes = mailboxes
         self._bots = bots
         self._now = now
-        self._is_live = is_live
+        self._lives = lives
         self._shown: dict[tuple[str, Address], LiveMessage] = {}
         self._tasks: dict[tuple[str, Address], asyncio.Task[None]] = {}
         self._loading: dict[str, asyncio.Task[None]] = {}
@@ -101,7 +102,7 @@ class LiveMessages:
                 bot,
                 self._mailboxes,
                 self._now,
-                self._is_live,
+                self._lives.has,
                 clean=session.id in self._loaded,
             )
             self._shown[key] = shown

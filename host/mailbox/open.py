@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from host.folders.disk import Disk
 from host.mailbox.inbound import InboundWriter
-from host.registry.sessions import Session
+from host.registry.port import Registry
+from host.registry.sessions import Session, Sessions
 from sessiondb import Full
 from sessiondb.signals import Bell
 
@@ -65,3 +67,12 @@ class Mailboxes:
         while len(self._open) > OPEN_CONNECTIONS:
             _, writer = self._open.popitem(last=False)
             await self._disk.run(writer.close)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """All that the host keeps: its own registry, the sessions in it, and their mailboxes."""
+
+    db: Registry
+    sessions: Sessions
+    mailboxes: Mailboxes

@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from host.config import Config
 from host.delivery.collect import give_up_or_postpone, owe
@@ -16,13 +17,14 @@ from host.delivery.service import Deliveries
 from host.gateway.bells import Ears
 from host.gateway.server import Door, GatewayError
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.open import Mailboxes
+from host.mailbox.open import Records
 from host.mailbox.outbound import OutboundReader
-from host.registry.port import Registry
-from host.registry.sessions import Session, Sessions
+from host.ports.outlet import Outlet
+from host.registry.sessions import Session
 from host.runners import quota, sweep
 from host.runners.launch.base import Launcher, LaunchError, Runner
 from host.runners.life import Life
+from host.runners.lives import Lives
 from host.runners.places import Places
 from host.runners.specs import Specs
 from host.runners.starts import Starts
@@ -33,49 +35,57 @@ from sessiondb.signals import read_heartbeat
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a supervisor works with, whom it hears and whom it tells."""
+
+    launcher: Launcher
+    deliveries: Deliveries
+    ears: Ears
+    door: Door
+    due: Outlet[Session]  # heard: a task of the session has something for its runner
+    waits: Callable[[Session], None]  # told: the session has to wait for a place
+    ended: Callable[[Session], None]  # told: its runner is gone, and what it wrote is read
+
+
 class Supervisor:
     def __init__(
         self,
         config: Config,
         installation: str,
-        db: Registry,
-        registry: Sessions,
-        mailboxes: Mailboxes,
-        launcher: Launcher,
-        deliveries: Deliveries,
-        ears: Ears,
-        door: Door,
+        records: Records,
+        means: Means,
+        lives: Lives,
         now: Callable[[], int],
-        on_end: Callable[[Session], None],
-        on_wait: Callable[[Session], None],
     ) -> None:
         self._config = config
         self._installation = installation
-        self._db = db
-        self._registry = registry
-        self._mailboxes = mailboxes
-        self._launcher = launcher
-        self._deliveries = deliveries
-        self._ears = ears
-        self._door = door
+        self._db = records.db
+        self._registry = records.sessions
+        self._mailboxes = records.mailboxes
+        self._launcher = means.launcher
+        self._deliveries = means.deliveries
+        self._ears = means.ears
+        self._door = means.door
+        self._waits = means.waits
+        self._ended = means.ended
         self._now = now
-        self._on_end = on_end
-        self._on_wait = on_wait
         self._places = Places(config.runner.concurrent)
-        self._lives: dict[str, Life] = {}
+        self.lives = lives
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._making_room: set[asyncio.Task[None]] = set()
-        self._specs = Specs(config, installation, registry, mailboxes)
+        self._specs = Specs(config, installation, records.sessions, records.mailboxes)
         self._quota = quota.DiskQuota(config.runner.limits)
-        self._starts = Starts(db, now, deliveries.notify)
+        self._starts = Starts(records.db, now, means.deliveries.notify)
         self._at_once = Places(config.runner.concurrent_starts)
         self._closing = False
+        means.due.heard_by(self._wake_for_a_task)
 
     # ── waking ───────────────────────────────────────────────────────────────────────────────────────────
 
     def wake(self, session: Session, *, background: bool = False) -> None:
         """There is work: tells the live runner, or sees to it that one lives. `background`: no person waits for it."""
-        if (life := self._lives.get(session.id)) is not None:
+        if (life := self.lives.get(session.id)) is not None:
             life.woken = True
             if not background:
                 life.background = False
@@ -85,18 +95,14 @@ class Supervisor:
             self._ears.ring(session)
         elif not self._closing and not session.unreadable:
             task = asyncio.create_task(self._live(session), name=f"runner:{session.id}")
-            self._lives[session.id] = Life(session, task)
+            self.lives[session.id] = Life(session, task)
 
-    def is_live(self, session: Session) -> bool:
-        return session.id in self._lives
-
-    def running(self) -> list[tuple[Session, int]]:
-        """The sessions whose runner lives, and since when (ms UTC)."""
-        return [(life.session, life.started_at) for life in self._lives.values() if life.runner is not None]
+    def _wake_for_a_task(self, session: Session) -> None:
+        self.wake(session, background=True)
 
     def waiting(self) -> list[Session]:
         """The sessions that wait for a free place."""
-        return [life.session for life in self._lives.values() if self._places.is_waiting(life.session.id)]
+        return [life.session for life in self.lives.values() if self._places.is_waiting(life.session.id)]
 
     async def adopt(self) -> None:
         """At boot: what lives from before is adopted or ended, before anything new is started."""
@@ -140,7 +146,7 @@ class Supervisor:
         self._ears.listen(session)
         self._places.occupy(session.id)
         task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
-        self._lives[session.id] = life = Life(session, task, scope=session.scope)
+        self.lives[session.id] = life = Life(session, task, scope=session.scope)
         life.begins(runner, self._now())
         return ""
 
@@ -151,7 +157,7 @@ class Supervisor:
         try:
             while not self._closing:
                 if runner is None and not await self._is_time(session):
-                    if self._lives[session.id].woken:
+                    if self.lives[session.id].woken:
                         continue
                     return
                 if runner is None:
@@ -169,15 +175,15 @@ class Supervisor:
             log.warning("Session %s has to wait: %s", session.id, error, extra={"action": "session_waits"})
         finally:
             self._places.free(session.id)
-            self._lives.pop(session.id, None)
+            self.lives.pop(session.id, None)
             if lived:  # who only waits left nothing to look at, and looking would wake it again, without end
-                self._on_end(session)
+                self._ended(session)
 
     async def _is_time(self, session: Session) -> bool:
         """Whether a runner is to be started now; sets an alarm when it is later."""
-        self._lives[session.id].woken = False
+        self.lives[session.id].woken = False
         due, background = await self._mailboxes.use(session, _next_work)
-        self._lives[session.id].background = background and not self._lives[session.id].woken
+        self.lives[session.id].background = background and not self.lives[session.id].woken
         if due is None:
             return False
         at = max(due, await self._starts.earliest(session))
@@ -187,9 +193,9 @@ class Supervisor:
         return True
 
     async def _take_place(self, session: Session) -> None:
-        background = self._lives[session.id].background
+        background = self.lives[session.id].background
         if not self._places.is_free(session.id, background=background):
-            self._on_wait(session)
+            self._waits(session)
             self._room_soon()
         await self._places.take(session.id, background=background)
 
@@ -200,7 +206,7 @@ class Supervisor:
 
     async def make_room(self) -> None:
         """Ends runners that have nothing to do, the longest alive first, while sessions wait for a place."""
-        lives = sorted(self._lives.values(), key=lambda life: life.started_at)
+        lives = sorted(self.lives.values(), key=lambda life: life.started_at)
         wanted = self._places.waiting - sum(life.ordered_to_stop for life in lives)
         for life in lives:
             if wanted <= 0:
@@ -215,13 +221,13 @@ class Supervisor:
                 log.debug("No place from %s: %s", life.session.id, error)
 
     async def _start(self, session: Session) -> Runner | None:
-        await self._at_once.take(session.id, background=self._lives[session.id].background)
+        await self._at_once.take(session.id, background=self.lives[session.id].background)
         try:
             if self._closing:
                 return None
             incarnation = secrets.token_hex(8)
             try:
-                self._lives[session.id].scope = session.scope
+                self.lives[session.id].scope = session.scope
                 spec = await self._specs.spec(session, incarnation)
                 await self._mailboxes.use(session, lambda writer: self._assign(writer, session, incarnation))
                 self._ears.listen(session)
@@ -241,13 +247,13 @@ class Supervisor:
         finally:
             self._at_once.free(session.id)
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
-        life = self._lives[session.id]
+        life = self.lives[session.id]
         life.begins(runner, self._now())
         return runner
 
     async def _accompany(self, session: Session, runner: Runner) -> None:
         """From start to confirmed end, and what is due after it: recover, drain, put back what it left."""
-        life = self._lives[session.id]
+        life = self.lives[session.id]
         guard = asyncio.create_task(self._guard_disk(life, runner), name=f"quota:{session.id}")
         try:
             code = await runner.wait()
@@ -291,7 +297,7 @@ class Supervisor:
 
     async def recover(self, session: Session) -> None:
         """A file that cannot be read while nobody lives who could be at it."""
-        if session.id not in self._lives and not self._closing:
+        if session.id not in self.lives and not self._closing:
             await self._recover(session, "left by an earlier life")
 
     async def _recover(self, session: Session, why: str) -> None:
@@ -315,16 +321,16 @@ class Supervisor:
 
         It takes the place of a life, so that nothing starts beside it; who is woken meanwhile lives after it.
         """
-        if session.id in self._lives or self._closing:
+        if session.id in self.lives or self._closing:
             return False
         if not os.path.lexists(session.folder.outbound_db):
             return True
         task = asyncio.create_task(self._maintain(session, older_than), name=f"maintain:{session.id}")
-        life = self._lives[session.id] = Life(session, task)
+        life = self.lives[session.id] = Life(session, task)
         try:
             await task
         finally:
-            del self._lives[session.id]
+            del self.lives[session.id]
             if life.woken:
                 self.wake(session)
         return True
@@ -390,7 +396,7 @@ class Supervisor:
 
     async def check(self, session: Session) -> None:
         """One look of the sweep at a session's runner; ends it when it is hung or stuck."""
-        life = self._lives.get(session.id)
+        life = self.lives.get(session.id)
         if life is None or life.runner is None or life.ordered_to_stop:
             return
         runner = life.runner
@@ -444,7 +450,7 @@ class Supervisor:
 
     async def stop(self, session: Session) -> bool:
         """Ends the session's runner by the host's order; costs its messages no attempt."""
-        life = self._lives.get(session.id)
+        life = self.lives.get(session.id)
         if life is None or life.runner is None:
             return False
         life.ordered_to_stop = True
@@ -452,7 +458,7 @@ class Supervisor:
         return True
 
     def _is_outdated(self, session: Session) -> bool:
-        life = self._lives.get(session.id)
+        life = self.lives.get(session.id)
         return life is not None and life.scope not in ("", session.scope)
 
     async def end_outdated(self, session: Session) -> None:
@@ -478,7 +484,7 @@ class Supervisor:
         self._closing = True
         for alarm in self._alarms.values():
             alarm.cancel()
-        lives = list(self._lives.values())
+        lives = list(self.lives.values())
         for life in lives:
             if self._places.is_waiting(life.session.id):
                 life.task.cancel()

@@ -15,15 +15,15 @@ from host.config import Config
 from host.governance import audit, words
 from host.governance.sight import Sight
 from host.mailbox import recurrence
-from host.mailbox.open import Mailboxes
+from host.mailbox.open import Records
 from host.mailbox.recurrence import ScheduleError
 from host.mailbox.tasks import Task
 from host.ports.controls import Forbidden, TaskOrder, TaskView
 from host.ports.events import Viewer
 from host.registry import sessions
 from host.registry.orders import Given
-from host.registry.port import Registry, Statements
-from host.registry.sessions import Session, Sessions
+from host.registry.port import Statements
+from host.registry.sessions import Session
 from host.schedule import changes, index, orders
 from host.schedule.homes import Homes
 from host.schedule.orders import One, Order, Wish
@@ -62,17 +62,15 @@ class Desk:
         self,
         scheduler: Scheduler,
         homes: Homes,
-        db: Registry,
-        registry: Sessions,
-        mailboxes: Mailboxes,
+        records: Records,
         settings: Config,
         now: Callable[[], int],
     ) -> None:
         self._scheduler = scheduler
         self._homes = homes
-        self._db = db
-        self._registry = registry
-        self._mailboxes = mailboxes
+        self._db = records.db
+        self._registry = records.sessions
+        self._mailboxes = records.mailboxes
         self._config = settings
         self._now = now
 

@@ -79,7 +79,7 @@ async def test_an_attack_harms_only_its_own_session(
         await _read_once(host, target)
         attack.act(target)
         if attack.then is not None:
-            await host._sweep_once()
+            await host.house.sweep.round()
             caplog.clear()
             attack.then(target)
         match attack.ends:
@@ -108,7 +108,7 @@ async def _read_once(host: Host, target: Target) -> None:
     """The host has met the honest file before it turns hostile."""
     with database(target):
         pass
-    await host._sweep_once()
+    await host.house.sweep.round()
 
 
 async def test_a_question_that_is_quarantined_answers_the_call_that_waits_for_it(tmp_path: Path) -> None:

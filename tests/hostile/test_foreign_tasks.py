@@ -27,16 +27,16 @@ FORGED: dict[str, dict[str, Any]] = {
 
 
 async def task_of_the_neighbour(host: Host, target: Target) -> tuple[Session, Task]:
-    [home] = await host._scheduler.sessions([target.neighbour.root.name])
+    [home] = await host.house.scheduler.sessions([target.neighbour.root.name])
     place = Address("memory", "w", "good")
     wish = Wish(title="Mine", prompt="p", cron="0 9 * * *")
     order = Order("honest", "schedule_task", wish, place, "agent", "UTC", made_in=home.id)
-    await host._scheduler.carry_out(home, order)
+    await host.house.scheduler.carry_out(home, order)
     return home, await known(host, home, order.task_id)
 
 
 async def known(host: Host, session: Session, task_id: str) -> Task:
-    task = await host._mailboxes.use(session, lambda writer: writer.tasks.get(task_id))
+    task = await host.house.records.mailboxes.use(session, lambda writer: writer.tasks.get(task_id))
     assert task is not None
     return task
 
@@ -74,4 +74,6 @@ async def test_a_forged_action_about_anothers_task_is_refused_and_changes_nothin
         assert [ok for ok, _ in answers] == [False] * (len(FORGED) + 1)
         assert all(f"there is no task {task.id}" in text for _, text in answers[:-1])
         assert await known(host, home, task.id) == task
-        assert await host._db.read(lambda c: index.home(c, task.id)) == index.Home(home.id, home.id)
+        assert await host.house.records.db.read(lambda c: index.home(c, task.id)) == index.Home(
+            home.id, home.id
+        )

@@ -15,12 +15,12 @@ import apsw
 import host.delivery.collect
 import host.mailbox.inbound
 import runner.outbound
-from host.app import Host
 from host.delivery import policy
 from host.delivery.collect import Collected, Collector
 from host.delivery.lanes import Lane
 from host.delivery.service import Deliveries
 from host.intake import inbox
+from host.intake.reception import Reception
 from host.live import LiveMessages
 from host.live import policy as live_policy
 from host.live.message import LiveMessage
@@ -61,13 +61,13 @@ def death_finds_the_gap(world: World, *, every: int = 4) -> None:
 
 @mutant
 def acknowledged_before_durable(_: World) -> list[Patch]:
-    ingest = Host.ingest
+    ingest = Reception.ingest
 
-    async def hasty(self: Host, event: InboundEvent) -> Ingested:
+    async def hasty(self: Reception, event: InboundEvent) -> Ingested:
         asyncio.create_task(ingest(self, event))  # noqa: RUF006 - the process keeps it
         return Ingested(Verdict.STORED, event.message_id)
 
-    return [(Host, "ingest", hasty)]
+    return [(Reception, "ingest", hasty)]
 
 
 @mutant

@@ -31,7 +31,8 @@ import runner.maintain
 import runner.providers.mock
 import sessiondb.connection
 import sessiondb.signals
-from host.app import Host, Parts
+from host.app import Host
+from host.assembly import Parts
 from host.config import Config
 from host.folders.disk import InlineDisk
 from host.mailbox.inbound import InboundWriter

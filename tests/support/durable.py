@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from host.app import Host, Parts
+from host.app import Host
+from host.assembly import Parts
 from host.config import Config
 from host.delivery import collect, policy
 from host.folders.disk import ThreadDisk

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from host.app import Host, Parts
+from host.app import Host
+from host.assembly import Parts
 from host.config import Config
 from host.folders.disk import ThreadDisk
 from host.ports.bot import Bots

@@ -71,6 +71,8 @@ async def test_a_run_that_its_script_does_not_wake_says_nothing_and_one_that_it_
         quiet_id = task_id(await ask(bot, "D1", first))
         await ask(bot, "D1", second)
         await bot.until(lambda: bot.said("D1")[2:] == ["woken"])
-        for session in await host._scheduler.sessions(sorted(host._scheduler._with_tasks)):
-            [run] = await host._mailboxes.use(session, lambda w: w.tasks.occurrences(quiet_id, 5))
+        for session in await host.house.scheduler.sessions(sorted(host.house.scheduler._with_tasks)):
+            [run] = await host.house.records.mailboxes.use(
+                session, lambda w: w.tasks.occurrences(quiet_id, 5)
+            )
             assert (run.outcome, run.error) == ("completed", "its script did not wake the agent")

@@ -10,7 +10,8 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bots.slack.client import transport
 from bots.slack.client.transport import MOST_PROVEN_DEAF, Transport
-from host.app import Host, Parts
+from host.app import Host
+from host.assembly import Parts
 from host.config import Slack
 from host.folders.disk import ThreadDisk
 from host.ports.bot import Bots, BotStuck

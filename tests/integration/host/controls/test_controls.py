@@ -158,8 +158,8 @@ async def test_spending_is_told_for_what_one_may_see(tmp_path: Path) -> None:
 async def spend(host: Host, address: Address, cost: int) -> None:
     """One model call of the conversation, as the gateway accounts for it."""
     call = Call(session_id("default", address), "default", "U1", "", "claude-sonnet-5-5", cost)
-    reservation = await host.budgets.reserve(call)
-    await host.budgets.settle(reservation, Usage(input_tokens=100), cost, estimated=False)
+    reservation = await host.house.budgets.reserve(call)
+    await host.house.budgets.settle(reservation, Usage(input_tokens=100), cost, estimated=False)
 
 
 # ── rules of channels ────────────────────────────────────────────────────────────────────────────────────

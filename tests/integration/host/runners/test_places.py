@@ -107,6 +107,6 @@ async def test_a_runner_that_was_being_started_when_the_host_stops_is_stopped_to
         async with asyncio.timeout(TIMEOUT):
             await launcher.asked.wait()
         host.stop()
-        await eventually(lambda: host._supervisor._closing)
+        await eventually(lambda: host.house.supervisor._closing)
         launcher.gate.set()
     assert [runner.ended.done() for runner in launcher.started] == [True]

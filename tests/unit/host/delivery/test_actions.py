@@ -34,7 +34,6 @@ async def locked(_: Session, asked: Asked) -> AsyncIterator[Handler]:
 
 async def test_a_fault_of_ours_is_an_answer_and_a_locked_file_is_tried_again(tmp_path: Path) -> None:
     clock = Clock(0)
-    actions = Actions(clock.now)
     async with living(tmp_path, clock) as life:
         session = await life.session()
 
@@ -42,10 +41,8 @@ async def test_a_fault_of_ours_is_an_answer_and_a_locked_file_is_tried_again(tmp
             with pytest.raises(ActionError, match="a fault of its own"):
                 handler(writer)
 
-        actions.register(["break"], faulty)
-        async with actions.prepared(session, ASKED) as handler:
+        async with Actions({"break": faulty}, clock.now).prepared(session, ASKED) as handler:
             await life.mailboxes.use(session, refused)
-        actions.register(["break"], locked)
         with pytest.raises(Unavailable):
-            async with actions.prepared(session, ASKED):
+            async with Actions({"break": locked}, clock.now).prepared(session, ASKED):
                 pass

@@ -1,0 +1,171 @@
+"""Who is made of what: every part gets what it needs when it is made, from the bottom of the house up.
+
+Two things are made before all parts, because they run against that order: the record of who lives, and the outlets by which
+a part below speaks to one above.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from host.config import Config
+from host.controls import service as controls
+from host.controls.obeying import Orders
+from host.delivery import service as delivery
+from host.delivery.actions import Actions
+from host.delivery.collect import Collector
+from host.delivery.posts import Posts
+from host.delivery.saying import Saying
+from host.delivery.service import Deliveries
+from host.folders.disk import Disk
+from host.gateway.bells import Ears
+from host.gateway.budget import Budgets
+from host.gateway.credentials import Credentials, EnvironmentCredentials
+from host.gateway.egress import Internet, Reach
+from host.gateway.server import Gateway
+from host.intake.incoming import IncomingFiles
+from host.intake.ingress import Ingress, Onward
+from host.intake.reception import Reception
+from host.live import LiveMessages
+from host.live.draining import Draining
+from host.live.progress import ProgressBoard
+from host.mailbox.open import Mailboxes, Records
+from host.mailbox.questions import Approvers
+from host.ports.bot import Bots
+from host.ports.outlet import Outlet
+from host.registry.port import Registry
+from host.registry.sessions import Session, Sessions
+from host.runners.launch.base import Launcher
+from host.runners.lives import Lives
+from host.runners.supervisor import Means, Supervisor
+from host.schedule.actions import TaskActions
+from host.schedule.desk import Desk
+from host.schedule.homes import Homes
+from host.schedule.orders import KINDS
+from host.schedule.service import Scheduler
+from host.upkeep import sweep as sweeping
+from host.upkeep.pruning import Pruner
+from host.upkeep.sweep import Sweep
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the host is given from outside; tests put other parts in."""
+
+    disk: Disk
+    launcher: Launcher
+    now: Callable[[], int]
+    credentials: Credentials = field(default_factory=lambda: EnvironmentCredentials(os.environ))
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    reach: Reach = field(default_factory=Internet)
+
+
+@dataclass(frozen=True)
+class House:
+    """What `app` starts, runs and stops."""
+
+    records: Records
+    scheduler: Scheduler
+    desk: Desk
+    deliveries: Deliveries
+    live: LiveMessages
+    board: ProgressBoard
+    budgets: Budgets
+    gateway: Gateway
+    ears: Ears
+    supervisor: Supervisor
+    draining: Draining
+    ingress: Ingress
+    reception: Reception
+    sweep: Sweep
+    pruner: Pruner
+
+
+def assemble(
+    config: Config, bots: Bots, parts: Parts, db: Registry, installation: str, stopping: asyncio.Event
+) -> House:
+    """`stopping` is set when nobody is to be woken any more."""
+    now, data = parts.now, Path(config.data).resolve()
+    records = Records(db, Sessions(data), Mailboxes(parts.disk, now))
+    sessions, mailboxes = records.sessions, records.mailboxes
+    lives = Lives()
+    news = Outlet[Session]()  # the session's files may hold something new
+    due = Outlet[Session]()  # a task of the session has something for its runner
+
+    live = LiveMessages(mailboxes, bots, now, lives)
+    board = ProgressBoard(mailboxes, bots, live)
+
+    scheduler = Scheduler(db, sessions, mailboxes, due, now)
+    homes = Homes(config, db, sessions, mailboxes)
+    desk = Desk(scheduler, homes, records, config, now)
+    tasks = TaskActions(scheduler, homes, db, mailboxes, config.host.zone, now)
+
+    posts = Posts(db)
+    collector = Collector(bots, Actions(dict.fromkeys(KINDS, tasks.prepared), now), Approvers(config), now)
+    deliveries = Deliveries(
+        db,
+        mailboxes,
+        collector,
+        posts,
+        delivery.Outlets(claims=live.claimed, outcome=live.look, run_ended=scheduler.look_soon, room=news),
+    )
+    saying = Saying(deliveries)
+
+    budgets = Budgets(config, db, now, saying.soon)
+    gateway = Gateway(config, mailboxes, budgets, parts.credentials, parts.reach)
+    ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
+
+    means = Means(
+        parts.launcher,
+        deliveries,
+        ears,
+        gateway,
+        due,
+        waits=board.waiting,
+        ended=Outlet(board.forget, news),
+    )
+    supervisor = Supervisor(config, installation, records, means, lives, now)
+    draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
+
+    onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots))
+    ingress = Ingress(config, records, onward, now)
+    service = controls.Service(
+        controls.Parts(
+            config,
+            data,
+            parts.disk,
+            db,
+            sessions,
+            mailboxes,
+            supervisor,
+            ingress.ingest,
+            saying.soon,
+            now,
+        ),
+        desk,
+    )
+    orders = Orders(db, sessions, supervisor, desk)
+    swept = sweeping.Parts(
+        db, sessions, mailboxes, ingress, deliveries, draining, live, supervisor, scheduler, orders
+    )
+    return House(
+        records,
+        scheduler,
+        desk,
+        deliveries,
+        live,
+        board,
+        budgets,
+        gateway,
+        ears,
+        supervisor,
+        draining,
+        ingress,
+        Reception(records, ingress, deliveries, service),
+        Sweep(swept, parts.disk, data, config.host.sweep_every),
+        Pruner(db, sessions, mailboxes, supervisor, now, config.host.retention_days),
+    )

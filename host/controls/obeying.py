@@ -1,0 +1,45 @@
+"""Carrying out what an operator ordered from another process."""
+
+from __future__ import annotations
+
+import functools
+import logging
+
+from host.registry import orders
+from host.registry.orders import Given
+from host.registry.port import Registry
+from host.registry.sessions import Sessions
+from host.runners.supervisor import Supervisor
+from host.schedule.desk import Desk
+from sessiondb import SessionError
+
+log = logging.getLogger(__name__)
+
+
+class Orders:
+    def __init__(self, db: Registry, registry: Sessions, supervisor: Supervisor, desk: Desk) -> None:
+        self._db = db
+        self._registry = registry
+        self._supervisor = supervisor
+        self._desk = desk
+
+    async def obey(self) -> None:
+        """Everything that waits, in order. Raises `SessionError` of host.db."""
+        for given in await self._db.read(orders.waiting):
+            try:
+                outcome = await self._obeyed(given)
+            except SessionError as error:
+                outcome = f"refused: {error}"
+            except Exception:  # no order stops the sweep, nor is given again and again
+                log.exception("An order failed", extra={"action": "order_failed", "number": given.number})
+                outcome = "refused: a fault of the host's own; its log says more"
+            if outcome.startswith("refused"):
+                log.warning("Order %d: %s", given.number, outcome, extra={"action": "order_refused"})
+            await self._db.write(functools.partial(orders.done, number=given.number, outcome=outcome))
+
+    async def _obeyed(self, given: Given) -> str:
+        if given.kind == "task":
+            return await self._desk.obey(given)
+        session = self._registry.get(given.session_id)
+        stopped = session is not None and await self._supervisor.stop(session)
+        return "stopped" if stopped else "no runner was running"

@@ -1,0 +1,63 @@
+"""The host as a bot sees it: `ports.bot.Ingest` over the one way in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from host.delivery.service import Deliveries
+from host.intake import watermarks
+from host.intake.ingress import Ingress
+from host.mailbox.open import Records
+from host.ports.controls import Controls
+from host.ports.events import InboundEvent, Ingested
+from sessiondb import Address
+
+
+class Reception:
+    def __init__(
+        self,
+        records: Records,
+        ingress: Ingress,
+        deliveries: Deliveries,
+        controls: Controls,
+    ) -> None:
+        self._db = records.db
+        self._sessions = records.sessions
+        self._mailboxes = records.mailboxes
+        self._ingress = ingress
+        self._deliveries = deliveries
+        self._controls = controls
+
+    @property
+    def controls(self) -> Controls:
+        return self._controls
+
+    async def ingest(self, event: InboundEvent) -> Ingested:
+        return await self._ingress.ingest(event)
+
+    async def settled(self, message_id: str) -> str:
+        """Its status, or "forgotten" beyond the retention. Raises `LookupError` for a message that was not let in."""
+        row = await self._db.read(lambda c: c.execute(_SESSION_OF, (message_id,)).fetchone())
+        session = None if row is None else self._sessions.get(str(row[0]))
+        if row is None or session is None:
+            raise LookupError(message_id)
+        if row[1] == "stored":
+            known = await self._mailboxes.use(session, lambda writer: writer.message(message_id) is not None)
+            if not known:
+                return "forgotten"
+        return await self._deliveries.settled(session, message_id)
+
+    async def watermark(self, address: Address) -> str:
+        return await self._db.read(lambda connection: watermarks.get(connection, address))
+
+    async def advance(self, address: Address, natural_id: str) -> None:
+        await self._db.write(lambda connection: watermarks.advance(connection, address, natural_id))
+
+    async def watched(self, channel_type: str) -> Sequence[Address]:
+        return await self._db.read(lambda connection: watermarks.of_platform(connection, channel_type))
+
+    async def engaged(self, channel_type: str) -> Sequence[tuple[Address, int]]:
+        return await self._db.read(lambda connection: watermarks.engaged(connection, channel_type))
+
+
+_SESSION_OF = "SELECT session_id, state FROM inbox WHERE message_id = ?"
