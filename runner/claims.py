@@ -95,7 +95,8 @@ class Claims:
         left = {ack.message_id: ack.turn for ack in self._outbound.unfinished_claims()}
         found: dict[str, list[str]] = {}
         for message in self._inbound.messages(list(left)):
-            if message.status == "pending" and message.kind != "control" and _is_meant(message, order):
+            waits = message.status == "pending" and message.kind != "control"
+            if waits and turn.is_about(order, message.address, message.seq):
                 found.setdefault(left[message.id], []).append(message.id)
         return found
 
@@ -105,7 +106,8 @@ class Claims:
         return [
             message
             for message in self._ours(self._inbound.waking(self._now()))
-            if message.kind == "chat" and message.id not in begun and _is_meant(message, order)
+            if message.kind == "chat" and message.id not in begun
+            if turn.is_about(order, message.address, message.seq)
         ]
 
     def _open(self, id_: str, batch: Sequence[MessageIn]) -> Turn | None:
@@ -202,12 +204,6 @@ class Claims:
         except content.ContentError as error:
             log.warning("Message %s is unreadable: %s", message.id, error)
             return None
-
-
-def _is_meant(message: MessageIn, order: MessageIn) -> bool:
-    """An order is about what came before it in its thread; one given in a channel, in the channel's threads too."""
-    here = order.address in (message.address, message.address._replace(thread_id=""))
-    return here and message.seq < order.seq
 
 
 def _goes_on(message: MessageIn, here: Address) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -216,7 +216,8 @@ class AgentLoop:
         """Pushes follow-ups into the running turn; True when a control message ended it."""
         try:
             for message, control in self._claims.controls():
-                if control.command == "stop" and running.is_meant_by(message):
+                meant = turn.is_about(message, running.address, running.highest_seq)
+                if control.command == "stop" and meant:
                     await query.abort()
                     self._stopped(running, message)
                     return True
@@ -285,27 +286,43 @@ class AgentLoop:
         The last turn ends with the order, in one commit: a crash before leaves the order to be obeyed again.
         """
         for message, control in self._claims.controls():
-            text, turn_id, consumed = "Nothing is running.", f"{message.id}-control", [message.id]
-            unbegun: list[MessageIn] = []
+            if control.command == "stop":
+                self._stop_what_rests(message)
+                continue
+            text = "Nothing is running."
             if control.command == "clear":
                 self._archive()
                 self._outbound.clear_history(f"continuation:{self._provider.name}")
                 text = "Forgotten. We start afresh."
-            elif control.command == "stop":
-                unbegun = self._claims.unbegun(message)
-                if unbegun:
-                    text = "Stopped before I had begun."
-                if ended := self._claims.stopped_by(message):
-                    text = doings.stopped([step for id_ in ended for step in self._outbound.steps(id_)])
-                    *others, (turn_id, last) = ended.items()
-                    for other, ids in others:
-                        self._outbound.finish_turn(other, (), ids, ())
-                    consumed += last
-                consumed += [waiting.id for waiting in unbegun]
-            self._outbound.claim([message, *unbegun], f"{message.id}-control")
-            answer = Emitted(f"{message.id}:obeyed", content.Text(text), message.id)
-            self._outbound.finish_turn(turn_id, [answer], consumed, ())
-            self._ring()
+            self._obeyed(message, text, f"{message.id}-control")
+
+    def _stop_what_rests(self, order: MessageIn) -> None:
+        """Ends the turns that do not run, and what people asked and nobody has begun."""
+        text, turn_id, stopped = "Nothing is running.", f"{order.id}-control", list[str]()
+        unbegun = self._claims.unbegun(order)
+        if unbegun:
+            text = "Stopped before I had begun."
+        if ended := self._claims.stopped_by(order):
+            text = doings.stopped([step for id_ in ended for step in self._outbound.steps(id_)])
+            *others, (turn_id, stopped) = ended.items()
+            for other, ids in others:
+                self._outbound.finish_turn(other, (), ids, ())
+        self._obeyed(order, text, turn_id, stopped, unbegun)
+
+    def _obeyed(
+        self,
+        order: MessageIn,
+        text: str,
+        turn_id: str,
+        stopped: Sequence[str] = (),
+        unbegun: Sequence[MessageIn] = (),
+    ) -> None:
+        """`stopped` has its claim already; whatever the order ends is acknowledged with it."""
+        self._outbound.claim([order, *unbegun], f"{order.id}-control")
+        answer = Emitted(f"{order.id}:obeyed", content.Text(text), order.id)
+        consumed = [order.id, *stopped, *(message.id for message in unbegun)]
+        self._outbound.finish_turn(turn_id, [answer], consumed, ())
+        self._ring()
 
     # ── small parts ──────────────────────────────────────────────────────────────────────────────────────
 

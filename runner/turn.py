@@ -34,11 +34,6 @@ class Turn:
         self.consumed += [message.id for message in taken]
         return taken
 
-    def is_meant_by(self, order: MessageIn) -> bool:
-        """An order given in a thread is about that thread; one given in the channel about whatever runs there."""
-        here = order.address in (self.address, self.address._replace(thread_id=""))
-        return here and order.seq > self.highest_seq
-
     @property
     def task(self) -> PromptMessage | None:
         """The occurrence of a scheduled task that this turn runs."""
@@ -49,6 +44,11 @@ class Turn:
         """The message the turn's answer replies to: the last that wanted one."""
         wanting = [message.id for message in self.messages if message.trigger]
         return wanting[-1] if wanting else self.messages[-1].id
+
+
+def is_about(order: MessageIn, address: Address, seq: int) -> bool:
+    """An order is about what came before it, up to `seq`, in its thread; one given in a channel, in its threads too."""
+    return order.address in (address, address._replace(thread_id="")) and seq < order.seq
 
 
 def claimable(message: MessageIn, ack: Ack | None, incarnation: str) -> bool:

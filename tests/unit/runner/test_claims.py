@@ -10,7 +10,7 @@ from host.mailbox.rows import NewMessage
 from runner.claims import Claims
 from runner.inbound import InboundReader
 from runner.outbound import OutboundWriter
-from runner.turn import SPLIT_AFTER
+from runner.turn import SPLIT_AFTER, is_about
 from sessiondb import Address, SessionFolder, content
 
 HERE, THERE = Address("memory", "w", "c", "t1"), Address("memory", "w", "c", "t2")
@@ -113,11 +113,11 @@ def test_an_order_applies_to_what_came_before_it_and_where_it_was_given(tmp_path
     both.say("c")
     assert [message.id for message in both.claims.follow_ups(running)] == ["b"]
     ((order, _),) = both.claims.controls()
-    assert running.is_meant_by(order)
-    assert not replace(running, address=THERE).is_meant_by(order)
-    assert not replace(running, highest_seq=order.seq + 2).is_meant_by(order)
+    assert is_about(order, running.address, running.highest_seq)
+    assert not is_about(order, THERE, running.highest_seq)
+    assert not is_about(order, running.address, order.seq + 2)
     in_the_channel = replace(order, address=HERE._replace(thread_id=""))
-    assert running.is_meant_by(in_the_channel)
+    assert is_about(in_the_channel, running.address, running.highest_seq)
 
 
 def test_a_batch_ends_before_an_order_that_is_not_obeyed_yet(tmp_path: Path) -> None:
