@@ -36,16 +36,13 @@ def open_writer(path: Path, schema: str) -> apsw.Connection:
             flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOFOLLOW,
             vfs=vfs,
         )
-        try:
+        with _closed_by_failure(connection):
             connection.set_busy_timeout(WRITER_BUSY)
             connection.pragma("journal_mode", "delete")
             connection.pragma("synchronous", "extra")
             connection.pragma("mmap_size", 0)
             connection.pragma("trusted_schema", 0)
             _migrate(connection, path, schema)
-        except BaseException:
-            connection.close()
-            raise
         return connection
 
 
@@ -61,16 +58,13 @@ def open_reader(path: Path, *, defensive: bool = False, through: str | None = No
         connection = apsw.Connection(
             str(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_NOFOLLOW, vfs=vfs or through
         )
-        try:
+        with _closed_by_failure(connection):
             connection.set_busy_timeout(READER_BUSY)
             connection.pragma("mmap_size", 0)
             connection.pragma("trusted_schema", 0)
             if defensive:
                 _harden(connection)
             found = connection.pragma("user_version")
-        except BaseException:
-            connection.close()
-            raise
     if found != CONTRACT:
         connection.close()
         if found == 0:
@@ -91,6 +85,15 @@ def transaction(connection: apsw.Connection, path: Path) -> Iterator[apsw.Connec
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+@contextmanager
+def _closed_by_failure(connection: apsw.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _require_regular_file(path: Path) -> None:
@@ -121,16 +124,10 @@ def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:
         raise Incompatible(path, found, CONTRACT)
     if found == CONTRACT:
         return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection, path):
         for version in range(found + 1, CONTRACT + 1):
             connection.execute(schema_sql(schema, version))
         connection.pragma("user_version", CONTRACT)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def schema_sql(schema: str, version: int) -> str:

@@ -12,16 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from host.config import Config
-from host.delivery.collect import give_up_or_postpone, owe
 from host.delivery.service import Deliveries
 from host.gateway.bells import Ears
 from host.gateway.server import Door, GatewayError
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
-from host.mailbox.outbound import OutboundReader
 from host.ports.outlet import Outlet
 from host.registry.sessions import Session
-from host.runners import quota, sweep
+from host.runners import looks, quota, sweep
 from host.runners.launch.base import Launcher, LaunchError, Runner
 from host.runners.life import Life
 from host.runners.lives import Lives
@@ -29,8 +27,6 @@ from host.runners.places import Places
 from host.runners.specs import Specs
 from host.runners.starts import Starts
 from sessiondb import SessionError, Unavailable
-from sessiondb.records import AckStatus, Status
-from sessiondb.signals import read_heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -265,7 +261,7 @@ class Supervisor:
         log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
         await self._drain_after(session, code)
         claimed_any, told = await self._mailboxes.use(
-            session, lambda writer: self._put_back(writer, life, runner.incarnation)
+            session, lambda writer: looks.put_back(writer, life, runner.incarnation, self._now())
         )
         if life.over_quota and not told:
             await self._deliveries.notify(quota.notice(session, life.over_quota, self._now()))
@@ -350,42 +346,6 @@ class Supervisor:
             writer.set_value("incarnation", incarnation)
             writer.set_destinations(self._specs.destinations(session))
 
-    def _put_back(self, writer: InboundWriter, life: Life, incarnation: str) -> tuple[bool, bool]:
-        """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost.
-
-        Whether that incarnation had claimed something, and whether anybody is told that it was over its quota.
-        """
-        session, told = life.session, False
-        pending = {message.id: message for message in writer.pending()}
-        try:
-            reader = OutboundReader(session.folder.outbound_db)
-            try:
-                acks = reader.acks(list(pending))
-                state = reader.runner_state()
-            finally:
-                reader.close()
-        except SessionError:
-            return False, False
-        with writer.writing():
-            for ack in acks:
-                message = pending[ack.message_id]
-                if (
-                    life.ordered_to_stop
-                    or ack.status is not AckStatus.PROCESSING
-                    or ack.attempt <= message.attempts
-                ):
-                    continue
-                if life.over_quota:
-                    writer.settle(message.id, Status.FAILED, f"stopped: {life.over_quota}")
-                    owe(writer, quota.notice(session, life.over_quota, self._now(), message))
-                    told = True
-                else:
-                    give_up_or_postpone(writer, message, message.attempts + 1, ack.error, self._now())
-        any_ = any(ack.incarnation == incarnation for ack in acks) or (
-            state is not None and state.incarnation == incarnation and state.phase == "working"
-        )
-        return any_, told
-
     def _wake_at(self, session: Session, at: int) -> None:
         pause = max(0.0, (at - self._now()) / 1000)
         if session.id in self._alarms:
@@ -409,44 +369,16 @@ class Supervisor:
             )
             await self._launcher.stop(runner, 0.0)
             return
-        view = await self._mailboxes.use(session, lambda writer: self._view(writer, session, runner, life))
+        idle = int(self._config.runner.idle_exit * 1000)
+        view = await self._mailboxes.use(
+            session, lambda writer: looks.view(writer, life, runner, self._now(), idle)
+        )
         verdict = sweep.decide(view)
         if verdict is not sweep.Verdict.KEEP:
             log.warning(
                 "Runner is stopped: %s", verdict, extra={"action": "runner_stopped", "session": session.id}
             )
             await self._launcher.stop(runner, 0.0)
-
-    def _view(self, writer: InboundWriter, session: Session, runner: Runner, life: Life) -> sweep.View:
-        beat = read_heartbeat(session.folder.heartbeat)
-        claims, activity_at, deadline = 0, 0, 0
-        try:
-            reader = OutboundReader(session.folder.outbound_db)
-            try:
-                acks = reader.acks([message.id for message in writer.pending()])
-                state = reader.runner_state()
-            finally:
-                reader.close()
-            claims = sum(
-                a.status is AckStatus.PROCESSING and a.incarnation == runner.incarnation for a in acks
-            )
-            if state is not None and state.incarnation == runner.incarnation:
-                activity_at, deadline = state.activity_at, state.tool_deadline
-        except SessionError as error:
-            log.debug("No closer look at %s: %s", session.id, error)
-        alive_at = beat.at if beat is not None and beat.incarnation == runner.incarnation else 0
-        if claims:
-            life.busy_at = self._now()
-        return sweep.View(
-            now=self._now(),
-            started_at=life.silent_from,
-            heartbeat_at=alive_at,
-            claims=claims,
-            activity_at=activity_at,
-            tool_deadline=deadline,
-            busy_at=life.busy_at,
-            idle_exit=int(self._config.runner.idle_exit * 1000),
-        )
 
     async def stop(self, session: Session) -> bool:
         """Ends the session's runner by the host's order; costs its messages no attempt."""

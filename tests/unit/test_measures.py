@@ -1,0 +1,55 @@
+"""Small and clear, in figures: what a reader of the tree may count on, over everything that is shipped."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median, quantiles
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ("bots", "host", "runner", "sessiondb")
+MIDDLE_MODULE, LARGEST_MODULE = 120, 500  # lines
+LONG_FUNCTION = 20  # lines that nine functions of ten have at most
+BROAD_PER_THOUSAND = (
+    0.8  # `except Exception` in a thousand lines: at the boundaries of tasks and nowhere else
+)
+EVERYTHING = {"Exception", "BaseException"}
+Function = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def sources() -> Iterator[tuple[str, str]]:
+    """Each module that says something, and its text."""
+    for package in SHIPPED:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if text := path.read_text("utf-8"):
+                yield path.relative_to(ROOT).as_posix(), text
+
+
+def test_modules_are_short() -> None:
+    lengths = {name: len(text.splitlines()) for name, text in sources()}
+    assert {name: length for name, length in lengths.items() if length > LARGEST_MODULE} == {}
+    assert median(lengths.values()) <= MIDDLE_MODULE
+
+
+def test_nine_functions_of_ten_are_seen_at_a_glance() -> None:
+    lengths = [
+        (node.end_lineno or node.lineno) - node.lineno + 1
+        for _, text in sources()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, Function)
+    ]
+    assert quantiles(lengths, n=10)[-1] <= LONG_FUNCTION
+
+
+def test_few_handlers_catch_everything() -> None:
+    broad = [name for name, text in sources() for node in ast.walk(ast.parse(text)) if _is_broad(node)]
+    lines = sum(len(text.splitlines()) for _, text in sources())
+    assert len(broad) * 1000 / lines <= BROAD_PER_THOUSAND, broad
+
+
+def _is_broad(node: ast.AST) -> bool:
+    if not isinstance(node, ast.ExceptHandler):
+        return False
+    caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+    return any(one is None or (isinstance(one, ast.Name) and one.id in EVERYTHING) for one in caught)
