@@ -61,7 +61,7 @@ class Parts:
 
 
 class Service:
-    """The real `host.controls.port.Controls`."""
+    """The real `host.ports.controls.Controls`."""
 
     def __init__(self, parts: Parts, desk: TaskDesk) -> None:
         self._parts = parts

@@ -1,4 +1,4 @@
-"""What to do about a runner and its claims: pure decisions (law 11). The loop around them is in `host.supervisor`."""
+"""What to do about a runner and its claims: pure decisions (law 11). `looks` makes the view, `supervisor` acts."""
 
 from __future__ import annotations
 
