@@ -160,3 +160,14 @@ def test_only_an_engine_of_the_registry_and_the_mailbox_open_databases() -> None
         and "host/mailbox" not in path.as_posix()
     ]
     assert wrong == []
+
+
+def test_what_tests_share_stands_in_one_folder() -> None:
+    rooms = ("unit", "integration", "acceptance", "hostile")
+    wrong = [
+        f"{name} imports {other}"
+        for name, imported in modules("tests")
+        for other in imported
+        if other.startswith(tuple(f"tests.{room}." for room in rooms))
+    ]
+    assert wrong == []

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from host.mailbox.inbound import InboundWriter
-from host.runners.launch.base import Launcher, RunnerSpec
+from host.runners.launch.base import Launcher
 from host.runners.launch.fake import FakeLauncher
 from host.runners.launch.process import ProcessLauncher
-from sessiondb import SessionFolder
-from sessiondb.signals import Bell
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, serving
+from tests.support.launching import spec
 from tests.support.waiting import eventually
-
-
-def spec(tmp_path: Path, installation: str = "test-installation") -> RunnerSpec:
-    folder = SessionFolder(tmp_path / "session")
-    folder.create()
-    for bell in (folder.bell_to_host, folder.bell_to_runner):
-        Bell.make(bell)
-    writer = InboundWriter(folder.inbound_db, lambda: 1)
-    with writer.writing():
-        writer.set_value("incarnation", "one")
-    writer.close()
-    environment = {"DOVECOTE_AGENT": json.dumps({"name": "default"})}
-    return RunnerSpec(installation, "s1", "one", folder, tmp_path, environment, tmp_path / "runner.log")
 
 
 @pytest.fixture(params=[ProcessLauncher, FakeLauncher])
