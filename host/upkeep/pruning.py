@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Protocol
 
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.open import Mailboxes
-from host.registry.port import Registry, Statements
-from host.registry.sessions import Session, Sessions
+from host.mailbox.open import Records
+from host.registry.port import Statements
+from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
 from sessiondb import SessionError
 
@@ -42,16 +42,14 @@ class Maintains(Protocol):
 class Pruner:
     def __init__(
         self,
-        db: Registry,
-        registry: Sessions,
-        mailboxes: Mailboxes,
+        records: Records,
         maintains: Maintains,
         now: Callable[[], int],
         days: float,
     ) -> None:
-        self._db = db
-        self._registry = registry
-        self._mailboxes = mailboxes
+        self._db = records.db
+        self._registry = records.sessions
+        self._mailboxes = records.mailboxes
         self._maintains = maintains
         self._now = now
         self._retention = int(days * DAY)
