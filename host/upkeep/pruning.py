@@ -119,7 +119,7 @@ ORDER BY pruned_at LIMIT ?4
 """
 _EMPTY = """
 UPDATE inbox SET emptied = 1, event = json_set(event, '$.event.text', '', '$.event.value', '', '$.event.files', json('[]'),
-'$.event.thread_so_far', json('[]'), '$.event.author.name', '')
+'$.event.parts', json('[]'), '$.event.thread_so_far', json('[]'), '$.event.author.name', '')
 WHERE id IN (SELECT id FROM inbox WHERE emptied = 0 AND received_at < ? AND state <> 'routed' LIMIT ?)
 """
 
