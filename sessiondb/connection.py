@@ -25,10 +25,10 @@ READER_BUSY = 250  # ms a reader waits for a commit in progress; then it is "nex
 vfs: str | None = None  # a VFS registered with apsw, for runs on a simulated disk
 
 
-def open_writer(path: Path, schema: str) -> apsw.Connection:
+def open_writer(path: Path, schema: str, *, busy: int = WRITER_BUSY) -> apsw.Connection:
     """Opens or creates the owner's file and brings it to the current contract.
 
-    `schema` is `"inbound"` or `"outbound"`. Raises `Damaged`, `Full`, `Unavailable`, `Incompatible`.
+    `schema` is `"inbound"` or `"outbound"`, `busy` in ms. Raises `Damaged`, `Full`, `Unavailable`, `Incompatible`.
     """
     with translated(path):
         connection = apsw.Connection(
@@ -37,7 +37,7 @@ def open_writer(path: Path, schema: str) -> apsw.Connection:
             vfs=vfs,
         )
         with _closed_by_failure(connection):
-            connection.set_busy_timeout(WRITER_BUSY)
+            connection.set_busy_timeout(busy)
             connection.pragma("journal_mode", "delete")
             connection.pragma("synchronous", "extra")
             connection.pragma("mmap_size", 0)
