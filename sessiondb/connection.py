@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -21,6 +22,15 @@ from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
 
 WRITER_BUSY = 2_000  # ms a writer waits for readers of the other side to let go
 READER_BUSY = 250  # ms a reader waits for a commit in progress; then it is "next tick"
+FINE = (
+    5  # ms between two tries of a reader: SQLite's own handler sleeps longer than a slow writer's pause lasts
+)
+SLOW_COMMIT = (
+    0.05  # s that a commit takes on a slow disk, with the file closed to readers nearly all the while
+)
+BREATH = (
+    0.025  # s in which readers get in between two slow commits, which would follow each other without a gap
+)
 
 vfs: str | None = None  # a VFS registered with apsw, for runs on a simulated disk
 
@@ -59,7 +69,7 @@ def open_reader(path: Path, *, defensive: bool = False, through: str | None = No
             str(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_NOFOLLOW, vfs=vfs or through
         )
         with _closed_by_failure(connection):
-            connection.set_busy_timeout(READER_BUSY)
+            _wait_finely(connection, READER_BUSY)
             connection.pragma("mmap_size", 0)
             connection.pragma("trusted_schema", 0)
             if defensive:
@@ -80,11 +90,24 @@ def transaction(connection: apsw.Connection, path: Path) -> Iterator[apsw.Connec
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
+            began = time.monotonic()
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+    if time.monotonic() - began > SLOW_COMMIT:
+        time.sleep(BREATH)
+
+
+def _wait_finely(connection: apsw.Connection, most: int) -> None:
+    """`most` in ms."""
+
+    def again(tries: int) -> bool:
+        time.sleep(FINE / 1000)
+        return tries * FINE < most
+
+    connection.set_busy_handler(again)
 
 
 @contextmanager
