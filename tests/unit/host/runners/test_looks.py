@@ -53,7 +53,7 @@ class Pair:
         return found
 
     def put_back(self, incarnation: str = "one") -> tuple[bool, bool]:
-        return looks.put_back(self.host, self.life, incarnation, NOW)
+        return looks.put_back(self.host, self.life, incarnation, NOW, free=False)
 
     def attempts(self) -> list[int]:
         return [message.attempts for message in self.host.pending()]
