@@ -16,8 +16,8 @@ ALLOWED = {
     "host": {"host", "sessiondb"},
     "bots": {"bots", "host", "sessiondb"},
 }
-ONLY_IN = {
-    "docker": "host/runners/launch/docker.py",
+ONLY_IN: dict[str, str | tuple[str, ...]] = {
+    "docker": ("host/runners/launch/docker.py", "host/runners/launch/engine.py"),
     "slack_bolt": "bots/slack/",
     "slack_sdk": "bots/slack/",
     "discord": "bots/discord/",
