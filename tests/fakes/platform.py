@@ -6,10 +6,11 @@ import asyncio
 import itertools
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from host.ports.bot import Capabilities, Delivery, DeliveryError, Ingest, Live, Receipt, Shown
-from host.ports.events import Author, EventClass, InboundEvent, Ingested
+from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Ingested
 from sessiondb import Address, content
 
 TIMEOUT = 60  # s a test waits for something to happen
@@ -28,6 +29,7 @@ class MemoryBot:
         self.live_log: list[str] = []  # opened, updated, removed
         self.gates: dict[str, asyncio.Event] = {}
         self.failures: defaultdict[str, deque[DeliveryError]] = defaultdict(deque)
+        self.files: dict[str, bytes] = {}  # what people attached, by reference
         self.lose_answers = 0  # so many sends reach the platform, and their answers nobody
         self.on_send: Callable[[Delivery], None] = lambda _: None
         self._changed = asyncio.Event()
@@ -58,6 +60,9 @@ class MemoryBot:
             self.lose_answers -= 1
             await asyncio.Event().wait()
         return Receipt(f"p-{delivery.key}")
+
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
+        path.write_bytes(self.files[file.reference])
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         return next((Receipt(f"p-{d.key}") for d in self.sent if d.key == delivery.key), None)
@@ -105,6 +110,12 @@ class MemoryBot:
     async def say(self, channel: str, text: str, **more: Any) -> Ingested:
         assert self._host is not None
         return await self._host.ingest(self.event(channel, text, **more))
+
+    def file(self, name: str, data: bytes, media_type: str = "application/octet-stream") -> IncomingFile:
+        """To be said with a message."""
+        reference = f"{len(self.files)}-{name}"
+        self.files[reference] = data
+        return IncomingFile(name, media_type, len(data), reference)
 
     def said(self, channel: str) -> list[str]:
         return [d.payload["text"] for d in self.sent if d.address.platform_id == channel]

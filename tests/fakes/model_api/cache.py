@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.fakes.model_api import media
 from tests.fakes.model_api.errors import JSON
 
 LOOKBACK = 20  # blocks before a marker at which the API still looks for a stored prefix
@@ -126,7 +127,8 @@ class PromptCache:
     def _segment(self, label: str, content: JSON, counted: JSON | None = None) -> Segment:
         marker = content.get("cache_control")
         rendered = _render(content)
-        tokens = self.count_tokens(_render(counted) if counted else rendered)
+        shown = counted or content
+        tokens = self.count_tokens(_render(media.without_bytes(shown))) + media.tokens_of(shown)
         return Segment(label, rendered, tokens, marker.get("ttl", "5m") if marker else None)
 
 

@@ -3,6 +3,7 @@
 from tests.fakes.model_api.answers import signature_of
 from tests.fakes.model_api.cache import as_blocks
 from tests.fakes.model_api.errors import JSON, invalid
+from tests.fakes.model_api.media import check_media
 
 SERVER_RESULTS = frozenset(
     {
@@ -65,6 +66,7 @@ def check_messages(body: JSON, betas: frozenset[str]) -> None:
         _check_message(at, message)
         for index, block in enumerate(as_blocks(message["content"])):
             _check_block(f"messages.{at}.content.{index}", message["role"], block, betas)
+    check_media(messages)
     _check_tool_pairs(messages)
     _check_ends(messages)
 

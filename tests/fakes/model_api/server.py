@@ -30,6 +30,7 @@ from tests.fakes.model_api.wire import Event, Reply, reply_to
 
 KEY = "sk-ant-fake-model-api-key"
 MODELS = {"claude-opus-5-5": 128_000, "claude-sonnet-5-5": 128_000, "claude-haiku-5-5": 64_000}
+WINDOW = 1_000_000  # tokens of input that a model can hold
 DEFAULT_COMPACTION_TRIGGER = 150_000  # tokens
 CLOSING_GRACE = 0.1  # seconds that requests under way get when the server stops
 
@@ -47,14 +48,17 @@ class FakeModelAPI:
         models: Mapping[str, int] = MODELS,
         unix_socket: Path | None = None,
         count_tokens: TokenCounter = about_four_characters,
+        window: int = WINDOW,
     ) -> None:
         self.keys = set(keys)
         self.models = dict(models)
+        self.window = window
         self.unix_socket = unix_socket
         self.cache = PromptCache(count_tokens)
         self.requests: list[RecordedRequest] = []
         self.base_url = ""
         self._script = Script()
+        self._refusals: list[tuple[Callable[[RecordedRequest], bool], Refused]] = []
         self._arrived = asyncio.Condition()
         self._runner = self._build_runner()
 
@@ -79,6 +83,12 @@ class FakeModelAPI:
     def fail_next(self, *faults: Fault) -> None:
         """Faults that strike ahead of the script, one per attempt."""
         self._script.faults.extend(faults)
+
+    def refuse_when(
+        self, matching: Callable[[RecordedRequest], bool], message: str, *, status: int = 400
+    ) -> None:
+        """Every request that meets the condition: what stands before the API, or a rule of it that is not imitated here."""
+        self._refusals.append((matching, Refused(status, message)))
 
     def answer_with(self, function: AnswerFunction) -> None:
         """Answers what neither the script nor a rule covers; without it, that is an echo."""
@@ -221,7 +231,13 @@ class FakeModelAPI:
         check_headers(record.headers, self.keys)
         record.json = parse_body(record.raw)
         check_request(record.json, record.betas, self.models, counting=counting)
+        for matching, refusal in self._refusals:
+            if matching(record):
+                raise refusal
         record.cache = self.cache.look_up(record.json)
+        tokens = record.cache.prompt_tokens
+        if not counting and tokens > self.window:
+            raise Refused(400, f"prompt is too long: {tokens} tokens > {self.window} maximum")
 
     async def _work(self, request: web.Request, record: RecordedRequest) -> web.StreamResponse:
         fault = self._script.next_fault()
@@ -270,7 +286,7 @@ class FakeModelAPI:
             "display_name": model.replace("-", " ").title(),
             "created_at": "2026-10-01T00:00:00Z",
             "lifecycle": "active",
-            "max_input_tokens": 1_000_000,
+            "max_input_tokens": self.window,
             "max_tokens": self.models[model],
         }
 

@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Collection, Mapping
 
+from jsonschema import Draft202012Validator, SchemaError  # type: ignore[import-untyped]
+
 from tests.fakes.model_api.conversation import check_messages
 from tests.fakes.model_api.errors import JSON, Refused, invalid
 
@@ -219,8 +221,7 @@ def _check_tools(body: JSON) -> None:
             schema = tool.get("input_schema")
             if not isinstance(schema, dict):
                 raise invalid(f"tools.{at}.custom.input_schema: Field required")
-            if schema.get("type") != "object":
-                raise invalid(f"tools.{at}.custom.input_schema.type: Input should be 'object'")
+            _check_schema(at, schema)
     choice = body.get("tool_choice")
     if choice is None:
         return
@@ -228,6 +229,23 @@ def _check_tools(body: JSON) -> None:
         raise invalid("tool_choice.type: Input should be 'auto', 'any', 'tool' or 'none'")
     if choice["type"] == "tool" and choice.get("name") not in names:
         raise invalid(f"Tool '{choice.get('name')}' not found in provided tools")
+
+
+def _check_schema(at: int, schema: JSON) -> None:
+    where = f"tools.{at}.custom.input_schema"
+    if schema.get("type") != "object":
+        raise invalid(f"{where}.type: Input should be 'object'")
+    if {"oneOf", "allOf", "anyOf"} & schema.keys():
+        raise invalid(f"{where}: input_schema does not support oneOf, allOf, or anyOf at the top level")
+    for key in schema.get("properties") or ():
+        if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,64}", key):
+            raise invalid(
+                f"{where}.properties: Property keys should match pattern '^[a-zA-Z0-9_.-]{{1,64}}$'"
+            )
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise invalid(f"{where}: JSON schema is invalid. It must match JSON Schema draft 2020-12") from error
 
 
 def _check_context_management(body: JSON, betas: frozenset[str]) -> None:
