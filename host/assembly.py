@@ -26,6 +26,7 @@ from host.gateway.bells import Ears
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
 from host.gateway.egress import Internet, Reach
+from host.gateway.fields import Fields
 from host.gateway.server import Gateway
 from host.intake.incoming import IncomingFiles
 from host.intake.ingress import Ingress, Onward
@@ -100,7 +101,7 @@ def assemble(
     board = ProgressBoard(mailboxes, bots, live)
 
     scheduler = Scheduler(db, sessions, mailboxes, due, now)
-    homes = Homes(config, records)
+    homes = Homes(config, db, sessions, mailboxes)
     desk = Desk(scheduler, homes, records, config, now)
     tasks = TaskActions(scheduler, homes, db, mailboxes, config.host.zone, now)
 
@@ -116,22 +117,43 @@ def assemble(
     saying = Saying(deliveries)
 
     budgets = Budgets(config, db, now, saying.soon)
-    gateway = Gateway(config, mailboxes, budgets, parts.credentials, parts.reach)
+    fields = Fields(config.model.base_url, db, now)
+    gateway = Gateway(config, mailboxes, budgets, parts.credentials, fields, parts.reach)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
 
-    ended = Outlet(board.forget, news)
-    means = Means(parts.launcher, deliveries, ears, gateway, due, board.waiting, ended)
+    means = Means(
+        parts.launcher,
+        deliveries,
+        ears,
+        gateway,
+        due,
+        waits=board.waiting,
+        ended=Outlet(board.forget, news),
+    )
     supervisor = Supervisor(config, installation, records, means, lives, now)
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
 
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots))
     ingress = Ingress(config, records, onward, now)
-    looked_at = controls.Parts(
-        config, data, parts.disk, records, supervisor, ingress.ingest, saying.soon, now
+    service = controls.Service(
+        controls.Parts(
+            config,
+            data,
+            parts.disk,
+            db,
+            sessions,
+            mailboxes,
+            supervisor,
+            ingress.ingest,
+            saying.soon,
+            now,
+        ),
+        desk,
     )
-    service = controls.Service(looked_at, desk)
     orders = Orders(db, sessions, supervisor, desk)
-    swept = sweeping.Parts(records, ingress, deliveries, draining, live, supervisor, scheduler, orders)
+    swept = sweeping.Parts(
+        db, sessions, mailboxes, ingress, deliveries, draining, live, supervisor, scheduler, orders
+    )
     return House(
         records,
         scheduler,
@@ -147,5 +169,5 @@ def assemble(
         ingress,
         Reception(records, ingress, deliveries, service),
         Sweep(swept, parts.disk, data, config.host.sweep_every),
-        Pruner(records, supervisor, now, config.host.retention_days),
+        Pruner(db, sessions, mailboxes, supervisor, now, config.host.retention_days),
     )

@@ -1,7 +1,7 @@
 """`python -m runner`: one runner for one session, configured by environment. `--maintain` cares for its file instead.
 
 Exit codes: 0 done or told to stop, 2 wrong settings, 3 another runner has the session, 4 its files are damaged or
-cannot be written, 5 it speaks another contract version, 6 the host's file could not be read for too long.
+cannot be written, 5 it speaks another contract version.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
@@ -28,8 +27,7 @@ from runner.settings import Settings, SettingsError
 from runner.tools.desk import Desk
 from runner.tools.kit import Kit
 from runner.watch import FileWatch
-from sessiondb import Incompatible, SessionError, Unavailable
-from sessiondb.contract import WAITED_IN_VAIN
+from sessiondb import Incompatible, SessionError
 from sessiondb.signals import Bell, RunnerLock, beat
 
 HEARTBEAT_EVERY = 2.0  # s between two touches while the process lives
@@ -61,9 +59,6 @@ def main() -> int:
     except Incompatible as error:
         log.error("%s; rebuild the image or update the host", error)
         return 5
-    except Unavailable as error:
-        log.error("%s for too long; another runner will go on", error)
-        return WAITED_IN_VAIN
     except SessionError as error:
         log.error("%s", error)
         return 4
@@ -130,13 +125,12 @@ async def _serve_session(settings: Settings) -> None:
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, loop.stop)
-        beating = threading.Event()
-        threading.Thread(target=_heartbeat, args=(settings, beating), name="heartbeat", daemon=True).start()
+        heart = asyncio.create_task(_heartbeat(settings), name="heartbeat")
         try:
             await desk.open()
             await loop.run()
         finally:
-            beating.set()
+            heart.cancel()
             await kit.close()
             await desk.close()
             watch.close()
@@ -144,15 +138,14 @@ async def _serve_session(settings: Settings) -> None:
             inbound.close()
 
 
-def _heartbeat(settings: Settings, over: threading.Event) -> None:
-    """Shows that the process lives; whether it gets on is another question (law 11). A thread: commits may wait for long."""
+async def _heartbeat(settings: Settings) -> None:
+    """Shows that the process lives; whether it gets on is another question (law 11)."""
     while True:
         try:
             beat(settings.folder.heartbeat, settings.incarnation)
         except OSError as error:
             log.warning("The heartbeat cannot be written: %s", error.strerror)
-        if over.wait(HEARTBEAT_EVERY):
-            return
+        await asyncio.sleep(HEARTBEAT_EVERY)
 
 
 @contextmanager

@@ -29,7 +29,6 @@ from sessiondb.signals import Progress
 
 log = logging.getLogger(__name__)
 
-LOOK_AGAIN = 0.1  # s until inbound.db is looked at again that was busy
 PROGRESS_EVERY = 0.1  # s between two writes of the progress file
 LOST = "<note>What was said before is lost; this is a fresh start.</note>"
 ACTIVITY_EVERY = 5_000  # ms between two records of activity while nothing else commits
@@ -71,7 +70,6 @@ class AgentLoop:
         self._to_show = Progress("", "", "", "")
         self._showing: asyncio.TimerHandle | None = None
         self._active_at = 0
-        self._look_again = False  # inbound.db was busy at the last look
 
     def stop(self) -> None:
         """Finish the turn under way, then return from `run`."""
@@ -187,10 +185,8 @@ class AgentLoop:
                 taken = running.take(count)
                 if taken:
                     self._outbound.record_with_next(running.id, "user", turn.user_step(taken, prompt(taken)))
-            case base.Answered(text):
-                self._outbound.record(running.id, "assistant", text)
-            case base.Summarised(summary):
-                self._outbound.record(running.id, "summary", summary)
+            case base.Answered() | base.Summarised() | base.LeftOut():
+                self._record(running, event)
             case base.Summarising():
                 self._archive()
             case base.Text(text):
@@ -203,6 +199,15 @@ class AgentLoop:
                 pass
         self._note_activity()
         return running
+
+    def _record(self, running: Turn, event: base.Answered | base.Summarised | base.LeftOut) -> None:
+        match event:
+            case base.Answered(text):
+                self._outbound.record(running.id, "assistant", text)
+            case base.Summarised(summary):
+                self._outbound.record(running.id, "summary", summary)
+            case base.LeftOut(left):
+                self._outbound.record_with_next(running.id, "note", left)
 
     def _over_with(self, ended: Turn, event: base.Result | base.Error) -> None:
         """Raises `Parked` where a call waits for a person: the question stands for the turn's answer."""
@@ -227,7 +232,7 @@ class AgentLoop:
                 running.pushed.append(follow_up)
                 query.push(base.Push((follow_up,), prompt([follow_up])))
         except Unavailable:
-            self._look_again = True
+            log.debug("inbound.db is busy; looking again")
         return False
 
     def _push_next(self, query: base.AgentQuery, last: Turn) -> Turn | None:
@@ -333,7 +338,7 @@ class AgentLoop:
             self._obey_controls()
             return self._claims.next(last.address if last else None)
         except Unavailable:
-            self._look_again = True
+            log.debug("inbound.db is busy; looking again")
             return None
 
     def _ordered(self) -> bool:
@@ -341,7 +346,6 @@ class AgentLoop:
         try:
             return bool(self._claims.controls())
         except Unavailable:
-            self._look_again = True
             return False
 
     def _continue_with(self, continuation: str) -> None:
@@ -353,7 +357,6 @@ class AgentLoop:
         try:
             return self._claims.waits_elsewhere(last.address)
         except Unavailable:
-            self._look_again = True
             return False
 
     def _input(self, begun: Turn) -> base.QueryInput:
@@ -435,8 +438,7 @@ class AgentLoop:
         try:
             due = self._inbound.next_due_at(self._now())
         except Unavailable:
-            self._look_again = True
-            return at_most
+            return min(at_most, self._settings.poll_slowest)
         return at_most if due is None else max(0.0, min(at_most, (due - self._now()) / 1000))
 
     async def _wait(
@@ -444,12 +446,8 @@ class AgentLoop:
     ) -> bool:
         """Waits for a change of inbound.db, the provider's next event, a stop or `timeout` seconds.
 
-        True when inbound.db may have changed, or could not be read when it was looked at: the change that told of it is over,
-        and no other need come.
+        True when inbound.db may have changed.
         """
-        again, self._look_again = self._look_again, False
-        if again:
-            timeout = LOOK_AGAIN if timeout is None else min(timeout, LOOK_AGAIN)
         watch = asyncio.create_task(self._watch.changed(), name="watch")
         waited: set[asyncio.Task[Any]] = {watch}
         if upcoming is not None:
@@ -459,7 +457,7 @@ class AgentLoop:
             waited.add(stop)
         try:
             await asyncio.wait(waited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-            return again or watch.done()
+            return watch.done()
         finally:
             watch.cancel()
             stop.cancel()

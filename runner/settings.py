@@ -43,6 +43,7 @@ class Settings:
     stream_idle: float = 20.0  # s without an event and with nothing pending that end a provider's stream
     idle_exit: float = 300.0  # s without work after which the process exits
     egress: bool = False  # the host opens a way to some hosts of the internet
+    without: frozenset[str] = frozenset()  # optional fields that the model's address is known to refuse
     poll_slowest: float = 1.0  # s between two looks at inbound.db when nothing rings
 
     @property
@@ -69,6 +70,7 @@ class Settings:
             bells=environment.get("DOVECOTE_BELLS", "1") == "1",
             stream_idle=_seconds(environment, "DOVECOTE_STREAM_IDLE", 20.0),
             idle_exit=_seconds(environment, "DOVECOTE_IDLE_EXIT", 300.0),
+            without=frozenset(environment.get("DOVECOTE_MODEL_WITHOUT", "").split()),
             egress=environment.get("DOVECOTE_EGRESS", "0") == "1",
         )
 

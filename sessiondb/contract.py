@@ -1,6 +1,3 @@
-"""What host and runner have agreed on: the version of both schemas and the folder layout, and an exit code."""
+"""The version of what host and runner have agreed on: both schemas and the folder layout."""
 
 CONTRACT = 1
-WAITED_IN_VAIN = (
-    6  # a runner's exit code: the other side's file was busy for too long, which is no message's fault
-)

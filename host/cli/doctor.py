@@ -6,6 +6,7 @@ Live checks of a platform belong to its `setup`; here it is only asked whether i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 import secrets
@@ -23,9 +24,12 @@ from host.cli import run as running
 from host.config import Config, ConfigError
 from host.folders import modes, pulse
 from host.folders.lock import DataFolderError, DataLock
+from host.gateway import fields
 from host.gateway.credentials import NoCredential
 from host.ports.bot import BotConfigError, MakeBot, Surroundings
+from host.registry.db import VERSION, open_registry
 from host.runners.launch.examination import Finding, findings
+from sessiondb import SessionError
 
 LITTLE_SPACE = 2 * 1024**3  # bytes free under which a data folder is worth a remark
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -76,6 +80,7 @@ def _all(path: Path | None, *, mend: bool) -> Iterator[Finding]:
         remedy = 'Set runner.launcher = "docker" before you let anybody in whom you would not give a shell'
         yield Finding("Runners", True, "local processes, without isolation, as runner.launcher asks", remedy)
     yield from asyncio.run(_credentials(config))
+    yield from _model(config, data)
     yield from _platforms(config, data)
 
 
@@ -108,7 +113,7 @@ def _host_on(data: Path) -> str:
 
 
 def _engine(config: Config, data: Path) -> list[Finding]:
-    from host.runners.launch.engine import examine as look
+    from host.runners.launch.docker import examine as look
 
     boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "none: this is not Linux"
     return findings(look(config.runner, data, thoroughly=True), os.uname().release, boot_id)
@@ -138,6 +143,22 @@ async def _credentials(config: Config) -> list[Finding]:
     finally:
         await credentials.close()
     return made
+
+
+def _model(config: Config, data: Path) -> Iterator[Finding]:
+    """What the model's address was found to do without: cheaper or longer conversations, mostly."""
+    if not (data / "host.db").exists():
+        return
+    try:
+        with contextlib.closing(open_registry(data)) as registry:
+            older = registry.pragma("user_version") != VERSION  # its host has not started since
+            refused = [] if older else fields.refused(registry, config.model.base_url)
+    except SessionError:
+        return  # said elsewhere
+    if refused:
+        named = ", ".join(field for field, _ in refused)
+        remedy = "It is tried again after a day; have what stands before the model pass it on"
+        yield Finding("Model API", True, f"{config.model.base_url} does not take {named}", remedy)
 
 
 def _platforms(config: Config, data: Path) -> Iterator[Finding]:

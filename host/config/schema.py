@@ -78,10 +78,28 @@ class Price(_Model):
     web_search: Dollars = 10.0
 
 
+def _model_address(url: str) -> str:
+    """Without the version that some write behind it: the gateway adds the path."""
+    url = url.strip().rstrip("/").removesuffix("/messages").removesuffix("/v1").rstrip("/")
+    if not re.match(r"https?://[^/]+", url):
+        raise ValueError("must be an address such as 'https://api.anthropic.com'")
+    if found := NATIVE.search(url):
+        raise ValueError(
+            f"{found[0]} does not speak the Messages API at its own address; put something that does before it,"
+            " such as LiteLLM, and name that"
+        )
+    return url
+
+
+NATIVE = re.compile(
+    r"bedrock[a-z0-9-]*\.[a-z0-9-]+\.amazonaws\.com|[a-z0-9-]*aiplatform\.googleapis\.com", re.IGNORECASE
+)
+
+
 class Model(_Model):
     """The model API behind the gateway. The key comes from the environment: ANTHROPIC_API_KEY."""
 
-    base_url: Annotated[str, Field(pattern=r"^https?://[^/]+")] = "https://api.anthropic.com"
+    base_url: Annotated[str, AfterValidator(_model_address)] = "https://api.anthropic.com"
     budget_usd_per_day: Dollars = math.inf  # of all agents together
     budget_usd_per_month: Dollars = math.inf
     prices: dict[str, Price] = {}  # by the start of a model's name, beside those that are built in
@@ -176,7 +194,6 @@ class Route(_Model):
     engage: Literal["mention", "always", "pattern", "off"] = "mention"
     pattern: Annotated[str, AfterValidator(_pattern)] = ""
     session: Literal["thread", "channel", "user"] = "thread"
-    bots: Literal["never", "mention", "always"] = "mention"  # when other bots' messages count like a person's
     instructions: str = ""  # for the agent, in these channels
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from host.config import Agent
+from sessiondb import model_fields
 
 JSON = dict[str, Any]
 
@@ -66,6 +67,8 @@ class Asked:
     max_tokens: int
     betas: tuple[str, ...]
     streamed: bool
+    optional: frozenset[str] = frozenset()  # fields it could do without
+    tools: tuple[str, ...] = ()
 
     @property
     def is_charged(self) -> bool:
@@ -118,7 +121,16 @@ class Permit:
             canonical = json.dumps(body).encode()
         except RecursionError as error:
             raise Refused(400, "invalid_request_error", "the body is nested too deeply") from error
-        return Asked(path + (f"?{query}" if query else ""), canonical, model, max_tokens, betas, streamed)
+        return Asked(
+            path + (f"?{query}" if query else ""),
+            canonical,
+            model,
+            max_tokens,
+            betas,
+            streamed,
+            frozenset(model_fields.present(body)),
+            tuple(str(tool.get("name")) for tool in body.get("tools") or ()),
+        )
 
     def _check_tools(self, tools: object) -> None:
         if not isinstance(tools, list | tuple) or not all(isinstance(tool, dict) for tool in tools):

@@ -25,6 +25,7 @@ from host.folders import ownership
 from host.gateway.budget import Budgets, Call, OverBudget
 from host.gateway.credentials import Credentials, Grant, NoCredential, Via
 from host.gateway.egress import Internet, Reach, Tunnels
+from host.gateway.fields import LARGEST_REFUSAL, REFUSALS, Fields
 from host.gateway.front import Entrance
 from host.gateway.meter import Meter
 from host.gateway.permits import Asked, Permit, Refused
@@ -91,6 +92,7 @@ class Gateway:
         mailboxes: Mailboxes,
         budgets: Budgets,
         credentials: Credentials,
+        fields: Fields,
         reach: Reach | None = None,
     ) -> None:
         self._reach = reach or Internet()
@@ -98,6 +100,7 @@ class Gateway:
         self._mailboxes = mailboxes
         self._budgets = budgets
         self._credentials = credentials
+        self._fields = fields
         self._open: dict[str, _Open] = {}
         self._upstream: aiohttp.ClientSession | None = None
         self._settling: set[asyncio.Task[None]] = set()
@@ -135,9 +138,13 @@ class Gateway:
             raise GatewayError(str(missing), transient=missing.transient) from missing
         try:
             files = await asyncio.to_thread(_lay_out, session.folder.vault, given.files)
+            without = " ".join(await self._fields.without())
         except OSError as error:
             raise GatewayError(f"the vault's files cannot be written: {error.strerror}") from error
-        return Provisions(given.environment, files)
+        except SessionError as error:
+            raise GatewayError("the host cannot read its own records right now") from error
+        told = {"DOVECOTE_MODEL_WITHOUT": without} if without else {}
+        return Provisions({**given.environment, **told}, files)
 
     async def close(self, session: Session) -> None:
         door = self._open.pop(session.id, None)
@@ -252,7 +259,7 @@ class Gateway:
         headers |= {"accept-encoding": "identity", **grant.headers}
         if asked.betas:
             headers["anthropic-beta"] = ",".join(asked.betas)
-        url = self._config.model.base_url.rstrip("/") + asked.path
+        url = self._config.model.base_url + asked.path
         try:
             answer = await self._client().post(
                 url, data=asked.body, headers=headers, allow_redirects=False, **_way(grant.via)
@@ -269,18 +276,31 @@ class Gateway:
             for name in PASSED_BACK:
                 if name in answer.headers:
                     response.headers[name] = answer.headers[name]
+            refusal = bytearray()
             try:
                 await response.prepare(request)
                 async for chunk in answer.content.iter_any():
                     meter.feed(chunk)
+                    if answer.status in REFUSALS and len(refusal) < LARGEST_REFUSAL:
+                        refusal += chunk
                     await response.write(chunk)
                 meter.end()
+                await self._learn(asked, answer.status, bytes(refusal))
                 await response.write_eof()
             except (aiohttp.ClientError, ConnectionError, TimeoutError):
                 # Either side is gone. Half an answer must not look whole.
                 if request.transport is not None:
                     request.transport.abort()
             return response
+
+    async def _learn(self, asked: Asked, status: int, refusal: bytes) -> None:
+        """Before the runner has the end of the answer: then the next one to start is told."""
+        if status < 400:
+            self._fields.accepted(asked.optional)
+        elif status in REFUSALS and (
+            field := await self._fields.refused(asked.optional, asked.tools, refusal)
+        ):
+            log.warning("The model's address does not take %s", field, extra={"action": "field_refused"})
 
     async def _whose(self, session: Session) -> tuple[str, str]:
         """The person and the task that the oldest message under way comes from."""

@@ -18,7 +18,7 @@ from sessiondb import connection as sqlite
 from sessiondb.errors import Incompatible, Unavailable, translated
 
 T = TypeVar("T")
-VERSION = 1
+VERSION = 2
 LARGEST_GROUP = 256  # jobs in one commit
 
 Job = Callable[[Statements], Any]

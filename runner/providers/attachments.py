@@ -1,15 +1,28 @@
-"""Files of a message as the model's own content blocks: images and PDFs. Others are only named, with their path."""
+"""Files of a message as the model's own content blocks: pictures and PDFs by their bytes. Others are named, with their path.
+
+What cannot be shown is named with the reason: the API refuses a whole request for one block that it cannot read.
+"""
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from xml.sax.saxutils import escape
 
-IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-LARGEST_IMAGE = 3_700_000  # bytes; 5 MB once encoded
-LARGEST_PDF = 10_000_000  # bytes
+FILE = "_file"  # key of a block for us alone: the path it was made from. `bare` takes such keys off
+PAGES = "_pages"  # of a PDF
+LARGEST_READ = 30_000_000  # bytes of a file that is looked into
+SHOWN = ("image/", "application/pdf")  # types that people expect to be seen by the model
+TEXTUAL = frozenset(
+    {".html", ".htm", ".xhtml", ".mht", ".txt", ".md", ".xml", ".svg", ".eml", ".vue", ".php"}
+)
+NUMBER = re.compile(r"^\d{1,3}-")
+HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+
+Block = dict[str, Any]
 
 
 class Attachments:
@@ -17,30 +30,115 @@ class Attachments:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._read: dict[str, dict[str, Any] | None] = {}
+        self._read: dict[tuple[str, str], list[Block]] = {}
 
-    def blocks(self, files: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        made = []
+    def blocks(self, files: Sequence[dict[str, Any]]) -> list[Block]:
+        made: list[Block] = []
         for file in files:
-            path = str(file["path"])
-            if path not in self._read:
-                self._read[path] = _block(self._root / path, str(file["type"]))
-            if (block := self._read[path]) is not None:
-                made.append(block)
+            key = str(file["path"]), str(file["type"])
+            if key not in self._read:
+                self._read[key] = _blocks(self._root / key[0], *key)
+            made += self._read[key]
         return made
 
 
-def _block(path: Path, media_type: str) -> dict[str, Any] | None:
-    if media_type in IMAGES:
-        kind, largest = "image", LARGEST_IMAGE
-    elif media_type == "application/pdf":
-        kind, largest = "document", LARGEST_PDF
-    else:
-        return None
+def name_of(path: str) -> str:
+    """As people know it: without the number that the host puts before it."""
+    name = PurePosixPath(path).name
+    return NUMBER.sub("", name) or name
+
+
+def bare(blocks: Sequence[Block]) -> list[Block]:
+    """As the API takes them."""
+    return [{key: value for key, value in block.items() if not key.startswith("_")} for block in blocks]
+
+
+def _blocks(file: Path, path: str, media_type: str) -> list[Block]:
     try:
-        if path.stat().st_size > largest:
-            return None
-        data = b64encode(path.read_bytes()).decode("ascii")
-    except OSError:
-        return None
-    return {"type": kind, "source": {"type": "base64", "media_type": media_type, "data": data}}
+        size = file.stat().st_size
+        if size > LARGEST_READ:
+            return _named(path, f"has {size:,} bytes and is not shown") if _is_shown(media_type) else []
+        data = file.read_bytes()
+    except OSError as error:
+        return _named(path, f"cannot be read: {error.strerror}")
+    return of_bytes(data, path, media_type)
+
+
+def of_bytes(data: bytes, path: str, media_type: str = "") -> list[Block]:
+    """The blocks of one file: itself where the model can look at it, and what there is to say of it."""
+    if not data:
+        return _named(path, "is empty")
+    from runner.providers import pictures
+
+    try:
+        if shown := _shown(data, path):
+            return shown
+    except pictures.Unusable as unusable:
+        return _named(path, f"{unusable}; it is not shown")
+    except Exception:  # noqa: BLE001 - a stranger's bytes: decoders raise what they like, and it is one file's fault
+        return _named(path, "is broken; it is not shown")
+    if reason := _other(data, path, media_type):
+        return _named(path, f"{reason}; it is not shown")
+    return []
+
+
+def _shown(data: bytes, path: str) -> list[Block]:
+    """Nothing where it is neither picture nor PDF."""
+    from runner.providers import papers, pictures
+
+    if papers.is_paper(data):
+        paper = papers.paper(data)
+        return [{**_block("document", "application/pdf", paper.data), FILE: path, PAGES: paper.pages}]
+    if not pictures.is_picture(data):
+        return []
+    picture = pictures.picture(data)
+    block = {**_block("image", picture.media_type, picture.data), FILE: path}
+    return [block, *(_named(path, f"is shown {picture.note}") if picture.note else [])]
+
+
+def _block(kind: str, media_type: str, data: bytes) -> Block:
+    source = {"type": "base64", "media_type": media_type, "data": b64encode(data).decode("ascii")}
+    return {"type": kind, "source": source}
+
+
+def _named(path: str, what: str) -> list[Block]:
+    return [{"type": "text", "text": f"<note>The file {escape(name_of(path))} {escape(what)}.</note>"}]
+
+
+def _is_shown(media_type: str) -> bool:
+    return media_type.startswith(SHOWN)
+
+
+def _other(data: bytes, path: str, media_type: str) -> str:
+    """Why something that is neither picture nor PDF is worth a word; '' where its name says all."""
+    suffix = PurePosixPath(path).suffix.lower()
+    if _is_web_page(data):
+        if media_type.startswith("text/") or suffix in TEXTUAL:
+            return ""
+        return "holds a web page instead of what its name says, most likely a page that asks to sign in"
+    if data[4:8] == b"ftyp" and data[8:12] in HEIF:
+        return "is a HEIC picture, which the model cannot read; a JPEG or PNG it could"
+    if media_type == "image/svg+xml" or suffix == ".svg":
+        return "is a drawing in SVG, which can be read as text"
+    if not _is_shown(media_type):
+        return ""
+    kind = _kind(data)
+    if kind == media_type:
+        return f"is a broken {kind}"
+    return f"is said to be {media_type}, but {f'its bytes look like {kind}' if kind else 'its bytes are not'}"
+
+
+def _is_web_page(data: bytes) -> bool:
+    head = data[:4_096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return head.startswith((b"<!doctype html", b"<html", b"<head", b"<script")) or (
+        head.startswith((b"<?xml", b"<!--")) and b"<html" in head
+    )
+
+
+def _kind(data: bytes) -> str:
+    import puremagic
+
+    try:
+        return puremagic.from_string(data, mime=True)
+    except (puremagic.PureError, ValueError):
+        return ""

@@ -22,6 +22,7 @@ __all__ = [
     "Error",
     "Event",
     "Init",
+    "LeftOut",
     "Progress",
     "Push",
     "QueryInput",
@@ -84,6 +85,16 @@ class Summarised:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What the model refused is not sent again, in this turn or a later one: recorded with what comes next.
+
+    `content` is the provider's own JSON.
+    """
+
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Took:
     """The next `count` pushed messages are part of the conversation now."""
 
@@ -112,7 +123,7 @@ class Error:
 
 
 Event: TypeAlias = (
-    Init | Activity | Progress | Text | Answered | Summarising | Summarised | Took | Result | Error
+    Init | Activity | Progress | Text | Answered | Summarising | Summarised | LeftOut | Took | Result | Error
 )
 
 

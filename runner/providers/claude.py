@@ -17,25 +17,32 @@ import anthropic
 import httpx2
 from anthropic.lib.streaming import BetaAsyncMessageStream
 
-from runner import instructions, turn
+from runner import turn
 from runner.formatter import PromptMessage, prompt
-from runner.providers import base, failures
+from runner.providers import base, failures, leftout, request
 from runner.providers.attachments import Attachments
-from runner.providers.compaction import SUMMARY_TOKENS, Compaction
-from runner.providers.conversation import JSON, WINDOW, Answer, Conversation, Summary
-from runner.providers.options import DEFAULT_MODEL, Options
+from runner.providers.compaction import (
+    CHARACTERS_PER_TOKEN,
+    SUMMARY_TOKENS,
+    TIGHT,
+    Compaction,
+    tightened,
+)
+from runner.providers.conversation import JSON, SILENT, WINDOW, Answer, Conversation, Summary
+from runner.providers.fields import Fields
+from runner.providers.mending import Mending
+from runner.providers.options import Options
 from runner.settings import Settings
 from runner.sockets import reachable
-from runner.tools.tool import Tool
+from sessiondb.content import Chat
 
 CONTINUATIONS = 5  # answers in a row that may reach their limit before the turn ends with what there is
 STREAM_ATTEMPTS = 3  # of one answer whose stream broke; nothing has run before it is complete
 FIRST_PAUSE = 0.5  # s before a broken answer is asked for again; doubles
-REQUEST_TIMEOUT = 600.0  # s without a byte
-SERVER_TOOLS: dict[str, JSON] = {
-    "web_search": {"type": "web_search_20250305", "name": "web_search", "max_uses": 10},
-    "web_fetch": {"type": "web_fetch_20260209", "name": "web_fetch", "max_uses": 10},
-}
+LEAST_SUMMARISED = 2_000  # characters; a summary of less is not worth asking for
+MOST_NAMED = 5  # of the things left out, in the line that says so
+NOTHING_SAID = "I was asked twice and found nothing to say. Please ask in other words."
+FORGOTTEN = "(What was said before could not be sent to the model any more; this is a fresh start.)"
 
 T = TypeVar("T")
 
@@ -44,6 +51,14 @@ log = logging.getLogger(__name__)
 
 class _Aborted(Exception):
     """The loop wants no more of this stream."""
+
+
+class _TooLong(Exception):
+    """The API says that the request is more than the model can hold."""
+
+    def __init__(self, error: anthropic.APIStatusError) -> None:
+        super().__init__(str(error.api_message or ""))
+        self.error = error
 
 
 class _Broken(Exception):
@@ -56,11 +71,14 @@ class ClaudeProvider:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._options = Options.of(settings.agent.options)
-        self._compaction = Compaction(self._options)
+        self._fields = Fields(settings.without)
+        self._attachments = Attachments(settings.folder.inbound_files)
         self._client = _client(settings, self._options)
 
     def query(self, given: base.QueryInput) -> ClaudeQuery:
-        return ClaudeQuery(self._client, self._settings, self._options, self._compaction, given)
+        return ClaudeQuery(
+            self._client, self._settings, self._options, self._fields, self._attachments, given
+        )
 
 
 class ClaudeQuery:
@@ -69,16 +87,18 @@ class ClaudeQuery:
         client: anthropic.AsyncAnthropic,
         settings: Settings,
         options: Options,
-        compaction: Compaction,
+        fields: Fields,
+        attachments: Attachments,
         given: base.QueryInput,
     ) -> None:
         self._client = client
         self._settings = settings
         self._options = options
-        self._compaction = compaction
+        self._fields = fields
+        self._compaction = Compaction(options, fields)
         self._unsummarised = False  # no summary could be had: this turn goes on as long as it can without
         self._tools = given.tools
-        self._attachments = Attachments(settings.folder.inbound_files)
+        self._attachments = attachments
         self._conversation = self._begin(given.history, given.resumed, given.messages)
         self._pushes: deque[base.Push] = deque()
         self._pushed = asyncio.Event()
@@ -116,6 +136,9 @@ class ClaudeQuery:
         shown = set(turn.ids_of_steps(resumed))
         if fresh := [message for message in messages if message.id not in shown]:
             conversation.user(prompt(fresh), turn.files_of(fresh))
+        self._addressed = any(map(_wants_words, messages))
+        self._mending = Mending(conversation)
+        self._told = leftout.from_steps(resumed)  # what the person hears of being left out
         return conversation
 
     async def _next_turn(self) -> bool:
@@ -138,6 +161,7 @@ class ClaudeQuery:
         """From the prompt, or from where it was interrupted, to the result."""
         conversation = self._conversation
         cut = 0  # messages of the model in a row that reached their limit
+        asked_again = False
         try:
             for _ in range(self._options.max_calls):
                 if conversation.last is None or conversation.continues or conversation.overflowed:
@@ -150,15 +174,19 @@ class ClaudeQuery:
                     await self._call(call)
                 cut = cut + 1 if answer.stop_reason == "max_tokens" else 0
                 ends = answer.stop_reason == WINDOW or not conversation.continues or cut > CONTINUATIONS
-                if not answer.calls and ends:
+                if conversation.blank and self._addressed and not asked_again:
+                    asked_again = True
+                elif not answer.calls and ends:
                     self._drop_pushes()
-                    yield _end(answer, "".join(conversation.said))
+                    yield self._end(answer)
                     return
                 conversation.last = None
             self._drop_pushes()
             yield base.Error(f"I stopped after {self._options.max_calls} steps.", retryable=False)
         except anthropic.APIStatusError as error:
             self._drop_pushes()
+            for event in self._given_up(error):
+                yield event
             yield failures.refused(error.status_code, str(error.type or ""), str(error.api_message or ""))
         except (anthropic.APIError, httpx2.HTTPError, _Broken):
             self._drop_pushes()
@@ -167,7 +195,7 @@ class ClaudeQuery:
     async def _next_answer(self) -> AsyncGenerator[base.Event, None]:
         """With a summary before it where the conversation has grown, or once where the model's window cut the answer off."""
         conversation = self._conversation
-        steps = [] if conversation.overflowed else [self._grown, self._answer]
+        steps = [] if conversation.overflowed else [self._grown, self._fitted]
         for step in (*steps, self._cut_off):
             async with aclosing(step()) as events:
                 async for event in events:
@@ -192,6 +220,37 @@ class ClaudeQuery:
                 async for event in answering:
                     yield event
 
+    async def _fitted(self) -> AsyncGenerator[base.Event, None]:
+        """An answer; where the request is too long, to one whose longest text is cut or that opens with a summary."""
+        summarised = False
+        while True:
+            try:
+                async with aclosing(self._answer()) as answering:
+                    async for event in answering:
+                        yield event
+                return
+            except _TooLong as too_long:
+                sent, error = self._sent(), too_long.error
+            if self._mending.shorten(sent, self._settings.workspace):
+                continue
+            if summarised:
+                raise error
+            summarised = True
+            async with aclosing(self._summarise()) as summarising:
+                async for event in summarising:
+                    yield event
+
+    def _given_up(self, error: anthropic.APIStatusError) -> list[base.Event]:
+        """What the next turn needs to go on after a refusal that nothing helped against."""
+        detail = str(error.api_message or "")
+        if not failures.is_for_what_was_said(error.status_code, detail):
+            return []
+        note = leftout.note_of(self._mending.give_up(self._sent))
+        return [base.LeftOut(note), base.Summarised(Summary(FORGOTTEN).encode())]
+
+    def _sent(self) -> list[JSON]:
+        return self._conversation.messages(plain=not self._compaction.arguments())
+
     def _take(self) -> list[base.Event]:
         """Follow-ups reach the model here, between its answers."""
         taken: list[base.Event] = []
@@ -200,6 +259,19 @@ class ClaudeQuery:
             self._conversation.user(push.prompt, turn.files_of(push.messages))
             taken.append(base.Took(len(push.messages)))
         return taken
+
+    def _end(self, answer: Answer) -> base.Event:
+        text = "".join(self._conversation.said)
+        if answer.stop_reason == "refusal":
+            return failures.declined()
+        if answer.stop_reason == WINDOW:
+            problem = "This conversation has outgrown what the model can hold; /clear starts afresh."
+            return base.Error(f"{(text + answer.text).strip()}\n\n{problem}".strip(), retryable=False)
+        if self._conversation.blank and self._addressed:
+            text = NOTHING_SAID
+        if text.strip() == SILENT:
+            text = ""
+        return base.Result((base.Reply(text + (_left_out(self._told) if text.strip() else "")),))
 
     def _drop_pushes(self) -> None:
         """What was not taken opens the next turn; the loop gives it again."""
@@ -219,6 +291,9 @@ class ClaudeQuery:
         async with aclosing(self._ask(self._request, said)) as asking:
             async for event in asking:
                 if isinstance(event, Answer):
+                    if left := self._mending.answered():
+                        self._told += left
+                        yield base.LeftOut(leftout.note_of(left))
                     yield base.Answered(event.encode())
                     conversation.answered(event)
                 else:
@@ -234,13 +309,21 @@ class ClaudeQuery:
             return
         yield base.Progress("summarising…")
         yield base.Summarising()
-        text = ""
-        async with aclosing(self._ask(lambda: self._summary_request(messages))) as asking:
-            async for event in asking:
-                if isinstance(event, Answer):
-                    text = event.text.strip()
-                else:
-                    yield base.Activity()
+        text, most = "", 0  # characters of the request, where it has to be made shorter; 0 = as it is
+        while True:
+            try:
+                async with aclosing(self._ask(lambda: self._summary_request(most))) as asking:  # noqa: B023
+                    async for event in asking:
+                        if isinstance(event, Answer):
+                            text = event.text.strip()
+                        else:
+                            yield base.Activity()
+                break
+            except _TooLong as too_long:
+                tokens = failures.most_tokens(str(too_long))
+                most = most // 2 or tokens * CHARACTERS_PER_TOKEN // 2 or TIGHT
+                if most < LEAST_SUMMARISED:
+                    break
         if not text:
             log.warning("The model made no summary")
             self._unsummarised = True
@@ -250,7 +333,7 @@ class ClaudeQuery:
         self._conversation.summarised(summary)
 
     async def _ask(
-        self, request: Callable[[], dict[str, Any]], said: str = ""
+        self, make: Callable[[], dict[str, Any]], said: str = ""
     ) -> AsyncGenerator[base.Event | Answer, None]:
         """Streams one answer, which comes last. A stream that breaks is asked for again: nothing runs before the answer is
         complete. `said` is what its text goes on from.
@@ -258,15 +341,14 @@ class ClaudeQuery:
         pause = FIRST_PAUSE
         attempt = 1
         while True:
+            asked = make()
             try:
-                async with aclosing(self._stream(request(), said)) as streaming:
+                async with aclosing(self._stream(self._sendable(asked), said)) as streaming:
                     async for event in streaming:
                         yield event
                 return
             except (anthropic.APIStatusError, anthropic.APIConnectionError) as error:
-                if isinstance(error, anthropic.APIStatusError) and self._compaction.is_refused(
-                    error.status_code, str(error.api_message or "")
-                ):
+                if isinstance(error, anthropic.APIStatusError) and self._mended(error, asked):
                     continue
                 broke_in_stream = getattr(error, "status_code", 0) == 200
                 if not broke_in_stream or attempt == STREAM_ATTEMPTS:
@@ -278,8 +360,20 @@ class ClaudeQuery:
             pause *= 2
             attempt += 1
 
-    async def _stream(self, request: dict[str, Any], text: str) -> AsyncGenerator[base.Event | Answer, None]:
-        manager = self._client.beta.messages.stream(**request)
+    def _mended(self, error: anthropic.APIStatusError, asked: dict[str, Any]) -> bool:
+        """Whether the same may be asked for again, without what was refused. Raises `_TooLong`."""
+        status, detail = error.status_code, str(error.api_message or "")
+        if self._fields.are_refused(status, detail, self._fields.apply(asked)):
+            return True
+        if failures.is_too_long(status, detail):
+            raise _TooLong(error)
+        return self._mending.after(status, detail, asked["messages"])
+
+    def _sendable(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._fields.apply({**asked, "messages": leftout.as_sent(asked["messages"])})
+
+    async def _stream(self, sendable: dict[str, Any], text: str) -> AsyncGenerator[base.Event | Answer, None]:
+        manager = self._client.beta.messages.stream(**sendable)
         stream = await self._unless_aborted(manager.__aenter__())
         complete = False
         try:
@@ -287,7 +381,7 @@ class ClaudeQuery:
                 match event.type:
                     case "text":
                         text += event.text
-                        yield base.Text(text)
+                        yield base.Activity() if SILENT.startswith(text.strip()) else base.Text(text)
                     case "content_block_start" if event.content_block.type in ("tool_use", "server_tool_use"):
                         yield base.Progress(f"{event.content_block.name}…")
                     case "content_block_start" if event.content_block.type == "compaction":
@@ -304,43 +398,16 @@ class ClaudeQuery:
         yield answer
 
     def _request(self) -> dict[str, Any]:
-        plain = not self._compaction.arguments()
-        return {
-            **self._asking(self._conversation.messages(plain=plain), self._options.max_tokens),
-            **self._compaction.arguments(),
-        }
-
-    def _summary_request(self, messages: list[JSON]) -> dict[str, Any]:
-        return self._asking(messages, min(self._options.max_tokens, SUMMARY_TOKENS))
+        return {**self._asking(self._sent(), self._options.max_tokens), **self._compaction.arguments()}
 
     def _asking(self, messages: list[JSON], max_tokens: int) -> dict[str, Any]:
-        """Stable in front, growing at the end: what earlier requests cached is read again."""
-        agent, options = self._settings.agent, self._options
-        request: dict[str, Any] = {
-            "model": agent.model or DEFAULT_MODEL,
-            "max_tokens": max_tokens,
-            "system": [
-                {
-                    "type": "text",
-                    "text": instructions.compose(self._settings, self._tools.destinations),
-                    "cache_control": {"type": "ephemeral"},
-                }
-            ],
-            "messages": messages,
-            "cache_control": {"type": "ephemeral"},
-            "timeout": REQUEST_TIMEOUT,
-        }
-        if tools := [*map(_tool, self._tools.tools), *self._server_tools()]:
-            request["tools"] = tools
-        if options.effort:
-            request["output_config"] = {"effort": options.effort}
-        if options.thinking:
-            request["thinking"] = {"type": "adaptive"}
-        return request
+        return request.of(self._settings, self._options, self._tools, messages, max_tokens)
 
-    def _server_tools(self) -> list[JSON]:
-        wanted = {"web_search": self._options.web_search, "web_fetch": self._options.web_fetch}
-        return [SERVER_TOOLS[name] for name, allowed in wanted.items() if allowed]
+    def _summary_request(self, most: int) -> dict[str, Any]:
+        messages, _ = self._conversation.to_summarise()
+        if most:
+            messages = tightened(messages, most)
+        return self._asking(messages, min(self._options.max_tokens, SUMMARY_TOKENS))
 
     async def _unless_aborted(self, work: Awaitable[T]) -> T:
         """Raises `_Aborted` as soon as the loop says so, and ends the work before it does."""
@@ -383,14 +450,16 @@ def _answer_of(message: Any) -> Answer:
     return Answer(content, str(message.stop_reason), str(message.model), usage)
 
 
-def _end(answer: Answer, text: str) -> base.Event:
-    if answer.stop_reason == "refusal":
-        return failures.declined()
-    if answer.stop_reason == "model_context_window_exceeded":
-        problem = "This conversation has outgrown what the model can hold; /clear starts afresh."
-        return base.Error(f"{(text + answer.text).strip()}\n\n{problem}".strip(), retryable=False)
-    return base.Result((base.Reply(text),))
+def _wants_words(message: PromptMessage) -> bool:
+    """Whether a person asked; reactions, deletions and runs of tasks may well be met by silence."""
+    body = message.content
+    return message.trigger and isinstance(body, Chat) and body.event in ("message", "command", "edit")
 
 
-def _tool(tool: Tool) -> JSON:
-    return {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
+def _left_out(left: Sequence[leftout.Left]) -> str:
+    """One line for the person."""
+    if not left:
+        return ""
+    names = list(dict.fromkeys(one.name for one in left))
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"\n\n_Left out, for the model did not take it: {', '.join(names[:MOST_NAMED])}{more}._"

@@ -19,7 +19,7 @@ import claude_agent_sdk as sdk
 from runner import egress, turn
 from runner.formatter import PromptMessage, prompt
 from runner.providers import base, failures, harness
-from runner.providers.attachments import Attachments
+from runner.providers.attachments import Attachments, bare
 from runner.providers.conversation import UNREADABLE, Answer
 from runner.providers.options import Options
 from runner.settings import Settings
@@ -176,7 +176,7 @@ class ClaudeCodeQuery:
         return self._blocks(messages, text)
 
     def _blocks(self, messages: Sequence[PromptMessage], text: str) -> list[dict[str, Any]]:
-        return [*self._attachments.blocks(turn.files_of(messages)), {"type": "text", "text": text}]
+        return [*bare(self._attachments.blocks(turn.files_of(messages))), {"type": "text", "text": text}]
 
     async def _turn(self, opening: list[dict[str, Any]]) -> AsyncGenerator[base.Event, None]:
         """To the result after which nothing that was pushed is unread: the harness answers a late push in a turn of its own."""

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import logging
+import json
+from collections.abc import Sequence
 from typing import Any
 
-from runner.providers.conversation import JSON, Conversation
+from runner.providers.conversation import JSON, SUMMARISE, Conversation
+from runner.providers.fields import Fields
 from runner.providers.options import Options
 
 BETA = "compact-2026-01-12"
 SUMMARY_TOKENS = 8_000  # of a summary, at most
-_WORDS = ("context_management", "compact", "anthropic-beta")  # what a refusal of the beta speaks of
-
-log = logging.getLogger(__name__)
+FIELD = "context_management"
+CHARACTERS_PER_TOKEN = 2  # at least, of a text that must fit
+TIGHT = 200_000  # characters that are summarised where the model does not say how much it can hold
+LONGEST_PART = 4_000  # characters of one text or result among them
 
 
 class Compaction:
-    """Of one provider. That the API does not know the beta is found out once in the life of a runner."""
+    """Of one provider. Where the API does not know the field, the provider does it: `fields` says so."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, fields: Fields) -> None:
         self._at = options.compact_at
-        self.own = options.compact == "own"
+        self._own = options.compact == "own"
+        self._fields = fields
+
+    @property
+    def own(self) -> bool:
+        return self._own or FIELD in self._fields.gone
 
     def arguments(self) -> dict[str, Any]:
         """What has the API summarise; nothing where it is not to."""
@@ -30,14 +38,27 @@ class Compaction:
         edits = [{"type": "compact_20260112", "trigger": trigger}]
         return {"context_management": {"edits": edits}, "betas": [BETA]}
 
-    def is_refused(self, status: int, detail: str) -> bool:
-        """Whether a request failed only because it asked for compaction; the next one does not."""
-        if status != 400 or not self.arguments() or not any(word in detail.lower() for word in _WORDS):
-            return False
-        log.warning("The model API does not summarise here, so the agent does: %s", detail[:300])
-        self.own = True
-        return True
-
     def is_due(self, conversation: Conversation) -> bool:
         """Between two answers, when the next request would hold at least what the limit says."""
         return self.own and not conversation.continues and 0 < self._at <= conversation.tokens
+
+
+def tightened(messages: Sequence[JSON], most: int) -> list[JSON]:
+    """The request for a summary as one text of at most so many characters: its end, where it is longer."""
+    parts = [f"{message['role']}: {_told(block)}" for message in messages for block in message["content"]]
+    told = "\n\n".join(parts[:-1])[-most:]  # the last asks for the summary
+    return [{"role": "user", "content": [{"type": "text", "text": f"{told}\n\n{SUMMARISE}"}]}]
+
+
+def _told(block: JSON) -> str:
+    match block["type"]:
+        case "text":
+            told = block["text"]
+        case "tool_use":
+            told = f"(calls {block['name']} {json.dumps(block['input'], ensure_ascii=False)})"
+        case "tool_result":
+            held = block["content"]
+            told = f"(result: {held if isinstance(held, str) else ' '.join(map(_told, held))})"
+        case kind:
+            told = f"({kind})"
+    return told if len(told) <= LONGEST_PART else f"{told[:LONGEST_PART]} (…)"

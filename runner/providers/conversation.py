@@ -6,11 +6,13 @@ bytes: what was cached stays cached, and no call is shown without its result.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from runner.providers import leftout
 from runner.tools.box import ToolResult
 from sessiondb.records import Step
 
@@ -33,6 +35,14 @@ SUMMARISE = (
     " next. Call no tool and answer nobody: only write the summary.</note>"
 )
 SUMMARY = "<summary>What was said and done before, in your own words:\n{text}</summary>"
+AGAIN = (
+    "<note>Your answer was empty, so nobody sees anything. Answer now in words. If you mean to say nothing, because you were"
+    " not addressed, answer only <silent/>.</note>"
+)
+SILENT = "<silent/>"  # the whole of an answer that means to say nothing
+HEARD = frozenset(
+    {"send_message", "send_file", "edit_message", "add_reaction", "send_card", "ask_user_question"}
+)  # tools by which people hear of an agent that says no more
 WINDOW = "model_context_window_exceeded"  # the answer was cut off where the model can hold no more
 MOST_KEPT = 40_000  # characters of the running turn's last messages that stay as they are behind a summary
 UNREADABLE = "<note>What was said before could not be read any more; this is a fresh start.</note>"
@@ -81,6 +91,12 @@ class Answer:
         return any(block["type"] == "compaction" and block.get("content") for block in self.content)
 
     @property
+    def is_blank(self) -> bool:
+        """Whether it is an end without a word: nothing at all, blanks, or thoughts alone."""
+        ends = not self.calls and self.stop_reason not in CONTINUED | {"refusal", WINDOW}
+        return ends and not self.text.strip()
+
+    @property
     def sendable(self) -> list[JSON]:
         """What goes back to the API: no blank texts, no calls that will never have a result."""
         called = {call["id"] for call in self.calls}
@@ -117,6 +133,9 @@ class Conversation:
         self._open: dict[str, JSON | None] = {}  # calls of the last answer, and their results so far
         self._texts: list[JSON] = []  # what people said since the last answer
         self._cut = False  # the last answer reached the limit of one message
+        self.blank = False  # nobody hears anything of the last answer
+        self._heard = False  # a tool told people something in this turn
+        self._left: dict[str, leftout.Left] = {}
         self._begins_at = 0  # index of the running turn's first message
         self._summary = ""  # opens the first message, before which nothing is shown
         self.tokens = 0  # of the latest request and its answer; 0 when none was made since the summary
@@ -132,6 +151,8 @@ class Conversation:
         """Earlier turns, then what the running one had recorded. Damaged steps cost the history, not the turn."""
         made = cls(files)
         try:
+            left = leftout.from_steps([*history, *resumed])
+            made.leave_out(left)
             turns, cut = _recent(_turns(history))
             if cut:
                 made._texts.append({"type": "text", "text": LEFT_OUT})
@@ -141,6 +162,8 @@ class Conversation:
         except (ValueError, KeyError, TypeError):
             made = cls(files)
             made._texts.append({"type": "text", "text": UNREADABLE})
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                made.leave_out(leftout.from_steps(resumed))
         made._replay(resumed)
         return made
 
@@ -163,6 +186,8 @@ class Conversation:
             self._open = {}
             return
         self.said.append(answer.text)
+        self._heard = self._heard or any(call["name"] in HEARD for call in answer.calls)
+        self.blank = answer.is_blank and not self._heard and not "".join(self.said).strip()
         if answer.summary:  # it stands for everything before it
             self._forget(0)
         if blocks := answer.sendable:
@@ -174,6 +199,13 @@ class Conversation:
     def result(self, call_id: str, result: ToolResult) -> None:
         if call_id in self._open:
             self._open[call_id] = _result(call_id, result.text, is_error=result.is_error)
+
+    def leave_out(self, left: Iterable[leftout.Left]) -> None:
+        self._left |= {one.key: one for one in left}
+
+    def take_back(self, left: Iterable[leftout.Left]) -> None:
+        for one in left:
+            self._left.pop(one.key, None)
 
     @property
     def overflowed(self) -> bool:
@@ -201,7 +233,7 @@ class Conversation:
         start = min(fitting, default=at[-1] if self._open else total)
         if start == 0:
             return [], 0
-        asked = _plain(self._opened(self._messages[:start]))
+        asked = _plain(self._shown(self._opened(self._messages[:start])))
         if asked[-1]["role"] == "user":
             asked[-1] = {**asked[-1], "content": [*asked[-1]["content"], _text(SUMMARISE)]}
         else:
@@ -209,9 +241,15 @@ class Conversation:
         return asked, total - start
 
     def messages(self, *, plain: bool = False) -> list[JSON]:
-        """`plain` shows a summary that the API made as one of ours, for an API that takes none back."""
-        found = self._opened([*self._messages, *self._user_message()])
+        """`plain` shows a summary that the API made as one of ours, for an API that takes none back.
+
+        Its blocks may have keys of our own: see `leftout.as_sent`.
+        """
+        found = self._shown(self._opened([*self._messages, *self._user_message()]))
         return _plain(found) if plain else found
+
+    def _shown(self, messages: list[JSON]) -> list[JSON]:
+        return leftout.fitting(leftout.without(messages, self._left))
 
     def _forget(self, kept: int) -> None:
         """All but the last `kept` messages."""
@@ -242,14 +280,14 @@ class Conversation:
                     self.result(step.tool_use_id, ToolResult.decode(step.content))
                 case "summary":
                     self.summarised(Summary.decode(step.content))
-                case "note":
+                case "note" if not leftout.from_note(step.content):
                     self._texts.append({"type": "text", "text": step.content})
                 case "final":
                     self._final([str(text) for text in json.loads(step.content)])
 
     def _final(self, texts: Sequence[str]) -> None:
         """What the turn said in the end, where that was not the model's own last answer."""
-        self._cut = False
+        self._cut = self.blank = False
         self._flush()
         if texts and self._messages and self._messages[-1]["role"] == "user":
             self._messages.append(
@@ -257,7 +295,7 @@ class Conversation:
             )
 
     def _end_turn(self) -> None:
-        self._cut = self.continues = False
+        self._cut = self.blank = self._heard = self.continues = False
         self._flush()
         self.last = None
         self._begins_at = len(self._messages)
@@ -265,12 +303,12 @@ class Conversation:
 
     def _flush(self) -> None:
         self._messages += self._user_message()
-        self._open, self._texts, self._cut = {}, [], False
+        self._open, self._texts, self._cut, self.blank = {}, [], False, False
 
     def _user_message(self) -> list[JSON]:
         """Results first, in the order of their calls: the API demands it."""
         results = [found or _result(id_, NO_RESULT, is_error=True) for id_, found in self._open.items()]
-        go_on = [{"type": "text", "text": GO_ON}] if self._cut else []
+        go_on = [_text(GO_ON)] if self._cut else [_text(AGAIN)] if self.blank else []
         blocks = [*results, *go_on, *self._texts]
         return [{"role": "user", "content": blocks}] if blocks else []
 
@@ -283,9 +321,14 @@ def _turns(history: Sequence[Step]) -> list[list[Step]]:
     turns: dict[str, list[Step]] = {}
     for step in history:
         turns.setdefault(step.turn, []).append(step)
-    telling = ("assistant", "final", "note", "summary")
-    spoken = [steps for steps in turns.values() if any(step.kind in telling for step in steps)]
+    spoken = [steps for steps in turns.values() if any(map(_tells, steps))]
     return sorted(spoken, key=lambda steps: steps[-1].step)
+
+
+def _tells(step: Step) -> bool:
+    if step.kind == "note":
+        return not leftout.from_note(step.content)
+    return step.kind in ("assistant", "final", "summary")
 
 
 def _recent(turns: Sequence[list[Step]]) -> tuple[list[list[Step]], bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from runner.providers.base import Error
 
 LONGEST_DETAIL = 300  # characters of the API's own words that are passed on
@@ -28,6 +30,46 @@ _TYPES = {
     429: "rate_limit_error",
     529: "overloaded_error",
 }
+
+
+_TOO_LONG = (
+    "prompt is too long",
+    "exceed context limit",
+    "context length",
+    "context window",
+    "maximum context",
+    "too many tokens",
+    "input is too long",
+)
+_ELSEWHERE = re.compile(
+    r"^[\s\"'`(]*(model|max_tokens|tools?|system|thinking|output_config|metadata|tool_choice|stop_sequences|stream|credit|"
+    r"your credit|anthropic-|betas?)\b",
+    re.IGNORECASE,
+)
+_SAID = ("message", "image", "pdf", "document", "content", "block", "file", "tool_use", "tool_result")
+_TOKENS = re.compile(r"(\d[\d,]*) tokens > (\d[\d,]*)")
+
+
+def is_too_long(status: int, detail: str) -> bool:
+    """Whether the text of the request is more than the model can hold."""
+    return status in (400, 413, 422) and any(words in detail.lower() for words in _TOO_LONG)
+
+
+def most_tokens(detail: str) -> int:
+    """How many the model can hold, where the refusal says so; else 0."""
+    found = _TOKENS.search(detail)
+    return int(found[2].replace(",", "")) if found else 0
+
+
+def is_about_messages(status: int, detail: str) -> bool:
+    """Whether a refusal may come from what was said, rather than from how it was asked."""
+    return status in (400, 413, 422) and not _ELSEWHERE.search(detail)
+
+
+def is_for_what_was_said(status: int, detail: str) -> bool:
+    """Whether the same history will be refused again, as far as the words tell."""
+    said = any(word in detail.lower() for word in _SAID)
+    return is_too_long(status, detail) or (is_about_messages(status, detail) and said)
 
 
 def connection_lost() -> Error:

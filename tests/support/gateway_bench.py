@@ -12,6 +12,7 @@ from host.config import Config
 from host.folders.disk import ThreadDisk
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
+from host.gateway.fields import Fields
 from host.gateway.server import Gateway
 from host.mailbox.open import Mailboxes
 from host.registry.db import HostDB
@@ -62,7 +63,8 @@ class GatewayBench:
         credentials = self.credentials or EnvironmentCredentials(
             {"ANTHROPIC_API_KEY": self.api.key if key is None else key}
         )
-        self.gateway = Gateway(config, self.mailboxes, self.budgets, credentials, self.internet)
+        fields = Fields(config.model.base_url, self.db, lambda: self.now)
+        self.gateway = Gateway(config, self.mailboxes, self.budgets, credentials, fields, self.internet)
 
     async def session(self, thread: str = "1") -> Session:
         address = Address("memory", "w", "c", thread)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
-from pathlib import Path
 from typing import Any
 
 from runner.formatter import PromptMessage, prompt
-from runner.providers.attachments import LARGEST_IMAGE, Attachments
 from runner.providers.conversation import (
     GO_ON,
     LEFT_OUT,
@@ -215,25 +212,6 @@ def test_damaged_history_is_a_fresh_start_with_a_note() -> None:
     steps.user("u", "hello")
     steps.says("u", "hi")
     assert steps.rendered() == [("user", [UNREADABLE])]
-
-
-def test_images_and_pdfs_become_blocks_and_other_files_only_their_names(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"png")
-    (tmp_path / "b.pdf").write_bytes(b"pdf")
-    (tmp_path / "c.csv").write_bytes(b"csv")
-    (tmp_path / "huge.png").write_bytes(b"x" * (LARGEST_IMAGE + 1))
-    files = [
-        {"path": "a.png", "type": "image/png"},
-        {"path": "b.pdf", "type": "application/pdf"},
-        {"path": "c.csv", "type": "text/csv"},
-        {"path": "huge.png", "type": "image/png"},
-        {"path": "gone.png", "type": "image/png"},
-    ]
-    blocks = Attachments(tmp_path).blocks(files)
-    assert [(block["type"], block["source"]["data"]) for block in blocks] == [
-        ("image", b64encode(b"png").decode()),
-        ("document", b64encode(b"pdf").decode()),
-    ]
 
 
 def test_who_speaks_when_and_where_is_on_the_message() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from host.config import Config, ConfigError, Slack, load
 
@@ -77,3 +77,24 @@ def test_a_hook_is_a_table_of_webhooks_and_named_so_in_errors(tmp_path: Path) ->
     file.write_text(good + "agent = 'nobody'\n")
     with pytest.raises(ConfigError, match=r"webhooks\.ci\.agent = 'nobody' is no agent"):
         load(file)
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1/messages", " "])
+def test_the_models_address_is_meant_with_or_without_its_version(end: str) -> None:
+    assert Config.model_validate(
+        {"model": {"base_url": f"http://proxy:4000/anthropic{end}"}}
+    ).model.base_url == ("http://proxy:4000/anthropic")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bedrock-runtime.eu-central-1.amazonaws.com",
+        "https://bedrock-runtime-fips.us-east-1.amazonaws.com/v1",
+        "https://europe-west1-aiplatform.googleapis.com/v1/projects/p/locations/europe-west1/publishers/anthropic",
+        "https://aiplatform.googleapis.com",
+    ],
+)
+def test_addresses_that_speak_another_protocol_are_refused_in_words(url: str) -> None:
+    with pytest.raises(ValidationError, match="does not speak the Messages API at its own address"):
+        Config.model_validate({"model": {"base_url": url}})
