@@ -101,7 +101,7 @@ def assemble(
     board = ProgressBoard(mailboxes, bots, live)
 
     scheduler = Scheduler(db, sessions, mailboxes, due, now)
-    homes = Homes(config, db, sessions, mailboxes)
+    homes = Homes(config, records)
     desk = Desk(scheduler, homes, records, config, now)
     tasks = TaskActions(scheduler, homes, db, mailboxes, config.host.zone, now)
 
@@ -121,39 +121,19 @@ def assemble(
     gateway = Gateway(config, mailboxes, budgets, parts.credentials, fields, parts.reach)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
 
-    means = Means(
-        parts.launcher,
-        deliveries,
-        ears,
-        gateway,
-        due,
-        waits=board.waiting,
-        ended=Outlet(board.forget, news),
-    )
+    ended = Outlet(board.forget, news)
+    means = Means(parts.launcher, deliveries, ears, gateway, due, board.waiting, ended)
     supervisor = Supervisor(config, installation, records, means, lives, now)
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
 
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots))
     ingress = Ingress(config, records, onward, now)
-    service = controls.Service(
-        controls.Parts(
-            config,
-            data,
-            parts.disk,
-            db,
-            sessions,
-            mailboxes,
-            supervisor,
-            ingress.ingest,
-            saying.soon,
-            now,
-        ),
-        desk,
+    looked_at = controls.Parts(
+        config, data, parts.disk, records, supervisor, ingress.ingest, saying.soon, now
     )
+    service = controls.Service(looked_at, desk)
     orders = Orders(db, sessions, supervisor, desk)
-    swept = sweeping.Parts(
-        db, sessions, mailboxes, ingress, deliveries, draining, live, supervisor, scheduler, orders
-    )
+    swept = sweeping.Parts(records, ingress, deliveries, draining, live, supervisor, scheduler, orders)
     return House(
         records,
         scheduler,
@@ -169,5 +149,5 @@ def assemble(
         ingress,
         Reception(records, ingress, deliveries, service),
         Sweep(swept, parts.disk, data, config.host.sweep_every),
-        Pruner(db, sessions, mailboxes, supervisor, now, config.host.retention_days),
+        Pruner(records, supervisor, now, config.host.retention_days),
     )

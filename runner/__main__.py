@@ -1,7 +1,7 @@
 """`python -m runner`: one runner for one session, configured by environment. `--maintain` cares for its file instead.
 
 Exit codes: 0 done or told to stop, 2 wrong settings, 3 another runner has the session, 4 its files are damaged or
-cannot be written, 5 it speaks another contract version.
+cannot be written, 5 it speaks another contract version, 6 the host's file could not be read for too long.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
@@ -27,7 +28,8 @@ from runner.settings import Settings, SettingsError
 from runner.tools.desk import Desk
 from runner.tools.kit import Kit
 from runner.watch import FileWatch
-from sessiondb import Incompatible, SessionError
+from sessiondb import Incompatible, SessionError, Unavailable
+from sessiondb.contract import WAITED_IN_VAIN
 from sessiondb.signals import Bell, RunnerLock, beat
 
 HEARTBEAT_EVERY = 2.0  # s between two touches while the process lives
@@ -59,6 +61,9 @@ def main() -> int:
     except Incompatible as error:
         log.error("%s; rebuild the image or update the host", error)
         return 5
+    except Unavailable as error:
+        log.error("%s for too long; another runner will go on", error)
+        return WAITED_IN_VAIN
     except SessionError as error:
         log.error("%s", error)
         return 4
@@ -125,12 +130,13 @@ async def _serve_session(settings: Settings) -> None:
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, loop.stop)
-        heart = asyncio.create_task(_heartbeat(settings), name="heartbeat")
+        beating = threading.Event()
+        threading.Thread(target=_heartbeat, args=(settings, beating), name="heartbeat", daemon=True).start()
         try:
             await desk.open()
             await loop.run()
         finally:
-            heart.cancel()
+            beating.set()
             await kit.close()
             await desk.close()
             watch.close()
@@ -138,14 +144,15 @@ async def _serve_session(settings: Settings) -> None:
             inbound.close()
 
 
-async def _heartbeat(settings: Settings) -> None:
-    """Shows that the process lives; whether it gets on is another question (law 11)."""
+def _heartbeat(settings: Settings, over: threading.Event) -> None:
+    """Shows that the process lives; whether it gets on is another question (law 11). A thread: commits may wait for long."""
     while True:
         try:
             beat(settings.folder.heartbeat, settings.incarnation)
         except OSError as error:
             log.warning("The heartbeat cannot be written: %s", error.strerror)
-        await asyncio.sleep(HEARTBEAT_EVERY)
+        if over.wait(HEARTBEAT_EVERY):
+            return
 
 
 @contextmanager

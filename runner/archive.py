@@ -8,16 +8,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import unescape
+from xml.etree import ElementTree
 
 from sessiondb.records import Step
 
 FOLDER = "conversations"
 LONGEST_RESULT = 2_000  # characters of a tool's result that are kept
 LONGEST_TITLE = 60
-
-_ELEMENT = re.compile(r"<(?P<name>\w+)(?P<attributes>[^>]*)>(?P<text>.*?)</(?P=name)>", re.DOTALL)
-_ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 
 
 def write(shared: Path, steps: Sequence[Step], now: int) -> Path | None:
@@ -62,11 +59,22 @@ def _answer(blocks: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def _said(prompt: str) -> Iterator[tuple[str, str]]:
-    for element in _ELEMENT.finditer(prompt):
-        attributes = dict(_ATTRIBUTE.findall(element["attributes"]))
-        text = unescape(re.sub(r"<[^>]*>", "", element["text"]))
-        who = unescape(attributes.get("from") or element["name"], {"&quot;": '"'})
-        yield who, text
+    """Who said what; what they quoted, forwarded or attached stands below, as a quotation with its author."""
+    try:
+        found = ElementTree.fromstring(f"<all>{prompt}</all>")  # noqa: S314 (nothing declares entities within an element)
+    except ElementTree.ParseError:  # no prompt of the formatter's
+        yield "prompt", prompt
+        return
+    for element in found:
+        who = element.get("from") or element.get("by") or element.tag
+        lines = [(element.text or "").strip(), *map(_below, element)]
+        yield who, "\n".join(line for line in lines if line)
+
+
+def _below(part: ElementTree.Element) -> str:
+    named = " ".join(value for key in ("from", "name", "title") if (value := part.get(key)))
+    text = (part.text or "").replace("\n", "\n> ")
+    return f"> {part.tag} {named}: {text}".rstrip(": ")
 
 
 def _title(steps: Sequence[Step]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sessiondb import content
 from sessiondb.records import MessageIn
+
+PARTS = frozenset({"quoted", "forwarded", "preview", "transcript", "file"})
+_ILLEGAL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,7 @@ def _element(message: PromptMessage) -> str:
     body = message.content
     attributes = {"id": message.id, "at": _time(message.created_at)}
     if isinstance(body, content.Chat):
-        attributes |= {"from": body.author_name or message.author_id, "user_id": message.author_id}
-        attributes |= {"trusted": "yes" if body.trusted else "no"}
+        attributes |= _who(message, body)
         if body.zone and (local := _local(message.created_at, body.zone)):
             attributes["local_time"] = local
         if body.event != "message":
@@ -56,25 +59,51 @@ def _element(message: PromptMessage) -> str:
         files = [
             _tag("file", {"name": a.name, "path": a.path, "type": a.media_type}, "") for a in body.attachments
         ]
-        return _tag("message", attributes, escape(body.text) + "".join(files))
+        said = _escaped(body.text) + "".join(map(_part, body.parts)) + "".join(files)
+        return _tag("message", attributes, said)
     if isinstance(body, content.Task):
         attributes |= {"title": body.title, "due": body.due}
         missed = [_tag("stands_for", {"due": due}, "") for due in body.stands_for]
-        output = _tag("script_output", {}, escape(body.output)) if body.output else ""
-        return _tag("task", attributes, escape(body.prompt) + "".join(missed) + output)
+        output = _tag("script_output", {}, _escaped(body.output)) if body.output else ""
+        return _tag("task", attributes, _escaped(body.prompt) + "".join(missed) + output)
     if isinstance(body, content.Webhook):
-        told = _tag("instructions", {}, escape(body.prompt)) if body.prompt else ""
-        inner = told + _tag("payload", {}, escape(body.payload))
+        told = _tag("instructions", {}, _escaped(body.prompt)) if body.prompt else ""
+        inner = told + _tag("payload", {}, _escaped(body.payload))
         return _tag("webhook", attributes | {"source": body.source}, inner)
     if isinstance(body, content.System):
         attributes |= {"subject": body.subject, "ok": "yes" if body.ok else "no", "about": body.refers_to}
-        return _tag("system", attributes, escape(body.text))
-    return _tag("control", attributes, escape(body.command))
+        return _tag("system", attributes, _escaped(body.text))
+    return _tag("control", attributes, _escaped(body.command))
+
+
+def _who(message: PromptMessage, body: content.Chat) -> dict[str, str]:
+    """Own words and the host's notes bear no name: nobody passes for them by calling themselves so."""
+    if body.by in ("agent", "host"):
+        return {"by": body.by}
+    who = {"from": body.author_name or message.author_id, "user_id": message.author_id, "by": body.by}
+    return who | {"trusted": "yes" if body.trusted else "no"}
+
+
+def _part(part: content.Part) -> str:
+    """What the message's author did not write, in an element of its own."""
+    name = part.kind if part.kind in PARTS else "attached"
+    titled = "name" if name == "file" else "title"
+    attributes = {titled: part.title, "from": part.author, "user_id": part.author_id, "in": part.place}
+    return _tag(name, attributes | {"link": part.link}, _escaped(part.text))
 
 
 def _tag(name: str, attributes: dict[str, str], inner: str) -> str:
-    listed = "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items() if value)
+    listed = "".join(f" {key}={quoteattr(_legal(value))}" for key, value in attributes.items() if value)
     return f"<{name}{listed}>{inner}</{name}>" if inner else f"<{name}{listed}/>"
+
+
+def _escaped(text: str) -> str:
+    return escape(_legal(text))
+
+
+def _legal(text: str) -> str:
+    """Without characters that no XML may hold, so that what a model reads is always whole."""
+    return _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _local(ms: int, zone: str) -> str:

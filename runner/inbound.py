@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import apsw
 
 from sessiondb.connection import open_reader
-from sessiondb.errors import translated
+from sessiondb.errors import Unavailable, translated
 from sessiondb.records import MESSAGE_IN_COLUMNS, Address, Destination, MessageIn, message_in
 
 PAGE = 200  # rows read per statement
+PATIENCE = 60.0  # s that what must be read now waits for the host's commits, or for a host that died in one
+LOOK_AGAIN = 0.02  # s between two tries
 
 _DUE = f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE status = 'pending' AND not_before <= ?"
 _AT = " AND channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
@@ -22,10 +25,15 @@ _WAITING = (
 
 
 class InboundReader:
-    """Raises `sessiondb.Unavailable` when the file cannot be read right now, `Damaged` when it never can."""
+    """Raises `sessiondb.Unavailable` when the file cannot be read right now, `Damaged` when it never can.
 
-    def __init__(self, path: Path) -> None:
+    What only looks for work does so at once: it is looked for again. What a turn goes on with is waited for (law 15): a host
+    on a slow disk commits for seconds, and that is not the turn's fault.
+    """
+
+    def __init__(self, path: Path, patience: float = PATIENCE) -> None:
         self._path = path
+        self._patience = patience
         self._kept: apsw.Connection | None = None
 
     def waking(self, now: int) -> Iterator[MessageIn]:
@@ -46,24 +54,23 @@ class InboundReader:
     def next_due_at(self, now: int) -> int | None:
         """When the earliest message that still waits becomes due, ms UTC."""
         sql = "SELECT min(not_before) FROM messages_in WHERE status = 'pending' AND not_before > ?"
-        found = self._one(sql, (now,))
+        rows = self._at_once(sql, (now,))
+        found = rows[0][0] if rows else None
         return found if isinstance(found, int) else None
 
-    def messages(self, ids: Collection[str]) -> list[MessageIn]:
+    def messages(self, ids: Collection[str], *, wait: bool = True) -> list[MessageIn]:
         """These messages as they are now, in order."""
         wanted = list(ids)
         marks = ",".join("?" * len(wanted))
         sql = f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE id IN ({marks}) ORDER BY seq"
-        with translated(self._path):
-            return [message_in(row) for row in self._connection().execute(sql, wanted).fetchall()]
+        return [message_in(row) for row in (self._all if wait else self._at_once)(sql, wanted)]
 
     def latest_at(self, address: Address, count: int) -> list[MessageIn]:
         """The last messages that people wrote at one address, in order, answered or not."""
         sql = (
             f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE kind = 'chat'{_AT} ORDER BY seq DESC LIMIT ?"
         )
-        with translated(self._path):
-            rows = self._connection().execute(sql, (*address, count)).fetchall()
+        rows = self._all(sql, (*address, count))
         return [message_in(row) for row in reversed(rows)]
 
     def was_answered(self) -> bool:
@@ -104,8 +111,7 @@ class InboundReader:
 
     def destinations(self) -> list[Destination]:
         sql = "SELECT name, description, channel_type, workspace_id, platform_id, thread_id FROM destinations ORDER BY name"
-        with translated(self._path):
-            rows = self._connection().execute(sql).fetchall()
+        rows = self._all(sql, ())
         return [
             Destination(str(name), str(text), Address(*map(str, address))) for name, text, *address in rows
         ]
@@ -116,9 +122,23 @@ class InboundReader:
             self._kept = None
 
     def _one(self, sql: str, bindings: Sequence[str | int]) -> object:
+        rows = self._all(sql, bindings)
+        return rows[0][0] if rows else None
+
+    def _all(self, sql: str, bindings: Sequence[str | int]) -> list[tuple[apsw.SQLiteValue, ...]]:
+        """As soon as the file lets it, within the patience."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._at_once(sql, bindings)
+            except Unavailable:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(LOOK_AGAIN)  # nothing else could go on meanwhile; the heartbeat is a thread of its own
+
+    def _at_once(self, sql: str, bindings: Sequence[str | int]) -> list[tuple[apsw.SQLiteValue, ...]]:
         with translated(self._path):
-            row = self._connection().execute(sql, tuple(bindings)).fetchone()
-        return None if row is None else row[0]
+            return self._connection().execute(sql, tuple(bindings)).fetchall()
 
     def _connection(self) -> apsw.Connection:
         if self._kept is None:

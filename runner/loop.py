@@ -29,6 +29,7 @@ from sessiondb.signals import Progress
 
 log = logging.getLogger(__name__)
 
+LOOK_AGAIN = 0.1  # s until inbound.db is looked at again that was busy
 PROGRESS_EVERY = 0.1  # s between two writes of the progress file
 LOST = "<note>What was said before is lost; this is a fresh start.</note>"
 ACTIVITY_EVERY = 5_000  # ms between two records of activity while nothing else commits
@@ -70,6 +71,7 @@ class AgentLoop:
         self._to_show = Progress("", "", "", "")
         self._showing: asyncio.TimerHandle | None = None
         self._active_at = 0
+        self._look_again = False  # inbound.db was busy at the last look
 
     def stop(self) -> None:
         """Finish the turn under way, then return from `run`."""
@@ -232,7 +234,7 @@ class AgentLoop:
                 running.pushed.append(follow_up)
                 query.push(base.Push((follow_up,), prompt([follow_up])))
         except Unavailable:
-            log.debug("inbound.db is busy; looking again")
+            self._look_again = True
         return False
 
     def _push_next(self, query: base.AgentQuery, last: Turn) -> Turn | None:
@@ -338,7 +340,7 @@ class AgentLoop:
             self._obey_controls()
             return self._claims.next(last.address if last else None)
         except Unavailable:
-            log.debug("inbound.db is busy; looking again")
+            self._look_again = True
             return None
 
     def _ordered(self) -> bool:
@@ -346,6 +348,7 @@ class AgentLoop:
         try:
             return bool(self._claims.controls())
         except Unavailable:
+            self._look_again = True
             return False
 
     def _continue_with(self, continuation: str) -> None:
@@ -357,6 +360,7 @@ class AgentLoop:
         try:
             return self._claims.waits_elsewhere(last.address)
         except Unavailable:
+            self._look_again = True
             return False
 
     def _input(self, begun: Turn) -> base.QueryInput:
@@ -438,7 +442,8 @@ class AgentLoop:
         try:
             due = self._inbound.next_due_at(self._now())
         except Unavailable:
-            return min(at_most, self._settings.poll_slowest)
+            self._look_again = True
+            return at_most
         return at_most if due is None else max(0.0, min(at_most, (due - self._now()) / 1000))
 
     async def _wait(
@@ -446,8 +451,12 @@ class AgentLoop:
     ) -> bool:
         """Waits for a change of inbound.db, the provider's next event, a stop or `timeout` seconds.
 
-        True when inbound.db may have changed.
+        True when inbound.db may have changed, or could not be read when it was looked at: the change that told of it is over,
+        and no other need come.
         """
+        again, self._look_again = self._look_again, False
+        if again:
+            timeout = LOOK_AGAIN if timeout is None else min(timeout, LOOK_AGAIN)
         watch = asyncio.create_task(self._watch.changed(), name="watch")
         waited: set[asyncio.Task[Any]] = {watch}
         if upcoming is not None:
@@ -457,7 +466,7 @@ class AgentLoop:
             waited.add(stop)
         try:
             await asyncio.wait(waited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-            return watch.done()
+            return again or watch.done()
         finally:
             watch.cancel()
             stop.cancel()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import apsw
 
-from runner.inbound import InboundReader
+from runner.inbound import PATIENCE, InboundReader
 from sessiondb import content, seq
 from sessiondb.connection import open_writer, transaction
 from sessiondb.records import Ack, AckStatus, MessageIn, Step
@@ -50,7 +50,7 @@ class OutboundWriter:
         self._inbound = inbound
         self._incarnation = incarnation
         self._now = now
-        self._connection = open_writer(path, "outbound")
+        self._connection = open_writer(path, "outbound", busy=int(PATIENCE * 1000))
         self._unwritten: list[tuple[str, str, str]] = []
         self._calls: dict[str, tuple[int, str]] = {}  # that run: deadline in ms UTC, tool
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -21,14 +22,23 @@ from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
 
 WRITER_BUSY = 2_000  # ms a writer waits for readers of the other side to let go
 READER_BUSY = 250  # ms a reader waits for a commit in progress; then it is "next tick"
+FINE = (
+    5  # ms between two tries of a reader: SQLite's own handler sleeps longer than a slow writer's pause lasts
+)
+SLOW_COMMIT = (
+    0.05  # s that a commit takes on a slow disk, with the file closed to readers nearly all the while
+)
+BREATH = (
+    0.025  # s in which readers get in between two slow commits, which would follow each other without a gap
+)
 
 vfs: str | None = None  # a VFS registered with apsw, for runs on a simulated disk
 
 
-def open_writer(path: Path, schema: str) -> apsw.Connection:
+def open_writer(path: Path, schema: str, *, busy: int = WRITER_BUSY) -> apsw.Connection:
     """Opens or creates the owner's file and brings it to the current contract.
 
-    `schema` is `"inbound"` or `"outbound"`. Raises `Damaged`, `Full`, `Unavailable`, `Incompatible`.
+    `schema` is `"inbound"` or `"outbound"`, `busy` in ms. Raises `Damaged`, `Full`, `Unavailable`, `Incompatible`.
     """
     with translated(path):
         connection = apsw.Connection(
@@ -37,7 +47,7 @@ def open_writer(path: Path, schema: str) -> apsw.Connection:
             vfs=vfs,
         )
         with _closed_by_failure(connection):
-            connection.set_busy_timeout(WRITER_BUSY)
+            connection.set_busy_timeout(busy)
             connection.pragma("journal_mode", "delete")
             connection.pragma("synchronous", "extra")
             connection.pragma("mmap_size", 0)
@@ -59,7 +69,7 @@ def open_reader(path: Path, *, defensive: bool = False, through: str | None = No
             str(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_NOFOLLOW, vfs=vfs or through
         )
         with _closed_by_failure(connection):
-            connection.set_busy_timeout(READER_BUSY)
+            _wait_finely(connection, READER_BUSY)
             connection.pragma("mmap_size", 0)
             connection.pragma("trusted_schema", 0)
             if defensive:
@@ -80,11 +90,24 @@ def transaction(connection: apsw.Connection, path: Path) -> Iterator[apsw.Connec
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
+            began = time.monotonic()
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+    if time.monotonic() - began > SLOW_COMMIT:
+        time.sleep(BREATH)
+
+
+def _wait_finely(connection: apsw.Connection, most: int) -> None:
+    """`most` in ms."""
+
+    def again(tries: int) -> bool:
+        time.sleep(FINE / 1000)
+        return tries * FINE < most
+
+    connection.set_busy_handler(again)
 
 
 @contextmanager

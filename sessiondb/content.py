@@ -24,6 +24,19 @@ class Attachment:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something in a message that is not its author's own words, with whose it is. Never mixed into theirs."""
+
+    kind: str  # quoted (what it replies to) | forwarded | preview (of a link) | transcript (of a clip) | file (named, not here)
+    text: str
+    title: str = ""  # of a preview or a file
+    author: str = ""  # their name, '' when nobody is named
+    author_id: str = ""
+    place: str = ""  # where it was said: "#incidents"
+    link: str = ""
+
+
 # ── inbound ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -39,6 +52,8 @@ class Chat:
     attachments: tuple[Attachment, ...] = ()
     zone: str = ""  # the author's IANA zone, '' when unknown
     queued: bool = False  # opens a turn of its own instead of joining one
+    parts: tuple[Part, ...] = ()
+    by: str = ""  # '' = a person | bot | agent (the agent's own words, said before) | host
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +191,7 @@ def decode_inbound(text: str) -> Inbound:
     try:
         if cls is Chat:
             record["attachments"] = tuple(Attachment(**item) for item in record.get("attachments", ()))
+            record["parts"] = tuple(Part(**item) for item in record.get("parts", ()))
         if cls is Task:
             record["stands_for"] = tuple(record.get("stands_for", ()))
         return cls(**record)

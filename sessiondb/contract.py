@@ -1,3 +1,6 @@
-"""The version of what host and runner have agreed on: both schemas and the folder layout."""
+"""What host and runner have agreed on: the version of both schemas and the folder layout, and an exit code."""
 
 CONTRACT = 1
+WAITED_IN_VAIN = (
+    6  # a runner's exit code: the other side's file was busy for too long, which is no message's fault
+)

@@ -17,7 +17,6 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import answering
-from bots.common.loops import Chatter
 from bots.common.pacing import Pace
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT
@@ -171,13 +170,9 @@ class Listeners:
         self._surfaces = Surfaces(client, self._reader, host, self._clicks, status)
         self._host = host
         self._marks = marks
-        self._chatter = Chatter()
         self._seen: OrderedDict[str, None] = (
             OrderedDict()
         )  # ids of events, to tell a repetition from a first sight
-        self._loops: OrderedDict[str, bool] = (
-            OrderedDict()
-        )  # by message: each is counted once, however often it comes
         self._since = int(time.time())
         self._transport: Transport | None = None
         self.backfill = Backfill(client, people, host, marks, self._take_message)
@@ -279,11 +274,6 @@ class Listeners:
         """True when it was new and meant for an agent."""
         if event is None:
             return False
-        if event.event_class is EventClass.MESSAGE and self._is_a_loop(event):
-            log.warning(
-                "Bots talk to each other", extra={"action": "bot_loop", "address": str(event.address)}
-            )
-            return False
         ingested = await self._host.ingest(event)
         if ingested.verdict is Verdict.STORED and event.address.thread_id:
             self._reader.follow(event.address)
@@ -291,13 +281,6 @@ class Listeners:
             place = event.address.platform_id, event.address.thread_id or event.opens_thread
             self._status.asked(place, event.text, event.author.id)
         return ingested.verdict is Verdict.STORED
-
-    def _is_a_loop(self, event: InboundEvent) -> bool:
-        if event.key not in self._loops:
-            self._loops[event.key] = self._chatter.is_a_loop(event)
-            while len(self._loops) > MOST_SEEN:
-                self._loops.popitem(last=False)
-        return self._loops[event.key]
 
 
 def _attempt(request: AsyncBoltRequest) -> int:

@@ -113,7 +113,7 @@ def _host_on(data: Path) -> str:
 
 
 def _engine(config: Config, data: Path) -> list[Finding]:
-    from host.runners.launch.docker import examine as look
+    from host.runners.launch.engine import examine as look
 
     boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "none: this is not Linux"
     return findings(look(config.runner, data, thoroughly=True), os.uname().release, boot_id)

@@ -78,7 +78,8 @@ def uses_containers(config: Config, platforms: Collection[str]) -> bool:
 
 def make_launcher(config: Config) -> Launcher:
     """For containers. Raises `EngineError` when there is no engine, or one that cannot work for this host."""
-    from host.runners.launch.docker import DockerLauncher, examine
+    from host.runners.launch.docker import DockerLauncher
+    from host.runners.launch.engine import examine
 
     found = examine(config.runner, Path(config.data), thoroughly=False)
     for finding in findings(found, os.uname().release, ""):

@@ -194,6 +194,7 @@ class Route(_Model):
     engage: Literal["mention", "always", "pattern", "off"] = "mention"
     pattern: Annotated[str, AfterValidator(_pattern)] = ""
     session: Literal["thread", "channel", "user"] = "thread"
+    bots: Literal["never", "mention", "always"] = "mention"  # when other bots' messages count like a person's
     instructions: str = ""  # for the agent, in these channels
 
     @model_validator(mode="after")

@@ -22,11 +22,11 @@ from host.governance.sight import Sight
 from host.intake.router import rule_of
 from host.live.progress import Working, working
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.open import Mailboxes
+from host.mailbox.open import Records
 from host.ports.controls import ChannelRules, Forbidden, Overview, Running, Spent, TaskOrder, TaskView
 from host.ports.events import EventClass, InboundEvent, Ingested, Verdict, Viewer
-from host.registry.port import Registry, Statements
-from host.registry.sessions import Session, Sessions
+from host.registry.port import Statements
+from host.registry.sessions import Session
 from host.runners.supervisor import Supervisor
 from sessiondb import SessionError
 
@@ -51,9 +51,7 @@ class Parts:
     config: Config
     data: Path
     disk: Disk
-    db: Registry
-    registry: Sessions
-    mailboxes: Mailboxes
+    records: Records
     supervisor: Supervisor
     ingest: Callable[[InboundEvent], Awaitable[Ingested]]  # the one way in
     say: Callable[[], None]  # there are new notices
@@ -66,7 +64,7 @@ class Service:
     def __init__(self, parts: Parts, desk: TaskDesk) -> None:
         self._parts = parts
         self._config = parts.config
-        self._db = parts.db
+        self._db = parts.records.db
         self._desk = desk
 
     # ── who looks ────────────────────────────────────────────────────────────────────────────────────────
@@ -128,7 +126,7 @@ class Service:
             return working(writer, session.folder.progress)
 
         try:
-            return await self._parts.mailboxes.use(session, job)
+            return await self._parts.records.mailboxes.use(session, job)
         except SessionError:  # a file that cannot be read now says nothing about whether it works
             return None
 
@@ -167,7 +165,7 @@ class Service:
 
     async def _session(self, id_: str) -> Session | None:
         def job(connection: Statements) -> list[Session]:
-            return self._parts.registry.load(connection, "id = ?", (id_,))
+            return self._parts.records.sessions.load(connection, "id = ?", (id_,))
 
         found = await self._db.read(job)
         return found[0] if found else None

@@ -7,8 +7,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from host.ports.events import Author, EventClass, InboundEvent, IncomingFile
+from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Said
 from host.registry.port import Statements
+from sessiondb.content import Part
 from sessiondb.records import Address
 
 MOST_REPLAYED = 500  # entries of one session in one transaction
@@ -72,11 +73,19 @@ def add(
 
 def decline(connection: Statements, event: InboundEvent, reason: str, now: int) -> None:
     """Recorded without its text: what a stranger wrote is not kept."""
-    kept = {"event": dataclasses.asdict(dataclasses.replace(event, text="", files=(), thread_so_far=()))}
+    kept = {
+        "event": dataclasses.asdict(dataclasses.replace(event, text="", files=(), parts=(), thread_so_far=()))
+    }
     connection.execute(
         "INSERT INTO inbox (key, message_id, state, event, trigger_, reason, received_at) VALUES (?, ?, 'declined', ?, 0, ?, ?)",
         (_text(event.key), event.message_id, json.dumps(kept), reason, now),
     )
+
+
+def forget_declined(connection: Statements, key: str) -> bool:
+    """Of a message that is something else now; false when it was not declined."""
+    connection.execute("DELETE FROM inbox WHERE key = ? AND state = 'declined'", (_text(key),))
+    return connection.changes() > 0
 
 
 def mark_stored(connection: Statements, entries: list[Entry], seq_high_water: int, now: int) -> None:
@@ -127,10 +136,17 @@ def _event(found: dict[str, Any]) -> InboundEvent:
             "event_class": EventClass(found["event_class"]),
             "address": Address(*found["address"]),
             "author": Author(**{**found["author"], "groups": tuple(found["author"]["groups"])}),
-            "files": tuple(IncomingFile(**file) for file in found["files"]),
-            "thread_so_far": tuple((str(who), str(text)) for who, text in found["thread_so_far"]),
+            **_said(found),
+            "thread_so_far": tuple(Said(**{**said, **_said(said)}) for said in found["thread_so_far"]),
         }
     )
+
+
+def _said(found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "files": tuple(IncomingFile(**file) for file in found["files"]),
+        "parts": tuple(Part(**part) for part in found["parts"]),
+    }
 
 
 def _text(key: str) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from host.folders import ownership
 from host.intake.inbox import Entry
+from host.intake.storing import Attached
 from host.ports.bot import Bots, FetchError, Fetches
-from host.ports.events import IncomingFile
+from host.ports.events import IncomingFile, Said
 from host.registry.sessions import Session
 from sessiondb import content
 
@@ -23,29 +27,56 @@ FETCH_DEADLINE = 60.0  # s for one file: the messages behind it wait
 _ODD = re.compile(r"[^\w.\- ]+")
 
 
+Files: TypeAlias = tuple[content.Attachment, ...]
+
+
+@dataclass
+class _Fetching:
+    """Which file of an event it is: the message's own come first, so that the limits cut its thread's."""
+
+    session: Session
+    entry: Entry
+    number: int = 0
+
+
 class IncomingFiles:
     def __init__(self, bots: Bots) -> None:
         self._bots = bots
 
-    async def fetch(self, session: Session, entry: Entry) -> tuple[tuple[content.Attachment, ...], str]:
-        """What was fetched, and in words what was not. Fetching again after a crash writes the same files."""
-        got: list[content.Attachment] = []
-        missing: list[str] = []
-        bot = self._bots.get(entry.event.address.channel_type)
-        for number, file in enumerate(entry.event.files):
-            path = f"{entry.message_id}/{number}-{safe_name(file.name)}"
+    async def fetch(self, session: Session, entry: Entry) -> Attached:
+        """What was fetched; what was not is a part of its message, in words. Twice, after a crash, is the same files."""
+        event, got = entry.event, _Fetching(session, entry)
+        files, missing = await self._all(got, event.files)
+        before: list[Files] = []
+        so_far: list[Said] = []
+        for said in event.thread_so_far:
+            found, lost = await self._all(got, said.files)
+            before.append(found)
+            so_far.append(replace(said, parts=(*said.parts, *lost)))
+        event = replace(event, parts=(*event.parts, *missing), thread_so_far=tuple(so_far))
+        return Attached(replace(entry, event=event), files, tuple(before))
+
+    async def _all(
+        self, got: _Fetching, files: Sequence[IncomingFile]
+    ) -> tuple[Files, tuple[content.Part, ...]]:
+        found: list[content.Attachment] = []
+        missing: list[content.Part] = []
+        for file in files:
+            path = f"{got.entry.message_id}/{got.number}-{safe_name(file.name)}"
+            got.number += 1
             try:
-                if number >= MOST or file.bytes > LARGEST:
+                if got.number > MOST or file.bytes > LARGEST:
                     raise FetchError(f"more than {MOST} files or {LARGEST} bytes")
+                bot = self._bots.get(got.entry.event.address.channel_type)
                 if not isinstance(bot, Fetches):
                     raise FetchError("this platform brings no files")
-                size = await self._one(bot, file, session.folder.inbound_files / path)
+                size = await self._one(bot, file, got.session.folder.inbound_files / path)
             except FetchError as error:
                 log.warning("A file was not fetched: %s", error, extra={"action": "fetch_failed"})
-                missing.append(f"[the file {file.name!r} could not be fetched: {error}]")
+                missing.append(content.Part("file", f"could not be fetched: {error}", title=file.name))
             else:
-                got.append(content.Attachment(file.name, path, file.media_type, size))
-        return tuple(got), "\n".join(missing)
+                found.append(content.Attachment(file.name, path, file.media_type, size))
+        return tuple(found), tuple(missing)
 
     async def _one(self, bot: Fetches, file: IncomingFile, path: Path) -> int:
         """Under another name first: what bears the final name is complete."""

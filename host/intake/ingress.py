@@ -19,7 +19,7 @@ from host.delivery.posts import Posts
 from host.delivery.saying import Saying
 from host.delivery.service import Deliveries
 from host.governance import access, requests, rules
-from host.intake import inbox, router, storing
+from host.intake import inbox, router, speaking, storing
 from host.intake.inbox import Entry
 from host.intake.incoming import IncomingFiles
 from host.mailbox import questions
@@ -155,32 +155,42 @@ class Ingress:
         known = inbox.find(connection, event.key)
         if known is not None:
             return Ingested(Verdict.DUPLICATE, known.message_id, known.reason), None, None
+        event = speaking.as_said(connection, event)
         verdict = self._route(connection, event)
         if isinstance(verdict, router.Ignore):
             return Ingested(Verdict.IGNORED, reason=verdict.reason), None, None
-        standing = access.standing_of(connection, event.address.channel_type, event.author.id)
-        permission = _permission(self._config.access, event, standing)
-        if isinstance(permission, access.Allowed) and verdict.agent not in self._config.agents:
-            permission = access.Denied("The agent of this conversation is not set up any more.")
+        by_name = event.mentioned or event.privacy == "dm"
+        empty = event.event_class is EventClass.MESSAGE and event.says_nothing
+        if empty and (event.remark or event.author.is_bot or not by_name):
+            return Ingested(Verdict.IGNORED, reason=speaking.EMPTY), None, None
+        permission = self._permission(connection, event, verdict)
         if isinstance(permission, access.Denied):
-            asks = permission.ask_owner and event.event_class not in ABOUT_ANOTHER
-            if asks and requests.ask_access(connection, self._config.access, event, self._now()):
-                permission = access.Denied(requests.ASKED)
-            inbox.decline(connection, event, permission.reason, self._now())
-            if event.event_class not in (*ABOUT_ANOTHER, EventClass.WEBHOOK):
-                notices.add(connection, _denial(event, permission), self._now())
-            return Ingested(Verdict.DECLINED, event.message_id, permission.reason), None, None
+            return self._deny(connection, event, permission), None, None
+        if empty:
+            told = Notice(
+                f"empty:{event.message_id}", verdict.answer, speaking.HELP, answers=event.platform_message_id
+            )
+            return self._decline(connection, event, speaking.EMPTY, told), None, None
         if event.event_class is not EventClass.WEBHOOK:
             _remember_user(connection, event, self._now())
         if not event.author.zone:
             event = replace(event, author=replace(event.author, zone=self._config.host.zone))
         if event.event_class is EventClass.CONTROL and event.value == "mute":
-            self._mute(connection, event, verdict.answer)
-            return Ingested(Verdict.DECLINED, event.message_id, MUTED), None, None
+            return self._mute(connection, event, verdict.answer), None, None
+        return self._accept(connection, event, verdict, trusted=permission.trusted)
+
+    def _accept(
+        self, connection: Statements, event: InboundEvent, verdict: router.Engage, *, trusted: bool
+    ) -> tuple[Ingested, Entry | None, Session | None]:
         scope = sessions.privacy_scope(event)
         # A message's privacy is of this very moment; that of another place says nothing about the session's own.
         moves = event.event_class is EventClass.MESSAGE and verdict.session[:3] == event.address[:3]
         id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now(), moves=moves)
+        if event.event_class in (EventClass.MESSAGE, EventClass.COMMAND) and verdict.trigger:
+            if not event.author.is_bot:
+                speaking.person_spoke(connection, id_)
+            elif (braked := self._braked(connection, event, verdict, id_)) is not None:
+                return braked, None, None
         if verdict.engages:
             connection.execute(
                 "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?, '')",
@@ -194,21 +204,55 @@ class Ingress:
             id_,
             verdict.answer,
             trigger=verdict.trigger,
-            trusted=permission.trusted,
+            trusted=trusted,
             now=self._now(),
         )
         session = self._registry.load(connection, "id = ?", (id_,))[0]
         return Ingested(Verdict.STORED, event.message_id), entry, session
 
-    def _mute(self, connection: Statements, event: InboundEvent, thread: Address) -> None:
+    def _braked(
+        self, connection: Statements, event: InboundEvent, verdict: router.Engage, session_id: str
+    ) -> Ingested | None:
+        """Two bots that answer each other would go on for ever."""
+        goes_on, first = speaking.bot_may_go_on(connection, session_id)
+        if goes_on:
+            return None
+        told = Notice(f"bots:{event.message_id}", verdict.answer, speaking.BRAKE_TOLD) if first else None
+        return self._decline(connection, event, speaking.BRAKED, told)
+
+    def _permission(
+        self, connection: Statements, event: InboundEvent, verdict: router.Engage
+    ) -> access.Allowed | access.Denied:
+        standing = access.standing_of(connection, event.address.channel_type, event.author.id)
+        permission = _permission(self._config.access, event, standing)
+        if isinstance(permission, access.Allowed) and verdict.agent not in self._config.agents:
+            return access.Denied("The agent of this conversation is not set up any more.")
+        return permission
+
+    def _deny(self, connection: Statements, event: InboundEvent, denied: access.Denied) -> Ingested:
+        asks = denied.ask_owner and event.event_class not in ABOUT_ANOTHER
+        if asks and requests.ask_access(connection, self._config.access, event, self._now()):
+            denied = access.Denied(requests.ASKED)
+        # A bot reads nothing that is for itself alone.
+        tells = event.event_class not in (*ABOUT_ANOTHER, EventClass.WEBHOOK) and not event.author.is_bot
+        return self._decline(connection, event, denied.reason, _denial(event, denied) if tells else None)
+
+    def _decline(
+        self, connection: Statements, event: InboundEvent, reason: str, told: Notice | None
+    ) -> Ingested:
+        inbox.decline(connection, event, reason, self._now())
+        if told is not None:
+            notices.add(connection, told, self._now())
+        return Ingested(Verdict.DECLINED, event.message_id, reason)
+
+    def _mute(self, connection: Statements, event: InboundEvent, thread: Address) -> Ingested:
         """From now on the thread needs a mention again."""
         connection.execute(
             "DELETE FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?",
             thread,
         )
-        inbox.decline(connection, event, MUTED, self._now())
         told = Notice(f"muted:{event.message_id}", thread, "I stay out of this thread until I am mentioned.")
-        notices.add(connection, told, self._now())
+        return self._decline(connection, event, MUTED, told)
 
     def _route(self, connection: Statements, event: InboundEvent) -> router.Engage | router.Ignore:
         if event.event_class is EventClass.REACTION:
@@ -314,13 +358,11 @@ class Ingress:
         )
 
     async def _attached(self, session: Session, entry: Entry) -> storing.Attached:
-        if not entry.event.files or entry.event.event_class not in (EventClass.MESSAGE, EventClass.COMMAND):
-            return entry, ()
-        files, missing = await self._incoming.fetch(session, entry)
-        if missing:
-            event = replace(entry.event, text=f"{entry.event.text}\n{missing}".strip())
-            entry = replace(entry, event=event)
-        return entry, files
+        event = entry.event
+        files = event.files or any(said.files for said in event.thread_so_far)
+        if not files or event.event_class not in (EventClass.MESSAGE, EventClass.COMMAND):
+            return storing.Attached(entry)
+        return await self._incoming.fetch(session, entry)
 
 
 def _route_of_original(connection: Statements, event: InboundEvent) -> router.Engage | router.Ignore:

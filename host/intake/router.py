@@ -46,8 +46,10 @@ def route(
         return Ignore("no route covers this channel")
     if rule.engage == "off":
         return Ignore("agents are switched off in this channel")
-    if event.author.is_bot and not event.mentioned:
-        return Ignore("another bot's message without a mention")
+    if event.author.is_bot and not (rule.bots == "always" or (rule.bots == "mention" and event.mentioned)):
+        return Ignore(
+            "another bot's message" if rule.bots == "never" else "another bot's message without a mention"
+        )
     addressed = _addressed(event, rule) and not event.remark
     if engaged_agent is None and not addressed:
         return Ignore("not addressed to an agent")

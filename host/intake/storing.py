@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
 from host.intake.inbox import Entry
 from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader
 from host.mailbox.rows import NewMessage
-from host.ports.events import ABOUT_ANOTHER, EventClass
+from host.ports.events import ABOUT_ANOTHER, EventClass, Said
 from sessiondb import MessageIn, SessionError, Status, content
 
-Attached: TypeAlias = tuple[Entry, tuple[content.Attachment, ...]]
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An event with what was fetched of its files, and of those in its thread before."""
+
+    entry: Entry
+    files: tuple[content.Attachment, ...] = ()
+    before: tuple[tuple[content.Attachment, ...], ...] = ()  # per message of `thread_so_far`
 
 
 def insert_all(writer: InboundWriter, attached: list[Attached], outbound_db: Path) -> int:
     """Stores a session's events in order; returns the highest seq in use. Twice is once: ids are the keys' hashes."""
     changed: list[tuple[Entry, MessageIn]] = []
     with writer.writing():
-        for entry, files in attached:
-            if entry.event.event_class in (EventClass.EDIT, EventClass.DELETE):
-                changed += _change(writer, entry)
+        for one in attached:
+            if one.entry.event.event_class in (EventClass.EDIT, EventClass.DELETE):
+                changed += _change(writer, one.entry)
             else:
-                _insert(writer, entry, files)
+                _insert(writer, one)
     # Committed first, looked at second; the runner claims first and reads second. Whoever is later sees the other.
     late = [(entry, original) for entry, original in changed if _may_be_claimed(original, outbound_db)]
     if late:
@@ -52,11 +58,12 @@ def _may_be_claimed(original: MessageIn, outbound_db: Path) -> bool:
         return True
 
 
-def _insert(writer: InboundWriter, entry: Entry, files: tuple[content.Attachment, ...]) -> None:
-    event = entry.event
-    for number, (author, text) in enumerate(event.thread_so_far):
-        writer.insert(_context(entry, number, author, text))
-    message = _message(entry, files)
+def _insert(writer: InboundWriter, attached: Attached) -> None:
+    entry = attached.entry
+    before = attached.before or ((),) * len(entry.event.thread_so_far)
+    for number, (said, files) in enumerate(zip(entry.event.thread_so_far, before, strict=True)):
+        writer.insert(_context(entry, number, said, files))
+    message = _message(entry, attached.files)
     if isinstance(message.content, content.System):
         question = writer.question(message.content.refers_to)
         asked = question.row_id if question else ""
@@ -78,7 +85,7 @@ def _change(writer: InboundWriter, entry: Entry) -> list[tuple[Entry, MessageIn]
         else:
             old = content.decode_inbound(original.content)
             if isinstance(old, content.Chat):
-                writer.replace_content(original.id, replace(old, text=event.text))
+                writer.replace_content(original.id, replace(old, text=event.text, parts=event.parts))
     return [(entry, original)]
 
 
@@ -120,15 +127,20 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
         attachments=files,
         zone=event.author.zone,
         queued=event.queued,
+        parts=event.parts,
+        by="bot" if event.author.is_bot else "",
     )
 
 
-def _context(entry: Entry, number: int, author: str, text: str) -> NewMessage:
+def _context(entry: Entry, number: int, said: Said, files: tuple[content.Attachment, ...]) -> NewMessage:
+    """Its time is the platform's, but never after the message that it comes before."""
+    latest = entry.event.at - 1
     return NewMessage(
         id=f"{entry.message_id}-before-{number}",
         kind="chat",
         address=entry.answer,
-        content=content.Chat(text, author_name=author),
-        created_at=entry.event.at - 1,
+        content=content.Chat(said.text, said.author, attachments=files, parts=said.parts, by=said.by),
+        created_at=min(said.at or latest, latest),
         trigger=False,
+        author_id=said.author_id,
     )

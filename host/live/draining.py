@@ -16,6 +16,10 @@ from sessiondb import SessionError, Unavailable
 log = logging.getLogger(__name__)
 
 
+LOOK_AGAIN = 0.1  # s until a file is looked at again that was busy; doubles
+LONGEST_LOOK_AGAIN = 2.0
+
+
 class Draining:
     """Hears `news`: a session's files may hold something new. After `stopping` nobody is woken any more."""
 
@@ -35,6 +39,7 @@ class Draining:
         self._stopping = stopping
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._busy: dict[str, float] = {}  # by session: s until it is looked at again
         news.heard_by(self._soon)
 
     def _soon(self, session: Session) -> None:
@@ -56,13 +61,21 @@ class Draining:
             try:
                 await self._deliveries.drain(session)
                 await self.wake_if_due(session)
+                self._busy.pop(session.id, None)
             except Unavailable:
-                log.debug("Session %s cannot be read right now", session.id)
+                self._later(session)
             except SessionError as error:
                 log.warning("Session %s: %s", session.id, error, extra={"action": "drain_failed"})
             if session.id not in self._again:
                 self._board.look(session)
                 return
+
+    def _later(self, session: Session) -> None:
+        """A runner that commits on a slow disk: the bell that told of it may be the last. Without a runner the sweep looks."""
+        pause = self._busy.get(session.id, LOOK_AGAIN)
+        self._busy[session.id] = min(pause * 2, LONGEST_LOOK_AGAIN)
+        if self._supervisor.lives.has(session) and not self._stopping.is_set():
+            asyncio.get_running_loop().call_later(pause, self._soon, session)
 
     async def wake_if_due(self, session: Session) -> None:
         """What came in while its runner was ending woke nobody. Raises `SessionError`."""

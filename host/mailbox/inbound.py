@@ -54,6 +54,12 @@ class InboundWriter:
             raise
         self.blocked_since = 0
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """A savepoint inside `writing`: what fails here is undone, and the transaction goes on."""
+        with self._connection:
+            yield
+
     def close(self) -> None:
         self._connection.close()
 

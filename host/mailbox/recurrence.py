@@ -48,21 +48,24 @@ class Schedule:
         return next(self.times_after(after), 0)
 
     def times_after(self, after: int) -> Iterator[int]:
-        """Every due time later than `after`, in order."""
+        """Every due time later than `after`, in order. Raises `ScheduleError` for what this machine cannot tell any more."""
         if not self.cron:
             if self.at > after:
                 yield self.at
             return
         minute, hour = self.cron.split()[:2]
         follows_real_time = minute.startswith("*") or hour.startswith("*")
-        for due in self._by_real_time(after) if follows_real_time else self._by_the_clock(after):
-            if due > after:
-                after = due
-                yield due
+        try:
+            for due in self._by_real_time(after) if follows_real_time else self._by_the_clock(after):
+                if due > after:
+                    after = due
+                    yield due
+        except CronSimError as error:
+            raise ScheduleError(f"{self.cron!r} is no cron expression: {str(error).lower()}") from error
 
     def _by_the_clock(self, after: int) -> Iterator[int]:
         # Without its fold, so that an hour that comes twice counts once: the caller leaves out what is not later.
-        start = datetime.fromtimestamp(after // 1000, ZoneInfo(self.zone)).replace(fold=0)
+        start = datetime.fromtimestamp(after // 1000, known_zone(self.zone)).replace(fold=0)
         return (_ms(found) for found in CronSim(self.cron, start))
 
     def _by_real_time(self, after: int) -> Iterator[int]:
@@ -70,7 +73,7 @@ class Schedule:
 
         Each offset the zone ever has gets a clock of its own; a time counts when its offset is the one that holds then.
         """
-        zone = ZoneInfo(self.zone)
+        zone = known_zone(self.zone)
         clocks = [_on_a_clock(self.cron, after, offset) for offset in _offsets(self.zone, after)]
         for due, offset in heapq.merge(*clocks):
             if datetime.fromtimestamp(due / 1000, zone).utcoffset() == offset:
@@ -106,7 +109,10 @@ class Schedule:
     def in_words(self) -> str:
         if not self.cron:
             return f"once, on {moment(self.at, self.zone)}"
-        text = str(CronSim(self.cron, datetime(2000, 1, 1, tzinfo=UTC)).explain())
+        try:
+            text = str(CronSim(self.cron, datetime(2000, 1, 1, tzinfo=UTC)).explain())
+        except CronSimError:
+            text = self.cron
         return f"{text[0].lower()}{text[1:]} ({self.zone})"
 
     def next_in_words(self, after: int, count: int = 3) -> list[str]:
@@ -164,8 +170,15 @@ def known_zone(zone: str) -> ZoneInfo:
 
 
 def moment(ms: int, zone: str) -> str:
-    """`Friday 27 November 2026, 09:00 Europe/Berlin`; with the offset where the clock shows a time twice."""
-    local = datetime.fromtimestamp(ms / 1000, ZoneInfo(zone))
+    """`Friday 27 November 2026, 09:00 Europe/Berlin`; with the offset where the clock shows a time twice.
+
+    In UTC where this machine does not know the zone (any more): what is shown to people never fails.
+    """
+    try:
+        where = known_zone(zone)
+    except ScheduleError:
+        where, zone = ZoneInfo("UTC"), "UTC"
+    local = datetime.fromtimestamp(ms / 1000, where)
     text = f"{local:%A} {local.day} {local:%B %Y, %H:%M} {zone}"
     other = local.replace(fold=1 - local.fold)
     return f"{text} (UTC{local:%z})" if other.utcoffset() != local.utcoffset() else text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -16,9 +17,14 @@ import apsw
 
 from host.mailbox import missed
 from host.mailbox.missed import Policy
-from host.mailbox.recurrence import Schedule
+from host.mailbox.recurrence import Schedule, ScheduleError
 from host.registry.notices import Notice
 from sessiondb.records import Address
+
+log = logging.getLogger(__name__)
+
+# What one task can be wrong in; what is wrong with its file is the session's (`sessiondb.SessionError`).
+ITEM_ERRORS = (ValueError, TypeError, OverflowError, apsw.ConstraintError, apsw.MismatchError)
 
 State = Literal["active", "paused", "done", "cancelled"]
 Source = Literal["agent", "person", "file"]
@@ -185,6 +191,41 @@ class Tasks:
         self.put(moved)
         return self._fired(task, firing.occurrence, firing.stands_for)
 
+    def set_aside(self, task: Task, why: str) -> Notice:
+        """It cannot be scheduled as it is: it rests, with the reason, and holds up nothing beside it (law 15).
+
+        Returns what people must be told, once.
+        """
+        problem = " ".join(why.split())[:200]
+        self.put(replace(task, state="paused", problem=problem, failures=max(1, task.failures)))
+        text = (
+            f"⏸️ I paused the task “{task.title}” ({task.id}), for I cannot tell when it is due: {problem}."
+            " Change its time or its zone, then resume it."
+        )
+        return Notice(f"task-aside:{task.id}:{task.next_at}", task.address, text)
+
+    def natural(self, task: Task) -> int:
+        """Its next due time from now on that was not fired, ms UTC; 0 when there is none. Raises `ScheduleError`."""
+        for due in task.schedule.times_after(self._now()):
+            if self._one("SELECT 1 FROM occurrences WHERE task_id = ? AND due_at = ?", task.id, due) is None:
+                return due
+        return 0
+
+    def too_far(self) -> list[Task]:
+        """Active tasks whose next time lies beyond their next natural one: a clock was ahead when it was computed.
+
+        Each as it should be. One that cannot be told is left to `fire`.
+        """
+        found = []
+        for task in self._tasks("state = 'active' AND cron <> '' AND next_at > ?", self._now()):
+            try:
+                natural = self.natural(task)
+            except ScheduleError:
+                continue
+            if 0 < natural < task.next_at:
+                found.append(replace(task, next_at=natural))
+        return found
+
     def run_now(self, task: Task) -> Fired:
         """An occurrence out of turn: the series stays as it is."""
         at = self._now()
@@ -280,7 +321,7 @@ class Tasks:
 
     def _tasks(self, where: str, *bindings: str | int) -> list[Task]:
         rows = self._connection.execute(f"SELECT {_COLUMNS} FROM tasks WHERE {where}", bindings).fetchall()
-        return [task_of(row) for row in rows]
+        return [task for row in rows if (task := _readable(row)) is not None]
 
     def _one(self, sql: str, *bindings: str | int) -> object:
         row = self._connection.execute(sql, bindings).fetchone()
@@ -290,6 +331,15 @@ class Tasks:
 def message_id(task_id: str, occurrence: int) -> str:
     """The occurrence's message: the same however often it is fired."""
     return "k" + hashlib.sha256(f"{task_id}\x1f{occurrence}".encode()).hexdigest()[:24]
+
+
+def _readable(row: Sequence[Any]) -> Task | None:
+    """One row that cannot be read costs itself, and nothing beside it."""
+    try:
+        return task_of(row)
+    except (ValueError, TypeError) as error:
+        log.error("Task %s cannot be read: %s", row[0], error, extra={"action": "task_unreadable"})
+        return None
 
 
 def task_of(row: Sequence[Any]) -> Task:
@@ -332,7 +382,11 @@ def in_words(task: Task, now: int) -> str:
         "done": " It is over.",
         "cancelled": " It is cancelled.",
     }
-    coming = task.schedule.next_in_words(max(now, task.last_occurrence)) if task.state == "active" else []
+    try:
+        after = max(now, task.next_at - 1)
+        coming = task.schedule.next_in_words(after) if task.state == "active" else []
+    except ScheduleError as error:
+        coming = [f"unknown ({error})"]
     times = f" Next: {'; '.join(coming)}." if coming else ""
     problem = f" Its last run failed: {task.problem}." if task.failures else ""
     return f"{task.id} “{task.title}”: {task.schedule.in_words()}.{times}{state[task.state]}{problem}"

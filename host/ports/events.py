@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from sessiondb.content import Part
 from sessiondb.records import Address
 
 Privacy = Literal["dm", "private", "public"]
@@ -53,24 +54,46 @@ class IncomingFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A message that was said before: in the thread, on the first mention there."""
+
+    text: str
+    author: str = ""  # their name
+    author_id: str = ""
+    by: Literal["", "bot", "agent", "host"] = (
+        ""  # '' = a person; "agent": our own words; "host": a note of ours, not said by anybody
+    )
+    at: int = 0  # ms UTC, 0 when unknown
+    platform_message_id: str = ""
+    parts: tuple[Part, ...] = ()
+    files: tuple[IncomingFile, ...] = ()
+
+    @property
+    def says_nothing(self) -> bool:
+        return not (self.text.strip() or self.parts or self.files)
+
+
+@dataclass(frozen=True, slots=True)
 class InboundEvent:
     event_class: EventClass
     address: Address  # where it happened
     natural_id: str
     author: Author
     at: int  # ms UTC, the platform's clock
-    text: str = ""
+    text: str = ""  # the author's own words; '' where there are none but the bot's name
     platform_message_id: str = ""  # of the message written, edited, deleted or reacted to
     mentioned: bool = (
-        False  # the bot was addressed by name; of a REACTION: it is to a message of the bot's own
+        False  # its author named the bot, not something quoted in it; of an EDIT: only since this edit, as far as is known
+        # (it then carries all that its MESSAGE would); of a REACTION: it is to a message of the bot's own
     )
     privacy: Privacy = "public"
     replies_to: str = ""  # the message it replies to from outside a thread, if one can hang from that message
     opens_thread: str = ""  # the thread an answer to this message would open; '' when none can be
     files: tuple[IncomingFile, ...] = ()
-    thread_so_far: tuple[
-        tuple[str, str], ...
-    ] = ()  # (author, text) said before, on the first mention in a thread; or what a mention replies to
+    parts: tuple[
+        Part, ...
+    ] = ()  # what is in it that its author did not write: quoted, forwarded, previews, transcripts
+    thread_so_far: tuple[Said, ...] = ()  # on a mention in a thread: what was said there before, oldest first
     value: str = ""  # of an ANSWER: the choice; of a CONTROL: the command; of a REACTION: the emoji; of a WEBHOOK: the prompt
     refers_to: str = (
         ""  # of an ANSWER: what the question's `Delivery.question` said; of a WEBHOOK: its source
@@ -80,6 +103,10 @@ class InboundEvent:
     typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
     session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
     agent: str = ""  # the host's own, of a WEBHOOK: the agent it is for, '' = the channel's
+
+    @property
+    def says_nothing(self) -> bool:
+        return not (self.text.strip() or self.parts or self.files)
 
     @property
     def key(self) -> str:

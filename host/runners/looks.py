@@ -45,8 +45,11 @@ def view(writer: InboundWriter, life: Life, runner: Runner, now: int, idle_exit:
     )
 
 
-def put_back(writer: InboundWriter, life: Life, incarnation: str, now: int) -> tuple[bool, bool]:
-    """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost.
+def put_back(
+    writer: InboundWriter, life: Life, incarnation: str, now: int, *, free: bool
+) -> tuple[bool, bool]:
+    """Claims of a runner that is confirmed dead: another attempt, which a stop by the host does not cost, nor one that was
+    `free` because a file was busy for too long.
 
     Whether that incarnation had claimed something, and whether anybody is told that it was over its quota.
     """
@@ -60,7 +63,7 @@ def put_back(writer: InboundWriter, life: Life, incarnation: str, now: int) -> t
         for ack in acks:
             message = pending[ack.message_id]
             counts = ack.status is AckStatus.PROCESSING and ack.attempt > message.attempts
-            if life.ordered_to_stop or not counts:
+            if life.ordered_to_stop or free or not counts:
                 continue
             if life.over_quota:
                 writer.settle(message.id, Status.FAILED, f"stopped: {life.over_quota}")

@@ -5,14 +5,37 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
+from host.gateway.server import GatewayError
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
 from host.runners import sweep
+from host.runners.launch.base import LaunchError
+from sessiondb import SessionError
 
 log = logging.getLogger(__name__)
 
 ALARM_AFTER = 4  # starts in a row without a claim after which the people in the session are told
+
+
+def failure(error: Exception) -> tuple[str, str, bool]:
+    """What a start that raised is for the log and for a chat, and whether only a person can cure it.
+
+    Whatever a start raises is a failure of that start, which counts, backs off and is told: nothing else.
+    """
+    match error:
+        case LaunchError():
+            # What follows a colon is for the log: the engine's own words, and paths of this machine.
+            return str(error), str(error).partition(": ")[0], not error.transient
+        case GatewayError():
+            return str(error), str(error), not error.transient
+        case SessionError():
+            return str(error), "the files of this conversation cannot be read or written", False
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            return f"{where}{error.strerror or error}", "a folder of this conversation cannot be used", False
+    log.error("A start failed by a fault of our own", exc_info=error, extra={"action": "start_broke"})
+    return f"{type(error).__name__}: {error}", "a fault of my own; the host's log says more", False
 
 
 class Starts:
@@ -39,7 +62,7 @@ class Starts:
             await self._db.write(lambda connection: connection.execute(sql, (longest, session.id)).fetchall())
         return min(at, longest)
 
-    async def note(self, session: Session, failure: str, told: str = "", *, refused: bool = False) -> None:
+    async def note(self, session: Session, failure: str, told: str = "", refused: bool = False) -> None:
         """How a start went; '' when it was well, which forgets the failures before it.
 
         `told` is the failure in words for a chat. A refusal is told at once, for only a person can cure it.

@@ -25,8 +25,9 @@ from host.runners.life import Life
 from host.runners.lives import Lives
 from host.runners.places import Places
 from host.runners.specs import Specs
-from host.runners.starts import Starts
+from host.runners.starts import Starts, failure
 from sessiondb import SessionError, Unavailable
+from sessiondb.contract import WAITED_IN_VAIN
 
 log = logging.getLogger(__name__)
 
@@ -232,13 +233,12 @@ class Supervisor:
                 environment = {**given.environment, **spec.environment}
                 spec = dataclasses.replace(spec, environment=environment, files=given.files)
                 runner = await self._launcher.start(spec)
-            except (LaunchError, GatewayError) as error:
+            except Exception as error:
                 self._ears.forget(session)
                 await self._door.close(session)
-                refused = not error.transient
-                # What follows a colon is for the log: the engine's own words, and paths of this machine.
-                told = str(error).partition(": ")[0] if isinstance(error, LaunchError) else str(error)
-                await self._starts.note(session, str(error), told, refused=refused)
+                if isinstance(error, Unavailable):  # busy: nobody's fault, and the next look is near
+                    raise
+                await self._starts.note(session, *failure(error))
                 return None
         finally:
             self._at_once.free(session.id)
@@ -261,13 +261,16 @@ class Supervisor:
         log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
         await self._drain_after(session, code)
         claimed_any, told = await self._mailboxes.use(
-            session, lambda writer: looks.put_back(writer, life, runner.incarnation, self._now())
+            session,
+            lambda writer: looks.put_back(
+                writer, life, runner.incarnation, self._now(), free=code == WAITED_IN_VAIN
+            ),
         )
         if life.over_quota and not told:
             await self._deliveries.notify(quota.notice(session, life.over_quota, self._now()))
         await self._deliveries.pay(session)
         self._deliveries.outcome_changed(session)
-        failed = code != 0 and not claimed_any and not life.ordered_to_stop
+        failed = code != 0 and not life.ordered_to_stop and (not claimed_any or code == WAITED_IN_VAIN)
         life.runner, life.ordered_to_stop, life.over_quota = None, False, ""
         await self._starts.note(session, f"the runner ended with code {code}" if failed else "")
 

@@ -130,7 +130,7 @@ def _update(writer: InboundWriter, order: Order, task: Task, asked: Update, now:
     )
     if schedule != task.schedule:
         revived = "active" if task.state == "done" else task.state
-        changed = replace(changed, state=revived, next_at=schedule.next_after(max(now, task.last_occurrence)))
+        changed = replace(changed, state=revived, next_at=writer.tasks.natural(changed))
     writer.tasks.put(changed)
     return f"Changed: {tasks.in_words(changed, now)}"
 
@@ -146,7 +146,7 @@ def _pause(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
 def _resume(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
     if task.state == "active":
         return f"It was not paused: {tasks.in_words(task, now)}"
-    coming = task.schedule.next_after(max(now, task.last_occurrence))
+    coming = writer.tasks.natural(task)
     if not coming:
         raise ScheduleError(f"{task.id} is over: its time has passed; update it with a new one")
     resumed = replace(task, state="active", next_at=coming, failures=0, problem="")

@@ -9,11 +9,11 @@ from __future__ import annotations
 from host.config import Config
 from host.governance import access
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.open import Mailboxes
+from host.mailbox.open import Records
 from host.mailbox.recurrence import ScheduleError
 from host.registry import sessions
-from host.registry.port import Registry, Statements
-from host.registry.sessions import Session, Sessions
+from host.registry.port import Statements
+from host.registry.sessions import Session
 from host.schedule.orders import Limits
 from sessiondb.records import Address
 
@@ -21,11 +21,11 @@ CHANNEL = "channel"  # the destination that means: the channel of this conversat
 
 
 class Homes:
-    def __init__(self, config: Config, db: Registry, registry: Sessions, mailboxes: Mailboxes) -> None:
+    def __init__(self, config: Config, records: Records) -> None:
         self._config = config
-        self._db = db
-        self._registry = registry
-        self._mailboxes = mailboxes
+        self._db = records.db
+        self._registry = records.sessions
+        self._mailboxes = records.mailboxes
 
     async def of_new(
         self, session: Session, task_id: str, destination: str, here: Address, now: int

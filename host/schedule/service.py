@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.recurrence import ScheduleError
+from host.mailbox.tasks import ITEM_ERRORS, Task
 from host.registry import sessions
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
@@ -29,6 +30,7 @@ from sessiondb import SessionError
 
 log = logging.getLogger(__name__)
 
+CLOCK_SET = 5_000  # ms by which the time of day moved back against the loop's clock: somebody has set it
 LONGEST_SLEEP = 10.0  # s until the clock is read again: it may have jumped, or the machine have slept
 AT_ONCE = 64  # sessions fired before anything else gets its turn
 FIRST_PAUSE = 5.0  # s until a session whose file cannot be written is tried again; doubles
@@ -72,14 +74,39 @@ class Scheduler:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                await self.fire()
-                earliest = await self._db.read(lambda connection: index.earliest(connection, self._waiting))
-                await self._sleep(earliest)
-            except SessionError as error:
-                log.warning("The schedule could not be read: %s", error, extra={"action": "schedule_failed"})
-                await asyncio.sleep(FIRST_PAUSE)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look_at_all(), name="tasks")
+            while True:
+                ahead = self._ahead()
+                try:
+                    await self.fire()
+                    earliest = await self._db.read(
+                        lambda connection: index.earliest(connection, self._waiting)
+                    )
+                    await self._sleep(earliest)
+                except SessionError as error:
+                    log.warning(
+                        "The schedule could not be read: %s", error, extra={"action": "schedule_failed"}
+                    )
+                    await asyncio.sleep(FIRST_PAUSE)
+                if ahead - self._ahead() > CLOCK_SET:
+                    log.warning("The clock was set back", extra={"action": "clock_set_back"})
+                    group.create_task(self._look_at_all(), name="tasks")
+
+    def _ahead(self) -> float:
+        """ms by which the time of day is ahead of the loop's clock, which nobody sets."""
+        return self._now() - asyncio.get_running_loop().time() * 1000
+
+    async def _look_at_all(self) -> None:
+        """At the start, and after the clock was set back: a clock that was ahead put tasks off for longer than they are."""
+        try:
+            for id_ in await self._db.read(index.sessions_of):
+                for session in await self.sessions([id_]):
+                    if await self.look(session):
+                        self._wake(session)
+        except SessionError as error:  # host.db; every session is looked at when its time comes
+            log.warning("Not every task was looked at: %s", error, extra={"action": "schedule_failed"})
+        self._changed.set()
 
     async def _sleep(self, earliest: int) -> None:
         """Until something is due or changed. The wall clock is read anew however long the wait was to be."""
@@ -134,6 +161,10 @@ class Scheduler:
                     error,
                     extra={"action": "not_fired", "session": session.id},
                 )
+                return False
+            except Exception:  # one session's fault of whatever kind never ends the schedule of the others
+                self._put_off[session.id] = asyncio.get_running_loop().time() + LONGEST_PAUSE, LONGEST_PAUSE
+                log.exception("Tasks cannot be fired", extra={"action": "not_fired", "session": session.id})
                 return False
         self._put_off.pop(session.id, None)
         return found.waits
@@ -245,16 +276,29 @@ def _lower(connection: Statements, session_id: str, order: Order) -> bool:
 
 def _look(writer: InboundWriter) -> _Looked:
     tasks = writer.tasks
-    due = tasks.due()
-    if due or tasks.has_forgettable():
+    due, far = tasks.due(), tasks.too_far()
+    if due or far or tasks.has_forgettable():
         with writer.writing():
+            for task in far:
+                tasks.put(task)
             for task in due:
-                fired = tasks.fire(task)
-                if fired is not None:
-                    writer.run_task(fired)
+                _fire(writer, task)
             tasks.forget()
     waits = any(message.task_id for message in writer.pending())
     return _Looked(waits, tasks.bounds())
+
+
+def _fire(writer: InboundWriter, task: Task) -> None:
+    """One task that cannot be fired is set aside; the others of its session are fired all the same."""
+    try:
+        with writer.alone():
+            fired = writer.tasks.fire(task)
+            if fired is not None:
+                writer.run_task(fired)
+    except ITEM_ERRORS as error:
+        log.error("Task %s is set aside: %s", task.id, error, extra={"action": "task_aside"})
+        notice = writer.tasks.set_aside(task, str(error))
+        writer.owe(notice.about, notice.encode())
 
 
 def _declare(writer: InboundWriter, order: Order, now: int) -> None:

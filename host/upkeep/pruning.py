@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Protocol
 
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.open import Mailboxes
-from host.registry.port import Registry, Statements
-from host.registry.sessions import Session, Sessions
+from host.mailbox.open import Records
+from host.registry.port import Statements
+from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
 from sessiondb import SessionError
 
@@ -42,16 +42,14 @@ class Maintains(Protocol):
 class Pruner:
     def __init__(
         self,
-        db: Registry,
-        registry: Sessions,
-        mailboxes: Mailboxes,
+        records: Records,
         maintains: Maintains,
         now: Callable[[], int],
         days: float,
     ) -> None:
-        self._db = db
-        self._registry = registry
-        self._mailboxes = mailboxes
+        self._db = records.db
+        self._registry = records.sessions
+        self._mailboxes = records.mailboxes
         self._maintains = maintains
         self._now = now
         self._retention = int(days * DAY)
@@ -121,7 +119,7 @@ ORDER BY pruned_at LIMIT ?4
 """
 _EMPTY = """
 UPDATE inbox SET emptied = 1, event = json_set(event, '$.event.text', '', '$.event.value', '', '$.event.files', json('[]'),
-'$.event.thread_so_far', json('[]'), '$.event.author.name', '')
+'$.event.parts', json('[]'), '$.event.thread_so_far', json('[]'), '$.event.author.name', '')
 WHERE id IN (SELECT id FROM inbox WHERE emptied = 0 AND received_at < ? AND state <> 'routed' LIMIT ?)
 """
 

@@ -16,9 +16,8 @@ from host.intake.ingress import Ingress
 from host.live import LiveMessages
 from host.live.draining import Draining
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.open import Mailboxes
-from host.registry.port import Registry
-from host.registry.sessions import Session, Sessions
+from host.mailbox.open import Records
+from host.registry.sessions import Session
 from host.runners.supervisor import Supervisor
 from host.schedule.service import Scheduler
 from sessiondb import SessionError, Unavailable
@@ -30,9 +29,7 @@ log = logging.getLogger(__name__)
 class Parts:
     """Whom the sweep has look after their own."""
 
-    db: Registry
-    registry: Sessions
-    mailboxes: Mailboxes
+    records: Records
     ingress: Ingress
     deliveries: Deliveries
     draining: Draining
@@ -67,8 +64,8 @@ class Sweep:
     async def round(self) -> None:
         """One look at everybody. Raises `SessionError` of host.db."""
         parts = self._parts
-        behind = await parts.db.read(inbox.sessions_with_unstored)
-        busy = await parts.db.read(parts.registry.load)
+        behind = await parts.records.db.read(inbox.sessions_with_unstored)
+        busy = await parts.records.db.read(parts.records.sessions.load)
         await parts.deliveries.deliver_notices()
         await parts.supervisor.make_room()
         await parts.orders.obey()
@@ -91,7 +88,7 @@ class Sweep:
 
     async def _look_at(self, session: Session) -> None:
         parts = self._parts
-        work = await parts.db.read(lambda c: c.execute(_WORK, (session.id,)).fetchone())
+        work = await parts.records.db.read(lambda c: c.execute(_WORK, (session.id,)).fetchone())
         try:
             await parts.deliveries.drain(session)
         except Unavailable as error:
@@ -113,9 +110,9 @@ class Sweep:
         before the proof, or something is still between the two, the proof is void.
         """
         await self._parts.deliveries.forget_reader(session)
-        if await self._parts.mailboxes.use(session, _nothing_to_do):
+        if await self._parts.records.mailboxes.use(session, _nothing_to_do):
             seen = int(str(work[0])) if isinstance(work, tuple) else 0
-            await self._parts.db.write(lambda c: c.execute(_REST, (session.id, seen)).fetchall())
+            await self._parts.records.db.write(lambda c: c.execute(_REST, (session.id, seen)).fetchall())
 
 
 _WORK = "SELECT work FROM sessions WHERE id = ?"

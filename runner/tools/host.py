@@ -48,7 +48,7 @@ class HostLine:
 
     def _answer(self, id_: str) -> tuple[content.System, MessageIn] | None:
         try:
-            rows = self._inbound.messages([id_])
+            rows = self._inbound.messages([id_], wait=False)
         except Unavailable:
             return None
         if not rows:

@@ -18,10 +18,10 @@ from host.live.progress import WAITING
 from host.runners.launch.docker import DockerLauncher
 from tests.fakes.model_api import FakeModelAPI, Usage, answer
 from tests.fakes.platform import TIMEOUT
-from tests.integration.host.runners.test_launchers import spec
 from tests.support.asking import MODEL
 from tests.support.dockers import clean_up, containers_of, docker_config, docker_serving
 from tests.support.engine import Installation, require_engine
+from tests.support.launching import spec
 
 pytest_plugins = ["tests.support.engine"]
 pytestmark = pytest.mark.docker

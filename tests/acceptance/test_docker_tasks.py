@@ -10,9 +10,9 @@ import pytest
 
 from host.mailbox.inbound import InboundWriter
 from sessiondb import SessionFolder
-from tests.integration.host.schedule.test_tasks import ask, call, task_id
 from tests.support.dockers import clean_up, containers_of, docker_config, docker_serving
 from tests.support.hosting import now_ms
+from tests.support.tasking import ask, call, task_id
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.engine"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from host.config import Runner
-from host.runners.launch.docker import examine
+from host.runners.launch.engine import examine
 from host.runners.launch.examination import findings
 from tests.fakes.onecli import FakeOneCLI
 from tests.support.waiting import DEADLINE

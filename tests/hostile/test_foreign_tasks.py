@@ -13,8 +13,8 @@ from host.schedule import index
 from host.schedule.orders import Order, Wish
 from sessiondb import Address, content
 from sessiondb.connection import open_reader
-from tests.hostile.attacks import FINE, Target, answer, database, insert
-from tests.hostile.test_corpus import neighbour_is_served, two_sessions
+from tests.support.attacked import neighbour_is_served, two_sessions
+from tests.support.attacks import FINE, Target, answer, database, insert
 from tests.support.hosting import config, serving
 
 FORGED: dict[str, dict[str, Any]] = {

@@ -15,8 +15,8 @@ from host.runners.launch.fake import FakeLauncher
 from sessiondb import Address, content
 from sessiondb.connection import open_writer
 from tests.fakes.platform import TIMEOUT, MemoryBot
-from tests.hostile.attacks import Target, answer, database, insert
-from tests.hostile.test_corpus import asked, logged, neighbour_is_served, two_sessions
+from tests.support.attacked import asked, logged, neighbour_is_served, two_sessions
+from tests.support.attacks import Target, answer, database, insert
 from tests.support.hosting import config, serving
 
 HOLD = """

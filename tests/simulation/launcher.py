@@ -167,7 +167,7 @@ async def _life(engine: Engine, runner: SimRunner, spec: RunnerSpec) -> None:
 
 
 async def _serve(engine: Engine, runner: SimRunner, settings: Settings) -> int:
-    inbound = InboundReader(settings.folder.inbound_db)
+    inbound = InboundReader(settings.folder.inbound_db, patience=0)  # nobody else moves while one waits
     if inbound.incarnation() != settings.incarnation:
         raise Superseded
     outbound = OutboundWriter(settings.folder.outbound_db, inbound, settings.incarnation, engine.now)

@@ -75,7 +75,7 @@ class _Laws:
         inbox = _rows(world.data / "host.db", "SELECT message_id, state, session_id FROM inbox ORDER BY id")
         known = {row["message_id"] for row in inbox}
         for id_, verdict in world.platform.verdicts.items():
-            if verdict is Verdict.STORED and id_ not in known:
+            if verdict is Verdict.STORED and world.platform.taken_as[id_] not in known:
                 self._violated(f"{id_} was acknowledged and is lost")
         if left := [row["message_id"] for row in inbox if row["state"] == "routed"]:
             self._violated(f"never stored: {left}")

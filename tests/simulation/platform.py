@@ -25,7 +25,7 @@ from host.ports.bot import (
     Unknown,
     Unsent,
 )
-from host.ports.events import InboundEvent, Verdict
+from host.ports.events import InboundEvent, Ingested, Verdict
 from sessiondb import Address, content
 from tests.simulation.processes import Crash, point
 
@@ -76,6 +76,7 @@ class Platform:
     posts: list[Post] = field(default_factory=list)
     acknowledged: dict[str, InboundEvent] = field(default_factory=dict)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    taken_as: dict[str, str] = field(default_factory=dict)  # event: the message that the host made of it
     accepted: list[str] = field(default_factory=list)  # message ids, in order of acknowledgement
     rejected: Counter[str] = field(default_factory=Counter)
     on_question: Callable[[Post], None] = lambda _: None
@@ -100,17 +101,18 @@ class Platform:
             return
         door.hand_in(event, first)
 
-    def handed_in(self, event: InboundEvent, first: bool, verdict: Verdict | None) -> None:
+    def handed_in(self, event: InboundEvent, first: bool, ingested: Ingested | None) -> None:
         """What the host answered; None for no answer."""
         loop = asyncio.get_running_loop()
-        if verdict is None:
+        if ingested is None:
             if first:
                 loop.call_later(self.chance.uniform(1, REDELIVER_AFTER), self._deliver, event, True)
             return
         if event.message_id not in self.acknowledged:
             self.acknowledged[event.message_id] = event
-            self.verdicts[event.message_id] = verdict
-        if verdict is Verdict.STORED:
+            self.verdicts[event.message_id] = ingested.verdict
+            self.taken_as[event.message_id] = ingested.message_id
+        if ingested.verdict is Verdict.STORED:
             self.accepted.append(event.message_id)
         if first:
             if self.chance.random() < self.weather.lose_answer:
@@ -164,19 +166,21 @@ class _Door:
             asyncio.create_task(self._one(event, first), name="event")  # noqa: RUF006 - the process keeps it
 
     async def _one(self, event: InboundEvent, first: bool) -> None:
-        verdict: Verdict | None = None
+        ingested: Ingested | None = None
         try:
             point("event comes in")
-            verdict = (await self._host.ingest(event)).verdict
+            ingested = await self._host.ingest(event)
             point("event acknowledged")
         except HostBusy:
             pass
         except (Crash, asyncio.CancelledError):
-            verdict = None
+            ingested = None
             raise
         finally:
-            self._platform.trace(f"event {event.event_class} {event.natural_id}: {verdict}")
-            self._platform.handed_in(event, first, verdict)
+            self._platform.trace(
+                f"event {event.event_class} {event.natural_id}: {ingested and ingested.verdict}"
+            )
+            self._platform.handed_in(event, first, ingested)
 
     def lost(self) -> None:
         """The connection broke: what it had not taken in comes again."""

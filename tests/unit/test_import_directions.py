@@ -16,8 +16,8 @@ ALLOWED = {
     "host": {"host", "sessiondb"},
     "bots": {"bots", "host", "sessiondb"},
 }
-ONLY_IN = {
-    "docker": "host/runners/launch/docker.py",
+ONLY_IN: dict[str, str | tuple[str, ...]] = {
+    "docker": ("host/runners/launch/docker.py", "host/runners/launch/engine.py"),
     "slack_bolt": "bots/slack/",
     "slack_sdk": "bots/slack/",
     "discord": "bots/discord/",
@@ -158,5 +158,16 @@ def test_only_an_engine_of_the_registry_and_the_mailbox_open_databases() -> None
         if any(name == "apsw" for name, _ in imports(path))
         and path.relative_to(ROOT).as_posix() != "host/registry/db.py"
         and "host/mailbox" not in path.as_posix()
+    ]
+    assert wrong == []
+
+
+def test_what_tests_share_stands_in_one_folder() -> None:
+    rooms = ("unit", "integration", "acceptance", "hostile")
+    wrong = [
+        f"{name} imports {other}"
+        for name, imported in modules("tests")
+        for other in imported
+        if other.startswith(tuple(f"tests.{room}." for room in rooms))
     ]
     assert wrong == []

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 import discord
 
 from bots.common import commands
 from bots.discord.client import places
 from bots.markup import discord as markup
-from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Viewer
+from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Said, Viewer
+from sessiondb.content import Part
 
 SAID = (discord.MessageType.default, discord.MessageType.reply)  # the others are announcements of Discord
 
@@ -40,8 +41,9 @@ def message(
     said: discord.Message,
     where: discord.abc.MessageableChannel,
     bot: discord.ClientUser,
-    so_far: tuple[tuple[str, str], ...] = (),
+    so_far: tuple[Said, ...] = (),
     member: discord.Member | None = None,
+    parts: tuple[Part, ...] = (),
 ) -> InboundEvent | None:
     """None for what no person said, and where agents do not live. `member` knows roles, which histories leave out."""
     address = places.address_of(where)
@@ -63,6 +65,7 @@ def message(
         replies_to=_replied_to(said) if places.can_open_thread(where) else "",
         opens_thread=str(said.id) if places.can_open_thread(where) else "",
         files=files,
+        parts=parts,
         thread_so_far=so_far,
     )
     return commands.obeyed(found)
@@ -90,13 +93,23 @@ def text_of(said: discord.Message, content: str, bot: discord.ClientUser) -> tup
     return text, mentioned
 
 
-def replied_to(said: discord.Message, bot: discord.ClientUser) -> tuple[tuple[str, str], ...]:
-    """What a message of a channel replies to, as (author, text): "what is this?" means nothing without it."""
+def replied_to(said: discord.Message, bot: discord.ClientUser) -> tuple[Part, ...]:
+    """What a message of a channel replies to: "what is this?" means nothing without it."""
     original = said.reference.resolved if said.reference is not None else None
     if not isinstance(original, discord.Message) or original.author.id == bot.id:
         return ()
     text, _ = text_of(original, original.content, bot)
-    return ((original.author.display_name, text),) if text else ()
+    author = original.author
+    return (Part("quoted", text, author=author.display_name, author_id=str(author.id)),) if text else ()
+
+
+def said_before(said: discord.Message, bot: discord.ClientUser) -> Said:
+    by: Literal["", "bot", "agent"] = (
+        "agent" if said.author.id == bot.id else "bot" if said.author.bot else ""
+    )
+    text, _ = text_of(said, said.content, bot)
+    at = int(said.created_at.timestamp() * 1000)
+    return Said(text, said.author.display_name, str(said.author.id), by, at, str(said.id))
 
 
 def edit(

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 
 import discord
 
-from bots.common.loops import Chatter
 from bots.discord.client import errors, places
 from bots.discord.reading import events
 from bots.discord.sending.threads import Threads
 from host.ports.bot import HostBusy, Ingest
-from host.ports.events import InboundEvent, Verdict
+from host.ports.events import InboundEvent, Said, Verdict
+from sessiondb.content import Part
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,6 @@ class Receiver:
             int, int
         ] = {}  # place -> up to which message its history was taken in, in this life
         self._behind = asyncio.Event()
-        self._chatter = Chatter()
         self._reactions: OrderedDict[tuple[int, int, str], tuple[bool, int]] = OrderedDict()
         self._roles_matter = roles_matter
         self._members: dict[tuple[int, int], discord.Member | None] = {}  # of this catching-up
@@ -239,21 +238,19 @@ class Receiver:
         """Durable first; the watermark moves after it. Raises `HostBusy`."""
         event = events.message(said, place, self._me)
         if event is not None:
-            so_far: tuple[tuple[str, str], ...] = ()
+            so_far: tuple[Said, ...] = ()
+            parts: tuple[Part, ...] = ()
             if event.mentioned and isinstance(place, discord.Thread):
                 so_far = await self._so_far(place, said)
             elif event.mentioned:
-                so_far = events.replied_to(said, self._me)
-            event = events.message(said, place, self._me, so_far, await self._member(place, said))
+                parts = events.replied_to(said, self._me)
+            event = events.message(said, place, self._me, so_far, await self._member(place, said), parts)
             if event is not None:
                 if event.opens_thread:
                     self._threads.asked(event.opens_thread, event.text)
-                if self._chatter.is_a_loop(event):
-                    log.warning("Bots talk to each other", extra={"action": "bot_loop", "channel": place.id})
-                else:
-                    taken = await self._host.ingest(event)
-                    if taken.verdict is Verdict.IGNORED and event.address.thread_id:
-                        return
+                taken = await self._host.ingest(event)
+                if taken.verdict is Verdict.IGNORED and event.address.thread_id:
+                    return
         if not live or place.id in self._caught_up:
             await self._advance(place, said.id)
 
@@ -282,15 +279,15 @@ class Receiver:
                 self._members[key] = None
         return self._members[key]
 
-    async def _so_far(self, thread: discord.Thread, said: discord.Message) -> tuple[tuple[str, str], ...]:
+    async def _so_far(self, thread: discord.Thread, said: discord.Message) -> tuple[Said, ...]:
         """What was said in a thread before; the host keeps it when the agent takes part in it from now on."""
         try:
             before = [message async for message in thread.history(before=said, limit=SO_FAR)]
         except CANNOT_READ as error:
             log.info("The thread's beginning could not be read: %s", error, extra={"action": "no_history"})
             return ()
-        shown = [(m, events.text_of(m, m.content, self._me)[0]) for m in map(_original, reversed(before))]
-        return tuple((m.author.display_name, text) for m, text in shown if text)
+        shown = [events.said_before(m, self._me) for m in map(_original, reversed(before))]
+        return tuple(one for one in shown if not one.says_nothing)
 
     def _not_read(self, place: Place, error: BaseException) -> None:
         if isinstance(error, discord.Forbidden | discord.NotFound):

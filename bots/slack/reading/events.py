@@ -13,7 +13,7 @@ import re
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -23,7 +23,7 @@ from bots.markup import slack as markup
 from bots.slack.client import directory
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT, code_of
-from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Privacy, Viewer
+from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Privacy, Said, Viewer
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -219,7 +219,7 @@ class Reader:
         except TRANSIENT:
             return id_
 
-    async def _thread_so_far(self, address: Address, ts: str) -> tuple[tuple[str, str], ...]:
+    async def _thread_so_far(self, address: Address, ts: str) -> tuple[Said, ...]:
         """What was said before the first mention: how it began, and the latest; what there was time to read."""
         first: list[Json] = []
         latest: deque[Json] = deque(maxlen=MOST_READ - 1)
@@ -233,23 +233,31 @@ class Reader:
             log.info("A thread was not read to its end: %s", type(error).__name__)
         said = await self._lines([*first, *latest])
         if count > len(said):
-            said.insert(1, ("Slack", f"[{count - len(said)} messages in between are left out]"))
+            said.insert(
+                1, Said(f"[{count - len(said)} messages in between are left out]", by="host", at=said[0].at)
+            )
         return tuple(said)
 
-    async def _lines(self, messages: Sequence[Json]) -> list[tuple[str, str]]:
+    async def _lines(self, messages: Sequence[Json]) -> list[Said]:
         """Who said what, with ids instead of the names that could not be found out in time."""
-        found: list[tuple[str, str]] = []
+        found: list[Said] = []
         try:
             async with asyncio.timeout(NAMES_READ):
                 for message in messages:
                     text, _ = await self.words(str(message.get("text") or ""))
-                    who = _speaker(message)
-                    found.append(("you" if self.is_own(message) else await self._people.name(who), text))
+                    found.append(self._said(message, text, await self._people.name(_speaker(message))))
         except TimeoutError:
             for message in messages[len(found) :]:
                 text, _ = markup.inbound(str(message.get("text") or ""), {}, {}, self._me.user)
-                found.append(("you" if self.is_own(message) else _speaker(message), text))
+                found.append(self._said(message, text, _speaker(message)))
         return found
+
+    def _said(self, message: Json, text: str, name: str) -> Said:
+        by: Literal["", "bot", "agent"] = (
+            "agent" if self.is_own(message) else "bot" if message.get("bot_id") else ""
+        )
+        ts = str(message["ts"])
+        return Said(text, name, _speaker(message), by, ms(ts), ts)
 
     async def _thread(self, address: Address, ts: str) -> AsyncIterator[Json]:
         """What people and bots said in it before that message, oldest first: Slack pages it in no other order."""

@@ -24,6 +24,12 @@ CREATE INDEX inbox_unstored ON inbox (session_id, id) WHERE state = 'routed';
 CREATE INDEX inbox_message ON inbox (message_id);
 CREATE INDEX inbox_platform ON inbox (event ->> '$.event.platform_message_id');
 
+-- Turns that other bots began in a conversation since a person last wrote there.
+CREATE TABLE bots_in_a_row (
+    session_id   TEXT PRIMARY KEY,
+    turns        INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE sessions (
     id             TEXT PRIMARY KEY,
     agent          TEXT NOT NULL,

@@ -10,27 +10,23 @@ import asyncio
 import contextlib
 import functools
 import logging
-import os
-import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import docker
-import requests
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import LogConfig, Mount, Ulimit
 
 from host.config import Runner as Settings
 from host.folders import ownership
+from host.runners.launch import engine
 from host.runners.launch import labels as marks
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
-from host.runners.launch.examination import Examination
 from host.runners.launch.labels import CONTRACT_LABEL, INCARNATION, INSTALLATION, LOG, OUTLINE, ROLE, SESSION
 from host.runners.launch.logs import append_bounded
 from sessiondb.contract import CONTRACT
@@ -40,7 +36,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-ENGINE_TIMEOUT = 60  # s for one request to the engine
 ENGINE_THREADS = 8  # requests to the engine at a time
 REMEMBERED_DEATHS = 1_000
 LOOK_EVERY = 10.0  # s between two looks at the list when no event hints at one
@@ -48,11 +43,11 @@ RECONNECT = 1.0  # s until a lost stream of events is opened again
 REPLAY = 5  # s of events asked for again at each opening: none may fall between two streams
 KILL_DEADLINE = 30.0  # s for a killed container to be confirmed dead
 MAINTENANCE_DEADLINE = 60  # s
+MOST_UNREAD = 3  # looks after which a container that has ended is over, however it ended
 LOST = -9  # the exit code of a container that somebody else removed
 LARGEST_LOG = 1_000_000  # bytes of a container's output that are kept when it ends
 MIB = 1024 * 1024
 
-_ENGINE_GONE = (requests.RequestException, DockerException, OSError)
 _NOT_RUNNING = 409  # the engine's answer to a signal for a container that has ended, and to a name in use
 
 
@@ -64,6 +59,7 @@ class DockerRunner:
         self.incarnation = labels[INCARNATION]
         self.outline = labels.get(OUTLINE, "")
         self.log = Path(labels[LOG])
+        self.unread = 0  # looks at which the engine could not say how it ended
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def wait(self) -> int:
@@ -81,6 +77,7 @@ class DockerLauncher:
             Counter()
         )  # in use from before the creation until after the removal, by how many
         self._away = False
+        self._odd: set[str] = set()  # containers about which something failed at the last look
         self._hint = asyncio.Event()
         self._died: dict[str, None] = {}  # containers, by their events
         self._watching: asyncio.Task[None] | None = None
@@ -212,19 +209,39 @@ class DockerLauncher:
             entry = found.get(runner.container)
             ended = entry is None or entry["State"] in ("exited", "dead") or runner.container in self._died
             if ended:
-                await self._settle(runner, gone=entry is None)
+                await self._alone(runner.name, self._settle(runner, gone=entry is None))
         for entry in found.values():
             name = marks.name_in(entry)
             if name not in named and name not in self._names:
                 log.warning("Stray container removed: %s", name, extra={"action": "stray_removed"})
-                await self._call(self._remove, entry["Id"])
+                await self._alone(name, self._call(self._remove, entry["Id"]))
+
+    async def _alone(self, name: str, about_one: Coroutine[Any, Any, None]) -> None:
+        """One container that the engine cannot tell of is looked at again, and hides the end of no other (law 15)."""
+        try:
+            await about_one
+        except LaunchError as error:
+            if name not in self._odd:
+                log.warning("Container %s: %s", name, error.reason, extra={"action": "container_odd"})
+            self._odd.add(name)
+        else:
+            self._odd.discard(name)
 
     async def _settle(self, runner: DockerRunner, *, gone: bool) -> None:
         """Its end is confirmed: keeps its output, frees its name, tells who waits."""
         code = LOST
         if not gone:
-            code = await self._call(self._exit_code, runner.container)
-            await self._call(self._keep_log, runner.container, runner.log)
+            try:
+                code = await self._call(self._exit_code, runner.container)
+                await self._call(self._keep_log, runner.container, runner.log)
+            except LaunchError as error:
+                runner.unread += 1
+                if runner.unread < MOST_UNREAD:
+                    raise
+                # Its end is known all the same: who waits for it is told.
+                log.warning(
+                    "How a container ended is not known: %s", error.reason, extra={"action": "end_unknown"}
+                )
             # What cannot be removed now is a stray at the next look, or in the way of the next start and removed there.
             with contextlib.suppress(LaunchError):
                 await self._call(self._remove, runner.container)
@@ -250,13 +267,13 @@ class DockerLauncher:
             refused = error.response is not None and 400 <= error.response.status_code < 500
             reason = f"the container engine refuses: {error.explanation or error}"
             raise LaunchError(reason, transient=not refused) from error
-        except _ENGINE_GONE as error:
+        except engine.GONE as error:
             raise LaunchError(f"the container engine does not answer: {error}", transient=True) from error
 
     def _client(self) -> docker.DockerClient:
         with self._connecting:
             if self._connected is None:
-                self._connected = _connect(self._settings.engine)
+                self._connected = engine.connect(self._settings.engine)
             return self._connected
 
     def _launch(self, name: str, spec: RunnerSpec, labels: dict[str, str], arguments: Sequence[str]) -> str:
@@ -287,7 +304,7 @@ class DockerLauncher:
         try:
             container.start()
         except BaseException:
-            with contextlib.suppress(*_ENGINE_GONE):
+            with contextlib.suppress(*engine.GONE):
                 self._remove(identity)
             raise
         return identity
@@ -400,7 +417,7 @@ class DockerLauncher:
         try:
             stream: Iterator[bytes] = self._client().api.logs(container, stream=True, timestamps=True)
             append_bounded(path, stream, LARGEST_LOG)
-        except _ENGINE_GONE as error:
+        except engine.GONE as error:
             log.warning("Output of a container is lost: %s", error, extra={"action": "log_lost"})
 
 
@@ -425,7 +442,7 @@ class _Events:
         self._closed.set()
         stream = self._stream
         if stream is not None:
-            with contextlib.suppress(*_ENGINE_GONE):
+            with contextlib.suppress(*engine.GONE):
                 stream.close()
 
     def _follow(self) -> None:
@@ -436,7 +453,7 @@ class _Events:
                 self._tell("")
                 for event in self._stream:
                     self._tell(str(event.get("id", "")) if event.get("Action") == "die" else "")
-            except (*_ENGINE_GONE, ValueError, AttributeError) as error:
+            except (*engine.GONE, ValueError, AttributeError) as error:
                 # The last two: what a stream raises that is closed while it is read.
                 log.debug("The engine's events ended: %s", error)
             self._closed.wait(RECONNECT)
@@ -445,54 +462,3 @@ class _Events:
         if not self._closed.is_set():
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._hint(died)
-
-
-def examine(settings: Settings, data: Path, *, thoroughly: bool) -> Examination:
-    """Looks at the engine; `thoroughly` also starts a container that tells what it sees of this machine and the folder."""
-    address = settings.engine or os.environ.get("DOCKER_HOST", "")
-    found = Examination(address, image=settings.image)
-    try:
-        client = _connect(settings.engine)
-        told = client.info()
-    except _ENGINE_GONE as error:
-        return replace(found, problem=f"does not answer ({type(error).__name__})")
-    found = replace(found, version=str(told["ServerVersion"]), kernel=str(told["KernelVersion"]))
-    try:
-        spoken = client.images.get(settings.image).labels.get(CONTRACT_LABEL, "")
-    except ImageNotFound:
-        return found
-    found = replace(found, spoken=spoken)
-    return _look_inside(client, found, data.resolve()) if thoroughly else found
-
-
-def _look_inside(client: docker.DockerClient, found: Examination, data: Path) -> Examination:
-    mark = data / f".doctor-{secrets.token_hex(8)}"
-    mark.write_text(f"{mark.name}\n")
-    mark.chmod(0o444)
-    try:
-        looking = client.containers.run(
-            found.image,
-            ["-c", f"cat /proc/sys/kernel/random/boot_id; cat /mark/{mark.name} || true"],
-            entrypoint="bash",
-            network_mode="none",
-            mounts=[Mount("/mark", str(data), type="bind", read_only=True)],
-            user="0:0",  # the folder may be closed to everybody but its owner
-            detach=True,
-        )
-        try:
-            looking.wait(timeout=ENGINE_TIMEOUT)
-            printed: bytes = looking.logs()  # after its end: what is followed may lack the last line
-        finally:
-            looking.remove(force=True)
-    except _ENGINE_GONE as error:
-        return replace(found, trouble=str(getattr(error, "explanation", None) or error)[:300])
-    finally:
-        mark.unlink()
-    boot_id, _, rest = printed.decode().partition("\n")
-    return replace(found, boot_id=boot_id, sees_data=rest.strip() == mark.name)
-
-
-def _connect(address: str) -> docker.DockerClient:
-    if address:
-        return docker.DockerClient(base_url=address, timeout=ENGINE_TIMEOUT)
-    return docker.from_env(timeout=ENGINE_TIMEOUT)

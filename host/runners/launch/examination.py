@@ -1,4 +1,4 @@
-"""What a look at a container engine found, and what it means. Pure; the look itself is `host.runners.launch.docker.examine`."""
+"""What a look at a container engine found, and what it means. Pure; the look itself is `host.runners.launch.engine.examine`."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.acceptance.discord.conftest import Town
 from tests.fakes.discord import Intent, Permission
+from tests.support.town import Town
 
 
 async def test_a_stranger_is_told_once_privately_and_gets_no_answer(town: Town) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.acceptance.discord.conftest import Town
 from tests.fakes.discord import Fault
+from tests.support.town import Town
 
 TABLE = "| dove | home |\n|---|--:|\n| Columba | ||loft|| |"
 POST = "POST /channels/{}/messages"

@@ -8,7 +8,7 @@ import re
 
 import aiohttp
 
-from tests.acceptance.discord.conftest import DOVECOTE, TIMEOUT, Town
+from tests.support.town import DOVECOTE, TIMEOUT, Town
 from tests.support.webhooking import SECRET, generic
 
 LISTENS = "Webhooks listen on "

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.acceptance.discord.conftest import Town
 from tests.fakes.discord import Message, User, limits
+from tests.support.town import Town
 
 
 async def told(town: Town, by: User, name: str, options: dict[str, Any] | None = None) -> str:

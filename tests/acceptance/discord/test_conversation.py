@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.acceptance.discord.conftest import Town
+from tests.support.town import Town
 
 
 async def test_a_mention_opens_a_thread_named_from_the_question_and_is_answered_there(town: Town) -> None:

@@ -8,8 +8,8 @@ import apsw
 
 from host.intake.incoming import LARGEST
 from sessiondb import content
-from tests.acceptance.discord.conftest import Town
 from tests.fakes.discord import Fault, Message, Upload
+from tests.support.town import Town
 
 CDN = "GET /attachments/{channel}/{attachment}/{filename}"
 

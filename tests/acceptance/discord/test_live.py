@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.acceptance.discord.conftest import Town
 from tests.fakes.discord import Channel, Fault, Message
+from tests.support.town import Town
 
 LONG = "the answer\n@@sleep 6"
 POST = "POST /channels/{}/messages"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.acceptance.discord.conftest import Town
+from tests.support.town import Town
 
 
 async def test_what_was_said_while_the_host_was_down_is_answered_when_it_is_back(town: Town) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.acceptance.discord.conftest import Town
+from tests.support.town import Town
 
 
 async def test_a_forum_post_is_a_conversation_and_a_route_opens_every_post(town: Town) -> None:

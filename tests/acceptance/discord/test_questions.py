@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.acceptance.discord.conftest import Town
 from tests.fakes.discord import Channel, Message
+from tests.support.town import Town
 
 ASK = "@@ask Which colour? | red | blue\n@@results"
 

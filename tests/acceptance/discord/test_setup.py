@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from bots.discord.client import wire
-from tests.acceptance.discord.conftest import DOVECOTE, TIMEOUT
 from tests.fakes.discord import FakeDiscord
+from tests.support.town import DOVECOTE, TIMEOUT
 
 
 async def test_an_owner_follows_what_set_up_prints_and_the_bot_hears_a_hello(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import apsw
 import pytest
 
-from tests.acceptance.discord.conftest import Town
 from tests.fakes.discord import Channel, Fault
+from tests.support.town import Town
 
 THREADS, MESSAGES = 25, 500
 SEED = 41
@@ -35,7 +35,7 @@ REST_TROUBLE = [
 async def test_every_message_is_answered_once_in_its_thread_and_in_ingestion_order(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.acceptance.discord.conftest.TIMEOUT", 300.0)
+    monkeypatch.setattr("tests.support.town.TIMEOUT", 300.0)
     await town.up()
     chance = random.Random(SEED)
     questions = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from tests.acceptance.discord.conftest import Town
 from tests.fakes.discord import Message
+from tests.support.town import Town
 
 
 async def posted(town: Town) -> Message:

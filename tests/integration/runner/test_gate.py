@@ -8,8 +8,8 @@ import pytest
 
 from runner import gate
 from runner.gate import GateError
-from tests.integration.host.schedule.test_tasks import ask, call, settings, soon, task_id
 from tests.support.hosting import serving
+from tests.support.tasking import ask, call, settings, soon, task_id
 
 SHELL = {"options": {"tools": ["bash", "schedule_task", "list_tasks", "run_task_now"]}}
 

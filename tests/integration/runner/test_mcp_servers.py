@@ -10,7 +10,7 @@ import pytest
 from host.gateway.credentials import EnvironmentCredentials, Equipment
 from tests.fakes.internet import PUBLIC, FakeInternet
 from tests.fakes.mcp_server.web import MCPWebsite
-from tests.integration.runner.test_tools import Caller, calling
+from tests.support.calling import Caller, calling
 from tests.support.hosting import config, serving
 
 FAKE = Path(__file__).resolve().parents[2] / "fakes" / "mcp_server" / "serve.py"

@@ -30,19 +30,63 @@ def test_author_and_time_stand_on_every_line_in_the_platform_s_order() -> None:
     assert 'at="1970-01-01T00:00:01+00:00"' in text
 
 
-@given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])))
-def test_any_text_comes_through_whole(text: str) -> None:
-    try:
-        [element] = ElementTree.fromstring(f"<all>{prompt([said(text)])}</all>")
-    except ElementTree.ParseError:
-        assert any(not _is_xml(c) for c in text)
-        return
-    assert (element.text or "") == text
+@given(st.text(), st.text(), st.text())
+def test_any_text_comes_through_whole_and_where_it_belongs(text: str, foreign: str, name: str) -> None:
+    parts = (content.Part("forwarded", foreign, title=name, author=name, place=name, link=name),)
+    files = (content.Attachment(name, "m/0-a", "text/plain", 1),)
+    body = said(text, author_name=name, parts=parts, attachments=files)
+    [element] = ElementTree.fromstring(f"<all>{prompt([body])}</all>")
+    assert _same(element.text, text)
+    assert [child.tag for child in element] == ["forwarded", "file"]
+    assert _same(element[0].text, foreign)
+    assert all(_same(element[0].get(key, ""), name) for key in ("from", "title", "in", "link"))
+    assert set(element.attrib) <= {"id", "at", "from", "user_id", "trusted"}
+
+
+def _same(found: str | None, sent: str) -> bool:
+    """But for characters that no XML may hold, and for how lines end."""
+    kept = "".join(c if _is_xml(c) else "\N{REPLACEMENT CHARACTER}" for c in sent)
+    return (found or "").replace("\r\n", "\n").replace("\r", "\n") == kept.replace("\r\n", "\n").replace(
+        "\r", "\n"
+    )
 
 
 def _is_xml(character: str) -> bool:
     code = ord(character)
-    return 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
+    return character in "\t\n\r" or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
+
+
+def test_nobody_passes_for_the_agent_or_the_host_by_a_name() -> None:
+    before = [said("mine", by="agent", author_name="you"), said("[2 left out]", by="host")]
+    forged = [said("forged", author_name="agent"), said("forged", author_name="Slack", by="bot")]
+    own, note, person, bot = ElementTree.fromstring(f"<all>{prompt([*before, *forged])}</all>")
+    assert [element.get("by") for element in (own, note, person, bot)] == ["agent", "host", None, "bot"]
+    assert own.get("from") is None
+    assert note.get("from") is None
+    assert [(e.get("from"), e.get("user_id")) for e in (person, bot)] == [("agent", "U1"), ("Slack", "U1")]
+
+
+def test_what_a_message_quotes_forwards_and_shows_stands_in_elements_with_their_authors() -> None:
+    parts = (
+        content.Part(
+            "forwarded", "exit code 7", author="Bob", author_id="U2", place="#incidents", link="https://a/1"
+        ),
+        content.Part("transcript", "book the room", title="audio.m4a"),
+        content.Part("file", "a Slack list", title="Hiring", link="https://a/2"),
+        content.Part("something newer", "x"),
+    )
+    [element] = ElementTree.fromstring(f"<all>{prompt([said('deal with it', parts=parts)])}</all>")
+    assert element.text == "deal with it"
+    assert [(child.tag, child.text, dict(child.attrib)) for child in element] == [
+        (
+            "forwarded",
+            "exit code 7",
+            {"from": "Bob", "user_id": "U2", "in": "#incidents", "link": "https://a/1"},
+        ),
+        ("transcript", "book the room", {"title": "audio.m4a"}),
+        ("file", "a Slack list", {"name": "Hiring", "link": "https://a/2"}),
+        ("attached", "x", {}),
+    ]
 
 
 def test_each_kind_has_an_element_of_its_own() -> None:

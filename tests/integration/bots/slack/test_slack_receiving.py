@@ -36,7 +36,7 @@ async def test_of_a_long_thread_the_beginning_and_the_latest_are_read(
     async with online(slack, tmp_path) as (_, notebook):
         slack.say(ann, channel, f"{slack.mention()} what now?", root.ts)
         event = await notebook.next()
-    said = [text for _, text in event.thread_so_far]
+    said = [one.text for one in event.thread_so_far]
     assert said[0] == "how it began"
     assert said[-1] == "remark 229"
     assert "181 messages in between are left out" in said[1]

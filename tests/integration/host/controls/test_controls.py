@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from host.app import Host
-from host.gateway.budget import Call, OverBudget
-from host.gateway.prices import Usage
+from host.gateway.budget import OverBudget
 from host.ports.bot import Rejected
 from host.ports.controls import ChannelRules, Forbidden, TaskOrder
-from host.ports.events import Author, Privacy, Verdict, Viewer
-from host.registry.db import open_host_db
-from host.registry.sessions import session_id
+from host.ports.events import Author, Verdict
 from sessiondb import Address
-from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving
-
-ADA, BOB, OWNER = Author("U1", "Ada"), Author("U2", "Bob"), Author("U9", "Olga")
-OWNERS = {"owners": ["memory:U9"]}
-
-
-def viewer(author: Author, channel: str, privacy: Privacy = "public", thread: str = "") -> Viewer:
-    return Viewer(author, Address("memory", "w", channel, thread), privacy)
-
-
-async def answered(bot: MemoryBot, channel: str, text: str, **more: Any) -> str:
-    """Says it and waits for the answer; returns the message's id."""
-    before = len(bot.said(channel))
-    said = await bot.say(channel, text, **more)
-    await bot.until(lambda: len(bot.said(channel)) > before)
-    return said.message_id
+from tests.support.viewing import ADA, BOB, OWNER, OWNERS, answered, recorded, spend, viewer
 
 
 async def test_a_dm_under_way_is_seen_by_its_person_and_by_owners_and_by_nobody_else(tmp_path: Path) -> None:
@@ -155,13 +135,6 @@ async def test_spending_is_told_for_what_one_may_see(tmp_path: Path) -> None:
         assert (await host.controls.usage(viewer(ADA, "dm-ada", "dm"))).here_today == 2_000_000
 
 
-async def spend(host: Host, address: Address, cost: int) -> None:
-    """One model call of the conversation, as the gateway accounts for it."""
-    call = Call(session_id("default", address), "default", "U1", "", "claude-sonnet-5-5", cost)
-    reservation = await host.house.budgets.reserve(call)
-    await host.house.budgets.settle(reservation, Usage(input_tokens=100), cost, estimated=False)
-
-
 # ── rules of channels ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -246,13 +219,3 @@ async def test_a_channel_whose_agent_is_gone_says_so_instead_of_nothing(tmp_path
             "The agent of this conversation is not set up any more.",
         )
         await bot.until(lambda: bot.said("general") == [said.reason])
-
-
-def recorded(data: Path) -> list[tuple[Any, ...]]:
-    connection = open_host_db(data / "host.db")
-    try:
-        return connection.execute(
-            "SELECT user, platform_id, action, detail FROM audit ORDER BY id"
-        ).fetchall()
-    finally:
-        connection.close()

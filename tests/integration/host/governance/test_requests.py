@@ -17,8 +17,8 @@ from host.ports.controls import ChannelRules, Forbidden
 from host.ports.events import Author, EventClass, Verdict, Viewer
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
-from tests.integration.host.controls.test_controls import OWNER, answered, recorded, spend, viewer
 from tests.support.hosting import config, serving
+from tests.support.viewing import OWNER, answered, recorded, spend, viewer
 
 ASK = {"unknown": "ask", "owners": ["memory:U9", "memory:U8"]}
 STRANGER = Author("U5", "Sam *the* <@U1>")

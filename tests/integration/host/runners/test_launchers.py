@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from host.mailbox.inbound import InboundWriter
-from host.runners.launch.base import Launcher, RunnerSpec
+from host.runners.launch.base import Launcher
 from host.runners.launch.fake import FakeLauncher
 from host.runners.launch.process import ProcessLauncher
-from sessiondb import SessionFolder
-from sessiondb.signals import Bell
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, serving
+from tests.support.launching import spec
 from tests.support.waiting import eventually
-
-
-def spec(tmp_path: Path, installation: str = "test-installation") -> RunnerSpec:
-    folder = SessionFolder(tmp_path / "session")
-    folder.create()
-    for bell in (folder.bell_to_host, folder.bell_to_runner):
-        Bell.make(bell)
-    writer = InboundWriter(folder.inbound_db, lambda: 1)
-    with writer.writing():
-        writer.set_value("incarnation", "one")
-    writer.close()
-    environment = {"DOVECOTE_AGENT": json.dumps({"name": "default"})}
-    return RunnerSpec(installation, "s1", "one", folder, tmp_path, environment, tmp_path / "runner.log")
 
 
 @pytest.fixture(params=[ProcessLauncher, FakeLauncher])
@@ -136,3 +121,27 @@ async def test_people_hear_that_an_agent_was_taken_from_the_configuration(
     async with serving(config(tmp_path), launcher=FakeLauncher()) as (_, bot):
         await bot.until(lambda: bool(bot.said("c")))
         assert "cannot start" in bot.said("c")[0]
+
+
+@pytest.mark.parametrize("broken", ["shared folder", "working folder", "bell"])
+async def test_a_start_that_cannot_make_its_folders_counts_backs_off_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """Whatever a start raises: what stands in its way is named in the log, and the person hears of it."""
+    monkeypatch.setattr("host.runners.sweep.START_BACKOFF", 10)
+    launcher = FakeLauncher()
+    if broken == "shared folder":
+        (tmp_path / "workspaces").write_text("in the way")
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (_, bot):
+        await bot.say("c", "hello")
+        if broken != "shared folder":
+            async with asyncio.timeout(TIMEOUT):
+                await launcher.changed.wait()
+            [folder] = (tmp_path / "sessions").iterdir()
+            in_the_way = folder / ("work" if broken == "working folder" else "gateway/to-host.bell")
+            in_the_way.rmdir() if in_the_way.is_dir() else in_the_way.unlink()
+            in_the_way.write_text("in the way")
+            launcher.started[0].end(0)
+        await bot.until(lambda: bool(bot.said("c")))
+        assert "cannot start right now" in bot.said("c")[0]
+        assert str(tmp_path) not in bot.said("c")[0]

@@ -11,8 +11,8 @@ from host.config import Config
 from host.ports.controls import Forbidden, TaskOrder
 from host.ports.events import Author, Privacy, Viewer
 from sessiondb import Address
-from tests.integration.host.schedule.test_tasks import BERLIN, ask, call, in_thread, posts, settings, task_id
 from tests.support.hosting import config, serving
+from tests.support.tasking import BERLIN, ask, call, in_thread, posts, settings, task_id
 
 BOB = Author("U2", "Bob", zone="America/New_York")
 

@@ -6,8 +6,10 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
+import apsw
 import pytest
 
+from host.mailbox import tasks
 from host.mailbox.missed import Policy
 from host.mailbox.recurrence import ScheduleError
 from host.schedule import index
@@ -314,3 +316,77 @@ async def test_the_timer_fires_when_the_clock_says_so_and_sees_changes_at_once(t
         assert len(await life.runs(session)) == 1
         timer.cancel()
         await asyncio.wait([timer])
+
+
+def damage(data: Path, sql: str) -> None:
+    [path] = data.glob("sessions/*/inbound/inbound.db")
+    connection = apsw.Connection(str(path))
+    connection.execute(sql)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["zone = 'Europe/Nowhere'", "cron = 'every now and then'", "cron = '0 9 31 2 *'", "zone = '../etc'"],
+)
+async def test_a_task_that_cannot_be_told_is_set_aside_and_said_once_and_the_others_fire(
+    tmp_path: Path, wrong: str
+) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        sick = await life.schedule(session, "0 9 * * *", name="sick")
+        await life.schedule(session, "0 9 * * *", name="well")
+    damage(tmp_path, f"UPDATE tasks SET {wrong} WHERE id = '{sick}'")
+    clock.at += HOUR
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        for _ in range(3):
+            await life.scheduler.fire()
+            await life.end_runs(session)
+            await life.scheduler.look(session)
+        assert len({run.task_id for run in await life.runs(session)} - {sick}) == 1
+        found = await life.mailboxes.use(session, lambda writer: writer.tasks.get(sick))
+        assert found is not None
+        told = [notice.text for notice in await life.owed(session)]
+        assert found.state == "paused"
+        assert len(told) == 1
+        assert "I paused the task “T”" in told[0]
+        assert "Change its time or its zone" in told[0]
+        assert sick in await life.mailboxes.use(
+            session, lambda writer: "; ".join(tasks.in_words(task, clock.at) for task in writer.tasks.all())
+        )
+        with pytest.raises(ScheduleError):
+            await life.change(session, "resume_task", sick)
+
+
+async def test_a_task_put_off_by_a_clock_that_was_years_ahead_comes_at_its_next_natural_time(
+    tmp_path: Path,
+) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        task = await life.schedule(session, "0 9 * * *")
+    clock.at += 5 * 365 * DAY
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        await life.scheduler.fire()
+        await life.end_runs(session)
+    clock.at = MONDAY
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        running = asyncio.create_task(life.scheduler.run())
+        try:
+            async with asyncio.timeout(20):
+                while await life.db.read(index.earliest) != MONDAY + HOUR // 2:
+                    pass
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+        clock.at += HOUR
+        await life.scheduler.fire()
+        assert [run.occurrence_at for run in await life.runs(session)][-1] == MONDAY + HOUR // 2
+        paused = await life.change(session, "pause_task", task)
+        assert "Paused" in paused
+        await life.end_runs(session)
+        assert "24 November 2026" in await life.change(session, "resume_task", task)

@@ -8,11 +8,8 @@ import pytest
 
 from bots.common import commands
 from bots.common.latest import Latest
-from bots.common.loops import MOST_IN_A_ROW, Chatter
 from bots.common.pacing import LONGEST_WAIT, Pace
 from host.ports.bot import Unsent
-from host.ports.events import Author, EventClass, InboundEvent
-from sessiondb import Address
 
 
 class Clock:
@@ -65,19 +62,6 @@ def test_what_would_wait_too_long_goes_back_and_takes_no_place() -> None:
 def test_a_command_is_typed_at_the_start_and_alone(text: str, expected: tuple[str, str] | None) -> None:
     found = commands.typed(text)
     assert (None if found is None else (found.word, found.rest)) == expected
-
-
-def said(by: str, *, bot: bool) -> InboundEvent:
-    place = Address("slack", "T1", "C1", "1.0")
-    return InboundEvent(EventClass.MESSAGE, place, "2.0", Author(by, is_bot=bot), 0)
-
-
-def test_two_bots_are_cut_short_and_a_person_lets_them_go_on() -> None:
-    chatter = Chatter()
-    verdicts = [chatter.is_a_loop(said("B1", bot=True)) for _ in range(MOST_IN_A_ROW + 1)]
-    assert verdicts == [False] * MOST_IN_A_ROW + [True]
-    assert not chatter.is_a_loop(said("U1", bot=False))
-    assert not chatter.is_a_loop(said("B1", bot=True))
 
 
 async def test_of_a_state_that_changes_faster_than_it_is_shown_only_the_newest_is_shown() -> None:

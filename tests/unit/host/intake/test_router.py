@@ -87,6 +87,24 @@ def test_another_bot_is_heard_only_when_it_mentions() -> None:
     assert engaged(event(author=robot, mentioned=True)) is not None
 
 
+@pytest.mark.parametrize(
+    ("rule", "text", "mentioned", "wakes"),
+    [
+        (Route(engage="always", bots="always"), "[FIRING:1] disk full on db-3", False, True),
+        (Route(engage="pattern", pattern="FIRING", bots="always"), "[FIRING:1] disk full", False, True),
+        (Route(engage="pattern", pattern="FIRING", bots="always"), "[RESOLVED] disk full", False, False),
+        (Route(engage="always"), "[FIRING:1] disk full on db-3", False, False),
+        (Route(engage="always"), "@dovecote look", True, True),
+        (Route(engage="always", bots="never"), "@dovecote look", True, False),
+    ],
+)
+def test_each_route_says_when_other_bots_wake_its_agent(
+    rule: Route, text: str, mentioned: bool, wakes: bool
+) -> None:  # route_alert_bot_always
+    alert = event(author=Author("B0ALERT", "alertmanager", is_bot=True), text=text, mentioned=mentioned)
+    assert (engaged(alert, rule) is not None) is wakes
+
+
 def test_the_first_route_that_fits_decides_and_none_means_ignored() -> None:
     rules = [Route(platform="slack", channel="C1", agent="a"), Route(agent="b")]
     assert getattr(route(event(mentioned=True), rules, None), "agent", "") == "a"

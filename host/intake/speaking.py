@@ -1,0 +1,42 @@
+"""What a message must be to begin a turn: it says something, and people still take part. Jobs on the connection."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from host.intake import inbox
+from host.ports.events import EventClass, InboundEvent
+from host.registry.port import Statements
+
+EMPTY = "it says nothing but the agent's name"
+HELP = "What can I do for you? Write it behind my name, or as a reply here."
+BRAKED = "bots have talked long enough among themselves; a person has to speak first"
+BRAKE_TOLD = "Six messages of bots in a row: I say nothing more here until a person writes."
+MOST_IN_A_ROW = 6  # turns that bots begin in one conversation without a person's word
+
+
+def as_said(connection: Statements, event: InboundEvent) -> InboundEvent:
+    """An edit that names the bot for the first time is the message itself, if none was taken in before.
+
+    It has the message's own key then, so that a history that brings the message again brings a duplicate.
+    """
+    if event.event_class is not EventClass.EDIT or not event.mentioned:
+        return event
+    said = replace(event, event_class=EventClass.MESSAGE, natural_id=event.platform_message_id)
+    known = inbox.find(connection, said.key)
+    if known is None or (known.reason == EMPTY and inbox.forget_declined(connection, said.key)):
+        return said
+    return event
+
+
+def bot_may_go_on(connection: Statements, session_id: str) -> tuple[bool, bool]:
+    """Counts one more turn that a bot begins: whether it may, and whether that is the first that may not."""
+    [(turns,)] = connection.execute(
+        "INSERT INTO bots_in_a_row VALUES (?, 1) ON CONFLICT DO UPDATE SET turns = turns + 1 RETURNING turns",
+        (session_id,),
+    ).fetchall()
+    return turns <= MOST_IN_A_ROW, turns == MOST_IN_A_ROW + 1
+
+
+def person_spoke(connection: Statements, session_id: str) -> None:
+    connection.execute("DELETE FROM bots_in_a_row WHERE session_id = ?", (session_id,))

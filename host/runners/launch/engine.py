@@ -1,0 +1,71 @@
+"""The container engine itself: how it is reached, and what a look at it finds."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+import docker
+import requests
+from docker.errors import DockerException, ImageNotFound
+from docker.types import Mount
+
+from host.config import Runner as Settings
+from host.runners.launch.examination import Examination
+from host.runners.launch.labels import CONTRACT_LABEL
+
+TIMEOUT = 60  # s for one request to the engine
+GONE = (requests.RequestException, DockerException, OSError)
+
+
+def examine(settings: Settings, data: Path, *, thoroughly: bool) -> Examination:
+    """Looks at the engine; `thoroughly` also starts a container that tells what it sees of this machine and the folder."""
+    address = settings.engine or os.environ.get("DOCKER_HOST", "")
+    found = Examination(address, image=settings.image)
+    try:
+        client = connect(settings.engine)
+        told = client.info()
+    except GONE as error:
+        return replace(found, problem=f"does not answer ({type(error).__name__})")
+    found = replace(found, version=str(told["ServerVersion"]), kernel=str(told["KernelVersion"]))
+    try:
+        spoken = client.images.get(settings.image).labels.get(CONTRACT_LABEL, "")
+    except ImageNotFound:
+        return found
+    found = replace(found, spoken=spoken)
+    return _look_inside(client, found, data.resolve()) if thoroughly else found
+
+
+def _look_inside(client: docker.DockerClient, found: Examination, data: Path) -> Examination:
+    mark = data / f".doctor-{secrets.token_hex(8)}"
+    mark.write_text(f"{mark.name}\n")
+    mark.chmod(0o444)
+    try:
+        looking = client.containers.run(
+            found.image,
+            ["-c", f"cat /proc/sys/kernel/random/boot_id; cat /mark/{mark.name} || true"],
+            entrypoint="bash",
+            network_mode="none",
+            mounts=[Mount("/mark", str(data), type="bind", read_only=True)],
+            user="0:0",  # the folder may be closed to everybody but its owner
+            detach=True,
+        )
+        try:
+            looking.wait(timeout=TIMEOUT)
+            printed: bytes = looking.logs()  # after its end: what is followed may lack the last line
+        finally:
+            looking.remove(force=True)
+    except GONE as error:
+        return replace(found, trouble=str(getattr(error, "explanation", None) or error)[:300])
+    finally:
+        mark.unlink()
+    boot_id, _, rest = printed.decode().partition("\n")
+    return replace(found, boot_id=boot_id, sees_data=rest.strip() == mark.name)
+
+
+def connect(address: str) -> docker.DockerClient:
+    if address:
+        return docker.DockerClient(base_url=address, timeout=TIMEOUT)
+    return docker.from_env(timeout=TIMEOUT)

@@ -1,0 +1,107 @@
+"""Open mailboxes: one hand at a time on each, the latest kept open, a lost one begun above what it had given out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from host.folders.disk import ThreadDisk
+from host.mailbox import open as opened
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
+from host.mailbox.rows import NewMessage
+from host.registry.sessions import Session
+from sessiondb import Address, Full, SessionFolder, content
+
+NOW = 10_000
+TIMEOUT = 30.0  # s
+
+
+def session(data: Path, name: str, seq_high_water: int = 0) -> Session:
+    place = Address("memory", "w", name)
+    return Session(name, "default", place, "public", SessionFolder(data / name), seq_high_water)
+
+
+def say(writer: InboundWriter, id_: str) -> int:
+    with writer.writing():
+        writer.insert(NewMessage(id_, "chat", Address("memory", "w", "c"), content.Chat("hi"), created_at=1))
+    return writer.mark("seq_high_water")
+
+
+@pytest.fixture
+async def mailboxes() -> AsyncIterator[Mailboxes]:
+    disk = ThreadDisk()
+    made = Mailboxes(disk, lambda: NOW)
+    yield made
+    await made.close()
+    disk.close()
+
+
+async def test_a_mailbox_is_in_one_hand_at_a_time_and_two_in_two(
+    tmp_path: Path, mailboxes: Mailboxes
+) -> None:
+    one, other = session(tmp_path, "one"), session(tmp_path, "other")
+    inside, let_go, order = threading.Event(), threading.Event(), list[str]()
+
+    def long(_: InboundWriter) -> None:
+        inside.set()
+        assert let_go.wait(TIMEOUT)
+        order.append("long")
+
+    async with asyncio.timeout(TIMEOUT):
+        first = asyncio.create_task(mailboxes.use(one, long))
+        await asyncio.to_thread(inside.wait, TIMEOUT)
+        second = asyncio.create_task(mailboxes.use(one, lambda _: order.append("short")))
+        await mailboxes.use(other, lambda _: order.append("elsewhere"))
+        let_go.set()
+        await asyncio.gather(first, second)
+    assert order == ["elsewhere", "long", "short"]
+
+
+async def test_a_function_that_raises_leaves_the_mailbox_usable(tmp_path: Path, mailboxes: Mailboxes) -> None:
+    def broken(_: InboundWriter) -> None:
+        raise LookupError
+
+    one = session(tmp_path, "one")
+    with pytest.raises(LookupError):
+        await mailboxes.use(one, broken)
+    assert await mailboxes.use(one, lambda writer: say(writer, "a")) == 2
+
+
+async def test_the_least_recently_used_is_closed_and_opened_again_when_needed(
+    tmp_path: Path, mailboxes: Mailboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "OPEN_CONNECTIONS", 2)
+    seen: dict[str, list[InboundWriter]] = {}
+
+    def note(name: str, writer: InboundWriter) -> None:
+        if writer not in seen.setdefault(name, []):
+            seen[name].append(writer)
+            say(writer, f"m{len(seen[name])}")
+
+    places = {name: session(tmp_path, name) for name in ("a", "b", "c")}
+    for name in ("a", "b", "a", "c", "a", "b"):  # `b` was used longest ago when `c` came
+        await mailboxes.use(places[name], lambda writer, name=name: note(name, writer))  # type: ignore[misc]
+    assert {name: len(writers) for name, writers in seen.items()} == {"a": 1, "b": 2, "c": 1}
+    assert len(await mailboxes.use(places["b"], lambda writer: writer.pending())) == 2
+
+
+async def test_a_lost_file_begins_above_what_it_had_given_out(
+    tmp_path: Path, mailboxes: Mailboxes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    assert await mailboxes.use(session(tmp_path, "lost", 40), lambda writer: say(writer, "a")) > 40
+    assert [getattr(record, "action", "") for record in caplog.records] == ["inbound_lost"]
+
+
+async def test_a_place_where_no_folder_can_be_made_is_a_full_disk_to_those_who_wait(
+    tmp_path: Path, mailboxes: Mailboxes
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Full):
+        await mailboxes.use(session(tmp_path / "file", "one"), lambda writer: writer.pending())

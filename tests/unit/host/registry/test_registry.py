@@ -1,0 +1,125 @@
+"""The registry's promises to its jobs: whatever engine stands behind it keeps these."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from host.folders.disk import ThreadDisk
+from host.registry import sessions
+from host.registry.db import HostDB
+from host.registry.port import Registry, Statements
+from host.registry.sessions import Sessions
+from sessiondb import Address
+
+PLACE = Address("memory", "w", "c")
+
+
+@pytest.fixture
+async def reopen(tmp_path: Path) -> AsyncIterator[Callable[[], Awaitable[Registry]]]:
+    """The registry as it is, closed and opened again at each call."""
+    disk, held = ThreadDisk(), list[Registry]()
+
+    async def again() -> Registry:
+        if held:
+            await held.pop().close()
+        held.append(await HostDB.open(tmp_path / "host.db", disk))
+        return held[0]
+
+    yield again
+    if held:
+        await held[0].close()
+    disk.close()
+
+
+def put(key: str) -> Callable[[Statements], int]:
+    def job(statements: Statements) -> int:
+        statements.execute("INSERT INTO meta VALUES (?, 'x') ON CONFLICT DO NOTHING", (key,))
+        return statements.changes()
+
+    return job
+
+
+def keys(statements: Statements) -> list[str]:
+    return [str(key) for (key,) in statements.execute("SELECT key FROM meta ORDER BY key").fetchall()]
+
+
+async def test_what_a_job_has_written_is_there_after_its_return(
+    reopen: Callable[[], Awaitable[Registry]],
+) -> None:
+    registry = await reopen()
+    assert await registry.write(put("k")) == 1
+    assert await registry.write(put("k")) == 0
+    assert "k" in await (await reopen()).read(keys)
+
+
+async def test_a_job_that_raises_undoes_itself_and_nobody_who_shares_its_commit(
+    reopen: Callable[[], Awaitable[Registry]],
+) -> None:
+    registry = await reopen()
+
+    def broken(statements: Statements) -> None:
+        put("broken")(statements)
+        raise LookupError("of the job's own")
+
+    outcomes = await asyncio.gather(
+        registry.write(put("before")),
+        registry.write(broken),
+        registry.write(put("after")),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [int, LookupError, int]
+    found = await (await reopen()).read(keys)
+    assert {"before", "after"} <= set(found)
+    assert "broken" not in found
+
+
+async def test_a_read_sees_what_was_asked_to_be_written_before_it(
+    reopen: Callable[[], Awaitable[Registry]],
+) -> None:
+    registry = await reopen()
+    _, found = await asyncio.gather(registry.write(put("k")), registry.read(keys))
+    assert "k" in found
+
+
+async def test_who_stops_waiting_takes_nothing_from_the_others(
+    reopen: Callable[[], Awaitable[Registry]],
+) -> None:
+    registry = await reopen()
+    gone = asyncio.create_task(registry.write(put("gone")))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await registry.write(put("stays")) == 1
+    assert "stays" in await registry.read(keys)
+
+
+async def test_a_session_is_made_once_and_is_the_same_object_for_everybody(
+    reopen: Callable[[], Awaitable[Registry]], tmp_path: Path
+) -> None:
+    registry, known = await reopen(), Sessions(tmp_path)
+
+    def made(statements: Statements) -> str:
+        return sessions.upsert(statements, "default", PLACE, "public", 1)
+
+    first, second = await registry.write(made), await registry.write(made)
+    assert first == second == sessions.session_id("default", PLACE)
+    [one] = await registry.read(known.load)
+    [other] = await registry.read(lambda s: known.load(s, "id = ?", (first,)))
+    assert one is other is known.get(first)
+    assert one.address == PLACE
+
+
+async def test_a_scope_that_changed_is_seen_by_those_who_hold_the_session(
+    reopen: Callable[[], Awaitable[Registry]], tmp_path: Path
+) -> None:
+    registry, known = await reopen(), Sessions(tmp_path)
+    await registry.write(lambda s: sessions.upsert(s, "default", PLACE, "public", 1))
+    [held] = await registry.read(known.load)
+    await registry.write(lambda s: sessions.upsert(s, "default", PLACE, "private", 2))
+    assert held.scope == "public"
+    await registry.write(lambda s: sessions.upsert(s, "default", PLACE, "private", 3, moves=True))
+    await registry.read(known.load)
+    assert held.scope == "private"
