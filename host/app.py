@@ -97,7 +97,7 @@ class Host:
         self.house = house = assemble(self._config, self._bots, self._parts, db, installation, self._stopping)
         if unsettled := await house.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
-        await house.ingress.begin()
+        await house.ingress.stores.begin()
         await house.scheduler.begin()
         await house.desk.reconcile()
         for session in await db.read(house.records.sessions.load):
@@ -112,12 +112,15 @@ class Host:
             log.warning("Session %s: %s", session.id, error, extra={"action": "not_recovered"})
 
     async def _shut_down(self, side_tasks: list[asyncio.Task[None]]) -> None:
-        """Bots first, so that nothing new comes; runners next; then what they left is delivered."""
+        """Nothing new is taken first: platforms bring it again. What is under way for it ends, and begins anew at the next start.
+        Runners next; then what they left is delivered by the bots, which end last.
+        """
         log.info("Stopping", extra={"action": "stopping"})
         house = self.house
         if self.webhooks is not None:
             await self.webhooks.stop()
-        await house.ingress.drained()
+        house.reception.close()
+        await house.ingress.stores.stop()
         await house.supervisor.close()
         await house.draining.done()
         await house.scheduler.close()

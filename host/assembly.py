@@ -29,7 +29,8 @@ from host.gateway.egress import Internet, Reach
 from host.gateway.fields import Fields
 from host.gateway.server import Gateway
 from host.intake.incoming import IncomingFiles
-from host.intake.ingress import Ingress, Onward
+from host.intake.ingress import Ingress
+from host.intake.onward import Onward
 from host.intake.reception import Reception
 from host.live import LiveMessages
 from host.live.draining import Draining
@@ -133,7 +134,7 @@ def assemble(
     )
     service = controls.Service(looked_at, desk)
     orders = Orders(db, sessions, supervisor, desk)
-    swept = sweeping.Parts(records, ingress, deliveries, draining, live, supervisor, scheduler, orders)
+    swept = sweeping.Parts(records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders)
     return House(
         records,
         scheduler,

@@ -6,22 +6,17 @@ is replayed from the inbox at boot or by the sweep, and its id makes the second 
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from host import config
 from host.config import Config
-from host.delivery.posts import Posts
-from host.delivery.saying import Saying
-from host.delivery.service import Deliveries
 from host.governance import access, requests, rules
-from host.intake import inbox, router, speaking, storing
+from host.intake import inbox, router, speaking
 from host.intake.inbox import Entry
-from host.intake.incoming import IncomingFiles
+from host.intake.onward import Onward
+from host.intake.stores import Stores
 from host.mailbox import questions
 from host.mailbox.open import Records
 from host.ports.bot import HostBusy
@@ -38,27 +33,6 @@ MUTED = "the agent was told to stay out of this thread"
 LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 
 
-class Runners(Protocol):
-    """Those who live above, and for whom something came in."""
-
-    async def end_outdated(self, session: Session) -> None:
-        """Before something new is put into the session's file. Raises `Unavailable` when it must not be."""
-
-    def wake(self, session: Session) -> None:
-        """After it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Onward:
-    """Where what comes in goes on to."""
-
-    runners: Runners
-    deliveries: Deliveries
-    saying: Saying
-    posts: Posts
-    incoming: IncomingFiles
-
-
 class Ingress:
     def __init__(
         self,
@@ -67,7 +41,6 @@ class Ingress:
         onward: Onward,
         now: Callable[[], int],
     ) -> None:
-        self._incoming = onward.incoming
         self._posts = onward.posts
         self._config = config
         self._db = records.db
@@ -75,13 +48,7 @@ class Ingress:
         self._mailboxes = records.mailboxes
         self._onward = onward
         self._now = now
-        self._waiting: defaultdict[str, list[Entry]] = defaultdict(list)
-        self._storing: dict[str, asyncio.Task[None]] = {}
-        self._behind: set[str] = set()  # sessions whose next store must read the inbox, not memory
-
-    async def begin(self) -> None:
-        """At boot, before any bot: what an earlier life left unstored comes before anything new of its session."""
-        self._behind.update(await self._db.read(inbox.sessions_with_unstored))
+        self.stores = Stores(records, onward, now)
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         """Returns when the event is durable. Raises `HostBusy` when it could not be made so."""
@@ -97,8 +64,7 @@ class Ingress:
             log.error("An event could not be made durable: %s", error, extra={"action": "ingest_failed"})
             raise HostBusy(str(error)) from error
         if entry is not None and session is not None:
-            self._waiting[session.id].append(entry)
-            self._store_soon(session)
+            self.stores.add(session, entry)
         elif ingested.verdict is Verdict.DECLINED:
             self._onward.saying.soon()
         return ingested
@@ -292,77 +258,6 @@ class Ingress:
             rules.of_channel(connection, event.address),
             None if row is None else _continued(connection, row[1]),
         )
-
-    # ── from the inbox into inbound.db ───────────────────────────────────────────────────────────────────
-
-    def _store_soon(self, session: Session) -> None:
-        if session.id not in self._storing:
-            task = asyncio.create_task(self._store(session), name=f"store:{session.id}")
-            self._storing[session.id] = task
-
-    async def replay(self, session: Session) -> None:
-        """Stores what the inbox holds for the session and its file may not."""
-        self._behind.add(session.id)
-        self._store_soon(session)
-
-    async def drained(self) -> None:
-        """Waits for every store under way."""
-        while self._storing:
-            await asyncio.wait(list(self._storing.values()))
-
-    async def _store(self, session: Session) -> None:
-        try:
-            await self._store_what_waits(session)
-        finally:  # at once: what comes from now on is not seen by this task any more
-            del self._storing[session.id]
-
-    async def _store_what_waits(self, session: Session) -> None:
-        while session.id in self._behind or self._waiting[session.id]:
-            try:
-                await self._store_batch(session)
-            except SessionError as error:
-                # The inbox has it; the sweep replays it in order. Nothing later may overtake it from memory.
-                log.warning(
-                    "Session %s: not stored yet: %s", session.id, error, extra={"action": "store_failed"}
-                )
-                self._waiting.pop(session.id, None)
-                self._behind.add(session.id)
-                return
-        self._waiting.pop(session.id, None)
-
-    async def _store_batch(self, session: Session) -> None:
-        if session.id in self._behind:
-            self._behind.discard(session.id)
-            self._waiting.pop(session.id, None)
-            try:
-                entries = await self._db.read(lambda connection: inbox.unstored(connection, session.id))
-            except SessionError:
-                self._behind.add(session.id)
-                raise
-            if len(entries) == inbox.MOST_REPLAYED:
-                self._behind.add(session.id)  # there may be more, and they come first
-        else:
-            entries, self._waiting[session.id] = self._waiting[session.id], []
-        if not entries:
-            return
-        attached = [await self._attached(session, entry) for entry in entries]
-        await self._onward.runners.end_outdated(session)
-        outbound_db = session.folder.outbound_db
-        high_water = await self._mailboxes.use(
-            session, lambda w: storing.insert_all(w, attached, outbound_db)
-        )
-        self._onward.runners.wake(session)
-        self._onward.deliveries.outcome_changed(session)  # a deletion may have settled what was there
-        await self._db.write(
-            lambda connection: inbox.mark_stored(connection, entries, high_water, self._now())
-        )
-
-    async def _attached(self, session: Session, entry: Entry) -> storing.Attached:
-        event = entry.event
-        files = event.files or any(said.files for said in event.thread_so_far)
-        if not files or event.event_class not in (EventClass.MESSAGE, EventClass.COMMAND):
-            return storing.Attached(entry)
-        return await self._incoming.fetch(session, entry)
 
 
 def _route_of_original(connection: Statements, event: InboundEvent) -> router.Engage | router.Ignore:

@@ -8,6 +8,7 @@ from host.delivery.service import Deliveries
 from host.intake import watermarks
 from host.intake.ingress import Ingress
 from host.mailbox.open import Records
+from host.ports.bot import HostBusy
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
 from sessiondb import Address
@@ -27,12 +28,19 @@ class Reception:
         self._ingress = ingress
         self._deliveries = deliveries
         self._controls = controls
+        self._closed = False
+
+    def close(self) -> None:
+        """The host stops: what knocks from now on is brought again by its platform."""
+        self._closed = True
 
     @property
     def controls(self) -> Controls:
         return self._controls
 
     async def ingest(self, event: InboundEvent) -> Ingested:
+        if self._closed:
+            raise HostBusy("the host is stopping")
         return await self._ingress.ingest(event)
 
     async def settled(self, message_id: str) -> str:

@@ -12,7 +12,7 @@ from host.delivery.service import Deliveries
 from host.folders import pulse
 from host.folders.disk import Disk
 from host.intake import inbox
-from host.intake.ingress import Ingress
+from host.intake.stores import Stores
 from host.live import LiveMessages
 from host.live.draining import Draining
 from host.mailbox.inbound import InboundWriter
@@ -30,7 +30,7 @@ class Parts:
     """Whom the sweep has look after their own."""
 
     records: Records
-    ingress: Ingress
+    stores: Stores
     deliveries: Deliveries
     draining: Draining
     live: LiveMessages
@@ -71,7 +71,7 @@ class Sweep:
         await parts.orders.obey()
         for session in busy:
             if session.id in behind:
-                await parts.ingress.replay(session)
+                parts.stores.replay(session)
             try:
                 await self._look_at(session)
             except SessionError as error:

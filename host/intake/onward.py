@@ -1,0 +1,33 @@
+"""Where what comes in goes on to: those who live above the intake, and what it brings along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from host.delivery.posts import Posts
+from host.delivery.saying import Saying
+from host.delivery.service import Deliveries
+from host.intake.incoming import IncomingFiles
+from host.registry.sessions import Session
+
+
+class Runners(Protocol):
+    """Those who live above, and for whom something came in."""
+
+    async def end_outdated(self, session: Session) -> None:
+        """Before something new is put into the session's file. Raises `Unavailable` when it must not be."""
+
+    def wake(self, session: Session) -> None:
+        """After it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """Where what comes in goes on to."""
+
+    runners: Runners
+    deliveries: Deliveries
+    saying: Saying
+    posts: Posts
+    incoming: IncomingFiles

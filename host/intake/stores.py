@@ -1,0 +1,179 @@
+"""From the inbox into the sessions' files: in order at each address, and no address waits for another's downloads.
+
+Where a crash cuts in: whatever is not marked stored is in the inbox and comes again, at boot and by the sweep; ids make that a
+no-op where it was stored already, and files have the same names again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from host.intake import inbox, storing
+from host.intake.inbox import Entry
+from host.intake.onward import Onward
+from host.mailbox.open import Records
+from host.ports.events import EventClass
+from host.registry.sessions import Session
+from sessiondb import Address, SessionError, content
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Lane:
+    """What waits at one address of a session."""
+
+    session: Session
+    entries: deque[Entry] = field(default_factory=deque)
+    ordered: asyncio.Event = field(
+        default_factory=asyncio.Event
+    )  # an order came: nobody waits for a file any more
+    task: asyncio.Task[None] | None = None
+
+
+class Stores:
+    def __init__(self, records: Records, onward: Onward, now: Callable[[], int]) -> None:
+        self._db = records.db
+        self._mailboxes = records.mailboxes
+        self._onward = onward
+        self._now = now
+        self._lanes: dict[tuple[str, Address], _Lane] = {}
+        self._held: set[int] = set()  # entries of the inbox that stand in a lane
+        self._behind: set[str] = set()  # sessions whose next store must read the inbox, not memory
+        self._replaying: dict[str, asyncio.Task[None]] = {}
+
+    async def begin(self) -> None:
+        """At boot, before any bot: what an earlier life left unstored comes before anything new of its session."""
+        self._behind.update(await self._db.read(inbox.sessions_with_unstored))
+
+    def add(self, session: Session, entry: Entry) -> None:
+        """Stores what was just admitted, soon. Nothing overtakes from memory what the inbox has from before."""
+        if session.id in self._behind:
+            self.replay(session)
+        else:
+            self._enter(session, [entry])
+
+    def replay(self, session: Session) -> None:
+        """Stores what the inbox holds for the session and its file may not."""
+        self._behind.add(session.id)
+        if session.id not in self._replaying:
+            task = asyncio.create_task(self._replay(session), name=f"replay:{session.id}")
+            self._replaying[session.id] = task
+
+    async def stop(self) -> None:
+        """Ends downloads and stores under way: the next start begins with them."""
+        tasks = [*self._replaying.values(), *(lane.task for lane in self._lanes.values() if lane.task)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ── lanes ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _enter(self, session: Session, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            key = session.id, entry.answer
+            lane = self._lanes.setdefault(key, _Lane(session))
+            lane.entries.append(entry)
+            self._held.add(entry.id)
+            if entry.event.event_class is EventClass.CONTROL:
+                lane.ordered.set()
+            if lane.task is None:
+                lane.task = asyncio.create_task(self._run(key, lane), name=f"store:{session.id}")
+
+    async def _run(self, key: tuple[str, Address], lane: _Lane) -> None:
+        try:
+            while lane.entries:
+                await self._store(lane.session, await self._next(lane))
+        except SessionError as error:
+            # The inbox has it; the sweep replays it in order. Nothing later may overtake it from memory.
+            log.warning(
+                "Session %s: not stored yet: %s", lane.session.id, error, extra={"action": "store_failed"}
+            )
+            self._behind.add(lane.session.id)
+        finally:  # at once: what comes from now on is not seen by this task any more
+            self._held.difference_update(entry.id for entry in lane.entries)
+            del self._lanes[key]
+
+    async def _next(self, lane: _Lane) -> list[storing.Attached]:
+        """The first entries of the lane as they are stored together: up to one with files, or that one by itself."""
+        first = lane.entries[0]
+        if _has_files(first):
+            if not any(entry.event.event_class is EventClass.CONTROL for entry in lane.entries):
+                lane.ordered.clear()
+            return [await self._fetched(lane, first)]
+        plain: list[storing.Attached] = []
+        for entry in lane.entries:
+            if _has_files(entry):
+                break
+            plain.append(storing.Attached(entry))
+        return plain
+
+    async def _fetched(self, lane: _Lane, entry: Entry) -> storing.Attached:
+        """With its files; without them once an order came behind it: that has to be obeyed now, in its place."""
+        fetch = asyncio.create_task(self._onward.incoming.fetch(lane.session, entry), name="fetch")
+        ordered = asyncio.create_task(lane.ordered.wait(), name="ordered")
+        try:
+            await asyncio.wait({fetch, ordered}, return_when=asyncio.FIRST_COMPLETED)
+            return fetch.result() if fetch.done() else storing.Attached(_without_files(entry))
+        finally:
+            fetch.cancel()
+            ordered.cancel()
+            await asyncio.gather(fetch, ordered, return_exceptions=True)
+
+    async def _store(self, session: Session, attached: list[storing.Attached]) -> None:
+        await self._onward.runners.end_outdated(session)
+        store = functools.partial(
+            storing.insert_all, attached=attached, outbound_db=session.folder.outbound_db
+        )
+        high_water = await self._mailboxes.use(session, store)
+        self._onward.runners.wake(session)
+        self._onward.deliveries.outcome_changed(session)  # a deletion may have settled what was there
+        entries = [one.entry for one in attached]
+        await self._db.write(
+            lambda connection: inbox.mark_stored(connection, entries, high_water, self._now())
+        )
+        lane = self._lanes[session.id, entries[0].answer]
+        for entry in entries:
+            lane.entries.popleft()
+            self._held.discard(entry.id)
+
+    async def _replay(self, session: Session) -> None:
+        try:
+            while session.id in self._behind:
+                self._behind.discard(session.id)
+                entries = await self._db.read(lambda connection: inbox.unstored(connection, session.id))
+                self._enter(session, [entry for entry in entries if entry.id not in self._held])
+                if len(entries) < inbox.MOST_REPLAYED:
+                    return
+                # There may be more, and they come before anything new.
+                self._behind.add(session.id)
+                tasks = [
+                    lane.task for (id_, _), lane in self._lanes.items() if id_ == session.id and lane.task
+                ]
+                if not tasks:
+                    return
+                await asyncio.wait(tasks)
+        except SessionError as error:
+            self._behind.add(session.id)
+            log.warning("Session %s: not read: %s", session.id, error, extra={"action": "store_failed"})
+        finally:
+            del self._replaying[session.id]
+
+
+def _has_files(entry: Entry) -> bool:
+    event = entry.event
+    files = event.files or any(said.files for said in event.thread_so_far)
+    return bool(files) and event.event_class in (EventClass.MESSAGE, EventClass.COMMAND)
+
+
+def _without_files(entry: Entry) -> Entry:
+    lost = tuple(
+        content.Part("file", "not fetched: an order came first", title=file.name)
+        for file in entry.event.files
+    )
+    return replace(entry, event=replace(entry.event, parts=(*entry.event.parts, *lost)))

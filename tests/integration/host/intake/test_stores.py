@@ -1,0 +1,73 @@
+"""Downloads that hang: neither an order, nor another address, nor the end of the host waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.ports.bot import FetchError, HostBusy
+from host.ports.events import EventClass, IncomingFile
+from sessiondb import Address
+from tests.fakes.platform import MemoryBot
+from tests.support.hosting import config, serving
+
+NOTE = IncomingFile("note.txt", "text/plain", 10, "note")
+
+
+class HangingBot(MemoryBot):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hangs = True
+        self.asked = asyncio.Event()
+
+    async def fetch(self, file: IncomingFile, path: Path, most: int, *_: Any) -> Any:
+        self.asked.set()
+        if self.hangs:
+            await asyncio.Event().wait()
+        if file.reference == "gone":
+            raise FetchError("it is gone")
+        path.write_text("what the note says")
+
+
+async def test_a_download_that_hangs_holds_back_neither_an_order_nor_another_thread_of_its_session(
+    tmp_path: Path,
+) -> None:
+    """What was said before the order is stored without its file, in its place: the order is about it, too."""
+    bot = HangingBot()
+    settings = config(tmp_path, routes=[{"agent": "default", "session": "channel", "engage": "always"}])
+    here: dict[str, Any] = {"privacy": "public", "mentioned": True}
+    async with serving(settings, bot) as (host, _):
+        one, two = (Address("memory", "w", "c", thread) for thread in ("t1", "t2"))
+        held = await bot.say("c", "read this", address=one, files=(NOTE,), **here)
+        await bot.asked.wait()
+        other = await bot.say("c", "elsewhere", address=two, **here)
+        assert await host.settled(other.message_id) == "completed"
+        assert bot.said("c") == ["elsewhere"]
+        order = await bot.say("c", "", address=one, event_class=EventClass.CONTROL, value="stop", **here)
+        await host.settled(order.message_id)
+        await host.settled(held.message_id)
+        assert bot.said("c")[-1].startswith(("Stopped", "read this", "Nothing"))
+
+
+async def test_the_host_ends_at_once_while_a_download_hangs_and_begins_it_anew(tmp_path: Path) -> None:
+    bot = HangingBot()
+    async with serving(config(tmp_path), bot) as (_, _):
+        said = await bot.say("c", "read this", files=(NOTE,))
+        await bot.asked.wait()
+    bot.hangs = False
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot) as (host, _):
+        assert await host.settled(said.message_id) == "completed"
+    assert bot.said("c") == ["read this"]
+    [file] = tmp_path.glob("sessions/*/inbound/files/*/*")
+    assert file.read_text() == "what the note says"
+
+
+async def test_what_comes_while_the_host_ends_is_left_to_its_platform(tmp_path: Path) -> None:
+    bot = MemoryBot()
+    async with serving(config(tmp_path), bot) as (host, _):
+        host.house.reception.close()
+        with pytest.raises(HostBusy):
+            await bot.say("c", "too late")
