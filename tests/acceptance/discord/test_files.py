@@ -49,7 +49,8 @@ async def test_a_file_that_is_gone_becomes_a_note_and_the_message_is_answered(to
     town.discord.settings.attachment_lifetime = -1.0
     chat, _ = taken(town, await ask(town, Upload("gone.txt", b"x")))
     assert chat.attachments == ()
-    assert "'gone.txt' could not be fetched: Discord no longer has it" in chat.text
+    [note] = [part for part in chat.parts if part.kind == "file"]
+    assert (note.title, note.text) == ("gone.txt", "could not be fetched: Discord no longer has it")
 
 
 async def test_a_download_that_breaks_is_tried_again(town: Town) -> None:
@@ -64,5 +65,7 @@ async def test_a_file_beyond_the_limit_is_not_downloaded(town: Town) -> None:
     town.guild.upload_limit = 60 * 1024 * 1024
     await town.up()
     chat, _ = taken(town, await ask(town, Upload("big.bin", bytes(LARGEST + 1))))
-    assert "'big.bin' could not be fetched: more than" in chat.text
+    [note] = [part for part in chat.parts if part.kind == "file"]
+    assert note.title == "big.bin"
+    assert note.text.startswith("could not be fetched: more than")
     assert town.discord.calls(CDN) == []
