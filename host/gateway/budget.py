@@ -129,7 +129,7 @@ class Budgets:
                     words,
                     round(limit * MICRO),
                     since,
-                    _used(connection, name, since),
+                    _used(connection, name, since, day),
                 )
         place = _place(connection, call.session_id)
         if place is not None and (most := rules.budget_of(connection, place)) >= 0:
@@ -175,12 +175,13 @@ def _used_in(connection: Statements, place: Address, day: int) -> int:
     return int(str(row[0])) if row else 0
 
 
-def _used(connection: Statements, agent: str, since: int) -> int:
-    """Spent and set aside since the day; '' is all agents."""
+def _used(connection: Statements, agent: str, since: int, day: int) -> int:
+    """Spent and set aside from one day to another; '' is all agents. A clock that was ahead once spends nothing of today's."""
+    where = "day BETWEEN :since AND :day AND (:agent = '' OR agent = :agent)"
     row = connection.execute(
-        "SELECT (SELECT coalesce(sum(cost), 0) FROM spent WHERE day >= :since AND (:agent = '' OR agent = :agent))"
-        " + (SELECT coalesce(sum(cost), 0) FROM reservations WHERE day >= :since AND (:agent = '' OR agent = :agent))",
-        {"since": since, "agent": agent},
+        f"SELECT (SELECT coalesce(sum(cost), 0) FROM spent WHERE {where})"
+        f" + (SELECT coalesce(sum(cost), 0) FROM reservations WHERE {where})",
+        {"since": since, "day": day, "agent": agent},
     ).fetchone()
     return int(str(row[0])) if row else 0
 

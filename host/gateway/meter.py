@@ -11,6 +11,8 @@ LARGEST_EVENT = 4 * 1024 * 1024  # bytes of one event that are kept to be read; 
 LARGEST_MESSAGE = 64 * 1024 * 1024  # bytes of an answer in one piece
 BYTES_PER_TOKEN = 8  # of the events of an answer that breaks off before it says what it cost: rather too many
 
+SHOWN = ("text", "tool_use")  # blocks whose tokens are all in what is sent
+
 
 class Meter:
     """`feed` it every byte; `usage` is what is known so far, `complete` whether that is all."""
@@ -21,6 +23,9 @@ class Meter:
         self._skipping = False
         self._counts: dict[str, Any] = {}
         self._delta_bytes = 0
+        self.uncertain = (
+            False  # its bytes do not show what it cost: hidden thoughts, work of the server's tools
+        )
         self.complete = False
 
     def feed(self, chunk: bytes) -> None:
@@ -72,6 +77,9 @@ class Meter:
             return
         event = _object(data)
         match event.get("type"):
+            case "content_block_start":
+                block = event.get("content_block")
+                self.uncertain |= not isinstance(block, dict) or block.get("type") not in SHOWN
             case "message_start":
                 message = event.get("message")
                 if isinstance(message, dict) and isinstance(message.get("usage"), dict):

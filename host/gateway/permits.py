@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from host.config import Agent
+from host.gateway import measures
 from sessiondb import model_fields
+
+if TYPE_CHECKING:  # the process that reads bodies starts without the configuration's library
+    from host.config import Agent
 
 JSON = dict[str, Any]
 
@@ -44,6 +47,8 @@ KEYS = frozenset(
 HARNESS_BETAS = frozenset({"claude-code-20250219", "effort-2025-11-24", "interleaved-thinking-2025-05-14"})
 HARNESS_KEYS = frozenset({"metadata"})
 EMBEDDED = frozenset({"base64", "text", "content"})  # sources that carry their content; others are fetched
+MEDIA = ("image", "document")
+BYTES_PER_TOKEN = 3  # of a request's JSON, at least: rather too many tokens than too few are set aside
 MOST_TOKENS = 128_000  # of one answer: the largest a model gives
 
 
@@ -67,6 +72,8 @@ class Asked:
     max_tokens: int
     betas: tuple[str, ...]
     streamed: bool
+    tokens: int = 0  # of the request, at most
+    uncertain: bool = False  # half an answer does not show what it cost: thoughts, server tools, documents
     optional: frozenset[str] = frozenset()  # fields it could do without
     tools: tuple[str, ...] = ()
 
@@ -97,7 +104,9 @@ class Permit:
             lenient=agent.provider == "claude_code",
         )
 
-    def check(self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes) -> Asked:
+    def check(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes | bytearray
+    ) -> Asked:
         """Raises `Refused`."""
         if method != "POST" or path not in (MESSAGES, COUNT) or query not in ("", "beta=true"):
             raise Refused(404, "not_found_error", f"{method} {path} does not pass the gateway")
@@ -113,8 +122,9 @@ class Permit:
         if type(max_tokens) is not int or not 0 <= max_tokens <= MOST_TOKENS:
             raise Refused(400, "invalid_request_error", f"max_tokens must be 0 to {MOST_TOKENS}")
         self._check_tools(body.get("tools") or ())
-        _check_sources(body.get("messages"))
-        _check_sources(body.get("system"))
+        media = _Media()
+        _check_sources(body.get("messages"), media)
+        _check_sources(body.get("system"), media)
         streamed = body.get("stream") is True
         # Written anew: what was checked is what is sent, whoever else would read a doubled key differently.
         try:
@@ -128,6 +138,8 @@ class Permit:
             max_tokens,
             betas,
             streamed,
+            (len(canonical) - media.size) // BYTES_PER_TOKEN + 1 + media.tokens,
+            media.documents > 0 or _thinks(body) or _asks_servers(body),
             frozenset(model_fields.present(body)),
             tuple(str(tool.get("name")) for tool in body.get("tools") or ()),
         )
@@ -138,7 +150,29 @@ class Permit:
         _only("tool type", [str(tool.get("type") or "custom") for tool in tools], self.tools)
 
 
-def _parsed(raw: bytes) -> JSON:
+@dataclass
+class _Media:
+    """What was seen of pictures and documents."""
+
+    size: int = 0  # characters of base64
+    tokens: int = 0
+    documents: int = 0
+
+    def add(self, kind: str, data: str) -> None:
+        self.size += len(data)
+        self.tokens += measures.tokens(kind, data)
+
+
+def _thinks(body: JSON) -> bool:
+    thinking = body.get("thinking")
+    return isinstance(thinking, dict) and thinking.get("type") != "disabled"
+
+
+def _asks_servers(body: JSON) -> bool:
+    return any(tool.get("type") not in (None, "custom") for tool in body.get("tools") or ())
+
+
+def _parsed(raw: bytes | bytearray) -> JSON:
     try:
         body = json.loads(raw, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -152,7 +186,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _check_sources(value: object) -> None:
+def _check_sources(value: object, media: _Media) -> None:
     """Nothing that the API would fetch: a URL is a way out, a file id may be somebody else's."""
     rest = [value]
     while rest:
@@ -163,6 +197,10 @@ def _check_sources(value: object) -> None:
             source = found.get("source")
             if isinstance(source, dict) and source.get("type") not in EMBEDDED:
                 raise _denied(f"content by {str(source.get('type'))[:50]!r} does not pass the gateway")
+            if isinstance(source, dict) and found.get("type") in MEDIA:
+                media.documents += found["type"] == "document"
+                if isinstance(data := source.get("data"), str) and source.get("type") == "base64":
+                    media.add(found["type"], data)
             # What a model wrote into a tool's input is data, whatever it looks like.
             rest += [inner for key, inner in found.items() if key != "input"]
 

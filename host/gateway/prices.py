@@ -14,7 +14,6 @@ BUILT_IN: Mapping[str, Price] = {
     "claude-haiku": Price(input=1.0, output=5.0, cache_write=2.0, cache_read=0.1),
 }  # cache writes as those of an hour, the dearest
 UNKNOWN = BUILT_IN["claude-opus"]  # a model without a price is not cheap until the configuration says so
-BYTES_PER_TOKEN = 3  # of a request's JSON, at least: rather too many tokens than too few are set aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,6 @@ def cost(usage: Usage, price: Price) -> int:
     )
 
 
-def upper_bound(body_size: int, max_tokens: int, price: Price) -> int:
-    """What a request may cost at most: every byte an uncached token to be cached, every token of the answer used."""
-    tokens = body_size // BYTES_PER_TOKEN + 1
+def upper_bound(tokens: int, max_tokens: int, price: Price) -> int:
+    """What a request may cost at most: every token of it to be cached, every token of the answer used."""
     return math.ceil(tokens * max(price.input, price.cache_write) + max_tokens * price.output)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 import os
 import shutil
 import socket
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +31,7 @@ from host.gateway.front import Entrance
 from host.gateway.meter import Meter
 from host.gateway.permits import Asked, Permit, Refused
 from host.gateway.prices import cost, price_of, upper_bound
+from host.gateway.readers import Allowance, Holding, Readers, holding
 from host.mailbox.open import Mailboxes
 from host.registry.sessions import Session
 from sessiondb import SessionError
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 
 LARGEST_BODY = 32 * 1024 * 1024  # bytes; the model API's own limit
 REQUESTS_AT_A_TIME = 8  # of one session
+BODY_DEADLINE = 30.0  # s from a request's head to the end of its body
 CONNECT_TIMEOUT = 30.0  # s
 READ_TIMEOUT = 600.0  # s without a byte of the answer; the API pings more often
 CLOSING_GRACE = 1.0  # s for answers under way when their runner has ended
@@ -83,6 +86,19 @@ class _Open:
     entrance: Entrance | None = None
     listener: asyncio.Server | None = None
     under_way: int = 0
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    free: Allowance = field(default_factory=Allowance)
+
+
+@dataclass(frozen=True, slots=True)
+class _Passing:
+    """A request that may pass, with what it takes to pass it on."""
+
+    door: _Open
+    request: web.BaseRequest
+    asked: Asked
+    held: Holding
+    grant: Grant
 
 
 class Gateway:
@@ -101,6 +117,7 @@ class Gateway:
         self._budgets = budgets
         self._credentials = credentials
         self._fields = fields
+        self._readers = Readers()
         self._open: dict[str, _Open] = {}
         self._upstream: aiohttp.ClientSession | None = None
         self._settling: set[asyncio.Task[None]] = set()
@@ -164,6 +181,7 @@ class Gateway:
         for door in list(self._open.values()):
             await self.close(door.session)
         await self.settled()
+        await self._readers.close()
         await self._credentials.close()
         if self._upstream is not None:
             await self._upstream.close()
@@ -178,16 +196,20 @@ class Gateway:
     async def _handle(self, door: _Open, request: web.BaseRequest) -> web.StreamResponse:
         if door.under_way >= REQUESTS_AT_A_TIME:
             return _error(429, "rate_limit_error", "too many requests of this conversation at a time")
+        if door.free.is_spent(asyncio.get_running_loop().time()):
+            return _error(429, "rate_limit_error", "too many calls of this conversation that cost nothing")
         door.under_way += 1
+        paid = False
         try:
-            raw = await _body(request)
-            asked = await asyncio.to_thread(
-                door.permit.check, request.method, request.path, request.query_string, request.headers, raw
-            )
-            grant = await self._credentials.grant(door.session.agent)
-            if not asked.is_charged:
-                return await self._pass(door, request, asked, grant, Meter(streamed=False))
-            return await self._pass_paid(door, request, asked, grant)
+            with holding(self._readers.room, door.session.id) as held:
+                asked = await self._asked(door, request, held)
+                grant = await self._credentials.grant(door.session.agent)
+                passing = _Passing(door, request, asked, held, grant)
+                if not asked.is_charged:
+                    return await self._pass(passing, Meter(streamed=False))
+                response = await self._pass_paid(passing)
+                paid = response.status < 400
+                return response
         except Refused as refused:
             self._note(door, refused.message)
             return _error(refused.status, refused.kind, refused.message)
@@ -206,20 +228,31 @@ class Gateway:
             return _error(503, "api_error", "the host cannot keep account of requests right now")
         finally:
             door.under_way -= 1
+            if not paid:
+                door.free.spend()
 
-    async def _pass_paid(
-        self, door: _Open, request: web.BaseRequest, asked: Asked, grant: Grant
-    ) -> web.StreamResponse:
+    async def _asked(self, door: _Open, request: web.BaseRequest, held: Holding) -> Asked:
+        """One body of a session at a time, from its first byte until it is read. Raises `Refused`."""
+        async with door.reading:
+            raw = await _body(request, held)
+            asked = await self._readers.read(
+                door.permit, request.method, request.path, request.query_string, request.headers, raw
+            )
+        held.body = asked.body
+        return replace(asked, body=b"")
+
+    async def _pass_paid(self, passing: _Passing) -> web.StreamResponse:
         """Reserved before, settled after, whatever happens in between."""
+        door, asked = passing.door, passing.asked
         price = price_of(asked.model, self._config.model.prices)
         user_id, task_id = await self._whose(door.session)
-        most = upper_bound(len(asked.body), asked.max_tokens, price)
+        most = upper_bound(asked.tokens, asked.max_tokens, price)
         call = Call(door.session.id, door.session.agent, user_id, task_id, asked.model, most)
         reservation = await self._reserved(call)
         meter = Meter(streamed=asked.streamed)
         unpaid = False
         try:
-            response = await self._pass(door, request, asked, grant, meter)
+            response = await self._pass(passing, meter)
             unpaid = response.status >= 400
             return response
         except _NotSent:
@@ -228,7 +261,7 @@ class Gateway:
         finally:
             if unpaid:
                 settlement = self._budgets.release(reservation)
-            elif meter.knows_anything:
+            elif meter.complete or (meter.knows_anything and not asked.uncertain and not meter.uncertain):
                 paid = cost(meter.usage, price)
                 settlement = self._budgets.settle(
                     reservation, meter.usage, paid, estimated=not meter.complete
@@ -252,26 +285,9 @@ class Gateway:
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
 
-    async def _pass(
-        self, door: _Open, request: web.BaseRequest, asked: Asked, grant: Grant, meter: Meter
-    ) -> web.StreamResponse:
-        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-        headers |= {"accept-encoding": "identity", **grant.headers}
-        if asked.betas:
-            headers["anthropic-beta"] = ",".join(asked.betas)
-        url = self._config.model.base_url + asked.path
-        try:
-            answer = await self._client().post(
-                url, data=asked.body, headers=headers, allow_redirects=False, **_way(grant.via)
-            )
-        except aiohttp.ClientHttpProxyError as error:
-            self._credentials.distrust(door.session.agent)
-            raise _NotSent(f"the credential vault's proxy refuses the request ({error.status})") from error
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            raise _NotSent("the model API cannot be reached") from error
-        except (aiohttp.ClientError, TimeoutError):
-            raise _Lost("the connection to the model API was lost") from None
-        async with answer:
+    async def _pass(self, passing: _Passing, meter: Meter) -> web.StreamResponse:
+        request, asked = passing.request, passing.asked
+        async with await self._sent(passing) as answer:
             response = web.StreamResponse(status=answer.status)
             for name in PASSED_BACK:
                 if name in answer.headers:
@@ -293,13 +309,49 @@ class Gateway:
                     request.transport.abort()
             return response
 
+    async def _sent(self, passing: _Passing) -> aiohttp.ClientResponse:
+        """The beginning of the answer; the body is given back by then. Raises `_NotSent`, `_Lost`."""
+        door, request, asked, grant = passing.door, passing.request, passing.asked, passing.grant
+        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+        headers = {
+            "content-type": "application/json",
+            **headers,
+            "accept-encoding": "identity",
+            **grant.headers,
+        }
+        if asked.betas:
+            headers["anthropic-beta"] = ",".join(asked.betas)
+        url = self._config.model.base_url + asked.path
+        try:
+            return await self._client().post(
+                url,
+                data=io.BytesIO(passing.held.body),  # written piece by piece, with its length known
+                headers=headers,
+                allow_redirects=False,
+                **_way(grant.via),
+            )
+        except aiohttp.ClientHttpProxyError as error:
+            self._credentials.distrust(door.session.agent)
+            raise _NotSent(f"the credential vault's proxy refuses the request ({error.status})") from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            raise _NotSent("the model API cannot be reached") from error
+        except (aiohttp.ClientError, TimeoutError):
+            raise _Lost("the connection to the model API was lost") from None
+        finally:
+            passing.held.end()
+
     async def _learn(self, asked: Asked, status: int, refusal: bytes) -> None:
         """Before the runner has the end of the answer: then the next one to start is told."""
         if status < 400:
             self._fields.accepted(asked.optional)
-        elif status in REFUSALS and (
-            field := await self._fields.refused(asked.optional, asked.tools, refusal)
-        ):
+        if status not in REFUSALS:
+            return
+        try:
+            field = await self._fields.refused(asked.optional, asked.tools, refusal)
+        except SessionError as error:
+            log.warning("A refused field is not remembered: %s", error, extra={"action": "field_refused"})
+            return
+        if field:
             log.warning("The model's address does not take %s", field, extra={"action": "field_refused"})
 
     async def _whose(self, session: Session) -> tuple[str, str]:
@@ -365,14 +417,19 @@ async def _given_back(budgets: Budgets, reserving: Awaitable[int]) -> None:
         await budgets.release(await reserving)
 
 
-async def _body(request: web.BaseRequest) -> bytes:
+async def _body(request: web.BaseRequest, held: Holding) -> bytearray:
     """Raises `Refused`."""
     parts = bytearray()
-    async for chunk in request.content.iter_any():
-        parts += chunk
-        if len(parts) > LARGEST_BODY:
-            raise Refused(413, "request_too_large", "the request is larger than the model API takes")
-    return bytes(parts)
+    try:
+        async with asyncio.timeout(BODY_DEADLINE):
+            async for chunk in request.content.iter_any():
+                held.grow(len(chunk))
+                parts += chunk
+                if len(parts) > LARGEST_BODY:
+                    raise Refused(413, "request_too_large", "the request is larger than the model API takes")
+    except TimeoutError:
+        raise Refused(408, "timeout_error", "the request took too long to arrive") from None
+    return parts
 
 
 def _error(status: int, kind: str, message: str) -> web.Response:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from base64 import b64encode
+from typing import Any
 
 import anthropic
 import httpx2
 import pytest
 
-from tests.fakes.model_api import Gate, LoseAnswer, Text, TruncateStream, Usage, answer
+from tests.fakes.model_api import Gate, Hang, LoseAnswer, Text, Thinking, TruncateStream, Usage, answer
 from tests.support.asking import MODEL, PATIENCE, ask, compacting
+from tests.support.files import noise, pdf
 from tests.support.gateway_bench import DAY, GatewayBench
 from tests.support.waiting import eventually
 
@@ -191,3 +194,68 @@ async def test_what_a_crash_left_unsettled_is_charged_at_the_next_boot(bench: Ga
     await call
     assert [(row[4], row[5]) for row in await bench.usage()] == [(set_aside, 1)]
     assert await bench.rows("SELECT cost FROM spent") == [(set_aside,)]
+
+
+async def test_a_photo_is_set_aside_by_its_pixels(bench: GatewayBench) -> None:
+    """3.4 MB of picture had been worth ten dollars."""
+    gate = Gate()
+    await bench.start()
+    client = await bench.client()
+    bench.api.script(Hang(gate), "I see.")
+    data = b64encode(noise(1_060, 1_060)).decode()
+    picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+
+    messages = [{"role": "user", "content": [picture, {"type": "text", "text": "look"}]}]
+
+    asking = asyncio.create_task(client.messages.create(**{**ask(), "messages": messages}))
+    await bench.api.received(1)
+    [(set_aside,)] = await bench.rows("SELECT cost FROM reservations")
+    await gate.open()
+    await asking
+
+    assert set_aside < 60_000
+    [(_, _, tokens, _, cost, _)] = await bench.usage()
+    assert tokens >= 1_499
+    assert cost <= set_aside
+
+
+@pytest.mark.parametrize("what", ["thinking", "document", "server tool", "thoughts that came unasked"])
+async def test_what_half_an_answer_does_not_show_is_charged_in_full(bench: GatewayBench, what: str) -> None:
+    await bench.start(options={"web_search": True})
+    client = await bench.client()
+    more: dict[str, Any] = {}
+    if what == "thinking":
+        more["thinking"] = {"type": "adaptive"}
+    elif what == "server tool":
+        more["tools"] = [{"type": "web_search_20250305", "name": "web_search"}]
+    elif what == "document":
+        data = b64encode(pdf(2)).decode()
+        paper = {
+            "type": "document",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": data},
+        }
+        more["messages"] = [{"role": "user", "content": [paper, {"type": "text", "text": "read"}]}]
+    bench.api.fail_next(TruncateStream(3))
+    bench.api.script(answer(Thinking("Hm."), "Hello.") if "thoughts" in what else "Hello there.")
+
+    with pytest.raises((anthropic.APIError, httpx2.HTTPError)):
+        async with client.messages.stream(**{**ask(), **more}) as stream:
+            await stream.get_final_message()
+
+    [(_, _, _, _, cost, estimated)] = await bench.usage()
+    assert estimated
+    assert cost >= ask()["max_tokens"] * 25  # the longest answer, at the price of claude-opus
+    if what == "document":
+        assert cost >= 2 * 4_600 * 10 + ask()["max_tokens"] * 25
+
+
+async def test_days_that_a_wrong_clock_wrote_spend_none_of_todays_budget(bench: GatewayBench) -> None:
+    await bench.start(budget_usd_per_day=0.5, budget_usd_per_month=0.5)
+    client = await bench.client()
+    bench.now += 5 * 365 * DAY
+    bench.api.script(answer("hello", usage=Usage(input_tokens=90_000, output_tokens=10)), "again")
+    await client.messages.create(**ask())
+    await bench.usage()
+    bench.now -= 5 * 365 * DAY
+
+    assert await client.messages.create(**ask())

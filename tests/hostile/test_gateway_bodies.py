@@ -1,0 +1,87 @@
+"""Ten sessions that send what is expensive to read do not stop an eleventh, nor fill the host's memory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from host.gateway.readers import BURST, ROOM, Room
+from host.registry.sessions import Session
+from tests.fakes.model_api import FakeModelAPI
+from tests.support.asking import ask
+from tests.support.gateway_bench import GatewayBench
+
+HEAD = b"POST /v1/messages?beta=true HTTP/1.1\r\nhost: gateway\r\ncontent-length: %d\r\n\r\n"
+VALUES = b"[" + b"0," * 4_000_000 + b"0]"
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="dv-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def bench(data: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GatewayBench]:
+    monkeypatch.setitem(os.environ, "ANTHROPIC_BASE_URL", "")
+    async with FakeModelAPI() as api:
+        made = GatewayBench(api, data)
+        await made.start()
+        yield made
+        await made.stop()
+
+
+async def status_of(session: Session, body: bytes) -> int:
+    """Of one request, sent in pieces; the answer may come, and the line end, before all of it is sent."""
+    reader, writer = await asyncio.open_unix_connection(str(session.folder.gateway_socket))
+    try:
+        writer.write(HEAD % len(body))
+        for start in range(0, len(body), 262_144):
+            writer.write(body[start : start + 262_144])
+            await writer.drain()
+        return int((await reader.readline()).split()[1])
+    except ConnectionError:
+        return 0
+    finally:
+        writer.close()
+
+
+async def test_bodies_that_are_expensive_to_read_are_refused_and_cost_others_nothing(
+    bench: GatewayBench,
+) -> None:
+    held: list[int] = []
+
+    class Watched(Room):
+        def take(self, session: str, count: int) -> None:
+            super().take(session, count)
+            held.append(self.held)
+
+    bench.gateway._readers.room = Watched()
+    hostile = [await bench.session(str(number)) for number in range(10)]
+    quiet = await bench.client("quiet")
+
+    attack = asyncio.gather(*(status_of(session, VALUES) for session in hostile))
+    answers = [await quiet.messages.create(**ask()) for _ in range(5)]
+
+    assert all(answer.stop_reason == "end_turn" for answer in answers)
+    assert {413, 429} >= set(await attack) - {0}
+    assert max(held) <= ROOM
+    assert bench.gateway._readers.room.held == 0
+    assert len(bench.api.requests) == 5  # nothing of the attack left the host
+
+
+async def test_calls_that_cost_nothing_are_limited_in_their_rate(bench: GatewayBench) -> None:
+    hostile, quiet = await bench.session("hostile"), await bench.client("quiet")
+
+    found = [await status_of(hostile, b"{}") for _ in range(BURST + 20)]
+
+    assert found[0] == 403
+    assert 429 in found
+    assert (await quiet.messages.create(**ask())).stop_reason == "end_turn"
