@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sessiondb import content
 from sessiondb.records import MessageIn
 
-PARTS = frozenset({"quoted", "forwarded", "preview", "transcript", "file"})
+PARTS = frozenset({"quoted", "forwarded", "preview", "transcript", "document", "file"})
 _ILLEGAL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

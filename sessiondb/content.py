@@ -28,7 +28,7 @@ class Attachment:
 class Part:
     """Something in a message that is not its author's own words, with whose it is. Never mixed into theirs."""
 
-    kind: str  # quoted (what it replies to) | forwarded | preview (of a link) | transcript (of a clip) | file (named, not here)
+    kind: str  # quoted | forwarded | preview (of a link) | transcript (of a clip) | document | file (about one that is not here)
     text: str
     title: str = ""  # of a preview or a file
     author: str = ""  # their name, '' when nobody is named

@@ -13,7 +13,7 @@ PIECE = 256 * 1024  # bytes written at a time
 
 
 async def save(source: aiohttp.StreamReader, path: Path, most: int) -> None:
-    """Raises `FetchError` beyond `most` bytes, and `OSError`."""
+    """Raises `FetchError` beyond `most` bytes and where there are none, and `OSError`."""
     size = 0
     with await asyncio.to_thread(path.open, "wb") as out:
         async for piece in source.iter_chunked(PIECE):
@@ -21,3 +21,5 @@ async def save(source: aiohttp.StreamReader, path: Path, most: int) -> None:
             if size > most:
                 raise FetchError(f"it has more than {most} bytes")
             await asyncio.to_thread(out.write, piece)
+    if not size:
+        raise FetchError("it is empty")

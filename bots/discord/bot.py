@@ -24,6 +24,7 @@ from host.ports.bot import (
     BotStuck,
     Capabilities,
     Delivery,
+    Fetched,
     FetchError,
     Ingest,
     Live,
@@ -155,7 +156,7 @@ class DiscordBot:
     async def remove_live(self, live: Live, platform_message_id: str) -> None:
         await self._connected().live.remove(live, platform_message_id)
 
-    async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
         """From Discord's CDN, by the signed link that came with the message; a broken download is begun again."""
         for attempt in range(FETCH_TRIES):
             await asyncio.sleep(FETCH_PAUSE * attempt)
@@ -164,7 +165,7 @@ class DiscordBot:
             except aiohttp.ClientError as error:
                 log.info("A download broke: %s", error, extra={"action": "download_broke"})
             else:
-                return
+                return Fetched()
         raise FetchError("Discord could not be reached")
 
     def _connected(self) -> DoveClient:

@@ -29,14 +29,16 @@ from bots.slack.panels import panels, rules
 from bots.slack.panels.clicks import Clicks, Respond
 from bots.slack.questions import questions
 from bots.slack.reading.backfill import Backfill, Marks, NotYet
-from bots.slack.reading.events import Identity, Reader, microseconds
+from bots.slack.reading.events import Identity, Reader
+from bots.slack.reading.fetching import Fetching
+from bots.slack.reading.times import microseconds
 from bots.slack.sending import rendering
-from bots.slack.sending.files import Uploads, download
+from bots.slack.sending.files import Uploads
 from bots.slack.sending.outbox import Sender
 from bots.slack.setup.manifest import COMMAND
 from bots.slack.setup.preflight import identify
 from host.config import Access, Slack
-from host.ports.bot import Capabilities, Delivery, HostBusy, Ingest, Live, Offline, Receipt, Shown
+from host.ports.bot import Capabilities, Delivery, Fetched, HostBusy, Ingest, Live, Offline, Receipt, Shown
 from host.ports.events import EventClass, InboundEvent, IncomingFile, Verdict
 from sessiondb import content
 
@@ -73,6 +75,7 @@ class SlackBot:
         pace = Pace(settings.message_interval, BURST)
         self._sender = Sender(self._client, pace, Uploads(self._client, folder))
         self._status = StatusLines(self._client)
+        self._fetching = Fetching(self._client, settings.api_url, secrets.bot_token)
         self._live: LiveMessages | None = None
         self._online = False
 
@@ -119,8 +122,8 @@ class SlackBot:
         self._must_be_online()
         return await self._sender.lookup(delivery)
 
-    async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
-        await download(self._settings.api_url, self._secrets.bot_token, file, path, most)
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
+        return await self._fetching.fetch(file, path, most)
 
     async def show(self, shown: Shown) -> None:
         if self._online:
@@ -216,7 +219,7 @@ class Listeners:
         try:
             await self.backfill.passed(str(event["channel"]))
             if event.get("subtype") in ("message_changed", "message_deleted"):
-                await self._take(await self._reader.change(event))
+                await self._take(await self._read(self._reader.change(event), event))
             else:
                 await self._take_message(event)
         except (HostBusy, NotYet, *TRANSIENT):
@@ -226,7 +229,7 @@ class Listeners:
             raise
 
     async def reaction(self, event: Json) -> None:
-        await self._take(await self._reader.reaction(event))
+        await self._take(await self._read(self._reader.reaction(event), event))
 
     async def command(self, ack: Callable[..., Awaitable[object]], body: Json) -> None:
         told = await self._commands.command(body)
@@ -261,7 +264,7 @@ class Listeners:
         return await self.backfill.fill()
 
     async def _take_message(self, message: Json) -> bool:
-        event = await self._reader.message(message)
+        event = await self._read(self._reader.message(message), message)
         if event is None:
             return False
         new = await self._take(event)
@@ -269,6 +272,21 @@ class Listeners:
         if event.address.thread_id:
             self._marks.seen(event.address, microseconds(event.natural_id))
         return new
+
+    async def _read(self, reading: Awaitable[InboundEvent | None], item: Json) -> InboundEvent | None:
+        """One that cannot be read is passed by: delivered or read again it would be no better, and others wait behind it."""
+        try:
+            return await reading
+        except (HostBusy, *TRANSIENT):
+            raise
+        except Exception:
+            told = {
+                "action": "message_skipped",
+                "channel": str(item.get("channel")),
+                "ts": str(item.get("ts")),
+            }
+            log.exception("A message from Slack cannot be read", extra=told)
+            return None
 
     async def _take(self, event: InboundEvent | None) -> bool:
         """True when it was new and meant for an agent."""

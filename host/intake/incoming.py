@@ -45,55 +45,68 @@ class IncomingFiles:
 
     async def fetch(self, session: Session, entry: Entry) -> Attached:
         """What was fetched; what was not is a part of its message, in words. Twice, after a crash, is the same files."""
-        event, got = entry.event, _Fetching(session, entry)
-        files, missing = await self._all(got, event.files)
+        event, going = entry.event, _Fetching(session, entry)
+        files, parts = await self._all(going, event.files, event.parts)
         before: list[Files] = []
         so_far: list[Said] = []
         for said in event.thread_so_far:
-            found, lost = await self._all(got, said.files)
+            found, known = await self._all(going, said.files, said.parts)
             before.append(found)
-            so_far.append(replace(said, parts=(*said.parts, *lost)))
-        event = replace(event, parts=(*event.parts, *missing), thread_so_far=tuple(so_far))
+            so_far.append(replace(said, parts=known))
+        event = replace(event, parts=parts, thread_so_far=tuple(so_far))
         return Attached(replace(entry, event=event), files, tuple(before))
 
     async def _all(
-        self, got: _Fetching, files: Sequence[IncomingFile]
+        self, going: _Fetching, files: Sequence[IncomingFile], parts: tuple[content.Part, ...]
     ) -> tuple[Files, tuple[content.Part, ...]]:
         found: list[content.Attachment] = []
-        missing: list[content.Part] = []
         for file in files:
-            path = f"{got.entry.message_id}/{got.number}-{safe_name(file.name)}"
-            got.number += 1
+            going.number += 1
             try:
-                if got.number > MOST or file.bytes > LARGEST:
-                    raise FetchError(f"more than {MOST} files or {LARGEST} bytes")
-                bot = self._bots.get(got.entry.event.address.channel_type)
-                if not isinstance(bot, Fetches):
-                    raise FetchError("this platform brings no files")
-                size = await self._one(bot, file, got.session.folder.inbound_files / path)
+                attached, known = await self._fetched(going, file)
             except FetchError as error:
                 log.warning("A file was not fetched: %s", error, extra={"action": "fetch_failed"})
-                missing.append(content.Part("file", f"could not be fetched: {error}", title=file.name))
+                parts = (*parts, content.Part("file", f"could not be fetched: {error}", title=file.name))
             else:
-                found.append(content.Attachment(file.name, path, file.media_type, size))
-        return tuple(found), tuple(missing)
+                found.append(attached)
+                better = {(part.kind, part.title) for part in known}
+                parts = (*(part for part in parts if (part.kind, part.title) not in better), *known)
+        return tuple(found), parts
 
-    async def _one(self, bot: Fetches, file: IncomingFile, path: Path) -> int:
-        """Under another name first: what bears the final name is complete."""
-        part = path.with_name(path.name + ".part")
+    async def _fetched(
+        self, going: _Fetching, file: IncomingFile
+    ) -> tuple[content.Attachment, tuple[content.Part, ...]]:
+        if going.number > MOST or file.bytes > LARGEST:
+            raise FetchError(f"more than {MOST} files or {LARGEST} bytes")
+        bot = self._bots.get(going.entry.event.address.channel_type)
+        if not isinstance(bot, Fetches):
+            raise FetchError("this platform brings no files")
+        folder = going.session.folder.inbound_files / going.entry.message_id
         try:
-            await asyncio.to_thread(_make, path.parent)
-            async with asyncio.timeout(FETCH_DEADLINE):
-                await bot.fetch(file, part, LARGEST)
-            await asyncio.to_thread(ownership.as_its_folder, part)
-            await asyncio.to_thread(part.replace, path)
-            return (await asyncio.to_thread(path.stat)).st_size
+            return await self._one(bot, file, folder, going.number - 1)
         except TimeoutError as error:
             raise FetchError("it took too long") from error
         except OSError as error:
             raise FetchError(f"it could not be stored ({error.strerror})") from error
+
+    async def _one(
+        self, bot: Fetches, file: IncomingFile, folder: Path, number: int
+    ) -> tuple[content.Attachment, tuple[content.Part, ...]]:
+        """Under another name first: what bears the final name is complete."""
+        part = folder / f"{number}.part"
+        try:
+            await asyncio.to_thread(_make, folder)
+            async with asyncio.timeout(FETCH_DEADLINE):
+                fetched = await bot.fetch(file, part, LARGEST)
+            name = fetched.name or file.name
+            path = folder / f"{number}-{safe_name(name)}"
+            await asyncio.to_thread(ownership.as_its_folder, part)
+            await asyncio.to_thread(part.replace, path)
+            size = (await asyncio.to_thread(path.stat)).st_size
         finally:
             await asyncio.to_thread(part.unlink, missing_ok=True)
+        media_type = fetched.media_type or file.media_type
+        return content.Attachment(name, f"{folder.name}/{path.name}", media_type, size), fetched.parts
 
 
 def _make(folder: Path) -> None:

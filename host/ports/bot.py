@@ -201,11 +201,22 @@ class FetchError(Exception):
     """The file cannot be had; the text says why, for the agent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What became known of a file when it was fetched; '' as it was announced."""
+
+    name: str = ""
+    media_type: str = ""
+    parts: tuple[
+        content.Part, ...
+    ] = ()  # its words, as the platform has them: for those of this kind and title before
+
+
 @runtime_checkable
 class Fetches(Protocol):
     """A bot that can bring the files people attach."""
 
-    async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
         """Streams the file to `path`, which it creates. Raises `FetchError`, also beyond `most` bytes."""
 
 

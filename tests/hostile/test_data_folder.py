@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from host.ports.bot import Fetched
 from host.ports.events import Author, IncomingFile
 from tests.fakes.platform import MemoryBot
 from tests.support.dockers import containers_of, docker_config, docker_serving
@@ -30,8 +31,9 @@ def umask() -> Iterator[None]:
 
 
 class FileBot(MemoryBot):
-    async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
         await asyncio.to_thread(path.write_text, f"what {file.reference} holds\n")
+        return Fetched()
 
 
 def open_to_others(folder: Path) -> list[str]:

@@ -14,7 +14,8 @@ from bots.common.running import running_here
 from bots.markup import slack as markup
 from bots.slack.client.errors import TRANSIENT, code_of
 from bots.slack.panels import panels, rules
-from bots.slack.reading.events import Reader, ms
+from bots.slack.reading.events import Reader
+from bots.slack.reading.times import ms
 from bots.slack.setup.manifest import COMMAND
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import Forbidden, Running, TaskView
@@ -98,7 +99,7 @@ class Commands:
         channel, user = str(body["channel_id"]), str(body["user_id"])
         author = await self._reader.author({"user": user, "team": body.get("team_id")})
         privacy = await self._reader.privacy({"channel": channel})
-        asked, _ = await self._reader.words(text)
+        asked = await self._reader.words(text)
         said = " ".join(chunk.text for chunk in markup.plain(asked)[:1]) or panels.escaped(asked)
         posted = await self._client.chat_postMessage(channel=channel, text=f"<@{user}> asks: {said}")
         ts = str(posted["ts"])

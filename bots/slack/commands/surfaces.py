@@ -10,7 +10,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.live.progress import StatusLines
 from bots.slack.panels.clicks import Clicks
-from bots.slack.reading.events import Reader, ms
+from bots.slack.reading.events import Reader
+from bots.slack.reading.times import ms
 from host.ports.bot import Ingest
 from host.ports.events import EventClass, InboundEvent
 

@@ -22,7 +22,8 @@ from bots.markup import slack as markup
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT, code_of, translated
 from bots.slack.reading import histories
-from bots.slack.reading.events import Identity, microseconds
+from bots.slack.reading.events import Identity
+from bots.slack.reading.times import microseconds
 from host.ports.bot import Live, Receipt, Rejected, Unknown, Unsent
 
 Json = dict[str, Any]

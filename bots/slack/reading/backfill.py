@@ -23,7 +23,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT, code_of, retry_after, translated
-from bots.slack.reading.events import microseconds, slack_ts
+from bots.slack.reading.times import microseconds, slack_ts
 from host.ports.bot import HostBusy, Ingest, Rejected
 from sessiondb import Address
 
@@ -202,8 +202,20 @@ class Backfill:
         kind = {"dm": "im", "private": "group", "public": "channel"}[place.privacy]
         new = 0
         for ts in sorted(messages, key=microseconds):
-            new += await self._take({**messages[ts], "channel": channel, "channel_type": kind})
+            new += await self._take_one({**messages[ts], "channel": channel, "channel_type": kind})
+            self._marks.seen(address, microseconds(ts))  # whether or not it could be read
         return new
+
+    async def _take_one(self, message: Json) -> bool:
+        """What Slack refuses for good about one message takes nothing from those behind it."""
+        try:
+            return await self._take(message)
+        except SlackApiError as error:
+            if not isinstance(translated(error), Rejected):
+                raise
+            told = {"action": "message_skipped", "channel": message["channel"], "ts": message["ts"]}
+            log.warning("A message was not read: %s", code_of(error), extra=told)
+            return False
 
     async def _channels(self) -> list[str]:
         return [
@@ -237,8 +249,9 @@ class Backfill:
         cursor = ""
         while True:
             answer = await _read(method, limit=PAGE, **arguments, **({"cursor": cursor} if cursor else {}))
-            for item in answer[key]:
-                yield item
+            for item in answer.get(key) or ():
+                if isinstance(item, dict) and (key != "messages" or microseconds(item.get("ts"))):
+                    yield item
             cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
                 return

@@ -1,47 +1,38 @@
-"""From Slack's events to `InboundEvent`s, the same whether they come live or from a history.
-
-The natural id per class: a message its ts, an edit the ts and the edit's, a deletion the ts, a reaction the ts, the
-person, the emoji and whether it was added. `message` and `app_mention` of one ts are one message: the mention is read
-from the text, not from the event's type.
-"""
+"""From what Slack says to `InboundEvent`s."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import commands
-from bots.markup import slack as markup
 from bots.slack.client import directory
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT, code_of
-from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Privacy, Said, Viewer
+from bots.slack.reading import saying
+from bots.slack.reading.names import Names, ids_in
+from bots.slack.reading.saying import Spoken
+from bots.slack.reading.shapes import mapping, one_line, string
+from bots.slack.reading.threads import Threads, name_of
+from bots.slack.reading.times import ms
+from host.ports.events import Author, EventClass, InboundEvent, Privacy, Viewer
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
-SPOKEN = frozenset({"", "file_share", "thread_broadcast", "me_message", "bot_message"})
-THREAD_READ = 1.2  # s for reading the thread before a mention: Slack waits 3 s for the acknowledgement
-NAMES_READ = 0.6  # s for the names in it
 MOST_FOLLOWED = 20_000  # threads
-MOST_READ = 50  # messages of the thread before a mention: its first and the latest
-PAGE = 200
+MOST_NAMES = 60  # people and channels that are asked for by name, of one reading
 EXCERPT = 200  # characters of a message that somebody reacted to
 NOBODY = frozenset(
     {"user_not_found", "user_not_visible"}
 )  # whom Slack will not show us, however often we ask
-
-_USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
-_CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^<>]*)?>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +52,7 @@ class Reader:
         self._client = client
         self._people = people
         self._me = identity
+        self._threads = Threads(client, self.names, self.is_own, identity.user)
         self._following: set[Address] = set()  # threads whose beginning the host was given, or needs not
 
     def follow(self, thread: Address) -> None:
@@ -71,56 +63,73 @@ class Reader:
 
     async def message(self, event: Json) -> InboundEvent | None:
         """A message as posted; None for our own and for what nobody said."""
-        if event.get("subtype", "") not in SPOKEN or self.is_own(event) or not event.get("ts"):
+        if not saying.speaks(event) or self.is_own(event) or not ms(event.get("ts")):
             return None
+        return commands.obeyed(await self._as_posted(event, await self.said(event)))
+
+    async def _as_posted(self, event: Json, spoken: Spoken) -> InboundEvent:
         address = self.address(event)
-        privacy = await self.privacy(event)
-        text, mentioned = await self.words(str(event.get("text") or ""))
         thread = address.thread_id
+        # Slack's own word counts too, unless it is a quotation that it speaks of.
+        mentioned = spoken.mentioned or (event.get("type") == "app_mention" and not spoken.quoted)
         found = InboundEvent(
             event_class=EventClass.MESSAGE,
             address=address,
             natural_id=str(event["ts"]),
             author=await self.author(event),
             at=ms(event["ts"]),
-            text=text,
+            text=spoken.text,
             platform_message_id=str(event["ts"]),
             mentioned=mentioned,
-            privacy=privacy,
+            privacy=await self.privacy(event),
             opens_thread="" if thread else str(event["ts"]),
-            files=tuple(_files(event.get("files") or ())),
+            files=spoken.files,
+            parts=spoken.parts,
         )
         if thread and mentioned and address not in self._following:
-            found = replace(found, thread_so_far=await self._thread_so_far(address, found.natural_id))
-        return commands.obeyed(found)
+            found = replace(found, thread_so_far=await self._threads.so_far(address, found.natural_id))
+        return found
 
     async def change(self, event: Json) -> InboundEvent | None:
-        """An edit or a deletion; None when the words are the same (a preview was added) or they are ours."""
-        before = event.get("previous_message") or {}
-        after = event.get("message") or {}
+        """An edit or a deletion; None when it says the same (a preview was added), or it is ours."""
+        before, after = mapping(event.get("previous_message")), mapping(event.get("message"))
         gone = event["subtype"] == "message_deleted" or after.get("subtype") == "tombstone"
-        said = before if gone else after
-        if self.is_own(said) or self.is_own(before) or not (before or after):
+        if self.is_own(after) or self.is_own(before) or not (before or after):
             return None
-        if not gone and before.get("text") == after.get("text"):
-            return None
-        ts = str(event.get("deleted_ts") or said.get("ts") or before.get("ts"))
-        text, mentioned = await self.words(str(after.get("text") or ""))
-        edited = str((after.get("edited") or {}).get("ts") or event.get("ts"))
+        return self._deletion(event, before, after) if gone else await self._edit(event, before, after)
+
+    def _deletion(self, event: Json, before: Json, after: Json) -> InboundEvent:
+        """Slack does not say who deleted."""
+        said = before or after
+        ts = str(event.get("deleted_ts") or said.get("ts"))
         return InboundEvent(
-            event_class=EventClass.DELETE if gone else EventClass.EDIT,
-            address=self.address({**said, "channel": event["channel"]}),
-            natural_id=ts if gone else f"{ts}:{edited}",
-            author=await self.author(said),
+            event_class=EventClass.DELETE,
+            address=self.address({"ts": ts, **said, "channel": event["channel"]}),
+            natural_id=ts,
+            author=Author(string(said.get("user")) or "slack", "somebody"),
             at=ms(event.get("event_ts") or event["ts"]),
-            text="" if gone else text,
             platform_message_id=ts,
-            mentioned=mentioned,
-            privacy=await self.privacy(event),
+            privacy=directory.privacy(string(event.get("channel_type"))),
+        )
+
+    async def _edit(self, event: Json, before: Json, after: Json) -> InboundEvent | None:
+        names = await self.names([before, after])
+        old, new = saying.said(before, names), saying.said(after, names)
+        if (before and old.gist == new.gist) or not saying.speaks(after) or not ms(after.get("ts")):
+            return None
+        named_anew = new.mentioned and (not old.mentioned or old.says_nothing)
+        kept: Json = {key: event[key] for key in ("channel", "channel_type") if key in event}
+        as_posted = await self._as_posted({**after, **kept}, replace(new, mentioned=named_anew))
+        edited = str(mapping(after.get("edited")).get("ts") or event.get("event_ts") or event.get("ts"))
+        return replace(
+            as_posted,
+            event_class=EventClass.EDIT,
+            natural_id=f"{after['ts']}:{edited}",
+            at=ms(event.get("event_ts") or event.get("ts")),
         )
 
     async def reaction(self, event: Json) -> InboundEvent | None:
-        item = event.get("item") or {}
+        item = mapping(event.get("item"))
         if item.get("type") != "message" or event.get("user") == self._me.user:
             return None
         added = event["type"] == "reaction_added"
@@ -128,7 +137,7 @@ class Reader:
         channel, ts = str(item["channel"]), str(item["ts"])
         ours = event.get("item_user") == self._me.user
         about = await self._reacted_to(channel, ts) if ours else {}
-        said = " ".join(str(about.get("text") or "").split())
+        said = one_line((await self.said(about)).text) if about else ""
         said = said if len(said) <= EXCERPT else said[: EXCERPT - 1] + "…"
         return InboundEvent(
             event_class=EventClass.REACTION,
@@ -136,7 +145,7 @@ class Reader:
             natural_id=f"{ts}:{event['user']}:{emoji}:{'+' if added else '-'}:{event['event_ts']}",
             author=await self.author(event),
             at=ms(event["event_ts"]),
-            text=f"to your “{markup.unescaped(said)}”" if said else "",
+            text=f"to your “{said}”" if said else "",
             platform_message_id=ts,
             mentioned=ours,
             privacy=await self.privacy({"channel": channel}),
@@ -144,15 +153,12 @@ class Reader:
         )
 
     async def _reacted_to(self, channel: str, ts: str) -> Json:
-        """A message of ours: the event does not name its thread. Empty when it is gone."""
+        """A message of ours: the event does not name its thread. Empty when Slack does not show it."""
         try:
-            answer = await self._client.reactions_get(channel=channel, timestamp=ts)
-        except SlackApiError as error:
-            if code_of(error) not in ("message_not_found", "not_reactable"):
-                raise
+            return mapping((await self._client.reactions_get(channel=channel, timestamp=ts)).get("message"))
+        except TRANSIENT as error:
+            log.info("What was reacted to is not known: %s", type(error).__name__)
             return {}
-        found: Json = answer.get("message") or {}
-        return found
 
     async def viewer(self, user: str, channel: str) -> Viewer:
         """Somebody who looks at or orders things, from a channel; a channel that is closed to us counts as private."""
@@ -187,7 +193,7 @@ class Reader:
         user = str(event.get("user") or "")
         if not user:
             bot = str(event.get("bot_id") or "")
-            return Author(bot, str(event.get("username") or bot), is_bot=True)
+            return Author(bot, name_of(event), is_bot=True)
         team = str(event.get("user_team") or event.get("team") or "")
         try:
             person = await self._people.person(user)
@@ -205,103 +211,27 @@ class Reader:
             zone=person.zone,
         )
 
-    async def words(self, text: str) -> tuple[str, bool]:
-        """As a person reads it, with names for ids; and whether it mentions us."""
-        people = {id_: await self._people.name(id_) for id_ in set(_USER.findall(text))}
-        if self._me.user in people and self._me.name:
-            people[self._me.user] = self._me.name
-        places = {id_: await self._place_name(id_) for id_ in set(_CHANNEL.findall(text))}
-        return markup.inbound(text, people, places, self._me.user)
+    async def said(self, message: Json) -> Spoken:
+        return saying.said(message, await self.names([message]))
 
-    async def _place_name(self, id_: str) -> str:
+    async def names(self, messages: Sequence[Json]) -> Names:
+        """Of everybody and every channel that is named in them; what Slack does not say keeps its id."""
+        ids = list(dict.fromkeys(one for message in messages for one in ids_in(message)))
+        authors = [("user", string(m.get("user"))) for m in messages if m.get("user")]
+        ids = list(dict.fromkeys([*authors, *ids]))[:MOST_NAMES]
+        found = await asyncio.gather(*(self._name(kind, id_) for kind, id_ in ids))
+        people = {id_: name for (kind, id_), name in zip(ids, found, strict=True) if kind == "user"}
+        places = {id_: name for (kind, id_), name in zip(ids, found, strict=True) if kind == "channel"}
+        if self._me.name:
+            people[self._me.user] = self._me.name
+        return Names(people, places, self._me.user)
+
+    async def words(self, text: str) -> str:
+        """What somebody typed to us, with names for ids."""
+        return (await self.names([{"text": text}])).words(text)
+
+    async def _name(self, kind: str, id_: str) -> str:
         try:
-            return (await self._people.place(id_)).name
+            return (await self._people.place(id_)).name if kind == "channel" else await self._people.name(id_)
         except TRANSIENT:
             return id_
-
-    async def _thread_so_far(self, address: Address, ts: str) -> tuple[Said, ...]:
-        """What was said before the first mention: how it began, and the latest; what there was time to read."""
-        first: list[Json] = []
-        latest: deque[Json] = deque(maxlen=MOST_READ - 1)
-        count = 0
-        try:
-            async with asyncio.timeout(THREAD_READ):
-                async for message in self._thread(address, ts):
-                    (latest if first else first).append(message)
-                    count += 1
-        except TRANSIENT as error:
-            log.info("A thread was not read to its end: %s", type(error).__name__)
-        said = await self._lines([*first, *latest])
-        if count > len(said):
-            said.insert(
-                1, Said(f"[{count - len(said)} messages in between are left out]", by="host", at=said[0].at)
-            )
-        return tuple(said)
-
-    async def _lines(self, messages: Sequence[Json]) -> list[Said]:
-        """Who said what, with ids instead of the names that could not be found out in time."""
-        found: list[Said] = []
-        try:
-            async with asyncio.timeout(NAMES_READ):
-                for message in messages:
-                    text, _ = await self.words(str(message.get("text") or ""))
-                    found.append(self._said(message, text, await self._people.name(_speaker(message))))
-        except TimeoutError:
-            for message in messages[len(found) :]:
-                text, _ = markup.inbound(str(message.get("text") or ""), {}, {}, self._me.user)
-                found.append(self._said(message, text, _speaker(message)))
-        return found
-
-    def _said(self, message: Json, text: str, name: str) -> Said:
-        by: Literal["", "bot", "agent"] = (
-            "agent" if self.is_own(message) else "bot" if message.get("bot_id") else ""
-        )
-        ts = str(message["ts"])
-        return Said(text, name, _speaker(message), by, ms(ts), ts)
-
-    async def _thread(self, address: Address, ts: str) -> AsyncIterator[Json]:
-        """What people and bots said in it before that message, oldest first: Slack pages it in no other order."""
-        cursor: Json = {}
-        while True:
-            answer = await self._client.conversations_replies(
-                channel=address.platform_id, ts=address.thread_id, latest=ts, limit=PAGE, **cursor
-            )
-            for message in answer["messages"]:
-                if message.get("ts") != ts and message.get("subtype", "") in SPOKEN:
-                    yield message
-            following = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
-            if not following:
-                return
-            cursor = {"cursor": following}
-
-
-def _speaker(message: Json) -> str:
-    return str(message.get("user") or message.get("username") or "")
-
-
-def _files(files: Iterable[Json]) -> Iterable[IncomingFile]:
-    for file in files:
-        reference = str(file.get("url_private_download") or file.get("url_private") or "")
-        # A remote file's address is whatever another app says: our token must not go there.
-        if reference and file.get("mode") not in ("tombstone", "external") and not file.get("is_external"):
-            yield IncomingFile(
-                str(file.get("name") or file.get("title") or file.get("id") or "file"),
-                str(file.get("mimetype") or "application/octet-stream"),
-                int(file.get("size") or 0),
-                reference,
-            )
-
-
-def ms(ts: object) -> int:
-    """A Slack timestamp in milliseconds."""
-    seconds, _, fraction = str(ts).partition(".")
-    return int(seconds or 0) * 1000 + int((fraction + "000")[:3])
-
-
-def microseconds(ts: object) -> int:
-    seconds, _, fraction = str(ts).partition(".")
-    return int(seconds or 0) * 1_000_000 + int((fraction + "000000")[:6])
-
-
-def slack_ts(us: int) -> str:
-    return f"{us // 1_000_000}.{us % 1_000_000:06}"

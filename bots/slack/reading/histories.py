@@ -7,7 +7,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.reading.events import slack_ts
+from bots.slack.reading.times import slack_ts
 from sessiondb import Address
 
 Json = dict[str, Any]

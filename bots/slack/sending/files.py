@@ -6,16 +6,13 @@ import asyncio
 import os
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.common import downloads
 from bots.slack.client.errors import TRANSIENT, translated
-from host.ports.bot import Delivery, FetchError, Receipt, Rejected, Unknown, Unsent
-from host.ports.events import IncomingFile
+from host.ports.bot import Delivery, Receipt, Rejected, Unknown, Unsent
 
 LARGEST = 50 * 1024 * 1024  # bytes of a file that an agent sends
 SHARED = 10  # looks for the message that shows a file just shared
@@ -103,34 +100,6 @@ class Uploads:
     def _remembered(self, key: str) -> str:
         path = self._path(key)
         return path.read_text("utf-8") if path.exists() else ""
-
-
-async def download(api_url: str, token: str, file: IncomingFile, path: Path, most: int) -> None:
-    """Streams a person's file to the disk. Slack answers with its login page when the token may not read it."""
-    if not _is_slacks(file.reference, api_url):
-        raise FetchError("it does not lie with Slack")
-    headers = {"Authorization": f"Bearer {token}"}
-    try:
-        async with (
-            aiohttp.ClientSession(trust_env=True) as session,
-            session.get(file.reference, headers=headers) as answer,
-        ):
-            if answer.status != 200:
-                raise FetchError(f"Slack answered {answer.status}")
-            if answer.content_type == "text/html" and file.media_type != "text/html":
-                raise FetchError("Slack wants a login for it: the scope files:read is missing")
-            await downloads.save(answer.content, path, most)
-    except aiohttp.ClientError as error:
-        raise FetchError(f"the download failed ({type(error).__name__})") from error
-
-
-def _is_slacks(url: str, api_url: str) -> bool:
-    """The token goes to Slack, or to the server that the configuration names instead, and nowhere else."""
-    found, api = urlsplit(url), urlsplit(api_url)
-    if found.netloc == api.netloc and found.scheme == api.scheme:
-        return True
-    host = found.hostname or ""
-    return found.scheme == "https" and (host == "slack.com" or host.endswith(".slack.com"))
 
 
 def _read(delivery: Delivery, path: str) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Iterable, Sequence
 
 from .core import Core
-from .records import Channel, File, Message, User
+from .records import Channel, File, Json, Message, User
 
 # What a person's client sends as markup: references, and links as Slack found them in the text.
 REFERENCE = re.compile(r"<(@[UW]\w+|#C\w+(\|[^<>]*)?|![a-z]+(\^\w+)?(\|[^<>]*)?)>")
@@ -61,6 +62,33 @@ class Acts(Core):
             files=uploads,
         )
         return self._posted(message)
+
+    def post(self, channel: Channel | str, event: Json, thread_ts: str | None = None) -> Message:
+        """A message of any shape, its members as given; `{api}` in them is this server's address."""
+        given = json.loads(json.dumps(event).replace("{api}", self.origin))
+        place = self.channel_of(channel)
+        user = given["user"] if str(given.get("user")) in self.workspace.users else None
+        message = Message(place.id, self.workspace.clock.ts(), user, str(given.get("text", "")), thread_ts)
+        message.subtype, message.bot_id = given.get("subtype"), given.get("bot_id")
+        message.more = {
+            name: value for name, value in given.items() if name not in ("channel", "channel_type")
+        }
+        return self._posted(message)
+
+    def keep(
+        self,
+        id_: str,
+        content: bytes,
+        content_type: str = "application/octet-stream",
+        record: Json | None = None,
+    ) -> None:
+        """A file at `{api}/files-pri/ID/…`; `record` is what files.info says of it."""
+        told = None if record is None else json.loads(json.dumps(record).replace("{api}", self.origin))
+        file = File(
+            id_, id_, id_, len(content), self.workspace.bot.id, self.workspace.clock.seconds(), content
+        )
+        file.record, file.content_type = told, content_type
+        self.workspace.files[id_] = file
 
     def say_as_bot(
         self,

@@ -54,7 +54,7 @@ class Events:
             mention = {name: value for name, value in event.items() if name not in unwanted}
             posts.append((mention | {"type": "app_mention"}, "app_mention"))
         for each, subscription in reversed(posts) if self.mention_first else posts:
-            self._publish(each, subscription, channel)
+            self.publish(each, subscription, channel)
 
     def message_changed(self, before: Json, message: Message) -> None:
         """FACTS: also fires for unfurls, with the same text."""
@@ -76,7 +76,7 @@ class Events:
             "previous_message": before,
             **parts,
         }
-        self._publish(event, MESSAGE_SUBSCRIPTIONS[channel.kind], channel)
+        self.publish(event, MESSAGE_SUBSCRIPTIONS[channel.kind], channel)
 
     def reaction(self, kind: str, user: User, message: Message, name: str) -> None:
         """`kind` is reaction_added or reaction_removed."""
@@ -89,7 +89,7 @@ class Events:
         }
         if message.user is not None:
             event["item_user"] = message.user
-        self._publish(event, kind, self._workspace.channels[message.channel])
+        self.publish(event, kind, self._workspace.channels[message.channel])
 
     def joined(self, user: User, channel: Channel) -> None:
         event = {
@@ -100,7 +100,7 @@ class Events:
             "team": user.team_id,
             "event_ts": self._workspace.clock.ts(),
         }
-        self._publish(event, "member_joined_channel", channel)
+        self.publish(event, "member_joined_channel", channel)
 
     def home_opened(self, user: User, channel: Channel, tab: str) -> None:
         """Home, or the conversation of an agent app ("app_home_opened": tab)."""
@@ -113,7 +113,7 @@ class Events:
         }
         if (home := self._workspace.homes.get(user.id)) is not None:
             event["view"] = wire.view(self._workspace, home)
-        self._publish(event, "app_home_opened", channel)
+        self.publish(event, "app_home_opened", channel)
 
     def session_stopped(self, user: User, channel: Channel, thread_ts: str, streams: list[str]) -> None:
         """Names the streams that Slack stopped for the click; no status changes ("agent_session_stopped")."""
@@ -125,7 +125,7 @@ class Events:
             "streaming_message_ts": streams,
             "event_ts": self._workspace.clock.ts(),
         }
-        self._publish(event, "agent_session_stopped", channel)
+        self.publish(event, "agent_session_stopped", channel)
 
     def snapshot(self, message: Message) -> Json:
         """The message as it is now; taken before a change it becomes `previous_message`."""
@@ -135,7 +135,7 @@ class Events:
         bot = self._workspace.bot.id
         return message.user != bot and (f"<@{bot}>" in message.text or f"<@{bot}|" in message.text)
 
-    def _publish(self, event: Json, subscription: str, channel: Channel) -> Delivery | None:
+    def publish(self, event: Json, subscription: str, channel: Channel) -> Delivery | None:
         workspace = self._workspace
         if subscription not in self.subscriptions or workspace.bot.id not in channel.members:
             return None

@@ -34,6 +34,8 @@ class File:
     alt_text: str | None = None
     deleted: bool = False
     shares: list[tuple[str, str]] = field(default_factory=list)  # (channel id, ts of the message)
+    record: Json | None = None  # what files.info says instead, whole
+    content_type: str = "application/octet-stream"
 
 
 @dataclass(eq=False)
@@ -65,6 +67,7 @@ class Message:
     edited_at: str | None = None
     edited_by: str | None = None
     stream: Stream | None = None
+    more: Json = field(default_factory=dict)  # members as a test gave them, over everything else
 
     @property
     def is_reply(self) -> bool:

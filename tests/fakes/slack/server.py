@@ -148,7 +148,7 @@ class Server:
                 file = stored(self._core, request.match_info["file_id"])
             except ApiError:
                 return web.Response(status=404)
-            return web.Response(body=file.content, content_type="application/octet-stream")
+            return web.Response(body=file.content, content_type=file.content_type)
 
         return await self._exchange(request, "files:download", perform)
 

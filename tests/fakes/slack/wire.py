@@ -65,6 +65,8 @@ def channel(workspace: Workspace, record: Channel) -> Json:
 
 def file(workspace: Workspace, record: File, origin: str, *, shares: bool = True) -> Json:
     """`shares=False` is the answer of files.completeUploadExternal, which comes before the file is shared."""
+    if record.record is not None:
+        return record.record
     mimetype = mimetypes.guess_type(record.name)[0] or "application/octet-stream"
     path = f"{origin}/files-pri/{record.id}"
     places: dict[ChannelKind, list[str]] = {"channel": [], "group": [], "mpim": [], "im": []}
@@ -120,7 +122,7 @@ def message(workspace: Workspace, record: Message, origin: str, *, metadata: boo
     shape |= {name: value for name, value in optional.items() if value is not None}
     if record.user is not None:
         shape["team"] = workspace.users[record.user].team_id
-    if record.bot_id is not None and record.user is not None:
+    if record.bot_id is not None and record.user is not None and not record.more:
         shape["bot_profile"] = {
             "id": record.bot_id,
             "app_id": record.app_id,
@@ -128,7 +130,7 @@ def message(workspace: Workspace, record: Message, origin: str, *, metadata: boo
         }
     if record.edited_at is not None:
         shape["edited"] = {"user": record.edited_by, "ts": record.edited_at}
-    return shape | _thread(workspace, record)
+    return shape | _thread(workspace, record) | record.more
 
 
 def _thread(workspace: Workspace, record: Message) -> Json:

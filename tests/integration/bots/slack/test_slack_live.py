@@ -12,7 +12,8 @@ from bots.slack.client.directory import Directory
 from bots.slack.live import message as live
 from bots.slack.live.message import LiveMessages
 from bots.slack.reading import histories
-from bots.slack.reading.events import Identity, ms
+from bots.slack.reading.events import Identity
+from bots.slack.reading.times import ms
 from host.ports.bot import Live, Rejected, Unknown
 from sessiondb import Address
 from tests.fakes.slack import Channel, FakeSlack, Message

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bots.slack.reading import backfill
-from bots.slack.reading.events import MOST_READ
+from bots.slack.reading.threads import MOST_READ
 from host.ports.events import EventClass
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.faults import Fault

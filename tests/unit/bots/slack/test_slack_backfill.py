@@ -8,7 +8,7 @@ import pytest
 
 from bots.slack.reading import backfill
 from bots.slack.reading.backfill import Marks
-from bots.slack.reading.events import slack_ts
+from bots.slack.reading.times import slack_ts
 from host.upkeep import pruning
 from sessiondb import Address
 from tests.support.discording import Notebook

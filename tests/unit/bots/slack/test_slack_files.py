@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.sending.files import download
+from bots.slack.reading.fetching import Fetching
 from host.ports.bot import FetchError
 from host.ports.events import IncomingFile
 
@@ -25,4 +26,6 @@ API = "https://slack.com/api/"
 )
 async def test_a_file_elsewhere_never_sees_the_token(tmp_path: Path, url: str) -> None:
     with pytest.raises(FetchError, match="does not lie with Slack"):
-        await download(API, "xoxb-1", IncomingFile("f", "text/csv", 1, url), tmp_path / "f", 10)
+        await Fetching(AsyncWebClient("xoxb-1"), API, "xoxb-1").fetch(
+            IncomingFile("f", "text/csv", 1, url), tmp_path / "f", 10
+        )

@@ -1,0 +1,112 @@
+"""What was said in a thread before the bot is named there for the first time: how it began, and the latest."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Literal
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack.client.errors import TRANSIENT
+from bots.slack.reading import saying
+from bots.slack.reading.names import Names
+from bots.slack.reading.saying import SHOWN
+from bots.slack.reading.shapes import Json, mapping, string
+from bots.slack.reading.times import ms
+from host.ports.events import Said
+from sessiondb import Address
+
+log = logging.getLogger(__name__)
+
+THREAD_READ = 1.2  # s for reading the thread before a mention: Slack waits 3 s for the acknowledgement
+NAMES_READ = 0.6  # s for the names in it
+MOST_READ = 50  # messages of the thread before a mention: its first and the latest
+PAGE = 200
+
+
+class Threads:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        names: Callable[[Sequence[Json]], Awaitable[Names]],
+        is_own: Callable[[Json], bool],
+        me: str,
+    ) -> None:
+        self._client = client
+        self._names = names
+        self._is_own = is_own
+        self._me = me
+
+    async def so_far(self, address: Address, ts: str) -> tuple[Said, ...]:
+        """What there was time to read."""
+        first: list[Json] = []
+        latest: deque[Json] = deque(maxlen=MOST_READ - 1)
+        count = 0
+        try:
+            async with asyncio.timeout(THREAD_READ):
+                async for message in self._thread(address, ts):
+                    (latest if first else first).append(message)
+                    count += 1
+        except TRANSIENT as error:
+            log.info("A thread was not read to its end: %s", type(error).__name__)
+        messages = [*first, *latest]
+        found = await self._lines(messages)
+        if count > len(messages):
+            note = f"[{count - len(messages)} messages in between are left out]"
+            found.insert(1, Said(note, by="host", at=found[0].at if found else 0))
+        return tuple(found)
+
+    async def _lines(self, messages: Sequence[Json]) -> list[Said]:
+        """With ids instead of the names that could not be found out in time."""
+        try:
+            async with asyncio.timeout(NAMES_READ):
+                names = await self._names(messages)
+        except TimeoutError:
+            names = Names(me=self._me)
+        found = []
+        for message in messages:
+            try:
+                found.append(self._said(message, names))
+            except Exception:  # one message that cannot be read takes nobody's words but its own
+                log.exception("A message of a thread cannot be read", extra={"action": "message_skipped"})
+        return [one for one in found if not one.says_nothing]
+
+    def _said(self, message: Json, names: Names) -> Said:
+        spoken = saying.said(message, names)
+        own = self._is_own(message)
+        by: Literal["", "bot", "agent"] = "agent" if own else "bot" if message.get("bot_id") else ""
+        who, ts = speaker(message), string(message.get("ts"))
+        files = () if own else spoken.files  # what the agent sent it has
+        return Said(
+            spoken.text, names.people.get(who) or name_of(message), who, by, ms(ts), ts, spoken.parts, files
+        )
+
+    async def _thread(self, address: Address, ts: str) -> AsyncIterator[Json]:
+        """What people and bots said in it before that message, oldest first: Slack pages it in no other order."""
+        cursor: Json = {}
+        while True:
+            answer = await self._client.conversations_replies(
+                channel=address.platform_id, ts=address.thread_id, latest=ts, limit=PAGE, **cursor
+            )
+            for message in answer.get("messages") or ():
+                if not isinstance(message, dict) or message.get("ts") == ts:
+                    continue
+                if saying.speaks(message) or message.get("subtype") in SHOWN:
+                    yield message
+            following = string(mapping(answer.get("response_metadata")).get("next_cursor"))
+            if not following:
+                return
+            cursor = {"cursor": following}
+
+
+def speaker(message: Json) -> str:
+    return string(message.get("user")) or string(message.get("bot_id")) or string(message.get("username"))
+
+
+def name_of(message: Json) -> str:
+    """Of a bot: what it calls itself in this message."""
+    profile = mapping(message.get("bot_profile"))
+    return string(message.get("username")) or string(profile.get("name")) or speaker(message)
