@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from host.ports.bot import Capabilities, Delivery, DeliveryError, Ingest, Live, Receipt, Shown
+from host.ports.bot import Capabilities, Delivery, DeliveryError, Fetched, Ingest, Live, Receipt, Shown
 from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Ingested
 from sessiondb import Address, content
 
@@ -61,8 +61,9 @@ class MemoryBot:
             await asyncio.Event().wait()
         return Receipt(f"p-{delivery.key}")
 
-    async def fetch(self, file: IncomingFile, path: Path, most: int) -> None:
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
         path.write_bytes(self.files[file.reference])
+        return Fetched()
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         return next((Receipt(f"p-{d.key}") for d in self.sent if d.key == delivery.key), None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from host.ports.bot import FetchError, HostBusy
+from host.ports.bot import Fetched, FetchError, HostBusy
 from host.ports.events import EventClass, IncomingFile
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
@@ -30,6 +30,7 @@ class HangingBot(MemoryBot):
         if file.reference == "gone":
             raise FetchError("it is gone")
         path.write_text("what the note says")
+        return Fetched()
 
 
 async def test_a_download_that_hangs_holds_back_neither_an_order_nor_another_thread_of_its_session(
