@@ -139,8 +139,20 @@ def fitting(messages: Sequence[JSON]) -> list[JSON]:
 
 
 def as_sent(messages: Sequence[JSON]) -> list[JSON]:
-    """Without our own keys."""
-    return [{**message, "content": bare(message["content"])} for message in messages]
+    """Without our own keys, and of text that is text: half a surrogate pair makes a whole request invalid."""
+    return [{**message, "content": _whole(bare(message["content"]))} for message in messages]
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return (
+            value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
+    if isinstance(value, list):
+        return [_whole(inner) for inner in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(inner) for key, inner in value.items()}
+    return value
 
 
 _MOST = ("files", "bytes", "pages")

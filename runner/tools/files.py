@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 from runner.tools.paths import among
@@ -9,6 +10,15 @@ from runner.tools.tool import ToolContext, ToolError
 
 LARGEST_FILE = 2_000_000  # bytes a model may view or edit
 LONGEST_VIEW = 40_000  # characters shown at once
+UTF_8 = "utf-8"
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+GUESSED_FROM = 65_536  # bytes
 MOST_ENTRIES = 300  # of a folder shown at once
 
 
@@ -19,10 +29,12 @@ async def view_file(context: ToolContext, path: str, first_line: int = 1, last_l
         entries = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in found.iterdir())
         more = [f"… and {len(entries) - MOST_ENTRIES} more"] if len(entries) > MOST_ENTRIES else []
         return "\n".join([*entries[:MOST_ENTRIES], *more]) or "(empty folder)"
-    lines = read_text(found, path).splitlines()
+    text, encoding = decoded(contents(found, path), path)
+    lines = text.splitlines()
     if first_line < 1 or (last_line and last_line < first_line):
         raise ToolError("first_line counts from 1 and must not be above last_line")
-    return numbered(lines, first_line, last_line or len(lines))
+    shown = numbered(lines, first_line, last_line or len(lines))
+    return shown if encoding == UTF_8 else f"(this file is in {encoding})\n{shown}"
 
 
 async def create_file(context: ToolContext, path: str, text: str) -> str:
@@ -41,15 +53,38 @@ async def edit_file(context: ToolContext, path: str, old_text: str, new_text: st
     return f"edited {path}:\n" + replace_once(target, path, old_text, new_text)
 
 
-def read_text(path: Path, named: str) -> str:
+def contents(path: Path, named: str) -> bytes:
     if not path.is_file():
         raise ToolError(f"there is no file {named!r}")
     if path.stat().st_size > LARGEST_FILE:
         raise ToolError(f"{named!r} has {path.stat().st_size} bytes; at most {LARGEST_FILE} are shown")
+    return path.read_bytes()
+
+
+def read_text(path: Path, named: str) -> str:
+    """Of a file that may be written again: as UTF-8 or not at all."""
     try:
-        return path.read_text("utf-8")
+        return contents(path, named).decode(UTF_8)
     except UnicodeDecodeError as error:
         raise ToolError(f"{named!r} is not a text file in UTF-8") from error
+
+
+def decoded(data: bytes, named: str) -> tuple[str, str]:
+    """A text in whatever encoding people's programs wrote it, and which that is."""
+    for mark, encoding in MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, "replace"), encoding
+    try:
+        return data.decode(UTF_8), UTF_8
+    except UnicodeDecodeError:
+        pass
+    from charset_normalizer import from_bytes
+
+    # A guess from the beginning: the whole of a large file would take long to weigh.
+    best = from_bytes(data[:GUESSED_FROM]).best()
+    if best is None or b"\0" in data[:GUESSED_FROM]:
+        raise ToolError(f"{named!r} is not a text file")
+    return data.decode(best.encoding, "replace"), best.encoding
 
 
 def write_text(path: Path, text: str) -> None:

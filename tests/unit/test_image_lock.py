@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-RUNNER_NEEDS = ("anthropic", "apsw", "mcp", "pillow", "puremagic", "pypdf")
+RUNNER_NEEDS = ("anthropic", "apsw", "charset-normalizer", "mcp", "pillow", "puremagic", "pypdf")
 
 
 def pins(path: str) -> set[str]:

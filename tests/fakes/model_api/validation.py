@@ -117,6 +117,7 @@ def parse_body(raw: bytes) -> JSON:
         raise Refused(413, "Request exceeds the maximum size")
     try:
         body = json.loads(raw)
+        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except ValueError as error:
         raise invalid("The request body is not valid JSON") from error
     if not isinstance(body, dict):
