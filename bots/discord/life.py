@@ -13,7 +13,7 @@ from typing import Any
 import discord
 
 from bots.common import answering
-from bots.discord.client import places, wire
+from bots.discord.client import limits, places, wire
 from bots.discord.client.watch import Watch
 from bots.discord.commands.commands import Commands
 from bots.discord.live.message import LiveMessages, StopButton
@@ -44,7 +44,7 @@ class DoveClient(discord.Client):
         self, config: Config, host: Ingest, book: QuestionBook, on_ready: Callable[[], None], **options: Any
     ) -> None:
         super().__init__(**{**wire.options(), **options})
-        wire.impatient(self)
+        limits.keep(self.http)
         owners = answering.ids_on(places.PLATFORM, config.access.owners)
         self.host = host
         self.threads_of = Threads(self)

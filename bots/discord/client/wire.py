@@ -12,7 +12,6 @@ from discord.http import Route
 
 from host import config
 
-RATE_LIMIT_PATIENCE = 5.0  # s the library may wait out by itself; a longer limit goes back to the queue
 GUILDS_ARRIVE_WITHIN = (
     0.5  # s of silence after which no more guilds are expected; later ones are caught up with
 )
@@ -58,11 +57,6 @@ def options() -> dict[str, Any]:
         "chunk_guilds_at_startup": False,
         "max_messages": 5_000,
     }
-
-
-def impatient(client: discord.Client) -> None:
-    """The constructor takes no patience below 30 s, which is a whole delivery's deadline."""
-    client.http.max_ratelimit_timeout = RATE_LIMIT_PATIENCE
 
 
 def missing_permissions(guild: discord.Guild) -> list[str]:

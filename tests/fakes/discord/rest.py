@@ -16,6 +16,7 @@ from tests.fakes.discord.errors import ApiError
 from tests.fakes.discord.faults import Faults
 from tests.fakes.discord.journal import Call, Journal
 from tests.fakes.discord.model import Json
+from tests.fakes.discord.quotas import Quotas
 from tests.fakes.discord.state import Upload, World
 
 API = "/api/v10"
@@ -47,6 +48,7 @@ class Rest:
         self._journal = journal
         self._faults = faults
         self._routes = routes
+        self.quotas = Quotas()
 
     def mount(self, app: web.Application) -> None:
         for route in self._routes:
@@ -69,7 +71,9 @@ class Rest:
         self._journal.calls.append(call)
 
         async def proceed() -> web.Response:
-            response = answer()
+            free, limits = self.quotas.take(call.route, request.match_info.get("channel", ""))
+            response = answer() if free else _too_many(limits)
+            response.headers.update(limits)
             call.status = response.status
             self._journal.touch()
             return response
@@ -116,6 +120,11 @@ class Rest:
     async def _unknown(self, request: web.Request) -> web.StreamResponse:
         call = await self._read(f"{request.method} {request.path.removeprefix(API)}", request)
         return await self._under_faults(request, call, lambda: as_json(errors.not_found().body, 404))
+
+
+def _too_many(limits: dict[str, str]) -> web.Response:
+    wait = float(limits["X-RateLimit-Reset-After"])
+    return as_json({"message": "You are being rate limited.", "retry_after": wait, "global": False}, 429)
 
 
 def _parse(text: str) -> Any:

@@ -325,3 +325,43 @@ async def test_long_answers_are_split_within_the_limit_and_all_chunks_are_accept
         template = delivery(room.bot, HELLO, place(room.channel))
         await room.bot.send(replace(template, key=f"{number:016x}", payload=chunk))
     assert len(room.said()) == len(chunks)
+
+
+async def test_while_calls_are_left_none_is_refused_however_far_off_the_reset_is(room: Room) -> None:
+    """The bucket of threads is reset in minutes: the second mention gets its thread all the same."""
+    for number in range(3):
+        asked = room.server.say(room.ada, room.channel, f"question {number}", mention_bot=True)
+        event = await room.notebook.next(number + 1)
+        answer = delivery(
+            room.bot, HELLO, event.address._replace(thread_id=event.opens_thread), key=f"{number:016}"
+        )
+        async with asyncio.timeout(20):
+            await room.bot.send(answer)
+        assert asked.thread is not None
+    assert {c.status for c in room.server.calls("POST /channels/{}/messages/{}/threads")} == {200}
+
+
+async def test_the_call_that_takes_the_last_place_is_answered_and_the_next_is_proven_unsent(
+    room: Room,
+) -> None:
+    room.server.quotas.wide[POST] = (300.0, 2)
+    async with asyncio.timeout(20):
+        for text in ("one", "two"):
+            await room.bot.send(
+                delivery(room.bot, content.Text(text), place(room.channel), key=f"{text:>16}")
+            )
+        with pytest.raises(Unsent) as refused:
+            await room.bot.send(delivery(room.bot, content.Text("three"), place(room.channel), key="3" * 16))
+    assert refused.value.retry_after > 200
+    assert room.said() == ["one", "two"]
+    assert len(room.server.calls(POST)) == 2, "what would be refused is not even asked"
+
+
+async def test_a_short_wait_for_a_place_is_waited_out(room: Room) -> None:
+    room.server.quotas.wide[POST] = (0.5, 1)
+    async with asyncio.timeout(20):
+        for text in ("one", "two", "three"):
+            await room.bot.send(
+                delivery(room.bot, content.Text(text), place(room.channel), key=f"{text:>16}")
+            )
+    assert room.said() == ["one", "two", "three"]
