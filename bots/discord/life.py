@@ -13,7 +13,7 @@ from typing import Any
 import discord
 
 from bots.common import answering
-from bots.discord.client import limits, places, wire
+from bots.discord.client import limits, parsing, places, wire
 from bots.discord.client.watch import Watch
 from bots.discord.commands.commands import Commands
 from bots.discord.live.message import LiveMessages, StopButton
@@ -49,6 +49,7 @@ class DoveClient(discord.Client):
         self.host = host
         self.threads_of = Threads(self)
         self.receiver = Receiver(self, host, self.threads_of, roles_matter=bool(config.access.groups))
+        parsing.guard(self, self.receiver.passed_over)
         self.outbox = Outbox(self, self.threads_of, book)
         self.live = LiveMessages(self, self.threads_of, self.outbox)
         self.desk = Desk(host, book, owners, events.now_ms)

@@ -16,6 +16,7 @@ from discord import ui
 from bots.common import live as common
 from bots.common.latest import Latest
 from bots.discord.client import errors, places
+from bots.discord.client.parsing import Unread
 from bots.discord.sending.outbox import CLOCK_SKEW, Outbox, buttons_of
 from bots.discord.sending.threads import Threads
 from bots.markup import discord as markup
@@ -52,6 +53,8 @@ class LiveMessages:
         with errors.translated():
             try:
                 async for message in channel.history(limit=LOOKED_THROUGH):
+                    if isinstance(message, Unread):
+                        continue
                     if since is not None and message.created_at < since:
                         return None
                     if message.author == self._client.user and _button_id(live.key) in buttons_of(message):

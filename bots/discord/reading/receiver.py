@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import discord
 
 from bots.discord.client import errors, places
+from bots.discord.client.parsing import Unread
 from bots.discord.reading import events
 from bots.discord.sending.threads import Threads
 from host.ports.bot import HostBusy, Ingest
@@ -128,6 +129,11 @@ class Receiver:
         if len(self._heard) > LISTENED_TO:
             self._heard.popitem(last=False)
 
+    def passed_over(self, place_id: int, message_id: int) -> None:
+        """A live message that could not be read: the connection is not deaf, and later ones go on without it."""
+        if place_id and message_id:
+            self._hear(place_id, message_id)
+
     async def unheard(self) -> set[int]:
         """The last messages of the liveliest places, as far as no event told of them."""
         found: set[int] = set()
@@ -218,7 +224,10 @@ class Receiver:
         elif isinstance(place, discord.DMChannel) or _last(place) > mark:
             async for said in place.history(after=discord.Object(mark), oldest_first=True, limit=None):
                 self._hear(place.id, said.id)
-                await self._take(place, said, live=False)
+                if isinstance(said, Unread):
+                    await self._advance(place, said.id)
+                else:
+                    await self._take(place, said, live=False)
                 self._read_to[place.id] = said.id
         self._caught_up.add(place.id)
 
@@ -282,7 +291,8 @@ class Receiver:
     async def _so_far(self, thread: discord.Thread, said: discord.Message) -> tuple[Said, ...]:
         """What was said in a thread before; the host keeps it when the agent takes part in it from now on."""
         try:
-            before = [message async for message in thread.history(before=said, limit=SO_FAR)]
+            found = [message async for message in thread.history(before=said, limit=SO_FAR)]
+            before = [message for message in found if not isinstance(message, Unread)]
         except CANNOT_READ as error:
             log.info("The thread's beginning could not be read: %s", error, extra={"action": "no_history"})
             return ()

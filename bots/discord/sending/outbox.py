@@ -19,6 +19,7 @@ import discord
 from rich.emoji import Emoji
 
 from bots.discord.client import errors, places, wire
+from bots.discord.client.parsing import Unread
 from bots.discord.questions import decisions
 from bots.discord.questions.book import Asked, QuestionBook
 from bots.discord.questions.questions import view_of
@@ -185,6 +186,8 @@ class Outbox:
         me = self._client.user
         try:
             async for message in channel.history(after=since, oldest_first=True, limit=500):
+                if isinstance(message, Unread):
+                    continue
                 mine = me is not None and message.author.id == me.id and message.id not in self._ids
                 if mine and _looks_like(message, delivery):
                     self._remember(delivery.key, message.id)
