@@ -73,6 +73,11 @@ class Claims:
             return []
         return self._claim(running.id, due)[1]
 
+    def reread(self, id_: str) -> PromptMessage | None:
+        """The message as it is now; None when its author took it back."""
+        rows = [row for row in self._inbound.messages([id_]) if row.status == "pending"]
+        return self._decode(rows[0]) if rows else None
+
     def waits_elsewhere(self, here: Address) -> bool:
         """Whether the next message that wants an answer cannot go into the stream of this address."""
         first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)

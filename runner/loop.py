@@ -184,7 +184,9 @@ class AgentLoop:
             return None
         match event:
             case base.Took(count):
-                taken = running.take(count)
+                taken, gone = running.take(count)
+                if gone:
+                    self._outbound.release(gone)
                 if taken:
                     self._outbound.record_with_next(running.id, "user", turn.user_step(taken, prompt(taken)))
             case base.Answered() | base.Summarised() | base.LeftOut():
@@ -231,8 +233,9 @@ class AgentLoop:
                     self._stopped(running, message)
                     return True
             for follow_up in self._claims.follow_ups(running):
-                running.pushed.append(follow_up)
-                query.push(base.Push((follow_up,), prompt([follow_up])))
+                pushed = turn.Pushed(follow_up, self._claims.reread)
+                running.pushed.append(pushed)
+                query.push(base.Push((follow_up,), prompt([follow_up]), again=pushed.again))
         except Unavailable:
             self._look_again = True
         return False
@@ -266,12 +269,12 @@ class AgentLoop:
             for number, reply in enumerate(result.replies)
             if reply.text.strip()
         ]
-        self._outbound.finish_turn(ended.id, answers, ended.consumed, [m.id for m in ended.pushed])
+        self._outbound.finish_turn(ended.id, answers, ended.consumed, ended.waiting)
         self._ring()
 
     def _fail(self, failed: Turn, error: base.Error) -> None:
         """A failure is a readable reply, or another attempt that the host schedules; never a crash."""
-        unconsumed = [message.id for message in failed.pushed]
+        unconsumed = failed.waiting
         if error.retryable:
             self._outbound.retry(failed.consumed, unconsumed, error.text)
         else:
@@ -285,7 +288,7 @@ class AgentLoop:
         text = doings.stopped(self._outbound.steps(running.id))
         self._outbound.claim([order], running.id)
         answer = Emitted(f"{order.id}:stopped", content.Text(text), order.id)
-        consumed = [*running.consumed, *(message.id for message in running.pushed), order.id]
+        consumed = [*running.consumed, *running.waiting, order.id]
         self._outbound.finish_turn(running.id, [answer], consumed, ())
         self._ring()
 
@@ -377,7 +380,7 @@ class AgentLoop:
             self._kit(),
             answers=begun.answers,
             consumed=lambda: begun.consumed,
-            pushed=lambda: [message.id for message in begun.pushed],
+            pushed=lambda: begun.waiting,
             workspace=self._settings.workspace,
             shared=self._settings.shared,
             readable=self._settings.readable,

@@ -17,6 +17,21 @@ LARGEST_PROMPT = 400_000  # characters of content in one batch
 
 
 @dataclass
+class Pushed:
+    """A follow-up that was given to the provider. It may wait there for long, so it is read again when it is taken."""
+
+    message: PromptMessage
+    read: Callable[[str], PromptMessage | None]
+    gone: bool = False  # its author took it back meanwhile
+
+    def again(self) -> tuple[PromptMessage, ...]:
+        found = self.read(self.message.id)
+        self.gone = found is None
+        self.message = found or self.message
+        return () if found is None else (found,)
+
+
+@dataclass
 class Turn:
     id: str
     address: Address
@@ -24,15 +39,24 @@ class Turn:
     messages: list[PromptMessage]
     consumed: list[str]  # ids the end of the turn acknowledges
     resumed: list[Step] = field(default_factory=list)
-    pushed: list[PromptMessage] = field(default_factory=list)  # given to the provider, not taken yet
+    pushed: list[Pushed] = field(default_factory=list)  # not taken yet
     highest_seq: int = 0
 
-    def take(self, count: int) -> list[PromptMessage]:
-        """The provider took the next `count` pushes: they belong to this turn now."""
-        taken, self.pushed = self.pushed[:count], self.pushed[count:]
+    def take(self, count: int) -> tuple[list[PromptMessage], list[str]]:
+        """The provider took the next `count` pushes: they belong to this turn now.
+
+        Those, and the ids of what was taken back meanwhile.
+        """
+        first, self.pushed = self.pushed[:count], self.pushed[count:]
+        taken = [pushed.message for pushed in first if not pushed.gone]
         self.messages += taken
         self.consumed += [message.id for message in taken]
-        return taken
+        return taken, [pushed.message.id for pushed in first if pushed.gone]
+
+    @property
+    def waiting(self) -> list[str]:
+        """The ids of what was pushed and not taken."""
+        return [pushed.message.id for pushed in self.pushed]
 
     @property
     def task(self) -> PromptMessage | None:

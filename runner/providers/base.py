@@ -6,11 +6,11 @@ loop commits before it asks for the next event, so nothing that follows can run 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
-from runner.formatter import PromptMessage
+from runner.formatter import PromptMessage, prompt
 from runner.tools.box import Toolbox
 from sessiondb.records import Step
 
@@ -149,6 +149,14 @@ class Push:
     tools: Toolbox | None = None
     history: Sequence[Step] = ()  # of a next turn, as in `QueryInput`
     resumed: Sequence[Step] = ()
+    again: Callable[[], tuple[PromptMessage, ...]] | None = None  # of a follow-up: reads it anew
+
+    def fresh(self) -> Push:
+        """As it is when it is taken: edited meanwhile, or without messages where its author took it back."""
+        if self.again is None:
+            return self
+        messages = self.again()
+        return replace(self, messages=messages, prompt=prompt(messages) if messages else "")
 
 
 class AgentQuery(Protocol):

@@ -256,8 +256,10 @@ class ClaudeQuery:
         taken: list[base.Event] = []
         while self._pushes:
             push = self._pushes.popleft()
-            self._conversation.user(push.prompt, turn.files_of(push.messages))
-            taken.append(base.Took(len(push.messages)))
+            count, push = len(push.messages), push.fresh()
+            if push.messages:
+                self._conversation.user(push.prompt, turn.files_of(push.messages))
+            taken.append(base.Took(count))
         return taken
 
     def _end(self, answer: Answer) -> base.Event:

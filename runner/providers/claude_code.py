@@ -185,7 +185,9 @@ class ClaudeCodeQuery:
         while not heard.over:
             item = await self._inbox.get()
             if isinstance(item, base.Push):
-                if item.tools is None:
+                if (
+                    item.tools is None
+                ):  # the harness keeps it until it takes it, and lets nobody change it there
                     id_ = await self._send(self._blocks(item.messages, item.prompt))
                     heard.waiting[id_] = len(item.messages)
             elif isinstance(item, asyncio.Future):

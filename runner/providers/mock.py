@@ -96,8 +96,9 @@ class MockQuery:
                 async for event in self._message(queue.pop(0), attempt, replies):
                     yield event
                 while not self._pushes.empty() and (push := self._pushes.get_nowait()) is not None:
+                    fresh = push.fresh()
                     yield Took(1)
-                    queue.extend(push.messages)
+                    queue.extend(fresh.messages)
         except _Failed as failed:
             yield failed.event
             return

@@ -15,6 +15,7 @@ from sessiondb import Address, SessionFolder, Unavailable
 from sessiondb.connection import open_reader
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.hosting import config, serving
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("bells", [True, False], ids=["bells", "polling"])
@@ -234,3 +235,39 @@ async def test_the_agent_hears_that_a_destination_s_platform_is_not_there(tmp_pa
         (told,) = [message.content for message in reader.due_at(Address("memory", "w", "c", ""), now=2**53)]
         reader.close()
         assert "no such platform is configured" in told
+
+
+async def test_a_follow_up_is_read_as_it_is_when_it_is_taken(tmp_path: Path) -> None:
+    """Edited or deleted while it waited behind a running turn: the new words are answered, and what was taken back is not."""
+    async with serving(config(tmp_path)) as (host, bot):
+        running = await bot.say("c", "@@sleep 6\nfirst")
+        await eventually(lambda: running.message_id in claimed(tmp_path))
+        waiting = [
+            await bot.say("c", text, natural_id=id_, platform_message_id=id_)
+            for id_, text in (("p2", "old words"), ("p3", "never mind"))
+        ]
+        await eventually(lambda: claimed(tmp_path) >= {said.message_id for said in (running, *waiting)})
+        for kind, id_, text in (("edit", "p2", "new words"), ("delete", "p3", "")):
+            more = {
+                "event_class": EventClass(kind),
+                "natural_id": f"{id_}-{kind}",
+                "platform_message_id": id_,
+            }
+            await bot.say("c", text, **more)
+        assert await host.settled(waiting[0].message_id) == "completed"
+        assert await host.settled(waiting[1].message_id) == "cancelled"
+        assert bot.said("c") == ["first", "new words"]
+
+
+def claimed(data: Path) -> set[str]:
+    try:
+        [path] = data.glob("sessions/*/outbound/outbound.db")
+        connection = open_reader(path)
+    except (ValueError, Unavailable):
+        return set()
+    try:
+        return {str(id_) for (id_,) in connection.execute("SELECT message_id FROM processing_ack").fetchall()}
+    except apsw.BusyError:
+        return set()
+    finally:
+        connection.close()
