@@ -2,7 +2,8 @@
 
     options.mcp = { github = { command = "github-mcp", args = ["stdio"], env = { … } }, wiki = { url = "http://…" } }
 
-Their tools are called `mcp__github__search`; where people name tools (`approve`), `mcp:github/search`.
+Their tools are called `mcp__github__search`; where people name tools (`approve`), `mcp:github/search`. What cannot be
+offered is told to the model by the description of one tool more, `mcp_status`, which is there while there is something to tell.
 """
 
 from __future__ import annotations
@@ -11,20 +12,28 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from runner import egress
 from runner.settings import SettingsError
+from runner.tools import offers, results
 from runner.tools.tool import Tool, ToolContext, ToolError
 
 if TYPE_CHECKING:
+    import mcp_types as types
     from mcp import Client
+    from mcp.client.session import MessageHandlerFnT
 
 START_DEADLINE = 30.0  # s a server gets to start and list its tools
-START_AGAIN_AFTER = 60.0  # s a turn does not wait for a server that failed to start
+FIRST_PAUSE = 5.0  # s before a server that fell twice in a row is started again; doubled each time
+LONGEST_PAUSE = 300.0  # s
 CALL_TIMEOUT = 300.0  # s of one call
-LONGEST_RESULT = 100_000  # characters shown to the model
+ANSWER_DEADLINE = CALL_TIMEOUT - 10.0  # s after which a server is taken to hang, and is stopped
+LIST_AGAIN_AFTER = 5.0  # s between two listings that a server asks for
+MOST_PAGES = 50  # of one listing
+MOST_TOOLS = 256  # of one server
+MOST_NOTES = 20  # told to the model
 CERTIFICATES = (
     "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
@@ -71,20 +80,25 @@ class Server:
         self._launch = launch
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
+        self._changed = asyncio.Event()
         self._client: Client | None = None
         self._starting = asyncio.Lock()
         self._not_before = 0.0
+        self._fell = 0  # times in a row
+        self._trouble = ""
+        self._left_out: list[str] = []
         self.tools: list[Tool] = []
+
+    @property
+    def notes(self) -> list[str]:
+        """What the model should know."""
+        return [*([self._trouble] if self._trouble else []), *self._left_out]
 
     async def prepare(self) -> None:
         """Starts it for a turn, which goes on without it where that fails."""
-        clock = asyncio.get_running_loop().time
-        if clock() < self._not_before:
-            return
         try:
             await self.start()
         except ToolError as error:
-            self._not_before = clock() + START_AGAIN_AFTER
             log.warning("%s", error)
 
     async def start(self) -> None:
@@ -92,18 +106,16 @@ class Server:
         async with self._starting:
             if self._client is not None:
                 return
+            wait = self._not_before - asyncio.get_running_loop().time()
+            if wait > 0:
+                raise ToolError(f"{self._trouble}; it is started again in {wait:.0f} s at the earliest")
             await self.stop()
-            self._stop = asyncio.Event()
-            ready: asyncio.Future[list[Tool]] = asyncio.get_running_loop().create_future()
-            self._task = asyncio.create_task(self._run(ready), name=f"mcp:{self._launch.name}")
             try:
-                async with asyncio.timeout(START_DEADLINE):
-                    self.tools = await ready
-            except TimeoutError as error:
-                await self.stop()
-                raise ToolError(
-                    f"the MCP server {self._launch.name!r} did not start in {START_DEADLINE:g} s"
-                ) from error
+                await self._open()
+            except ToolError as error:
+                self._falls(str(error))
+                raise
+            self._trouble = ""
 
     async def stop(self) -> None:
         self._client = None
@@ -113,22 +125,46 @@ class Server:
             await asyncio.wait({task}, timeout=5.0)
             task.cancel()
 
-    async def _run(self, ready: asyncio.Future[list[Tool]]) -> None:
+    async def _open(self) -> None:
+        """Raises `ToolError`."""
+        self._stop, self._changed = asyncio.Event(), asyncio.Event()
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(ready), name=f"mcp:{self._launch.name}")
+        try:
+            async with asyncio.timeout(START_DEADLINE):
+                await ready
+        except TimeoutError as error:
+            await self.stop()
+            late = f"the MCP server {self._launch.name!r} did not start in {START_DEADLINE:g} s"
+            raise ToolError(late) from error
+
+    def _falls(self, trouble: str) -> None:
+        self._trouble = trouble
+        pause = 0.0 if self._fell == 0 else min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._fell - 1, 10))
+        self._fell += 1
+        self._not_before = asyncio.get_running_loop().time() + pause
+
+    async def _run(self, ready: asyncio.Future[None]) -> None:
         from mcp import Client, StdioServerParameters
 
-        launch = self._launch
+        launch, stop, changed = self._launch, self._stop, self._changed
         target: str | StdioServerParameters = launch.url or StdioServerParameters(
             command=launch.command, args=list(launch.args), env={**_way_out(), **launch.env}
         )
+        client: Client | None = None
         try:
-            async with Client(target) as client:
-                listed = (await client.list_tools()).tools
-                self._client = client
+            async with Client(target, message_handler=_hearing(changed), cache=None) as client:
+                self._offer(await _listed(client))
                 if not ready.done():
-                    ready.set_result(
-                        [self._tool(tool.name, tool.description or "", tool.input_schema) for tool in listed]
-                    )
-                await self._stop.wait()
+                    self._client = client
+                    ready.set_result(None)
+                while not stop.is_set():
+                    await _first(stop, changed)
+                    if changed.is_set() and not stop.is_set():
+                        changed.clear()
+                        self._offer(await _listed(client))
+                        # A server that never ends to change is listened to again after a while.
+                        await _first(stop, within=LIST_AGAIN_AFTER)
         except Exception as error:  # noqa: BLE001 - a third party's process: whatever it does is told to the model
             log.warning("MCP server %s ended: %s", launch.name, _words(error))
             if not ready.done():
@@ -136,41 +172,60 @@ class Server:
                     ToolError(f"the MCP server {launch.name!r} does not start: {_words(error)}")
                 )
         finally:
-            self._client = None
+            if self._client is client:
+                self._client = None
 
-    def _tool(self, name: str, description: str, input_schema: dict[str, Any]) -> Tool:
-        async def call(_: ToolContext, **arguments: Any) -> str:
-            return await self._call(name, arguments)
+    def _offer(self, listing: Listing) -> None:
+        """Takes the tools that can be offered; each of the others costs itself alone."""
+        tools, self._left_out = [], [f"{self._launch.name}: {note}" for note in listing.notes]
+        legal = offers.names(self._launch.name, [tool.name for tool in listing.tools])
+        for tool in listing.tools:
+            try:
+                tools.append(self._tool(tool, legal[tool.name], offers.schema(tool.input_schema)))
+            except (offers.Unusable, RecursionError, TypeError, ValueError, AttributeError) as error:
+                self._left_out.append(f"{self._launch.name}: no tool {_short(tool.name)!r}: {_words(error)}")
+        for note in self._left_out:
+            log.warning("MCP server %s", note)
+        self.tools = tools
+
+    def _tool(self, tool: types.Tool, legal: str, schema: dict[str, Any]) -> Tool:
+        async def call(context: ToolContext, **arguments: Any) -> str:
+            return await self._call(context, tool.name, arguments)
 
         return Tool(
-            name=f"mcp__{self._launch.name}__{name}"[:128],
-            description=description,
+            name=legal,
+            description=results.plain(tool.description or "")[: offers.LONGEST_DESCRIPTION],
             function=call,
-            input_schema=input_schema,
+            input_schema=schema,
             timeout=CALL_TIMEOUT,
-            label=f"mcp:{self._launch.name}/{name}",
+            label=f"mcp:{self._launch.name}/{_short(tool.name)}",
             checked_by_server=True,
         )
 
-    async def _call(self, name: str, arguments: dict[str, Any]) -> str:
+    async def _call(self, context: ToolContext, name: str, arguments: dict[str, Any]) -> str:
         await self.start()
         client = self._client
         if client is None:
             raise ToolError(f"the MCP server {self._launch.name!r} is not running")
         try:
-            result = await client.call_tool(name, arguments)
+            async with asyncio.timeout(ANSWER_DEADLINE):
+                result = await client.call_tool(name, arguments)
         except Exception as error:
-            # It may have done what was asked before it died: the call is not repeated, the next one finds it started anew.
-            await self.stop()
-            raise ToolError(f"the MCP server {self._launch.name!r} failed: {_words(error)}") from error
-        text = "\n".join(
-            getattr(block, "text", f"({block.type} content)") for block in getattr(result, "content", ())
-        )
-        if len(text) > LONGEST_RESULT:
-            text = text[:LONGEST_RESULT] + f"\n… cut, {len(text)} characters in all"
-        if getattr(result, "is_error", False):
+            raise ToolError(await self._failed(error)) from error
+        self._fell = 0
+        text = results.text_of(result, context.workspace)
+        if result.is_error:
             raise ToolError(text or "the tool failed")
         return text
+
+    async def _failed(self, error: Exception) -> str:
+        """What the model is told. The call is not repeated: the server may have done what was asked."""
+        if _still_serves(error):
+            return f"the MCP server {self._launch.name!r} refused the call: {_words(error)}"
+        words = f"no answer in {ANSWER_DEADLINE:g} s" if isinstance(error, TimeoutError) else _words(error)
+        self._falls(f"the MCP server {self._launch.name!r} failed: {words}")
+        await self.stop()
+        return self._trouble
 
 
 class Servers:
@@ -181,10 +236,86 @@ class Servers:
         await asyncio.gather(*(server.prepare() for server in self._servers))
 
     def tools(self) -> list[Tool]:
-        return [tool for server in self._servers for tool in server.tools]
+        """Names are unique over all servers: the first in the configuration keeps its own."""
+        found: dict[str, Tool] = {}
+        for tool in [tool for server in self._servers for tool in server.tools]:
+            if tool.name in found:
+                [name] = offers.names("", [tool.label], found).values()
+                tool = replace(tool, name=name)
+            found[tool.name] = tool
+        notes = [note for server in self._servers for note in server.notes]
+        return [*found.values(), *([_status(notes)] if notes else [])]
 
     async def stop(self) -> None:
         await asyncio.gather(*(server.stop() for server in self._servers))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    tools: list[types.Tool]
+    notes: list[str]
+
+
+async def _listed(client: Client) -> Listing:
+    """Every page, to a cursor that was there before or a bound."""
+    tools: dict[str, types.Tool] = {}
+    notes: list[str] = []
+    seen: set[str] = set()
+    cursor: str | None = None
+    for _ in range(MOST_PAGES):
+        page = await client.list_tools(cursor=cursor)
+        for tool in page.tools:
+            if tool.name in tools:
+                notes.append(f"tool {_short(tool.name)!r} is listed more than once; the first counts")
+            tools.setdefault(tool.name, tool)
+        cursor = page.next_cursor
+        if not cursor or cursor in seen or len(tools) > MOST_TOOLS:
+            break
+        seen.add(cursor)
+    else:
+        notes.append(f"it lists more than {MOST_PAGES} pages of tools; the rest is left out")
+    if len(tools) > MOST_TOOLS:
+        notes.append(f"it lists more than {MOST_TOOLS} tools; the rest is left out")
+    return Listing(list(tools.values())[:MOST_TOOLS], list(dict.fromkeys(notes)))
+
+
+def _hearing(changed: asyncio.Event) -> MessageHandlerFnT:
+    async def hear(message: Any) -> None:
+        if getattr(message, "method", "") == "notifications/tools/list_changed":
+            changed.set()
+
+    return hear
+
+
+async def _first(*events: asyncio.Event, within: float | None = None) -> None:
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
+
+
+def _status(notes: list[str]) -> Tool:
+    told = [_short(note, 300) for note in notes[:MOST_NOTES]]
+    if len(notes) > MOST_NOTES:
+        told.append(f"and {len(notes) - MOST_NOTES} more")
+    text = "\n".join(told)
+
+    async def mcp_status(_: ToolContext) -> str:
+        return text
+
+    description = f"Not available now of this agent's MCP servers (tell people who ask for it):\n{text}"
+    return replace(Tool.of(mcp_status, repeatable=True), description=description)
+
+
+def _still_serves(error: Exception) -> bool:
+    """Whether the server answered, if only with a refusal or something that nobody can read."""
+    from mcp import MCPError
+
+    if isinstance(error, MCPError):
+        return "connection closed" not in str(error).lower()
+    return isinstance(error, RuntimeError | ValueError)
 
 
 def _way_out() -> dict[str, str]:
@@ -196,4 +327,8 @@ def _words(error: BaseException) -> str:
     """The first plain error inside of groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error)[:300] or type(error).__name__
+    return _short(str(error), 300) or type(error).__name__
+
+
+def _short(text: str, longest: int = 80) -> str:
+    return results.plain(" ".join(text.split()))[:longest]
