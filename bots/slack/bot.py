@@ -14,6 +14,7 @@ from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import answering
@@ -176,6 +177,7 @@ class Listeners:
         self._seen: OrderedDict[str, None] = (
             OrderedDict()
         )  # ids of events, to tell a repetition from a first sight
+        self._triggers: OrderedDict[str, None] = OrderedDict()  # of interactions: each is obeyed once
         self._since = int(time.time())
         self._transport: Transport | None = None
         self.backfill = Backfill(client, people, host, marks, self._take_message)
@@ -199,8 +201,10 @@ class Listeners:
 
     async def heard(
         self, request: AsyncBoltRequest, body: Json, next: Callable[[], Awaitable[object]]
-    ) -> None:
+    ) -> BoltResponse | None:
         """Before every listener: that something came, and whether it had come before."""
+        if self._is_second_copy(body):
+            return BoltResponse(status=200)
         event_id = str(body.get("event_id") or "")
         attempt = _attempt(request)
         ours = (
@@ -214,6 +218,18 @@ class Listeners:
         if self._transport is not None:
             self._transport.heard(repeated=repeated)
         await next()
+        return None
+
+    def _is_second_copy(self, body: Json) -> bool:
+        """Of an interaction or a command, which Slack sends once: the first is obeyed, and the second hides nothing of it."""
+        trigger = str(body.get("trigger_id") or "")
+        if not trigger or body.get("event_id"):
+            return False
+        known = trigger in self._triggers
+        self._triggers[trigger] = None
+        while len(self._triggers) > MOST_SEEN:
+            self._triggers.popitem(last=False)
+        return known
 
     async def message(self, event: Json, request: AsyncBoltRequest) -> None:
         try:

@@ -37,6 +37,9 @@ class Ledger(Protocol):
     async def target(self, message_id: str) -> str | None:
         """The platform's id of a message of this session."""
 
+    async def asking(self, key: str, address: Address) -> None:
+        """A question is about to be shown: whoever answers it must find the session. Raises `sessiondb.SessionError`."""
+
 
 class Lane:
     """`on_idle` is called when the lane has nothing left."""
@@ -177,7 +180,12 @@ class Lane:
     async def _delivery(self, parcel: Parcel) -> Delivery:
         """Raises `Rejected` or `Unsent`."""
         kept = json.loads(parcel.payload)
-        target = ""
+        target, question = "", kept.get("question", "")
+        if question:
+            try:
+                await self._ledger.asking(question, parcel.address)
+            except SessionError as error:
+                raise Unsent(f"nobody would know whose question it is: {error}") from error
         if kept["target"]:
             try:
                 found = await self._ledger.target(kept["target"])
@@ -194,7 +202,7 @@ class Lane:
             target=target,
             files=kept["files"],
             private_to=kept.get("private_to", ""),
-            question=kept.get("question", ""),
+            question=question,
             audience=tuple(kept.get("audience", ())),
             decision=notices.decision_of(kept.get("decision", "")),
             mentions=tuple(kept.get("mentions", ())),

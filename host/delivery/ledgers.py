@@ -53,6 +53,9 @@ class SessionLedger:
         found = await self._mailboxes.use(self._session, lambda writer: writer.platform_id_of(message_id))
         return found[0] if found else None
 
+    async def asking(self, key: str, address: Address) -> None:
+        await self._posts.asking(self._session, key, address)
+
     def _put(self, writer: InboundWriter, parcels: Sequence[Parcel]) -> None:
         with writer.writing():
             writer.put_parcels(parcels)
@@ -83,6 +86,9 @@ class NoticeLedger:
 
     async def target(self, message_id: str) -> str | None:
         return None
+
+    async def asking(self, key: str, address: Address) -> None:
+        """A notice asks nothing that an answer could be for."""
 
     async def open(self) -> list[OpenNotice]:
         def job(connection: Statements) -> list[OpenNotice]:

@@ -12,6 +12,7 @@ import json
 from collections import defaultdict
 
 from host.mailbox.rows import Parcel
+from host.registry import asked
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
 from sessiondb.records import Address
@@ -41,6 +42,9 @@ class Posts:
             return
         if parcel.state == "sent" and parcel.platform_message_id:
             await self._db.write(lambda connection: _engage(connection, session, parcel))
+
+    async def asking(self, session: Session, key: str, address: Address) -> None:
+        await self._db.write(lambda connection: asked.note(connection, key, session.id, address))
 
     def settled(self, parcel: Parcel) -> None:
         """After the commit."""

@@ -21,7 +21,7 @@ from host.mailbox import questions
 from host.mailbox.open import Records
 from host.ports.bot import HostBusy
 from host.ports.events import ABOUT_ANOTHER, EventClass, InboundEvent, Ingested, Verdict
-from host.registry import notices, sessions
+from host.registry import asked, notices, sessions
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -29,6 +29,7 @@ from sessiondb import Address, SessionError
 
 log = logging.getLogger(__name__)
 
+NO_QUESTION = "I do not know this question any more, so the answer changes nothing."
 MUTED = "the agent was told to stay out of this thread"
 LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 
@@ -56,9 +57,14 @@ class Ingress:
         try:
             await self._know_the_thread(event)
             event = await self._under_a_post(event)
-            if event.event_class is EventClass.ANSWER and (refused := await self._not_asked(event)):
-                # Nothing is written: the question stays open for those who may answer it.
-                return Ingested(Verdict.DECLINED, event.message_id, refused)
+            if event.event_class is EventClass.ANSWER:
+                answer = await self._to_its_question(event)
+                # Nothing is written: a question stays open for those who may answer it.
+                if answer is None:
+                    return Ingested(Verdict.DECLINED, reason=NO_QUESTION)
+                event = answer
+                if refused := await self._not_asked(event):
+                    return Ingested(Verdict.DECLINED, event.message_id, refused)
             ingested, entry, session = await self._db.write(lambda connection: self._admit(connection, event))
         except SessionError as error:
             log.error("An event could not be made durable: %s", error, extra={"action": "ingest_failed"})
@@ -94,17 +100,22 @@ class Ingress:
         continued = found is not None and found[1]
         return replace(event, address=thread, opens_thread="") if continued else event
 
+    async def _to_its_question(self, event: InboundEvent) -> InboundEvent | None:
+        """An answer belongs to the session of its question, wherever the click says that it happened; None when
+        nobody asked that."""
+        found = await self._db.read(lambda connection: asked.find(connection, event.refers_to))
+        if found is None or found[1].channel_type != event.address.channel_type:
+            return None
+        session_id, address = found
+        return replace(event, session_id=session_id, address=address, natural_id=event.refers_to)
+
     async def _not_asked(self, event: InboundEvent) -> str:
         """Why this answer cannot count; '' when it may, or was taken in already."""
 
         def session_of(connection: Statements) -> Session | None:
-            verdict = self._route(connection, event)
-            if inbox.find(connection, event.key) is not None or isinstance(verdict, router.Ignore):
+            if inbox.find(connection, event.key) is not None:
                 return None
-            where = (
-                "agent = ? AND channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
-            )
-            found = self._registry.load(connection, where, (verdict.agent, *verdict.session))
+            found = self._registry.load(connection, "id = ?", (event.session_id,))
             return found[0] if found else None
 
         session = await self._db.read(session_of)

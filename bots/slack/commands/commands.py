@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -16,11 +17,13 @@ from bots.slack.client.errors import TRANSIENT, code_of
 from bots.slack.panels import panels, rules
 from bots.slack.reading.events import Reader
 from bots.slack.reading.times import ms
+from bots.slack.sending import links
 from bots.slack.setup.manifest import COMMAND
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import Forbidden, Running, TaskView
 from host.ports.events import EventClass, InboundEvent, Verdict, Viewer
 
+log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 HELP = f"""\
@@ -47,7 +50,8 @@ class Commands:
         """Carries the command out; returns what its author alone is told, as Slack's answer."""
         word, _, rest = str(body.get("text") or "").strip().partition(" ")
         try:
-            return await self._carried_out(body, word.lower(), rest.strip())
+            found: Json = links.shown(await self._carried_out(body, word.lower(), rest.strip()))
+            return found
         except Forbidden as error:
             return {"text": panels.escaped(str(error))}
         except HostBusy:
@@ -100,8 +104,10 @@ class Commands:
         author = await self._reader.author({"user": user, "team": body.get("team_id")})
         privacy = await self._reader.privacy({"channel": channel})
         asked = await self._reader.words(text)
-        said = " ".join(chunk.text for chunk in markup.plain(asked)[:1]) or panels.escaped(asked)
-        posted = await self._client.chat_postMessage(channel=channel, text=f"<@{user}> asks: {said}")
+        # The words themselves are shown when the host has let them in, not before.
+        posted = await self._client.chat_postMessage(
+            channel=channel, text=f"<@{user}> asks …", unfurl_links=False, unfurl_media=False
+        )
         ts = str(posted["ts"])
         event = InboundEvent(
             event_class=EventClass.COMMAND,
@@ -120,11 +126,23 @@ class Commands:
         except HostBusy:  # its author is told to try again, and a question that nobody answers is not to stay
             await self._client.chat_delete(channel=channel, ts=ts)
             raise
-        if ingested.verdict not in (Verdict.DECLINED, Verdict.IGNORED):
+        if ingested.verdict is Verdict.STORED:
+            await self._show(channel, ts, user, asked)
             return {}
-        # Whoever may not ask is not to speak through us either.
+        # Whoever may not ask is not to speak through us either; and what was asked already stands above.
         await self._client.chat_delete(channel=channel, ts=ts)
+        if ingested.verdict is Verdict.DUPLICATE:
+            return {}
         return {"text": panels.escaped(ingested.reason or words.NOT_TAKEN)}
+
+    async def _show(self, channel: str, ts: str, user: str, asked: str) -> None:
+        """No switch of this call keeps previews away: an address stands there as words."""
+        said = " ".join(chunk.text for chunk in markup.plain(asked)[:1]) or panels.escaped(asked)
+        text = f"<@{user}> asks: {links.unlinked(said)}"
+        try:
+            await self._client.chat_update(channel=channel, ts=ts, text=text)
+        except TRANSIENT as error:
+            log.warning("A question shows no words: %s", type(error).__name__)
 
 
 def tasks_panel(found: Sequence[TaskView], note: str = "") -> Json:

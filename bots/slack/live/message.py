@@ -24,6 +24,7 @@ from bots.slack.client.errors import TRANSIENT, code_of, translated
 from bots.slack.reading import histories
 from bots.slack.reading.events import Identity
 from bots.slack.reading.times import microseconds
+from bots.slack.sending import links
 from host.ports.bot import Live, Receipt, Rejected, Unknown, Unsent
 
 Json = dict[str, Any]
@@ -227,7 +228,7 @@ def _chunks(live: Live, status: str, text: str) -> list[Json]:
 
 def _text(live: Live) -> str:
     """The text so far as a stream shows it: harmless, and growing at its end alone."""
-    return markup.quiet(_HALF.sub("", live.text))
+    return links.growing(markup.quiet(_HALF.sub("", live.text)))
 
 
 def _status(live: Live) -> str:
@@ -240,4 +241,4 @@ def _whole(live: Live) -> tuple[str, list[Json]]:
     written = f"{tail(live.text, LONGEST)}\n\n" if live.text else ""
     shown = f"{written}_{_status(live)}_"
     first = markup.render(shown)[-1]
-    return first.text, list(first.blocks)
+    return links.unlinked(first.text), links.shown(list(first.blocks))

@@ -15,7 +15,7 @@ from bots.slack.client.errors import TRANSIENT
 from bots.slack.commands import commands
 from bots.slack.panels import panels, rules
 from bots.slack.reading.events import Reader
-from bots.slack.sending import rendering
+from bots.slack.sending import links, rendering
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import Forbidden, TaskOrder
 from host.ports.events import Viewer
@@ -53,7 +53,7 @@ class Clicks:
                 await self.home(user, place, note)
             else:
                 shown = await self._panel(viewer, str(action["action_id"]), note)
-                await respond(replace_original=True, response_type="ephemeral", **shown)
+                await respond(replace_original=True, response_type="ephemeral", **links.shown(shown))
         except Forbidden as error:
             await respond(replace_original=True, response_type="ephemeral", text=panels.escaped(str(error)))
         except TRANSIENT as error:
@@ -107,14 +107,17 @@ class Clicks:
         blocks = rendering.answered(message.get("blocks") or [], panels.escaped(line))
         try:
             text = str(message.get("text") or line)[:3_900]
-            await respond(replace_original=True, text=text, blocks=blocks)
+            await respond(replace_original=True, **links.shown({"text": text, "blocks": blocks}))
         except TRANSIENT as error:
             log.warning("A decision still shows its buttons: %s", type(error).__name__)
 
     async def _whisper(self, channel: str, user: str, text: str, thread: str = "") -> None:
         try:
             await self._client.chat_postEphemeral(
-                channel=channel, user=user, text=panels.escaped(text), thread_ts=thread or None
+                channel=channel,
+                user=user,
+                text=links.unlinked(panels.escaped(text)),
+                thread_ts=thread or None,
             )
         except TRANSIENT as error:
             log.info("A person was not told: %s", type(error).__name__)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.common import answering, words
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.reading.events import Identity, Reader
-from bots.slack.sending import rendering
+from bots.slack.reading.shapes import mapping
+from bots.slack.sending import links, rendering
 from host.ports.bot import HostBusy, Ingest
 from host.ports.events import OVER, EventClass, InboundEvent, Verdict
 from sessiondb import Address
@@ -25,6 +27,7 @@ Json = dict[str, Any]
 
 MODAL = "dovecote-words"
 WORDS_BLOCK = "words"
+MOST_CHOSEN = 1_000
 LONGEST_ANSWER = 3_000  # characters of an answer in words: what Slack's input takes
 
 
@@ -61,6 +64,7 @@ class Questions:
         self._me = identity
         self._host = host
         self._owners = owners
+        self._chosen: OrderedDict[str, str] = OrderedDict()  # by question: who chose what, as its card says
 
     async def clicked(self, body: Json) -> None:
         """A button or a menu; returns once the answer is durable."""
@@ -106,11 +110,17 @@ class Questions:
             await self._tell(asked, user, words.BUSY)
             return
         if ingested.verdict is Verdict.STORED:
-            await self._close(asked, f"✅ *{_one_line(value)}* — <@{user}>")
+            line = f"✅ *{_one_line(value)}* — <@{user}>"
+            self._chosen[asked.question] = (
+                line  # before anything is awaited: whoever comes second shows the same
+            )
+            while len(self._chosen) > MOST_CHOSEN:
+                self._chosen.popitem(last=False)
+            await self._close(asked, line)
         elif ingested.verdict is Verdict.DUPLICATE:
-            await self._close(asked, "")
+            await self._close(asked, self._chosen.get(asked.question, ""))
             await self._tell(asked, user, answering.ANSWERED)
-        elif ingested.verdict is Verdict.DECLINED and ingested.reason:
+        elif ingested.reason:
             if ingested.reason == OVER:
                 await self._close(asked, f"⌛ {OVER}")
             await self._tell(asked, user, ingested.reason)
@@ -125,8 +135,8 @@ class Questions:
             await self._client.chat_update(
                 channel=asked.address.platform_id,
                 ts=asked.message_ts,
-                text=str(found.get("text") or "")[:3_900],
-                blocks=rendering.answered(blocks, line or "Answered."),
+                text=links.unlinked(str(found.get("text") or "")[:3_900]),
+                blocks=links.shown(rendering.answered(blocks, line or "Answered.")),
             )
         except TRANSIENT as error:
             log.warning("A question still shows its buttons: %s", type(error).__name__)
@@ -163,17 +173,17 @@ class Questions:
         value = str((action.get("selected_option") or action).get("value") or "")
         choice, _, who = value.rpartition("|")
         _, _, chosen = choice.partition("|")
-        container = body["container"]
-        address = Address(
-            "slack", self._me.team, str(container["channel_id"]), str(container.get("thread_ts") or "")
-        )
-        if address.thread_id == container["message_ts"]:
-            address = address._replace(thread_id="")
+        # Where it happened matters for showing alone: the host finds the session by the question.
+        container, message = mapping(body.get("container")), mapping(body.get("message"))
+        channel = container.get("channel_id") or mapping(body.get("channel")).get("id") or ""
+        ts = str(container.get("message_ts") or message.get("ts") or "")
+        thread = str(container.get("thread_ts") or message.get("thread_ts") or "")
+        address = Address("slack", self._me.team, str(channel), "" if thread == ts else thread)
         block = str(action["block_id"])
         approval = block.startswith(rendering.APPROVAL_BLOCK)
         question = block.removeprefix(rendering.APPROVAL_BLOCK if approval else rendering.QUESTION_BLOCK)
         audience = tuple(id_ for id_ in who.split(",") if id_)
-        asked = Asked(question, audience, address, str(container["message_ts"]), approval)
+        asked = Asked(question, audience, address, ts, approval)
         return asked, chosen
 
 

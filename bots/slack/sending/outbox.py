@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.common.pacing import Pace
 from bots.slack.client.errors import TRANSIENT, code_of, retry_after, translated
 from bots.slack.reading import histories
-from bots.slack.sending import rendering
+from bots.slack.sending import links, rendering
 from bots.slack.sending.files import Uploads
 from host.ports.bot import Delivery, DeliveryError, Receipt, Rejected, Unknown, Unsent
 
@@ -91,6 +91,7 @@ class Sender:
         if delivery.mentions:
             arguments = _addressed_to(delivery.mentions, arguments)
         if delivery.private_to:
+            arguments = links.shown(arguments)
             answer = await self._client.chat_postEphemeral(user=delivery.private_to, **arguments)
             return Receipt(str(answer["message_ts"]))
         arguments["metadata"] = histories.marked(delivery.key)
@@ -102,8 +103,8 @@ class Sender:
         await self._client.chat_update(
             channel=delivery.address.platform_id,
             ts=delivery.target,
-            text=delivery.payload["text"],
-            blocks=delivery.payload.get("blocks") or [],
+            text=links.unlinked(delivery.payload["text"]),
+            blocks=links.shown(delivery.payload.get("blocks") or []),
         )
         return Receipt(delivery.target)
 

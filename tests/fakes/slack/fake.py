@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
+from . import previews
 from .acts import Acts
 from .core import Call
 from .delivery import Delivery
@@ -112,6 +114,14 @@ class FakeSlack(Acts, Gestures):
         """Requests to the Web API in order of arrival, refused and unknown ones included."""
         return [call for call in self.recorded if method in (None, call.method)]
 
+    @property
+    def fetches(self) -> list[str]:
+        """The addresses that were fetched for previews of what the app said."""
+        calls = [call for call in self.recorded if call.method in previews.SAYING]
+        found = [address for call in calls for address in previews.fetched(call.args, _parsed(call.args))]
+        streams = [message.text for message in self.workspace.all_messages() if message.stream is not None]
+        return [*found, *previews.fetched({}, streams)]
+
     def deliveries(self, event_type: str | None = None) -> list[Delivery]:
         """Everything sent to the app: events by type, interactions by theirs, commands by name."""
         return [each for each in self.courier.deliveries if event_type in (None, each.event_type)]
@@ -133,3 +143,13 @@ class FakeSlack(Acts, Gestures):
     async def connected(self, sockets: int = 1, timeout: float = 20.0) -> None:
         """Waits until the app has exactly this many sockets that take events."""
         await self.changes.until(lambda: len([s for s in self.sockets if not s.draining]) == sockets, timeout)
+
+
+def _parsed(arguments: dict[str, Any]) -> dict[str, Any]:
+    """With what is sent as JSON in a form."""
+    return {
+        name: json.loads(value)
+        if name in ("blocks", "chunks", "attachments") and isinstance(value, str)
+        else value
+        for name, value in arguments.items()
+    }

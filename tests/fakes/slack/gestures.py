@@ -141,7 +141,7 @@ class Gestures(Core):
             "channel_id": place.id,
             "is_ephemeral": ephemeral,
         }
-        if surface.thread_ts is not None:
+        if surface.thread_ts is not None and not (self.workspace.least and isinstance(surface, Message)):
             container["thread_ts"] = surface.thread_ts
         parts: Json = {
             "container": container,

@@ -9,6 +9,9 @@ import zoneinfo
 from .records import Channel, ChannelKind, File, Json, Message, User, View
 from .workspace import Workspace
 
+# Of a message: the published types mark each as one that may be missing.
+OPTIONAL = frozenset({"app_id", "bot_profile", "client_msg_id", "edited", "parent_user_id", "team"})
+
 
 def user(record: User) -> Json:
     zone = zoneinfo.ZoneInfo(record.tz)
@@ -91,6 +94,8 @@ def file(workspace: Workspace, record: File, origin: str, *, shares: bool = True
         "groups": [*places["group"], *places["mpim"]],
         "ims": places["im"],
     }
+    if workspace.least:
+        del shape["url_private_download"]
     if record.alt_text is not None:
         shape["alt_txt"] = record.alt_text
     if shares:
@@ -130,7 +135,10 @@ def message(workspace: Workspace, record: Message, origin: str, *, metadata: boo
         }
     if record.edited_at is not None:
         shape["edited"] = {"user": record.edited_by, "ts": record.edited_at}
-    return shape | _thread(workspace, record) | record.more
+    shape |= _thread(workspace, record)
+    if workspace.least:
+        shape = {name: value for name, value in shape.items() if name not in OPTIONAL}
+    return shape | record.more
 
 
 def _thread(workspace: Workspace, record: Message) -> Json:

@@ -72,7 +72,7 @@ async def test_a_persons_file_is_downloaded_with_the_bots_token_only(slack: Fake
         (file,) = heard.event["files"]
         assert (file["mimetype"], file["size"]) == ("image/png", 4)
         assert (await fetch(file["url_private"], slack.bot_token))[1] == b"\x89PNG"
-        kind, page = await fetch(file["url_private_download"], None)
+        kind, page = await fetch(file["url_private"], None)
         assert kind == "text/html"
         assert b"Sign in" in page
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from bots.common import words
 from bots.slack import SlackBot
+from host.ports.bot import Live
 from sessiondb import Address, content
 from tests.fakes.slack import Channel, FakeSlack, Message, User
 from tests.support.discording import Notebook
@@ -94,4 +95,60 @@ async def test_a_command_asks_with_names_and_leaves_nothing_when_the_host_cannot
     event = await place.notebook.next()
     assert event.text == "@ann, what & when?"
     [posted] = place.slack.messages(place.channel)
-    assert "ann, what &amp; when?" in posted.text
+    await place.slack.wait_until(lambda: "ann, what &amp; when?" in posted.text, WITHIN)
+
+
+async def test_a_click_whose_thread_is_only_in_its_message_is_answered_and_told_there(place: Place) -> None:
+    """Published payloads promise no `container.thread_ts`; a server written by others sends none."""
+    message = await place.ask(("yes", "no"))
+    value = message.blocks[-1]["elements"][0]["value"]
+    click = place.slack.click(place.ann, message, value=value)
+    click.payload["container"].pop("thread_ts", None)
+    await click.acknowledged()
+    answer = await place.notebook.next()
+    assert (answer.value, answer.address.thread_id) == ("yes", message.thread_ts)
+    await place.closed(message)
+
+
+async def test_a_second_copy_of_a_click_or_command_changes_nothing_and_hides_nothing(place: Place) -> None:
+    message = await place.ask(("yes", "no"))
+    value = message.blocks[-1]["elements"][0]["value"]
+    click = place.slack.click(place.ann, message, value=value)
+    copy = place.slack.courier.submit("interactive", click.payload)
+    await click.acknowledged()
+    await copy.acknowledged()
+    await place.closed(message)
+    assert f"yes* — <@{place.ann.id}>" in str(message.blocks)
+    assert place.slack.ephemerals(place.ann) == []
+    place.notebook.events.clear()
+    asked = place.slack.slash(place.ann, place.channel, "/dovecote", "ask why?")
+    again = place.slack.courier.submit("slash_commands", asked.payload)
+    await asked.acknowledged()
+    await again.acknowledged()
+    await place.slack.wait_until(lambda: "why?" in place.slack.messages(place.channel)[-1].text, WITHIN)
+    assert [m.text for m in place.slack.messages(place.channel)].count(f"<@{place.ann.id}> asks: why?") == 1
+    assert len(place.notebook.events) == 1
+
+
+async def test_nothing_that_is_said_lets_slack_fetch_an_address(place: Place) -> None:
+    way_out = "https://evil.example/?q=secret and [docs](https://evil.example/b) or evil.example/c"
+    message = await place.ask(("yes", f"no, see {way_out}"[:60]))
+    address = Address("slack", place.slack.team_id, place.channel.id, message.thread_ts or "")
+    sent = await place.bot.send(delivery(place.bot, content.Text(way_out), address))
+    edit = delivery(place.bot, content.Edit("o1", f"{way_out}!"), address, target=sent.platform_message_id)
+    await place.bot.send(edit)
+    private = delivery(
+        place.bot, content.Text(way_out), address, private_to=place.ann.id, key="00ff00ff00ff00fe"
+    )
+    await place.bot.send(private)
+    live = Live("00ff00ff00ff00fd", address, message.thread_ts or "", place.ann.id, "searching", way_out)
+    receipt = await place.bot.open_live(live)
+    await place.bot.update_live(replace(live, text=f"{way_out} again"), receipt.platform_message_id)
+    await place.slack.wait_until(lambda: place.slack.calls("chat.appendStream"), WITHIN)
+    await place.bot.remove_live(live, receipt.platform_message_id)
+    value = message.blocks[-1]["elements"][-1]["value"]
+    await place.slack.click(place.ann, message, value=value).acknowledged()
+    await place.closed(message)
+    await place.slack.slash(place.ann, place.channel, "/dovecote", f"ask {way_out}").acknowledged()
+    await place.slack.wait_until(lambda: "asks:" in place.slack.messages(place.channel)[-1].text, WITHIN)
+    assert place.slack.fetches == []

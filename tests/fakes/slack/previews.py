@@ -1,0 +1,55 @@
+"""What Slack would fetch to show a preview: every address it makes a link of, unless the call has its switch off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+ADDRESS = re.compile(
+    r"https?://[^\s<>|)\]]+|\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|org|net|io|dev|example)\b[^\s<>|)]*",
+    re.IGNORECASE,
+)
+SAYING = frozenset(
+    {
+        "chat.postMessage",
+        "chat.update",
+        "chat.postEphemeral",
+        "chat.startStream",
+        "chat.appendStream",
+        "chat.stopStream",
+    }
+)
+SWITCHES = ("unfurl_links", "unfurl_media")
+
+
+def fetched(arguments: dict[str, Any], said: Any) -> list[str]:
+    """Of a call that has the switches when both are off: nothing ("chat.postMessage": unfurl_links, unfurl_media)."""
+    if all(str(arguments.get(name)).lower() in ("false", "0") for name in SWITCHES):
+        return []
+    return [address for text in _texts(said) for address in ADDRESS.findall(_without_code(text))]
+
+
+def _without_code(text: str) -> str:
+    return re.sub(r"```.*?```|`[^`\n]+`", "", text, flags=re.DOTALL)
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list):
+        for one in node:
+            yield from _texts(one)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key in (
+                "text",
+                "title",
+                "blocks",
+                "elements",
+                "fields",
+                "chunks",
+                "attachments",
+                "markdown_text",
+            ):
+                yield from _texts(value)
