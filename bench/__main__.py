@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import drain, round_trip, schedule
+from bench import drain, hostile, round_trip, schedule
 from bench.figure import Figure
 
 
@@ -18,8 +18,11 @@ def main() -> None:
         figures = [round_trip.measure(Path(scratch)), drain.measure(Path(scratch))]
     with tempfile.TemporaryDirectory(prefix="dovecote-bench-") as scratch:
         idle, took, woken, figure = asyncio.run(schedule.measure(Path(scratch)))
-    Console().print(_table([*figures, figure]))
+    with tempfile.TemporaryDirectory(prefix="db-") as scratch:
+        beside, grown = hostile.measure(Path(scratch))
+    Console().print(_table([*figures, figure, beside]))
     print(*schedule.in_words(idle, took, woken), sep="\n")
+    print(f"under attack the host grew by {grown:.0f} MiB, beside its two readers")
 
 
 def _table(figures: list[Figure]) -> Table:

@@ -18,17 +18,15 @@ from typing import Any
 
 from host.gateway import reading
 from host.gateway.permits import Asked, Permit, Refused
+from host.gateway.reading import too_large
 
 PROCESSES = 2
 DEADLINE = 20.0  # s for one body
 SMALL = 65_536  # bytes that are read on the spot: they hold little, whatever they hold
 ROOM = 96 * 1024 * 1024  # bytes of bodies that all sessions together may have in hand
 BURST = 60  # calls in a row of one session that cost nothing
+MEGABYTE = 1024 * 1024  # bytes that weigh as much as a call
 PER_SECOND = 2.0  # of them, on and on
-
-BUSY = Refused(429, "rate_limit_error", "the conversations of this host send more than can be read at a time")
-NO_PROCESS = Refused(503, "api_error", "the host cannot start what reads requests")
-TOO_SLOW = Refused(413, "request_too_large", "the request takes longer to read than is given to it")
 
 
 class Room:
@@ -47,7 +45,9 @@ class Room:
         mine = self._held.get(session, 0) + count
         share = self._most // (len(self._held.keys() | {session}) + 1)
         if mine > share and self.held + count > self._most // 2:
-            raise BUSY
+            raise Refused(
+                429, "rate_limit_error", "the conversations of this host send more than can be read at a time"
+            )
         self._held[session] = mine
 
     def give_back(self, session: str, count: int) -> None:
@@ -100,8 +100,9 @@ class Allowance:
         self._at = now
         return self._left < 1
 
-    def spend(self) -> None:
-        self._left -= 1
+    def spend(self, size: int = 0) -> None:
+        """`size` is the body's: a large one is more work than a small one."""
+        self._left = max(-float(BURST), self._left - 1 - size // MEGABYTE)
 
 
 class _Process:
@@ -185,16 +186,16 @@ class Readers:
         try:
             process = self._idle.popleft() if self._idle else await _Process.start()
         except OSError as error:
-            raise NO_PROCESS from error
+            raise Refused(503, "api_error", "the host cannot start what reads requests") from error
         kept = False
         try:
             async with asyncio.timeout(self._deadline):
                 found = await process.read(front, body)
             kept = len(body) <= reading.LARGE
         except TimeoutError:
-            raise TOO_SLOW from None
+            raise too_large("the request takes longer to read than is given to it") from None
         except OSError:
-            raise reading.TOO_HARD from None
+            raise too_large("the request takes more memory to read than is given to it") from None
         finally:
             # Also where the client went away in the midst: half a conversation with a process is no use.
             if kept:

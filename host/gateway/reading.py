@@ -7,6 +7,7 @@ process has limits, is killed beyond them, and ends by itself after a large body
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import socket
@@ -18,22 +19,25 @@ from host.gateway.permits import Asked, Permit, Refused
 
 MOST_MEMORY = 768 * 1024 * 1024  # bytes of address space
 MOST_VALUES = 500_000  # of one body: each costs far more memory than its text
+NICENESS = 10  # those who serve people come first
 LARGE = 8 * 1024 * 1024  # bytes of a body after which a fresh process reads the next
 HEAD = struct.Struct(">IQ")  # lengths of the JSON in front, and of the body behind it
 _STRING = re.compile(rb'"(?:[^"\\]+|\\.)*"', re.DOTALL)
 
-TOO_MANY = Refused(413, "request_too_large", "the request has more values than are read")
-TOO_HARD = Refused(413, "request_too_large", "the request takes more memory to read than is given to it")
+
+def too_large(message: str) -> Refused:
+    """Made anew each time: an error that is kept keeps, by its traceback, the body it was raised for."""
+    return Refused(413, "request_too_large", message)
 
 
 def judged(permit: Permit, head: dict[str, Any], body: bytes | bytearray) -> Asked:
     """Raises `Refused`."""
     try:
         if values(body) > MOST_VALUES:
-            raise TOO_MANY
+            raise too_large("the request has more values than are read")
         return permit.check(head["method"], head["path"], head["query"], head["headers"], body)
     except MemoryError:
-        raise TOO_HARD from None
+        raise too_large("the request takes more memory to read than is given to it") from None
 
 
 def values(body: bytes | bytearray) -> int:
@@ -100,5 +104,6 @@ def _received(line: socket.socket, size: int) -> bytearray | None:
 
 
 if __name__ == "__main__":
+    os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     serve(socket.socket(fileno=0))

@@ -31,7 +31,7 @@ from host.gateway.front import Entrance
 from host.gateway.meter import Meter
 from host.gateway.permits import Asked, Permit, Refused
 from host.gateway.prices import cost, price_of, upper_bound
-from host.gateway.readers import Allowance, Holding, Readers, holding
+from host.gateway.readers import SMALL, Allowance, Holding, Readers, holding
 from host.mailbox.open import Mailboxes
 from host.registry.sessions import Session
 from sessiondb import SessionError
@@ -43,6 +43,8 @@ REQUESTS_AT_A_TIME = 8  # of one session
 BODY_DEADLINE = 30.0  # s from a request's head to the end of its body
 CONNECT_TIMEOUT = 30.0  # s
 READ_TIMEOUT = 600.0  # s without a byte of the answer; the API pings more often
+TURNED_AWAY = 1.0  # s until somebody who asks too often hears so
+UNPAID = frozenset({400, 401, 403, 404, 413, 422})  # statuses of the API that are the caller's own doing
 CLOSING_GRACE = 1.0  # s for answers under way when their runner has ended
 PASSED_ON = ("anthropic-version", "content-type")
 PASSED_BACK = ("content-type", "request-id", "retry-after", "x-should-retry")
@@ -195,11 +197,11 @@ class Gateway:
 
     async def _handle(self, door: _Open, request: web.BaseRequest) -> web.StreamResponse:
         if door.under_way >= REQUESTS_AT_A_TIME:
-            return _error(429, "rate_limit_error", "too many requests of this conversation at a time")
+            return await _turned_away(request, "too many requests of this conversation at a time")
         if door.free.is_spent(asyncio.get_running_loop().time()):
-            return _error(429, "rate_limit_error", "too many calls of this conversation that cost nothing")
+            return await _turned_away(request, "too many calls of this conversation that cost nothing")
         door.under_way += 1
-        paid = False
+        costs_nothing = True
         try:
             with holding(self._readers.room, door.session.id) as held:
                 asked = await self._asked(door, request, held)
@@ -208,12 +210,13 @@ class Gateway:
                 if not asked.is_charged:
                     return await self._pass(passing, Meter(streamed=False))
                 response = await self._pass_paid(passing)
-                paid = response.status < 400
+                costs_nothing = response.status in UNPAID
                 return response
         except Refused as refused:
             self._note(door, refused.message)
             return _error(refused.status, refused.kind, refused.message)
         except (_NotSent, _Lost) as failure:
+            costs_nothing = False
             return _error(502, "api_error", str(failure))
         except NoCredential as missing:
             self._note(door, str(missing))
@@ -228,8 +231,8 @@ class Gateway:
             return _error(503, "api_error", "the host cannot keep account of requests right now")
         finally:
             door.under_way -= 1
-            if not paid:
-                door.free.spend()
+            if costs_nothing:
+                door.free.spend(request.content_length or LARGEST_BODY)
 
     async def _asked(self, door: _Open, request: web.BaseRequest, held: Holding) -> Asked:
         """One body of a session at a time, from its first byte until it is read. Raises `Refused`."""
@@ -430,6 +433,14 @@ async def _body(request: web.BaseRequest, held: Holding) -> bytearray:
     except TimeoutError:
         raise Refused(408, "timeout_error", "the request took too long to arrive") from None
     return parts
+
+
+async def _turned_away(request: web.BaseRequest, reason: str) -> web.StreamResponse:
+    """Late, and without a look at the body: whoever comes again at once gains nothing by it."""
+    await asyncio.sleep(TURNED_AWAY)
+    if (request.content_length or LARGEST_BODY) > SMALL and request.transport is not None:
+        request.transport.abort()  # an answer would have the whole body read first
+    return _error(429, "rate_limit_error", reason)
 
 
 def _error(status: int, kind: str, message: str) -> web.Response:
