@@ -38,9 +38,9 @@ def of(connection: Statements, config: Config, viewer: Viewer, sight: Sight, day
     # An owner's month is in the small table of sums; that of few conversations in the few rows of theirs.
     table = "spent" if sight.owner else "spent_by_session"
     by_agent = connection.execute(
-        f"SELECT agent, sum(cost) FROM {table} WHERE day >= ? AND {where}"
+        f"SELECT agent, sum(cost) FROM {table} WHERE day BETWEEN ? AND ? AND {where}"  # not what a clock that was ahead spent
         " GROUP BY agent ORDER BY sum(cost) DESC, agent",
-        (month, *scopes),
+        (month, day, *scopes),
     ).fetchall()
     this_month = sum(int(str(cost)) for _, cost in by_agent)
     place = viewer.address

@@ -125,7 +125,13 @@ async def test_spending_is_told_for_what_one_may_see(tmp_path: Path) -> None:
         await spend(host, Address("memory", "w", "dm-ada"), 2_000_000)
         await spend(host, Address("memory", "w", "general"), 500_000)
 
+        ahead = "INSERT INTO spent VALUES ('default', 20990101, 7000000)"
+        await host.house.records.db.write(
+            lambda c: c.execute(ahead).fetchall()
+        )  # by a clock that was ahead once
+
         owner = await host.controls.usage(viewer(OWNER, "general"))
+        assert owner.this_month == 2_500_000
         assert (owner.today, owner.limit_today, owner.here_today) == (2_500_000, 5_000_000, 500_000)
         assert owner.by_agent == (("default", 2_500_000),)
         assert "**Today:** $2.50 of $5.00" in owner.text
