@@ -25,6 +25,7 @@ from bots.discord.questions.book import QuestionBook
 from bots.discord.questions.decisions import DecisionButton
 from bots.discord.questions.questions import ChoiceButton, Desk
 from bots.discord.reading import events
+from bots.discord.reading.papers import Papers
 from bots.discord.reading.receiver import Receiver
 from bots.discord.sending.outbox import Outbox
 from bots.discord.sending.threads import Threads
@@ -48,8 +49,9 @@ class DoveClient(discord.Client):
         owners = answering.ids_on(places.PLATFORM, config.access.owners)
         self.host = host
         self.threads_of = Threads(self)
-        self.receiver = Receiver(self, host, self.threads_of, roles_matter=bool(config.access.groups))
-        parsing.guard(self, self.receiver.passed_over)
+        papers = Papers()
+        self.receiver = Receiver(self, host, self.threads_of, papers, roles_matter=bool(config.access.groups))
+        parsing.guard(self, self.receiver.passed_over, papers.keep)
         self.outbox = Outbox(self, self.threads_of, book)
         self.live = LiveMessages(self, self.threads_of, self.outbox)
         self.desk = Desk(host, book, owners, events.now_ms)

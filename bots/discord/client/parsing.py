@@ -54,15 +54,22 @@ class Unread:
     id: int
 
 
-def guard(client: discord.Client, passed: Callable[[int, int], None]) -> None:
-    """`passed` hears the channel's and the message's id of every live message that was passed over."""
+def guard(
+    client: discord.Client, passed: Callable[[int, int], None], keep: Callable[[dict[str, Any]], None]
+) -> None:
+    """`passed` hears the channel's and the message's id of every live message that was passed over.
+
+    `keep` is given every message that is new here as it came, before the library has made its own of it.
+    """
     state = client._connection
     for name, parser in list(state.parsers.items()):
         if name not in LIFECYCLE:
-            state.parsers[name] = _guarded(name, parser, passed)
+            state.parsers[name] = _guarded(name, parser, passed, keep)
     create = state.create_message
 
     def tolerant(*, channel: Any, data: Any) -> Any:
+        if isinstance(data, dict):
+            keep(data)
         made = _first_that_works(
             "a message of a history", data, lambda fields: create(channel=channel, data=fields)
         )
@@ -72,9 +79,15 @@ def guard(client: discord.Client, passed: Callable[[int, int], None]) -> None:
 
 
 def _guarded(
-    name: str, parser: Callable[[Any], Any], passed: Callable[[int, int], None]
+    name: str,
+    parser: Callable[[Any], Any],
+    passed: Callable[[int, int], None],
+    keep: Callable[[dict[str, Any]], None],
 ) -> Callable[[Any], None]:
     def parse(data: Any) -> None:
+        if name == "MESSAGE_CREATE" and isinstance(data, dict):
+            keep(data)
+
         def read(fields: Any) -> bool:
             parser(fields)
             return True

@@ -20,17 +20,20 @@ from bots.common.running import running_here
 from bots.discord.client import errors, places
 from bots.discord.panels import panels, rules
 from bots.discord.panels.forms import Values
-from bots.discord.reading import events
+from bots.discord.reading import events, saying
+from bots.discord.reading.shapes import Json, mapping
 from bots.discord.sending.threads import Threads
 from bots.markup import discord as markup
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import Forbidden, TaskOrder
 from host.ports.events import EventClass, InboundEvent, IncomingFile, Ingested, Verdict, Viewer
 from sessiondb import Address
+from sessiondb.content import Part
 
 log = logging.getLogger(__name__)
 
 LONGEST_SHOWN = 1_500  # characters of a question said again under its asker's name
+ABOUT = "What about this message?"  # what choosing the command says
 FORM_PATIENCE = 2.0  # s to find out what a form shows; it cannot be deferred
 REGISTER_AGAIN = 5.0  # s until commands that Discord did not take are registered again; doubles
 LONGEST_REGISTER_AGAIN = 600.0
@@ -135,12 +138,25 @@ class Commands:
 
     async def ask_about(self, interaction: Interaction, message: discord.Message) -> None:
         await interaction.response.defer(thinking=True)
-        text, files = events.contents(message, interaction.client.user)
-        about = f"{message.author.display_name} wrote:\n\n{text}"
-        await self._forward(interaction, about, f"about {message.jump_url}", files)
+        found = _resolved(interaction, message)
+        spoken = saying.said(found, events.names_for(interaction.client, interaction.guild, found))
+        author = message.author
+        part = Part("quoted", spoken.text, author=author.display_name, author_id=str(author.id))
+        await self._forward(
+            interaction,
+            ABOUT,
+            f"about {message.jump_url}",
+            files=spoken.files,
+            parts=(part, *spoken.parts),
+        )
 
     async def _forward(
-        self, interaction: Interaction, text: str, shown: str, files: tuple[IncomingFile, ...] = ()
+        self,
+        interaction: Interaction,
+        text: str,
+        shown: str,
+        files: tuple[IncomingFile, ...] = (),
+        parts: tuple[Part, ...] = (),
     ) -> None:
         """The question stands under its asker's name; the thread of the answer opens from there."""
         address = places.address_of(interaction.channel)
@@ -151,7 +167,8 @@ class Commands:
         opens = str(asked.id) if places.can_open_thread(interaction.channel) else ""
         if opens:
             self._threads.asked(opens, text)
-        fields = {"text": text, "opens_thread": opens, "platform_message_id": str(asked.id), "files": files}
+        fields: dict[str, Any] = {"text": text, "opens_thread": opens, "platform_message_id": str(asked.id)}
+        fields |= {"files": files, "parts": parts}
         taken = await self._ingest(_event(interaction, EventClass.COMMAND, address, **fields))
         if _accepted(taken):
             who = discord.utils.escape_markdown(interaction.user.display_name)
@@ -350,6 +367,12 @@ def _event(
         privacy=places.privacy_of(interaction.channel),
         **fields,
     )
+
+
+def _resolved(interaction: Interaction, message: discord.Message) -> Json:
+    """The message that a command is about, as it came."""
+    found = mapping(mapping(mapping(interaction.data).get("resolved")).get("messages")).get(str(message.id))
+    return mapping(found) or {"content": message.content}
 
 
 def _accepted(taken: Ingested | None) -> bool:

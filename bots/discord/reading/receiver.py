@@ -10,16 +10,20 @@ import asyncio
 import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
 
 import discord
 
 from bots.discord.client import errors, places
 from bots.discord.client.parsing import Unread
-from bots.discord.reading import events
+from bots.discord.reading import events, saying
+from bots.discord.reading.papers import Papers
+from bots.discord.reading.saying import Spoken
+from bots.discord.reading.shapes import Json, mapping
 from bots.discord.sending.threads import Threads
 from host.ports.bot import HostBusy, Ingest
 from host.ports.events import InboundEvent, Said, Verdict
-from sessiondb.content import Part
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +42,13 @@ Place = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | disc
 
 
 class Receiver:
-    def __init__(self, client: discord.Client, host: Ingest, threads: Threads, *, roles_matter: bool) -> None:
+    def __init__(
+        self, client: discord.Client, host: Ingest, threads: Threads, papers: Papers, *, roles_matter: bool
+    ) -> None:
         self._client = client
         self._host = host
         self._threads = threads
+        self._papers = papers
         self._order: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._marks: dict[int, int] = {}
         self._caught_up: set[int] = set()
@@ -77,9 +84,19 @@ class Receiver:
                 self.look_again([place.id])
 
     async def edited(self, raw: discord.RawMessageUpdateEvent) -> None:
+        before = self._papers.get(raw.message_id)
+        now = {**(before or {}), **cast(Json, raw.data)}
+        self._papers.keep(now)
         place = await self._place(raw.channel_id)
-        if place is not None:
-            await self._tell(place, events.edit(raw, place, self._me))
+        if place is None:
+            return
+        was = self._spoken(place, before) if before is not None else None
+        event = events.edit(raw.message, place, self._spoken(place, now), was, self._me)
+        if event is not None and event.mentioned and isinstance(place, discord.Thread):
+            event = replace(event, thread_so_far=await self._so_far(place, raw.message))
+        if event is not None and event.mentioned and event.opens_thread:
+            self._threads.asked(event.opens_thread, event.text)
+        await self._tell(place, event)
 
     async def deleted(self, channel_id: int, message_ids: Sequence[int]) -> None:
         place = await self._place(channel_id)
@@ -90,7 +107,9 @@ class Receiver:
     async def reacted(self, raw: discord.RawReactionActionEvent, *, added: bool) -> None:
         place = await self._place(raw.channel_id)
         if place is not None and raw.user_id != self._me.id:
-            await self._tell(place, events.reaction(raw, place, added, self._turned(raw, added)))
+            about = self._papers.get(raw.message_id) if raw.message_author_id == self._me.id else None
+            excerpt = self._spoken(place, about).excerpt if about is not None else ""
+            await self._tell(place, events.reaction(raw, place, added, self._turned(raw, added), excerpt))
 
     def _turned(self, raw: discord.RawReactionActionEvent, added: bool) -> int:
         """When the reaction was last turned this way, ms UTC: the same for an event that is told twice, and another
@@ -245,23 +264,28 @@ class Receiver:
 
     async def _take(self, place: Place, said: discord.Message, *, live: bool = True) -> None:
         """Durable first; the watermark moves after it. Raises `HostBusy`."""
-        event = events.message(said, place, self._me)
-        if event is not None:
-            so_far: tuple[Said, ...] = ()
-            parts: tuple[Part, ...] = ()
-            if event.mentioned and isinstance(place, discord.Thread):
-                so_far = await self._so_far(place, said)
-            elif event.mentioned:
-                parts = events.replied_to(said, self._me)
-            event = events.message(said, place, self._me, so_far, await self._member(place, said), parts)
-            if event is not None:
-                if event.opens_thread:
-                    self._threads.asked(event.opens_thread, event.text)
-                taken = await self._host.ingest(event)
-                if taken.verdict is Verdict.IGNORED and event.address.thread_id:
-                    return
+        if (event := await self._event(place, said)) is not None:
+            if event.opens_thread:
+                self._threads.asked(event.opens_thread, event.text)
+            taken = await self._host.ingest(event)
+            if taken.verdict is Verdict.IGNORED and event.address.thread_id:
+                return
         if not live or place.id in self._caught_up:
             await self._advance(place, said.id)
+
+    async def _event(self, place: Place, said: discord.Message) -> InboundEvent | None:
+        """With what was said before it, where that is news to the agent. Raises as discord.py does."""
+        spoken = self._spoken(place, self._papers.of(said))
+        if events.message(said, place, spoken, self._me) is None:
+            return None
+        event = events.message(said, place, spoken, self._me, await self._member(place, said))
+        if event is not None and event.mentioned and isinstance(place, discord.Thread):
+            return replace(event, thread_so_far=await self._so_far(place, said))
+        return event
+
+    def _spoken(self, place: Place, message: Json) -> Spoken:
+        guild = None if isinstance(place, discord.DMChannel) else place.guild
+        return saying.said(message, events.names_for(self._client, guild, message))
 
     async def _advance(self, place: Place, message_id: int) -> None:
         address = places.address_of(place)
@@ -296,8 +320,17 @@ class Receiver:
         except CANNOT_READ as error:
             log.info("The thread's beginning could not be read: %s", error, extra={"action": "no_history"})
             return ()
-        shown = [events.said_before(m, self._me) for m in map(_original, reversed(before))]
+        shown = [self._said(thread, one) for one in reversed(before)]
         return tuple(one for one in shown if not one.says_nothing)
+
+    def _said(self, thread: discord.Thread, said: discord.Message) -> Said:
+        """A thread that was opened from a message begins with one that only points to it."""
+        paper = self._papers.of(said)
+        if said.type is discord.MessageType.thread_starter_message and said.reference is not None:
+            resolved = said.reference.resolved
+            paper = mapping(paper.get("referenced_message")) or paper
+            said = resolved if isinstance(resolved, discord.Message) else said
+        return events.said_before(said, self._spoken(thread, paper), self._me)
 
     def _not_read(self, place: Place, error: BaseException) -> None:
         if isinstance(error, discord.Forbidden | discord.NotFound):
@@ -333,14 +366,6 @@ class Receiver:
             while len(self._archived) > MOST_KNOWN:
                 del self._archived[next(iter(self._archived))]
         return found
-
-
-def _original(said: discord.Message) -> discord.Message:
-    """A thread that was opened from a message begins with one that only points to it."""
-    if said.type is discord.MessageType.thread_starter_message and said.reference is not None:
-        resolved = said.reference.resolved
-        return resolved if isinstance(resolved, discord.Message) else said
-    return said
 
 
 def _last(place: Place) -> int:

@@ -307,5 +307,6 @@ async def test_a_message_that_is_asked_about_comes_with_its_names_and_files(room
     said = room.server.say(room.ada, room.channel, f"{room.ada.mention} coos", attachments=files)
     room.server.run_message_command(room.ada, said, "Ask about this message")
     event = await room.notebook.next(2)
-    assert event.text == "Ada wrote:\n\n@Ada coos"
+    assert event.text == "What about this message?"
+    assert [(part.kind, part.author, part.text) for part in event.parts] == [("quoted", "Ada", "@Ada coos")]
     assert [file.name for file in event.files] == ["a.csv"]

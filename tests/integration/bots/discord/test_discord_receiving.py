@@ -477,3 +477,43 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "IN_FLIGHT", 0.1)
     monkeypatch.setattr("bots.discord.bot.FIRST_PAUSE", 0.01)
     monkeypatch.setattr("bots.discord.bot.LONGEST_PAUSE", 0.01)
+
+
+async def test_an_edit_that_names_the_bot_is_a_mention_and_a_later_one_is_not(tmp_path: Path) -> None:
+    """discord-edit-adds-mention"""
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            said = server.say(ada, channel, "look at the build")
+            await notebook.next()
+            server.edit(ada, said, f"{server.bot.mention} look at the build")
+            await notebook.next(2)
+            server.edit(ada, said, f"{server.bot.mention} look at the big build")
+            server.unfurl(said, {"title": "Build"})
+            server.say(ada, channel, "so there")
+            await notebook.until(lambda: notebook.events[-1].text == "so there")
+    first, second, third, _ = notebook.events
+    assert [event.mentioned for event in (first, second, third)] == [False, True, False]
+    assert (second.event_class, second.opens_thread) == (EventClass.EDIT, str(said.id))
+
+
+async def test_a_thread_on_an_alert_brings_its_words_and_the_files_since(tmp_path: Path) -> None:
+    """discord-thread-on-alert"""
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada, ben = server.add_user("ada", guild), server.add_user("ben", guild)
+        pager = server.add_user("pager", guild, bot=True)
+        shown = {"title": "Alert: disk full", "description": "db-3 has 2% left"}
+        alert = server.say(pager, channel, "", embeds=[shown])
+        thread = server.start_thread(ada, alert)
+        server.say(ben, thread, "", attachments=[Upload("df.txt", b"98%", "text/plain")])
+        async with online(server, tmp_path) as (_, notebook):
+            server.say(ada, thread, "what is this?", mention_bot=True)
+            await notebook.until(lambda: any(event.mentioned for event in notebook.events))
+    [event] = [event for event in notebook.events if event.mentioned]
+    said, file = event.thread_so_far
+    assert said.text == "Alert: disk full\ndb-3 has 2% left"
+    assert [one.name for one in file.files] == ["df.txt"]

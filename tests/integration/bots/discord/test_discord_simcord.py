@@ -52,7 +52,10 @@ async def test_a_forward_brings_what_it_forwards_with_its_files(
     said = await ada.send(channel, "the *build* is red", attachments=[("log.txt", b"red")])
     await ada.forward(said, channel)
     event = await notebook.next(2)
-    assert event.text == "Forwarded:\n\nthe *build* is red"
+    assert event.text == ""
+    assert [(part.kind, part.text) for part in event.parts] == [
+        ("forwarded", "the *build* is red\n[attached: log.txt]")
+    ]
     assert [file.name for file in event.files] == ["log.txt"]
 
 
@@ -70,8 +73,9 @@ async def test_every_command_is_registered_and_takes_what_people_give_it(
     assert [event.text for event in notebook.events] == [
         "doves coo",
         "what is a dove?",
-        "ada wrote:\n\ndoves coo",
+        "What about this message?",
     ]
+    assert [(part.author, part.text) for part in notebook.events[2].parts] == [("ada", "doves coo")]
 
 
 async def test_a_task_is_paused_by_its_button(simcord_env: simcord.Env, notebook: Notebook) -> None:
