@@ -29,6 +29,7 @@ from bots.slack.live.progress import StatusLines
 from bots.slack.panels import panels, rules
 from bots.slack.panels.clicks import Clicks, Respond
 from bots.slack.questions import questions
+from bots.slack.reading import saying
 from bots.slack.reading.backfill import Backfill, Marks, NotYet
 from bots.slack.reading.events import Identity, Reader
 from bots.slack.reading.fetching import Fetching
@@ -234,7 +235,9 @@ class Listeners:
     async def message(self, event: Json, request: AsyncBoltRequest) -> None:
         try:
             await self.backfill.passed(str(event["channel"]))
-            if event.get("subtype") in ("message_changed", "message_deleted"):
+            if event.get("subtype") in saying.CONVERSIONS:
+                await self._reader.became(str(event["channel"]), self._host)
+            elif event.get("subtype") in ("message_changed", "message_deleted"):
                 await self._take(await self._read(self._reader.change(event), event))
             else:
                 await self._take_message(event)

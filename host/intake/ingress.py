@@ -20,7 +20,7 @@ from host.intake.stores import Stores
 from host.mailbox import questions
 from host.mailbox.open import Records
 from host.ports.bot import HostBusy
-from host.ports.events import ABOUT_ANOTHER, EventClass, InboundEvent, Ingested, Verdict
+from host.ports.events import ABOUT_ANOTHER, EventClass, InboundEvent, Ingested, Privacy, Verdict
 from host.registry import asked, notices, sessions
 from host.registry.notices import Notice
 from host.registry.port import Statements
@@ -74,6 +74,25 @@ class Ingress:
         elif ingested.verdict is Verdict.DECLINED:
             self._onward.saying.soon()
         return ingested
+
+    async def channel_became(self, channel: Address, privacy: Privacy) -> None:
+        """Its sessions, and with them tasks, runs, costs and buttons, change their scope in one commit; who works with
+        the other folder ends. After a crash in between nothing is put before such a runner: `end_outdated` comes first.
+        """
+        changed = await self._db.write(
+            lambda connection: sessions.channel_became(connection, channel, privacy)
+        )
+        if not changed:
+            return
+        told = {"action": "channel_became", "channel": channel.platform_id, "privacy": privacy}
+        log.info("A channel became %s", privacy, extra=told)
+        marks = ", ".join("?" * len(changed))
+        found = await self._db.read(lambda c: self._registry.load(c, f"id IN ({marks})", tuple(changed)))
+        for session in found:
+            try:
+                await self._onward.runners.end_outdated(session)
+            except SessionError as error:
+                log.warning("A runner of a channel that changed goes on: %s", error, extra=told)
 
     async def _know_the_thread(self, event: InboundEvent) -> None:
         """A reply under a post whose receipt is not there yet waits for it: only then is its session known.

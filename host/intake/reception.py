@@ -10,7 +10,7 @@ from host.intake.ingress import Ingress
 from host.mailbox.open import Records
 from host.ports.bot import HostBusy
 from host.ports.controls import Controls
-from host.ports.events import InboundEvent, Ingested
+from host.ports.events import InboundEvent, Ingested, Privacy
 from sessiondb import Address
 
 
@@ -54,6 +54,9 @@ class Reception:
             if not known:
                 return "forgotten"
         return await self._deliveries.settled(session, message_id)
+
+    async def channel_became(self, channel: Address, privacy: Privacy) -> None:
+        await self._ingress.channel_became(channel, privacy)
 
     async def watermark(self, address: Address) -> str:
         return await self._db.read(lambda connection: watermarks.get(connection, address))

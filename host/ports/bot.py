@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from host.config import Config
 from host.folders import attachments
 from host.ports.controls import Controls
-from host.ports.events import InboundEvent, IncomingFile, Ingested
+from host.ports.events import InboundEvent, IncomingFile, Ingested, Privacy
 from sessiondb import content
 from sessiondb.records import Address
 
@@ -125,6 +125,10 @@ class Ingest(Protocol):
 
     async def settled(self, message_id: str) -> str:
         """Waits until the message has its outcome and everything that answers it is delivered; returns its status."""
+
+    async def channel_became(self, channel: Address, privacy: Privacy) -> None:
+        """What a channel is now: told when it changes, at each connect, and before anything of it is shown. Costs nothing
+        where nothing changed."""
 
     async def watermark(self, address: Address) -> str:
         """Up to which natural id everything said at this address was taken in; '' when it was never advanced."""

@@ -76,6 +76,18 @@ def upsert(
     return id_
 
 
+def channel_became(connection: Statements, channel: Address, privacy: Privacy) -> list[str]:
+    """All that a channel ever was is for those whom it is for now; returns the sessions whose scope changed."""
+    if privacy == "dm":  # one person's, for ever
+        return []
+    place, scope = channel[:3], scope_name(privacy, channel, "")
+    where = "channel_type = ? AND workspace_id = ? AND platform_id = ? AND scope <> ?"
+    found = connection.execute(f"SELECT id FROM sessions WHERE {where}", (*place, scope)).fetchall()
+    for table in ("sessions", "spent_by_session"):
+        connection.execute(f"UPDATE {table} SET scope = ? WHERE {where}", (scope, *place, scope))
+    return [str(id_) for (id_,) in found]
+
+
 def mark_busy(connection: Statements, id_: str) -> None:
     """Inside a transaction of host.db: there is work for the session, or will be at once."""
     connection.execute("UPDATE sessions SET busy = 1, work = work + 1 WHERE id = ?", (id_,))

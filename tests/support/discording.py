@@ -10,7 +10,7 @@ from typing import Any
 
 from bots.discord import DiscordBot
 from host.ports.bot import Delivery, HostBusy
-from host.ports.events import InboundEvent, Ingested, Verdict
+from host.ports.events import InboundEvent, Ingested, Privacy, Verdict
 from sessiondb import Address, content
 from tests.fakes.controls import FakeControls
 from tests.fakes.discord import Channel, FakeDiscord
@@ -29,6 +29,7 @@ class Notebook:
         self.marks: dict[Address, str] = {}
         self.taking_part: list[tuple[Address, int]] = []
         self.busy = 0
+        self.became: dict[Address, Privacy] = {}
         self._ignored: list[str] = []
         self._keys: set[str] = set()
         self._changed = asyncio.Event()
@@ -53,6 +54,10 @@ class Notebook:
 
     async def settled(self, message_id: str) -> str:
         return "completed"
+
+    async def channel_became(self, channel: Address, privacy: Privacy) -> None:
+        self.became[channel] = privacy
+        self._changed.set()
 
     async def watermark(self, address: Address) -> str:
         return self.marks.get(address, "")

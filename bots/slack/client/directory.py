@@ -56,6 +56,11 @@ class Directory:
     async def place(self, id_: str) -> Place:
         return await self._places.get(id_)
 
+    async def place_now(self, id_: str) -> Place:
+        """Asked anew: a channel may have become private or public since."""
+        self._places.forget(id_)
+        return await self.place(id_)
+
     async def groups_of(self, user: str) -> tuple[str, ...]:
         """Those of the groups that matter which the person belongs to."""
         return tuple([group for group in self._groups if user in await self._members.get(group)])
@@ -129,6 +134,9 @@ class _Cache(Generic[T]):
         found = await self._ask(id_)
         self.put(id_, found)
         return found
+
+    def forget(self, id_: str) -> None:
+        self._known.pop(id_, None)
 
     def put(self, id_: str, value: T) -> None:
         self._known[id_] = time.monotonic(), value

@@ -21,7 +21,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.slack.client.directory import Directory
+from bots.slack.client.directory import Directory, Place
 from bots.slack.client.errors import TRANSIENT, code_of, retry_after, translated
 from bots.slack.reading.times import microseconds, slack_ts
 from host.ports.bot import HostBusy, Ingest, Rejected
@@ -128,7 +128,11 @@ class Backfill:
     async def prepare(self) -> None:
         """Closes every channel's gate: what comes live from now on stays behind what was missed."""
         for place in await self._channels():
-            self._gates.setdefault(place, asyncio.Event())
+            self._gates.setdefault(place.id, asyncio.Event())
+            if place.privacy != "dm":
+                await self._host.channel_became(
+                    self._marks.everywhere._replace(platform_id=place.id), place.privacy
+                )
 
     async def fill(self) -> int:
         """Fills every closed channel's gap and opens it; returns how many messages were new."""
@@ -217,9 +221,9 @@ class Backfill:
             log.warning("A message was not read: %s", code_of(error), extra=told)
             return False
 
-    async def _channels(self) -> list[str]:
+    async def _channels(self) -> list[Place]:
         return [
-            self._people.know_place(channel).id
+            self._people.know_place(channel)
             async for channel in self._paged(
                 "channels", self._client.users_conversations, types=ALL_KINDS, exclude_archived=True
             )

@@ -21,6 +21,7 @@ from bots.slack.reading.saying import Spoken
 from bots.slack.reading.shapes import mapping, one_line, string
 from bots.slack.reading.threads import Threads, name_of
 from bots.slack.reading.times import ms
+from host.ports.bot import Ingest
 from host.ports.events import Author, EventClass, InboundEvent, Privacy, Viewer
 from sessiondb import Address
 
@@ -164,12 +165,17 @@ class Reader:
         """Somebody who looks at or orders things, from a channel; a channel that is closed to us counts as private."""
         address = Address("slack", self._me.team, channel)
         try:
-            privacy = await self.privacy({"channel": channel})
+            privacy = (await self._people.place_now(channel)).privacy if channel else "dm"
         except SlackApiError as error:
             if code_of(error) not in ("channel_not_found", "not_in_channel"):
                 raise
             privacy = "private"
         return Viewer(await self.author({"user": user}), address, privacy)
+
+    async def became(self, channel: str, host: Ingest) -> None:
+        """By Slack's own word now, whatever the event says: two conversions may come in any order."""
+        place = await self._people.place_now(channel)
+        await host.channel_became(Address("slack", self._me.team, channel), place.privacy)
 
     def is_own(self, event: Json) -> bool:
         return event.get("user") == self._me.user or (

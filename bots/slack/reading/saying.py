@@ -50,6 +50,7 @@ ANNOUNCEMENTS = frozenset(
         "unpinned_item",
     }
 )
+CONVERSIONS = frozenset({"channel_convert_to_private", "channel_convert_to_public"})
 SHOWN = frozenset({"huddle_thread", "sh_room_created"})  # said by nobody, but a thread is about them
 
 

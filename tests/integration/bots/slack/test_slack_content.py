@@ -12,6 +12,7 @@ import pytest
 from bots.slack import SlackBot
 from host.ports.bot import Fetched, FetchError
 from host.ports.events import EventClass, InboundEvent
+from sessiondb import Address
 from sessiondb.content import Part
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.faults import Fault
@@ -143,6 +144,25 @@ async def test_a_side_question_that_fails_degrades_the_event_and_loses_nothing(
         slack.faults.next("reactions.get", Fault.refuse("fatal_error"))
         slack.react(ann, ours, "eyes")
         assert (await notebook.next(3)).value == ":eyes:"
+
+
+async def test_a_channel_that_becomes_private_is_told_of_at_once_and_at_the_next_connect(
+    slack: FakeSlack, tmp_path: Path
+) -> None:
+    ann = slack.add_user("ann")
+    channel = slack.add_channel("general", members=[ann])
+    notebook = Notebook()
+    place = Address("slack", slack.team_id, channel.id)
+    async with online(slack, tmp_path, notebook=notebook):
+        await notebook.until(lambda: notebook.became.get(place) == "public")
+        channel.kind = "group"
+        slack.post(channel, {"user": ann.id, "subtype": "channel_convert_to_private", "text": ""})
+        await notebook.until(lambda: notebook.became.get(place) == "private")
+        assert notebook.events == []
+    channel.kind = "channel"
+    slack.courier.close()
+    async with online(slack, tmp_path, notebook=notebook):
+        await notebook.until(lambda: notebook.became.get(place) == "public")
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────────────

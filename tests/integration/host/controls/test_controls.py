@@ -69,6 +69,26 @@ async def test_a_channel_that_becomes_private_takes_its_conversation_along(tmp_p
     assert kept == {"public": "open\nopen again\n", "private": "secret\n"}
 
 
+async def test_a_channel_that_became_private_takes_all_its_threads_with_it_at_once(tmp_path: Path) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        there = {"mentioned": True, "privacy": "public"}
+        ids = [
+            await answered(
+                bot, "general", "hello", address=Address("memory", "w", "general", thread), **there
+            )
+            for thread in ("t1", "t2")
+        ]
+        other = await answered(bot, "elsewhere", "hello", **there)
+        await host.house.reception.channel_became(Address("memory", "w", "general"), "private")
+        for id_ in ids:
+            with pytest.raises(Forbidden):
+                await host.controls.why(viewer(BOB, "random"), id_)
+            assert id_ in await host.controls.why(viewer(BOB, "general", "private"), id_)
+        assert other in await host.controls.why(viewer(BOB, "random"), other)
+        await host.house.reception.channel_became(Address("memory", "w", "general"), "public")
+        assert ids[0] in await host.controls.why(viewer(BOB, "random"), ids[0])
+
+
 async def test_a_guest_from_elsewhere_sees_nothing_of_the_workspace(tmp_path: Path) -> None:
     async with serving(config(tmp_path, access={"external": "allow"})) as (host, bot):
         id_ = await answered(bot, "general", "hello", privacy="public", mentioned=True)
