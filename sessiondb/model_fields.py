@@ -5,6 +5,7 @@ The runner leaves a refused one out; the host, which sees every answer pass, rem
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -24,6 +25,21 @@ _VAGUE = re.compile(
     re.IGNORECASE,
 )
 _TOOL = re.compile(r"tools(?:\.|\[)(\d+)")
+
+
+def detail_of(body: object) -> str:
+    """What an error's body says, in the API's own shape or in one of those that stand before it."""
+    if not isinstance(body, dict):
+        return body if isinstance(body, str) else ""
+    error = body.get("error")
+    for said in (
+        error.get("message") if isinstance(error, dict) else error,
+        body.get("message"),
+        body.get("detail"),
+    ):
+        if said:
+            return said if isinstance(said, str) else json.dumps(said)
+    return ""
 
 
 def refused_in(request: Mapping[str, Any], detail: str) -> str:

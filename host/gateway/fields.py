@@ -60,7 +60,6 @@ def refused(db: Statements, base_url: str) -> list[tuple[str, int]]:
 
 def _detail(error: bytes) -> str:
     try:
-        found = json.loads(error)["error"]
-        return str(found["message"] if isinstance(found, dict) else found)
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return model_fields.detail_of(json.loads(error))
+    except (ValueError, RecursionError):
         return error.decode("utf-8", "replace")

@@ -34,6 +34,7 @@ from runner.providers.mending import Mending
 from runner.providers.options import Options
 from runner.settings import Settings
 from runner.sockets import reachable
+from sessiondb import model_fields
 from sessiondb.content import Chat
 
 CONTINUATIONS = 5  # answers in a row that may reach their limit before the turn ends with what there is
@@ -57,7 +58,7 @@ class _TooLong(Exception):
     """The API says that the request is more than the model can hold."""
 
     def __init__(self, error: anthropic.APIStatusError) -> None:
-        super().__init__(str(error.api_message or ""))
+        super().__init__(model_fields.detail_of(error.body))
         self.error = error
 
 
@@ -187,7 +188,9 @@ class ClaudeQuery:
             self._drop_pushes()
             for event in self._given_up(error):
                 yield event
-            yield failures.refused(error.status_code, str(error.type or ""), str(error.api_message or ""))
+            yield failures.refused(
+                error.status_code, str(error.type or ""), model_fields.detail_of(error.body)
+            )
         except (anthropic.APIError, httpx2.HTTPError, _Broken):
             self._drop_pushes()
             yield failures.connection_lost()
@@ -242,7 +245,7 @@ class ClaudeQuery:
 
     def _given_up(self, error: anthropic.APIStatusError) -> list[base.Event]:
         """What the next turn needs to go on after a refusal that nothing helped against."""
-        detail = str(error.api_message or "")
+        detail = model_fields.detail_of(error.body)
         if not failures.is_for_what_was_said(error.status_code, detail):
             return []
         note = leftout.note_of(self._mending.give_up(self._sent))
@@ -364,7 +367,7 @@ class ClaudeQuery:
 
     def _mended(self, error: anthropic.APIStatusError, asked: dict[str, Any]) -> bool:
         """Whether the same may be asked for again, without what was refused. Raises `_TooLong`."""
-        status, detail = error.status_code, str(error.api_message or "")
+        status, detail = error.status_code, model_fields.detail_of(error.body)
         if self._fields.are_refused(status, detail, self._fields.apply(asked)):
             return True
         if failures.is_too_long(status, detail):
