@@ -24,22 +24,6 @@ CREATE INDEX inbox_unstored ON inbox (session_id, id) WHERE state = 'routed';
 CREATE INDEX inbox_message ON inbox (message_id);
 CREATE INDEX inbox_platform ON inbox (event ->> '$.event.platform_message_id');
 
--- Whose question it is that stands on a platform: an answer names its key and nothing else counts.
-CREATE TABLE asked (
-    key          TEXT PRIMARY KEY,
-    session_id   TEXT NOT NULL,
-    channel_type TEXT NOT NULL,                       -- where it stands
-    workspace_id TEXT NOT NULL,
-    platform_id  TEXT NOT NULL,
-    thread_id    TEXT NOT NULL
-) WITHOUT ROWID;
-
--- Turns that other bots began in a conversation since a person last wrote there.
-CREATE TABLE bots_in_a_row (
-    session_id   TEXT PRIMARY KEY,
-    turns        INTEGER NOT NULL
-) WITHOUT ROWID;
-
 CREATE TABLE sessions (
     id             TEXT PRIMARY KEY,
     agent          TEXT NOT NULL,

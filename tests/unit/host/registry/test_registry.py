@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib import resources
 from pathlib import Path
 
+import apsw
 import pytest
 
 from host.folders.disk import ThreadDisk
 from host.registry import sessions
-from host.registry.db import HostDB
+from host.registry.db import HostDB, open_host_db
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Sessions
 from sessiondb import Address
 
 PLACE = Address("memory", "w", "c")
+FIRST_VERSION = "aae860ccf44fb83b"  # of the first migration, which data folders have been made with
 
 
 @pytest.fixture
@@ -123,3 +127,20 @@ async def test_a_scope_that_changed_is_seen_by_those_who_hold_the_session(
     await registry.write(lambda s: sessions.upsert(s, "default", PLACE, "private", 3, moves=True))
     await registry.read(known.load)
     assert held.scope == "private"
+
+
+def test_a_folder_of_the_first_version_gets_every_table_that_came_since(tmp_path: Path) -> None:
+    """Migrations are numbered and only added: what stands in an old one never reaches a folder that had it."""
+    schema = resources.files("host.registry").joinpath("schema")
+    old = apsw.Connection(str(tmp_path / "old.db"))
+    first = schema.joinpath("host_0001.sql").read_text("utf-8")
+    old.execute(f"{first};PRAGMA user_version = 1")
+    old.close()
+    assert hashlib.sha256(first.encode()).hexdigest()[:16] == FIRST_VERSION, "it has shipped: add a migration"
+    tables = "SELECT name FROM sqlite_schema ORDER BY name"
+    found = []
+    for name in ("old.db", "new.db"):
+        connection = open_host_db(tmp_path / name)
+        found.append(connection.execute(tables).fetchall())
+        connection.close()
+    assert found[0] == found[1]
