@@ -63,6 +63,12 @@ def inbound(
     return _INBOUND.sub(one, text), mentioned
 
 
+def unfetched(text: str) -> str:
+    """With every address in the brackets that keep Discord from fetching a preview: for where no flag does."""
+    found = _ADDRESS.sub(lambda match: f"<{match[0]}>", text)
+    return found if len(found) <= CHUNK else text.replace("://", f":{clean.ZERO}//")[:CHUNK]
+
+
 def _moment(seconds: int) -> str:
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -133,6 +139,7 @@ def _padded(text: str, width: int, align: str) -> str:
     return " " * left + text + " " * (space - left)
 
 
+_ADDRESS = re.compile(r"(?<![<\w])https?://[^\s<>()\[\]]+", re.IGNORECASE)
 _INBOUND = re.compile(
     r"<(?:(?P<kind>@[!&]?|#)(?P<target>\d{1,20})|a?:(?P<emoji>\w{1,32}):\d{1,20}|t:(?P<time>-?\d{1,14})(?::[A-Za-z])?)>"
 )

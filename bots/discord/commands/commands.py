@@ -173,7 +173,9 @@ class Commands:
         if _accepted(taken):
             who = discord.utils.escape_markdown(interaction.user.display_name)
             try:
-                await interaction.edit_original_response(content=f"**{who}** asks: {shown[:LONGEST_SHOWN]}")
+                await interaction.edit_original_response(
+                    content=f"**{who}** asks: {markup.unfetched(shown[:LONGEST_SHOWN])}"
+                )
             except (discord.DiscordException, *errors.TRANSPORT) as error:
                 # It is taken and will be answered: nobody is to be told to ask again.
                 log.warning("A question is not shown: %s", error, extra={"action": "command_not_shown"})
@@ -327,9 +329,13 @@ class Commands:
 async def whisper(interaction: Interaction, text: str) -> None:
     """To the person alone, whether it was deferred or not."""
     if interaction.response.is_done():
-        await interaction.followup.send(panels.short(text, LONGEST_SHOWN), ephemeral=True)
+        await interaction.followup.send(
+            panels.short(text, LONGEST_SHOWN), ephemeral=True, suppress_embeds=True
+        )
     else:
-        await interaction.response.send_message(panels.short(text, LONGEST_SHOWN), ephemeral=True)
+        await interaction.response.send_message(
+            panels.short(text, LONGEST_SHOWN), ephemeral=True, suppress_embeds=True
+        )
 
 
 async def _refuse(interaction: Interaction, text: str) -> None:
@@ -340,14 +346,14 @@ async def _refuse(interaction: Interaction, text: str) -> None:
 
 
 async def _say(interaction: Interaction, text: str) -> None:
-    await interaction.edit_original_response(content=panels.short(text, LONGEST_SHOWN))
+    await interaction.edit_original_response(content=markup.unfetched(panels.short(text, LONGEST_SHOWN)))
 
 
 async def _say_markdown(interaction: Interaction, text: str) -> None:
     first, *rest = markup.render(text) or [words.NOTHING_TO_SHOW]
-    await interaction.edit_original_response(content=first)
+    await interaction.edit_original_response(content=markup.unfetched(first))
     for chunk in rest[:3]:
-        await interaction.followup.send(chunk, ephemeral=True)
+        await interaction.followup.send(chunk, ephemeral=True, suppress_embeds=True)
 
 
 async def _show(interaction: Interaction, view: ui.LayoutView) -> None:

@@ -42,7 +42,8 @@ class LiveMessages:
             view = ui.View(timeout=None)
             view.add_item(StopButton(live.key))
             return await self._outbox.post(
-                live.key, lambda: channel.send(said(live), nonce=live.key, view=view)
+                live.key,
+                lambda: channel.send(said(live), nonce=live.key, view=view, suppress_embeds=True),
             )
 
     async def find(self, live: Live) -> Receipt | None:

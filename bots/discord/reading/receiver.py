@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -172,6 +172,7 @@ class Receiver:
         """Connected anew, or something was not read: these channels' histories (or all) are behind."""
         self._members.clear()
         self._caught_up -= set(self._caught_up if channels is None else channels)
+        self._archives_read = self._archives_read and channels is not None
         self._behind.set()
 
     async def backfill(self) -> None:
@@ -180,7 +181,7 @@ class Receiver:
         while True:
             await self._behind.wait()
             self._behind.clear()
-            for place in await self._places():
+            async for place in self._places():
                 async with self._order[place.id]:
                     try:
                         await self._catch_up(place)
@@ -192,8 +193,19 @@ class Receiver:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_AGAIN)
 
-    async def _places(self) -> list[Place]:
-        """Every channel and active thread the bot may read, and the DMs it ever had."""
+    async def _places(self) -> AsyncIterator[Place]:
+        """Every channel and active thread the bot may read, and the DMs it ever had; first what needs no asking."""
+        seen: set[int] = set()
+        for find in (self._listed, self._unlisted):
+            for place in await find():
+                if place.id not in seen:
+                    seen.add(place.id)
+                    yield place
+        if not self._archives_read:
+            for place in await self._gone_quiet(seen):
+                yield place
+
+    async def _listed(self) -> list[Place]:
         found: list[Place] = []
         for guild in self._client.guilds:
             rooms: list[Place] = [*guild.text_channels, *guild.voice_channels, *guild.stage_channels]
@@ -208,13 +220,22 @@ class Receiver:
                     continue
                 if place is not None:
                     found.append(place)
-        if not self._archives_read:
-            found += await self._gone_quiet({place.id for place in found})
+        return found
+
+    async def _unlisted(self) -> list[Place]:
+        """Active threads are asked for, too: what a gap swallowed was also the news of a thread."""
+        found: list[Place] = []
+        for guild in self._client.guilds:
+            try:
+                found += [thread for thread in await guild.active_threads() if _readable(thread)]
+            except CANNOT_READ as error:
+                log.info("The threads could not be listed: %s", error, extra={"action": "threads_unlisted"})
+                self._behind.set()
         return found
 
     async def _gone_quiet(self, active: set[int]) -> list[Place]:
         """Threads that go on without a mention and that Discord does not list: they may have gone to sleep with words in
-        them that nobody read. Once in a life is enough, since a new word wakes a thread.
+        them that nobody read. Once after each connect is enough, since a new word wakes a thread.
         """
         taking_part = sorted(
             await self._host.engaged(places.PLATFORM), key=lambda pair: pair[1], reverse=True

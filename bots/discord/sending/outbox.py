@@ -111,7 +111,7 @@ class Outbox:
         return await self.post(delivery.key, lambda: self._attempt(delivery, channel_id))
 
     async def _attempt(self, delivery: Delivery, channel_id: int) -> discord.Message:
-        payload, more = delivery.payload, dict[str, Any]()
+        payload, more = delivery.payload, dict[str, Any](suppress_embeds=True)
         if payload.get("file"):
             more["file"] = await asyncio.to_thread(_attachment, delivery)
         if "question" in payload:

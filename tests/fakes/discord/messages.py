@@ -28,6 +28,8 @@ from tests.fakes.discord.state import Upload, World, visible
 
 USER_MENTION = re.compile(r"<@!?(\d+)>")
 ROLE_MENTION = re.compile(r"<@&(\d+)>")
+FETCHED = re.compile(r"(?<!<)https?://[^\s<>)]+")  # what Discord would fetch for a preview
+CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 CUSTOM_EMOJI = re.compile(r"\w{2,32}:\d+")
 SENDER_FLAGS = MessageFlag.SUPPRESS_EMBEDS | MessageFlag.SUPPRESS_NOTIFICATIONS | MessageFlag.IS_COMPONENTS_V2
 
@@ -108,6 +110,8 @@ def fill(world: World, message: Message, body: Json, files: Sequence[Upload]) ->
         message.attachments = [item for item in message.attachments if item.id in kept]
     message.attachments = message.attachments + [world.store(message.channel, file) for file in files]
     _fill_mentions(world, message, body.get("allowed_mentions"))
+    if message.author is world.bot and not message.flags & MessageFlag.SUPPRESS_EMBEDS:
+        world.fetched += FETCHED.findall(CODE.sub("", message.content))
 
 
 def edit(

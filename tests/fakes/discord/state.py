@@ -52,6 +52,7 @@ class World:
         self.ids = Snowflakes(clock)
         self.token = f"fake.{secrets.token_hex(8)}"
         self.cdn_url = ""
+        self.fetched: list[str] = []  # addresses in the bot's messages that Discord would make a preview of
         self.users: dict[int, User] = {}
         self.guilds: dict[int, Guild] = {}
         self.channels: dict[int, Channel] = {}

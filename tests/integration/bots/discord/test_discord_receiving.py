@@ -517,3 +517,20 @@ async def test_a_thread_on_an_alert_brings_its_words_and_the_files_since(tmp_pat
     said, file = event.thread_so_far
     assert said.text == "Alert: disk full\ndb-3 has 2% left"
     assert [one.name for one in file.files] == ["df.txt"]
+
+
+async def test_a_thread_that_the_gateway_never_told_of_is_asked_for_after_the_gap(tmp_path: Path) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (bot, notebook):
+            server.say(ada, channel, "seen")
+            await notebook.until(lambda: place(channel) in notebook.marks)
+            server.gateway.lose_next(3)  # the thread, its first words, and what they do to it
+            thread = server.start_thread(ada, server.say(ada, channel, "hidden"))
+            server.gateway.lose_next(3)
+            server.say(ada, thread, "anybody there?", mention_bot=True)
+            assert bot._client is not None
+            bot._client.receiver.look_again()
+            await notebook.until(lambda: any(event.address == place(thread) for event in notebook.events))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bots.discord import DiscordBot
-from host.ports.bot import Offline, Rejected, Unknown, Unsent
+from host.ports.bot import Live, Offline, Rejected, Unknown, Unsent
 from sessiondb import Address, content
 from tests.fakes.discord import Channel, FakeDiscord, Fault, Guild, Permission, User
 from tests.support.discording import Notebook, delivery, online, place
@@ -365,3 +365,21 @@ async def test_a_short_wait_for_a_place_is_waited_out(room: Room) -> None:
                 delivery(room.bot, content.Text(text), place(room.channel), key=f"{text:>16}")
             )
     assert room.said() == ["one", "two", "three"]
+
+
+async def test_no_address_that_is_posted_is_fetched_for_a_preview(room: Room) -> None:
+    leak = "see https://leak.example/?secret=1 and [here](https://leak.example/?secret=2)"
+    receipt = await room.bot.send(delivery(room.bot, content.Text(leak), place(room.channel)))
+    cards = content.Card("Card", leak, url="https://leak.example/?secret=3")
+    await room.bot.send(delivery(room.bot, cards, place(room.channel), key="0c"))
+    edit = delivery(room.bot, content.Edit("m1", leak + "!"), place(room.channel), key="0e")
+    await room.bot.send(replace(edit, target=receipt.platform_message_id))
+    live = Live("0a", place(room.channel), "", str(room.ada.id), "reading", leak)
+    opened = await room.bot.open_live(live)
+    await room.bot.update_live(replace(live, text=leak + "!"), opened.platform_message_id)
+    await room.server.wait_for(lambda: room.said()[-1].endswith("!"))
+    act = room.server.run_command(room.ada, room.channel, "ask", {"question": leak})
+    await room.server.wait_for(lambda: any("asks:" in words for words in room.said()))
+    assert act is not None
+    assert len(room.said()) == 4
+    assert room.server.world.fetched == []

@@ -92,3 +92,20 @@ def test_a_megabyte_is_cut_into_messages() -> None:
     messages = discord.render("word " * 200_000)
     assert sum(message.count("word") for message in messages) == 200_000
     assert max(map(clean.units, messages)) <= 2_000
+
+
+@pytest.mark.parametrize(
+    ("text", "quiet"),
+    [
+        ("see https://a.example/x?y=1 now", "see <https://a.example/x?y=1> now"),
+        ("[a page](https://a.example)", "[a page](<https://a.example>)"),
+        ("<https://a.example> and http://b.example", "<https://a.example> and <http://b.example>"),
+        ("no address", "no address"),
+    ],
+)
+def test_an_address_in_brackets_is_not_fetched(text: str, quiet: str) -> None:
+    assert discord.unfetched(text) == quiet
+
+
+def test_a_text_with_addresses_stays_within_a_message() -> None:
+    assert len(discord.unfetched("https://a.example " * 110)) <= discord.CHUNK
