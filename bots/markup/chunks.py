@@ -247,4 +247,4 @@ def _place(text: str, most: int) -> int:
 
 
 _LONGEST_ATOM = 300
-_ATOM = re.compile(rf"<[@#][^>\s]{{1,80}}>|https?://[^\s<>]{{1,{_LONGEST_ATOM}}}")
+_ATOM = re.compile(rf"<(?:[@#]|a?:|t:)[^>\s]{{1,80}}>|https?://[^\s<>]{{1,{_LONGEST_ATOM}}}")

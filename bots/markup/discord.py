@@ -2,7 +2,7 @@
 
 What differs: a table is an aligned code block (or a list, where it is wide or has links), headings end at
 the third level, quotes do not nest, list items have no quotes, task boxes are drawn, and what only Discord
-reads as markup is escaped.
+reads as markup is escaped, but for its emoji and times: an agent that writes one means it.
 """
 
 import re
@@ -16,7 +16,7 @@ import wcwidth
 from bots.markup import clean, tree
 from bots.markup.chunks import Frame, Line
 from bots.markup.tree import Inline, Run
-from bots.markup.writer import Within, Writer, headed, is_mark, language, one_line, raw, unlinked
+from bots.markup.writer import RAW, Within, Writer, headed, is_mark, language, one_line, raw, unlinked
 
 CHUNK = 2_000  # UTF-16 units; the API counts code points, which are never more
 WIDE = 100  # columns of text above which a table is no longer read as one
@@ -27,6 +27,10 @@ MASS = re.compile(
     f"[@＠﹫](?!{clean.ZERO})(?=[{clean.IGNORABLE}]*{clean.spaced(('everyone', 'here'))})"
     f"|<(?!{clean.ZERO})(?=[\\s{clean.IGNORABLE}]*@[\\s{clean.IGNORABLE}]*&)",
     re.IGNORECASE,
+)
+
+OWN = (
+    r"<a?:\w{2,32}:\d{15,20}>|<t:-?\d{1,13}(?::[tTdDfFRsS])?>"  # emoji and times: they show, and call nobody
 )
 
 
@@ -79,6 +83,9 @@ def _moment(seconds: int) -> str:
 class _Markdown(Writer):
     limit = CHUNK
     mass = MASS
+    raw = re.compile(f"{OWN}|{RAW.pattern}")
+    unwritten = re.compile(f"{OWN}|{clean.MENTION.pattern}")
+    angled = True  # and so shows no preview
     risky = re.compile(
         r"`|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\||_(?=_)|(?<=_)_|<(?=[@#:/A-Za-z])|\](?=[(\[])|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])|\\(?=[^\w\s])|!(?=\[)"
     )
@@ -118,10 +125,10 @@ class _Markdown(Writer):
             yield raw(row, within, frame)
 
     def adapted(self, run: Run) -> Run:
-        run = unlinked(super().adapted(run), _SCHEMES)
-        if run.href and "://" in run.text and run.text != run.href:
-            return unlinked(run, ())  # Discord shows no link whose words are another address
-        return run
+        return unlinked(super().adapted(run), _SCHEMES)
+
+    def undisguised(self, run: Run) -> Run:
+        return unlinked(run, ())  # Discord shows no link whose words are another address
 
 
 def _cell(cell: Inline) -> str:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from bots.markup import chunks, clean, tree
+from bots.markup import chunks, clean, grammar, richtext, tree
 from bots.markup.chunks import Frame, Line
 from bots.markup.tree import Inline, Run
-from bots.markup.writer import Within, Writer, fence, headed, is_mark, language, one_line, raw, unlinked
+from bots.markup.writer import RAW, Within, Writer, fence, headed, is_mark, language, one_line, raw, unlinked
 
 CHUNK = (
     9_900  # UTF-16 units; 12,000 per message is the limit for markdown, 10,000 for the cells of its tables
@@ -44,10 +44,14 @@ class SlackChunk:
 
 def render(markdown: str, *, keep: Collection[str] = ()) -> list[SlackChunk]:
     """The messages of an answer; `keep` holds the ids of people and channels whose mentions stay alive."""
-    return [
-        SlackChunk(_notice(chunk), ({"type": "markdown", "text": chunk},))
-        for chunk in _Markdown(keep).chunks(markdown)
-    ]
+    return [SlackChunk(_notice(chunk), (_block(chunk, keep),)) for chunk in _Markdown(keep).chunks(markdown)]
+
+
+def _block(chunk: str, keep: Collection[str]) -> dict[str, Any]:
+    """Slack reads the Markdown itself, where it is documented how; else the styles are stated."""
+    if not grammar.beyond_commonmark(chunk):
+        return {"type": "markdown", "text": chunk}
+    return richtext.block(tree.parse(chunk), keep, lambda text: clean.quiet(text, MASS, ()))
 
 
 def plain(markdown: str, *, keep: Collection[str] = ()) -> list[SlackChunk]:
@@ -96,6 +100,7 @@ def _linked(target: str, label: str) -> str:
 class _Markdown(Writer):
     limit = CHUNK
     mass = MASS
+    raw = RAW
     risky = re.compile(r"`|~~|<|&(?=#?\w+;)|\](?=[(\[])|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])|!(?=\[)")
     thorough = re.compile(r"[\\`*_\[\]<>~&!#]")
 

@@ -1,25 +1,21 @@
 """A Markdown answer as a small typed tree.
 
-GitHub-flavoured: CommonMark with tables, strikethrough and task lists. HTML is text like any other (`<br>`
-is a line break), an image is a link, a footnote stays what was typed. Any string has a tree, in bounded
-time.
+GitHub-flavoured: CommonMark with tables, strikethrough and task lists, read as a person would where that
+matters (`grammar`). Harmless HTML is what it means (`htmltags`), other HTML is text; an image is a link, a
+footnote stays what was typed. Any string has a tree, in bounded time.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
-from bots.markup import clean
+from bots.markup import clean, grammar, htmltags
 
-DEEPEST = 32  # levels of nesting that are parsed (a list takes two); what is deeper stays text
 SECTION = 32_000  # characters after which a long source is parsed on at the next blank line
 PIECE = 4_000  # characters of one paragraph whose inline markup is looked at together
 BRACKETS = (
@@ -114,7 +110,7 @@ def parse(markdown: str) -> tuple[Block, ...]:
     blocks: list[Block] = []
     for section in _sections(clean.tidy(markdown)):
         env: dict[str, Any] = {}
-        tokens = _PARSER.parse(section, env)
+        tokens = _PARSER.parse(grammar.shielded(section), env)
         blocks.extend(_Reader(section.split("\n"), env).blocks(SyntaxTreeNode(tokens).children))
     return tuple(blocks)
 
@@ -123,10 +119,8 @@ def inline(text: str, env: dict[str, Any] | None = None) -> Inline:
     """The runs of one line or paragraph; `env` holds the link definitions it may refer to."""
     runs: list[Run] = []
     for piece in _pieces(text, PIECE):
-        tokens: list[Token] = []
         parser = _PARSER if piece.count("[") < BRACKETS + 2 * piece.count("](") else _LINKLESS
-        parser.inline.parse(piece, parser, {} if env is None else env, tokens)
-        runs.extend(_runs(tokens))
+        runs.extend(_runs(grammar.tokens(parser, grammar.unshielded(piece), {} if env is None else env)))
     return merged(runs)
 
 
@@ -221,7 +215,11 @@ class _Reader:
             case "heading":
                 return Heading(source, int(node.tag[1:]), self.content(node))
             case "fence" | "code_block":
-                return Code(source, node.info.strip(), node.content.removesuffix("\n"))
+                return Code(
+                    source,
+                    grammar.unshielded(node.info.strip()),
+                    grammar.unshielded(node.content.removesuffix("\n")),
+                )
             case "hr":
                 return Rule(source)
             case "blockquote":
@@ -247,10 +245,14 @@ class _Reader:
             yield Item(self.source(child), None if first is None else first + index, checked, blocks)
 
     def table(self, node: SyntaxTreeNode, source: str) -> Table:
-        rows = [tuple(map(self.content, row.children)) for part in node.children for row in part.children]
+        columns = len(node.children[0].children[0].children)
+        rows = [self.row(row, columns) for part in node.children for row in part.children]
         styles = [str(cell.attrs.get("style", "")) for cell in node.children[0].children[0].children]
         aligns = tuple(style.removeprefix("text-align:") for style in styles)
         return Table(source, rows[0], tuple(rows[1:]), aligns)
+
+    def row(self, node: SyntaxTreeNode, columns: int) -> tuple[Inline, ...]:
+        return tuple(inline(cell, self.env) for cell in grammar.cells(node.meta["line"], columns))
 
 
 def _box(paragraph: Paragraph) -> tuple[bool | None, Paragraph]:
@@ -265,16 +267,26 @@ def _box(paragraph: Paragraph) -> tuple[bool | None, Paragraph]:
 _STYLES = {"strong": "bold", "em": "italic", "s": "strike"}
 
 
-def _runs(tokens: Iterable[Token]) -> Iterator[Run]:
-    depth = {"bold": 0, "italic": 0, "strike": 0}
-    href = ""
-    for token in tokens:
-        style = Run("", depth["bold"] > 0, depth["italic"] > 0, depth["strike"] > 0, href=href)
+def _runs(tokens: Sequence[Token]) -> Iterator[Run]:
+    depth = dict.fromkeys(("bold", "italic", "strike", "code"), 0)
+    tags = htmltags.meant(tokens)
+    href, shifts = "", list[dict[int, int]]()
+    for place, token in enumerate(tokens):
+        style = Run("", depth["bold"] > 0, depth["italic"] > 0, depth["strike"] > 0, depth["code"] > 0, href)
         kind, _, edge = token.type.rpartition("_")
         if kind in _STYLES:
             depth[_STYLES[kind]] += 1 if edge == "open" else -1
         elif kind == "link":
             href = str(token.attrs["href"]) if edge == "open" else ""
+        elif tag := tags.get(place):
+            if tag.name in htmltags.STYLES:
+                depth[htmltags.STYLES[tag.name]] += 1 if tag.opens else -1
+            elif tag.name in htmltags.SHIFTED:
+                shifts = [*shifts, htmltags.SHIFTED[tag.name]] if tag.opens else shifts[:-1]
+            elif tag.name == "a":
+                href = tag.href
+            else:
+                yield _meant(tag, style)
         elif token.type == "code_inline":
             yield replace(style, text=token.content, code=True)
         elif token.type == "image":
@@ -286,33 +298,24 @@ def _runs(tokens: Iterable[Token]) -> Iterator[Run]:
         elif token.type == "hardbreak":
             yield style.saying(BREAK)
         else:
-            yield style.saying(_BR.sub(BREAK, token.content))
+            yield style.saying(_shifted(token.content, shifts))
 
 
-def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST + 8})
-    parser.enable(["table", "strikethrough"]).disable("inline")
-    rules = {rule.name: rule for rule in parser.block.ruler.__rules__}
-
-    # Past its own limit the parser skips the rest of the block: these refuse first, so the text stays text.
-    for name in ("blockquote", "list"):
-        parser.block.ruler.at(name, partial(_shallow, rules[name].fn), {"alt": rules[name].alt})
-    parser.block.ruler.at("reference", partial(_reference, rules["reference"].fn))
-    return parser
+def _meant(tag: htmltags.Tag, style: Run) -> Run:
+    """What a tag shows that is not a style."""
+    if tag.name == "img":
+        return replace(style, text=tag.words or tag.href, href=style.href or tag.href)
+    return style.saying(BREAK if tag.name == "br" or tag.name in htmltags.BLOCKS else "")
 
 
-def _shallow(rule, state: StateBlock, first: int, end: int, silent: bool) -> bool:  # type: ignore[no-untyped-def]
-    return state.level < DEEPEST and bool(rule(state, first, end, silent))
-
-
-def _reference(rule, state: StateBlock, first: int, end: int, silent: bool) -> bool:  # type: ignore[no-untyped-def]
-    """A footnote's text is no link: it would vanish."""
-    start = state.bMarks[first] + state.tShift[first]
-    return not state.src.startswith("[^", start) and bool(rule(state, first, end, silent))
+def _shifted(text: str, shifts: Sequence[dict[int, int]]) -> str:
+    """Raised or lowered, where each character of it can be."""
+    if shifts and all(ord(char) in shifts[-1] for char in text):
+        return text.translate(shifts[-1])
+    return text
 
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _BOX = re.compile(r"\[([ xX])\](?:\s+|$)")
-_BR = re.compile(r"<br */?>", re.IGNORECASE)
-_PARSER = _parser()
-_LINKLESS = _parser().disable(["link", "image"])
+_PARSER = grammar.parser()
+_LINKLESS = grammar.parser().disable(["link", "image"])

@@ -24,6 +24,9 @@ class Writer:
     mass: re.Pattern[str]  # what a mention of many people begins with on this platform
     risky: re.Pattern[str]  # what is escaped in any text; the rest only where it would be read as markup
     thorough: re.Pattern[str]
+    raw: re.Pattern[str]  # what no backslash may break
+    unwritten: re.Pattern[str] = clean.MENTION  # of these, what stays where styles cannot be written
+    angled = False  # an address goes in angle brackets
 
     def __init__(self, keep: Collection[str] = ()) -> None:
         self.keep = keep
@@ -139,21 +142,29 @@ class Writer:
         if unstyled and not _SPECIAL.search(words):
             return words
         if not self.styling:
-            return self.escaping(words, self.thorough, clean.MENTION)
+            return self.escaping(words, self.thorough, self.unwritten)
         for pattern, italic in _ATTEMPTS if words.count("[") < tree.BRACKETS else _ATTEMPTS[2:]:
             if unstyled and pattern == "thorough":
                 break
             text = self.composed(runs, self.risky if pattern == "risky" else self.thorough, italic)
             if _signature(tree.inline(text)) == _signature(runs):
                 return text
-        return self.escaping(words, self.thorough, clean.MENTION)
+        return self.escaping(words, self.thorough, self.unwritten)
 
     def adapted(self, run: Run) -> Run:
         """The run as this platform can show it."""
-        if not run.href or normalizeLink(run.text) == run.href.removeprefix("mailto:"):
-            return replace(run, href="")  # a bare address: every platform makes its own link of it
+        if not run.href:
+            return run
+        if normalizeLink(run.text) == run.href.removeprefix("mailto:"):
+            # A bare address: every platform makes its own link of it.
+            return run if self.angled and run.text == run.href else replace(run, href="")
+        if disguised(run):
+            return self.undisguised(run)
         href = _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", run.href)
         return replace(run, href=href.replace("@", "%40") if self.mass.search(href) else href)
+
+    def undisguised(self, run: Run) -> Run:
+        return replace(run, text=f"{run.text} ({run.href})")
 
     def escaped(self, match: re.Match[str]) -> str:
         return "\\" + match[0]
@@ -165,7 +176,8 @@ class Writer:
             members = list(group)
             if href:
                 label = self.composed(tuple(replace(run, href="") for run in members), pattern, italic)
-                members = [replace(members[0], text=f"[{label.strip()}]({href})")]
+                bare = self.angled and label_of(members) == href
+                members = [replace(members[0], text=f"<{href}>" if bare else f"[{label.strip()}]({href})")]
             for index, run in enumerate(members):
                 body = run.text if href else self.styled(run, pattern)
                 if not body.strip():
@@ -186,14 +198,14 @@ class Writer:
     def styled(self, run: Run, pattern: re.Pattern[str]) -> str:
         if run.code:
             return code_span(run.text)
-        return self.escaping(run.text, pattern, _RAW)
+        return self.escaping(run.text, pattern, self.raw)
 
     def escaping(self, text: str, pattern: re.Pattern[str], raw: re.Pattern[str]) -> str:
         """All but addresses, which a backslash would break, and the mentions that are to stay alive."""
         parts: list[str] = []
         end = 0
         for match in raw.finditer(text):
-            if match["id"] in self.keep if match[0].startswith("<") else True:
+            if match["id"] in self.keep if match[0].startswith(("<@", "<#")) or match[0] == "<" else True:
                 parts += pattern.sub(self.escaped, text[end : match.start()]), match[0]
                 end = match.end()
         return "".join((*parts, pattern.sub(self.escaped, text[end:])))
@@ -216,6 +228,23 @@ def unlinked(run: Run, schemes: tuple[str, ...]) -> Run:
     if not run.href or run.href.lower().startswith(schemes):
         return run
     return replace(run, href="", text=run.text if run.text == run.href else f"{run.text} ({run.href})")
+
+
+def label_of(runs: Sequence[Run]) -> str:
+    return "".join(run.text for run in runs)
+
+
+def disguised(run: Run) -> bool:
+    """Whether a link's words look like an address that is not the one it leads to."""
+    claimed = _CLAIM.fullmatch(run.text.strip())
+    if not claimed or (not claimed["scheme"] and _FILES.fullmatch(claimed["ending"])):
+        return False
+    own, words = _bare(run.href), _bare(run.text)
+    return words != own and words != own.partition("/")[0]
+
+
+def _bare(address: str) -> str:
+    return re.sub(r"^(?:https?://)?(?:www\.)?", "", address.strip().lower()).rstrip("/")
 
 
 def raw(text: str, within: Within = (), frame: Frame | None = None) -> Line:
@@ -327,10 +356,17 @@ def _signature(runs: Inline) -> Inline:
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>~|&!#@＠﹫\n\v]")
 _ATTEMPTS = (("risky", "_"), ("risky", "*"), ("thorough", "_"), ("thorough", "*"))
-_RAW = re.compile(rf"https?://[^\s<>`|\\]+|{clean.MENTION.pattern}")
+RAW = re.compile(rf"https?://[^\s<>`|\\]+|{clean.MENTION.pattern}")
 _UNSAFE = re.compile(r"[()<>*|`\[\]\\\s]")
 _START = re.compile(
     r"^(\s*(?:\d{1,9}(?=[.)](?:\s|$)))?)"
     r"(#{1,6}(?=\s|$)|-#|[-+*](?=\s|$)|[.)](?<=\d[.)])|>|={1,}\s*$|([-_*])(?:\s*\3){2,}\s*$|`{3}|~{3}"
     r"|\[(?=[^\]]*\]:)|\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$|:-+)"
 )
+_CLAIM = re.compile(
+    r"(?P<scheme>https?://|www\.)?(?:[^\s/@]*@)?(?:[\w-]{1,63}\.){1,8}(?P<ending>[^\W\d_]{2,24}|xn--[\w-]{1,59})(?::\d+)?(?:[/?#]\S*)?",
+    re.IGNORECASE,
+)
+_FILES = re.compile(
+    "md|py|rs|sh|pl|so|cc|ts|js|zip|mov|app|json|toml|ya?ml|txt|log|csv|html|css|go|java|rb", re.IGNORECASE
+)  # endings of files' names, some of which are domains too

@@ -41,7 +41,7 @@ def test_headings_below_the_third_level_and_in_items_are_bold() -> None:
 
 
 def test_what_only_discord_reads_as_markup_is_escaped() -> None:
-    assert shown("||x|| a__b__c <t:1:R> <:e:1>") == r"\|\|x\|\| a\_\_b\_\_c \<t:1:R> \<:e:1>"
+    assert shown("||x|| a__b__c <x:e:1>") == r"\|\|x\|\| a\_\_b\_\_c \<x:e:1>"
     assert shown("-# small") == r"\-# small"
     assert shown(r"\# no heading") == r"\# no heading"
 

@@ -17,7 +17,6 @@ def shown(markdown: str, **options: set[str]) -> str:
         "Sizes: 2 * 3, snake_case, https://e.org/a_b?c=d&e=f, f(x), [1].",
         "> quoted\n>\n> > inner",
         "| a | b |\n| --- | --: |\n| `x\\|y` | 2 |",
-        "````md\n```py\n1\n```\n````",
         "1. First\n   ```sh\n   make\n   ```\n   after\n2. Second",
     ],
 )
