@@ -157,10 +157,12 @@ def _heartbeat(settings: Settings, over: threading.Event) -> None:
 
 @contextmanager
 def _bells(settings: Settings) -> Iterator[tuple[Bell | None, Callable[[], None]]]:
-    if not settings.bells:
+    folder = settings.folder
+    pair = Bell.pair(folder.bell_to_runner, folder.bell_to_host) if settings.bells else None
+    if pair is None:  # not wanted, or the file system has no FIFOs
         yield None, lambda: None
         return
-    hear, tell = Bell(settings.folder.bell_to_runner), Bell(settings.folder.bell_to_host)
+    hear, tell = pair
     try:
         yield hear, tell.ring
     finally:

@@ -14,6 +14,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+NO_FIFOS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}  # SMB, exFAT, 9p
+
 
 class Bell:
     """One direction of the pair of FIFOs in `gateway/`. Opened read-write so that neither end sees EOF or blocks."""
@@ -22,11 +24,30 @@ class Bell:
         self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
 
     @staticmethod
-    def make(path: Path) -> None:
+    def make(path: Path) -> bool:
+        """False where the file system knows no FIFOs: without bells polling finds everything a little later."""
         try:
             os.mkfifo(path, 0o600)
         except FileExistsError:
-            return
+            return True
+        except OSError as error:
+            if error.errno in NO_FIFOS:
+                return False
+            raise
+        return True
+
+    @staticmethod
+    def pair(first: Path, second: Path) -> tuple[Bell, Bell] | None:
+        """Both ends' bells, or None where they could not be made."""
+        try:
+            one = Bell(first)
+        except FileNotFoundError:
+            return None
+        try:
+            return one, Bell(second)
+        except FileNotFoundError:
+            one.close()
+            return None
 
     def fileno(self) -> int:
         return self._fd

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from bots.discord.bot import TOKEN, DiscordBot
-from host.ports.bot import Bot, Surroundings
+from host.config import tidied, unfit
+from host.ports.bot import Bot, BotConfigError, Surroundings
 
 __all__ = ["TOKEN", "DiscordBot", "make"]
 
@@ -13,7 +14,9 @@ log = logging.getLogger(__name__)
 
 
 def make(surroundings: Surroundings) -> Bot | None:
-    token = surroundings.environment.get(TOKEN, "")
+    token = tidied(surroundings.environment).get(TOKEN, "")
+    if problem := unfit(token):
+        raise BotConfigError(f"Discord: {TOKEN} {problem}.")
     if token:
         return DiscordBot(surroundings.config, surroundings.data, token)
     if "discord" in surroundings.config.model_fields_set:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bots.slack.bot import Secrets, SlackBot
 from bots.slack.setup.preflight import SlackRefused
-from host.config import Slack
+from host.config import Slack, tidied, unfit
 from host.ports.bot import Bot, BotConfigError, Surroundings
 
 __all__ = ["Secrets", "SlackBot", "SlackRefused", "make"]
@@ -12,7 +12,7 @@ __all__ = ["Secrets", "SlackBot", "SlackRefused", "make"]
 
 def make(surroundings: Surroundings) -> Bot | None:
     """Asked for by a `[slack]` section or by SLACK_BOT_TOKEN alone."""
-    environment = surroundings.environment
+    environment = tidied(surroundings.environment)
     settings = surroundings.config.slack
     token = environment.get("SLACK_BOT_TOKEN", "")
     if settings is None and not token:
@@ -31,4 +31,7 @@ def make(surroundings: Surroundings) -> Bot | None:
         raise BotConfigError(
             f"Slack: {' and '.join(missing)} not set. `dovecote setup slack` says where to find it."
         )
+    for name, value in needed.items():
+        if problem := unfit(value):
+            raise BotConfigError(f"Slack: {name} {problem}.")
     return SlackBot(settings, secrets, surroundings.data, surroundings.config.access)

@@ -30,6 +30,7 @@ from host.ports.bot import BotConfigError, MakeBot, Surroundings
 from host.registry.db import VERSION, open_registry
 from host.runners.launch.examination import Finding, findings
 from sessiondb import SessionError
+from sessiondb.signals import Bell
 
 LITTLE_SPACE = 2 * 1024**3  # bytes free under which a data folder is worth a remark
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -92,12 +93,19 @@ def _folder(data: Path, *, mend: bool) -> Iterator[Finding]:
         mark = data / f".doctor-{secrets.token_hex(8)}"
         mark.touch()
         mark.unlink()
+        fifos = Bell.make(mark)
+        mark.unlink(missing_ok=True)
         free = shutil.disk_usage(data).free
     except OSError as error:
         remedy = f"Make it writable for uid {os.getuid()}, or set `data` to another folder"
         yield Finding("Data folder", False, f"{data}: {error.strerror}", remedy)
         return
     yield Finding("Data folder", True, f"{data.resolve()}, {_host_on(data)}")
+    if not fifos:
+        remedy = (
+            "Answers come a little later; a folder on a local file system has them, or set host.bells = false"
+        )
+        yield Finding("Bells", True, "its file system has no FIFOs, so polling takes their place", remedy)
     if open_to := modes.openness(data):
         yield Finding("Data folder", False, open_to, modes.REMEDY)
     if free < LITTLE_SPACE:

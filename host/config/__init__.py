@@ -1,5 +1,6 @@
 """Configuration: the file's schema, its checks at the border, and its words for people."""
 
+from host.config.environment import tidied, unfit
 from host.config.schema import (
     Access,
     Agent,
@@ -35,5 +36,7 @@ __all__ = [
     "Webhook",
     "Webhooks",
     "load",
+    "tidied",
+    "unfit",
     "without_workspace",
 ]

@@ -368,7 +368,7 @@ def load(path: Path | None) -> Config:
             raise ConfigError(file, "", "no such file", "Name an existing file, or leave --config out.")
         return Config()
     try:
-        found = tomllib.loads(file.read_text("utf-8"))
+        found = tomllib.loads(file.read_text("utf-8-sig"))  # Windows writes a mark first
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, "", f"not TOML: {error}", "Correct the line it names.") from error
     except (OSError, UnicodeDecodeError) as error:

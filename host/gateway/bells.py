@@ -42,8 +42,9 @@ class Ears:
         """From the start of a runner to its confirmed end."""
         folder = session.folder
         to_host = to_runner = None
-        if self._bells:
-            to_host, to_runner = Bell(folder.bell_to_host), Bell(folder.bell_to_runner)
+        pair = Bell.pair(folder.bell_to_host, folder.bell_to_runner) if self._bells else None
+        if pair is not None:
+            to_host, to_runner = pair
             asyncio.get_running_loop().add_reader(to_host.fileno(), self._rung, session.id)
         detectors = (ChangeDetector(folder.outbound_db), ChangeDetector(folder.progress))
         self._live[session.id] = _Heard(session, to_host, to_runner, detectors)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from host.config import tidied, unfit
+
 
 class NoCredential(Exception):
     """The text says what to do, and holds nothing secret. `.transient`: it may be there the next time."""
@@ -66,11 +68,13 @@ class EnvironmentCredentials:
     """One key for every agent: ANTHROPIC_API_KEY of the host's environment."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._key = environment.get("ANTHROPIC_API_KEY", "").strip()
+        self._key = tidied(environment).get("ANTHROPIC_API_KEY", "")
 
     async def grant(self, agent: str) -> Grant:
         if not self._key:
             raise NoCredential("the host has no ANTHROPIC_API_KEY in its environment")
+        if problem := unfit(self._key):
+            raise NoCredential(f"ANTHROPIC_API_KEY {problem}")
         return Grant({"x-api-key": self._key})
 
     async def way(self, agent: str) -> Via | None:

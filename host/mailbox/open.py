@@ -29,6 +29,7 @@ class Mailboxes:
         self._disk = disk
         self._now = now
         self._open: OrderedDict[str, InboundWriter] = OrderedDict()
+        self._said_no_fifos = False
 
     async def use(self, session: Session, function: Callable[[InboundWriter], T]) -> T:
         """Runs the function on the session's inbound.db, off the loop, alone. Raises `sessiondb.SessionError`."""
@@ -50,8 +51,8 @@ class Mailboxes:
     def _open_writer(self, session: Session) -> InboundWriter:
         try:
             session.folder.create()
-            for bell in (session.folder.bell_to_runner, session.folder.bell_to_host):
-                Bell.make(bell)
+            if not all(map(Bell.make, (session.folder.bell_to_runner, session.folder.bell_to_host))):
+                self._say_no_fifos(session)
         except OSError as error:
             raise Full(session.folder.inbound_db, error.strerror or "no folder can be made") from error
         writer = InboundWriter(session.folder.inbound_db, self._now)
@@ -62,6 +63,15 @@ class Mailboxes:
             )
             writer.begin_above(session.seq_high_water)
         return writer
+
+    def _say_no_fifos(self, session: Session) -> None:
+        if not self._said_no_fifos:
+            self._said_no_fifos = True
+            log.warning(
+                "The file system of %s has no FIFOs: there are no bells, and polling finds everything a little later",
+                session.folder.root,
+                extra={"action": "no_fifos"},
+            )
 
     async def _close_eldest(self) -> None:
         while len(self._open) > OPEN_CONNECTIONS:

@@ -8,6 +8,7 @@ that is skipped runs right after the gap, one that comes twice runs the first ti
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,15 @@ NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+FIELDS = (  # name, how many values it has, what a step counts anew in
+    ("minute", 60, "hour"),
+    ("hour", 24, "day"),
+    ("day", 31, "month"),
+    ("month", 12, "year"),
+    ("weekday", 7, "week"),
+)
+_STEP = re.compile(r"(\*|\d+-\d+|\d+)/([1-9]\d*)")
+_ORDINAL = re.compile(r"\b(\d*(?<!1)[123])th\b")
 EARLIEST_YEAR, LATEST_YEAR = 1970, 9000  # what every zone can tell, with room for its offset
 SAMPLE = 200  # occurrences looked at for the shortest interval: more than a day of any hour and minute
 LOOK_BACK = (3_600_000, 86_400_000, 40 * 86_400_000, 400 * 86_400_000, 5 * 366 * 86_400_000)  # ms
@@ -112,8 +122,17 @@ class Schedule:
         try:
             text = str(CronSim(self.cron, datetime(2000, 1, 1, tzinfo=UTC)).explain())
         except CronSimError:
-            text = self.cron
-        return f"{text[0].lower()}{text[1:]} ({self.zone})"
+            return f"{self.cron} ({self.zone})"
+        return f"{text[0].lower()}{_ordinals(text[1:])}{self._uneven()} ({self.zone})"
+
+    def _uneven(self) -> str:
+        """A step that does not divide its field leaves a shorter gap at the end, which nobody hears in "every seventh"."""
+        minute, hour = self.cron.split()[:2]
+        for field, size, unit in ((minute, 60, "hour"), (hour, 24, "day")):
+            step = _STEP.fullmatch(field)
+            if step and size % int(step[2]):
+                return f", counted anew every {unit}"
+        return ""
 
     def next_in_words(self, after: int, count: int = 3) -> list[str]:
         return [moment(due, self.zone) for due in islice(self.times_after(after), count)]
@@ -135,10 +154,51 @@ def of_cron(expression: str, zone: str, now: int) -> Schedule:
         CronSim(text, datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:
         raise ScheduleError(f"{expression!r} is no cron expression: {str(error).lower()}") from error
+    _refuse_steps_beyond(text)
     schedule = Schedule(zone, cron=text)
     if not schedule.next_after(now):
         raise ScheduleError(f"{expression!r} never comes: no day fits it")
     return schedule
+
+
+def _refuse_steps_beyond(cron: str) -> None:
+    """A step counts anew in every hour, day, month, year or week: one that is longer would be read as all of it."""
+    for field, (name, size, whole) in zip(cron.split(), FIELDS, strict=True):
+        for part in field.split(","):
+            step = part.partition("/")[2]
+            if not step.isdigit() or int(step) < size:
+                continue
+            told = f"'/{step}' in the {name} cannot be: cron counts anew every {whole}, so it would mean once every {whole}"
+            raise ScheduleError(f"{told}. {_instead(name, int(step))}")
+
+
+def _instead(name: str, step: int) -> str:
+    minutes = step * {"minute": 1, "hour": 60}.get(name, 0)
+    if not minutes:
+        return "Name the days or months themselves, such as 1,15"
+    if minutes % 1440 == 0:
+        days = minutes // 1440
+        return (
+            "Every day is `0 0 * * *`" if days == 1 else f"Every {days} days of a month is `0 0 */{days} * *`"
+        )
+    if minutes % 60 == 0 and 1440 % minutes == 0:
+        return (
+            f"Every {minutes // 60} hours is `0 */{minutes // 60} * * *`"
+            if minutes > 60
+            else "Every hour is `0 * * * *`"
+        )
+    if minutes % 60 == 30 and 1440 % minutes == 0:
+        hours = minutes * 2 // 60
+        first, second = f"0 */{hours} * * *", f"30 {minutes // 60}-23/{hours} * * *"
+        return f"Every {minutes} minutes is two tasks, `{first}` and `{second}`"
+    return (
+        "Name the minutes and hours themselves, such as `0 0,7,14,21 * * *`, or take one that divides a day"
+    )
+
+
+def _ordinals(text: str) -> str:
+    """The 31st, where the library says 31th."""
+    return _ORDINAL.sub(lambda match: match[1] + {"1": "st", "2": "nd", "3": "rd"}[match[1][-1]], text)
 
 
 def of_time(text: str, zone: str, now: int) -> Schedule:

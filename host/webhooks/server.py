@@ -163,7 +163,7 @@ class WebhookServer:
 
 
 def _hook(name: str, config: Webhook, environment: Mapping[str, str]) -> _Hook:
-    given = environment.get(config.secret_env, "")
+    given = environment.get(config.secret_env, "").strip()
     if not given:
         raise WebhookError(
             f"webhooks.{name}: the environment has no {config.secret_env}; set it to the secret"

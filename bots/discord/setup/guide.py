@@ -12,7 +12,7 @@ import discord
 from bots.discord.bot import INTENT_MISSING, TOKEN, TOKEN_REFUSED
 from bots.discord.client import errors, wire
 from bots.discord.commands.commands import tree_for
-from host.config import Config
+from host.config import Config, tidied, unfit
 from host.ports.bot import Surroundings
 
 PATIENCE = 900.0  # s for a person to open the invitation, and to say hello
@@ -32,7 +32,10 @@ def run(config: Config, environment: Mapping[str, str], say: Say, channel: str) 
 
 async def set_up(surroundings: Surroundings, say: Say, patience: float = PATIENCE) -> bool:
     """True when a person's hello was heard and answered."""
-    token = surroundings.environment.get(TOKEN, "")
+    token = tidied(surroundings.environment).get(TOKEN, "")
+    if problem := unfit(token):
+        say(f"✘ {TOKEN} {problem}.")
+        return False
     if not token:
         say(f"{TOKEN} is not set.\n{HOW_TO_GET_A_TOKEN}")
         return False

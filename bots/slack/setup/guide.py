@@ -16,7 +16,7 @@ from bots.slack.reading.backfill import ALL_KINDS
 from bots.slack.setup import manifest
 from bots.slack.setup.preflight import SlackRefused, identify
 from bots.slack.setup.round_trip import WAIT, round_trip
-from host.config import Config, Slack
+from host.config import Config, Slack, tidied, unfit
 
 UNREACHABLE = {
     "channel_not_found": "there is no such channel for the bot. Give its id (C…), and write `/invite` there.",
@@ -69,11 +69,15 @@ def first_steps(settings: Slack) -> list[str]:
 
 async def check(settings: Slack, environment: Mapping[str, str]) -> AsyncIterator[Finding]:
     """Checks in order, and ends after the first that makes the others pointless."""
+    environment = tidied(environment)
     token, app_token = environment.get("SLACK_BOT_TOKEN", ""), environment.get("SLACK_APP_TOKEN", "")
     for name, prefix in needed(settings).items():
         value = environment.get(name, "")
         if not value or not value.startswith(prefix):
             yield Finding(name, False, f"{WHERE[name]} and set the variable to it.")
+            return
+        if problem := unfit(value):
+            yield Finding(name, False, f"It {problem}.")
             return
         yield Finding(name, True)
     client = AsyncWebClient(token, base_url=settings.api_url, timeout=20, retry_handlers=[])
@@ -107,7 +111,7 @@ async def guide(
     config: Config, environment: Mapping[str, str], say: Callable[[str], None], channel: str
 ) -> bool:
     """What `dovecote setup slack` does; true when everything is well."""
-    settings = config.slack or Slack()
+    settings, environment = config.slack or Slack(), tidied(environment)
     if not environment.get("SLACK_BOT_TOKEN"):
         for line in first_steps(settings):
             say(line)

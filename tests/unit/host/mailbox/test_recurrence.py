@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -209,3 +209,43 @@ def test_it_says_when_in_words() -> None:
         Schedule("UTC", at=at("2026-12-31 18:00")).in_words()
         == "once, on Thursday 31 December 2026, 18:00 UTC"
     )
+
+
+@pytest.mark.parametrize(  # cron_every_90_minutes
+    ("expression", "remedy"),
+    [
+        ("*/90 * * * *", "`0 */3 * * *` and `30 1-23/3 * * *`"),
+        ("*/120 * * * *", "`0 */2 * * *`"),
+        ("*/60 * * * *", "`0 * * * *`"),
+        ("5-59/90 * * * *", "`0 */3 * * *`"),
+        ("0 */36 * * *", "Name the minutes"),
+        ("0 */24 * * *", "`0 0 * * *`"),
+        ("0 */48 * * *", "`0 0 */2 * *`"),
+        ("0 9 */40 * *", "such as 1,15"),
+        ("0 9 1 */12 *", "such as 1,15"),
+    ],
+)
+def test_a_step_longer_than_what_it_divides_is_refused_with_what_is_meant(
+    expression: str, remedy: str
+) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        recurrence.of_cron(expression, "UTC", at("2026-01-01"))
+    assert remedy in str(caught.value)
+
+
+def test_what_is_offered_for_ninety_minutes_is_every_ninety_minutes() -> None:
+    start, end = at("2026-01-01"), at("2026-01-02")
+    both = [
+        Schedule("UTC", cron=cron).between(start - 1, end, 99) for cron in ("0 */3 * * *", "30 1-23/3 * * *")
+    ]
+    times = sorted(both[0] + both[1])
+    assert {later - earlier for earlier, later in pairwise(times)} == {90 * 60_000}
+
+
+def test_days_are_counted_in_english() -> None:
+    words = Schedule("UTC", cron="0 9 2,11,12,13,21,22,23,31 * *").in_words()
+    for day in ("11th", "12th", "13th", "21st", "22nd", "23rd", "31st"):
+        assert f"the {day}" in words
+    assert "counted anew every hour" in Schedule("UTC", cron="*/7 * * * *").in_words()
+    assert "anew" not in Schedule("UTC", cron="*/15 */6 * * *").in_words()
+    assert Schedule("UTC", cron="0 9 * * mon").in_words() == "at 09:00 on Monday (UTC)"
