@@ -10,10 +10,10 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.text import Text
 
 from bots.console.bot import ConsoleBot
+from bots.console.markdown import Markdown
 from bots.console.transcript import Line
 from host.ports.bot import HostBusy, Shown
 
@@ -109,7 +109,7 @@ class TerminalScreen:
                 self._print(line)
 
     def _print(self, line: Line) -> None:
-        self._console.print(Markdown(line.text, code_theme="ansi_dark"))
+        self._console.print(Markdown(line.text))
         for number, option in enumerate(line.options, 1):
             self._console.print(Text(f"  {number}. {option}", "yellow"))
         self._console.print()
