@@ -21,7 +21,7 @@ from rich.text import Text
 
 from host import config as configuration
 from host.cli import run as running
-from host.config import Config, ConfigError
+from host.config import Config, ConfigError, provider
 from host.folders import modes, pulse
 from host.folders.lock import DataFolderError, DataLock
 from host.gateway import fields
@@ -66,7 +66,7 @@ def unhealthy(data: Path) -> str:
 
 def _all(path: Path | None, *, mend: bool) -> Iterator[Finding]:
     try:
-        config = configuration.load(path)
+        config = provider.resolved(configuration.load(path), os.environ)
     except ConfigError as error:
         yield Finding("Configuration", False, f"{error.file}: {error.key}", str(error).rstrip("."))
         return
@@ -134,6 +134,10 @@ async def _credentials(config: Config) -> list[Finding]:
     limits = (config.model.budget_usd_per_day, config.model.budget_usd_per_month)
     try:
         for name, agent in config.agents.items():
+            if agent.provider == "auto":
+                echo = name not in provider.echoing(config)
+                made.append(Finding(f"Agent {name}", echo, provider.ECHO, provider.REMEDY))
+                continue
             if agent.provider == "mock":
                 made.append(Finding(f"Agent {name}", True, "echoes, without a model"))
                 continue
@@ -147,7 +151,14 @@ async def _credentials(config: Config) -> list[Finding]:
                 continue
             free = min(*limits, agent.budget_usd_per_day, agent.budget_usd_per_month) == math.inf
             remedy = "Nothing limits what it spends: set budget_usd_per_day" if free else ""
-            made.append(Finding(f"Agent {name}", True, f"{agent.provider}, with a credential", remedy))
+            made.append(
+                Finding(
+                    f"Agent {name}",
+                    True,
+                    f"{agent.provider} {agent.model}".strip() + ", with a credential",
+                    remedy,
+                )
+            )
     finally:
         await credentials.close()
     return made

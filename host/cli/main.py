@@ -192,6 +192,10 @@ def main() -> None:
     except CURABLE as error:
         _errors.print(Text(f"dovecote: {error}", "bold red"), soft_wrap=True)
         sys.exit(2)
+    except OSError as error:  # a full disk, a folder of somebody else's
+        where = f"{error.filename}: " if error.filename else ""
+        _errors.print(Text(f"dovecote: {where}{error.strerror or error}", "bold red"), soft_wrap=True)
+        sys.exit(2)
 
 
 def _run(path: Path | None, platforms: list[str], *, log_to_file: bool) -> None:

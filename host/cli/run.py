@@ -8,12 +8,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 
 from host.app import Host
 from host.assembly import Parts
-from host.config import Config
+from host.config import Config, provider
 from host.folders import logs, modes
 from host.folders.disk import ThreadDisk
 from host.folders.lock import DataLock
@@ -41,6 +41,7 @@ def now_ms() -> int:
 
 def run(config: Config, platforms: Collection[str], *, log_file: Path | None) -> None:
     """Raises `DataFolderError`, `BotConfigError`, `EngineError`, `sessiondb.SessionError`."""
+    config = provider.resolved(config, os.environ)
     data = Path(config.data)
     lock = DataLock(data)
     try:
@@ -52,10 +53,29 @@ def run(config: Config, platforms: Collection[str], *, log_file: Path | None) ->
             raise BotConfigError(
                 "no platform is set up: run `dovecote setup slack` or `dovecote setup discord`"
             )
+        log.info(
+            "Dovecote %s; %s; %s; data in %s",
+            version("dovecote"),
+            provider.described(config),
+            ", ".join(bots.by_platform),
+            data.resolve(),
+            extra={"action": "starting"},
+        )
         launcher = make_launcher(config) if uses_containers(config, platforms) else ProcessLauncher()
+        if strangers := set(bots.by_platform) - {"console"}:
+            _refuse_echoes(config, strangers)
         asyncio.run(_serve(config, bots, launcher))
     finally:
         lock.release()
+
+
+def _refuse_echoes(config: Config, platforms: Collection[str]) -> None:
+    """Nobody in a team wants an echo, unless it was asked for by name."""
+    if names := provider.echoing(config):
+        raise BotConfigError(
+            f"{', '.join(sorted(platforms))}: agent {', '.join(names)} would only echo"
+            f" ({provider.ECHO}). {provider.REMEDY}"
+        )
 
 
 def find_bots(config: Config, data: Path, platforms: Collection[str]) -> Bots:

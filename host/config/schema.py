@@ -1,6 +1,6 @@
 """Configuration: one file, read once, validated, immutable. Secrets come from the environment only.
 
-No file at all is a valid configuration: the console, the mock provider, `./data`.
+No file at all is a valid configuration: the console, Claude if there is a key, `./data`.
 """
 
 from __future__ import annotations
@@ -131,7 +131,9 @@ class Network(_Model):
 
 
 class Agent(_Model):
-    provider: Literal["mock", "claude", "claude_code"] = "mock"
+    provider: Literal["auto", "mock", "claude", "claude_code"] = (
+        "auto"  # auto: Claude with a credential, else an echo
+    )
     model: str = ""
     instructions: str = ""
     destinations: dict[Name, Destination] = {}
@@ -145,6 +147,10 @@ class Agent(_Model):
     reactions: Literal["off", "context", "wake"] = "context"  # of people to messages of its conversations
     shortest_task_interval: Seconds = 60.0  # between two runs of one scheduled task
     most_tasks: Annotated[int, Field(ge=1, le=10_000)] = 100  # of one conversation
+
+    @property
+    def echoes(self) -> bool:
+        return self.provider in ("auto", "mock")
 
     @property
     def approvers(self) -> tuple[str, ...]:

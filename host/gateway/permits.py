@@ -95,7 +95,7 @@ class Permit:
     @classmethod
     def of(cls, agent: Agent) -> Permit:
         by_option = {kind for option, kind in SERVER_TOOLS.items() if agent.options.get(option) is True}
-        own = () if agent.provider == "mock" else (agent.model or DEFAULT_MODEL,)
+        own = () if agent.echoes else (agent.model or DEFAULT_MODEL,)
         return cls(
             models=frozenset({*own, *agent.models}),
             betas=BETAS.union(agent.betas, HARNESS_BETAS if agent.provider == "claude_code" else ()),

@@ -35,7 +35,7 @@ class Specs:
         rule = router.rule_of(session.address, self._config.routes)
         told = {
             "name": session.agent,
-            "provider": agent.provider,
+            "provider": "mock" if agent.echoes else agent.provider,
             "model": agent.model,
             "instructions": agent.instructions,
             "options": agent.options,

@@ -54,7 +54,9 @@ def test_without_an_engine_the_doctor_and_the_start_say_what_to_install(tmp_path
 
 
 def test_the_local_launcher_runs_when_it_is_asked_for_by_name_and_the_doctor_warns(tmp_path: Path) -> None:
-    (tmp_path / "dovecote.toml").write_text('[runner]\nlauncher = "process"\n')
+    (tmp_path / "dovecote.toml").write_text(
+        '[runner]\nlauncher = "process"\n[agents.default]\nprovider = "mock"\n'
+    )
 
     looked = dovecote(tmp_path, "doctor", **SLACK)
 

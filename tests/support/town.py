@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.fakes.discord import Channel, FakeDiscord, Guild, Message, User, limits
 from tests.fakes.discord.model import MessageType
+from tests.support.echoing import with_echoes
 
 TIMEOUT = 60.0  # s
 LOOK_EVERY = 0.05  # s between two looks at the log
@@ -41,9 +42,11 @@ class Town:
     async def start(self, **more: str) -> None:
         file = self.folder / "dovecote.toml"
         file.write_text(
-            f'data = "{self.folder / "data"}"\n{self.config}\n[runner]\nlauncher = "process"\n'
-            f'[discord]\napi_url = "{self.discord.api_url}"\n'
-            f'gateway_url = "{self.discord.gateway_url}"\n'
+            with_echoes(
+                f'data = "{self.folder / "data"}"\n{self.config}\n[runner]\nlauncher = "process"\n'
+                f'[discord]\napi_url = "{self.discord.api_url}"\n'
+                f'gateway_url = "{self.discord.gateway_url}"\n'
+            )
         )
         environment = {**os.environ, "DISCORD_BOT_TOKEN": self.discord.token, **more}
         log = (self.folder / "host.log").open("ab")
