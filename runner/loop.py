@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 LOOK_AGAIN = 0.1  # s until inbound.db is looked at again that was busy
 PROGRESS_EVERY = 0.1  # s between two writes of the progress file
 LOST = "<note>What was said before is lost; this is a fresh start.</note>"
+MOST_WAIT = 86_400.0  # s that a turn asks to be left alone at most; the host bounds it too
 ACTIVITY_EVERY = 5_000  # ms between two records of activity while nothing else commits
 
 
@@ -276,7 +277,8 @@ class AgentLoop:
         """A failure is a readable reply, or another attempt that the host schedules; never a crash."""
         unconsumed = failed.waiting
         if error.retryable:
-            self._outbound.retry(failed.consumed, unconsumed, error.text)
+            until = self._now() + int(min(error.wait, MOST_WAIT) * 1000) if error.wait else 0
+            self._outbound.retry(failed.consumed, unconsumed, error.text, turn=failed.id, until=until)
         else:
             answer = Emitted(f"{failed.id}:error", content.Text(f"⚠️ {error.text}"), failed.answers)
             self._outbound.finish_turn(

@@ -17,6 +17,7 @@ import apsw
 from runner.inbound import PATIENCE, InboundReader
 from sessiondb import content, seq
 from sessiondb.connection import open_writer, transaction
+from sessiondb.contract import WAITS
 from sessiondb.records import Ack, AckStatus, MessageIn, Step
 
 
@@ -79,9 +80,12 @@ class OutboundWriter:
         with self._writing():
             self._forget(ids)
 
-    def retry(self, ids: Sequence[str], unconsumed: Iterable[str], error: str) -> None:
-        """The attempt failed but another may succeed; the host decides when."""
+    def retry(
+        self, ids: Sequence[str], unconsumed: Iterable[str], error: str, *, turn: str = "", until: int = 0
+    ) -> None:
+        """The attempt failed but another may succeed; the host decides when: not before `until` (ms UTC), if it is given."""
         with self._writing():
+            self._set_state(WAITS, f"{until} {turn}" if until else "")
             self._finish_acks(ids, AckStatus.RETRY, error)
             self._forget(unconsumed)
             self._state("idle")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from host.delivery import policy
+from host.delivery import policy, waits
 from host.delivery.actions import Actions, Asked, Handler, refusing
 from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
@@ -87,7 +87,8 @@ class Collector:
             for ack in acks
             if by_id[ack.message_id].task_id and ack.message_id not in self.runs
         ]
-        late = [message for message in pending if _waits_too_long(message, self.now())]
+        asked = waits.asked_for(reader, acks, self.now())
+        late = [m for m in pending if _waits_too_long(m, self.now(), asked.get(m.id, 0))]
         if not rows and not finished and not runs and not late:
             return done
         started: set[Address] = set()
@@ -114,7 +115,7 @@ class Collector:
             for message_id in runs:
                 writer.tasks.started(message_id)
             for ack in finished:
-                self._acknowledge(writer, by_id[ack.message_id], ack, done)
+                self._acknowledge(writer, by_id[ack.message_id], ack, asked.get(ack.message_id, 0), done)
             writer.advance_watermark()
         self.runs.update(runs)
         return done
@@ -265,10 +266,15 @@ class Collector:
             for number, chunk in enumerate(chunks)
         ], len(rendered)
 
-    def _acknowledge(self, writer: InboundWriter, message: MessageIn, ack: Ack, done: Collected) -> None:
+    def _acknowledge(
+        self, writer: InboundWriter, message: MessageIn, ack: Ack, until: int, done: Collected
+    ) -> None:
         """What the runner says became of a message: answered, failed with a reply, or worth another attempt."""
         if ack.status is AckStatus.RETRY:
             if ack.attempt > message.attempts:
+                if waits.put_off(writer, message, ack, until, self.now()):
+                    done.settled = True
+                    return
                 give_up_or_postpone(writer, message, ack.attempt, ack.error, self.now())
                 done.settled = done.settled or ack.attempt >= GIVE_UP_AFTER
                 done.run_ended = done.run_ended or (bool(message.task_id) and ack.attempt >= GIVE_UP_AFTER)
@@ -317,9 +323,12 @@ def pause_after(attempts: int) -> int:
     return min(RETRY_BACKOFF * 2 ** (attempts - 1), LONGEST_RETRY_BACKOFF) if attempts else 0
 
 
-def _waits_too_long(message: MessageIn, now: int) -> bool:
-    """A clock that was set back since it was postponed would hold it, and what came after it at its address, back."""
-    return message.attempts > 0 and message.not_before > now + pause_after(message.attempts)
+def _waits_too_long(message: MessageIn, now: int, until: int) -> bool:
+    """A clock that was set back since it was postponed would hold it, and what came after it at its address, back.
+
+    `until` is when the model API asked to be asked again, 0 if it did not.
+    """
+    return message.attempts > 0 and message.not_before > max(now + pause_after(message.attempts), until)
 
 
 def owe(writer: InboundWriter, notice: Notice) -> None:

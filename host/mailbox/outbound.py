@@ -18,7 +18,7 @@ from host.mailbox import untrusted
 from sessiondb import connection as sqlite
 from sessiondb import content, seq
 from sessiondb.connection import open_reader, schema_sql
-from sessiondb.contract import CONTRACT
+from sessiondb.contract import CONTRACT, WAITS
 from sessiondb.errors import Damaged, Unavailable, translated
 from sessiondb.records import Ack, AckStatus, MessageOut, RunnerState
 
@@ -84,6 +84,7 @@ _STATE = (
     f"SELECT {_text('incarnation', LONGEST_ID)}, {_text('phase', 20)}, {_text('tool', LONGEST_ID)},"
     f" {_integer('tool_deadline')}, {_integer('activity_at')} FROM runner_state WHERE one = 1"
 )
+_WAITS = f"SELECT {_text('value', LONGEST_ID)} FROM session_state WHERE key = ?"
 _NAME = "json_extract(content, '$.name')"
 _TOOLS = (
     f"SELECT CASE WHEN json_valid(content) THEN {_text(_NAME, LONGEST_ID)} END, {_text('state', 20)} FROM transcript"
@@ -148,6 +149,13 @@ class OutboundReader:
                 rows = self._connection.execute(f"{_ACKS} ({','.join('?' * len(part))})", part).fetchall()
             found += [ack for row in rows if (ack := _ack(row)) is not None]
         return found
+
+    def waits(self) -> tuple[str, int]:
+        """The turn that the model API asked to come back later, and when (ms UTC)."""
+        with self._snapshot():
+            row = self._connection.execute(_WAITS, (WAITS,)).fetchone()
+        until, _, turn = (_decoded_text(row[0]) or "" if row is not None else "").partition(" ")
+        return (turn, int(until)) if len(until) < 16 and until.isascii() and until.isdigit() else ("", 0)
 
     def runner_state(self) -> RunnerState | None:
         with self._snapshot():

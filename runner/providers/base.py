@@ -120,6 +120,7 @@ class Error:
 
     text: str
     retryable: bool
+    wait: float = 0.0  # s that the other side asks to be left alone, 0 when it does not say
 
 
 Event: TypeAlias = (

@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import anthropic
@@ -19,7 +20,7 @@ from anthropic.lib.streaming import BetaAsyncMessageStream
 
 from runner import turn
 from runner.formatter import PromptMessage, prompt
-from runner.providers import base, failures, leftout, request
+from runner.providers import base, failures, leftout, request, waits
 from runner.providers.attachments import Attachments
 from runner.providers.compaction import (
     CHARACTERS_PER_TOKEN,
@@ -38,8 +39,6 @@ from sessiondb import model_fields
 from sessiondb.content import Chat
 
 CONTINUATIONS = 5  # answers in a row that may reach their limit before the turn ends with what there is
-STREAM_ATTEMPTS = 3  # of one answer whose stream broke; nothing has run before it is complete
-FIRST_PAUSE = 0.5  # s before a broken answer is asked for again; doubles
 LEAST_SUMMARISED = 2_000  # characters; a summary of less is not worth asking for
 MOST_NAMED = 5  # of the things left out, in the line that says so
 NOTHING_SAID = "I was asked twice and found nothing to say. Please ask in other words."
@@ -74,7 +73,7 @@ class ClaudeProvider:
         self._options = Options.of(settings.agent.options)
         self._fields = Fields(settings.without)
         self._attachments = Attachments(settings.folder.inbound_files)
-        self._client = _client(settings, self._options)
+        self._client = _client(settings)
 
     def query(self, given: base.QueryInput) -> ClaudeQuery:
         return ClaudeQuery(
@@ -188,9 +187,10 @@ class ClaudeQuery:
             self._drop_pushes()
             for event in self._given_up(error):
                 yield event
-            yield failures.refused(
+            refusal = failures.refused(
                 error.status_code, str(error.type or ""), model_fields.detail_of(error.body)
             )
+            yield replace(refusal, wait=waits.beyond_a_turn(error.response.headers))
         except (anthropic.APIError, httpx2.HTTPError, _Broken):
             self._drop_pushes()
             yield failures.connection_lost()
@@ -322,7 +322,7 @@ class ClaudeQuery:
                         if isinstance(event, Answer):
                             text = event.text.strip()
                         else:
-                            yield base.Activity()
+                            yield event if isinstance(event, base.Progress) else base.Activity()
                 break
             except _TooLong as too_long:
                 tokens = failures.most_tokens(str(too_long))
@@ -343,8 +343,7 @@ class ClaudeQuery:
         """Streams one answer, which comes last. A stream that breaks is asked for again: nothing runs before the answer is
         complete. `said` is what its text goes on from.
         """
-        pause = FIRST_PAUSE
-        attempt = 1
+        tries = waits.Tries(self._options.retries)
         while True:
             asked = make()
             try:
@@ -355,15 +354,16 @@ class ClaudeQuery:
             except (anthropic.APIStatusError, anthropic.APIConnectionError) as error:
                 if isinstance(error, anthropic.APIStatusError) and self._mended(error, asked):
                     continue
-                broke_in_stream = getattr(error, "status_code", 0) == 200
-                if not broke_in_stream or attempt == STREAM_ATTEMPTS:
+                pause = _pause(tries, error)
+                if pause is None:
                     raise
             except (httpx2.HTTPError, _Broken):
-                if attempt == STREAM_ATTEMPTS:
+                pause = tries.pause_of_a_stream()
+                if pause is None:
                     raise
+            if told := waits.words(pause):
+                yield base.Progress(told)
             await self._unless_aborted(asyncio.sleep(pause))
-            pause *= 2
-            attempt += 1
 
     def _mended(self, error: anthropic.APIStatusError, asked: dict[str, Any]) -> bool:
         """Whether the same may be asked for again, without what was refused. Raises `_TooLong`."""
@@ -429,15 +429,26 @@ class ClaudeQuery:
                 await asyncio.wait({task})
 
 
-def _client(settings: Settings, options: Options) -> anthropic.AsyncAnthropic:
+def _client(settings: Settings) -> anthropic.AsyncAnthropic:
     """By the gateway's socket: it knows the session by the socket and adds the real credential."""
     transport = httpx2.AsyncHTTPTransport(uds=reachable(settings.folder.gateway_socket))
     return anthropic.AsyncAnthropic(
         api_key="dovecote",
         base_url="http://gateway",
         http_client=anthropic.DefaultAsyncHttpxClient(transport=transport),
-        max_retries=options.retries,
+        max_retries=0,  # the library sleeps as long as it is told, and shows nobody
     )
+
+
+def _pause(
+    tries: waits.Tries, error: anthropic.APIStatusError | anthropic.APIConnectionError
+) -> float | None:
+    """An error in the midst of a stream has the status of the answer that it broke."""
+    if not isinstance(error, anthropic.APIStatusError):
+        return tries.pause(0, {})
+    if error.status_code == 200:
+        return tries.pause_of_a_stream()
+    return tries.pause(error.status_code, error.response.headers)
 
 
 async def _next(stream: BetaAsyncMessageStream[Any]) -> Any:
