@@ -163,10 +163,12 @@ def a_retrying_message_is_overtaken(_: World) -> list[Patch]:
     read: Counter[tuple[str, int]] = Counter()
     acknowledge = Collector._acknowledge
 
-    def late(self: Collector, writer: InboundWriter, message: MessageIn, ack: Ack, done: Collected) -> None:
+    def late(
+        self: Collector, writer: InboundWriter, message: MessageIn, ack: Ack, until: int, done: Collected
+    ) -> None:
         read[ack.message_id, ack.attempt] += 1
         if ack.status is not AckStatus.RETRY or read[ack.message_id, ack.attempt] > 3:
-            acknowledge(self, writer, message, ack, done)
+            acknowledge(self, writer, message, ack, until, done)
 
     def careless(self: Claims, messages: Iterator[MessageIn]) -> Iterator[MessageIn]:
         for message in list(messages):

@@ -94,6 +94,21 @@ async def test_a_day_later_the_daily_budget_is_new_and_the_monthly_is_not(bench:
         await client.messages.create(**ask())
 
 
+async def test_a_clock_that_was_years_ahead_once_spends_nothing_of_the_days_before(
+    bench: GatewayBench,
+) -> None:
+    await bench.start(budget_usd_per_day=0.02, budget_usd_per_month=0.02)
+    client = await bench.client()
+    spend = answer("hello", usage=Usage(input_tokens=3900, output_tokens=0))
+    bench.api.script(spend, spend)
+    bench.now += 5 * 365 * DAY
+    await client.messages.create(**ask())
+    await bench.usage()
+    bench.now -= 5 * 365 * DAY
+    await client.messages.create(**ask())
+    assert len(bench.api.requests) == 2
+
+
 async def test_the_budget_of_all_agents_counts_every_session(bench: GatewayBench) -> None:
     await bench.start(model={"budget_usd_per_day": 0.02})
     one, other = await bench.client("1"), await bench.client("2")
