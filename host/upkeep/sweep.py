@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,9 @@ from sessiondb import SessionError, Unavailable
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 8  # looks beside each other
+PATIENCE = 10.0  # s that a look keeps its place
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -40,51 +45,82 @@ class Parts:
 
 
 class Sweep:
-    """Finds everything that a crash, an error or a lost signal left behind; touches the pulse file after each round."""
+    """Finds everything that a crash, an error or a lost signal left behind; touches the pulse file as looks come to their end.
+
+    Looks go on beside each other: one that hangs, at an engine that does not answer, holds up nothing but itself.
+    """
 
     def __init__(self, parts: Parts, disk: Disk, data: Path, every: float) -> None:
         self._parts = parts
         self._disk = disk
         self._data = data
         self._every = every  # s between two rounds
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._beat_at = -every  # loop time
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                await self.round()
-            except SessionError as error:
-                log.warning("The sweep could not read host.db: %s", error, extra={"action": "sweep_failed"})
-            except Exception:  # whatever broke it would break it again after a restart: the others go on
-                log.exception("The sweep broke", extra={"action": "sweep_failed"})
-            else:
-                await self._disk.run(pulse.beat, self._data)
-            await asyncio.sleep(self._every)
+        try:
+            while True:
+                try:
+                    await self.round()
+                except SessionError as error:
+                    log.warning(
+                        "The sweep could not read host.db: %s", error, extra={"action": "sweep_failed"}
+                    )
+                except Exception:  # whatever broke it would break it again after a restart: the others go on
+                    log.exception("The sweep broke", extra={"action": "sweep_failed"})
+                await asyncio.sleep(self._every)
+        finally:
+            for task in (tasks := list(self._under_way.values())):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def round(self) -> None:
         """One look at everybody. Raises `SessionError` of host.db."""
         parts = self._parts
         behind = await parts.records.db.read(inbox.sessions_with_unstored)
         busy = await parts.records.db.read(parts.records.sessions.load)
-        await parts.deliveries.deliver_notices()
-        await parts.supervisor.make_room()
-        await parts.orders.obey()
-        for session in busy:
-            if session.id in behind:
-                parts.stores.replay(session)
-            try:
-                await self._look_at(session)
-            except SessionError as error:
+        async with asyncio.TaskGroup() as group:
+            for name, look in (
+                ("notices", parts.deliveries.deliver_notices),
+                ("places", parts.supervisor.make_room),
+                ("orders", parts.orders.obey),
+            ):
+                group.create_task(self._look(name, look))
+            for session in busy:
+                if session.id in behind:
+                    parts.stores.replay(session)
+                group.create_task(self._look(session.id, functools.partial(self._look_at, session)))
+
+    async def _look(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
+        """In its turn; what takes too long goes on by itself, and is not begun again before it has ended."""
+        async with self._places:
+            while (earlier := self._under_way.get(name)) is not None:
+                await asyncio.wait({earlier}, timeout=PATIENCE)
+                if not earlier.done():
+                    return
+            task = asyncio.create_task(self._guarded(name, look), name=f"sweep:{name}")
+            self._under_way[name] = task
+            task.add_done_callback(lambda _: self._under_way.pop(name, None))
+            done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+            if not done:
                 log.warning(
-                    "Session %s: %s",
-                    session.id,
-                    error,
-                    extra={"action": "sweep_failed", "session": session.id},
+                    "The sweep goes on without %s", name, extra={"action": "sweep_slow", "session": name}
                 )
-            except Exception:  # one sick session never stops the sweep over the others
-                log.exception(
-                    "Sweep of a session failed", extra={"action": "sweep_failed", "session": session.id}
-                )
+            elif (now := asyncio.get_running_loop().time()) - self._beat_at >= self._every:
+                self._beat_at = now
+                await self._disk.run(pulse.beat, self._data)
+
+    async def _guarded(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
+        """One sick session never stops the sweep over the others."""
+        try:
+            await look()
+        except SessionError as error:
+            log.warning("%s: %s", name, error, extra={"action": "sweep_failed", "session": name})
+        except Exception:
+            log.exception("A look of the sweep failed", extra={"action": "sweep_failed", "session": name})
 
     async def _look_at(self, session: Session) -> None:
         parts = self._parts

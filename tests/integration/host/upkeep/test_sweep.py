@@ -1,0 +1,50 @@
+"""The sweep looks at everybody side by side: what hangs holds up nothing but itself."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from host.folders import pulse
+from host.runners.launch.base import Runner
+from host.runners.launch.process import ProcessLauncher
+from tests.fakes.platform import TIMEOUT
+from tests.support.hosting import config, serving
+
+
+class SlowToStop(ProcessLauncher):
+    """An engine that takes an order to stop and does not come back for long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hangs = asyncio.Event()
+        self.comes_back = asyncio.Event()
+
+    async def stop(self, runner: Runner, grace: float) -> None:
+        self.hangs.set()
+        await self.comes_back.wait()
+        await super().stop(runner, grace)
+
+
+async def test_an_engine_call_that_hangs_holds_up_neither_other_sessions_nor_the_pulse(
+    tmp_path: Path,
+) -> None:
+    engine = SlowToStop()
+    settings = config(tmp_path, host={"sweep_every": 0.05}, runner={"idle_exit": 600})
+    async with serving(settings, launcher=engine) as (host, bot):
+        for channel in ("c", "d"):
+            await bot.say(channel, "hello")
+            await bot.until(lambda channel=channel: bot.said(channel) == ["hello"])  # type: ignore[misc]
+        found = await host.house.records.db.read(host.house.records.sessions.load)
+        [sick] = [session for session in found if session.place.platform_id == "c"]
+        sick.unreadable = "its files are damaged"
+        await bot.say("c", "and now?")
+        async with asyncio.timeout(TIMEOUT):
+            await engine.hangs.wait()
+            (tmp_path / pulse.NAME).unlink()
+            while not (tmp_path / pulse.NAME).exists():  # noqa: ASYNC110 - a file of another thread
+                await asyncio.sleep(0.02)
+        await bot.say("d", "again")
+        await bot.until(lambda: bot.said("d") == ["hello", "again"])
+        assert not engine.comes_back.is_set()
+        engine.comes_back.set()
