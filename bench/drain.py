@@ -12,7 +12,8 @@ from bench.figure import Figure, Timings
 from bench.round_trip import PLACE, BenchBot, now_ms
 from host.config import Config
 from host.delivery.actions import Actions
-from host.delivery.collect import Collector
+from host.delivery.collect import Collector, Whose
+from host.delivery.minting import Minting
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader
 from host.mailbox.questions import Approvers
@@ -38,7 +39,9 @@ def _drains(folder: SessionFolder, delivered: int) -> list[float]:
     with writer.writing():
         writer.insert(NewMessage("m", "chat", PLACE, content.Chat("hello"), 1))
     _fill(folder, delivered)
-    collector = Collector(Bots({"bench": BenchBot()}), Actions({}, now_ms), Approvers(Config()), now_ms)
+    collector = Collector(
+        Bots({"bench": BenchBot()}), Actions({}, now_ms), Approvers(Config()), now_ms, Minting("bench")
+    )
     reader = OutboundReader(folder.outbound_db)
     outbound = open_writer(folder.outbound_db, "outbound")
     seconds: list[float] = []
@@ -60,7 +63,9 @@ def _drains(folder: SessionFolder, delivered: int) -> list[float]:
 def _drain(
     collector: Collector, writer: InboundWriter, reader: OutboundReader, folder: SessionFolder
 ) -> bool:
-    done = collector.collect(writer, reader, PLACE, "default", folder.outbound_files, lambda _: False, {})
+    done = collector.collect(
+        writer, reader, Whose("bench", PLACE, "default", folder.outbound_files), lambda _: False, {}
+    )
     with writer.writing():
         writer.put_parcels(replace(p, state="sent", platform_message_id=p.key) for p in done.parcels)
         writer.advance_watermark()
@@ -71,7 +76,9 @@ def _fill(folder: SessionFolder, rows: int) -> None:
     """In portions, as a session grows: a host that finds them all at once would take them for a flood."""
     connection = open_writer(folder.outbound_db, "outbound")
     writer = InboundWriter(folder.inbound_db, now_ms)
-    collector = Collector(Bots({"bench": BenchBot()}), Actions({}, now_ms), Approvers(Config()), now_ms)
+    collector = Collector(
+        Bots({"bench": BenchBot()}), Actions({}, now_ms), Approvers(Config()), now_ms, Minting("bench")
+    )
     reader = OutboundReader(folder.outbound_db)
     try:
         for start in range(0, rows, 10_000):

@@ -109,7 +109,7 @@ async def _gateway(data: Path, disk: ThreadDisk) -> AsyncIterator[list[str]]:
     data.mkdir()
     config = Config.model_validate({"data": str(data), "agents": {"default": {"provider": "claude"}}})
     db = await HostDB.open(data / "host.db", disk)
-    registry, mailboxes = Sessions(data), Mailboxes(disk, now_ms)
+    registry, mailboxes = Sessions(data), Mailboxes(disk, db, now_ms)
     budgets = Budgets(config, db, now_ms, lambda: None)
     credentials = EnvironmentCredentials({"ANTHROPIC_API_KEY": "none"})
     gateway = Gateway(config, mailboxes, budgets, credentials, Fields(config.model.base_url, db, now_ms))

@@ -52,7 +52,7 @@ async def measure(scratch: Path) -> tuple[float, float, list[str], Figure]:
     disk, clock, woken = ThreadDisk(), Clock(), list[str]()
     db = await HostDB.open(scratch / "host.db", disk)
     registry = Sessions(scratch)
-    mailboxes = Mailboxes(disk, clock.now)
+    mailboxes = Mailboxes(disk, db, clock.now)
     all_woken = asyncio.Event()
 
     def wake(session: Session) -> None:

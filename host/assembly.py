@@ -18,6 +18,7 @@ from host.controls.obeying import Orders
 from host.delivery import service as delivery
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
+from host.delivery.minting import Minting
 from host.delivery.posts import Posts
 from host.delivery.saying import Saying
 from host.delivery.service import Deliveries
@@ -92,7 +93,7 @@ def assemble(
 ) -> House:
     """`stopping` is set when nobody is to be woken any more."""
     now, data = parts.now, Path(config.data).resolve()
-    records = Records(db, Sessions(data), Mailboxes(parts.disk, now))
+    records = Records(db, Sessions(data), Mailboxes(parts.disk, db, now))
     sessions, mailboxes = records.sessions, records.mailboxes
     lives = Lives()
     news = Outlet[Session]()  # the session's files may hold something new
@@ -107,7 +108,8 @@ def assemble(
     tasks = TaskActions(scheduler, homes, db, mailboxes, config.host.zone, now)
 
     posts = Posts(db)
-    collector = Collector(bots, Actions(dict.fromkeys(KINDS, tasks.prepared), now), Approvers(config), now)
+    actions = Actions(dict.fromkeys(KINDS, tasks.prepared), now)
+    collector = Collector(bots, actions, Approvers(config), now, Minting(installation))
     deliveries = Deliveries(
         db,
         mailboxes,

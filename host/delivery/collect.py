@@ -12,6 +12,7 @@ from pathlib import Path
 
 from host.delivery import policy, waits
 from host.delivery.actions import Actions, Asked, Handler, refusing
+from host.delivery.minting import Minting
 from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import Accepted, OutboundReader, Refused
@@ -43,21 +44,30 @@ class Collected:
     run_ended: bool = False  # a task's run got its outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The session whose files are read."""
+
+    session_id: str
+    place: Address  # where its people read what nothing else has an address for
+    agent: str
+    files: Path  # those that its rows may name
+
+
 @dataclass(frozen=True)
 class Collector:
     bots: Bots
     actions: Actions
     approvers: Approvers
     now: Callable[[], int]
+    minting: Minting
     runs: set[str] = field(default_factory=set)  # messages of tasks whose start is recorded
 
     def collect(
         self,
         writer: InboundWriter,
         reader: OutboundReader,
-        fallback: Address,
-        agent: str,
-        files: Path,
+        whose: Whose,
         busy: Callable[[Address], bool],
         prepared: Mapping[str, Handler],
     ) -> Collected:
@@ -94,7 +104,7 @@ class Collector:
         started: set[Address] = set()
         with writer.writing():
             for row in rows:
-                parcels = self._row(writer, row, fallback, agent, files, done, prepared)
+                parcels = self._row(writer, row, whose, done, prepared)
                 for parcel in parcels:
                     if (
                         parcel.state == "pending"
@@ -132,7 +142,13 @@ class Collector:
                 continue
             out = row.row
             origin = writer.message(out.in_reply_to) if out.in_reply_to else None
-            if origin is not None and out.id not in prepared and not writer.has_parcel(out.id):
+            doubtful = out.seq <= writer.mark("doubtful_up_to")  # it is not carried out a second time
+            if (
+                origin is not None
+                and not doubtful
+                and out.id not in prepared
+                and not writer.has_parcel(out.id)
+            ):
                 done.asked = Asked(out.id, row.content, origin.address, origin)
                 return rows[:number]
         return rows
@@ -141,48 +157,38 @@ class Collector:
         self,
         writer: InboundWriter,
         row: Accepted | Refused,
-        fallback: Address,
-        agent: str,
-        files: Path,
+        whose: Whose,
         done: Collected,
         prepared: Mapping[str, Handler],
     ) -> Sequence[Parcel]:
         if isinstance(row, Refused):
             done.refused.append(row)
-            return self._refused(writer, row, fallback)
+            return self._refused(writer, row, whose.place)
         out = row.row
         writer.raise_mark("outbound_read", out.seq)
         if writer.has_parcel(out.id):
             done.refused.append(Refused(out.seq, out.id, "an id that was used before"))
             return []
         writer.raise_mark("seq_high_water", out.seq)
+        doubtful = out.seq <= writer.mark("doubtful_up_to")
         origin = writer.message(out.in_reply_to) if out.in_reply_to else None
-        asked_at = origin.address if origin else fallback
+        asked_at = origin.address if origin else whose.place
         address = origin.address if origin else None
         if out.destination:
             address = writer.destination(out.destination)
         if address is None:
-            reason = (
-                f"unknown destination {out.destination!r}"
-                if out.destination
-                else "it answers no message of this session"
-            )
-            done.refused.append(Refused(out.seq, out.id, reason))
-            _tell(writer, out.id, asked_at, f"Not sent: {reason}.", self.now())
-            if isinstance(row.content, content.Question):
-                questions.not_asked(writer, out.id, asked_at, reason, self.now())
-            return [_quarantined(out.seq, out.id, asked_at, reason)]
+            return self._nowhere(writer, row, asked_at, doubtful, done)
         if isinstance(row.content, content.Action):
-            handler = prepared.get(out.id) or refusing(
-                "an action answers the message that it was asked for in"
-            )
-            self.actions.apply(writer, out.id, handler, address)
-            return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)]
+            return [self._act(writer, row, address, doubtful, prepared)]
         operation = row.content
         if isinstance(operation, content.Question):
-            operation = self.approvers.settle(operation, agent, address, origin.author_id if origin else "")
+            operation = self.approvers.settle(
+                operation, whose.agent, address, origin.author_id if origin else ""
+            )
         mentions = _mentions(writer, operation, origin) if not out.destination else ()
-        parcels, parts = self._chunks(row, operation, address, origin, files, mentions)
+        parcels, parts = self._chunks(row, operation, whose, address, origin, mentions)
+        if doubtful:
+            parcels = [policy.doubtful(parcel, self.now()) for parcel in parcels]
         if isinstance(operation, content.Question) and parcels:
             questions.put(writer, out.id, parcels[0].key, operation, address, self.now())
         for parcel in parcels:
@@ -193,6 +199,39 @@ class Collector:
             _tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.", self.now())
             owe(writer, Notice(f"cut:{out.id}", address, f"⚠️ My answer was too long: {shown} are shown."))
         return parcels
+
+    def _nowhere(
+        self, writer: InboundWriter, row: Accepted, asked_at: Address, doubtful: bool, done: Collected
+    ) -> Sequence[Parcel]:
+        """A row that has no address; where that may be because records were lost, people are told."""
+        out = row.row
+        named = f"unknown destination {out.destination!r}"
+        reason = named if out.destination else "it answers no message of this session"
+        done.refused.append(Refused(out.seq, out.id, reason))
+        _tell(writer, out.id, asked_at, f"Not sent: {reason}.", self.now())
+        if doubtful and not isinstance(row.content, content.Action):
+            owe(writer, _homeless(out.id, asked_at))
+        if isinstance(row.content, content.Question):
+            questions.not_asked(writer, out.id, asked_at, reason, self.now())
+        return [_quarantined(out.seq, out.id, asked_at, reason)]
+
+    def _act(
+        self,
+        writer: InboundWriter,
+        row: Accepted,
+        address: Address,
+        doubtful: bool,
+        prepared: Mapping[str, Handler],
+    ) -> Parcel:
+        """Carries an action out, but not one that may have been carried out before the records of it were lost."""
+        out = row.row
+        if doubtful:
+            reason = "the host's records were lost; look whether this took effect before you ask for it again"
+            _tell(writer, out.id, address, reason, self.now())
+            return _quarantined(out.seq, out.id, address, reason, out.in_reply_to)
+        unasked = "an action answers the message that it was asked for in"
+        self.actions.apply(writer, out.id, prepared.get(out.id) or refusing(unasked), address)
+        return _parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)
 
     def _refused(self, writer: InboundWriter, row: Refused, fallback: Address) -> Sequence[Parcel]:
         writer.raise_mark("outbound_read", row.seq)
@@ -209,9 +248,9 @@ class Collector:
         self,
         row: Accepted,
         operation: content.Operation,
+        whose: Whose,
         address: Address,
         origin: MessageIn | None,
-        files: Path,
         mentions: Sequence[str],
     ) -> tuple[Sequence[Parcel], int]:
         """The chunks to send, and of how many parts they are the first."""
@@ -234,13 +273,13 @@ class Collector:
         rendered = bot.render(operation, mentions=mentions)
         chunks = rendered[:MOST_CHUNKS]
         plain = bot.render(operation, plain=True, mentions=mentions) if len(chunks) == 1 else []
-        first = mint_key()
+        keys = [self.minting.key(whose.session_id, out.seq, out.id, number) for number in range(len(chunks))]
         common = {
             "target": getattr(operation, "message_id", ""),
             "answers": origin.platform_message_id if origin and not out.destination else "",
-            "files": str(files) if isinstance(operation, content.File) else "",
+            "files": str(whose.files) if isinstance(operation, content.File) else "",
             # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
-            "question": first if isinstance(operation, content.Question) else "",
+            "question": keys[0] if keys and isinstance(operation, content.Question) else "",
             "audience": getattr(operation, "audience", ()),
             "opens": not out.destination and _opens(operation, origin),
         }
@@ -261,7 +300,7 @@ class Collector:
                 ),
                 "pending",
                 min(out.deliver_after, self.now() + LONGEST_HOLD),
-                key=mint_key() if number else first,
+                key=keys[number],
             )
             for number, chunk in enumerate(chunks)
         ], len(rendered)
@@ -344,6 +383,12 @@ def _unreadable(asked: MessageIn) -> Notice:
     """Nothing but quarantined rows answered it: the person who asked is not left in silence."""
     text = f"⚠️ An answer to this was not fit to be sent; an operator can see why ({asked.id[:9]})."
     return Notice(f"unreadable:{asked.id}", asked.address, text, answers=asked.platform_message_id)
+
+
+def _homeless(id_: str, place: Address) -> Notice:
+    """What it answers was lost with the host's records of this conversation."""
+    text = f"⚠️ A part of my answer was lost with this conversation's records ({id_[:9]})."
+    return Notice(f"homeless:{id_}", place, text)
 
 
 def undelivered(parcel: Parcel) -> Notice:

@@ -35,6 +35,14 @@ def interrupted(parcel: Parcel, now: int) -> Parcel:
     return replace(parcel, state="unknown", lookups=0, next_attempt_at=now + GRACE, error="outcome unknown")
 
 
+def doubtful(parcel: Parcel, now: int) -> Parcel:
+    """Its intent and receipt, if there were any, are lost: asked for on the platform by its key before it is sent."""
+    if parcel.terminal:
+        return parcel
+    waits = max(parcel.next_attempt_at, now + GRACE)
+    return replace(parcel, state="unknown", lookups=0, next_attempt_at=waits, error="its receipt was lost")
+
+
 def orphaned(parcel: Parcel, now: int, flight: int) -> Parcel:
     """The host died between intent and receipt: its request may still take effect for `flight` ms.
 

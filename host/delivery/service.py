@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from host.delivery.actions import Handler
-from host.delivery.collect import Collected, Collector
+from host.delivery.collect import Collected, Collector, Whose
 from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.delivery.posts import Posts
+from host.mailbox import remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.outbound import OutboundReader, Refused
@@ -78,6 +79,7 @@ class Deliveries:
             await self._recover(session)
             if session.unreadable:
                 return
+            await self._wait_for_what_comes_back(session)
             try:
                 while await self._collect(session):
                     pass
@@ -113,17 +115,11 @@ class Deliveries:
             lane = self._lanes.get((session.id, address))
             return lane is not None and not lane.idle
 
+        whose = Whose(session.id, session.place, session.agent, session.folder.outbound_files)
+
         def job(writer: InboundWriter) -> tuple[Collected, list[tuple[str, str]]]:
             reader = self._reader(session)
-            done = self._collector.collect(
-                writer,
-                reader,
-                session.place,
-                session.agent,
-                session.folder.outbound_files,
-                busy,
-                prepared or {},
-            )
+            done = self._collector.collect(writer, reader, whose, busy, prepared or {})
             return done, writer.owed()
 
         try:
@@ -167,12 +163,22 @@ class Deliveries:
         """Once per process: what an earlier life of the host had begun and not finished."""
         if session.id in self._recovered:
             return
-        open_parcels = await self._mailboxes.use(session, lambda writer: writer.open_parcels())
+        open_parcels, doubtful = await self._mailboxes.use(
+            session, lambda writer: (writer.open_parcels(), writer.mark("doubtful_up_to"))
+        )
+        session.remade = session.remade or doubtful > 0
         self._recovered.add(session.id)
         for parcel in open_parcels:
             if parcel.state in ("sending", "unknown"):
                 self._posts.sending(parcel)
             self._lane(session, parcel.address).add([parcel])
+
+    async def _wait_for_what_comes_back(self, session: Session) -> None:
+        """An answer is read after what it answers is in the file again: it would have no address. Raises `Unavailable`."""
+        if session.remade:
+            session.remade = await self._db.read(lambda c: remaking.is_restoring(c, session.id))
+            if session.remade:
+                raise Unavailable(session.folder.inbound_db, "its messages are on their way back")
 
     async def _quarantine(self, session: Session, error: SessionError) -> None:
         """The session's outbound.db is not what it should be: nothing more is read from it, others go on."""

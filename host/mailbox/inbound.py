@@ -6,18 +6,24 @@ Every public method that writes takes part in `writing()`: the caller decides wh
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from host.mailbox import recurrence
+from host.mailbox.remaking import Remains
 from host.mailbox.rows import LiveRow, NewMessage, Parcel, Question
 from host.mailbox.tasks import Fired, Tasks
 from sessiondb import content, seq
-from sessiondb.connection import open_writer, transaction
-from sessiondb.errors import Unavailable
+from sessiondb.connection import open_writer, schema_sql, transaction
+from sessiondb.contract import CONTRACT
+from sessiondb.errors import Damaged, Unavailable
 from sessiondb.records import MESSAGE_IN_COLUMNS, Address, Destination, MessageIn, Status, message_in
 
 _TASK_OF = "SELECT task_id FROM messages_in WHERE id = ? AND task_id <> ''"
@@ -40,6 +46,7 @@ class InboundWriter:
         self._path = path
         self._now = now
         self._connection = open_writer(path, "inbound")
+        self._identity = _identity(path)
         self.tasks = Tasks(self._connection, now)
         self.blocked_since = 0  # ms UTC since when a reader keeps commits out, 0 when none does
 
@@ -357,12 +364,34 @@ class InboundWriter:
         if to > self.mark(key):
             self.set_value(key, str(to))
 
-    def begin_above(self, high_water: int) -> None:
-        """In a file that is younger than its session: no seq names a second message, and nothing that may have been
-        delivered is read again."""
+    def begin_again(self, remains: Remains) -> None:
+        """In a file that is younger than its session: no seq names a second message, and no row that the session wrote
+        before is sent unless the platform does not know it."""
         with self.writing():
-            for mark in ("seq_high_water", "outbound_read", "delivery_watermark"):
-                self.raise_mark(mark, high_water)
+            self.raise_mark("seq_high_water", remains.high_water)
+            self.raise_mark("doubtful_up_to", remains.high_water)
+            for mark in ("outbound_read", "delivery_watermark"):
+                self.raise_mark(mark, remains.delivered_up_to)
+            for task in remains.tasks:
+                self.tasks.restore(task)
+
+    def is_new(self) -> bool:
+        """Nothing was ever written into it."""
+        sql = (
+            "SELECT EXISTS (SELECT 1 FROM session) OR EXISTS (SELECT 1 FROM messages_in)"
+            " OR EXISTS (SELECT 1 FROM tasks)"
+        )
+        return self._one(sql) == 0
+
+    def is_current(self) -> bool:
+        """False when the file is gone, or another one is in its place."""
+        return _identity(self._path) == self._identity
+
+    def check_tables(self) -> None:
+        """Raises `Damaged`. Another contract's file never gets here."""
+        found = self._connection.execute(_TABLES).fetchall()
+        if not set(expected_tables()) <= set(found):
+            raise Damaged(self._path, "its tables are not those of an inbound.db")
 
     def set_destinations(self, destinations: Sequence[Destination]) -> None:
         """The places the agent may write to by name; skipped when they are the same already."""
@@ -397,6 +426,29 @@ class InboundWriter:
     def _one(self, sql: str, *bindings: str) -> object:
         row = self._connection.execute(sql, bindings).fetchone()
         return None if row is None else row[0]
+
+
+_TABLES = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+
+
+@cache
+def expected_tables() -> list[tuple[Any, ...]]:
+    connection = apsw.Connection(":memory:")
+    try:
+        for version in range(1, CONTRACT + 1):
+            connection.execute(schema_sql("inbound", version))
+        return connection.execute(_TABLES).fetchall()
+    finally:
+        connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """(0, 0) for a file that is not there; lstat only, for closing it would drop SQLite's locks."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
 
 
 _FORGETTABLE = """

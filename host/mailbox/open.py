@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
+import apsw
+
 from host.folders.disk import Disk
+from host.mailbox import remaking
 from host.mailbox.inbound import InboundWriter
 from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
-from sessiondb import Full
+from sessiondb import Damaged, Full, Unavailable
+from sessiondb.errors import translated
 from sessiondb.signals import Bell
 
 log = logging.getLogger(__name__)
@@ -25,8 +31,9 @@ OPEN_CONNECTIONS = 256  # kept inbound.db connections, 104 KiB each; the least r
 class Mailboxes:
     """Runs functions on sessions' inbound.db, one at a time per session."""
 
-    def __init__(self, disk: Disk, now: Callable[[], int]) -> None:
+    def __init__(self, disk: Disk, db: Registry, now: Callable[[], int]) -> None:
         self._disk = disk
+        self._db = db
         self._now = now
         self._open: OrderedDict[str, InboundWriter] = OrderedDict()
         self._said_no_fifos = False
@@ -34,14 +41,65 @@ class Mailboxes:
     async def use(self, session: Session, function: Callable[[InboundWriter], T]) -> T:
         """Runs the function on the session's inbound.db, off the loop, alone. Raises `sessiondb.SessionError`."""
         async with session.lock:
-            writer = self._open.pop(session.id, None)
-            if writer is None:
-                writer = await self._disk.run(self._open_writer, session)
+            writer = await self._at_hand(session)
             try:
-                return await self._disk.run(function, writer)
+                return await self._disk.run(_guarded, writer, session, function)
+            except Damaged as error:
+                if error.path == session.folder.inbound_db:
+                    self._open.pop(session.id)
+                    await self._disk.run(writer.close)
+                    await self._set_aside(session, error)
+                    raise Unavailable(error.path, f"set aside, to be made again ({error.reason})") from error
+                raise
             finally:
-                self._open[session.id] = writer
                 await self._close_eldest()
+
+    async def _at_hand(self, session: Session) -> InboundWriter:
+        """The kept connection, if its file is still the one that has this name."""
+        writer = self._open.get(session.id)
+        if writer is not None and not await self._disk.run(writer.is_current):
+            del self._open[session.id]
+            await self._disk.run(writer.close)
+            writer = None
+        if writer is None:
+            try:
+                writer = await self._disk.run(self._open_writer, session)
+            except Damaged as error:
+                await self._set_aside(session, error)
+                writer = await self._disk.run(self._open_writer, session)
+            await self._make_again(session, writer)
+            self._open[session.id] = writer
+        self._open.move_to_end(session.id)
+        return writer
+
+    async def _make_again(self, session: Session, writer: InboundWriter) -> None:
+        """A file that is younger than its session gets what is recorded of it elsewhere."""
+        try:
+            new, mark = await self._disk.run(lambda: (writer.is_new(), writer.mark("seq_high_water")))
+            if not new and mark >= session.seq_high_water:
+                return
+            why = session.damaged or remaking.LOST
+            remains = await self._db.write(lambda c: remaking.salvage(c, session, why, self._now()))
+            if remains is not None:
+                log.error(
+                    "inbound.db was %s; it is made again from host.db",
+                    why,
+                    extra={"action": "inbound_remade", "session": session.id},
+                )
+                await self._disk.run(writer.begin_again, remains)
+                session.seq_high_water = remains.high_water
+                session.remade = True
+            session.damaged = ""
+        except BaseException:
+            await self._disk.run(writer.close)
+            raise
+
+    async def _set_aside(self, session: Session, error: Damaged) -> None:
+        kept = await self._disk.run(_rename, session.folder.inbound_db, self._now())
+        session.damaged = remaking.DAMAGED
+        log.error(
+            "%s; it is kept as %s", error, kept, extra={"action": "inbound_set_aside", "session": session.id}
+        )
 
     async def close(self) -> None:
         while self._open:
@@ -55,13 +113,13 @@ class Mailboxes:
                 self._say_no_fifos(session)
         except OSError as error:
             raise Full(session.folder.inbound_db, error.strerror or "no folder can be made") from error
-        writer = InboundWriter(session.folder.inbound_db, self._now)
-        if writer.mark("seq_high_water") < session.seq_high_water:
-            log.error(
-                "inbound.db was lost or is an old one; what it held is not delivered again",
-                extra={"action": "inbound_lost", "session": session.id},
-            )
-            writer.begin_above(session.seq_high_water)
+        with translated(session.folder.inbound_db):
+            writer = InboundWriter(session.folder.inbound_db, self._now)
+            try:
+                writer.check_tables()
+            except BaseException:
+                writer.close()
+                raise
         return writer
 
     def _say_no_fifos(self, session: Session) -> None:
@@ -77,6 +135,28 @@ class Mailboxes:
         while len(self._open) > OPEN_CONNECTIONS:
             _, writer = self._open.popitem(last=False)
             await self._disk.run(writer.close)
+
+
+def _guarded(writer: InboundWriter, session: Session, function: Callable[[InboundWriter], T]) -> T:
+    """Errors of reads in this house's terms; a statement that finds no table meets a damaged file."""
+    with translated(session.folder.inbound_db):
+        try:
+            return function(writer)
+        except apsw.SQLError:
+            writer.check_tables()
+            raise
+
+
+def _rename(path: Path, now: int) -> str:
+    """Beside it, with its journal: left behind, that would be played back into the new file."""
+    kept = f"{path.name}.damaged-{now}"
+    try:
+        for suffix in ("-journal", ""):
+            if os.path.lexists(f"{path}{suffix}"):
+                Path(f"{path}{suffix}").rename(path.with_name(f"{kept}{suffix}"))
+    except OSError as error:
+        raise Full(path, error.strerror or "cannot be set aside") from error
+    return kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,18 @@ class Tasks:
             (*_row(task), self._now()),
         )
 
+    def copies(self) -> list[tuple[str, str]]:
+        """Every task that is kept, (id, its row as JSON): what `restore` makes it of again."""
+        rows = self._connection.execute(f"SELECT {_COLUMNS}, updated_at FROM tasks ORDER BY id").fetchall()
+        return [(str(row[0]), json.dumps(row)) for row in rows]
+
+    def restore(self, copy: str) -> None:
+        """A task that is not in the file, as it was."""
+        row = json.loads(copy)
+        self._connection.execute(
+            f"INSERT OR IGNORE INTO tasks ({_COLUMNS}, updated_at) VALUES ({', '.join('?' * len(row))})", row
+        )
+
     def bounds(self) -> list[tuple[str, str, int]]:
         """(task, made in, when the session must be looked at for it) of every task that is kept; 0 is never.
 

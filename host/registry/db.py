@@ -15,10 +15,14 @@ import apsw
 from host.folders.disk import Disk
 from host.registry.port import Statements
 from sessiondb import connection as sqlite
-from sessiondb.errors import Incompatible, Unavailable, translated
+from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
 
 T = TypeVar("T")
-VERSION = 2
+VERSION = 3
+REMEDY = (
+    "The host's records are damaged: move host.db, host.db-wal and host.db-shm aside, all three together, and put those of a"
+    " backup in their place (docs/operations.md)"
+)
 LARGEST_GROUP = 256  # jobs in one commit
 
 Job = Callable[[Statements], Any]
@@ -96,7 +100,10 @@ class HostDB:
 
     @classmethod
     async def open(cls, path: Path, disk: Disk) -> HostDB:
-        return cls(path, disk, await disk.run(open_host_db, path))
+        try:
+            return cls(path, disk, await disk.run(open_host_db, path))
+        except Damaged as error:
+            raise Damaged(path, f"{error.reason}. {REMEDY}") from error
 
     async def write(self, job: Callable[[Statements], T]) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()

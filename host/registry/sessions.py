@@ -28,6 +28,8 @@ class Session:
     seq_high_water: int = 0  # as host.db knew it when the session was loaded
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     unreadable: str = ""  # why outbound.db is quarantined, '' when it is not
+    damaged: str = ""  # what has become of inbound.db, '' once it is made again
+    remade: bool = False  # it was made again, and messages may still be on their way back into it
 
     @property
     def place(self) -> Address:

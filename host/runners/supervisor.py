@@ -364,7 +364,16 @@ class Supervisor:
             return
         runner = life.runner
         life.mind_the_clock(self._now())
-        blocked_since = await self._mailboxes.use(session, lambda writer: writer.blocked_since)
+        blocked_since, current = await self._mailboxes.use(
+            session, lambda writer: (writer.blocked_since, writer.value("incarnation"))
+        )
+        if current != runner.incarnation:  # inbound.db was made again: what it commits counts for nothing
+            log.warning(
+                "Runner is stopped: its inbound.db is gone",
+                extra={"action": "runner_stopped", "session": session.id},
+            )
+            await self.stop(session)
+            return
         if session.unreadable or sweep.blocks(blocked_since, self._now()):
             reason = session.unreadable or "it keeps the host from writing inbound.db"
             log.warning(

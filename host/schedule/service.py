@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from host.mailbox import remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.recurrence import ScheduleError
@@ -43,6 +44,7 @@ class _Looked:
 
     waits: bool  # something is there for the runner
     bounds: list[tuple[str, str, int]]
+    copies: list[tuple[str, str]]
 
 
 class Scheduler:
@@ -172,6 +174,7 @@ class Scheduler:
     async def _settle(self, session: Session, found: _Looked) -> None:
         def job(connection: Statements) -> None:
             index.settle(connection, session.id, found.bounds)
+            remaking.keep_tasks(connection, session.id, found.copies)
             if found.waits:  # once more, now that it is in the file: resting may have overlooked it
                 sessions.mark_busy(connection, session.id)
 
@@ -285,7 +288,7 @@ def _look(writer: InboundWriter) -> _Looked:
                 _fire(writer, task)
             tasks.forget()
     waits = any(message.task_id for message in writer.pending())
-    return _Looked(waits, tasks.bounds())
+    return _Looked(waits, tasks.bounds(), tasks.copies())
 
 
 def _fire(writer: InboundWriter, task: Task) -> None:

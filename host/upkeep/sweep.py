@@ -30,6 +30,13 @@ AT_ONCE = 8  # looks beside each other
 PATIENCE = 10.0  # s that a look keeps its place
 
 
+_WORK = "SELECT work FROM sessions WHERE id = ?"
+_SETTLED = "settled_inbox = (SELECT coalesce(max(id), 0) FROM inbox), settled_out = max(settled_out, ?3)"
+_UNMOVED = "WHERE id = ?1 AND work = ?2 AND NOT EXISTS (SELECT 1 FROM inbox WHERE session_id = ?1 AND state = 'routed')"
+_REST = f"UPDATE sessions SET busy = 0, {_SETTLED} {_UNMOVED}"
+_NOTE = f"UPDATE sessions SET {_SETTLED} {_UNMOVED}"
+
+
 @dataclass(frozen=True)
 class Parts:
     """Whom the sweep has look after their own."""
@@ -58,6 +65,7 @@ class Sweep:
         self._places = asyncio.Semaphore(AT_ONCE)
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._beat_at = -every  # loop time
+        self._noted: dict[str, object] = {}  # sessions that live, by the `work` after which all was over
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -136,8 +144,12 @@ class Sweep:
         if parts.scheduler.has_tasks(session):
             await parts.scheduler.look(session)
         parts.live.look(session)
-        if not parts.supervisor.lives.has(session) and not parts.deliveries.busy(session):
+        if parts.deliveries.busy(session):
+            return
+        if not parts.supervisor.lives.has(session):
             await self._rest(session, work)
+        elif work != self._noted.get(session.id):
+            await self._note(session, work)
 
     async def _rest(self, session: Session, work: object) -> None:
         """Proven to have nothing to do: the sweep passes it over until something comes in.
@@ -146,19 +158,23 @@ class Sweep:
         before the proof, or something is still between the two, the proof is void.
         """
         await self._parts.deliveries.forget_reader(session)
-        if await self._parts.records.mailboxes.use(session, _nothing_to_do):
-            seen = int(str(work[0])) if isinstance(work, tuple) else 0
-            await self._parts.records.db.write(lambda c: c.execute(_REST, (session.id, seen)).fetchall())
+        await self._note(session, work, _REST)
+        self._noted.pop(session.id, None)
+
+    async def _note(self, session: Session, work: object, statement: str = _NOTE) -> None:
+        """Up to where everything is over: if its files are lost, nothing up to there is answered or said again."""
+        settled_out = await self._parts.records.mailboxes.use(session, _nothing_to_do)
+        if settled_out is None:
+            return
+        seen = int(str(work[0])) if isinstance(work, tuple) else 0
+        bindings = (session.id, seen, settled_out)
+        await self._parts.records.db.write(lambda c: c.execute(statement, bindings).fetchall())
+        self._noted[session.id] = work
 
 
-_WORK = "SELECT work FROM sessions WHERE id = ?"
-_REST = (
-    "UPDATE sessions SET busy = 0 WHERE id = ?1 AND work = ?2"
-    " AND NOT EXISTS (SELECT 1 FROM inbox WHERE session_id = ?1 AND state = 'routed')"
-)
-
-
-def _nothing_to_do(writer: InboundWriter) -> bool:
-    """Nothing waits for an answer, to be delivered, to be said or to be taken down."""
+def _nothing_to_do(writer: InboundWriter) -> int | None:
+    """Up to which row everything is delivered; None while something waits for an answer, to be said or to be taken down."""
     waits = writer.next_due_at() is not None
-    return not (waits or writer.open_parcels() or writer.open_live() or writer.owed())
+    if waits or writer.open_parcels() or writer.open_live() or writer.owed():
+        return None
+    return writer.mark("delivery_watermark")

@@ -306,9 +306,9 @@ def answer_in_the_channels_root(_: World) -> list[Patch]:
     chunks = Collector._chunks
 
     def rootless(
-        self: Collector, row: Any, operation: Any, address: Address, *more: Any
+        self: Collector, row: Any, operation: Any, whose: Any, address: Address, *more: Any
     ) -> tuple[Sequence[Parcel], int]:
-        return chunks(self, row, operation, address._replace(thread_id=""), *more)
+        return chunks(self, row, operation, whose, address._replace(thread_id=""), *more)
 
     return [(Collector, "_chunks", rootless)]
 

@@ -116,7 +116,7 @@ async def living(data: Path, clock: Clock, disk: MortalDisk | None = None) -> As
     disk = disk or MortalDisk()
     data.mkdir(exist_ok=True)
     db = await HostDB.open(data / "host.db", disk)
-    registry, mailboxes = Sessions(data), Mailboxes(disk, clock.now)
+    registry, mailboxes = Sessions(data), Mailboxes(disk, db, clock.now)
     try:
         life = Life(db, registry, mailboxes, clock)
         await life.scheduler.begin()

@@ -57,7 +57,7 @@ class GatewayBench:
         )
         self.db = await HostDB.open(self.data / "host.db", self._disk)
         self.registry = Sessions(self.data)
-        self.mailboxes = Mailboxes(self._disk, lambda: self.now)
+        self.mailboxes = Mailboxes(self._disk, self.db, lambda: self.now)
         self.budgets = Budgets(config, self.db, lambda: self.now, lambda: None)
         self.unsettled = await self.budgets.charge_unsettled()
         credentials = self.credentials or EnvironmentCredentials(

@@ -219,11 +219,12 @@ async def test_a_session_that_cannot_be_read_when_the_index_is_made_again_is_loo
         await life.db.write(
             lambda c: c.execute("DELETE FROM due; DELETE FROM meta WHERE key = 'due_complete'").fetchall()
         )
-    whole = session.folder.inbound_db.read_bytes()
-    session.folder.inbound_db.write_bytes(b"this is no database" * 1_000)
+    aside = session.folder.inbound_db.rename(tmp_path / "aside")
+    session.folder.inbound_db.mkdir()
     async with living(tmp_path, clock):
         pass
-    session.folder.inbound_db.write_bytes(whole)
+    session.folder.inbound_db.rmdir()
+    aside.rename(session.folder.inbound_db)
     clock.at += HOUR
     async with living(tmp_path, clock) as life:
         session = await life.session()

@@ -15,8 +15,9 @@ from host.mailbox import open as opened
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.rows import NewMessage
+from host.registry.db import HostDB
 from host.registry.sessions import Session
-from sessiondb import Address, Full, SessionFolder, content
+from sessiondb import Address, Damaged, Full, SessionFolder, content
 
 NOW = 10_000
 TIMEOUT = 30.0  # s
@@ -34,11 +35,13 @@ def say(writer: InboundWriter, id_: str) -> int:
 
 
 @pytest.fixture
-async def mailboxes() -> AsyncIterator[Mailboxes]:
+async def mailboxes(tmp_path: Path) -> AsyncIterator[Mailboxes]:
     disk = ThreadDisk()
-    made = Mailboxes(disk, lambda: NOW)
+    db = await HostDB.open(tmp_path / "host.db", disk)
+    made = Mailboxes(disk, db, lambda: NOW)
     yield made
     await made.close()
+    await db.close()
     disk.close()
 
 
@@ -96,7 +99,7 @@ async def test_a_lost_file_begins_above_what_it_had_given_out(
 ) -> None:
     caplog.set_level(logging.ERROR)
     assert await mailboxes.use(session(tmp_path, "lost", 40), lambda writer: say(writer, "a")) > 40
-    assert [getattr(record, "action", "") for record in caplog.records] == ["inbound_lost"]
+    assert [getattr(record, "action", "") for record in caplog.records] == ["inbound_remade"]
 
 
 async def test_a_place_where_no_folder_can_be_made_is_a_full_disk_to_those_who_wait(
@@ -105,3 +108,26 @@ async def test_a_place_where_no_folder_can_be_made_is_a_full_disk_to_those_who_w
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Full):
         await mailboxes.use(session(tmp_path / "file", "one"), lambda writer: writer.pending())
+
+
+async def test_a_file_that_goes_away_or_is_exchanged_under_an_open_mailbox_is_made_again(
+    tmp_path: Path, mailboxes: Mailboxes
+) -> None:
+    one = session(tmp_path, "one", 2)
+    first = await mailboxes.use(one, lambda writer: say(writer, "a"))
+    one.folder.inbound_db.unlink()
+    second = await mailboxes.use(one, lambda writer: say(writer, "b"))
+    one.folder.inbound_db.unlink()
+    one.folder.inbound_db.touch()
+    third = await mailboxes.use(one, lambda writer: say(writer, "c"))
+    assert first < second
+    assert first < third
+    assert [message.id for message in await mailboxes.use(one, lambda writer: writer.pending())] == ["c"]
+
+
+async def test_a_damaged_host_db_is_refused_with_its_remedy(tmp_path: Path) -> None:
+    (tmp_path / "host.db").write_bytes(b"not a database" * 400)
+    disk = ThreadDisk()
+    with pytest.raises(Damaged, match="backup"):
+        await HostDB.open(tmp_path / "host.db", disk)
+    disk.close()

@@ -1,0 +1,95 @@
+"""What host.db keeps so that a damaged or lost inbound.db can be made again. Functions for jobs on the registry.
+
+The order, and what a crash between two steps does. Salvage commits first: messages that were not over go back to `routed`, the
+seq's high-water mark rises, the notice is written. The new file gets its marks and tasks second: until then it is empty, and
+whoever opens it salvages once more, which changes nothing but the mark. The messages come back from the inbox third, as
+after any crash (law 4), and only then what the runner wrote is read (law 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from host.registry import notices
+from host.registry.notices import Notice
+from host.registry.port import Statements
+from host.registry.sessions import Session
+
+LOST, DAMAGED = "lost", "damaged"
+UNHEARD_OF = 100_000  # seqs that the lost file may have given out and host.db has not heard of
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What is known of a file that is gone."""
+
+    high_water: int  # no seq up to here is given out again
+    delivered_up_to: int  # rows of outbound.db up to here need no look any more
+    tasks: Sequence[str]  # as `Tasks.copies` made them
+
+
+def salvage(connection: Statements, session: Session, why: str, now: int) -> Remains | None:
+    """Takes up again what was not over, and tells the session's people; None when there was never anything to lose."""
+    row = connection.execute(
+        "SELECT seq_high_water, settled_inbox, settled_out FROM sessions WHERE id = ?", (session.id,)
+    ).fetchone()
+    high, inbox, out = (int(str(mark)) for mark in row) if row else (session.seq_high_water, 0, 0)
+    high = max(high, session.seq_high_water)
+    copies = _texts(connection, "SELECT task FROM task_copies WHERE session_id = ?", session.id)
+    nameless = _texts(connection, _WITHOUT_COPY, session.id)
+    if why == LOST and not high and not copies:
+        return None
+    connection.execute(_TAKE_UP, (session.id, inbox))
+    high += UNHEARD_OF
+    connection.execute(
+        "UPDATE sessions SET seq_high_water = ?, busy = 1, work = work + 1 WHERE id = ?", (high, session.id)
+    )
+    notices.add(connection, _notice(session, why, len(nameless), now), now)
+    return Remains(high, out, copies)
+
+
+def keep_tasks(connection: Statements, session_id: str, copies: Sequence[tuple[str, str]]) -> None:
+    """After a look: the session's tasks as its file has them, (id, task); others of it are gone."""
+    kept = {id_ for id_, _ in copies}
+    known = _texts(connection, "SELECT task_id FROM task_copies WHERE session_id = ?", session_id)
+    connection.executemany(
+        "DELETE FROM task_copies WHERE task_id = ?", [(id_,) for id_ in known if id_ not in kept]
+    )
+    connection.executemany(_KEEP, [(id_, session_id, task) for id_, task in copies])
+
+
+def is_restoring(connection: Statements, session_id: str) -> bool:
+    """Whether messages are still on their way back into the session's file."""
+    sql = "SELECT 1 FROM inbox WHERE session_id = ? AND state = 'routed' LIMIT 1"
+    return connection.execute(sql, (session_id,)).fetchone() is not None
+
+
+_TAKE_UP = (
+    "UPDATE inbox SET state = 'routed' WHERE id > ?2 AND session_id = ?1 AND state = 'stored' AND emptied = 0"
+)
+# A bound of 0 is of a task that may be about to be written for the first time.
+_WITHOUT_COPY = (
+    "SELECT task_id FROM due WHERE session_id = ? AND at > 0 AND task_id NOT LIKE '?%'"
+    " AND task_id NOT IN (SELECT task_id FROM task_copies)"
+)
+# What another session has stays its own, whatever this one's file says.
+_KEEP = (
+    "INSERT INTO task_copies VALUES (?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET task = excluded.task"
+    " WHERE session_id = excluded.session_id AND task <> excluded.task"
+)
+
+
+def _texts(connection: Statements, sql: str, session_id: str) -> list[str]:
+    return [str(text) for (text,) in connection.execute(sql, (session_id,)).fetchall()]
+
+
+def _notice(session: Session, why: str, nameless: int, now: int) -> Notice:
+    """One an hour: a disk that goes on breaking is said once."""
+    text = (
+        f"⚠️ This conversation's records were {why} and have been made again ({session.id[:9]}). What was not answered is"
+        " taken up again; a question that was still open, or a task's run under way, is lost: please ask again."
+    )
+    if nameless:
+        text += f" {nameless} of its scheduled tasks could not be restored; please set them up again."
+    return Notice(f"damaged:{session.id}:{now // 3_600_000}", session.place, text)

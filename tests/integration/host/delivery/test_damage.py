@@ -1,0 +1,157 @@
+"""A session's records that are damaged or lost: kept beside, made again, told; nothing is lost or said twice."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import pytest
+
+from host.app import Host
+from host.delivery import policy
+from host.ports.bot import Delivery, Receipt, Unsent
+from host.schedule import index
+from tests.fakes.platform import TIMEOUT, MemoryBot
+from tests.support.firing import Clock, living
+from tests.support.hosting import config, serving
+
+
+class Refusing(MemoryBot):
+    """Takes nothing until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refuses, self.refused = True, asyncio.Event()
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        if self.refuses:
+            self.refused.set()
+            raise Unsent("503")
+        return await super().send(delivery)
+
+
+PAGE = 4_096
+MONDAY, DAY = 1_795_420_800_000, 86_400_000  # ms
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "GRACE", 20)
+
+
+def deleted(path: Path) -> None:
+    path.unlink()
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def no_header(path: Path) -> None:
+    path.write_bytes(b"\x55" * 100 + path.read_bytes()[100:])
+
+
+def no_pages(path: Path) -> None:
+    """All but the first, which has the header and the schema."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[:PAGE] + b"\x55" * (len(whole) - PAGE))
+
+
+def no_table(path: Path) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute("DROP TABLE messages_in")
+    connection.close()
+
+
+def no_folder(path: Path) -> None:
+    shutil.rmtree(path.parent.parent)
+
+
+DAMAGES = [deleted, emptied, no_header, no_pages, no_table, no_folder]
+KEPT = {no_header, no_pages, no_table}
+
+
+def inbound(data: Path) -> Path:
+    [found] = (data / "sessions").glob("*/inbound/inbound.db")
+    return found
+
+
+async def answered(host: Host, bot: MemoryBot, text: str) -> None:
+    said = await bot.say("c", text)
+    await bot.until(lambda: text in bot.said("c"))
+    async with asyncio.timeout(TIMEOUT):
+        assert await host.settled(said.message_id) == "completed"
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_what_was_damaged_while_the_host_was_down_is_made_again_and_told(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    settings, bot = config(tmp_path, host={"sweep_every": 0.2}), MemoryBot()
+    async with serving(settings, bot) as (host, _):
+        await answered(host, bot, "one")
+        await host.house.sweep.round()
+    path = inbound(tmp_path)
+    damage(path)
+    async with serving(settings, bot) as (host, _):
+        await answered(host, bot, "two")
+        await bot.until(lambda: any("have been made again" in text for text in bot.said("c")))
+        await answered(host, bot, "three")
+    assert [text for text in bot.said("c") if "⚠️" not in text] == ["one", "two", "three"]
+    assert sum("⚠️" in text for text in bot.said("c")) == 1
+    assert bool(list(path.parent.glob("inbound.db.damaged-*"))) == (damage in KEPT)
+
+
+async def test_an_answer_whose_receipt_was_lost_is_looked_up_and_not_said_again(tmp_path: Path) -> None:
+    bot = MemoryBot()
+    async with serving(config(tmp_path, host={"sweep_every": 3600}), bot) as (host, _):
+        await answered(host, bot, "one")
+    deleted(inbound(tmp_path))
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot) as (host, _):
+        await answered(host, bot, "two")
+    assert [text for text in bot.said("c") if "⚠️" not in text] == ["one", "two"]
+
+
+async def test_an_answer_that_was_never_sent_is_said_once_though_its_intent_was_lost(tmp_path: Path) -> None:
+    bot = Refusing()
+    async with serving(config(tmp_path, host={"sweep_every": 3600}), bot) as (host, _):
+        await bot.say("c", "one")
+        async with asyncio.timeout(TIMEOUT):
+            await bot.refused.wait()
+    assert bot.said("c") == []
+    bot.refuses = False
+    deleted(inbound(tmp_path))
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot) as (host, _):
+        await bot.until(lambda: "one" in bot.said("c"))
+        await answered(host, bot, "two")
+    assert [text for text in bot.said("c") if "⚠️" not in text] == ["one", "two"]
+
+
+async def test_tasks_outlive_the_file_that_has_them_and_those_that_nobody_copied_are_named(
+    tmp_path: Path,
+) -> None:
+    clock = Clock(MONDAY)
+    async with living(tmp_path / "data", clock) as life:
+        session = await life.session()
+        kept = await life.schedule(session, "0 9 * * *")
+        await life.scheduler.look(session)
+        await life.db.write(lambda c: index.settle(c, session.id, [(kept, "", 1), ("uncopied", "", 1)]))
+        deleted(session.folder.inbound_db)
+        clock.at += DAY
+        await life.scheduler.look(session)
+        assert [run.task_id for run in await life.runs(session)] == [kept]
+        told = await life.db.read(lambda c: c.execute("SELECT text FROM notices").fetchall())
+    [(text,)] = told
+    assert "1 of its scheduled tasks could not be restored" in str(text)
+
+
+async def test_a_file_that_is_deleted_while_the_host_runs_is_made_again(tmp_path: Path) -> None:
+    bot = MemoryBot()
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot) as (host, _):
+        await answered(host, bot, "one")
+        deleted(inbound(tmp_path))
+        await answered(host, bot, "two")
+    assert [text for text in bot.said("c") if "⚠️" not in text] == ["one", "two"]
