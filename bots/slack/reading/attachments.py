@@ -92,11 +92,9 @@ def _place(found: Json, names: Names) -> str:
 
 def _preview(found: Json, address: str, names: Names) -> Part:
     title = one_line(names.plain(string(found.get("title"))))
-    preview = mapping(found.get("preview"))
     said = _card({**found, "title": "", "fallback": "" if title else found.get("fallback")}, names, long=True)
-    more = joined([*generic.words(preview, names)]) if preview else ""
     author = string(found.get("service_name"))
-    return Part("preview", joined([said, more]), title=title, author=author, link=address)
+    return Part("preview", said, title=title, author=author, link=address)
 
 
 def _card(found: Json, names: Names, *, long: bool = False) -> str:
@@ -110,6 +108,7 @@ def _card(found: Json, names: Names, *, long: bool = False) -> str:
         *(_field(one, names) for one in items(found.get("fields"))),
         _picture(found),
         joined([blocks.element(one, names) for one in items(found.get("actions"))], " "),
+        *generic.words(mapping(found.get("preview")), names),
         names.plain(string(found.get("footer"))),
     ]
     lines = [line for line in lines if line.strip()]
