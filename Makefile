@@ -50,14 +50,15 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Dovecote needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
 	@touch $@
 
-# Pins every dependency anew (needs uv); the lock names no index.
+# Pins every dependency anew, with the hashes of its files (needs uv); the locks name no index.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
-		--group dev pyproject.toml --output-file requirements.lock
+		--generate-hashes --group dev pyproject.toml --output-file requirements.lock
+	.ci/lock-images
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

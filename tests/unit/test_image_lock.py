@@ -14,8 +14,9 @@ RUNNER_NEEDS = ("anthropic", "apsw", "charset-normalizer", "mcp", "pillow", "pur
 
 
 def pins(path: str) -> set[str]:
-    lines = (ROOT / path).read_text().splitlines()
-    return {line for line in lines if line and not line.startswith("#")}
+    """Each package with its version and the hashes of its files, on one line."""
+    text = (ROOT / path).read_text().replace("\\\n", " ")
+    return {" ".join(line.split()) for line in text.splitlines() if line.strip() and not line.startswith("#")}
 
 
 def closure(names: tuple[str, ...]) -> set[str]:
@@ -42,7 +43,10 @@ def test_an_image_pins_only_versions_of_the_main_lock(part: str) -> None:
 
 
 def locked(part: str) -> set[str]:
-    return {canonicalize_name(Requirement(pin).name) for pin in pins(f"{part}/requirements.lock")}
+    return {
+        canonicalize_name(Requirement(pin.partition(" --hash")[0]).name)
+        for pin in pins(f"{part}/requirements.lock")
+    }
 
 
 def test_the_runners_image_pins_exactly_what_it_needs() -> None:
