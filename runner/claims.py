@@ -45,6 +45,8 @@ class Claims:
             for message in self._ours(self._inbound.due_at(first.address, self._now()))
             if message.id not in begun and self._answered(message) is None
         ]
+        if all(message.id != first.id for message in due):
+            return self.next(only)  # the host settled it between the two looks: a deletion may have won
         batch = turn.batch_of(due, first, resumed=False)
         # What was written to wait for the end of a turn does not join it; nor does what came after that.
         batch = list(takewhile(lambda m: m.seq <= first.seq or not self._queued(m), batch))

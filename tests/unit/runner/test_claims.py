@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from runner.claims import Claims
 from runner.inbound import InboundReader
 from runner.outbound import OutboundWriter
 from runner.turn import SPLIT_AFTER, is_about
-from sessiondb import Address, SessionFolder, content
+from sessiondb import Address, MessageIn, SessionFolder, Status, content
 
 HERE, THERE = Address("memory", "w", "c", "t1"), Address("memory", "w", "c", "t2")
 NOW = 10_000
@@ -45,6 +46,33 @@ class Both:
     def put_back(self, id_: str, attempts: int = 1) -> None:
         with self.host.writing():
             self.host.postpone(id_, attempts, not_before=0)
+
+
+class Raced(InboundReader):
+    """Another process commits between its two looks, once."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def due_at(self, address: Address, now: int) -> Iterator[MessageIn]:
+        happens, self.meanwhile = self.meanwhile, None
+        if happens is not None:
+            happens()
+        return super().due_at(address, now)
+
+
+def test_a_message_that_is_taken_back_between_two_looks_is_passed_over(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    both.say("a", "b")
+    reader = Raced(tmp_path / "session" / "inbound" / "inbound.db")
+
+    def taken_back() -> None:
+        with both.host.writing():
+            both.host.settle("a", Status.CANCELLED, "deleted by its author")
+
+    reader.meanwhile = taken_back
+    begun = Claims(reader, both.runner, "one", lambda: NOW).next()
+    assert begun is not None
+    assert begun.consumed == ["b"]
 
 
 def test_nothing_overtakes_a_message_whose_failure_the_host_has_not_read(tmp_path: Path) -> None:
