@@ -17,11 +17,11 @@ from discord import app_commands, ui
 from bots.common import words
 from bots.common.rules import WrongInput
 from bots.common.running import running_here
+from bots.common.shapes import Json, mapping
 from bots.discord.client import errors, places
 from bots.discord.panels import panels, rules
 from bots.discord.panels.forms import Values
 from bots.discord.reading import events, saying
-from bots.discord.reading.shapes import Json, mapping
 from bots.discord.sending.threads import Threads
 from bots.markup import discord as markup
 from host.ports.bot import HostBusy, Ingest

@@ -12,11 +12,11 @@ from typing import Any, Literal
 import discord
 
 from bots.common import commands
+from bots.common.shapes import Json
 from bots.discord.client import places
 from bots.discord.reading import saying
 from bots.discord.reading.names import Names
 from bots.discord.reading.saying import Spoken
-from bots.discord.reading.shapes import Json
 from host.ports.events import Author, EventClass, InboundEvent, Said, Viewer
 
 _CHANNEL = re.compile(r"<#(\d{1,20})>|\"channel_id\": \"(\d{1,20})\"")

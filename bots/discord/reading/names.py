@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from bots.discord.reading.shapes import Json, items, mapping, string
+from bots.common.shapes import Json, items, mapping, string
 from bots.markup import discord as markup
 
 

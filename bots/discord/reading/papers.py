@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 import discord
 
-from bots.discord.reading.shapes import Json, number
+from bots.common.shapes import Json, number
 
 MOST = 5_000  # as many as the library keeps
 

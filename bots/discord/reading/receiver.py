@@ -15,12 +15,12 @@ from typing import cast
 
 import discord
 
+from bots.common.shapes import Json, mapping
 from bots.discord.client import errors, places
 from bots.discord.client.parsing import Unread
 from bots.discord.reading import events, saying
 from bots.discord.reading.papers import Papers
 from bots.discord.reading.saying import Spoken
-from bots.discord.reading.shapes import Json, mapping
 from bots.discord.sending.threads import Threads
 from host.ports.bot import HostBusy, Ingest
 from host.ports.events import InboundEvent, Said, Verdict

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bots.common.shapes import DEEPEST, Json, items, joined, mapping, number, string
 from bots.discord.reading.names import Names
-from bots.discord.reading.shapes import DEEPEST, Json, items, joined, mapping, number, string
 
 PREVIEWS = frozenset({"link", "article", "image", "video", "gifv"})  # what Discord made of an address
 BUTTON, TEXT_INPUT, FILE = 2, 4, 13

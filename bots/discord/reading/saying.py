@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from bots.common.shapes import Json, items, joined, mapping, number, string
 from bots.discord.reading import rich
 from bots.discord.reading.names import Names, person
-from bots.discord.reading.shapes import Json, items, joined, mapping, number, string
 from host.ports.events import IncomingFile
 from sessiondb.content import Part
 

@@ -14,9 +14,9 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import answering, words
+from bots.common.shapes import mapping
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.reading.events import Identity, Reader
-from bots.slack.reading.shapes import mapping
 from bots.slack.sending import links, rendering
 from host.ports.bot import HostBusy, Ingest
 from host.ports.events import OVER, EventClass, InboundEvent, Verdict

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bots.common.shapes import Json, items, joined, mapping, one_line, string
 from bots.slack.reading import blocks, files, generic
 from bots.slack.reading.names import Names
-from bots.slack.reading.shapes import Json, items, joined, mapping, one_line, string
 from host.ports.events import IncomingFile
 from sessiondb.content import Part
 

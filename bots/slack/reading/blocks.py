@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bots.common.shapes import DEEPEST, Json, items, joined, mapping, one_line, string
 from bots.slack.reading import generic, richtext
 from bots.slack.reading.names import Names
-from bots.slack.reading.shapes import DEEPEST, Json, items, joined, mapping, one_line, string
 
 
 def text(blocks: object, names: Names, depth: int = 0) -> str:

@@ -12,13 +12,13 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import commands
+from bots.common.shapes import mapping, one_line, string
 from bots.slack.client import directory
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT, code_of
 from bots.slack.reading import saying
 from bots.slack.reading.names import Names, ids_in
 from bots.slack.reading.saying import Spoken
-from bots.slack.reading.shapes import mapping, one_line, string
 from bots.slack.reading.threads import Threads, name_of
 from bots.slack.reading.times import ms
 from host.ports.bot import Ingest

@@ -14,9 +14,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import downloads
+from bots.common.shapes import Json, mapping, string
 from bots.slack.client.errors import TRANSIENT, code_of
 from bots.slack.reading import files, pages
-from bots.slack.reading.shapes import Json, mapping, string
 from host.ports.bot import Fetched, FetchError
 from host.ports.events import IncomingFile
 from sessiondb.content import Part

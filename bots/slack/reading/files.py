@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from bots.slack.reading.shapes import Json, mapping, number, string
+from bots.common.shapes import Json, mapping, number, string
 from host.ports.events import IncomingFile
 from sessiondb.content import Part
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bots.common.shapes import DEEPEST, Json, joined, one_line, string
 from bots.slack.reading.names import Names
-from bots.slack.reading.shapes import DEEPEST, Json, joined, one_line, string
 
 # Members that hold words for people; the others are ids, addresses and looks.
 WORDS = frozenset(

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from bots.common.shapes import DEEPEST, Json, items, joined, mapping, number, string
 from bots.slack.reading import generic
 from bots.slack.reading.names import Names
-from bots.slack.reading.shapes import DEEPEST, Json, items, joined, mapping, number, string
 
 _MARKS = (("strike", "~~"), ("italic", "_"), ("bold", "**"))
 

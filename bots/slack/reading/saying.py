@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bots.common.shapes import Json, items, joined, mapping, string
 from bots.slack.reading import attachments, blocks, files, richtext
 from bots.slack.reading.attachments import without_repetition
 from bots.slack.reading.names import Names
-from bots.slack.reading.shapes import Json, items, joined, mapping, string
 from host.ports.events import IncomingFile
 from sessiondb.content import Part
 

@@ -10,11 +10,11 @@ from typing import Literal
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common.shapes import Json, mapping, string
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.reading import saying
 from bots.slack.reading.names import Names
 from bots.slack.reading.saying import SHOWN
-from bots.slack.reading.shapes import Json, mapping, string
 from bots.slack.reading.times import ms
 from host.ports.events import Said
 from sessiondb import Address

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 Json = dict[str, Any]
-DEEPEST = 20  # levels of nesting that are read; Discord shows five
+DEEPEST = 40  # levels of nesting that are read; no platform shows more
 
 
 def mapping(value: object) -> Json:
@@ -24,9 +24,14 @@ def string(value: object) -> str:
 
 
 def number(value: object) -> int:
-    """Of a number, also one that is written as a string."""
-    text = string(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    """Of a number, also one that is written as a string; 0 for anything else."""
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 20 else 0
+    return int(value) if isinstance(value, int | float) and abs(value) < 2**53 else 0
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def joined(parts: list[str], between: str = "\n") -> str:
