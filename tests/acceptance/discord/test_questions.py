@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import apsw
+
+from sessiondb import content
 from tests.fakes.discord import Channel, Message
 from tests.support.town import Town
 
@@ -128,4 +131,13 @@ async def test_a_message_is_asked_about_from_its_menu(town: Town) -> None:
     await town.until(lambda: chosen.original is not None and not chosen.original.loading)
     assert chosen.original is not None
     thread = await town.answered(chosen.original)
-    assert "doves coo" in town.said(thread)[0]
+    assert town.said(thread) == ["What about this message?"]
+    [database] = (town.folder / "data" / "sessions").glob("*/inbound/inbound.db")
+    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(10_000)  # the host may be writing
+    [(kept,)] = connection.execute("SELECT content FROM messages_in WHERE kind = 'chat'").fetchall()
+    connection.close()
+    chat = content.decode_inbound(str(kept))
+    assert isinstance(chat, content.Chat)
+    # What somebody else wrote stands apart from the words of who asks.
+    assert [(part.kind, part.text, part.author) for part in chat.parts] == [("quoted", "doves coo", "Ada")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import mimetypes
+import re
 import zoneinfo
 
 from .records import Channel, ChannelKind, File, Json, Message, User, View
@@ -72,6 +73,9 @@ def file(workspace: Workspace, record: File, origin: str, *, shares: bool = True
         return record.record
     mimetype = mimetypes.guess_type(record.name)[0] or "application/octet-stream"
     path = f"{origin}/files-pri/{record.id}"
+    slug = (
+        re.sub(r"[^a-z0-9._-]+", "_", record.name.lower()).lstrip("._") or "file"
+    )  # as in Slack's addresses
     places: dict[ChannelKind, list[str]] = {"channel": [], "group": [], "mpim": [], "im": []}
     for channel_id, _ in record.shares:
         places[workspace.channels[channel_id].kind].append(channel_id)
@@ -88,8 +92,8 @@ def file(workspace: Workspace, record: File, origin: str, *, shares: bool = True
         "mode": "hosted",
         "is_external": False,
         "is_public": False,
-        "url_private": f"{path}/{record.name}",
-        "url_private_download": f"{path}/download/{record.name}",
+        "url_private": f"{path}/{slug}",
+        "url_private_download": f"{path}/download/{slug}",
         "channels": places["channel"],
         "groups": [*places["group"], *places["mpim"]],
         "ims": places["im"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import apsw
 import pytest
 
 from host.ports.events import Author, EventClass, Verdict
@@ -14,6 +15,7 @@ from sessiondb.connection import open_reader, open_writer
 from sessiondb.records import MESSAGE_IN_COLUMNS, message_in
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.hosting import config, serving
+from tests.support.waiting import eventually
 
 
 def _messages(folder: SessionFolder) -> list[MessageIn]:
@@ -41,6 +43,17 @@ async def _folder(launcher: FakeLauncher) -> SessionFolder:
     return launcher.started[0].spec.folder
 
 
+async def _stored(data: Path) -> None:
+    """A host that ends leaves to the next one what stands in the inbox alone."""
+    connection = apsw.Connection(str(data / "host.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        connection.set_busy_timeout(5_000)
+        unstored = "SELECT count(*) FROM inbox WHERE state = 'routed'"
+        await eventually(lambda: connection.execute(unstored).get == 0)
+    finally:
+        connection.close()
+
+
 async def _change(bot: MemoryBot, event_class: EventClass, text: str = "") -> None:
     more = {"event_class": event_class, "natural_id": f"p1-{event_class}", "platform_message_id": "p1"}
     await bot.say("c", text, **more)
@@ -57,6 +70,7 @@ async def test_an_edit_replaces_what_waits_and_is_told_of_what_is_claimed(
         if claimed:
             _claim(folder, said.message_id)
         await _change(bot, EventClass.EDIT, "second")
+        await _stored(tmp_path)
     found = [content.decode_inbound(message.content) for message in _messages(folder)]
     assert [(c.text, c.event) for c in found if isinstance(c, content.Chat)] == [
         ("second", "message"),
@@ -75,6 +89,7 @@ async def test_a_deletion_cancels_what_waits_and_is_told_of_what_is_claimed(
         if claimed:
             _claim(folder, said.message_id)
         await _change(bot, EventClass.DELETE)
+        await _stored(tmp_path)
     messages = _messages(folder)
     assert messages[0].status == "cancelled"
     assert [message.trigger for message in messages[1:]] == ([False] if claimed else [])
@@ -101,5 +116,6 @@ async def test_a_reaction_reaches_the_agent_as_far_as_it_wants_reactions(
         more = {"event_class": EventClass.REACTION, "natural_id": "r1", "platform_message_id": "p1"}
         told = await bot.say("c", "", value=":eyes:", author=author, **more)
         assert (told.verdict is Verdict.STORED) == bool(expected)
+        await _stored(tmp_path)
     reactions = [m for m in _messages(folder) if b":eyes:" in str(m.content).encode()]
     assert [message.trigger for message in reactions] == expected

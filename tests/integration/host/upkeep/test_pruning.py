@@ -158,6 +158,6 @@ async def test_a_lost_inbound_db_names_no_seq_twice_and_delivers_nothing_again(t
     async with serving(config(tmp_path), bot) as (host, _):
         second = await bot.say("c", "second")
         await host.settled(second.message_id)
-    assert bot.said("c") == ["first", "second"]
+    assert [text for text in bot.said("c") if "records were lost" not in text] == ["first", "second"]
     assert rows(folder.inbound_db, "SELECT min(seq) FROM messages_in")[0][0] > registered
     assert int(highest) >= registered > 0
