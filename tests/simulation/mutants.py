@@ -332,7 +332,10 @@ def never_gives_up(_: World) -> list[Patch]:
 
 
 @mutant
-def waits_for_a_clock_that_was_set_back(_: World) -> list[Patch]:
+def waits_for_a_clock_that_was_set_back(world: World) -> list[Patch]:
+    world.faults = ["clock", "clock", "weather", "weather", "restart", "host", "power"]
+    world.jumps = (-86_400_000, 86_400_000)
+
     def patient(self: InboundWriter) -> list[Parcel]:
         return self._parcels("state IN ('pending', 'sending', 'unknown') ORDER BY seq, chunk")
 

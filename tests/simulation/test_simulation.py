@@ -12,7 +12,7 @@ TRIES = 150  # seeds in which a mutant must be caught
 
 FIRST_SEED: dict[str, int] = {  # where a mutant is caught soon
     "a_retrying_message_is_overtaken": 440,
-    "waits_for_a_clock_that_was_set_back": 457,
+    "waits_for_a_clock_that_was_set_back": 16,  # clean without it, as 23 is; clocks are set by a day here
 }
 
 

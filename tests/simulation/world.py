@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -119,6 +119,22 @@ class Forgotten:
         ]
 
 
+JUMPS = (-3_600_000, 3_600_000, -5_000, 65_000)  # ms by which somebody sets the clock
+FAULTS = [
+    "host",
+    "host",
+    "runner",
+    "runner",
+    "runner",
+    "power",
+    "clock",
+    "weather",
+    "weather",
+    "busy",
+    "restart",
+]
+
+
 class World:
     def __init__(self, seed: int, loop: VirtualLoop, data: Path) -> None:
         self.loop = loop
@@ -126,6 +142,8 @@ class World:
         self.outcome = Outcome(seed)
         self.chance = random.Random(seed)
         self.clock = WallClock(loop)
+        self.faults: Sequence[str] = FAULTS  # a mutant may ask for those under which it shows
+        self.jumps: Sequence[int] = JUMPS
         self.disk = Disk(self._fork(), self._committed)
         self.platform = Platform(self._fork(), self.say)
         self.platform.broke = self.violated
@@ -241,21 +259,7 @@ class World:
 
     def _fault(self) -> None:
         chance = self.chance
-        kind = chance.choice(
-            (
-                "host",
-                "host",
-                "runner",
-                "runner",
-                "runner",
-                "power",
-                "clock",
-                "weather",
-                "weather",
-                "busy",
-                "restart",
-            )
-        )
+        kind = chance.choice(self.faults)
         live = self.engine.live()
         if kind in ("host", "power") and self.host_process is not None:
             self.host_process.fuse = chance.choice((chance.randint(1, 30), chance.randint(1, 300)))
@@ -265,7 +269,7 @@ class World:
             victim.fuse = chance.choice((1, chance.randint(1, 15), chance.randint(1, 80)))
             victim.power = chance.random() < 0.1
         elif kind == "clock":
-            self.clock.jump(chance.choice((-3_600_000, 3_600_000, -5_000, 65_000)))
+            self.clock.jump(chance.choice(self.jumps))
         elif kind == "weather":
             self._weather()
         elif kind == "busy" and live:
