@@ -5,13 +5,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: chat test check format bench simulate image host-image lock clean
+.PHONY: chat test attack check format bench simulate image host-image lock clean
 
 chat: $(READY)
 	@$(BIN)/dovecote chat
 
+TESTS ?=
+
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
+
+# Every attack of the red team, as a table of what was tried and what held. LOAD=1 adds ten hostile sessions at full tilt.
+attack: $(READY)
+	@$(BIN)/python -m tests.hostile $(if $(LOAD),--load)
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -11,6 +11,9 @@ import pytest
 
 from host.folders import attachments
 from host.folders.attachments import AttachmentError
+from tests.support.redteam import Seat, attack, honest
+
+pytestmark = attack(Seat.CONTAINER, 8)
 
 
 @pytest.fixture
@@ -24,6 +27,7 @@ def files(tmp_path: Path) -> Path:
     return folder
 
 
+@honest
 def test_a_file_of_the_session_is_read(files: Path) -> None:
     assert attachments.read(files, "m1/report") == b"report"
 

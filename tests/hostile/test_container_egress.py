@@ -12,9 +12,10 @@ from tests.fakes.internet import FakeInternet, Website
 from tests.fakes.model_api import FakeModelAPI
 from tests.fakes.onecli import CredentialStub, FakeOneCLI, Secret
 from tests.support.dockers import containers_of, docker_config, docker_serving
+from tests.support.redteam import Seat, attack
 
 pytest_plugins = ["tests.support.engine"]
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, attack(Seat.CONTAINER, 9)]
 
 HOST = "files.example.com"
 

@@ -11,9 +11,10 @@ import pytest
 
 from tests.support.dockers import containers_of, docker_config, docker_serving
 from tests.support.engine import require_engine
+from tests.support.redteam import Seat, attack
 
 pytest_plugins = ["tests.support.engine"]
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, attack(Seat.CONTAINER, 8)]
 
 
 def shell(command: str) -> str:

@@ -16,9 +16,10 @@ from docker.models.containers import Container
 from host.ports.events import Author
 from tests.fakes.model_api import FakeModelAPI, Usage, answer
 from tests.support.dockers import containers_of, docker_config, docker_serving
+from tests.support.redteam import Seat, attack
 
 pytest_plugins = ["tests.support.engine"]
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, attack(Seat.CONTAINER, 9)]
 
 KEY = "sk-ant-a-real-key-that-must-stay-outside"
 

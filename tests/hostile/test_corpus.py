@@ -16,10 +16,14 @@ from tests.fakes.platform import TIMEOUT
 from tests.support.attacked import logged, neighbour_is_served, two_sessions
 from tests.support.attacks import CORPUS, FINE, Attack, Target, answer, database, insert
 from tests.support.hosting import config, serving
+from tests.support.redteam import Seat, attack, honest
+
+pytestmark = attack(Seat.CONTAINER, 8)
 
 MEMORY = 300 * 1024  # KiB the whole process may grow by under one attack
 
 
+@honest
 def test_the_corpus_is_large_and_its_names_are_unique() -> None:
     assert len(CORPUS) >= 60
     assert len({attack.name for attack in CORPUS}) == len(CORPUS)

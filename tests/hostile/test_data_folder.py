@@ -16,7 +16,10 @@ from host.ports.bot import Fetched
 from host.ports.events import Author, IncomingFile
 from tests.fakes.platform import MemoryBot
 from tests.support.dockers import containers_of, docker_config, docker_serving
+from tests.support.redteam import Seat, attack
 from tests.support.waiting import DEADLINE
+
+pytestmark = attack(Seat.LOCAL, 16)
 
 pytest_plugins = ["tests.support.engine"]
 

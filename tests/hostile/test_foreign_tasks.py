@@ -16,6 +16,9 @@ from sessiondb.connection import open_reader
 from tests.support.attacked import neighbour_is_served, two_sessions
 from tests.support.attacks import FINE, Target, answer, database, insert
 from tests.support.hosting import config, serving
+from tests.support.redteam import Seat, attack
+
+pytestmark = attack(Seat.CONTAINER, 7)
 
 FORGED: dict[str, dict[str, Any]] = {
     "cancel_task": {},

@@ -17,6 +17,9 @@ from host.registry.sessions import Session
 from tests.fakes.model_api import FakeModelAPI
 from tests.support.asking import ask
 from tests.support.gateway_bench import GatewayBench
+from tests.support.redteam import Seat, attack
+
+pytestmark = attack(Seat.CONTAINER, 15)
 
 HEAD = b"POST /v1/messages?beta=true HTTP/1.1\r\nhost: gateway\r\ncontent-length: %d\r\n\r\n"
 VALUES = b"[" + b"0," * 4_000_000 + b"0]"

@@ -21,6 +21,9 @@ from tests.support.hosting import config, serving
 
 HOLD = """
 import sys, apsw
+from tests.support.redteam import Seat, attack
+
+pytestmark = attack(Seat.CONTAINER, 2)
 connection = apsw.Connection(sys.argv[1], flags=apsw.SQLITE_OPEN_READONLY)
 connection.execute("BEGIN")
 connection.execute("SELECT count(*) FROM messages_in").fetchall()

@@ -1,0 +1,51 @@
+"""`make attack`: tries every attack of this folder and prints what held. Exits 1 when one got through.
+
+With `--load` ten hostile sessions run at full tilt beside an honest one, and its figures are judged too.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench import hostile
+from tests.support.redteam import Seat
+from tests.support.table import Attacks
+
+WIDTH = 160  # characters, where no terminal says
+MOST_GROWN = 200.0  # MiB the host may grow by under attack
+
+
+def main(arguments: list[str]) -> int:
+    load = "--load" in arguments
+    given = [argument for argument in arguments if argument != "--load"]
+    attacks = Attacks()
+    here = str(Path(__file__).parent)
+    status = pytest.main(
+        [here, "-q", "-m", "attack and not honest", "-n", "auto", "--dist=loadgroup", *given], [attacks]
+    )
+    if load:
+        _under_load(attacks)
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
+    attacks.print(console)
+    return 0 if status == pytest.ExitCode.OK and attacks.passed else 1
+
+
+def _under_load(attacks: Attacks) -> None:
+    with tempfile.TemporaryDirectory(prefix="db-") as scratch:
+        beside, grown = hostile.measure(Path(scratch))
+    print(f"round trip under attack: {beside.ratio:.2f} × calm; the host grew by {grown:.0f} MiB")
+    for name, held in {
+        "ten hostile sessions at full tilt slow an eleventh to more than twice calm": beside.ratio
+        <= beside.aim,
+        "ten hostile sessions at full tilt take more than 200 MiB of the host": grown <= MOST_GROWN,
+    }.items():
+        attacks.note(f"load::{name}", Seat.CONTAINER, 15, "passed" if held else "failed")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
