@@ -21,7 +21,7 @@ from rich.text import Text
 
 from host import config as configuration
 from host.cli import run as running
-from host.config import Config, ConfigError, provider
+from host.config import Config, ConfigError, dotenv, provider
 from host.folders import modes, pulse
 from host.folders.lock import DataFolderError, DataLock
 from host.gateway import fields
@@ -66,11 +66,18 @@ def unhealthy(data: Path) -> str:
 
 def _all(path: Path | None, *, mend: bool) -> Iterator[Finding]:
     try:
+        dotenv.take_in(dotenv.beside(path), os.environ)
         config = provider.resolved(configuration.load(path), os.environ)
     except ConfigError as error:
-        yield Finding("Configuration", False, f"{error.file}: {error.key}", str(error).rstrip("."))
+        for fault in error.faults:
+            told = ConfigError(error.file, [fault])
+            yield Finding("Configuration", False, f"{error.file}: {fault.key}", str(told).rstrip("."))
         return
+    yield Finding("Dovecote", True, provider.banner(config, _configured(config)).removeprefix("Dovecote "))
     yield Finding("Configuration", True, str(path or "dovecote.toml, or its absence"))
+    if exposed := dotenv.exposed(dotenv.beside(path)):
+        remedy = f"Run `chmod 600 {dotenv.beside(path)}`"
+        yield Finding("Secrets", False, f"{dotenv.beside(path)}: {exposed}", remedy)
     data = Path(config.data)
     folder = list(_folder(data, mend=mend))
     yield from folder
@@ -178,6 +185,17 @@ def _model(config: Config, data: Path) -> Iterator[Finding]:
         named = ", ".join(field for field, _ in refused)
         remedy = "It is tried again after a day; have what stands before the model pass it on"
         yield Finding("Model API", True, f"{config.model.base_url} does not take {named}", remedy)
+
+
+def _configured(config: Config) -> list[str]:
+    """The platforms that the environment has what they need for, as far as that shows."""
+    found = []
+    for entry in sorted(entry_points(group=running.BOTS), key=lambda entry: entry.name):
+        make: MakeBot = entry.load()
+        with contextlib.suppress(BotConfigError):
+            if entry.name in SHOWN and make(Surroundings(config, Path(config.data) / entry.name, os.environ)):
+                found.append(entry.name)
+    return found
 
 
 def _platforms(config: Config, data: Path) -> Iterator[Finding]:

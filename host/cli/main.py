@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ from host.cli import inspect, owners, tasks
 from host.cli import run as running
 from host.cli import send as sending
 from host.cli import usage as spending
-from host.config import Config, ConfigError
+from host.config import Config, ConfigError, dotenv
 from host.folders import modes
 from host.folders.lock import DataFolderError
 from host.mailbox.recurrence import ScheduleError
@@ -166,6 +167,7 @@ def setup(
     def say(line: str) -> None:
         out.print(Text(line), soft_wrap=True)  # a link that is cut into lines cannot be followed
 
+    dotenv.take_in(dotenv.beside(config), os.environ)
     if not running.set_up(configuration.load(config), platform, say, channel):
         sys.exit(1)
 
@@ -199,6 +201,7 @@ def main() -> None:
 
 
 def _run(path: Path | None, platforms: list[str], *, log_to_file: bool) -> None:
+    dotenv.take_in(dotenv.beside(path), os.environ)
     config: Config = configuration.load(path)
     log_file = Path(config.data) / "logs" / "host.log" if log_to_file else None
     running.run(config, platforms, log_file=log_file)

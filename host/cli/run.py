@@ -6,10 +6,14 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Collection
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
 
 from host.app import Host
 from host.assembly import Parts
@@ -53,20 +57,23 @@ def run(config: Config, platforms: Collection[str], *, log_file: Path | None) ->
             raise BotConfigError(
                 "no platform is set up: run `dovecote setup slack` or `dovecote setup discord`"
             )
-        log.info(
-            "Dovecote %s; %s; %s; data in %s",
-            version("dovecote"),
-            provider.described(config),
-            ", ".join(bots.by_platform),
-            data.resolve(),
-            extra={"action": "starting"},
-        )
+        log.info(banner := provider.banner(config, bots.by_platform), extra={"action": "starting"})
+        if log_file is not None:
+            _introduce(banner, config)
         launcher = make_launcher(config) if uses_containers(config, platforms) else ProcessLauncher()
         if strangers := set(bots.by_platform) - {"console"}:
             _refuse_echoes(config, strangers)
         asyncio.run(_serve(config, bots, launcher))
     finally:
         lock.release()
+
+
+def _introduce(banner: str, config: Config) -> None:
+    """For whoever sits before the terminal. A pipe's answers stand alone: beside them only what nobody would expect."""
+    if sys.stdout.isatty():
+        Console().print(Text(banner, "dim"), soft_wrap=True)
+    elif provider.echoing(config):
+        sys.stderr.write(f"{provider.ECHO}. {provider.REMEDY}.\n")
 
 
 def _refuse_echoes(config: Config, platforms: Collection[str]) -> None:

@@ -1,11 +1,11 @@
 """Configuration: the file's schema, its checks at the border, and its words for people."""
 
 from host.config.environment import tidied, unfit
+from host.config.errors import ConfigError, Fault
 from host.config.schema import (
     Access,
     Agent,
     Config,
-    ConfigError,
     Discord,
     Limits,
     Network,
@@ -26,6 +26,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Discord",
+    "Fault",
     "Limits",
     "Network",
     "Price",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from importlib.metadata import version
+from pathlib import Path
 
 from host.config.environment import tidied
-from host.config.schema import Config
+from host.config.schema import Agent, Config
+from sessiondb.options import DEFAULT_MODEL
 
 ECHO = "mock agent: no ANTHROPIC_API_KEY"
-REMEDY = 'Set ANTHROPIC_API_KEY, or provider = "mock" for the agent if an echo is what you want'
+REMEDY = 'Set ANTHROPIC_API_KEY in .env, or provider = "mock" for the agent if an echo is what you want'
 
 
 def resolved(config: Config, environment: Mapping[str, str]) -> Config:
@@ -31,12 +34,20 @@ def echoing(config: Config) -> tuple[str, ...]:
 
 
 def described(config: Config) -> str:
-    """Each agent with its provider and model, for a first line."""
-    parts = []
-    for name, agent in config.agents.items():
-        model = f" {agent.model}" if agent.model else ""
-        parts.append(f"{name}: {ECHO}" if agent.provider == "auto" else f"{name}: {agent.provider}{model}")
-    return "; ".join(parts)
+    """Each agent with its provider and model."""
+    return "; ".join(f"{name}: {_thinker(agent)}" for name, agent in config.agents.items())
+
+
+def banner(config: Config, platforms: Collection[str]) -> str:
+    """The first thing that `up`, `chat` and the doctor say: who runs here, where, and on which folder."""
+    where = ", ".join(platforms) or "no platform"
+    return f"Dovecote {version('dovecote')} · {described(config)} · {where} · data in {Path(config.data).resolve()}"
+
+
+def _thinker(agent: Agent) -> str:
+    if agent.provider == "auto":
+        return ECHO
+    return agent.provider if agent.echoes else f"{agent.provider} {agent.model or DEFAULT_MODEL}"
 
 
 def _credential(config: Config, environment: Mapping[str, str]) -> bool:

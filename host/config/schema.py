@@ -14,15 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-
-class ConfigError(Exception):
-    """`.file`, `.key` and `.remedy` say what is wrong, where, and what to do."""
-
-    def __init__(self, file: Path, key: str, problem: str, remedy: str) -> None:
-        super().__init__(f"{file}: {key + ': ' if key else ''}{problem}. {remedy}")
-        self.file = file
-        self.key = key
-        self.remedy = remedy
+from host.config.errors import ConfigError, Fault, unreadable
 
 
 def _zone(name: str) -> str:
@@ -371,14 +363,16 @@ def load(path: Path | None) -> Config:
     file = path or Path("dovecote.toml")
     if not file.exists():
         if path is not None:
-            raise ConfigError(file, "", "no such file", "Name an existing file, or leave --config out.")
+            raise ConfigError(
+                file, [Fault("", "no such file", "Name an existing file, or leave --config out")]
+            )
         return Config()
     try:
         found = tomllib.loads(file.read_text("utf-8-sig"))  # Windows writes a mark first
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(file, "", f"not TOML: {error}", "Correct the line it names.") from error
+        raise ConfigError(file, [Fault("", f"not TOML: {error}", "Correct the line it names")]) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(file, "", f"cannot be read: {error}", "Make it a readable UTF-8 file.") from error
+        raise unreadable(file, error) from error
     try:
         return Config.model_validate(found)
     except ValidationError as error:
@@ -390,5 +384,9 @@ def _explained(file: Path, error: ValidationError) -> ConfigError:
     # In the file a hook is a table of `webhooks` itself.
     key = ".".join(str(part) for part in first["loc"]).replace("webhooks.hooks.", "webhooks.")
     if first["type"] == "extra_forbidden":
-        return ConfigError(file, key, "unknown key", "Remove it, or look it up in dovecote.example.toml.")
-    return ConfigError(file, key, first["msg"], "See dovecote.example.toml for every key and its default.")
+        return ConfigError(
+            file, [Fault(key, "unknown key", "Remove it, or look it up in dovecote.example.toml")]
+        )
+    return ConfigError(
+        file, [Fault(key, first["msg"], "See dovecote.example.toml for every key and its default")]
+    )

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from host.gateway import measures
 from sessiondb import model_fields
+from sessiondb.options import DEFAULT_MODEL
 
 if TYPE_CHECKING:  # the process that reads bodies starts without the configuration's library
     from host.config import Agent
 
 JSON = dict[str, Any]
 
-DEFAULT_MODEL = "claude-sonnet-5-5"  # what a runner asks for when its agent names none
 MESSAGES = "/v1/messages"
 COUNT = "/v1/messages/count_tokens"
 BETAS = frozenset({"compact-2026-01-12"})  # what Dovecote's own provider uses

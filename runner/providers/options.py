@@ -8,7 +8,6 @@ from typing import Any
 
 from runner.settings import SettingsError
 
-DEFAULT_MODEL = "claude-sonnet-5-5"
 COMPACTORS = ("api", "own")
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 LEAST_COMPACTION = 50_000  # tokens; the API refuses a smaller trigger

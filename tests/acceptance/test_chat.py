@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from host.config import provider
 from tests.support.dockers import clean_up, containers_of
 from tests.support.dovecote import Folder
 from tests.support.waiting import DEADLINE, until
@@ -36,7 +37,7 @@ def test_each_line_gets_one_reply_in_order_and_the_program_ends(either: Folder) 
     done = either.chat("hello", "how are you")
     assert done.stdout.decode().splitlines() == ["hello", "how are you"]
     assert done.returncode == 0
-    assert done.stderr == b""
+    assert done.stderr.decode() == f"{provider.ECHO}. {provider.REMEDY}.\n"
 
 
 def test_the_same_with_bells_switched_off(folder: Folder) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from host.config import Runner
+from host.config import Runner, provider
 from host.runners.launch.engine import examine
 from host.runners.launch.examination import findings
 from tests.fakes.onecli import FakeOneCLI
@@ -33,6 +33,7 @@ def dovecote(folder: Path, *arguments: str, **environment: str) -> subprocess.Co
         [sys.executable, "-c", "from host.cli import main; main()", *arguments],
         cwd=folder,
         env=clean,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=DEADLINE,
@@ -78,6 +79,39 @@ def test_a_model_without_a_key_and_a_broken_configuration_are_found(tmp_path: Pa
     assert "budget_usd_per_day" in keyed.stdout
     assert "sk-ant-real" not in keyed.stdout
     assert "runner.launcer" in broken.stdout
+
+
+def test_secrets_in_the_env_file_are_read_by_doctor_chat_and_up(tmp_path: Path) -> None:
+    secrets = tmp_path / ".env"
+    secrets.write_text(
+        "".join(f"{name}={value}\n" for name, value in SLACK.items()) + "ANTHROPIC_API_KEY=sk-ant-1\n"
+    )
+    secrets.chmod(0o600)
+    (tmp_path / "dovecote.toml").write_text('[runner]\nlauncher = "process"\n')
+
+    looked = dovecote(tmp_path, "doctor")
+    (tmp_path / "contained.toml").write_text('[runner]\nlauncher = "docker"\n')
+    started = dovecote(tmp_path, "up", "--config", "contained.toml")  # ends for want of an engine
+
+    assert looked.returncode == 0, looked.stdout
+    banner = f"· default: claude claude-sonnet-5-5 · slack · data in {tmp_path}/data"
+    assert banner in looked.stdout
+    assert f"Dovecote 0.1.0 {banner}" in started.stderr.splitlines()[0]
+    secrets.chmod(0o644)
+    assert "chmod 600 .env" in dovecote(tmp_path, "doctor").stdout
+    secrets.write_text("SLACK BOT TOKEN\n")
+    for command in ("doctor", "up", "chat"):
+        refused = dovecote(tmp_path, command)
+        assert ".env:1: is no setting. Write NAME=value" in refused.stdout + refused.stderr
+
+
+def test_an_echo_that_nobody_asked_for_is_named_in_chat_and_doctor(tmp_path: Path) -> None:
+    looked = dovecote(tmp_path, "doctor")
+    talked = dovecote(tmp_path, "chat")  # its standard input ends at once
+
+    assert "mock agent: no ANTHROPIC_API_KEY" in looked.stdout
+    assert talked.stderr == f"mock agent: no ANTHROPIC_API_KEY. {provider.REMEDY}.\n"
+    assert talked.stdout == ""
 
 
 async def test_the_vault_is_asked_about_every_agent(tmp_path: Path) -> None:

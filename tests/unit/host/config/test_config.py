@@ -53,8 +53,8 @@ def test_an_error_carries_file_key_and_remedy(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(file)
     assert caught.value.file == file
-    assert caught.value.key == "agents.default.provider"
-    assert "dovecote.example.toml" in caught.value.remedy
+    assert caught.value.faults[0].key == "agents.default.provider"
+    assert "dovecote.example.toml" in caught.value.faults[0].remedy
 
 
 def test_the_configuration_cannot_be_changed() -> None:
@@ -73,7 +73,7 @@ def test_a_hook_is_a_table_of_webhooks_and_named_so_in_errors(tmp_path: Path) ->
         file.write_text(good + bad)
         with pytest.raises(ConfigError) as caught:
             load(file)
-        assert caught.value.key == key
+        assert caught.value.faults[0].key == key
     file.write_text(good + "agent = 'nobody'\n")
     with pytest.raises(ConfigError, match=r"webhooks\.ci\.agent = 'nobody' is no agent"):
         load(file)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from pathlib import Path
+
 from host.config import Config, provider
 from host.gateway.permits import Permit
 
@@ -11,7 +14,7 @@ KEY = {"ANTHROPIC_API_KEY": "sk-ant-1\n"}
 def test_a_key_and_nothing_else_is_claude() -> None:
     config = provider.resolved(Config(), KEY)
     assert config.agents["default"].provider == "claude"
-    assert provider.described(config) == "default: claude"
+    assert provider.described(config) == "default: claude claude-sonnet-5-5"
     assert provider.echoing(config) == ()
     assert Permit.of(config.agents["default"]).models
 
@@ -34,3 +37,18 @@ def test_who_was_named_stays_who_was_named() -> None:
     named = Config.model_validate({"agents": {"default": {"provider": "mock"}}})
     assert provider.resolved(named, KEY) == named
     assert provider.echoing(named) == ()
+
+
+def test_the_banner_names_version_agents_models_platforms_and_folder(tmp_path: Path) -> None:
+    agents = {
+        "default": {},
+        "deep": {"provider": "claude", "model": "claude-opus-5-5"},
+        "toy": {"provider": "mock"},
+    }
+    config = Config.model_validate({"data": str(tmp_path), "agents": agents})
+    assert provider.banner(provider.resolved(config, KEY), ["discord", "slack"]) == (
+        f"Dovecote {version('dovecote')} · default: claude claude-sonnet-5-5; deep: claude claude-opus-5-5; toy: mock"
+        f" · discord, slack · data in {tmp_path}"
+    )
+    assert "· default: mock agent: no ANTHROPIC_API_KEY ·" in provider.banner(Config(), ["console"])
+    assert "· no platform ·" in provider.banner(Config(), [])
