@@ -278,8 +278,9 @@ class Supervisor:
         """Ends a runner whose files have become too much. What it was at fails: another attempt would fill them again."""
         session = life.session
         folders = (session.folder.outbound, session.folder.work, self._registry.shared(session))
+        pid = await self._first_process(runner)
         while True:
-            life.over_quota = await self._quota.exceeded(folders)
+            life.over_quota = await self._quota.exceeded(folders, pid)
             fields = {"action": "over_quota", "session": session.id}
             log.warning("Runner is stopped: %s", life.over_quota, extra=fields)
             try:
@@ -287,6 +288,14 @@ class Supervisor:
                 return
             except LaunchError as error:
                 log.warning("It cannot be stopped yet: %s", error.reason, extra=fields)
+
+    async def _first_process(self, runner: Runner) -> int:
+        while True:
+            try:
+                return await self._launcher.first_process(runner)
+            except LaunchError as error:
+                log.debug("The engine does not tell of a container: %s", error.reason)
+                await asyncio.sleep(quota.LOOK_EVERY)
 
     async def _drain_after(self, session: Session, code: int) -> None:
         try:

@@ -101,6 +101,9 @@ class SimLauncher:
             runner.process.die("killed by the host")
         await asyncio.shield(runner.ended)
 
+    async def first_process(self, runner: Runner) -> int:
+        return 0
+
     async def reconcile(self, installation: str) -> list[Runner]:
         point("reconcile")
         engine = self._engine

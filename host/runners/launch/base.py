@@ -54,6 +54,12 @@ class Launcher(Protocol):
     async def stop(self, runner: Runner, grace: float) -> None:
         """Asks it to end, and after `grace` seconds makes it. Returns when the end is confirmed."""
 
+    async def first_process(self, runner: Runner) -> int:
+        """The pid, as this machine counts, of the first process in the runner's container; 0 where none is to be seen.
+
+        Raises `LaunchError`.
+        """
+
     async def reconcile(self, installation: str) -> list[Runner]:
         """Runners of this installation that live from before and are adopted; those that cannot be are stopped.
 

@@ -23,7 +23,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import LogConfig, Mount, Ulimit
 
 from host.config import Runner as Settings
-from host.folders import ownership
+from host.folders import ownership, unnamed
 from host.runners.launch import engine
 from host.runners.launch import labels as marks
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
@@ -115,6 +115,10 @@ class DockerLauncher:
                 await runner.wait()
         except TimeoutError as error:
             raise LaunchError("the engine does not confirm the end of a container", transient=True) from error
+
+    async def first_process(self, runner: Runner) -> int:
+        assert isinstance(runner, DockerRunner)  # noqa: S101 - made by this launcher
+        return await self._call(self._first_process, runner.container)
 
     async def reconcile(self, installation: str) -> list[Runner]:
         adopted: list[Runner] = []
@@ -308,6 +312,13 @@ class DockerLauncher:
                 self._remove(identity)
             raise
         return identity
+
+    def _first_process(self, container: str) -> int:
+        try:
+            pid = int(self._client().api.inspect_container(container)["State"]["Pid"])
+        except NotFound:
+            return 0
+        return pid if unnamed.belongs(pid, container) else 0
 
     def _check_image(self) -> None:
         name = self._settings.image

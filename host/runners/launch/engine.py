@@ -13,10 +13,14 @@ from docker.errors import DockerException, ImageNotFound
 from docker.types import Mount
 
 from host.config import Runner as Settings
+from host.folders import unnamed
 from host.runners.launch.examination import Examination
 from host.runners.launch.labels import CONTRACT_LABEL
 
 TIMEOUT = 60  # s for one request to the engine
+LOOK_LASTS = 10  # s a container gets to tell what it sees, once it was looked at itself
+# It lives until it is told to end: what its processes hold is looked at meanwhile.
+LOOK = 'trap over=1 TERM; cat /proc/sys/kernel/random/boot_id; cat /mark/{mark}; until [ "$over" ]; do sleep 0.1; done'
 GONE = (requests.RequestException, DockerException, OSError)
 
 
@@ -45,7 +49,7 @@ def _look_inside(client: docker.DockerClient, found: Examination, data: Path) ->
     try:
         looking = client.containers.run(
             found.image,
-            ["-c", f"cat /proc/sys/kernel/random/boot_id; cat /mark/{mark.name} || true"],
+            ["-c", LOOK.format(mark=mark.name)],
             entrypoint="bash",
             network_mode="none",
             mounts=[Mount("/mark", str(data), type="bind", read_only=True)],
@@ -53,7 +57,9 @@ def _look_inside(client: docker.DockerClient, found: Examination, data: Path) ->
             detach=True,
         )
         try:
-            looking.wait(timeout=TIMEOUT)
+            pid = int(client.api.inspect_container(str(looking.id))["State"]["Pid"])
+            seen = unnamed.belongs(pid, str(looking.id)) and unnamed.visible(pid)
+            looking.stop(timeout=LOOK_LASTS)
             printed: bytes = looking.logs()  # after its end: what is followed may lack the last line
         finally:
             looking.remove(force=True)
@@ -62,7 +68,7 @@ def _look_inside(client: docker.DockerClient, found: Examination, data: Path) ->
     finally:
         mark.unlink()
     boot_id, _, rest = printed.decode().partition("\n")
-    return replace(found, boot_id=boot_id, sees_data=rest.strip() == mark.name)
+    return replace(found, boot_id=boot_id, sees_data=rest.strip() == mark.name, seen_inside=seen)
 
 
 def connect(address: str) -> docker.DockerClient:

@@ -18,6 +18,11 @@ ONE_KERNEL = (
     "Run the host on the engine's own machine, or in a container there: docker-compose.yml does. An engine in a virtual"
     " machine (Docker Desktop) or on another machine cannot share files and sockets with this host"
 )
+UNCOUNTED = "files that a container has deleted and keeps open are not counted"
+COUNTED = (
+    "Each of its processes may keep runner.limits.open_files of them, of largest_file_mb each. Where the host sees the"
+    " processes of containers (on the machine itself; in a container with `pid: host` and SYS_PTRACE) they count"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ class Examination:
     trouble: str = ""  # why no container could be started
     boot_id: str = ""  # of the kernel that a container runs on
     sees_data: bool = False  # a container sees what the host writes into the data folder
+    seen_inside: bool = False  # the host sees what processes in a container hold open
 
 
 def findings(found: Examination, kernel: str, boot_id: str) -> list[Finding]:
@@ -65,6 +71,8 @@ def findings(found: Examination, kernel: str, boot_id: str) -> list[Finding]:
     shared = found.boot_id == boot_id and found.sees_data
     seen = "shared with the engine" if shared else found.trouble or "a container sees another machine's"
     made.append(Finding("Kernel and data folder", shared, seen, "" if shared else ONE_KERNEL))
+    if shared and not found.seen_inside:
+        made.append(Finding("Disk quota", True, UNCOUNTED, COUNTED))
     return made
 
 

@@ -49,6 +49,9 @@ class FakeLauncher:
         assert isinstance(runner, FakeRunner)  # noqa: S101 - made by this launcher
         runner.end(0)
 
+    async def first_process(self, runner: Runner) -> int:
+        return 0
+
     async def reconcile(self, installation: str) -> list[Runner]:
         self._maybe_fail("reconcile")
         return [runner for runner in self.started if not runner.ended.done()]

@@ -55,6 +55,9 @@ class ProcessLauncher:
                 os.killpg(runner.process.pid, signal.SIGKILL)
             await runner.process.wait()
 
+    async def first_process(self, runner: Runner) -> int:
+        return 0  # it shares its process namespace with the whole machine
+
     async def reconcile(self, installation: str) -> list[Runner]:
         left = await asyncio.to_thread(_pids_of, installation)
         await asyncio.to_thread(_end_all, left)

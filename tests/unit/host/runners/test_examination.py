@@ -18,6 +18,7 @@ WELL = Examination(
     spoken=str(CONTRACT),
     boot_id="here",
     sees_data=True,
+    seen_inside=True,
 )
 
 
@@ -43,6 +44,14 @@ def test_what_is_wrong_is_named_with_its_remedy(found: Examination, what: str, w
 
 def test_an_engine_that_shares_everything_is_well() -> None:
     assert [finding.well for finding in findings(WELL, "6.1", "here")] == [True, True, True]
+
+
+def test_a_host_that_cannot_look_into_containers_says_which_use_it_does_not_count() -> None:
+    last = findings(replace(WELL, seen_inside=False), "6.1", "here")[-1]
+
+    assert (last.what, last.well) == ("Disk quota", True), "a remark: it is how docker-compose.yml runs"
+    assert "deleted and keeps open" in last.seen
+    assert "largest_file_mb" in last.remedy
 
 
 def test_a_machine_without_an_engine_is_told_what_to_install(

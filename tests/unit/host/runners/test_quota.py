@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,27 +61,133 @@ def test_a_sparse_file_takes_what_it_has(tmp_path: Path) -> None:
     assert measure([tmp_path], MANY).size < MIB
 
 
-def test_folders_deeper_than_any_path_are_hidden_and_harm_nobody(tmp_path: Path) -> None:
+def remove(folder: Path) -> None:
+    """As deep as it goes; the clean-up of the test's folder would recurse."""
+    subprocess.run(["rm", "-rf", str(folder)], check=True, timeout=30)
+
+
+def test_folders_deeper_than_any_path_are_counted_like_others(tmp_path: Path) -> None:
     nest(tmp_path, 3_000)
     try:
-        assert measure([tmp_path], MANY) == Used(measure([tmp_path], MANY).size, tree.DEEPEST, True)
+        used = measure([tmp_path], MANY)
         ownership.hand_over([tmp_path])
     finally:
-        # Its own way down is as deep as it takes; the clean-up of the test's folder would recurse.
-        subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True, timeout=30)
+        remove(tmp_path / "d")
+    assert used.files == 3_000
+    assert not used.hidden
 
 
-def test_a_folder_that_is_closed_to_the_host_hides_what_is_in_it(tmp_path: Path) -> None:
-    """A container can close its workspace to a host that is the same user and not root."""
-    tmp_path.chmod(0)
-    mine = os.geteuid()
+def test_a_walk_keeps_few_descriptors_however_deep_it_goes(tmp_path: Path) -> None:
+    nest(tmp_path, 500)
+    (tmp_path / "beside").touch()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    most = 0
     try:
-        if mine == 0:
-            os.seteuid(65_534)
-        used = measure([tmp_path], MANY)
+        for _ in tree.entries(tmp_path):
+            most = max(most, len(list(Path("/proc/self/fd").iterdir())) - before)
+    finally:
+        remove(tmp_path / "d")
+    assert most <= tree.MOST_OPEN + 2
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_folder_that_is_moved_while_it_is_walked_does_not_lead_elsewhere(tmp_path: Path) -> None:
+    """From below, `..` is another folder by then; what is moved comes back to be counted at the next look."""
+    deep, elsewhere = tmp_path / "deep", tmp_path / "elsewhere"
+    deep.mkdir()
+    elsewhere.mkdir()
+    nest(deep, tree.MOST_OPEN * 2)
+    walk = tree.entries(deep)
+    try:
+        for _ in range(tree.MOST_OPEN * 2):
+            lowest = next(walk)
+        inside = os.open(lowest.name, os.O_RDONLY, dir_fd=lowest.folder)
+        above = os.open("../" * (tree.MOST_OPEN + 1), os.O_RDONLY, dir_fd=inside)
+        os.rename("d", elsewhere / "d", src_dir_fd=above)
+        os.close(above)
+        os.close(inside)
+        with pytest.raises(tree.MovedError):
+            next(walk)
+        assert not measure([tmp_path], MANY).hidden
+    finally:
+        remove(deep)
+        remove(elsewhere)
+
+
+def test_a_file_with_several_names_takes_its_place_once(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(bytes(1_000_000))
+    for number in range(10):
+        (tmp_path / f"again{number}").hardlink_to(tmp_path / "one")
+
+    used = measure([tmp_path], MANY)
+
+    assert used.files == 11
+    assert used.size < 1_100_000
+
+
+NOBODY = 65_534
+
+
+@contextmanager
+def not_root() -> Iterator[None]:
+    """Root sees into every folder; a host that is somebody else does not."""
+    mine = os.geteuid()
+    if mine == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
     finally:
         os.seteuid(mine)
-        tmp_path.chmod(0o700)
+
+
+@pytest.fixture
+def theirs() -> Iterator[Path]:
+    """A folder of that user's, where they can reach it."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    if os.geteuid() == 0:
+        os.chown(folder, NOBODY, NOBODY)
+    yield folder
+    remove(folder)
+
+
+def test_a_folder_that_its_user_closed_is_opened_to_be_measured(theirs: Path) -> None:
+    """A container can close its workspace to a host that is the same user and not root."""
+    with not_root():
+        (theirs / "in" / "side").mkdir(parents=True)
+        (theirs / "in" / "side" / "file").write_bytes(bytes(1_000_000))
+        for folder in (theirs / "in" / "side", theirs / "in", theirs):
+            folder.chmod(0)
+        used = measure([theirs], MANY)
+    assert used.files == 3
+    assert used.size >= 1_000_000
+    assert not used.hidden
+
+
+def test_what_took_a_closed_folders_place_is_not_opened(theirs: Path) -> None:
+    """Between the look and the opening the name leads somewhere else."""
+    with not_root():
+        (theirs / "closed").mkdir(mode=0)
+        (theirs / "mine").mkdir(mode=0)
+        found = (theirs / "closed").lstat()
+        (theirs / "closed").rmdir()
+        (theirs / "closed").symlink_to(theirs / "mine")
+        here = os.open(theirs, os.O_RDONLY)
+        with pytest.raises(OSError, match="irectory"):
+            tree._let_in("closed", here, found)
+        (theirs / "closed").unlink()
+        (theirs / "closed").mkdir(mode=0)
+        with pytest.raises(FileNotFoundError):
+            tree._let_in("closed", here, (theirs / "mine").lstat())
+        os.close(here)
+        assert {path.stat().st_mode & 0o777 for path in theirs.iterdir()} == {0}
+
+
+def test_a_closed_folder_of_another_user_hides_what_is_in_it(theirs: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make one")
+    (theirs / "roots").mkdir(mode=0)
+    with not_root():
+        used = measure([theirs], MANY)
 
     assert used.hidden
     assert "hides files" in excess(Limits(), EMPTY, used)
@@ -101,7 +210,8 @@ LIMITS = Limits(disk_mb=100, files=1000)
         (EMPTY, Used(100 * MIB + 1, 0, False), "more than 100 MiB"),
         (EMPTY, Used(0, 1001, False), "more than 1000 files"),
         (EMPTY, Used(0, 0, True), "cannot be measured"),
-        (Used(300 * MIB, 5000, True), Used(300 * MIB, 5000, True), ""),
+        (Used(300 * MIB, 5000, False), Used(300 * MIB, 5000, False), ""),
+        (Used(0, 0, True), Used(0, 0, True), "cannot be measured"),
         (Used(300 * MIB, 0, False), Used(301 * MIB + 1, 0, False), "MiB"),
         (Used(0, 5000, False), Used(0, 5101, False), "files"),
     ],
