@@ -25,6 +25,7 @@ from host.gateway.fields import Fields
 from host.gateway.server import Gateway
 from host.mailbox.open import Mailboxes
 from host.ports.bot import Bots
+from host.ports.stations import Stations
 from host.registry.db import HostDB
 from host.registry.sessions import Sessions, upsert
 from host.runners.launch.process import ProcessLauncher
@@ -112,7 +113,9 @@ async def _gateway(data: Path, disk: ThreadDisk) -> AsyncIterator[list[str]]:
     registry, mailboxes = Sessions(data), Mailboxes(disk, db, now_ms)
     budgets = Budgets(config, db, now_ms, lambda: None)
     credentials = EnvironmentCredentials({"ANTHROPIC_API_KEY": "none"})
-    gateway = Gateway(config, mailboxes, budgets, credentials, Fields(config.model.base_url, db, now_ms))
+    gateway = Gateway(
+        config, mailboxes, budgets, credentials, Fields(config.model.base_url, db, now_ms), Stations(now_ms)
+    )
     sockets = []
     for number in range(ATTACKERS):
         address = Address("bench", "w", "c", str(number))

@@ -16,6 +16,8 @@ from host.ports.events import InboundEvent, Ingested
 from host.registry.db import HostDB
 from host.registry.port import Statements
 from host.registry.sessions import Session
+from host.upkeep.service import Manager
+from host.web import WebServer
 from host.webhooks import WebhookServer
 from sessiondb import SessionError
 
@@ -41,6 +43,8 @@ class Host:
             self.webhooks = WebhookServer(
                 config.webhooks, parts.environment, frozenset(bots.by_platform), self.ingest, parts.now
             )
+        self.web: WebServer | None = None
+        self._manager = Manager(parts.environment)
         self._stuck: BotStuck | None = None
         self.started = asyncio.Event()
 
@@ -62,8 +66,8 @@ class Host:
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def serve(self) -> None:
-        """Raises `sessiondb.SessionError` when host.db cannot be opened, `WebhookError` when hooks cannot be served, and
-        `BotStuck` after an orderly stop."""
+        """Raises `sessiondb.SessionError` when host.db cannot be opened, `WebhookError` and `WebError` when an address cannot
+        be had, and `BotStuck` after an orderly stop."""
         await self._start_up()
         house = self.house
         side_tasks: list[asyncio.Task[None]] = []
@@ -78,9 +82,11 @@ class Host:
                     for bot in self._bots.by_platform.values()
                 ]
                 side_tasks += bots
+                side_tasks.append(group.create_task(self._manager.feed(house.state), name="watchdog"))
                 for task in bots:
                     task.add_done_callback(lambda _: self._stop_without_bots(bots))
                 self.started.set()
+                self._manager.ready(f"Serving {', '.join(self._bots.by_platform)}")
                 await self._stopping.wait()
                 timer.cancel()
                 await self._shut_down(side_tasks)
@@ -104,6 +110,9 @@ class Host:
             if house.scheduler.has_tasks(session):
                 await self._recover_posts(session)
         await house.supervisor.adopt()
+        if self._config.web is not None:
+            self.web = WebServer(self._config.web, house.state)
+            await self.web.start()
 
     async def _recover_posts(self, session: Session) -> None:
         try:
@@ -116,6 +125,7 @@ class Host:
         Runners next; then what they left is delivered by the bots, which end last.
         """
         log.info("Stopping", extra={"action": "stopping"})
+        self._manager.stopping()
         house = self.house
         if self.webhooks is not None:
             await self.webhooks.stop()
@@ -131,6 +141,8 @@ class Host:
 
     async def _close(self) -> None:
         house = self.house
+        if self.web is not None:
+            await self.web.stop()
         await house.board.close()
         await house.live.close()
         await house.deliveries.close()

@@ -40,6 +40,7 @@ from host.mailbox.open import Mailboxes, Records
 from host.mailbox.questions import Approvers
 from host.ports.bot import Bots
 from host.ports.outlet import Outlet
+from host.ports.stations import Stations
 from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
 from host.runners.launch.base import Launcher
@@ -52,6 +53,7 @@ from host.schedule.orders import KINDS
 from host.schedule.service import Scheduler
 from host.upkeep import sweep as sweeping
 from host.upkeep.pruning import Pruner
+from host.upkeep.state import State
 from host.upkeep.sweep import Sweep
 
 
@@ -86,6 +88,7 @@ class House:
     reception: Reception
     sweep: Sweep
     pruner: Pruner
+    state: State
 
 
 def assemble(
@@ -95,7 +98,7 @@ def assemble(
     now, data = parts.now, Path(config.data).resolve()
     records = Records(db, Sessions(data), Mailboxes(parts.disk, db, now))
     sessions, mailboxes = records.sessions, records.mailboxes
-    lives = Lives()
+    lives, stations = Lives(), Stations(now)
     news = Outlet[Session]()  # the session's files may hold something new
     due = Outlet[Session]()  # a task of the session has something for its runner
 
@@ -115,13 +118,13 @@ def assemble(
         mailboxes,
         collector,
         posts,
-        delivery.Outlets(claims=live.claimed, outcome=live.look, run_ended=scheduler.look_soon, room=news),
+        delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations),
     )
     saying = Saying(deliveries)
 
     budgets = Budgets(config, db, now, saying.soon)
     fields = Fields(config.model.base_url, db, now)
-    gateway = Gateway(config, mailboxes, budgets, parts.credentials, fields, parts.reach)
+    gateway = Gateway(config, mailboxes, budgets, parts.credentials, fields, stations, parts.reach)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
 
     ended = Outlet(board.forget, news)
@@ -136,6 +139,7 @@ def assemble(
     )
     service = controls.Service(looked_at, desk)
     orders = Orders(db, sessions, supervisor, desk)
+    state = State(config, db, lives, bots.by_platform, now)
     swept = sweeping.Parts(records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders)
     return House(
         records,
@@ -150,7 +154,8 @@ def assemble(
         supervisor,
         draining,
         ingress,
-        Reception(records, ingress, deliveries, service),
-        Sweep(swept, parts.disk, data, config.host.sweep_every),
+        Reception(records, ingress, deliveries, service, stations),
+        Sweep(swept, parts.disk, data, config.host.sweep_every, state.told),
         Pruner(records, supervisor, now, config.host.retention_days),
+        state,
     )

@@ -26,6 +26,7 @@ from host.ports.bot import (
     Delivery,
     Fetched,
     FetchError,
+    Hearing,
     Ingest,
     Live,
     Offline,
@@ -127,6 +128,12 @@ class DiscordBot:
         self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
     ) -> Sequence[dict[str, Any]]:
         return rendering.render(operation, plain=plain, room=len(wire.named(mentions)))
+
+    def hearing(self) -> Hearing:
+        now, client = asyncio.get_running_loop().time(), self._client
+        if client is None or not client.is_ready() or client.is_closed():
+            return Hearing(connected=False, looked_at=now)
+        return Hearing(connected=True, looked_at=client.watch.looked_at or now)
 
     async def send(self, delivery: Delivery) -> Receipt:
         return await self._connected().outbox.send(delivery)

@@ -40,7 +40,18 @@ from bots.slack.sending.outbox import Sender
 from bots.slack.setup.manifest import COMMAND
 from bots.slack.setup.preflight import identify
 from host.config import Access, Slack
-from host.ports.bot import Capabilities, Delivery, Fetched, HostBusy, Ingest, Live, Offline, Receipt, Shown
+from host.ports.bot import (
+    Capabilities,
+    Delivery,
+    Fetched,
+    Hearing,
+    HostBusy,
+    Ingest,
+    Live,
+    Offline,
+    Receipt,
+    Shown,
+)
 from host.ports.events import EventClass, InboundEvent, IncomingFile, Verdict
 from sessiondb import content
 
@@ -80,6 +91,7 @@ class SlackBot:
         self._fetching = Fetching(self._client, settings.api_url, secrets.bot_token)
         self._live: LiveMessages | None = None
         self._online = False
+        self._transport: Transport | None = None
 
     # ── the host's side ──────────────────────────────────────────────────────────────────────────────────
 
@@ -93,6 +105,7 @@ class SlackBot:
         app = application(self._client, self._secrets.signing_secret)
         transport = Transport(app, self._settings, self._secrets.app_token)
         listeners.attach(app, transport)
+        self._transport = transport
         try:
             await listeners.backfill.prepare()
             await transport.open()
@@ -104,7 +117,7 @@ class SlackBot:
                 group.create_task(marks.keep(), name="slack:marks")
                 group.create_task(transport.watch(listeners.missed), name="slack:watch")
         finally:
-            self._online = False
+            self._online, self._transport = False, None
             await transport.close()
             await self._status.close()
             await self._live.close()
@@ -113,6 +126,11 @@ class SlackBot:
         self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
     ) -> Sequence[Json]:
         return rendering.operation(operation, plain=plain)
+
+    def hearing(self) -> Hearing:
+        if self._transport is None or not self._online:
+            return Hearing(connected=False, looked_at=asyncio.get_running_loop().time())
+        return Hearing(self._transport.connected, self._transport.looked_at)
 
     async def send(self, delivery: Delivery) -> Receipt:
         self._must_be_online()

@@ -55,13 +55,24 @@ def examine(path: Path | None, out: Console, *, mend: bool = False) -> bool:
     return well
 
 
-def unhealthy(data: Path) -> str:
-    """Why the host on this folder is not well; '' when it is."""
+def health(data: Path) -> dict[str, object]:
+    """How the host on this folder is; its `problem` is '' when it is well."""
     try:
-        age = pulse.age(data)
-    except FileNotFoundError:
-        return f"{data}: no host has swept here yet"
-    return f"{data}: the last sweep was {age:.0f} s ago" if age > pulse.STALE else ""
+        age, told = pulse.age(data), pulse.read(data)
+    except OSError:
+        return _state(f"{data}: no host has swept here yet", None, pulse.Told())
+    away = [name for name, connected in told.connected.items() if not connected]
+    if age > pulse.STALE:
+        problem = f"{data}: the last sweep was {age:.0f} s ago"
+    elif told.hanging:
+        problem = f"{', '.join(told.hanging)}: the bot hangs; start the host anew"
+    else:
+        problem = f"not connected: {', '.join(away)}; host.log says why" if away else ""
+    return _state(problem, age, told)
+
+
+def _state(problem: str, age: float | None, told: pulse.Told) -> dict[str, object]:
+    return {"healthy": not problem, "problem": problem, "last_sweep": age, "connected": told.connected}
 
 
 def _all(path: Path | None, *, mend: bool) -> Iterator[Finding]:

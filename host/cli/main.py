@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from host.folders import modes
 from host.folders.lock import DataFolderError
 from host.mailbox.recurrence import ScheduleError
 from host.ports.bot import BotConfigError, BotStuck
+from host.web import WebError
 from host.webhooks import WebhookError
 from sessiondb import SessionError
 
@@ -48,9 +50,12 @@ def chat(config: ConfigOption = None) -> None:
 
 
 @app.command()
-def up(config: ConfigOption = None) -> None:
+def up(
+    config: ConfigOption = None,
+    web: Annotated[bool, typer.Option("--web", help="Serve figures and probes, as [web] says.")] = False,
+) -> None:
     """Run everything that is configured, until stopped."""
-    _run(config, ["slack", "discord"], log_to_file=False)
+    _run(config, ["slack", "discord"], log_to_file=False, web=web)
 
 
 @app.command()
@@ -148,10 +153,17 @@ def doctor(
 
 
 @app.command()
-def health(config: ConfigOption = None) -> None:
-    """Whether the host on this data folder is alive and sweeping; for a container's health check."""
-    if problem := examining.unhealthy(Path(configuration.load(config).data)):
-        _errors.print(Text(problem), soft_wrap=True)
+def health(
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole state, for programs.")] = False,
+) -> None:
+    """Whether the host on this data folder is alive, sweeping and connected; for a container's health check."""
+    state = examining.health(Path(configuration.load(config).data))
+    if as_json:
+        typer.echo(json.dumps(state))
+    elif state["problem"]:
+        _errors.print(Text(str(state["problem"])), soft_wrap=True)
+    if state["problem"]:
         sys.exit(1)
 
 
@@ -177,6 +189,7 @@ CURABLE = (
     DataFolderError,
     BotConfigError,
     BotStuck,
+    WebError,
     WebhookError,
     running.EngineError,
     SessionError,
@@ -200,8 +213,10 @@ def main() -> None:
         sys.exit(2)
 
 
-def _run(path: Path | None, platforms: list[str], *, log_to_file: bool) -> None:
+def _run(path: Path | None, platforms: list[str], *, log_to_file: bool, web: bool = False) -> None:
     dotenv.take_in(dotenv.beside(path), os.environ)
     config: Config = configuration.load(path)
+    if web and config.web is None:
+        config = config.model_copy(update={"web": configuration.Web()})
     log_file = Path(config.data) / "logs" / "host.log" if log_to_file else None
     running.run(config, platforms, log_file=log_file)

@@ -49,7 +49,7 @@ def run(config: Config, platforms: Collection[str], *, log_file: Path | None) ->
     data = Path(config.data)
     lock = DataLock(data)
     try:
-        logs.set_up(file=log_file)
+        logs.set_up(file=log_file, level=config.log.level, json=config.log.format == "json")
         if open_to := modes.openness(data):
             log.warning("%s: %s. %s.", data, open_to, modes.REMEDY, extra={"action": "data_open"})
         bots = find_bots(config, data, platforms)

@@ -318,6 +318,21 @@ class Webhooks(_Model):
         return {name: value for name, value in found.items() if name not in hooks} | {"hooks": hooks}
 
 
+class Web(_Model):
+    """Figures and probes by HTTP. Off unless the section is there or `dovecote up --web` asks for it."""
+
+    listen: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8760
+    hosts: tuple[str, ...] = ()  # names it may be called by, besides localhost and addresses
+
+
+class Log(_Model):
+    """What `dovecote up` writes to stderr and `dovecote chat` to its file."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
 class Config(_Model):
     data: Path = Path("data")
     host: Host = Host()
@@ -332,6 +347,8 @@ class Config(_Model):
     slack: Slack | None = None  # None: only if SLACK_BOT_TOKEN is set
     discord: Discord = Discord()
     webhooks: Webhooks | None = None
+    web: Web | None = None
+    log: Log = Log()
 
     @model_validator(mode="after")
     def _routes_name_agents(self) -> Config:

@@ -39,6 +39,9 @@ class Collected:
     refused: list[Refused] = field(default_factory=list)
     claimed: list[MessageIn] = field(default_factory=list)  # by the incarnation that the host started
     settled: bool = False  # some message got its outcome
+    outcomes: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # of those that runners are done with, by id
     more: bool = False  # there are more rows to read
     asked: Asked | None = None  # an action that has to be prepared before anything behind it is read
     run_ended: bool = False  # a task's run got its outcome
@@ -319,6 +322,7 @@ class Collector:
                 done.run_ended = done.run_ended or (bool(message.task_id) and ack.attempt >= GIVE_UP_AFTER)
             return
         writer.settle(message.id, Status(ack.status.value), ack.error)
+        done.outcomes.append((message.id, ack.status.value))
         self.runs.discard(message.id)
         done.run_ended = done.run_ended or bool(message.task_id)
         here = [p for p in writer.parcels_answering(message.id) if p.address == message.address]

@@ -24,14 +24,14 @@ class SessionLedger:
         mailboxes: Mailboxes,
         session: Session,
         now: Callable[[], int],
-        on_put: Callable[[Session], None],
+        on_end: Callable[[Session, Sequence[Parcel]], None],
         notify: Callable[[Notice], Awaitable[None]],
         posts: Posts,
     ) -> None:
         self._mailboxes = mailboxes
         self._session = session
         self._now = now
-        self._on_put = on_put
+        self._on_end = on_end
         self._notify = notify
         self._posts = posts
 
@@ -46,8 +46,8 @@ class SessionLedger:
         await self._mailboxes.use(self._session, lambda writer: self._put(writer, parcels))
         for parcel in parcels:
             self._posts.settled(parcel)
-        if any(parcel.terminal for parcel in parcels):
-            self._on_put(self._session)
+        if over := [parcel for parcel in parcels if parcel.terminal]:
+            self._on_end(self._session, over)
 
     async def target(self, message_id: str) -> str | None:
         found = await self._mailboxes.use(self._session, lambda writer: writer.platform_id_of(message_id))

@@ -19,6 +19,7 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.outbound import OutboundReader, Refused
 from host.mailbox.rows import Parcel
+from host.ports.stations import Posted, Stations
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry
@@ -41,6 +42,7 @@ class Outlets:
     outcome: Callable[[Session], None]  # a message was settled, an answer arrived
     run_ended: Callable[[Session], None]  # a task's run got its outcome
     room: Callable[[Session], None]  # a session with more to read than may be on its way may be drained again
+    stations: Stations  # where messages are on their way
 
 
 class Deliveries:
@@ -128,6 +130,7 @@ class Deliveries:
             self._close_reader(session)
             raise
         self._outlets.claims(session, done.claimed)
+        self._note(session, done)
         for parcel in done.parcels:
             if parcel.key in done.intended:
                 self._posts.sending(parcel)
@@ -194,11 +197,35 @@ class Deliveries:
         lane = self._lanes.get(key)
         if lane is None:
             ledger = SessionLedger(
-                self._mailboxes, session, self._now, self.outcome_changed, self.notify, self._posts
+                self._mailboxes, session, self._now, self._came_to_an_end, self.notify, self._posts
             )
             lane = Lane(address, ledger, self._bots, self._now, lambda _: self._drop_lane(key), self._chance)
             self._lanes[key] = lane
         return lane
+
+    def _note(self, session: Session, done: Collected) -> None:
+        stations = self._outlets.stations
+        for message in done.claimed:
+            stations.claimed(session.id, message)
+        for parcel in done.parcels:
+            stations.out(session.id, parcel.in_reply_to, parcel.key)
+        for message_id, status in done.outcomes:
+            stations.settled(message_id, status)
+
+    def _came_to_an_end(self, session: Session, parcels: Sequence[Parcel]) -> None:
+        for parcel in parcels:
+            self._outlets.stations.posted(
+                Posted(
+                    session.id,
+                    parcel.address.channel_type,
+                    parcel.in_reply_to,
+                    parcel.state,
+                    parcel.platform_message_id,
+                    parcel.attempts,
+                    parcel.first_attempt_at,
+                )
+            )
+        self.outcome_changed(session)
 
     def _drop_lane(self, key: tuple[str, Address]) -> None:
         self._lanes.pop(key, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import re
+import sys
 from pathlib import Path
 
 import structlog
@@ -31,7 +32,7 @@ def set_up(*, file: Path | None, level: str = "INFO", json: bool = False) -> Non
         if json
         # Plain tracebacks: the pretty ones print every local variable, tokens and messages among them.
         else structlog.dev.ConsoleRenderer(
-            colors=file is None, exception_formatter=structlog.dev.plain_traceback
+            colors=file is None and sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
     )
     handler.setFormatter(

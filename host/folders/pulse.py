@@ -1,21 +1,43 @@
-"""A sign of life for whoever watches from outside: a file that every whole sweep touches."""
+"""A sign of life for whoever watches from outside: a file that the sweep writes as its looks come to their end."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 NAME = "host.pulse"
 STALE = 120.0  # s; a sweep over everything may take a while, and nothing is restarted for a slow disk
 
 
-def beat(data: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the host said of itself then, by platform."""
+
+    connected: dict[str, bool] = field(default_factory=dict)
+    hanging: tuple[str, ...] = ()
+
+
+def beat(data: Path, told: Told) -> None:
+    """Whoever reads meanwhile finds the one before or this one, whole."""
     # A full disk must not end the sweep that could tell of it.
     with contextlib.suppress(OSError):
-        (data / NAME).touch()
+        new = data / f"{NAME}.new"
+        new.write_text(json.dumps({"connected": told.connected, "hanging": told.hanging}), "utf-8")
+        new.replace(data / NAME)
 
 
 def age(data: Path) -> float:
     """Seconds since the last beat. Raises `FileNotFoundError` when there never was one."""
     return max(0.0, time.time() - (data / NAME).stat().st_mtime)
+
+
+def read(data: Path) -> Told:
+    """Raises `OSError`; a file that says nothing, as older hosts left it, tells of no platform."""
+    try:
+        found = json.loads((data / NAME).read_text("utf-8"))
+        return Told(dict(found["connected"]), tuple(found["hanging"]))
+    except (ValueError, KeyError, TypeError):
+        return Told()

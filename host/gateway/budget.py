@@ -140,6 +140,20 @@ class Budgets:
         return day_of(at, self._zone)
 
 
+def left(connection: Statements, config: Config, now: int) -> dict[str, float]:
+    """What all agents together may still spend, in US dollars, by period; only where the configuration has a limit."""
+    day = day_of(now, ZoneInfo(config.host.zone))
+    found = {}
+    for period, limit, since in (
+        ("day", config.model.budget_usd_per_day, day),
+        ("month", config.model.budget_usd_per_month, day // 100 * 100),
+    ):
+        if limit < math.inf:
+            most = round(limit * MICRO) + requests.raised(connection, "all", since)
+            found[period] = max(0, most - _used(connection, "", since, day)) / MICRO
+    return found
+
+
 def _require(
     connection: Statements, call: Call, budget: str, words: str, limit: int, period: int, used: int
 ) -> None:

@@ -6,12 +6,26 @@ import json
 from typing import Any
 
 from host.gateway.prices import Usage
+from host.ports import figures
 
 LARGEST_EVENT = 4 * 1024 * 1024  # bytes of one event that are kept to be read; larger ones are passed over
 LARGEST_MESSAGE = 64 * 1024 * 1024  # bytes of an answer in one piece
 BYTES_PER_TOKEN = 8  # of the events of an answer that breaks off before it says what it cost: rather too many
 
+MICRO = 1_000_000  # millionths in a dollar
 SHOWN = ("text", "tool_use")  # blocks whose tokens are all in what is sent
+
+
+def count(agent: str, usage: Usage, paid: int) -> None:
+    """For whoever watches: what a call took, `paid` in millionths of a dollar."""
+    for kind, tokens in (
+        ("input", usage.input_tokens),
+        ("output", usage.output_tokens),
+        ("cache_write", usage.cache_write_tokens),
+        ("cache_read", usage.cache_read_tokens),
+    ):
+        figures.TOKENS.labels(agent, kind).inc(tokens)
+    figures.COST.labels(agent).inc(paid / MICRO)
 
 
 class Meter:

@@ -28,13 +28,15 @@ from host.gateway.credentials import Credentials, Grant, NoCredential, Via
 from host.gateway.egress import Internet, Reach, Tunnels
 from host.gateway.fields import LARGEST_REFUSAL, REFUSALS, Fields
 from host.gateway.front import Entrance
-from host.gateway.meter import Meter
+from host.gateway.meter import Meter, count
 from host.gateway.permits import Asked, Permit, Refused
 from host.gateway.prices import cost, price_of, upper_bound
 from host.gateway.readers import SMALL, Allowance, Holding, Readers, holding
 from host.mailbox.open import Mailboxes
+from host.ports import figures
+from host.ports.stations import Stations
 from host.registry.sessions import Session
-from sessiondb import SessionError
+from sessiondb import MessageIn, SessionError
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +113,10 @@ class Gateway:
         budgets: Budgets,
         credentials: Credentials,
         fields: Fields,
+        stations: Stations,
         reach: Reach | None = None,
     ) -> None:
+        self._stations = stations
         self._reach = reach or Internet()
         self._config = config
         self._mailboxes = mailboxes
@@ -213,21 +217,21 @@ class Gateway:
                 costs_nothing = response.status in UNPAID
                 return response
         except Refused as refused:
-            self._note(door, refused.message)
+            self._note(door, refused.kind, refused.message)
             return _error(refused.status, refused.kind, refused.message)
         except (_NotSent, _Lost) as failure:
             costs_nothing = False
             return _error(502, "api_error", str(failure))
         except NoCredential as missing:
-            self._note(door, str(missing))
+            self._note(door, "no_credential", str(missing))
             if missing.transient:
                 return _error(503, "api_error", str(missing))
             return _error(401, "authentication_error", str(missing))
         except OverBudget as over:
-            self._note(door, str(over))
+            self._note(door, "over_budget", str(over))
             return _error(402, "billing_error", str(over))
         except SessionError as error:
-            self._note(door, str(error))
+            self._note(door, "no_account", str(error))
             return _error(503, "api_error", "the host cannot keep account of requests right now")
         finally:
             door.under_way -= 1
@@ -248,10 +252,12 @@ class Gateway:
         """Reserved before, settled after, whatever happens in between."""
         door, asked = passing.door, passing.asked
         price = price_of(asked.model, self._config.model.prices)
-        user_id, task_id = await self._whose(door.session)
+        whose = await self._whose(door.session)
+        author, task = (whose.author_id, whose.task_id) if whose else ("", "")
         most = upper_bound(asked.tokens, asked.max_tokens, price)
-        call = Call(door.session.id, door.session.agent, user_id, task_id, asked.model, most)
+        call = Call(door.session.id, door.session.agent, author, task, asked.model, most)
         reservation = await self._reserved(call)
+        self._stations.model_called(door.session.id, whose, asked.model)
         meter = Meter(streamed=asked.streamed)
         unpaid = False
         try:
@@ -266,10 +272,12 @@ class Gateway:
                 settlement = self._budgets.release(reservation)
             elif meter.complete or (meter.knows_anything and not asked.uncertain and not meter.uncertain):
                 paid = cost(meter.usage, price)
+                count(call.agent, meter.usage, paid)
                 settlement = self._budgets.settle(
                     reservation, meter.usage, paid, estimated=not meter.complete
                 )
             else:
+                count(call.agent, meter.usage, call.cost)
                 settlement = self._budgets.charge_in_full(reservation)
             self._settle_soon(settlement)
 
@@ -289,8 +297,11 @@ class Gateway:
         task.add_done_callback(self._settling.discard)
 
     async def _pass(self, passing: _Passing, meter: Meter) -> web.StreamResponse:
-        request, asked = passing.request, passing.asked
+        request, asked, agent = passing.request, passing.asked, passing.door.session.agent
+        called_at = asyncio.get_running_loop().time()
         async with await self._sent(passing) as answer:
+            figures.MODEL_CALLS.labels(agent, str(answer.status)).inc()
+            figures.FIRST_BYTE.labels(agent).observe(asyncio.get_running_loop().time() - called_at)
             response = web.StreamResponse(status=answer.status)
             for name in PASSED_BACK:
                 if name in answer.headers:
@@ -357,10 +368,10 @@ class Gateway:
         if field:
             log.warning("The model's address does not take %s", field, extra={"action": "field_refused"})
 
-    async def _whose(self, session: Session) -> tuple[str, str]:
-        """The person and the task that the oldest message under way comes from."""
+    async def _whose(self, session: Session) -> MessageIn | None:
+        """The oldest message under way."""
         wanting = await self._mailboxes.use(session, lambda writer: writer.wanting())
-        return (wanting[0].author_id, wanting[0].task_id) if wanting else ("", "")
+        return wanting[0] if wanting else None
 
     def _tunnels(self, session: Session) -> Tunnels:
         agent = self._config.agents[session.agent]
@@ -384,7 +395,8 @@ class Gateway:
             )
         return self._upstream
 
-    def _note(self, door: _Open, reason: str) -> None:
+    def _note(self, door: _Open, kind: str, reason: str) -> None:
+        figures.REFUSALS.labels(door.session.agent, kind).inc()
         log.warning(
             "Model request refused: %s",
             reason,

@@ -11,6 +11,7 @@ from host.mailbox.open import Records
 from host.ports.bot import HostBusy
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested, Privacy
+from host.ports.stations import Stations
 from sessiondb import Address
 
 
@@ -21,7 +22,9 @@ class Reception:
         ingress: Ingress,
         deliveries: Deliveries,
         controls: Controls,
+        stations: Stations,
     ) -> None:
+        self._stations = stations
         self._db = records.db
         self._sessions = records.sessions
         self._mailboxes = records.mailboxes
@@ -41,7 +44,10 @@ class Reception:
     async def ingest(self, event: InboundEvent) -> Ingested:
         if self._closed:
             raise HostBusy("the host is stopping")
-        return await self._ingress.ingest(event)
+        came_at = self._stations.came(event)
+        ingested = await self._ingress.ingest(event)
+        self._stations.taken(event, ingested, came_at)
+        return ingested
 
     async def settled(self, message_id: str) -> str:
         """Its status, or "forgotten" beyond the retention. Raises `LookupError` for a message that was not let in."""

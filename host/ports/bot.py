@@ -201,6 +201,21 @@ class ShowsLive(Protocol):
         """Once it returns the message is gone, whoever removed it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Whether a platform reaches its bot."""
+
+    connected: bool
+    looked_at: float  # s of the loop's clock: when the bot last saw to it that events come in
+
+
+@runtime_checkable
+class Hears(Protocol):
+    """A bot that can say whether its way in works. One that hangs looks no more; a platform that is away is no hang."""
+
+    def hearing(self) -> Hearing: ...
+
+
 class FetchError(Exception):
     """The file cannot be had; the text says why, for the agent."""
 

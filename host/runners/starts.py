@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from host.gateway.server import GatewayError
+from host.ports import figures
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
@@ -88,6 +89,7 @@ class Starts:
 
         failures = await self._db.write(job)
         if failure:
+            figures.STARTS.labels("failed").inc()
             log.warning("Start failed: %s", failure, extra={"action": "start_failed", "session": session.id})
         if failures == ALARM_AFTER or refused:
             text = f"⚠️ I cannot start right now; your message waits and I keep trying ({session.id[:9]})."

@@ -17,6 +17,7 @@ from host.gateway.bells import Ears
 from host.gateway.server import Door, GatewayError
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
+from host.ports import figures
 from host.ports.outlet import Outlet
 from host.registry.sessions import Session
 from host.runners import looks, quota, sweep
@@ -242,6 +243,7 @@ class Supervisor:
                 return None
         finally:
             self._at_once.free(session.id)
+        figures.STARTS.labels("started").inc()
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
         life = self.lives[session.id]
         life.begins(runner, self._now())

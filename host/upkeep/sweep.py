@@ -57,8 +57,11 @@ class Sweep:
     Looks go on beside each other: one that hangs, at an engine that does not answer, holds up nothing but itself.
     """
 
-    def __init__(self, parts: Parts, disk: Disk, data: Path, every: float) -> None:
+    def __init__(
+        self, parts: Parts, disk: Disk, data: Path, every: float, told: Callable[[], pulse.Told]
+    ) -> None:
         self._parts = parts
+        self._told = told
         self._disk = disk
         self._data = data
         self._every = every  # s between two rounds
@@ -119,7 +122,7 @@ class Sweep:
                 )
             elif (now := asyncio.get_running_loop().time()) - self._beat_at >= self._every:
                 self._beat_at = now
-                await self._disk.run(pulse.beat, self._data)
+                await self._disk.run(pulse.beat, self._data, self._told())
 
     async def _guarded(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
         """One sick session never stops the sweep over the others."""

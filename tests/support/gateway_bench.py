@@ -15,6 +15,7 @@ from host.gateway.credentials import Credentials, EnvironmentCredentials
 from host.gateway.fields import Fields
 from host.gateway.server import Gateway
 from host.mailbox.open import Mailboxes
+from host.ports.stations import Stations
 from host.registry.db import HostDB
 from host.registry.port import Statements
 from host.registry.sessions import Session, Sessions, upsert
@@ -64,7 +65,15 @@ class GatewayBench:
             {"ANTHROPIC_API_KEY": self.api.key if key is None else key}
         )
         fields = Fields(config.model.base_url, self.db, lambda: self.now)
-        self.gateway = Gateway(config, self.mailboxes, self.budgets, credentials, fields, self.internet)
+        self.gateway = Gateway(
+            config,
+            self.mailboxes,
+            self.budgets,
+            credentials,
+            fields,
+            Stations(lambda: self.now),
+            self.internet,
+        )
 
     async def session(self, thread: str = "1") -> Session:
         address = Address("memory", "w", "c", thread)

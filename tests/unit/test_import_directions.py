@@ -27,6 +27,7 @@ ONLY_IN: dict[str, str | tuple[str, ...]] = {
 FLOORS = (  # of host/, from the top down: a room imports only what stands below it
     "cli",
     "app",
+    "web",
     "assembly",
     "upkeep",
     "controls",

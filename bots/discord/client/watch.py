@@ -35,6 +35,7 @@ class Watch:
         self._heard = asyncio.Event()
         self.heard_something = False
         self.deaf = False
+        self.looked_at = 0.0  # s of the loop's clock, 0 before the connection is ready
 
     def heard(self, event_type: str) -> None:
         if event_type.startswith(_ABOUT_PEOPLE):
@@ -56,6 +57,7 @@ class Watch:
 
     async def _proven_deaf(self) -> bool:
         """After a silence, or false when it was broken."""
+        self.looked_at = asyncio.get_running_loop().time()
         self._heard.clear()
         try:
             async with asyncio.timeout(SILENCE):

@@ -58,6 +58,8 @@ class Transport:
         self._door: Door | None = None
         self._sessions: dict[AsyncSocketModeHandler, tuple[object, float]] = {}  # and since when
         self._heard_at = 0.0
+        self.connected = False
+        self.looked_at = 0.0  # s of the loop's clock
         self._suspicious = False
         self._given_up = False
         self._proven_deaf = 0
@@ -66,9 +68,14 @@ class Transport:
         """Raises `TimeoutError`, or `OSError` when the port is taken."""
         if self._settings.mode == "http":
             await self._serve()
+            self._look(connected=True)
             return
         for _ in range(self._settings.sockets):
             self._handlers.append(await self._connected())
+        self._look(connected=True)
+
+    def _look(self, *, connected: bool) -> None:
+        self.connected, self.looked_at = connected, asyncio.get_running_loop().time()
 
     def heard(self, *, repeated: bool) -> None:
         """An event came in. `repeated`: Slack says that its first delivery was not acknowledged, and we never saw it."""
@@ -97,8 +104,10 @@ class Transport:
                 self._given_up = False
                 await missed()
             if not self._handlers:
+                self._look(connected=True)
                 continue
-            if not any([await handler.client.is_connected() for handler in self._handlers]):
+            self._look(connected=any([await handler.client.is_connected() for handler in self._handlers]))
+            if not self.connected:
                 gap_since = gap_since or loop.time()
                 if loop.time() - gap_since > MOST_DEAF:
                     raise DeafError("no socket could be opened")

@@ -1,0 +1,61 @@
+"""What the machine's service manager hears (systemd's sd_notify): that we are ready, that we go on, that we stop.
+
+The watchdog is fed by the loop and by each platform's way in: when either hangs, nothing is said any more, and the manager
+starts a fresh process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Mapping
+
+from host.upkeep.state import State
+
+log = logging.getLogger(__name__)
+
+
+class Manager:
+    """Says nothing where nobody listens: without `NOTIFY_SOCKET` in the environment."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._address = environment.get("NOTIFY_SOCKET", "")
+        mine = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        microseconds = environment.get("WATCHDOG_USEC", "") if mine else ""
+        self._every = int(microseconds) / 2_000_000 if microseconds.isdigit() else 0.0  # s; 0 = no watchdog
+
+    def ready(self, status: str) -> None:
+        self._say(f"READY=1\nSTATUS={status}")
+
+    def stopping(self) -> None:
+        self._say("STOPPING=1\nSTATUS=Stopping: what is under way is brought to its end")
+
+    async def feed(self, state: State) -> None:
+        """Until cancelled."""
+        if not (self._address and self._every):
+            return
+        told = ""
+        while True:
+            hanging = ", ".join(state.hanging())
+            if not hanging:
+                self._say("WATCHDOG=1")
+            elif hanging != told:
+                log.critical("%s: the bot hangs", hanging, extra={"action": "bot_hangs"})
+            told = hanging
+            await asyncio.sleep(self._every)
+
+    def _say(self, words: str) -> None:
+        """A datagram to a socket of this machine: never waits, and whether anybody hears it is not ours to know."""
+        if not self._address:
+            return
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(
+                socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+            ) as to,
+        ):
+            to.sendto(words.encode(), address)

@@ -1,0 +1,107 @@
+"""How the host is, asked at the moment of asking: for probes, for monitoring, for a service's watchdog."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from host.config import Config
+from host.folders import pulse
+from host.gateway.budget import left
+from host.ports import figures
+from host.ports.bot import Bot, Hears
+from host.registry.port import Registry, Statements
+from host.runners.lives import Lives
+
+LONGEST_LOOK = (
+    300.0  # s since a bot last saw to its way in, after which it hangs; a look may read many histories
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What waits, in numbers."""
+
+    messages: int
+    notices: int
+    busy: int
+    budgets: Mapping[str, float]  # US dollars left, by period; only where there is a limit
+
+
+class State:
+    def __init__(
+        self, config: Config, db: Registry, lives: Lives, bots: Mapping[str, Bot], now: Callable[[], int]
+    ) -> None:
+        self._config = config
+        self._db = db
+        self._lives = lives
+        self._bots = bots
+        self._now = now
+
+    def connected(self) -> dict[str, bool]:
+        """By platform. A bot that cannot tell runs in this process, and is there."""
+        return {
+            name: bot.hearing().connected if isinstance(bot, Hears) else True
+            for name, bot in self._bots.items()
+        }
+
+    def hanging(self) -> list[str]:
+        """Platforms whose bot takes itself for connected and has not looked for too long."""
+        now = asyncio.get_running_loop().time()
+        return [
+            name
+            for name, bot in self._bots.items()
+            if isinstance(bot, Hears) and now - bot.hearing().looked_at > LONGEST_LOOK
+        ]
+
+    def swept(self) -> float:
+        """Seconds since the sweep's last sign of life; infinite before the first. Reads the disk."""
+        try:
+            return pulse.age(Path(self._config.data))
+        except OSError:
+            return math.inf
+
+    def told(self) -> pulse.Told:
+        """For those who look from another process."""
+        return pulse.Told(self.connected(), tuple(self.hanging()))
+
+    def unwell(self, age: float) -> str:
+        """Why the host should be started anew, its last sweep being so many seconds old; '' when it need not."""
+        if age > pulse.STALE:
+            return f"the last sweep was {age:.0f} s ago" if age < math.inf else "no sweep has ended yet"
+        if hanging := self.hanging():
+            return f"{', '.join(hanging)}: the bot hangs"
+        return ""
+
+    async def depth(self) -> Depth:
+        """Raises `SessionError` of host.db."""
+        return await self._db.read(lambda connection: _depth(connection, self._config, self._now()))
+
+    async def measure(self) -> None:
+        """Sets every gauge. Raises `SessionError` of host.db."""
+        depth = await self.depth()
+        figures.WAITING.set(depth.messages)
+        figures.UNDELIVERED.set(depth.notices)
+        figures.BUSY.set(depth.busy)
+        figures.RUNNERS.set(len(self._lives.running()))
+        for period, dollars in depth.budgets.items():
+            figures.BUDGET_LEFT.labels(period).set(dollars)
+        for platform, connected in self.connected().items():
+            figures.CONNECTED.labels(platform).set(int(connected))
+        figures.SWEPT.set(await asyncio.to_thread(self.swept))
+
+
+def _depth(connection: Statements, config: Config, now: int) -> Depth:
+    row = connection.execute(_WAITING).fetchone()
+    messages, notices, busy = (int(str(number)) for number in row) if row else (0, 0, 0)
+    return Depth(messages, notices, busy, left(connection, config, now))
+
+
+_WAITING = """
+SELECT (SELECT count(*) FROM inbox WHERE state = 'routed'),
+       (SELECT count(*) FROM notices WHERE state IN ('pending', 'sending', 'unknown')),
+       (SELECT count(*) FROM sessions WHERE busy = 1)
+"""

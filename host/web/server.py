@@ -1,0 +1,101 @@
+"""The server: probes and figures. On loopback unless told otherwise; nothing that people said is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import math
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from host.config import Web
+from host.ports.door import Door, Handler
+from host.upkeep.state import State
+from sessiondb import SessionError
+
+log = logging.getLogger(__name__)
+
+
+class WebError(Exception):
+    """The page cannot be served; the text says why."""
+
+
+class WebServer:
+    """`port` is the one it is bound to, once started."""
+
+    def __init__(self, config: Web, state: State) -> None:
+        self._config = config
+        self._state = state
+        self._door: Door | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Raises `WebError` when the address cannot be had."""
+        app = web.Application(middlewares=[self._named_rightly])
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/healthz", self._healthy)
+        app.router.add_get("/readyz", self._ready)
+        app.router.add_get("/readyz/{platform}", self._ready)
+        self._door = Door(app)
+        try:
+            await self._door.open(self._config.listen, self._config.port)
+        except OSError as error:
+            where = f"{self._config.listen}:{self._config.port}"
+            raise WebError(f"web cannot listen on {where}: {error.strerror or error}") from error
+        self.port = self._door.address[1]
+        log.info(
+            "Figures and probes on http://%s:%d/metrics",
+            self._config.listen,
+            self.port,
+            extra={"action": "web_listens", "port": self.port},
+        )
+
+    async def stop(self) -> None:
+        if self._door is not None:
+            await self._door.close()
+
+    @web.middleware
+    async def _named_rightly(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A page in somebody's browser that has a name of its own resolved to this machine is none of ours."""
+        name = request.url.host or ""
+        if name != "localhost" and name not in self._config.hosts and not _is_address(name):
+            return web.json_response({"error": "this name is not served here"}, status=421)
+        response = await handler(request)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        try:
+            await self._state.measure()
+        except SessionError as error:
+            log.warning("The figures are not complete: %s", error, extra={"action": "measure_failed"})
+        # The library's own type names a charset, which aiohttp wants apart.
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _healthy(self, _: web.Request) -> web.Response:
+        """Whether a new start would do good."""
+        age = await asyncio.to_thread(self._state.swept)
+        problem = self._state.unwell(age)
+        told = {"healthy": not problem, "problem": problem, "last_sweep": age if age < math.inf else None}
+        return web.json_response(told, status=503 if problem else 200)
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        """Whether people are heard: on every platform, or on the one that is named."""
+        connected = self._state.connected()
+        wanted = request.match_info.get("platform", "")
+        if wanted and wanted not in connected:
+            return web.json_response({"error": f"{wanted} does not run here"}, status=404)
+        looked_at = {wanted: connected[wanted]} if wanted else connected
+        ready = all(looked_at.values())
+        return web.json_response({"ready": ready, "platforms": looked_at}, status=200 if ready else 503)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,114 @@
+"""What a service manager hears: datagrams at a socket of our own, in the place of systemd's."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from host.ports.bot import Hearing
+from host.upkeep.service import Manager
+from tests.fakes.platform import TIMEOUT, MemoryBot
+from tests.support.hosting import config, serving
+
+
+class Ear(asyncio.DatagramProtocol):
+    """Every datagram, in order."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[str] = asyncio.Queue()
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self.heard.put_nowait(data.decode())
+
+    async def next(self) -> str:
+        async with asyncio.timeout(TIMEOUT):
+            return await self.heard.get()
+
+    async def until(self, beginning: str) -> str:
+        while not (said := await self.next()).startswith(beginning):
+            pass
+        return said
+
+
+class Hanging(MemoryBot):
+    """It takes itself for connected, and from some moment on looks no more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hangs = False
+        self._asked = asyncio.Semaphore(0)
+
+    async def asked(self, times: int) -> None:
+        """Until somebody has asked so often from now on: a round of the feeder each."""
+        while not self._asked.locked():
+            await self._asked.acquire()
+        async with asyncio.timeout(TIMEOUT):
+            for _ in range(times):
+                await self._asked.acquire()
+
+    def hearing(self) -> Hearing:
+        self._asked.release()
+        return Hearing(connected=True, looked_at=asyncio.get_running_loop().time() - 10_000 * self.hangs)
+
+
+@asynccontextmanager
+async def manager(path: Path) -> AsyncIterator[Ear]:
+    address = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    address.bind(str(path))
+    address.setblocking(False)
+    transport, ear = await asyncio.get_running_loop().create_datagram_endpoint(Ear, sock=address)
+    try:
+        yield ear
+    finally:
+        transport.close()
+
+
+async def test_a_manager_hears_that_the_host_is_ready_goes_on_and_stops(tmp_path: Path) -> None:
+    async with manager(tmp_path / "notify") as ear:
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "40000"}
+        async with serving(config(tmp_path), environment=environment):
+            said = [await ear.next() for _ in range(2)]
+            assert sorted(one.split("\n")[0] for one in said) == ["READY=1", "WATCHDOG=1"]
+            assert any("Serving memory" in one for one in said)
+            assert await ear.until("WATCHDOG=1")
+        assert await ear.until("STOPPING=1")
+
+
+async def test_the_watchdog_falls_silent_when_a_platforms_way_in_hangs(tmp_path: Path) -> None:
+    bot = Hanging()
+    async with manager(tmp_path / "notify") as ear:
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "40000"}
+        async with serving(config(tmp_path), bot, environment=environment):
+            await ear.until("WATCHDOG=1")
+            bot.hangs = True
+            await bot.asked(2)
+            while not ear.heard.empty():  # what was said before it hung
+                ear.heard.get_nowait()
+            await bot.asked(3)
+            assert ear.heard.empty()
+            bot.hangs = False
+            assert await ear.until("WATCHDOG=1")
+
+
+async def test_a_host_without_a_manager_says_nothing_and_one_of_another_process_feeds_no_watchdog(
+    tmp_path: Path,
+) -> None:
+    async with manager(tmp_path / "notify") as ear:
+        Manager({}).ready("nobody listens")
+        others = Manager(
+            {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "40000", "WATCHDOG_PID": "1"}
+        )
+        async with serving(config(tmp_path)) as (host, _):
+            await others.feed(host.house.state)  # returns: there is no dog of ours
+        assert ear.heard.empty()
+
+
+async def test_a_manager_that_is_gone_stops_nothing(tmp_path: Path) -> None:
+    gone = Manager({"NOTIFY_SOCKET": str(tmp_path / "gone"), "WATCHDOG_USEC": "40000"})
+    gone.ready("nobody there")
+    gone.stopping()
+    abstract = Manager({"NOTIFY_SOCKET": "@dovecote-nobody"})
+    abstract.ready("nobody there")
