@@ -53,7 +53,7 @@ def _element(message: PromptMessage) -> str:
         if body.zone and (local := _local(message.created_at, body.zone)):
             attributes["local_time"] = local
         if body.event != "message":
-            attributes["event"] = body.event
+            attributes |= {"event": body.event, "about": body.about}
         if not message.trigger:
             attributes["context"] = "yes"
         files = [

@@ -54,6 +54,9 @@ class Chat:
     queued: bool = False  # opens a turn of its own instead of joining one
     parts: tuple[Part, ...] = ()
     by: str = ""  # '' = a person | bot | agent (the agent's own words, said before) | host
+    about: str = (
+        ""  # of an edit, deletion or reaction: the messages_in id of what was edited, deleted or reacted to
+    )
 
 
 @dataclass(frozen=True, slots=True)

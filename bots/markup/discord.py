@@ -33,6 +33,13 @@ OWN = (
     r"<a?:\w{2,32}:\d{15,20}>|<t:-?\d{1,13}(?::[tTdDfFRsS])?>"  # emoji and times: they show, and call nobody
 )
 
+GUIDES = {
+    "browse": "Browse Channels",
+    "customize": "Channels & Roles",
+    "guide": "Server Guide",
+    "linked-roles": "Linked Roles",
+}
+
 
 def render(markdown: str, *, keep: Collection[str] = (), limit: int = CHUNK) -> list[str]:
     """The messages of an answer, in `limit` units each; `keep` holds the ids whose mentions stay alive."""
@@ -60,8 +67,12 @@ def inbound(
             return "@" + users.get("&" + target, target)
         if kind == "#":
             return "#" + channels.get(target, target)
-        if match["emoji"]:
-            return f":{match['emoji']}:"
+        if name := match["emoji"]:
+            return f":{name}:"
+        if match["command"]:
+            return f"/{match['command']}"
+        if match["guide"]:
+            return GUIDES[match["guide"]]
         return _moment(int(match["time"]))
 
     return _INBOUND.sub(one, text), mentioned
@@ -148,5 +159,6 @@ def _padded(text: str, width: int, align: str) -> str:
 
 _ADDRESS = re.compile(r"(?<![<\w])https?://[^\s<>()\[\]]+", re.IGNORECASE)
 _INBOUND = re.compile(
-    r"<(?:(?P<kind>@[!&]?|#)(?P<target>\d{1,20})|a?:(?P<emoji>\w{1,32}):\d{1,20}|t:(?P<time>-?\d{1,14})(?::[A-Za-z])?)>"
+    r"<(?:(?P<kind>@[!&]?|#)(?P<target>\d{1,20})|a?:(?P<emoji>\w{1,32}):\d{1,20}|t:(?P<time>-?\d{1,14})(?::[A-Za-z])?"
+    r"|/(?P<command>[^<>:]{1,100}):\d{1,20}|id:(?P<guide>browse|customize|guide|linked-roles)(?::\d{1,20})?)>"
 )

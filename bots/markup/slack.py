@@ -24,7 +24,8 @@ ROWS = 99  # below a table's head; Slack shows 100 rows
 COLUMNS = 20
 
 _SCHEMES = ("http://", "https://", "mailto:")
-_NAMES = clean.spaced(("here", "channel", "everyone"))
+_CALLS = ("here", "channel", "everyone")
+_NAMES = clean.spaced(_CALLS)
 _COMMANDS = clean.spaced(("here", "channel", "everyone", "group", "subteam", "date"))
 _IGNORED = f"[\\s{clean.IGNORABLE}]*"
 MASS = re.compile(
@@ -79,7 +80,8 @@ def inbound(
         if kind == "#":
             return "#" + (channels.get(target) or label.removeprefix("#") or target)
         if kind == "!":
-            return label or "@" + target.partition("^")[0]
+            called = target in _CALLS
+            return "@" + target if called else label or "@" + target.partition("^")[0]
         return _linked(target, label)
 
     return unescaped(_INBOUND.sub(one, text)), mentioned

@@ -36,7 +36,8 @@ def route(
     decided: ChannelRules | None = None,
     continued: Address | None = None,
 ) -> Engage | Ignore:
-    """`engaged_agent` takes part in the event's thread already; None when nobody does.
+    """`engaged_agent` takes part in the event's thread already; None when nobody does. What another bot says there
+    without the right to wake it is context: people see it, too.
 
     `continued` names the session that the thread goes on with, where that is not the thread's own.
     `decided` is what an owner decided about the channel, over the routes.
@@ -46,11 +47,12 @@ def route(
         return Ignore("no route covers this channel")
     if rule.engage == "off":
         return Ignore("agents are switched off in this channel")
-    if event.author.is_bot and not (rule.bots == "always" or (rule.bots == "mention" and event.mentioned)):
+    unasked = event.author.is_bot and not _bot_may_wake(event, rule)
+    if unasked and not (engaged_agent and rule.bots == "mention" and event.event_class is EventClass.MESSAGE):
         return Ignore(
             "another bot's message" if rule.bots == "never" else "another bot's message without a mention"
         )
-    addressed = _addressed(event, rule) and not event.remark
+    addressed = _addressed(event, rule) and not event.remark and not unasked
     if engaged_agent is None and not addressed:
         return Ignore("not addressed to an agent")
     agent = event.agent or engaged_agent or rule.agent
@@ -60,9 +62,13 @@ def route(
         agent=agent,
         session=continued or _session_address(event, rule, answer),
         answer=answer,
-        trigger=not about_another and not event.remark,
+        trigger=not about_another and not event.remark and not unasked,
         engages=bool(answer.thread_id) and addressed,
     )
+
+
+def _bot_may_wake(event: InboundEvent, rule: Route) -> bool:
+    return rule.bots == "always" or (rule.bots == "mention" and event.mentioned)
 
 
 def as_wanted(found: Engage, wanted: Literal["off", "context", "wake"], by: Author) -> Engage | Ignore:

@@ -38,7 +38,8 @@ def insert_all(writer: InboundWriter, attached: list[Attached], outbound_db: Pat
     if late:
         with writer.writing():
             for entry, original in late:
-                writer.insert(replace(_message(entry), trigger=False, address=original.address))
+                told = _about(_message(entry), original)
+                writer.insert(replace(told, trigger=False, address=original.address))
     return writer.mark("seq_high_water")
 
 
@@ -70,6 +71,10 @@ def _insert(writer: InboundWriter, attached: Attached) -> None:
         message = replace(message, content=replace(message.content, refers_to=asked))
         if question is not None:
             questions.answered(writer, question, message.id)
+    if entry.event.event_class is EventClass.REACTION:
+        message = _about(
+            message, writer.message_on_platform(entry.event.address, entry.event.platform_message_id)
+        )
     writer.insert(message)
 
 
@@ -87,6 +92,13 @@ def _change(writer: InboundWriter, entry: Entry) -> list[tuple[Entry, MessageIn]
             if isinstance(old, content.Chat):
                 writer.replace_content(original.id, replace(old, text=event.text, parts=event.parts))
     return [(entry, original)]
+
+
+def _about(message: NewMessage, original: MessageIn | None) -> NewMessage:
+    """With the id under which the agent knows what it is about."""
+    if original is None or not isinstance(message.content, content.Chat):
+        return message
+    return replace(message, content=replace(message.content, about=original.id))
 
 
 def _message(entry: Entry, files: tuple[content.Attachment, ...] = ()) -> NewMessage:

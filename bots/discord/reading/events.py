@@ -19,6 +19,7 @@ from bots.discord.reading.names import Names
 from bots.discord.reading.saying import Spoken
 from host.ports.events import Author, EventClass, InboundEvent, Said, Viewer
 
+_PERSON = re.compile(r"<@!?(\d{1,20})>")
 _CHANNEL = re.compile(r"<#(\d{1,20})>|\"channel_id\": \"(\d{1,20})\"")
 
 
@@ -48,9 +49,13 @@ def names_for(client: discord.Client, guild: discord.Guild | None, message: Json
     me = str(client.user.id) if client.user is not None else ""
     roles = guild.roles if guild is not None else ()
     users = {f"&{role.id}": role.name for role in roles}
+    text = json.dumps(message, default=str)
+    for id_ in _PERSON.findall(text):
+        if guild is not None and (member := guild.get_member(int(id_))) is not None:
+            users[id_] = member.display_name
     channels = {
         id_: str(getattr(found, "name", "") or "")
-        for pair in _CHANNEL.findall(json.dumps(message, default=str))
+        for pair in _CHANNEL.findall(text)
         for id_ in pair
         if id_ and (found := client.get_channel(int(id_))) is not None
     }
@@ -161,11 +166,12 @@ def reaction(
     where: discord.abc.MessageableChannel,
     added: bool,
     at: int,
-    excerpt: str = "",
+    excerpt: str,
+    *,
+    ours: bool,
 ) -> InboundEvent | None:
-    """`at` is when it was first told, ms UTC: Discord gives it no id. `excerpt` is of a message of the bot's own.
-
-    None where agents do not live.
+    """`at` is when it was first told, ms UTC: Discord gives it no id. `excerpt` is of what is reacted to, where that is
+    `ours`. None where agents do not live.
     """
     if (address := places.address_of(where)) is None:
         return None
@@ -180,6 +186,7 @@ def reaction(
         at=at,
         text=f"to your “{excerpt}”" if excerpt else "",
         platform_message_id=str(raw.message_id),
+        mentioned=ours,
         privacy=places.privacy_of(where),
         value=emoji if added else f"{emoji} (taken back)",
     )

@@ -15,7 +15,7 @@ from typing import cast
 
 import discord
 
-from bots.common.shapes import Json, mapping
+from bots.common.shapes import Json, mapping, number
 from bots.discord.client import errors, places
 from bots.discord.client.parsing import Unread
 from bots.discord.reading import events, saying
@@ -107,9 +107,12 @@ class Receiver:
     async def reacted(self, raw: discord.RawReactionActionEvent, *, added: bool) -> None:
         place = await self._place(raw.channel_id)
         if place is not None and raw.user_id != self._me.id:
-            about = self._papers.get(raw.message_id) if raw.message_author_id == self._me.id else None
-            excerpt = self._spoken(place, about).excerpt if about is not None else ""
-            await self._tell(place, events.reaction(raw, place, added, self._turned(raw, added), excerpt))
+            about = self._papers.get(raw.message_id) or {}
+            by = raw.message_author_id or number(mapping(about.get("author")).get("id"))
+            ours = by == self._me.id
+            turned = self._turned(raw, added)
+            excerpt = self._spoken(place, about).excerpt if ours and about else ""
+            await self._tell(place, events.reaction(raw, place, added, turned, excerpt, ours=ours))
 
     def _turned(self, raw: discord.RawReactionActionEvent, added: bool) -> int:
         """When the reaction was last turned this way, ms UTC: the same for an event that is told twice, and another

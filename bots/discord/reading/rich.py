@@ -23,18 +23,23 @@ def is_preview(embed: Json) -> bool:
 def embed(found: Json, names: Names) -> str:
     """All that a person reads on it."""
     author, provider = mapping(found.get("author")), mapping(found.get("provider"))
-    pictures = [mapping(found.get(key)) for key in ("image", "thumbnail")]
     lines = [
         linked(names.words(author.get("name")), string(author.get("url"))),
         linked(names.words(found.get("title")), string(found.get("url"))),
         names.words(found.get("description")),
         *(_field(one, names) for one in items(found.get("fields"))),
-        *(f"[image: {text}]" for one in pictures if (text := names.words(one.get("description")))),
+        picture(mapping(found.get("image")), names),
+        picture({**mapping(found.get("thumbnail")), "url": ""}, names),
         names.words(mapping(found.get("footer")).get("text")),
         linked(names.words(provider.get("name")), string(provider.get("url"))),
     ]
-    said = joined(lines)
-    return said or next((f"[image: {url}]" for one in pictures if (url := string(one.get("url")))), "")
+    return joined(lines) or picture(mapping(found.get("thumbnail")), names)
+
+
+def picture(found: Json, names: Names) -> str:
+    """By its description, else its address."""
+    said = names.words(found.get("description")) or string(found.get("url"))
+    return f"[image: {said}]" if said else ""
 
 
 def poll_result(found: Json) -> str:
@@ -44,6 +49,15 @@ def poll_result(found: Json) -> str:
     votes = told.get("victor_answer_votes", "0")
     question = told.get("poll_question_text", "")
     return f"[poll closed: {question}] {winner} won with {votes} of {told.get('total_votes', '0')} votes"
+
+
+def moderation(found: Json, names: Names) -> str:
+    """What AutoMod stopped, and by which rule; ids and what is repeated are for programs."""
+    told = {string(one.get("name")): string(one.get("value")) for one in items(found.get("fields"))}
+    why = joined([f"rule: {rule}" if (rule := told.get("rule_name")) else "", told.get("keyword", "")], ", ")
+    return joined(
+        [f"[stopped by AutoMod{f' ({why})' if why else ''}]", names.words(found.get("description"))], " "
+    )
 
 
 def components(found: object, names: Names) -> str:
@@ -104,6 +118,8 @@ def _components(node: object, names: Names, depth: int) -> Iterator[str]:
         yield f"[button: {shown}]" if shown else ""
     elif kind == FILE:
         yield f"[file: {words}]" if words else ""
+    elif "media" in node:  # of a gallery, or beside words
+        yield picture({"description": words, "url": mapping(node["media"]).get("url")}, names)
     else:
         yield joined([words, names.words(node.get("value")) if kind == TEXT_INPUT else ""], ": ")
     for key in INSIDE:

@@ -20,6 +20,7 @@ SPOKEN = frozenset({DEFAULT, REPLY, COMMAND, MENU})  # by somebody; the others a
 TOLD = frozenset({POLL_RESULT, MODERATION})  # announcements that carry words
 FORWARD = 1  # kind of reference
 VOICE = 1 << 13  # flag
+DEEPEST = 5  # forwards of forwards
 EXCERPT = 200  # characters of a message that somebody reacted to
 
 _CODE = re.compile(r"```.*?```|``.*?``|`[^`\n]*`", re.DOTALL)
@@ -86,11 +87,10 @@ def _own(message: Json, names: Names) -> Spoken:
     by_person = _is_by_person(message)
     shown = [one for one in items(message.get("embeds")) if not (by_person or rich.is_preview(one))]
     previews = [one for one in items(message.get("embeds")) if one not in shown]
-    result = kind_of(message) == POLL_RESULT
     files, named = _files(items(message.get("attachments")))
     lines = [
         names.words(_addressed(string(message.get("content")), names)),
-        *(rich.poll_result(one) if result else rich.embed(one, names) for one in shown),
+        *(_shown(kind_of(message), one, names) for one in shown),
         rich.components(message.get("components"), names),
         rich.poll(mapping(message.get("poll")), names),
         rich.stickers(message),
@@ -98,7 +98,13 @@ def _own(message: Json, names: Names) -> Spoken:
         _voice(message),
     ]
     parts = [Part("preview", text) for one in previews if (text := rich.embed(one, names))]
-    return Spoken(joined(lines), tuple(parts), files)
+    return Spoken(joined([*lines, _doing(message)]), tuple(parts), files)
+
+
+def _shown(kind: int, embed: Json, names: Names) -> str:
+    if kind == POLL_RESULT:
+        return rich.poll_result(embed)
+    return rich.moderation(embed, names) if kind == MODERATION else rich.embed(embed, names)
 
 
 def _is_by_person(message: Json) -> bool:
@@ -130,18 +136,24 @@ def _replied_to(message: Json, names: Names) -> list[Spoken]:
     return [Spoken(parts=(part,), files=found.files)]
 
 
-def _forwarded(message: Json, snapshot: Json, names: Names) -> Spoken:
-    found = _own(mapping(snapshot.get("message")), names)
+def _forwarded(message: Json, snapshot: Json, names: Names, depth: int = 0) -> Spoken:
+    said = mapping(snapshot.get("message"))
+    found = _own(said, names)
+    if depth < DEEPEST:
+        inner = [_forwarded(said, one, names, depth + 1) for one in items(said.get("message_snapshots"))]
+        parts = (*found.parts, *(part for one in inner for part in one.parts))
+        found = Spoken(found.text, parts, (*found.files, *(file for one in inner for file in one.files)))
     reference = mapping(message.get("message_reference"))
     place = names.channels.get(string(reference.get("channel_id")), "")
     part = Part("forwarded", _whole(found), place=f"#{place}" if place else "")
-    return Spoken(parts=(part,), files=found.files)
+    return Spoken(parts=(part,) if part.text else (), files=found.files)
 
 
 def _whole(found: Spoken) -> str:
     """Its words, what it shows, and the names of its files, which come beside the message's own."""
+    lines = [found.text, *(part.text for part in found.parts)]
     attached = [f"[attached: {file.name}]" for file in found.files]
-    return joined([found.text, *(part.text for part in found.parts), *attached])
+    return joined([*lines, *(one for one in attached if not any(one in line for line in lines))])
 
 
 def _files(found: list[Json]) -> tuple[tuple[IncomingFile, ...], list[str]]:
@@ -165,6 +177,19 @@ def _voice(message: Json) -> str:
     lengths = [one.get("duration_secs") for one in items(message.get("attachments"))]
     seconds = next((round(one) for one in lengths if isinstance(one, int | float)), 0)
     return f"[voice message of {seconds} s]" if seconds else "[voice message]"
+
+
+def _doing(message: Json) -> str:
+    """What it is the answer to, or an invitation to."""
+    game = string(mapping(message.get("application")).get("name")) if message.get("activity") else ""
+    command = string(mapping(message.get("interaction")).get("name"))
+    by = person(mapping(mapping(message.get("interaction")).get("user")))
+    return joined(
+        [
+            f"[invitation to {game}]" if game else "",
+            f"[/{command}, used by {by}]" if command and kind_of(message) == COMMAND else "",
+        ]
+    )
 
 
 def _displays(found: object) -> list[str]:

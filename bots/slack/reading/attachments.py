@@ -24,11 +24,8 @@ class Attached:
 def read(found: Json, names: Names, depth: int = 0) -> Attached:
     if is_shared(found):
         return _shared(found, names, depth)
-    address = (
-        string(found.get("from_url"))
-        or string(found.get("original_url"))
-        or string(found.get("app_unfurl_url"))
-    )
+    addresses = ("from_url", "original_url", "app_unfurl_url")
+    address = next((url for key in addresses if (url := string(found.get(key)))), "")
     if address or found.get("is_app_unfurl"):
         return Attached(parts=(_preview(found, address, names),))
     fetched, named = files.read(items(found.get("files")))
@@ -92,7 +89,9 @@ def _place(found: Json, names: Names) -> str:
 
 def _preview(found: Json, address: str, names: Names) -> Part:
     title = one_line(names.plain(string(found.get("title"))))
-    said = _card({**found, "title": "", "fallback": "" if title else found.get("fallback")}, names, long=True)
+    leads_to = string(found.get("title_link"))
+    other = {"title": "", "title_link": leads_to if leads_to != address else ""}
+    said = _card({**found, **other, "fallback": "" if title else found.get("fallback")}, names, long=True)
     author = string(found.get("service_name"))
     return Part("preview", said, title=title, author=author, link=address)
 
@@ -107,7 +106,7 @@ def _card(found: Json, names: Names, *, long: bool = False) -> str:
         without_repetition(names.plain(string(found.get("text"))), blocks.text(found.get("blocks"), names)),
         *(_field(one, names) for one in items(found.get("fields"))),
         _picture(found),
-        joined([blocks.element(one, names) for one in items(found.get("actions"))], " "),
+        joined([_action(one, names) for one in items(found.get("actions"))], " "),
         *generic.words(mapping(found.get("preview")), names),
         names.plain(string(found.get("footer"))),
     ]
@@ -116,6 +115,11 @@ def _card(found: Json, names: Names, *, long: bool = False) -> str:
         return names.words(string(found.get("fallback")))
     one = " — ".join(lines)
     return one if len(one) <= SHORT and "\n" not in one and not long else "\n".join(lines)
+
+
+def _action(found: Json, names: Names) -> str:
+    """Its `name` is for the app."""
+    return blocks.element({key: value for key, value in found.items() if key != "name"}, names)
 
 
 def _field(found: Json, names: Names) -> str:

@@ -59,6 +59,11 @@ def _header(found: Json, names: Names, depth: int) -> str:
     return object_text(found.get("text"), names)
 
 
+def _alert(found: Json, names: Names, depth: int) -> str:
+    level, said = string(found.get("level")), object_text(found.get("text"), names)
+    return f"{level}: {said}" if said and level in _SERIOUS else said
+
+
 def _image(found: Json, names: Names, depth: int) -> str:
     file = mapping(found.get("slack_file"))
     where = string(found.get("image_url")) or string(file.get("url")) or string(file.get("id"))
@@ -183,9 +188,10 @@ def _plan(found: Json, names: Names, depth: int) -> str:
     )
 
 
+_SERIOUS = ("warning", "error", "success")  # shown by a colour and a sign
 _BLOCKS: dict[str, Callable[[Json, Names, int], str]] = {
     "actions": _elements,
-    "alert": _header,
+    "alert": _alert,
     "call": _call,
     "card": _card,
     "carousel": _carousel,

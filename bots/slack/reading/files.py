@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from bots.common.shapes import Json, mapping, number, string
+from bots.common.shapes import Json, items, mapping, number, string
 from host.ports.events import IncomingFile
 from sessiondb.content import Part
 
@@ -14,6 +14,7 @@ GONE = frozenset({"tombstone", "hidden_by_limit"})
 LISTS = frozenset({"list"})
 CANVASES = frozenset({"quip", "canvas"})
 CANVAS = "application/vnd.slack-docs"
+EMAIL = "email"
 
 
 def read(found: Iterable[Json]) -> tuple[tuple[IncomingFile, ...], tuple[Part, ...]]:
@@ -78,7 +79,25 @@ def told(file: Json) -> list[Part]:
     alt = string(file.get("alt_txt"))
     if notes := [text for text in (string(said), alt) if text]:
         told.append(Part("file", "\n".join(notes), title=_name(file)))
+    if file.get("mode") == EMAIL or file.get("filetype") == EMAIL:
+        told += _mail(file)
     return told
+
+
+def _mail(file: Json) -> list[Part]:
+    """What was sent to a channel's address; the file itself is HTML."""
+    people = {
+        key: ", ".join(
+            string(one.get("original")) or string(one.get("address")) for one in items(file.get(key))
+        )
+        for key in ("from", "to", "cc")
+    }
+    lines = [f"{key.title()}: {said}" for key, said in people.items() if said]
+    subject = string(file.get("subject"))
+    lines += [f"Subject: {subject}"] if subject else []
+    words = string(file.get("plain_text")) or string(file.get("preview_plain_text"))
+    text = "\n\n".join(part for part in ("\n".join(lines), words) if part)
+    return [Part("document", text, title=_name(file))] if text else []
 
 
 def spoken(file: Json) -> str:

@@ -27,6 +27,8 @@ WORDS = frozenset(
         "fallback",
         "footer",
         "hint",
+        "initial_date",
+        "initial_time",
         "initial_value",
         "label",
         "message",

@@ -11,6 +11,8 @@ from bots.markup import slack as markup
 
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 _CHANNEL = re.compile(r"<#([CDG][A-Z0-9]+)(?:\|[^<>]*)?>")
+_ID = re.compile("[UW][A-Z0-9]+")
+_PEOPLE = ("user_id", "author_id", "slack_id", "participants", "participant_history")
 _CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 _EMPHASIS = re.compile(r"(?<![\w*_~])([*_~])(?=[^\s*_~])([^\n]*?[^\s*_~])\1(?![\w*_~])")
 
@@ -65,9 +67,10 @@ def ids_in(node: object, depth: int = 0) -> Iterator[tuple[str, str]]:
         for one in node:
             yield from ids_in(one, depth + 1)
     elif isinstance(node, dict):
-        for key in ("user_id", "author_id"):
-            if isinstance(node.get(key), str) and re.fullmatch("[UW][A-Z0-9]+", node[key]):
-                yield "user", node[key]
+        for key in _PEOPLE:
+            found = node.get(key)
+            ids = found if isinstance(found, list) else [found]
+            yield from (("user", one) for one in ids if isinstance(one, str) and _ID.fullmatch(one))
         if isinstance(node.get("channel_id"), str) and re.fullmatch("[CDG][A-Z0-9]+", node["channel_id"]):
             yield "channel", node["channel_id"]
         for value in node.values():

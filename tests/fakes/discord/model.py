@@ -179,6 +179,7 @@ class Message:
     interaction: "Interaction | None" = None
     visible_to: User | None = None  # an ephemeral message: only this person sees it
     deleted: bool = False
+    more: Json = field(default_factory=dict)  # fields as a test gave them, over everything else
 
     @property
     def ephemeral(self) -> bool:

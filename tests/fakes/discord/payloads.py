@@ -208,7 +208,7 @@ def message(item: Message, viewer: User, *, quoted: bool = False) -> Json:
         data["message_reference"] = {**_reference(source.channel), "message_id": str(source.id)}
         if not quoted:
             data["referenced_message"] = None if source.deleted else message(source, viewer, quoted=True)
-    return data
+    return data | item.more
 
 
 def _reference(place: Channel) -> Json:
@@ -223,7 +223,7 @@ def gateway_message(item: Message, viewer: User) -> Json:
         data["nonce"] = item.nonce
     place = item.channel.guild
     if place is None:
-        return data
+        return data | item.more
     data["guild_id"] = str(place.id)
     if item.author.id in place.members and item.webhook_id is None:
         data["member"] = member(place.members[item.author.id], with_user=False)
@@ -233,7 +233,7 @@ def gateway_message(item: Message, viewer: User) -> Json:
         else user(one)
         for one in item.mentions
     ]
-    return data
+    return data | item.more
 
 
 def guild(item: Guild) -> Json:

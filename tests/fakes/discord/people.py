@@ -4,13 +4,23 @@ An act that Discord would refuse a person raises ApiError; one that their client
 that is not there, a command nobody registered) raises NotOfferedError.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.fakes.discord import events, interactions, limits, messages, payloads, permissions, threads
 from tests.fakes.discord.builder import Builder
 from tests.fakes.discord.events import Event
-from tests.fakes.discord.model import Channel, Interaction, InteractionType, Json, Message, Role, User
+from tests.fakes.discord.model import (
+    Channel,
+    Interaction,
+    InteractionType,
+    Json,
+    Message,
+    MessageType,
+    Role,
+    User,
+)
 from tests.fakes.discord.permissions import Permission
 from tests.fakes.discord.state import Upload, visible
 
@@ -43,6 +53,15 @@ class People(Builder):
             body["message_reference"] = {"message_id": str(reply_to.id)}
             body["allowed_mentions"] = {"parse": ["users", "roles", "everyone"], "replied_user": ping}
         return messages.create(self.world, user, channel, body, attachments)
+
+    def post(self, user: User, channel: Channel, fields: Json, *, reply_to: Message | None = None) -> Message:
+        """A message of any shape, its fields as given; `{cdn}` in them is the address of this server's files."""
+        given = json.loads(json.dumps(fields).replace("{cdn}", self.world.cdn_url))
+        message = Message(self.world.ids.next(), channel, user, content=str(given.get("content", "")))
+        message.replies_to, message.more = reply_to, given
+        if reply_to is not None:
+            message.type = MessageType.REPLY
+        return messages.add(self.world, message)
 
     def edit(self, user: User, message: Message, content: str) -> Message:
         return messages.edit_as(self.world, user, message, {"content": content})

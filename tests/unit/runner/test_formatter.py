@@ -89,6 +89,13 @@ def test_what_a_message_quotes_forwards_and_shows_stands_in_elements_with_their_
     ]
 
 
+def test_an_edit_names_the_message_that_it_changes() -> None:
+    told = [said("db-3"), said("db-4", event="edit", about="m0")]
+    first, edit = ElementTree.fromstring(f"<all>{prompt(told)}</all>")
+    assert (edit.get("event"), edit.get("about")) == ("edit", first.get("id"))
+    assert first.get("about") is None
+
+
 def test_each_kind_has_an_element_of_its_own() -> None:
     bodies: list[content.Inbound] = [
         content.Task("do it", title="t", due="Monday 9:00", stands_for=("Sunday",)),

@@ -88,6 +88,31 @@ async def test_a_reaction_is_told_and_its_taking_back(tmp_path: Path) -> None:
     assert {event.event_class for event in notebook.events[1:]} == {EventClass.REACTION}
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["told whose", "not told whose"])
+async def test_a_reaction_to_an_answer_of_the_bot_is_to_the_bot(tmp_path: Path, told: bool) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        async with online(server, tmp_path) as (_, notebook):
+            ours = server.say(server.bot, channel, "an answer")
+            server.say(ada, channel, "hi")
+            await notebook.next()
+            reaction = {
+                "user_id": str(ada.id),
+                "channel_id": str(channel.id),
+                "guild_id": str(guild.id),
+                "message_id": str(ours.id),
+                "emoji": {"id": None, "name": "👀"},
+                "burst": False,
+                "type": 0,
+                **({"message_author_id": str(server.bot.id)} if told else {}),
+            }
+            server.gateway.dispatch("MESSAGE_REACTION_ADD", reaction)
+            event = await notebook.next(2)
+            assert (event.value, event.text, event.mentioned) == ("👀", "to your “an answer”", True)
+
+
 async def test_a_forum_post_is_a_thread_of_its_forum(tmp_path: Path) -> None:
     async with FakeDiscord() as server:
         guild = server.add_guild()

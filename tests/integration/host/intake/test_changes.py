@@ -72,9 +72,9 @@ async def test_an_edit_replaces_what_waits_and_is_told_of_what_is_claimed(
         await _change(bot, EventClass.EDIT, "second")
         await _stored(tmp_path)
     found = [content.decode_inbound(message.content) for message in _messages(folder)]
-    assert [(c.text, c.event) for c in found if isinstance(c, content.Chat)] == [
-        ("second", "message"),
-        *([("second", "edit")] if claimed else []),
+    assert [(c.text, c.event, c.about) for c in found if isinstance(c, content.Chat)] == [
+        ("second", "message", ""),
+        *([("second", "edit", said.message_id)] if claimed else []),
     ]
 
 
@@ -110,7 +110,7 @@ async def test_a_reaction_reaches_the_agent_as_far_as_it_wants_reactions(
     launcher = FakeLauncher()
     agents = {"default": {"reactions": wanted}}
     async with serving(config(tmp_path, agents=agents), launcher=launcher) as (_, bot):
-        await bot.say("c", "first", natural_id="p1", platform_message_id="p1")
+        said = await bot.say("c", "first", natural_id="p1", platform_message_id="p1")
         folder = await _folder(launcher)
         author = Author("u2", "Bee", is_bot=by_bot)
         more = {"event_class": EventClass.REACTION, "natural_id": "r1", "platform_message_id": "p1"}
@@ -119,3 +119,4 @@ async def test_a_reaction_reaches_the_agent_as_far_as_it_wants_reactions(
         await _stored(tmp_path)
     reactions = [m for m in _messages(folder) if b":eyes:" in str(m.content).encode()]
     assert [message.trigger for message in reactions] == expected
+    assert all(f'"about": "{said.message_id}"' in str(message.content) for message in reactions)

@@ -36,6 +36,34 @@ def test_words_bear_names_emoji_and_times_as_a_person_sees_them() -> None:
     assert found.mentioned
 
 
+def test_commands_and_guides_are_named_as_a_person_sees_them() -> None:
+    found = said(content="</deploy now:123456789012345678> in <id:customize> and <id:linked-roles:7> <id:x>")
+    assert found.text == "/deploy now in Channels & Roles and Linked Roles <id:x>"
+
+
+def test_an_answer_to_a_command_and_an_invitation_name_what_they_are_about() -> None:
+    used = {"name": "deploy", "type": 2, "user": BOB}
+    assert said(type=20, content="Done", interaction=used).text == "Done\n[/deploy, used by bob]"
+    assert said(type=0, content="Done", interaction=used).text == "Done"
+    game = {"activity": {"type": 1}, "application": {"id": "1", "name": "Chess"}}
+    assert said(**game).text == "[invitation to Chess]"
+
+
+def test_what_was_stopped_by_a_rule_is_told_without_what_is_for_programs() -> None:
+    fields = [{"name": "rule_name", "value": "No swearing"}, {"name": "decision_id", "value": "1-2"}]
+    embed = {"type": "auto_moderation_message", "description": "darn it", "fields": fields}
+    assert said(type=24, embeds=[embed]).text == "[stopped by AutoMod (rule: No swearing)] darn it"
+
+
+def test_pictures_are_named_by_what_is_said_of_them_or_where_they_are() -> None:
+    shown = {"type": "rich", "title": "T", "image": {"url": "https://i"}, "thumbnail": {"url": "https://t"}}
+    assert said(author=HOOK, embeds=[shown]).text == "T\n[image: https://i]"
+    only = {"type": "rich", "thumbnail": {"url": "https://t"}}
+    assert said(author=HOOK, embeds=[only]).text == "[image: https://t]"
+    gallery = {"type": 12, "items": [{"media": {"url": "https://a"}}, {"media": 7}, {"media": {}}]}
+    assert said(author=HOOK, components=[gallery]).text == "[image: https://a]"
+
+
 def test_an_app_says_what_its_embeds_say() -> None:
     """discord-webhook-embeds: every field that a person reads on it."""
     embed = {
@@ -119,8 +147,8 @@ def test_components_are_read_wherever_they_stand() -> None:
     assert said(author=HOOK, components=components).text.split("\n") == [
         "# Deploy @keepers",
         "db-3",
-        "a graph",
-        "the cat",
+        "[image: a graph]",
+        "[image: the cat]",
         "[file: df.txt]",
         "[button: Roll back]",
         "[button: 📜 Log (https://l.example)]",
@@ -189,6 +217,18 @@ def test_a_forward_is_not_its_senders_words() -> None:
         ("forwarded", "#incidents", "the *build* is red\nCI\n[attached: chart.png]")
     ]
     assert [file.name for file in found.files] == ["chart.png"]
+
+
+def test_a_forward_of_a_forward_is_read_to_its_end_and_an_empty_one_is_none() -> None:
+    inner = {"message": {"type": 0, "content": "innermost", "attachments": [CHART]}}
+    outer = {"message": {"type": 0, "content": "", "message_snapshots": [inner]}}
+    found = said(message_snapshots=[outer])
+    assert [part.text for part in found.parts] == ["innermost\n[attached: chart.png]"]
+    assert [file.name for file in found.files] == ["chart.png"]
+    assert said(message_snapshots=[{"message": {"content": ""}}]).parts == ()
+    for _ in range(100):
+        inner = {"message": {"content": "", "message_snapshots": [inner]}}
+    assert said(message_snapshots=[inner]).parts == ()
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_what_a_client_writes_is_read_with_its_structure() -> None:
             },
             "| a | b\\|c |\n| --- | --- |\n| 1 | x |",
         ),
-        ({"type": "alert", "text": mrkdwn("Careful"), "level": "error"}, "Careful"),
+        ({"type": "alert", "text": mrkdwn("Careful"), "level": "error"}, "error: Careful"),
         (
             {
                 "type": "task_card",
@@ -402,6 +402,42 @@ def test_a_huddle_is_named_with_those_who_were_there() -> None:
         said(subtype="huddle_thread", text="", room=room).text
         == "[huddle: Stand-up — @ann, @bob — https://h]"
     )
+
+
+def test_everybody_in_a_call_or_huddle_is_asked_for_by_id() -> None:
+    call = {"type": "call", "call": {"v1": {"all_participants": [{"slack_id": "UBOB"}]}}}
+    found = {"room": {"participant_history": ["UANN", 7]}, "blocks": [call]}
+    assert set(ids_in(found)) == {("user", "UANN"), ("user", "UBOB")}
+
+
+def test_a_mail_to_the_channel_is_read_with_its_sender_and_subject() -> None:
+    mail = {
+        "id": "F1",
+        "name": "Overdue",
+        "filetype": "email",
+        "from": [{"address": "a@b.example", "original": "Clerk <a@b.example>"}],
+        "to": [{"address": "us@c.example"}],
+        "subject": "Invoice overdue",
+        "plain_text": "Please pay.",
+        "url_private": "https://files.slack.com/F1",
+    }
+    [part] = said(files=[mail]).parts
+    assert (part.kind, part.title) == ("document", "Overdue")
+    assert part.text == (
+        "From: Clerk <a@b.example>\nTo: us@c.example\nSubject: Invoice overdue\n\nPlease pay."
+    )
+    assert said(files=[{**mail, "from": 7, "to": [None], "subject": [], "plain_text": None}]).parts == ()
+
+
+def test_buttons_of_an_old_card_and_chosen_days_are_read_as_people_see_them() -> None:
+    old = {"text": "Pay?", "actions": [{"name": "pay_7", "text": "Refund", "type": "button", "value": "v"}]}
+    assert said(attachments=[old]).text == "Pay? — [Refund]"
+    chosen = {"type": "datepicker", "initial_date": "2026-11-28"}
+    assert said(blocks=[{"type": "actions", "elements": [chosen]}]).text == "[2026-11-28]"
+
+
+def test_a_call_to_everybody_keeps_its_sign_whatever_label_comes_with_it() -> None:
+    assert said(text="<!here|here> <!channel> <!subteam^S1|@ops>").text == "@here @channel @ops"
 
 
 @pytest.mark.parametrize(

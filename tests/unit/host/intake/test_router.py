@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,10 +82,19 @@ def test_session_modes_name_the_session_but_the_answer_stays_where_it_was_asked(
     assert by_user.session.thread_id == "user:U1"
 
 
-def test_another_bot_is_heard_only_when_it_mentions() -> None:
+def test_another_bot_wakes_an_agent_only_when_it_mentions_it() -> None:
     robot = Author("B1", is_bot=True)
-    assert engaged(event(author=robot, address=THREAD), agent="helper") is None
+    assert engaged(event(author=robot, address=THREAD)) is None
     assert engaged(event(author=robot, mentioned=True)) is not None
+
+
+def test_what_another_bot_says_where_an_agent_takes_part_is_context_unless_bots_count_for_nothing() -> None:
+    said = event(author=Author("B1", is_bot=True), address=THREAD)
+    found = engaged(said, agent="helper")
+    assert found is not None
+    assert (found.agent, found.trigger, found.engages) == ("helper", False, False)
+    assert engaged(said, Route(bots="never"), agent="helper") is None
+    assert engaged(replace(said, event_class=EventClass.COMMAND), agent="helper") is None
 
 
 @pytest.mark.parametrize(
