@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import itertools
 import selectors
+import sys
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor
 from typing import Any, TypeVar
@@ -20,16 +21,25 @@ class Stalled(Exception):
     """Nothing is ready and no timer is set: everybody waits for somebody else for ever."""
 
 
+class Endless(BaseException):
+    """The loop has turned more often than any run needs: somebody goes round and round. Nobody is to catch it."""
+
+
 class _JumpingSelector(selectors.SelectSelector):
     """Nothing in a run waits for a descriptor, so waiting is moving the clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_turns: int) -> None:
         super().__init__()
         self.elapsed = 0.0
+        self._left = most_turns
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise Stalled
+        self._left -= 1
+        if self._left < 0:
+            self._left = 1000  # for those who tidy up
+            raise Endless
         self.elapsed += max(TURN, timeout)
         return []
 
@@ -53,8 +63,10 @@ class _NumberedTask(asyncio.Task[T]):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """`on_task` is called with every task made, in the context it will run in."""
 
-    def __init__(self, on_task: Callable[[asyncio.Task[Any]], None]) -> None:
-        self._jumping = _JumpingSelector()
+    def __init__(
+        self, on_task: Callable[[asyncio.Task[Any]], None], *, most_turns: int = sys.maxsize
+    ) -> None:
+        self._jumping = _JumpingSelector(most_turns)
         super().__init__(self._jumping)
         _NumberedTask._numbers = itertools.count(1)
 

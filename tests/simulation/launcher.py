@@ -20,6 +20,7 @@ from runner.tools.schedule import Schedule
 from runner.watch import FileWatch
 from sessiondb import SessionError
 from sessiondb.signals import RunnerLock, beat
+from tests.simulation.outcome import Law
 from tests.simulation.processes import Process, current, point, start_in
 
 HEARTBEAT_EVERY = 15.0  # s; a run has few of them, the sweep's patience is a minute
@@ -59,7 +60,7 @@ class Engine:
     blind: float = 0.0  # chance that a host finds no runner at boot, though some live
     runners: list[SimRunner] = field(default_factory=list)
     latest: dict[str, str] = field(default_factory=dict)  # outbound.db → incarnation the host started last
-    broke: Callable[[str], None] = lambda _: None
+    broke: Callable[[Law, str], None] = lambda *_: None
     hear: Callable[[str], None] = lambda _: None
 
     def live(self) -> list[SimRunner]:
@@ -158,7 +159,7 @@ async def _life(engine: Engine, runner: SimRunner, spec: RunnerSpec) -> None:
             engine.trace(f"{runner.process.name}: {error}")
             code = 4
         except Exception as error:  # noqa: BLE001 - a bug of the runner: the run has failed
-            engine.broke(f"{runner.process.name}: {error!r}")
+            engine.broke(Law.ERRORS, f"{runner.process.name}: {error!r}")
             code = 1
         finally:
             if lock is not None:

@@ -14,9 +14,11 @@ import apsw
 from host.ports.events import Verdict
 from sessiondb import Address
 from tests.simulation.disk import NAME
+from tests.simulation.forgotten import Forgotten
 from tests.simulation.load import Said
+from tests.simulation.outcome import Law
 from tests.simulation.platform import Post
-from tests.simulation.world import Forgotten, World
+from tests.simulation.world import World
 
 OURS = re.compile(r"(answer|note|question) (\d+)")
 PROMISE = re.compile(r"Scheduled: (t[0-9a-f]+)")
@@ -71,18 +73,18 @@ class _Laws:
         """Everything the host took in is stored, said, and at rest."""
         world = self._world
         if world.platform.waiting:
-            self._violated(f"{world.platform.waiting} events were never acknowledged")
+            self._violated(Law.REST, f"{world.platform.waiting} events were never acknowledged")
         inbox = _rows(world.data / "host.db", "SELECT message_id, state, session_id FROM inbox ORDER BY id")
         known = {row["message_id"] for row in inbox}
         for id_, verdict in world.platform.verdicts.items():
             if verdict is Verdict.STORED and world.platform.taken_as[id_] not in known:
-                self._violated(f"{id_} was acknowledged and is lost")
+                self._violated(Law.KEPT, f"{id_} was acknowledged and is lost")
         if left := [row["message_id"] for row in inbox if row["state"] == "routed"]:
-            self._violated(f"never stored: {left}")
+            self._violated(Law.REST, f"never stored: {left}")
         if _rows(world.data / "host.db", "SELECT 1 FROM notices WHERE state NOT IN ('sent', 'failed')"):
-            self._violated("a notice was never delivered")
+            self._violated(Law.REST, "a notice was never delivered")
         if _rows(world.data / "host.db", "SELECT id FROM sessions WHERE busy = 1"):
-            self._violated("a session never came to rest")
+            self._violated(Law.REST, "a session never came to rest")
         for session in self.sessions:
             seqs = [
                 session.messages[row["message_id"]]["seq"]
@@ -90,24 +92,24 @@ class _Laws:
                 if row["session_id"] == session.id and row["message_id"] in session.messages
             ]
             if seqs != sorted(seqs):
-                self._violated(f"{session.id}: stored in another order than taken in: {seqs}")
+                self._violated(Law.ORDER, f"{session.id}: stored in another order than taken in: {seqs}")
 
     def posts(self) -> None:
         """Nothing is said twice, and everything where it was asked."""
         for key, count in Counter(post.key for post in self._posts).items():
             if count > 1:
-                self._violated(f"{key} was posted {count} times")
+                self._violated(Law.ONCE, f"{key} was posted {count} times")
         said = {one.number: one for one in self._world.people.said}
         texts: Counter[tuple[str, str]] = Counter()
         for post in self._posts:
             found = OURS.match(post.text)
             texts[post.text, "" if found else f"{post.answers} {post.address}"] += 1
             if found and post.address != _place(said[int(found[2])]):
-                self._violated(f"{post.text!r} was posted at {post.address}")
+                self._violated(Law.PLACE, f"{post.text!r} was posted at {post.address}")
         for (text, about), count in texts.items():
             # The times that a task was missed are all that the first chunk of its answer holds: several may be alike.
             if count > 1 and text != " edited" and not text.startswith("*Missed earlier"):
-                self._violated(f"{text!r} {about} was posted {count} times")
+                self._violated(Law.ONCE, f"{text!r} {about} was posted {count} times")
 
     def live(self) -> None:
         """What showed a turn under way is gone with it, and its records say so."""
@@ -115,29 +117,29 @@ class _Laws:
         self._world.outcome.counted["live messages"] += len(platform.live)
         for key, post in platform.live.items():
             if not post.removed:
-                self._violated(f"live message {key} is left at {post.address}")
+                self._violated(Law.LIVE, f"live message {key} is left at {post.address}")
         self._world.outcome.counted["rows forgotten"] += self._world.forgotten.count
         for session in self.sessions:
             if left := [row["key"] for row in session.live if row["state"] not in ("removed", "failed")]:
-                self._violated(f"{session.id}: live messages are recorded as open: {left}")
+                self._violated(Law.LIVE, f"{session.id}: live messages are recorded as open: {left}")
 
     def messages(self) -> None:
         """Every message has one outcome, and people see it."""
         for id_, row in self._rows.items():
             if row["trigger"] and row["status"] == "pending":
-                self._violated(f"{id_} ({row['platform_message_id']}) never got an outcome")
+                self._violated(Law.OUTCOME, f"{id_} ({row['platform_message_id']}) never got an outcome")
             if row["attempts"] >= MOST_ATTEMPTS:
-                self._violated(f"{id_} was put back after {row['attempts']} attempts")
+                self._violated(Law.OUTCOME, f"{id_} was put back after {row['attempts']} attempts")
         for said in self._world.people.said:
             verdict = self._world.platform.verdicts.get(said.event.message_id)
             found = self._rows.get(said.event.message_id)
             # A crash after the inbox commit: the platform first hears of it by the second delivery.
             if verdict not in (Verdict.STORED, Verdict.DUPLICATE):
-                self._violated(f"message {said.number} was {verdict}")
+                self._violated(Law.KEPT, f"message {said.number} was {verdict}")
             elif found is None:
-                self._violated(f"message {said.number} is in no file")
+                self._violated(Law.KEPT, f"message {said.number} is in no file")
             elif not self._visible(said, found):
-                self._violated(f"message {said.number} is {found['status']}, and nobody sees it")
+                self._violated(Law.OUTCOME, f"message {said.number} is {found['status']}, and nobody sees it")
 
     def _visible(self, said: Said, row: dict[str, Any]) -> bool:
         answers = [post for post in self._posts if (m := OURS.match(post.text)) and int(m[2]) == said.number]
@@ -159,7 +161,7 @@ class _Laws:
         posts = [post for post in self._posts if post.address == _place(said)]
         asked = any((m := OURS.match(p.text)) and m[1] == "question" and int(m[2]) in here for p in posts)
         # A question expires with the retention: its answer finds nothing any more that it could go on with.
-        return asked and (self._world.forgets or any(WARNING in post.text for post in posts))
+        return asked and (self._world.forgotten.count > 0 or any(WARNING in post.text for post in posts))
 
     def _undeliverable(self, said: Said) -> bool:
         """The platform refused a part of what was to be said there."""
@@ -171,7 +173,7 @@ class _Laws:
     def effects(self) -> None:
         for line, count in self._world.effects.items():
             if count > 1:
-                self._violated(f"effect {line} happened {count} times")
+                self._violated(Law.ONCE, f"effect {line} happened {count} times")
 
     def tasks(self) -> None:
         """A task that was promised is there, and its time came once or is still to come."""
@@ -183,21 +185,24 @@ class _Laws:
         for id_, task in tasks.items():
             late = task["state"] == "active" and task["next_at"] < now - SLOWEST_FIRING
             if late or ran[id_] != (task["state"] == "done"):
-                self._violated(f"task {id_} ({task['title']}) is {task['state']} and ran {ran[id_]} times")
+                self._violated(
+                    Law.TASKS, f"task {id_} ({task['title']}) is {task['state']} and ran {ran[id_]} times"
+                )
         for title, count in Counter(task["title"] for task in tasks.values()).items():
             if count > 1:
-                self._violated(f"{title} was scheduled {count} times")
+                self._violated(Law.TASKS, f"{title} was scheduled {count} times")
         for session in self.sessions:
             for row in session.occurrences:
                 run = session.messages.get(row["message_id"])
                 if run is None or run["status"] != row["outcome"]:
                     self._violated(
-                        f"the run of {row['task_id']} is {run and run['status']}, not {row['outcome']}"
+                        Law.TASKS,
+                        f"the run of {row['task_id']} is {run and run['status']}, not {row['outcome']}",
                     )
             for step in session.steps:
                 promised = PROMISE.search(step["content"]) if step["kind"] == "tool_result" else None
                 if promised is not None and promised[1] not in tasks:
-                    self._violated(f"task {promised[1]} was promised and is not there")
+                    self._violated(Law.TASKS, f"task {promised[1]} was promised and is not there")
 
     def numbers(self, session: Session) -> None:
         """A seq names one message for ever, and an answer's is above its question's."""
@@ -205,13 +210,13 @@ class _Laws:
         outbound = [row["seq"] for row in session.out]
         for numbers in (inbound, outbound):
             if len(set(numbers)) < len(numbers):
-                self._violated(f"{session.id}: a seq names two messages: {sorted(numbers)}")
+                self._violated(Law.NUMBERS, f"{session.id}: a seq names two messages: {sorted(numbers)}")
         if any(number % 2 for number in inbound) or any(number % 2 == 0 for number in outbound):
-            self._violated(f"{session.id}: a seq of the wrong parity")
+            self._violated(Law.NUMBERS, f"{session.id}: a seq of the wrong parity")
         for row in session.out:
             origin = session.messages.get(row["in_reply_to"])
             if origin is not None and origin["seq"] > row["seq"]:
-                self._violated(f"{session.id}: {row['id']} has a seq below what it answers")
+                self._violated(Law.NUMBERS, f"{session.id}: {row['id']} has a seq below what it answers")
 
     def calls(self, session: Session) -> None:
         """What a tool's record says is what happened."""
@@ -232,12 +237,13 @@ class _Laws:
                 result["text"].startswith("queued as ")
                 and result["text"].removeprefix("queued as ") not in emitted
             ):
-                self._violated(f"{key}: its row was never written")
+                self._violated(Law.RECORDS, f"{key}: its row was never written")
             if call["name"] == "mock_append" and not result["is_error"]:
                 line = call["arguments"]["line"]
                 if self._world.effects[line] != 1:
                     self._violated(
-                        f"{line} is recorded as done and was done {self._world.effects[line]} times"
+                        Law.RECORDS,
+                        f"{line} is recorded as done and was done {self._world.effects[line]} times",
                     )
         for key, call in calls.items():
             row = f"{key[0]}:{key[1]}:0"
@@ -246,7 +252,7 @@ class _Laws:
                 and row in emitted
                 and results.get(key, {}).get("is_error", True)
             ):
-                self._violated(f"{key}: said, and recorded as not done")
+                self._violated(Law.RECORDS, f"{key}: said, and recorded as not done")
 
     def order(self, session: Session) -> None:
         """People read in the order in which the agent spoke."""
@@ -258,12 +264,12 @@ class _Laws:
             if row["key"] in landed:
                 by_address.setdefault(_address(row), []).append(landed[row["key"]].number)
             elif row["state"] == "sent":
-                self._violated(f"{row['key']} is recorded as sent and is not there")
+                self._violated(Law.RECORDS, f"{row['key']} is recorded as sent and is not there")
             if row["state"] not in ("sent", "failed", "applied"):
-                self._violated(f"{row['message_out_id']} is left {row['state']}")
+                self._violated(Law.REST, f"{row['message_out_id']} is left {row['state']}")
         for address, numbers in by_address.items():
             if numbers != sorted(numbers):
-                self._violated(f"{address}: posts in the order {numbers}")
+                self._violated(Law.ORDER, f"{address}: posts in the order {numbers}")
         self._answers_in_order(session)
 
     def _answers_in_order(self, session: Session) -> None:
@@ -281,7 +287,7 @@ class _Laws:
                 seqs.setdefault(post.address, []).append(row["seq"])
         for address, numbers in seqs.items():
             if address not in parked and numbers != sorted(numbers):
-                self._violated(f"{address}: answered in the order {numbers}")
+                self._violated(Law.ORDER, f"{address}: answered in the order {numbers}")
 
 
 def _place(said: Said) -> Address:

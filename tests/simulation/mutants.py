@@ -37,8 +37,10 @@ from runner.outbound import OutboundWriter
 from runner.turn import claimable
 from sessiondb.connection import open_writer, transaction
 from sessiondb.records import Ack, AckStatus, Address, MessageIn
+from tests.simulation.faults import FAULTS_LAST
+from tests.simulation.forgotten import Patch
 from tests.simulation.processes import current, point
-from tests.simulation.world import FAULTS_LAST, Patch, World
+from tests.simulation.world import World
 
 MUTANTS: dict[str, Callable[[World], list[Patch]]] = {}
 
@@ -52,7 +54,7 @@ def death_finds_the_gap(world: World, *, every: int = 4) -> None:
     """Between the halves of what should be one commit: rare by chance alone, so now and then it is made sure of."""
     process = current()
     if process is not None and world.loop.time() < FAULTS_LAST and next(world.gaps) % every == 0:
-        process.fuse = 1
+        process.arm(1, power=process.power)
     point("between two halves")
 
 
@@ -333,8 +335,8 @@ def never_gives_up(_: World) -> list[Patch]:
 
 @mutant
 def waits_for_a_clock_that_was_set_back(world: World) -> list[Patch]:
-    world.faults = ["clock", "clock", "weather", "weather", "restart", "host", "power"]
-    world.jumps = (-86_400_000, 86_400_000)
+    world.faults.kinds = ["clock", "clock", "weather", "weather", "restart", "host", "power"]
+    world.faults.jumps = (-86_400_000, 86_400_000)
 
     def patient(self: InboundWriter) -> list[Parcel]:
         return self._parcels("state IN ('pending', 'sending', 'unknown') ORDER BY seq, chunk")

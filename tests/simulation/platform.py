@@ -27,6 +27,7 @@ from host.ports.bot import (
 )
 from host.ports.events import InboundEvent, Ingested, Verdict
 from sessiondb import Address, content
+from tests.simulation.outcome import Law
 from tests.simulation.processes import Crash, point
 
 REDELIVER_AFTER = 7.0  # s until an event that was not acknowledged comes again
@@ -81,7 +82,7 @@ class Platform:
     rejected: Counter[str] = field(default_factory=Counter)
     on_question: Callable[[Post], None] = lambda _: None
     live: dict[str, LivePost] = field(default_factory=dict)  # by key
-    broke: Callable[[str], None] = lambda _: None
+    broke: Callable[[Law, str], None] = lambda *_: None
     door: _Door | None = None
     waiting: int = 0  # events that nobody has acknowledged yet
 
@@ -137,7 +138,7 @@ class Platform:
     def land_live(self, key: str, post: LivePost) -> None:
         self.trace(f"platform: live {key} {post.text!r} at {post.address}")
         if any(other.address == post.address and not other.removed for other in self.live.values()):
-            self.broke(f"a second live message at {post.address}")
+            self.broke(Law.LIVE, f"a second live message at {post.address}")
         self.live[key] = post
 
     def remove_live(self, key: str) -> None:

@@ -26,6 +26,14 @@ class Process:
         self.tasks: list[asyncio.Task[Any]] = []
         self._on_death = on_death
 
+    def arm(self, fuse: int, *, power: bool = False) -> None:
+        self.fuse = fuse
+        self.power = power
+
+    def disarm(self) -> None:
+        """Nor does the machine die with a process that ends of itself later."""
+        self.arm(UNREACHED)
+
     def point(self, label: str) -> None:
         """Somewhere the process may die: between this and what comes next."""
         if self.alive:

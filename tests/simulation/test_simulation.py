@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.mutants import MUTANTS
-from tests.simulation.world import run
+from tests.simulation.run import run
 
 SEEDS = 24
 TRIES = 150  # seeds in which a mutant must be caught

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import itertools
-import logging
 import random
 import secrets
-import shutil
 import signal
-import sys
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any
 from unittest import mock
-
-import apsw
 
 import host.delivery.service
 import host.live.policy
@@ -37,113 +29,29 @@ from host.config import Config
 from host.folders.disk import InlineDisk
 from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Bots
-from host.ports.events import Verdict
 from runner.tools.tool import ToolContext
-from tests.simulation import processes
-from tests.simulation.clock import Stalled, VirtualLoop, WallClock
+from tests.simulation.clock import VirtualLoop, WallClock
 from tests.simulation.disk import NAME, Disk
+from tests.simulation.faults import Faults
+from tests.simulation.forgotten import Forgotten, Patch
 from tests.simulation.launcher import Engine, SimLauncher
 from tests.simulation.load import People
-from tests.simulation.platform import Platform, SimBot, Weather
+from tests.simulation.outcome import Law, Outcome
+from tests.simulation.platform import Platform, SimBot
 from tests.simulation.processes import Process, current, point, start_in
 
-FAULTS_LAST = 150.0  # s of virtual time in which things go wrong
 QUIET_WITHIN = 16 * 3600.0  # s of virtual time in which everything must have come to rest
 SETTLE = 900.0  # s more for notices and late posts
 
 
-@dataclass
-class Outcome:
-    seed: int
-    violations: list[str] = field(default_factory=list)
-    trace: list[str] = field(default_factory=list)
-    counted: Counter[str] = field(default_factory=Counter)
-
-    def report(self) -> str:
-        """What went wrong and everything that led there."""
-        told = [f"seed {self.seed}", *self.trace, *(f"VIOLATION {text}" for text in self.violations)]
-        return "\n".join([*told, f"again: make simulate SEEDS=1 FIRST_SEED={self.seed}"])
-
-
-Patch: TypeAlias = tuple[object, str, object]
-
-
-class Forgotten:
-    """What pruning removed, by folder of the session and table: the laws are about it as well."""
-
-    def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        self.count = 0
-
-    def rows(self, session: str, table: str) -> list[dict[str, Any]]:
-        return self._rows.get((session, table), [])
-
-    def note(self, connection: apsw.Connection, table: str, where: str, *bindings: Any) -> None:
-        cursor = connection.execute(f"SELECT * FROM {table} WHERE {where}", bindings)
-        found = cursor.fetchall()
-        self.count += len(found)
-        if found:
-            names = [str(name) for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
-            session = Path(connection.db_filename("main")).parent.parent.name
-            self._rows.setdefault((session, table), []).extend(
-                dict(zip(names, row, strict=True)) for row in found
-            )
-
-    def patches(self) -> list[Patch]:
-        messages, deliveries = InboundWriter.forget_messages, InboundWriter.forget_deliveries
-        delete = runner.maintain._delete
-
-        def forget_messages(writer: InboundWriter, ids: Iterable[str]) -> None:
-            ids = list(ids)
-            for id_ in ids:
-                self.note(writer._connection, "messages_in", "id = ?", id_)
-            messages(writer, ids)
-
-        def forget_deliveries(writer: InboundWriter, before: int, *, most: int) -> int:
-            self.note(writer._connection, "delivered", "state NOT IN ('pending', 'sending', 'unknown')")
-            return deliveries(writer, before, most=most)
-
-        def noted_delete(connection: apsw.Connection, where: str, *bindings: int) -> int:
-            table, _, condition = where.strip().partition(" WHERE ")
-            self.note(connection, table, condition, *bindings)
-            return delete(connection, where, *bindings)
-
-        return [
-            (InboundWriter, "forget_messages", forget_messages),
-            (InboundWriter, "forget_deliveries", forget_deliveries),
-            (runner.maintain, "_delete", noted_delete),
-            (host.upkeep.pruning, "DAY", 15_000),
-            (host.upkeep.pruning, "EVERY", 20.0),
-            (host.upkeep.pruning, "AGAIN", 10_000),
-            (host.upkeep.pruning, "AFTER_FAILURE", 5_000),
-        ]
-
-
-JUMPS = (-3_600_000, 3_600_000, -5_000, 65_000)  # ms by which somebody sets the clock
-FAULTS = [
-    "host",
-    "host",
-    "runner",
-    "runner",
-    "runner",
-    "power",
-    "clock",
-    "weather",
-    "weather",
-    "busy",
-    "restart",
-]
-
-
 class World:
-    def __init__(self, seed: int, loop: VirtualLoop, data: Path) -> None:
+    def __init__(self, outcome: Outcome, loop: VirtualLoop, data: Path) -> None:
         self.loop = loop
         self.data = data
-        self.outcome = Outcome(seed)
-        self.chance = random.Random(seed)
+        self.outcome = outcome
+        self.chance = random.Random(outcome.seed)
         self.clock = WallClock(loop)
-        self.faults: Sequence[str] = FAULTS  # a mutant may ask for those under which it shows
-        self.jumps: Sequence[int] = JUMPS
+        self.faults = Faults(self)
         self.disk = Disk(self._fork(), self._committed)
         self.platform = Platform(self._fork(), self.say)
         self.platform.broke = self.violated
@@ -176,9 +84,9 @@ class World:
             f"{self.loop.time():10.3f} {process.name if process else 'world':12} {text}"
         )
 
-    def violated(self, text: str) -> None:
+    def violated(self, law: Law, text: str) -> None:
         self.say(f"VIOLATION {text}")
-        self.outcome.violations.append(text)
+        self.outcome.violated(law, text)
 
     # ── life and death ───────────────────────────────────────────────────────────────────────────────────
 
@@ -236,77 +144,21 @@ class World:
             await asyncio.wait([self._serving])
             if self.host_process.alive:
                 if not self._serving.cancelled() and (error := self._serving.exception()) is not None:
-                    self.violated(f"the host ended: {error!r}")
-                self.host_process.power = False
+                    self.violated(Law.ERRORS, f"the host ended: {error!r}")
+                self.host_process.disarm()
                 self.host_process.die("ended")
             await asyncio.sleep(self.chance.choice((0.3, 2.0, 15.0)))
-
-    # ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────
-
-    async def trouble(self) -> None:
-        chance = self.chance
-        for _ in range(chance.randint(3, 9)):
-            await asyncio.sleep(chance.uniform(0, FAULTS_LAST / 6))
-            self._fault()
-        await asyncio.sleep(max(0.0, FAULTS_LAST - self.loop.time()))
-        self.platform.weather = Weather()
-        self.engine.blind = 0.0
-        for process in (self.host_process, *(r.process for r in self.engine.live())):
-            if process is not None:
-                process.fuse = processes.UNREACHED
-        self.disk.busy.clear()
-        self.say("the weather is fine from now on")
-
-    def _fault(self) -> None:
-        chance = self.chance
-        kind = chance.choice(self.faults)
-        live = self.engine.live()
-        if kind in ("host", "power") and self.host_process is not None:
-            self.host_process.fuse = chance.choice((chance.randint(1, 30), chance.randint(1, 300)))
-            self.host_process.power = kind == "power"
-        elif kind == "runner" and live:
-            victim = chance.choice(live).process
-            victim.fuse = chance.choice((1, chance.randint(1, 15), chance.randint(1, 80)))
-            victim.power = chance.random() < 0.1
-        elif kind == "clock":
-            self.clock.jump(chance.choice(self.jumps))
-        elif kind == "weather":
-            self._weather()
-        elif kind == "busy" and live:
-            folder = chance.choice(live).folder
-            path = chance.choice((folder.inbound_db, folder.outbound_db))
-            self.disk.busy[str(path)] = chance.randint(1, 60)
-        elif kind == "restart" and self.host is not None:
-            self.host.stop()
-        self.say(f"fault: {kind}")
-
-    def _weather(self) -> None:
-        chance = self.chance
-
-        def rate() -> float:
-            return chance.choice((0.0, 0.0, 0.1, 0.4))
-
-        self.platform.weather = Weather(
-            lose_answer=rate(),
-            slow=rate(),
-            rate_limit=rate(),
-            reject=chance.choice((0.0, 0.0, 0.05)),
-            lookup_fails=rate(),
-            duplicate=chance.choice((0.1, 0.5)),
-            online=chance.random() < 0.85,
-        )
 
     # ── the run ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def main(self) -> None:
         helpers = [asyncio.create_task(job) for job in (self._undertaker(), self.keep_up())]
-        self._weather()
-        await self.trouble()
+        await self.faults.trouble()
         try:
             async with asyncio.timeout(QUIET_WITHIN):
                 await self._rest()
         except TimeoutError:
-            self.violated("not everything came to rest")
+            self.violated(Law.REST, "not everything came to rest")
         await asyncio.sleep(SETTLE)
         helpers[1].cancel()
         assert self.host is not None
@@ -314,7 +166,7 @@ class World:
         self.host.stop()
         await asyncio.wait([self._serving], timeout=600)
         if not self._serving.done():
-            self.violated("the host does not stop")
+            self.violated(Law.REST, "the host does not stop")
         helpers[0].cancel()
 
     async def _rest(self) -> None:
@@ -328,10 +180,24 @@ class World:
             if not due and not self.platform.waiting:
                 return
             for id_ in due:
-                assert self.host is not None
-                with contextlib.suppress(LookupError):  # its session is at rest
-                    await self.host.settled(id_)
-                done.add(id_)
+                if await self._settled(id_):
+                    done.add(id_)
+
+    async def _settled(self, message_id: str) -> bool:
+        """Asked in the host's own name; a host that ends meanwhile has not answered."""
+        host, process, serving = self.host, self.host_process, self._serving
+        assert host is not None
+        assert process is not None
+        assert serving is not None
+        if not process.alive or not host.started.is_set():
+            return False
+        asked = start_in(process, host.settled(message_id), "settled")
+        await asyncio.wait([asked, serving], return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done():
+            asked.cancel()
+            return False
+        error = None if asked.cancelled() else asked.exception()
+        return not asked.cancelled() and (error is None or isinstance(error, LookupError))  # at rest
 
     def _waits(self, message_id: str) -> bool:
         kind = self.platform.acknowledged[message_id].event_class
@@ -345,7 +211,7 @@ class World:
             return
         started = next((r.incarnation for r in self.engine.runners if r.process is process), "")
         if started != self.engine.latest.get(path):
-            self.violated(f"{process.name} commits though its incarnation is dead")
+            self.violated(Law.FENCED, f"{process.name} commits though its incarnation is dead")
 
     def _watched(self, writing: Callable[[InboundWriter], Any]) -> Callable[[InboundWriter], Any]:
         """The watermark passes only what is done, at every commit."""
@@ -356,7 +222,7 @@ class World:
                 yield
                 opened = min((parcel.seq for parcel in writer.open_parcels()), default=None)
                 if opened is not None and writer.mark("delivery_watermark") >= opened:
-                    self.violated(f"the watermark has passed {opened}, which is not done")
+                    self.violated(Law.WATERMARK, f"the watermark has passed {opened}, which is not done")
 
         return watched
 
@@ -402,87 +268,6 @@ class World:
                 (runner.providers.mock, "os", SimpleNamespace(kill=kill, getpid=lambda: 0)),
             ):
                 stack.enter_context(mock.patch.object(target, name, value))
-            for patch in [*(self.forgotten.patches() if self.forgets else ()), *more]:
+            for patch in [*self.forgotten.patches(), *(self.forgotten.soon() if self.forgets else ()), *more]:
                 stack.enter_context(mock.patch.object(*patch))
             yield
-
-
-class _Listener(logging.Handler):
-    """What a program logs as an error it did not expect is a violation."""
-
-    EXPECTED = frozenset({"bot_broke"})
-
-    def __init__(self, world: World) -> None:
-        super().__init__(logging.WARNING)
-        self._world = world
-
-    def emit(self, record: logging.LogRecord) -> None:
-        process = current()
-        text = record.getMessage()
-        self._world.say(f"{record.levelname} {text}")
-        unexpected = record.exc_info is not None and getattr(record, "action", "") not in self.EXPECTED
-        if unexpected and (process is None or process.alive):
-            assert record.exc_info is not None
-            self._world.violated(f"{text}: {record.exc_info[1]!r}")
-
-
-def run(seed: int, mutant: Callable[[World], list[Patch]] | None = None) -> Outcome:
-    """The same seed gives the same run."""
-    scratch = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    data = Path(tempfile.mkdtemp(prefix="dovecote-", dir=scratch))
-    loop = VirtualLoop(processes.adopt_task)
-    loggers = [logging.getLogger(name) for name in ("host", "runner")]
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # closing a dead process's connection fails
-    gc.disable()
-    try:
-        asyncio.set_event_loop(loop)
-        world = loop.run_until_complete(_made(seed, loop, data))
-        listener = _Listener(world)
-        for logger in loggers:
-            logger.addHandler(listener)
-            logger.propagate = False
-        loop.set_exception_handler(lambda _, context: _unhandled(world, context))
-        with world.patched(mutant(world) if mutant else []):
-            try:
-                loop.run_until_complete(world.main())
-            except Stalled:
-                world.violated("everything stands still")
-            from tests.simulation import laws
-
-            laws.check(world)
-    finally:
-        for logger in loggers:
-            logger.handlers = [h for h in logger.handlers if not isinstance(h, _Listener)]
-            logger.propagate = True
-        with contextlib.suppress(Exception):
-            _end_tasks(loop)
-        asyncio.set_event_loop(None)
-        loop.close()
-        gc.enable()
-        gc.collect()
-        sys.unraisablehook = hook
-        shutil.rmtree(data, ignore_errors=True)
-    return world.outcome
-
-
-async def _made(seed: int, loop: VirtualLoop, data: Path) -> World:
-    return World(seed, loop, data)
-
-
-def _unhandled(world: World, context: dict[str, Any]) -> None:
-    error = context.get("exception")
-    if isinstance(error, Exception):
-        world.say(f"unhandled: {error!r}")
-
-
-def _end_tasks(loop: VirtualLoop) -> None:
-    left = asyncio.all_tasks(loop)
-    for task in left:
-        task.cancel()
-    loop.set_exception_handler(lambda *_: None)
-    loop.run_until_complete(asyncio.wait(left, timeout=1)) if left else None
-
-
-def stored(world: World) -> list[str]:
-    """Ids of the messages the host took in."""
-    return [id_ for id_, verdict in world.platform.verdicts.items() if verdict is Verdict.STORED]

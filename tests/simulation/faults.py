@@ -1,0 +1,99 @@
+"""What goes wrong during a run, and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tests.simulation.platform import Weather
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+FAULTS_LAST = 150.0  # s of virtual time in which things go wrong
+JUMPS = (
+    -3_600_000,
+    3_600_000,
+    -5_000,
+    65_000,
+    -86_400_000,
+    86_400_000,
+)  # ms by which somebody sets the clock
+KINDS = [
+    "host",
+    "host",
+    "runner",
+    "runner",
+    "runner",
+    "power",
+    "clock",
+    "weather",
+    "weather",
+    "busy",
+    "restart",
+]
+
+
+class Faults:
+    """A mutant may ask for other `kinds` and `jumps`: those under which it shows."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._chance = world.chance
+        self.kinds: Sequence[str] = KINDS
+        self.jumps: Sequence[int] = JUMPS
+
+    async def trouble(self) -> None:
+        """Whatever was armed and did not happen is disarmed at the end."""
+        world, chance = self._world, self._chance
+        self.weather()
+        for _ in range(chance.randint(3, 9)):
+            await asyncio.sleep(chance.uniform(0, FAULTS_LAST / 6))
+            self._fault()
+        await asyncio.sleep(max(0.0, FAULTS_LAST - world.loop.time()))
+        world.platform.weather = Weather()
+        world.engine.blind = 0.0
+        for process in (world.host_process, *(r.process for r in world.engine.live())):
+            if process is not None:
+                process.disarm()
+        world.disk.busy.clear()
+        world.say("the weather is fine from now on")
+
+    def _fault(self) -> None:
+        world, chance = self._world, self._chance
+        kind = chance.choice(self.kinds)
+        live = world.engine.live()
+        if kind in ("host", "power") and world.host_process is not None:
+            within = chance.choice((chance.randint(1, 30), chance.randint(1, 300)))
+            world.host_process.arm(within, power=kind == "power")
+        elif kind == "runner" and live:
+            within = chance.choice((1, chance.randint(1, 15), chance.randint(1, 80)))
+            chance.choice(live).process.arm(within, power=chance.random() < 0.1)
+        elif kind == "clock":
+            world.clock.jump(chance.choice(self.jumps))
+        elif kind == "weather":
+            self.weather()
+        elif kind == "busy" and live:
+            folder = chance.choice(live).folder
+            path = chance.choice((folder.inbound_db, folder.outbound_db))
+            world.disk.busy[str(path)] = chance.randint(1, 60)
+        elif kind == "restart" and world.host is not None:
+            world.host.stop()
+        world.say(f"fault: {kind}")
+
+    def weather(self) -> None:
+        chance = self._chance
+
+        def rate() -> float:
+            return chance.choice((0.0, 0.0, 0.1, 0.4))
+
+        self._world.platform.weather = Weather(
+            lose_answer=rate(),
+            slow=rate(),
+            rate_limit=rate(),
+            reject=chance.choice((0.0, 0.0, 0.05)),
+            lookup_fails=rate(),
+            duplicate=chance.choice((0.1, 0.5)),
+            online=chance.random() < 0.85,
+        )

@@ -1,0 +1,127 @@
+"""A run from its seed to its outcome. It always ends, and whatever ends it is in the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from tests.simulation import laws, processes
+from tests.simulation.clock import Endless, Stalled, VirtualLoop
+from tests.simulation.forgotten import Patch
+from tests.simulation.outcome import Law, Outcome
+from tests.simulation.processes import Crash, current
+from tests.simulation.world import World
+
+Mutant: TypeAlias = Callable[[World], list[Patch]]
+
+MOST_TURNS = 3_000_000  # of the loop; a run takes some ten thousand
+
+
+def run(seed: int, mutant: Mutant | None = None) -> Outcome:
+    """The same seed gives the same run."""
+    scratch = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    data = Path(tempfile.mkdtemp(prefix="dovecote-", dir=scratch))
+    outcome = Outcome(seed)
+    loop = VirtualLoop(processes.adopt_task, most_turns=MOST_TURNS)
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # closing a dead process's connection fails
+    gc.disable()
+    try:
+        asyncio.set_event_loop(loop)
+        with _deaths_reported(outcome):
+            _live(outcome, loop, data, mutant)
+    finally:
+        with contextlib.suppress(Exception, Crash, Endless):
+            _end_tasks(loop)
+        asyncio.set_event_loop(None)
+        loop.close()
+        gc.enable()
+        gc.collect()
+        sys.unraisablehook = hook
+        shutil.rmtree(data, ignore_errors=True)
+    return outcome
+
+
+def _live(outcome: Outcome, loop: VirtualLoop, data: Path, mutant: Mutant | None) -> None:
+    world = loop.run_until_complete(_made(outcome, loop, data))
+    loop.set_exception_handler(lambda _, context: _unhandled(world, context))
+    with _listening(world), world.patched(mutant(world) if mutant else []):
+        with _deaths_reported(outcome):
+            loop.run_until_complete(world.main())
+        laws.check(world)
+
+
+@contextlib.contextmanager
+def _deaths_reported(outcome: Outcome) -> Iterator[None]:
+    """Whatever ends the world before its end has broken a law; the laws are checked of what there is all the same."""
+    try:
+        yield
+    except Stalled:
+        outcome.violated(Law.REST, "everything stands still")
+    except Endless:
+        outcome.violated(Law.ENDS, f"not over after {MOST_TURNS} turns of the loop")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a simulated death is one, and must not end whoever counts
+        outcome.trace.append(traceback.format_exc())
+        outcome.violated(Law.ENDS, f"the world ended: {error!r}")
+
+
+async def _made(outcome: Outcome, loop: VirtualLoop, data: Path) -> World:
+    return World(outcome, loop, data)
+
+
+@contextlib.contextmanager
+def _listening(world: World) -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in ("host", "runner")]
+    listener = _Listener(world)
+    for logger in loggers:
+        logger.addHandler(listener)
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(listener)
+            logger.propagate = True
+
+
+class _Listener(logging.Handler):
+    """What a program logs as an error it did not expect is a violation."""
+
+    EXPECTED = frozenset({"bot_broke"})
+
+    def __init__(self, world: World) -> None:
+        super().__init__(logging.WARNING)
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        process = current()
+        text = record.getMessage()
+        self._world.say(f"{record.levelname} {text}")
+        unexpected = record.exc_info is not None and getattr(record, "action", "") not in self.EXPECTED
+        if unexpected and (process is None or process.alive):
+            assert record.exc_info is not None
+            self._world.violated(Law.ERRORS, f"{text}: {record.exc_info[1]!r}")
+
+
+def _unhandled(world: World, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    if isinstance(error, Exception):
+        world.say(f"unhandled: {error!r}")
+
+
+def _end_tasks(loop: VirtualLoop) -> None:
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.set_exception_handler(lambda *_: None)
+    loop.run_until_complete(asyncio.wait(left, timeout=1)) if left else None
