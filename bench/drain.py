@@ -40,7 +40,7 @@ def _drains(folder: SessionFolder, delivered: int) -> list[float]:
         writer.insert(NewMessage("m", "chat", PLACE, content.Chat("hello"), 1))
     _fill(folder, delivered)
     collector = Collector(
-        Bots({"bench": BenchBot()}), Actions({}, now_ms), Approvers(Config()), now_ms, Minting("bench")
+        Bots({"bench": BenchBot()}), Actions({}), Approvers(Config()), now_ms, Minting("bench")
     )
     reader = OutboundReader(folder.outbound_db)
     outbound = open_writer(folder.outbound_db, "outbound")
@@ -67,7 +67,7 @@ def _drain(
         writer, reader, Whose("bench", PLACE, "default", folder.outbound_files), lambda _: False, {}
     )
     with writer.writing():
-        writer.put_parcels(replace(p, state="sent", platform_message_id=p.key) for p in done.parcels)
+        writer.put_parcels([replace(p, state="sent", platform_message_id=p.key) for p in done.parcels])
         writer.advance_watermark()
     return done.more
 
@@ -77,7 +77,7 @@ def _fill(folder: SessionFolder, rows: int) -> None:
     connection = open_writer(folder.outbound_db, "outbound")
     writer = InboundWriter(folder.inbound_db, now_ms)
     collector = Collector(
-        Bots({"bench": BenchBot()}), Actions({}, now_ms), Approvers(Config()), now_ms, Minting("bench")
+        Bots({"bench": BenchBot()}), Actions({}), Approvers(Config()), now_ms, Minting("bench")
     )
     reader = OutboundReader(folder.outbound_db)
     try:

@@ -111,7 +111,7 @@ def assemble(
     tasks = TaskActions(scheduler, homes, db, mailboxes, config.host.zone, now)
 
     posts = Posts(db)
-    actions = Actions(dict.fromkeys(KINDS, tasks.prepared), now)
+    actions = Actions(dict.fromkeys(KINDS, tasks.prepared))
     collector = Collector(bots, actions, Approvers(config), now, Minting(installation))
     deliveries = Deliveries(
         db,

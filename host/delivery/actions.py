@@ -12,7 +12,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.rows import NewMessage
 from host.registry.sessions import Session
 from sessiondb import SessionError, content
 from sessiondb.records import Address, MessageIn
@@ -41,9 +40,8 @@ Prepare = Callable[[Session, Asked], AbstractAsyncContextManager[Handler]]
 class Actions:
     """`known`: what prepares handlers, by the action's name."""
 
-    def __init__(self, known: Mapping[str, Prepare], now: Callable[[], int]) -> None:
+    def __init__(self, known: Mapping[str, Prepare]) -> None:
         self._known = known
-        self._now = now
 
     @asynccontextmanager
     async def prepared(self, session: Session, asked: Asked) -> AsyncIterator[Handler]:
@@ -73,8 +71,7 @@ class Actions:
         except ActionError as error:
             text, ok = str(error), False
         told = content.System("action", text, ok=ok, refers_to=row_id)
-        id_ = content.result_id(row_id)
-        writer.insert(NewMessage(id_, "system", address, told, self._now(), trigger=False))
+        writer.note(content.result_id(row_id), address, told)
 
 
 def refusing(reason: str) -> Handler:

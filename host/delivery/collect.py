@@ -17,16 +17,17 @@ from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import Accepted, OutboundReader, Refused
 from host.mailbox.questions import Approvers
-from host.mailbox.rows import NewMessage, Parcel
+from host.mailbox.rows import Parcel
 from host.ports.bot import Bots
 from host.registry.notices import Notice, mint_key
 from sessiondb import content
-from sessiondb.records import Ack, AckStatus, Address, Kind, MessageIn, Status
+from sessiondb.records import Ack, AckStatus, Address, Kind, MessageIn, MessageOut, Status
 
 GIVE_UP_AFTER = 5  # failed attempts of one message
 RETRY_BACKOFF = 2_000  # ms after the first failed attempt; doubles
 LONGEST_RETRY_BACKOFF = 300_000  # ms
 MOST_CHUNKS = 200  # of one row
+UNREAD = "too much of what it was told before is unread"
 LONGEST_HOLD = 7 * 86_400_000  # ms a row may ask to be held back: it holds back everything behind it
 
 
@@ -176,11 +177,12 @@ class Collector:
         doubtful = out.seq <= writer.mark("doubtful_up_to")
         origin = writer.message(out.in_reply_to) if out.in_reply_to else None
         asked_at = origin.address if origin else whose.place
-        address = origin.address if origin else None
-        if out.destination:
-            address = writer.destination(out.destination)
+        address = _routed(writer, out, origin)
         if address is None:
             return self._nowhere(writer, row, asked_at, doubtful, done)
+        if isinstance(row.content, content.Action | content.Question) and not writer.bounds.may_note():
+            done.refused.append(Refused(out.seq, out.id, UNREAD))
+            return [_quarantined(out.seq, out.id, address, UNREAD, out.in_reply_to)]
         if isinstance(row.content, content.Action):
             return [self._act(writer, row, address, doubtful, prepared)]
         operation = row.content
@@ -198,10 +200,15 @@ class Collector:
             if parcel.state == "failed":
                 tell_failed(writer, parcel, self.now())
         if parts > len(parcels):
-            shown = f"the first {len(parcels)} of {parts} parts"
-            _tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.", self.now())
-            owe(writer, Notice(f"cut:{out.id}", address, f"⚠️ My answer was too long: {shown} are shown."))
+            self._cut(writer, out, address, asked_at, f"the first {len(parcels)} of {parts} parts")
         return parcels
+
+    def _cut(
+        self, writer: InboundWriter, out: MessageOut, address: Address, asked_at: Address, shown: str
+    ) -> None:
+        _tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.")
+        about = f"cut:{out.in_reply_to or out.id}"
+        owe(writer, Notice(about, address, f"⚠️ My answer was too long: {shown} are shown."))
 
     def _nowhere(
         self, writer: InboundWriter, row: Accepted, asked_at: Address, doubtful: bool, done: Collected
@@ -211,7 +218,7 @@ class Collector:
         named = f"unknown destination {out.destination!r}"
         reason = named if out.destination else "it answers no message of this session"
         done.refused.append(Refused(out.seq, out.id, reason))
-        _tell(writer, out.id, asked_at, f"Not sent: {reason}.", self.now())
+        _tell(writer, out.id, asked_at, f"Not sent: {reason}.")
         if doubtful and not isinstance(row.content, content.Action):
             owe(writer, _homeless(out.id, asked_at))
         if isinstance(row.content, content.Question):
@@ -230,7 +237,7 @@ class Collector:
         out = row.row
         if doubtful:
             reason = "the host's records were lost; look whether this took effect before you ask for it again"
-            _tell(writer, out.id, address, reason, self.now())
+            _tell(writer, out.id, address, reason)
             return _quarantined(out.seq, out.id, address, reason, out.in_reply_to)
         unasked = "an action answers the message that it was asked for in"
         self.actions.apply(writer, out.id, prepared.get(out.id) or refusing(unasked), address)
@@ -332,6 +339,13 @@ class Collector:
         done.settled = True
 
 
+def _routed(writer: InboundWriter, out: MessageOut, origin: MessageIn | None) -> Address | None:
+    """Where a row goes (law 7); None for nowhere."""
+    if out.destination:
+        return writer.destination(out.destination)
+    return origin.address if origin else None
+
+
 def _mentions(writer: InboundWriter, operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:
     """Whom the post of a task notifies: those whom the task names, and nobody whom its text names."""
     if origin is None or not origin.task_id or not isinstance(operation, content.Text):
@@ -395,16 +409,17 @@ def _homeless(id_: str, place: Address) -> Notice:
     return Notice(f"homeless:{id_}", place, text)
 
 
-def undelivered(parcel: Parcel) -> Notice:
-    """What is given up is visible where it was expected; a notice that fails causes no other."""
+def undelivered(parcel: Parcel, session_id: str, now: int) -> Notice:
+    """What is given up is visible where it was expected, once for each message that was answered, and once a day for what
+    answers none; a notice that fails causes no other."""
     text = f"⚠️ A part of my answer could not be delivered here ({parcel.key[:6]})."
-    return Notice(f"undelivered:{parcel.message_out_id}", parcel.address, text)
+    of = parcel.in_reply_to or f"{session_id}:{now // 86_400_000}"
+    return Notice(":".join(("undelivered", of, *parcel.address[2:])), parcel.address, text)
 
 
-def _tell(writer: InboundWriter, out_id: str, address: Address, text: str, now: int) -> None:
+def _tell(writer: InboundWriter, out_id: str, address: Address, text: str) -> None:
     """Feedback for the agent, as context of its next turn."""
-    told = content.System("delivery", text, ok=False, refers_to=out_id)
-    writer.insert(NewMessage(f"{out_id}:feedback"[:190], "system", address, told, now, trigger=False))
+    writer.note(f"{out_id}:feedback", address, content.System("delivery", text, ok=False, refers_to=out_id))
 
 
 def tell_failed(writer: InboundWriter, parcel: Parcel, now: int) -> None:
@@ -413,7 +428,7 @@ def tell_failed(writer: InboundWriter, parcel: Parcel, now: int) -> None:
     address = asked.address if asked else parcel.address
     if writer.asks(parcel.message_out_id):
         questions.not_asked(writer, parcel.message_out_id, address, parcel.error, now)
-    _tell(writer, parcel.message_out_id, address, f"Not delivered: {parcel.error}.", now)
+    _tell(writer, parcel.message_out_id, address, f"Not delivered: {parcel.error}.")
 
 
 def _quarantined(number: int, id_: str, address: Address, reason: str, in_reply_to: str = "") -> Parcel:

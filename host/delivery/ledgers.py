@@ -42,7 +42,7 @@ class SessionLedger:
             await self._posts.settle(self._session, parcel)
             if parcel.state == "failed":
                 # Before the outcome is committed: a crash in between makes the same notice again, which is one notice.
-                await self._notify(collect.undelivered(parcel))
+                await self._notify(collect.undelivered(parcel, self._session.id, self._now()))
         await self._mailboxes.use(self._session, lambda writer: self._put(writer, parcels))
         for parcel in parcels:
             self._posts.settled(parcel)

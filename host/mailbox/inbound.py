@@ -17,6 +17,7 @@ from typing import Any
 import apsw
 
 from host.mailbox import recurrence
+from host.mailbox.bounds import FREE_OF_COST, Bounds
 from host.mailbox.remaking import Remains
 from host.mailbox.rows import LiveRow, NewMessage, Parcel, Question
 from host.mailbox.tasks import Fired, Tasks
@@ -31,8 +32,6 @@ _PARCEL = (
     "message_out_id, chunk, seq, key, state, channel_type, workspace_id, platform_id, thread_id, payload, in_reply_to,"
     " platform_message_id, attempts, lookups, next_attempt_at, first_attempt_at, error"
 )
-
-
 _LIVE = (
     "message_id, attempt, state, key, channel_type, workspace_id, platform_id, thread_id, answers, asked_by, opened_at,"
     " platform_message_id"
@@ -48,6 +47,7 @@ class InboundWriter:
         self._connection = open_writer(path, "inbound")
         self._identity = _identity(path)
         self.tasks = Tasks(self._connection, now)
+        self.bounds = Bounds(self._connection)
         self.blocked_since = 0  # ms UTC since when a reader keeps commits out, 0 when none does
 
     @contextmanager
@@ -102,6 +102,12 @@ class InboundWriter:
     def message(self, id_: str) -> MessageIn | None:
         found = self._messages("id = ?", id_)
         return found[0] if found else None
+
+    def note(self, id_: str, address: Address, told: content.System) -> None:
+        """Tells the agent something as context of its next turn, unless it has left too much unread."""
+        new = NewMessage(id_[:190], "system", address, told, self._now(), trigger=False)
+        if self.bounds.may_note() and self.insert(new):
+            self.bounds.noted(new.id)
 
     def message_on_platform(self, address: Address, platform_message_id: str) -> MessageIn | None:
         found = self._messages(
@@ -178,7 +184,7 @@ class InboundWriter:
 
     # ── deliveries ───────────────────────────────────────────────────────────────────────────────────────
 
-    def put_parcels(self, parcels: Iterable[Parcel]) -> None:
+    def put_parcels(self, parcels: Sequence[Parcel]) -> None:
         """Upserts the state of these chunks; a terminal one no longer needs its payload."""
         self._connection.executemany(
             f"INSERT INTO delivered ({_PARCEL}, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -188,6 +194,9 @@ class InboundWriter:
             " first_attempt_at = excluded.first_attempt_at, error = excluded.error, updated_at = excluded.updated_at",
             [(*_parcel_row(parcel), self._now()) for parcel in parcels],
         )
+        for parcel in parcels:
+            if parcel.state in FREE_OF_COST and parcel.chunk == 0:
+                self.bounds.received(parcel.message_out_id)
 
     def open_parcels(self) -> list[Parcel]:
         """What is to be delivered, in order. A clock that was set back since makes no wait longer than it was to be."""
@@ -216,16 +225,10 @@ class InboundWriter:
     # ── questions ────────────────────────────────────────────────────────────────────────────────────────
 
     def put_question(self, asked: Question) -> None:
+        audience, approval = json.dumps(asked.audience), int(asked.approval)
         self._connection.execute(
             "INSERT OR IGNORE INTO questions VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                asked.row_id,
-                asked.key,
-                json.dumps(asked.audience),
-                asked.expires_at,
-                int(asked.approval),
-                asked.answered_by,
-            ),
+            (asked.row_id, asked.key, audience, asked.expires_at, approval, asked.answered_by),
         )
 
     def question(self, key: str) -> Question | None:
@@ -258,9 +261,8 @@ class InboundWriter:
         self._connection.execute(sql, (now, row_id))
 
     def has_parcel(self, message_out_id: str) -> bool:
-        return (
-            self._one("SELECT 1 FROM delivered WHERE message_out_id = ? LIMIT 1", message_out_id) is not None
-        )
+        sql = "SELECT 1 FROM delivered WHERE message_out_id = ? LIMIT 1"
+        return self._one(sql, message_out_id) is not None
 
     def advance_watermark(self) -> int:
         """The watermark passes only terminal rows: everything read, up to the first chunk that is still open."""

@@ -52,6 +52,7 @@ def put(
     if expires_at:
         told = content.System("answer", NOBODY, ok=False, refers_to=row_id)
         writer.insert(NewMessage(_end_of(row_id), "system", address, told, now, not_before=expires_at))
+        writer.bounds.noted(_end_of(row_id))
 
 
 def answered(writer: InboundWriter, question: Question, answer_id: str) -> None:
@@ -66,8 +67,11 @@ def not_asked(writer: InboundWriter, row_id: str, address: Address, reason: str,
     It is the question's end come early, under the same id, so the call that waits has one result, whatever is tried again.
     """
     told = content.System("answer", f"could not be asked: {reason}", ok=False, refers_to=row_id)
-    if not writer.insert(NewMessage(_end_of(row_id), "system", address, told, now)):
+    if writer.message(_end_of(row_id)) is not None:
         writer.bring_forward(_end_of(row_id), told, now)
+    elif writer.bounds.may_note():
+        writer.insert(NewMessage(_end_of(row_id), "system", address, told, now))
+        writer.bounds.noted(_end_of(row_id))
     writer.close_question(row_id, now)
 
 

@@ -41,8 +41,8 @@ async def test_a_fault_of_ours_is_an_answer_and_a_locked_file_is_tried_again(tmp
             with pytest.raises(ActionError, match="a fault of its own"):
                 handler(writer)
 
-        async with Actions({"break": faulty}, clock.now).prepared(session, ASKED) as handler:
+        async with Actions({"break": faulty}).prepared(session, ASKED) as handler:
             await life.mailboxes.use(session, refused)
         with pytest.raises(Unavailable):
-            async with Actions({"break": locked}, clock.now).prepared(session, ASKED):
+            async with Actions({"break": locked}).prepared(session, ASKED):
                 pass

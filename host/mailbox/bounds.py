@@ -1,0 +1,60 @@
+"""What a session makes the host write into inbound.db has an end, however often it asks for more.
+
+Receipts that cost no platform anything (refused, failed, carried out) and notes for the agent are kept in rings: the newest
+push the oldest out. Notes that nobody has read are never pushed out; where too many are, no more are written.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+KEPT_RECEIPTS = 1_000  # rows of messages_out
+KEPT_NOTES = 1_000
+MOST_UNREAD = 500  # notes and ends of questions that no turn has consumed
+FREE_OF_COST = ("quarantined", "failed", "applied")  # states of `delivered` that any number of rows can have
+
+_UNREAD = (
+    "SELECT count(*) FROM (SELECT 1 FROM messages_in WHERE status = 'pending' AND kind = 'system' AND author_id = ''"
+    " LIMIT ?)"
+)
+_FORGET_RECEIPT = (
+    "DELETE FROM delivered WHERE message_out_id = ? AND NOT EXISTS (SELECT 1 FROM delivered AS other WHERE"
+    " other.message_out_id = delivered.message_out_id AND other.state NOT IN ('quarantined', 'failed', 'applied'))"
+)
+_FORGET_NOTE = "DELETE FROM messages_in WHERE id = ? AND kind = 'system' AND status <> 'pending'"
+
+
+class Bounds:
+    """Every method takes part in the transaction of whoever has the connection."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def may_note(self) -> bool:
+        """Whether the session has read enough of what it was told to be told more."""
+        [(unread,)] = self._connection.execute(_UNREAD, (MOST_UNREAD,)).fetchall()
+        return int(str(unread)) < MOST_UNREAD
+
+    def noted(self, id_: str) -> None:
+        if pushed_out := self._ring("notes", KEPT_NOTES, id_):
+            self._connection.execute(_FORGET_NOTE, (pushed_out,))
+
+    def received(self, message_out_id: str) -> None:
+        """A row of that id has become one of those that cost nothing."""
+        if pushed_out := self._ring("receipts", KEPT_RECEIPTS, message_out_id):
+            self._connection.execute(_FORGET_RECEIPT, (pushed_out,))
+
+    def _ring(self, name: str, size: int, id_: str) -> str:
+        """Puts the id into the ring; what it takes the place of, or ''."""
+        number = int(self._value(f"ring:{name}") or 0)
+        slot = f"ring:{name}:{number % size}"
+        before = self._value(slot)
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO session (key, value) VALUES (?, ?)",
+            [(slot, id_), (f"ring:{name}", str(number + 1))],
+        )
+        return before if before != id_ else ""
+
+    def _value(self, key: str) -> str:
+        row = self._connection.execute("SELECT value FROM session WHERE key = ?", (key,)).fetchone()
+        return "" if row is None else str(row[0])

@@ -1,0 +1,144 @@
+"""Rows without an end: what a session makes the host write of them, and tell people, has one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from host.app import Host
+from host.mailbox import bounds
+from host.mailbox.inbound import InboundWriter
+from host.registry.port import Statements
+from host.runners.launch.fake import FakeLauncher
+from sessiondb import content
+from tests.fakes.platform import TIMEOUT
+from tests.support.attacked import neighbour_is_served, two_sessions
+from tests.support.attacks import FINE, Target, answer, database, insert
+from tests.support.hosting import config, serving
+from tests.support.redteam import Seat, attack
+
+pytestmark = attack(Seat.CONTAINER, 8)
+
+MANY = 200
+NO_WALL = 1_000_000
+ROWS: dict[str, Callable[[int], content.Outbound | str]] = {
+    "no JSON": lambda _: "{",
+    "actions that nobody knows": lambda _: content.Action("evil", {}),
+    "questions that cannot be asked": lambda _: '{"type": "ask_question", "text": "Which?", "options": 5}',
+    "questions that stay open": lambda n: content.Question(f"{n}?", ("a", "b"), expires_at=4_000_000_000_000),
+    "edits of foreign messages": lambda _: content.Edit("m123", "evil"),
+}
+
+
+@pytest.fixture
+def standing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """The wall at a height that a quick test reaches, or none."""
+    there = bool(request.param)
+    for name, height in {"KEPT_RECEIPTS": 50, "KEPT_NOTES": 50, "MOST_UNREAD": 25}.items():
+        monkeypatch.setattr(bounds, name, height if there else NO_WALL)
+    return there
+
+
+reached = pytest.mark.parametrize("standing", [True, False], ids=["standing", "taken_away"], indirect=True)
+
+
+def flood(target: Target, make: Callable[[int], content.Outbound | str]) -> None:
+    with database(target) as connection, connection:
+        for number in range(MANY):
+            made = make(number)
+            text = made if isinstance(made, str) else content.encode(made)
+            kind = "system" if isinstance(made, content.Action) else "chat"
+            insert(connection, target, 2 * number + 1, f"flood-{number}", kind=kind, content=text)
+
+
+def counted(writer: InboundWriter) -> tuple[int, int]:
+    """Receipts that cost nothing, and what the agent is told."""
+    [(receipts,)] = writer._connection.execute(
+        "SELECT count(*) FROM delivered WHERE state <> 'sent'"
+    ).fetchall()
+    [(notes,)] = writer._connection.execute(
+        "SELECT count(*) FROM messages_in WHERE kind = 'system'"
+    ).fetchall()
+    return int(str(receipts)), int(str(notes))
+
+
+async def kept(host: Host, target: Target) -> tuple[int, int]:
+    [session] = await host.house.scheduler.sessions([target.folder.root.name])
+    return await host.house.records.mailboxes.use(session, counted)
+
+
+async def known(host: Host) -> int:
+    """Notices of failures in host.db."""
+
+    def job(connection: Statements) -> int:
+        sql = "SELECT count(*) FROM notices WHERE about LIKE 'undelivered:%'"
+        return int(str(connection.execute(sql).fetchall()[0][0]))
+
+    return await host.house.records.db.read(job)
+
+
+@reached
+@pytest.mark.parametrize("what", ROWS)
+async def test_rows_without_an_end_leave_little_in_the_hosts_own_file(
+    tmp_path: Path, what: str, standing: bool
+) -> None:
+    launcher = FakeLauncher()
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (host, bot):
+        target = await two_sessions(bot, launcher)
+        flood(target, ROWS[what])
+        answer(target)
+        await bot.until(lambda: FINE in bot.said("bad"))
+        await neighbour_is_served(bot, target)
+        receipts, notes = await kept(host, target)
+
+    assert (receipts <= 51 and notes <= 51) is standing
+
+
+async def test_answers_that_cannot_be_shown_are_told_once_for_each_message(tmp_path: Path) -> None:
+    launcher = FakeLauncher()
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (host, bot):
+        target = await two_sessions(bot, launcher)
+        flood(target, ROWS["edits of foreign messages"])
+        answer(target)
+        await bot.until(lambda: FINE in bot.said("bad"))
+        assert await known(host) == 1
+    assert len(bot.said("bad")) == 2
+
+
+@reached
+async def test_a_session_that_reads_what_it_asks_for_can_ask_for_ever(tmp_path: Path, standing: bool) -> None:
+    """It acknowledges each answer, so that none is unread: then the oldest go."""
+    launcher = FakeLauncher()
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (host, bot):
+        target = await two_sessions(bot, launcher)
+        for number in range(12):
+            with database(target) as connection, connection:
+                for one in range(number * 20, number * 20 + 20):
+                    action = content.encode(content.Action("evil", {}))
+                    insert(connection, target, 2 * one + 1, f"f{one}", kind="system", content=action)
+                    connection.execute(
+                        "INSERT INTO processing_ack VALUES (?, 'completed', 'i', 0, 't', '', 1)",
+                        (content.result_id(f"f{one}"),),
+                    )
+            await consumed(host, target, number * 20 + 19)
+        receipts, notes = await kept(host, target)
+        await neighbour_is_served(bot, target)
+
+    assert (receipts <= 50 and notes <= 50) is standing
+
+
+async def consumed(host: Host, target: Target, number: int) -> None:
+    """Waits until the host has taken the acknowledgement of that answer."""
+    [session] = await host.house.scheduler.sessions([target.folder.root.name])
+    id_ = content.result_id(f"f{number}")
+
+    def job(writer: InboundWriter) -> bool:
+        found = writer.message(id_)
+        return found is not None and found.status == "completed"
+
+    async with asyncio.timeout(TIMEOUT):
+        while not await host.house.records.mailboxes.use(session, job):  # noqa: ASYNC110 - the host's next look
+            await asyncio.sleep(0.02)
