@@ -26,6 +26,7 @@ from bots.discord.questions.decisions import DecisionButton
 from bots.discord.questions.questions import ChoiceButton, Desk
 from bots.discord.reading import events
 from bots.discord.reading.papers import Papers
+from bots.discord.reading.privacy import Privacies
 from bots.discord.reading.receiver import Receiver
 from bots.discord.sending.outbox import Outbox
 from bots.discord.sending.threads import Threads
@@ -50,12 +51,15 @@ class DoveClient(discord.Client):
         self.host = host
         self.threads_of = Threads(self)
         papers = Papers()
-        self.receiver = Receiver(self, host, self.threads_of, papers, roles_matter=bool(config.access.groups))
+        self.privacies = Privacies(self, host)
+        self.receiver = Receiver(
+            self, host, self.threads_of, papers, self.privacies, roles_matter=bool(config.access.groups)
+        )
         parsing.guard(self, self.receiver.passed_over, papers.keep)
         self.outbox = Outbox(self, self.threads_of, book)
         self.live = LiveMessages(self, self.threads_of, self.outbox)
         self.desk = Desk(host, book, owners, events.now_ms)
-        self.commands = Commands(self, host, self.threads_of)
+        self.commands = Commands(self, host, self.threads_of, self.privacies)
         self.tree = self.commands.tree
         self.forms = Forms()
         self.forms.on(questions.FORM, self.desk.wrote)
@@ -71,6 +75,7 @@ class DoveClient(discord.Client):
 
     def watch_over(self, shards: int) -> None:
         """Reads what was missed, and ends this life when another would do better. Call it before connecting."""
+        self._accompany(self.privacies.keep(), "privacy")
         self._accompany(self.receiver.backfill(), "backfill")
         self._accompany(self.watch.until_useless(shards), "watch")
 
@@ -102,6 +107,7 @@ class DoveClient(discord.Client):
         )
         for guild in self.guilds:
             _explain_permissions(self, guild)
+        self.privacies.connected()
         self.receiver.look_again()
         self._tell_ready()
         if self._registering is None:
@@ -109,15 +115,29 @@ class DoveClient(discord.Client):
             self._company.append(self._registering)
 
     async def on_resumed(self) -> None:
+        self.privacies.connected()
         self.receiver.look_again()
         self._tell_ready()
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
+        self.privacies.look_again(guild)
         self.receiver.look_again([place.id for place in (*guild.channels, *guild.threads)])
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         _explain_permissions(self, guild)
+        self.privacies.look_again(guild)
         self.receiver.look_again([place.id for place in (*guild.channels, *guild.threads)])
+
+    async def on_guild_channel_create(self, channel: discord.abc.GuildChannel) -> None:
+        self.privacies.look_again(channel.guild)
+
+    async def on_guild_channel_update(
+        self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel
+    ) -> None:
+        self.privacies.look_again(after.guild)
+
+    async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
+        self.privacies.look_again(after.guild)
 
     async def on_message(self, message: discord.Message) -> None:
         if self.user is not None and message.author.id == self.user.id:

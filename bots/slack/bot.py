@@ -208,6 +208,8 @@ class Listeners:
         app.event("app_mention")(self.message)
         app.event("reaction_added")(self.reaction)
         app.event("reaction_removed")(self.reaction)
+        app.event("channel_shared")(self.shared)
+        app.event("channel_unshared")(self.shared)
         app.event("agent_session_stopped")(self._surfaces.stopped)
         app.event("app_home_opened")(self._surfaces.opened)
         app.command(COMMAND)(self.command)
@@ -264,6 +266,10 @@ class Listeners:
                 # Slack gives it up. The channel's mark may move on with the next message, but not far: it is read now.
                 self._transport.gave_up()
             raise
+
+    async def shared(self, event: Json) -> None:
+        """With another organisation, or no more: for whom the channel is has changed."""
+        await self._reader.became(str(event["channel"]), self._host)
 
     async def reaction(self, event: Json) -> None:
         await self._take(await self._read(self._reader.reaction(event), event))

@@ -210,7 +210,10 @@ class Access(_Model):
     groups: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     unknown: Literal["deny", "ask", "allow"] = "allow"
-    external: Literal["deny", "allow"] = "deny"
+    external: Literal["deny", "allow"] = "deny"  # people of other organisations
+    guests: Literal["deny", "allow"] = (
+        "deny"  # in public channels: Slack's guests, Discord's without a listed role
+    )
 
 
 class Limits(_Model):

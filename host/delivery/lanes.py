@@ -37,7 +37,7 @@ class Ledger(Protocol):
     async def target(self, message_id: str) -> str | None:
         """The platform's id of a message of this session."""
 
-    async def asking(self, key: str, address: Address) -> None:
+    async def asking(self, key: str, parcel: Parcel) -> None:
         """A question is about to be shown: whoever answers it must find the session. Raises `sessiondb.SessionError`."""
 
 
@@ -183,7 +183,7 @@ class Lane:
         target, question = "", kept.get("question", "")
         if question:
             try:
-                await self._ledger.asking(question, parcel.address)
+                await self._ledger.asking(question, parcel)
             except SessionError as error:
                 raise Unsent(f"nobody would know whose question it is: {error}") from error
         if kept["target"]:

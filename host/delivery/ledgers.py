@@ -53,8 +53,8 @@ class SessionLedger:
         found = await self._mailboxes.use(self._session, lambda writer: writer.platform_id_of(message_id))
         return found[0] if found else None
 
-    async def asking(self, key: str, address: Address) -> None:
-        await self._posts.asking(self._session, key, address)
+    async def asking(self, key: str, parcel: Parcel) -> None:
+        await self._posts.asking(self._session, key, parcel, self._now())
 
     def _put(self, writer: InboundWriter, parcels: Sequence[Parcel]) -> None:
         with writer.writing():
@@ -87,7 +87,7 @@ class NoticeLedger:
     async def target(self, message_id: str) -> str | None:
         return None
 
-    async def asking(self, key: str, address: Address) -> None:
+    async def asking(self, key: str, parcel: Parcel) -> None:
         """A notice asks nothing that an answer could be for."""
 
     async def open(self) -> list[OpenNotice]:

@@ -43,8 +43,13 @@ class Posts:
         if parcel.state == "sent" and parcel.platform_message_id:
             await self._db.write(lambda connection: _engage(connection, session, parcel))
 
-    async def asking(self, session: Session, key: str, address: Address) -> None:
-        await self._db.write(lambda connection: asked.note(connection, key, session.id, address))
+    async def asking(self, session: Session, key: str, parcel: Parcel, now: int) -> None:
+        """Before a question is sent."""
+        await self._db.write(
+            lambda connection: asked.note(
+                connection, key, session.id, parcel.address, parcel.message_out_id, now
+            )
+        )
 
     def settled(self, parcel: Parcel) -> None:
         """After the commit."""

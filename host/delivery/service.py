@@ -14,13 +14,13 @@ from host.delivery.collect import Collected, Collector, Whose
 from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.delivery.posts import Posts
-from host.mailbox import remaking
+from host.mailbox import questions, remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.outbound import OutboundReader, Refused
 from host.mailbox.rows import Parcel
 from host.ports.stations import Posted, Stations
-from host.registry import notices
+from host.registry import asked, notices
 from host.registry.notices import Notice
 from host.registry.port import Registry
 from host.registry.sessions import Session
@@ -66,6 +66,7 @@ class Deliveries:
         self._readers: dict[str, OutboundReader] = {}
         self._lanes: dict[tuple[str, Address], Lane] = {}
         self._recovered: set[str] = set()
+        self._made_again: set[str] = set()  # sessions whose open questions are to be looked for
         self._backlogged: dict[str, Session] = {}  # sessions with more to read than may be on its way
         self._draining: dict[str, asyncio.Lock] = {}
         self._notice_ledger = NoticeLedger(db, collector.now)
@@ -85,6 +86,7 @@ class Deliveries:
             try:
                 while await self._collect(session):
                     pass
+                await self._end_lost_questions(session)
             except (Damaged, Incompatible) as error:
                 self._close_reader(session)
                 await self._quarantine(session, error)
@@ -179,9 +181,28 @@ class Deliveries:
     async def _wait_for_what_comes_back(self, session: Session) -> None:
         """An answer is read after what it answers is in the file again: it would have no address. Raises `Unavailable`."""
         if session.remade:
+            self._made_again.add(session.id)
             session.remade = await self._db.read(lambda c: remaking.is_restoring(c, session.id))
             if session.remade:
                 raise Unavailable(session.folder.inbound_db, "its messages are on their way back")
+
+    async def _end_lost_questions(self, session: Session) -> None:
+        """After the records were made again and everything was read: what still waits for an answer, and is known to
+        nobody, would wait for ever."""
+        if session.id not in self._made_again or session.id in self._backlogged:
+            return
+        known = await self._db.read(lambda connection: asked.of_session(connection, session.id))
+
+        def job(writer: InboundWriter) -> int:
+            gone = {one.row_id: one for one in known if one.row_id and not writer.asks(one.row_id)}
+            waiting = self._reader(session).parked(list(gone))
+            for row_id in waiting:
+                questions.lost(writer, row_id, gone[row_id].key, gone[row_id].address, self._now())
+            return len(waiting)
+
+        if await self._mailboxes.use(session, job):
+            self._outlets.room(session)
+        self._made_again.discard(session.id)
 
     async def _quarantine(self, session: Session, error: SessionError) -> None:
         """The session's outbound.db is not what it should be: nothing more is read from it, others go on."""

@@ -11,6 +11,7 @@ from host.registry.port import Statements
 from sessiondb.records import Address
 
 LOCAL = "console"  # whoever sits at the host's own terminal is its operator
+BY_ROLES = "discord"  # where roles, not invitations, say who belongs to the team
 
 
 class Person(Protocol):
@@ -51,6 +52,21 @@ def is_owner(access: Access, platform: str, user_id: str) -> bool:
     return platform == LOCAL or (bool(user_id) and f"{platform}:{user_id}" in access.owners)
 
 
+def in_group(access: Access, person: Person) -> bool:
+    platform = person.address.channel_type
+    return any(f"{platform}:{group}" in access.groups for group in person.author.groups)
+
+
+def is_guest(access: Access, person: Person) -> bool:
+    """Whether the public channels' common memory holds what was not said to them: guests whom the platform names, and on
+    Discord members without any of the roles that the configuration lists."""
+    platform = person.address.channel_type
+    if person.author.is_bot or platform == LOCAL:
+        return False
+    roles = platform == BY_ROLES and any(group.startswith(f"{platform}:") for group in access.groups)
+    return person.author.guest or (roles and not in_group(access, person))
+
+
 def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denied:
     """`standing` is what an owner decided about this person before: '', 'allowed' or 'denied'."""
     platform = event.address.channel_type
@@ -72,9 +88,12 @@ def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denie
     ):
         return Denied("This agent does not work in this channel.")
     listed = f"{platform}:{author.id}" in access.users
-    in_group = any(f"{platform}:{group}" in access.groups for group in author.groups)
-    if listed or in_group or standing == "allowed":
-        return Allowed(trusted=listed or in_group)
+    grouped = in_group(access, event)
+    if listed or grouped or standing == "allowed":
+        return Allowed(trusted=listed or grouped)
+    asks = access.unknown == "ask"
+    if access.guests == "deny" and event.privacy == "public" and is_guest(access, event):
+        return Denied("Guests may not use this agent in channels that the whole team shares.", ask_owner=asks)
     if access.unknown == "allow":
         return Allowed(trusted=False)
-    return Denied("You have not been given access to this agent.", ask_owner=access.unknown == "ask")
+    return Denied("You have not been given access to this agent.", ask_owner=asks)

@@ -50,14 +50,15 @@ def of(connection: Statements, rules: Access, viewer: Viewer) -> Sight:
     permission = access.decide(rules, viewer, standing)
     if isinstance(permission, access.Denied):
         raise Forbidden(permission.reason)
-    return Sight(is_owner(rules, viewer), _scopes(viewer))
+    return Sight(is_owner(rules, viewer), _scopes(rules, viewer))
 
 
-def _scopes(viewer: Viewer) -> tuple[str, ...]:
+def _scopes(rules: Access, viewer: Viewer) -> tuple[str, ...]:
     """Their direct messages may have no workspace of their own (Discord's have none)."""
     address, user = viewer.address, viewer.author.id
     found = [scope_name("dm", address._replace(workspace_id=w), user) for w in {"", address.workspace_id}]
     kinds: list[Privacy] = ["private"] if viewer.privacy == "private" else []
-    if not viewer.author.external:  # a guest of one shared channel is no member of the workspace
+    # Who was asked into some channels alone is not to learn what was said in the others.
+    if not viewer.author.external and not access.is_guest(rules, viewer):
         kinds.append("public")
     return (*found, *(scope_name(kind, address, user) for kind in kinds))

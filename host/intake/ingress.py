@@ -6,8 +6,10 @@ is replayed from the inbox at boot or by the sweep, and its id makes the second 
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from host import config
@@ -49,6 +51,7 @@ class Ingress:
         self._mailboxes = records.mailboxes
         self._onward = onward
         self._now = now
+        self._ending: set[asyncio.Task[None]] = set()
         self.stores = Stores(records, onward, now)
 
     async def ingest(self, event: InboundEvent) -> Ingested:
@@ -65,10 +68,18 @@ class Ingress:
                 event = answer
                 if refused := await self._not_asked(event):
                     return Ingested(Verdict.DECLINED, event.message_id, refused)
-            ingested, entry, session = await self._db.write(lambda connection: self._admit(connection, event))
+            ingested, entry, session, moved = await self._db.write(
+                lambda connection: self._admit_all(connection, event)
+            )
         except SessionError as error:
             log.error("An event could not be made durable: %s", error, extra={"action": "ingest_failed"})
             raise HostBusy(str(error)) from error
+        if (
+            moved
+        ):  # beside it: the platform waits for its acknowledgement, and nothing new reaches the old folder
+            ending = asyncio.create_task(self._end_outdated(moved), name="outdated")
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
         if entry is not None and session is not None:
             self.stores.add(session, entry)
         elif ingested.verdict is Verdict.DECLINED:
@@ -78,21 +89,32 @@ class Ingress:
     async def channel_became(self, channel: Address, privacy: Privacy) -> None:
         """Its sessions, and with them tasks, runs, costs and buttons, change their scope in one commit; who works with
         the other folder ends. After a crash in between nothing is put before such a runner: `end_outdated` comes first.
+
+        Raises `HostBusy` when it could not be made durable.
         """
-        changed = await self._db.write(
-            lambda connection: sessions.channel_became(connection, channel, privacy)
-        )
-        if not changed:
-            return
-        told = {"action": "channel_became", "channel": channel.platform_id, "privacy": privacy}
-        log.info("A channel became %s", privacy, extra=told)
-        marks = ", ".join("?" * len(changed))
-        found = await self._db.read(lambda c: self._registry.load(c, f"id IN ({marks})", tuple(changed)))
-        for session in found:
+        try:
+            changed = await self._db.write(
+                lambda connection: sessions.channel_became(connection, channel, privacy)
+            )
+        except SessionError as error:
+            raise HostBusy(str(error)) from error
+        if changed:
+            told = {"action": "channel_became", "channel": channel.platform_id, "privacy": privacy}
+            log.info("A channel became %s", privacy, extra=told)
+            await self._end_outdated(changed)
+
+    async def _end_outdated(self, moved: Sequence[str]) -> None:
+        """Of sessions that have another scope now: no runner goes on with the folder of the old one."""
+        for id_ in moved:
             try:
-                await self._onward.runners.end_outdated(session)
+                for session in await self._db.read(functools.partial(self._sessions_of, id_=id_)):
+                    await self._onward.runners.end_outdated(session)
             except SessionError as error:
+                told = {"action": "outdated_goes_on", "session": id_}
                 log.warning("A runner of a channel that changed goes on: %s", error, extra=told)
+
+    def _sessions_of(self, connection: Statements, *, id_: str) -> list[Session]:
+        return self._registry.load(connection, "id = ?", (id_,))
 
     async def _know_the_thread(self, event: InboundEvent) -> None:
         """A reply under a post whose receipt is not there yet waits for it: only then is its session known.
@@ -144,6 +166,18 @@ class Ingress:
         is_owner = access.is_owner(self._config.access, event.address.channel_type, event.author.id)
         return questions.refusal(question, event.author.id, is_owner=is_owner, now=self._now())
 
+    def _admit_all(
+        self, connection: Statements, event: InboundEvent
+    ) -> tuple[Ingested, Entry | None, Session | None, Sequence[str]]:
+        """With the sessions whose scope changed by it: a message tells whom its channel is for at this very moment."""
+        ingested, entry, session = self._admit(connection, event)
+        moved: Sequence[str] = ()
+        if entry is not None and event.event_class is EventClass.MESSAGE:
+            moved = sessions.channel_became(connection, event.address, event.privacy)
+            if session is not None and session.id in moved:
+                session = self._registry.load(connection, "id = ?", (session.id,))[0]
+        return ingested, entry, session, moved
+
     def _admit(
         self, connection: Statements, event: InboundEvent
     ) -> tuple[Ingested, Entry | None, Session | None]:
@@ -179,9 +213,7 @@ class Ingress:
         self, connection: Statements, event: InboundEvent, verdict: router.Engage, *, trusted: bool
     ) -> tuple[Ingested, Entry | None, Session | None]:
         scope = sessions.privacy_scope(event)
-        # A message's privacy is of this very moment; that of another place says nothing about the session's own.
-        moves = event.event_class is EventClass.MESSAGE and verdict.session[:3] == event.address[:3]
-        id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now(), moves=moves)
+        id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now())
         if event.event_class in (EventClass.MESSAGE, EventClass.COMMAND) and verdict.trigger:
             if not event.author.is_bot:
                 speaking.person_spoke(connection, id_)

@@ -26,6 +26,7 @@ QUERY_DEADLINE = 0.5  # s one query may take before it is interrupted
 LARGEST_CONTENT = 2_000_000  # bytes of one row's content
 LARGEST_READ = 8_000_000  # bytes of content one read takes into memory
 LONGEST_ID = 200  # bytes
+LONGEST_PARKED = 1_000  # characters of what is noted of a call that waits
 LONGEST_ERROR = 2_000  # bytes
 ROWS_PER_READ = 200
 MOST_UNREAD = 20_000  # rows beyond the last one read; more are a flood, not a conversation
@@ -83,6 +84,10 @@ _ACKS = (
 _STATE = (
     f"SELECT {_text('incarnation', LONGEST_ID)}, {_text('phase', 20)}, {_text('tool', LONGEST_ID)},"
     f" {_integer('tool_deadline')}, {_integer('activity_at')} FROM runner_state WHERE one = 1"
+)
+_PARKED = (
+    "SELECT CASE WHEN json_valid(value) THEN json_extract(value, '$.answered_by') = '' END FROM session_state"
+    f" WHERE key = ? AND length(value) < {LONGEST_PARKED}"
 )
 _WAITS = f"SELECT {_text('value', LONGEST_ID)} FROM session_state WHERE key = ?"
 _NAME = "json_extract(content, '$.name')"
@@ -156,6 +161,16 @@ class OutboundReader:
             row = self._connection.execute(_WAITS, (WAITS,)).fetchone()
         until, _, turn = (_decoded_text(row[0]) or "" if row is not None else "").partition(" ")
         return (turn, int(until)) if len(until) < 16 and until.isascii() and until.isdigit() else ("", 0)
+
+    def parked(self, row_ids: Sequence[str]) -> list[str]:
+        """Those of these questions for whose answer a call still waits, as the runner says."""
+        found = []
+        for row_id in row_ids:
+            with self._snapshot():
+                row = self._connection.execute(_PARKED, (f"parked:{row_id}",)).fetchone()
+            if row is not None and row[0] == 1:
+                found.append(row_id)
+        return found
 
     def runner_state(self) -> RunnerState | None:
         with self._snapshot():

@@ -17,6 +17,7 @@ from sessiondb.records import Address, Status
 
 LONGEST = 30 * 86_400_000  # ms a question may stay open, where it names an end at all
 NOBODY = "nobody answered in time"
+LOST = "its records were lost with those of the conversation; nobody can answer it any more"
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,28 @@ def not_asked(writer: InboundWriter, row_id: str, address: Address, reason: str,
     writer.close_question(row_id, now)
 
 
+def lost(writer: InboundWriter, row_id: str, key: str, address: Address, now: int) -> None:
+    """The records of an open question are gone, and with them who may answer it: that becomes its answer, now.
+
+    In a transaction of its own; again is once. A click that comes later finds the question closed.
+    """
+    with writer.writing():
+        if not writer.asks(row_id):
+            writer.put_question(Question(row_id, key, ()))
+            not_asked(writer, row_id, address, LOST, now)
+
+
+def is_open(writer: InboundWriter, key: str, now: int) -> bool:
+    question = writer.question(key)
+    if question is None or question.answered_by:
+        return False
+    return not question.expires_at or question.expires_at > now
+
+
 def refusal(question: Question | None, person: str, *, is_owner: bool, now: int) -> str:
     """Why this person's answer does not count, one line for them; '' when it does. Pure."""
-    if question is None:
-        return ""
+    if question is None:  # the host wrote it down before it was shown: its records were lost, or are over
+        return OVER
     stands_in = is_owner and not question.approval  # an owner may answer for others, but not allow for them
     if question.audience and person not in question.audience and not stands_in:
         return "Only the people who were asked may answer this."

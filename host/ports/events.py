@@ -41,6 +41,7 @@ class Author:
     external: bool = False  # of another organisation in a shared channel
     groups: tuple[str, ...] = ()  # roles or user groups, by id
     zone: str = ""  # IANA
+    guest: bool = False  # of the workspace or server, but not of all its public channels
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,21 +60,14 @@ def room(address: Address) -> Address:
     return address._replace(thread_id="") if address.thread_id.startswith(OWN_THREADS) else address
 
 
-def upsert(
-    connection: Statements, agent: str, address: Address, scope: str, now: int, *, moves: bool = False
-) -> str:
-    """Inside a transaction of host.db: makes the session if need be and marks it busy before any work is written.
-
-    `moves`: the scope holds from now on, for a channel may have become private or public since the session was made.
-    """
+def upsert(connection: Statements, agent: str, address: Address, scope: str, now: int) -> str:
+    """Inside a transaction of host.db: makes the session if need be and marks it busy before any work is written."""
     id_ = session_id(agent, address)
     connection.execute(
         "INSERT INTO sessions (id, agent, channel_type, workspace_id, platform_id, thread_id, scope, created_at, active_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET busy = 1, work = work + 1, active_at = excluded.active_at",
         (id_, agent, *address, scope, now, now),
     )
-    if moves:
-        connection.execute("UPDATE sessions SET scope = ?1 WHERE id = ?2 AND scope <> ?1", (scope, id_))
     return id_
 
 
@@ -83,11 +76,21 @@ def channel_became(connection: Statements, channel: Address, privacy: Privacy) -
     if privacy == "dm":  # one person's, for ever
         return []
     place, scope = channel[:3], scope_name(privacy, channel, "")
+    if connection.execute(OF_ANOTHER_SCOPE, (*place, scope)).fetchone() is None:
+        return []
     where = "channel_type = ? AND workspace_id = ? AND platform_id = ? AND scope <> ?"
     found = connection.execute(f"SELECT id FROM sessions WHERE {where}", (*place, scope)).fetchall()
     for table in ("sessions", "spent_by_session"):
         connection.execute(f"UPDATE {table} SET scope = ? WHERE {where}", (scope, *place, scope))
     return [str(id_) for (id_,) in found]
+
+
+_CHANNEL = "channel_type = ?1 AND workspace_id = ?2 AND platform_id = ?3"
+# Each half is one look into the index, however many conversations a channel has.
+OF_ANOTHER_SCOPE = (
+    f"SELECT 1 FROM sessions WHERE {_CHANNEL} AND scope < ?4"
+    f" UNION ALL SELECT 1 FROM sessions WHERE {_CHANNEL} AND scope > ?4 LIMIT 1"
+)
 
 
 def mark_busy(connection: Statements, id_: str) -> None:

@@ -14,8 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
+from host.registry import asked
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
@@ -98,7 +100,20 @@ class Pruner:
         job = functools.partial(_portion, files=session.folder.inbound_files, before=before, context=resting)
         while await self._mailboxes.use(session, job) == PORTION:
             pass
+        await self._questions(session, before)
         return True
+
+    async def _questions(self, session: Session, before: int) -> None:
+        """An open one stays, however old: somebody may still answer it."""
+        asked_then = await self._db.read(lambda c: asked.of_session(c, session.id, before))
+        if not asked_then:
+            return
+
+        def over(writer: InboundWriter) -> list[str]:
+            return [one.key for one in asked_then if not questions.is_open(writer, one.key, self._now())]
+
+        gone = await self._mailboxes.use(session, over)
+        await self._db.write(lambda connection: asked.forget(connection, gone))
 
 
 def _portion(writer: InboundWriter, *, files: Path, before: int, context: bool) -> int:

@@ -25,6 +25,11 @@ def address_of(channel: object) -> Address | None:
     return None
 
 
+def channel_address(channel: discord.abc.GuildChannel) -> Address:
+    """Of a channel that may itself have no conversations but in its threads, as a forum."""
+    return Address(PLATFORM, str(channel.guild.id), str(channel.id))
+
+
 def privacy_of(channel: object) -> Privacy:
     """Private is what not everyone of the guild may see; what cannot be told counts as private."""
     if isinstance(channel, discord.DMChannel):
@@ -32,9 +37,15 @@ def privacy_of(channel: object) -> Privacy:
     if isinstance(channel, discord.Thread):
         return "private" if channel.is_private() else privacy_of(channel.parent)
     if isinstance(channel, discord.abc.GuildChannel):
-        everyone = channel.permissions_for(channel.guild.default_role)
-        return "public" if everyone.view_channel else "private"
+        return "public" if _everyone_sees(channel) else "private"
     return "private"
+
+
+def _everyone_sees(channel: discord.abc.GuildChannel) -> bool:
+    """As far as the gateway told of it: what a click or command says of its channel has no overwrites."""
+    known = channel.guild.get_channel(channel.id)
+    everyone: discord.Role | None = channel.guild.get_role(channel.guild.id)
+    return known is not None and everyone is not None and known.permissions_for(everyone).view_channel
 
 
 def can_open_thread(channel: object) -> bool:

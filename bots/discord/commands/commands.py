@@ -22,6 +22,7 @@ from bots.discord.client import errors, places
 from bots.discord.panels import panels, rules
 from bots.discord.panels.forms import Values
 from bots.discord.reading import events, saying
+from bots.discord.reading.privacy import Privacies
 from bots.discord.sending.threads import Threads
 from bots.markup import discord as markup
 from host.ports.bot import HostBusy, Ingest
@@ -111,9 +112,10 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
 class Commands:
     """Raises nothing for what the host refuses: its author is told."""
 
-    def __init__(self, client: discord.Client, host: Ingest, threads: Threads) -> None:
+    def __init__(self, client: discord.Client, host: Ingest, threads: Threads, privacies: Privacies) -> None:
         self._host = host
         self._threads = threads
+        self._privacies = privacies
         self.tree = tree_for(client, self)
 
     async def register(self) -> None:
@@ -169,7 +171,7 @@ class Commands:
             self._threads.asked(opens, text)
         fields: dict[str, Any] = {"text": text, "opens_thread": opens, "platform_message_id": str(asked.id)}
         fields |= {"files": files, "parts": parts}
-        taken = await self._ingest(_event(interaction, EventClass.COMMAND, address, **fields))
+        taken = await self._ingest(interaction, _event(interaction, EventClass.COMMAND, address, **fields))
         if _accepted(taken):
             who = discord.utils.escape_markdown(interaction.user.display_name)
             try:
@@ -195,7 +197,7 @@ class Commands:
             await self._told(interaction, self._stop_one(interaction, viewer))
         else:
             event = _event(interaction, EventClass.CONTROL, viewer.address, value="stop")
-            taken = await self._ingest(event)
+            taken = await self._ingest(interaction, event)
             await _say(interaction, "Stopping." if _accepted(taken) else _refusal(taken))
 
     async def _stop_one(self, interaction: Interaction, viewer: Viewer) -> None:
@@ -313,14 +315,16 @@ class Commands:
     async def _told(self, interaction: Interaction, doing: Awaitable[None]) -> None:
         """After a deferral: a refusal is for the person alone, and a list that was clicked on stays as it is."""
         try:
+            await self._privacies.current(interaction.guild)
             await doing
         except Forbidden as error:
             await _refuse(interaction, str(error))
         except HostBusy:
             await _refuse(interaction, words.BUSY)
 
-    async def _ingest(self, event: InboundEvent) -> Ingested | None:
+    async def _ingest(self, interaction: Interaction, event: InboundEvent) -> Ingested | None:
         try:
+            await self._privacies.current(interaction.guild)
             return await self._host.ingest(event)
         except HostBusy:
             return None

@@ -33,7 +33,8 @@ def author_of(user: discord.User | discord.Member) -> Author:
         if isinstance(user, discord.Member)
         else ()
     )
-    return Author(str(user.id), user.display_name, is_bot=user.bot, groups=roles)
+    guest = isinstance(user, discord.Member) and (user.flags.guest or user.pending)
+    return Author(str(user.id), user.display_name, is_bot=user.bot, groups=roles, guest=guest)
 
 
 def viewer(interaction: discord.Interaction[Any]) -> Viewer | None:

@@ -20,6 +20,7 @@ from bots.discord.client import errors, places
 from bots.discord.client.parsing import Unread
 from bots.discord.reading import events, saying
 from bots.discord.reading.papers import Papers
+from bots.discord.reading.privacy import Privacies
 from bots.discord.reading.saying import Spoken
 from bots.discord.sending.threads import Threads
 from host.ports.bot import HostBusy, Ingest
@@ -43,12 +44,20 @@ Place = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | disc
 
 class Receiver:
     def __init__(
-        self, client: discord.Client, host: Ingest, threads: Threads, papers: Papers, *, roles_matter: bool
+        self,
+        client: discord.Client,
+        host: Ingest,
+        threads: Threads,
+        papers: Papers,
+        privacies: Privacies,
+        *,
+        roles_matter: bool,
     ) -> None:
         self._client = client
         self._host = host
         self._threads = threads
         self._papers = papers
+        self._privacies = privacies
         self._order: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._marks: dict[int, int] = {}
         self._caught_up: set[int] = set()
@@ -291,6 +300,7 @@ class Receiver:
         if (event := await self._event(place, said)) is not None:
             if event.opens_thread:
                 self._threads.asked(event.opens_thread, event.text)
+            await self._privacies.current(said.guild)
             taken = await self._host.ingest(event)
             if taken.verdict is Verdict.IGNORED and event.address.thread_id:
                 return

@@ -30,6 +30,7 @@ class Person:
     is_bot: bool = False
     team: str = ""
     stranger: bool = False
+    guest: bool = False  # of some channels, or of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Directory:
             bool(found.get("is_bot")),
             found.get("team_id") or "",
             bool(found.get("is_stranger")),
+            bool(found.get("is_restricted") or found.get("is_ultra_restricted")),
         )
 
     async def _ask_members(self, group: str) -> frozenset[str]:

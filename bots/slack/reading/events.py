@@ -215,6 +215,7 @@ class Reader:
             external=person.stranger or self._me.team != (person.team or team),
             groups=await self._people.groups_of(user),
             zone=person.zone,
+            guest=person.guest,
         )
 
     async def said(self, message: Json) -> Spoken:

@@ -31,6 +31,8 @@ EVENTS = (
     "agent_session_stopped",
     "app_home_opened",
     "app_mention",
+    "channel_shared",
+    "channel_unshared",
     "message.channels",
     "message.groups",
     "message.im",

@@ -24,6 +24,8 @@ ALL_SUBSCRIPTIONS = frozenset(
         "member_joined_channel",
         "app_home_opened",
         "agent_session_stopped",
+        "channel_shared",
+        "channel_unshared",
     }
 )
 
@@ -101,6 +103,20 @@ class Events:
             "event_ts": self._workspace.clock.ts(),
         }
         self.publish(event, "member_joined_channel", channel)
+
+    def shared(self, channel: Channel) -> None:
+        """A channel is shared with another workspace, or no more ("channel_shared", "channel_unshared")."""
+        kind = "channel_shared" if channel.ext_shared else "channel_unshared"
+        event: Json = {"type": kind, "channel": channel.id, "event_ts": self._workspace.clock.ts()}
+        event |= (
+            {"connected_team_id": self._workspace.other_team_id}
+            if channel.ext_shared
+            else {
+                "previously_connected_team_id": self._workspace.other_team_id,
+                "is_ext_shared": False,
+            }
+        )
+        self.publish(event, kind, channel)
 
     def home_opened(self, user: User, channel: Channel, tab: str) -> None:
         """Home, or the conversation of an agent app ("app_home_opened": tab)."""

@@ -62,9 +62,16 @@ class FakeSlack(Acts, Gestures):
     # Who and what there is.
 
     def add_user(
-        self, name: str, *, tz: str = "Europe/Berlin", external: bool = False, is_bot: bool = False
+        self,
+        name: str,
+        *,
+        tz: str = "Europe/Berlin",
+        external: bool = False,
+        guest: str = "",
+        is_bot: bool = False,
     ) -> User:
-        return self.workspace.add_user(name, tz=tz, external=external, is_bot=is_bot)
+        """`guest` is "multi" or "single", of channels."""
+        return self.workspace.add_user(name, tz=tz, external=external, guest=guest, is_bot=is_bot)
 
     def add_channel(
         self, name: str, *, private: bool = False, members: Iterable[User | str] = (), with_bot: bool = True

@@ -16,6 +16,7 @@ class User:
     team_id: str
     tz: str = "Europe/Berlin"
     external: bool = False  # of another workspace, seen through Slack Connect
+    guest: str = ""  # "multi" or "single": of those channels alone to which they were invited
     is_bot: bool = False
     bot_id: str | None = None
     app_id: str | None = None

@@ -33,8 +33,8 @@ def user(record: User) -> Json:
         "is_bot": record.is_bot,
         "is_app_user": False,
         "is_admin": False,
-        "is_restricted": False,
-        "is_ultra_restricted": False,
+        "is_restricted": bool(record.guest),  # a single-channel guest is both ("users.info")
+        "is_ultra_restricted": record.guest == "single",
         **({"is_stranger": True} if record.external else {}),
     }
 

@@ -77,6 +77,7 @@ class Workspace:
         *,
         tz: str = "Europe/Berlin",
         external: bool = False,
+        guest: str = "",
         is_bot: bool = False,
         app_id: str | None = None,
     ) -> User:
@@ -86,6 +87,7 @@ class Workspace:
             team_id=self.other_team_id if external else self.team_id,
             tz=tz,
             external=external,
+            guest=guest,
             is_bot=is_bot,
             bot_id=self.ids.mint("B") if is_bot else None,
             app_id=(app_id or self.ids.mint("A")) if is_bot else None,

@@ -155,6 +155,12 @@ async def test_a_channel_that_becomes_private_is_told_of_at_once_and_at_the_next
     place = Address("slack", slack.team_id, channel.id)
     async with online(slack, tmp_path, notebook=notebook):
         await notebook.until(lambda: notebook.became.get(place) == "public")
+        channel.ext_shared = True
+        slack.events.shared(channel)
+        await notebook.until(lambda: notebook.became.get(place) == "private")
+        channel.ext_shared = False
+        slack.events.shared(channel)
+        await notebook.until(lambda: notebook.became.get(place) == "public")
         channel.kind = "group"
         slack.post(channel, {"user": ann.id, "subtype": "channel_convert_to_private", "text": ""})
         await notebook.until(lambda: notebook.became.get(place) == "private")
@@ -163,6 +169,24 @@ async def test_a_channel_that_becomes_private_is_told_of_at_once_and_at_the_next
     slack.courier.close()
     async with online(slack, tmp_path, notebook=notebook):
         await notebook.until(lambda: notebook.became.get(place) == "public")
+
+
+async def test_guests_and_people_of_other_organisations_are_known_as_such(
+    slack: FakeSlack, tmp_path: Path
+) -> None:
+    people = {
+        "ann": slack.add_user("ann"),
+        "multi": slack.add_user("mia", guest="multi"),
+        "single": slack.add_user("sam", guest="single"),
+        "stranger": slack.add_user("eve", external=True),
+    }
+    channel = slack.add_channel("general", members=people.values())
+    async with online(slack, tmp_path) as (_, notebook):
+        for number, person in enumerate(people.values(), 1):
+            slack.say(person, channel, f"{slack.mention()} hello")
+            await notebook.next(number)
+    found = [(event.author.guest, event.author.external) for event in notebook.events]
+    assert found == [(False, False), (True, False), (True, False), (False, True)]
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────────────

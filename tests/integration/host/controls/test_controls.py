@@ -89,6 +89,45 @@ async def test_a_channel_that_became_private_takes_all_its_threads_with_it_at_on
         assert ids[0] in await host.controls.why(viewer(BOB, "random"), ids[0])
 
 
+async def test_one_message_tells_of_all_threads_of_its_channel_whom_they_are_for_now(tmp_path: Path) -> None:
+    """Also where no event told of it: a thread in which nobody writes any more moves with the others, and what it cost."""
+    async with serving(config(tmp_path)) as (host, bot):
+        quiet, lively = (Address("memory", "w", "general", thread) for thread in ("t1", "t2"))
+        there = {"mentioned": True, "privacy": "public"}
+        old = await answered(bot, "general", "hello", address=quiet, **there)
+        await spend(host, quiet, 70_000)
+        assert (await host.controls.usage(viewer(BOB, "random"))).today == 70_000
+        await answered(bot, "general", "secret", address=lively, mentioned=True, privacy="private")
+        with pytest.raises(Forbidden):
+            await host.controls.why(viewer(BOB, "random"), old)
+        assert old in await host.controls.why(viewer(BOB, "general", "private"), old)
+        assert (await host.controls.usage(viewer(BOB, "random"))).today == 0
+
+
+async def test_a_guest_of_some_channels_sees_nothing_that_the_public_ones_share(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, access={"guests": "allow"})) as (host, bot):
+        there = {"privacy": "public", "mentioned": True}
+        id_ = await answered(bot, "general", "hello", **there)
+        await spend(host, Address("memory", "w", "general"), 70_000)
+        guest = viewer(Author("U7", "Gail", guest=True), "general")
+        with pytest.raises(Forbidden):
+            await host.controls.why(guest, id_)
+        overview = await host.controls.overview(guest)
+        assert (overview.running, overview.tasks, overview.failures) == ((), (), ())
+        assert (await host.controls.usage(guest)).today == 0
+
+
+async def test_a_guest_is_told_once_and_privately_why_nobody_answers(tmp_path: Path) -> None:
+    async with serving(config(tmp_path)) as (_, bot):
+        gail = Author("U7", "Gail", guest=True)
+        for _ in range(2):
+            await bot.say("general", "hello", author=gail, mentioned=True, privacy="public")
+        await bot.until(lambda: bool(bot.sent))
+        await answered(bot, "general", "hello", mentioned=True, privacy="public")
+        assert [sent.private_to for sent in bot.sent] == ["U7", ""]
+        await answered(bot, "club", "hello", author=gail, mentioned=True, privacy="private")
+
+
 async def test_a_guest_from_elsewhere_sees_nothing_of_the_workspace(tmp_path: Path) -> None:
     async with serving(config(tmp_path, access={"external": "allow"})) as (host, bot):
         id_ = await answered(bot, "general", "hello", privacy="public", mentioned=True)

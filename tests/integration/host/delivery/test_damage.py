@@ -13,10 +13,13 @@ import pytest
 from host.app import Host
 from host.delivery import policy
 from host.ports.bot import Delivery, Receipt, Unsent
+from host.ports.events import OVER, EventClass, Verdict
+from host.registry.db import open_registry
 from host.schedule import index
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.firing import Clock, living
 from tests.support.hosting import config, serving
+from tests.support.waiting import eventually
 
 
 class Refusing(MemoryBot):
@@ -34,6 +37,7 @@ class Refusing(MemoryBot):
 
 
 PAGE = 4_096
+SOON_GONE = {"idle_exit": 0.2, "stream_idle": 0.2}
 MONDAY, DAY = 1_795_420_800_000, 86_400_000  # ms
 
 
@@ -74,6 +78,37 @@ DAMAGES = [deleted, emptied, no_header, no_pages, no_table, no_folder]
 KEPT = {no_header, no_pages, no_table}
 
 
+def rested(data: Path) -> bool:
+    """The sweep has found that the conversation has nothing to do."""
+    registry = open_registry(data)
+    try:
+        return registry.execute("SELECT busy FROM sessions").fetchall() == [(0,)]
+    finally:
+        registry.close()
+
+
+def waits_for(data: Path) -> list[str]:
+    """The questions for whose answer a call still waits."""
+    [path] = (data / "sessions").glob("*/outbound/outbound.db")
+    sql = "SELECT key FROM session_state WHERE key LIKE 'parked:%' AND value ->> 'answered_by' = ''"
+    return [str(key) for (key,) in read(path, sql)]
+
+
+def closed(data: Path) -> list[tuple[object, ...]]:
+    """What the calls were told whose questions were lost."""
+    sql = "SELECT status, content LIKE '%its records were lost%' FROM messages_in WHERE kind = 'system'"
+    return [row for row in read(inbound(data), sql) if row[1]]
+
+
+def read(path: Path, sql: str) -> list[tuple[object, ...]]:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        connection.set_busy_timeout(5_000)
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
 def inbound(data: Path) -> Path:
     [found] = (data / "sessions").glob("*/inbound/inbound.db")
     return found
@@ -103,6 +138,47 @@ async def test_what_was_damaged_while_the_host_was_down_is_made_again_and_told(
     assert [text for text in bot.said("c") if "⚠️" not in text] == ["one", "two", "three"]
     assert sum("⚠️" in text for text in bot.said("c")) == 1
     assert bool(list(path.parent.glob("inbound.db.damaged-*"))) == (damage in KEPT)
+
+
+async def test_an_open_question_whose_records_are_lost_is_closed_and_its_turn_goes_on(tmp_path: Path) -> None:
+    """Nobody could answer it any more: the call that waits for it would wait for ever."""
+    settings, bot = config(tmp_path, host={"sweep_every": 0.2}, runner=SOON_GONE), MemoryBot()
+    async with serving(settings, bot) as (host, _):
+        asked = await bot.say("c", "@@ask Which? | red | blue\n@@results")
+        await bot.until(lambda: bot.said("c") == ["Which?"])
+        async with asyncio.timeout(TIMEOUT):
+            assert await host.settled(asked.message_id) == "completed"
+        await eventually(lambda: rested(tmp_path))
+    assert len(waits_for(tmp_path)) == 1
+    deleted(inbound(tmp_path))
+    async with serving(settings, bot) as (host, _):
+        key = bot.sent[0].question
+        click = {"event_class": EventClass.ANSWER, "natural_id": key, "refers_to": key, "value": "red"}
+        late = await bot.say("c", "", **click)
+        assert (late.verdict, late.reason) == (Verdict.DECLINED, OVER)
+        await eventually(lambda: waits_for(tmp_path) == [])
+        assert closed(tmp_path) == [("completed", 1)]
+        await bot.until(lambda: any("please ask again" in text for text in bot.said("c")))
+        said = list(bot.said("c"))
+        await answered(host, bot, "two")
+        assert bot.said("c") == [*said, "two"]
+
+
+async def test_a_question_that_was_answered_is_not_closed_again(tmp_path: Path) -> None:
+    settings, bot = config(tmp_path, host={"sweep_every": 0.2}, runner=SOON_GONE), MemoryBot()
+    async with serving(settings, bot) as (_, _):
+        await bot.say("c", "@@ask Which? | red | blue\n@@results")
+        await bot.until(lambda: bot.said("c") == ["Which?"])
+        key = bot.sent[0].question
+        click = {"event_class": EventClass.ANSWER, "natural_id": key, "refers_to": key, "value": "red"}
+        await bot.say("c", "", **click)
+        await bot.until(lambda: "red" in bot.said("c"))
+        await eventually(lambda: rested(tmp_path))
+    deleted(inbound(tmp_path))
+    async with serving(settings, bot) as (host, _):
+        await answered(host, bot, "two")
+        assert (await bot.say("c", "", **click)).verdict is Verdict.DUPLICATE
+    assert closed(tmp_path) == []
 
 
 async def test_an_answer_whose_receipt_was_lost_is_looked_up_and_not_said_again(tmp_path: Path) -> None:

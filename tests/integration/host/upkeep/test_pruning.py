@@ -11,9 +11,11 @@ import apsw
 import pytest
 
 from host.controls import why
+from host.intake.ingress import NO_QUESTION
+from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.rows import NewMessage, Parcel
-from host.ports.events import Verdict
+from host.mailbox.rows import NewMessage, Parcel, Question
+from host.ports.events import Author, EventClass, Verdict
 from host.registry.db import open_registry
 from host.upkeep import pruning
 from runner.maintain import maintain
@@ -79,6 +81,40 @@ async def test_a_conversation_goes_on_after_its_past_was_forgotten(
     ]
     registry.close()
     assert told == ["received", "routed", "stored", "forgotten"]
+
+
+async def test_whose_a_question_was_is_forgotten_with_its_conversation_and_no_sooner(tmp_path: Path) -> None:
+    bot, clock = MemoryBot(), [now_ms()]
+    settings = config(tmp_path, runner={"idle_exit": 0.2, "stream_idle": 0.2})
+    async with serving(settings, bot, now=lambda: clock[-1]) as (host, _):
+        await bot.say("c", "@@ask Which? | red | blue\n@@results")
+        await bot.until(lambda: bot.said("c") == ["Which?"])
+        key = bot.sent[0].question
+        click = {"event_class": EventClass.ANSWER, "natural_id": key, "refers_to": key, "value": "red"}
+        await bot.say("c", "", **click)
+        await bot.until(lambda: "red" in bot.said("c"))
+        registry = tmp_path / "host.db"
+        for days, kept in ((20, 1), (100, 0)):
+            clock.append(clock[-1] + days * DAYS)
+            await eventually(lambda: rows(registry, "SELECT 1 FROM sessions WHERE busy = 0"))
+            await host.house.pruner.round()
+            assert count(registry, "asked") == kept
+        again = await bot.say("c", "", **{**click, "author": Author("U2", "Bob")})
+        assert (again.verdict, again.reason) == (Verdict.DECLINED, NO_QUESTION)
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "answered_by", "open_"), [(0, "", True), (9, "", False), (99, "", True), (0, "m1", False)]
+)
+def test_a_question_is_open_until_it_is_answered_or_over(
+    tmp_path: Path, expires_at: int, answered_by: str, open_: bool
+) -> None:
+    writer = InboundWriter(tmp_path / "inbound.db", lambda: 1)
+    with writer.writing():
+        writer.put_question(Question("row", "key", (), expires_at, answered_by=answered_by))
+    assert questions.is_open(writer, "key", 10) is open_
+    assert not questions.is_open(writer, "of another", 10)
+    writer.close()
 
 
 def test_what_is_not_over_is_kept_however_old(tmp_path: Path) -> None:

@@ -61,5 +61,6 @@ def test_an_owner_answers_for_others_but_does_not_allow_for_them() -> None:
     assert "Only the people" in refusal(asked, "U2", is_owner=True, now=5)
 
 
-def test_what_this_host_never_asked_is_no_question_of_it() -> None:
-    assert refusal(None, "U1", is_owner=False, now=0) == ""
+def test_a_question_whose_records_are_gone_is_over_for_everybody() -> None:
+    assert refusal(None, "U1", is_owner=False, now=0) == OVER
+    assert refusal(None, "UO", is_owner=True, now=0) == OVER

@@ -123,10 +123,25 @@ async def test_a_scope_that_changed_is_seen_by_those_who_hold_the_session(
     await registry.write(lambda s: sessions.upsert(s, "default", PLACE, "public", 1))
     [held] = await registry.read(known.load)
     await registry.write(lambda s: sessions.upsert(s, "default", PLACE, "private", 2))
-    assert held.scope == "public"
-    await registry.write(lambda s: sessions.upsert(s, "default", PLACE, "private", 3, moves=True))
     await registry.read(known.load)
-    assert held.scope == "private"
+    assert held.scope == "public"
+    await registry.write(lambda s: sessions.channel_became(s, PLACE, "private"))
+    await registry.read(known.load)
+    assert held.scope == sessions.scope_name("private", PLACE, "")
+
+
+async def test_a_channel_that_is_what_it_was_costs_two_looks_into_an_index(
+    reopen: Callable[[], Awaitable[Registry]],
+) -> None:
+    registry = await reopen()
+    plan = await registry.read(
+        lambda s: s.execute(
+            f"EXPLAIN QUERY PLAN {sessions.OF_ANOTHER_SCOPE}", (*PLACE[:3], "public")
+        ).fetchall()
+    )
+    looks = [str(row[-1]) for row in plan if "sessions" in str(row[-1])]
+    assert len(looks) == 2
+    assert all("SEARCH" in look and "sessions_scope" in look and "scope" in look for look in looks)
 
 
 def test_a_folder_of_the_first_version_gets_every_table_that_came_since(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ async def test_a_start_that_failed_is_tried_again_after_its_pause_and_no_later(t
     async def unheard(_: Notice) -> None: ...
 
     registry = Sessions(tmp_path)
-    id_ = await db.write(lambda connection: upsert(connection, "default", PLACE, "public", NOW, moves=False))
+    id_ = await db.write(lambda connection: upsert(connection, "default", PLACE, "public", NOW))
     (session,) = await db.read(lambda connection: registry.load(connection, "id = ?", (id_,)))
     starts = Starts(db, lambda: clock[-1], unheard)
     await starts.note(session, "no engine")

@@ -1,0 +1,87 @@
+"""Who may, of those who belong to the team only in part (guests), or to another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from host.config import Access
+from host.governance import access, sight
+from host.ports.controls import Forbidden
+from host.ports.events import Author, Privacy, Viewer
+from host.registry.db import open_host_db
+from host.registry.sessions import scope_name
+from sessiondb import Address
+
+GUEST = Author("U7", "Gail", guest=True)
+MEMBER = Author("U1", "Ada")
+
+
+def person(author: Author, privacy: Privacy = "public", platform: str = "slack") -> Viewer:
+    return Viewer(author, Address(platform, "w", "C1"), privacy)
+
+
+def allowed(rules: Access, who: Viewer, standing: str = "") -> bool:
+    return isinstance(access.decide(rules, who, standing), access.Allowed)
+
+
+@pytest.mark.parametrize("privacy", ["public", "private", "dm"])
+def test_a_guest_is_let_in_where_nothing_is_shared_that_their_channels_do_not_show(privacy: Privacy) -> None:
+    assert allowed(Access(), person(GUEST, privacy)) is (privacy != "public")
+    assert allowed(Access(), person(MEMBER, privacy))
+
+
+def test_guests_are_let_in_by_the_configuration_by_name_or_by_an_owner() -> None:
+    assert allowed(Access(guests="allow"), person(GUEST))
+    assert allowed(Access(users=("slack:U7",)), person(GUEST))
+    assert allowed(Access(owners=("slack:U7",)), person(GUEST))
+    assert allowed(Access(), person(GUEST), "allowed")
+    assert not allowed(Access(users=("discord:U7",)), person(GUEST))
+
+
+def test_an_owner_is_asked_about_a_guest_only_where_owners_are_asked_about_strangers() -> None:
+    decided = [access.decide(Access(unknown=how), person(GUEST)) for how in ("ask", "allow", "deny")]
+    assert [getattr(denied, "ask_owner", None) for denied in decided] == [True, False, False]
+
+
+def test_on_discord_whoever_has_none_of_the_listed_roles_is_a_guest() -> None:
+    rules = Access(groups=("discord:R1", "slack:S1"))
+    with_role, without = Author("1", "Ada", groups=("R1", "R9")), Author("2", "Bob", groups=("R9",))
+    assert allowed(rules, person(with_role, platform="discord"))
+    assert not allowed(rules, person(without, platform="discord"))
+    assert allowed(rules, person(without, "private", "discord"))
+    assert allowed(Access(groups=("slack:S1",)), person(without, platform="discord")), "no role was asked for"
+    assert allowed(rules, person(without, platform="slack")), "a member of the workspace sees its channels"
+
+
+def test_another_program_and_the_own_terminal_are_no_guests() -> None:
+    rules = Access(groups=("discord:R1",))
+    assert allowed(rules, person(Author("3", "Builder", is_bot=True), platform="discord"))
+    assert not access.is_guest(rules, person(Author("", "operator", guest=True), platform="console"))
+
+
+@pytest.mark.parametrize("rules", [Access(guests="allow"), Access(users=("slack:U7",))])
+@pytest.mark.parametrize("privacy", ["public", "private", "dm"])
+def test_a_guest_who_is_let_in_sees_their_own_and_never_what_public_channels_share(
+    tmp_path: Path, rules: Access, privacy: Privacy
+) -> None:
+    seen = sight.of(registry(tmp_path), rules, person(GUEST, privacy))
+    here = Address("slack", "w", "C1")
+    assert not seen.sees(scope_name("public", here, ""))
+    assert seen.sees(scope_name("dm", here, "U7"))
+    assert seen.sees(scope_name("private", here, "")) is (privacy == "private")
+    assert not seen.sees(scope_name("private", Address("slack", "w", "C2"), ""))
+
+
+def test_people_of_another_organisation_are_shown_nothing_where_they_may_not_ask(tmp_path: Path) -> None:
+    stranger = Author("U8", "Eve", external=True)
+    with pytest.raises(Forbidden, match="other organisations"):
+        sight.of(registry(tmp_path), Access(), person(stranger))
+    seen = sight.of(registry(tmp_path), Access(external="allow"), person(stranger, "private"))
+    assert not seen.sees(scope_name("public", Address("slack", "w", "C1"), ""))
+
+
+def registry(tmp_path: Path) -> apsw.Connection:
+    return open_host_db(tmp_path / "host.db")
