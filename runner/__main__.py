@@ -23,6 +23,7 @@ from runner.inbound import InboundReader
 from runner.loop import AgentLoop
 from runner.maintain import maintain
 from runner.outbound import OutboundWriter, Superseded
+from runner.providers.attachments import Attachments
 from runner.providers.factory import UnknownProvider, make
 from runner.settings import Settings, SettingsError
 from runner.tools.desk import Desk
@@ -114,7 +115,8 @@ async def _serve_session(settings: Settings) -> None:
         raise Superseded
     outbound = OutboundWriter(settings.folder.outbound_db, inbound, settings.incarnation, now_ms)
     with _bells(settings) as (bell, ring):
-        kit, desk = Kit(settings, inbound), Desk()
+        files = Attachments(settings.folder.inbound_files, settings.workspace)
+        kit, desk = Kit(settings, inbound), Desk(files.blocks)
         watch = FileWatch(settings.folder.inbound_db, bell, settings.poll_slowest)
         loop = AgentLoop(
             settings,

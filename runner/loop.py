@@ -379,7 +379,7 @@ class AgentLoop:
         toolbox = Toolbox(
             self._outbound,
             begun.id,
-            self._kit(),
+            self._kit,
             answers=begun.answers,
             consumed=lambda: begun.consumed,
             pushed=lambda: begun.waiting,

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -26,10 +28,14 @@ Block = dict[str, Any]
 
 
 class Attachments:
-    """Reads each file once; `root` is where the host put the files of messages."""
+    """Reads each file once. `root` is where the host put the files of messages; those of tools' results lie in `workspace`.
 
-    def __init__(self, root: Path) -> None:
+    What a tool left can be altered by whoever works there: it counts as long as it has the digest that was recorded.
+    """
+
+    def __init__(self, root: Path, workspace: Path) -> None:
         self._root = root
+        self._workspace = workspace
         self._read: dict[tuple[str, str], list[Block]] = {}
 
     def blocks(self, files: Sequence[dict[str, Any]]) -> list[Block]:
@@ -37,7 +43,9 @@ class Attachments:
         for file in files:
             key = str(file["path"]), str(file["type"])
             if key not in self._read:
-                self._read[key] = _blocks(self._root / key[0], *key)
+                digest = str(file.get("digest", ""))
+                place = self._workspace if digest else self._root
+                self._read[key] = _blocks(place / key[0], *key, digest)
             made += self._read[key]
         return made
 
@@ -49,18 +57,31 @@ def name_of(path: str) -> str:
 
 
 def bare(blocks: Sequence[Block]) -> list[Block]:
-    """As the API takes them."""
-    return [{key: value for key, value in block.items() if not key.startswith("_")} for block in blocks]
+    """As the API takes them, those within a tool's result too."""
+    return [
+        {
+            key: bare(value) if key == "content" and isinstance(value, list) else value
+            for key, value in block.items()
+            if not key.startswith("_")
+        }
+        for block in blocks
+    ]
 
 
-def _blocks(file: Path, path: str, media_type: str) -> list[Block]:
+def _blocks(file: Path, path: str, media_type: str, digest: str) -> list[Block]:
     try:
-        size = file.stat().st_size
-        if size > LARGEST_READ:
-            return _named(path, f"has {size:,} bytes and is not shown") if _is_shown(media_type) else []
+        found = file.lstat() if digest else file.stat()
+        if not S_ISREG(found.st_mode):
+            return _named(path, "is no file any more")
+        if found.st_size > LARGEST_READ:
+            return (
+                _named(path, f"has {found.st_size:,} bytes and is not shown") if _is_shown(media_type) else []
+            )
         data = file.read_bytes()
     except OSError as error:
         return _named(path, f"cannot be read: {error.strerror}")
+    if digest and sha256(data).hexdigest() != digest:
+        return _named(path, "was changed since; it is not shown")
     return of_bytes(data, path, media_type)
 
 

@@ -72,7 +72,7 @@ class ClaudeProvider:
         self._settings = settings
         self._options = Options.of(settings.agent.options)
         self._fields = Fields(settings.without)
-        self._attachments = Attachments(settings.folder.inbound_files)
+        self._attachments = Attachments(settings.folder.inbound_files, settings.workspace)
         self._client = _client(settings)
 
     def query(self, given: base.QueryInput) -> ClaudeQuery:

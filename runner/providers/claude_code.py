@@ -59,7 +59,7 @@ class ClaudeCodeQuery:
         self._given = given
         self._tools = given.tools
         self._session = given.continuation or str(uuid.uuid4())
-        self._attachments = Attachments(settings.folder.inbound_files)
+        self._attachments = Attachments(settings.folder.inbound_files, settings.workspace)
         self._inbox: asyncio.Queue[Any] = asyncio.Queue()  # the harness's messages, and what the loop wants
         self._client: sdk.ClaudeSDKClient | None = None
         self._over = asyncio.Event()

@@ -198,7 +198,9 @@ class Conversation:
 
     def result(self, call_id: str, result: ToolResult) -> None:
         if call_id in self._open:
-            self._open[call_id] = _result(call_id, result.text, is_error=result.is_error)
+            # The API takes nothing but text in a result that is an error.
+            shown = [] if result.is_error else self._files(result.files)
+            self._open[call_id] = _result(call_id, result.text, shown, is_error=result.is_error)
 
     def leave_out(self, left: Iterable[leftout.Left]) -> None:
         self._left |= {one.key: one for one in left}
@@ -307,7 +309,7 @@ class Conversation:
 
     def _user_message(self) -> list[JSON]:
         """Results first, in the order of their calls: the API demands it."""
-        results = [found or _result(id_, NO_RESULT, is_error=True) for id_, found in self._open.items()]
+        results = [found or _result(id_, NO_RESULT, [], is_error=True) for id_, found in self._open.items()]
         go_on = [_text(GO_ON)] if self._cut else [_text(AGAIN)] if self.blank else []
         blocks = [*results, *go_on, *self._texts]
         return [{"role": "user", "content": blocks}] if blocks else []
@@ -382,6 +384,11 @@ def _text(text: str) -> JSON:
     return {"type": "text", "text": text}
 
 
-def _result(call_id: str, text: str, *, is_error: bool) -> JSON:
-    block: JSON = {"type": "tool_result", "tool_use_id": call_id, "content": text or "(no output)"}
+def _result(call_id: str, text: str, shown: Sequence[JSON], *, is_error: bool) -> JSON:
+    told = text or "(no output)"
+    block: JSON = {
+        "type": "tool_result",
+        "tool_use_id": call_id,
+        "content": [_text(told), *shown] if shown else told,
+    }
     return {**block, "is_error": True} if is_error else block

@@ -16,7 +16,7 @@ import mcp_types as types
 from mcp.server import Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
 
-from runner.tools.desk import LONGEST_LINE, SOCKET
+from runner.tools.desk import LONGEST_ANSWER, SOCKET
 
 
 class Runner:
@@ -27,7 +27,7 @@ class Runner:
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Raises `OSError`, `ValueError`."""
-        reader, writer = await asyncio.open_unix_connection(self._socket, limit=LONGEST_LINE)
+        reader, writer = await asyncio.open_unix_connection(self._socket, limit=LONGEST_ANSWER)
         try:
             writer.write(json.dumps(request).encode() + b"\n")
             await writer.drain()
@@ -59,9 +59,12 @@ def server_for(runner: Runner) -> Server[dict[str, Any]]:
             answer = await runner.ask(request)
         except (OSError, ValueError) as error:
             answer = {"text": f"the runner cannot be reached: {error}", "is_error": True}
-        return types.CallToolResult(
-            content=[types.TextContent(type="text", text=answer["text"])], is_error=answer["is_error"]
-        )
+        pictures = [
+            types.ImageContent(type="image", data=picture["data"], mime_type=picture["media_type"])
+            for picture in answer.get("pictures", ())
+        ]
+        text = types.TextContent(type="text", text=answer["text"])
+        return types.CallToolResult(content=[text, *pictures], is_error=answer["is_error"])
 
     return Server("dovecote", on_list_tools=list_tools, on_call_tool=call_tool)
 

@@ -30,16 +30,20 @@ class Parked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
+    """`files` are looked at by the model: each a `path` in the workspace, a `type`, and the `digest` of its bytes."""
+
     text: str
     is_error: bool = False
+    files: tuple[dict[str, str], ...] = ()
 
     def encode(self) -> str:
-        return json.dumps({"text": self.text, "is_error": self.is_error})
+        files = {"files": self.files} if self.files else {}
+        return json.dumps({"text": self.text, "is_error": self.is_error, **files})
 
     @classmethod
     def decode(cls, encoded: str) -> ToolResult:
         found = json.loads(encoded)
-        return cls(str(found["text"]), bool(found["is_error"]))
+        return cls(str(found["text"]), bool(found["is_error"]), tuple(found.get("files", ())))
 
 
 class Toolbox:
@@ -49,7 +53,7 @@ class Toolbox:
         self,
         outbound: OutboundWriter,
         turn: str,
-        tools: Iterable[Tool],
+        offered: Callable[[], Iterable[Tool]],
         *,
         answers: str,
         consumed: Callable[[], Sequence[str]],
@@ -65,7 +69,8 @@ class Toolbox:
     ) -> None:
         self._outbound = outbound
         self._turn = turn
-        self._tools = {tool.name: tool for tool in tools}
+        self._offered = offered  # asked each time: an MCP server may have changed its list
+        self._added: dict[str, Tool] = {}
         self._answers = answers
         self._consumed = consumed
         self._pushed = pushed
@@ -82,7 +87,7 @@ class Toolbox:
 
     @property
     def tools(self) -> list[Tool]:
-        return list(self._tools.values())
+        return list(self._known().values())
 
     @property
     def destinations(self) -> Sequence[Destination]:
@@ -96,7 +101,10 @@ class Toolbox:
         return self._outbound.parked(f"{self._turn}:{call_id}:question", "") is not None
 
     def add(self, tool: Tool) -> None:
-        self._tools[tool.name] = tool
+        self._added[tool.name] = tool
+
+    def _known(self) -> dict[str, Tool]:
+        return {tool.name: tool for tool in self._offered()} | self._added
 
     async def call(self, name: str, arguments: object, call_id: str) -> ToolResult:
         """Runs the tool once in the life of the turn. Raises `Parked` when it waits for a person.
@@ -105,7 +113,7 @@ class Toolbox:
         """
         if (recorded := self._results.get(call_id)) is not None:
             return ToolResult.decode(recorded)
-        tool = self._tools.get(name)
+        tool = self._known().get(name)
         timeout = tool.timeout_of(arguments) if tool else 1.0
         deadline = self._now() + int(timeout * 1000)
         if call_id not in self._started:
@@ -161,7 +169,7 @@ class Toolbox:
             return ToolResult(str(error), is_error=True), ()
         except (OSError, ValueError, LookupError) as error:
             return ToolResult(f"{tool.name} failed: {error}", is_error=True), ()
-        return ToolResult(text), context.emitted
+        return ToolResult(text, files=tuple(context.shown)), context.emitted
 
     def _park(self, call_id: str, question: content.Question) -> None:
         asked = Emitted(f"{self._turn}:{call_id}:question", question, self._answers)

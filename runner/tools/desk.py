@@ -1,7 +1,7 @@
 """Where other processes of the session use the running turn's tools: a private socket, one JSON object per line.
 
     {"list": true}                             → {"tools": [{"name", "description", "input_schema"}]}
-    {"call": NAME, "arguments": {}, "id": ID}  → {"text", "is_error"}
+    {"call": NAME, "arguments": {}, "id": ID}  → {"text", "is_error", "pictures": [{"media_type", "data"}]}
 
 outbound.db keeps its one writer: the call runs here, in the runner, with the same record as the model's own calls.
 """
@@ -14,6 +14,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,15 @@ log = logging.getLogger(__name__)
 
 SOCKET = "DOVECOTE_TOOLS_SOCKET"  # the variable that tells children of the runner where
 LONGEST_LINE = 4_000_000  # bytes of one request
+LONGEST_ANSWER = 64_000_000  # bytes
 NO_TURN = "no message is being answered right now; tools can be used only while one is"
 ASKED = "A person has been asked. Finish now: their answer will come as a message of its own."
 
 
 class Desk:
-    def __init__(self) -> None:
+    def __init__(self, shown: Callable[[Sequence[dict[str, str]]], list[dict[str, Any]]]) -> None:
+        """`shown` makes content blocks of the files of a result."""
+        self._shown = shown
         self._toolbox: Toolbox | None = None
         self._folder = Path()
         self._server: asyncio.Server | None = None
@@ -73,7 +77,9 @@ class Desk:
                 ]
             }
         result = await self._call(str(asked["call"]), asked["arguments"], str(asked["id"]))
-        return {"text": result.text, "is_error": result.is_error}
+        blocks = [] if result.is_error else await asyncio.to_thread(self._shown, result.files)
+        pictures = [block["source"] for block in blocks if block["type"] == "image"]
+        return {"text": result.text, "is_error": result.is_error, "pictures": pictures}
 
     async def _call(self, name: str, arguments: object, call_id: str) -> ToolResult:
         if self._toolbox is None:

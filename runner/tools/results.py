@@ -1,4 +1,7 @@
-"""What a tool of an MCP server answered, as text that the model can read; bytes are put into the workspace and named."""
+"""What a tool of an MCP server answered, as the model can read it: text, and pictures and PDFs to look at.
+
+All bytes are put into the workspace and named. What the model looks at is read from there, as long as it is unaltered.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,25 @@ if TYPE_CHECKING:
 LONGEST = 100_000  # characters shown to the model
 LARGEST_FILE = 20 * 1024 * 1024  # bytes of one picture, sound or blob that is kept
 MOST_FILES = 20  # of one result
+MOST_SHOWN = 8  # pictures and PDFs of one result that the model looks at
 FOLDER = "mcp"  # of the workspace
+SHOWN = ("image/", "application/pdf")  # types that the model can look at
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
-def text_of(result: CallToolResult, workspace: Path) -> str:
+def read(result: CallToolResult, workspace: Path) -> tuple[str, list[dict[str, str]]]:
+    """The text, and the files that the model looks at: `path` in the workspace, `type`, `digest`."""
     files = Files(workspace)
     parts = [_block(block, files) for block in result.content]
     said = "\n".join(parts)
     if result.structured_content is not None and not _says(said, result.structured_content):
         parts.append(json.dumps(result.structured_content, ensure_ascii=False))
-    return bounded(plain("\n".join(part for part in parts if part)))
+    return bounded(plain("\n".join(part for part in parts if part))), files.shown
+
+
+def short(text: str, longest: int = 80) -> str:
+    return plain(" ".join(text.split()))[:longest]
 
 
 def plain(text: str) -> str:
@@ -70,6 +80,7 @@ class Files:
     def __init__(self, workspace: Path) -> None:
         self._workspace = workspace
         self._left = MOST_FILES
+        self.shown: list[dict[str, str]] = []
 
     def keep(self, kind: str, encoded: str, mime_type: str) -> str:
         """One line that names the file, or why there is none."""
@@ -85,13 +96,20 @@ class Files:
         if not data:
             return f"[{what}: empty]"
         self._left -= 1
-        suffix = mimetypes.guess_extension(mime_type.split(";")[0].strip().lower()) or ".bin"
-        name = f"{FOLDER}/{hashlib.sha256(data).hexdigest()[:16]}{suffix}"
+        media_type = mime_type.split(";")[0].strip().lower()
+        digest = hashlib.sha256(data).hexdigest()
+        name = f"{FOLDER}/{digest[:16]}{mimetypes.guess_extension(media_type) or '.bin'}"
         try:
             _write(self._workspace / name, data)
         except OSError as error:
             return f"[{what}, {len(data)} bytes: not kept, {error.strerror}]"
+        if kind == "image" or media_type.startswith(SHOWN):
+            self._show({"path": name, "type": media_type, "digest": digest})
         return f"[{what}, {len(data)} bytes: in the workspace as {name}]"
+
+    def _show(self, file: dict[str, str]) -> None:
+        if file not in self.shown and len(self.shown) < MOST_SHOWN:
+            self.shown.append(file)
 
 
 def _write(path: Path, data: bytes) -> None:

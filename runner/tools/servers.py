@@ -18,21 +18,26 @@ from typing import TYPE_CHECKING, Any
 from runner import egress
 from runner.settings import SettingsError
 from runner.tools import offers, results
+from runner.tools.listing import Changes, Listing, Told, hearing, listed, listening
+from runner.tools.results import short
 from runner.tools.tool import Tool, ToolContext, ToolError
+from runner.tools.wire import Wire
 
 if TYPE_CHECKING:
-    import mcp_types as types
     from mcp import Client
-    from mcp.client.session import MessageHandlerFnT
+    from mcp.client import Transport
 
 START_DEADLINE = 30.0  # s a server gets to start and list its tools
+PATIENCE = 10.0  # s that a turn waits for it; it goes on starting meanwhile
 FIRST_PAUSE = 5.0  # s before a server that fell twice in a row is started again; doubled each time
 LONGEST_PAUSE = 300.0  # s
 CALL_TIMEOUT = 300.0  # s of one call
+CLOSING_DEADLINE = 8.0  # s a server gets to end; the library kills it after four
 ANSWER_DEADLINE = CALL_TIMEOUT - 10.0  # s after which a server is taken to hang, and is stopped
-LIST_AGAIN_AFTER = 5.0  # s between two listings that a server asks for
-MOST_PAGES = 50  # of one listing
-MOST_TOOLS = 256  # of one server
+HASTY = 5  # listings in a row that a server may ask for at once
+LIST_AGAIN_AFTER = 5.0  # s between two of them after that
+RENEWAL = 5.0  # s that a result or a turn waits for the list that its server said has changed
+STALE_AFTER = 300.0  # s after which a list is asked for again, for not every server tells
 MOST_NOTES = 20  # told to the model
 CERTIFICATES = (
     "SSL_CERT_FILE",
@@ -73,14 +78,25 @@ class Launch:
         return made
 
 
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """One connection to a server, from its start to its end."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    changes: Changes = field(default_factory=Changes)
+    wire: Wire = field(default_factory=Wire)
+
+
 class Server:
     """One server. Its connection lives in a task of its own, as the library demands that one task opens and closes it."""
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
         self._task: asyncio.Task[None] | None = None
-        self._stop = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._ending: set[asyncio.Task[None]] = set()  # connections that are being closed
+        self._begun: asyncio.Task[None] | None = None  # a start that a turn may have stopped waiting for
+        self._life = _Life()  # the latest
+        self._listed_at = 0.0
         self._client: Client | None = None
         self._starting = asyncio.Lock()
         self._not_before = 0.0
@@ -95,7 +111,19 @@ class Server:
         return [*([self._trouble] if self._trouble else []), *self._left_out]
 
     async def prepare(self) -> None:
-        """Starts it for a turn, which goes on without it where that fails."""
+        """Starts it for a turn, which goes on without it where that fails or lasts."""
+        if self._client is not None:
+            if asyncio.get_running_loop().time() - self._listed_at > STALE_AFTER:
+                self._life.changes.mark()
+            await self._life.changes.settled(RENEWAL)
+            return
+        if self._begun is None or self._begun.done():
+            self._begun = asyncio.create_task(self._tried(), name=f"mcp-start:{self._launch.name}")
+        await asyncio.wait({self._begun}, timeout=PATIENCE)
+        if not self._begun.done():
+            self._trouble = f"the MCP server {self._launch.name!r} is still starting"
+
+    async def _tried(self) -> None:
         try:
             await self.start()
         except ToolError as error:
@@ -109,7 +137,7 @@ class Server:
             wait = self._not_before - asyncio.get_running_loop().time()
             if wait > 0:
                 raise ToolError(f"{self._trouble}; it is started again in {wait:.0f} s at the earliest")
-            await self.stop()
+            self._end()
             try:
                 await self._open()
             except ToolError as error:
@@ -118,23 +146,35 @@ class Server:
             self._trouble = ""
 
     async def stop(self) -> None:
-        self._client = None
-        self._stop.set()
-        if self._task is not None:
-            task, self._task = self._task, None
-            await asyncio.wait({task}, timeout=5.0)
-            task.cancel()
+        """When this returns, its processes are gone."""
+        if self._begun is not None:
+            self._begun.cancel()
+        self._end()
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=CLOSING_DEADLINE)
+
+    def _end(self) -> None:
+        """Has the connection closed. What the library does for that must not be cancelled: it would leave the process behind."""
+        started, self._client = self._client is not None, None
+        self._life.stop.set()
+        if self._task is None:
+            return
+        task, self._task = self._task, None
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        if not started:
+            task.cancel()  # it waits for the server, and for nothing else
 
     async def _open(self) -> None:
         """Raises `ToolError`."""
-        self._stop, self._changed = asyncio.Event(), asyncio.Event()
+        self._life = _Life()
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._run(ready), name=f"mcp:{self._launch.name}")
+        self._task = asyncio.create_task(self._run(self._life, ready), name=f"mcp:{self._launch.name}")
         try:
             async with asyncio.timeout(START_DEADLINE):
                 await ready
         except TimeoutError as error:
-            await self.stop()
+            self._end()
             late = f"the MCP server {self._launch.name!r} did not start in {START_DEADLINE:g} s"
             raise ToolError(late) from error
 
@@ -144,36 +184,49 @@ class Server:
         self._fell += 1
         self._not_before = asyncio.get_running_loop().time() + pause
 
-    async def _run(self, ready: asyncio.Future[None]) -> None:
-        from mcp import Client, StdioServerParameters
+    async def _run(self, life: _Life, ready: asyncio.Future[None]) -> None:
+        from mcp import Client
 
-        launch, stop, changed = self._launch, self._stop, self._changed
-        target: str | StdioServerParameters = launch.url or StdioServerParameters(
-            command=launch.command, args=list(launch.args), env={**_way_out(), **launch.env}
-        )
+        transport = life.wire.over(_transport(self._launch))
         client: Client | None = None
         try:
-            async with Client(target, message_handler=_hearing(changed), cache=None) as client:
-                self._offer(await _listed(client))
+            async with (
+                Client(transport, message_handler=hearing(life.changes), cache=None) as client,
+                listening(client, life.changes),
+            ):
+                await self._list(client, life)
                 if not ready.done():
                     self._client = client
                     ready.set_result(None)
-                while not stop.is_set():
-                    await _first(stop, changed)
-                    if changed.is_set() and not stop.is_set():
-                        changed.clear()
-                        self._offer(await _listed(client))
-                        # A server that never ends to change is listened to again after a while.
-                        await _first(stop, within=LIST_AGAIN_AFTER)
+                await self._follow(client, life)
         except Exception as error:  # noqa: BLE001 - a third party's process: whatever it does is told to the model
-            log.warning("MCP server %s ended: %s", launch.name, _words(error))
+            log.warning("MCP server %s ended: %s", self._launch.name, _words(error))
             if not ready.done():
                 ready.set_exception(
-                    ToolError(f"the MCP server {launch.name!r} does not start: {_words(error)}")
+                    ToolError(f"the MCP server {self._launch.name!r} does not start: {_words(error)}")
                 )
         finally:
             if self._client is client:
                 self._client = None
+            life.changes.end()
+
+    async def _follow(self, client: Client, life: _Life) -> None:
+        """Reads the list again whenever the server says that it has changed. One that never ends to change is slowed down."""
+        clock = asyncio.get_running_loop().time
+        hasty = 0
+        while not life.stop.is_set():
+            await _first(life.stop, life.changes.told)
+            if life.changes.told.is_set() and not life.stop.is_set():
+                hasty = hasty + 1 if clock() - self._listed_at < LIST_AGAIN_AFTER else 0
+                if hasty > HASTY:
+                    await _first(life.stop, within=LIST_AGAIN_AFTER)
+                await self._list(client, life)
+
+    async def _list(self, client: Client, life: _Life) -> None:
+        life.changes.begin()
+        self._offer(await listed(client, life.wire))
+        self._listed_at = asyncio.get_running_loop().time()
+        life.changes.done()
 
     def _offer(self, listing: Listing) -> None:
         """Takes the tools that can be offered; each of the others costs itself alone."""
@@ -181,24 +234,24 @@ class Server:
         legal = offers.names(self._launch.name, [tool.name for tool in listing.tools])
         for tool in listing.tools:
             try:
-                tools.append(self._tool(tool, legal[tool.name], offers.schema(tool.input_schema)))
+                tools.append(self._tool(tool, legal[tool.name], offers.schema(tool.schema)))
             except (offers.Unusable, RecursionError, TypeError, ValueError, AttributeError) as error:
-                self._left_out.append(f"{self._launch.name}: no tool {_short(tool.name)!r}: {_words(error)}")
+                self._left_out.append(f"{self._launch.name}: no tool {short(tool.name)!r}: {_words(error)}")
         for note in self._left_out:
             log.warning("MCP server %s", note)
         self.tools = tools
 
-    def _tool(self, tool: types.Tool, legal: str, schema: dict[str, Any]) -> Tool:
+    def _tool(self, tool: Told, legal: str, schema: dict[str, Any]) -> Tool:
         async def call(context: ToolContext, **arguments: Any) -> str:
             return await self._call(context, tool.name, arguments)
 
         return Tool(
             name=legal,
-            description=results.plain(tool.description or "")[: offers.LONGEST_DESCRIPTION],
+            description=results.plain(tool.description)[: offers.LONGEST_DESCRIPTION],
             function=call,
             input_schema=schema,
             timeout=CALL_TIMEOUT,
-            label=f"mcp:{self._launch.name}/{_short(tool.name)}",
+            label=f"mcp:{self._launch.name}/{short(tool.name)}",
             checked_by_server=True,
         )
 
@@ -213,7 +266,10 @@ class Server:
         except Exception as error:
             raise ToolError(await self._failed(error)) from error
         self._fell = 0
-        text = results.text_of(result, context.workspace)
+        await self._life.changes.settled(
+            RENEWAL
+        )  # the model's next request shows the list as this call left it
+        text, context.shown[:] = await asyncio.to_thread(results.read, result, context.workspace)
         if result.is_error:
             raise ToolError(text or "the tool failed")
         return text
@@ -224,7 +280,7 @@ class Server:
             return f"the MCP server {self._launch.name!r} refused the call: {_words(error)}"
         words = f"no answer in {ANSWER_DEADLINE:g} s" if isinstance(error, TimeoutError) else _words(error)
         self._falls(f"the MCP server {self._launch.name!r} failed: {words}")
-        await self.stop()
+        self._end()
         return self._trouble
 
 
@@ -250,41 +306,21 @@ class Servers:
         await asyncio.gather(*(server.stop() for server in self._servers))
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    tools: list[types.Tool]
-    notes: list[str]
+def _transport(launch: Launch) -> Transport:
+    from mcp import StdioServerParameters
+    from mcp.client.stdio import stdio_client
+    from mcp.client.streamable_http import streamable_http_client
 
-
-async def _listed(client: Client) -> Listing:
-    """Every page, to a cursor that was there before or a bound."""
-    tools: dict[str, types.Tool] = {}
-    notes: list[str] = []
-    seen: set[str] = set()
-    cursor: str | None = None
-    for _ in range(MOST_PAGES):
-        page = await client.list_tools(cursor=cursor)
-        for tool in page.tools:
-            if tool.name in tools:
-                notes.append(f"tool {_short(tool.name)!r} is listed more than once; the first counts")
-            tools.setdefault(tool.name, tool)
-        cursor = page.next_cursor
-        if not cursor or cursor in seen or len(tools) > MOST_TOOLS:
-            break
-        seen.add(cursor)
-    else:
-        notes.append(f"it lists more than {MOST_PAGES} pages of tools; the rest is left out")
-    if len(tools) > MOST_TOOLS:
-        notes.append(f"it lists more than {MOST_TOOLS} tools; the rest is left out")
-    return Listing(list(tools.values())[:MOST_TOOLS], list(dict.fromkeys(notes)))
-
-
-def _hearing(changed: asyncio.Event) -> MessageHandlerFnT:
-    async def hear(message: Any) -> None:
-        if getattr(message, "method", "") == "notifications/tools/list_changed":
-            changed.set()
-
-    return hear
+    if launch.url:
+        return streamable_http_client(launch.url)
+    environment = {**_way_out(), **launch.env}
+    started = StdioServerParameters(
+        command=launch.command,
+        args=list(launch.args),
+        env=environment,
+        encoding_error_handler="replace",  # one wrong byte must not end the connection
+    )
+    return stdio_client(started)
 
 
 async def _first(*events: asyncio.Event, within: float | None = None) -> None:
@@ -297,7 +333,7 @@ async def _first(*events: asyncio.Event, within: float | None = None) -> None:
 
 
 def _status(notes: list[str]) -> Tool:
-    told = [_short(note, 300) for note in notes[:MOST_NOTES]]
+    told = [short(note, 300) for note in notes[:MOST_NOTES]]
     if len(notes) > MOST_NOTES:
         told.append(f"and {len(notes) - MOST_NOTES} more")
     text = "\n".join(told)
@@ -327,8 +363,4 @@ def _words(error: BaseException) -> str:
     """The first plain error inside of groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return _short(str(error), 300) or type(error).__name__
-
-
-def _short(text: str, longest: int = 80) -> str:
-    return results.plain(" ".join(text.split()))[:longest]
+    return short(str(error), 300) or type(error).__name__

@@ -40,6 +40,9 @@ class ToolContext:
     readable: Sequence[Path] = ()  # folders beside the workspace that may be looked into
     emitted: list[Emitted] = field(default_factory=list)
     consumed: list[MessageIn] = field(default_factory=list)  # messages that are part of the result
+    shown: list[dict[str, str]] = field(
+        default_factory=list
+    )  # files that the model looks at, with the result
 
     def emit(self, row: content.Outbound, destination: str = "") -> str:
         """Queues a row for the host and returns its id."""

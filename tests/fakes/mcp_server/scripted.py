@@ -13,11 +13,13 @@ from typing import Any
 import mcp_types as types
 from mcp.server import Server
 from mcp.server.stdio import stdio_server
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
 
 
 def server(script: dict[str, Any]) -> Server[Any]:
     pages = script["pages"]
     state = {"changed": False}
+    bus = InMemorySubscriptionBus()
 
     async def list_tools(context: Any, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         at = int(params.cursor) if params is not None and params.cursor else 1
@@ -36,11 +38,14 @@ def server(script: dict[str, Any]) -> Server[Any]:
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         if script.get("changes"):
             state["changed"] = True
-            await context.session.send_tool_list_changed()
+            await bus.publish(ToolsListChanged())
         default = {"content": [{"type": "text", "text": f"{params.name} was called"}]}
         return types.CallToolResult.model_validate(script.get("result", default))
 
-    return Server("scripted", on_list_tools=list_tools, on_call_tool=call_tool)
+    listen = ListenHandler(bus)
+    return Server(
+        "scripted", on_list_tools=list_tools, on_call_tool=call_tool, on_subscriptions_listen=listen
+    )
 
 
 async def main(script: dict[str, Any]) -> None:

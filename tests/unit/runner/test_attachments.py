@@ -171,7 +171,7 @@ def test_a_pdf_that_anybody_may_open_loses_the_lock_on_printing() -> None:
 def test_other_files_are_left_to_the_tools(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_bytes(b"a,b\n")
     files = [{"path": "c.csv", "type": "text/csv"}, {"path": "gone.png", "type": "image/png"}]
-    [gone] = attachments.Attachments(tmp_path).blocks(files)
+    [gone] = attachments.Attachments(tmp_path, tmp_path).blocks(files)
     assert gone["text"] == "<note>The file gone.png cannot be read: No such file or directory.</note>"
 
 

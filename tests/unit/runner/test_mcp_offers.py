@@ -65,7 +65,7 @@ def test_schemas_that_cannot_be_mended_cost_the_tool(told: dict[str, Any]) -> No
 
 
 def _read(workspace: Path, *content: dict[str, Any], **more: Any) -> str:
-    return results.text_of(CallToolResult.model_validate({"content": list(content), **more}), workspace)
+    return results.read(CallToolResult.model_validate({"content": list(content), **more}), workspace)[0]
 
 
 def test_bytes_are_put_into_the_workspace_and_named(tmp_path: Path) -> None:
@@ -105,3 +105,23 @@ def test_structured_content_is_shown_where_the_text_does_not_say_it(tmp_path: Pa
 def test_control_characters_and_endless_results_are_bounded(tmp_path: Path) -> None:
     assert _read(tmp_path, {"type": "text", "text": "a\x00\x1b[2Jb\tc"}) == "a\ufffd\ufffd[2Jb\tc"
     assert "cut here: 100000 of 200000" in _read(tmp_path, {"type": "text", "text": "x" * 200_000})
+
+
+def test_pictures_and_pdfs_are_shown_once_each_and_not_without_end(tmp_path: Path) -> None:
+    def image(number: int) -> dict[str, Any]:
+        return {
+            "type": "image",
+            "data": base64.b64encode(b"\x89PNG%d" % number).decode(),
+            "mimeType": "image/png",
+        }
+
+    pdf = {"type": "resource", "resource": {"uri": "x:y", "blob": "JVBERi0=", "mimeType": "application/pdf"}}
+    sound = {"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav"}
+    pieces = [image(1), image(1), sound, pdf, *map(image, range(2, 20))]
+    said, shown = results.read(CallToolResult.model_validate({"content": pieces}), tmp_path)
+    assert len(shown) == results.MOST_SHOWN
+    assert [file["type"] for file in shown[:3]] == ["image/png", "application/pdf", "image/png"]
+    assert len({file["path"] for file in shown}) == len(shown)
+    assert all((tmp_path / file["path"]).is_file() for file in shown)
+    assert said.count("in the workspace as mcp/") == results.MOST_FILES
+    assert "not kept, the result has more than 20 files" in said
