@@ -38,13 +38,3 @@ class ThreadDisk:
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
-
-
-class InlineDisk:
-    """Runs everything at once on the caller's thread: for runs on a virtual clock."""
-
-    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return function(*args, **kwargs)
-
-    def close(self) -> None:
-        return

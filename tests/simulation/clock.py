@@ -1,15 +1,23 @@
-"""A loop whose time jumps to the next timer: hours pass in milliseconds, in the same order every time."""
+"""A loop whose time jumps to the next timer: hours pass in milliseconds, in the same order every time.
+
+A callback may pause in its middle, as a process does that waits for its disk: it runs in a greenlet of its own, and
+whatever belongs to others goes on meanwhile.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import heapq
 import itertools
 import selectors
 import sys
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor
 from typing import Any, TypeVar
+
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
 T = TypeVar("T")
 
@@ -61,11 +69,24 @@ class _NumberedTask(asyncio.Task[T]):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """`on_task` is called with every task made, in the context it will run in."""
+    """`on_task` is called with every task made, in the context it will run in. `owner` says which single-threaded process
+    a callback belongs to: while one of its callbacks pauses, its others wait."""
+
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    _stopping: bool
 
     def __init__(
-        self, on_task: Callable[[asyncio.Task[Any]], None], *, most_turns: int = sys.maxsize
+        self,
+        on_task: Callable[[asyncio.Task[Any]], None],
+        owner: Callable[[contextvars.Context], object] = lambda _: None,
+        *,
+        most_turns: int = sys.maxsize,
     ) -> None:
+        self._owner = owner
+        self._paused: set[object] = set()
+        self._rested: deque[greenlet] = deque()
+        self._aside: list[asyncio.Handle] = []
         self._jumping = _JumpingSelector(most_turns)
         super().__init__(self._jumping)
         _NumberedTask._numbers = itertools.count(1)
@@ -87,13 +108,72 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        """On the caller's thread, at once."""
+        """As a thread has it: begun at a later turn of the loop, with others before and after it."""
         future: asyncio.Future[T] = self.create_future()
-        try:
-            future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - the caller's
-            future.set_exception(error)
+
+        def job() -> None:
+            try:
+                result = func(*args)
+            except BaseException as error:  # noqa: BLE001 - the caller's, the end of its process included
+                if not future.done():
+                    future.set_exception(error)
+            else:
+                if not future.done():
+                    future.set_result(result)
+
+        self.call_soon(job)
         return future
+
+    # ── turns ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _run_once(self) -> None:
+        """One turn, as the library's, but each callback in a greenlet of its own."""
+        self._jumping.select(self._left_until_next())
+        scheduled = self._scheduled
+        while scheduled and (scheduled[0]._cancelled or scheduled[0].when() <= self.time()):
+            timer = heapq.heappop(scheduled)
+            if not timer._cancelled:
+                self._ready.append(timer)
+        for _ in range(len(self._ready)):
+            handle = self._ready.popleft()
+            if handle._cancelled:
+                continue
+            owner = self._owner(handle._context)  # type: ignore[attr-defined]
+            if owner in self._paused:
+                self._aside.append(handle)
+                continue
+            greenlet(handle._run).switch()
+            self._go_on()
+
+    def _left_until_next(self) -> float | None:
+        if self._ready or self._stopping:
+            return 0.0
+        while self._scheduled and self._scheduled[0]._cancelled:
+            heapq.heappop(self._scheduled)
+        return max(0.0, self._scheduled[0].when() - self.time()) if self._scheduled else None
+
+    def pause(self, seconds: float) -> None:
+        """In the middle of a callback: the machine does something else for so long."""
+        strand = getcurrent()
+        if strand.parent is None:
+            return
+        owner = self._owner(contextvars.copy_context())
+        task = asyncio.current_task(self)
+        if task is not None:
+            asyncio.tasks._leave_task(self, task)
+        if owner is not None:
+            self._paused.add(owner)
+        self.call_later(seconds, self._rested.append, strand, context=contextvars.Context())
+        strand.parent.switch()
+        self._paused.discard(owner)
+        self._ready.extendleft(reversed(self._aside))
+        self._aside.clear()
+        if task is not None:
+            asyncio.tasks._enter_task(self, task)
+
+    def _go_on(self) -> None:
+        while self._rested:
+            self._rested.popleft().switch()
 
 
 class WallClock:

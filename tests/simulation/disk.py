@@ -58,10 +58,21 @@ def _apply(data: bytearray, change: tuple[int, bytes] | int) -> None:
 
 
 class Disk(apsw.VFS):
-    """`on_commit` hears of every commit of a database by a process."""
+    """`on_commit` hears of every commit of a database by a process; `pause` lets the others go on for some time.
 
-    def __init__(self, chance: random.Random, on_commit: Callable[[Process, str], None]) -> None:
+    `sync_takes` so many s. `restless` is the chance that others get their turn at a lock, an unlock or a commit.
+    """
+
+    def __init__(
+        self,
+        chance: random.Random,
+        on_commit: Callable[[Process, str], None],
+        pause: Callable[[float], None],
+    ) -> None:
         super().__init__(NAME, "")
+        self._pause = pause
+        self.sync_takes = 0.0
+        self.restless = 0.0
         self._chance = chance
         self._on_commit = on_commit
         self._names: dict[str, _Inode] = {}
@@ -93,12 +104,15 @@ class Disk(apsw.VFS):
         self._names.pop(path, None)
         database = path.removesuffix("-journal")
         process = current()
+        self.yields()
         inode = self._names.get(database)
         if database != path and process is not None and inode is not None and inode.written:
             inode.written = False
             self._on_commit(process, database)
         if syncdir:
+            self.takes_its_time()
             self.sync_folder(path)
+            self.yields()
 
     def xAccess(self, path: str, flags: int) -> bool:  # noqa: N802
         return path in self._names
@@ -107,10 +121,30 @@ class Disk(apsw.VFS):
         return name
 
     def xSleep(self, microseconds: int) -> int:  # noqa: N802
+        self.waits(microseconds / 1e6)
         return microseconds
 
     def xRandomness(self, count: int) -> bytes:  # noqa: N802
         return self._chance.randbytes(count)
+
+    # ── time ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def yields(self) -> None:
+        """A point at which another process may go on."""
+        if self.restless and self._chance.random() < self.restless:
+            self.waits(self._chance.choice((0.0, 0.001, 0.02)))
+
+    def takes_its_time(self) -> None:
+        if self.sync_takes:
+            self.waits(self.sync_takes * self._chance.uniform(0.5, 1.0))
+
+    def waits(self, seconds: float) -> None:
+        """Who is dead when the time is over goes no further."""
+        process = current()
+        if process is not None:
+            self._pause(seconds)
+            if not process.alive:
+                process.point("")
 
     # ── what happens to it ───────────────────────────────────────────────────────────────────────────────
 
@@ -190,6 +224,7 @@ class _File:
 
     def xSync(self, flags: int) -> None:  # noqa: N802
         self._reach("sync")
+        self._disk.takes_its_time()
         self._inode.sync()
         if self._inode.marker:
             self._disk.touch(self._inode.marker)
@@ -235,8 +270,9 @@ class _File:
                 self._level = apsw.SQLITE_LOCK_PENDING
                 raise apsw.BusyError(self.path)
         self._level = level
+        self._disk.yields()
 
-    def xUnlock(self, level: int) -> None:  # noqa: N802
+    def _give_up(self, level: int) -> None:
         inode = self._inode
         if inode.exclusive is self:
             inode.exclusive = None
@@ -246,11 +282,15 @@ class _File:
             inode.sharing.discard(self)
         self._level = level
 
+    def xUnlock(self, level: int) -> None:  # noqa: N802
+        self._give_up(level)
+        self._disk.yields()
+
     def xCheckReservedLock(self) -> bool:  # noqa: N802
         return self._inode.reserved is not None or self._inode.exclusive is not None
 
     def let_go(self) -> None:
-        self.xUnlock(apsw.SQLITE_LOCK_NONE)
+        self._give_up(apsw.SQLITE_LOCK_NONE)
         self._disk.closed(self)
 
     # ── death ────────────────────────────────────────────────────────────────────────────────────────────

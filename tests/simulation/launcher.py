@@ -21,7 +21,7 @@ from runner.watch import FileWatch
 from sessiondb import SessionError
 from sessiondb.signals import RunnerLock, beat
 from tests.simulation.outcome import Law
-from tests.simulation.processes import Process, current, point, start_in
+from tests.simulation.processes import Process, current, point, start_in, start_thread
 
 HEARTBEAT_EVERY = 15.0  # s; a run has few of them, the sweep's patience is a minute
 POLL_SLOWEST = 4.0  # s
@@ -171,7 +171,7 @@ async def _life(engine: Engine, runner: SimRunner, spec: RunnerSpec) -> None:
 
 
 async def _serve(engine: Engine, runner: SimRunner, settings: Settings) -> int:
-    inbound = InboundReader(settings.folder.inbound_db, patience=0)  # nobody else moves while one waits
+    inbound = InboundReader(settings.folder.inbound_db)
     if inbound.incarnation() != settings.incarnation:
         raise Superseded
     outbound = OutboundWriter(settings.folder.outbound_db, inbound, settings.incarnation, engine.now)
@@ -186,7 +186,7 @@ async def _serve(engine: Engine, runner: SimRunner, settings: Settings) -> int:
         now=engine.now,
         kit=lambda: [*standard(), *Schedule().tools()],
     )
-    heart = asyncio.create_task(_heartbeat(engine, settings), name="heartbeat")
+    heart = start_thread(_heartbeat(engine, settings), "heartbeat")
     try:
         await runner.loop.run()
         return 0

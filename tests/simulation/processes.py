@@ -50,13 +50,13 @@ class Process:
 
     async def bury(self) -> None:
         """Ends its tasks; their `finally` clauses run, and reach nothing."""
-        for _ in range(100):
+        for turn in range(400):
             left = [task for task in self.tasks if not task.done()]
             if not left:
                 break
             for task in left:
                 task.cancel()
-            await asyncio.sleep(0)
+            await asyncio.sleep(0 if turn < 100 else 0.1)  # some wait for a disk, and find themselves dead
         for task in self.tasks:
             if task.done() and not task.cancelled():
                 task.exception()
@@ -65,10 +65,18 @@ class Process:
 
 _current: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
 
+_thread: contextvars.ContextVar[bool] = contextvars.ContextVar("thread", default=False)
+
 
 def current() -> Process | None:
     """None for the world itself: platforms, people and the checks."""
     return _current.get()
+
+
+def alone(context: contextvars.Context) -> Process | None:
+    """The process of a callback that has the process for itself; a host's disk work has threads, a heartbeat has one."""
+    process = context.get(_current)
+    return None if process is None or process.kind == "host" or context.get(_thread) else process
 
 
 def point(label: str) -> None:
@@ -87,4 +95,11 @@ def adopt_task(task: asyncio.Task[Any]) -> None:
 def start_in(process: Process, coroutine: Any, name: str) -> asyncio.Task[Any]:
     context = contextvars.copy_context()
     context.run(_current.set, process)
+    return asyncio.get_running_loop().create_task(coroutine, name=name, context=context)
+
+
+def start_thread(coroutine: Any, name: str) -> asyncio.Task[Any]:
+    """Of the current process, and not held up by what the rest of it waits for."""
+    context = contextvars.copy_context()
+    context.run(_thread.set, True)
     return asyncio.get_running_loop().create_task(coroutine, name=name, context=context)

@@ -31,7 +31,7 @@ def run(seed: int, mutant: Mutant | None = None) -> Outcome:
     scratch = "/dev/shm" if Path("/dev/shm").is_dir() else None
     data = Path(tempfile.mkdtemp(prefix="dovecote-", dir=scratch))
     outcome = Outcome(seed)
-    loop = VirtualLoop(processes.adopt_task, most_turns=MOST_TURNS)
+    loop = VirtualLoop(processes.adopt_task, processes.alone, most_turns=MOST_TURNS)
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # closing a dead process's connection fails
     gc.disable()
     try:
@@ -124,4 +124,4 @@ def _end_tasks(loop: VirtualLoop) -> None:
     for task in left:
         task.cancel()
     loop.set_exception_handler(lambda *_: None)
-    loop.run_until_complete(asyncio.wait(left, timeout=1)) if left else None
+    loop.run_until_complete(asyncio.wait(left, timeout=60)) if left else None

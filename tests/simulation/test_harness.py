@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import threading
+from pathlib import Path
 
+import apsw
 import pytest
 
 from tests.simulation import processes
 from tests.simulation.clock import Endless, VirtualLoop
+from tests.simulation.disk import NAME, Disk
 from tests.simulation.forgotten import Patch
 from tests.simulation.outcome import Law, Outcome
 from tests.simulation.pool import outcomes
@@ -78,3 +82,80 @@ def test_what_was_armed_and_did_not_happen_ends_with_the_troubles() -> None:
     fine = next(n for n, line in enumerate(outcome.trace) if "the weather is fine" in line)
     deaths = [line for line in outcome.trace[fine:] if " dies: " in line]
     assert all("exit" in line or "done" in line or "ended" in line for line in deaths), deaths
+
+
+def test_others_go_on_while_a_process_waits_for_its_disk_and_its_own_callbacks_wait() -> None:
+    told: list[str] = []
+    loop = VirtualLoop(processes.adopt_task, processes.alone)
+    slow = Process("runner", "slow", lambda *_: None)
+    other = Process("runner", "other", lambda *_: None)
+
+    def say(text: str) -> None:
+        process = processes.current()
+        assert process is not None
+        told.append(f"{loop.time():.1f} {process.name} {text}")
+
+    async def commits() -> None:
+        say("begins")
+        loop.pause(2.0)
+        say("is done")
+
+    async def works(text: str) -> None:
+        await asyncio.sleep(0.5)
+        say(text)
+
+    async def all_of_them() -> None:
+        mine = (
+            processes.start_in(slow, commits(), "commits"),
+            processes.start_in(slow, works("goes on"), "works"),
+        )
+        theirs = processes.start_in(other, works("works"), "works")
+        await asyncio.wait([*mine, theirs])
+
+    loop.run_until_complete(all_of_them())
+    loop.close()
+    assert told == ["0.0 slow begins", "0.5 other works", "2.0 slow is done", "2.5 slow goes on"]
+
+
+def test_a_writer_waits_for_a_commit_that_takes_long_and_sees_what_it_committed(tmp_path: Path) -> None:
+    """SQLite's own waiting takes virtual time, in which the commit goes on: nobody is refused for nothing."""
+    loop = VirtualLoop(processes.adopt_task, processes.alone)
+    disk = Disk(random.Random(1), lambda *_: None, loop.pause)
+    disk.sync_takes = 0.3
+    found: list[tuple[float, list[int]]] = []
+
+    def connected() -> apsw.Connection:
+        connection = apsw.Connection(str(tmp_path / "a.db"), vfs=NAME)
+        connection.set_busy_timeout(10_000)
+        return connection
+
+    async def first() -> None:
+        connection = connected()
+        connection.execute("CREATE TABLE t (n); BEGIN IMMEDIATE; INSERT INTO t VALUES (1); COMMIT")
+        connection.close()
+
+    async def second() -> None:
+        await asyncio.sleep(0.1)
+        connection = connected()
+        connection.execute("BEGIN IMMEDIATE")
+        rows = connection.execute("SELECT n FROM t").fetchall()
+        connection.execute("COMMIT")
+        found.append((loop.time(), [int(str(n)) for (n,) in rows]))
+        connection.close()
+
+    async def both() -> None:
+        processes_ = [Process("runner", name, lambda *_: None) for name in ("a", "b")]
+        tasks = [
+            processes.start_in(process, job(), process.name)
+            for process, job in zip(processes_, (first, second), strict=True)
+        ]
+        await asyncio.wait(tasks)
+        for task in tasks:
+            task.result()
+
+    loop.run_until_complete(both())
+    loop.close()
+    disk.unregister()
+    [(when, rows)] = found
+    assert rows in ([1], [])
+    assert when > 0.3

@@ -19,6 +19,7 @@ import host.delivery.service
 import host.live.policy
 import host.mailbox.outbound
 import host.upkeep.pruning
+import runner.inbound
 import runner.maintain
 import runner.providers.mock
 import sessiondb.connection
@@ -26,7 +27,7 @@ import sessiondb.signals
 from host.app import Host
 from host.assembly import Parts
 from host.config import Config
-from host.folders.disk import InlineDisk
+from host.folders.disk import ThreadDisk
 from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Bots
 from runner.tools.tool import ToolContext
@@ -52,7 +53,7 @@ class World:
         self.chance = random.Random(outcome.seed)
         self.clock = WallClock(loop)
         self.faults = Faults(self)
-        self.disk = Disk(self._fork(), self._committed)
+        self.disk = Disk(self._fork(), self._committed, loop.pause)
         self.platform = Platform(self._fork(), self.say)
         self.platform.broke = self.violated
         self.engine = Engine(self._fork(), self.clock.now, self._process, self.say)
@@ -73,6 +74,8 @@ class World:
         self.boots = 0
         self.gaps = itertools.count(1)
         self._tokens = self._fork()
+        self.disk.sync_takes = self.chance.choice((0.0, 0.0, 0.002, 0.03, 0.15, 0.5))
+        self.disk.restless = self.chance.choice((0.0, 0.1, 0.5))
 
     def _fork(self) -> random.Random:
         """Its own source of chance for each part, so that one part's use does not shift another's."""
@@ -130,7 +133,7 @@ class World:
             }
         )
         bot = SimBot(self.platform, nonce=self.nonce)
-        parts = Parts(InlineDisk(), SimLauncher(self.engine), self.clock.now)
+        parts = Parts(ThreadDisk(), SimLauncher(self.engine), self.clock.now)
         self.host = Host(settings, Bots({"sim": bot}), parts)
         self.say(f"{process.name} boots")
         self._serving = start_in(process, self.host.serve(), process.name)
@@ -255,9 +258,12 @@ class World:
             process.fuse = 1
             process.point("kills itself")
 
+        waiting = SimpleNamespace(monotonic=self.loop.time, sleep=self.disk.waits)
         with contextlib.ExitStack() as stack:
             for target, name, value in (
                 (sessiondb.connection, "vfs", NAME),
+                (sessiondb.connection, "time", waiting),
+                (runner.inbound, "time", waiting),
                 (secrets, "token_hex", self.token),
                 (host.delivery.service, "random", SimpleNamespace(Random=self._fork)),
                 (sessiondb.signals, "time", SimpleNamespace(time_ns=lambda: self.clock.now() * 1_000_000)),
