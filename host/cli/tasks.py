@@ -20,7 +20,7 @@ from host import config as configuration
 from host.cli.inspect import NothingFoundError, moment, now_ms
 from host.config import Config
 from host.folders.lock import DataFolderError, DataLock
-from host.mailbox import recurrence
+from host.mailbox import ledger, projecting, recurrence
 from host.mailbox import tasks as records
 from host.mailbox.recurrence import ScheduleError
 from host.mailbox.tasks import Occurrence, Task
@@ -87,7 +87,7 @@ def show(context: typer.Context, task: TaskArgument) -> None:
     for what, value in _described(found):
         grid.add_row(Text(what, "bold"), Text(value))
     _out.print(grid)
-    receipts = _receipts(found)
+    receipts = _receipts(_data(context), found)
     if not receipts:
         _out.print("It has not run yet.")
         return
@@ -272,27 +272,27 @@ def _described(found: Found) -> Iterator[tuple[str, str]]:
         yield "problem", task.problem
 
 
-def _receipts(found: Found) -> list[tuple[Occurrence, str]]:
+def _receipts(data: Path, found: Found) -> list[tuple[Occurrence, str]]:
+    registry = open_registry(data)
     connection = open_reader(found.folder.inbound_db)
     try:
         occurrences = records.Tasks(connection, now_ms).occurrences(found.task.id, SHOWN)
         posted = []
         for occurrence in occurrences:
-            sql = (
-                "SELECT state, platform_message_id, error FROM delivered WHERE in_reply_to = ?"
-                " AND state <> 'applied' ORDER BY seq, chunk"
-            )
-            rows = (
-                connection.execute(sql, (occurrence.message_id,)).fetchall() if occurrence.message_id else []
+            id_ = occurrence.message_id
+            known = ledger.latest(
+                projecting.answering(connection, id_), ledger.answering(registry, found.session_id, id_)
             )
             said = [
-                str(id_) if state == "sent" else f"{state}: {error}".rstrip(": ")
-                for state, id_, error in rows
+                p.platform_message_id if p.state == "sent" else f"{p.state}: {p.error}".rstrip(": ")
+                for p, _ in known
+                if p.state != "applied"
             ]
             posted.append((occurrence, ", ".join(said) or _why_nothing(occurrence)))
         return posted
     finally:
         connection.close()
+        registry.close()
 
 
 def _run_of(occurrence: Occurrence) -> str:

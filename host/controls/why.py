@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from host.mailbox import ledger, projecting
 from host.mailbox.outbound import OutboundReader
+from host.mailbox.rows import Entry
 from host.registry.port import Statements
 from sessiondb import SessionError, SessionFolder
 from sessiondb.connection import open_reader
@@ -51,13 +53,19 @@ class Found:
 def find(connection: Statements, data: Path, name: str) -> list[Found]:
     """By its id, its platform's id, the beginning of its id, or the platform's id of a post that answers it.
 
-    What no platform sent, a task's run, and posts are looked for in the sessions' own files.
+    What no platform sent, a task's run, and what stands there from before the ledger are looked for in the sessions' own files.
     """
     rows = connection.execute(_BY_ID, {"name": name}).fetchall()
     if not rows and len(name) >= SHORTEST_PREFIX:
         rows = connection.execute(
             _BY_PREFIX, {"name": name, "length": len(name), "most": MOST_FOUND}
         ).fetchall()
+    if not rows:
+        rows = [
+            row
+            for answered in ledger.answered_by(connection, name)
+            for row in connection.execute(_BY_ID, {"name": answered}).fetchall()
+        ]
     if rows or len(name) < SHORTEST_PREFIX:
         return [_found(*row) for row in rows]
     return list(islice(_found_in_sessions(connection, data, name), MOST_FOUND))
@@ -118,7 +126,8 @@ def story(connection: Statements, data: Path, found: Found) -> list[Event]:
         return [*told, Event(0, "waits", "not in the session's file yet; the sweep puts it there")]
     told.append(Event(found.stored_at, "stored", "in the session's inbound.db"))
     folder = SessionFolder((data / "sessions" / found.session_id).resolve())
-    told += _in_session(folder, found.message_id)
+    said = ledger.answering(connection, found.session_id, found.message_id)
+    told += _in_session(folder, found.message_id, said)
     told += _changes(connection, found)
     about = connection.execute(
         "SELECT created_at, state, text FROM notices WHERE about LIKE '%' || ?", (found.message_id,)
@@ -140,20 +149,23 @@ def _changes(connection: Statements, found: Found) -> Iterator[Event]:
         yield Event(int(str(at)), {"edit": "edited", "delete": "deleted"}[str(change)], "on the platform")
 
 
-def _in_session(folder: SessionFolder, message_id: str) -> Iterator[Event]:
+def _in_session(folder: SessionFolder, message_id: str, said: Sequence[Entry]) -> Iterator[Event]:
+    """`said` is what the ledger has: the file may be lost, or hear of it later."""
     try:
         inbound = open_reader(folder.inbound_db)
     except SessionError as error:
         yield Event(0, "unreadable", str(error))
+        yield from _deliveries(said)
         return
     try:
         rows = inbound.execute(_MESSAGE, (message_id,)).fetchall()
-        delivered = inbound.execute(_DELIVERED, (message_id,)).fetchall()
+        known = projecting.answering(inbound, message_id)
         live = inbound.execute(_LIVE, (message_id,)).fetchall()
     finally:
         inbound.close()
     if not rows:
         yield Event(0, "forgotten", "its records in the session are older than the retention")
+        yield from _deliveries(said)
         return
     yield from _claims(folder, message_id)
     for seq, status, attempts, not_before, problem, settled_at in rows:
@@ -167,10 +179,16 @@ def _in_session(folder: SessionFolder, message_id: str) -> Iterator[Event]:
         )
     for at, state, platform_id in live:
         yield Event(int(str(at)), f"live message {state}", f"as {platform_id}" if platform_id else "")
-    for at, state, chunk, platform_id, attempts, problem in delivered:
-        detail = f"chunk {chunk}" + (f" as {platform_id}" if platform_id else "")
-        detail += (f", {attempts} failed attempts" if attempts else "") + (f": {problem}" if problem else "")
-        yield Event(int(str(at)), _DELIVERY.get(str(state), f"delivery {state}"), detail)
+    yield from _deliveries(ledger.latest(known, said))
+
+
+def _deliveries(entries: Sequence[Entry]) -> Iterator[Event]:
+    for parcel, at in entries:
+        detail = f"chunk {parcel.chunk}"
+        detail += f" as {parcel.platform_message_id}" if parcel.platform_message_id else ""
+        detail += f", {parcel.attempts} failed attempts" if parcel.attempts else ""
+        detail += f": {parcel.error}" if parcel.error else ""
+        yield Event(at, _DELIVERY.get(parcel.state, f"delivery {parcel.state}"), detail)
 
 
 def _claims(folder: SessionFolder, message_id: str) -> Iterator[Event]:
@@ -233,10 +251,9 @@ _RUNS = (
     "SELECT id, created_at, task_id, author_id, channel_type, workspace_id, platform_id, thread_id FROM messages_in"
     " WHERE task_id <> '' AND substr(id, 1, :length) = :name ORDER BY seq DESC"
 )
-_ANSWERED = "SELECT DISTINCT in_reply_to FROM delivered WHERE platform_message_id = ? AND in_reply_to <> ''"
+_ANSWERED = (
+    "SELECT DISTINCT in_reply_to FROM delivered WHERE platform_message_id = ? AND platform_message_id <> ''"
+    " AND in_reply_to <> ''"
+)
 _MESSAGE = "SELECT seq, status, attempts, not_before, error, settled_at FROM messages_in WHERE id = ?"
 _LIVE = "SELECT updated_at, state, platform_message_id FROM live WHERE message_id = ?"
-_DELIVERED = (
-    "SELECT updated_at, state, chunk, platform_message_id, attempts, error FROM delivered WHERE in_reply_to = ?"
-    " ORDER BY seq, chunk"
-)

@@ -16,6 +16,7 @@ from host.delivery.minting import Minting
 from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import Accepted, OutboundReader, Refused
+from host.mailbox.projecting import tell, tell_failed
 from host.mailbox.questions import Approvers
 from host.mailbox.rows import Parcel
 from host.ports.bot import Bots
@@ -151,7 +152,7 @@ class Collector:
                 origin is not None
                 and not doubtful
                 and out.id not in prepared
-                and not writer.has_parcel(out.id)
+                and not writer.parcels_of(out.id)
             ):
                 done.asked = Asked(out.id, row.content, origin.address, origin)
                 return rows[:number]
@@ -170,14 +171,17 @@ class Collector:
             return self._refused(writer, row, whose.place)
         out = row.row
         writer.raise_mark("outbound_read", out.seq)
-        if writer.has_parcel(out.id):
+        known = writer.parcels_of(out.id)
+        doubtful = out.seq <= writer.mark("doubtful_up_to")
+        if known and not (doubtful and known[0].seq == out.seq):
             done.refused.append(Refused(out.seq, out.id, "an id that was used before"))
             return []
         writer.raise_mark("seq_high_water", out.seq)
-        doubtful = out.seq <= writer.mark("doubtful_up_to")
         origin = writer.message(out.in_reply_to) if out.in_reply_to else None
         asked_at = origin.address if origin else whose.place
         address = _routed(writer, out, origin)
+        if address is None and known:
+            address = known[0].address  # where it went before its message was lost
         if address is None:
             return self._nowhere(writer, row, asked_at, doubtful, done)
         if isinstance(row.content, content.Action | content.Question) and not writer.bounds.may_note():
@@ -192,8 +196,6 @@ class Collector:
             )
         mentions = _mentions(writer, operation, origin) if not out.destination else ()
         parcels, parts = self._chunks(row, operation, whose, address, origin, mentions)
-        if doubtful:
-            parcels = [policy.doubtful(parcel, self.now()) for parcel in parcels]
         if isinstance(operation, content.Question) and parcels:
             questions.put(writer, out.id, parcels[0].key, operation, address, self.now())
         for parcel in parcels:
@@ -201,12 +203,12 @@ class Collector:
                 tell_failed(writer, parcel, self.now())
         if parts > len(parcels):
             self._cut(writer, out, address, asked_at, f"the first {len(parcels)} of {parts} parts")
-        return parcels
+        return _unknown(parcels, known, self.now()) if doubtful else parcels
 
     def _cut(
         self, writer: InboundWriter, out: MessageOut, address: Address, asked_at: Address, shown: str
     ) -> None:
-        _tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.")
+        tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.")
         about = f"cut:{out.in_reply_to or out.id}"
         owe(writer, Notice(about, address, f"⚠️ My answer was too long: {shown} are shown."))
 
@@ -218,7 +220,7 @@ class Collector:
         named = f"unknown destination {out.destination!r}"
         reason = named if out.destination else "it answers no message of this session"
         done.refused.append(Refused(out.seq, out.id, reason))
-        _tell(writer, out.id, asked_at, f"Not sent: {reason}.")
+        tell(writer, out.id, asked_at, f"Not sent: {reason}.")
         if doubtful and not isinstance(row.content, content.Action):
             owe(writer, _homeless(out.id, asked_at))
         if isinstance(row.content, content.Question):
@@ -237,7 +239,7 @@ class Collector:
         out = row.row
         if doubtful:
             reason = "the host's records were lost; look whether this took effect before you ask for it again"
-            _tell(writer, out.id, address, reason)
+            tell(writer, out.id, address, reason)
             return _quarantined(out.seq, out.id, address, reason, out.in_reply_to)
         unasked = "an action answers the message that it was asked for in"
         self.actions.apply(writer, out.id, prepared.get(out.id) or refusing(unasked), address)
@@ -246,7 +248,7 @@ class Collector:
     def _refused(self, writer: InboundWriter, row: Refused, fallback: Address) -> Sequence[Parcel]:
         writer.raise_mark("outbound_read", row.seq)
         id_ = row.id or f"seq-{row.seq}"
-        if writer.has_parcel(id_):
+        if writer.parcels_of(id_):
             return []
         if row.asks:
             origin = writer.message(row.in_reply_to) if row.in_reply_to else None
@@ -346,6 +348,12 @@ def _routed(writer: InboundWriter, out: MessageOut, origin: MessageIn | None) ->
     return origin.address if origin else None
 
 
+def _unknown(parcels: Sequence[Parcel], known: Sequence[Parcel], now: int) -> Sequence[Parcel]:
+    """Of a row that is read again into a new file: what the ledger has of it is in the file already, and in its lane."""
+    there = {parcel.chunk for parcel in known}
+    return [policy.doubtful(parcel, now) for parcel in parcels if parcel.chunk not in there]
+
+
 def _mentions(writer: InboundWriter, operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:
     """Whom the post of a task notifies: those whom the task names, and nobody whom its text names."""
     if origin is None or not origin.task_id or not isinstance(operation, content.Text):
@@ -415,20 +423,6 @@ def undelivered(parcel: Parcel, session_id: str, now: int) -> Notice:
     text = f"⚠️ A part of my answer could not be delivered here ({parcel.key[:6]})."
     of = parcel.in_reply_to or f"{session_id}:{now // 86_400_000}"
     return Notice(":".join(("undelivered", of, *parcel.address[2:])), parcel.address, text)
-
-
-def _tell(writer: InboundWriter, out_id: str, address: Address, text: str) -> None:
-    """Feedback for the agent, as context of its next turn."""
-    writer.note(f"{out_id}:feedback", address, content.System("delivery", text, ok=False, refers_to=out_id))
-
-
-def tell_failed(writer: InboundWriter, parcel: Parcel, now: int) -> None:
-    """Where the agent was asked: at a destination elsewhere it has no turn that would hear of it."""
-    asked = writer.message(parcel.in_reply_to) if parcel.in_reply_to else None
-    address = asked.address if asked else parcel.address
-    if writer.asks(parcel.message_out_id):
-        questions.not_asked(writer, parcel.message_out_id, address, parcel.error, now)
-    _tell(writer, parcel.message_out_id, address, f"Not delivered: {parcel.error}.")
 
 
 def _quarantined(number: int, id_: str, address: Address, reason: str, in_reply_to: str = "") -> Parcel:

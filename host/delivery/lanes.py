@@ -1,7 +1,8 @@
 """Lanes: one per address of a session, in order; lanes never wait for each other.
 
 A lane carries chunks through intent → send → receipt. A crash after the intent's commit leaves `sending`, which is an
-unknown outcome; a crash after the send and before the receipt is the same. Neither is ever sent again unlooked-up.
+unknown outcome; a crash after the send and before the receipt is the same. Neither is ever sent again unlooked-up. A receipt
+and the next chunk's intent are one commit: after it the one is over, and the other an intent like any.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class Lane:
         self._intended: set[str] = set()  # keys whose intent this process committed and has not acted on
         self._nudged = asyncio.Event()
         self._unheard_since = 0.0  # loop time since when look-ups fail, 0 when they do not
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     def add(self, parcels: Sequence[Parcel], *, intended: bool = False) -> None:
@@ -87,13 +89,14 @@ class Lane:
 
     async def stop(self, grace: float) -> None:
         """Lets a send under way end, then leaves the rest for the next start."""
+        self._stopping = True
         if self._task is not None and not self._task.done():
             await asyncio.wait([self._task], timeout=grace)
             self._task.cancel()
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        while self._queue:
+        while self._queue and not self._stopping:
             parcel = self._queue[0]
             if (pause := parcel.next_attempt_at - self._now()) > 0:
                 await self._pause(pause / 1000)
@@ -101,7 +104,8 @@ class Lane:
             self._queue[0] = moved
             if moved.terminal:
                 self._queue.popleft()
-        self._on_idle(self)
+        if not self._queue:
+            self._on_idle(self)
 
     async def _pause(self, seconds: float) -> None:
         """By the loop's clock, so that a wall clock that jumps meanwhile shortens and lengthens nothing.
@@ -130,7 +134,22 @@ class Lane:
         if parcel.state == "pending":
             parcel = await self._commit(policy.intended(parcel, self._now()))
         self._intended.discard(parcel.key)
-        return await self._commit(await self._send(bot, parcel))
+        moved = await self._send(bot, parcel)
+        following = self._following() if moved.terminal else None
+        if following is None:
+            return await self._commit(moved)
+        await self._commit(moved, following)
+        self._queue[1] = following
+        self._intended.add(following.key)
+        return moved
+
+    def _following(self) -> Parcel | None:
+        """The next chunk as intended, if it is due; one that would not be sent before the end is left as it is."""
+        following = self._queue[1] if len(self._queue) > 1 else None
+        if following is None or following.state != "pending" or self._stopping:
+            return None
+        now = self._now()
+        return policy.intended(following, now) if following.next_attempt_at <= now else None
 
     async def _send(self, bot: Bot, parcel: Parcel) -> Parcel:
         try:
@@ -165,11 +184,11 @@ class Lane:
         )
         return moved
 
-    async def _commit(self, parcel: Parcel) -> Parcel:
+    async def _commit(self, parcel: Parcel, *more: Parcel) -> Parcel:
         """Until it is durable: a receipt that is lost would be a second answer."""
         while True:
             try:
-                await self._ledger.put([parcel])
+                await self._ledger.put([parcel, *more])
                 return parcel
             except SessionError as error:
                 log.warning(

@@ -1,13 +1,15 @@
-"""Where intents and receipts are kept: in a session's inbound.db, or for notices in host.db."""
+"""Where intents and receipts are kept, all of them in host.db: a session's in its ledger, notices' in their own rows."""
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from host.delivery import collect, policy
 from host.delivery.posts import Posts
+from host.mailbox import ledger
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.rows import Parcel
@@ -15,54 +17,83 @@ from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
+from sessiondb import SessionError
 from sessiondb.records import Address
+
+log = logging.getLogger(__name__)
 
 
 class SessionLedger:
+    """`say` has the notices said that a commit has written."""
+
     def __init__(
         self,
+        db: Registry,
         mailboxes: Mailboxes,
         session: Session,
         now: Callable[[], int],
         on_end: Callable[[Session, Sequence[Parcel]], None],
-        notify: Callable[[Notice], Awaitable[None]],
+        say: Callable[[], Awaitable[None]],
         posts: Posts,
     ) -> None:
+        self._db = db
         self._mailboxes = mailboxes
         self._session = session
         self._now = now
         self._on_end = on_end
-        self._notify = notify
+        self._say = say
         self._posts = posts
 
     async def put(self, parcels: Sequence[Parcel]) -> None:
+        """One commit of host.db, shared with whoever else waits: receipts, what they open, what they must tell, next intents.
+
+        A crash before it leaves what it was before, an intent without a receipt. After it everything is durable; the file
+        that has not heard of it yet asks when it is next opened.
+        """
         for parcel in parcels:
             if parcel.state == "sending":
                 self._posts.sending(parcel)
-            await self._posts.settle(self._session, parcel)
-            if parcel.state == "failed":
-                # Before the outcome is committed: a crash in between makes the same notice again, which is one notice.
-                await self._notify(collect.undelivered(parcel, self._session.id, self._now()))
-        await self._mailboxes.use(self._session, lambda writer: self._put(writer, parcels))
+        now = self._now()
+        await self._db.write(lambda connection: self._put(connection, parcels, now))
+        over = [parcel for parcel in parcels if parcel.terminal]
+        self._mailboxes.behind(self._session, [(parcel, now) for parcel in over])
         for parcel in parcels:
             self._posts.settled(parcel)
-        if over := [parcel for parcel in parcels if parcel.terminal]:
+        if any(parcel.state == "failed" for parcel in over):
+            await self._say()
+            await self._tell()
+        if over:
             self._on_end(self._session, over)
 
     async def target(self, message_id: str) -> str | None:
+        sent = await self._db.read(lambda connection: ledger.target(connection, self._session.id, message_id))
+        if sent:
+            return sent
         found = await self._mailboxes.use(self._session, lambda writer: writer.platform_id_of(message_id))
         return found[0] if found else None
 
     async def asking(self, key: str, parcel: Parcel) -> None:
         await self._posts.asking(self._session, key, parcel, self._now())
 
-    def _put(self, writer: InboundWriter, parcels: Sequence[Parcel]) -> None:
-        with writer.writing():
-            writer.put_parcels(parcels)
-            for parcel in parcels:
-                if parcel.state == "failed":
-                    collect.tell_failed(writer, parcel, self._now())
-            writer.advance_watermark()
+    def _put(self, connection: Statements, parcels: Sequence[Parcel], now: int) -> None:
+        ledger.put(connection, self._session.id, parcels, now)
+        for parcel in parcels:
+            self._posts.settle(connection, self._session, parcel)
+            if parcel.state == "failed":
+                notices.add(connection, collect.undelivered(parcel, self._session.id, now), now)
+
+    async def _tell(self) -> None:
+        """The agent may wait for an answer to what could not be asked."""
+        try:
+            mark = await self._mailboxes.use(self._session, _caught_up)
+            await self._db.write(lambda connection: ledger.trim(connection, self._session.id, mark))
+        except SessionError as error:
+            log.debug("A session hears of a failure later: %s", error)
+
+
+def _caught_up(writer: InboundWriter) -> int:
+    writer.catch_up()
+    return writer.mark("delivery_watermark")
 
 
 @dataclass(frozen=True, slots=True)

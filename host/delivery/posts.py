@@ -1,7 +1,7 @@
 """Posts that open a conversation: what a task says in a channel, and the replies people write under it.
 
-A reply goes on with the session that posted. The thread is noted as engaged before the post's receipt is committed: a crash
-in between leaves an unknown outcome, which is looked up and noted then. A reply that comes while the outcome is open, so
+A reply goes on with the session that posted. The thread is noted as engaged in the commit of the post's receipt: a crash before
+it leaves an unknown outcome, which is looked up and noted then. A reply that comes while the outcome is open, so
 that nobody knows yet whose post it is under, is not taken: the platform delivers it again.
 """
 
@@ -36,12 +36,10 @@ class Posts:
         if _opens(parcel):
             self._open[_channel(parcel.address)].add(parcel.key)
 
-    async def settle(self, session: Session, parcel: Parcel) -> None:
-        """Before the chunk's new state is committed."""
-        if not _opens(parcel):
-            return
-        if parcel.state == "sent" and parcel.platform_message_id:
-            await self._db.write(lambda connection: _engage(connection, session, parcel))
+    def settle(self, connection: Statements, session: Session, parcel: Parcel) -> None:
+        """In the transaction that commits the chunk's new state."""
+        if parcel.state == "sent" and parcel.platform_message_id and _opens(parcel):
+            _engage(connection, session, parcel)
 
     async def asking(self, session: Session, key: str, parcel: Parcel, now: int) -> None:
         """Before a question is sent."""

@@ -218,7 +218,13 @@ class Deliveries:
         lane = self._lanes.get(key)
         if lane is None:
             ledger = SessionLedger(
-                self._mailboxes, session, self._now, self._came_to_an_end, self.notify, self._posts
+                self._db,
+                self._mailboxes,
+                session,
+                self._now,
+                self._came_to_an_end,
+                self.deliver_notices,
+                self._posts,
             )
             lane = Lane(address, ledger, self._bots, self._now, lambda _: self._drop_lane(key), self._chance)
             self._lanes[key] = lane

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import apsw
 
 from host.mailbox import recurrence
 from host.mailbox.bounds import FREE_OF_COST, Bounds
 from host.mailbox.remaking import Remains
-from host.mailbox.rows import LiveRow, NewMessage, Parcel, Question
+from host.mailbox.rows import PARCEL, Entry, LiveRow, NewMessage, Parcel, Question, parcel_of, parcel_row
 from host.mailbox.tasks import Fired, Tasks
 from sessiondb import content, seq
 from sessiondb.connection import open_writer, schema_sql, transaction
@@ -28,14 +28,13 @@ from sessiondb.errors import Damaged, Unavailable
 from sessiondb.records import MESSAGE_IN_COLUMNS, Address, Destination, MessageIn, Status, message_in
 
 _TASK_OF = "SELECT task_id FROM messages_in WHERE id = ? AND task_id <> ''"
-_PARCEL = (
-    "message_out_id, chunk, seq, key, state, channel_type, workspace_id, platform_id, thread_id, payload, in_reply_to,"
-    " platform_message_id, attempts, lookups, next_attempt_at, first_attempt_at, error"
-)
 _LIVE = (
     "message_id, attempt, state, key, channel_type, workspace_id, platform_id, thread_id, answers, asked_by, opened_at,"
     " platform_message_id"
 )
+
+
+Errand: TypeAlias = "Callable[[InboundWriter], None]"
 
 
 class InboundWriter:
@@ -49,17 +48,31 @@ class InboundWriter:
         self.tasks = Tasks(self._connection, now)
         self.bounds = Bounds(self._connection)
         self.blocked_since = 0  # ms UTC since when a reader keeps commits out, 0 when none does
+        self._errands: list[Errand] = []
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         try:
             with transaction(self._connection, self._path):
+                for errand in self._errands:
+                    errand(self)
                 yield
         except Unavailable as error:
             if error.path == self._path:
                 self.blocked_since = self.blocked_since or self._now()
             raise
         self.blocked_since = 0
+        self._errands.clear()
+
+    def take_along(self, errand: Errand) -> None:
+        """To be done first in the next transaction, whoever begins it; tried again until one commits."""
+        self._errands.append(errand)
+
+    def catch_up(self) -> None:
+        """Before a look at what errands change."""
+        if self._errands and not self._connection.in_transaction:
+            with self.writing():
+                pass
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -111,7 +124,7 @@ class InboundWriter:
 
     def message_on_platform(self, address: Address, platform_message_id: str) -> MessageIn | None:
         found = self._messages(
-            "platform_message_id = ? AND platform_id = ? ORDER BY seq LIMIT 1",
+            "platform_message_id = ? AND platform_message_id <> '' AND platform_id = ? ORDER BY seq LIMIT 1",
             platform_message_id,
             address.platform_id,
         )
@@ -186,32 +199,52 @@ class InboundWriter:
 
     def put_parcels(self, parcels: Sequence[Parcel]) -> None:
         """Upserts the state of these chunks; a terminal one no longer needs its payload."""
+        self.project([(parcel, self._now()) for parcel in parcels])
+
+    def project(self, entries: Sequence[Entry]) -> None:
+        """As the ledger has them. What is over stays as it is: an older state may come later, from a look made before."""
+        free = [p for p, _ in entries if p.state in FREE_OF_COST and p.chunk == 0 and not self._is(p)]
         self._connection.executemany(
-            f"INSERT INTO delivered ({_PARCEL}, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            f"INSERT INTO delivered ({PARCEL}, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (message_out_id, chunk) DO UPDATE SET state = excluded.state, payload = excluded.payload,"
             " platform_message_id = excluded.platform_message_id, attempts = excluded.attempts,"
             " lookups = excluded.lookups, next_attempt_at = excluded.next_attempt_at,"
-            " first_attempt_at = excluded.first_attempt_at, error = excluded.error, updated_at = excluded.updated_at",
-            [(*_parcel_row(parcel), self._now()) for parcel in parcels],
+            " first_attempt_at = excluded.first_attempt_at, error = excluded.error, updated_at = excluded.updated_at"
+            " WHERE delivered.state IN ('pending', 'sending', 'unknown')",
+            [(*parcel_row(parcel), at) for parcel, at in entries],
         )
-        for parcel in parcels:
-            if parcel.state in FREE_OF_COST and parcel.chunk == 0:
-                self.bounds.received(parcel.message_out_id)
+        for parcel in free:
+            self.bounds.received(parcel.message_out_id)
+
+    def entries(self, after: tuple[str, int], most: int) -> list[Entry]:
+        """What was begun to be sent, in the order of the rows' ids, after this chunk of a row."""
+        sql = (
+            f"SELECT updated_at, {PARCEL} FROM delivered WHERE (message_out_id, chunk) > (?, ?)"
+            " AND state IN ('sending', 'unknown', 'sent', 'failed') ORDER BY message_out_id, chunk LIMIT ?"
+        )
+        return [(parcel_of(row), int(str(at))) for at, *row in self._connection.execute(sql, (*after, most))]
 
     def open_parcels(self) -> list[Parcel]:
         """What is to be delivered, in order. A clock that was set back since makes no wait longer than it was to be."""
+        self.catch_up()
         sql = (
-            f"SELECT max(0, updated_at - ?), {_PARCEL} FROM delivered"
+            f"SELECT max(0, updated_at - ?), {PARCEL} FROM delivered"
             " WHERE state IN ('pending', 'sending', 'unknown') ORDER BY seq, chunk"
         )
-        found = [(ahead, _parcel(row)) for ahead, *row in self._connection.execute(sql, (self._now(),))]
+        found = [(ahead, parcel_of(row)) for ahead, *row in self._connection.execute(sql, (self._now(),))]
         return [replace(p, next_attempt_at=p.next_attempt_at - int(str(ahead))) for ahead, p in found]
 
     def parcels_answering(self, message_id: str) -> list[Parcel]:
-        return self._parcels("in_reply_to = ? ORDER BY seq, chunk", message_id)
+        self.catch_up()
+        return self._parcels("in_reply_to = ? AND in_reply_to <> '' ORDER BY seq, chunk", message_id)
+
+    def parcels_of(self, message_out_id: str) -> list[Parcel]:
+        """The chunks of a row, in whatever state the file has them."""
+        return self._parcels("message_out_id = ? ORDER BY chunk", message_out_id)
 
     def platform_id_of(self, message_id: str) -> tuple[str, Address] | None:
         """The platform's id and the address of a message of this session, in or out."""
+        self.catch_up()
         row = self._connection.execute(
             "SELECT platform_message_id, channel_type, workspace_id, platform_id, thread_id FROM messages_in WHERE id = ?1"
             " UNION ALL SELECT platform_message_id, channel_type, workspace_id, platform_id, thread_id FROM delivered"
@@ -260,10 +293,6 @@ class InboundWriter:
         sql = "UPDATE questions SET expires_at = ? WHERE message_out_id = ? AND answered_by = ''"
         self._connection.execute(sql, (now, row_id))
 
-    def has_parcel(self, message_out_id: str) -> bool:
-        sql = "SELECT 1 FROM delivered WHERE message_out_id = ? LIMIT 1"
-        return self._one(sql, message_out_id) is not None
-
     def advance_watermark(self) -> int:
         """The watermark passes only terminal rows: everything read, up to the first chunk that is still open."""
         first_open = self._one(
@@ -307,6 +336,7 @@ class InboundWriter:
 
     def has_open_parcels(self, address: Address) -> bool:
         """Whether something is on its way to this address."""
+        self.catch_up()
         sql = (
             "SELECT 1 FROM delivered WHERE state IN ('pending', 'sending', 'unknown') AND channel_type = ?"
             " AND workspace_id = ? AND platform_id = ? AND thread_id = ? LIMIT 1"
@@ -317,6 +347,7 @@ class InboundWriter:
 
     def forgettable(self, before: int, *, context: bool, most: int) -> list[str]:
         """Ids of messages that have been over since before; with `context` also of older ones that wake nobody."""
+        self.catch_up()
         rows = self._connection.execute(_FORGETTABLE, (before, int(context), most)).fetchall()
         return [str(id_) for (id_,) in rows]
 
@@ -374,6 +405,7 @@ class InboundWriter:
             self.raise_mark("doubtful_up_to", remains.high_water)
             for mark in ("outbound_read", "delivery_watermark"):
                 self.raise_mark(mark, remains.delivered_up_to)
+            self.project(remains.deliveries)
             for task in remains.tasks:
                 self.tasks.restore(task)
 
@@ -419,13 +451,18 @@ class InboundWriter:
         return [message_in(row) for row in self._connection.execute(sql, bindings).fetchall()]
 
     def _parcels(self, where: str, *bindings: str) -> list[Parcel]:
-        sql = f"SELECT {_PARCEL} FROM delivered WHERE {where}"
-        return [_parcel(row) for row in self._connection.execute(sql, bindings).fetchall()]
+        sql = f"SELECT {PARCEL} FROM delivered WHERE {where}"
+        return [parcel_of(row) for row in self._connection.execute(sql, bindings).fetchall()]
+
+    def _is(self, parcel: Parcel) -> bool:
+        """Whether the file has the chunk in this state already."""
+        sql = "SELECT 1 FROM delivered WHERE message_out_id = ? AND chunk = ? AND state = ?"
+        return self._one(sql, parcel.message_out_id, parcel.chunk, parcel.state) is not None
 
     def _max(self, table: str) -> int:
         return int(str(self._one(f"SELECT coalesce(max(seq), 0) FROM {table}")))
 
-    def _one(self, sql: str, *bindings: str) -> object:
+    def _one(self, sql: str, *bindings: str | int) -> object:
         row = self._connection.execute(sql, bindings).fetchone()
         return None if row is None else row[0]
 
@@ -457,7 +494,8 @@ _FORGETTABLE = """
 SELECT id FROM messages_in AS m
 WHERE ((status IN ('completed', 'failed', 'cancelled') AND settled_at < ?1)
     OR (?2 AND status = 'pending' AND "trigger" = 0 AND created_at < ?1))
-AND NOT EXISTS (SELECT 1 FROM delivered WHERE in_reply_to = m.id AND state IN ('pending', 'sending', 'unknown'))
+AND NOT EXISTS (SELECT 1 FROM delivered WHERE in_reply_to = m.id AND in_reply_to <> ''
+    AND state IN ('pending', 'sending', 'unknown'))
 AND NOT EXISTS (SELECT 1 FROM live WHERE message_id = m.id AND state IN ('intended', 'shown'))
 ORDER BY seq LIMIT ?3
 """
@@ -468,33 +506,6 @@ DELETE FROM delivered WHERE (message_out_id, chunk) IN (
 """
 
 
-def _parcel_row(parcel: Parcel) -> tuple[Any, ...]:
-    kept = replace(parcel, payload="") if parcel.terminal else parcel
-    return (
-        kept.message_out_id,
-        kept.chunk,
-        kept.seq,
-        kept.key,
-        kept.state,
-        *kept.address,
-        kept.payload,
-        kept.in_reply_to,
-        kept.platform_message_id,
-        kept.attempts,
-        kept.lookups,
-        kept.next_attempt_at,
-        kept.first_attempt_at,
-        kept.error[:500],
-    )
-
-
 def _live_row(row: tuple[Any, ...]) -> LiveRow:
     id_, attempt, state, key, channel, workspace, platform, thread, *rest = row
     return LiveRow(id_, attempt, state, key, Address(channel, workspace, platform, thread), *rest)
-
-
-def _parcel(row: Sequence[Any]) -> Parcel:
-    id_, chunk, number, key, state, channel, workspace, platform, thread, payload, reply, *rest = row
-    return Parcel(
-        id_, chunk, number, key, state, Address(channel, workspace, platform, thread), payload, reply, *rest
-    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,8 +14,9 @@ from typing import TypeVar
 import apsw
 
 from host.folders.disk import Disk
-from host.mailbox import remaking
+from host.mailbox import ledger, projecting, remaking
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.rows import Entry
 from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
 from sessiondb import Damaged, Full, Unavailable
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+FILLED_AT_ONCE = 1_000  # chunks of one commit that reads an older file into the ledger
 OPEN_CONNECTIONS = 256  # kept inbound.db connections, 104 KiB each; the least recently used is closed
 
 
@@ -36,12 +39,19 @@ class Mailboxes:
         self._db = db
         self._now = now
         self._open: OrderedDict[str, InboundWriter] = OrderedDict()
+        self._behind: dict[str, list[Entry]] = {}
         self._said_no_fifos = False
+
+    def behind(self, session: Session, entries: Sequence[Entry]) -> None:
+        """The ledger has these, which are over; the session's file gets them with what is written there next."""
+        if entries:
+            self._behind.setdefault(session.id, []).extend(entries)
 
     async def use(self, session: Session, function: Callable[[InboundWriter], T]) -> T:
         """Runs the function on the session's inbound.db, off the loop, alone. Raises `sessiondb.SessionError`."""
         async with session.lock:
             writer = await self._at_hand(session)
+            self._hand_over(writer, self._behind.pop(session.id, []))
             try:
                 return await self._disk.run(_guarded, writer, session, function)
             except Damaged as error:
@@ -68,9 +78,32 @@ class Mailboxes:
                 await self._set_aside(session, error)
                 writer = await self._disk.run(self._open_writer, session)
             await self._make_again(session, writer)
+            await self._reconcile(session, writer)
             self._open[session.id] = writer
         self._open.move_to_end(session.id)
         return writer
+
+    def _hand_over(self, writer: InboundWriter, entries: Sequence[Entry]) -> None:
+        if entries:
+            writer.take_along(lambda writer: projecting.bring(writer, entries, self._now()))
+
+    async def _reconcile(self, session: Session, writer: InboundWriter) -> None:
+        """A file just opened and the ledger: what is older than the ledger goes there, and what the file missed comes here."""
+        try:
+            after, full = ("", -1), not session.in_ledger
+            while full:
+                portion = await self._disk.run(writer.entries, after, FILLED_AT_ONCE)
+                full = len(portion) == FILLED_AT_ONCE
+                fill = functools.partial(ledger.fill, session_id=session.id, entries=portion, last=not full)
+                await self._db.write(fill)
+                after = (portion[-1][0].message_out_id, portion[-1][0].chunk) if portion else after
+            session.in_ledger = True
+            mark = await self._disk.run(writer.mark, "delivery_watermark")
+            missed = await self._db.read(lambda c: ledger.entries(c, session.id, mark))
+            self._hand_over(writer, missed)
+        except BaseException:
+            await self._disk.run(writer.close)
+            raise
 
     async def _make_again(self, session: Session, writer: InboundWriter) -> None:
         """A file that is younger than its session gets what is recorded of it elsewhere."""

@@ -1,9 +1,9 @@
 """What host.db keeps so that a damaged or lost inbound.db can be made again. Functions for jobs on the registry.
 
 The order, and what a crash between two steps does. Salvage commits first: messages that were not over go back to `routed`, the
-seq's high-water mark rises, the notice is written. The new file gets its marks and tasks second: until then it is empty, and
-whoever opens it salvages once more, which changes nothing but the mark. The messages come back from the inbox third, as
-after any crash (law 4), and only then what the runner wrote is read (law 6).
+seq's high-water mark rises, the notice is written. The new file gets its marks, its tasks and what the ledger has of it second:
+until then it is empty, and whoever opens it salvages once more, which changes nothing but the mark. The messages come back from
+the inbox third, as after any crash (law 4), and only then what the runner wrote is read (law 6).
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from host.mailbox import ledger
+from host.mailbox.rows import Entry
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Statements
@@ -26,6 +28,7 @@ class Remains:
 
     high_water: int  # no seq up to here is given out again
     delivered_up_to: int  # rows of outbound.db up to here need no look any more
+    deliveries: Sequence[Entry]  # what the ledger has of it
     tasks: Sequence[str]  # as `Tasks.copies` made them
 
 
@@ -46,7 +49,7 @@ def salvage(connection: Statements, session: Session, why: str, now: int) -> Rem
         "UPDATE sessions SET seq_high_water = ?, busy = 1, work = work + 1 WHERE id = ?", (high, session.id)
     )
     notices.add(connection, _notice(session, why, len(nameless), now), now)
-    return Remains(high, out, copies)
+    return Remains(high, out, ledger.entries(connection, session.id, 0), copies)
 
 
 def keep_tasks(connection: Statements, session_id: str, copies: Sequence[tuple[str, str]]) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from sessiondb import content
 from sessiondb.records import Address
 
 OPEN_STATES = ("pending", "sending", "unknown")
+PARCEL = (
+    "message_out_id, chunk, seq, key, state, channel_type, workspace_id, platform_id, thread_id, payload, in_reply_to,"
+    " platform_message_id, attempts, lookups, next_attempt_at, first_attempt_at, error"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One chunk of one row, as `delivered` records it. `payload` is what the bot's `render` made of it."""
+    """One chunk of one row, as the ledger and `delivered` record it. `payload` is what the bot's `render` made of it."""
 
     message_out_id: str
     chunk: int
@@ -49,6 +55,38 @@ class Parcel:
     @property
     def terminal(self) -> bool:
         return self.state not in OPEN_STATES
+
+
+Entry: TypeAlias = tuple[Parcel, int]  # a parcel, and when it was put so (ms UTC)
+
+
+def parcel_row(parcel: Parcel) -> tuple[Any, ...]:
+    """In the order of `PARCEL`; a terminal one no longer needs its payload."""
+    kept = replace(parcel, payload="") if parcel.terminal else parcel
+    return (
+        kept.message_out_id,
+        kept.chunk,
+        kept.seq,
+        kept.key,
+        kept.state,
+        *kept.address,
+        kept.payload,
+        kept.in_reply_to,
+        kept.platform_message_id,
+        kept.attempts,
+        kept.lookups,
+        kept.next_attempt_at,
+        kept.first_attempt_at,
+        kept.error[:500],
+    )
+
+
+def parcel_of(row: Sequence[Any]) -> Parcel:
+    """From the columns of `PARCEL`."""
+    id_, chunk, number, key, state, channel, workspace, platform, thread, payload, reply, *rest = row
+    return Parcel(
+        id_, chunk, number, key, state, Address(channel, workspace, platform, thread), payload, reply, *rest
+    )
 
 
 @dataclass(frozen=True, slots=True)

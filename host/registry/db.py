@@ -18,7 +18,7 @@ from sessiondb import connection as sqlite
 from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
 
 T = TypeVar("T")
-VERSION = 4
+VERSION = 5
 REMEDY = (
     "The host's records are damaged: move host.db, host.db-wal and host.db-shm aside, all three together, and put those of a"
     " backup in their place (docs/operations.md)"
@@ -67,6 +67,9 @@ def open_registry(data: Path) -> apsw.Connection:
     with translated(path):
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         connection.set_busy_timeout(2_000)
+        if int(str(connection.pragma("user_version"))) < VERSION:
+            connection.close()
+            raise Unavailable(path, "it is of an older Dovecote: start the host of this one once")
         return connection
 
 

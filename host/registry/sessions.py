@@ -29,6 +29,7 @@ class Session:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     unreadable: str = ""  # why outbound.db is quarantined, '' when it is not
     damaged: str = ""  # what has become of inbound.db, '' once it is made again
+    in_ledger: bool = True  # False when its file is older than the ledger and was not read into it yet
     remade: bool = False  # it was made again, and messages may still be on their way back into it
 
     @property
@@ -98,7 +99,7 @@ def mark_busy(connection: Statements, id_: str) -> None:
     connection.execute("UPDATE sessions SET busy = 1, work = work + 1 WHERE id = ?", (id_,))
 
 
-_COLUMNS = "id, agent, channel_type, workspace_id, platform_id, thread_id, scope, seq_high_water"
+_COLUMNS = "id, agent, channel_type, workspace_id, platform_id, thread_id, scope, seq_high_water, in_ledger"
 
 
 class Sessions:
@@ -127,12 +128,12 @@ class Sessions:
         return self._data / "agents" / session.agent
 
     def _session(self, row: Sequence[str]) -> Session:
-        id_, agent, channel, workspace, platform, thread, scope, high_water = row
+        id_, agent, channel, workspace, platform, thread, scope, high_water, in_ledger = row
         known = self._known.get(id_)
         if known is None:
             folder = SessionFolder(self._data / "sessions" / id_)
             address = Address(channel, workspace, platform, thread)
-            known = Session(id_, agent, address, scope, folder, int(high_water))
+            known = Session(id_, agent, address, scope, folder, int(high_water), in_ledger=in_ledger != "0")
             self._known[id_] = known
         known.scope = scope
         return known

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from host.mailbox import questions
+from host.mailbox import ledger, questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.registry import asked
@@ -99,6 +99,12 @@ class Pruner:
             return False
         job = functools.partial(_portion, files=session.folder.inbound_files, before=before, context=resting)
         while await self._mailboxes.use(session, job) == PORTION:
+            pass
+        mark = await self._mailboxes.use(session, lambda writer: writer.mark("delivery_watermark"))
+        old = functools.partial(
+            ledger.forget, session_id=session.id, before=before, watermark=mark, most=PORTION
+        )
+        while await self._db.write(old) == PORTION:
             pass
         await self._questions(session, before)
         return True

@@ -24,6 +24,7 @@ from host.intake.reception import Reception
 from host.live import LiveMessages
 from host.live import policy as live_policy
 from host.live.message import LiveMessage
+from host.mailbox import ledger
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import LiveRow, Parcel
 from host.ports.bot import Bot, Receipt, ShowsLive
@@ -215,6 +216,11 @@ def watermark_past_a_retrying_row(_: World) -> list[Patch]:
         return self.mark("delivery_watermark")
 
     return [(InboundWriter, "advance_watermark", careless)]
+
+
+@mutant
+def a_file_that_never_asks_the_ledger(_: World) -> list[Patch]:
+    return [(ledger, "entries", lambda *_: [])]
 
 
 @mutant

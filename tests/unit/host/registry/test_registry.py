@@ -13,10 +13,10 @@ import pytest
 
 from host.folders.disk import ThreadDisk
 from host.registry import sessions
-from host.registry.db import HostDB, open_host_db
+from host.registry.db import HostDB, open_host_db, open_registry
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Sessions
-from sessiondb import Address
+from sessiondb import Address, Unavailable
 
 PLACE = Address("memory", "w", "c")
 FIRST_VERSION = "aae860ccf44fb83b"  # of the first migration, which data folders have been made with
@@ -159,3 +159,23 @@ def test_a_folder_of_the_first_version_gets_every_table_that_came_since(tmp_path
         found.append(connection.execute(tables).fetchall())
         connection.close()
     assert found[0] == found[1]
+
+
+def test_sessions_from_before_the_ledger_are_to_be_read_into_it_and_later_ones_are_in_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "host.db"
+    connection = apsw.Connection(str(path))
+    schema = resources.files("host.registry").joinpath("schema")
+    for version in (1, 2, 3, 4):
+        sql = schema.joinpath(f"host_{version:04}.sql").read_text("utf-8")
+        connection.execute(f"{sql};PRAGMA user_version = {version}")
+    older = sessions.upsert(connection, "default", PLACE, "public", 1)
+    connection.close()
+    with pytest.raises(Unavailable, match="older Dovecote"):
+        open_registry(tmp_path)
+    migrated = open_host_db(path)
+    later = sessions.upsert(migrated, "other", PLACE, "public", 1)
+    found = {session.id: session.in_ledger for session in Sessions(tmp_path).load(migrated, "1")}
+    assert found == {older: False, later: True}
+    migrated.close()

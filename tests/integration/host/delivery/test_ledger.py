@@ -1,0 +1,145 @@
+"""Receipts in host.db: a lost inbound.db takes none of them with it, and no file is synced for each."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import struct
+from pathlib import Path
+
+import apsw
+import pytest
+from rich.console import Console
+
+from host.app import Host
+from host.cli import inspect
+from host.delivery import policy
+from host.mailbox.inbound import InboundWriter
+from host.ports.bot import Delivery, Receipt
+from sessiondb.connection import open_reader
+from tests.fakes.platform import TIMEOUT, MemoryBot
+from tests.support.hosting import config, serving
+from tests.support.waiting import eventually
+
+MANY = 40  # posts of one turn
+OVER = "SELECT status FROM messages_in WHERE id = ?"
+
+
+class Asked(MemoryBot):
+    """Notes what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked_up: list[str] = []
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        self.looked_up.append(delivery.key)
+        return await super().lookup(delivery)
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "GRACE", 20)
+
+
+def inbound(data: Path) -> Path:
+    [found] = (data / "sessions").glob("*/inbound/inbound.db")
+    return found
+
+
+def rows(path: Path, sql: str, bindings: tuple[str, ...]) -> list[tuple[object, ...]]:
+    connection = open_reader(path)
+    try:
+        return connection.execute(sql, bindings).fetchall()
+    except apsw.BusyError:
+        return []
+    finally:
+        connection.close()
+
+
+def commits(path: Path) -> int:
+    """SQLite's own count of the transactions that have changed the file."""
+    return int(struct.unpack(">I", path.read_bytes()[24:28])[0])
+
+
+async def answered(host: Host, bot: MemoryBot, text: str, **more: str) -> str:
+    said = await bot.say("c", text, **more)
+    async with asyncio.timeout(TIMEOUT):
+        assert await host.settled(said.message_id) == "completed"
+    return said.message_id
+
+
+async def test_what_was_sent_before_the_file_was_lost_is_neither_sent_nor_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    bot = Asked()
+    async with serving(config(tmp_path, host={"sweep_every": 3600}), bot) as (host, _):
+        first = await answered(host, bot, "one")
+    inbound(tmp_path).unlink()
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot) as (host, _):
+        await answered(host, bot, "two")
+        [session] = host.house.records.sessions._known.values()
+        again = await host.house.records.mailboxes.use(session, lambda w: w.parcels_answering(first))
+    assert [text for text in bot.said("c") if "⚠️" not in text] == ["one", "two"]
+    sent = next(delivery for delivery in bot.sent if delivery.payload["text"] == "one")
+    assert [(p.key, p.state, p.platform_message_id) for p in again] == [(sent.key, "sent", f"p-{sent.key}")]
+    assert sent.key not in bot.looked_up
+
+
+async def test_a_long_answer_that_was_half_sent_when_the_file_was_lost_is_said_to_its_end_once(
+    tmp_path: Path,
+) -> None:
+    bot = Asked()
+    whole = "".join(str(number % 10) * 2_000 for number in range(4))
+
+    def shut(_: Delivery) -> None:
+        if len(bot.sent) == 1:  # the second is on its way, and the platform takes no third
+            bot.gates["c"] = asyncio.Event()
+
+    bot.on_send = shut
+    async with serving(config(tmp_path, host={"sweep_every": 3600}), bot) as (_, _):
+        await bot.say("c", whole)
+        await bot.until(lambda: len(bot.sent) == 2)
+    inbound(tmp_path).unlink()
+    bot.gates.clear()
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot) as (_, _):
+        await bot.until(lambda: len([text for text in bot.said("c") if "⚠️" not in text]) >= 4)
+    assert "".join(text for text in bot.said("c") if "⚠️" not in text) == whole
+
+
+async def test_the_life_of_a_message_is_told_though_its_file_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(inspect, "_out", Console(file=out, width=200))
+    async with serving(config(tmp_path)) as (host, bot):
+        first = await answered(host, bot, "one")
+    inbound(tmp_path).unlink()
+    for name in (first, f"p-{bot.sent[0].key}"):
+        inspect.tell_why(tmp_path, name)
+    for story in out.getvalue().split(first + " ")[1:]:
+        assert f"as p-{bot.sent[0].key}" in story
+        assert "unreadable" in story
+
+
+async def test_a_burst_of_answers_syncs_the_sessions_file_a_few_times_and_not_once_for_each(
+    tmp_path: Path,
+) -> None:
+    calls = "\n".join(f'@@call send_message {{"text": "part {number}"}}' for number in range(MANY))
+    async with serving(config(tmp_path, host={"sweep_every": 3600})) as (host, bot):
+        await answered(host, bot, "warm")
+        [session] = host.house.records.sessions._known.values()
+        await host.house.records.mailboxes.use(session, InboundWriter.catch_up)
+        bot.gates["c"] = asyncio.Event()
+        before = commits(inbound(tmp_path))
+        said = await bot.say("c", f"{calls}\nlast")
+        path = inbound(tmp_path)
+        await eventually(lambda: rows(path, OVER, (said.message_id,)) == [("completed",)])
+        read_in = commits(inbound(tmp_path))
+        bot.gates["c"].set()
+        await bot.until(lambda: len(bot.said("c")) == MANY + 2)
+        await host.house.deliveries.stop()
+        assert not await host.house.records.mailboxes.use(session, lambda w: w.open_parcels())
+        after = commits(inbound(tmp_path))
+    assert read_in > before
+    assert after - read_in < MANY / 4

@@ -1,0 +1,158 @@
+"""A lane: what it commits, in which commits, and what an end leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.delivery.lanes import Lane
+from host.mailbox.rows import Parcel
+from host.ports.bot import Bots, Rejected
+from sessiondb import Address, Unavailable
+from tests.fakes.platform import TIMEOUT, MemoryBot
+
+PLACE = Address("memory", "w", "c")
+NOW = 10_000
+PAYLOAD = '{"chunk": {"text": "%s"}, "target": "", "answers": "", "files": "", "plain": %s}'
+
+
+def parcel(number: int, state: str = "pending", due: int = 0, plain: str = "null") -> Parcel:
+    text = PAYLOAD % (number, plain)
+    return Parcel(f"o{number}", 0, number, f"k{number}", state, PLACE, text, next_attempt_at=due)
+
+
+class Book:
+    """A ledger that keeps its commits; `failing` of them fail first."""
+
+    def __init__(self) -> None:
+        self.commits: list[list[tuple[str, str]]] = []
+        self.failing = 0
+        self._changed = asyncio.Event()
+        self.before_commit: Callable[[Sequence[Parcel]], Awaitable[None]] | None = None
+
+    async def put(self, parcels: Sequence[Parcel]) -> None:
+        if self.before_commit is not None:
+            await self.before_commit(parcels)
+        if self.failing:
+            self.failing -= 1
+            raise Unavailable(Path("host.db"), "busy")
+        self.commits.append([(p.key, p.state) for p in parcels])
+        self._changed.set()
+
+    async def until(self, commits: int) -> None:
+        async with asyncio.timeout(TIMEOUT):
+            while len(self.commits) < commits:
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def target(self, message_id: str) -> str | None:
+        return None
+
+    async def asking(self, key: str, parcel: Parcel) -> None: ...
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.bot, self.book = MemoryBot(), Book()
+        self.idle = asyncio.Event()
+        self.now = NOW
+        bots = Bots({"memory": self.bot})
+        chance = random.Random(1)
+        self.lane = Lane(PLACE, self.book, bots, lambda: self.now, lambda _: self.idle.set(), chance)
+
+    async def carried(self, *parcels: Parcel, **how: Any) -> list[list[tuple[str, str]]]:
+        self.lane.add(parcels, **how)
+        async with asyncio.timeout(TIMEOUT):
+            await self.idle.wait()
+        return self.book.commits
+
+
+async def test_a_receipt_and_the_next_intent_are_one_commit() -> None:
+    bench = Bench()
+    assert await bench.carried(parcel(1), parcel(3), parcel(5)) == [
+        [("k1", "sending")],
+        [("k1", "sent"), ("k3", "sending")],
+        [("k3", "sent"), ("k5", "sending")],
+        [("k5", "sent")],
+    ]
+    assert bench.bot.said("c") == ["1", "3", "5"]
+
+
+async def test_an_intent_that_came_with_the_reading_of_its_row_costs_no_commit() -> None:
+    bench = Bench()
+    assert await bench.carried(parcel(1, "sending"), parcel(3), intended=True) == [
+        [("k1", "sent"), ("k3", "sending")],
+        [("k3", "sent")],
+    ]
+
+
+async def test_what_is_not_due_is_not_intended() -> None:
+    bench = Bench()
+    assert await bench.carried(parcel(1), parcel(3, due=NOW + 5)) == [
+        [("k1", "sending")],
+        [("k1", "sent")],
+        [("k3", "sending")],
+        [("k3", "sent")],
+    ]
+
+
+async def test_what_an_earlier_life_may_have_sent_is_looked_up_and_never_intended_anew() -> None:
+    bench = Bench()
+    bench.bot.capabilities = bench.bot.capabilities.__class__(lookup=True, flight=0.0)
+    bench.lane.add([parcel(1), parcel(3, "sending")])
+    await bench.book.until(3)
+    assert bench.book.commits == [[("k1", "sending")], [("k1", "sent")], [("k3", "unknown")]]
+    await bench.lane.stop(0)
+
+
+async def test_what_is_refused_for_good_lets_the_next_one_be_intended() -> None:
+    bench = Bench()
+    bench.bot.failures["c"].append(Rejected("no"))
+    assert (await bench.carried(parcel(1), parcel(3)))[1] == [("k1", "failed"), ("k3", "sending")]
+    assert bench.bot.said("c") == ["3"]
+
+
+async def test_what_goes_again_as_plain_text_lets_nothing_pass() -> None:
+    bench = Bench()
+    bench.bot.failures["c"].append(Rejected("no", plain_may_work=True))
+    commits = await bench.carried(parcel(1, plain='{"text": "plain"}'), parcel(3))
+    assert commits[:3] == [[("k1", "sending")], [("k1", "pending")], [("k1", "sending")]]
+    assert bench.bot.said("c") == ["plain", "3"]
+
+
+async def test_an_end_leaves_what_was_not_begun_as_unsent() -> None:
+    bench = Bench()
+    bench.bot.gates["c"] = asyncio.Event()
+    reached = asyncio.Event()
+    bench.bot.on_send = lambda _: reached.set()
+    bench.lane.add([parcel(1), parcel(3)])
+    await bench.book.until(1)
+    stopping = asyncio.create_task(bench.lane.stop(TIMEOUT))
+    await asyncio.sleep(0)
+    bench.bot.gates["c"].set()
+    async with asyncio.timeout(TIMEOUT):
+        await stopping
+    assert reached.is_set()
+    assert bench.book.commits == [[("k1", "sending")], [("k1", "sent")]]
+    assert not bench.idle.is_set()
+
+
+async def test_a_commit_that_fails_is_tried_until_it_is_durable_and_nothing_is_sent_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("host.delivery.lanes.LEDGER_PAUSE", 0.0)
+    bench = Bench()
+    bench.book.failing = 3
+    seen: list[int] = []
+
+    async def note(_: Sequence[Parcel]) -> None:
+        seen.append(len(bench.bot.sent))
+
+    bench.book.before_commit = note
+    await bench.carried(parcel(1), parcel(3))
+    assert seen == [0, 0, 0, 0, 1, 2]
