@@ -6,24 +6,19 @@ Every public method that writes takes part in `writing()`: the caller decides wh
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import apsw
-
-from host.mailbox import recurrence
+from host.mailbox import recurrence, shape
 from host.mailbox.bounds import FREE_OF_COST, Bounds
 from host.mailbox.remaking import Remains
 from host.mailbox.rows import PARCEL, Entry, LiveRow, NewMessage, Parcel, Question, parcel_of, parcel_row
 from host.mailbox.tasks import Fired, Tasks
 from sessiondb import content, seq
-from sessiondb.connection import open_writer, schema_sql, transaction
-from sessiondb.contract import CONTRACT
+from sessiondb.connection import open_writer, transaction
 from sessiondb.errors import Damaged, Unavailable
 from sessiondb.records import MESSAGE_IN_COLUMNS, Address, Destination, MessageIn, Status, message_in
 
@@ -44,7 +39,7 @@ class InboundWriter:
         self._path = path
         self._now = now
         self._connection = open_writer(path, "inbound")
-        self._identity = _identity(path)
+        self._identity = shape.identity(path)
         self.tasks = Tasks(self._connection, now)
         self.bounds = Bounds(self._connection)
         self.blocked_since = 0  # ms UTC since when a reader keeps commits out, 0 when none does
@@ -419,12 +414,11 @@ class InboundWriter:
 
     def is_current(self) -> bool:
         """False when the file is gone, or another one is in its place."""
-        return _identity(self._path) == self._identity
+        return shape.identity(self._path) == self._identity
 
     def check_tables(self) -> None:
         """Raises `Damaged`. Another contract's file never gets here."""
-        found = self._connection.execute(_TABLES).fetchall()
-        if not set(expected_tables()) <= set(found):
+        if not shape.has_all_tables(self._connection):
             raise Damaged(self._path, "its tables are not those of an inbound.db")
 
     def set_destinations(self, destinations: Sequence[Destination]) -> None:
@@ -465,29 +459,6 @@ class InboundWriter:
     def _one(self, sql: str, *bindings: str | int) -> object:
         row = self._connection.execute(sql, bindings).fetchone()
         return None if row is None else row[0]
-
-
-_TABLES = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
-
-
-@cache
-def expected_tables() -> list[tuple[Any, ...]]:
-    connection = apsw.Connection(":memory:")
-    try:
-        for version in range(1, CONTRACT + 1):
-            connection.execute(schema_sql("inbound", version))
-        return connection.execute(_TABLES).fetchall()
-    finally:
-        connection.close()
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    """(0, 0) for a file that is not there; lstat only, for closing it would drop SQLite's locks."""
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return 0, 0
-    return found.st_dev, found.st_ino
 
 
 _FORGETTABLE = """
