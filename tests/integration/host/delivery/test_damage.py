@@ -157,7 +157,7 @@ async def test_an_open_question_whose_records_are_lost_is_closed_and_its_turn_go
         late = await bot.say("c", "", **click)
         assert (late.verdict, late.reason) == (Verdict.DECLINED, OVER)
         await eventually(lambda: waits_for(tmp_path) == [])
-        assert closed(tmp_path) == [("completed", 1)]
+        await eventually(lambda: closed(tmp_path) == [("completed", 1)])
         await bot.until(lambda: any("please ask again" in text for text in bot.said("c")))
         said = list(bot.said("c"))
         await answered(host, bot, "two")
