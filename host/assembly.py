@@ -15,6 +15,7 @@ from pathlib import Path
 from host.config import Config
 from host.controls import service as controls
 from host.controls.obeying import Orders
+from host.controls.replies import Replies
 from host.delivery import service as delivery
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
@@ -154,7 +155,7 @@ def assemble(
         supervisor,
         draining,
         ingress,
-        Reception(records, ingress, deliveries, service, stations),
+        Reception(records, ingress, deliveries, Replies(service), stations),
         Sweep(swept, parts.disk, data, config.host.sweep_every, state.told),
         Pruner(records, supervisor, now, config.host.retention_days),
         state,

@@ -31,11 +31,13 @@ from bots.discord.reading.receiver import Receiver
 from bots.discord.sending.outbox import Outbox
 from bots.discord.sending.threads import Threads
 from host.config import Config
-from host.ports.bot import Ingest
+from host.ports.bot import HostBusy, Ingest
+from sessiondb import Address
 
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 10  # channels of a server that lack permissions
+GREET_AGAIN = (1.0, 4.0, 15.0)  # s between two tries
 BUTTONS = (ChoiceButton, DecisionButton, HaltButton, PageButton, StopButton, TaskButton)
 
 
@@ -66,6 +68,10 @@ class DoveClient(discord.Client):
         self.forms.on(rules.FORM, self.commands.decided)
         self._tell_ready = on_ready
         self.watch = Watch(self.wait_until_ready, self.receiver.unheard)
+        self._known: set[int] | None = (
+            None  # servers that the bot was in before; None until a READY names them
+        )
+        self._greetings: set[asyncio.Task[None]] = set()
         self._company: list[asyncio.Task[None]] = []
         self._registering: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -93,7 +99,7 @@ class DoveClient(discord.Client):
         self._ending = asyncio.create_task(self.close(), name="discord:end")
 
     async def close(self) -> None:
-        for task in self._company:
+        for task in (*self._company, *self._greetings):
             task.cancel()
         await self.live.close()
         await super().close()
@@ -107,6 +113,7 @@ class DoveClient(discord.Client):
         )
         for guild in self.guilds:
             _explain_permissions(self, guild)
+        self._known = (self._known or set()) | {guild.id for guild in self.guilds}
         self.privacies.connected()
         self.receiver.look_again()
         self._tell_ready()
@@ -120,13 +127,42 @@ class DoveClient(discord.Client):
         self._tell_ready()
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Of a server that no READY named it is the news that it let the bot in, whatever the payload calls it."""
+        if self._known is not None and guild.id not in self._known:
+            await self.on_guild_join(guild)
+            return
         self.privacies.look_again(guild)
         self.receiver.look_again([place.id for place in (*guild.channels, *guild.threads)])
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        if self._known is not None:
+            self._known.discard(guild.id)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         _explain_permissions(self, guild)
         self.privacies.look_again(guild)
+        if self._known is not None:
+            self._known.add(guild.id)
+        self._greet(guild)
         self.receiver.look_again([place.id for place in (*guild.channels, *guild.threads)])
+
+    def _greet(self, guild: discord.Guild) -> None:
+        """Once for the whole server, where it is talked; whatever happens to it, nobody waits for it."""
+        room = places.lobby(guild)
+        if room is not None and (address := places.address_of(room)) is not None:
+            task = asyncio.create_task(self._greeting(address), name="discord:greeting")
+            self._greetings.add(task)
+            task.add_done_callback(self._greetings.discard)
+
+    async def _greeting(self, place: Address) -> None:
+        for pause in GREET_AGAIN:
+            try:
+                await self.host.joined(place)
+            except HostBusy:
+                await asyncio.sleep(pause)
+            else:
+                return
+        log.warning("Nobody was greeted", extra={"action": "not_greeted", "channel": place.platform_id})
 
     async def on_guild_channel_create(self, channel: discord.abc.GuildChannel) -> None:
         self.privacies.look_again(channel.guild)

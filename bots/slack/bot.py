@@ -212,6 +212,8 @@ class Listeners:
         app.event("channel_unshared")(self.shared)
         app.event("agent_session_stopped")(self._surfaces.stopped)
         app.event("app_home_opened")(self._surfaces.opened)
+        app.event("assistant_thread_started")(self._surfaces.began)
+        app.event("member_joined_channel")(self._surfaces.joined)
         app.command(COMMAND)(self.command)
         app.action(re.compile(f"^({rendering.ACTION}|{rendering.WORDS})"))(self.clicked)
         app.action(re.compile(f"^({panels.TASK}|{panels.STOP}|{panels.REFRESH})"))(self.pressed)

@@ -9,7 +9,7 @@ import math
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -122,6 +122,13 @@ class Network(_Model):
     allow: tuple[HostName, ...] = ()
 
 
+class Prompt(_Model):
+    """What a person could ask: shown where a conversation can begin."""
+
+    title: Annotated[str, Field(min_length=1, max_length=75)]
+    message: Annotated[str, Field(min_length=1, max_length=2_000)]
+
+
 class Agent(_Model):
     provider: Literal["auto", "mock", "claude", "claude_code"] = (
         "auto"  # auto: Claude with a credential, else an echo
@@ -139,6 +146,9 @@ class Agent(_Model):
     reactions: Literal["off", "context", "wake"] = "context"  # of people to messages of its conversations
     shortest_task_interval: Seconds = 60.0  # between two runs of one scheduled task
     most_tasks: Annotated[int, Field(ge=1, le=10_000)] = 100  # of one conversation
+    prompts: Annotated[
+        tuple[Prompt, ...], Field(max_length=4)
+    ] = ()  # suggested to people; empty: some of use to all
 
     @property
     def echoes(self) -> bool:
@@ -180,6 +190,24 @@ class Task(_Model):
     script: str = ""
     missed: Literal["run_once", "run_all", "skip"] = "run_once"
     mentions: tuple[str, ...] = ()
+
+
+COMMAND_NAMES = Literal[
+    "stop", "clear", "mute", "queue", "aside", "status", "tasks", "usage", "why", "config", "help"
+]
+Alias = Annotated[str, Field(pattern=r"^[^\W_][\w-]{0,29}$")]
+
+
+class Commands(_Model):
+    """What people type to the host itself, behind an exclamation mark."""
+
+    aliases: dict[Alias, COMMAND_NAMES] = {}  # other words for the same, such as halt = "stop"
+
+    @model_validator(mode="after")
+    def _no_alias_hides_a_command(self) -> Commands:
+        if taken := sorted({alias.casefold() for alias in self.aliases} & set(get_args(COMMAND_NAMES))):
+            raise ValueError(f"{taken[0]!r} is a command itself")
+        return self
 
 
 class Route(_Model):
@@ -346,6 +374,7 @@ class Config(_Model):
     agents: dict[Name, Agent] = {"default": Agent()}
     routes: tuple[Route, ...] = (Route(),)
     tasks: tuple[Task, ...] = ()
+    commands: Commands = Commands()
     console: Console = Console()
     slack: Slack | None = None  # None: only if SLACK_BOT_TOKEN is set
     discord: Discord = Discord()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,12 +21,20 @@ NOTICES_LOOKED_AT = 500
 MOST_FAILURES = 10
 
 
-def story(data: Path, viewer: Viewer, sight: Sight, message: str, zone: ZoneInfo) -> str:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    message: str  # '' is the last one of the place it is asked from
+    within: Address | None = None  # what happened elsewhere than in this channel is not told
+
+
+def story(data: Path, viewer: Viewer, sight: Sight, asked: Asked, zone: ZoneInfo) -> str:
     """On a connection of its own, beside the host's. Raises `Forbidden`, `sessiondb.SessionError`."""
     registry = open_registry(data)
     try:
-        found = _found(registry, data, viewer, message.strip())
+        found = _found(registry, data, viewer, asked.message.strip())
         seen = [entry for entry in found if _sees(registry, viewer, sight, entry)]
+        if asked.within is not None:
+            seen = [entry for entry in seen if entry.address[:3] == asked.within[:3]]
         if not seen:
             raise Forbidden(NO_SUCH_MESSAGE)
         if len(seen) > 1:

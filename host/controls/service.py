@@ -9,32 +9,59 @@ import asyncio
 import math
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from host.config import Config
+from host.config import Config, Route
 from host.controls import history, spending
 from host.controls.desk import TaskDesk
 from host.folders.disk import Disk
 from host.gateway.budget import day_of
-from host.governance import audit, requests, rules, sight, words
+from host.governance import access, audit, requests, rules, sight, words
 from host.governance.sight import Sight
+from host.intake import inbox
+from host.intake.ingress import HELD
 from host.intake.router import rule_of
 from host.live.progress import Working, working
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
-from host.ports.controls import ChannelRules, Forbidden, Overview, Running, Spent, TaskOrder, TaskView
+from host.ports.commands import Grammar, help_text
+from host.ports.controls import (
+    ChannelRules,
+    Forbidden,
+    Overview,
+    Running,
+    Spent,
+    Suggestion,
+    TaskOrder,
+    TaskView,
+)
 from host.ports.events import EventClass, InboundEvent, Ingested, Verdict, Viewer
+from host.registry import held
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.supervisor import Supervisor
 from sessiondb import SessionError
+from sessiondb.records import Address
 
 MOST_RUNNING = 20  # conversations of an overview; each costs a look into its files
 NO_SUCH_CONVERSATION = "There is no such conversation."
 OWNERS_ONLY = "Only an owner may do that."
 LARGEST_BUDGET = 1_000_000.0  # US dollars a day
 WORKING = "is working"
+SENT_ALREADY = "That was sent already, or is too long ago."
+
+SUGGESTED = (  # where an agent's configuration suggests nothing
+    Suggestion("What can you do?", "What can you do for me, and what can you not do?"),
+    Suggestion("Summarise something", "Summarise this for me: "),
+    Suggestion("Every weekday morning", "Every weekday at 9, tell me what I should look at today."),
+    Suggestion("Explain a file", "I will upload a file. Tell me what is in it."),
+)
+GREETED = {
+    "mention": "Mention me with what you want; in the thread I answer without a mention.",
+    "always": "I answer every message here.",
+    "pattern": "I answer what fits the pattern that I was given, and whoever mentions me.",
+}
 
 ENGAGES = {
     "mention": "agents answer when they are mentioned",
@@ -62,6 +89,7 @@ class Service:
     """The real `host.ports.controls.Controls`."""
 
     def __init__(self, parts: Parts, desk: TaskDesk) -> None:
+        self._grammar = Grammar(parts.config.commands.aliases)
         self._parts = parts
         self._config = parts.config
         self._db = parts.records.db
@@ -79,6 +107,43 @@ class Service:
         if not self.is_owner(viewer):
             raise Forbidden(OWNERS_ONLY)
 
+    # ── what may be said ─────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def grammar(self) -> Grammar:
+        return self._grammar
+
+    @property
+    def zone(self) -> str:
+        return self._config.host.zone
+
+    def help(self, viewer: Viewer) -> str:
+        return help_text(self._grammar, viewer.address.channel_type)
+
+    async def suggestions(self, place: Address) -> Sequence[Suggestion]:
+        rule = await self._rule(place)
+        agent = self._config.agents.get(rule.agent) if rule is not None else None
+        if agent is None or rule is None or rule.engage == "off":
+            return ()
+        return tuple(Suggestion(one.title, one.message) for one in agent.prompts) or SUGGESTED
+
+    async def welcome(self, place: Address) -> str:
+        """Markdown, for whom it was added to; '' where no agent answers."""
+        rule = await self._rule(place)
+        if rule is None or rule.engage == "off" or not access.works_in(self._config.access, place):
+            return ""
+        asked = "\n".join(f"- {one.message.strip()}" for one in await self.suggestions(place))
+        hello = f"Hello! I am {rule.agent!r}, an AI agent. {GREETED[rule.engage]}"
+        return f"{hello}\n\nYou could ask:\n{asked}\n\n`!help` shows what else I understand."
+
+    async def holds(self, viewer: Viewer) -> str:
+        """Who answers in the channel, when and for how much, one line."""
+        return self._holds(viewer, await self.rules(viewer))
+
+    async def _rule(self, place: Address) -> Route | None:
+        decided = await self._db.read(lambda connection: rules.of_channel(connection, place))
+        return rule_of(place, self._config.routes, decided)
+
     # ── what there is to see ─────────────────────────────────────────────────────────────────────────────
 
     async def overview(self, viewer: Viewer) -> Overview:
@@ -94,11 +159,13 @@ class Service:
     async def usage(self, viewer: Viewer) -> Spent:
         return await self._spent(viewer, await self._sight(viewer))
 
-    async def why(self, viewer: Viewer, message: str) -> str:
+    async def why(self, viewer: Viewer, message: str, within: Address | None = None) -> str:
+        """`within`: others read along, for whom is what happened in that channel and nothing else."""
         seen = await self._sight(viewer)
         zone = words.zone_of(viewer.author.zone, self._config.host.zone)
+        asked = history.Asked(message, within)
         try:
-            return await self._parts.disk.run(history.story, self._parts.data, viewer, seen, message, zone)
+            return await self._parts.disk.run(history.story, self._parts.data, viewer, seen, asked, zone)
         except SessionError as error:
             raise Forbidden("The records cannot be read right now; try again in a minute.") from error
 
@@ -220,6 +287,8 @@ class Service:
 
     async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
         """Everything a yes means is in the transaction that records it; who is told, is told by notices after it."""
+        if request.startswith(HELD):
+            return await self._send_as_written(viewer, request.removeprefix(HELD))
         self._require_owner(viewer)
         now = self._parts.now()
         done = await self._db.write(
@@ -227,6 +296,20 @@ class Service:
         )
         self._parts.say()
         return done
+
+    async def _send_as_written(self, viewer: Viewer, message_id: str) -> str:
+        """Through the one way in, under the message's own key: however often it is pressed it is sent once (law 4)."""
+        event = await self._db.read(lambda connection: held.find(connection, message_id))
+        if event is None:
+            raise Forbidden(SENT_ALREADY)
+        written = inbox.event_of(event)
+        if written.author.id != viewer.author.id:
+            raise Forbidden("Only whoever wrote it may send it.")
+        ingested = await self._parts.ingest(replace(written, privacy=viewer.privacy))
+        if ingested.verdict not in (Verdict.STORED, Verdict.DUPLICATE):
+            raise Forbidden(ingested.reason or "No agent answers here.")
+        await self._db.write(lambda connection: held.forget(connection, message_id))
+        return "Sent as it was written."
 
 
 def _recorded(wanted: ChannelRules) -> str:

@@ -66,12 +66,13 @@ def _worded(spent: Spent, config: Config, sight: Sight, channel_limit: int, plac
     ]
     if channel_limit >= 0:
         lines.append(f"**Limit of this channel:** {dollars(channel_limit)} a day")
+    here = "\n".join(lines[2:])
     for agent, cost in spent.by_agent:
         limit = _limit(agents[agent].budget_usd_per_month) if sight.owner and agent in agents else NO_LIMIT
         lines.append(f"- {agent}: {_of(cost, limit)} this month")
     if not sight.owner:
         lines.append("*Counted are the conversations that you may see.*")
-    return replace(spent, text="\n".join(lines))
+    return replace(spent, text="\n".join(lines), here=here)
 
 
 def _of(cost: int, limit: int) -> str:

@@ -52,6 +52,11 @@ def is_owner(access: Access, platform: str, user_id: str) -> bool:
     return platform == LOCAL or (bool(user_id) and f"{platform}:{user_id}" in access.owners)
 
 
+def works_in(access: Access, place: Address) -> bool:
+    """Whether the configuration lets agents work in the channel."""
+    return not access.channels or f"{place.channel_type}:{place.platform_id}" in access.channels
+
+
 def in_group(access: Access, person: Person) -> bool:
     platform = person.address.channel_type
     return any(f"{platform}:{group}" in access.groups for group in person.author.groups)
@@ -81,11 +86,7 @@ def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denie
         return Denied("You have not been given access to this agent.")
     if author.external and access.external == "deny":
         return Denied("People of other organisations may not use this agent.")
-    if (
-        access.channels
-        and event.privacy != "dm"
-        and f"{platform}:{event.address.platform_id}" not in access.channels
-    ):
+    if event.privacy != "dm" and not works_in(access, event.address):
         return Denied("This agent does not work in this channel.")
     listed = f"{platform}:{author.id}" in access.users
     grouped = in_group(access, event)

@@ -62,23 +62,23 @@ def add(
     trusted: bool,
     now: int,
 ) -> Entry:
-    kept = {"event": dataclasses.asdict(event), "answer": answer, "trusted": trusted}
+    row = {"event": dataclasses.asdict(event), "answer": answer, "trusted": trusted}
     [(id_,)] = connection.execute(
         "INSERT INTO inbox (key, message_id, state, session_id, event, trigger_, received_at)"
         " VALUES (?, ?, 'routed', ?, ?, ?, ?) RETURNING id",
-        (_text(event.key), event.message_id, session_id, json.dumps(kept), int(trigger), now),
+        (_text(event.key), event.message_id, session_id, json.dumps(row), int(trigger), now),
     ).fetchall()
     return Entry(id_, event.message_id, session_id, event, answer, trigger, trusted)
 
 
 def decline(connection: Statements, event: InboundEvent, reason: str, now: int) -> None:
     """Recorded without its text: what a stranger wrote is not kept."""
-    kept = {
+    row = {
         "event": dataclasses.asdict(dataclasses.replace(event, text="", files=(), parts=(), thread_so_far=()))
     }
     connection.execute(
         "INSERT INTO inbox (key, message_id, state, event, trigger_, reason, received_at) VALUES (?, ?, 'declined', ?, 0, ?, ?)",
-        (_text(event.key), event.message_id, json.dumps(kept), reason, now),
+        (_text(event.key), event.message_id, json.dumps(row), reason, now),
     )
 
 
@@ -114,6 +114,15 @@ def sessions_with_unstored(connection: Statements) -> list[str]:
         str(id_)
         for (id_,) in connection.execute("SELECT DISTINCT session_id FROM inbox WHERE state = 'routed'")
     ]
+
+
+def event_of(kept: str) -> InboundEvent:
+    """From what `kept` made of it."""
+    return _event(json.loads(kept))
+
+
+def kept(event: InboundEvent) -> str:
+    return json.dumps(dataclasses.asdict(event))
 
 
 def _entry(id_: Any, message_id: Any, session_id: Any, kept: Any, trigger: Any) -> Entry:

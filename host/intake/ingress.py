@@ -21,9 +21,9 @@ from host.intake.onward import Onward
 from host.intake.stores import Stores
 from host.mailbox import questions
 from host.mailbox.open import Records
-from host.ports.bot import HostBusy
+from host.ports.bot import Decision, HostBusy
 from host.ports.events import ABOUT_ANOTHER, EventClass, InboundEvent, Ingested, Privacy, Verdict
-from host.registry import asked, notices, sessions
+from host.registry import asked, held, notices, sessions
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -32,6 +32,9 @@ from sessiondb import Address, SessionError
 log = logging.getLogger(__name__)
 
 NO_QUESTION = "I do not know this question any more, so the answer changes nothing."
+ANSWERED = "an order to the host, which it answered itself"
+HELD = "held:"  # before a message's id: the request to send it as it was written
+SEND = "send"
 MUTED = "the agent was told to stay out of this thread"
 LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 
@@ -85,6 +88,50 @@ class Ingress:
         elif ingested.verdict is Verdict.DECLINED:
             self._onward.saying.soon()
         return ingested
+
+    async def answer(self, order: InboundEvent, text: str, held_back: InboundEvent | None = None) -> Ingested:
+        """An order that the host itself answers: recorded, and said where it was given, in one commit.
+
+        `held_back` is the message it may have been meant as, which its author can still send. Raises `HostBusy`.
+        """
+        try:
+            told = await self._db.write(lambda connection: self._answer(connection, order, text, held_back))
+        except SessionError as error:
+            raise HostBusy(str(error)) from error
+        if told.verdict is Verdict.DECLINED:
+            self._onward.saying.soon()
+        return told
+
+    def _answer(
+        self, connection: Statements, order: InboundEvent, text: str, held_back: InboundEvent | None
+    ) -> Ingested:
+        known = inbox.find(connection, order.key)
+        if known is not None:
+            return Ingested(Verdict.DUPLICATE, known.message_id, known.reason)
+        verdict = self._route(connection, order)
+        if isinstance(verdict, router.Ignore):
+            return Ingested(Verdict.IGNORED, reason=verdict.reason)
+        permission = self._permission(connection, order, verdict)
+        if isinstance(permission, access.Denied):
+            return self._deny(connection, order, permission)
+        decision = None
+        if held_back is not None:
+            kept = inbox.kept(held_back)
+            held.keep(connection, held_back.message_id, kept, self._now())
+            decision = Decision(f"{HELD}{held_back.message_id}", ((SEND, "Send it as written"),))
+        told = Notice(
+            f"order:{order.message_id}",
+            verdict.answer,
+            text,
+            answers=order.platform_message_id,
+            decision=decision,
+        )
+        return self._decline(connection, order, ANSWERED, told)
+
+    async def concerns(self, order: InboundEvent) -> bool:
+        """Whether it was said to an agent, and not among people: before anything is looked up for it."""
+        verdict = await self._db.read(lambda connection: self._route(connection, order))
+        return isinstance(verdict, router.Engage)
 
     async def channel_became(self, channel: Address, privacy: Privacy) -> None:
         """Its sessions, and with them tasks, runs, costs and buttons, change their scope in one commit; who works with

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from host.delivery.service import Deliveries
-from host.intake import watermarks
+from host.intake import orders, watermarks
 from host.intake.ingress import Ingress
 from host.mailbox.open import Records
+from host.ports import commands
 from host.ports.bot import HostBusy
 from host.ports.controls import Controls
-from host.ports.events import InboundEvent, Ingested, Privacy
+from host.ports.events import EventClass, InboundEvent, Ingested, Privacy, Verdict
 from host.ports.stations import Stations
-from sessiondb import Address
+from host.registry.notices import WELCOME, Notice
+from sessiondb import Address, SessionError
+
+
+class Answers(Protocol):
+    """Those who live above, and speak for the host."""
+
+    @property
+    def controls(self) -> Controls: ...
+
+    async def to(self, order: InboundEvent) -> str:
+        """What is said to an order that the host answers itself, Markdown."""
+
+    async def welcome(self, place: Address) -> str:
+        """What is said where the bot was added; '' for nothing."""
 
 
 class Reception:
@@ -21,16 +37,17 @@ class Reception:
         records: Records,
         ingress: Ingress,
         deliveries: Deliveries,
-        controls: Controls,
+        answers: Answers,
         stations: Stations,
     ) -> None:
+        self._answers = answers
         self._stations = stations
         self._db = records.db
         self._sessions = records.sessions
         self._mailboxes = records.mailboxes
         self._ingress = ingress
         self._deliveries = deliveries
-        self._controls = controls
+        self._controls = answers.controls
         self._closed = False
 
     def close(self) -> None:
@@ -45,9 +62,28 @@ class Reception:
         if self._closed:
             raise HostBusy("the host is stopping")
         came_at = self._stations.came(event)
-        ingested = await self._ingress.ingest(event)
+        ingested = await self._taken(event)
         self._stations.taken(event, ingested, came_at)
         return ingested
+
+    async def _taken(self, event: InboundEvent) -> Ingested:
+        said = orders.obeyed(event, self._controls.grammar)
+        unclear = said.value == commands.UNCLEAR
+        if said.event_class is not EventClass.CONTROL or not (unclear or said.value in commands.SHOWN):
+            return await self._ingress.ingest(said)
+        if not said.typed or not await self._ingress.concerns(said):
+            return Ingested(Verdict.IGNORED, reason="not addressed to an agent")
+        if unclear:
+            return await self._ingress.answer(said, said.text, held_back=event)
+        return await self._ingress.answer(said, await self._answers.to(said))
+
+    async def joined(self, place: Address) -> None:
+        """One welcome per channel, whatever restarts or is told twice: it is one incident. Raises `HostBusy`."""
+        try:
+            if text := await self._answers.welcome(place):
+                await self._deliveries.notify(Notice(f"{WELCOME}{':'.join(place[:3])}", place, text))
+        except SessionError as error:
+            raise HostBusy(str(error)) from error
 
     async def settled(self, message_id: str) -> str:
         """Its status, or "forgotten" beyond the retention. Raises `LookupError` for a message that was not let in."""

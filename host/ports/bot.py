@@ -130,6 +130,9 @@ class Ingest(Protocol):
         """What a channel is now: told when it changes, at each connect, and before anything of it is shown. Costs nothing
         where nothing changed."""
 
+    async def joined(self, place: Address) -> None:
+        """The bot was added to a channel, or to a server whose people can be greeted there. Told twice is told once."""
+
     async def watermark(self, address: Address) -> str:
         """Up to which natural id everything said at this address was taken in; '' when it was never advanced."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from host.ports.commands import Grammar
 from host.ports.events import Viewer
 from sessiondb.records import Address
 
@@ -65,6 +66,7 @@ class Spent:
     here_today: int  # in the conversation it was asked from
     by_agent: tuple[tuple[str, int], ...] = ()  # this month
     text: str = ""  # the same as lines of Markdown, for a chat
+    here: str = ""  # of it what is about the conversation it was asked from and nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,26 @@ class ChannelRules:
     budget_usd_per_day: float = -1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What a person could ask."""
+
+    title: str
+    message: str
+
+
 class Controls(Protocol):
     """Every method checks what the viewer may, and raises `Forbidden` in words."""
+
+    @property
+    def grammar(self) -> Grammar:
+        """The words of the commands, with the aliases of the configuration."""
+
+    def help(self, viewer: Viewer) -> str:
+        """How to talk to agents and to the host here, Markdown."""
+
+    async def suggestions(self, place: Address) -> Sequence[Suggestion]:
+        """What a person could ask the agent that answers there; at most four."""
 
     async def overview(self, viewer: Viewer) -> Overview: ...
 
@@ -126,7 +146,8 @@ class Controls(Protocol):
         """Owners only. Durable and recorded (who, when, what) when it returns; one line that says what holds now."""
 
     async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
-        """Owners only: answers a request that a `Delivery.decision` carried (a stranger's access, a budget's raise).
+        """Answers a request that a `Delivery.decision` carried. Owners only (a stranger's access, a budget's raise); whether a
+        message is sent as it was written is its author's alone.
 
         The first decision counts; a later one is told what was decided and by whom.
         """

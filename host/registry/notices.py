@@ -10,6 +10,8 @@ from host.ports.bot import Decision
 from host.registry.port import Statements
 from sessiondb.records import Address
 
+WELCOME = "welcome:"  # before a place: kept for ever, for it is said once
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:

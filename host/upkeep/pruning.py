@@ -18,6 +18,7 @@ from host.mailbox import ledger, questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.registry import asked
+from host.registry.notices import WELCOME
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
@@ -70,7 +71,13 @@ class Pruner:
         """What is due now, a limited number of sessions. Raises `SessionError` of host.db."""
         now = self._now()
         before = now - self._retention
-        for portion in (_inbox, functools.partial(_keys, before_keys=now - KEYS_KEPT), _said, _obeyed):
+        for portion in (
+            _inbox,
+            functools.partial(_keys, before_keys=now - KEYS_KEPT),
+            _said,
+            _obeyed,
+            _held_back,
+        ):
             while await self._db.write(functools.partial(portion, before=before)) == PORTION:
                 pass
         due = await self._db.read(functools.partial(self._due, now=now, before=before))
@@ -156,11 +163,21 @@ def _keys(connection: Statements, *, before: int, before_keys: int) -> int:
 
 
 def _said(connection: Statements, *, before: int) -> int:
-    return _delete(connection, "notices", "state IN ('sent', 'failed') AND created_at < ?", before)
+    return _delete(
+        connection,
+        "notices",
+        f"state IN ('sent', 'failed') AND created_at < ? AND about NOT GLOB '{WELCOME}*'",
+        before,
+    )
 
 
 def _obeyed(connection: Statements, *, before: int) -> int:
     return _delete(connection, "orders", "outcome <> '' AND created_at < ?", before)
+
+
+def _held_back(connection: Statements, *, before: int) -> int:
+    """What nobody sent after all."""
+    return _delete(connection, "held", "held_at < ?", before)
 
 
 def _delete(connection: Statements, table: str, where: str, before: int) -> int:

@@ -138,6 +138,44 @@ async def test_a_muted_thread_needs_a_mention_again_and_an_aside_wakes_nobody(of
     assert not any("among" in message.text or "between" in message.text for message in office.answers(root))
 
 
+async def test_the_host_answers_what_is_typed_to_it_and_asks_about_a_near_miss_also_after_a_restart(
+    office: Office,
+) -> None:
+    office.configure(more='[commands.aliases]\nhilfe = "help"')
+    await office.start()
+    root = office.ask("hello")
+    await office.answered(root)
+    office.slack.say(office.ann, office.channel, "!hilfe", root.ts)
+    helped = (await office.answered(root, 2))[1]
+    assert "!status" in helped.text
+    office.slack.say(office.ann, office.channel, "!stpo the presses", root.ts)
+    hint = (await office.answered(root, 3))[2]
+    send = hint.blocks[-1]["elements"][0]
+    assert send["text"]["text"] == "Send it as written"
+    await office.stop(kill=True)
+    await office.start(first=on_slack.NOTHING_IN_FLIGHT)
+    await office.slack.click(office.bob, hint, value=send["value"]).acknowledged()
+    [note] = await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
+    assert "whoever wrote it" in note.text
+    await office.slack.click(office.ann, hint, value=send["value"]).acknowledged()
+    sent = (await office.answered(root, 4))[3]
+    assert "!stpo the presses" in sent.text
+    await office.slack.wait_until(lambda: hint.blocks[-1]["type"] == "context", PATIENCE)
+    assert "Sent as it was written" in str(hint.blocks[-1])
+
+
+async def test_a_channel_that_the_bot_is_added_to_is_welcomed_once(office: Office) -> None:
+    await office.start()
+    hall = office.slack.add_channel("hall", members=[office.ann], with_bot=False)
+    for _ in range(2):
+        office.slack.join(office.slack.workspace.bot, hall)
+        await office.slack.wait_until(lambda: office.slack.messages(hall), PATIENCE)
+    office.slack.say(office.ann, hall, f"{office.slack.mention()} hello")
+    await office.slack.wait_until(lambda: len(office.slack.messages(hall)) == 2, PATIENCE)
+    greeted = [message for message in office.slack.messages(hall) if "Hello! I am" in message.text]
+    assert len(greeted) == 1
+
+
 async def test_a_person_without_access_is_told_once_and_privately(office: Office) -> None:
     """LESSONS 52."""
     office.configure(access=f'unknown = "deny"\nusers = ["slack:{office.ann.id}"]')
@@ -214,7 +252,7 @@ async def test_the_slash_command_asks_in_the_channel_and_is_answered_in_a_thread
     await office.start()
     office.slack.slash(office.ann, office.channel, "/dovecote", "help")
     [told] = await office.slack.wait_until(lambda: office.slack.ephemerals(office.ann), PATIENCE)
-    assert "!stop" in told.text
+    assert "!stop" in str(told.blocks)
     await office.slack.slash(office.ann, office.channel, "/dovecote", "ask what time is it?").acknowledged()
     [posted] = office.slack.messages(office.channel)
     assert f"<@{office.ann.id}>" in posted.text

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from host.ports.controls import ChannelRules, Forbidden, Overview, Spent, TaskOrder, TaskView
+from host.ports.commands import Grammar, help_text
+from host.ports.controls import (
+    ChannelRules,
+    Forbidden,
+    Overview,
+    Spent,
+    Suggestion,
+    TaskOrder,
+    TaskView,
+)
 from host.ports.events import Viewer
+from sessiondb import Address
 
 NO_SPENDING = Spent(0, 0, -1, -1, 0, 0, text="**Today:** $0.00")
 
@@ -20,6 +30,8 @@ class FakeControls:
         self.story = "**Message** `m1`"
         self.channel_rules = ChannelRules()
         self.ordered: list[tuple[str, ...]] = []
+        self.grammar = Grammar({"halt": "stop"})
+        self.suggested: Sequence[Suggestion] = (Suggestion("What can you do?", "Tell me what you can do."),)
         self.forbid = ""
 
     def _ask(self, viewer: Viewer, *what: str) -> None:
@@ -32,6 +44,12 @@ class FakeControls:
         if not self.is_owner(viewer):
             raise Forbidden("Only an owner may do that.")
         self._ask(viewer, *what)
+
+    def help(self, viewer: Viewer) -> str:
+        return help_text(self.grammar, viewer.address.channel_type)
+
+    async def suggestions(self, place: Address) -> Sequence[Suggestion]:
+        return self.suggested
 
     async def overview(self, viewer: Viewer) -> Overview:
         self._ask(viewer, "overview")

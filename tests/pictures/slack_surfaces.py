@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from bots.slack.commands import commands
+from bots.markup import slack as markup
 from bots.slack.panels import panels, rules
 from bots.slack.sending import rendering
 from host.ports.bot import Decision
+from host.ports.commands import Grammar, help_text
 from host.ports.controls import ChannelRules, Failure, Overview, Running, Spent, TaskOrder, TaskView
 from sessiondb import Address, content
 from tests.pictures import slack_blocks
@@ -18,11 +19,15 @@ def pages() -> Iterator[tuple[str, str]]:
     """Name and page."""
     yield (
         "home-slack",
-        slack_blocks.view(panels.home(_overview(), "Pausing “Who is on call”.", commands.HELP)),
+        slack_blocks.view(panels.home(_overview(), "Pausing “Who is on call”.", _help())),
     )
     yield "question-slack", slack_blocks.thread(_conversation())
     form = rules.modal("C1", ChannelRules(engage="always", budget_usd_per_day=2.5), ["default", "analyst"])
     yield "rules-slack", slack_blocks.view(form["blocks"])
+
+
+def _help() -> str:
+    return markup.plain(help_text(Grammar(), "slack"))[0].text
 
 
 def _at(channel: str) -> Address:

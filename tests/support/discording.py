@@ -30,6 +30,7 @@ class Notebook:
         self.taking_part: list[tuple[Address, int]] = []
         self.busy = 0
         self.became: dict[Address, Privacy] = {}
+        self.joins: list[Address] = []
         self._ignored: list[str] = []
         self._keys: set[str] = set()
         self._changed = asyncio.Event()
@@ -57,6 +58,10 @@ class Notebook:
 
     async def channel_became(self, channel: Address, privacy: Privacy) -> None:
         self.became[channel] = privacy
+        self._changed.set()
+
+    async def joined(self, place: Address) -> None:
+        self.joins.append(place)
         self._changed.set()
 
     async def watermark(self, address: Address) -> str:

@@ -48,6 +48,16 @@ def _everyone_sees(channel: discord.abc.GuildChannel) -> bool:
     return known is not None and everyone is not None and known.permissions_for(everyone).view_channel
 
 
+def lobby(guild: discord.Guild) -> discord.TextChannel | None:
+    """Where a newcomer says hello: the channel for such news, else the first in which it may speak."""
+    rooms = [*([guild.system_channel] if guild.system_channel is not None else []), *guild.text_channels]
+    for room in rooms:
+        may = room.permissions_for(guild.me)
+        if may.view_channel and may.send_messages:
+            return room
+    return None
+
+
 def can_open_thread(channel: object) -> bool:
     return isinstance(channel, discord.TextChannel)
 

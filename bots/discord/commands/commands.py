@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import discord
@@ -26,6 +26,7 @@ from bots.discord.reading.privacy import Privacies
 from bots.discord.sending.threads import Threads
 from bots.markup import discord as markup
 from host.ports.bot import HostBusy, Ingest
+from host.ports.commands import message_named
 from host.ports.controls import Forbidden, TaskOrder
 from host.ports.events import EventClass, InboundEvent, IncomingFile, Ingested, Verdict, Viewer
 from sessiondb import Address
@@ -40,7 +41,14 @@ REGISTER_AGAIN = 5.0  # s until commands that Discord did not take are registere
 LONGEST_REGISTER_AGAIN = 600.0
 NOT_HERE = "Agents do not work here."
 
-_LINK = re.compile(r"/channels/(?:@me|\d+)/\d+/(\d+)")
+PLAIN = {  # commands without an option
+    "tasks": "What is scheduled, with buttons to pause, run and cancel",
+    "stop": "Stop what the agent is doing here",
+    "status": "What runs here",
+    "usage": "What the agents cost today and this month",
+    "config": "Who answers in this channel, and for how much (owners)",
+    "help": "How to talk to the agent, and what else it understands",
+}
 Interaction = discord.Interaction[Any]
 
 
@@ -59,36 +67,26 @@ class Handlers(Protocol):
 
     async def config(self, interaction: Interaction) -> None: ...
 
+    async def status(self, interaction: Interaction) -> None: ...
+
+    async def help(self, interaction: Interaction) -> None: ...
+
 
 def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.CommandTree[Any]:
     """Every command there is."""
     tree: app_commands.CommandTree[Any] = app_commands.CommandTree(client)
+    for name, description in PLAIN.items():
+        tree.add_command(_plain(name, description, getattr(handlers, name)))
 
     @tree.command(name="ask", description="Ask the agent")
     @app_commands.describe(question="What you want to know or have done")
     async def ask(interaction: Interaction, question: str) -> None:
         await handlers.ask(interaction, question)
 
-    @tree.command(name="tasks", description="What is scheduled, with buttons to pause, run and cancel")
-    async def tasks(interaction: Interaction) -> None:
-        await handlers.tasks(interaction)
-
-    @tree.command(name="stop", description="Stop what the agent is doing here")
-    async def stop(interaction: Interaction) -> None:
-        await handlers.stop(interaction)
-
-    @tree.command(name="usage", description="What the agents cost today and this month")
-    async def usage(interaction: Interaction) -> None:
-        await handlers.usage(interaction)
-
     @tree.command(name="why", description="What became of a message")
     @app_commands.describe(message="The message's link; leave it out for the last one here")
     async def why(interaction: Interaction, message: str = "") -> None:
         await handlers.why(interaction, message)
-
-    @tree.command(name="config", description="Who answers in this channel, and for how much (owners)")
-    async def config(interaction: Interaction) -> None:
-        await handlers.config(interaction)
 
     @tree.context_menu(name="Ask about this message")
     async def ask_about(interaction: Interaction, message: discord.Message) -> None:
@@ -107,6 +105,16 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
             log.info("Its author could not be told: %s", again, extra={"action": "command_failed"})
 
     return tree
+
+
+def _plain(
+    name: str, description: str, handler: Callable[[Interaction], Awaitable[None]]
+) -> app_commands.Command[Any, ..., None]:
+    @app_commands.command(name=name, description=description)
+    async def run(interaction: Interaction) -> None:
+        await handler(interaction)
+
+    return run
 
 
 class Commands:
@@ -263,6 +271,23 @@ class Commands:
         spent = await self._host.controls.usage(viewer)
         await _say_markdown(interaction, spent.text or words.spending(spent))
 
+    async def help(self, interaction: Interaction) -> None:
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        if (viewer := events.viewer(interaction)) is None:
+            await _say(interaction, NOT_HERE)
+        else:
+            await _say_markdown(interaction, self._host.controls.help(viewer))
+
+    async def status(self, interaction: Interaction) -> None:
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        if (viewer := events.viewer(interaction)) is None:
+            await _say(interaction, NOT_HERE)
+        else:
+            await self._told(interaction, self._show_running(interaction, viewer))
+
+    async def _show_running(self, interaction: Interaction, viewer: Viewer) -> None:
+        await _show(interaction, panels.running(await running_here(self._host, viewer)))
+
     async def why(self, interaction: Interaction, message: str) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
         if (viewer := events.viewer(interaction)) is None:
@@ -271,10 +296,8 @@ class Commands:
             await self._told(interaction, self._explain(interaction, viewer, message))
 
     async def _explain(self, interaction: Interaction, viewer: Viewer, message: str) -> None:
-        link = _LINK.search(message)
-        await _say_markdown(
-            interaction, await self._host.controls.why(viewer, link[1] if link else message.strip())
-        )
+        named = message_named(message)
+        await _say_markdown(interaction, await self._host.controls.why(viewer, named))
 
     # ── rules of a channel ───────────────────────────────────────────────────────────────────────────────
 

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import discord
 
-from bots.common import commands
 from bots.common.shapes import Json
 from bots.discord.client import places
 from bots.discord.reading import saying
@@ -79,7 +78,7 @@ def message(
     if address is None or kind not in saying.SPOKEN | saying.TOLD or said.author.id == bot.id:
         return None
     opens = places.can_open_thread(where)
-    found = InboundEvent(
+    return InboundEvent(
         event_class=EventClass.MESSAGE,
         address=address,
         natural_id=str(said.id),
@@ -95,7 +94,6 @@ def message(
         parts=spoken.parts,
         remark=kind in saying.TOLD,
     )
-    return commands.obeyed(found)
 
 
 def said_before(said: discord.Message, spoken: Spoken, bot: discord.ClientUser) -> Said:
@@ -139,9 +137,6 @@ def edit(
         found,
         event_class=EventClass.EDIT,
         natural_id=f"{said.id}:{mark}",
-        value="",
-        typed=False,
-        text=_with_title(now.text, where, said.id),
         at=moment,
         mentioned=now.mentioned and not (before is not None and before.mentioned),
     )

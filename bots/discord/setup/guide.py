@@ -94,7 +94,7 @@ class NotYet:
     async def stop(self, interaction: discord.Interaction[Any]) -> None:
         await interaction.response.send_message("I am only being set up.", ephemeral=True)
 
-    tasks = usage = config = stop
+    tasks = usage = config = status = help = stop
 
 
 async def _in_servers(client: Newcomer, say: Say, patience: float) -> bool:

@@ -1,9 +1,8 @@
-"""`/dovecote`: ask, tasks, stop, usage, why, config, help. What it says, its author alone reads."""
+"""`/dovecote`: `ask …`, and the words that can be typed behind "!" too. What it says, its author alone reads."""
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,25 +18,21 @@ from bots.slack.reading.events import Reader
 from bots.slack.reading.times import ms
 from bots.slack.sending import links
 from bots.slack.setup.manifest import COMMAND
+from host.ports import commands
 from host.ports.bot import HostBusy, Ingest
+from host.ports.commands import Slip
 from host.ports.controls import Forbidden, Running, TaskView
 from host.ports.events import EventClass, InboundEvent, Verdict, Viewer
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
-HELP = f"""\
-*In a channel* mention me; in the thread I answer without a mention. *In a direct message* just write.
-*In a thread* `!stop` stops what runs, `!clear` forgets what was said, `!mute` keeps me quiet until I am mentioned, \
-`!queue …` waits until I am done, `!aside …` says something among people.
-`{COMMAND} ask …` asks here and opens a thread · `tasks` what is scheduled · `stop` what runs here · `usage` what it \
-costs · `why` what became of the last message (or of the one whose link you add) · `config` who answers here (owners)"""
+ASK = "ask"
+IN_THE_THREAD = f"`{COMMAND}` does not know which thread you mean: write `!%s` in it."
 NO_ANSWER = {
     "not_in_channel": "I am not in this channel: invite me first.",
     "channel_not_found": "I am not in this conversation: invite me first.",
 }
-
-_LINK = re.compile(r"/archives/[A-Z0-9]+/p(\d{10})(\d{6})\b")
 
 
 class Commands:
@@ -65,21 +60,29 @@ class Commands:
 
     async def _carried_out(self, body: Json, word: str, rest: str) -> Json:
         controls = self._host.controls
-        if word == "ask" and rest:
+        if word == ASK and rest:
             return await self._ask(body, rest)
-        if word not in ("tasks", "stop", "usage", "why", "config"):
-            return {"text": HELP}
+        meant = controls.grammar.word(word, rest)
+        if isinstance(meant, Slip):
+            return _markdown(meant.why.replace("`!", f"`{COMMAND} "))
         viewer = await self._reader.viewer(str(body["user_id"]), str(body["channel_id"]))
-        match word:
-            case "tasks":
+        match meant.name if meant is not None else commands.HELP:
+            case commands.TASKS:
                 return tasks_panel(await controls.tasks(viewer))
-            case "usage":
+            case commands.USAGE:
                 return _markdown((await controls.usage(viewer)).text)
-            case "why":
-                return _markdown(await controls.why(viewer, _message(rest)))
-            case "config":
+            case commands.WHY:
+                return _markdown(await controls.why(viewer, commands.message_named(rest)))
+            case commands.CONFIG:
                 return await self._config(viewer, str(body["trigger_id"]))
-        return await self._stop(viewer)
+            case commands.STATUS:
+                return running_panel(await running_here(self._host, viewer))
+            case commands.STOP:
+                return await self._stop(viewer)
+            case commands.HELP:
+                return _markdown(controls.help(viewer))
+            case only_in_a_thread:
+                return _markdown(IN_THE_THREAD % only_in_a_thread)
 
     async def _stop(self, viewer: Viewer) -> Json:
         """A slash command knows its channel, not the thread: one conversation is stopped, of several one is chosen."""
@@ -160,9 +163,3 @@ def _panel(text: str, blocks: list[Json], note: str) -> Json:
 def _markdown(text: str) -> Json:
     first = markup.render(text or words.NOTHING_TO_SHOW)[0]
     return {"text": first.text, "blocks": list(first.blocks)}
-
-
-def _message(rest: str) -> str:
-    """A link to a message names its ts; anything else is taken as it is."""
-    found = _LINK.search(rest)
-    return f"{found[1]}.{found[2]}" if found else rest.strip("<>")

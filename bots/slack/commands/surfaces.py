@@ -7,6 +7,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common.shapes import mapping, string
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.live.progress import StatusLines
 from bots.slack.panels.clicks import Clicks
@@ -17,13 +18,6 @@ from host.ports.events import EventClass, InboundEvent
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
-
-PROMPTS = (
-    ("What can you do?", "What can you do for me, and what can you not do?"),
-    ("Summarise something", "Summarise this for me: "),
-    ("Every weekday morning", "Every weekday at 9, tell me what I should look at today."),
-    ("Explain a file", "I will upload a file. Tell me what is in it."),
-)
 
 
 class Surfaces:
@@ -63,8 +57,30 @@ class Surfaces:
             if event.get("tab") == "home":
                 await self._clicks.home(user, channel)
             elif event.get("tab") == "messages":
-                prompts = [{"title": title, "message": message} for title, message in PROMPTS]
                 # An agent app's prompts belong to the conversation: with a thread_ts they would not show.
-                await self._client.assistant_threads_setSuggestedPrompts(channel_id=channel, prompts=prompts)
+                await self._suggest(channel)
         except TRANSIENT as error:
             log.info("A tab was not filled: %s", type(error).__name__)
+
+    async def began(self, event: Json) -> None:
+        """A thread of the older assistant view, which apps from before the agent view still have."""
+        thread = mapping(event.get("assistant_thread"))
+        channel, ts = string(thread.get("channel_id")), string(thread.get("thread_ts"))
+        try:
+            if channel and ts:
+                await self._suggest(channel, thread_ts=ts)
+        except TRANSIENT as error:
+            log.info("Nothing was suggested: %s", type(error).__name__)
+
+    async def joined(self, event: Json) -> None:
+        """Somebody came into a channel; of the bot itself that is the moment to say who it is."""
+        if self._reader.is_own(event):
+            await self._host.joined(self._reader.address({"channel": event["channel"]}))
+
+    async def _suggest(self, channel: str, **more: str) -> None:
+        suggested = await self._host.controls.suggestions(self._reader.address({"channel": channel}))
+        prompts = [{"title": one.title, "message": one.message} for one in suggested]
+        if prompts:
+            await self._client.assistant_threads_setSuggestedPrompts(
+                channel_id=channel, prompts=prompts, **more
+            )

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.common import words
 from bots.common.rules import AGENT, WrongInput
 from bots.common.running import running_here
+from bots.markup import slack as markup
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.commands import commands
 from bots.slack.panels import panels, rules
@@ -34,8 +35,10 @@ class Clicks:
     async def home(self, user: str, dm: str, note: str = "") -> None:
         """Publishes the person's Home. `dm` is their conversation with the bot."""
         try:
-            overview = await self._host.controls.overview(await self._reader.viewer(user, dm))
-            blocks = panels.home(overview, note, commands.HELP)
+            viewer = await self._reader.viewer(user, dm)
+            overview = await self._host.controls.overview(viewer)
+            how = markup.plain(self._host.controls.help(viewer))[0].text
+            blocks = panels.home(overview, note, how)
         except Forbidden as error:
             blocks = [panels.section(panels.escaped(str(error)))]
         view = {"type": "home", "private_metadata": dm, "blocks": blocks}

@@ -11,7 +11,6 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.common import commands
 from bots.common.shapes import mapping, one_line, string
 from bots.slack.client import directory
 from bots.slack.client.directory import Directory
@@ -66,7 +65,7 @@ class Reader:
         """A message as posted; None for our own and for what nobody said."""
         if not saying.speaks(event) or self.is_own(event) or not ms(event.get("ts")):
             return None
-        return commands.obeyed(await self._as_posted(event, await self.said(event)))
+        return await self._as_posted(event, await self.said(event))
 
     async def _as_posted(self, event: Json, spoken: Spoken) -> InboundEvent:
         address = self.address(event)

@@ -33,6 +33,7 @@ EVENTS = (
     "app_mention",
     "channel_shared",
     "channel_unshared",
+    "member_joined_channel",
     "message.channels",
     "message.groups",
     "message.im",
@@ -49,7 +50,7 @@ def manifest(name: str = "Dovecote", *, url: str = "") -> dict[str, Any]:
     command = {
         "command": COMMAND,
         "description": "Ask the agent, see and steer what it does",
-        "usage_hint": "ask … | tasks | stop | usage | why | config | help",
+        "usage_hint": "ask … | status | tasks | stop | usage | why | config | help",
         "should_escape": True,
         **({"url": url} if url else {}),
     }

@@ -54,3 +54,56 @@ async def test_people_steer_a_thread_by_typed_orders(town: Town) -> None:
     await town.answered(question, 4)
     muted = "I stay out of this thread until I am mentioned."
     assert town.said(thread) == ["first", "second", muted, "third"]
+
+
+async def test_the_host_answers_what_is_typed_to_it_and_asks_about_a_near_miss_also_after_a_restart(
+    town: Town,
+) -> None:
+    town.config = '[commands.aliases]\nhilfe = "help"'
+    await town.up()
+    question = town.discord.say(town.ada, town.channel, "first", mention_bot=True)
+    thread = await town.answered(question)
+    town.discord.say(town.ada, thread, "!hilfe")
+    await town.answered(question, 2)
+    assert "`!status`" in town.said(thread)[1]
+    town.discord.say(town.ada, thread, "!important news")
+    await town.answered(question, 3)
+    town.discord.say(town.ada, thread, "!stpo the presses")
+    await town.answered(question, 4)
+    [hint] = [message for message in town.discord.messages(thread) if "Did you mean" in message.content]
+    send = hint.components[0]["components"][0]
+    assert send["label"] == "Send it as written"
+    await town.down()
+    await town.up()
+    eve = town.discord.add_user("eve", town.guild)
+    refused = town.discord.click(eve, hint, send["custom_id"])
+    await town.until(lambda: refused.followups)
+    assert "whoever wrote it" in refused.followups[0].content
+    town.discord.click(town.ada, hint, send["custom_id"])
+    town.discord.click(town.ada, hint, send["custom_id"])
+    await town.answered(question, 5)
+    await town.until(lambda: not hint.components)
+    assert "Sent as it was written" in hint.content
+    town.discord.say(town.ada, thread, "last")
+    await town.answered(question, 6)
+    assert town.said(thread)[2] == "!important news"
+    assert town.said(thread)[4:] == ["!stpo the presses", "last"]
+
+
+async def test_a_server_that_lets_the_bot_in_is_greeted_once(town: Town) -> None:
+    prompts = '[[agents.default.prompts]]\ntitle = "Doves"\nmessage = "How do doves find home?"'
+    town.config = prompts
+    await town.up()
+    elsewhere = town.discord.add_guild("Elsewhere", with_bot=False)
+    lobby = town.discord.add_text_channel(elsewhere, "lobby")
+    town.discord.let_in(elsewhere)
+    await town.until(lambda: town.said(lobby))
+    await town.down()
+    town.discord.remove_member(elsewhere, town.discord.bot)
+    await town.up()
+    town.discord.let_in(elsewhere)
+    bob = town.discord.add_user("bob", elsewhere)
+    question = town.discord.say(bob, lobby, "hello", mention_bot=True)
+    await town.answered(question)
+    [greeting] = town.said(lobby)
+    assert "How do doves find home?" in greeting

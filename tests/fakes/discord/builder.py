@@ -42,6 +42,11 @@ class Builder:
             self.world.publish(Event("GUILD_CREATE", self.world.guild_create(guild), Intent.GUILDS))
         return guild
 
+    def let_in(self, guild: Guild) -> None:
+        """Somebody invites the bot: to it that is a guild it never heard of (docs, "Guild Create")."""
+        guild.members[self.world.bot.id] = self._member(self.world.bot)
+        self.world.publish(Event("GUILD_CREATE", self.world.guild_create(guild), Intent.GUILDS))
+
     def add_member(self, guild: Guild, user: User, *roles: Role) -> Member:
         member = guild.members[user.id] = self._member(user)
         member.role_ids = [role.id for role in roles]

@@ -14,7 +14,17 @@ from host.ports.bot import Decision
 from host.ports.controls import ChannelRules, Overview, Running, TaskOrder, TaskView
 from sessiondb import content
 from tests.fakes.controls import FakeControls
-from tests.fakes.discord import Channel, FakeDiscord, Fault, Guild, Interaction, Message, Upload, User
+from tests.fakes.discord import (
+    Channel,
+    FakeDiscord,
+    Fault,
+    Guild,
+    Interaction,
+    Message,
+    Permission,
+    Upload,
+    User,
+)
 from tests.fakes.discord import limits as fake_limits
 from tests.support.discording import Notebook, delivery, online, place
 
@@ -122,6 +132,25 @@ async def test_usage_and_why_are_told_to_their_author_alone(room: Room) -> None:
         ("why", "1234567890"),
     ]
     assert room.server.messages(room.channel)[0].ephemeral
+
+
+async def test_help_and_status_are_told_to_their_author_alone(room: Room) -> None:
+    told = await room.run("help")
+    assert "`!stop`" in told
+    assert "`/ask`" in told
+    room.controls.shown = Overview((room.running(),))
+    assert "reading" in await room.run("status")
+
+
+async def test_a_server_is_greeted_where_it_is_talked_when_it_lets_the_bot_in(room: Room) -> None:
+    """Once for the server, and not again when the bot connects anew."""
+    elsewhere = room.server.add_guild("Elsewhere", with_bot=False)
+    silent = room.server.add_text_channel(elsewhere, "announcements")
+    room.server.set_overwrite(silent, room.server.everyone(elsewhere), deny=Permission.SEND_MESSAGES)
+    lobby = room.server.add_text_channel(elsewhere, "lobby")
+    room.server.let_in(elsewhere)
+    await room.notebook.until(lambda: bool(room.notebook.joins))
+    assert room.notebook.joins == [place(lobby)]
 
 
 async def test_a_messages_menu_tells_what_became_of_it(room: Room) -> None:

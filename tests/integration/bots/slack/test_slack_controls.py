@@ -155,7 +155,17 @@ async def test_the_command_tells_costs_and_what_became_of_a_linked_message(place
     await place.command("why <https://aviary.slack.com/archives/C012AB3CD/p1700000000000100?thread_ts=1>")
     asked = [order[2] for order in place.controls.ordered if order[1] == "why"]
     assert asked == ["", "1700000000.000100"]
-    assert "!queue" in (await place.command("what?")).text
+
+
+async def test_behind_the_slash_command_stand_the_same_words_as_behind_the_mark(place: Place) -> None:
+    for text in ("", "help", "gibberish that nobody knows"):
+        assert "`!queue`" in str((await place.command(text)).blocks)
+    assert "Did you mean `/dovecote tasks`?" in str((await place.command("taks")).blocks)
+    assert "write `!mute` in it" in str((await place.command("mute")).blocks)
+    place.controls.shown = place.overview()
+    assert "searching" in str((await place.command("status")).blocks)
+    assert (await place.command("halt")).text == "Stopping."
+    assert [order[1] for order in place.controls.ordered if order[1] == "stop"] == ["stop"]
 
 
 async def test_an_owner_sets_who_answers_in_a_channel_and_nobody_else_does(place: Place) -> None:
@@ -205,4 +215,36 @@ async def test_whoever_opens_the_conversation_sees_what_could_be_asked(place: Pl
     threads = place.slack.workspace.assistant_threads
     found = await place.slack.wait_until(lambda: threads.get((dm.id, "")), WITHIN)
     assert found is not None
-    assert len(found.prompts) == 4
+    assert found.prompts == [{"title": "What can you do?", "message": "Tell me what you can do."}]
+
+
+async def test_a_thread_of_the_older_assistant_view_is_suggested_the_same(place: Place) -> None:
+    dm = place.slack.open_dm(place.ann)
+    started = {"user_id": place.ann.id, "channel_id": dm.id, "thread_ts": "1700000000.000100", "context": {}}
+    place.slack.events.subscriptions.add("assistant_thread_started")
+    event = {"type": "assistant_thread_started", "assistant_thread": started, "event_ts": "1700000000.000200"}
+    place.slack.events.publish(event, "assistant_thread_started", dm)
+    threads = place.slack.workspace.assistant_threads
+    found = await place.slack.wait_until(lambda: threads.get((dm.id, "1700000000.000100")), WITHIN)
+    assert found is not None
+    assert [prompt["title"] for prompt in found.prompts] == ["What can you do?"]
+    place.controls.suggested = ()
+    calls = len(place.slack.calls("assistant.threads.setSuggestedPrompts"))
+    opened = {"type": "app_home_opened", "user": place.ann.id, "channel": dm.id, "tab": "messages"}
+    delivery_ = place.slack.events.publish(opened, "app_home_opened", dm)
+    assert delivery_ is not None
+    await delivery_.acknowledged()
+    assert len(place.slack.calls("assistant.threads.setSuggestedPrompts")) == calls
+
+
+async def test_the_host_is_told_of_channels_that_the_bot_was_added_to_and_of_no_other_newcomer(
+    place: Place,
+) -> None:
+    bob = place.slack.add_user("bob")
+    place.slack.join(bob, place.channel)
+    other = place.slack.add_channel("other", members=[place.ann], with_bot=False)
+    place.slack.join(place.slack.workspace.bot, other)
+    await place.notebook.until(lambda: bool(place.notebook.joins))
+    place.slack.say(bob, place.channel, f"{place.slack.mention()} hello")
+    await place.notebook.next()
+    assert place.notebook.joins == [Address("slack", place.slack.team_id, other.id)]

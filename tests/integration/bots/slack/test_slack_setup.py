@@ -70,7 +70,8 @@ def test_the_manifest_subscribes_to_the_events_that_have_a_listener_and_to_no_ot
     made = manifest.manifest()["settings"]["event_subscriptions"]["bot_events"]
     register = Register()
     Listeners(*[Unused() for _ in range(7)]).attach(register, Unused())  # type: ignore[arg-type]
-    assert {name.partition(".")[0] for name in made} == register.events
+    # Slack takes it only from apps of the older assistant view, and the manifest makes none of these.
+    assert {name.partition(".")[0] for name in made} == register.events - {"assistant_thread_started"}
     assert set(made) <= ALL_SUBSCRIPTIONS
 
 

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from bots.common import commands
 from bots.common.latest import Latest
 from bots.common.pacing import LONGEST_WAIT, Pace
 from host.ports.bot import Unsent
@@ -43,25 +42,6 @@ def test_what_would_wait_too_long_goes_back_and_takes_no_place() -> None:
     assert refused.value.retry_after == LONGEST_WAIT + 1
     clock.at += LONGEST_WAIT + 1
     assert pace.reserve("C1") == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("!stop", ("stop", "")),
-        ("@dovecote !stop", ("stop", "")),
-        ("!aside what do you think, Bob?", ("aside", "what do you think, Bob?")),
-        ("!queue and then this", ("queue", "and then this")),
-        ("!queue", None),
-        ("!stop the presses", None),
-        ("please !stop", None),
-        ("!important", None),
-        ("stop", None),
-    ],
-)
-def test_a_command_is_typed_at_the_start_and_alone(text: str, expected: tuple[str, str] | None) -> None:
-    found = commands.typed(text)
-    assert (None if found is None else (found.word, found.rest)) == expected
 
 
 async def test_of_a_state_that_changes_faster_than_it_is_shown_only_the_newest_is_shown() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from host.config import Config, ConfigError, Slack, load
+from host.config import Config, ConfigError, Slack, load, schema
+from host.ports.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -27,6 +28,30 @@ def test_the_example_shows_every_key_with_its_default(tmp_path: Path) -> None:
     everything = load(switched_on)
     assert missing(everything) == []
     assert everything.slack == Slack()
+
+
+def test_the_configuration_knows_the_commands_that_the_host_obeys() -> None:
+    assert set(get_args(schema.COMMAND_NAMES)) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("alias", ["help", "Stop", "two words", "!halt", "", "-", "x" * 31])
+def test_an_alias_is_one_word_of_its_own(alias: str) -> None:
+    with pytest.raises(ValidationError):
+        Config.model_validate({"commands": {"aliases": {alias: "help"}}})
+
+
+def test_an_alias_is_for_a_command_that_there_is() -> None:
+    assert Config.model_validate({"commands": {"aliases": {"hilfe": "help", "停止": "stop"}}})
+    with pytest.raises(ValidationError):
+        Config.model_validate({"commands": {"aliases": {"dance": "dancing"}}})
+
+
+def test_at_most_four_prompts_are_suggested_and_none_is_empty() -> None:
+    prompt = {"title": "Numbers", "message": "What did we sell?"}
+    assert Config.model_validate({"agents": {"default": {"prompts": [prompt] * 4}}})
+    for wrong in ([prompt] * 5, [{**prompt, "title": ""}], [{**prompt, "message": ""}]):
+        with pytest.raises(ValidationError):
+            Config.model_validate({"agents": {"default": {"prompts": wrong}}})
 
 
 def missing(model: BaseModel, path: str = "") -> list[str]:

@@ -1,0 +1,91 @@
+"""What the host itself answers to an order that was typed among people: about the place where it was typed, and no other.
+
+Everybody there reads it. So nothing is said that is not this channel's own, whatever its author may see elsewhere; in a direct
+message nobody else reads along, and it is all that its author may see.
+"""
+
+from __future__ import annotations
+
+from host.controls.service import Service
+from host.governance import words
+from host.ports import commands
+from host.ports.controls import Controls, Forbidden, Running, TaskView
+from host.ports.events import InboundEvent, Viewer
+from sessiondb.records import Address
+
+MOST_LISTED = 15
+NOTHING_RUNS = "Nothing is running here."
+NO_TASKS = "Nothing is scheduled here. Ask the agent to do something later or regularly, and it will show up."
+
+
+class Replies:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    @property
+    def controls(self) -> Controls:
+        return self._service
+
+    async def welcome(self, place: Address) -> str:
+        return await self._service.welcome(place)
+
+    async def to(self, order: InboundEvent) -> str:
+        """Markdown. `order` is a CONTROL with one of `commands.SHOWN` as its value."""
+        viewer = Viewer(order.author, order.address, order.privacy)
+        try:
+            return await self._told(viewer, order.value, order.text)
+        except Forbidden as error:
+            return str(error)
+
+    async def _told(self, viewer: Viewer, name: str, rest: str) -> str:
+        match name:
+            case commands.STATUS:
+                return await self._status(viewer)
+            case commands.TASKS:
+                return await self._tasks(viewer)
+            case commands.USAGE:
+                spent = await self._service.usage(viewer)
+                return spent.text if viewer.privacy == "dm" else spent.here
+            case commands.WHY:
+                within = None if viewer.privacy == "dm" else viewer.address
+                return await self._service.why(viewer, commands.message_named(rest), within)
+            case commands.CONFIG:
+                return await self._config(viewer)
+        return self._service.help(viewer)
+
+    async def _status(self, viewer: Viewer) -> str:
+        overview = await self._service.overview(viewer)
+        here = [one for one in overview.running if _is_here(one, viewer)]
+        zone = words.zone_of(viewer.author.zone, self._service.zone)
+        lines = [
+            f"- **{one.agent}** {words.name(one.status)}, since {words.moment(one.since, zone)}"
+            for one in here[:MOST_LISTED]
+        ]
+        return "\n".join(lines) or NOTHING_RUNS
+
+    async def _tasks(self, viewer: Viewer) -> str:
+        here = [one for one in await self._service.tasks(viewer) if _is_here(one, viewer)]
+        lines = [f"- **{words.name(one.title)}**: {_when(one)}" for one in here[:MOST_LISTED]]
+        if len(here) > MOST_LISTED:
+            lines.append(f"- and {len(here) - MOST_LISTED} more")
+        return "\n".join(lines) or NO_TASKS
+
+    async def _config(self, viewer: Viewer) -> str:
+        how = commands.changed_by(viewer.address.channel_type)
+        held = await self._service.holds(viewer)
+        return f"{held} Owners change that with {how}." if how else held
+
+
+def _is_here(one: Running | TaskView, viewer: Viewer) -> bool:
+    return viewer.privacy == "dm" or one.address[:3] == viewer.address[:3]
+
+
+def _when(task: TaskView) -> str:
+    parts = [task.when]
+    if task.paused:
+        parts.append("paused")
+    elif task.next_words:
+        parts.append(f"next {task.next_words}")
+    if task.problem:
+        parts.append(f"last run failed: {words.name(task.problem)}")
+    return ", ".join(parts)

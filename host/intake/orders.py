@@ -1,0 +1,33 @@
+"""What of a message is an order to the host: read by the one grammar, for every platform alike (law 4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from host.ports import commands
+from host.ports.commands import Grammar, Slip
+from host.ports.events import EventClass, InboundEvent
+
+
+def obeyed(event: InboundEvent, grammar: Grammar) -> InboundEvent:
+    """A message as the order in it wants it: one to the host, a remark, or one that waits its turn.
+
+    What is nearly an order becomes a CONTROL `commands.UNCLEAR`, whose text says what is wrong with it. Other programs
+    are never asked what they meant, and have nothing to be shown.
+    """
+    if event.event_class is not EventClass.MESSAGE:
+        return event
+    found = grammar.typed(event.text)
+    if found is None or (event.author.is_bot and (isinstance(found, Slip) or found.name in commands.SHOWN)):
+        return event
+    if isinstance(found, Slip):
+        return _order(event, commands.UNCLEAR, found.why)
+    if found.name == commands.ASIDE:
+        return replace(event, text=found.rest, remark=True)
+    if found.name == commands.QUEUE:
+        return replace(event, text=found.rest, queued=True)
+    return _order(event, found.name, found.rest)
+
+
+def _order(event: InboundEvent, name: str, text: str) -> InboundEvent:
+    return replace(event, event_class=EventClass.CONTROL, value=name, text=text, typed=True)

@@ -1,0 +1,149 @@
+"""What people order of the host in words: one grammar for every platform and every way to write it.
+
+Only a message whose first word is an order, or nearly one, is the host's; "!important" and everything else is for an agent.
+What is nearly one is never guessed at: its author is asked. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+STOP, CLEAR, MUTE = "stop", "clear", "mute"
+ASIDE = "aside"  # a remark among people: context, wakes nobody
+QUEUE = "queue"  # waits for the end of the turn under way instead of steering it
+HELP, STATUS, WHY, USAGE, TASKS, CONFIG = "help", "status", "why", "usage", "tasks", "config"
+
+COMMANDS = {  # what each does, as the help says it
+    STOP: "stops what runs",
+    CLEAR: "forgets what was said",
+    MUTE: "keeps me quiet until I am mentioned",
+    QUEUE: "waits until I am done, with the words behind it",
+    ASIDE: "says something among people",
+    STATUS: "what runs here",
+    TASKS: "what is scheduled here",
+    USAGE: "what it costs",
+    WHY: "what became of the last message, or of the one whose link stands behind it",
+    CONFIG: "who answers here, when, and for how much",
+    HELP: "this list",
+}
+SHOWN = frozenset({HELP, STATUS, WHY, USAGE, TASKS, CONFIG})  # the host answers by itself
+ALONE = frozenset({CLEAR, MUTE})  # what cannot be undone is not begun by a sentence that begins like it
+NEEDS_WORDS = frozenset({QUEUE})  # nothing cannot wait
+UNCLEAR = "unclear"  # of a CONTROL: it begins nearly like an order; the host asks what was meant
+NEAR = 2  # letters
+
+_MARK = "!"
+_BEFORE = re.compile(r"^@\S+\s+(?=[!！])")
+_WORD = re.compile(r"[^\W_][\w-]*")
+_ENDS = ".,!?:;…。！？"
+_LINKS = (  # to a message: Slack's, Discord's
+    re.compile(r"/archives/[A-Z0-9]+/p(\d{10})(\d{6})\b"),
+    re.compile(r"/channels/(?:@me|\d+)/\d+/(\d+)"),
+)
+_CONFIGURED_BY = {"slack": "`/dovecote config`", "discord": "`/config`"}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    name: str
+    rest: str = ""  # what stands behind it
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """Nearly an order. `why` is one line for its author."""
+
+    word: str
+    why: str
+
+
+class Grammar:
+    def __init__(self, aliases: Mapping[str, str] | None = None) -> None:
+        """`aliases` are other words for orders, such as "halt" for "stop"."""
+        self.aliases = {_plain(alias): name for alias, name in (aliases or {}).items()}
+        self._known = {**{name: name for name in COMMANDS}, **self.aliases}
+
+    def typed(self, text: str) -> Order | Slip | None:
+        """What a message orders, also behind a mention; None where it is none of the host's."""
+        first, rest = _halves(_BEFORE.sub("", text.strip(), count=1))
+        first = unicodedata.normalize("NFKC", first)
+        if not first.startswith(_MARK):
+            return None
+        return self.word(first[len(_MARK) :], rest)
+
+    def word(self, word: str, rest: str = "") -> Order | Slip | None:
+        """The same of a first word without its mark, as behind "/dovecote". None for what is not even near."""
+        word = _plain(word).rstrip(_ENDS)
+        if _WORD.fullmatch(word) is None:
+            return None
+        name = self._known.get(word)
+        if name is None:
+            near = self._nearest(word)
+            return None if near is None else Slip(word, f"There is no `!{word}`. Did you mean `!{near}`?")
+        if name in ALONE and rest:
+            return Slip(word, f"`!{word}` stands alone: {COMMANDS[name]}. Nothing was done.")
+        if name in NEEDS_WORDS and not rest:
+            return Slip(word, f"`!{word}` {COMMANDS[name]}: there are none.")
+        return Order(name, rest)
+
+    def _nearest(self, word: str) -> str | None:
+        found = [(distance(word, known), known) for known in self._known]
+        near = [(far, known) for far, known in found if far <= min(NEAR, len(known) - 1)]
+        return min(near)[1] if near else None
+
+
+def help_text(grammar: Grammar, platform: str) -> str:
+    """Markdown."""
+    told = "*In a channel* mention me; in the thread I answer without a mention. *In a direct message* just write."
+    also: dict[str, list[str]] = {}
+    for alias, name in grammar.aliases.items():
+        also.setdefault(name, []).append(f"`!{alias}`")
+    lines = [
+        f"- `!{name}`{' or ' + ', '.join(also[name]) if name in also else ''}: {does}"
+        for name, does in COMMANDS.items()
+    ]
+    slash = {
+        "slack": "\n\n`/dovecote ask …` asks here and opens a thread; `/dovecote` knows the words above as well.",
+        "discord": "\n\n`/ask` asks here and opens a thread; the words above are commands behind `/`, too.",
+    }
+    return f"{told}\n\n" + "\n".join(lines) + slash.get(platform, "")
+
+
+def changed_by(platform: str) -> str:
+    """How an owner changes what holds in a channel; '' where it cannot be done in a chat."""
+    return _CONFIGURED_BY.get(platform, "")
+
+
+def message_named(rest: str) -> str:
+    """A link to a message names its id; anything else is taken as it is."""
+    for link in _LINKS:
+        if found := link.search(rest):
+            return ".".join(found.groups())
+    return rest.strip("<> \t\n")
+
+
+def distance(a: str, b: str) -> int:
+    """How many letters one has more, less, other or exchanged with its neighbour."""
+    if abs(len(a) - len(b)) > NEAR:
+        return NEAR + 1
+    earlier, last = list[int](), list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        now = [i]
+        for j, y in enumerate(b, 1):
+            now.append(min(last[j] + 1, now[j - 1] + 1, last[j - 1] + (x != y)))
+            if i > 1 and j > 1 and x == b[j - 2] and y == a[i - 2]:
+                now[j] = min(now[j], earlier[j - 2] + 1)
+        earlier, last = last, now
+    return last[-1]
+
+
+def _plain(word: str) -> str:
+    return unicodedata.normalize("NFKC", word).casefold()
+
+
+def _halves(text: str) -> tuple[str, str]:
+    first, *rest = text.split(maxsplit=1) or [""]
+    return first, rest[0].strip() if rest else ""
