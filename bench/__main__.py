@@ -9,13 +9,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import drain, hostile, round_trip, schedule
+from bench import delivery, drain, hostile, round_trip, schedule
 from bench.figure import Figure
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dovecote-bench-") as scratch:
-        figures = [round_trip.measure(Path(scratch)), drain.measure(Path(scratch))]
+        scratched = Path(scratch)
+        figures = [round_trip.measure(scratched), drain.measure(scratched), *delivery.measure(scratched)]
     with tempfile.TemporaryDirectory(prefix="dovecote-bench-") as scratch:
         idle, took, woken, figure = asyncio.run(schedule.measure(Path(scratch)))
     with tempfile.TemporaryDirectory(prefix="db-") as scratch:
@@ -37,7 +38,7 @@ def _table(figures: list[Figure]) -> Table:
             figure.floor.name,
             f"{figure.floor.median * 1000:.2f} ms",
             f"{figure.ratio:.2f} ×",
-            f"{figure.aim:g} ×",
+            f"{figure.aim:.3g} ×",
         )
     return table
 
