@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.figure import Figure, Timings
+from host.config.recurrence import Schedule
 from host.folders.disk import ThreadDisk
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
-from host.mailbox.recurrence import Schedule
 from host.mailbox.rows import NewMessage
 from host.mailbox.tasks import Task
 from host.registry import sessions

@@ -16,7 +16,8 @@ import threading
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
+from pathlib import Path
 
 from runner import egress, instructions
 from runner.inbound import InboundReader
@@ -29,9 +30,9 @@ from runner.settings import Settings, SettingsError
 from runner.tools.desk import Desk
 from runner.tools.kit import Kit
 from runner.watch import FileWatch
-from sessiondb import Incompatible, SessionError, Unavailable
-from sessiondb.contract import WAITED_IN_VAIN
-from sessiondb.signals import Bell, RunnerLock, beat
+from sessiondb import Incompatible, SessionError, SessionFolder, Unavailable
+from sessiondb.contract import NOT_SET_UP, WAITED_IN_VAIN
+from sessiondb.signals import Bell, RunnerLock, beat, replace_file
 
 HEARTBEAT_EVERY = 2.0  # s between two touches while the process lives
 
@@ -55,7 +56,8 @@ def main() -> int:
         return _alone(settings, arguments)
     except (SettingsError, UnknownProvider) as error:
         log.error("%s", error)
-        return 2
+        _tell_host(getattr(error, "reason", "") or str(error))
+        return NOT_SET_UP
     except Superseded:
         log.error("The host has started another incarnation; this one ends")
         return 3
@@ -68,6 +70,13 @@ def main() -> int:
     except SessionError as error:
         log.error("%s", error)
         return 4
+
+
+def _tell_host(why: str) -> None:
+    """What only a person can cure is told to people, and not tried again."""
+    if root := os.environ.get("DOVECOTE_SESSION_DIR"):
+        with suppress(OSError):
+            replace_file(SessionFolder(Path(root)).refusal, why.encode("utf-8", "replace"))
 
 
 def _alone(settings: Settings, arguments: Namespace) -> int:

@@ -60,13 +60,23 @@ def own(folder: Path | None) -> tuple[str, ...]:
     try:
         skills = [_skill(path) for path in sorted(folder.glob(f"{SKILLS}/*/SKILL.md"))[:MOST_SKILLS]]
         text = folder / OWN
-        told = text.read_text("utf-8")[:LONGEST].strip() if text.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError("DOVECOTE_AGENT_DIR", f"the agent's folder cannot be read: {error}") from error
+        told = _read(text)[:LONGEST].strip() if text.exists() else ""
+    except OSError as error:
+        problem = f"the agent's folder cannot be read ({error.strerror}). Let the runner's user read it"
+        raise SettingsError("DOVECOTE_AGENT_DIR", problem) from error
     if not skills:
         return (told,)
     head = "You have these skills. Before you do what one is for, read its file and follow it:"
     return (told, "\n".join([head, *skills]))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            "DOVECOTE_AGENT_DIR", f"{path.name} in the agent's folder is not UTF-8. Save it as UTF-8"
+        ) from error
 
 
 def _skill(path: Path) -> str:
@@ -78,7 +88,7 @@ def _skill(path: Path) -> str:
 
 def _front_matter(path: Path) -> Iterator[tuple[str, str]]:
     """The `key: value` lines between the two `---` at the top."""
-    lines = path.read_text("utf-8").splitlines()
+    lines = _read(path).splitlines()
     if not lines or lines[0].strip() != "---":
         return
     for line in lines[1:]:

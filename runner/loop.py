@@ -64,7 +64,7 @@ class AgentLoop:
         self._kit = kit
         self._prepare = prepare
         self._on_turn = on_turn
-        self._approvals = Approvals.of(settings.agent.options)
+        self._approvals = Approvals(settings.agent.options.approve, settings.agent.options.approve_within)
         self._no_scripts = refusal_of_scripts(settings)
         self._toolbox: Toolbox | None = None  # of the latest turn
         self._stopping = asyncio.Event()

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sessiondb import SessionFolder
+from sessiondb.options import Options, OptionsError
 
 
 class SettingsError(Exception):
@@ -17,6 +17,7 @@ class SettingsError(Exception):
     def __init__(self, variable: str, reason: str) -> None:
         super().__init__(f"{variable}: {reason}")
         self.variable = variable
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Agent:
     provider: str = "mock"
     model: str = ""
     instructions: str = ""
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=Options)
     channel: str = ""  # instructions for the channel of this conversation
 
 
@@ -57,8 +58,11 @@ class Settings:
         folder = SessionFolder(Path(_required(environment, "DOVECOTE_SESSION_DIR")))
         workspace = Path(environment.get("DOVECOTE_WORKSPACE") or folder.outbound_files)
         try:
-            agent = Agent(**json.loads(_required(environment, "DOVECOTE_AGENT")))
-        except (ValueError, TypeError) as error:
+            told = json.loads(_required(environment, "DOVECOTE_AGENT"))
+            agent = Agent(**{**told, "options": Options.of(told.get("options", {}))})
+        except OptionsError as error:
+            raise SettingsError("DOVECOTE_AGENT", str(error)) from error
+        except (ValueError, TypeError, AttributeError) as error:
             raise SettingsError("DOVECOTE_AGENT", f"not an agent's JSON: {error}") from error
         return cls(
             folder=folder,

@@ -49,6 +49,11 @@ class SessionFolder:
         return self.outbound / "progress.json"
 
     @property
+    def refusal(self) -> Path:
+        """Why a runner ended with `NOT_SET_UP`: one sentence for people."""
+        return self.outbound / "refusal.txt"
+
+    @property
     def runner_lock(self) -> Path:
         return self.outbound / "runner.lock"
 

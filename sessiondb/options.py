@@ -1,3 +1,271 @@
-"""What host and runner have agreed on about an agent's settings."""
+"""What an agent's `options` may say: one schema, by which the host judges its file and the runner what it is told.
+
+    max_tokens = 16000   approve = ["bash", "mcp:github/*"]   mcp.github = { command = "github-mcp", args = ["stdio"] }
+
+Everything that is wrong is found at once, each with what to do about it. Light: the runner's start imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 DEFAULT_MODEL = "claude-sonnet-5-5"  # of an agent that names none
+MOST_TOKENS = 128_000  # of one answer: the largest a model gives
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+COMPACTORS = ("api", "own")
+LEAST_COMPACTION = 50_000  # tokens; the API refuses a smaller trigger
+APPROVE_WITHIN = 86_400  # s until an approval that nobody gave counts as refused
+LONGEST_WAIT = 30 * 86_400  # s that an approval may stay open
+EVERYWHERE = (
+    "send_message",
+    "ask_user_question",
+    "send_file",
+    "edit_message",
+    "add_reaction",
+    "send_card",
+    "read_thread",
+    "memory",
+    "schedule_task",
+    "list_tasks",
+    "update_task",
+    "pause_task",
+    "resume_task",
+    "cancel_task",
+    "run_task_now",
+)
+ISOLATED = ("bash", "view_file", "create_file", "edit_file")  # there without being named in a container alone
+TOOLS = (*EVERYWHERE, *ISOLATED)
+OF_THE_MOCK = ("mock_append", "mock_die")
+
+
+class OptionFault(NamedTuple):
+    """`key` is a path below `options`, such as ("mcp", "github", "url")."""
+
+    key: tuple[str, ...]
+    problem: str
+    remedy: str
+
+
+class OptionsError(Exception):
+    """`.faults` is everything that is wrong."""
+
+    def __init__(self, faults: Collection[OptionFault]) -> None:
+        super().__init__(
+            " ".join(ended(f"options.{'.'.join(f.key)} {f.problem}. {f.remedy}") for f in faults)
+        )
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class McpServer:
+    """How to reach one server: by a command in the container, or by a URL."""
+
+    name: str
+    command: str = ""
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    max_tokens: int = 16_000  # of one answer; a longer one is continued
+    max_calls: int = 200  # of the model in one turn
+    effort: str = ""  # '' leaves it to the API
+    thinking: bool = False  # adaptive thinking
+    compact_at: int = 150_000  # tokens of input from which the conversation is summarised; 0 = never
+    compact: str = "api"  # who summarises; where the API cannot, the provider asks for a summary of its own
+    web_search: bool = False
+    web_fetch: bool = False
+    retries: int = 3  # of one request, before the turn fails
+    tools: tuple[str, ...] | None = None  # None: all of them
+    approve: tuple[str, ...] = ()  # patterns of tools that ask first
+    approve_within: int = APPROVE_WITHIN
+    approvers: tuple[str, ...] = ()  # who may say yes, as `platform:id`; the host reads it
+    mcp: Mapping[str, McpServer] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, given: object) -> Options:
+        """Raises `OptionsError`."""
+        if not isinstance(given, Mapping):
+            raise OptionsError([OptionFault((), "must be a table", "Write [agents.NAME.options]")])
+        faults = [*_unknown(given, [known.name for known in fields(cls)], ())]
+        for name, value in given.items():
+            faults += RULES[name](value, (name,)) if name in RULES else ()
+        if not any(fault.key[:1] in (("approve",), ("mcp",)) for fault in faults):
+            faults += _approvals_of_nothing(given)
+        if faults:
+            raise OptionsError(faults)
+        servers = {name: _server(name, told) for name, told in given.get("mcp", {}).items()}
+        rest: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if name != "mcp"
+        }
+        return cls(**rest, mcp=servers)
+
+
+def nearest(name: object, known: Collection[str]) -> str:
+    """`Did you mean "launcher"?`, or '' when nothing is like it."""
+    found = get_close_matches(str(name).lower(), [one.lower() for one in known], n=1, cutoff=0.6)
+    return next((f'Did you mean "{one}"?' for one in known if found and one.lower() == found[0]), "")
+
+
+def ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "?")) else f"{sentence}."
+
+
+def listed(known: Collection[str]) -> str:
+    return ", ".join(f'"{name}"' for name in known)
+
+
+# ── rules: what is wrong with a value ────────────────────────────────────────────────────────────────────
+
+Rule = Callable[[Any, tuple[str, ...]], Iterator[OptionFault]]
+
+
+def _number(least: int, most: int) -> Rule:
+    def judge(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+        if type(value) is not int or not least <= value <= most:
+            yield OptionFault(key, "must be a whole number", f"Write one from {least} to {most}")
+
+    return judge
+
+
+def _compaction(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+    if type(value) is not int or value < 0 or 0 < value < LEAST_COMPACTION:
+        remedy = f"Write 0 for never, or at least {LEAST_COMPACTION}"
+        yield OptionFault(key, "must be a number of tokens that the API takes", remedy)
+
+
+def _flag(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+    if type(value) is not bool:
+        yield OptionFault(key, "must be true or false", "Write it without quotes")
+
+
+def _choice(*known: str) -> Rule:
+    def judge(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+        if value not in known:
+            remedy = nearest(value, known) or f"Write one of {listed([name for name in known if name])}"
+            yield OptionFault(key, f"cannot be {_shown(value)}", remedy)
+
+    return judge
+
+
+def _text(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+    if not isinstance(value, str):
+        yield OptionFault(key, "must be text", "Put it between quotes")
+
+
+def _texts(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        yield OptionFault(key, "must be a list of names", f'Write {key[-1]} = ["…", "…"]')
+
+
+def _tools(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+    if wrong := list(_texts(value, key)):
+        yield from wrong
+        return
+    for name in value:
+        if name not in TOOLS:
+            hint = (
+                nearest(name, TOOLS) or f"The tools are {', '.join(TOOLS)}; MCP servers are listed under mcp"
+            )
+            yield OptionFault(key, f"names no tool of Dovecote: {_shown(name)}", hint)
+
+
+def _servers(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+    if not isinstance(value, Mapping):
+        yield OptionFault(key, "must be a table of servers", 'Write mcp.NAME = { command = "…" }')
+        return
+    for name, told in value.items():
+        yield from _one_server(told, (*key, str(name)))
+
+
+def _one_server(told: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+    if not isinstance(told, Mapping):
+        yield OptionFault(
+            key, "must be a table", 'Write { command = "…", args = ["…"] } or { url = "https://…" }'
+        )
+        return
+    yield from _unknown(told, list(OF_A_SERVER), key)
+    for name, value in told.items():
+        yield from OF_A_SERVER[name](value, (*key, name)) if name in OF_A_SERVER else ()
+    if bool(told.get("command")) == bool(told.get("url")):
+        yield OptionFault(
+            key, "needs a command or a url, and not both", 'Write command = "…" or url = "https://…"'
+        )
+
+
+def _environment(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+    if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value.values()):
+        yield OptionFault(key, "must be a table of texts", 'Write env = { NAME = "value" }')
+
+
+def _url(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+    if value and not is_url(value, "http", "https"):
+        yield OptionFault(key, "is no address", "Write one such as https://mcp.example.com/mcp")
+
+
+def is_url(value: object, *schemes: str) -> bool:
+    if not isinstance(value, str) or any(char.isspace() for char in value):
+        return False
+    try:
+        split = urlsplit(value)
+        return split.scheme in schemes and bool(split.hostname) and (split.port is None or split.port > 0)
+    except ValueError:
+        return False
+
+
+def _approvals_of_nothing(given: Mapping[str, Any]) -> Iterator[OptionFault]:
+    """A pattern that no tool fits would let everything pass unasked."""
+    servers = given.get("mcp", {})
+    for pattern in given.get("approve", ()):
+        if any(fnmatchcase(tool, pattern) for tool in (*TOOLS, *OF_THE_MOCK)):
+            continue
+        prefix, _, rest = pattern.partition(":")
+        if prefix == "mcp" and any(fnmatchcase(f"{name}/", rest.split("/")[0] + "/") for name in servers):
+            continue
+        known = [*TOOLS, *(f"mcp:{name}/*" for name in servers)]
+        remedy = (
+            nearest(pattern, known)
+            or 'Name a tool, such as "bash", or "mcp:SERVER/TOOL" of a server under mcp'
+        )
+        yield OptionFault(("approve",), f"names no tool of this agent: {_shown(pattern)}", remedy)
+
+
+def _unknown(given: Mapping[str, Any], known: Collection[str], key: tuple[str, ...]) -> Iterator[OptionFault]:
+    for name in given:
+        if name not in known:
+            remedy = nearest(name, known) or f"Remove it; there are {', '.join(known)}"
+            yield OptionFault((*key, str(name)), "is no option", remedy)
+
+
+def _shown(value: object) -> str:
+    return repr(value) if len(repr(value)) <= 40 else f"{value!r:.40}…"
+
+
+def _server(name: str, told: Mapping[str, Any]) -> McpServer:
+    return McpServer(name, **{**told, "args": tuple(told.get("args", ()))})
+
+
+OF_A_SERVER: dict[str, Rule] = {"command": _text, "args": _texts, "env": _environment, "url": _url}
+RULES: dict[str, Rule] = {
+    "max_tokens": _number(1, MOST_TOKENS),
+    "max_calls": _number(1, 100_000),
+    "effort": _choice("", *EFFORTS),
+    "thinking": _flag,
+    "compact_at": _compaction,
+    "compact": _choice(*COMPACTORS),
+    "web_search": _flag,
+    "web_fetch": _flag,
+    "retries": _number(0, 100),
+    "tools": _tools,
+    "approve": _texts,
+    "approve_within": _number(1, LONGEST_WAIT),
+    "approvers": _texts,
+    "mcp": _servers,
+}

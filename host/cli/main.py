@@ -19,9 +19,9 @@ from host.cli import run as running
 from host.cli import send as sending
 from host.cli import usage as spending
 from host.config import Config, ConfigError, dotenv
+from host.config.recurrence import ScheduleError
 from host.folders import modes
 from host.folders.lock import DataFolderError
-from host.mailbox.recurrence import ScheduleError
 from host.ports.bot import BotConfigError, BotStuck
 from host.web import WebError
 from host.webhooks import WebhookError

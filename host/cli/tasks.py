@@ -18,11 +18,11 @@ from typer.core import TyperGroup
 
 from host import config as configuration
 from host.cli.inspect import NothingFoundError, moment, now_ms
-from host.config import Config
+from host.config import Config, recurrence
+from host.config.recurrence import ScheduleError
 from host.folders.lock import DataFolderError, DataLock
-from host.mailbox import ledger, projecting, recurrence
+from host.mailbox import ledger, projecting
 from host.mailbox import tasks as records
-from host.mailbox.recurrence import ScheduleError
 from host.mailbox.tasks import Occurrence, Task
 from host.registry import orders
 from host.registry.db import open_host_db, open_registry

@@ -2,6 +2,7 @@
 
 from host.config.environment import tidied, unfit
 from host.config.errors import ConfigError, Fault
+from host.config.reading import load
 from host.config.schema import (
     Access,
     Agent,
@@ -19,7 +20,6 @@ from host.config.schema import (
     Web,
     Webhook,
     Webhooks,
-    load,
     without_workspace,
 )
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sessiondb.options import ended
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -23,12 +25,14 @@ class ConfigError(Exception):
     def __init__(self, file: Path, faults: Sequence[Fault]) -> None:
         self.file = file
         self.faults = tuple(faults)
-        super().__init__("\n".join(self._told(fault) for fault in self.faults))
+        lines = [self._told(fault) for fault in self.faults]
+        many = f"{file} has {len(lines)} faults:\n" if len(lines) > 1 else ""
+        super().__init__(many + "\n".join(lines))
 
     def _told(self, fault: Fault) -> str:
         place = f"{self.file}:{fault.line}" if fault.line else str(self.file)
         key = f"{fault.key}: " if fault.key else ""
-        return f"{place}: {key}{fault.problem}. {fault.remedy}."
+        return ended(f"{place}: {key}{fault.problem}. {fault.remedy}")
 
 
 def unreadable(file: Path, error: Exception) -> ConfigError:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from host.gateway import measures
 from sessiondb import model_fields
-from sessiondb.options import DEFAULT_MODEL
+from sessiondb.options import DEFAULT_MODEL, MOST_TOKENS
 
 if TYPE_CHECKING:  # the process that reads bodies starts without the configuration's library
     from host.config import Agent
@@ -49,7 +49,6 @@ HARNESS_KEYS = frozenset({"metadata"})
 EMBEDDED = frozenset({"base64", "text", "content"})  # sources that carry their content; others are fetched
 MEDIA = ("image", "document")
 BYTES_PER_TOKEN = 3  # of a request's JSON, at least: rather too many tokens than too few are set aside
-MOST_TOKENS = 128_000  # of one answer: the largest a model gives
 
 
 class Refused(Exception):

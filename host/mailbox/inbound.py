@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from host.mailbox import recurrence, shape
+from host.config import recurrence
+from host.mailbox import shape
 from host.mailbox.bounds import FREE_OF_COST, Bounds
 from host.mailbox.remaking import Remains
 from host.mailbox.rows import PARCEL, Entry, LiveRow, NewMessage, Parcel, Question, parcel_of, parcel_row

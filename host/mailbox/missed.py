@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from host.mailbox import recurrence
-from host.mailbox.recurrence import Schedule
+from host.config import recurrence
+from host.config.recurrence import Schedule
 
 Policy = Literal["run_once", "run_all", "skip"]
 

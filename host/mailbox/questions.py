@@ -6,6 +6,7 @@ Its end is a message like any other, due when the time is over: it needs no runn
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from host.config import Config
@@ -34,14 +35,23 @@ class Approvers:
         if question.approval:
             configured = self.config.agents.get(agent)
             listed = configured.approvers if configured else ()
-            audience = listed or own or self._owners(address.channel_type)
+            if listed:  # elsewhere only: nobody who happens to ask here stands in for them
+                here, owners = _of(address.channel_type, listed), self._owners(address.channel_type)
+                audience = here or owners or listed
+            else:
+                audience = own or self._owners(address.channel_type)
         else:
             audience = question.audience or own
         return replace(question, audience=audience)
 
     def _owners(self, platform: str) -> tuple[str, ...]:
-        prefix = f"{platform}:"
-        return tuple(o.removeprefix(prefix) for o in self.config.access.owners if o.startswith(prefix))
+        return _of(platform, self.config.access.owners)
+
+
+def _of(platform: str, people: Sequence[str]) -> tuple[str, ...]:
+    """The platform's own ids of those of them who are on it."""
+    prefix = f"{platform}:"
+    return tuple(person.removeprefix(prefix) for person in people if person.startswith(prefix))
 
 
 def put(

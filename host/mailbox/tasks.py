@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 import apsw
 
+from host.config.recurrence import Schedule, ScheduleError
 from host.mailbox import missed
 from host.mailbox.missed import Policy
-from host.mailbox.recurrence import Schedule, ScheduleError
 from host.registry.notices import Notice
 from sessiondb.records import Address
 

@@ -63,6 +63,11 @@ class Starts:
             await self._db.write(lambda connection: connection.execute(sql, (longest, session.id)).fetchall())
         return min(at, longest)
 
+    async def refuse(self, session: Session, why: str) -> None:
+        """Kept for the listings alone: nothing is tried again, so nothing grows."""
+        sql = "UPDATE sessions SET start_failures = 1, start_error = ?, next_start_at = 0 WHERE id = ?"
+        await self._db.write(lambda connection: connection.execute(sql, (why, session.id)).fetchall())
+
     async def note(self, session: Session, failure: str, told: str = "", refused: bool = False) -> None:
         """How a start went; '' when it was well, which forgets the failures before it.
 

@@ -25,10 +25,11 @@ from host.runners.launch.base import Launcher, LaunchError, Runner
 from host.runners.life import Life
 from host.runners.lives import Lives
 from host.runners.places import Places
+from host.runners.refusals import Refusals
 from host.runners.specs import Specs
 from host.runners.starts import Starts, failure
 from sessiondb import SessionError, Unavailable
-from sessiondb.contract import WAITED_IN_VAIN
+from sessiondb.contract import NOT_SET_UP, WAITED_IN_VAIN
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class Supervisor:
         self._specs = Specs(config, installation, records.sessions, records.mailboxes)
         self._quota = quota.DiskQuota(config.runner.limits)
         self._starts = Starts(records.db, now, means.deliveries.notify)
+        self._refusals = Refusals(config.access, now, means.deliveries.notify)
         self._at_once = Places(config.runner.concurrent_starts)
         self._closing = False
         means.due.heard_by(self._wake_for_a_task)
@@ -182,13 +184,23 @@ class Supervisor:
         self.lives[session.id].woken = False
         due, background = await self._mailboxes.use(session, _next_work)
         self.lives[session.id].background = background and not self.lives[session.id].woken
-        if due is None:
+        if due is None or await self._is_refused(session):
             return False
         at = max(due, await self._starts.earliest(session))
         if at > self._now():
             self._wake_at(session, at)
             return False
         return True
+
+    async def _is_refused(self, session: Session) -> bool:
+        """Whether its last runner ended because of the very settings that the next one would get."""
+        if not self._refusals.stands(session):
+            return False
+        try:
+            spec = await self._specs.spec(session, "")
+        except LaunchError:
+            return False  # the start finds that too, and tells it
+        return not self._refusals.lapses(session, spec.outline)
 
     async def _take_place(self, session: Session) -> None:
         background = self.lives[session.id].background
@@ -274,7 +286,10 @@ class Supervisor:
         self._deliveries.outcome_changed(session)
         failed = code != 0 and not life.ordered_to_stop and (not claimed_any or code == WAITED_IN_VAIN)
         life.runner, life.ordered_to_stop, life.over_quota = None, False, ""
-        await self._starts.note(session, f"the runner ended with code {code}" if failed else "")
+        if failed and code == NOT_SET_UP:
+            await self._starts.refuse(session, await self._refusals.note(session, runner.outline))
+        else:
+            await self._starts.note(session, f"the runner ended with code {code}" if failed else "")
 
     async def _guard_disk(self, life: Life, runner: Runner) -> None:
         """Ends a runner whose files have become too much. What it was at fails: another attempt would fill them again."""

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
+from host.config.recurrence import ScheduleError
 from host.delivery.actions import ActionError, Asked, Handler, refusing
 from host.mailbox import tasks
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
-from host.mailbox.recurrence import ScheduleError
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
 from host.schedule import changes, index, orders

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from host.mailbox import recurrence, tasks
+from host.config import recurrence
+from host.config.recurrence import Schedule, ScheduleError
+from host.mailbox import tasks
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.recurrence import Schedule, ScheduleError
 from host.mailbox.tasks import Task
 from host.schedule.orders import Order, Update, Wish
 from sessiondb.records import Status

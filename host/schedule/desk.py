@@ -11,12 +11,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from host import config
-from host.config import Config
+from host.config import Config, recurrence
+from host.config.recurrence import ScheduleError
 from host.governance import audit, words
 from host.governance.sight import Sight
-from host.mailbox import recurrence
 from host.mailbox.open import Records
-from host.mailbox.recurrence import ScheduleError
 from host.mailbox.tasks import Task
 from host.ports.controls import Forbidden, TaskOrder, TaskView
 from host.ports.events import Viewer
@@ -219,8 +218,10 @@ class Desk:
 
     async def _declare(self, id_: str, task: config.Task) -> None:
         place = Address(task.to.platform, task.to.workspace, task.to.channel, task.to.thread)
-        kept = {"prompt", "cron", "at", "zone", "script", "missed", "mentions"}
-        wish = orders.wish({"title": task.title or task.name, **task.model_dump(include=kept)})
+        kept = {"prompt", "cron", "at", "zone", "script", "missed"}
+        whom = [person.removeprefix(f"{place.channel_type}:") for person in task.mentions]
+        told = {**task.model_dump(include=kept), "title": task.title or task.name, "mentions": whom}
+        wish = orders.wish(told)
         order = self._order(f"file:{id_}", wish, place, task.agent, task=id_)
         session = await self._homes.made(task.agent, place, id_, self._now())
         await self._scheduler.declare(session, order)

@@ -7,10 +7,10 @@ with no other: what was said where the task was asked for stays there (docs/adr/
 from __future__ import annotations
 
 from host.config import Config
+from host.config.recurrence import ScheduleError
 from host.governance import access
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
-from host.mailbox.recurrence import ScheduleError
 from host.registry import sessions
 from host.registry.port import Statements
 from host.registry.sessions import Session

@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from host.config.recurrence import ScheduleError
 from host.mailbox.missed import Policy
-from host.mailbox.recurrence import ScheduleError
 from host.mailbox.tasks import Source
 from sessiondb.records import Address
 

@@ -17,10 +17,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from host.config.recurrence import ScheduleError
 from host.mailbox import remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
-from host.mailbox.recurrence import ScheduleError
 from host.mailbox.tasks import ITEM_ERRORS, Task
 from host.registry import sessions
 from host.registry.port import Registry, Statements

@@ -32,11 +32,11 @@ from runner.providers.compaction import (
 from runner.providers.conversation import JSON, SILENT, WINDOW, Answer, Conversation, Summary
 from runner.providers.fields import Fields
 from runner.providers.mending import Mending
-from runner.providers.options import Options
 from runner.settings import Settings
 from runner.sockets import reachable
 from sessiondb import model_fields
 from sessiondb.content import Chat
+from sessiondb.options import Options
 
 CONTINUATIONS = 5  # answers in a row that may reach their limit before the turn ends with what there is
 LEAST_SUMMARISED = 2_000  # characters; a summary of less is not worth asking for
@@ -70,7 +70,7 @@ class ClaudeProvider:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._options = Options.of(settings.agent.options)
+        self._options = settings.agent.options
         self._fields = Fields(settings.without)
         self._attachments = Attachments(settings.folder.inbound_files, settings.workspace)
         self._client = _client(settings)

@@ -21,9 +21,9 @@ from runner.formatter import PromptMessage, prompt
 from runner.providers import base, failures, harness
 from runner.providers.attachments import Attachments, bare
 from runner.providers.conversation import UNREADABLE, Answer
-from runner.providers.options import Options
 from runner.settings import Settings
 from runner.sockets import reachable
+from sessiondb.options import Options
 
 INTERRUPT_GRACE = 0.5  # s the harness gets to end its tools when the turn is stopped
 
@@ -44,7 +44,7 @@ class ClaudeCodeProvider:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._options = Options.of(settings.agent.options)
+        self._options = settings.agent.options
         self._gateway = reachable(settings.folder.gateway_socket)
 
     def query(self, given: base.QueryInput) -> ClaudeCodeQuery:

@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.providers.conversation import JSON, SUMMARISE, Conversation
 from runner.providers.fields import Fields
-from runner.providers.options import Options
+from sessiondb.options import Options
 
 BETA = "compact-2026-01-12"
 SUMMARY_TOKENS = 8_000  # of a summary, at most

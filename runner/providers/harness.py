@@ -10,11 +10,10 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from runner import instructions
-from runner.providers.options import Options
 from runner.settings import Settings
 from runner.tools.box import Toolbox, ToolResult, call_of
 from runner.tools.desk import SOCKET
-from sessiondb.options import DEFAULT_MODEL
+from sessiondb.options import DEFAULT_MODEL, Options
 from sessiondb.records import Step
 
 SERVER = "dovecote"  # the name of Dovecote's tools among the harness's MCP servers

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from runner import instructions
-from runner.providers.options import Options
 from runner.settings import Settings
 from runner.tools.box import Toolbox
 from runner.tools.tool import Tool
-from sessiondb.options import DEFAULT_MODEL
+from sessiondb.options import DEFAULT_MODEL, Options
 
 JSON = dict[str, Any]
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
-from runner.settings import SettingsError
 from sessiondb import content
+from sessiondb.options import APPROVE_WITHIN
 
 ALLOW, DENY = "Allow", "Deny"
 LONGEST_SHOWN = 1_500  # characters of a call's arguments shown to the person
-DEFAULT_PATIENCE = 86_400  # s until an approval that nobody gave counts as refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +18,7 @@ class Approvals:
     """Which tools ask first, and for how many seconds. Who may answer is the host's to say: `approvers` is read there."""
 
     patterns: tuple[str, ...] = ()
-    patience: int = DEFAULT_PATIENCE
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Approvals:
-        """Raises `SettingsError`."""
-        patience = options.get("approve_within", DEFAULT_PATIENCE)
-        if not isinstance(patience, int) or patience <= 0:
-            raise SettingsError("DOVECOTE_AGENT", "options.approve_within must be a number of seconds")
-        return cls(_names(options, "approve"), patience)
+    patience: int = APPROVE_WITHIN
 
     def covers(self, tool: str) -> bool:
         return any(fnmatchcase(tool, pattern) for pattern in self.patterns)
@@ -48,10 +37,3 @@ class Approvals:
             expires_at=now + self.patience * 1000,
             approval=tool,
         )
-
-
-def _names(options: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    found = options.get(key, [])
-    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise SettingsError("DOVECOTE_AGENT", f"options.{key} must be a list of names")
-    return tuple(found)

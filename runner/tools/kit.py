@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.inbound import InboundReader
-from runner.settings import Settings, SettingsError
+from runner.settings import Settings
 from runner.tools import files, memory, messaging, standard
 from runner.tools.approval import Approvals
 from runner.tools.bash import Shell
 from runner.tools.schedule import Schedule
-from runner.tools.servers import Launch, Servers
+from runner.tools.servers import Servers
 from runner.tools.thread import Thread
 from runner.tools.tool import Tool
 
@@ -43,12 +43,12 @@ class Kit:
             Tool.of(files.create_file),
             Tool.of(files.edit_file),
         ]
-        wanted = settings.agent.options.get("tools")
+        wanted = settings.agent.options.tools
         if wanted is None:
             self._tools = everywhere + (isolated if settings.folder.root == CONTAINER else [])
         else:
-            self._tools = _named([*everywhere, *isolated], wanted)
-        self._servers = Servers(Launch.all_of(settings.agent.options))
+            self._tools = [tool for tool in (*everywhere, *isolated) if tool.name in wanted]
+        self._servers = Servers(settings.agent.options.mcp.values())
 
     async def prepare(self) -> None:
         """Before a turn: starts the MCP servers that are not running."""
@@ -65,18 +65,10 @@ class Kit:
 def refusal_of_scripts(settings: Settings) -> str:
     """Why a task's script may not run here; '' when it may. It may where the agent has a shell that asks nobody."""
     options = settings.agent.options
-    wanted = options.get("tools")
-    if not ("bash" in wanted if isinstance(wanted, list) else settings.folder.root == CONTAINER):
+    if not ("bash" in options.tools if options.tools is not None else settings.folder.root == CONTAINER):
         return "scripts run only where the agent has a shell; schedule the task without a script"
-    if Approvals.of(options).question("bash", {}, 0) is not None:
+    if Approvals(options.approve).covers("bash"):
         return (
             "a script would run without the approval that the shell needs here; schedule the task without it"
         )
     return ""
-
-
-def _named(tools: Sequence[Tool], wanted: object) -> list[Tool]:
-    known = {tool.name: tool for tool in tools}
-    if not isinstance(wanted, list) or not all(name in known for name in wanted):
-        raise SettingsError("DOVECOTE_AGENT", f"options.tools must list some of: {', '.join(known)}")
-    return [known[name] for name in known if name in wanted]

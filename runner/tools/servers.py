@@ -11,17 +11,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from runner import egress
-from runner.settings import SettingsError
 from runner.tools import offers, results
 from runner.tools.listing import Changes, Listing, Told, hearing, listed, listening
 from runner.tools.results import short
 from runner.tools.tool import Tool, ToolContext, ToolError
 from runner.tools.wire import Wire
+from sessiondb.options import McpServer
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -51,34 +51,6 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
-    """How to reach one server: by a command in the container, or by a URL."""
-
-    name: str
-    command: str = ""
-    args: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
-    url: str = ""
-
-    @classmethod
-    def all_of(cls, options: Mapping[str, Any]) -> list[Launch]:
-        """Raises `SettingsError`."""
-        found = options.get("mcp", {})
-        if not isinstance(found, dict):
-            raise SettingsError("DOVECOTE_AGENT", "options.mcp must be a table of servers")
-        made = []
-        for name, told in found.items():
-            try:
-                launch = cls(name, **{**told, "args": tuple(told.get("args", ()))})
-            except (TypeError, AttributeError) as error:
-                raise SettingsError("DOVECOTE_AGENT", f"options.mcp.{name}: {error}") from error
-            if bool(launch.command) == bool(launch.url):
-                raise SettingsError("DOVECOTE_AGENT", f"options.mcp.{name} needs a command or a url")
-            made.append(launch)
-        return made
-
-
-@dataclass(frozen=True, slots=True)
 class _Life:
     """One connection to a server, from its start to its end."""
 
@@ -90,7 +62,7 @@ class _Life:
 class Server:
     """One server. Its connection lives in a task of its own, as the library demands that one task opens and closes it."""
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: McpServer) -> None:
         self._launch = launch
         self._task: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()  # connections that are being closed
@@ -285,7 +257,7 @@ class Server:
 
 
 class Servers:
-    def __init__(self, launches: Iterable[Launch]) -> None:
+    def __init__(self, launches: Iterable[McpServer]) -> None:
         self._servers = [Server(launch) for launch in launches]
 
     async def start(self) -> None:
@@ -306,7 +278,7 @@ class Servers:
         await asyncio.gather(*(server.stop() for server in self._servers))
 
 
-def _transport(launch: Launch) -> Transport:
+def _transport(launch: McpServer) -> Transport:
     from mcp import StdioServerParameters
     from mcp.client.stdio import stdio_client
     from mcp.client.streamable_http import streamable_http_client

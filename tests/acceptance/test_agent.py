@@ -234,7 +234,7 @@ async def test_the_agent_in_containers_does_all_that_people_may_rely_on(
 ) -> None:
     (data / "agents" / "adder").mkdir(parents=True)
     shutil.copy(SERVER, data / "agents" / "adder" / "serve.py")
-    careful = {"approve": ["bash"], "approvers": ["UBOSS"]}
+    careful = {"approve": ["bash"], "approvers": ["memory:UBOSS"]}
     sums = {"mcp": {"sums": {"command": "/opt/venv/bin/python", "args": ["/agent/serve.py"]}}}
     options: dict[str, dict[str, Any]] = {
         "default": {},

@@ -31,7 +31,7 @@ def refused(done: subprocess.CompletedProcess[bytes], *words: str) -> None:
         ("[[routes]]\nengage = 'pattern'\n", ["pattern"]),
         (
             "[[tasks]]\nname = 'a'\nprompt = 'p'\ncron = '@daily'\nto = { platform = 'slack', channel = 'C1' }\n",
-            ["tasks.0.to", "workspace", "begins with T"],
+            ["tasks[0].to", "workspace", "begins with T"],
         ),
         (
             "[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nchannel = 'C1'\n",

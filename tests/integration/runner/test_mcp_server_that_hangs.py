@@ -14,6 +14,7 @@ import pytest
 
 from runner.tools import listing, servers
 from runner.tools.tool import ToolContext, ToolError
+from sessiondb.options import McpServer
 from tests.fakes.platform import TIMEOUT
 
 RAW = Path(__file__).resolve().parents[2] / "fakes" / "mcp_server" / "raw.py"
@@ -23,7 +24,7 @@ PING = {"name": "ping", "inputSchema": {"type": "object"}}
 @asynccontextmanager
 async def running(**script: Any) -> AsyncIterator[servers.Servers]:
     told = json.dumps({"pages": [[PING]], **script})
-    made = servers.Servers([servers.Launch("srv", command=sys.executable, args=(str(RAW), told))])
+    made = servers.Servers([McpServer("srv", command=sys.executable, args=(str(RAW), told))])
     try:
         async with asyncio.timeout(TIMEOUT):
             yield made

@@ -142,7 +142,7 @@ async def test_an_approval_survives_a_restart_of_everything(tmp_path: Path) -> N
 
 
 async def test_only_listed_people_may_allow_a_call(tmp_path: Path) -> None:
-    async with calling(tmp_path, tools=SHELL, approve=["bash"], approvers=["U9"]) as caller:
+    async with calling(tmp_path, tools=SHELL, approve=["bash"], approvers=["memory:U9"]) as caller:
         await caller.call(("bash", {"command": "echo ran >> effects; echo done"}))
         assert caller.bot.sent[-1].audience == ("U9",)
         stranger = await caller.answer("Allow")

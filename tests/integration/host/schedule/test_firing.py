@@ -9,9 +9,9 @@ from pathlib import Path
 import apsw
 import pytest
 
+from host.config.recurrence import ScheduleError
 from host.mailbox import tasks
 from host.mailbox.missed import Policy
-from host.mailbox.recurrence import ScheduleError
 from host.schedule import index
 from host.schedule.service import AT_ONCE
 from sessiondb import Address, Status

@@ -79,7 +79,7 @@ def test_an_error_carries_file_key_and_remedy(tmp_path: Path) -> None:
         load(file)
     assert caught.value.file == file
     assert caught.value.faults[0].key == "agents.default.provider"
-    assert "dovecote.example.toml" in caught.value.faults[0].remedy
+    assert "claude" in caught.value.faults[0].remedy
 
 
 def test_the_configuration_cannot_be_changed() -> None:
@@ -100,7 +100,7 @@ def test_a_hook_is_a_table_of_webhooks_and_named_so_in_errors(tmp_path: Path) ->
             load(file)
         assert caught.value.faults[0].key == key
     file.write_text(good + "agent = 'nobody'\n")
-    with pytest.raises(ConfigError, match=r"webhooks\.ci\.agent = 'nobody' is no agent"):
+    with pytest.raises(ConfigError, match=r"webhooks\.ci\.agent: 'nobody' is no agent"):
         load(file)
 
 

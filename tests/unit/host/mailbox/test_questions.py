@@ -21,7 +21,8 @@ def approvers(listed: list[str], owners: list[str]) -> Approvers:
 @pytest.mark.parametrize(
     ("listed", "asked_by", "audience"),
     [
-        (["U9"], "U1", ("U9",)),  # whom the configuration lists
+        (["slack:U9", "discord:8"], "U1", ("U9",)),  # whom the configuration lists
+        (["discord:8"], "U1", ("UO",)),  # nobody stands in for those who are listed elsewhere alone
         ([], "U1", ("U1",)),  # else whoever asked
         ([], "", ("UO",)),  # else the platform's owners
     ],

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from host.mailbox import recurrence
-from host.mailbox.recurrence import NICKNAMES, Schedule, ScheduleError
+from host.config import recurrence
+from host.config.recurrence import NICKNAMES, Schedule, ScheduleError
 from tests.support.naive_cron import due_times
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")

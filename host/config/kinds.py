@@ -1,0 +1,130 @@
+"""The kinds of values in the file. Each refuses in two sentences: what is wrong, and what to write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from sessiondb.options import Options, OptionsError, is_url, nearest
+
+REFUSED = "dovecote"  # the type of an error that carries a problem and a remedy of ours
+HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+NATIVE = re.compile(
+    r"bedrock[a-z0-9-]*\.[a-z0-9-]+\.amazonaws\.com|[a-z0-9-]*aiplatform\.googleapis\.com", re.IGNORECASE
+)
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+def refused(problem: str, remedy: str) -> PydanticCustomError:
+    return PydanticCustomError(REFUSED, "{problem}. {remedy}", {"problem": problem, "remedy": remedy})
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        hint = nearest(name, available_timezones()) or "Write one such as 'Europe/Berlin'"
+        raise refused(f"{name!r} is no IANA time zone", hint) from error
+    return name
+
+
+def _zone_or_none(name: str) -> str:
+    return _zone(name) if name else ""
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        at = f", from its character {error.pos + 1} on" if error.pos is not None else ""
+        raise refused(
+            f"{text!r} is no regular expression{at}",
+            "Correct it; a backslash before a sign means the sign itself",
+        ) from error
+    return text
+
+
+def _model_address(url: str) -> str:
+    """Without the version that some write behind it: the gateway adds the path."""
+    url = url.strip().rstrip("/").removesuffix("/messages").removesuffix("/v1").rstrip("/")
+    if not is_url(url, "http", "https"):
+        raise refused(f"{url!r} is no address", "Write one such as https://api.anthropic.com")
+    if found := NATIVE.search(url):
+        raise refused(
+            f"{found[0]} does not speak the Messages API at its own address",
+            "Put something that does before it, such as LiteLLM, and name that",
+        )
+    return url
+
+
+def _address(example: str, *schemes: str, end: str = "") -> Callable[[str], str]:
+    def judge(url: str) -> str:
+        url = url.strip()
+        if not is_url(url, *schemes):
+            raise refused(f"{url!r} is no address", f"Write one such as {example}")
+        return url.rstrip("/") + end if schemes[0] == "http" else url
+
+    return judge
+
+
+def _engine(address: str) -> str:
+    if (
+        not address
+        or address.startswith(("unix:///", "npipe://"))
+        or is_url(address, "tcp", "http", "https", "ssh")
+    ):
+        return address
+    raise refused(
+        f"{address!r} is no engine's address",
+        "Write one such as unix:///var/run/docker.sock, or leave it empty",
+    )
+
+
+def _host_name(name: str) -> str:
+    if not HOST_NAME.fullmatch(name) or name.rsplit(".", 1)[1].isdigit():
+        raise refused(
+            f"{name!r} is not a host's name",
+            "Write one such as 'api.github.com': in small letters, no port, no pattern, no address",
+        )
+    return name
+
+
+def _variable(name: str) -> str:
+    """The name of a variable; a secret that was put here instead is not shown again."""
+    if not VARIABLE.fullmatch(name):
+        raise refused(
+            "is no variable's name",
+            "Put the secret into .env and its name here, such as DEPLOYS_WEBHOOK_SECRET",
+        )
+    return name
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    try:
+        Options.of(given)
+    except OptionsError as error:
+        raise PydanticCustomError(REFUSED, "{told}", {"told": str(error), "faults": error.faults}) from error
+    return given
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+ZoneOrNone = Annotated[str, AfterValidator(_zone_or_none)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]
+Seconds = Annotated[float, Field(gt=0)]
+Dollars = Annotated[float, Field(ge=0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+ModelAddress = Annotated[str, AfterValidator(_model_address)]
+VaultAddress = Annotated[str, AfterValidator(_address("http://127.0.0.1:10254", "http", "https"))]
+SlackAddress = Annotated[str, AfterValidator(_address("https://slack.com/api/", "http", "https", end="/"))]
+DiscordAddress = Annotated[str, AfterValidator(_address("https://discord.com/api/v10", "http", "https"))]
+GatewayAddress = Annotated[str, AfterValidator(_address("wss://gateway.discord.gg/", "ws", "wss"))]
+EngineAddress = Annotated[str, AfterValidator(_engine)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+Variable = Annotated[str, AfterValidator(_variable)]
+OptionTable = Annotated[dict[str, Any], AfterValidator(_options)]

@@ -1,0 +1,315 @@
+"""What a file may say is judged once, at the border: everything at once, each with its line, its key and its remedy."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from host.config import Config, ConfigError, load
+from host.config.errors import Fault
+
+ROOT = Path(__file__).resolve().parents[4]
+LIBRARY = re.compile(
+    r"input should|pydantic|validation|expected|got |invalid|NoneType|traceback|value error|unterminated|"
+    r"field required|permitted|valid (string|number|integer|boolean|list|dictionary)|at line|column",
+    re.IGNORECASE,
+)
+
+
+def faults(tmp_path: Path, text: str) -> tuple[Fault, ...]:
+    file = tmp_path / "mine.toml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert not LIBRARY.search(str(caught.value).replace(str(file), "")), caught.value
+    return caught.value.faults
+
+
+TASK = "[[tasks]]\nname = 'a'\nprompt = 'p'\n"
+TO_SLACK = "to = { platform = 'slack', workspace = 'T1', channel = 'C1' }\n"
+PROMPT = "{ title = 'a', message = 'b' }, "
+HOOK = "[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nworkspace = 'T1'\nchannel = 'C1'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "words"),
+    [
+        # keys
+        ("\n[runner]\nlauncer = 'docker'\n", 3, "runner.launcer", 'Did you mean "launcher"?'),
+        ("datta = 'x'\n", 1, "datta", 'Did you mean "data"?'),
+        (
+            "[host]\nbudget_usd_per_day = 3\n",
+            2,
+            "host.budget_usd_per_day",
+            r"It belongs to \[agents.NAME\] or \[model\]",
+        ),
+        (
+            "[slack]\nbot_token = 'xoxb-12'\n",
+            2,
+            "slack.bot_token",
+            "Secrets stand in .env, never here: SLACK_BOT_TOKEN",
+        ),
+        ("[model]\napi_key = 'sk-12'\n", 2, "model.api_key", "ANTHROPIC_API_KEY"),
+        (f"{HOOK}styl = 'github'\n", 6, "webhooks.ci.styl", 'Did you mean "style"?'),
+        ("[webhooks]\nprot = 1\n", 2, "webhooks.prot", 'Did you mean "port"?'),
+        ("[agents.Default]\n", 1, "agents.Default", "small letters, digits and hyphens"),
+        ("[runner.limits]\nmemory = 5\n", 2, "runner.limits.memory", 'Did you mean "memory_mb"?'),
+        # values
+        ("[host]\nbells = 'maybe'\n", 2, "host.bells", "must be true or false"),
+        ("[host]\nsweep_every = 'often'\n", 2, "host.sweep_every", "must be a number"),
+        ("[runner]\nidle_exit = -1\n", 2, "runner.idle_exit", "must be more than 0"),
+        ("[slack]\nsockets = 11\n", 2, "slack.sockets", "must be at most 10"),
+        ("[runner]\nconcurrent = 1.5\n", 2, "runner.concurrent", "must be a whole number"),
+        ("[access]\nowners = 'slack:U1'\n", 2, "access.owners", "must be a list"),
+        ("runner = 5\n", 1, "runner", "must be a table"),
+        ("[access]\nunknown = 'alow'\n", 2, "access.unknown", 'Did you mean "allow"?'),
+        (
+            "[agents.default]\nprovider = 'gpt'\n",
+            2,
+            "agents.default.provider",
+            'one of "auto", "mock", "claude"',
+        ),
+        ("[[tasks]]\nname = 'a'\ncron = '@daily'\n" + TO_SLACK, 1, "tasks[0].prompt", "is missing"),
+        (
+            "[[agents.default.prompts]]\ntitle = ''\nmessage = 'x'\n",
+            2,
+            "agents.default.prompts[0].title",
+            "must not be empty",
+        ),
+        (f"[agents.default]\nprompts = [{PROMPT * 5}]\n", 2, "agents.default.prompts", "4 of them at most"),
+        ("[commands.aliases]\n'a b' = 'help'\n", 2, "commands.aliases.a b", "An alias is one word"),
+        ("[commands.aliases]\nhelp = 'stop'\n", 1, "commands", "'help' is a command itself"),
+        ("[commands.aliases]\nhilfe = 'hepl'\n", 2, "commands.aliases.hilfe", 'Did you mean "help"?'),
+        # zones, times, patterns
+        ("[host]\nzone = 'Europe/Berln'\n", 2, "host.zone", 'Did you mean "Europe/Berlin"?'),
+        (f"{TASK}cron = '@daily'\nzone = 'CEST'\n{TO_SLACK}", 5, "tasks[0].zone", "no IANA time zone"),
+        (f"{TASK}cron = '0 9 * *'\n{TO_SLACK}", 4, "tasks[0].cron", "five fields"),
+        (f"{TASK}cron = '*/90 * * * *'\n{TO_SLACK}", 4, "tasks[0].cron", "two tasks"),
+        (f"{TASK}cron = '0 0 30 2 *'\n{TO_SLACK}", 4, "tasks[0].cron", "day-of-month"),
+        (f"{TASK}at = 'tomorrow'\n{TO_SLACK}", 4, "tasks[0].at", "2026-12-31 18:00"),
+        (f"{TASK}{TO_SLACK}", 1, "tasks[0]", "neither cron nor at"),
+        (f"{TASK}cron = '@daily'\nat = '2030-01-01 10:00'\n{TO_SLACK}", 1, "tasks[0]", "both cron and at"),
+        ("[[routes]]\nengage = 'pattern'\npattern = '(a'\n", 3, "routes[0].pattern", "no regular expression"),
+        ("[[routes]]\nengage = 'pattern'\n", 1, "routes[0]", "go together"),
+        # names that lead nowhere
+        ("[[routes]]\nagent = 'nobody'\n", 2, "routes[0].agent", r"write \[agents.nobody\]"),
+        ("[agents.pigeon]\n[[routes]]\nagent = 'pigon'\n", 3, "routes[0].agent", 'Did you mean "pigeon"?'),
+        ("[agents.pigeon]\n[[routes]]\nchannel = 'C1'\n", 2, "routes[0]", r"no \[agents.default\]"),
+        (
+            f"{TASK}cron = '@daily'\nagent = 'x'\n{TO_SLACK}",
+            5,
+            "tasks[0].agent",
+            "'x' is no agent of this file",
+        ),
+        (f"{HOOK}agent = 'nobody'\n", 6, "webhooks.ci.agent", "'nobody' is no agent of this file"),
+        (
+            f"{TASK}cron = '@daily'\n{TO_SLACK}{TASK}cron = '@daily'\n{TO_SLACK}",
+            7,
+            "tasks[1].name",
+            "another name",
+        ),
+        ("[[routes]]\n[[routes]]\nplatform = 'slack'\n", 2, "routes[1]", r"Put it before routes\[0\]"),
+        ("[[routes]]\nplatform = 'slak'\n", 2, "routes[0].platform", 'Did you mean "slack"?'),
+        ("[[routes]]\nplatform = 'irc'\n", 2, "routes[0].platform", 'one of "slack", "discord", "console"'),
+        # ids
+        ("[access]\nowners = ['U012AB3CD']\n", 2, "access.owners[0]", 'Write "slack:U012AB3CD"'),
+        (
+            "[access]\nusers = [\n 'slack:U1',\n '80351110224678912']\n",
+            2,
+            "access.users[1]",
+            'Write "discord:80351110224678912"',
+        ),
+        ("[access]\nowners = ['slack:@ada']\n", 2, "access.owners[0]", "Copy member ID"),
+        ("[access]\nchannels = ['slack:general']\n", 2, "access.channels[0]", "slack:C012AB3CD"),
+        ("[access]\ngroups = ['discord:Keepers']\n", 2, "access.groups[0]", "Copy Role ID"),
+        ("[[routes]]\nplatform = 'slack'\nchannel = '#general'\n", 3, "routes[0].channel", "C012AB3CD"),
+        (
+            "[[routes]]\nplatform = 'discord'\nchannel = 'general'\n",
+            3,
+            "routes[0].channel",
+            "Copy Channel ID",
+        ),
+        (
+            f"{TASK}cron = '@daily'\nto = {{ platform = 'slack', channel = 'C1' }}\n",
+            5,
+            "tasks[0].to.workspace",
+            "begins with T",
+        ),
+        (
+            f"{TASK}cron = '@daily'\nmentions = ['U1']\n{TO_SLACK}",
+            5,
+            "tasks[0].mentions[0]",
+            'Write "slack:U1"',
+        ),
+        (
+            "[agents.default.destinations.news]\nplatform = 'slack'\nworkspace = 'acme'\nchannel = 'C1'\n",
+            3,
+            "agents.default.destinations.news.workspace",
+            "T012AB3CD",
+        ),
+        # addresses, hosts, models, options
+        ("[slack]\napi_url = 'slack.com'\n", 2, "slack.api_url", "https://slack.com/api/"),
+        ("[discord]\ngateway_url = 'https://x'\n", 2, "discord.gateway_url", "wss://"),
+        ("[model]\nbase_url = 'localhost:4000'\n", 2, "model.base_url", "https://api.anthropic.com"),
+        ("[credentials]\nonecli_url = '127.0.0.1'\n", 2, "credentials.onecli_url", "http://127.0.0.1:10254"),
+        ("[runner]\nengine = '/var/run/docker.sock'\n", 2, "runner.engine", "unix:///var/run/docker.sock"),
+        (
+            "[agents.default.network]\nallow = ['https://a.com']\n",
+            2,
+            "agents.default.network.allow[0]",
+            "api.github.com",
+        ),
+        (
+            "[agents.default]\nmodel = 'claud-sonnet-5-5'\n",
+            2,
+            "agents.default.model",
+            'Did you mean "claude-sonnet-5-5"?',
+        ),
+        ("[agents.default]\nmodel = 'Claude Sonnet'\n", 2, "agents.default.model", "claude-sonnet-5-5"),
+        (
+            "[agents.default]\nmodels = ['gpt-5']\n",
+            2,
+            "agents.default.models",
+            "no model's name of Anthropic's API",
+        ),
+        ("[agents.default.options]\nmax_token = 5\n", 2, "agents.default.options.max_token", '"max_tokens"'),
+        (
+            "[agents.default]\noptions = { effort = 'hight' }\n",
+            2,
+            "agents.default.options.effort",
+            'Did you mean "high"?',
+        ),
+        (
+            "[agents.default.options]\napprovers = ['U1']\n",
+            2,
+            "agents.default.options.approvers[0]",
+            "slack:U1",
+        ),
+        (
+            "[agents.default.options.mcp.github]\nurl = 'x'\n",
+            2,
+            "agents.default.options.mcp.github.url",
+            "https://",
+        ),
+        ("[webhooks.ci]\nsecret_env = 's3cret!'\n", 2, "webhooks.ci.secret_env", "Put the secret into .env"),
+    ],
+)
+def test_a_fault_is_told_with_its_line_its_key_and_what_to_do(
+    tmp_path: Path, text: str, line: int, key: str, words: str
+) -> None:
+    found = [fault for fault in faults(tmp_path, text) if fault.key == key]
+    assert found, faults(tmp_path, text)
+    assert found[0].line == line
+    assert re.search(words, f"{found[0].problem}. {found[0].remedy}")
+
+
+def test_a_secret_in_the_file_is_not_shown_again(tmp_path: Path) -> None:
+    text = "[slack]\nbot_token = 'xoxb-12'\n[model]\napi_key = 5\n[webhooks.ci]\nsecret_env = 's3cret!'\n"
+    told = "".join(f"{fault.problem}{fault.remedy}" for fault in faults(tmp_path, text))
+    assert not {"xoxb-12", "s3cret!"} & set(re.findall(r"[\w!-]+", told))
+
+
+def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = (
+        "dta = 'x'\n[host]\nzone = 'Nowhere'\n[runner]\nlauncher = 'dokcer'\n[access]\nowners = ['U1']\n"
+        "[agents.default.options]\neffort = 'hi'\ntools = ['bassh']\n[[routes]]\nagent = 'x'\n[[routes]]\n"
+        f"{TASK}cron = 'x'\nzone = 'y'\n{TO_SLACK}"
+    )
+    found = faults(tmp_path, text)
+    assert [fault.line for fault in found] == [1, 3, 5, 7, 9, 10, 12, 13, 17, 18]
+    with pytest.raises(ConfigError, match=r"mine.toml has 10 faults:\n.*mine.toml:1: dta: unknown key"):
+        load(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[host]\nzone = UTC\n", 2, "Text stands between quotes"),
+        ("[host]\nbells = True\n", 2, "Write true instead of True"),
+        ("[host]\nbells = yes\n", 2, "Write true instead of yes"),
+        ("data = “here”\n", 1, "straight quotes"),
+        ("[host\n", 1, "A section is written as"),
+        ("launcher docker\n", 1, "Write key = value"),
+        ("data =\n", 1, "Write a value"),
+        ("data = 'a'\ndata = 'b'\n", 2, "there twice"),
+        ("[host]\n[slack]\n[host]\n", 3, "there twice"),
+        ('data = "C:\\data"\n', 1, "backslash"),
+        ("data = 'a\n", 1, "close every quote"),
+        ("[access]\nowners = ['slack:U1',\n", 2, "close every quote"),
+    ],
+)
+def test_what_is_no_toml_is_told_with_its_line_and_a_guess(
+    tmp_path: Path, text: str, line: int, words: str
+) -> None:
+    (found,) = faults(tmp_path, text)
+    assert (found.line, words in f"{found.problem}. {found.remedy}") == (line, True), found
+
+
+def switched_on() -> str:
+    return re.sub(r"(?m)^#(?=[\[a-z])", "", (ROOT / "dovecote.example.toml").read_text("utf-8"))
+
+
+SETTINGS = [number for number, line in enumerate(switched_on().split("\n")) if re.match(r"\w+ = ", line)]
+
+
+@pytest.mark.parametrize(
+    "value", ['"?!"', "-7", "true", '["?!"]', "{ surely_unknown = 1 }", "2026-01-01", "nan", '""']
+)
+def test_no_wrong_value_of_any_key_meets_the_libraries_words_or_another_line(
+    tmp_path: Path, value: str
+) -> None:
+    file = tmp_path / "mine.toml"
+    refused = 0
+    for number in SETTINGS:
+        lines = switched_on().split("\n")
+        lines[number] = f"{lines[number].partition(' = ')[0]} = {value}"
+        file.write_text("\n".join(lines), "utf-8")
+        if (error := refusal(file)) is not None:
+            refused += 1
+            assert not LIBRARY.search(str(error).replace(str(file), "")), error
+            assert number + 1 in [fault.line for fault in error.faults] or "[" in error.faults[0].key, error
+    assert refused > 10
+
+
+def refusal(file: Path) -> ConfigError | None:
+    try:
+        load(file)
+    except ConfigError as error:
+        return error
+    return None
+
+
+def test_models_of_another_server_may_be_called_anything(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        "[model]\nbase_url = 'http://litellm:4000/v1'\n[agents.default]\nmodel = 'openai/gpt-5'\n"
+    )
+    assert load(file).agents["default"].model == "openai/gpt-5"
+
+
+def test_the_console_and_other_ids_of_people_are_taken_as_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[access]\nowners = ['console:you', 'slack:W1', 'discord:1']\ngroups = ['slack:S1']\n")
+    assert load(file).access.owners == ("console:you", "slack:W1", "discord:1")
+
+
+def test_a_single_time_that_is_past_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(f"{TASK}at = '2001-01-01 10:00'\n{TO_SLACK}")
+    assert load(file).tasks[0].at == "2001-01-01 10:00"
+
+
+def test_addresses_are_kept_in_the_shape_that_their_libraries_want(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        "[slack]\napi_url = 'http://127.0.0.1:1/api'\n[discord]\napi_url = 'http://127.0.0.1:2/api/v10/'\n"
+    )
+    found = load(file)
+    assert found.slack is not None
+    assert (found.slack.api_url, found.discord.api_url) == (
+        "http://127.0.0.1:1/api/",
+        "http://127.0.0.1:2/api/v10",
+    )
+    assert Config().discord.gateway_url == "wss://gateway.discord.gg/"
