@@ -12,7 +12,7 @@ from bench.figure import Figure, Timings
 from bench.round_trip import PLACE, BenchBot, now_ms
 from host.config import Config
 from host.delivery.actions import Actions
-from host.delivery.collect import Collector, Whose
+from host.delivery.collect import Collector, Ready, Whose
 from host.delivery.minting import Minting
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader
@@ -64,7 +64,7 @@ def _drain(
     collector: Collector, writer: InboundWriter, reader: OutboundReader, folder: SessionFolder
 ) -> bool:
     done = collector.collect(
-        writer, reader, Whose("bench", PLACE, "default", folder.outbound_files), lambda _: False, {}
+        writer, reader, Whose("bench", PLACE, "default", folder.outbound_files), lambda _: False, Ready()
     )
     with writer.writing():
         writer.put_parcels([replace(p, state="sent", platform_message_id=p.key) for p in done.parcels])

@@ -56,7 +56,9 @@ TOKEN_REFUSED = f"Discord refuses the token in {TOKEN}: reset it on the Bot page
 
 class DiscordBot:
     channel_type = "discord"
-    capabilities = Capabilities(lookup=True, progress="transient")
+    capabilities = Capabilities(
+        lookup=True, progress="transient", drawn_by="bots.discord.sending.rendering:drawn"
+    )
 
     def __init__(
         self, config: Config, folder: Path, token: str, client_options: dict[str, Any] | None = None
@@ -127,7 +129,7 @@ class DiscordBot:
     def render(
         self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
     ) -> Sequence[dict[str, Any]]:
-        return rendering.render(operation, plain=plain, room=len(wire.named(mentions)))
+        return rendering.drawn(operation, plain=plain, mentions=mentions)
 
     def hearing(self) -> Hearing:
         now, client = asyncio.get_running_loop().time(), self._client

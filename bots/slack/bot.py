@@ -73,7 +73,9 @@ class Secrets:
 
 class SlackBot:
     channel_type = "slack"
-    capabilities = Capabilities(lookup=True, progress="transient")
+    capabilities = Capabilities(
+        lookup=True, progress="transient", drawn_by="bots.slack.sending.rendering:operation"
+    )
 
     def __init__(self, settings: Slack, secrets: Secrets, folder: Path, access: Access | None = None) -> None:
         self._settings = settings
@@ -125,7 +127,7 @@ class SlackBot:
     def render(
         self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
     ) -> Sequence[Json]:
-        return rendering.operation(operation, plain=plain)
+        return rendering.operation(operation, plain=plain, mentions=mentions)
 
     def hearing(self) -> Hearing:
         if self._transport is None or not self._online:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from host.delivery import policy, waits
+from host.delivery import drawing, policy, waits
 from host.delivery.actions import Actions, Asked, Handler, refusing
+from host.delivery.drawing import Drawn, Large
 from host.delivery.minting import Minting
 from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
@@ -27,7 +28,6 @@ from sessiondb.records import Ack, AckStatus, Address, Kind, MessageIn, MessageO
 GIVE_UP_AFTER = 5  # failed attempts of one message
 RETRY_BACKOFF = 2_000  # ms after the first failed attempt; doubles
 LONGEST_RETRY_BACKOFF = 300_000  # ms
-MOST_CHUNKS = 200  # of one row
 UNREAD = "too much of what it was told before is unread"
 LONGEST_HOLD = 7 * 86_400_000  # ms a row may ask to be held back: it holds back everything behind it
 
@@ -46,7 +46,16 @@ class Collected:
     )  # of those that runners are done with, by id
     more: bool = False  # there are more rows to read
     asked: Asked | None = None  # an action that has to be prepared before anything behind it is read
+    large: Large | None = None  # an operation that has to be rendered before that
     run_ended: bool = False  # a task's run got its outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What rows were waited for, by their ids."""
+
+    handlers: Mapping[str, Handler] = field(default_factory=dict)  # of actions that are prepared
+    drawn: Mapping[str, Drawn] = field(default_factory=dict)  # of large operations that are rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +83,11 @@ class Collector:
         reader: OutboundReader,
         whose: Whose,
         busy: Callable[[Address], bool],
-        prepared: Mapping[str, Handler],
+        ready: Ready,
     ) -> Collected:
         """`busy` says whether a lane has work: then a new chunk waits for its turn instead of being intended now.
 
-        `prepared` has the handlers of actions, by their rows; one that has none there ends the collection before it.
+        An action or a large operation that is not `ready` ends the collection before it.
         """
         done = Collected()
         pending = writer.pending()
@@ -94,8 +103,8 @@ class Collector:
             and ack.incarnation == incarnation
             and ack.attempt > by_id[ack.message_id].attempts
         ]
-        rows = self._up_to_action(writer, page.rows, prepared, done)
-        done.more = page.more or done.asked is not None
+        rows = self._as_far_as_ready(writer, page.rows, whose, ready, done)
+        done.more = page.more or done.asked is not None or done.large is not None
         finished = [] if done.more else [ack for ack in acks if ack.status is not AckStatus.PROCESSING]
         runs = [
             ack.message_id
@@ -109,7 +118,7 @@ class Collector:
         started: set[Address] = set()
         with writer.writing():
             for row in rows:
-                parcels = self._row(writer, row, whose, done, prepared)
+                parcels = self._row(writer, row, whose, done, ready)
                 for parcel in parcels:
                     if (
                         parcel.state == "pending"
@@ -135,28 +144,35 @@ class Collector:
         self.runs.update(runs)
         return done
 
-    def _up_to_action(
+    def _as_far_as_ready(
         self,
         writer: InboundWriter,
         rows: Sequence[Accepted | Refused],
-        prepared: Mapping[str, Handler],
+        whose: Whose,
+        ready: Ready,
         done: Collected,
     ) -> Sequence[Accepted | Refused]:
         for number, row in enumerate(rows):
-            if not isinstance(row, Accepted) or not isinstance(row.content, content.Action):
+            if not isinstance(row, Accepted) or row.row.id in ready.handlers or row.row.id in ready.drawn:
                 continue
-            out = row.row
-            origin = writer.message(out.in_reply_to) if out.in_reply_to else None
-            doubtful = out.seq <= writer.mark("doubtful_up_to")  # it is not carried out a second time
-            if (
-                origin is not None
-                and not doubtful
-                and out.id not in prepared
-                and not writer.parcels_of(out.id)
-            ):
-                done.asked = Asked(out.id, row.content, origin.address, origin)
+            if isinstance(row.content, content.Action):
+                done.asked = _to_prepare(writer, row.row, row.content)
+            elif len(row.row.content) > drawing.SMALL:
+                done.large = self._to_draw(writer, row, whose)
+            if done.asked is not None or done.large is not None:
                 return rows[:number]
         return rows
+
+    def _to_draw(self, writer: InboundWriter, row: Accepted, whose: Whose) -> Large | None:
+        """None for what will not be shown."""
+        out = row.row
+        origin = writer.message(out.in_reply_to) if out.in_reply_to else None
+        address = _routed(writer, out, origin)
+        bot = None if address is None else self.bots.get(address.channel_type)
+        if address is None or bot is None or writer.parcels_of(out.id):
+            return None
+        operation, mentions = self._shown(writer, row, whose, address, origin)
+        return Large(out.id, bot, operation, mentions)
 
     def _row(
         self,
@@ -164,7 +180,7 @@ class Collector:
         row: Accepted | Refused,
         whose: Whose,
         done: Collected,
-        prepared: Mapping[str, Handler],
+        ready: Ready,
     ) -> Sequence[Parcel]:
         if isinstance(row, Refused):
             done.refused.append(row)
@@ -188,14 +204,10 @@ class Collector:
             done.refused.append(Refused(out.seq, out.id, UNREAD))
             return [_quarantined(out.seq, out.id, address, UNREAD, out.in_reply_to)]
         if isinstance(row.content, content.Action):
-            return [self._act(writer, row, address, doubtful, prepared)]
-        operation = row.content
-        if isinstance(operation, content.Question):
-            operation = self.approvers.settle(
-                operation, whose.agent, address, origin.author_id if origin else ""
-            )
-        mentions = _mentions(writer, operation, origin) if not out.destination else ()
-        parcels, parts = self._chunks(row, operation, whose, address, origin, mentions)
+            return [self._act(writer, row, address, doubtful, ready)]
+        shown = self._shown(writer, row, whose, address, origin)
+        operation, _ = shown
+        parcels, parts = self._chunks(row, shown, whose, address, origin, ready)
         if isinstance(operation, content.Question) and parcels:
             questions.put(writer, out.id, parcels[0].key, operation, address, self.now())
         for parcel in parcels:
@@ -204,6 +216,17 @@ class Collector:
         if parts > len(parcels):
             self._cut(writer, out, address, asked_at, f"the first {len(parcels)} of {parts} parts")
         return _unknown(parcels, known, self.now()) if doubtful else parcels
+
+    def _shown(
+        self, writer: InboundWriter, row: Accepted, whose: Whose, address: Address, origin: MessageIn | None
+    ) -> tuple[content.Operation, Sequence[str]]:
+        """The operation as it is carried out, and whom it notifies."""
+        operation = row.content
+        assert not isinstance(operation, content.Action)  # noqa: S101 - these are applied, not shown
+        if isinstance(operation, content.Question):
+            asker = origin.author_id if origin else ""
+            operation = self.approvers.settle(operation, whose.agent, address, asker)
+        return operation, _mentions(writer, operation, origin) if not row.row.destination else ()
 
     def _cut(
         self, writer: InboundWriter, out: MessageOut, address: Address, asked_at: Address, shown: str
@@ -233,7 +256,7 @@ class Collector:
         row: Accepted,
         address: Address,
         doubtful: bool,
-        prepared: Mapping[str, Handler],
+        ready: Ready,
     ) -> Parcel:
         """Carries an action out, but not one that may have been carried out before the records of it were lost."""
         out = row.row
@@ -242,7 +265,7 @@ class Collector:
             tell(writer, out.id, address, reason)
             return _quarantined(out.seq, out.id, address, reason, out.in_reply_to)
         unasked = "an action answers the message that it was asked for in"
-        self.actions.apply(writer, out.id, prepared.get(out.id) or refusing(unasked), address)
+        self.actions.apply(writer, out.id, ready.handlers.get(out.id) or refusing(unasked), address)
         return _parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)
 
     def _refused(self, writer: InboundWriter, row: Refused, fallback: Address) -> Sequence[Parcel]:
@@ -259,11 +282,11 @@ class Collector:
     def _chunks(
         self,
         row: Accepted,
-        operation: content.Operation,
+        shown: tuple[content.Operation, Sequence[str]],
         whose: Whose,
         address: Address,
         origin: MessageIn | None,
-        mentions: Sequence[str],
+        ready: Ready,
     ) -> tuple[Sequence[Parcel], int]:
         """The chunks to send, and of how many parts they are the first."""
         out = row.row
@@ -282,9 +305,9 @@ class Collector:
                     "no such platform is configured",
                 )
             ], 1
-        rendered = bot.render(operation, mentions=mentions)
-        chunks = rendered[:MOST_CHUNKS]
-        plain = bot.render(operation, plain=True, mentions=mentions) if len(chunks) == 1 else []
+        operation, mentions = shown
+        drawn = ready.drawn.get(out.id) or drawing.at_once(bot, operation, mentions)
+        chunks, plain = drawn.chunks, drawn.plain
         keys = [self.minting.key(whose.session_id, out.seq, out.id, number) for number in range(len(chunks))]
         common = {
             "target": getattr(operation, "message_id", ""),
@@ -315,7 +338,7 @@ class Collector:
                 key=keys[number],
             )
             for number, chunk in enumerate(chunks)
-        ], len(rendered)
+        ], drawn.parts
 
     def _acknowledge(
         self, writer: InboundWriter, message: MessageIn, ack: Ack, until: int, done: Collected
@@ -339,6 +362,15 @@ class Collector:
         if answered == {"quarantined"}:
             owe(writer, _unreadable(message))
         done.settled = True
+
+
+def _to_prepare(writer: InboundWriter, out: MessageOut, action: content.Action) -> Asked | None:
+    """None for what will not be carried out."""
+    origin = writer.message(out.in_reply_to) if out.in_reply_to else None
+    doubtful = out.seq <= writer.mark("doubtful_up_to")  # it is not carried out a second time
+    if origin is None or doubtful or writer.parcels_of(out.id):
+        return None
+    return Asked(out.id, action, origin.address, origin)
 
 
 def _routed(writer: InboundWriter, out: MessageOut, origin: MessageIn | None) -> Address | None:

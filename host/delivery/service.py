@@ -6,11 +6,11 @@ import asyncio
 import functools
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from host.delivery.actions import Handler
-from host.delivery.collect import Collected, Collector, Whose
+from host.delivery.collect import Collected, Collector, Ready, Whose
+from host.delivery.drawing import Drawing
 from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.delivery.posts import Posts
@@ -63,6 +63,7 @@ class Deliveries:
         self._posts = posts
         self._outlets = outlets
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
+        self._drawing = Drawing()
         self._readers: dict[str, OutboundReader] = {}
         self._lanes: dict[tuple[str, Address], Lane] = {}
         self._recovered: set[str] = set()
@@ -109,11 +110,24 @@ class Deliveries:
             if address.channel_type == channel_type:
                 lane.nudge()
 
-    async def _collect(self, session: Session, prepared: Mapping[str, Handler] | None = None) -> bool:
+    async def _collect(self, session: Session) -> bool:
+        """Reads on; false when there is nothing more to read now. What has to be waited for is, one row after the other."""
+        done = await self._read_on(session, Ready())
+        while done is not None and (done.asked is not None or done.large is not None):
+            if (asked := done.asked) is not None:
+                async with self._collector.actions.prepared(session, asked) as handler:
+                    done = await self._read_on(session, Ready(handlers={asked.row_id: handler}))
+            elif (large := done.large) is not None:
+                drawn = await self._drawing.draw(large)
+                done = await self._read_on(session, Ready(drawn={large.row_id: drawn}))
+        return done is not None and done.more
+
+    async def _read_on(self, session: Session, ready: Ready) -> Collected | None:
+        """None while as much is on its way as may be."""
         open_chunks = sum(lane.length for (id_, _), lane in self._lanes.items() if id_ == session.id)
         if open_chunks >= MOST_OPEN:
             self._backlogged[session.id] = session
-            return False
+            return None
 
         def busy(address: Address) -> bool:
             lane = self._lanes.get((session.id, address))
@@ -123,7 +137,7 @@ class Deliveries:
 
         def job(writer: InboundWriter) -> tuple[Collected, list[tuple[str, str]]]:
             reader = self._reader(session)
-            done = self._collector.collect(writer, reader, whose, busy, prepared or {})
+            done = self._collector.collect(writer, reader, whose, busy, ready)
             return done, writer.owed()
 
         try:
@@ -144,10 +158,7 @@ class Deliveries:
             self.outcome_changed(session)
         if done.run_ended:
             self._outlets.run_ended(session)
-        if done.asked is not None:
-            async with self._collector.actions.prepared(session, done.asked) as handler:
-                await self._collect(session, {done.asked.row_id: handler})
-        return done.more
+        return done
 
     def _reader(self, session: Session) -> OutboundReader:
         reader = self._readers.get(session.id)
@@ -357,6 +368,7 @@ class Deliveries:
 
     async def close(self) -> None:
         """When nobody drains any more: a reader must not be closed under a thread that reads through it."""
+        await self._drawing.close()
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()

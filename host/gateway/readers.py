@@ -7,10 +7,6 @@ than its share is refused, whoever else waits for nothing.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import socket
-import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +15,7 @@ from typing import Any
 from host.gateway import reading
 from host.gateway.permits import Asked, Permit, Refused
 from host.gateway.reading import too_large
+from host.ports.apart import Apart
 
 PROCESSES = 2
 DEADLINE = 20.0  # s for one body
@@ -105,55 +102,6 @@ class Allowance:
         self._left = max(-float(BURST), self._left - 1 - size // MEGABYTE)
 
 
-class _Process:
-    def __init__(self, child: asyncio.subprocess.Process, line: socket.socket) -> None:
-        self.child = child
-        self.line = line
-
-    @classmethod
-    async def start(cls) -> _Process:
-        """With nothing of the host's: no secret in its environment, no descriptor but its line. Raises `OSError`."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        nothing = asyncio.subprocess.DEVNULL
-        command = (sys.executable, "-P", "-m", "host.gateway.reading")
-        try:
-            child = await asyncio.create_subprocess_exec(
-                *command, stdin=theirs.fileno(), stdout=nothing, stderr=nothing, env={}, cwd="/"
-            )
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        return cls(child, ours)
-
-    async def read(self, front: dict[str, Any], body: bytearray) -> tuple[dict[str, Any], bytes]:
-        """Raises `OSError` when it is gone."""
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self.line, reading.encode(front, len(body)))
-        await loop.sock_sendall(self.line, body)
-        length, size = reading.HEAD.unpack(await self._received(reading.HEAD.size))
-        told = json.loads(await self._received(length))
-        return told, bytes(await self._received(size))
-
-    async def end(self) -> None:
-        self.line.close()
-        with contextlib.suppress(ProcessLookupError):
-            self.child.kill()
-        await self.child.wait()
-
-    async def _received(self, size: int) -> bytearray:
-        data = bytearray(size)
-        view = memoryview(data)
-        while view:
-            count = await asyncio.get_running_loop().sock_recv_into(self.line, view)
-            if not count:
-                raise ConnectionResetError
-            view = view[count:]
-        return data
-
-
 class Readers:
     """Processes are started when there is something large to read, and kept."""
 
@@ -161,7 +109,7 @@ class Readers:
         self.room = Room()
         self._deadline = deadline
         self._free = asyncio.Semaphore(processes)  # first come, first served; a session waits once at most
-        self._idle: deque[_Process] = deque()
+        self._idle: deque[Apart] = deque()
 
     async def read(
         self, permit: Permit, method: str, path: str, query: str, headers: Mapping[str, str], body: bytearray
@@ -184,13 +132,13 @@ class Readers:
 
     async def _read(self, front: dict[str, Any], body: bytearray) -> tuple[dict[str, Any], bytes]:
         try:
-            process = self._idle.popleft() if self._idle else await _Process.start()
+            process = self._idle.popleft() if self._idle else await Apart.start("host.gateway.reading")
         except OSError as error:
             raise Refused(503, "api_error", "the host cannot start what reads requests") from error
         kept = False
         try:
             async with asyncio.timeout(self._deadline):
-                found = await process.read(front, body)
+                found = await process.ask(front, body)
             kept = len(body) <= reading.LARGE
         except TimeoutError:
             raise too_large("the request takes longer to read than is given to it") from None

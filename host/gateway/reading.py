@@ -6,22 +6,17 @@ process has limits, is killed beyond them, and ends by itself after a large body
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import resource
 import socket
-import struct
 from dataclasses import asdict
 from typing import Any
 
 from host.gateway.permits import Asked, Permit, Refused
+from host.ports import apart
 
 MOST_MEMORY = 768 * 1024 * 1024  # bytes of address space
 MOST_VALUES = 500_000  # of one body: each costs far more memory than its text
-NICENESS = 10  # those who serve people come first
 LARGE = 8 * 1024 * 1024  # bytes of a body after which a fresh process reads the next
-HEAD = struct.Struct(">IQ")  # lengths of the JSON in front, and of the body behind it
 _STRING = re.compile(rb'"(?:[^"\\]+|\\.)*"', re.DOTALL)
 
 
@@ -46,11 +41,6 @@ def values(body: bytes | bytearray) -> int:
     return bare.count(b",") + bare.count(b"[") + bare.count(b"{")
 
 
-def encode(front: dict[str, Any], size: int) -> bytes:
-    told = json.dumps(front).encode()
-    return HEAD.pack(len(told), size) + told
-
-
 def permit_of(told: dict[str, Any]) -> Permit:
     models, betas, tools, keys = (frozenset(told[key]) for key in ("models", "betas", "tools", "keys"))
     return Permit(models, betas, tools, keys, lenient=bool(told["lenient"]))
@@ -72,38 +62,19 @@ def asked_of(told: dict[str, Any], body: bytes) -> Asked:
 
 
 def serve(line: socket.socket) -> None:
-    while (head := _received(line, HEAD.size)) is not None:
-        front, size = HEAD.unpack(head)
-        told = json.loads(_received(line, front) or b"{}")
-        body = _received(line, size)
-        if body is None:
-            return
+    while (found := apart.received(line)) is not None:
+        told, body = found
         try:
-            asked = judged(permit_of(told["permit"]), told, body)
+            asked = asdict(judged(permit_of(told["permit"]), told, body))
         except Refused as refused:
-            line.sendall(encode({"refused": [refused.status, refused.kind, refused.message]}, 0))
+            apart.answer(line, {"refused": [refused.status, refused.kind, refused.message]})
         else:
-            found = asdict(asked)
-            canonical = found.pop("body")
-            found["optional"] = sorted(found["optional"])
-            line.sendall(encode({"asked": found}, len(canonical)))
-            line.sendall(canonical)
-        if size > LARGE:
+            canonical = asked.pop("body")
+            asked["optional"] = sorted(asked["optional"])
+            apart.answer(line, {"asked": asked}, canonical)
+        if len(body) > LARGE:
             return
-
-
-def _received(line: socket.socket, size: int) -> bytearray | None:
-    data = bytearray(size)
-    view = memoryview(data)
-    while view:
-        count = line.recv_into(view)
-        if not count:
-            return None
-        view = view[count:]
-    return data
 
 
 if __name__ == "__main__":
-    os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    serve(socket.socket(fileno=0))
+    serve(apart.confined(MOST_MEMORY))

@@ -155,6 +155,9 @@ class Capabilities:
     lookup: bool = False  # `lookup` finds a message by its key
     progress: Literal["none", "transient"] = "none"  # whether `show` shows anything
     flight: float = 30.0  # s after which a request of a host that died can no longer take effect
+    drawn_by: str = (
+        ""  # `module:function` that renders as `render` does, in a process apart; '' where that costs little
+    )
 
 
 class Bot(Protocol):

@@ -45,9 +45,9 @@ def standing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 reached = pytest.mark.parametrize("standing", [True, False], ids=["standing", "taken_away"], indirect=True)
 
 
-def flood(target: Target, make: Callable[[int], content.Outbound | str]) -> None:
+def flood(target: Target, make: Callable[[int], content.Outbound | str], count: int = MANY) -> None:
     with database(target) as connection, connection:
-        for number in range(MANY):
+        for number in range(count):
             made = make(number)
             text = made if isinstance(made, str) else content.encode(made)
             kind = "system" if isinstance(made, content.Action) else "chat"
@@ -95,6 +95,17 @@ async def test_rows_without_an_end_leave_little_in_the_hosts_own_file(
         receipts, notes = await kept(host, target)
 
     assert (receipts <= 51 and notes <= 51) is standing
+
+
+async def test_actions_without_an_end_are_answered_one_after_the_other(tmp_path: Path) -> None:
+    """However many lie there, none is reached from within the one before it."""
+    launcher = FakeLauncher()
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (_, bot):
+        target = await two_sessions(bot, launcher)
+        flood(target, ROWS["actions that nobody knows"], 700)
+        answer(target)
+        await bot.until(lambda: FINE in bot.said("bad"))
+        await neighbour_is_served(bot, target)
 
 
 async def test_answers_that_cannot_be_shown_are_told_once_for_each_message(tmp_path: Path) -> None:

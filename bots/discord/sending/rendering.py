@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bots.discord.client import wire
 from bots.markup import discord as markup
 from sessiondb import content
 
 LONGEST = markup.CHUNK
 MOST_BUTTONS = 20  # beside the one for an answer in one's own words, in five rows of five
+
+
+def drawn(
+    operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+) -> Sequence[dict[str, Any]]:
+    return render(operation, plain=plain, room=len(wire.named(mentions)))
 
 
 def render(operation: content.Operation, *, plain: bool = False, room: int = 0) -> Sequence[dict[str, Any]]:

@@ -25,7 +25,8 @@ LONGEST_BLOCK_ID = 255
 MOST_ANSWERERS = 10  # user ids that fit beside an option's number
 
 
-def operation(given: content.Operation, *, plain: bool) -> Sequence[Json]:
+def operation(given: content.Operation, *, plain: bool, mentions: Sequence[str] = ()) -> Sequence[Json]:
+    """`mentions` need no room here: a message may be longer than its chunks are."""
     match given:
         case content.Text(text):
             return _posts(text, plain=plain)

@@ -1,0 +1,103 @@
+"""What an operation looks like on its platform. What is large is rendered by a process apart, one of a session at a time.
+
+A text takes as long to render as whoever wrote it makes it take. What takes too long with its marks is shown without them,
+and what takes too long even so is not shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from host.delivery.drawn import MOST_PARTS
+from host.ports.apart import Apart
+from host.ports.bot import Bot
+from sessiondb import content
+
+log = logging.getLogger(__name__)
+
+SMALL = 4_000  # characters of content that are rendered on the spot
+LARGEST_MARKED = 200_000  # characters that are shown with their marks
+PROCESSES = 2
+DEADLINE = 10.0  # s with marks, and as long again without
+START_DEADLINE = 60.0  # s for a process to be there and have its code
+TOO_LONG = "This part of my answer takes too long to show."
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """An operation of a row that is to be rendered before the row is taken in."""
+
+    row_id: str
+    bot: Bot
+    operation: content.Operation
+    mentions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    chunks: Sequence[dict[str, Any]]
+    plain: Sequence[dict[str, Any]]  # what its only chunk is without marks
+    parts: int  # of which the chunks are the first
+
+
+def at_once(bot: Bot, operation: content.Operation, mentions: Sequence[str]) -> Drawn:
+    rendered = bot.render(operation, mentions=mentions)
+    plain = bot.render(operation, plain=True, mentions=mentions) if len(rendered) == 1 else []
+    return Drawn(rendered[:MOST_PARTS], plain, len(rendered))
+
+
+class Drawing:
+    """Processes are started when there is something large to render, and kept."""
+
+    def __init__(self, *, processes: int = PROCESSES, deadline: float = DEADLINE) -> None:
+        self._deadline = deadline
+        self._free = asyncio.Semaphore(processes)  # first come, first served; a session waits once at most
+        self._idle: deque[Apart] = deque()
+
+    async def draw(self, large: Large) -> Drawn:
+        by = large.bot.capabilities.drawn_by
+        if not by:
+            return at_once(large.bot, large.operation, large.mentions)
+        body = content.encode(large.operation).encode()
+        front = {"by": by, "mentions": list(large.mentions)}
+        async with self._free:
+            for plain in (False, True):
+                if plain or len(body) <= LARGEST_MARKED:
+                    found = await self._drawn({**front, "plain": plain}, body)
+                    if found is not None:
+                        return found
+        log.warning("A part of an answer takes too long to render", extra={"action": "render_failed"})
+        return at_once(large.bot, content.Text(TOO_LONG), ())
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.popleft().end()
+
+    async def _drawn(self, front: dict[str, Any], body: bytes) -> Drawn | None:
+        """None when it cannot be had in time, or in the memory that there is."""
+        try:
+            process = self._idle.popleft() if self._idle else await Apart.start("host.delivery.drawn")
+        except OSError:
+            return None
+        kept = False
+        try:
+            async with asyncio.timeout(START_DEADLINE):
+                await process.ask({"by": front["by"]}, b"")
+            async with asyncio.timeout(self._deadline):
+                _, found = await process.ask(front, body)
+            kept = True
+        except (TimeoutError, OSError):
+            return None
+        finally:
+            if kept:
+                self._idle.append(process)
+            else:
+                await asyncio.shield(process.end())
+        drawn = json.loads(found)
+        return Drawn(drawn["chunks"], drawn["plain"], drawn["parts"])

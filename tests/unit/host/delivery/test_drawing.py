@@ -1,0 +1,111 @@
+"""What is large is rendered in a process apart, in bounded time, and looks as it would have looked on the spot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bots.discord import DiscordBot
+from bots.slack import Secrets, SlackBot
+from host.config import Slack
+from host.delivery import drawing
+from host.delivery.drawing import TOO_LONG, Drawing, Drawn, Large, at_once
+from host.ports.bot import Bot, Capabilities
+from sessiondb import content
+from tests.fakes.platform import MemoryBot
+from tests.support.hosting import config
+
+LONG = "# Report\n\n" + "A *line* of [words](https://example.org) and `code`.\n" * 100
+
+
+def slack(folder: Path) -> SlackBot:
+    return SlackBot(Slack(), Secrets("xoxb-1", "xapp-1", "s"), folder)
+
+
+def discord(folder: Path) -> DiscordBot:
+    return DiscordBot(config(folder), folder, "token")
+
+
+def rendering_by(name: str) -> MemoryBot:
+    bot = MemoryBot()
+    bot.capabilities = replace(bot.capabilities, drawn_by=f"tests.support.rendering:{name}")
+    return bot
+
+
+@pytest.fixture
+async def quick() -> AsyncIterator[Drawing]:
+    made = Drawing(processes=1, deadline=1.5)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def patient() -> AsyncIterator[Drawing]:
+    made = Drawing(processes=1, deadline=60.0)
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("make", [slack, discord])
+async def test_a_platforms_long_text_looks_the_same_wherever_it_is_rendered(
+    tmp_path: Path, make: Any, patient: Drawing
+) -> None:
+    bot: Bot = make(tmp_path)
+    for operation in (content.Text(LONG), content.Edit("m1", LONG), content.Card("T", LONG)):
+        drawn = await patient.draw(Large("row", bot, operation, ("7", "8")))
+        assert drawn == _as_lists(at_once(bot, operation, ("7", "8")))
+        assert drawn.chunks
+
+
+def _as_lists(drawn: Drawn) -> Drawn:
+    return replace(drawn, chunks=list(drawn.chunks), plain=list(drawn.plain))
+
+
+async def test_a_bot_that_renders_cheaply_does_it_on_the_spot(patient: Drawing) -> None:
+    drawn = await patient.draw(Large("row", MemoryBot(), content.Text(LONG), ()))
+    assert "".join(chunk["text"] for chunk in drawn.chunks) == LONG
+
+
+async def test_what_takes_too_long_with_its_marks_is_shown_without(quick: Drawing) -> None:
+    drawn = await quick.draw(Large("row", rendering_by("render_plainly"), content.Text(LONG), ("7",)))
+    assert [chunk["text"] for chunk in drawn.chunks] == [LONG[:10], "1"]
+
+
+@pytest.mark.parametrize("how", ["render_forever", "render_and_die", "render_out_of_memory"])
+async def test_what_cannot_be_rendered_is_said_and_the_next_is_rendered(quick: Drawing, how: str) -> None:
+    [chunk] = (await quick.draw(Large("row", rendering_by(how), content.Text(LONG), ()))).chunks
+    assert chunk == {"text": TOO_LONG}
+    drawn = await quick.draw(Large("row", rendering_by("render_much"), content.Text(LONG), ()))
+    assert (len(drawn.chunks), drawn.parts) == (200, 1_000)
+
+
+async def test_a_text_beyond_all_measure_is_shown_without_its_marks(
+    quick: Drawing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "LARGEST_MARKED", 1_000)
+    drawn = await quick.draw(Large("row", rendering_by("render_plainly"), content.Text(LONG), ()))
+    assert len(drawn.chunks) == 2
+
+
+async def test_a_client_that_goes_away_leaves_no_half_conversation(quick: Drawing) -> None:
+    endless = asyncio.create_task(
+        quick.draw(Large("row", rendering_by("render_forever"), content.Text(LONG), ()))
+    )
+    for _ in range(3):
+        await asyncio.sleep(0)
+    endless.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await endless
+    drawn = await quick.draw(Large("row", rendering_by("render_much"), content.Text(LONG), ()))
+    assert drawn.parts == 1_000
+
+
+def test_every_platform_names_what_renders_for_it() -> None:
+    for bot in (SlackBot, DiscordBot):
+        assert bot.capabilities.drawn_by.startswith("bots.")
+    assert Capabilities().drawn_by == ""
