@@ -280,9 +280,10 @@ class AgentLoop:
             until = self._now() + int(min(error.wait, MOST_WAIT) * 1000) if error.wait else 0
             self._outbound.retry(failed.consumed, unconsumed, error.text, turn=failed.id, until=until)
         else:
-            answer = Emitted(f"{failed.id}:error", content.Text(f"⚠️ {error.text}"), failed.answers)
+            line = Emitted(f"{failed.id}:error", content.Text(f"⚠️ {error.text}"), failed.answers)
+            said = [] if error.told else [line]
             self._outbound.finish_turn(
-                failed.id, [answer], failed.consumed, unconsumed, status=AckStatus.FAILED, error=error.text
+                failed.id, said, failed.consumed, unconsumed, status=AckStatus.FAILED, error=error.text
             )
         self._ring()
 

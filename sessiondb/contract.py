@@ -6,3 +6,6 @@ WAITED_IN_VAIN = (
     6  # a runner's exit code: the other side's file was busy for too long, which is no message's fault
 )
 WAITS = "waits"  # a key of session_state: "<ms UTC> <turn>", until when that turn's next attempt is to wait
+SAID_BY_HOST = (
+    "(said by the host) "  # before a refusal that people hear from the host itself, and need not hear twice
+)

@@ -13,11 +13,11 @@ from typing import Any
 import discord
 
 from bots.common import answering
-from bots.discord.client import limits, parsing, places, wire
+from bots.discord.client import hooks, limits, parsing, places, wire
 from bots.discord.client.watch import Watch
 from bots.discord.commands.commands import Commands
 from bots.discord.live.message import LiveMessages, StopButton
-from bots.discord.panels import rules
+from bots.discord.panels import rules, strays
 from bots.discord.panels.forms import Forms
 from bots.discord.panels.panels import HaltButton, PageButton, TaskButton
 from bots.discord.questions import questions
@@ -49,6 +49,7 @@ class DoveClient(discord.Client):
     ) -> None:
         super().__init__(**{**wire.options(), **options})
         limits.keep(self.http)
+        hooks.keep()
         owners = answering.ids_on(places.PLATFORM, config.access.owners)
         self.host = host
         self.threads_of = Threads(self)
@@ -185,6 +186,8 @@ class DoveClient(discord.Client):
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         await self.forms.interaction(interaction)
+        buttons = [button.__discord_ui_compiled_template__ for button in BUTTONS]
+        await strays.tell(interaction, [*buttons, *self.forms.patterns])
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         await self.receiver.edited(payload)

@@ -27,6 +27,7 @@ from sessiondb.records import Address
 log = logging.getLogger(__name__)
 
 LEDGER_PAUSE = 1.0  # s until a commit that failed (disk full) is tried again
+TOLD_AFTER = 20.0  # s that a platform makes us wait before people are told why nothing comes
 
 
 class Ledger(Protocol):
@@ -37,6 +38,9 @@ class Ledger(Protocol):
 
     async def target(self, message_id: str) -> str | None:
         """The platform's id of a message of this session."""
+
+    async def put_off(self, parcel: Parcel) -> None:
+        """The platform takes it no sooner than at `next_attempt_at`: whoever waits for it is told once."""
 
     async def asking(self, key: str, parcel: Parcel) -> None:
         """A question is about to be shown: whoever answers it must find the session. Raises `sessiondb.SessionError`."""
@@ -159,8 +163,18 @@ class Lane:
                 return plain
             return self._failed(parcel, error)
         except DeliveryError as error:
-            return self._failed(parcel, error)
+            moved = self._failed(parcel, error)
+            if isinstance(error, Unsent) and error.retry_after >= TOLD_AFTER and not moved.terminal:
+                await self._tell_of_wait(moved)
+            return moved
         return policy.sent(parcel, receipt)
+
+    async def _tell_of_wait(self, parcel: Parcel) -> None:
+        """Whoever waits for it knows why (law 15); that they could not be told keeps nothing back."""
+        try:
+            await self._ledger.put_off(parcel)
+        except SessionError as error:
+            log.info("Nobody was told of a wait: %s", error, extra={"action": "wait_not_told"})
 
     async def _look_up(self, bot: Bot, parcel: Parcel) -> Parcel:
         receipt: Receipt | None = None

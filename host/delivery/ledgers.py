@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 
 from host.delivery import collect, policy
 from host.delivery.posts import Posts
@@ -72,6 +73,19 @@ class SessionLedger:
         found = await self._mailboxes.use(self._session, lambda writer: writer.platform_id_of(message_id))
         return found[0] if found else None
 
+    async def put_off(self, parcel: Parcel) -> None:
+        """To the asker alone: the channel is just where nothing can be said now. A direct message is that very channel."""
+
+        def asker(writer: InboundWriter) -> str:
+            asked = writer.message(parcel.in_reply_to) if parcel.in_reply_to else None
+            return asked.author_id if asked is not None and not asked.task_id else ""
+
+        person = await self._mailboxes.use(self._session, asker)
+        if person and "-dm-" not in self._session.scope:
+            late, now = _late(parcel, person), self._now()
+            await self._db.write(lambda connection: notices.add(connection, late, now))
+            await self._say()
+
     async def asking(self, key: str, parcel: Parcel) -> None:
         await self._posts.asking(self._session, key, parcel, self._now())
 
@@ -96,6 +110,17 @@ def _caught_up(writer: InboundWriter) -> int:
     return writer.mark("delivery_watermark")
 
 
+def _late(parcel: Parcel, person: str) -> Notice:
+    place = parcel.address
+    until = f"{datetime.fromtimestamp(parcel.next_attempt_at / 1000, UTC):%H:%M} UTC"
+    text = (
+        f"{place.channel_type.capitalize()} lets me write no more in that channel until {until}: my answer to what you asked"
+        " there comes by itself then."
+    )
+    at = notices.direct(place.channel_type, place.workspace_id)
+    return Notice(f"late:{parcel.message_out_id}", at, text, private_to=person)
+
+
 @dataclass(frozen=True, slots=True)
 class OpenNotice:
     """One chunk of a notice that is not delivered yet; its parcel has no payload."""
@@ -117,6 +142,9 @@ class NoticeLedger:
 
     async def target(self, message_id: str) -> str | None:
         return None
+
+    async def put_off(self, parcel: Parcel) -> None:
+        """A notice that is late causes no other."""
 
     async def asking(self, key: str, parcel: Parcel) -> None:
         """A notice asks nothing that an answer could be for."""

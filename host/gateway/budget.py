@@ -12,26 +12,31 @@ from host.config import Config
 from host.gateway.prices import Usage
 from host.governance import requests, rules
 from host.governance.requests import Shortage
+from host.registry import notices
+from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import room, scope_name
 from sessiondb.records import Address
 
 MICRO = 1_000_000  # millionths in a dollar
+HOUR = 3_600_000  # ms
 
 
 class OverBudget(Exception):
-    """The text is one line for people."""
+    """The text is one line for people. `told`: the host itself says it, to this person once an hour."""
 
-    def __init__(self, shortage: Shortage, *, asked: bool = False) -> None:
+    def __init__(self, shortage: Shortage, *, asked: bool = False, told: bool = False) -> None:
         limit = f"${shortage.limit / MICRO:,.2f}"
         more = "; an owner has been asked for more" if asked else ""
         super().__init__(f"the budget of {shortage.words} ({limit}) does not allow another request{more}")
         self.shortage = shortage
+        self.told = told
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who asks for which model, and what it may cost at most (millionths of a dollar)."""
+    """Who asks for which model, and what it may cost at most (millionths of a dollar). `place` and `answers` are of the
+    message that it is for, None and '' where that is not known."""
 
     session_id: str
     agent: str
@@ -39,6 +44,8 @@ class Call:
     task_id: str
     model: str
     cost: int
+    place: Address | None = None
+    answers: str = ""  # platform id
 
 
 class Budgets:
@@ -74,10 +81,20 @@ class Budgets:
         except OverBudget as over:
             shortage = over.shortage
         # Apart from the check, whose transaction is undone. A crash in between asks at the next request.
-        asked = await self._db.write(lambda connection: self._ask_owners(connection, call, shortage))
-        if asked:
-            self._say()
-        raise OverBudget(shortage, asked=asked)
+        refusal = await self._db.write(lambda connection: self._told(connection, call, shortage))
+        self._say()
+        raise refusal
+
+    def _told(self, connection: Statements, call: Call, shortage: Shortage) -> OverBudget:
+        """Owners are asked, and the person hears of it: one line an hour, however many messages and conversations."""
+        asked = self._ask_owners(connection, call, shortage)
+        if call.place is None or not call.user_id or call.task_id:
+            return OverBudget(shortage, asked=asked)
+        over, now = OverBudget(shortage, asked=asked, told=True), self._now()
+        who = f"{call.place.channel_type}:{call.user_id}:{now // HOUR}"
+        told = Notice(f"over-budget:{who}", call.place, f"⚠️ I cannot go on: {over}.", answers=call.answers)
+        notices.add(connection, told, now)
+        return over
 
     def _ask_owners(self, connection: Statements, call: Call, shortage: Shortage) -> bool:
         row = connection.execute(

@@ -37,6 +37,7 @@ from host.ports import figures
 from host.ports.stations import Stations
 from host.registry.sessions import Session
 from sessiondb import MessageIn, SessionError
+from sessiondb.contract import SAID_BY_HOST
 
 log = logging.getLogger(__name__)
 
@@ -229,7 +230,7 @@ class Gateway:
             return _error(401, "authentication_error", str(missing))
         except OverBudget as over:
             self._note(door, "over_budget", str(over))
-            return _error(402, "billing_error", str(over))
+            return _error(402, "billing_error", f"{SAID_BY_HOST if over.told else ''}{over}")
         except SessionError as error:
             self._note(door, "no_account", str(error))
             return _error(503, "api_error", "the host cannot keep account of requests right now")
@@ -255,7 +256,8 @@ class Gateway:
         whose = await self._whose(door.session)
         author, task = (whose.author_id, whose.task_id) if whose else ("", "")
         most = upper_bound(asked.tokens, asked.max_tokens, price)
-        call = Call(door.session.id, door.session.agent, author, task, asked.model, most)
+        place = (whose.address, whose.platform_message_id) if whose else (None, "")
+        call = Call(door.session.id, door.session.agent, author, task, asked.model, most, *place)
         reservation = await self._reserved(call)
         self._stations.model_called(door.session.id, whose, asked.model)
         meter = Meter(streamed=asked.streamed)

@@ -121,6 +121,7 @@ class Error:
     text: str
     retryable: bool
     wait: float = 0.0  # s that the other side asks to be left alone, 0 when it does not say
+    told: bool = False  # the host has said it already, or says it: the turn ends without a line of its own
 
 
 Event: TypeAlias = (

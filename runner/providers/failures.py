@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from runner.providers.base import Error
+from sessiondb.contract import SAID_BY_HOST
 
 LONGEST_DETAIL = 300  # characters of the API's own words that are passed on
 
@@ -80,11 +81,19 @@ def declined() -> Error:
     return Error("The model declined to answer this; /clear starts afresh.", retryable=False)
 
 
+def _by_host(detail: str) -> str:
+    """Why the host's own budget refuses, which people hear from the host once an hour; '' for any other refusal."""
+    _, mark, reason = detail.partition(SAID_BY_HOST)
+    return reason[:LONGEST_DETAIL].strip() if mark else ""
+
+
 def refused(status: int, error_type: str, detail: str) -> Error:
     """`error_type` is the API's own; an error in the midst of a stream has nothing else, for its status was 200."""
     kind = _TYPES.get(status) or error_type
     if kind == "api_error" or (kind not in _WORDS and status >= 500):
         return Error("The model API has a fault of its own right now.", retryable=True)
+    if kind == "billing_error" and (reason := _by_host(detail)):
+        return Error(reason, retryable=False, told=True)
     words = _WORDS.get(kind, f"The model API answered with status {status}")
     if not words.endswith("."):
         words = f"{words}: {detail[:LONGEST_DETAIL].strip() or 'no reason given'}"

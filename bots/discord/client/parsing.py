@@ -7,6 +7,7 @@ that cannot be read is tried again with the fields that every message has, and p
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -44,6 +45,8 @@ ALWAYS = frozenset(
 )
 EMPTY: dict[str, Any] = {"mentions": [], "mention_roles": [], "attachments": [], "embeds": [], "type": 0}
 
+MOST_SEEN = 5_000  # interactions that are known to have come
+
 T = TypeVar("T")
 
 
@@ -65,6 +68,7 @@ def guard(
     for name, parser in list(state.parsers.items()):
         if name not in LIFECYCLE:
             state.parsers[name] = _guarded(name, parser, passed, keep)
+    state.parsers["INTERACTION_CREATE"] = _once(state.parsers["INTERACTION_CREATE"])
     create = state.create_message
 
     def tolerant(*, channel: Any, data: Any) -> Any:
@@ -76,6 +80,22 @@ def guard(
         return Unread(_id(data, "id")) if made is None else made
 
     state.create_message = tolerant  # type: ignore[method-assign]
+
+
+def _once(parser: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """The first copy of a click, a form or a command is obeyed; a second is nothing, and hides nothing of the first."""
+    seen: OrderedDict[int, None] = OrderedDict()
+
+    def parse(data: Any) -> None:
+        id_ = _id(data, "id")
+        if id_ and id_ in seen:
+            return
+        seen[id_] = None
+        if len(seen) > MOST_SEEN:
+            seen.popitem(last=False)
+        parser(data)
+
+    return parse
 
 
 def _guarded(

@@ -26,6 +26,10 @@ class Forms:
         """`form_id` is a pattern for the whole of a form's id."""
         self._known.append((re.compile(form_id), do))
 
+    @property
+    def patterns(self) -> list[re.Pattern[str]]:
+        return [pattern for pattern, _ in self._known]
+
     async def interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Every interaction comes here; those that are no form of ours are somebody else's."""
         if interaction.type is not discord.InteractionType.modal_submit:

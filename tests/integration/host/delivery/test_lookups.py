@@ -58,3 +58,19 @@ async def test_a_look_up_that_is_refused_gives_up_visibly_and_lets_the_next_pass
                 await host.settled(said.message_id)
         await bot.until(lambda: any("could not be delivered" in text for text in bot.said("c")))
     assert [text for text in bot.said("c") if "⚠️" not in text] == ["first", "second"]
+
+
+async def test_who_waits_for_an_answer_that_the_platform_holds_up_is_told_once_and_alone(
+    tmp_path: Path,
+) -> None:
+    """A direct message is where nothing can be said just now: there is no other place to say so."""
+    async with serving(config(tmp_path, host={"sweep_every": 3600})) as (_, bot):
+        for channel, privacy in (("general", "public"), ("dm-ada", "dm")):
+            bot.failures[channel] += [Unsent("rate limited", 300.0)]
+            await bot.say(channel, "hello", privacy=privacy, mentioned=True)
+        await bot.until(lambda: any(sent.private_to for sent in bot.sent))
+        await bot.until(lambda: not bot.failures["dm-ada"])
+        [told] = [sent for sent in bot.sent if sent.private_to]
+        assert (told.private_to, told.address.platform_id) == ("U1", "")
+        assert "Memory lets me write no more in that channel until" in told.payload["text"]
+        assert "comes by itself" in told.payload["text"]

@@ -12,7 +12,7 @@ import pytest
 
 from host.delivery.lanes import Lane
 from host.mailbox.rows import Parcel
-from host.ports.bot import Bots, Rejected
+from host.ports.bot import Bots, Rejected, Unsent
 from sessiondb import Address, Unavailable
 from tests.fakes.platform import TIMEOUT, MemoryBot
 
@@ -32,6 +32,7 @@ class Book:
     def __init__(self) -> None:
         self.commits: list[list[tuple[str, str]]] = []
         self.failing = 0
+        self.waits: list[int] = []  # until when something that people wait for was put off, ms
         self._changed = asyncio.Event()
         self.before_commit: Callable[[Sequence[Parcel]], Awaitable[None]] | None = None
 
@@ -54,6 +55,9 @@ class Book:
         return None
 
     async def asking(self, key: str, parcel: Parcel) -> None: ...
+
+    async def put_off(self, parcel: Parcel) -> None:
+        self.waits.append(parcel.next_attempt_at)
 
 
 class Bench:
@@ -115,6 +119,21 @@ async def test_what_is_refused_for_good_lets_the_next_one_be_intended() -> None:
     bench.bot.failures["c"].append(Rejected("no"))
     assert (await bench.carried(parcel(1), parcel(3)))[1] == [("k1", "failed"), ("k3", "sending")]
     assert bench.bot.said("c") == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.0, []), (5.0, []), (19.9, []), (20.0, [NOW + 20_000]), (300.0, [NOW + 300_000])]
+)
+async def test_a_wait_that_the_platform_asks_for_is_told_when_it_is_long_and_only_then(
+    seconds: float, told: list[int]
+) -> None:
+    bench = Bench()
+    bench.bot.failures["c"].append(Unsent("429", seconds))
+    bench.lane.add([parcel(1)])
+    await bench.book.until(2)
+    await bench.lane.stop(0)
+    assert bench.book.commits[1] == [("k1", "pending")]
+    assert bench.book.waits == told
 
 
 async def test_what_goes_again_as_plain_text_lets_nothing_pass() -> None:
