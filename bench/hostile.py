@@ -64,7 +64,7 @@ async def _measure(folder: Path) -> tuple[Figure, float]:
     bot = BenchBot()
     (folder / "host").mkdir(parents=True)
     disk = ThreadDisk()
-    config = Config.model_validate({"data": str(folder / "host")})
+    config = Config.model_validate({"data": str(folder / "host"), "access": {"unknown": "allow"}})
     host = Host(config, Bots({"bench": bot}), Parts(disk, ProcessLauncher(), now_ms))
     serving = asyncio.create_task(host.serve())
     await host.started.wait()

@@ -89,7 +89,7 @@ async def _round_trips(data: Path) -> list[float]:
     bot = BenchBot()
     data.mkdir()
     disk = ThreadDisk()
-    config = Config.model_validate({"data": str(data)})
+    config = Config.model_validate({"data": str(data), "access": {"unknown": "allow"}})
     host = Host(config, Bots({"bench": bot}), Parts(disk, ProcessLauncher(), now_ms))
     serving = asyncio.create_task(host.serve())
     await host.started.wait()

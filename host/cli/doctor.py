@@ -21,7 +21,7 @@ from rich.text import Text
 
 from host import config as configuration
 from host.cli import run as running
-from host.config import Config, ConfigError, dotenv, provider
+from host.config import Config, ConfigError, dotenv, owners, provider
 from host.folders import modes, pulse
 from host.folders.lock import DataFolderError, DataLock
 from host.gateway import fields
@@ -210,7 +210,7 @@ def _configured(config: Config) -> list[str]:
 
 
 def _platforms(config: Config, data: Path) -> Iterator[Finding]:
-    ready = 0
+    running_here = []
     for entry in sorted(entry_points(group=running.BOTS), key=lambda entry: entry.name):
         if entry.name not in SHOWN:
             continue
@@ -220,8 +220,10 @@ def _platforms(config: Config, data: Path) -> Iterator[Finding]:
         except BotConfigError as error:
             yield Finding(entry.name.capitalize(), False, str(error), f"Run `dovecote setup {entry.name}`")
             continue
-        ready += bot is not None
+        running_here += [entry.name] if bot is not None else []
         seen = "configured" if bot is not None else "not configured"
         yield Finding(entry.name.capitalize(), True, f"{seen}; `dovecote setup {entry.name}` checks it live")
-    if not ready:
+    if nobody := owners.missing(config, running_here):
+        yield Finding("Owners", False, nobody, owners.remedy(running_here))
+    if not running_here:
         yield Finding("Platforms", False, "none is configured", "Run `dovecote setup slack`, or `… discord`")

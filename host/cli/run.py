@@ -17,7 +17,7 @@ from rich.text import Text
 
 from host.app import Host
 from host.assembly import Parts
-from host.config import Config, provider
+from host.config import Config, owners, provider
 from host.folders import logs, modes
 from host.folders.disk import ThreadDisk
 from host.folders.lock import DataLock
@@ -63,6 +63,8 @@ def run(config: Config, platforms: Collection[str], *, log_file: Path | None) ->
         launcher = make_launcher(config) if uses_containers(config, platforms) else ProcessLauncher()
         if strangers := set(bots.by_platform) - {"console"}:
             _refuse_echoes(config, strangers)
+            if nobody := owners.missing(config, strangers):
+                raise BotConfigError(f"{', '.join(sorted(strangers))}: {nobody}. {owners.remedy(strangers)}")
         asyncio.run(_serve(config, bots, launcher))
     finally:
         lock.release()

@@ -63,7 +63,7 @@ class Model(_Model):
     """The model API behind the gateway. The key comes from the environment: ANTHROPIC_API_KEY."""
 
     base_url: ModelAddress = "https://api.anthropic.com"
-    budget_usd_per_day: Dollars = math.inf  # of all agents together
+    budget_usd_per_day: Dollars = 10.0  # of all agents together
     budget_usd_per_month: Dollars = math.inf
     prices: dict[str, Price] = {}  # by the start of a model's name, beside those that are built in
 
@@ -183,7 +183,7 @@ class Access(_Model):
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
-    unknown: Literal["deny", "ask", "allow"] = "allow"
+    unknown: Literal["deny", "ask", "allow"] = "ask"
     external: Literal["deny", "allow"] = "deny"  # people of other organisations
     guests: Literal["deny", "allow"] = (
         "deny"  # in public channels: Slack's guests, Discord's without a listed role

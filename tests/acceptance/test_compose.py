@@ -92,6 +92,7 @@ async def test_compose_up_on_a_fresh_folder_answers_in_slack(tmp_path: Path, ima
         channel = slack.add_channel("general", members=[ann])
         (tmp_path / "dovecote.toml").write_text(
             f'[slack]\napi_url = "{slack.api_url}"\n[runner]\nimage = "{image}"\n[agents.default]\nprovider = "mock"\n'
+            '[access]\nowners = ["slack:U0OWNER"]\nunknown = "allow"\n'
         )
         with project(tmp_path, slack, image) as up:
             await asyncio.to_thread(up.run, "up", "-d")

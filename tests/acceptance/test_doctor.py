@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +18,10 @@ from host.runners.launch.examination import findings
 from tests.fakes.onecli import FakeOneCLI
 from tests.support.waiting import DEADLINE
 
+ROOT = Path(__file__).resolve().parents[2]
 pytest_plugins = ["tests.support.engine"]
 SLACK = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
+OWNED = '[access]\nowners = ["slack:U1"]\n'
 
 
 def dovecote(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -56,7 +60,7 @@ def test_without_an_engine_the_doctor_and_the_start_say_what_to_install(tmp_path
 
 def test_the_local_launcher_runs_when_it_is_asked_for_by_name_and_the_doctor_warns(tmp_path: Path) -> None:
     (tmp_path / "dovecote.toml").write_text(
-        '[runner]\nlauncher = "process"\n[agents.default]\nprovider = "mock"\n'
+        f'{OWNED}[runner]\nlauncher = "process"\n[agents.default]\nprovider = "mock"\n'
     )
 
     looked = dovecote(tmp_path, "doctor", **SLACK)
@@ -68,15 +72,18 @@ def test_the_local_launcher_runs_when_it_is_asked_for_by_name_and_the_doctor_war
 
 def test_a_model_without_a_key_and_a_broken_configuration_are_found(tmp_path: Path) -> None:
     file = tmp_path / "dovecote.toml"
-    file.write_text('[runner]\nlauncher = "process"\n[agents.default]\nprovider = "claude"\n')
+    file.write_text(f'{OWNED}[runner]\nlauncher = "process"\n[agents.default]\nprovider = "claude"\n')
     keyless = dovecote(tmp_path, "doctor", **SLACK)
     keyed = dovecote(tmp_path, "doctor", ANTHROPIC_API_KEY="sk-ant-real", **SLACK)
+    file.write_text(file.read_text().replace("[agents", "[model]\nbudget_usd_per_day = inf\n[agents"))
+    limitless = dovecote(tmp_path, "doctor", ANTHROPIC_API_KEY="sk-ant-real", **SLACK)
     file.write_text("[runner]\nlauncer = 1\n")
     broken = dovecote(tmp_path, "doctor")
 
     assert (keyless.returncode, keyed.returncode, broken.returncode) == (1, 0, 1)
     assert "Set ANTHROPIC_API_KEY" in keyless.stdout
-    assert "budget_usd_per_day" in keyed.stdout
+    assert "budget_usd_per_day" not in keyed.stdout  # ten dollars a day, unless the file says otherwise
+    assert "set budget_usd_per_day" in limitless.stdout
     assert "sk-ant-real" not in keyed.stdout
     assert "runner.launcer" in broken.stdout
 
@@ -87,7 +94,7 @@ def test_secrets_in_the_env_file_are_read_by_doctor_chat_and_up(tmp_path: Path) 
         "".join(f"{name}={value}\n" for name, value in SLACK.items()) + "ANTHROPIC_API_KEY=sk-ant-1\n"
     )
     secrets.chmod(0o600)
-    (tmp_path / "dovecote.toml").write_text('[runner]\nlauncher = "process"\n')
+    (tmp_path / "dovecote.toml").write_text(f'{OWNED}[runner]\nlauncher = "process"\n')
 
     looked = dovecote(tmp_path, "doctor")
     (tmp_path / "contained.toml").write_text('[runner]\nlauncher = "docker"\n')
@@ -114,10 +121,36 @@ def test_an_echo_that_nobody_asked_for_is_named_in_chat_and_doctor(tmp_path: Pat
     assert talked.stdout == ""
 
 
+def test_the_example_can_be_copied_as_it_is_without_a_warning(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "dovecote.example.toml", tmp_path / "dovecote.toml")
+    talked = dovecote(tmp_path, "chat", ANTHROPIC_API_KEY="sk-ant-1")
+    assert (talked.returncode, talked.stdout, talked.stderr) == (0, "", "")
+    log = (tmp_path / "data" / "logs" / "host.log").read_text()
+    assert "· default: claude claude-sonnet-5-5 · console ·" in log
+    assert not re.search("warning|error", log), log
+
+
+def test_without_an_owner_who_can_be_reached_up_ends_with_the_command_that_makes_one(tmp_path: Path) -> None:
+    file = tmp_path / "dovecote.toml"
+    for owners, why in (
+        ("", "there is no owner"),
+        ("discord:1", "no owner is on slack"),
+        ("console:you", "no owner is on"),
+    ):
+        listed = f'["{owners}"]' if owners else "[]"
+        file.write_text(f'[access]\nowners = {listed}\n[runner]\nlauncher = "process"\n')
+        started = dovecote(tmp_path, "up", ANTHROPIC_API_KEY="sk-ant-1", **SLACK)
+        looked = dovecote(tmp_path, "doctor", ANTHROPIC_API_KEY="sk-ant-1", **SLACK)
+        assert (started.returncode, looked.returncode) == (2, 1)
+        for said in (started.stderr, looked.stdout):
+            assert why in said
+            assert "Run `dovecote setup slack`: whoever answers its greeting becomes one" in said
+
+
 async def test_the_vault_is_asked_about_every_agent(tmp_path: Path) -> None:
     async with FakeOneCLI(quota=0) as vault:
         (tmp_path / "dovecote.toml").write_text(
-            '[runner]\nlauncher = "process"\n[[routes]]\nagent = "pigeon"\n[agents.pigeon]\nprovider = "claude"\n'
+            f'{OWNED}[runner]\nlauncher = "process"\n[[routes]]\nagent = "pigeon"\n[agents.pigeon]\nprovider = "claude"\n'
             f'[credentials]\nsource = "onecli"\nonecli_url = "{vault.base_url}"\n'
         )
         key = {"ONECLI_API_KEY": vault.api_key}

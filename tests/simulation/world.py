@@ -124,6 +124,7 @@ class World:
         settings = Config.model_validate(
             {
                 "data": str(self.data),
+                "access": {"unknown": "allow"},
                 "host": {"bells": False, "sweep_every": 10, "poll_slowest": 5, "retention_days": 1},
                 "runner": {"stream_idle": 4, "idle_exit": 15, "concurrent_starts": 2},
                 "routes": [

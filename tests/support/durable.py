@@ -18,7 +18,6 @@ from typing import Any
 
 from host.app import Host
 from host.assembly import Parts
-from host.config import Config
 from host.delivery import collect, policy
 from host.folders.disk import ThreadDisk
 from host.live import policy as live_policy
@@ -27,7 +26,7 @@ from host.ports.events import Author, EventClass, InboundEvent
 from host.runners.launch.docker import DockerLauncher
 from host.runners.launch.process import ProcessLauncher
 from sessiondb import Address, content
-from tests.support import clocks
+from tests.support import clocks, hosting
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -122,7 +121,7 @@ async def _serve(data: Path, retry_backoff: int, image: str) -> None:
     collect.RETRY_BACKOFF = retry_backoff
     live_policy.OPEN_AFTER = 0.1  # turns are short here
     runner = {"launcher": "docker", "image": image} if image else {}
-    config = Config.model_validate({"data": str(data), "host": {"sweep_every": 0.5}, "runner": runner})
+    config = hosting.config(data, host={"sweep_every": 0.5}, runner=runner)
     bot = DurableBot(data)
     launcher = DockerLauncher(config.runner) if image else ProcessLauncher(clocks.__name__)
     parts = Parts(ThreadDisk(), launcher, clocks.clock_of(data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class GatewayBench:
         config = Config.model_validate(
             {
                 "data": str(self.data),
-                "model": {"base_url": self.api.base_url, **(model or {})},
+                "model": {"base_url": self.api.base_url, "budget_usd_per_day": math.inf, **(model or {})},
                 "routes": [{"agent": self.agent}],
                 "agents": {self.agent: {"provider": "claude", "model": "claude-opus-5-5", **agent}},
             }

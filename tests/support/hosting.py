@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,7 +25,10 @@ def now_ms() -> int:
 
 
 def config(data: Path, **sections: Any) -> Config:
-    return Config.model_validate({"data": str(data), **sections})
+    """Everybody is let in and money is no object, unless a test says otherwise."""
+    access = {"unknown": "allow", **sections.pop("access", {})}
+    model = {"budget_usd_per_day": math.inf, **sections.pop("model", {})}
+    return Config.model_validate({"data": str(data), "access": access, "model": model, **sections})
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.fakes.slack import Channel, FakeSlack, Message, User
 from tests.support.dovecote import ROOT, Folder
-from tests.support.echoing import with_echoes
+from tests.support.echoing import for_a_team
 from tests.support.slack_app import PROXIES
 
 PATIENCE = 60.0  # s for one thing to happen; these machines are slow and noisy
@@ -20,6 +20,7 @@ NOTHING_IN_FLIGHT = """\
 import dataclasses, host.delivery.policy, bots.slack
 host.delivery.policy.GRACE = 300
 bots.slack.SlackBot.capabilities = dataclasses.replace(bots.slack.SlackBot.capabilities, flight=0.5)"""
+OWNER = "slack:U0OWNER"  # nobody who talks in these tests
 CONFIG = """\
 [runner]
 launcher = "process"
@@ -47,7 +48,7 @@ class Office:
 
     def configure(self, *, slack: str = "", access: str = "", more: str = "") -> None:
         text = CONFIG.format(api_url=self.slack.api_url, slack=slack, access=access, more=more)
-        (self.folder.path / "dovecote.toml").write_text(with_echoes(text))
+        (self.folder.path / "dovecote.toml").write_text(for_a_team(text, OWNER))
 
     async def start(self, *, sockets: int = 2, first: str = "") -> None:
         """Returns when events flow. `first` is Python that the process runs before anything else."""

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from tests.fakes.discord import Channel, FakeDiscord, Guild, Message, User, limits
 from tests.fakes.discord.model import MessageType
-from tests.support.echoing import with_echoes
+from tests.support.echoing import for_a_team
 
 TIMEOUT = 60.0  # s
 LOOK_EVERY = 0.05  # s between two looks at the log
+OWNER = "discord:1"  # nobody who talks in these tests
 REGISTER = "PUT /applications/{}/commands"
 DOVECOTE = Path(sys.executable).parent / "dovecote"
 
@@ -42,10 +43,11 @@ class Town:
     async def start(self, **more: str) -> None:
         file = self.folder / "dovecote.toml"
         file.write_text(
-            with_echoes(
+            for_a_team(
                 f'data = "{self.folder / "data"}"\n{self.config}\n[runner]\nlauncher = "process"\n'
                 f'[discord]\napi_url = "{self.discord.api_url}"\n'
-                f'gateway_url = "{self.discord.gateway_url}"\n'
+                f'gateway_url = "{self.discord.gateway_url}"\n',
+                OWNER,
             )
         )
         environment = {**os.environ, "DISCORD_BOT_TOKEN": self.discord.token, **more}

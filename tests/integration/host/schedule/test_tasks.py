@@ -194,7 +194,7 @@ async def test_what_a_button_refuses_a_person_the_agent_refuses_them_too(tmp_pat
     """Another's task may be paused by everybody who sees it, and by nobody changed, resumed, run or cancelled."""
     bob, olga = Author("U2", "Bob"), Author("U9", "Olga")
     there = in_thread("C1", "t1")
-    named = settings(tmp_path).model_dump() | {"access": {"owners": ["memory:U9"]}}
+    named = settings(tmp_path).model_dump() | {"access": {"owners": ["memory:U9"], "unknown": "allow"}}
     async with serving(Config.model_validate(named)) as (_, bot):
         wish = call("schedule_task", title="Hers", prompt="p", cron="0 9 * * *")
         id_ = task_id(await ask(bot, "C1", wish, **there))

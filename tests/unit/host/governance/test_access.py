@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -19,6 +20,11 @@ GUEST = Author("U7", "Gail", guest=True)
 MEMBER = Author("U1", "Ada")
 
 
+def open_to(**lists: Any) -> Access:
+    """Where everybody is let in whom nothing keeps out."""
+    return Access(**{"unknown": "allow", **lists})
+
+
 def person(author: Author, privacy: Privacy = "public", platform: str = "slack") -> Viewer:
     return Viewer(author, Address(platform, "w", "C1"), privacy)
 
@@ -29,16 +35,16 @@ def allowed(rules: Access, who: Viewer, standing: str = "") -> bool:
 
 @pytest.mark.parametrize("privacy", ["public", "private", "dm"])
 def test_a_guest_is_let_in_where_nothing_is_shared_that_their_channels_do_not_show(privacy: Privacy) -> None:
-    assert allowed(Access(), person(GUEST, privacy)) is (privacy != "public")
-    assert allowed(Access(), person(MEMBER, privacy))
+    assert allowed(open_to(), person(GUEST, privacy)) is (privacy != "public")
+    assert allowed(open_to(), person(MEMBER, privacy))
 
 
 def test_guests_are_let_in_by_the_configuration_by_name_or_by_an_owner() -> None:
-    assert allowed(Access(guests="allow"), person(GUEST))
-    assert allowed(Access(users=("slack:U7",)), person(GUEST))
-    assert allowed(Access(owners=("slack:U7",)), person(GUEST))
-    assert allowed(Access(), person(GUEST), "allowed")
-    assert not allowed(Access(users=("discord:U7",)), person(GUEST))
+    assert allowed(open_to(guests="allow"), person(GUEST))
+    assert allowed(open_to(users=("slack:U7",)), person(GUEST))
+    assert allowed(open_to(owners=("slack:U7",)), person(GUEST))
+    assert allowed(open_to(), person(GUEST), "allowed")
+    assert not allowed(open_to(users=("discord:U7",)), person(GUEST))
 
 
 def test_an_owner_is_asked_about_a_guest_only_where_owners_are_asked_about_strangers() -> None:
@@ -47,22 +53,24 @@ def test_an_owner_is_asked_about_a_guest_only_where_owners_are_asked_about_stran
 
 
 def test_on_discord_whoever_has_none_of_the_listed_roles_is_a_guest() -> None:
-    rules = Access(groups=("discord:R1", "slack:S1"))
+    rules = open_to(groups=("discord:R1", "slack:S1"))
     with_role, without = Author("1", "Ada", groups=("R1", "R9")), Author("2", "Bob", groups=("R9",))
     assert allowed(rules, person(with_role, platform="discord"))
     assert not allowed(rules, person(without, platform="discord"))
     assert allowed(rules, person(without, "private", "discord"))
-    assert allowed(Access(groups=("slack:S1",)), person(without, platform="discord")), "no role was asked for"
+    assert allowed(open_to(groups=("slack:S1",)), person(without, platform="discord")), (
+        "no role was asked for"
+    )
     assert allowed(rules, person(without, platform="slack")), "a member of the workspace sees its channels"
 
 
 def test_another_program_and_the_own_terminal_are_no_guests() -> None:
-    rules = Access(groups=("discord:R1",))
+    rules = open_to(groups=("discord:R1",))
     assert allowed(rules, person(Author("3", "Builder", is_bot=True), platform="discord"))
     assert not access.is_guest(rules, person(Author("", "operator", guest=True), platform="console"))
 
 
-@pytest.mark.parametrize("rules", [Access(guests="allow"), Access(users=("slack:U7",))])
+@pytest.mark.parametrize("rules", [open_to(guests="allow"), open_to(users=("slack:U7",))])
 @pytest.mark.parametrize("privacy", ["public", "private", "dm"])
 def test_a_guest_who_is_let_in_sees_their_own_and_never_what_public_channels_share(
     tmp_path: Path, rules: Access, privacy: Privacy
@@ -78,8 +86,8 @@ def test_a_guest_who_is_let_in_sees_their_own_and_never_what_public_channels_sha
 def test_people_of_another_organisation_are_shown_nothing_where_they_may_not_ask(tmp_path: Path) -> None:
     stranger = Author("U8", "Eve", external=True)
     with pytest.raises(Forbidden, match="other organisations"):
-        sight.of(registry(tmp_path), Access(), person(stranger))
-    seen = sight.of(registry(tmp_path), Access(external="allow"), person(stranger, "private"))
+        sight.of(registry(tmp_path), open_to(), person(stranger))
+    seen = sight.of(registry(tmp_path), open_to(external="allow"), person(stranger, "private"))
     assert not seen.sees(scope_name("public", Address("slack", "w", "C1"), ""))
 
 

@@ -124,18 +124,19 @@ def test_the_first_route_that_fits_decides_and_none_means_ignored() -> None:
 @pytest.mark.parametrize(
     ("access", "author", "standing", "allowed", "trusted"),
     [
-        (Access(), Author("U1"), "", True, False),
+        (Access(unknown="allow"), Author("U1"), "", True, False),
+        (Access(), Author("U1"), "", False, False),
         (Access(), Author(""), "", False, False),
-        (Access(), Author("U1", external=True), "", False, False),
-        (Access(external="allow"), Author("U1", external=True), "", True, False),
+        (Access(unknown="allow"), Author("U1", external=True), "", False, False),
+        (Access(unknown="allow", external="allow"), Author("U1", external=True), "", True, False),
         (Access(owners=("slack:U1",)), Author("U1", external=True), "denied", True, True),
         (Access(unknown="deny"), Author("U1"), "", False, False),
         (Access(unknown="deny"), Author("U1"), "allowed", True, False),
         (Access(unknown="deny", users=("slack:U1",)), Author("U1"), "", True, True),
         (Access(unknown="deny", users=("discord:U1",)), Author("U1"), "", False, False),
         (Access(unknown="deny", groups=("slack:S1",)), Author("U1", groups=("S1",)), "", True, True),
-        (Access(channels=("slack:C2",)), Author("U1"), "", False, False),
-        (Access(), Author("U1"), "denied", False, False),
+        (Access(unknown="allow", channels=("slack:C2",)), Author("U1"), "", False, False),
+        (Access(unknown="allow"), Author("U1"), "denied", False, False),
     ],
 )
 def test_access_is_decided_in_one_place(
