@@ -39,15 +39,20 @@ def _parts(step: Step) -> Iterator[str]:
     try:
         found = json.loads(step.content)
         if step.kind == "user":
-            yield from (f"**{who}**: {text}" for who, text in _said(str(found["prompt"])))
+            yield from (f"**{who}**:\n{_quoted(text)}" for who, text in _said(str(found["prompt"])))
         elif step.kind == "assistant":
             yield from _answer(found["content"])
         elif step.kind == "tool_result":
             text = str(found["text"])
             cut = "\n…" if len(text) > LONGEST_RESULT else ""
-            yield "\n".join(f"> {line}" for line in (text[:LONGEST_RESULT] + cut).splitlines())
+            yield _quoted(text[:LONGEST_RESULT] + cut)
     except (ValueError, KeyError, TypeError):
         yield "*(a step that could not be read)*"
+
+
+def _quoted(text: str) -> str:
+    """Whatever was not the agent's own stands behind this mark, line by line: nobody writes themselves out of it."""
+    return "\n".join(f"> {line}" for line in text.splitlines()) or ">"
 
 
 def _answer(blocks: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -59,22 +64,28 @@ def _answer(blocks: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def _said(prompt: str) -> Iterator[tuple[str, str]]:
-    """Who said what; what they quoted, forwarded or attached stands below, as a quotation with its author."""
+    """Who said what, with the id that no name can imitate; what they quoted, forwarded or attached stands below, with its
+    author."""
     try:
         found = ElementTree.fromstring(f"<all>{prompt}</all>")  # noqa: S314 (nothing declares entities within an element)
     except ElementTree.ParseError:  # no prompt of the formatter's
         yield "prompt", prompt
         return
     for element in found:
-        who = element.get("from") or element.get("by") or element.tag
+        who = _one_line(element.get("from") or element.get("by") or element.tag)
+        id_ = re.sub(r"[^\w.:-]", "", element.get("user_id", ""))
         lines = [(element.text or "").strip(), *map(_below, element)]
-        yield who, "\n".join(line for line in lines if line)
+        yield f"{who} ({id_})" if id_ else f"[{who}]", "\n".join(line for line in lines if line)
 
 
 def _below(part: ElementTree.Element) -> str:
-    named = " ".join(value for key in ("from", "name", "title") if (value := part.get(key)))
-    text = (part.text or "").replace("\n", "\n> ")
-    return f"> {part.tag} {named}: {text}".rstrip(": ")
+    named = " ".join(_one_line(value) for key in ("from", "name", "title") if (value := part.get(key)))
+    return _quoted(f"{part.tag} {named}: {part.text or ''}".rstrip(": "))
+
+
+def _one_line(name: str) -> str:
+    """A name as words: it closes no mark and begins no line."""
+    return " ".join(re.sub(r"[*_`\[\]()<>\\]", " ", name).split())
 
 
 def _title(steps: Sequence[Step]) -> str:

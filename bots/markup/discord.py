@@ -6,7 +6,7 @@ reads as markup is escaped, but for its emoji and times: an agent that writes on
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -138,8 +138,9 @@ class _Markdown(Writer):
     def adapted(self, run: Run) -> Run:
         return unlinked(super().adapted(run), _SCHEMES)
 
-    def undisguised(self, run: Run) -> Run:
-        return unlinked(run, ())  # Discord shows no link whose words are another address
+    def undisguised(self, members: Sequence[Run]) -> Sequence[Run]:
+        """Discord shows no link whose words are another address."""
+        return [replace(run, href="") for run in super().undisguised(members)]
 
 
 def _cell(cell: Inline) -> str:

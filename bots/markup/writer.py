@@ -1,6 +1,7 @@
 """From the tree to lines, as far as the platforms agree; a renderer is a subclass that says what differs."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -133,7 +134,7 @@ class Writer:
 
     def inline(self, runs: Inline) -> str:
         """Markup that reads as these runs; where it cannot be written, the plain words."""
-        runs = stripped(tree.merged(self.adapted(run) for run in runs))
+        runs = stripped(tree.merged(self.adapted(run) for run in self.honest(runs)))
         return clean.quiet(self.written(runs), self.mass, self.keep)
 
     def written(self, runs: Inline) -> str:
@@ -158,13 +159,18 @@ class Writer:
         if normalizeLink(run.text) == run.href.removeprefix("mailto:"):
             # A bare address: every platform makes its own link of it.
             return run if self.angled and run.text == run.href else replace(run, href="")
-        if disguised(run):
-            return self.undisguised(run)
         href = _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", run.href)
         return replace(run, href=href.replace("@", "%40") if self.mass.search(href) else href)
 
-    def undisguised(self, run: Run) -> Run:
-        return replace(run, text=f"{run.text} ({run.href})")
+    def honest(self, runs: Inline) -> Iterator[Run]:
+        """Links whose words look like another address, however these are styled, show the one that they lead to."""
+        for href, group in groupby(runs, key=lambda run: run.href):
+            members = list(group)
+            yield from self.undisguised(members) if href and disguised(label_of(members), href) else members
+
+    def undisguised(self, members: Sequence[Run]) -> Sequence[Run]:
+        last = members[-1]
+        return [*members[:-1], replace(last, text=f"{last.text.rstrip()} ({last.href})")]
 
     def escaped(self, match: re.Match[str]) -> str:
         return "\\" + match[0]
@@ -234,13 +240,26 @@ def label_of(runs: Sequence[Run]) -> str:
     return "".join(run.text for run in runs)
 
 
-def disguised(run: Run) -> bool:
-    """Whether a link's words look like an address that is not the one it leads to."""
-    claimed = _CLAIM.fullmatch(run.text.strip())
-    if not claimed or (not claimed["scheme"] and _FILES.fullmatch(claimed["ending"])):
+def disguised(label: str, href: str) -> bool:
+    """Whether a link's words look like an address, or have one among them, that is not the one it leads to."""
+    if normalizeLink(label) == href.removeprefix("mailto:"):
         return False
-    own, words = _bare(run.href), _bare(run.text)
-    return words != own and words != own.partition("/")[0]
+    said = _HIDDEN.sub("", unicodedata.normalize("NFKC", label)).replace("。", ".").strip()
+    own = _bare(href.removeprefix("mailto:"))
+    places = own, own.partition("/")[0], own.partition("/")[0].partition(":")[0]
+    for claim in _CLAIM.finditer(said):
+        ending = claim["ending"] or ""
+        if not claim["scheme"] and (_FILES.fullmatch(ending) or _ends_a_sentence(claim, said)):
+            continue
+        if _bare(claim[0].rstrip(".,;:!?")) not in places:
+            return True
+    return False
+
+
+def _ends_a_sentence(claim: re.Match[str], said: str) -> bool:
+    """Among other words "done.Then" is no address; by itself "Bank.Com" is."""
+    ending = claim["ending"] or ""
+    return claim[0] != said and ending[:1].isupper() and not ending.isupper()
 
 
 def _bare(address: str) -> str:
@@ -364,9 +383,13 @@ _START = re.compile(
     r"|\[(?=[^\]]*\]:)|\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$|:-+)"
 )
 _CLAIM = re.compile(
-    r"(?P<scheme>https?://|www\.)?(?:[^\s/@]*@)?(?:[\w-]{1,63}\.){1,8}(?P<ending>[^\W\d_]{2,24}|xn--[\w-]{1,59})(?::\d+)?(?:[/?#]\S*)?",
+    r"(?<![\w@./-])(?P<scheme>https?://|www\.)?(?:[^\s/@]{0,64}@)?"
+    r"(?:(?:[\w-]{1,63}\.){1,8}(?P<ending>[^\W\d_]{2,24}|xn--[\w-]{1,59})|(?:\d{1,3}\.){3}\d{1,3})(?![\w-])(?::\d+)?(?:[/?#]\S*)?",
     re.IGNORECASE,
 )
+_HIDDEN = re.compile("[\\u00ad\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2064\\u2066-\\u2069\\ufeff]")
 _FILES = re.compile(
-    "md|py|rs|sh|pl|so|cc|ts|js|zip|mov|app|json|toml|ya?ml|txt|log|csv|html|css|go|java|rb", re.IGNORECASE
+    "md|py|rs|sh|pl|so|cc|ts|js|zip|mov|app|json|toml|ya?ml|txt|log|csv|html|css|go|java|rb|pdf|docx?|xlsx?|pptx?|png|jpe?g"
+    "|gif|svg|php|sql|xml|ini|cfg|lock|tsx|jsx|ipynb|gz|tar",
+    re.IGNORECASE,
 )  # endings of files' names, some of which are domains too

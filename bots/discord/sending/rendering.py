@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from bots.discord.client import wire
 from bots.markup import discord as markup
 from sessiondb import content
 
 LONGEST = markup.CHUNK
+LONGEST_URL = 512  # characters of a button's address
 MOST_BUTTONS = 20  # beside the one for an answer in one's own words, in five rows of five
 
 
@@ -32,13 +35,31 @@ def render(operation: content.Operation, *, plain: bool = False, room: int = 0) 
         case content.File(path, name, comment):
             *before, last = _chunks(comment, plain) if comment.strip() else [""]
             return [*({"content": chunk} for chunk in before), {"content": last, "file": path, "name": name}]
-        case content.Card(title, text, fields, url):
-            rows = [f"- **{field.name}**: {field.value}" for field in fields]
-            parts = [f"### {title}" if title else "", text, "\n".join(rows), url]
-            whole = "\n\n".join(part for part in parts if part)
-            return [{"content": chunk} for chunk in _chunks(whole, plain)]
+        case content.Card():
+            return _card(operation, plain)
         case content.Question():
             return _question(operation, plain)
+
+
+def _card(card: content.Card, plain: bool) -> Sequence[dict[str, Any]]:
+    """A box of its own, with a button for its address; words where they are too many for one, or Discord refused it."""
+    rows = "\n".join(f"- **{field.name}**: {field.value}" for field in card.fields)
+    said = "\n\n".join(part for part in (f"### {card.title}" if card.title else "", card.text, rows) if part)
+    chunks = _chunks(said, plain)
+    place = _place(card.url)
+    if len(chunks) == 1 and not plain and (place or not card.url):
+        return [{"content": "", "card": chunks[0], "url": card.url, "place": place}]
+    whole = "\n\n".join(part for part in (said, card.url) if part)
+    return [{"content": chunk} for chunk in _chunks(whole, plain)]
+
+
+def _place(url: str) -> str:
+    """Where a button with this address would lead; '' where no button can have it."""
+    try:
+        host = urlsplit(url).hostname if re.fullmatch(r"https?://\S+", url, re.IGNORECASE) else ""
+    except ValueError:
+        return ""
+    return (host or "") if len(url) <= LONGEST_URL else ""
 
 
 def _question(asked: content.Question, plain: bool) -> Sequence[dict[str, Any]]:

@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.client.errors import TRANSIENT, translated
+from bots.slack.sending import links
 from host.ports.bot import Delivery, Receipt, Rejected, Unknown, Unsent
 
 LARGEST = 50 * 1024 * 1024  # bytes of a file that an agent sends
@@ -36,7 +37,7 @@ class Uploads:
         await self._client.files_completeUploadExternal(
             files=[{"id": file_id, "title": str(delivery.payload["name"])}],
             channel_id=delivery.address.platform_id,
-            initial_comment=comment or None,
+            initial_comment=links.unlinked(comment) or None,  # no switch of this call keeps previews away
             thread_ts=delivery.address.thread_id or None,
         )
         return await self._receipt(delivery, file_id)

@@ -117,7 +117,10 @@ def fill(world: World, message: Message, body: Json, files: Sequence[Upload]) ->
 def edit(
     world: World, message: Message, body: Json, files: Sequence[Upload] = (), *, path: limits.Path = ()
 ) -> Message:
-    limits.check_message(body, file_count=len(files), path=path)
+    # Docs, "Message Flags": once a message has components of the second kind, it never has content again.
+    kind = message.flags & MessageFlag.IS_COMPONENTS_V2 if body.get("content") else 0
+    flags = int(body.get("flags") or 0) | kind
+    limits.check_message({**body, "flags": flags}, file_count=len(files), path=path)
     limits.check_files([len(file.data) for file in files], upload_limit(message.channel))
     fill(world, message, body, files)
     message.flags &= ~MessageFlag.LOADING

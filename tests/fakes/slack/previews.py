@@ -18,6 +18,7 @@ SAYING = frozenset(
         "chat.startStream",
         "chat.appendStream",
         "chat.stopStream",
+        "files.completeUploadExternal",
     }
 )
 SWITCHES = ("unfurl_links", "unfurl_media")
@@ -51,5 +52,6 @@ def _texts(node: Any) -> Iterator[str]:
                 "chunks",
                 "attachments",
                 "markdown_text",
+                "initial_comment",
             ):
                 yield from _texts(value)

@@ -141,6 +141,20 @@ async def test_a_file_whose_sharing_was_not_confirmed_is_found_by_what_was_on_di
     assert "<!channel>" not in message.text
 
 
+async def test_no_address_beside_a_file_is_fetched_and_what_does_not_fit_beside_it_neither(
+    place: Place, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").write_text("a")
+    words = "see https://leak.example/?secret=1 or leak.example/2 or [here](https://leak.example/3) " * 200
+    for payload in place.bot.render(content.File("a", "a", words)):
+        key = f"{len(place.said()):>16}"
+        await place.bot.send(Delivery(key, place.thread, payload, files=str(tmp_path / "out")))
+    assert "leak.\N{WORD JOINER}example" in place.said()[0].text
+    assert len(place.said()) > 1
+    assert place.slack.fetches == []
+
+
 async def test_a_file_is_still_found_when_the_host_died_before_it_noted_the_receipt(
     place: Place, tmp_path: Path
 ) -> None:

@@ -164,7 +164,7 @@ async def test_a_summary_takes_the_place_of_the_past_and_the_whole_is_archived(
         assert await act.talk.ask(act.says("Go on", Say("Still here."))) == "Still here."
         archive = max((act.talk.shared() / "conversations").iterdir(), key=lambda path: path.stat().st_mtime)
     assert "-tell-me-of-doves" in archive.name
-    assert "**Ada**: Tell me of <doves>" in archive.read_text()
+    assert "**Ada (U1)**:\n> Tell me of <doves>" in archive.read_text()
     assert "**Agent**: Grey." in archive.read_text()
     assert "They spoke of doves." in api.requests[-1].conversation
     assert "Doves are birds." not in api.requests[-1].conversation

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import discord
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.discord.client import errors, wire
-from bots.discord.sending import rendering
+from bots.discord.sending import cards, rendering
 from bots.discord.sending.threads import LONGEST_NAME, thread_name
 from host.ports.bot import Unknown
 from sessiondb import content
@@ -80,3 +82,50 @@ def test_a_failed_server_leaves_the_outcome_unknown() -> None:
 
     error = discord.DiscordServerError(Answer(), "")  # type: ignore[arg-type]
     assert isinstance(errors.delivery_error(error), Unknown)
+
+
+CARD = content.Card("Sales", "up **5 %**", (content.Field("Region", "North"),), "https://shop.example/q?a=1")
+
+
+def test_a_card_is_a_box_of_its_own_with_a_button_that_says_where_it_leads() -> None:
+    [payload] = rendering.render(CARD)
+    assert payload["content"] == ""
+    assert payload["card"] == "### Sales\n\nup **5 %**\n\n- **Region**: North"
+    box = cards.view_of(payload["card"], payload["url"], payload["place"]).to_components()[0]  # type: ignore[no-untyped-call]
+    text, row = box["components"]
+    assert text["content"] == payload["card"]
+    assert [(b["label"], b["url"]) for b in row["components"]] == [("Open shop.example", CARD.url)]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "http://[::1",
+        "ftp://a.example",
+        "https://",
+        "x" * 20,
+        "https://a.example/" + "x" * 600,
+    ],
+)
+def test_an_address_that_no_button_can_have_is_shown_in_words(url: str) -> None:
+    [payload] = rendering.render(replace(CARD, url=url))
+    assert "card" not in payload
+    assert url[:100] in payload["content"].replace("\\", "")
+
+
+def test_a_card_that_is_too_long_or_was_refused_is_words() -> None:
+    long = rendering.render(replace(CARD, text="word " * 1_000))
+    plain = rendering.render(CARD, plain=True)
+    assert all(set(payload) == {"content"} for payload in (*long, *plain))
+    assert len(long) > 1
+    assert CARD.url in plain[-1]["content"]
+
+
+@given(TEXTS, TEXTS, st.sampled_from(["", "https://a.example/x", "nonsense"]))
+def test_whatever_a_card_says_fits_and_names_its_address(title: str, text: str, url: str) -> None:
+    for plain in (False, True):
+        for payload in rendering.render(content.Card(title, text, url=url), plain=plain):
+            assert len(payload["content"]) <= rendering.LONGEST
+            assert len(payload.get("card", "")) <= rendering.LONGEST
+            assert payload["content"] or payload["card"]

@@ -1,0 +1,106 @@
+"""A link whose words look like another address shows the one that it leads to, on both platforms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bots.markup import discord, slack
+from bots.markup.writer import disguised
+
+TARGET = "https://evil.example/x"
+
+
+def on_slack(text: str) -> str:
+    return "".join(str(block) for chunk in slack.render(text) for block in chunk.blocks)
+
+
+def on_discord(text: str) -> str:
+    return "\n".join(discord.render(text))
+
+
+@pytest.mark.parametrize("shown", [on_slack, on_discord])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "https://bank.example",
+        "bank.example",
+        "www.bank.example",
+        "BANK.EXAMPLE",
+        "bank.example/login?next=1",
+        "bank.example:8443",
+        "you@bank.example",
+        "evil.example@bank.example",
+        "192.168.1.1",
+        "bank。example",
+        "ｂａｎｋ.example",
+        "ban\u200bk.example",
+        "**bank**.example",
+        "bank.ex**am**ple",
+        "`bank.example`",
+        "Go to bank.example now",
+        "(bank.example)",
+        "bank.example.",
+        "xn--bnk-ula.example",
+        "bänk.example",
+    ],
+)
+def test_words_that_look_like_another_address_are_not_believed(
+    shown: Callable[[str], str], label: str
+) -> None:
+    assert f"({TARGET})" in shown(f"see [{label}]({TARGET}) please").replace("\\", "")
+
+
+@pytest.mark.parametrize("shown", [on_slack, on_discord])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "the docs",
+        "evil.example",
+        "EVIL.example",
+        "www.evil.example",
+        "https://evil.example/x",
+        "evil.example/x",
+        "see evil.example for more",
+        "setup.py",
+        "README.md and report.pdf",
+        "v1.2.3",
+        "e.g. this",
+        "done.Then go on",
+        "Node.js",
+        "3.14",
+    ],
+)
+def test_honest_words_stay_a_link_as_they_are(shown: Callable[[str], str], label: str) -> None:
+    text = shown(f"[{label}]({TARGET})")
+    assert f"({TARGET})" not in text.replace(f"]({TARGET})", "")
+    assert TARGET in text
+
+
+def test_discord_shows_no_link_at_all_whose_words_are_another_address() -> None:
+    """It would take the whole message's links away."""
+    assert discord.render(f"[bank.ex**am**ple]({TARGET})") == [f"bank.ex**am**ple ({TARGET})"]
+
+
+@pytest.mark.parametrize(
+    "address", ["https://ex.example/ä?q=ü", "www.ex.example", "a.b@ex.example", "<https://ex.example>"]
+)
+def test_a_bare_address_is_what_it_is(address: str) -> None:
+    assert "(" not in on_discord(address)
+    assert "ex.example" in on_slack(address)
+
+
+@given(st.text(max_size=40))
+def test_any_label_is_judged_and_the_judgement_is_the_same_twice(label: str) -> None:
+    assert disguised(label, TARGET) == disguised(label, TARGET)
+
+
+@given(
+    st.from_regex(r"[a-z]{1,10}\.(?:com|de|example)", fullmatch=True), st.sampled_from(["", "Go to ", "**"])
+)
+def test_every_other_hosts_name_is_found_wherever_it_stands(host: str, before: str) -> None:
+    after = before if before == "**" else ""
+    assert f"({TARGET})" in on_discord(f"[{before}{host}{after}]({TARGET})")
