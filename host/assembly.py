@@ -24,12 +24,15 @@ from host.delivery.posts import Posts
 from host.delivery.saying import Saying
 from host.delivery.service import Deliveries
 from host.folders.disk import Disk
+from host.folders.seal import Seal
 from host.gateway.bells import Ears
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
 from host.gateway.egress import Internet, Reach
 from host.gateway.fields import Fields
-from host.gateway.server import Gateway
+from host.gateway.remotes import Remotes
+from host.gateway.server import Gateway, Ways
+from host.gateway.signins import SignIns
 from host.intake.incoming import IncomingFiles
 from host.intake.ingress import Ingress
 from host.intake.onward import Onward
@@ -125,7 +128,11 @@ def assemble(
 
     budgets = Budgets(config, db, now, saying.soon)
     fields = Fields(config.model.base_url, db, now)
-    gateway = Gateway(config, mailboxes, budgets, parts.credentials, fields, stations, parts.reach)
+    sign_ins = SignIns(config, db, Seal(data, parts.environment), parts.reach, now, saying.soon)
+    remotes = Remotes(config, parts.environment, parts.credentials, sign_ins)
+    gateway = Gateway(
+        config, mailboxes, budgets, parts.credentials, fields, stations, Ways(parts.reach, remotes)
+    )
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
 
     ended = Outlet(board.forget, news)
@@ -133,7 +140,7 @@ def assemble(
     supervisor = Supervisor(config, installation, records, means, lives, now)
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
 
-    onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots))
+    onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), sign_ins.pasted)
     ingress = Ingress(config, records, onward, now)
     looked_at = controls.Parts(
         config, data, parts.disk, records, supervisor, ingress.ingest, saying.soon, now

@@ -166,7 +166,8 @@ class AgentLoop:
                     if await self._steer(query, running):
                         return
                 else:
-                    running = None if self._stopping.is_set() or not woken else self._push_next(query, begun)
+                    going_on = woken and not self._stopping.is_set()
+                    running = await self._push_next(query, begun) if going_on else None
                     if running is None and self._over(begun, woken):
                         query.end()
                         return
@@ -241,11 +242,13 @@ class AgentLoop:
             self._look_again = True
         return False
 
-    def _push_next(self, query: base.AgentQuery, last: Turn) -> Turn | None:
+    async def _push_next(self, query: base.AgentQuery, last: Turn) -> Turn | None:
         """The next turn of the same address goes into the stream that is still open."""
         following = None if self._ordered() else self._next(last)
         if following is None:
             return None
+        if self._prepare is not None:
+            await self._prepare()
         given = self._input(following)
         query.push(
             base.Push(given.messages, given.prompt, given.attempt, given.tools, given.history, given.resumed)

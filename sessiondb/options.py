@@ -7,12 +7,15 @@ Everything that is wrong is found at once, each with what to do about it. Light:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+from sessiondb import secrets
 
 DEFAULT_MODEL = "claude-sonnet-5-5"  # of an agent that names none
 MOST_TOKENS = 128_000  # of one answer: the largest a model gives
@@ -40,6 +43,16 @@ EVERYWHERE = (
 )
 ISOLATED = ("bash", "view_file", "create_file", "edit_file")  # there without being named in a container alone
 TOOLS = (*EVERYWHERE, *ISOLATED)
+SERVER_NAME = re.compile(r"[^/\x00-\x1f\x7f]{1,64}")
+HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+TAKEN = frozenset(
+    {"host", "accept", "accept-encoding", "content-type", "content-length", "connection", "transfer-encoding"}
+)
+SUSPICIOUS = "looks like a secret, and whoever talks to the agent can have it read what its container holds"
+OUTSIDE = (
+    "Name the server by its `url`: the host then signs in there, or sends what `secret_env` names, and nothing of it"
+    " enters a container"
+)
 OF_THE_MOCK = ("mock_append", "mock_die")
 
 
@@ -63,13 +76,18 @@ class OptionsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class McpServer:
-    """How to reach one server: by a command in the container, or by a URL."""
+    """How to reach one server: by a command in the container, or by a URL, whose client is the host.
+
+    A runner is told a URL that leads to the host.
+    """
 
     name: str
     command: str = ""
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
+    secret_env: str = ""  # the variable of the host's environment that holds what the server wants to see
+    header: str = "Authorization"  # that carries it; there as a bearer token
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +200,10 @@ def _servers(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
         yield OptionFault(key, "must be a table of servers", 'Write mcp.NAME = { command = "…" }')
         return
     for name, told in value.items():
+        if not isinstance(name, str) or not SERVER_NAME.fullmatch(name):
+            yield OptionFault(
+                (*key, str(name)[:80]), "is no name for a server", "Write a short one without a slash"
+            )
         yield from _one_server(told, (*key, str(name)))
 
 
@@ -198,16 +220,43 @@ def _one_server(told: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
         yield OptionFault(
             key, "needs a command or a url, and not both", 'Write command = "…" or url = "https://…"'
         )
+        return
+    of = "url" if told.get("url") else "command"
+    for name in told:
+        if name in WITH and WITH[name] != of:
+            yield OptionFault((*key, name), f"goes with a {WITH[name]}", f"Remove it; {key[-1]} has a {of}")
 
 
 def _environment(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
     if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value.values()):
         yield OptionFault(key, "must be a table of texts", 'Write env = { NAME = "value" }')
+        return
+    for name, told in value.items():
+        if secrets.is_secret(str(name), told):
+            yield OptionFault((*key, str(name)), SUSPICIOUS, OUTSIDE)
+
+
+def _arguments(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+    if wrong := list(_texts(value, key)):
+        yield from wrong
+    elif secrets.in_arguments(value):
+        yield OptionFault(key, f"hold what {SUSPICIOUS}", OUTSIDE)
+
+
+def _header(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
+    if not isinstance(value, str) or not HEADER.fullmatch(value) or value.lower() in TAKEN:
+        yield OptionFault(
+            key, f"cannot be {_shown(value)}", 'Name a header that carries the secret, such as "X-API-Key"'
+        )
 
 
 def _url(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
     if value and not is_url(value, "http", "https"):
         yield OptionFault(key, "is no address", "Write one such as https://mcp.example.com/mcp")
+    elif value and secrets.in_address(value):
+        yield OptionFault(
+            key, "holds a secret", "Take it out, and name the variable that has it by secret_env"
+        )
 
 
 def is_url(value: object, *schemes: str) -> bool:
@@ -252,7 +301,15 @@ def _server(name: str, told: Mapping[str, Any]) -> McpServer:
     return McpServer(name, **{**told, "args": tuple(told.get("args", ()))})
 
 
-OF_A_SERVER: dict[str, Rule] = {"command": _text, "args": _texts, "env": _environment, "url": _url}
+OF_A_SERVER: dict[str, Rule] = {
+    "command": _text,
+    "args": _arguments,
+    "env": _environment,
+    "url": _url,
+    "secret_env": _text,
+    "header": _header,
+}
+WITH = {"args": "command", "env": "command", "secret_env": "url", "header": "url"}
 RULES: dict[str, Rule] = {
     "max_tokens": _number(1, MOST_TOKENS),
     "max_calls": _number(1, 100_000),

@@ -10,9 +10,7 @@ import asyncio
 import contextlib
 import io
 import logging
-import os
 import shutil
-import socket
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from host.config import Config
-from host.folders import ownership
+from host.gateway.binding import listening_on
 from host.gateway.budget import Budgets, Call, OverBudget
 from host.gateway.credentials import Credentials, Grant, NoCredential, Via
 from host.gateway.egress import Internet, Reach, Tunnels
@@ -32,12 +30,14 @@ from host.gateway.meter import Meter, count
 from host.gateway.permits import Asked, Permit, Refused
 from host.gateway.prices import cost, price_of, upper_bound
 from host.gateway.readers import SMALL, Allowance, Holding, Readers, holding
+from host.gateway.remotes import Remotes
 from host.mailbox.open import Mailboxes
 from host.ports import figures
 from host.ports.stations import Stations
 from host.registry.sessions import Session
 from sessiondb import MessageIn, SessionError
 from sessiondb.contract import SAID_BY_HOST
+from sessiondb.remote_servers import PREFIX
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +106,14 @@ class _Passing:
     grant: Grant
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Where else than to the model a container may be led."""
+
+    reach: Reach = field(default_factory=Internet)
+    remotes: Remotes | None = None
+
+
 class Gateway:
     def __init__(
         self,
@@ -115,10 +123,10 @@ class Gateway:
         credentials: Credentials,
         fields: Fields,
         stations: Stations,
-        reach: Reach | None = None,
+        ways: Ways | None = None,
     ) -> None:
         self._stations = stations
-        self._reach = reach or Internet()
+        self._ways = ways or Ways()
         self._config = config
         self._mailboxes = mailboxes
         self._budgets = budgets
@@ -136,7 +144,12 @@ class Gateway:
         if agent is None or session.id in self._open:
             return
 
+        remotes = self._ways.remotes
+        line = remotes.line(session) if remotes is not None else None
+
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            if remotes is not None and line is not None and request.path.startswith(PREFIX):
+                return await remotes.handle(line, request, self._readers.room)
             return await self._handle(door, request)
 
         runner = web.ServerRunner(
@@ -148,7 +161,7 @@ class Gateway:
         assert serve is not None  # noqa: S101 - it is set up
         door.entrance = Entrance(serve, door.tunnels.begin)
         try:
-            listener = await asyncio.to_thread(_bind, session.folder.gateway_socket)
+            listener = await asyncio.to_thread(listening_on, session.folder.gateway_socket)
             door.listener = await asyncio.get_running_loop().create_unix_server(door.entrance, sock=listener)
         except OSError as error:
             await runner.cleanup()
@@ -190,6 +203,8 @@ class Gateway:
         await self.settled()
         await self._readers.close()
         await self._credentials.close()
+        if self._ways.remotes is not None:
+            await self._ways.remotes.close()
         if self._upstream is not None:
             await self._upstream.close()
 
@@ -384,7 +399,7 @@ class Gateway:
         return Tunnels(
             session.id,
             frozenset(agent.network.allow),
-            self._reach,
+            self._ways.reach,
             via,
             lambda: self._credentials.distrust(session.agent),
         )
@@ -473,22 +488,3 @@ def _lay_out(folder: Path, contents: Mapping[str, str]) -> dict[str, Path]:
         file.write_text(contents[path], encoding="utf-8")
         file.chmod(0o400)
     return files
-
-
-def _bind(path: Path) -> socket.socket:
-    """A socket that only the runner's user can speak on. By the folder's descriptor: an address holds 107 bytes."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    try:
-        listener.bind(f"/proc/self/fd/{folder}/{path.name}")
-        path.chmod(0o600)
-        if os.geteuid() == 0:
-            os.chown(path, *ownership.container_ids(), follow_symlinks=False)
-    except BaseException:
-        listener.close()
-        raise
-    finally:
-        os.close(folder)
-    return listener

@@ -35,6 +35,7 @@ NO_QUESTION = "I do not know this question any more, so the answer changes nothi
 ANSWERED = "an order to the host, which it answered itself"
 HELD = "held:"  # before a message's id: the request to send it as it was written
 SEND = "send"
+PASTED = "it belongs to a sign-in, which is the host's own"
 MUTED = "the agent was told to stay out of this thread"
 LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 
@@ -61,6 +62,8 @@ class Ingress:
         """Returns when the event is durable. Raises `HostBusy` when it could not be made so."""
         event = _within_limits(event)
         try:
+            if told := self._onward.pasted(event):
+                return await self._for_the_host(event, told)
             await self._know_the_thread(event)
             event = await self._under_a_post(event)
             if event.event_class is EventClass.ANSWER:
@@ -162,6 +165,13 @@ class Ingress:
 
     def _sessions_of(self, connection: Statements, *, id_: str) -> list[Session]:
         return self._registry.load(connection, "id = ?", (id_,))
+
+    async def _for_the_host(self, event: InboundEvent, told: str) -> Ingested:
+        """Nothing of it is stored: told again, it is answered with the same notice, which stands already."""
+        notice = Notice(f"pasted:{event.message_id}", event.address, told, answers=event.platform_message_id)
+        await self._db.write(lambda connection: notices.add(connection, notice, self._now()))
+        self._onward.saying.soon()
+        return Ingested(Verdict.DECLINED, event.message_id, PASTED)
 
     async def _know_the_thread(self, event: InboundEvent) -> None:
         """A reply under a post whose receipt is not there yet waits for it: only then is its session known.

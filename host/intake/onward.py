@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from host.delivery.posts import Posts
 from host.delivery.saying import Saying
 from host.delivery.service import Deliveries
 from host.intake.incoming import IncomingFiles
+from host.ports.events import InboundEvent
 from host.registry.sessions import Session
 
 
@@ -31,3 +33,6 @@ class Onward:
     saying: Saying
     posts: Posts
     incoming: IncomingFiles
+    pasted: Callable[
+        [InboundEvent], str
+    ]  # what is for the host alone, and what to answer; '' = nothing of the kind

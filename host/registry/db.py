@@ -18,7 +18,7 @@ from sessiondb import connection as sqlite
 from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
 
 T = TypeVar("T")
-VERSION = 5
+VERSION = 6
 REMEDY = (
     "The host's records are damaged: move host.db, host.db-wal and host.db-shm aside, all three together, and put those of a"
     " backup in their place (docs/operations.md)"

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from host.config import Config
 from host.intake import router
@@ -14,6 +15,7 @@ from host.mailbox.open import Mailboxes
 from host.registry.sessions import Session, Sessions
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
 from sessiondb.records import Address, Destination
+from sessiondb.remote_servers import url_of
 
 
 class Specs:
@@ -38,7 +40,7 @@ class Specs:
             "provider": "mock" if agent.echoes else agent.provider,
             "model": agent.model,
             "instructions": agent.instructions,
-            "options": agent.options,
+            "options": told_of(agent.options),
             "channel": rule.instructions if rule else "",
         }
         environment = {
@@ -78,6 +80,15 @@ class Specs:
             )
             for name, place in agent.destinations.items()
         ]
+
+
+def told_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Without where the host's own servers are and what it says there, which is none of a container's business."""
+    told = {
+        name: {"url": url_of(name)} if server.get("url") else server
+        for name, server in options.get("mcp", {}).items()
+    }
+    return {**options, **({"mcp": told} if told else {})}
 
 
 def _outline(environment: Mapping[str, str], shared: Path, agent: Path | None) -> str:

@@ -48,7 +48,7 @@ class Kit:
             self._tools = everywhere + (isolated if settings.folder.root == CONTAINER else [])
         else:
             self._tools = [tool for tool in (*everywhere, *isolated) if tool.name in wanted]
-        self._servers = Servers(settings.agent.options.mcp.values())
+        self._servers = Servers(settings.agent.options.mcp.values(), settings.folder.gateway_socket)
 
     async def prepare(self) -> None:
         """Before a turn: starts the MCP servers that are not running."""

@@ -1,6 +1,6 @@
 """MCP servers that an agent lists: started with the first turn, kept, started again when they die.
 
-    options.mcp = { github = { command = "github-mcp", args = ["stdio"], env = { … } }, wiki = { url = "http://…" } }
+    options.mcp = { github = { command = "github-mcp", args = ["stdio"], env = { … } }, wiki = { url = "http://gateway/…" } }
 
 Their tools are called `mcp__github__search`; where people name tools (`approve`), `mcp:github/search`. What cannot be
 offered is told to the model by the description of one tool more, `mcp_status`, which is there while there is something to tell.
@@ -11,26 +11,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner import egress
+from runner.sockets import reachable
 from runner.tools import offers, results
 from runner.tools.listing import Changes, Listing, Told, hearing, listed, listening
 from runner.tools.results import short
 from runner.tools.tool import Tool, ToolContext, ToolError
 from runner.tools.wire import Wire
 from sessiondb.options import McpServer
+from sessiondb.remote_servers import AWAY
 
 if TYPE_CHECKING:
     from mcp import Client
     from mcp.client import Transport
+    from mcp.client._transport import TransportStreams
+    from mcp_types import CallToolResult
 
 START_DEADLINE = 30.0  # s a server gets to start and list its tools
 PATIENCE = 10.0  # s that a turn waits for it; it goes on starting meanwhile
 FIRST_PAUSE = 5.0  # s before a server that fell twice in a row is started again; doubled each time
 LONGEST_PAUSE = 300.0  # s
+LONGEST_PAUSE_REMOTE = 10.0  # s; asking the gateway again costs little, and somebody may have signed in
 CALL_TIMEOUT = 300.0  # s of one call
 CLOSING_DEADLINE = 8.0  # s a server gets to end; the library kills it after four
 ANSWER_DEADLINE = CALL_TIMEOUT - 10.0  # s after which a server is taken to hang, and is stopped
@@ -62,8 +69,9 @@ class _Life:
 class Server:
     """One server. Its connection lives in a task of its own, as the library demands that one task opens and closes it."""
 
-    def __init__(self, launch: McpServer) -> None:
+    def __init__(self, launch: McpServer, gateway: str) -> None:
         self._launch = launch
+        self._gateway = gateway
         self._task: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()  # connections that are being closed
         self._begun: asyncio.Task[None] | None = None  # a start that a turn may have stopped waiting for
@@ -89,9 +97,11 @@ class Server:
                 self._life.changes.mark()
             await self._life.changes.settled(RENEWAL)
             return
+        patience = 0.0  # for one that an earlier turn has waited for already
         if self._begun is None or self._begun.done():
+            patience = PATIENCE
             self._begun = asyncio.create_task(self._tried(), name=f"mcp-start:{self._launch.name}")
-        await asyncio.wait({self._begun}, timeout=PATIENCE)
+        await asyncio.wait({self._begun}, timeout=patience)
         if not self._begun.done():
             self._trouble = f"the MCP server {self._launch.name!r} is still starting"
 
@@ -152,14 +162,15 @@ class Server:
 
     def _falls(self, trouble: str) -> None:
         self._trouble = trouble
-        pause = 0.0 if self._fell == 0 else min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._fell - 1, 10))
+        longest = LONGEST_PAUSE_REMOTE if self._launch.url else LONGEST_PAUSE
+        pause = 0.0 if self._fell == 0 else min(longest, FIRST_PAUSE * 2 ** min(self._fell - 1, 10))
         self._fell += 1
         self._not_before = asyncio.get_running_loop().time() + pause
 
     async def _run(self, life: _Life, ready: asyncio.Future[None]) -> None:
         from mcp import Client
 
-        transport = life.wire.over(_transport(self._launch))
+        transport = life.wire.over(_transport(self._launch, self._gateway))
         client: Client | None = None
         try:
             async with (
@@ -174,9 +185,9 @@ class Server:
         except Exception as error:  # noqa: BLE001 - a third party's process: whatever it does is told to the model
             log.warning("MCP server %s ended: %s", self._launch.name, _words(error))
             if not ready.done():
-                ready.set_exception(
-                    ToolError(f"the MCP server {self._launch.name!r} does not start: {_words(error)}")
-                )
+                away = _is_away(_first_of(error))
+                started = f"the MCP server {self._launch.name!r} does not start: "
+                ready.set_exception(ToolError(_words(error) if away else started + _words(error)))
         finally:
             if self._client is client:
                 self._client = None
@@ -228,15 +239,19 @@ class Server:
         )
 
     async def _call(self, context: ToolContext, name: str, arguments: dict[str, Any]) -> str:
-        await self.start()
-        client = self._client
-        if client is None:
-            raise ToolError(f"the MCP server {self._launch.name!r} is not running")
         try:
             async with asyncio.timeout(ANSWER_DEADLINE):
-                result = await client.call_tool(name, arguments)
+                try:
+                    result = await self._asked(name, arguments)
+                except Exception as error:
+                    if not _has_forgotten(error):
+                        raise
+                    self._end()
+                    result = await self._asked(name, arguments)
+        except ToolError:
+            raise
         except Exception as error:
-            raise ToolError(await self._failed(error)) from error
+            raise ToolError(self._failed(error)) from error
         self._fell = 0
         await self._life.changes.settled(
             RENEWAL
@@ -246,8 +261,18 @@ class Server:
             raise ToolError(text or "the tool failed")
         return text
 
-    async def _failed(self, error: Exception) -> str:
+    async def _asked(self, name: str, arguments: dict[str, Any]) -> CallToolResult:
+        """Raises `ToolError` when it does not run, and whatever the library raises."""
+        await self.start()
+        client = self._client
+        if client is None:
+            raise ToolError(f"the MCP server {self._launch.name!r} is not running")
+        return await client.call_tool(name, arguments)
+
+    def _failed(self, error: Exception) -> str:
         """What the model is told. The call is not repeated: the server may have done what was asked."""
+        if _is_away(error):
+            return _words(error)
         if _still_serves(error):
             return f"the MCP server {self._launch.name!r} refused the call: {_words(error)}"
         words = f"no answer in {ANSWER_DEADLINE:g} s" if isinstance(error, TimeoutError) else _words(error)
@@ -257,8 +282,10 @@ class Server:
 
 
 class Servers:
-    def __init__(self, launches: Iterable[McpServer]) -> None:
-        self._servers = [Server(launch) for launch in launches]
+    def __init__(self, launches: Iterable[McpServer], gateway: Path) -> None:
+        told = list(launches)
+        way = reachable(gateway) if any(launch.url for launch in told) else ""
+        self._servers = [Server(launch, way) for launch in told]
 
     async def start(self) -> None:
         await asyncio.gather(*(server.prepare() for server in self._servers))
@@ -278,13 +305,12 @@ class Servers:
         await asyncio.gather(*(server.stop() for server in self._servers))
 
 
-def _transport(launch: McpServer) -> Transport:
+def _transport(launch: McpServer, gateway: str) -> Transport:
     from mcp import StdioServerParameters
     from mcp.client.stdio import stdio_client
-    from mcp.client.streamable_http import streamable_http_client
 
     if launch.url:
-        return streamable_http_client(launch.url)
+        return _by_the_gateway(launch.url, gateway)
     environment = {**_way_out(), **launch.env}
     started = StdioServerParameters(
         command=launch.command,
@@ -293,6 +319,20 @@ def _transport(launch: McpServer) -> Transport:
         encoding_error_handler="replace",  # one wrong byte must not end the connection
     )
     return stdio_client(started)
+
+
+@asynccontextmanager
+async def _by_the_gateway(url: str, gateway: str) -> AsyncIterator[TransportStreams]:
+    """The host is the server's client: it knows where it is, and says who asks."""
+    import httpx2
+    from mcp.client.streamable_http import streamable_http_client
+
+    way = httpx2.AsyncHTTPTransport(uds=gateway)
+    async with (
+        httpx2.AsyncClient(transport=way, timeout=httpx2.Timeout(CALL_TIMEOUT), trust_env=False) as client,
+        streamable_http_client(url, http_client=client) as streams,
+    ):
+        yield streams
 
 
 async def _first(*events: asyncio.Event, within: float | None = None) -> None:
@@ -317,6 +357,20 @@ def _status(notes: list[str]) -> Tool:
     return replace(Tool.of(mcp_status, repeatable=True), description=description)
 
 
+def _is_away(error: BaseException) -> bool:
+    """Whether the gateway says so, in words for the model."""
+    from mcp import MCPError
+
+    return isinstance(error, MCPError) and error.code == AWAY
+
+
+def _has_forgotten(error: Exception) -> bool:
+    """Whether a server on the web refuses the call because it has ended the connection meanwhile: it did nothing then."""
+    from mcp import MCPError
+
+    return isinstance(error, MCPError) and str(error) == "Session terminated"
+
+
 def _still_serves(error: Exception) -> bool:
     """Whether the server answered, if only with a refusal or something that nobody can read."""
     from mcp import MCPError
@@ -331,8 +385,13 @@ def _way_out() -> dict[str, str]:
     return {name: os.environ[name] for name in (*egress.VARIABLES, *CERTIFICATES) if name in os.environ}
 
 
-def _words(error: BaseException) -> str:
+def _first_of(error: BaseException) -> BaseException:
     """The first plain error inside of groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    return error
+
+
+def _words(error: BaseException) -> str:
+    error = _first_of(error)
     return short(str(error), 300) or type(error).__name__

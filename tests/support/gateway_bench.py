@@ -14,7 +14,7 @@ from host.folders.disk import ThreadDisk
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
 from host.gateway.fields import Fields
-from host.gateway.server import Gateway
+from host.gateway.server import Gateway, Ways
 from host.mailbox.open import Mailboxes
 from host.ports.stations import Stations
 from host.registry.db import HostDB
@@ -73,7 +73,7 @@ class GatewayBench:
             credentials,
             fields,
             Stations(lambda: self.now),
-            self.internet,
+            Ways(self.internet),
         )
 
     async def session(self, thread: str = "1") -> Session:

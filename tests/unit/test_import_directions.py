@@ -23,6 +23,8 @@ ONLY_IN: dict[str, str | tuple[str, ...]] = {
     "discord": "bots/discord/",
     "anthropic": "runner/providers/claude.py",
     "claude_agent_sdk": "runner/providers/claude_code.py",
+    "mcp": ("host/gateway/oauth.py", "runner/tools/"),
+    "cryptography": "host/folders/seal.py",
 }
 FLOORS = (  # of host/, from the top down: a room imports only what stands below it
     "cli",

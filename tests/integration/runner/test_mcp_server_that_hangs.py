@@ -24,7 +24,8 @@ PING = {"name": "ping", "inputSchema": {"type": "object"}}
 @asynccontextmanager
 async def running(**script: Any) -> AsyncIterator[servers.Servers]:
     told = json.dumps({"pages": [[PING]], **script})
-    made = servers.Servers([McpServer("srv", command=sys.executable, args=(str(RAW), told))])
+    launch = McpServer("srv", command=sys.executable, args=(str(RAW), told))
+    made = servers.Servers([launch], Path("/nowhere"))
     try:
         async with asyncio.timeout(TIMEOUT):
             yield made

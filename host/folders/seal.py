@@ -1,0 +1,93 @@
+"""Sealing what must not be read from a copy of host.db: by a key of the environment, or of a file that nobody else reads."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+VARIABLE = "DOVECOTE_SEAL_KEY"
+FILE = "seal.key"  # in the data folder, where the environment has none
+SHORTEST = 16  # characters of a key that somebody chose
+
+
+class SealError(Exception):
+    """The text says what to do, and holds nothing secret."""
+
+
+class Seal:
+    """The key is read, or made, when it is first needed."""
+
+    def __init__(self, data: Path, environment: Mapping[str, str]) -> None:
+        self._file = data / FILE
+        self._given = environment.get(VARIABLE, "").strip()
+
+    def seal(self, text: str) -> bytes:
+        """Raises `SealError`."""
+        return bytes(self._box(make=True).encrypt(text.encode()))
+
+    def open(self, sealed: bytes) -> str:
+        """Raises `SealError`."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return bytes(self._box(make=False).decrypt(sealed)).decode()
+        except InvalidToken as error:
+            where = VARIABLE if self._given else str(self._file)
+            raise SealError(
+                f"what was sealed cannot be opened with the key of {where}; sign in again"
+            ) from error
+
+    def _box(self, *, make: bool):  # type: ignore[no-untyped-def]  # the library is loaded when something is sealed
+        from cryptography.fernet import Fernet
+
+        return Fernet(base64.urlsafe_b64encode(hashlib.sha256(self._key(make=make)).digest()))
+
+    def _key(self, *, make: bool) -> bytes:
+        if self._given:
+            if len(self._given) < SHORTEST:
+                raise SealError(
+                    f"{VARIABLE} has fewer than {SHORTEST} characters; `openssl rand -base64 32` makes one"
+                )
+            return self._given.encode()
+        try:
+            return self._read() if not make or self._file.exists() else self._made()
+        except OSError as error:
+            raise SealError(f"{self._file}: {error.strerror}; sign in again, or set {VARIABLE}") from error
+
+    def _read(self) -> bytes:
+        with os.fdopen(os.open(self._file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                raise SealError(
+                    f"{self._file} can be read by others; `chmod 600` it, and sign in again where that matters"
+                )
+            key = file.read().strip()
+        if len(key) < SHORTEST:
+            raise SealError(f"{self._file} holds no key; remove it, and sign in again")
+        return key
+
+    def _made(self) -> bytes:
+        """Whole or not there, on the disk before anything is sealed with it; who comes second takes the first one's."""
+        draft = self._file.with_name(f"{FILE}.{secrets.token_hex(8)}")
+        key = base64.b64encode(os.urandom(32))
+        with os.fdopen(
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb"
+        ) as file:
+            file.write(key + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, self._file)
+        except FileExistsError:
+            return self._read()
+        finally:
+            draft.unlink(missing_ok=True)
+        folder = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return key

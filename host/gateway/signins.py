@@ -1,0 +1,256 @@
+"""Who the host is to MCP servers that ask for a sign-in: tokens kept sealed, renewed in time, and owners asked for a new sign-in.
+
+A sign-in under way lives in this process: when the host ends it is over, and the next need begins another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from host.config import Config
+from host.folders.seal import Seal, SealError
+from host.gateway.egress import Reach
+from host.gateway.fetching import Fetcher, NotFetched, is_private_line
+from host.gateway.landing import Landing, SignInFailed, pasted_in
+from host.governance import access, requests
+from host.governance.access import LOCAL
+from host.ports.events import InboundEvent
+from host.registry import logins, notices
+from host.registry.logins import Login
+from host.registry.notices import Notice
+from host.registry.port import Registry, Statements
+from host.registry.sessions import Session, room
+from sessiondb.options import McpServer
+from sessiondb.records import Address
+
+log = logging.getLogger(__name__)
+
+LINK_LIVES = 3600.0  # s
+PATIENCE = 20.0  # s that a request waits until it is known whether there is a link
+AGAIN_AFTER = 60.0  # s after which a sign-in that could not begin is tried again
+EARLY = 30.0  # s before its end a token is renewed
+
+Key = tuple[str, str]  # agent, server
+
+
+class Unavailable(Exception):
+    """There is a sign-in, but it cannot be used now; the text says why."""
+
+
+@dataclass
+class _Pending:
+    """A sign-in under way. `begun` is set when the link is out, or there will be none."""
+
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    landing: Landing | None = None
+    told: Sequence[Address] = ()
+    trouble: str = ""
+    over_at: float = 0.0  # of the loop's clock
+
+
+class SignIns:
+    def __init__(
+        self,
+        config: Config,
+        db: Registry,
+        seal: Seal,
+        reach: Reach,
+        now: Callable[[], int],
+        say: Callable[[], None],
+    ) -> None:
+        """`say` is called when people have been told something."""
+        self._config = config
+        self._db = db
+        self._seal = seal
+        self._reach = reach
+        self._now = now
+        self._say = say
+        self._locks: dict[Key, asyncio.Lock] = {}
+        self._pending: dict[Key, _Pending] = {}
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+
+    async def close(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    # ── tokens ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def token(self, agent: str, name: str, server: McpServer, refused: str = "") -> str:
+        """'' where nobody has signed in, or it counts no more. `refused` is one that the server takes no longer.
+
+        Raises `Unavailable`, `SessionError`.
+        """
+        async with self._locks.setdefault((agent, name), asyncio.Lock()):
+            found = await self._db.read(lambda connection: logins.load(connection, agent, name))
+            if found is None:
+                return ""
+            try:
+                login = logins.opened(self._seal, found, agent, name, server.url)
+            except SealError as error:
+                raise Unavailable(str(error)) from error
+            if login is None:
+                return ""
+            over = login.expires_at and login.expires_at - EARLY < self._now() / 1000
+            if login.token != refused and not over:
+                return login.token
+            return await self._renewed(login)
+
+    async def _renewed(self, login: Login) -> str:
+        """Raises `Unavailable`, `SessionError`. Committed before it is used: the old one may count no more by now.
+
+        A crash between the answer and the commit costs this sign-in; the next need asks for another.
+        """
+        library = await _library()
+        try:
+            fresh = await library.refreshed(login, Fetcher(login.url, self._reach))
+        except NotFetched as error:
+            raise Unavailable(f"its sign-in cannot be renewed now: {error}") from error
+        if fresh is None:
+            await self._db.write(lambda connection: logins.forget(connection, login.agent, login.server))
+            log.warning(
+                "The sign-in at MCP server %s counts no more",
+                login.server,
+                extra={"action": "mcp_login_over"},
+            )
+            return ""
+        await self._keep(fresh)
+        return str(fresh.token)
+
+    async def _keep(self, login: Login) -> None:
+        """Raises `Unavailable`, `SessionError`."""
+        try:
+            sealed = await asyncio.to_thread(logins.sealed, self._seal, login)
+        except SealError as error:
+            raise Unavailable(str(error)) from error
+        now = self._now()
+        await self._db.write(
+            lambda connection: logins.keep(connection, login.agent, login.server, sealed, now)
+        )
+
+    # ── asking ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def ask(self, session: Session, name: str, server: McpServer) -> str:
+        """Has owners asked to sign in, once while a link lives; returns what to tell the model."""
+        key = (session.agent, name)
+        operator = f"the operator can run `dovecote mcp login {name} --agent {session.agent}`"
+        if not is_private_line(server.url):
+            return "it asks for a sign-in, which needs a url that begins with https"
+        told = self._whom(session)
+        if not told:
+            return f"it asks for a sign-in, and there is no owner to ask: {operator}"
+        pending = self._pending.get(key)
+        clock = asyncio.get_running_loop().time
+        if pending is None or clock() > pending.over_at:
+            pending = self._pending[key] = _Pending(over_at=clock() + LINK_LIVES)
+            task = asyncio.create_task(self._sign_in(key, server, told, pending), name=f"mcp-sign-in:{name}")
+            self._tasks[key] = task
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await pending.begun.wait()
+        except TimeoutError:
+            return "it asks for a sign-in, which is being prepared"
+        if pending.trouble:
+            return f"it asks for a sign-in, which failed: {pending.trouble}; {operator}"
+        return (
+            "it asks for a sign-in; an owner has been sent a link and can do it at any time within the hour"
+        )
+
+    def _whom(self, session: Session) -> list[Notice]:
+        """Notices without a text: each owner alone, or whoever sits at the console."""
+        address = session.address
+        if address.channel_type == LOCAL:
+            return [Notice("", room(address), "")]
+        return [
+            Notice(
+                "",
+                notices.direct(platform, address.workspace_id if platform == address.channel_type else ""),
+                "",
+                private_to=user,
+            )
+            for platform, user in requests.owners_of(self._config.access, address.channel_type)
+        ]
+
+    async def _sign_in(self, key: Key, server: McpServer, told: list[Notice], pending: _Pending) -> None:
+        agent, name = key
+        about = f"mcp-sign-in:{secrets.token_hex(8)}"
+
+        async def show(url: str) -> None:
+            await self._tell(
+                told,
+                about,
+                f"The MCP server `{name}` of agent `{agent}` asks for a sign-in. [Open this page]({url}) and agree there."
+                " If the page you land on does not load, copy its address from the browser and send it to me here."
+                " The link works for an hour.",
+            )
+            pending.begun.set()
+
+        done = False
+        try:
+            library = await _library()
+            async with asyncio.timeout(LINK_LIVES), Landing(show) as landing:
+                pending.landing = landing
+                login = await library.sign_in(
+                    agent, name, server.url, landing, Fetcher(server.url, self._reach)
+                )
+            await self._keep(login)
+            done = True
+            said = f"Signed in: agent `{agent}` can use the MCP server `{name}` from its next message on."
+        except (SignInFailed, NotFetched, Unavailable) as error:
+            pending.trouble = str(error)
+            said = f"The sign-in at the MCP server `{name}` of agent `{agent}` failed: {error}."
+        except TimeoutError:
+            said = ""
+        except Exception as error:  # noqa: BLE001 - the end of a task: nobody waits for it
+            pending.trouble = "the host made a mistake"
+            log.error("A sign-in ended: %s", type(error).__name__, extra={"action": "mcp_sign_in_failed"})
+            said = ""
+        finally:
+            was_shown = pending.begun.is_set()
+            pending.landing = None
+            pending.begun.set()
+            if done or not was_shown:  # who did not agree is not asked again before the hour is over
+                pending.over_at = min(pending.over_at, asyncio.get_running_loop().time() + AGAIN_AFTER)
+        log.info("Sign-in at MCP server %s: %s", name, said or "over", extra={"action": "mcp_sign_in"})
+        if said and was_shown:
+            await self._tell(told, f"{about}:end", said)
+
+    async def _tell(self, told: list[Notice], about: str, text: str) -> None:
+        now = self._now()
+
+        def job(connection: Statements) -> None:
+            for number, one in enumerate(told):
+                made = Notice(f"{about}:{number}", one.address, text, private_to=one.private_to)
+                notices.add(connection, made, now)
+
+        await self._db.write(job)
+        self._say()
+
+    # ── what people paste ────────────────────────────────────────────────────────────────────────────────
+
+    def pasted(self, event: InboundEvent) -> str:
+        """What to answer somebody who wrote the address of a landing page; '' for any other message.
+
+        Such a message goes no further: what is in the address is for the host alone.
+        """
+        address = pasted_in(event.text)
+        if not address:
+            return ""
+        if not access.is_owner(self._config.access, event.address.channel_type, event.author.id):
+            return "Only an owner can sign in."
+        for pending in self._pending.values():
+            if pending.landing is not None and pending.landing.arrived(address):
+                return "Thank you. I will tell you when it is done."
+        return "This sign-in is over. Ask again for what needs it, and I will send a new link."
+
+
+async def _library() -> Any:
+    """It takes most of a second to load: not in the loop, and only where somebody signs in."""
+    return await asyncio.to_thread(importlib.import_module, "host.gateway.oauth")

@@ -1,0 +1,192 @@
+"""Signing in at MCP servers that ask for it: one link to an owner, and tokens that the host alone holds and renews."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.folders import seal
+from host.ports.events import Author
+from tests.fakes.mcp_server.loopback import LoopbackMCP, agree, land
+from tests.fakes.platform import MemoryBot
+from tests.support.calling import Caller
+from tests.support.hosting import config, now_ms, serving
+
+ADD = ("mcp__sums__add", {"a": 2, "b": 3})
+STATUS: tuple[str, dict[str, Any]] = ("mcp_status", {})
+LINK = re.compile(r"\[Open this page\]\((\S+)\)")
+OWNER = "UBOSS"
+
+
+class Clock:
+    """The host's, to be moved."""
+
+    ahead = 0
+
+    def __call__(self) -> int:
+        return now_ms() + self.ahead
+
+
+@dataclass
+class Case:
+    caller: Caller
+    bot: MemoryBot
+    server: LoopbackMCP
+    clock: Clock
+    data: Path
+
+    def told(self) -> list[str]:
+        """What the owner was told, alone."""
+        return [str(sent.payload["text"]) for sent in self.bot.sent if sent.private_to == OWNER]
+
+    async def until_told(self, words: str) -> str:
+        await self.bot.until(lambda: any(words in text for text in self.told()))
+        return next(text for text in reversed(self.told()) if words in text)
+
+    async def link(self, number: int = 1) -> str:
+        await self.bot.until(lambda: len(LINK.findall("\n".join(self.told()))) >= number)
+        return str(LINK.findall("\n".join(self.told()))[number - 1])
+
+    async def signed_in(self) -> None:
+        assert "asks for a sign-in; an owner has been sent a link" in await self.caller.call(STATUS)
+        assert "You can close this page" in await land(await agree(await self.link()))
+        await self.until_told("Signed in")
+
+
+@asynccontextmanager
+async def guarded(data: Path, **sections: Any) -> AsyncIterator[Case]:
+    async with LoopbackMCP(guarded=True) as server:
+        options = {"mcp": {"sums": {"url": server.url}}}
+        told = {"access": {"owners": [f"memory:{OWNER}"]}, **sections}
+        settings = config(data, agents={"default": {"options": options}}, **told)
+        clock = Clock()
+        async with serving(settings, now=clock, environment={}) as (_, bot):
+            yield Case(Caller(bot, data), bot, server, clock, data)
+
+
+def holding(data: Path, words: str) -> list[str]:
+    return [str(path) for path in data.rglob("*") if path.is_file() and words.encode() in path.read_bytes()]
+
+
+async def test_an_owner_opens_the_link_and_the_agent_has_the_tools(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as case:
+        await case.signed_in()
+        assert await case.caller.call(ADD) == "5"
+        [access], [refresh] = case.server.authority.access, case.server.authority.refresh
+        assert case.server.seen[-1]["authorization"] == f"Bearer {access}"
+        # Sealed on the disk, and nowhere else; the people of the channel saw no link.
+        assert holding(tmp_path, access) == holding(tmp_path, refresh) == []
+        assert (tmp_path / seal.FILE).stat().st_mode & 0o777 == 0o600
+        assert not any("http" in text for text in case.bot.said("c"))
+
+
+async def test_a_token_that_is_over_is_renewed_unseen(tmp_path: Path) -> None:
+    """by the clock, or because the server takes it no longer"""
+    async with guarded(tmp_path) as case:
+        await case.signed_in()
+        assert await case.caller.call(ADD) == "5"
+        authority = case.server.authority
+        first = set(authority.access)
+        case.clock.ahead = 3_590_000  # within half a minute of its end
+        assert await case.caller.call(ADD) == "5"
+        second = set(authority.access) - first
+        authority.expire()
+        assert await case.caller.call(ADD) == "5"
+        assert len(first) == len(second) == len(authority.access) == 1
+        assert len(case.told()) == 2  # the link and its end
+
+
+async def test_a_sign_in_that_was_revoked_is_said_in_words_and_asked_for_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.gateway.signins.AGAIN_AFTER", 0.0)
+    async with guarded(tmp_path) as case:
+        await case.signed_in()
+        assert await case.caller.call(ADD) == "5"
+        case.server.authority.revoke()
+        said = await case.caller.call(ADD)
+        assert said.startswith(
+            "server sums does not answer: it asks for a sign-in; an owner has been sent a link"
+        )
+        await land(await agree(await case.link(2)))
+        await case.bot.until(lambda: "\n".join(case.told()).count("Signed in") == 2)
+        assert await case.caller.call(ADD) == "5"
+
+
+async def test_the_address_can_be_pasted_by_an_owner_alone_and_goes_no_further(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as case:
+        await case.caller.call(STATUS)
+        address = await agree(await case.link())
+        code = address.partition("code=")[2].partition("&")[0]
+        declined = await case.bot.say("c", f"here: <{address}|link>", author=Author("USTRANGER", "S"))
+        assert declined.verdict == "declined"
+        await case.bot.until(lambda: case.bot.said("c")[-1] == "Only an owner can sign in.")
+        await case.bot.say("c", f"here: {address.replace('&', '&amp;')} thanks", author=Author(OWNER, "Boss"))
+        await case.until_told("Signed in")
+        assert case.bot.said("c")[-1] == "Thank you. I will tell you when it is done."
+        assert await case.caller.call(ADD) == "5"
+        assert holding(tmp_path, code) == []
+        await case.bot.say("c", address, author=Author(OWNER, "Boss"))
+        await case.bot.until(lambda: case.bot.said("c")[-1].startswith("This sign-in is over."))
+
+
+async def test_who_does_not_agree_is_not_asked_again_at_once(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as case:
+        case.server.authority.denies = True
+        await case.caller.call(STATUS)
+        await land(await agree(await case.link()))
+        assert "failed: it was not agreed to (access_denied)" in await case.until_told("failed")
+        said = await case.caller.call(ADD, STATUS)
+        assert (
+            "which failed: it was not agreed to (access_denied); the operator can run `dovecote mcp login sums"
+            in said
+        )
+        assert len(LINK.findall("\n".join(case.told()))) == 1
+
+
+async def test_a_stranger_on_the_landing_page_changes_nothing(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as case:
+        await case.caller.call(STATUS)
+        address = await agree(await case.link())
+        assert "not known here" in await land(re.sub(r"state=[^&]+", "state=guessed", address))
+        assert "You can close" in await land(address)
+        await case.until_told("Signed in")
+
+
+async def test_where_there_is_no_owner_the_operator_is_named(tmp_path: Path) -> None:
+    async with guarded(tmp_path, access={}) as case:
+        said = await case.caller.call(STATUS)
+        assert (
+            "there is no owner to ask: the operator can run `dovecote mcp login sums --agent default`" in said
+        )
+        assert case.told() == []
+
+
+async def test_a_sign_in_outlives_the_host_and_not_its_key(tmp_path: Path) -> None:
+    """and counts for no other address"""
+    bot, owners = MemoryBot(), {"owners": [f"memory:{OWNER}"]}
+    async with LoopbackMCP(guarded=True) as server, LoopbackMCP(guarded=True) as other:
+        for number, (url, key, said) in enumerate(
+            [
+                (server.url, "k" * 32, "5"),
+                (server.url, "k" * 32, "5"),
+                (other.url, "k" * 32, "it asks for a sign-in"),
+                (server.url, "other" * 8, f"cannot be opened with the key of {seal.VARIABLE}; sign in again"),
+            ]
+        ):
+            options = {"mcp": {"sums": {"url": url}}}
+            settings = config(tmp_path, agents={"default": {"options": options}}, access=owners)
+            async with serving(settings, bot, environment={seal.VARIABLE: key}):
+                case = Case(Caller(bot, tmp_path), bot, server, Clock(), tmp_path)
+                if number == 0:
+                    await case.signed_in()
+                assert said in await case.caller.call(ADD, STATUS)
+    assert other.seen
+    assert not any("authorization" in seen for seen in other.seen)
+    assert not (tmp_path / seal.FILE).exists()
