@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from host import config as configuration
+from host.cli import mcp
 from host.cli import run as running
 from host.config import Config, ConfigError, dotenv, owners, provider
 from host.folders import modes, pulse
@@ -100,6 +101,7 @@ def _all(path: Path | None, *, mend: bool) -> Iterator[Finding]:
         yield Finding("Runners", True, "local processes, without isolation, as runner.launcher asks", remedy)
     yield from asyncio.run(_credentials(config))
     yield from _model(config, data)
+    yield from mcp.findings(config)
     yield from _platforms(config, data)
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from host import config as configuration
 from host.cli import doctor as examining
-from host.cli import inspect, owners, tasks
+from host.cli import inspect, mcp, owners, tasks
 from host.cli import run as running
 from host.cli import send as sending
 from host.cli import usage as spending
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(mcp.app, name="mcp")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="The configuration; default: dovecote.toml.")
@@ -195,6 +196,7 @@ CURABLE = (
     SessionError,
     ScheduleError,
     inspect.NothingFoundError,
+    mcp.McpError,
     sending.SendError,
 )
 
