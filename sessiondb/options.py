@@ -217,9 +217,10 @@ def _one_server(told: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
     for name, value in told.items():
         yield from OF_A_SERVER[name](value, (*key, name)) if name in OF_A_SERVER else ()
     if bool(told.get("command")) == bool(told.get("url")):
-        yield OptionFault(
-            key, "needs a command or a url, and not both", 'Write command = "…" or url = "https://…"'
-        )
+        given = [name for name in ("command", "url") if name in told]
+        where = (*key, *given) if len(given) == 1 else key  # one that is there and empty
+        problem = "is empty" if len(given) == 1 else "needs a command or a url, and not both"
+        yield OptionFault(where, problem, 'Write command = "…" or url = "https://…"')
         return
     of = "url" if told.get("url") else "command"
     for name in told:

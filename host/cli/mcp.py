@@ -20,7 +20,6 @@ from rich.text import Text
 
 from host import config as configuration
 from host.config import Config, dotenv, tidied
-from host.config.mcp import McpServer, servers
 from host.folders.seal import Seal, SealError
 from host.gateway.egress import Internet
 from host.gateway.fetching import Fetcher, NotFetched, is_private_line
@@ -32,6 +31,7 @@ from host.registry import logins
 from host.registry.db import VERSION, beside, open_registry
 from host.runners.launch.examination import Finding
 from sessiondb import Address, SessionError, Unavailable
+from sessiondb.options import McpServer, Options
 
 LINK_LIVES = 900.0  # s
 PROBE = 15.0  # s for one server
@@ -74,7 +74,7 @@ def list_(config: ConfigOption = None) -> None:
     settings = _loaded(config)
     table = Table("agent", "server", "where", "state")
     for agent, one in settings.agents.items():
-        for name, server in servers(one.options).items():
+        for name, server in Options.of(one.options).mcp.items():
             state = asyncio.run(_looked(settings, agent, name, server)) if server.url else None
             where = server.url or server.command
             table.add_row(
@@ -112,7 +112,7 @@ async def sign_in(config: Config, agent: str, name: str, say: Callable[[str], No
 def findings(config: Config) -> Iterator[Finding]:
     """For the doctor."""
     for agent, one in config.agents.items():
-        for name, server in servers(one.options).items():
+        for name, server in Options.of(one.options).mcp.items():
             if server.url:
                 yield asyncio.run(_looked(config, agent, name, server))
             else:
@@ -196,7 +196,7 @@ def _server(config: Config, agent: str, name: str) -> McpServer:
     """Raises `McpError`."""
     if agent not in config.agents:
         raise McpError(f"there is no agent {agent!r} (known: {', '.join(config.agents)})")
-    found = servers(config.agents[agent].options)
+    found = Options.of(config.agents[agent].options).mcp
     if name not in found:
         raise McpError(f"agent {agent} has no MCP server {name!r} (known: {', '.join(found) or 'none'})")
     server = found[name]

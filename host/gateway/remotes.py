@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -71,7 +71,7 @@ class _Sent:
 
 
 class Remotes:
-    """`room` is shared with everybody whose bodies the host has in hand."""
+    """Those of all agents, for all sessions."""
 
     def __init__(
         self, config: Config, environment: Mapping[str, str], credentials: Credentials, sign_ins: SignIns
@@ -96,7 +96,7 @@ class Remotes:
         if line.under_way >= REQUESTS_AT_A_TIME or line.free.is_spent(asyncio.get_running_loop().time()):
             await asyncio.sleep(TURNED_AWAY)
             return _error(429, "too many requests to MCP servers of this conversation at a time")
-        name = unquote(request.path.removeprefix(PREFIX))
+        name = request.path.removeprefix(PREFIX)
         line.under_way += 1
         try:
             with holding(room, line.session.id) as held:
@@ -123,8 +123,12 @@ class Remotes:
             raise Refused(405, "invalid_request_error", "an MCP server is spoken to by POST, GET and DELETE")
         async with line.reading:  # one body of a session at a time
             held.body = bytes(await _body(request, held))
-        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-        headers |= {name: value for name, value in request.headers.items() if name.lower().startswith(OWN)}
+        headers = {
+            header: value
+            for header, value in request.headers.items()
+            if (header.lower() in PASSED_ON or header.lower().startswith(OWN))
+            and header.lower() != server.header.lower()
+        }
         sent = _Sent(line, name, server, request.method, held.body, headers)
         answer = await self._identified(sent)
         async with answer:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -156,6 +157,20 @@ async def test_hostile_requests_are_bounded_and_reach_no_server(
             await client.post("/mcp/sums", content=b"{}", headers=smuggled)
     seen = server.seen[before]
     assert {name for name in smuggled if name in seen} == {"mcp-name"}
+
+
+async def test_a_container_cannot_send_another_secret_beside_the_hosts(tmp_path: Path) -> None:
+    """and a server may be called as people like"""
+    async with LoopbackMCP(secret=SECRET, header="Mcp-Key") as server:
+        told = {"url": server.url, "secret_env": "A_KEY", "header": "Mcp-Key"}
+        options = {"mcp": {"Sums & more 50%": told}}
+        settings = config(tmp_path, agents={"default": {"options": options}})
+        async with serving(settings, environment={"A_KEY": SECRET}) as (_, bot):
+            assert await Caller(bot, tmp_path).call(("mcp__Sums___more_50___add", {"a": 1, "b": 1})) == "2"
+            async with asyncio.timeout(TIMEOUT), socket_of(tmp_path) as client:
+                path = f"/mcp/{quote('Sums & more 50%')}"
+                await client.post(path, content=b"{}", headers={"mcp-key": "another", "MCP-KEY": "third"})
+    assert {seen["mcp-key"] for seen in server.seen} == {SECRET}
 
 
 async def test_a_conversation_has_so_many_requests_under_way_and_no_more(
