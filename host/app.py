@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from host.config import Config
 from host.ports.bot import Bot, BotConfigError, Bots, BotStuck
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
+from host.registry import installation, resumption
 from host.registry.db import HostDB
-from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.upkeep.service import Manager
 from host.web import WebServer
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 BOT_RESTART = 1.0  # s until a bot that ended is started again; doubles up to a minute
 LONGEST_BOT_RESTART = 60.0
+HELD_LOOK = 1.0  # s between two looks whether a restored folder was released
+HELD = "Restored from a backup and held: nothing is heard or said before `dovecote resume`"
 
 
 class Host:
@@ -68,7 +70,8 @@ class Host:
     async def serve(self) -> None:
         """Raises `sessiondb.SessionError` when host.db cannot be opened, `WebhookError` and `WebError` when an address cannot
         be had, and `BotStuck` after an orderly stop."""
-        await self._start_up()
+        if not await self._start_up():
+            return
         house = self.house
         side_tasks: list[asyncio.Task[None]] = []
         try:
@@ -95,12 +98,16 @@ class Host:
         if self._stuck is not None:
             raise self._stuck
 
-    async def _start_up(self) -> None:
+    async def _start_up(self) -> bool:
+        """False when the host was told to stop before it began."""
         if self.webhooks is not None:  # first, so that a port that is taken stops nothing half-way
             await self.webhooks.start()
         db = await HostDB.open(Path(self._config.data).resolve() / "host.db", self._parts.disk)
-        installation = await db.write(_installation)
-        self.house = house = assemble(self._config, self._bots, self._parts, db, installation, self._stopping)
+        if not await self._released(db):
+            await db.close()
+            return False
+        own = await db.write(installation.load)
+        self.house = house = assemble(self._config, self._bots, self._parts, db, own, self._stopping)
         if unsettled := await house.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
         await house.ingress.stores.begin()
@@ -113,6 +120,21 @@ class Host:
         if self._config.web is not None:
             self.web = WebServer(self._config.web, house.state)
             await self.web.start()
+        return True
+
+    async def _released(self, db: HostDB) -> bool:
+        """A restored folder waits for a person's word, and nothing on it is heard or said; false when told to stop first."""
+        told = False
+        while await db.read(resumption.held):
+            if not told:
+                told = True
+                log.warning("%s", HELD, extra={"action": "held"})
+                self._manager.ready(HELD)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), HELD_LOOK)
+            if self._stopping.is_set():
+                return False
+        return True
 
     async def _recover_posts(self, session: Session) -> None:
         try:
@@ -178,10 +200,3 @@ class Host:
     def _stop_without_bots(self, bots: Sequence[asyncio.Task[None]]) -> None:
         if all(bot.done() for bot in bots):
             self.stop()
-
-
-def _installation(connection: Statements) -> str:
-    """Tells this data folder's runners from every other installation's; minted once."""
-    connection.execute("INSERT OR IGNORE INTO meta VALUES ('installation', ?)", (secrets.token_hex(6),))
-    row = connection.execute("SELECT value FROM meta WHERE key = 'installation'").fetchone()
-    return str(row[0]) if row else ""

@@ -45,6 +45,7 @@ from host.mailbox.questions import Approvers
 from host.ports.bot import Bots
 from host.ports.outlet import Outlet
 from host.ports.stations import Stations
+from host.registry.installation import Installation
 from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
 from host.runners.launch.base import Launcher
@@ -96,7 +97,12 @@ class House:
 
 
 def assemble(
-    config: Config, bots: Bots, parts: Parts, db: Registry, installation: str, stopping: asyncio.Event
+    config: Config,
+    bots: Bots,
+    parts: Parts,
+    db: Registry,
+    installation: Installation,
+    stopping: asyncio.Event,
 ) -> House:
     """`stopping` is set when nobody is to be woken any more."""
     now, data = parts.now, Path(config.data).resolve()
@@ -116,7 +122,7 @@ def assemble(
 
     posts = Posts(db)
     actions = Actions(dict.fromkeys(KINDS, tasks.prepared))
-    collector = Collector(bots, actions, Approvers(config), now, Minting(installation))
+    collector = Collector(bots, actions, Approvers(config), now, Minting(installation.id))
     deliveries = Deliveries(
         db,
         mailboxes,
@@ -137,7 +143,7 @@ def assemble(
 
     ended = Outlet(board.forget, news)
     means = Means(parts.launcher, deliveries, ears, gateway, due, board.waiting, ended)
-    supervisor = Supervisor(config, installation, records, means, lives, now)
+    supervisor = Supervisor(config, installation.id, records, means, lives, now)
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
 
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), sign_ins.pasted)
@@ -162,7 +168,7 @@ def assemble(
         supervisor,
         draining,
         ingress,
-        Reception(records, ingress, deliveries, Replies(service), stations),
+        Reception(records, ingress, deliveries, Replies(service), stations, installation.lapse),
         Sweep(swept, parts.disk, data, config.host.sweep_every, state.told),
         Pruner(records, supervisor, now, config.host.retention_days),
         state,

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 from host import config as configuration
+from host.cli import backups, inspect, mcp, owners, tasks
 from host.cli import doctor as examining
-from host.cli import inspect, mcp, owners, tasks
 from host.cli import run as running
 from host.cli import send as sending
 from host.cli import usage as spending
@@ -23,6 +23,7 @@ from host.config.recurrence import ScheduleError
 from host.folders import modes
 from host.folders.lock import DataFolderError
 from host.ports.bot import BotConfigError, BotStuck
+from host.upkeep.backups.making import BackupError
 from host.web import WebError
 from host.webhooks import WebhookError
 from sessiondb import SessionError
@@ -144,6 +145,36 @@ def send(
 
 
 @app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file; whole, or not there.")],
+    config: ConfigOption = None,
+    age: Annotated[str, typer.Option(help="Encrypt it for this age recipient.")] = "",
+    gpg: Annotated[str, typer.Option(help="Encrypt it for this gpg key.")] = "",
+) -> None:
+    """Copy the whole data folder into one file, while the host runs."""
+    backups.write(Path(configuration.load(config).data), file, age=age, gpg=gpg)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `dovecote backup` made.")],
+    config: ConfigOption = None,
+    identity: Annotated[str, typer.Option(help="age's identity file, of a backup for age.")] = "",
+) -> None:
+    """Put a backup into an empty data folder, held until `dovecote resume`; tells what may repeat."""
+    backups.read(file, Path(configuration.load(config).data), identity=identity)
+
+
+@app.command()
+def resume(
+    config: ConfigOption = None,
+    answer: Annotated[bool, typer.Option(help="Answer what was said since the backup.")] = False,
+) -> None:
+    """Let a restored folder be served."""
+    backups.resume(Path(configuration.load(config).data), answer=answer)
+
+
+@app.command()
 def doctor(
     config: ConfigOption = None,
     mend: Annotated[bool, typer.Option(help="Close a data folder that other users can look into.")] = False,
@@ -194,6 +225,7 @@ CURABLE = (
     WebhookError,
     running.EngineError,
     SessionError,
+    BackupError,
     ScheduleError,
     inspect.NothingFoundError,
     mcp.McpError,

@@ -15,6 +15,7 @@ from host.ports.controls import Controls
 from host.ports.events import EventClass, InboundEvent, Ingested, Privacy, Verdict
 from host.ports.stations import Stations
 from host.registry.notices import WELCOME, Notice
+from host.registry.resumption import Lapse
 from sessiondb import Address, SessionError
 
 
@@ -31,6 +32,10 @@ class Answers(Protocol):
         """What is said where the bot was added; '' for nothing."""
 
 
+SAID = (EventClass.MESSAGE, EventClass.EDIT, EventClass.REACTION)  # what a history tells of later
+LAPSED = "said between a backup and the resumption after its restore"
+
+
 class Reception:
     def __init__(
         self,
@@ -39,9 +44,11 @@ class Reception:
         deliveries: Deliveries,
         answers: Answers,
         stations: Stations,
+        lapse: Lapse,
     ) -> None:
         self._answers = answers
         self._stations = stations
+        self._lapse = lapse
         self._db = records.db
         self._sessions = records.sessions
         self._mailboxes = records.mailboxes
@@ -62,7 +69,10 @@ class Reception:
         if self._closed:
             raise HostBusy("the host is stopping")
         came_at = self._stations.came(event)
-        ingested = await self._taken(event)
+        if event.event_class in SAID and self._lapse.has(event.at):
+            ingested = Ingested(Verdict.IGNORED, reason=LAPSED)
+        else:
+            ingested = await self._taken(event)
         self._stations.taken(event, ingested, came_at)
         return ingested
 

@@ -41,13 +41,18 @@ async def serving(
 ) -> AsyncIterator[tuple[Host, MemoryBot]]:
     """A host that is up, and its bot; stopped gracefully at the end."""
     bot = bot or MemoryBot()
+    Path(settings.data).mkdir(parents=True, exist_ok=True)
     disk = ThreadDisk()
     made = Parts(disk, launcher or ProcessLauncher(), now, **parts)
     host = Host(settings, Bots({bot.channel_type: bot}), made)
     task = asyncio.create_task(host.serve())
     try:
         async with asyncio.timeout(TIMEOUT):
-            await host.started.wait()
+            started = asyncio.create_task(host.started.wait())
+            await asyncio.wait({started, task}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():  # it never began
+                started.cancel()
+                task.result()
         yield host, bot
     finally:
         host.stop()

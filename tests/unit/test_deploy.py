@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from host.ports import figures
+from tests.support.tools import tool
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "alerts.yml"
@@ -35,15 +33,6 @@ def exposed() -> set[str]:
 
 def named(text: str) -> set[str]:
     return set(re.findall(r"\bdovecote_[a-z_]+", text))
-
-
-def tool(name: str) -> str:
-    """Its path; a machine that promised everything has it."""
-    if (found := shutil.which(name)) is None:
-        if os.environ.get("DOVECOTE_REQUIRE_DOCKER") == "1":
-            pytest.fail(f"{name} is missing", pytrace=False)
-        pytest.skip(f"{name} is not on this machine")
-    return found
 
 
 def test_every_figure_that_rules_and_dashboard_name_is_one_that_is_shown() -> None:

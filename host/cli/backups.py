@@ -1,0 +1,169 @@
+"""Backups from the command line: made beside a running host, restored into an empty folder, and the word to go on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console
+from rich.text import Text
+
+from host.cli.inspect import moment
+from host.registry import resumption
+from host.registry.db import beside
+from host.upkeep.backups.making import BackupError, make
+from host.upkeep.backups.restoring import Restored, restore
+
+AGE, GPG = "age", "gpg"
+SHOWN = 20  # lines of what may repeat
+_out = Console()
+_progress = Console(stderr=True)
+
+
+def write(data: Path, file: Path, *, age: str, gpg: str) -> None:
+    """`age` and `gpg` name whoever can read it, or are ''. The file is whole or not there. Raises `BackupError`, `OSError`."""
+    if age and gpg:
+        raise BackupError("name one recipient: --age or --gpg")
+    if file.exists():
+        raise BackupError(f"{file} exists: name a new file")
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    try:
+        with _progress.status("Copying…") as status, unfinished.open("wb") as raw:
+            os.fchmod(raw.fileno(), 0o600)
+            with _sealed(raw, age, gpg) as to:
+                made = make(data, to, status.update)
+            raw.flush()
+            os.fsync(raw.fileno())
+        unfinished.rename(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    _say(
+        f"{file}: everything before {moment(made.at)} of {made.sessions} conversations, {made.files} files,"
+        f" {file.stat().st_size / 1e6:,.1f} MB"
+    )
+    for line in made.left_out:
+        _say(f"left out: {line}", "yellow")
+
+
+def read(file: Path, data: Path, *, identity: str) -> None:
+    """`identity` is age's, '' where none is needed. Raises `BackupError`, `DataFolderError`, `OSError`, `SessionError`."""
+    with _opened(file, identity) as source, _progress.status("Restoring…"):
+        restored = restore(source, data)
+    _tell(restored, data)
+
+
+def resume(data: Path, *, answer: bool) -> None:
+    """Raises `BackupError`, `SessionError`."""
+    now = time.time_ns() // 1_000_000
+    with beside(data / "host.db") as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        done = resumption.release(connection, now, answer=answer)
+        connection.execute("COMMIT")
+    if not done:
+        raise BackupError(f"{data} is not held: there is nothing to resume")
+    _say("Resumed: `dovecote up` serves it; a host that waits goes on by itself")
+
+
+def _tell(restored: Restored, data: Path) -> None:
+    _say(
+        f"{data}: as it was at {moment(restored.made_at)}: {restored.sessions} conversations, {restored.files} files"
+    )
+    _say("It is held: nothing is heard or said before `dovecote resume`. Then")
+    _say(
+        f"- {restored.waiting} messages that were not answered are answered; some may have been, after the backup"
+    )
+    _say(f"- {restored.tasks} scheduled tasks have missed a time since, and do what they say for that")
+    _say(
+        f"- {len(restored.begun)} posts are looked up on their platform, and said only if they are not there"
+    )
+    for line in restored.begun[:SHOWN]:
+        _say(f"    {line}")
+    if len(restored.begun) > SHOWN:
+        _say(f"    and {len(restored.begun) - SHOWN} more")
+    _say("- what people said after the backup is not answered; `dovecote resume --answer` changes that")
+    _say("The host that made the backup must not run any more.")
+    for line in restored.damaged:
+        _say(f"damaged in the backup, made again when it is opened: {line}", "yellow")
+
+
+@contextmanager
+def _sealed(raw: IO[bytes], age: str, gpg: str) -> Iterator[IO[bytes]]:
+    """What is written passes an encrypting program, where one is asked for."""
+    if not (age or gpg):
+        yield raw
+        return
+    command = (
+        [_tool(AGE), "--encrypt", "--recipient", age]
+        if age
+        else [_tool(GPG), "--batch", "--yes", "--trust-model", "always", "--encrypt", "--recipient", gpg]
+    )
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=raw, stderr=subprocess.PIPE)
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    try:
+        yield process.stdin
+    except BrokenPipeError as error:
+        raise BackupError(_last_words(process)) from error
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        _let_go(process.stdin)
+        process.wait()
+    if process.returncode:
+        raise BackupError(_last_words(process))
+
+
+@contextmanager
+def _opened(file: Path, identity: str) -> Iterator[IO[bytes]]:
+    with file.open("rb") as raw:
+        beginning = raw.read(32)
+    with file.open("rb") as raw:
+        if beginning.startswith(b"\x1f\x8b"):
+            yield raw
+            return
+        if beginning.startswith((b"age-encryption.org/", b"-----BEGIN AGE")):
+            command = [_tool(AGE), "--decrypt", *(["--identity", identity] if identity else [])]
+        else:
+            command = [_tool(GPG), "--batch", "--quiet", "--decrypt"]
+        process = subprocess.Popen(command, stdin=raw, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        try:
+            yield process.stdout
+        except BackupError as error:
+            process.kill()
+            words = _last_words(process)
+            raise BackupError(f"{error} ({words})" if words else str(error)) from error
+        finally:
+            process.stdout.close()
+            process.wait()
+        if process.returncode:
+            raise BackupError(_last_words(process))
+
+
+def _let_go(pipe: IO[bytes]) -> None:
+    try:
+        pipe.close()
+    except BrokenPipeError:
+        return
+
+
+def _last_words(process: subprocess.Popen[bytes]) -> str:
+    said = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
+    return said.splitlines()[-1][:300] if said else ""
+
+
+def _tool(name: str) -> str:
+    """Raises `BackupError`."""
+    if (found := shutil.which(name)) is None:
+        raise BackupError(f"{name} is not installed on this machine")
+    return found
+
+
+def _say(line: str, style: str = "") -> None:
+    _out.print(Text(line, style), soft_wrap=True)

@@ -1,0 +1,63 @@
+"""A restored folder is held until a person says go; what was said in between is, unless they want it, not answered.
+
+Functions for jobs on the registry.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from host.registry.port import Statements
+
+HELD, LAPSE = "held", "lapse"
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """ms UTC, by the platforms' clocks: what was said in it is nobody's to answer. Empty where `since` is not below `until`."""
+
+    since: int = 0
+    until: int = 0
+
+    def has(self, at: int) -> bool:
+        return self.since < at < self.until
+
+
+def hold(connection: Statements, made_at: int, now: int) -> None:
+    """`made_at` is the moment of the backup."""
+    _set(connection, HELD, {"made_at": made_at, "restored_at": now})
+
+
+def held(connection: Statements) -> dict[str, int]:
+    """Empty where nothing holds the folder."""
+    return _get(connection, HELD)
+
+
+def release(connection: Statements, now: int, *, answer: bool) -> bool:
+    """False where nothing was held. `answer`: what was said since the backup is answered, as after any absence."""
+    found = held(connection)
+    if not found:
+        return False
+    if not answer:
+        _set(connection, LAPSE, {"since": found["made_at"], "until": now})
+    connection.execute("DELETE FROM meta WHERE key = ?", (HELD,))
+    return True
+
+
+def lapse(connection: Statements) -> Lapse:
+    found = _get(connection, LAPSE)
+    return Lapse(found.get("since", 0), found.get("until", 0))
+
+
+def _get(connection: Statements, key: str) -> dict[str, int]:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    found: dict[str, int] = json.loads(str(row[0])) if row else {}
+    return found
+
+
+def _set(connection: Statements, key: str, value: dict[str, int]) -> None:
+    connection.execute(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        (key, json.dumps(value)),
+    )

@@ -1,0 +1,217 @@
+"""`dovecote restore`: a backup into an empty data folder, which is then held: no bot runs on it before `dovecote resume`.
+
+What the backup's moment does not know may be on the platforms: posts that were made after it, messages that were said since.
+So every row of outbound.db that has no receipt is looked up before it is said (law 6), and what was said between backup and
+resume is not answered unless that is asked for.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import time
+import zlib
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import apsw
+
+from host.folders.lock import DataLock
+from host.mailbox.inbound import InboundWriter
+from host.registry import resumption
+from host.registry.db import VERSION, beside
+from host.upkeep.backups.making import END, FORMAT, MANIFEST, BackupError
+from sessiondb import SessionError
+from sessiondb.contract import CONTRACT
+from sessiondb.layout import SessionFolder
+
+LARGEST_NOTE = 1_000_000  # bytes of the archive's own words
+LOCK = "host.lock"
+
+
+@dataclass
+class Restored:
+    """What is there again, and what may happen a second time."""
+
+    made_at: int  # ms UTC, the backup's moment
+    sessions: int = 0
+    files: int = 0
+    begun: list[str] = field(default_factory=list)  # posts whose fate the backup does not know
+    waiting: int = 0  # messages that are not answered yet
+    tasks: int = 0  # whose time came since
+    damaged: list[str] = field(default_factory=list)
+
+
+def restore(source: IO[bytes], data: Path) -> Restored:
+    """Raises `BackupError`, `DataFolderError`, `OSError`, `SessionError`. The folder is whole, or as it was before."""
+    data = data.resolve()
+    if data.exists() and any(path.name != LOCK for path in data.iterdir()):
+        raise BackupError(
+            f"{data} is not empty: name another folder by `data` in dovecote.toml, or move this one aside"
+        )
+    lock = DataLock(data)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".restoring-", dir=data) as scratch:
+            new = Path(scratch) / "data"
+            new.mkdir(mode=0o700)
+            manifest = _unpack(source, new)
+            restored = _hold(new, manifest)
+            for path in new.iterdir():
+                if path.name != "host.db":
+                    path.rename(data / path.name)
+            # Last: a folder without it is one on which no host has run, and `restore` may be tried again.
+            (new / "host.db").rename(data / "host.db")
+            return restored
+    finally:
+        lock.release()
+
+
+def _unpack(source: IO[bytes], new: Path) -> dict[str, object]:
+    """Files and folders first, links last: nothing is ever written through a link."""
+    manifest: dict[str, object] = {}
+    links: list[tuple[Path, str]] = []
+    modes: list[tuple[Path, int]] = []
+    ended = False
+    try:
+        with gzip.GzipFile(fileobj=source) as plain, tarfile.open(fileobj=plain, mode="r|") as archive:
+            for member in archive:
+                if not manifest:
+                    manifest = _checked(_note(archive, member, MANIFEST))
+                elif member.name == END:
+                    _note(archive, member, END)
+                    ended = True
+                else:
+                    _put(archive, member, new, links, modes)
+            while plain.read(1 << 20):  # its checksum is at the very end
+                pass
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise BackupError(f"this is no whole backup of Dovecote: {error}") from error
+    if not ended:
+        raise BackupError("this backup is cut off: its end is missing; take another")
+    for path, target in links:
+        path.symlink_to(target)
+    for path, mode in reversed(modes):
+        path.chmod(mode)
+    return manifest
+
+
+def _note(archive: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> dict[str, object]:
+    text = archive.extractfile(member) if member.isreg() and member.size < LARGEST_NOTE else None
+    found = json.loads(text.read()) if text is not None and member.name == name else None
+    if not isinstance(found, dict):
+        raise ValueError(f"it does not begin with {name}")
+    return found
+
+
+def _checked(manifest: dict[str, object]) -> dict[str, object]:
+    for name, ours in (("format", FORMAT), ("host_db", VERSION), ("contract", CONTRACT)):
+        found = manifest.get(name)
+        if not isinstance(found, int) or found > ours:
+            raise BackupError(
+                f"this backup was made by Dovecote {manifest.get('dovecote')}, whose records are newer than this version"
+                " can read: install that version, and restore with it"
+            )
+    return manifest
+
+
+def _put(
+    archive: tarfile.TarFile,
+    member: tarfile.TarInfo,
+    new: Path,
+    links: list[tuple[Path, str]],
+    modes: list[tuple[Path, int]],
+) -> None:
+    parts = Path(member.name).parts
+    if not parts or member.name.startswith("/") or ".." in parts:
+        raise ValueError(f"it names a place outside of the folder: {member.name!r}")
+    path = new.joinpath(*parts)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if member.issym():
+        links.append((path, member.linkname))
+        return
+    if member.isdir():
+        path.mkdir(mode=0o700, exist_ok=True)
+        modes.append((path, stat.S_IMODE(member.mode)))
+    elif member.isreg() and (text := archive.extractfile(member)) is not None:
+        with path.open("xb") as written:
+            shutil.copyfileobj(text, written)
+            os.fchmod(written.fileno(), stat.S_IMODE(member.mode) & 0o7777 & ~0o6000)
+    else:
+        raise ValueError(f"it holds what no backup holds: {member.name!r}")
+    if os.geteuid() == 0:  # what containers own stays theirs
+        os.chown(path, member.uid, member.gid, follow_symlinks=False)
+
+
+def _hold(new: Path, manifest: dict[str, object]) -> Restored:
+    made_at = int(str(manifest["made_at"]))
+    restored = Restored(made_at)
+    now = time.time_ns() // 1_000_000
+    with beside(new / "host.db") as registry:
+        if registry.pragma("quick_check", 1) != "ok":
+            raise BackupError("the host.db of this backup is damaged: take another")
+        registry.execute("BEGIN IMMEDIATE")
+        resumption.hold(registry, made_at, now)
+        registry.execute("UPDATE sessions SET busy = 1, work = work + 1")
+        registry.execute("COMMIT")
+        restored.waiting = _number(registry, "SELECT count(*) FROM inbox WHERE state = 'routed'")
+        restored.tasks = _number(registry, "SELECT count(*) FROM due WHERE at BETWEEN ? AND ?", made_at, now)
+        sessions = [str(id_) for (id_,) in registry.execute("SELECT id FROM sessions ORDER BY id")]
+    for session in sessions:
+        folder = SessionFolder(new / "sessions" / session)
+        if folder.root.is_dir():
+            restored.sessions += 1
+            _doubt(folder, session, now, restored)
+    restored.files = sum(1 for path in new.rglob("*") if path.is_file())
+    return restored
+
+
+def _doubt(folder: SessionFolder, session: str, now: int, restored: Restored) -> None:
+    """Rows that came to be after the backup's moment may be on the platform: they are looked up before they are said."""
+    if not folder.inbound_db.exists():
+        return
+    try:
+        last, ids = _written(folder.outbound_db)
+        writer = InboundWriter(folder.inbound_db, lambda: now)
+        try:
+            open_now = [f"{parcel.message_out_id} {parcel.state}" for parcel in writer.open_parcels()]
+            read = writer.mark("outbound_read")
+            with writer.writing():
+                writer.raise_mark("doubtful_up_to", last)
+            restored.waiting += len(writer.wanting())
+        finally:
+            writer.close()
+    except SessionError as error:
+        restored.damaged.append(f"{session}: {error}")
+        return
+    unread = [id_ for seq, id_ in ids if seq > read]
+    restored.begun += [f"{session}: {words}" for words in (*open_now, *(f"{id_} not read" for id_ in unread))]
+
+
+def _written(outbound: Path) -> tuple[int, list[tuple[int, str]]]:
+    """The last seq, and the latest rows. A container wrote the file: nothing but numbers and ids is taken from it."""
+    if not outbound.exists():
+        return 0, []
+    try:
+        with closing(apsw.Connection(str(outbound), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+            connection.pragma("trusted_schema", 0)
+            rows = connection.execute(
+                "SELECT seq, id FROM messages_out ORDER BY seq DESC LIMIT 200"
+            ).fetchall()
+    except apsw.Error:
+        return 0, []  # the host will say so, and quarantine it
+    found = [(int(str(seq)), str(id_)[:100]) for seq, id_ in rows if isinstance(seq, int)]
+    return max((seq for seq, _ in found), default=0), found
+
+
+def _number(connection: apsw.Connection, sql: str, *bindings: int) -> int:
+    row = connection.execute(sql, bindings).fetchone()
+    return int(str(row[0])) if row else 0

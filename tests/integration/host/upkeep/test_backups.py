@@ -1,0 +1,380 @@
+"""Backups: made while messages flow, restored elsewhere, held until a person says go; nothing lost and nothing said twice."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import apsw
+import pytest
+
+from host.cli import backups
+from host.ports.bot import Delivery, Receipt
+from host.registry import resumption
+from host.registry.db import beside, open_registry
+from host.upkeep.backups.copying import copy
+from host.upkeep.backups.making import END, MANIFEST, BackupError, Made, make
+from host.upkeep.backups.restoring import Restored, restore
+from sessiondb import Damaged
+from sessiondb.connection import open_writer
+from tests.fakes.platform import TIMEOUT, MemoryBot
+from tests.support.hosting import config, now_ms, serving
+from tests.support.tools import tool
+
+
+def backed_up(data: Path, file: Path) -> Made:
+    with file.open("wb") as to:
+        return make(data, to, lambda _: None)
+
+
+def brought_back(file: Path, data: Path) -> Restored:
+    with file.open("rb") as source:
+        return restore(source, data)
+
+
+class Platform(MemoryBot):
+    """Of a second life: it has what the first one has sent, and finds it by its key."""
+
+    def __init__(self, before: MemoryBot) -> None:
+        super().__init__()
+        self._before = list(before.sent)
+        self.looked_up: list[str] = []
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        self.looked_up.append(delivery.key)
+        known = [*self._before, *self.sent]
+        return next((Receipt(f"p-{d.key}") for d in known if d.key == delivery.key), None)
+
+
+async def test_a_backup_of_a_running_host_is_served_elsewhere_and_says_nothing_twice(tmp_path: Path) -> None:
+    async with serving(config(tmp_path / "first")) as (host, bot):
+        await host.settled((await bot.say("c", "before")).message_id)
+        made = await asyncio.to_thread(backed_up, tmp_path / "first", tmp_path / "backup")
+        await host.settled((await bot.say("c", "after", at=now_ms())).message_id)
+    assert (made.sessions, made.left_out) == (1, [])
+    assert bot.said("c") == ["before", "after"]
+    restored = await asyncio.to_thread(brought_back, tmp_path / "backup", tmp_path / "second")
+    assert (restored.made_at, restored.sessions, restored.waiting) == (made.at, 1, 0)
+    backups.resume(tmp_path / "second", answer=False)
+    again = Platform(bot)
+    async with serving(config(tmp_path / "second"), again) as (host, _):
+        old = await again.say("c", "before", natural_id="n1", platform_message_id="n1")
+        assert old.verdict == "duplicate"
+        since = await again.say("c", "after", natural_id="n2", platform_message_id="n2", at=made.at + 1)
+        assert (since.verdict, since.reason) == (
+            "ignored",
+            "said between a backup and the resumption after its restore",
+        )
+        await host.settled((await again.say("c", "now", at=now_ms() + 60_000)).message_id)
+    assert again.said("c") == ["now"]
+
+
+async def test_a_post_that_was_made_after_the_backups_moment_is_looked_up_and_not_said_again(
+    tmp_path: Path,
+) -> None:
+    async with serving(config(tmp_path / "first")) as (host, bot):
+        bot.gates["c"] = asyncio.Event()
+        said = await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            while not _rows(tmp_path / "first"):  # noqa: ASYNC110 - the runner's file
+                await asyncio.sleep(0.02)
+        await asyncio.to_thread(backed_up, tmp_path / "first", tmp_path / "backup")
+        bot.gates["c"].set()
+        await host.settled(said.message_id)
+    restored = await asyncio.to_thread(brought_back, tmp_path / "backup", tmp_path / "second")
+    assert len(restored.begun) == 1
+    backups.resume(tmp_path / "second", answer=False)
+    again = Platform(bot)
+    async with serving(config(tmp_path / "second"), again) as (host, _):
+        await host.settled(said.message_id)
+    assert again.looked_up
+    assert again.said("c") == []
+
+
+async def test_a_restored_folder_is_held_until_a_person_says_go(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(config(tmp_path / "first")) as (host, bot):
+        await host.settled((await bot.say("c", "hello")).message_id)
+    await asyncio.to_thread(backed_up, tmp_path / "first", tmp_path / "backup")
+    await asyncio.to_thread(brought_back, tmp_path / "backup", tmp_path / "second")
+    again = Platform(bot)
+    going = asyncio.create_task(_serve_one(tmp_path / "second", again))
+    async with asyncio.timeout(TIMEOUT):
+        while not any(getattr(record, "action", "") == "held" for record in caplog.records):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert not going.done()
+    backups.resume(tmp_path / "second", answer=True)
+    async with asyncio.timeout(TIMEOUT):
+        await going
+    assert again.said("c") == ["hello again"]
+    with pytest.raises(BackupError, match="nothing to resume"):
+        backups.resume(tmp_path / "second", answer=True)
+
+
+async def _serve_one(data: Path, bot: MemoryBot) -> None:
+    async with serving(config(data), bot) as (host, _):
+        await host.settled((await bot.say("c", "hello again", natural_id="n9")).message_id)
+
+
+async def test_messages_under_way_are_all_answered_over_backup_and_restore_and_those_before_it_once(
+    tmp_path: Path,
+) -> None:
+    def answers(*bots: MemoryBot) -> list[str]:
+        return [delivery.payload["text"] for bot in bots for delivery in bot.sent]
+
+    def channel(number: int) -> str:
+        return f"c{number % 5}"
+
+    settings = config(tmp_path / "first", runner={"concurrent": 5})
+    async with serving(settings) as (host, bot):
+        said = [await bot.say(channel(number), f"m{number}", at=1) for number in range(10)]
+        for one in said:
+            await host.settled(one.message_id)
+        before = answers(bot)
+        said += [await bot.say(channel(number), f"m{number}", at=1) for number in range(10, 30)]
+        making = asyncio.create_task(asyncio.to_thread(backed_up, tmp_path / "first", tmp_path / "backup"))
+        said += [await bot.say(channel(number), f"m{number}", at=1) for number in range(30, 40)]
+        made = await making
+    await asyncio.to_thread(brought_back, tmp_path / "backup", tmp_path / "second")
+    backups.resume(tmp_path / "second", answer=True)
+    again = Platform(bot)
+    async with serving(config(tmp_path / "second", runner={"concurrent": 5}), again) as (host, _):
+        for number, one in enumerate(said):
+            id_ = f"n{number + 1}"
+            told = await again.say(channel(number), f"m{number}", natural_id=id_, platform_message_id=id_)
+            assert told.message_id == one.message_id
+            await host.settled(one.message_id)
+    assert made.sessions == 5
+    assert sorted(before) == sorted(f"m{number}" for number in range(10))
+    assert [text for text in answers(again) if text in before] == []
+    assert set(answers(bot, again)) == {f"m{number}" for number in range(40)}
+
+
+def _rows(data: Path) -> int:
+    for path in data.glob("sessions/*/outbound/outbound.db"):
+        try:
+            found = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+            return int(str(found.execute("SELECT count(*) FROM messages_out").fetchone()[0]))  # type: ignore[index]
+        except apsw.Error:
+            return 0
+    return 0
+
+
+# ── what containers leave, and what crashes leave ────────────────────────────────────────────────────────
+
+
+async def test_whatever_a_container_left_in_its_folder_is_taken_or_named_and_nothing_is_followed(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "first"
+    secret = tmp_path / "secret"
+    secret.write_text("not yours")
+    async with serving(config(data)) as (host, bot):
+        await host.settled((await bot.say("c", "hello")).message_id)
+        [work] = data.glob("sessions/*/work")
+        (work / "notes.txt").write_text("kept")
+        (work / "out").symlink_to(secret)
+        (work / "loop").symlink_to(".")
+        os.mkfifo(work / "pipe")
+        (work / "tool").write_text("#!/bin/sh")
+        (work / "tool").chmod(0o755)
+        (work / "empty").mkdir()
+        await asyncio.to_thread(backed_up, data, tmp_path / "backup")
+    await asyncio.to_thread(brought_back, tmp_path / "backup", tmp_path / "second")
+    [back] = (tmp_path / "second").glob("sessions/*/work")
+    assert (back / "notes.txt").read_text() == "kept"
+    assert (back / "out").readlink() == secret
+    assert (back / "loop").readlink() == Path()
+    assert os.access(back / "tool", os.X_OK)
+    assert (back / "empty").is_dir()
+    assert not (back / "pipe").exists()
+    with tarfile.open(tmp_path / "backup") as archive:
+        assert not any(member.name.endswith("/out") and member.isreg() for member in archive)
+
+
+def test_a_file_whose_writer_died_within_a_commit_is_copied_as_it_was_before(tmp_path: Path) -> None:
+    path = tmp_path / "outbound.db"
+    child = (
+        "import os, sys; from pathlib import Path; from sessiondb.connection import open_writer;"
+        "c = open_writer(Path(sys.argv[1]), 'outbound'); c.execute('PRAGMA cache_size = 5');"
+        "c.execute('BEGIN IMMEDIATE');"
+        'c.executemany("INSERT INTO session_state VALUES (?, ?, 0)", [(str(n), "x" * 4000) for n in range(200)]);'
+        "os._exit(9)"
+    )
+    open_writer(path, "outbound").close()
+    root = Path(__file__).resolve().parents[4]
+    subprocess.run(
+        [sys.executable, "-c", child, str(path)],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        timeout=60,
+        check=False,
+    )
+    assert path.with_name("outbound.db-journal").stat().st_size > 0
+    before = (path.read_bytes(), path.with_name("outbound.db-journal").read_bytes())
+    copy(path, tmp_path / "copy.db")
+    copied = apsw.Connection(str(tmp_path / "copy.db"))
+    assert copied.execute("SELECT count(*) FROM session_state").fetchone() == (0,)
+    assert copied.pragma("integrity_check") == "ok"
+    assert before == (path.read_bytes(), path.with_name("outbound.db-journal").read_bytes())
+
+
+def test_a_file_that_is_no_database_is_named_and_the_rest_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "bad.db").write_bytes(b"not a database, not even nearly" * 100)
+    with pytest.raises(Damaged):
+        copy(tmp_path / "bad.db", tmp_path / "copy.db")
+
+
+# ── what does not fit ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def backup(tmp_path: Path) -> Path:
+    async with serving(config(tmp_path / "first")) as (host, bot):
+        await host.settled((await bot.say("c", "hello")).message_id)
+    await asyncio.to_thread(backed_up, tmp_path / "first", tmp_path / "backup")
+    return tmp_path / "backup"
+
+
+def test_a_folder_that_is_in_use_is_not_restored_into(backup: Path, tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "mine.txt").write_text("mine")
+    with pytest.raises(BackupError, match="is not empty"):
+        brought_back(backup, tmp_path / "second")
+    assert [path.name for path in (tmp_path / "second").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.9, 0.999])
+def test_a_backup_that_was_cut_off_leaves_the_folder_as_it_was(
+    backup: Path, tmp_path: Path, kept: float
+) -> None:
+    whole = backup.read_bytes()
+    backup.write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(BackupError):
+        brought_back(backup, tmp_path / "second")
+    assert [path.name for path in (tmp_path / "second").iterdir()] == ["host.lock"]
+    backup.write_bytes(whole)
+    assert brought_back(backup, tmp_path / "second").sessions == 1
+
+
+def test_a_file_that_is_no_backup_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "photo").write_bytes(os.urandom(5_000))
+    with pytest.raises(BackupError, match="no whole backup of Dovecote"):
+        brought_back(tmp_path / "photo", tmp_path / "second")
+
+
+@pytest.mark.parametrize("name", ["format", "host_db", "contract"])
+def test_a_backup_of_a_newer_version_is_refused_and_says_which(
+    backup: Path, tmp_path: Path, name: str
+) -> None:
+    changed = _with(backup, MANIFEST, lambda said: {**said, name: 99, "dovecote": "9.9.9"})
+    with pytest.raises(BackupError, match=r"Dovecote 9\.9\.9"):
+        brought_back(changed, tmp_path / "second")
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "sessions/../../outside"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(backup: Path, tmp_path: Path, name: str) -> None:
+    crafted = tmp_path / "crafted"
+    with tarfile.open(backup) as old, tarfile.open(crafted, "w:gz") as new:
+        for member in old:
+            if member.name == END:
+                head = tarfile.TarInfo(name)
+                head.size = 4
+                new.addfile(head, io.BytesIO(b"evil"))
+            new.addfile(member, old.extractfile(member) if member.isreg() else None)
+    with pytest.raises(BackupError, match="outside of the folder"):
+        brought_back(crafted, tmp_path / "second")
+    assert not (tmp_path / "outside").exists()
+
+
+def _with(backup: Path, name: str, change: object) -> Path:
+    """A copy of the archive with other words in one of its notes."""
+    crafted = backup.with_name("crafted")
+    with tarfile.open(backup) as old, tarfile.open(crafted, "w:gz") as new:
+        for member in old:
+            text = old.extractfile(member) if member.isreg() else None
+            if member.name == name and text is not None:
+                said = json.dumps(change(json.loads(text.read()))).encode()  # type: ignore[operator]
+                member.size = len(said)
+                text = io.BytesIO(said)
+            new.addfile(member, text)
+    return crafted
+
+
+# ── as an operator ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_encrypted_backup_is_read_by_its_key_alone(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpg = tool("gpg")
+    home = tmp_path / "gnupg"
+    home.mkdir(mode=0o700)
+    monkeypatch.setenv("GNUPGHOME", str(home))
+    generate = [
+        gpg,
+        "--batch",
+        "--passphrase",
+        "",
+        "--quick-gen-key",
+        "ops@example.org",
+        "default",
+        "default",
+    ]
+    subprocess.run(generate, check=True, capture_output=True, timeout=120)
+    sealed = tmp_path / "sealed"
+    backups.write(tmp_path / "first", sealed, age="", gpg="ops@example.org")
+    assert b"dovecote-backup" not in sealed.read_bytes()
+    assert sealed.stat().st_mode & 0o077 == 0
+    backups.read(sealed, tmp_path / "second", identity="")
+    assert "1 conversations" in capsys.readouterr().out
+    shutil.rmtree(home)
+    home.mkdir(mode=0o700)
+    with pytest.raises(BackupError):
+        backups.read(sealed, tmp_path / "third", identity="")
+    assert not (tmp_path / "third" / "host.db").exists()
+    subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True, timeout=60)
+
+
+def test_a_backup_for_nobody_known_leaves_no_file(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool("gpg")
+    (tmp_path / "gnupg").mkdir(mode=0o700)
+    monkeypatch.setenv("GNUPGHOME", str(tmp_path / "gnupg"))
+    with pytest.raises(BackupError):
+        backups.write(tmp_path / "first", tmp_path / "sealed", age="", gpg="nobody@example.org")
+    assert not list(tmp_path.glob("sealed*"))
+
+
+def test_a_file_that_exists_is_not_written_over(backup: Path, tmp_path: Path) -> None:
+    before = backup.read_bytes()
+    with pytest.raises(BackupError, match="exists"):
+        backups.write(tmp_path / "first", backup, age="", gpg="")
+    assert backup.read_bytes() == before
+
+
+def test_what_may_repeat_is_said(backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    backups.read(backup, tmp_path / "second", identity="")
+    said = capsys.readouterr().out
+    assert "held: nothing is heard or said before `dovecote resume`" in said
+    assert "The host that made the backup must not run any more" in said
+    registry = open_registry(tmp_path / "second")
+    assert set(resumption.held(registry)) == {"made_at", "restored_at"}
+    registry.close()
+
+
+def test_a_lapse_has_only_what_lies_between(tmp_path: Path, backup: Path) -> None:
+    brought_back(backup, tmp_path / "second")
+    with beside(tmp_path / "second" / "host.db") as connection:
+        made_at = resumption.held(connection)["made_at"]
+        assert resumption.release(connection, made_at + 100, answer=False)
+        lapse = resumption.lapse(connection)
+    assert [lapse.has(made_at + after) for after in (0, 1, 99, 100)] == [False, True, True, False]
