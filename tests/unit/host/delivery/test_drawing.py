@@ -39,7 +39,7 @@ def rendering_by(name: str) -> MemoryBot:
 
 @pytest.fixture
 async def quick() -> AsyncIterator[Drawing]:
-    made = Drawing(processes=1, deadline=1.5)
+    made = Drawing(processes=1, deadline=6.0)
     yield made
     await made.close()
 
