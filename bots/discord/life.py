@@ -69,9 +69,7 @@ class DoveClient(discord.Client):
         self.forms.on(rules.FORM, self.commands.decided)
         self._tell_ready = on_ready
         self.watch = Watch(self.wait_until_ready, self.receiver.unheard)
-        self._known: set[int] | None = (
-            None  # servers that the bot was in before; None until a READY names them
-        )
+        self._known: set[str] | None = None  # servers that are none of the new ones; None until that is known
         self._greetings: set[asyncio.Task[None]] = set()
         self._company: list[asyncio.Task[None]] = []
         self._registering: asyncio.Task[None] | None = None
@@ -79,6 +77,10 @@ class DoveClient(discord.Client):
 
     async def setup_hook(self) -> None:
         self.add_dynamic_items(*BUTTONS)
+        # Before anything of this life is taken in: from a server that was known something was.
+        self._known = {address.workspace_id for address in await self.host.watched(places.PLATFORM)} - {
+            ""
+        } or None
 
     def watch_over(self, shards: int) -> None:
         """Reads what was missed, and ends this life when another would do better. Call it before connecting."""
@@ -114,7 +116,10 @@ class DoveClient(discord.Client):
         )
         for guild in self.guilds:
             _explain_permissions(self, guild)
-        self._known = (self._known or set()) | {guild.id for guild in self.guilds}
+        if self._known is None:  # nothing was ever taken in from anywhere: none of them is new
+            self._known = {str(guild.id) for guild in self.guilds}
+        for guild in self.guilds:
+            self._meet(guild)
         self.privacies.connected()
         self.receiver.look_again()
         self._tell_ready()
@@ -128,27 +133,27 @@ class DoveClient(discord.Client):
         self._tell_ready()
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        """Of a server that no READY named it is the news that it let the bot in, whatever the payload calls it."""
-        if self._known is not None and guild.id not in self._known:
-            await self.on_guild_join(guild)
-            return
+        if self.is_ready():  # else `on_ready` comes
+            self._meet(guild)
         self.privacies.look_again(guild)
         self.receiver.look_again([place.id for place in (*guild.channels, *guild.threads)])
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         if self._known is not None:
-            self._known.discard(guild.id)
+            self._known.discard(str(guild.id))
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         _explain_permissions(self, guild)
         self.privacies.look_again(guild)
-        if self._known is not None:
-            self._known.add(guild.id)
-        self._greet(guild)
+        self._known = (self._known or set()) - {str(guild.id)}
+        self._meet(guild)
         self.receiver.look_again([place.id for place in (*guild.channels, *guild.threads)])
 
-    def _greet(self, guild: discord.Guild) -> None:
-        """Once for the whole server, where it is talked; whatever happens to it, nobody waits for it."""
+    def _meet(self, guild: discord.Guild) -> None:
+        """A server that let the bot in is greeted where it is talked, also where it did so while nobody listened."""
+        if guild.unavailable or self._known is None or str(guild.id) in self._known:
+            return
+        self._known.add(str(guild.id))
         room = places.lobby(guild)
         if room is not None and (address := places.address_of(room)) is not None:
             task = asyncio.create_task(self._greeting(address), name="discord:greeting")

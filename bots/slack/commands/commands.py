@@ -65,7 +65,7 @@ class Commands:
         meant = controls.grammar.word(word, rest)
         if isinstance(meant, Slip):
             return _markdown(meant.why.replace("`!", f"`{COMMAND} "))
-        viewer = await self._reader.viewer(str(body["user_id"]), str(body["channel_id"]))
+        viewer = await self._reader.viewer(str(body["user_id"]), str(body["channel_id"]), self._host)
         match meant.name if meant is not None else commands.HELP:
             case commands.TASKS:
                 return tasks_panel(await controls.tasks(viewer))

@@ -35,12 +35,12 @@ class Clicks:
     async def home(self, user: str, dm: str, note: str = "") -> None:
         """Publishes the person's Home. `dm` is their conversation with the bot."""
         try:
-            viewer = await self._reader.viewer(user, dm)
+            viewer = await self._reader.viewer(user, dm, self._host)
             overview = await self._host.controls.overview(viewer)
             how = markup.plain(self._host.controls.help(viewer))[0].text
             blocks = panels.home(overview, note, how)
-        except Forbidden as error:
-            blocks = [panels.section(panels.escaped(str(error)))]
+        except (Forbidden, HostBusy) as error:
+            blocks = [panels.section(panels.escaped(_refusal(error)))]
         view = {"type": "home", "private_metadata": dm, "blocks": blocks}
         await self._client.views_publish(user_id=user, view=view)
 
@@ -49,16 +49,17 @@ class Clicks:
         action, user = body["actions"][0], str(body["user"]["id"])
         view = body.get("view") or {}
         place = str(view.get("private_metadata") or (body.get("channel") or {}).get("id") or "")
-        viewer = await self._reader.viewer(user, place)
-        note = await self._order(viewer, str(action["action_id"]), str(action.get("value") or ""))
         try:
+            viewer = await self._reader.viewer(user, place, self._host)
+            note = await self._order(viewer, str(action["action_id"]), str(action.get("value") or ""))
             if view:
                 await self.home(user, place, note)
             else:
                 shown = await self._panel(viewer, str(action["action_id"]), note)
                 await respond(replace_original=True, response_type="ephemeral", **links.shown(shown))
-        except Forbidden as error:
-            await respond(replace_original=True, response_type="ephemeral", text=panels.escaped(str(error)))
+        except (Forbidden, HostBusy) as error:
+            text = panels.escaped(_refusal(error))
+            await respond(replace_original=True, response_type="ephemeral", text=text)
         except TRANSIENT as error:
             log.info("A panel was not refreshed: %s", type(error).__name__)
 
@@ -103,8 +104,9 @@ class Clicks:
         try:
             line = await self._host.controls.decide(viewer, request, str(action["value"]))
         except (Forbidden, HostBusy) as error:
-            text = str(error) if isinstance(error, Forbidden) else words.BUSY
-            await self._whisper(channel, user, text, thread=str(body["container"].get("thread_ts") or ""))
+            await self._whisper(
+                channel, user, _refusal(error), thread=str(body["container"].get("thread_ts") or "")
+            )
             return
         message = body.get("message") or {}
         blocks = rendering.answered(message.get("blocks") or [], panels.escaped(line))
@@ -124,6 +126,10 @@ class Clicks:
             )
         except TRANSIENT as error:
             log.info("A person was not told: %s", type(error).__name__)
+
+
+def _refusal(error: Forbidden | HostBusy) -> str:
+    return str(error) if isinstance(error, Forbidden) else words.BUSY
 
 
 def _wrong(block: str, text: str) -> Json:

@@ -160,8 +160,11 @@ class Reader:
             log.info("What was reacted to is not known: %s", type(error).__name__)
             return {}
 
-    async def viewer(self, user: str, channel: str) -> Viewer:
-        """Somebody who looks at or orders things, from a channel; a channel that is closed to us counts as private."""
+    async def viewer(self, user: str, channel: str, host: Ingest | None = None) -> Viewer:
+        """Somebody who looks at or orders things, from a channel; a channel that is closed to us counts as private.
+
+        Before something is shown the host is told for whom the channel is at this moment. Raises `HostBusy` with it.
+        """
         address = Address("slack", self._me.team, channel)
         try:
             privacy = (await self._people.place_now(channel)).privacy if channel else "dm"
@@ -169,6 +172,8 @@ class Reader:
             if code_of(error) not in ("channel_not_found", "not_in_channel"):
                 raise
             privacy = "private"
+        if host is not None and channel and privacy != "dm":
+            await host.channel_became(address, privacy)
         return Viewer(await self.author({"user": user}), address, privacy)
 
     async def became(self, channel: str, host: Ingest) -> None:

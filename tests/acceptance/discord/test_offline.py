@@ -72,3 +72,15 @@ async def test_a_payload_that_the_library_does_not_understand_costs_nothing_besi
     assert town.said(thread) == ["one", "two"]
     assert "discord_unreadable" in town.log()
     assert "discord_broke" not in town.log()
+
+
+async def test_who_waits_for_an_answer_that_discord_holds_up_for_minutes_is_told_so(town: Town) -> None:
+    """No thread can be opened: nothing can be said where the answer belongs."""
+    town.discord.quotas.wide["POST /channels/{}/messages/{}/threads"] = (300.0, 0)
+    await town.up()
+    question = town.discord.say(town.ada, town.channel, "hello", mention_bot=True)
+    dm = town.discord.open_dm(town.ada)
+    await town.until(lambda: town.said(dm))
+    assert "comes by itself" in town.said(dm)[0]
+    assert town.said(town.channel) == []
+    assert town.thread_of(question) is None

@@ -153,6 +153,24 @@ async def test_a_server_is_greeted_where_it_is_talked_when_it_lets_the_bot_in(ro
     assert room.notebook.joins == [place(lobby)]
 
 
+async def test_a_server_that_let_the_bot_in_while_nobody_listened_is_greeted_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel, ada = server.add_text_channel(guild), server.add_user("ada", guild)
+        notebook = Notebook()
+        async with online(server, tmp_path, notebook):
+            server.say(ada, channel, "hello")
+            await notebook.next()
+        assert notebook.joins == []  # where nothing was ever taken in, no server is new
+        elsewhere = server.add_guild("Elsewhere")
+        lobby = server.add_text_channel(elsewhere, "lobby")
+        async with online(server, tmp_path, notebook):
+            await notebook.until(lambda: bool(notebook.joins))
+    assert notebook.joins == [place(lobby)]
+
+
 async def test_a_messages_menu_tells_what_became_of_it(room: Room) -> None:
     said = room.server.say(room.ada, room.channel, "hello?")
     assert "m1" in await room.told(room.server.run_message_command(room.ada, said, "What became of it?"))

@@ -136,6 +136,21 @@ async def test_the_command_shows_tasks_whose_buttons_work_and_what_forbids_an_or
     await place.slack.wait_until(lambda: "no such task" in str(told.blocks), WITHIN)
 
 
+async def test_before_anything_of_a_channel_is_shown_the_host_knows_for_whom_it_is(place: Place) -> None:
+    """Also where no event told of it."""
+    here = Address("slack", place.slack.team_id, place.channel.id)
+    place.controls.shown = place.overview()
+    place.channel.kind = "group"
+    told = await place.command("tasks")
+    assert place.notebook.became[here] == "private"
+    place.channel.kind = "channel"
+    await place.command("tasks")
+    assert place.notebook.became[here] == "public"
+    place.channel.kind = "group"
+    await place.slack.click(place.ann, told, f"{panels.TASK}-run", value="t0").acknowledged()
+    assert place.notebook.became[here] == "private"
+
+
 async def test_the_command_stops_what_runs_here_or_lets_one_choose(place: Place) -> None:
     assert "Nothing is running" in str((await place.command("stop")).blocks)
     one = place.overview()
