@@ -45,6 +45,7 @@ class Incompatible(SessionError):
 # A hot journal under a read-only open gives ReadOnlyError at once, whatever the busy timeout: it is "not now".
 _UNAVAILABLE = (apsw.BusyError, apsw.LockedError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.ProtocolError)
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.SchemaChangeError, apsw.FormatError)
+SQLITE = apsw.Error  # whatever SQLite raises, for those who may not open a database themselves
 _FULL = (apsw.FullError, apsw.IOError, apsw.PermissionsError, apsw.TooBigError)
 
 

@@ -18,6 +18,7 @@ from bots.discord.client.watch import Watch
 from bots.discord.life import DoveClient, ShardedDoveClient
 from bots.discord.questions.book import QuestionBook
 from bots.discord.sending import rendering
+from bots.discord.setup import look as looking
 from host.config import Config
 from host.ports.bot import (
     BotConfigError,
@@ -34,6 +35,7 @@ from host.ports.bot import (
     Shown,
 )
 from host.ports.events import IncomingFile
+from host.ports.findings import Finding
 from sessiondb import Address, content
 
 log = logging.getLogger(__name__)
@@ -71,6 +73,10 @@ class DiscordBot:
         self._kind: type[DoveClient] = DoveClient
         self._typed: dict[Address, float] = {}
         wire.point_at(config.discord)
+
+    async def look(self, config: Config) -> Sequence[Finding]:
+        """Raises `BotConfigError` for what only a person can cure."""
+        return await looking.look(self._token, config, (TOKEN_REFUSED, INTENT_MISSING))
 
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         """Raises `BotConfigError` for what only a person can cure, `BotStuck` for what only a fresh process can."""

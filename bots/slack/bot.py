@@ -37,9 +37,10 @@ from bots.slack.reading.times import microseconds
 from bots.slack.sending import rendering
 from bots.slack.sending.files import Uploads
 from bots.slack.sending.outbox import Sender
+from bots.slack.setup import look as looking
 from bots.slack.setup.manifest import COMMAND
 from bots.slack.setup.preflight import identify
-from host.config import Access, Slack
+from host.config import Access, Config, Slack
 from host.ports.bot import (
     Capabilities,
     Delivery,
@@ -53,6 +54,7 @@ from host.ports.bot import (
     Shown,
 )
 from host.ports.events import EventClass, InboundEvent, IncomingFile, Verdict
+from host.ports.findings import Finding
 from sessiondb import content
 
 log = logging.getLogger(__name__)
@@ -96,6 +98,10 @@ class SlackBot:
         self._transport: Transport | None = None
 
     # ── the host's side ──────────────────────────────────────────────────────────────────────────────────
+
+    async def look(self, config: Config) -> Sequence[Finding]:
+        """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
+        return await looking.look(self._client, self._secrets.app_token, self._settings, config)
 
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""

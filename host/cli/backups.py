@@ -14,7 +14,7 @@ from typing import IO
 from rich.console import Console
 from rich.text import Text
 
-from host.cli.inspect import moment
+from host.cli.listing import utc
 from host.registry import resumption
 from host.registry.db import beside
 from host.upkeep.backups.making import BackupError, make
@@ -44,7 +44,7 @@ def write(data: Path, file: Path, *, age: str, gpg: str) -> None:
     finally:
         unfinished.unlink(missing_ok=True)
     _say(
-        f"{file}: everything before {moment(made.at)} of {made.sessions} conversations, {made.files} files,"
+        f"{file}: everything before {utc(made.at)} of {made.sessions} conversations, {made.files} files,"
         f" {file.stat().st_size / 1e6:,.1f} MB"
     )
     for line in made.left_out:
@@ -72,7 +72,7 @@ def resume(data: Path, *, answer: bool) -> None:
 
 def _tell(restored: Restored, data: Path) -> None:
     _say(
-        f"{data}: as it was at {moment(restored.made_at)}: {restored.sessions} conversations, {restored.files} files"
+        f"{data}: as it was at {utc(restored.made_at)}: {restored.sessions} conversations, {restored.files} files"
     )
     _say("It is held: nothing is heard or said before `dovecote resume`. Then")
     _say(

@@ -1,129 +1,217 @@
-"""Looking at a data folder from outside: `sessions`, `why`, `stop`."""
+"""Looking at a data folder from outside: `sessions`, `stop`."""
 
 from __future__ import annotations
 
+import json
 import time
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from host.controls import why
-from host.folders.lock import DataFolderError, DataLock
+from host.cli import listing
+from host.cli.ending import NothingFoundError
+from host.cli.listing import Names, now_ms
+from host.config import Config
+from host.folders import lock
+from host.mailbox.outbound import OutboundReader
 from host.registry import orders
 from host.registry.db import open_registry
 from host.registry.port import Statements
-from sessiondb import SessionFolder
+from sessiondb import SessionError, SessionFolder
+from sessiondb.connection import open_reader
+from sessiondb.errors import translated
+from sessiondb.records import AckStatus, Address
 from sessiondb.signals import read_heartbeat
 
 MOST_SESSIONS = 50  # shown without --all
-ALIVE = 10_000  # ms since the last heartbeat within which a runner is shown as running
+ALIVE = 10_000  # ms since the last heartbeat within which a runner lives
 ORDER_DEADLINE = 60.0  # s the host gets to carry out an order
-
-_out = Console()
-
-
-class NothingFoundError(Exception):
-    """The records know nothing by that name."""
+LONGEST_TITLE = 60  # characters
+STYLES = {"working": "green", "waits": "yellow", "cannot start": "red", "damaged": "red", "idle": "dim"}
 
 
-def show_sessions(data: Path, *, everything: bool) -> None:
-    registry = open_registry(data)
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One conversation, for people."""
+
+    id: str
+    agent: str
+    address: Address
+    scope: str
+    active_at: int
+    state: str
+    problem: str
+    title: str
+
+
+def show_sessions(config: Config, *, everything: bool, as_json: bool) -> None:
+    data = Path(config.data)
+    with listing.records(data) as registry:
+        if registry is None:
+            _none(data, as_json=as_json)
+            return
+        found = _rows(registry, data, -1 if everything else MOST_SESSIONS)
+        ids = [str(id_) for (id_,) in registry.execute("SELECT id FROM sessions").fetchall()]
+        names = Names(registry)
+        places = {row.id: names.place(row.address, row.scope) for row in found}
+    short = listing.shortened([row.id for row in found], ids)
+    if as_json:
+        listing.say_json([_for_programs(row, short[row.id], places[row.id]) for row in found])
+        return
+    if not found:
+        _none(data, as_json=False)
+        return
+    _shown(found, short, places)
+    if len(ids) > len(found):
+        listing.say(f"The latest {len(found)} of {len(ids)}; --all shows all of them.", "dim")
+
+
+def _none(data: Path, *, as_json: bool) -> None:
+    if as_json:
+        listing.say_json([])
+    else:
+        listing.say(f"There are no conversations in {data.resolve()} yet.")
+
+
+def _shown(found: list[Row], short: Mapping[str, str], places: dict[str, str]) -> None:
+    now = now_ms()
+    agents = len({row.agent for row in found}) > 1
+    headings = ["session", *(["agent"] if agents else []), "where", "title", "last", "state"]
+    rows: list[list[str | Text]] = [
+        [
+            short[row.id],
+            *([row.agent] if agents else []),
+            places[row.id],
+            row.title,
+            listing.ago(row.active_at, now),
+            Text(row.state, STYLES.get(row.state, "")),
+        ]
+        for row in found
+    ]
+    listing.table(headings, rows)
+    for row in found:
+        if row.problem:
+            listing.say(f"{short[row.id]}: {row.problem}", "yellow")
+
+
+def _for_programs(row: Row, short: str, place: str) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "short": short,
+        "agent": row.agent,
+        **listing.placed(row.address),
+        "where": place,
+        "title": row.title,
+        "last_message_at": listing.iso(row.active_at),
+        "state": row.state,
+        "problem": row.problem,
+    }
+
+
+def _rows(registry: Statements, data: Path, most: int) -> list[Row]:
+    rows = registry.execute(
+        "SELECT id, agent, channel_type, workspace_id, platform_id, thread_id, scope, active_at, start_failures,"
+        " start_error FROM sessions ORDER BY active_at DESC LIMIT ?",
+        (most,),
+    ).fetchall()
+    runs = lock.held(data)
+    found = []
+    for id_, agent, channel, workspace, place, thread, scope, active_at, failures, error in rows:
+        address = Address(str(channel), str(workspace), str(place), str(thread))
+        state, problem, title = _inside(SessionFolder((data / "sessions" / str(id_)).resolve()), runs=runs)
+        if state == "waits" and int(str(failures)):
+            state, problem = "cannot start", f"{failures} starts failed: {listing.one_line(str(error), 200)}"
+        found.append(
+            Row(str(id_), str(agent), address, str(scope), int(str(active_at)), state, problem, title)
+        )
+    return found
+
+
+def _inside(folder: SessionFolder, *, runs: bool) -> tuple[str, str, str]:
+    """State, problem and title, from the session's own files."""
+    if not folder.inbound_db.exists():
+        return "idle", "", ""
     try:
-        rows = registry.execute(
-            "SELECT id, agent, channel_type, workspace_id, platform_id, thread_id, active_at, busy, start_failures,"
-            " start_error"
-            " FROM sessions ORDER BY active_at DESC LIMIT ?",
-            (-1 if everything else MOST_SESSIONS,),
-        ).fetchall()
-    finally:
-        registry.close()
-    table = Table("session", "agent", "where", "last message", "state")
-    for id_, agent, *place, active_at, busy, failures, error in rows:
-        where = "/".join(str(part) for part in place if part)
-        state = _state(data / "sessions" / str(id_), bool(busy), int(str(failures)), str(error))
-        table.add_row(Text(str(id_)), Text(str(agent)), Text(where), moment(int(str(active_at))), state)
-    _out.print(table)
-
-
-def _state(root: Path, busy: bool, failures: int, error: str) -> Text:
-    beat = read_heartbeat(SessionFolder(root).heartbeat)
-    if beat is not None and now_ms() - beat.at < ALIVE:
-        return Text("running", "green")
-    if failures:
-        return Text(f"cannot start ({failures} times): {error}", "red")
-    return Text("has work", "yellow") if busy else Text("resting", "dim")
-
-
-def tell_why(data: Path, name: str) -> None:
-    """Raises `NothingFoundError`, `sessiondb.SessionError`."""
-    registry = open_registry(data)
+        inbound = open_reader(folder.inbound_db)
+    except SessionError as error:
+        return "damaged", str(error), ""
     try:
-        found = why.find(registry, data, name)
-        if not found:
-            raise NothingFoundError(
-                f"no message {name!r} in {data}: give its id, the id's beginning, or its platform's id or that of its answer"
-            )
-        if len(found) > 1:
-            _out.print("Several messages fit; ask for one of them:")
-        for entry in found:
-            _out.print(Text(entry.message_id, "bold"), Text(entry.platform_message_id, "dim"))
-            if len(found) == 1:
-                _story(registry, data, entry)
+        with translated(folder.inbound_db):
+            first = inbound.execute(_FIRST).fetchone()
+            waiting = [str(id_) for (id_,) in inbound.execute(_WAITING, (now_ms(),)).fetchall()]
+    except SessionError as error:
+        return "damaged", str(error), ""
     finally:
-        registry.close()
+        inbound.close()
+    title = _title(str(first[0])) if first else ""
+    if not waiting:
+        return "idle", "", title
+    working = runs and _alive(folder) and _claimed(folder, waiting)
+    return (
+        ("working" if working else "waits"),
+        "" if runs else "no host runs: it goes on when one does",
+        title,
+    )
 
 
-def _story(registry: Statements, data: Path, entry: why.Found) -> None:
-    table = Table.grid(padding=(0, 2))
-    for event in why.story(registry, data, entry):
-        table.add_row(moment(event.at), Text(event.what, "bold"), Text(event.detail))
-    _out.print(table)
+def _alive(folder: SessionFolder) -> bool:
+    beat = read_heartbeat(folder.heartbeat)
+    return beat is not None and now_ms() - beat.at < ALIVE
+
+
+def _claimed(folder: SessionFolder, ids: list[str]) -> bool:
+    """What the container says; it is shown and believed no further."""
+    try:
+        reader = OutboundReader(folder.outbound_db)
+    except SessionError:
+        return False
+    try:
+        return any(ack.status is AckStatus.PROCESSING for ack in reader.acks(ids))
+    except SessionError:
+        return False
+    finally:
+        reader.close()
+
+
+def _title(content: str) -> str:
+    """The first words of what it began with."""
+    try:
+        said = json.loads(content)
+    except ValueError:
+        return ""
+    text = said.get("text") or said.get("title") or said.get("prompt") or "" if isinstance(said, dict) else ""
+    return listing.one_line(str(text), LONGEST_TITLE)
 
 
 def order_stop(data: Path, name: str) -> None:
     """Has the running host end a session's runner. Raises `NothingFoundError`, `sessiondb.SessionError`."""
     registry = open_registry(data)
     try:
-        id_ = _session(registry, name)
-        _require_host(data)
+        id_ = session(registry, name)
+        if not lock.held(data):
+            raise NothingFoundError(f"no host runs on {data}, so no runner does")
         number = orders.give(data / "host.db", "stop", id_, now_ms())
         deadline = time.monotonic() + ORDER_DEADLINE
         while not (outcome := orders.outcome(registry, number)) and time.monotonic() < deadline:
             time.sleep(0.1)
     finally:
         registry.close()
-    _out.print(Text(f"{id_}: {outcome or 'the host has not answered yet; it will carry the order out'}"))
+    listing.say(f"{id_}: {outcome or 'the host has not answered yet; it will carry the order out'}")
 
 
-def _session(registry: Statements, name: str) -> str:
+def session(registry: Statements, name: str) -> str:
+    """The id that begins so. Raises `NothingFoundError`."""
     rows = registry.execute(
         "SELECT id FROM sessions WHERE substr(id, 1, ?) = ? LIMIT 2", (len(name), name)
     ).fetchall()
     if len(rows) != 1:
         raise NothingFoundError(
-            f"{'no session' if not rows else 'more than one session'} begins with {name!r}"
+            f"{'no session' if not rows else 'more than one session'} begins with {name!r}: `dovecote sessions` lists them"
         )
     return str(rows[0][0])
 
 
-def _require_host(data: Path) -> None:
-    """Whoever can take the data folder's lock has found out that no host runs."""
-    try:
-        lock = DataLock(data)
-    except DataFolderError:
-        return
-    lock.release()
-    raise NothingFoundError(f"no host runs on {data}, so no runner does")
-
-
-def moment(at: int) -> Text:
-    if not at:
-        return Text("")
-    return Text(f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S}Z", "dim")
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
+_FIRST = "SELECT content FROM messages_in WHERE kind IN ('chat', 'task', 'webhook') AND \"trigger\" = 1 ORDER BY seq LIMIT 1"
+_WAITING = "SELECT id FROM messages_in WHERE status = 'pending' AND \"trigger\" = 1 AND not_before <= ? ORDER BY seq LIMIT 100"

@@ -1,48 +1,47 @@
-"""The commands."""
+"""The commands. What one of them needs is imported when it is asked for: help and completion are at once there."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from host import config as configuration
-from host.cli import backups, inspect, mcp, owners, tasks
-from host.cli import doctor as examining
-from host.cli import run as running
-from host.cli import send as sending
-from host.cli import usage as spending
-from host.config import Config, ConfigError, dotenv
-from host.config.recurrence import ScheduleError
-from host.folders import modes
-from host.folders.lock import DataFolderError
-from host.ports.bot import BotConfigError, BotStuck
-from host.upkeep.backups.making import BackupError
-from host.web import WebError
-from host.webhooks import WebhookError
-from sessiondb import SessionError
+from host.cli import signins, tasks
+from host.cli.options import ConfigOption, JsonOption, VerboseOption, config_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(
     name="dovecote",
     help="AI agents in your Slack and Discord: one container and two SQLite files per conversation.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 app.add_typer(tasks.app, name="tasks")
-app.add_typer(mcp.app, name="mcp")
+app.add_typer(signins.app, name="mcp")
 
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="The configuration; default: dovecote.toml.")
-]
-_errors = Console(stderr=True)
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"Dovecote {version('dovecote')}")
+        raise typer.Exit
+
+
+@app.callback()
+def dovecote(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """AI agents in your Slack and Discord: one container and two SQLite files per conversation."""
 
 
 @app.command()
@@ -65,22 +64,30 @@ def sessions(
     config: ConfigOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Not only the latest.")] = False,
     spent: Annotated[bool, typer.Option("--usage", help="What their models cost, instead.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """List conversations and what their runners are doing, or what they cost."""
-    data = Path(configuration.load(config).data)
+    from host.cli import inspect
+    from host.cli import usage as spending
+
+    settings = config_of(config)
     if spent:
-        spending.show(data, most=-1 if everything else inspect.MOST_SESSIONS)
+        spending.show(settings, most=-1 if everything else inspect.MOST_SESSIONS, as_json=json)
     else:
-        inspect.show_sessions(data, everything=everything)
+        inspect.show_sessions(settings, everything=everything, as_json=json)
 
 
 @app.command()
 def why(
     message: Annotated[str, typer.Argument(help="Its id, its platform's id, or the beginning of its id.")],
     config: ConfigOption = None,
+    verbose: VerboseOption = False,
+    json: JsonOption = False,
 ) -> None:
-    """Tell what became of a message, from the records."""
-    inspect.tell_why(Path(configuration.load(config).data), message)
+    """Tell what became of a message, in plain words."""
+    from host.cli.story import tell
+
+    tell(config_of(config), message, verbose=verbose, as_json=json)
 
 
 @app.command()
@@ -89,14 +96,17 @@ def stop(
     config: ConfigOption = None,
 ) -> None:
     """Have the running host end a session's runner; it costs the message under way no attempt."""
-    inspect.order_stop(Path(configuration.load(config).data), session)
+    from host.cli import inspect
+
+    inspect.order_stop(Path(config_of(config).data), session)
 
 
 @app.command()
-def usage(config: ConfigOption = None) -> None:
+def usage(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Tell what models cost today and this month."""
-    settings = configuration.load(config)
-    owners.show_usage(settings, Path(settings.data))
+    from host.cli import usage as spending
+
+    spending.show_sums(config_of(config), as_json=json)
 
 
 @app.command()
@@ -104,11 +114,14 @@ def access(
     person: Annotated[str, typer.Argument(help="platform:id; left out: list who was decided about.")] = "",
     verdict: Annotated[str, typer.Argument(help="allow, deny, or forget a decision.")] = "",
     config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """List or change whom owners gave access, beyond the configuration's lists."""
-    data = Path(configuration.load(config).data)
+    from host.cli import owners
+
+    data = Path(config_of(config).data)
     if not person:
-        owners.show_access(data)
+        owners.show_access(data, as_json=json)
         return
     standings = {"allow": "allowed", "deny": "denied", "forget": ""}
     if verdict not in standings:
@@ -117,9 +130,11 @@ def access(
 
 
 @app.command()
-def audit(config: ConfigOption = None) -> None:
+def audit(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List who changed what without an agent: channels, access, budgets."""
-    owners.show_audit(Path(configuration.load(config).data))
+    from host.cli import owners
+
+    owners.show_audit(config_of(config), as_json=json)
 
 
 @app.command()
@@ -130,17 +145,18 @@ def send(
     config: ConfigOption = None,
 ) -> None:
     """Post a text. Prints the platform's id of each message; exit code 3: kept, and posted later."""
+    from host.cli import send as sending
+
     said = sys.stdin.read().rstrip("\n") if text == "-" else text
-    data = Path(configuration.load(config).data)
-    sent = sending.send(data, sending.address_of(address), said, wait)
+    sent = sending.send(Path(config_of(config).data), sending.address_of(address), said, wait)
     for id_ in sent.posted:
         typer.echo(id_)
     if sent.waiting:
         problem = f" ({sent.problem})" if sent.problem else ""
-        _errors.print(Text(f"dovecote: not posted yet{problem}; the host will, when it runs and can"))
+        _complain(f"not posted yet{problem}; the host will, when it runs and can", style="")
         sys.exit(3)
     if sent.problem:
-        _errors.print(Text(f"dovecote: not posted: {sent.problem}", "bold red"), soft_wrap=True)
+        _complain(f"not posted: {sent.problem}")
         sys.exit(1)
 
 
@@ -152,7 +168,9 @@ def backup(
     gpg: Annotated[str, typer.Option(help="Encrypt it for this gpg key.")] = "",
 ) -> None:
     """Copy the whole data folder into one file, while the host runs."""
-    backups.write(Path(configuration.load(config).data), file, age=age, gpg=gpg)
+    from host.cli import backups
+
+    backups.write(Path(config_of(config).data), file, age=age, gpg=gpg)
 
 
 @app.command()
@@ -162,7 +180,9 @@ def restore(
     identity: Annotated[str, typer.Option(help="age's identity file, of a backup for age.")] = "",
 ) -> None:
     """Put a backup into an empty data folder, held until `dovecote resume`; tells what may repeat."""
-    backups.read(file, Path(configuration.load(config).data), identity=identity)
+    from host.cli import backups
+
+    backups.read(file, Path(config_of(config).data), identity=identity)
 
 
 @app.command()
@@ -171,30 +191,43 @@ def resume(
     answer: Annotated[bool, typer.Option(help="Answer what was said since the backup.")] = False,
 ) -> None:
     """Let a restored folder be served."""
-    backups.resume(Path(configuration.load(config).data), answer=answer)
+    from host.cli import backups
+
+    backups.resume(Path(config_of(config).data), answer=answer)
 
 
 @app.command()
 def doctor(
     config: ConfigOption = None,
-    mend: Annotated[bool, typer.Option(help="Close a data folder that other users can look into.")] = False,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Close a data folder that others can look into.")
+    ] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Look at everything that Dovecote needs, and say what to do about what is missing."""
-    if not examining.examine(config, Console(), mend=mend):
+    """Try everything that Dovecote needs, and say what to do about what is missing. Changes nothing."""
+    from host.cli import doctor as examining
+
+    if json:
+        told, well = examining.as_json(config, mend=mend)
+        typer.echo(told)
+    else:
+        well = examining.examine(config, _console(), mend=mend)
+    if not well:
         sys.exit(1)
 
 
 @app.command()
-def health(
-    config: ConfigOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole state, for programs.")] = False,
-) -> None:
+def health(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Whether the host on this data folder is alive, sweeping and connected; for a container's health check."""
-    state = examining.health(Path(configuration.load(config).data))
-    if as_json:
-        typer.echo(json.dumps(state))
+    from json import dumps
+
+    from host.cli import doctor as examining
+
+    state = examining.health(Path(config_of(config).data))
+    if json:
+        typer.echo(dumps(state))
     elif state["problem"]:
-        _errors.print(Text(str(state["problem"])), soft_wrap=True)
+        _complain(str(state["problem"]), style="")
     if state["problem"]:
         sys.exit(1)
 
@@ -206,51 +239,47 @@ def setup(
     config: ConfigOption = None,
 ) -> None:
     """Set a platform up: what to click, whether it works, and what to do if not."""
-    out = Console()
+    from rich.text import Text
+
+    from host.cli import run as running
+    from host.config import dotenv
+
+    out = _console()
 
     def say(line: str) -> None:
         out.print(Text(line), soft_wrap=True)  # a link that is cut into lines cannot be followed
 
     dotenv.take_in(dotenv.beside(config), os.environ)
-    if not running.set_up(configuration.load(config), platform, say, channel):
+    if not running.set_up(config_of(config), platform, say, channel):
         sys.exit(1)
 
 
-CURABLE = (
-    ConfigError,
-    DataFolderError,
-    BotConfigError,
-    BotStuck,
-    WebError,
-    WebhookError,
-    running.EngineError,
-    SessionError,
-    BackupError,
-    ScheduleError,
-    inspect.NothingFoundError,
-    mcp.McpError,
-    sending.SendError,
-)
-
-
 def main() -> None:
-    """One line for what a person can cure; a traceback only for our own faults."""
-    modes.keep_private()
-    try:
-        app()
-    except CURABLE as error:
-        _errors.print(Text(f"dovecote: {error}", "bold red"), soft_wrap=True)
-        sys.exit(2)
-    except OSError as error:  # a full disk, a folder of somebody else's
-        where = f"{error.filename}: " if error.filename else ""
-        _errors.print(Text(f"dovecote: {where}{error.strerror or error}", "bold red"), soft_wrap=True)
-        sys.exit(2)
+    """One line for what a person can cure, and one for our own faults; DOVECOTE_TRACEBACK=1 shows where those are."""
+    from host.cli import ending
+
+    ending.kept(lambda: app(), _complain)
 
 
 def _run(path: Path | None, platforms: list[str], *, log_to_file: bool, web: bool = False) -> None:
+    from host.cli import run as running
+    from host.config import Web, dotenv
+
     dotenv.take_in(dotenv.beside(path), os.environ)
-    config: Config = configuration.load(path)
+    config = config_of(path)
     if web and config.web is None:
-        config = config.model_copy(update={"web": configuration.Web()})
+        config = config.model_copy(update={"web": Web()})
     log_file = Path(config.data) / "logs" / "host.log" if log_to_file else None
     running.run(config, platforms, log_file=log_file)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def _complain(sentence: str, style: str = "bold red") -> None:
+    from rich.text import Text
+
+    _console(stderr=True).print(Text(f"dovecote: {sentence}", style), soft_wrap=True)

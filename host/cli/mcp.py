@@ -10,16 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
 
 import aiohttp
-import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from host import config as configuration
-from host.config import Config, dotenv, tidied
+from host.config import Config, tidied
 from host.folders.seal import Seal, SealError
 from host.gateway.egress import Internet
 from host.gateway.fetching import Fetcher, NotFetched, is_private_line
@@ -27,40 +24,24 @@ from host.gateway.landing import Landing, SignInFailed, pasted_in
 from host.governance import audit
 from host.governance.access import LOCAL
 from host.ports.events import Author, Viewer
+from host.ports.findings import Finding
 from host.registry import logins
 from host.registry.db import VERSION, beside, open_registry
-from host.runners.launch.examination import Finding
 from sessiondb import Address, SessionError, Unavailable
 from sessiondb.options import McpServer, Options
 
 LINK_LIVES = 900.0  # s
 PROBE = 15.0  # s for one server
 
-app = typer.Typer(help="Sign in at MCP servers on the web, and see who they are.", no_args_is_help=True)
 _out = Console()
-
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="The configuration; default: dovecote.toml.")
-]
-NameArgument = Annotated[str, typer.Argument(help="Of options.mcp of the agent.")]
-AgentOption = Annotated[str, typer.Option("--agent", "-a", help="Whose server.")]
 
 
 class McpError(Exception):
     """The text is one line for whoever sits at the terminal."""
 
 
-@app.command()
-def login(name: NameArgument, agent: AgentOption = "default", config: ConfigOption = None) -> None:
-    """Sign in: open the link, agree, and paste the address of the page you land on if it does not load."""
-    settings = _loaded(config)
-    asyncio.run(sign_in(settings, agent, name, typer.echo))
-
-
-@app.command()
-def logout(name: NameArgument, agent: AgentOption = "default", config: ConfigOption = None) -> None:
-    """Forget a sign-in here. What the server itself keeps of it is its own to end."""
-    settings = _loaded(config)
+def forget(settings: Config, agent: str, name: str) -> None:
+    """Raises `SessionError`."""
     with beside(_registry(settings)) as connection:
         found = logins.forget(connection, agent, name)
         if found:
@@ -68,10 +49,7 @@ def logout(name: NameArgument, agent: AgentOption = "default", config: ConfigOpt
     _out.print(Text(f"{name}: {'forgotten' if found else 'nobody had signed in'}"))
 
 
-@app.command("list")
-def list_(config: ConfigOption = None) -> None:
-    """The servers of each agent, and whether they can be used."""
-    settings = _loaded(config)
+def show(settings: Config) -> None:
     table = Table("agent", "server", "where", "state")
     for agent, one in settings.agents.items():
         for name, server in Options.of(one.options).mcp.items():
@@ -109,16 +87,18 @@ async def sign_in(config: Config, agent: str, name: str, say: Callable[[str], No
     say(f"Signed in: agent {agent} can use {name}.")
 
 
-def findings(config: Config) -> Iterator[Finding]:
-    """For the doctor."""
+async def look(config: Config) -> list[Finding]:
+    """For the doctor: each server of each agent, side by side."""
+    found: list[Finding] = []
+    asked = []
     for agent, one in config.agents.items():
         for name, server in Options.of(one.options).mcp.items():
             if server.url:
-                yield asyncio.run(_looked(config, agent, name, server))
+                asked.append(_looked(config, agent, name, server))
             else:
-                yield Finding(
-                    f"MCP server {name}", True, f"{server.command}, in the containers of agent {agent}"
-                )
+                seen = f"{server.command}, in the containers of agent {agent}"
+                found.append(Finding(f"MCP server {name}", True, seen))
+    return [*found, *await asyncio.gather(*asked)]
 
 
 async def _looked(config: Config, agent: str, name: str, server: McpServer) -> Finding:
@@ -241,11 +221,6 @@ def _typed(heard: Callable[[str], object]) -> Iterator[None]:
         yield
     finally:
         loop.remove_reader(sys.stdin)
-
-
-def _loaded(path: Path | None) -> Config:
-    dotenv.take_in(dotenv.beside(path), os.environ)
-    return configuration.load(path)
 
 
 def _operator() -> Viewer:

@@ -4,47 +4,35 @@ from __future__ import annotations
 
 import getpass
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.markdown import Markdown
-from rich.table import Table
-from rich.text import Text
-
-from host.cli.inspect import NothingFoundError, moment
+from host.cli import listing
+from host.cli.ending import NothingFoundError
+from host.cli.listing import Names
 from host.config import Config
-from host.controls import spending
-from host.gateway.budget import day_of
 from host.governance import audit, requests, words
 from host.governance.access import LOCAL
-from host.governance.sight import Sight
 from host.ports.events import Author, Viewer
-from host.registry.db import beside, open_registry
-from host.registry.port import Statements
+from host.registry.db import beside
 from sessiondb.records import Address
 
 MOST_SHOWN = 50
 
-_out = Console()
 
-
-def show_access(data: Path) -> None:
+def show_access(data: Path, *, as_json: bool) -> None:
     """Whom owners let in or kept out, and who waits for a decision."""
-    registry = open_registry(data)
-    try:
-        decided = registry.execute(
-            "SELECT channel_type || ':' || user_id, name, standing FROM users WHERE standing <> '' ORDER BY 1"
-        ).fetchall()
-        asked = registry.execute(
-            "SELECT subject ->> '$.platform' || ':' || (subject ->> '$.user'), subject ->> '$.name', 'asks' FROM requests"
-            " WHERE kind = 'access' AND choice = '' ORDER BY created_at"
-        ).fetchall()
-    finally:
-        registry.close()
-    table = Table("person", "name", "access")
-    for person, name, standing in [*asked, *decided]:
-        table.add_row(Text(str(person)), Text(words.name(str(name))), Text(str(standing)))
-    _out.print(table if table.rows else "Nobody was decided about, and nobody asks.")
+    with listing.records(data) as registry:
+        rows = [*registry.execute(_ASKED), *registry.execute(_DECIDED)] if registry is not None else []
+    found = [(str(person), words.name(str(name)), str(standing)) for person, name, standing in rows]
+    if as_json:
+        listing.say_json(
+            [{"person": person, "name": name, "access": access} for person, name, access in found]
+        )
+    elif found:
+        listing.table(["person", "who", "access"], found)
+    else:
+        listing.say("Nobody was decided about, and nobody asks.")
 
 
 def set_access(data: Path, person: str, standing: str) -> None:
@@ -55,42 +43,57 @@ def set_access(data: Path, person: str, standing: str) -> None:
     now = time.time_ns() // 1_000_000
     with beside(data / "host.db") as connection:
         requests.set_standing(connection, platform, user, standing, now)
-        audit.record(connection, _operator(), "access", f"{person} {standing or 'undecided'}", now)
-    _out.print(Text(f"{person}: {standing or 'undecided'}"))
+        audit.record(connection, operator(), "access", f"{person} {standing or 'undecided'}", now)
+    listing.say(f"{person}: {standing or 'undecided'}")
 
 
-def show_audit(data: Path) -> None:
-    registry = open_registry(data)
-    try:
-        rows = registry.execute(
-            "SELECT at, user, name, channel_type, workspace_id, platform_id, action, detail FROM audit"
-            " ORDER BY id DESC LIMIT ?",
-            (MOST_SHOWN,),
-        ).fetchall()
-    finally:
-        registry.close()
-    table = Table("when", "who", "where", "what", "detail")
-    for at, user, name, *place, action, detail in rows:
-        where = "/".join(str(part) for part in place if part)
-        who = f"{words.name(str(name))} ({user})"
-        table.add_row(moment(int(str(at))), Text(who), Text(where), Text(str(action)), Text(str(detail)))
-    _out.print(table if table.rows else "Nobody has changed anything.")
+def show_audit(config: Config, *, as_json: bool) -> None:
+    with listing.records(Path(config.data)) as registry:
+        rows = registry.execute(_AUDIT, (MOST_SHOWN,)).fetchall() if registry is not None else []
+        names = Names(registry) if registry is not None else None
+        found = [_entry(names, row) for row in rows if names is not None]
+    if as_json:
+        listing.say_json(found)
+        return
+    if not found:
+        listing.say("Nobody has changed anything.")
+        return
+    zone = words.zone_of("", config.host.zone)
+    shown = [
+        [
+            listing.clock(int(str(row[0])), zone),
+            str(entry["name"]),
+            str(entry["where"]),
+            f"{str(entry['action']).replace('_', ' ')}: {entry['detail']}",
+        ]
+        for row, entry in zip(rows, found, strict=True)
+    ]
+    listing.table(["at", "who", "where", "what"], shown)
 
 
-def show_usage(config: Config, data: Path) -> None:
-    registry = open_registry(data)
-    try:
-        _out.print(Markdown(_usage(registry, config)))
-    finally:
-        registry.close()
+def _entry(names: Names, row: Sequence[object]) -> dict[str, object]:
+    at, user, name, channel, workspace, place, action, detail = map(str, row)
+    address = Address(channel, workspace, place)
+    where = names.place(address) if channel != LOCAL else "command line"
+    return {
+        "at": listing.iso(int(at)),
+        "user": user,
+        "name": words.name(name) or user,
+        **listing.placed(address),
+        "where": where,
+        "action": action,
+        "detail": detail,
+    }
 
 
-def _usage(registry: Statements, config: Config) -> str:
-    day = day_of(time.time_ns() // 1_000_000, words.zone_of("", config.host.zone))
-    spent = spending.of(registry, config, _operator(), Sight(True, ()), day)
-    return "\n\n".join(line for line in spent.text.splitlines() if not line.startswith("**Here"))
-
-
-def _operator() -> Viewer:
+def operator() -> Viewer:
     user = getpass.getuser()
     return Viewer(Author(user, user), Address(LOCAL, "local", ""), "dm")
+
+
+_DECIDED = "SELECT channel_type || ':' || user_id, name, standing FROM users WHERE standing <> '' ORDER BY 1"
+_ASKED = (
+    "SELECT subject ->> '$.platform' || ':' || (subject ->> '$.user'), subject ->> '$.name', 'asks' FROM requests"
+    " WHERE kind = 'access' AND choice = '' ORDER BY created_at"
+)
+_AUDIT = "SELECT at, user, name, channel_type, workspace_id, platform_id, action, detail FROM audit ORDER BY id DESC LIMIT ?"

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -17,26 +17,32 @@ from rich.text import Text
 
 from host.app import Host
 from host.assembly import Parts
+from host.cli.looks import engine, everything, model
+from host.cli.looks import platforms as looking
+from host.cli.looks.engine import uses_containers
+from host.cli.looks.platforms import BOTS
 from host.config import Config, owners, provider
-from host.folders import logs, modes
+from host.folders import logs
 from host.folders.disk import ThreadDisk
 from host.folders.lock import DataLock
-from host.gateway.credentials import Credentials, EnvironmentCredentials
-from host.gateway.onecli import OneCLICredentials
-from host.ports.bot import BotConfigError, Bots, MakeBot, SetUp, Surroundings
+from host.ports.bot import Bot, BotConfigError, Bots, MakeBot, SetUp, Surroundings
+from host.ports.findings import Finding
 from host.runners.launch.base import Launcher
-from host.runners.launch.examination import INSTALL, findings
 from host.runners.launch.process import ProcessLauncher
 
-BOTS = "dovecote.bots"  # the group of entry points that make bots
-SETUPS = "dovecote.setup"  # those that guide a person through a platform's set-up
+SETUPS = "dovecote.setup"  # the group of entry points that guide a person through a platform's set-up
+LAST_LOOK = 10.0  # s at the end of a pipe for what is still being asked outside
 
 
 log = logging.getLogger(__name__)
 
 
-class EngineError(Exception):
-    """Runners cannot be started; the text says why and what to do."""
+class CannotStart(Exception):
+    """The text says why, and what to do: a sentence to a line, the same that the doctor says."""
+
+    @classmethod
+    def because(cls, findings: Sequence[Finding]) -> CannotStart:
+        return cls("\n".join(finding.sentence for finding in findings))
 
 
 def now_ms() -> int:
@@ -44,47 +50,81 @@ def now_ms() -> int:
 
 
 def run(config: Config, platforms: Collection[str], *, log_file: Path | None) -> None:
-    """Raises `DataFolderError`, `BotConfigError`, `EngineError`, `sessiondb.SessionError`."""
+    """Raises `CannotStart`, `DataFolderError`, `BotConfigError`, `sessiondb.SessionError`."""
     config = provider.resolved(config, os.environ)
     data = Path(config.data)
+    remarks = _looked_around(config)
     lock = DataLock(data)
     try:
         logs.set_up(file=log_file, level=config.log.level, json=config.log.format == "json")
-        if open_to := modes.openness(data):
-            log.warning("%s: %s. %s.", data, open_to, modes.REMEDY, extra={"action": "data_open"})
         bots = find_bots(config, data, platforms)
         if not bots.by_platform:
-            raise BotConfigError(
-                "no platform is set up: run `dovecote setup slack` or `dovecote setup discord`"
-            )
+            raise CannotStart.because(list(looking.configured(config, {}, ())))
         log.info(banner := provider.banner(config, bots.by_platform), extra={"action": "starting"})
-        if log_file is not None:
-            _introduce(banner, config)
-        launcher = make_launcher(config) if uses_containers(config, platforms) else ProcessLauncher()
-        if strangers := set(bots.by_platform) - {"console"}:
-            _refuse_echoes(config, strangers)
-            if nobody := owners.missing(config, strangers):
-                raise BotConfigError(f"{', '.join(sorted(strangers))}: {nobody}. {owners.remedy(strangers)}")
-        asyncio.run(_serve(config, bots, launcher))
+        said = Said(aloud=log_file is not None)
+        said.introduce(banner, config)
+        launcher = make_launcher(config, said) if uses_containers(config, platforms) else ProcessLauncher()
+        if set(bots.by_platform) != {"console"}:
+            _refuse_echoes(config)
+            _require_owner(config, set(bots.by_platform) - {"console"})
+        said.all_of(remarks)
+        asyncio.run(_serve(config, bots, launcher, said))
     finally:
         lock.release()
 
 
-def _introduce(banner: str, config: Config) -> None:
-    """For whoever sits before the terminal. A pipe's answers stand alone: beside them only what nobody would expect."""
-    if sys.stdout.isatty():
-        Console().print(Text(banner, "dim"), soft_wrap=True)
-    elif provider.echoing(config):
-        sys.stderr.write(f"{provider.ECHO}. {provider.REMEDY}.\n")
+def _looked_around(config: Config) -> list[Finding]:
+    """What is not well on this machine, but lets a host start. Raises `CannotStart` for the rest."""
+    wrong = [finding for finding in everything.here(config, before_start=True) if not finding.well]
+    if stopping := [finding for finding in wrong if finding.stops]:
+        raise CannotStart.because(stopping)
+    return wrong
 
 
-def _refuse_echoes(config: Config, platforms: Collection[str]) -> None:
+class Said:
+    """What is not well is said once: in the log, and, where a person sits before it, in the terminal."""
+
+    def __init__(self, *, aloud: bool) -> None:
+        self._aloud = aloud
+        self._known: set[str] = set()
+
+    def introduce(self, banner: str, config: Config) -> None:
+        """A pipe's answers stand alone: beside them only what nobody would expect."""
+        if not self._aloud:
+            return
+        if sys.stdout.isatty():
+            Console().print(Text(banner, "dim"), soft_wrap=True)
+        elif provider.echoing(config):
+            sys.stderr.write(f"{provider.ECHO}. {provider.REMEDY}.\n")
+
+    def all_of(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            if not finding.well and finding.sentence not in self._known:
+                self._known.add(finding.sentence)
+                self._say(finding.sentence)
+
+    def _say(self, sentence: str) -> None:
+        log.error("%s", sentence, extra={"action": "not_well"})
+        if not self._aloud:
+            return
+        if sys.stdout.isatty():
+            Console().print(Text(f"! {sentence}", "yellow"), soft_wrap=True)
+        else:
+            sys.stderr.write(f"{sentence}\n")
+
+
+def _refuse_echoes(config: Config) -> None:
     """Nobody in a team wants an echo, unless it was asked for by name."""
     if names := provider.echoing(config):
-        raise BotConfigError(
-            f"{', '.join(sorted(platforms))}: agent {', '.join(names)} would only echo"
-            f" ({provider.ECHO}). {provider.REMEDY}"
+        raise CannotStart.because(
+            [Finding(f"Agent {name}", False, provider.ECHO, provider.REMEDY) for name in names]
         )
+
+
+def _require_owner(config: Config, platforms: Collection[str]) -> None:
+    """Strangers and money are somebody's to decide about."""
+    if nobody := owners.missing(config, platforms):
+        raise CannotStart.because([Finding("Owners", False, nobody, owners.remedy(platforms))])
 
 
 def find_bots(config: Config, data: Path, platforms: Collection[str]) -> Bots:
@@ -98,38 +138,15 @@ def find_bots(config: Config, data: Path, platforms: Collection[str]) -> Bots:
     return bots
 
 
-def uses_containers(config: Config, platforms: Collection[str]) -> bool:
-    """Whoever talks in the terminal is this machine's user; strangers get no processes here unless that was asked for."""
-    if config.runner.launcher == "auto":
-        return set(platforms) != {"console"}
-    return config.runner.launcher == "docker"
-
-
-def make_launcher(config: Config) -> Launcher:
-    """For containers. Raises `EngineError` when there is no engine, or one that cannot work for this host."""
+def make_launcher(config: Config, said: Said) -> Launcher:
+    """For containers. Raises `CannotStart` when there is no engine, or one that cannot work for this host."""
     from host.runners.launch.docker import DockerLauncher
-    from host.runners.launch.engine import examine
 
-    found = examine(config.runner, Path(config.data), thoroughly=False)
-    for finding in findings(found, os.uname().release, ""):
-        if not finding.well and (finding.what != "Container engine" or finding.remedy == INSTALL):
-            raise EngineError(f"{finding.what}: {finding.seen}. {finding.remedy}.")
-        if not finding.well:
-            # It was there once and may come back: messages are taken and wait.
-            log.error(
-                "%s: %s. %s.",
-                finding.what,
-                finding.seen,
-                finding.remedy,
-                extra={"action": "engine_away"},
-            )
+    found = engine.look(config, ("slack",), thoroughly=False)
+    if final := [finding for finding in found if engine.is_final(finding)]:
+        raise CannotStart.because(final)
+    said.all_of(found)  # it was there once and may come back: messages are taken and wait
     return DockerLauncher(config.runner)
-
-
-def make_credentials(config: Config) -> Credentials:
-    if config.credentials.source == "onecli":
-        return OneCLICredentials(config.credentials.onecli_url, os.environ)
-    return EnvironmentCredentials(os.environ)
 
 
 def set_up(config: Config, platform: str, say: Callable[[str], None], channel: str) -> bool:
@@ -143,24 +160,64 @@ def set_up(config: Config, platform: str, say: Callable[[str], None], channel: s
     return guide(config, os.environ, say, channel)
 
 
-async def _serve(config: Config, bots: Bots, launcher: Launcher) -> None:
-    host = Host(config, bots, Parts(ThreadDisk(), launcher, now_ms, make_credentials(config)))
+async def _serve(config: Config, bots: Bots, launcher: Launcher, said: Said) -> None:
+    host = Host(
+        config, bots, Parts(ThreadDisk(), launcher, now_ms, model.make_credentials(config, os.environ))
+    )
+    stop = _Stop(host)
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, _Stop(host).order)
-    loop.add_signal_handler(signal.SIGINT, _Stop(host).order)
-    await host.serve()
+    loop.add_signal_handler(signal.SIGTERM, stop.order)
+    loop.add_signal_handler(signal.SIGINT, stop.order)
+    loop.add_signal_handler(signal.SIGHUP, stop.order if "console" in bots.by_platform else _refuse_reload)
+    looking_outside = asyncio.create_task(_look_outside(config, bots, said), name="looks")
+    try:
+        await host.serve()
+        if "console" in bots.by_platform:  # a pipe may have ended before the first answer from outside
+            await asyncio.wait([looking_outside], timeout=LAST_LOOK)
+    finally:
+        looking_outside.cancel()
+
+
+async def _look_outside(config: Config, bots: Bots, said: Said) -> None:
+    """What others have to be asked for is said when they answer; it holds nothing up."""
+    shown: dict[str, Bot] = {name: bot for name, bot in bots.by_platform.items() if name != "console"}
+    wrong: list[Finding] = []
+    if not shown:  # in the terminal, too, it is good to know that a platform would refuse what it is given
+        shown, wrong = looking.made(config, os.environ)
+    said.all_of(wrong)
+    looks = everything.outside(config, os.environ, shown, with_engine=False)
+    for coming in asyncio.as_completed([everything.told([look]) for look in looks]):
+        found = await coming
+        said.all_of(found if set(bots.by_platform) != {"console"} else _of_use_in_a_terminal(found))
+
+
+def _of_use_in_a_terminal(found: Iterable[Finding]) -> Iterator[Finding]:
+    """Channels and owners of a team are none of it, and of an echo the first line tells."""
+    return (
+        finding
+        for finding in found
+        if finding.what in ("Model API", "Clock", "Slack", "Discord")
+        or (finding.what.startswith("Agent ") and finding.seen != provider.ECHO)
+    )
+
+
+def _refuse_reload() -> None:
+    log.warning(
+        "SIGHUP changes nothing: the configuration is read at the start. Stop with SIGTERM and start again to"
+        " bring a change in; nothing is lost by that",
+        extra={"action": "reload_refused"},
+    )
 
 
 class _Stop:
-    """The first signal drains, the second forces."""
-
-    _ordered = False
+    """The first order drains, the second forces."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._ordered = False
 
     def order(self) -> None:
-        if _Stop._ordered:
+        if self._ordered:
             os._exit(130)
-        _Stop._ordered = True
+        self._ordered = True
         self._host.stop()

@@ -48,8 +48,8 @@ def of(connection: Statements, config: Config, viewer: Viewer, sight: Sight, day
     spent = Spent(
         today=today,
         this_month=this_month,
-        limit_today=_limit(config.model.budget_usd_per_day) if sight.owner else NO_LIMIT,
-        limit_this_month=_limit(config.model.budget_usd_per_month) if sight.owner else NO_LIMIT,
+        limit_today=limit(config.model.budget_usd_per_day) if sight.owner else NO_LIMIT,
+        limit_this_month=limit(config.model.budget_usd_per_month) if sight.owner else NO_LIMIT,
         tokens_today=tokens,
         here_today=here_today,
         by_agent=tuple((str(agent), int(str(cost))) for agent, cost in by_agent),
@@ -68,8 +68,8 @@ def _worded(spent: Spent, config: Config, sight: Sight, channel_limit: int, plac
         lines.append(f"**Limit of this channel:** {dollars(channel_limit)} a day")
     here = "\n".join(lines[2:])
     for agent, cost in spent.by_agent:
-        limit = _limit(agents[agent].budget_usd_per_month) if sight.owner and agent in agents else NO_LIMIT
-        lines.append(f"- {agent}: {_of(cost, limit)} this month")
+        most = limit(agents[agent].budget_usd_per_month) if sight.owner and agent in agents else NO_LIMIT
+        lines.append(f"- {agent}: {_of(cost, most)} this month")
     if not sight.owner:
         lines.append("*Counted are the conversations that you may see.*")
     return replace(spent, text="\n".join(lines), here=here)
@@ -79,7 +79,7 @@ def _of(cost: int, limit: int) -> str:
     return f"{dollars(cost)} of {dollars(limit)}" if limit >= 0 else dollars(cost)
 
 
-def _limit(budget: float) -> int:
+def limit(budget: float) -> int:
     return NO_LIMIT if math.isinf(budget) else round(budget * MICRO)
 
 

@@ -20,6 +20,7 @@ from sessiondb.records import Address
 
 SHORTEST_PREFIX = 4  # characters
 MOST_FOUND = 20
+CHANGES = ("edit", "delete")  # classes of events that are about an earlier message
 MOST_SEARCHED = 1_000  # sessions whose files are searched, the last active first
 
 
@@ -48,6 +49,8 @@ class Found:
     place: str
     author_id: str
     address: Address
+    event_class: str = "message"
+    text: str = ""
 
 
 def find(connection: Statements, data: Path, name: str) -> list[Found]:
@@ -67,8 +70,25 @@ def find(connection: Statements, data: Path, name: str) -> list[Found]:
             for row in connection.execute(_BY_ID, {"name": answered}).fetchall()
         ]
     if rows or len(name) < SHORTEST_PREFIX:
-        return [_found(*row) for row in rows]
+        return _folded(connection, [_found(*row) for row in rows])
     return list(islice(_found_in_sessions(connection, data, name), MOST_FOUND))
+
+
+def _folded(connection: Statements, found: list[Found]) -> list[Found]:
+    """One story per message: what its author made of it later is told in it, not beside it."""
+    stories: dict[object, Found] = {}
+    for entry in found:
+        if entry.event_class in CHANGES and entry.platform_message_id:
+            rows = connection.execute(_BY_ID, {"name": entry.platform_message_id}).fetchall()
+            same = [other for other in (_found(*row) for row in rows) if _of_one(other, entry)]
+            entry = min(same or [entry], key=lambda other: (other.event_class in CHANGES, other.received_at))
+        stories.setdefault(entry.message_id, entry)
+    return list(stories.values())
+
+
+def _of_one(one: Found, other: Found) -> bool:
+    same = one.platform_message_id == other.platform_message_id and one.address[:3] == other.address[:3]
+    return same and one.event_class in (*CHANGES, "message", "command")
 
 
 def _found_in_sessions(connection: Statements, data: Path, name: str) -> Iterator[Found]:
@@ -232,6 +252,8 @@ def _found(
         place="/".join(str(part) for part in event["address"] if part),
         author_id=str(author["id"]),
         address=Address(*map(str, event["address"])),
+        event_class=str(event["event_class"]),
+        text=str(event.get("text") or ""),
     )
 
 

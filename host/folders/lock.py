@@ -34,3 +34,20 @@ class DataLock:
 
     def release(self) -> None:
         os.close(self._fd)
+
+
+def held(data: Path) -> bool:
+    """Whether a host runs on this folder. Makes and changes nothing; a folder that is not there has no host."""
+    try:
+        fd = os.open(data / "host.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,16 +14,13 @@ from typing import Any, TypeVar
 import apsw
 
 from host.folders.disk import Disk
+from host.ports.faults import BACKUP
 from host.registry.port import Statements
 from sessiondb import connection as sqlite
 from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
 
 T = TypeVar("T")
 VERSION = 6
-REMEDY = (
-    "The host's records are damaged: move host.db, host.db-wal and host.db-shm aside, all three together, and put those of a"
-    " backup in their place (docs/operations.md)"
-)
 LARGEST_GROUP = 256  # jobs in one commit
 
 Job = Callable[[Statements], Any]
@@ -32,6 +30,10 @@ Job = Callable[[Statements], Any]
 class _Waiting:
     job: Job
     future: asyncio.Future[Any]
+
+
+class NotYet(Unavailable):
+    """No host has run on this folder."""
 
 
 def open_host_db(path: Path) -> apsw.Connection:
@@ -59,18 +61,21 @@ def open_host_db(path: Path) -> apsw.Connection:
         return connection
 
 
-def open_registry(data: Path) -> apsw.Connection:
-    """host.db, to read beside a running host. Raises `sessiondb.SessionError`."""
+def open_registry(data: Path, *, of_any_version: bool = False) -> apsw.Connection:
+    """host.db, to read beside a running host. Raises `sessiondb.SessionError`; `NotYet` where no host has run."""
     path = data / "host.db"
-    if not path.exists():
-        raise Unavailable(path, f"not there yet: no host has run on {data.resolve()}")
+    if not os.path.lexists(path):
+        raise NotYet(path, f"not there yet: no host has run on {data.resolve()}")
     with translated(path):
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         connection.set_busy_timeout(2_000)
-        if int(str(connection.pragma("user_version"))) < VERSION:
-            connection.close()
-            raise Unavailable(path, "it is of an older Dovecote: start the host of this one once")
-        return connection
+        found = int(str(connection.pragma("user_version")))
+    if found > VERSION or (found < VERSION and not of_any_version):
+        connection.close()
+        if found == 0:
+            raise NotYet(path, "not there yet: it is being made")
+        raise Incompatible(path, found, VERSION)
+    return connection
 
 
 @contextmanager
@@ -106,7 +111,7 @@ class HostDB:
         try:
             return cls(path, disk, await disk.run(open_host_db, path))
         except Damaged as error:
-            raise Damaged(path, f"{error.reason}. {REMEDY}") from error
+            raise Damaged(path, f"{error.reason}. {BACKUP}") from error
 
     async def write(self, job: Callable[[Statements], T]) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()

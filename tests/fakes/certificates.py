@@ -35,7 +35,9 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 class CertificateAuthority:
     """Signs one leaf certificate per host name and hands out server contexts for them."""
 
-    def __init__(self, common_name: str) -> None:
+    def __init__(self, common_name: str, *, off: datetime.timedelta = datetime.timedelta()) -> None:
+        """`off` moves the days on which its certificates are valid."""
+        self._off = off
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._contexts: dict[str, ssl.SSLContext] = {}
         own_name = _name(common_name)
@@ -56,7 +58,7 @@ class CertificateAuthority:
     def _builder(
         self, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
     ) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
+        now = datetime.datetime.now(datetime.UTC) + self._off
         return (
             x509.CertificateBuilder()
             .subject_name(subject)

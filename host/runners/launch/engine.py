@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,10 @@ from host.runners.launch.labels import CONTRACT_LABEL
 TIMEOUT = 60  # s for one request to the engine
 LOOK_LASTS = 10  # s a container gets to tell what it sees, once it was looked at itself
 # It lives until it is told to end: what its processes hold is looked at meanwhile.
-LOOK = 'trap over=1 TERM; cat /proc/sys/kernel/random/boot_id; cat /mark/{mark}; until [ "$over" ]; do sleep 0.1; done'
+LOOK = (
+    "trap over=1 TERM; cat /proc/sys/kernel/random/boot_id; stat -c '%i %u' /mark;"
+    ' until [ "$over" ]; do sleep 0.1; done'
+)
 GONE = (requests.RequestException, DockerException, OSError)
 
 
@@ -43,16 +45,16 @@ def examine(settings: Settings, data: Path, *, thoroughly: bool) -> Examination:
 
 
 def _look_inside(client: docker.DockerClient, found: Examination, data: Path) -> Examination:
-    mark = data / f".doctor-{secrets.token_hex(8)}"
-    mark.write_text(f"{mark.name}\n")
-    mark.chmod(0o444)
+    """By the folder's own number, so that nothing has to be written into it; before there is one, by its nearest ancestor."""
+    place = next(path for path in (data, *data.parents) if path.is_dir())
+    own = place.stat()
     try:
         looking = client.containers.run(
             found.image,
-            ["-c", LOOK.format(mark=mark.name)],
+            ["-c", LOOK],
             entrypoint="bash",
             network_mode="none",
-            mounts=[Mount("/mark", str(data), type="bind", read_only=True)],
+            mounts=[Mount("/mark", str(place), type="bind", read_only=True)],
             user="0:0",  # the folder may be closed to everybody but its owner
             detach=True,
         )
@@ -65,10 +67,10 @@ def _look_inside(client: docker.DockerClient, found: Examination, data: Path) ->
             looking.remove(force=True)
     except GONE as error:
         return replace(found, trouble=str(getattr(error, "explanation", None) or error)[:300])
-    finally:
-        mark.unlink()
     boot_id, _, rest = printed.decode().partition("\n")
-    return replace(found, boot_id=boot_id, sees_data=rest.strip() == mark.name, seen_inside=seen)
+    return replace(
+        found, boot_id=boot_id, sees_data=rest.strip() == f"{own.st_ino} {own.st_uid}", seen_inside=seen
+    )
 
 
 def connect(address: str) -> docker.DockerClient:

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from host.ports.findings import Finding
 from sessiondb.contract import CONTRACT
 
 SOCKET = "/var/run/docker.sock"  # where an engine listens unless it is told otherwise
@@ -23,16 +24,6 @@ COUNTED = (
     "Each of its processes may keep runner.limits.open_files of them, of largest_file_mb each. Where the host sees the"
     " processes of containers (on the machine itself; in a container with `pid: host` and SYS_PTRACE) they count"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: what was looked at, whether it is well, what was seen, and what to do if it is not."""
-
-    what: str
-    well: bool
-    seen: str = ""
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from host.cli import inspect
+from host.cli import inspect, listing, story
+from host.cli.ending import NothingFoundError
 from host.controls import why
 from host.folders.lock import DataLock
 from host.mailbox.inbound import InboundWriter
@@ -25,8 +26,12 @@ from tests.support.hosting import config, now_ms, serving
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     out = io.StringIO()
-    monkeypatch.setattr(inspect, "_out", Console(file=out, width=200))
+    monkeypatch.setattr(listing, "_out", Console(file=out, width=200))
     return out
+
+
+def tell(data: Path, name: str, *, verbose: bool = True) -> None:
+    story.tell(config(data), name, verbose=verbose, as_json=False)
 
 
 async def test_the_story_of_an_answered_message_names_claim_tool_and_post(
@@ -38,16 +43,16 @@ async def test_the_story_of_an_answered_message_names_claim_tool_and_post(
         )
         async with asyncio.timeout(TIMEOUT):
             await host.settled(said.message_id)
-        await asyncio.to_thread(inspect.tell_why, tmp_path, said.message_id)
+        await asyncio.to_thread(tell, tmp_path, said.message_id)
         for name in ("p77", said.message_id[:9], f"p-{bot.sent[0].key}"):
-            await asyncio.to_thread(inspect.tell_why, tmp_path, name)
+            await asyncio.to_thread(tell, tmp_path, name)
     stories = screen.getvalue().split(said.message_id + " ")
     assert len(stories) == 5
-    for story in stories[1:]:
-        told = [word for word in _ORDER if word in story]
+    for one in stories[1:]:
+        told = [word for word in _ORDER if word in one]
         assert told == _ORDER
-        assert f"as p-{bot.sent[0].key}" in story
-        assert [story.index(word) for word in told] == sorted(story.index(word) for word in told)
+        assert f"as p-{bot.sent[0].key}" in one
+        assert [one.index(word) for word in told] == sorted(one.index(word) for word in told)
 
 
 _ORDER = [
@@ -65,7 +70,7 @@ _ORDER = [
 async def test_a_declined_message_says_why(tmp_path: Path, screen: io.StringIO) -> None:
     async with serving(config(tmp_path, access={"unknown": "deny"})) as (_, bot):
         said = await bot.say("c", "hello")
-    inspect.tell_why(tmp_path, said.message_id)
+    tell(tmp_path, said.message_id)
     assert "declined" in screen.getvalue()
     assert said.reason in screen.getvalue()
 
@@ -85,7 +90,7 @@ async def test_the_run_of_a_task_is_found_by_the_id_that_its_notice_names(
         writer.insert(NewMessage("k12345678", "task", place, run, now_ms(), task_id="t1"))
         writer.settle("k12345678", Status.FAILED, "no water")
     writer.close()
-    inspect.tell_why(tmp_path, "k12345")
+    tell(tmp_path, "k12345")
     assert "from task t1" in screen.getvalue()
     assert "no water" in screen.getvalue()
 
@@ -97,7 +102,7 @@ async def test_what_its_author_did_to_a_message_is_told(tmp_path: Path, screen: 
             await host.settled(said.message_id)
         gone = bot.event("c", "", platform_message_id="p1")
         await host.ingest(replace(gone, event_class=EventClass.DELETE, natural_id="p1"))
-    inspect.tell_why(tmp_path, said.message_id)
+    tell(tmp_path, said.message_id)
     assert "deleted" in screen.getvalue()
 
 
@@ -110,8 +115,8 @@ async def test_an_unknown_name_and_a_prefix_that_is_too_short_find_nothing(tmp_p
     assert why.find(registry, tmp_path, said.message_id[:3]) == []
     assert why.find(registry, tmp_path, "%") == []
     registry.close()
-    with pytest.raises(inspect.NothingFoundError):
-        inspect.tell_why(tmp_path, "nothing")
+    with pytest.raises(NothingFoundError):
+        tell(tmp_path, "nothing")
 
 
 async def test_a_runner_is_stopped_from_outside_and_its_message_is_still_answered(
@@ -121,11 +126,11 @@ async def test_a_runner_is_stopped_from_outside_and_its_message_is_still_answere
     async with serving(config(tmp_path, host={"sweep_every": 0.2}, runner={"stop_grace": 0.2})) as (_, bot):
         await bot.say("c", "answer\n@@sleep 3")
         await bot.until(lambda: bool(bot.shown))
-        await asyncio.to_thread(inspect.show_sessions, tmp_path, everything=False)
+        await asyncio.to_thread(inspect.show_sessions, config(tmp_path), everything=False, as_json=False)
         await asyncio.to_thread(inspect.order_stop, tmp_path, "s")
         await bot.until(lambda: bot.said("c") == ["answer"])
     lock.release()
-    assert "running" in screen.getvalue()
+    assert "working" in screen.getvalue()
     assert ": stopped" in screen.getvalue()
 
 
@@ -134,5 +139,5 @@ async def test_stop_without_a_host_says_so(tmp_path: Path) -> None:
         said = await bot.say("c", "hello")
         async with asyncio.timeout(TIMEOUT):
             await host.settled(said.message_id)
-    with pytest.raises(inspect.NothingFoundError, match="no host runs"):
+    with pytest.raises(NothingFoundError, match="no host runs"):
         inspect.order_stop(tmp_path, "s")

@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from host.app import Host
-from host.cli import inspect
+from host.cli import listing
+from host.cli.story import tell
 from host.delivery import policy
 from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Delivery, Receipt
@@ -111,12 +112,12 @@ async def test_the_life_of_a_message_is_told_though_its_file_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = io.StringIO()
-    monkeypatch.setattr(inspect, "_out", Console(file=out, width=200))
+    monkeypatch.setattr(listing, "_out", Console(file=out, width=200))
     async with serving(config(tmp_path)) as (host, bot):
         first = await answered(host, bot, "one")
     inbound(tmp_path).unlink()
     for name in (first, f"p-{bot.sent[0].key}"):
-        inspect.tell_why(tmp_path, name)
+        tell(config(tmp_path), name, verbose=True, as_json=False)
     for story in out.getvalue().split(first + " ")[1:]:
         assert f"as p-{bot.sent[0].key}" in story
         assert "unreadable" in story

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from host.cli import owners
-from host.cli.inspect import NothingFoundError
+from host.cli import listing, owners, usage
+from host.cli.ending import NothingFoundError
 from host.gateway.budget import OverBudget
 from host.ports.bot import Delivery, Rejected
 from host.ports.controls import ChannelRules, Forbidden
@@ -27,7 +28,7 @@ STRANGER = Author("U5", "Sam *the* <@U1>")
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     out = io.StringIO()
-    monkeypatch.setattr(owners, "_out", Console(file=out, width=200))
+    monkeypatch.setattr(listing, "_out", Console(file=out, width=200))
     return out
 
 
@@ -184,7 +185,7 @@ async def test_what_was_decided_is_listed_and_changed_from_the_command_line(
     async with serving(config(tmp_path, access=ASK)) as (host, bot):
         here = {"author": STRANGER, "privacy": "dm"}
         await bot.say("dm-sam", "hello", **here)
-        await asyncio.to_thread(owners.show_access, tmp_path)
+        await asyncio.to_thread(owners.show_access, tmp_path, as_json=False)
         assert "memory:U5" in screen.getvalue()
         await asyncio.to_thread(owners.set_access, tmp_path, "memory:U5", "denied")
         refused = await bot.say("dm-sam", "hello?", **here)
@@ -195,10 +196,10 @@ async def test_what_was_decided_is_listed_and_changed_from_the_command_line(
         await asyncio.to_thread(owners.set_access, tmp_path, "memory:U5", "allowed")
         await answered(bot, "dm-sam", "hello at last", **here)
         await spend(host, Address("memory", "w", "dm-sam"), 1_250_000)
-    owners.show_audit(tmp_path)
-    owners.show_usage(config(tmp_path), tmp_path)
+    owners.show_audit(config(tmp_path), as_json=False)
+    usage.show_sums(config(tmp_path), as_json=False)
     shown = screen.getvalue()
     assert [shown.index(f"memory:U5 {what}") for what in ("allowed", "undecided", "denied")]
-    assert "Today: $1.25" in shown
+    assert re.search(r"today +\$1\.25", shown)
     with pytest.raises(NothingFoundError, match="platform:id"):
         owners.set_access(tmp_path, "Sam", "allowed")

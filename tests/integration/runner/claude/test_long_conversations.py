@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from host.cli import usage
+from host.cli import listing, usage
 from tests.fakes.model_api import FakeModelAPI, Usage, answer
+from tests.support.hosting import config
 from tests.support.talking import talking
 
 
@@ -17,16 +19,16 @@ async def test_what_a_turn_cost_is_in_its_steps_and_shown_by_conversation(
     api: FakeModelAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = io.StringIO()
-    monkeypatch.setattr(usage, "_out", Console(file=screen, width=200))
+    monkeypatch.setattr(listing, "_out", Console(file=screen, width=200))
     api.script(answer("Cheap.", usage=Usage(input_tokens=100_000, output_tokens=2_000)))
     async with talking(api, tmp_path) as talk:
         await talk.ask("What do you cost?")
         [said] = [step for step in talk.steps() if step.kind == "assistant"]
     assert '"output_tokens": 2000' in said.content
-    usage.show(tmp_path, most=10)
-    [line] = [line for line in screen.getvalue().splitlines() if "default" in line]
-    where, calls, tokens, *_, output, cost = [cell.strip() for cell in line.split("│")[3:-1]]
-    assert (where, calls, tokens, output) == ("memory/w/c", "1", "100,000", "2,000")
+    usage.show(config(tmp_path), most=10, as_json=False)
+    [line] = [line for line in screen.getvalue().splitlines() if "memory" in line]
+    _, where, calls, tokens, *_, output, cost = re.split(r"\s{2,}", line.strip())
+    assert (where, calls, tokens, output) == ("Ada, memory", "1", "100.0k", "2,000")
     assert cost.startswith("$0.3")
 
 

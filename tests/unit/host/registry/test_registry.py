@@ -16,7 +16,7 @@ from host.registry import sessions
 from host.registry.db import HostDB, open_host_db, open_registry
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Sessions
-from sessiondb import Address, Unavailable
+from sessiondb import Address, Incompatible
 
 PLACE = Address("memory", "w", "c")
 FIRST_VERSION = "aae860ccf44fb83b"  # of the first migration, which data folders have been made with
@@ -172,7 +172,7 @@ def test_sessions_from_before_the_ledger_are_to_be_read_into_it_and_later_ones_a
         connection.execute(f"{sql};PRAGMA user_version = {version}")
     older = sessions.upsert(connection, "default", PLACE, "public", 1)
     connection.close()
-    with pytest.raises(Unavailable, match="older Dovecote"):
+    with pytest.raises(Incompatible, match="version 4"):
         open_registry(tmp_path)
     migrated = open_host_db(path)
     later = sessions.upsert(migrated, "other", PLACE, "public", 1)

@@ -1,0 +1,202 @@
+"""host.db and every session's two files, without changing a byte: schema, damage, failed starts, budgets."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from host.config import Agent, Config
+from host.config.schema import Model
+from host.gateway import fields
+from host.gateway.budget import day_of
+from host.governance import words
+from host.ports import faults
+from host.ports.findings import Finding
+from host.registry.db import VERSION, open_registry
+from host.registry.port import Statements
+from sessiondb import Damaged, Incompatible, SessionError, SessionFolder, Unavailable
+from sessiondb.connection import open_reader
+from sessiondb.errors import SQLITE, translated
+
+CHECKED_WHOLE = 64 * 1024**2  # bytes of host.db up to which each page is looked at
+COPIED = 1024**3  # bytes up to which it is looked at in a copy, where looking would leave files beside it
+MOST_TIME = 5.0  # s for the sessions' files
+MOST_NAMED = 3  # sessions of one kind
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    findings: tuple[Finding, ...]
+    newest: int = 0  # ms UTC, the latest moment host.db knows of
+
+
+def look(config: Config, data: Path, now: int, *, before_start: bool) -> Seen:
+    """`before_start`: a host is about to open it anyway, so that nothing has to be left as it is."""
+    path = data / "host.db"
+    if not path.exists() and not path.is_symlink():
+        return Seen((Finding("Records", True, "none yet: no host has run here"),))
+    try:
+        with _opened(data, before_start=before_start) as registry, translated(path):
+            return _read(config, data, registry, now)
+    except SessionError as error:
+        said = faults.of_records(error)
+        return Seen((Finding("Records", False, f"{error.path}: {said.problem}", said.remedy, stops=True),))
+
+
+@contextmanager
+def _opened(data: Path, *, before_start: bool) -> Iterator[Statements]:
+    """Reading host.db makes two files beside it, unless a host has them there already: then a copy is read."""
+    path = data / "host.db"
+    beside = path.with_name("host.db-wal")
+    if before_start or beside.exists() or not path.is_file() or path.stat().st_size > COPIED:
+        with closing(open_registry(data, of_any_version=True)) as registry:
+            yield registry
+        return
+    with tempfile.TemporaryDirectory(prefix="dovecote-") as folder:
+        try:
+            shutil.copyfile(path, Path(folder) / "host.db")
+        except OSError as error:
+            raise Unavailable(path, error.strerror or "cannot be read") from error
+        try:
+            with closing(open_registry(Path(folder), of_any_version=True)) as registry:
+                yield registry
+        except SessionError as error:
+            error.path = path
+            raise
+
+
+def _read(config: Config, data: Path, registry: Statements, now: int) -> Seen:
+    path = data / "host.db"
+    version = int(_told(registry, "PRAGMA user_version"))
+    if version > VERSION:
+        raise Incompatible(path, version, VERSION)
+    if path.stat().st_size <= CHECKED_WHOLE:
+        problem = _told(registry, "PRAGMA quick_check(1)")
+        if problem != "ok":
+            raise Damaged(path, problem)
+    if version < VERSION:
+        seen = "host.db is of an older Dovecote; the next start brings it up to date"
+        return Seen((Finding("Records", True, seen),))
+    try:
+        newest = _newest(registry)
+        found = [
+            *_sessions(data, registry),
+            *_starts(data, registry),
+            *_budgets(config, registry, now),
+            *_refused_fields(config, registry),
+        ]
+    except SQLITE as error:  # a table or a column is missing
+        raise Damaged(path, str(error)) from error
+    return Seen(tuple(found), newest)
+
+
+def _told(registry: Statements, pragma: str) -> str:
+    row = registry.execute(pragma).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _newest(registry: Statements) -> int:
+    row = registry.execute(
+        "SELECT max(coalesce((SELECT received_at FROM inbox ORDER BY id DESC LIMIT 1), 0),"
+        " coalesce((SELECT max(active_at) FROM sessions), 0))"
+    ).fetchone()
+    return int(str(row[0])) if row else 0
+
+
+def _sessions(data: Path, registry: Statements) -> Iterator[Finding]:
+    """The latest first, as many as there is time for."""
+    rows = registry.execute("SELECT id FROM sessions ORDER BY active_at DESC").fetchall()
+    until = time.monotonic() + MOST_TIME
+    wrong: list[tuple[str, SessionError]] = []
+    looked = 0
+    for (id_,) in rows:
+        if time.monotonic() > until:
+            break
+        looked += 1
+        folder = SessionFolder((data / "sessions" / str(id_)).resolve())
+        wrong += [(str(id_), error) for error in _unreadable(folder)]
+    some = "" if looked == len(rows) else f", the latest {looked} looked at"
+    yield Finding(
+        "Records", not wrong, f"version {VERSION}, {len(rows)} conversations{some}", _several(wrong)
+    )
+    for id_, error in wrong[:MOST_NAMED]:
+        said = faults.of_records(error)
+        yield Finding(f"Conversation {id_[:8]}", False, f"{error.path.name}: {said.problem}", said.remedy)
+
+
+def _several(wrong: list[tuple[str, SessionError]]) -> str:
+    return f"Look at the conversations below; {len(wrong)} files cannot be used" if wrong else ""
+
+
+def _unreadable(folder: SessionFolder) -> Iterator[SessionError]:
+    for path in (folder.inbound_db, folder.outbound_db):
+        try:
+            open_reader(path, defensive=path == folder.outbound_db).close()
+        except (Incompatible, Damaged) as error:
+            yield error
+        except SessionError as error:
+            if path.exists() and "not initialised" not in error.reason and "lock" not in error.reason:
+                yield error
+
+
+def _starts(data: Path, registry: Statements) -> Iterator[Finding]:
+    rows = registry.execute(
+        "SELECT id, start_failures, start_error FROM sessions WHERE start_failures > 0 ORDER BY active_at DESC LIMIT ?",
+        (MOST_NAMED,),
+    ).fetchall()
+    for id_, failures, error in rows:
+        seen = f"could not be started {failures} times: {words.one_line(str(error))}"
+        log = data / "sessions" / str(id_) / "runner.log"
+        remedy = f"See {log}" if log.exists() else "It is tried again with growing pauses"
+        yield Finding(f"Conversation {str(id_)[:8]}", False, seen, remedy)
+
+
+def _budgets(config: Config, registry: Statements, now: int) -> Iterator[Finding]:
+    """What is used up: until the day or month is over nobody gets an answer."""
+    day = day_of(now, words.zone_of("", config.host.zone))
+    month = day // 100 * 100
+    rows = registry.execute(
+        "SELECT agent, day, cost FROM spent WHERE day BETWEEN ? AND ?", (month, day)
+    ).fetchall()
+    spent = [(str(agent), int(str(on)), int(str(cost))) for agent, on, cost in rows]
+    raised = {
+        (str(budget), int(str(period))): int(str(amount))
+        for budget, period, amount in registry.execute(
+            "SELECT budget, period, amount FROM raises WHERE period IN (?, ?)", (day, month)
+        )
+    }
+    limited: list[tuple[str, Model | Agent]] = [("all", config.model)]
+    limited += [(f"agent {name}", agent) for name, agent in config.agents.items()]
+    for whose, limits in limited:
+        mine = [row for row in spent if whose in ("all", f"agent {row[0]}")]
+        today = sum(cost for _, on, cost in mine if on == day)
+        more = raised.get((whose, day), 0)
+        yield from _used_up(whose, "day", today - more, limits.budget_usd_per_day)
+        more = raised.get((whose, month), 0)
+        yield from _used_up(
+            whose, "month", sum(cost for _, _, cost in mine) - more, limits.budget_usd_per_month
+        )
+
+
+def _used_up(whose: str, period: str, used: int, limit: float) -> Iterator[Finding]:
+    """`used` in millionths of a dollar, without what owners allowed beyond the limit."""
+    if not math.isinf(limit) and used >= limit * 1_000_000:
+        section = "[model]" if whose == "all" else f"[agents.{whose.removeprefix('agent ')}]"
+        who = "all agents together" if whose == "all" else whose
+        seen = f"{who} used up the {period}'s {words.dollars(round(limit * 1_000_000))}"
+        remedy = f"Allow more when an owner is asked, or raise budget_usd_per_{period} in {section}"
+        yield Finding("Budget", False, seen, remedy)
+
+
+def _refused_fields(config: Config, registry: Statements) -> Iterator[Finding]:
+    """What the model's address was found to do without: cheaper or longer conversations, mostly."""
+    if refused := fields.refused(registry, config.model.base_url):
+        named = ", ".join(field for field, _ in refused)
+        remedy = "It is tried again after a day; have what stands before the model pass it on"
+        yield Finding("Model API", True, f"{config.model.base_url} does not take {named}", remedy)

@@ -1,0 +1,75 @@
+"""Changes to scheduled tasks, ordered from a terminal: the running host carries them out, or the next one."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+
+from host.cli.ending import NothingFoundError
+from host.cli.listing import now_ms
+from host.config import Config
+from host.config.recurrence import ScheduleError
+from host.folders.lock import DataFolderError, DataLock
+from host.registry import orders
+from host.registry.db import open_host_db, open_registry
+from host.schedule import desk
+
+ORDER_DEADLINE = 60.0  # s the host gets to carry out an order
+
+
+def bring_in(settings: Config, file: Path) -> None:
+    """Schedules the tasks of an export. Raises `NothingFoundError`, `ScheduleError`."""
+    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+        if line.strip():
+            try:
+                add(settings, json.loads(line))
+            except json.JSONDecodeError as error:
+                raise NothingFoundError(f"{file}, line {number}: not JSON") from error
+            except ScheduleError as error:
+                raise ScheduleError(f"{file}, line {number}: {error}") from error
+
+
+def add(settings: Config, task: dict[str, Any]) -> None:
+    """Raises `ScheduleError` for what cannot be, whether a host runs or not."""
+    try:
+        desk.wished(desk.Added.model_validate(task), settings, now_ms())
+    except ValidationError as error:
+        raise ScheduleError("not a task as `dovecote tasks export` prints it") from error
+    order(Path(settings.data), "add", task)
+
+
+def order(data: Path, wanted: str, task: object) -> None:
+    """Has the running host do it; where none runs, the next one does it first of all."""
+    body = json.dumps({"order": wanted, "task": task})
+    number, runs = _given(data, body)
+    if not runs:
+        typer.echo("no host runs here: it will be done when one starts")
+        return
+    registry = open_registry(data)
+    deadline = time.monotonic() + ORDER_DEADLINE
+    try:
+        while not (outcome := orders.outcome(registry, number)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    finally:
+        registry.close()
+    typer.echo(outcome or "the host has not answered yet; it will carry the order out")
+    if outcome.startswith("refused"):
+        raise typer.Exit(1)
+
+
+def _given(data: Path, body: str) -> tuple[int, bool]:
+    """The order's number, and whether a host runs: whoever can take the data folder's lock has found out that none does."""
+    try:
+        lock = DataLock(data)
+    except DataFolderError:
+        return orders.give(data / "host.db", "task", "", now_ms(), body), True
+    try:
+        open_host_db(data / "host.db").close()
+        return orders.give(data / "host.db", "task", "", now_ms(), body), False
+    finally:
+        lock.release()

@@ -1,0 +1,125 @@
+"""`dovecote` in processes of its own that begin with everything imported: real commands, at the price of a fork."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from tests.support.waiting import DEADLINE, until
+
+PRELOADED = [
+    "encodings.utf_8_sig",
+    "encodings.idna",
+    "host.cli.main",
+    "host.cli.run",
+    "host.cli.doctor",
+    "bots.slack",
+    "bots.discord",
+    "bots.console",
+]
+_forked = multiprocessing.get_context("forkserver")
+_forked.set_forkserver_preload(PRELOADED)
+_fresh = multiprocessing.get_context("spawn")
+# Where this machine's own things are, which no test may reach by chance.
+CLEAN = ("ANTHROPIC", "ONECLI", "SLACK", "DISCORD", "DOCKER", "HTTP", "http", "TZ")
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int | None
+    said: str  # both outputs
+
+
+@dataclass
+class Command:
+    """How commands are run in one folder."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    uid: int = 0
+    before: Callable[[], None] | None = None  # in the process, before the command: a module's function
+    stdin: str = ""
+    fresh: bool = False  # imports everything itself: for what is read of the environment on import
+
+    def start(self, *arguments: str) -> tuple[BaseProcess, Path]:
+        out = self.folder / f".out-{arguments[0]}-{time.monotonic_ns()}"
+        out.touch()
+        given = self.folder / ".stdin"
+        given.write_text(self.stdin)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(CLEAN)}
+        clean |= {"COLUMNS": "200", "DOCKER_HOST": "unix:///nowhere/docker.sock"} | self.environment
+        job = (arguments, self.folder, clean, (given, out), self.uid, self.before)
+        context: Any = _fresh if self.fresh else _forked
+        process: BaseProcess = context.Process(target=_child, args=job, daemon=True)
+        process.start()
+        return process, out
+
+    def run(self, *arguments: str) -> Ended:
+        process, out = self.start(*arguments)
+        process.join(DEADLINE)
+        return _ended(process, out)
+
+    def run_until(self, words: str, *arguments: str) -> Ended:
+        """Ends it once it has said so."""
+        process, out = self.start(*arguments)
+        try:
+            until(lambda: words in out.read_text("utf-8", "replace") or not process.is_alive())
+            if process.is_alive() and process.pid:
+                os.kill(process.pid, signal.SIGTERM)
+            process.join(DEADLINE)
+        except TimeoutError:
+            pass
+        return _ended(process, out)
+
+    def findings(self, *arguments: str) -> list[dict[str, Any]]:
+        """What `doctor --json` found."""
+        ended = self.run("doctor", "--json", *arguments)
+        assert "{" in ended.said, ended.said
+        told = json.loads(ended.said[ended.said.index("{") :])
+        found: list[dict[str, Any]] = told["findings"]
+        return found
+
+
+def _ended(process: BaseProcess, out: Path) -> Ended:
+    if process.is_alive():
+        process.kill()
+        process.join(DEADLINE)
+    said = out.read_text("utf-8", "replace")
+    out.unlink()
+    return Ended(process.exitcode, said)
+
+
+def _child(
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    files: tuple[Path, Path],
+    uid: int,
+    before: Callable[[], None] | None,
+) -> None:
+    for fd, path in enumerate(files):
+        os.dup2(os.open(path, os.O_RDWR | os.O_APPEND), fd)
+    os.dup2(1, 2)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    if uid:
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w", buffering=1), open(2, "w", buffering=1)  # noqa: SIM115
+    sys.argv = ["dovecote", *arguments]
+    if before is not None:
+        before()
+    from host.cli.main import main
+
+    main()
