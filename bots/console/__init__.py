@@ -9,6 +9,7 @@ from rich.console import Console
 from bots.console.bot import ConsoleBot, Screen
 from bots.console.pipe import PipeScreen
 from bots.console.terminal import TerminalScreen
+from host.config import provider
 from host.ports.bot import Bot, Surroundings
 
 __all__ = ["ConsoleBot", "make"]
@@ -16,7 +17,7 @@ __all__ = ["ConsoleBot", "make"]
 
 def make(surroundings: Surroundings) -> Bot:
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
-    screen: Screen = (
-        TerminalScreen(Console()) if interactive else PipeScreen(sys.stdin.buffer, sys.stdout, sys.stderr)
-    )
+    screen: Screen = PipeScreen(sys.stdin.buffer, sys.stdout, sys.stderr)
+    if interactive:
+        screen = TerminalScreen(Console(), provider.answering(surroundings.config, "console"))
     return ConsoleBot(surroundings.data, surroundings.config.console.user, screen)

@@ -135,6 +135,10 @@ class ConsoleBot:
         """`stop` or `clear`."""
         return await self._enter(channel, Line(self._id(), "you", f"/{command}", _now(), control=command))
 
+    async def order(self, channel: str, words: str) -> Ingested:
+        """What the host answers itself; it is no answer to a question that waits."""
+        return await self._enter(channel, Line(self._id(), "you", words, _now()))
+
     async def settled(self, ingested: Ingested) -> str:
         if self._host is None:
             raise RuntimeError("the console is not connected")

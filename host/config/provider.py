@@ -38,6 +38,13 @@ def described(config: Config) -> str:
     return "; ".join(f"{name}: {_thinker(agent)}" for name, agent in config.agents.items())
 
 
+def answering(config: Config, platform: str) -> str:
+    """Who answers on a platform where no channel has a route of its own, with provider and model."""
+    routes = (route for route in config.routes if route.platform in (platform, "*") and route.engage != "off")
+    name = next((route.agent for route in routes if route.channel == "*"), "")
+    return f"{name} · {_thinker(config.agents[name])}" if name else "no agent"
+
+
 def banner(config: Config, platforms: Collection[str]) -> str:
     """The first thing that `up`, `chat` and the doctor say: who runs here, where, and on which folder."""
     where = ", ".join(platforms) or "no platform"

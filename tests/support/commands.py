@@ -19,12 +19,14 @@ from tests.support.waiting import DEADLINE, until
 PRELOADED = [
     "encodings.utf_8_sig",
     "encodings.idna",
-    "host.cli.main",
-    "host.cli.run",
-    "host.cli.doctor",
-    "bots.slack",
-    "bots.discord",
     "bots.console",
+    "bots.discord",
+    "bots.slack",
+    *(
+        f"host.cli.{name}"
+        for name in ("doctor", "inspect", "main", "owners", "run", "send", "story", "usage")
+    ),
+    *(f"host.cli.{name}" for name in ("tasks_ordered", "tasks_seen")),
 ]
 _forked = multiprocessing.get_context("forkserver")
 _forked.set_forkserver_preload(PRELOADED)
