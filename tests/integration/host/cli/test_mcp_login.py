@@ -36,7 +36,7 @@ async def ran(told: Config) -> MemoryBot:
 
 
 def seen(told: Config) -> list[tuple[bool, str]]:
-    return [(finding.well, finding.seen) for finding in mcp.findings(told)]
+    return [(finding.well, finding.seen) for finding in asyncio.run(mcp.look(told))]
 
 
 async def doctor(told: Config) -> list[tuple[bool, str]]:
