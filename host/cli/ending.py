@@ -45,6 +45,8 @@ def _worded(error: Exception) -> tuple[int, str]:
     from host.folders.lock import DataFolderError
     from host.ports import faults
     from host.ports.bot import BotConfigError, BotStuck
+    from host.upkeep.backups.making import BackupError
+    from host.web import WebError
     from host.webhooks import WebhookError
     from sessiondb.errors import SQLITE, SessionError
 
@@ -55,11 +57,14 @@ def _worded(error: Exception) -> tuple[int, str]:
         DataFolderError,
         BotConfigError,
         BotStuck,
+        WebError,
         WebhookError,
         CannotStart,
         SessionError,
     )
-    if isinstance(error, (*curable, BackupError, ScheduleError, McpError, NothingFoundError, SendError, OSError, SQLITE)):
+    if isinstance(
+        error, (*curable, BackupError, ScheduleError, McpError, NothingFoundError, SendError, OSError, SQLITE)
+    ):
         return PROMISED, faults.of(error)
     what = f"{type(error).__name__}: {error}"[:300]
     return OURS, f"a fault of Dovecote's own, {what}. Please report it; {TRACEBACK}=1 shows where it is."
