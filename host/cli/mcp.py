@@ -20,9 +20,10 @@ from host.config import Config, tidied
 from host.folders.seal import Seal, SealError
 from host.gateway.egress import Internet
 from host.gateway.fetching import Fetcher, NotFetched, is_private_line
-from host.gateway.landing import Landing, SignInFailed, pasted_in
+from host.gateway.landing import Landing, SignInFailed
 from host.governance import audit
 from host.governance.access import LOCAL
+from host.intake.pages import pasted_in
 from host.ports.events import Author, Viewer
 from host.ports.findings import Finding
 from host.registry import logins

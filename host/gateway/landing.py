@@ -6,8 +6,6 @@ What counts is that it carries this sign-in's state; anything else is as if nobo
 from __future__ import annotations
 
 import asyncio
-import html
-import re
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
@@ -15,20 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
 
-PATH = "/dovecote/mcp"
-PASTED = re.compile(rf"https?://127\.0\.0\.1:\d+{PATH}\?[^\s<>|\"')\]]+")
+from host.intake.pages import PATH
+
 THANKS = "<!doctype html><title>Dovecote</title><p>Thank you. You can close this page."
 STRANGER = "<!doctype html><title>Dovecote</title><p>This sign-in is not known here, or over."
 
 
 class SignInFailed(Exception):
     """The text says why, for people."""
-
-
-def pasted_in(text: str) -> str:
-    """The address of the landing page in what somebody wrote; '' for none."""
-    found = PASTED.search(html.unescape(text)) if PATH in text else None
-    return found[0] if found else ""
 
 
 class Landing:

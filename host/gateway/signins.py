@@ -17,9 +17,10 @@ from host.config import Config
 from host.folders.seal import Seal, SealError
 from host.gateway.egress import Reach
 from host.gateway.fetching import Fetcher, NotFetched, is_private_line
-from host.gateway.landing import Landing, SignInFailed, pasted_in
+from host.gateway.landing import Landing, SignInFailed
 from host.governance import access, requests
 from host.governance.access import LOCAL
+from host.intake.pages import pasted_in
 from host.ports.events import InboundEvent
 from host.registry import logins, notices
 from host.registry.logins import Login

@@ -15,7 +15,7 @@ from dataclasses import replace
 from host import config
 from host.config import Config
 from host.governance import access, requests, rules
-from host.intake import inbox, router, speaking
+from host.intake import inbox, pages, router, speaking
 from host.intake.inbox import Entry
 from host.intake.onward import Onward
 from host.intake.stores import Stores
@@ -60,7 +60,7 @@ class Ingress:
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         """Returns when the event is durable. Raises `HostBusy` when it could not be made so."""
-        event = _within_limits(event)
+        event = pages.without(_within_limits(event))
         try:
             if told := self._onward.pasted(event):
                 return await self._for_the_host(event, told)

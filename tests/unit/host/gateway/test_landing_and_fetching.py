@@ -12,32 +12,7 @@ from aiohttp.test_utils import TestServer
 from host.gateway import fetching
 from host.gateway.egress import Streams
 from host.gateway.fetching import Asked, Fetcher, NotFetched
-from host.gateway.landing import PATH, Landing, SignInFailed, pasted_in
-
-ADDRESS = f"http://127.0.0.1:41234{PATH}?code=abc&state=xyz"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        ADDRESS,
-        f"I landed here: {ADDRESS} and nothing loads",
-        f"<{ADDRESS}>",
-        f"<{ADDRESS.replace('&', '&amp;')}|a link>",
-        f"[it]({ADDRESS})",
-        f"`{ADDRESS}`".replace("`", "'"),
-    ],
-)
-def test_the_address_is_found_however_it_was_pasted(text: str) -> None:
-    assert pasted_in(text) == ADDRESS
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "hello", f"what is {PATH}?", f"https://example.com{PATH}?code=a", f"http://127.0.0.1:1{PATH}"],
-)
-def test_anything_else_is_a_message_like_others(text: str) -> None:
-    assert pasted_in(text) == ""
+from host.gateway.landing import Landing, SignInFailed
 
 
 async def test_only_the_state_of_this_sign_in_lands_and_only_once() -> None:
