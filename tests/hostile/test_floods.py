@@ -57,7 +57,7 @@ def flood(target: Target, make: Callable[[int], content.Outbound | str], count: 
 def counted(writer: InboundWriter) -> tuple[int, int]:
     """Receipts that cost nothing, and what the agent is told."""
     [(receipts,)] = writer._connection.execute(
-        "SELECT count(*) FROM delivered WHERE state <> 'sent'"
+        f"SELECT count(*) FROM delivered WHERE state IN {bounds.FREE_OF_COST}"
     ).fetchall()
     [(notes,)] = writer._connection.execute(
         "SELECT count(*) FROM messages_in WHERE kind = 'system'"

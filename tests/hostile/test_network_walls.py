@@ -1,0 +1,206 @@
+"""From the network: who has no secret, and who has time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from host.gateway import egress
+from host.ports import door
+from host.ports.door import Door
+from host.webhooks import signatures
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack.http_mode import signature
+from tests.support.redteam import Seat, attack, walled
+from tests.support.slack_app import clear_proxies, free_port
+from tests.support.slacking import online
+from tests.support.webhooking import SECRET, generic, github
+
+pytestmark = attack(Seat.NETWORK, 4)
+
+PATIENCE = 30.0  # s
+LARGEST = 10_000  # bytes
+NOW = 1_790_000_000  # s
+BODY = b'{"ref": "main"}'
+KEY = signatures.secret_of(SECRET)
+OTHER = "another secret of some length"
+
+
+def _signed(body: bytes = BODY, id_: str = "d1", at: int = NOW, secret: str = SECRET) -> dict[str, str]:
+    return generic(body, id_, at=at, secret=secret)
+
+
+# What somebody without the secret sends; with it the same would be taken.
+FORGED: dict[str, tuple[str, dict[str, str], bytes]] = {
+    "without a signature": ("generic", {}, BODY),
+    "with another secret": ("generic", _signed(secret=OTHER), BODY),
+    "for another body": ("generic", _signed(), BODY + b" "),
+    "under another id": ("generic", {**_signed(), "webhook-id": "d2"}, BODY),
+    "at another time": ("generic", {**_signed(), "webhook-timestamp": str(NOW + 1)}, BODY),
+    "from an hour ago": ("generic", _signed(at=NOW - 3_600), BODY),
+    "from an hour ahead": ("generic", _signed(at=NOW + 3_600), BODY),
+    "in the other style": ("generic", github(BODY), BODY),
+    "of github with another secret": ("github", github(BODY, secret=OTHER), BODY),
+    "of github cut short": ("github", {**github(BODY), "x-hub-signature-256": "sha256="}, BODY),
+}
+
+
+@walled
+@pytest.mark.parametrize("how", FORGED)
+def test_a_hook_is_not_signed_well(how: str, standing: bool) -> None:
+    """Whoever has the secret gets in: it is the wall."""
+    style, headers, body = FORGED[how]
+    if not standing:
+        headers = _signed(body) if style == "generic" else github(body)
+    try:
+        signatures.verify(style, KEY, headers, body, NOW)
+        got_in = True
+    except signatures.Unauthorised:
+        got_in = False
+    assert got_in is not standing
+
+
+@asynccontextmanager
+async def opened(head_deadline: float = PATIENCE) -> AsyncIterator[tuple[str, int]]:
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            return web.Response(body=await door.body(request, LARGEST))
+        except door.BodyError as error:
+            return web.Response(status=error.status, text=str(error))
+
+    app = web.Application()
+    app.router.add_post("/", answer)
+    entrance = Door(app, head_deadline=head_deadline)
+    await entrance.open("127.0.0.1", 0)
+    try:
+        yield entrance.address
+    finally:
+        await entrance.close()
+
+
+async def hung_up(reader: asyncio.StreamReader, seconds: float) -> bool:
+    """Whether the other side ends the line within that time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await reader.read()
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+    return True
+
+
+@walled
+@pytest.mark.parametrize("begun", [b"", b"POST / HTT", b"POST / HTTP/1.1\r\nHost: x\r\nX-Long: "])
+async def test_a_head_that_never_ends_keeps_its_place(begun: bytes, standing: bool) -> None:
+    async with opened(0.2 if standing else 1_000.0) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(begun)
+        assert await hung_up(reader, PATIENCE if standing else 0.6) is standing
+        writer.close()
+
+
+@walled
+async def test_a_body_that_never_arrives_keeps_its_place(
+    monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    monkeypatch.setattr(door, "BODY_DEADLINE", 0.2 if standing else 1_000.0)
+    async with opened(0.2 if standing else 1_000.0) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nh")
+        assert await hung_up(reader, PATIENCE if standing else 0.6) is standing
+        writer.close()
+
+
+@walled
+async def test_connections_without_an_end_take_every_place(
+    monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    monkeypatch.setattr(door, "CONNECTIONS", 4 if standing else 1_000)
+    async with opened() as address:
+        lines = [await asyncio.open_connection(*address) for _ in range(8)]
+        refused = sum([await hung_up(reader, 5.0 if standing else 0.2) for reader, _ in lines[4:]])
+        for _, writer in lines:
+            writer.close()
+    assert (refused == 4) is standing
+
+
+@walled
+@pytest.mark.parametrize("said", [True, False], ids=["that says its length", "in chunks"])
+async def test_a_body_without_an_end_is_kept_in_memory(
+    monkeypatch: pytest.MonkeyPatch, said: bool, standing: bool
+) -> None:
+    monkeypatch.setitem(globals(), "LARGEST", 10_000 if standing else 1_000_000)
+    body = b"x" * 20_000
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    async with opened() as address:
+        reader, writer = await asyncio.open_connection(*address)
+        if said:
+            writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        else:
+            chunk = b"%x\r\n%b\r\n" % (1_000, b"x" * 1_000)
+            writer.write(
+                head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * (len(body) // 1_000) + b"0\r\n\r\n"
+            )
+        async with asyncio.timeout(PATIENCE):
+            status = (await reader.readline()).split()[1]
+        writer.close()
+    assert (status == b"413") is standing
+
+
+SLACK_FORGED = ("with another secret", "for another body", "from an hour ago", "without a signature")
+
+
+@walled
+@pytest.mark.parametrize("how", SLACK_FORGED)
+async def test_an_event_is_not_slacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, standing: bool
+) -> None:
+    clear_proxies(monkeypatch)
+    port, now = free_port(), int(time.time())
+    async with FakeSlack() as slack, online(slack, tmp_path, mode="http", port=port):
+        body = b'{"type": "url_verification", "challenge": "let me in"}'
+        at = str(now - 3_600 if how == "from an hour ago" and standing else now)
+        secret = OTHER if how == "with another secret" and standing else slack.signing_secret
+        signed = body + b" " if how == "for another body" and standing else body
+        headers = {"X-Slack-Request-Timestamp": at, "X-Slack-Signature": signature(secret, at, signed)}
+        if how == "without a signature" and standing:
+            headers = {}
+        url = f"http://127.0.0.1:{port}/slack/events"
+        headers["Content-Type"] = "application/json"
+        async with aiohttp.ClientSession() as client, client.post(url, data=body, headers=headers) as answer:
+            taken = answer.status == 200
+    assert taken is not standing
+
+
+INSIDE = (
+    "127.0.0.1",
+    "10.1.2.3",
+    "172.17.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "224.0.0.1",
+    "::1",
+    "fe80::1%eth0",
+    "fd00::1",
+    "::ffff:127.0.0.1",
+    "2002:7f00:1::",
+    "64:ff9b::7f00:1",
+    "localhost",
+    "",
+)
+
+
+@pytest.mark.parametrize("address", INSIDE)
+def test_a_listed_name_leads_inside(address: str) -> None:
+    """What a name of the outside resolves to is its owner's to say."""
+    assert not egress.is_global(address)
