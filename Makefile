@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: chat test attack check format bench simulate image host-image lock clean
+.PHONY: chat test attack check format bench simulate image host-image lock sbom clean
 
 chat: $(READY)
 	@$(BIN)/dovecote chat
@@ -64,7 +64,13 @@ $(READY): requirements.lock pyproject.toml
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
 		--generate-hashes --group dev pyproject.toml --output-file requirements.lock
+	echo cyclonedx-bom | uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+		--generate-hashes - --output-file requirements-sbom.lock
 	.ci/lock-images
+
+# Bills of materials of both images, sbom/*.json, and the licences in them.
+sbom: $(READY)
+	@PYTHON=$(BIN)/python .ci/sbom
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
