@@ -1,0 +1,115 @@
+"""From a person's seat: to read what was not said to them, to speak as somebody else, to press what is not theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.ports.controls import Forbidden
+from host.ports.events import Author, Verdict
+from sessiondb import Address
+from tests.support.hosting import config, serving
+from tests.support.redteam import Seat, attack, walled
+from tests.support.viewing import ADA, BOB, answered, spend, viewer
+
+HERE = Address("memory", "w", "general")
+PUBLIC: dict[str, Any] = {"privacy": "public", "mentioned": True}
+GUEST = Author("U7", "Gail", guest=True)
+
+
+@walled
+@attack(Seat.PERSON, 13)
+async def test_a_guest_asks_the_agent_for_what_was_said_in_channels_they_are_not_in(
+    tmp_path: Path, standing: bool
+) -> None:
+    """The public channels share a folder; whoever may ask in one of them may ask for all of it."""
+    access = {"unknown": "allow", "guests": "deny" if standing else "allow"}
+    write = '@@call mock_append {"file": "notes", "line": "a secret", "shared": true}\nkept'
+    async with serving(config(tmp_path, access=access)) as (_, bot):
+        await answered(bot, "board", write, author=ADA, **PUBLIC)
+        asked = await bot.say("general", "what do you know?", author=GUEST, **PUBLIC)
+        assert (asked.verdict is Verdict.DECLINED) is standing
+        await answered(bot, "random", "hello", author=ADA, **PUBLIC)
+        if not standing:
+            await bot.until(lambda: "what do you know?" in bot.said("general"))
+        assert ("what do you know?" in bot.said("general")) is not standing
+
+
+@walled
+@attack(Seat.PERSON, 13)
+async def test_an_outsider_looks_at_what_a_channel_said_before_it_became_private(
+    tmp_path: Path, standing: bool
+) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        id_ = await answered(bot, "general", "the numbers", author=ADA, **PUBLIC)
+        await spend(host, HERE, 70_000)
+        if standing:  # the platform's event, or what is derived from overwrites and roles
+            await host.house.reception.channel_became(HERE, "private")
+        outside = viewer(BOB, "random")
+        spent = (await host.controls.usage(outside)).today
+        try:
+            story = await host.controls.why(outside, id_)
+        except Forbidden:
+            story = ""
+        assert (spent == 0, story == "") == (standing, standing)
+
+
+@attack(Seat.PERSON, 13)
+async def test_somebody_has_another_channels_message_explained_among_people(tmp_path: Path) -> None:
+    """What a member of both may see is not for everybody who reads along."""
+    async with serving(config(tmp_path)) as (_, bot):
+        id_ = await answered(bot, "board", "the numbers", author=ADA, privacy="private", mentioned=True)
+        await answered(bot, "general", f"!why {id_}", author=ADA, **PUBLIC)
+        own = await answered(bot, "dm-ada", "between us", author=ADA)
+        await answered(bot, "general", f"!why {own}", author=ADA, **PUBLIC)
+        assert all(id_ not in text and own not in text for text in bot.said("general"))
+
+
+@attack(Seat.PERSON, 13)
+async def test_somebody_sends_what_another_person_wrote_and_thought_better_of(tmp_path: Path) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        await bot.say("general", "!stpo the presses", author=ADA, **PUBLIC)
+        await bot.until(lambda: bool(bot.sent))
+        decision = bot.sent[0].decision
+        assert decision is not None
+        for request in (decision.request, "held:", "held:m0000000000000000", f"{decision.request}x"):
+            with pytest.raises(Forbidden):
+                await host.controls.decide(viewer(BOB, "general"), request, "send")
+        await answered(bot, "general", "hello", author=BOB, **PUBLIC)
+        assert "!stpo the presses" not in bot.said("general")
+
+
+@attack(Seat.PERSON, 4)
+async def test_many_presses_of_one_button_send_one_message(tmp_path: Path) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        await bot.say("dm-ada", "!stpo the presses", author=ADA)
+        await bot.until(lambda: bool(bot.sent))
+        decision = bot.sent[0].decision
+        assert decision is not None
+        taken = 0
+        for _ in range(50):
+            try:
+                await host.controls.decide(viewer(ADA, "dm-ada", "dm"), decision.request, "send")
+                taken += 1
+            except Forbidden:
+                continue
+        await bot.say("dm-ada", "hello", author=ADA)
+        await bot.until(lambda: "hello" in bot.said("dm-ada"))
+        assert taken == 1
+        assert bot.said("dm-ada")[1:] == ["!stpo the presses", "hello"]
+
+
+@attack(Seat.PERSON, 13)
+async def test_a_stranger_learns_nothing_from_orders_to_the_host(tmp_path: Path) -> None:
+    access = {"unknown": "deny", "users": ["memory:U1"]}
+    async with serving(config(tmp_path, access=access)) as (_, bot):
+        id_ = await answered(bot, "general", "the numbers", author=ADA, **PUBLIC)
+        for order in ("!status", "!tasks", "!usage", f"!why {id_}", "!config", "!help", "!stpo"):
+            said = await bot.say("general", order, author=BOB, **PUBLIC)
+            assert said.verdict is Verdict.DECLINED
+        await answered(bot, "general", "hello", author=ADA, **PUBLIC)
+        told = [sent.payload["text"] for sent in bot.sent if sent.private_to == "U2"]
+        assert told == ["You have not been given access to this agent."]
+        assert bot.said("general")[0] == "the numbers"
