@@ -23,7 +23,7 @@ from typing import IO
 
 import apsw
 
-from host.folders import tree
+from host.folders import seal, tree
 from host.registry.db import VERSION, open_registry
 from host.upkeep.backups.copying import copy
 from sessiondb import SessionError
@@ -31,7 +31,16 @@ from sessiondb.contract import CONTRACT
 
 FORMAT = 1
 MANIFEST, END = "dovecote-backup.json", "dovecote-backup-end.json"
-NOT_KEPT = {"host.lock", "host.pulse", "host.pulse.new", "logs", "host.db", "host.db-wal", "host.db-shm"}
+NOT_KEPT = {
+    "host.lock",
+    "host.pulse",
+    "host.pulse.new",
+    "logs",
+    "host.db",
+    "host.db-wal",
+    "host.db-shm",
+    seal.FILE,
+}
 OF_THE_MOMENT = {"gateway", "heartbeat", "progress.json", "runner.lock"}  # below a session
 DATABASES = (
     "inbound/inbound.db",

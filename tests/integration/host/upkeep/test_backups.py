@@ -16,6 +16,8 @@ import apsw
 import pytest
 
 from host.cli import backups
+from host.folders import seal
+from host.folders.seal import Seal
 from host.ports.bot import Delivery, Receipt
 from host.registry import resumption
 from host.registry.db import beside, open_registry
@@ -230,6 +232,17 @@ def test_a_file_that_is_no_database_is_named_and_the_rest_is_kept(tmp_path: Path
     (tmp_path / "bad.db").write_bytes(b"not a database, not even nearly" * 100)
     with pytest.raises(Damaged):
         copy(tmp_path / "bad.db", tmp_path / "copy.db")
+
+
+async def test_the_key_of_what_is_sealed_is_not_kept_beside_it(tmp_path: Path) -> None:
+    async with serving(config(tmp_path / "first")) as (host, bot):
+        await host.settled((await bot.say("c", "hello")).message_id)
+    Seal(tmp_path / "first", {}).seal("a token")
+    await asyncio.to_thread(backed_up, tmp_path / "first", tmp_path / "backup")
+    with tarfile.open(tmp_path / "backup") as archive:
+        names = archive.getnames()
+    assert "host.db" in names
+    assert not any(seal.FILE in name for name in names)
 
 
 # ── what does not fit ────────────────────────────────────────────────────────────────────────────────────
