@@ -115,30 +115,15 @@ def assemble(
     live = LiveMessages(mailboxes, bots, now, lives)
     board = ProgressBoard(mailboxes, bots, live)
 
-    scheduler = Scheduler(db, sessions, mailboxes, due, now)
-    homes = Homes(config, records)
-    desk = Desk(scheduler, homes, records, config, now)
-    tasks = TaskActions(scheduler, homes, db, mailboxes, config.host.zone, now)
+    scheduler, desk, actions = _schedule(config, records, due, now)
 
     posts = Posts(db)
-    actions = Actions(dict.fromkeys(KINDS, tasks.prepared))
     collector = Collector(bots, actions, Approvers(config), now, Minting(installation.id))
-    deliveries = Deliveries(
-        db,
-        mailboxes,
-        collector,
-        posts,
-        delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations),
-    )
+    heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
+    deliveries = Deliveries(db, mailboxes, collector, posts, heard)
     saying = Saying(deliveries)
 
-    budgets = Budgets(config, db, now, saying.soon)
-    fields = Fields(config.model.base_url, db, now)
-    sign_ins = SignIns(config, db, Seal(data, parts.environment), parts.reach, now, saying.soon)
-    remotes = Remotes(config, parts.environment, parts.credentials, sign_ins)
-    gateway = Gateway(
-        config, mailboxes, budgets, parts.credentials, fields, stations, Ways(parts.reach, remotes)
-    )
+    budgets, sign_ins, gateway = _ways_out(config, parts, records, stations, saying)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
 
     ended = Outlet(board.forget, news)
@@ -148,10 +133,8 @@ def assemble(
 
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), sign_ins.pasted)
     ingress = Ingress(config, records, onward, now)
-    looked_at = controls.Parts(
-        config, data, parts.disk, records, supervisor, ingress.ingest, saying.soon, now
-    )
-    service = controls.Service(looked_at, desk)
+    seen = controls.Parts(config, data, parts.disk, records, supervisor, ingress.ingest, saying.soon, now)
+    service = controls.Service(seen, desk)
     orders = Orders(db, sessions, supervisor, desk)
     state = State(config, db, lives, bots.by_platform, now)
     swept = sweeping.Parts(records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders)
@@ -173,3 +156,27 @@ def assemble(
         Pruner(records, supervisor, now, config.host.retention_days),
         state,
     )
+
+
+def _schedule(
+    config: Config, records: Records, due: Outlet[Session], now: Callable[[], int]
+) -> tuple[Scheduler, Desk, Actions]:
+    scheduler = Scheduler(records.db, records.sessions, records.mailboxes, due, now)
+    homes = Homes(config, records)
+    desk = Desk(scheduler, homes, records, config, now)
+    tasks = TaskActions(scheduler, homes, records.db, records.mailboxes, config.host.zone, now)
+    return scheduler, desk, Actions(dict.fromkeys(KINDS, tasks.prepared))
+
+
+def _ways_out(
+    config: Config, parts: Parts, records: Records, stations: Stations, saying: Saying
+) -> tuple[Budgets, SignIns, Gateway]:
+    """Of containers: the model, MCP servers on the web, and the hosts that an agent may reach."""
+    db, now = records.db, parts.now
+    budgets = Budgets(config, db, now, saying.soon)
+    fields = Fields(config.model.base_url, db, now)
+    seal = Seal(Path(config.data).resolve(), parts.environment)
+    sign_ins = SignIns(config, db, seal, parts.reach, now, saying.soon)
+    ways = Ways(parts.reach, Remotes(config, parts.environment, parts.credentials, sign_ins))
+    gateway = Gateway(config, records.mailboxes, budgets, parts.credentials, fields, stations, ways)
+    return budgets, sign_ins, gateway

@@ -95,14 +95,7 @@ class Collector:
         acks = reader.acks([message.id for message in pending])
         page = reader.rows_after(writer.mark("outbound_read"))
         by_id = {message.id: message for message in pending}
-        incarnation = writer.value("incarnation")
-        done.claimed = [
-            by_id[ack.message_id]
-            for ack in acks
-            if ack.status is AckStatus.PROCESSING
-            and ack.incarnation == incarnation
-            and ack.attempt > by_id[ack.message_id].attempts
-        ]
+        done.claimed = _claimed(acks, by_id, writer.value("incarnation"))
         rows = self._as_far_as_ready(writer, page.rows, whose, ready, done)
         done.more = page.more or done.asked is not None or done.large is not None
         finished = [] if done.more else [ack for ack in acks if ack.status is not AckStatus.PROCESSING]
@@ -118,14 +111,10 @@ class Collector:
         started: set[Address] = set()
         with writer.writing():
             for row in rows:
-                parcels = self._row(writer, row, whose, done, ready)
-                for parcel in parcels:
-                    if (
-                        parcel.state == "pending"
-                        and not busy(parcel.address)
-                        and parcel.address not in started
-                    ):
-                        started.add(parcel.address)
+                for parcel in self._row(writer, row, whose, done, ready):
+                    at = parcel.address
+                    if parcel.state == "pending" and at not in started and not busy(at):
+                        started.add(at)
                         parcel = policy.intended(parcel, self.now())
                         done.intended.add(parcel.key)
                     writer.put_parcels([parcel])
@@ -362,6 +351,17 @@ class Collector:
         if answered == {"quarantined"}:
             owe(writer, _unreadable(message))
         done.settled = True
+
+
+def _claimed(acks: Sequence[Ack], by_id: Mapping[str, MessageIn], incarnation: str) -> list[MessageIn]:
+    """What the runner that the host started has taken up; an earlier one's claims count for nothing."""
+    return [
+        by_id[ack.message_id]
+        for ack in acks
+        if ack.status is AckStatus.PROCESSING
+        and ack.incarnation == incarnation
+        and ack.attempt > by_id[ack.message_id].attempts
+    ]
 
 
 def _to_prepare(writer: InboundWriter, out: MessageOut, action: content.Action) -> Asked | None:
