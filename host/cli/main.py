@@ -186,6 +186,18 @@ def restore(
 
 
 @app.command()
+def export(
+    conversation: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a conversation as Markdown, or as JSON, with everything that was said in it."""
+    from host.cli import exporting
+
+    typer.echo(exporting.export(Path(config_of(config).data), conversation, as_json_text=as_json))
+
+
+@app.command()
 def resume(
     config: ConfigOption = None,
     answer: Annotated[bool, typer.Option(help="Answer what was said since the backup.")] = False,

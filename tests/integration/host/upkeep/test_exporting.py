@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from host.cli.ending import NothingFoundError
+from host.cli.exporting import export
 from host.ports.events import Author
 from host.upkeep.exporting import as_json, as_markdown, entries
 from sessiondb import Unavailable
@@ -54,3 +56,16 @@ async def test_a_conversation_that_was_never_answered_is_exported_all_the_same(t
 def test_a_folder_without_a_conversation_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         entries(tmp_path)
+
+
+async def test_the_command_takes_the_beginning_of_an_id_and_prints_either_form(tmp_path: Path) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        await host.settled((await bot.say("c", "hello")).message_id)
+    [id_] = [path.name for path in (tmp_path / "sessions").iterdir()]
+    page = export(tmp_path, id_[:8], as_json_text=False)
+    assert page.startswith(f"# default in Ada, memory ({id_})\n")
+    assert page.count("> hello") == 2  # the question and the echo
+    told = json.loads(export(tmp_path, id_, as_json_text=True))
+    assert [entry["said"] for entry in told["entries"]] == ["hello", "hello"]
+    with pytest.raises(NothingFoundError):
+        export(tmp_path, "nothing", as_json_text=False)
