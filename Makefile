@@ -1,11 +1,15 @@
-# Two commands are enough on a fresh machine: `make chat` and `make test`.
-# Both build .venv from requirements.lock first; nothing is installed outside it.
+# `make setup` (Slack, Discord), `make chat` (the terminal) and `make test` are enough on a fresh machine.
+# Each builds .venv from requirements.lock first; nothing is installed outside it.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: chat test attack check format bench simulate image host-image lock sbom clean
+.PHONY: setup chat test attack check format bench simulate image host-image lock sbom clean
+
+# From nothing to a host that runs; ARGS="slack --help" shows what can be said as flags.
+setup: $(READY)
+	@$(BIN)/dovecote setup $(ARGS)
 
 chat: $(READY)
 	@$(BIN)/dovecote chat

@@ -11,6 +11,7 @@ import typer
 
 from host.cli import signins, tasks
 from host.cli.options import ConfigOption, JsonOption, VerboseOption, config_of
+from host.cli.setup import command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -244,26 +245,7 @@ def health(config: ConfigOption = None, json: JsonOption = False) -> None:
         sys.exit(1)
 
 
-@app.command()
-def setup(
-    platform: Annotated[str, typer.Argument(help="slack or discord")],
-    channel: Annotated[str, typer.Option(help="A channel's id: greets there and waits for a person.")] = "",
-    config: ConfigOption = None,
-) -> None:
-    """Set a platform up: what to click, whether it works, and what to do if not."""
-    from rich.text import Text
-
-    from host.cli import run as running
-    from host.config import dotenv
-
-    out = _console()
-
-    def say(line: str) -> None:
-        out.print(Text(line), soft_wrap=True)  # a link that is cut into lines cannot be followed
-
-    dotenv.take_in(dotenv.beside(config), os.environ)
-    if not running.set_up(config_of(config), platform, say, channel):
-        sys.exit(1)
+app.command()(command.setup)
 
 
 def main() -> None:

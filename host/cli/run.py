@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -25,12 +25,11 @@ from host.config import Config, owners, provider
 from host.folders import logs
 from host.folders.disk import ThreadDisk
 from host.folders.lock import DataLock
-from host.ports.bot import Bot, BotConfigError, Bots, MakeBot, SetUp, Surroundings
+from host.ports.bot import Bot, Bots, MakeBot, Surroundings
 from host.ports.findings import Finding
 from host.runners.launch.base import Launcher
 from host.runners.launch.process import ProcessLauncher
 
-SETUPS = "dovecote.setup"  # the group of entry points that guide a person through a platform's set-up
 LAST_LOOK = 10.0  # s at the end of a pipe for what is still being asked outside
 
 
@@ -147,17 +146,6 @@ def make_launcher(config: Config, said: Said) -> Launcher:
         raise CannotStart.because(final)
     said.all_of(found)  # it was there once and may come back: messages are taken and wait
     return DockerLauncher(config.runner)
-
-
-def set_up(config: Config, platform: str, say: Callable[[str], None], channel: str) -> bool:
-    """Raises `BotConfigError` for a platform that has no guide."""
-    found = {entry.name: entry for entry in entry_points(group=SETUPS)}
-    if platform not in found:
-        raise BotConfigError(
-            f"there is no set-up for {platform!r}; known: {', '.join(sorted(found)) or 'none'}"
-        )
-    guide: SetUp = found[platform].load()
-    return guide(config, os.environ, say, channel)
 
 
 async def _serve(config: Config, bots: Bots, launcher: Launcher, said: Said) -> None:

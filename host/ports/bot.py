@@ -271,15 +271,6 @@ class MakeBot(Protocol):
         """None when the configuration does not ask for this bot. Raises `BotConfigError`."""
 
 
-class SetUp(Protocol):
-    """An entry point of the group `dovecote.setup`: guides a person through a platform's set-up."""
-
-    def __call__(
-        self, config: Config, environment: Mapping[str, str], say: Callable[[str], None], channel: str
-    ) -> bool:
-        """Says what it finds, with a remedy for each failure; true when everything is well."""
-
-
 class BotConfigError(Exception):
     """The bot is asked for but cannot run; the text names what is missing and the remedy."""
 

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from bots.markup import discord, slack
-from tests.pictures import discord_messages, discord_surfaces, slack_blocks, slack_surfaces
+from tests.pictures import discord_messages, discord_surfaces, slack_blocks, slack_surfaces, terminal_surfaces
 
 SAMPLES = Path(__file__).with_name("samples")
 FLAGS = (
@@ -39,7 +39,7 @@ def main(folder: Path, answers: list[Path]) -> None:
         for platform, page in pages.items():
             shoot(browser, page, folder / f"{answer.stem}-{platform}.png")
     if answers == everything():
-        for name, page in (*slack_surfaces.pages(), *discord_surfaces.pages()):
+        for name, page in (*slack_surfaces.pages(), *discord_surfaces.pages(), *terminal_surfaces.pages()):
             shoot(browser, page, folder / f"{name}.png")
 
 

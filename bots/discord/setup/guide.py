@@ -1,10 +1,9 @@
-"""`dovecote setup discord`: from nothing to a conversation, each step checked against Discord itself."""
+"""Discord's part of `dovecote setup`: from nothing to a conversation, each step checked against Discord itself."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import discord
@@ -13,46 +12,43 @@ from bots.discord.bot import INTENT_MISSING, TOKEN, TOKEN_REFUSED
 from bots.discord.client import errors, wire
 from bots.discord.commands.commands import tree_for
 from host.config import Config, tidied, unfit
-from host.ports.bot import Surroundings
+from host.ports.setup import Desk, Greeter, Place, Secret, SecretRefused, SetUpFailed
 
 PATIENCE = 900.0  # s for a person to open the invitation, and to say hello
-HOW_TO_GET_A_TOKEN = f"""\
-1. Open https://discord.com/developers/applications and make a New Application.
-2. On its Bot page switch on Message Content Intent.
-3. On the same page press Reset Token, and put the token into the environment as {TOKEN}.
-4. Run `dovecote setup discord` again."""
-
-Say = Callable[[str], None]
+PORTAL = "https://discord.com/developers/applications"
+SECRET = Secret(TOKEN, "the application's Bot page → Reset Token")
+STEPS = "Make a New Application there; on its Bot page switch Message Content Intent on, press Reset Token and copy the token."
 
 
-def run(config: Config, environment: Mapping[str, str], say: Say, channel: str) -> bool:
-    """The entry point of `dovecote setup discord`; the greeting is a person's, so `channel` is not needed."""
-    return asyncio.run(set_up(Surroundings(config, Path(config.data), environment), say))
+class DiscordGuide:
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
 
+    def secrets(self, config: Config) -> Sequence[Secret]:
+        return (SECRET,)
 
-async def set_up(surroundings: Surroundings, say: Say, patience: float = PATIENCE) -> bool:
-    """True when a person's hello was heard and answered."""
-    token = tidied(surroundings.environment).get(TOKEN, "")
-    if problem := unfit(token):
-        say(f"✘ {TOKEN} {problem}.")
-        return False
-    if not token:
-        say(f"{TOKEN} is not set.\n{HOW_TO_GET_A_TOKEN}")
-        return False
-    wire.point_at(surroundings.config.discord)
-    client = Newcomer()
-    try:
-        async with client:
-            await client.login(token)
-            say(f"✔ The token is valid: it is {client.user}'s")
-            return await _in_servers(client, say, patience)
-    except discord.LoginFailure:
-        say(f"✘ {TOKEN_REFUSED}")
-    except discord.PrivilegedIntentsRequired:
-        say(f"✘ {INTENT_MISSING}")
-    except (discord.DiscordException, *errors.TRANSPORT) as error:
-        say(f"✘ Discord cannot be reached: {error}")
-    return False
+    def steps(self, config: Config) -> tuple[str, str]:
+        return STEPS, PORTAL
+
+    async def visit(self, config: Config, environment: Mapping[str, str], desk: Desk) -> Greeter:
+        token = tidied(environment).get(TOKEN, "")
+        if problem := unfit(token):
+            raise SecretRefused(TOKEN, f"{TOKEN} {problem}.")
+        if not token:
+            raise SecretRefused(TOKEN, f"{TOKEN} is found under: {SECRET.where}.")
+        wire.point_at(config.discord)
+        client = Newcomer()
+        try:
+            async with client:
+                await client.login(token)
+                desk.checked(f"the token is valid: it is {client.user}'s")
+                return await _in_servers(client, desk, self._patience)
+        except discord.LoginFailure as error:
+            raise SecretRefused(TOKEN, TOKEN_REFUSED) from error
+        except discord.PrivilegedIntentsRequired as error:
+            raise SetUpFailed(INTENT_MISSING) from error
+        except (discord.DiscordException, *errors.TRANSPORT) as error:
+            raise SetUpFailed(f"Discord cannot be reached at {config.discord.api_url}: {error}") from error
 
 
 class Newcomer(discord.AutoShardedClient):
@@ -97,51 +93,52 @@ class NotYet:
     tasks = usage = config = status = help = stop
 
 
-async def _in_servers(client: Newcomer, say: Say, patience: float) -> bool:
+async def _in_servers(client: Newcomer, desk: Desk, patience: float) -> Greeter:
     flags = client.application_flags
     if not (flags.gateway_message_content or flags.gateway_message_content_limited):
-        say(f"✘ {INTENT_MISSING}")
-        return False
-    say("✔ Message Content Intent is on")
+        raise SetUpFailed(INTENT_MISSING)
+    desk.checked("Message Content Intent is on")
     connection = asyncio.create_task(client.connect(), name="discord:setup")
-    steps = asyncio.create_task(_steps(client, say, patience), name="discord:setup-steps")
+    steps = asyncio.create_task(_steps(client, desk, patience), name="discord:setup-steps")
     try:
         await asyncio.wait([connection, steps], return_when=asyncio.FIRST_COMPLETED)
         if steps.done():
             return steps.result()
         connection.result()
-        return False
+        raise SetUpFailed("Discord closed the connection. Run this again.")
     finally:
         steps.cancel()
         connection.cancel()
 
 
-async def _steps(client: Newcomer, say: Say, patience: float) -> bool:
+async def _steps(client: Newcomer, desk: Desk, patience: float) -> Greeter:
     await client.wait_until_ready()
-    say(f"  To invite the bot into a server, open:\n  {wire.invite(client.application_id or 0)}")
     if not client.let_in.is_set():
-        say("… Waiting until it is invited into a server")
+        desk.say("Invite the bot into a server; I wait for that. Open:")
+        desk.say(wire.invite(client.application_id or 0))
     if not await _within(patience, client.let_in.wait):
-        say("✘ Nobody invited it. Run this again when somebody can.")
-        return False
-    lacking = [guild for guild in client.guilds if not _permitted(guild, say)]
+        raise SetUpFailed("Nobody invited it. Run this again when somebody can.")
+    for guild in client.guilds:
+        _permitted(guild, client, desk)
     await client.tree.sync()
-    say("✔ The commands are registered")
-    if lacking:
-        return False
-    place = _place_to_greet(client)
-    if place is None or client.user is None:
-        say("✘ There is no channel it may write in")
-        return False
+    desk.checked("the commands are registered")
+    places = [*_places(client)]
+    if not places or client.user is None:
+        raise SetUpFailed("There is no channel it may write in: allow it Send Messages in one.")
+    chosen = await desk.pick(
+        [Place(str(place.id), f"#{place.name} ({place.guild.name})") for place in places]
+    )
+    place = next(place for place in places if str(place.id) == chosen.id)
     await place.send(f"Hello! Mention me to begin: {client.user.mention} hello")
-    say(f"… Said hello in #{place.name} of {place.guild.name}. Mention the bot there to finish.")
+    desk.say(f"Said hello in {chosen.name}. Mention the bot there within {patience / 60:.0f} minutes.")
     heard = await _within(patience, client.heard.get)
     if not heard:
-        say("✘ Nobody answered. If somebody did, the bot did not hear it: check the channel's permissions.")
-        return False
+        raise SetUpFailed(
+            "Nobody answered. If somebody did, the bot did not hear it: check the channel's permissions."
+        )
     await heard.reply("I hear you. Everything works.", mention_author=False)
-    say(f"✔ Heard {heard.author.display_name}. Everything works: start with `dovecote up`.")
-    return True
+    desk.checked(f"heard {heard.author.display_name}")
+    return Greeter(str(heard.author.id), heard.author.display_name)
 
 
 async def _within(seconds: float, what: Callable[[], Any]) -> Any:
@@ -153,20 +150,24 @@ async def _within(seconds: float, what: Callable[[], Any]) -> Any:
         return None
 
 
-def _permitted(guild: discord.Guild, say: Say) -> bool:
-    missing = wire.missing_permissions(guild)
-    if missing:
-        say(f"✘ In {guild.name} it lacks {', '.join(missing)}: open the invitation once more")
-        return False
-    say(f"✔ In {guild.name} it has every permission it uses")
+def _permitted(guild: discord.Guild, client: Newcomer, desk: Desk) -> None:
+    """Raises `SetUpFailed`."""
+    if missing := wire.missing_permissions(guild):
+        link = wire.invite(client.application_id or 0)
+        raise SetUpFailed(
+            f"In {guild.name} it lacks {', '.join(missing)}: open the invitation once more: {link}"
+        )
+    desk.checked(f"in {guild.name} it has every permission it uses")
     for name, lacking in wire.hindered_channels(guild).items():
-        say(f"! In #{name} it lacks {', '.join(lacking)}: allow these in the channel's permissions")
-    return True
+        desk.say(f"In #{name} it lacks {', '.join(lacking)}: allow these in the channel's permissions")
 
 
-def _place_to_greet(client: discord.Client) -> discord.TextChannel | None:
+def _places(client: discord.Client) -> Iterator[discord.TextChannel]:
+    """Where it may say hello, each server's own channel for such things first."""
     for guild in client.guilds:
-        for channel in (guild.system_channel, *guild.text_channels):
+        for channel in dict.fromkeys([guild.system_channel, *guild.text_channels]):
             if channel is not None and channel.permissions_for(guild.me).send_messages:
-                return channel
-    return None
+                yield channel
+
+
+guide = DiscordGuide()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -39,8 +40,8 @@ class Greeting:
         self.heard.set()
 
 
-async def round_trip(settings: Slack, secrets: Secrets, channel: str) -> tuple[bool, bool]:
-    """Whether a person answered in time, and whether an event said so."""
+async def round_trip(settings: Slack, secrets: Secrets, channel: str) -> tuple[str, bool]:
+    """Who answered in time, '' for nobody, and whether an event said so."""
     client = AsyncWebClient(secrets.bot_token, base_url=settings.api_url, timeout=20, retry_handlers=[])
     app = application(client, secrets.signing_secret)
     greeting = Greeting()
@@ -50,24 +51,31 @@ async def round_trip(settings: Slack, secrets: Secrets, channel: str) -> tuple[b
         await transport.open()
         posted = await client.chat_postMessage(channel=channel, text=GREETING)
         greeting.ts = str(posted["ts"])
-        answered = await _answered(client, str(posted["channel"]), greeting.ts)
-        if answered:
+        person = await _answered(client, str(posted["channel"]), greeting.ts)
+        if person:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EVENT_WAIT):
                     await greeting.heard.wait()
-        return answered, greeting.heard.is_set()
+        return person, greeting.heard.is_set()
     finally:
         await transport.close()
 
 
-async def _answered(client: AsyncWebClient, channel: str, ts: str) -> bool:
+async def _answered(client: AsyncWebClient, channel: str, ts: str) -> str:
     try:
         async with asyncio.timeout(WAIT):
             while True:
                 answer = await client.conversations_replies(channel=channel, ts=ts, limit=10)
                 root, *replies = answer["messages"]
-                if replies or root.get("reactions"):
-                    return True
+                for person in _people(root, replies):
+                    return person
                 await asyncio.sleep(LOOK_EVERY)
     except TimeoutError:
-        return False
+        return ""
+
+
+def _people(root: Json, replies: list[Json]) -> Iterator[str]:
+    """Who answered or reacted; other bots are nobody's greeting."""
+    yield from (str(reply["user"]) for reply in replies if reply.get("user") and not reply.get("bot_id"))
+    for reaction in root.get("reactions") or ():
+        yield from (str(user) for user in reaction.get("users") or ())

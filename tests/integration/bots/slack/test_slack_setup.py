@@ -21,11 +21,13 @@ from bots.slack.setup import guide as setup
 from bots.slack.setup import manifest, round_trip
 from host.config import Config, Slack
 from host.ports.bot import BotConfigError, Surroundings
+from host.ports.setup import Greeter, SecretRefused, SetUpFailed
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.api.registry import METHODS
 from tests.fakes.slack.events import ALL_SUBSCRIPTIONS
 from tests.fakes.slack.scopes import FAMILIES, MANIFEST
 from tests.support.dovecote import ROOT
+from tests.support.guided import Guided
 from tests.support.waiting import DEADLINE
 
 
@@ -37,10 +39,13 @@ def tokens(slack: FakeSlack) -> dict[str, str]:
     return {"SLACK_BOT_TOKEN": slack.bot_token, "SLACK_APP_TOKEN": slack.app_token}
 
 
-async def guided(slack: FakeSlack, environment: dict[str, str], channel: str = "") -> tuple[bool, str]:
-    said: list[str] = []
-    well = await setup.guide(config(slack), environment, said.append, channel)
-    return well, "\n".join(said)
+async def visited(
+    slack: FakeSlack, environment: dict[str, str], desk: Guided | None = None
+) -> Greeter | SecretRefused | SetUpFailed:
+    try:
+        return await setup.guide.visit(config(slack), environment, desk or Guided())
+    except (SecretRefused, SetUpFailed) as failed:
+        return failed
 
 
 class Register:
@@ -93,18 +98,21 @@ def test_the_link_carries_the_whole_manifest() -> None:
     assert json.loads(query["manifest_json"][0]) == manifest.manifest("Pigeon")
 
 
-async def test_without_tokens_the_guide_says_where_they_are_found() -> None:
-    async with FakeSlack() as slack:
-        well, said = await guided(slack, {})
-    assert not well
-    assert "manifest_json=" in said
-    assert "xapp-" in said
+def test_without_tokens_the_guide_says_where_they_are_found() -> None:
+    told, link = setup.guide.steps(Config())
+    assert "Create and Install" in told
+    assert "manifest_json=" in link
+    assert [secret.variable for secret in setup.guide.secrets(Config())] == [
+        "SLACK_BOT_TOKEN",
+        "SLACK_APP_TOKEN",
+    ]
+    assert "xapp-" in setup.guide.secrets(Config())[1].where
 
 
 def test_the_printed_link_is_one_line_however_narrow_the_terminal(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SLACK_")}
     told = subprocess.run(
-        [sys.executable, "-c", "from host.cli import main; main()", "setup", "slack"],
+        [sys.executable, "-c", "from host.cli import main; main()", "setup", "slack", "--print-link"],
         cwd=tmp_path,
         env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "40"},
         capture_output=True,
@@ -112,51 +120,85 @@ def test_the_printed_link_is_one_line_however_narrow_the_terminal(tmp_path: Path
         timeout=DEADLINE,
         check=False,
     )
-    [printed] = [line for line in told.stdout.splitlines() if line.startswith("https://")]
+    [printed] = told.stdout.splitlines()
     query = parse_qs(urlsplit(printed).query)
     assert json.loads(query["manifest_json"][0]) == manifest.manifest()
 
 
-async def test_without_socket_mode_the_guide_asks_for_the_secret_and_the_address() -> None:
+def test_without_socket_mode_the_guide_asks_for_the_secret_and_the_address() -> None:
+    http = Config(slack=Slack(mode="http"))
+    told, link = setup.guide.steps(http)
+    assert link == manifest.link(url=setup.OUR_URL)
+    assert "YOUR-HOST" in told
+    assert [secret.variable for secret in setup.guide.secrets(http)] == [
+        "SLACK_BOT_TOKEN",
+        "SLACK_SIGNING_SECRET",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("SLACK_BOT_TOKEN", "", "OAuth & Permissions"),
+        ("SLACK_BOT_TOKEN", "xapp-1", "xoxb-"),
+        ("SLACK_BOT_TOKEN", "xoxb-1 xoxb-2", "in one line"),
+        ("SLACK_BOT_TOKEN", "xoxb-unknown", "invalid_auth"),
+        ("SLACK_APP_TOKEN", "xapp-unknown", "invalid_auth"),
+    ],
+)
+async def test_a_token_that_does_not_work_is_named_and_can_be_asked_for_again(
+    variable: str, value: str, words: str
+) -> None:
     async with FakeSlack() as slack:
-        http = Config(slack=Slack(api_url=slack.api_url, mode="http"))
-        said: list[str] = []
-        assert not await setup.guide(http, {}, said.append, "")
-        assert manifest.link(url=setup.OUR_URL) in said
-        assert "SLACK_APP_TOKEN" not in "".join(said)
-        said.clear()
-        assert not await setup.guide(http, {"SLACK_BOT_TOKEN": slack.bot_token}, said.append, "")
-        assert "Signing Secret" in said[-1]
+        found = await visited(slack, {**tokens(slack), variable: value})
+    assert isinstance(found, SecretRefused)
+    assert found.variable == variable
+    assert words in str(found)
 
 
 async def test_a_missing_scope_is_named_before_anybody_waits_in_vain() -> None:
     async with FakeSlack() as slack:
         slack.scopes.discard("reactions:write")
-        well, said = await guided(slack, tokens(slack))
-    assert not well
-    assert "reactions:write" in said
+        found = await visited(slack, tokens(slack))
+    assert "reactions:write" in str(found)
 
 
-async def test_a_bot_in_no_channel_is_told_how_to_be_invited() -> None:
+async def test_a_slack_that_is_not_there_is_named_by_its_address() -> None:
     async with FakeSlack() as slack:
-        well, said = await guided(slack, tokens(slack))
-    assert not well
-    assert "/invite" in said
+        environment = tokens(slack)
+        gone = config(slack)
+    with pytest.raises(SetUpFailed, match=re.escape(str(gone.slack and gone.slack.api_url))):
+        await setup.guide.visit(gone, environment, Guided())
 
 
-async def test_the_round_trip_ends_when_a_person_answers_the_greeting() -> None:
+async def test_a_bot_in_no_channel_is_told_how_to_be_invited_and_waits_for_it() -> None:
     async with FakeSlack() as slack:
+        desk = Guided()
+        task = asyncio.create_task(visited(slack, tokens(slack), desk))
+        await desk.until("/invite @")
         ann = slack.add_user("ann")
         channel = slack.add_channel("general", members=[ann])
-        task = asyncio.create_task(guided(slack, tokens(slack), channel.id))
-        greeting = await slack.wait_for(lambda message: message.bot_id == slack.bot_id)
+        greeting = await slack.wait_for(lambda message: message.bot_id == slack.bot_id, 30)
         slack.react(ann, greeting, "wave")
-        well, said = await asyncio.wait_for(task, 30)
-        assert well
-        assert "a person answered" in said
-        well, said = await guided(slack, tokens(slack), "C404")
-        assert not well
-        assert "/invite" in said
+        assert isinstance(await asyncio.wait_for(task, 30), Greeter)
+    assert [place.id for place in desk.places] == [channel.id]
+
+
+async def test_the_round_trip_ends_when_a_person_answers_the_greeting_and_says_who_it_was() -> None:
+    async with FakeSlack() as slack:
+        ann = slack.add_user("ann")
+        slack.add_channel("random", members=[ann])
+        channel = slack.add_channel("general", members=[ann])
+        desk = Guided(channel.id)
+        task = asyncio.create_task(visited(slack, tokens(slack), desk))
+        greeting = await slack.wait_for(lambda message: message.bot_id == slack.bot_id)
+        assert greeting.channel == channel.id
+        slack.say(ann, channel, "hello", greeting.ts)
+        greeter = await asyncio.wait_for(task, 30)
+    assert isinstance(greeter, Greeter)
+    assert greeter.id == ann.id
+    assert "✓ a person answered, and Slack told me so" in desk.said
+    assert [place.name for place in desk.places] == ["#random", "#general"]
 
 
 async def test_an_app_whose_events_are_switched_off_is_found_out_by_the_round_trip(
@@ -168,12 +210,11 @@ async def test_an_app_whose_events_are_switched_off_is_found_out_by_the_round_tr
         slack.events.subscriptions.clear()
         ann = slack.add_user("ann")
         channel = slack.add_channel("general", members=[ann])
-        task = asyncio.create_task(guided(slack, tokens(slack), channel.id))
+        task = asyncio.create_task(visited(slack, tokens(slack)))
         greeting = await slack.wait_for(lambda message: message.bot_id == slack.bot_id)
         slack.say(ann, channel, "hello", greeting.ts)
-        well, said = await asyncio.wait_for(task, 30)
-    assert not well
-    assert "Event Subscriptions" in said
+        found = await asyncio.wait_for(task, 30)
+    assert "Event Subscriptions" in str(found)
 
 
 async def test_a_wrong_app_token_is_refused_in_words_instead_of_tried_for_ever(tmp_path: Path) -> None:
