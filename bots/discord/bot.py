@@ -177,6 +177,8 @@ class DiscordBot:
             await asyncio.sleep(FETCH_PAUSE * attempt)
             try:
                 await _download(file.reference, path, most)
+            except aiohttp.InvalidURL as error:
+                raise FetchError("Discord names no address for it") from error
             except aiohttp.ClientError as error:
                 log.info("A download broke: %s", error, extra={"action": "download_broke"})
             else:

@@ -21,7 +21,16 @@ def is_preview(embed: Json) -> bool:
 
 
 def embed(found: Json, names: Names) -> str:
-    """All that a person reads on it."""
+    """All that a person reads on it. In two kinds the fields are for programs."""
+    told = {string(one.get("name")): string(one.get("value")) for one in items(found.get("fields"))}
+    if found.get("type") == "poll_result" and "poll_question_text" in told:
+        return _poll_result(told)
+    if found.get("type") == "auto_moderation_message" and "rule_name" in told:
+        return _moderation(told, names.words(found.get("description")))
+    return _card(found, names)
+
+
+def _card(found: Json, names: Names) -> str:
     author, provider = mapping(found.get("author")), mapping(found.get("provider"))
     lines = [
         linked(names.words(author.get("name")), string(author.get("url"))),
@@ -30,34 +39,30 @@ def embed(found: Json, names: Names) -> str:
         *(_field(one, names) for one in items(found.get("fields"))),
         picture(mapping(found.get("image")), names),
         picture({**mapping(found.get("thumbnail")), "url": ""}, names),
+        picture({**mapping(found.get("video")), "url": ""}, names, "video"),
         names.words(mapping(found.get("footer")).get("text")),
         linked(names.words(provider.get("name")), string(provider.get("url"))),
     ]
     return joined(lines) or picture(mapping(found.get("thumbnail")), names)
 
 
-def picture(found: Json, names: Names) -> str:
+def picture(found: Json, names: Names, kind: str = "image") -> str:
     """By its description, else its address."""
     said = names.words(found.get("description")) or string(found.get("url"))
-    return f"[image: {said}]" if said else ""
+    return f"[{kind}: {said}]" if said else ""
 
 
-def poll_result(found: Json) -> str:
-    """Discord tells of a poll's end in an embed whose fields are for programs."""
-    told = {string(one.get("name")): string(one.get("value")) for one in items(found.get("fields"))}
+def _poll_result(told: dict[str, str]) -> str:
     winner = told.get("victor_answer_text") or "nobody"
     votes = told.get("victor_answer_votes", "0")
     question = told.get("poll_question_text", "")
     return f"[poll closed: {question}] {winner} won with {votes} of {told.get('total_votes', '0')} votes"
 
 
-def moderation(found: Json, names: Names) -> str:
-    """What AutoMod stopped, and by which rule; ids and what is repeated are for programs."""
-    told = {string(one.get("name")): string(one.get("value")) for one in items(found.get("fields"))}
+def _moderation(told: dict[str, str], said: str) -> str:
+    """What AutoMod stopped, and by which rule."""
     why = joined([f"rule: {rule}" if (rule := told.get("rule_name")) else "", told.get("keyword", "")], ", ")
-    return joined(
-        [f"[stopped by AutoMod{f' ({why})' if why else ''}]", names.words(found.get("description"))], " "
-    )
+    return joined([f"[stopped by AutoMod{f' ({why})' if why else ''}]", said], " ")
 
 
 def components(found: object, names: Names) -> str:

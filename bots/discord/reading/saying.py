@@ -90,7 +90,7 @@ def _own(message: Json, names: Names) -> Spoken:
     files, named = _files(items(message.get("attachments")))
     lines = [
         names.words(_addressed(string(message.get("content")), names)),
-        *(_shown(kind_of(message), one, names) for one in shown),
+        *(rich.embed(one, names) for one in shown),
         rich.components(message.get("components"), names),
         rich.poll(mapping(message.get("poll")), names),
         rich.stickers(message),
@@ -99,12 +99,6 @@ def _own(message: Json, names: Names) -> Spoken:
     ]
     parts = [Part("preview", text) for one in previews if (text := rich.embed(one, names))]
     return Spoken(joined([*lines, _doing(message)]), tuple(parts), files)
-
-
-def _shown(kind: int, embed: Json, names: Names) -> str:
-    if kind == POLL_RESULT:
-        return rich.poll_result(embed)
-    return rich.moderation(embed, names) if kind == MODERATION else rich.embed(embed, names)
 
 
 def _is_by_person(message: Json) -> bool:
