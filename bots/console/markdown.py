@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
@@ -95,11 +96,14 @@ def _records(block: tree.Table) -> RenderableType:
 
 
 def _text(runs: Inline, style: str = "") -> Text:
+    """A link's address once, behind all of its words."""
     text = Text(style=style, overflow="fold")
-    for run in runs:
-        text.append(run.text.replace(tree.BREAK, "\n"), " ".join(_styles(run)))
-        if run.href and run.href.removeprefix("mailto:") != run.text:
-            text.append(f" ({run.href})", "blue")
+    for href, group in groupby(runs, key=lambda run: run.href):
+        members = list(group)
+        for run in members:
+            text.append(run.text.replace(tree.BREAK, "\n"), " ".join(_styles(run)))
+        if href and href.removeprefix("mailto:") != tree.said(tuple(members)):
+            text.append(f" ({href})", "blue")
     return text
 
 

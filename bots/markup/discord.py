@@ -125,7 +125,7 @@ class _Markdown(Writer):
     def table(self, block: tree.Table, within: Within) -> Iterator[Line]:
         rows = [[_cell(cell) for cell in row] for row in (block.head, *block.rows)]
         widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-        links = any(run.href for row in block.rows for run in chain.from_iterable(row))
+        links = any(run.href for row in (block.head, *block.rows) for run in chain.from_iterable(row))
         if links or sum(widths) + len(GUTTER) * (len(widths) - 1) > WIDE:
             yield from self.records(block, within)
             return

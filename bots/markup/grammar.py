@@ -1,6 +1,7 @@
 """The Markdown that agents write, where it is more than CommonMark: rules for the parser, each as a person reads it."""
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from markdown_it import MarkdownIt
@@ -151,11 +152,24 @@ def _outer_end(state: StateBlock, mark: str, first: int, end: int) -> int:
     """The line that closes this fence if there are others in it, else 0."""
     if state.is_code_block(first):
         return 0
-    depth, nested = 1, False
+    count = _nested_end(mark, _inside(state, first, end))
+    return first + count if count else 0
+
+
+def _inside(state: StateBlock, first: int, end: int) -> Iterator[str]:
+    """The lines after it, up to the end of its list item or quote."""
     for number in range(first + 1, end):
-        if state.sCount[number] < state.blkIndent and _line(state, number):
-            return 0  # it ends with its list item or quote
-        found = _FENCE.fullmatch(_line(state, number))
+        line = _line(state, number)
+        if state.sCount[number] < state.blkIndent and line:
+            return
+        yield line
+
+
+def _nested_end(mark: str, lines: Iterable[str]) -> int:
+    """Which of the lines closes the fence before them, from 1 on, if there are other fences in it; else 0."""
+    depth, nested = 1, False
+    for number, line in enumerate(lines, 1):
+        found = _FENCE.fullmatch(line)
         if not found or found[1][0] != mark[0] or len(found[1]) < len(mark):
             continue
         if found[2]:
@@ -167,6 +181,26 @@ def _outer_end(state: StateBlock, mark: str, first: int, end: int) -> int:
         if not depth:
             return number if nested else 0
     return 0
+
+
+def fenced(lines: Sequence[str], first: int) -> int:
+    """The last line of the code block that begins with this line, outside of lists and quotes; -1 if none does."""
+    opening = _FENCE.fullmatch(lines[first].lstrip(" "))
+    if not opening or lines[first].startswith("    "):
+        return -1
+    mark = opening[1]
+    if count := _nested_end(mark, (lines[n].lstrip(" ") for n in range(first + 1, len(lines)))):
+        return first + count
+    for number in range(first + 1, len(lines)):
+        closing = _FENCE.fullmatch(lines[number].lstrip(" "))
+        if (
+            closing
+            and not closing[2]
+            and closing[1].startswith(mark)
+            and not lines[number].startswith("    ")
+        ):
+            return number
+    return len(lines) - 1
 
 
 def _line(state: StateBlock, number: int) -> str:

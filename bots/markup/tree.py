@@ -117,11 +117,15 @@ def parse(markdown: str) -> tuple[Block, ...]:
 
 def inline(text: str, env: dict[str, Any] | None = None) -> Inline:
     """The runs of one line or paragraph; `env` holds the link definitions it may refer to."""
-    runs: list[Run] = []
+    return merged(run for piece in pieces(text, env) for run in piece)
+
+
+def pieces(text: str, env: dict[str, Any] | None = None) -> Iterator[Inline]:
+    """The same, piece by piece as they are looked at."""
     for piece in _pieces(text, PIECE):
         parser = _PARSER if piece.count("[") < BRACKETS + 2 * piece.count("](") else _LINKLESS
-        runs.extend(_runs(grammar.tokens(parser, grammar.unshielded(piece), {} if env is None else env)))
-    return merged(runs)
+        found = grammar.tokens(parser, grammar.unshielded(piece), {} if env is None else env)
+        yield tuple(_runs(found))
 
 
 def merged(runs: Iterable[Run]) -> Inline:
@@ -168,21 +172,17 @@ def _sections(text: str) -> Iterator[str]:
     if len(text) <= SECTION:
         yield text
         return
-    lines: list[str] = []
-    size, fence = 0, ""
-    for line in text.split("\n"):
+    lines = text.split("\n")
+    start, size, fenced = 0, 0, -1
+    for number, line in enumerate(lines):
         edge = not line.strip() or size > 4 * SECTION
-        if size > SECTION and edge and not fence:
-            yield "\n".join(lines)
-            lines, size = [], 0
-        mark = _FENCE.match(line)
-        if mark and not fence:
-            fence = mark[1]
-        elif mark and mark[1].startswith(fence) and not line.strip().strip(fence[0]):
-            fence = ""
-        lines.append(line)
+        if size > SECTION and edge and number > fenced:
+            yield "\n".join(lines[start:number])
+            start, size = number, 0
+        if number > fenced:
+            fenced = grammar.fenced(lines, number)
         size += len(line) + 1
-    yield "\n".join(lines)
+    yield "\n".join(lines[start:])
 
 
 def _pieces(text: str, size: int) -> Iterator[str]:
@@ -315,7 +315,6 @@ def _shifted(text: str, shifts: Sequence[dict[int, int]]) -> str:
     return text
 
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _BOX = re.compile(r"\[([ xX])\](?:\s+|$)")
 _PARSER = grammar.parser()
 _LINKLESS = grammar.parser().disable(["link", "image"])

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -143,14 +144,30 @@ class Writer:
         if unstyled and not _SPECIAL.search(words):
             return words
         if not self.styling:
-            return self.escaping(words, self.thorough, self.unwritten)
+            return self.unstyled(runs)
+        tried = set[str]()
         for pattern, italic in _ATTEMPTS if words.count("[") < tree.BRACKETS else _ATTEMPTS[2:]:
             if unstyled and pattern == "thorough":
                 break
             text = self.composed(runs, self.risky if pattern == "risky" else self.thorough, italic)
-            if _signature(tree.inline(text)) == _signature(runs):
+            if text not in tried and _reads_as(text, runs):
                 return text
-        return self.escaping(words, self.thorough, self.unwritten)
+            tried.add(text)
+        return self.unstyled(runs)
+
+    def unstyled(self, runs: Inline) -> str:
+        """The plain words, and each link's address behind its label."""
+        parts = []
+        for href, group in groupby(runs, key=lambda run: run.href):
+            words = tree.said(tuple(group))
+            address = f"<{href}>" if self.angled else href
+            if href and words == href and self.angled:
+                parts.append(address)
+                continue
+            parts.append(self.escaping(words, self.thorough, self.unwritten))
+            if href and words != href and len(href) < self.limit // 2:
+                parts.append(f" ({address})")
+        return "".join(parts)
 
     def adapted(self, run: Run) -> Run:
         """The run as this platform can show it."""
@@ -158,7 +175,8 @@ class Writer:
             return run
         if normalizeLink(run.text) == run.href.removeprefix("mailto:"):
             # A bare address: every platform makes its own link of it.
-            return run if self.angled and run.text == run.href else replace(run, href="")
+            bare = self.angled and run.text == run.href  # in its brackets it has no style
+            return Run(run.text, href=run.href) if bare else replace(run, href="")
         href = _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", run.href)
         return replace(run, href=href.replace("@", "%40") if self.mass.search(href) else href)
 
@@ -366,8 +384,29 @@ def _lasts(runs: Sequence[Run], start: int, style: str) -> int:
     return end
 
 
+def _reads_as(text: str, runs: Inline) -> bool:
+    """Whether every character of it has the style that it has in the runs; a space's does not count.
+
+    Piece by piece: most of what cannot be written is found out at its beginning.
+    """
+    wanted = deque(_signature(runs))
+    for piece in tree.pieces(text):
+        for run in _signature(piece):
+            said = run.text
+            while said:
+                if not wanted or wanted[0].style != run.style:
+                    return False
+                meant = wanted.popleft()
+                both = min(len(said), len(meant.text))
+                if said[:both] != meant.text[:both]:
+                    return False
+                if meant.text[both:]:
+                    wanted.appendleft(meant.saying(meant.text[both:]))
+                said = said[both:]
+    return not wanted
+
+
 def _signature(runs: Inline) -> Inline:
-    """What two ways of writing must agree on: every character's style, but not the spaces'."""
     return tree.merged(
         replace(run, text="".join(run.text.split()), href="x" if run.href else "") for run in runs
     )

@@ -85,6 +85,21 @@ def test_fences_that_do_not_pair_are_read_as_commonmark_reads_them(markdown: str
     assert all(code.text.count("```") <= 1 for code in codes)
 
 
+def test_a_long_source_is_not_cut_within_a_fence_in_a_fence() -> None:
+    before = "word " * 100 + "\n\n"
+    inner = "```markdown\n# Title\n```bash\nmake\n```\n\n" + "more\n\n" * 8_000 + "done\n```\n\nafter"
+    found = tree.parse(before + inner)
+    [code] = [block for block in found if isinstance(block, tree.Code)]
+    assert (code.text.startswith("# Title\n```bash\nmake\n```\n"), code.text.endswith("done")) == (True, True)
+    assert isinstance(found[-1], tree.Paragraph)
+    assert found[-1].source == "after"
+
+
+def test_a_long_source_is_cut_between_code_blocks_that_are_closed() -> None:
+    found = tree.parse("```py\n1\n```\n\ntext\n\n" * 3_000)
+    assert [type(block) for block in found] == [tree.Code, tree.Paragraph] * 3_000
+
+
 def test_harmless_html_is_what_it_means_and_other_html_is_text() -> None:
     (block,) = tree.parse(
         'H<sub>2</sub>O <b>x</b> a<b>c List<String> <kbd>Q</kbd><br/>z <a href="https://e.org">l</a>'
