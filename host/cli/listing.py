@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from host.governance.words import name as clean
+from host.registry import places
 from host.registry.db import NotYet, open_registry
 from host.registry.port import Statements
 from sessiondb.records import Address
@@ -126,7 +127,8 @@ class Names:
         mark = f"{address.channel_type}-{address.workspace_id}-dm-"
         if scope.startswith(mark):
             return self.person(address.channel_type, scope.removeprefix(mark).rsplit("-", 1)[0])
-        return address.platform_id
+        name = places.called(self._registry, address)
+        return f"#{name}" if name else address.platform_id
 
 
 def _thread(address: Address) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from host.ports.bot import HostBusy
 from host.ports.controls import Controls
 from host.ports.events import EventClass, InboundEvent, Ingested, Privacy, Verdict
 from host.ports.stations import Stations
+from host.registry import places
 from host.registry.notices import WELCOME, Notice
 from host.registry.resumption import Lapse
 from sessiondb import Address, SessionError
@@ -34,6 +36,8 @@ class Answers(Protocol):
 
 SAID = (EventClass.MESSAGE, EventClass.EDIT, EventClass.REACTION)  # what a history tells of later
 LAPSED = "said between a backup and the resumption after its restore"
+
+log = logging.getLogger(__name__)
 
 
 class Reception:
@@ -94,6 +98,13 @@ class Reception:
                 await self._deliveries.notify(Notice(f"{WELCOME}{':'.join(place[:3])}", place, text))
         except SessionError as error:
             raise HostBusy(str(error)) from error
+
+    async def channel_named(self, channel: Address, name: str) -> None:
+        """A name is worth no trouble: the next connect tells it again."""
+        try:
+            await self._db.write(lambda connection: places.call(connection, channel, name))
+        except SessionError as error:
+            log.warning("A channel's name is not kept: %s", error, extra={"action": "name_not_kept"})
 
     async def settled(self, message_id: str) -> str:
         """Its status, or "forgotten" beyond the retention. Raises `LookupError` for a message that was not let in."""

@@ -130,6 +130,9 @@ class Ingest(Protocol):
         """What a channel is now: told when it changes, at each connect, and before anything of it is shown. Costs nothing
         where nothing changed."""
 
+    async def channel_named(self, channel: Address, name: str) -> None:
+        """What people call a channel: told at each connect, and shown in lists. Costs nothing where nothing changed."""
+
     async def joined(self, place: Address) -> None:
         """The bot was added to a channel, or to a server whose people can be greeted there. Told twice is told once."""
 

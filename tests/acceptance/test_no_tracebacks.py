@@ -166,3 +166,7 @@ async def test_up_refuses_to_reload_in_words_and_drains_when_it_is_told_to_end(o
             await asyncio.to_thread(process.join, 60)
         assert process.exitcode == 0
         assert "Traceback" not in out.read_text()
+        channel = place.conversation().name  # one in the channel that the bot was told the name of
+        listed = await asyncio.to_thread(place.command.run, "sessions")
+        assert channel[:8] in listed.said
+        assert "#general, Slack" in listed.said

@@ -30,6 +30,7 @@ class Notebook:
         self.taking_part: list[tuple[Address, int]] = []
         self.busy = 0
         self.became: dict[Address, Privacy] = {}
+        self.named: dict[Address, str] = {}
         self.joins: list[Address] = []
         self._ignored: list[str] = []
         self._keys: set[str] = set()
@@ -59,6 +60,9 @@ class Notebook:
     async def channel_became(self, channel: Address, privacy: Privacy) -> None:
         self.became[channel] = privacy
         self._changed.set()
+
+    async def channel_named(self, channel: Address, name: str) -> None:
+        self.named[channel] = name
 
     async def joined(self, place: Address) -> None:
         self.joins.append(place)

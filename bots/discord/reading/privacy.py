@@ -92,3 +92,7 @@ class Privacies:
                 continue
             self._behind.add(guild.id)
             raise outcome
+        told = {address for address, _ in new}
+        for channel in guild.channels:
+            if (address := places.channel_address(channel)) in told:
+                await self._host.channel_named(address, channel.name)

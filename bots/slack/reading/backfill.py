@@ -130,9 +130,9 @@ class Backfill:
         for place in await self._channels():
             self._gates.setdefault(place.id, asyncio.Event())
             if place.privacy != "dm":
-                await self._host.channel_became(
-                    self._marks.everywhere._replace(platform_id=place.id), place.privacy
-                )
+                channel = self._marks.everywhere._replace(platform_id=place.id)
+                await self._host.channel_became(channel, place.privacy)
+                await self._host.channel_named(channel, place.name)
 
     async def fill(self) -> int:
         """Fills every closed channel's gap and opens it; returns how many messages were new."""

@@ -179,7 +179,9 @@ class Reader:
     async def became(self, channel: str, host: Ingest) -> None:
         """By Slack's own word now, whatever the event says: two conversions may come in any order."""
         place = await self._people.place_now(channel)
-        await host.channel_became(Address("slack", self._me.team, channel), place.privacy)
+        address = Address("slack", self._me.team, channel)
+        await host.channel_became(address, place.privacy)
+        await host.channel_named(address, place.name)
 
     def is_own(self, event: Json) -> bool:
         return event.get("user") == self._me.user or (

@@ -65,6 +65,7 @@ async def test_what_everyone_may_in_the_server_changes_all_channels_that_say_not
         await told(notebook, square.channel, "private")
         await told(notebook, forum, "private")
         assert notebook.became[place(lobby)] == "public"
+        assert notebook.named[place(lobby)] == lobby.name
 
 
 async def test_only_those_channels_are_told_of_that_changed(square: Square, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib import resources
 from zoneinfo import ZoneInfo
 
 import apsw
@@ -12,8 +13,13 @@ from rich.text import Text
 
 from host.cli import listing
 from host.cli.listing import Names
+from host.registry import places
 from host.registry.sessions import scope_name
 from sessiondb import Address
+
+
+def schema(name: str) -> str:
+    return resources.files("host.registry").joinpath("schema", name).read_text("utf-8")
 
 
 @pytest.fixture
@@ -92,7 +98,10 @@ def test_people_and_places_have_names_where_the_records_know_them() -> None:
     registry.execute(
         "INSERT INTO users VALUES ('slack', 'T1', 'U1', 'Ana *Lima*', 1), ('slack', 'T1', 'U2', '', 2)"
     )
+    registry.execute(schema("host_0007.sql"))
+    places.call(registry, Address("slack", "T1", "C7"), "general\n")
     names = Names(registry)
+    assert names.place(Address("slack", "T1", "C7", "17.5")) == "#general, Slack, thread"
     assert names.person("slack", "U1") == "Ana Lima"
     assert names.person("slack", "U2") == "U2"
     dm = Address("slack", "T1", "D1")
