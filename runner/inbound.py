@@ -61,6 +61,8 @@ class InboundReader:
     def messages(self, ids: Collection[str], *, wait: bool = True) -> list[MessageIn]:
         """These messages as they are now, in order."""
         wanted = list(ids)
+        if not wanted:
+            return []
         marks = ",".join("?" * len(wanted))
         sql = f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE id IN ({marks}) ORDER BY seq"
         return [message_in(row) for row in (self._all if wait else self._at_once)(sql, wanted)]

@@ -204,7 +204,8 @@ def order_stop(data: Path, name: str) -> None:
 def session(registry: Statements, name: str) -> str:
     """The id that begins so. Raises `NothingFoundError`."""
     rows = registry.execute(
-        "SELECT id FROM sessions WHERE substr(id, 1, ?) = ? LIMIT 2", (len(name), name)
+        "SELECT id FROM sessions WHERE id >= ?2 AND id < ?2 || 'g' AND substr(id, 1, ?1) = ?2 LIMIT 2",
+        (len(name), name),
     ).fetchall()
     if len(rows) != 1:
         raise NothingFoundError(

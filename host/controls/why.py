@@ -150,8 +150,14 @@ def story(connection: Statements, data: Path, found: Found) -> list[Event]:
     told += _in_session(folder, found.message_id, said)
     told += _changes(connection, found)
     about = connection.execute(
-        "SELECT created_at, state, text FROM notices WHERE about LIKE '%' || ?", (found.message_id,)
-    )
+        "SELECT created_at, state, text FROM notices WHERE about IN (SELECT value FROM json_each(?1))"
+        " OR (about >= ?2 AND about < ?3) ORDER BY id",
+        (
+            json.dumps([f"{kind}:{found.message_id}" for kind in _TOLD]),
+            f"undelivered:{found.message_id}:",
+            f"undelivered:{found.message_id};",
+        ),
+    ).fetchall()
     told += [Event(int(str(at)), f"notice {state}", str(text)) for at, state, text in about]
     return told
 
@@ -267,11 +273,23 @@ _BY_PREFIX = (
     f"SELECT {_COLUMNS} WHERE message_id >= :name AND message_id < :name || 'g'"
     " AND substr(message_id, 1, :length) = :name ORDER BY id DESC LIMIT :most"
 )
+# What a notice about a message begins with; one of what was not delivered goes on with where.
+_TOLD = (
+    "gave-up",
+    "unreadable",
+    "over-quota",
+    "cut",
+    "empty",
+    "order",
+    "bots",
+    "muted",
+    "task-paused",
+)
 _DELIVERY = {"sent": "delivered", "applied": "order carried out"}
 _LATEST = "SELECT id FROM sessions ORDER BY active_at DESC LIMIT ?"
 _RUNS = (
     "SELECT id, created_at, task_id, author_id, channel_type, workspace_id, platform_id, thread_id FROM messages_in"
-    " WHERE task_id <> '' AND substr(id, 1, :length) = :name ORDER BY seq DESC"
+    " WHERE id >= :name AND id < :name || 'g' AND substr(id, 1, :length) = :name AND task_id <> '' ORDER BY seq DESC"
 )
 _ANSWERED = (
     "SELECT DISTINCT in_reply_to FROM delivered WHERE platform_message_id = ? AND platform_message_id <> ''"

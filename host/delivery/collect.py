@@ -126,7 +126,7 @@ class Collector:
                     message.id, message.attempts, self.now() + pause_after(message.attempts), error
                 )
             for message_id in runs:
-                writer.tasks.started(message_id)
+                writer.tasks.started(by_id[message_id].task_id, message_id)
             for ack in finished:
                 self._acknowledge(writer, by_id[ack.message_id], ack, asked.get(ack.message_id, 0), done)
             writer.advance_watermark()

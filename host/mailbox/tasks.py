@@ -273,10 +273,10 @@ class Tasks:
 
     # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def started(self, message_id: str) -> None:
+    def started(self, task_id: str, message_id: str) -> None:
         self._connection.execute(
-            "UPDATE occurrences SET started_at = ? WHERE message_id = ? AND started_at = 0",
-            (self._now(), message_id),
+            "UPDATE occurrences SET started_at = ? WHERE task_id = ? AND message_id = ? AND started_at = 0",
+            (self._now(), task_id, message_id),
         )
 
     def ended(self, task_id: str, message_id: str, status: str, error: str) -> Notice | None:
@@ -285,8 +285,8 @@ class Tasks:
         Returns what people must be told: that the task was paused because it keeps failing.
         """
         self._connection.execute(
-            "UPDATE occurrences SET finished_at = ?, outcome = ?, error = ? WHERE message_id = ?",
-            (self._now(), status, error[:500], message_id),
+            "UPDATE occurrences SET finished_at = ?, outcome = ?, error = ? WHERE task_id = ? AND message_id = ?",
+            (self._now(), status, error[:500], task_id, message_id),
         )
         task = self.get(task_id)
         if task is None or status not in ("completed", "failed"):

@@ -125,12 +125,13 @@ class Desk:
 
     def _seen(self, connection: Statements, sight: Sight) -> list[Session]:
         condition, bindings = sight.where("scope")
-        rows = connection.execute(
-            f"SELECT session_id FROM due JOIN sessions ON sessions.id = session_id WHERE {condition}"
-            f" GROUP BY session_id ORDER BY min(at) LIMIT {MOST_SESSIONS}",
-            bindings,
-        ).fetchall()
-        return [found for (id_,) in rows for found in self._registry.load(connection, "id = ?", (str(id_),))]
+        of_all = f"SELECT session_id FROM due JOIN sessions ON sessions.id = session_id WHERE {condition}"
+        ids: dict[str, None] = {}
+        for (id_,) in connection.execute(f"{of_all} ORDER BY at", bindings):
+            ids[str(id_)] = None
+            if len(ids) == MOST_SESSIONS:
+                break
+        return [found for id_ in ids for found in self._registry.load(connection, "id = ?", (id_,))]
 
     def _why_not(self, task: Task) -> str:
         if task.source == "file":
@@ -287,5 +288,6 @@ def _declared_id(task: config.Task) -> str:
 
 
 def _declared(connection: Statements) -> list[str]:
-    rows = connection.execute("SELECT task_id FROM due WHERE task_id GLOB ?", (f"{FILE}*",)).fetchall()
+    sql = "SELECT task_id FROM due WHERE task_id >= ? AND task_id < ?"
+    rows = connection.execute(sql, (FILE, f"{FILE}\U0010ffff")).fetchall()
     return [str(id_) for (id_,) in rows]

@@ -176,6 +176,8 @@ def test_sessions_from_before_the_ledger_are_to_be_read_into_it_and_later_ones_a
         open_registry(tmp_path)
     migrated = open_host_db(path)
     later = sessions.upsert(migrated, "other", PLACE, "public", 1)
-    found = {session.id: session.in_ledger for session in Sessions(tmp_path).load(migrated, "1")}
+    known = Sessions(tmp_path)
+    loaded = (known.load(migrated, "id = ?", (id_,))[0] for id_ in (older, later))
+    found = {session.id: session.in_ledger for session in loaded}
     assert found == {older: False, later: True}
     migrated.close()

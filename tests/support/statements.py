@@ -1,0 +1,238 @@
+"""Every statement that the product makes while tests run, by the lines that make it; and SQLite's plan for each.
+
+The whole suite is traced, in all processes of pytest, so that a new statement is looked at without anybody thinking of it. What a
+plan says does not depend on the rows: without ANALYZE SQLite knows nothing of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+import apsw.ext
+
+from host.registry.db import open_host_db
+from sessiondb.connection import open_writer
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("host", "runner", "sessiondb")
+CALLS = ("execute", "executemany")
+HANDED_ON = (
+    "sql",
+    "where",
+    "statement",
+    "condition",
+)  # parameters by which a function is given what it makes
+DEEPEST = 6  # frames of the product that a statement is counted for
+
+# Tables that have an end by themselves, and why. Whatever is not named here grows as people talk.
+SMALL = {
+    "meta": "a handful of values",
+    "model_fields": "optional fields of one API",
+    "places": "one row per channel",
+    "watermarks": "one row per channel",
+    "raises": "what owners allowed this month",
+    "settings": "what owners set for channels",
+    "session": "values and rings of a fixed size",
+    "session_state": "values, and one per open question",
+    "runner_state": "one row",
+    "destinations": "what the configuration lists",
+    "owed": "notices between two commits",
+    "orders_done": "a ring",
+    "tasks": "as many as one conversation may have",
+    "reservations": "model calls under way",
+    "sqlite_schema": "the tables",
+}
+
+# Columns that nearly every row has something in: an index over those rows is as long as the table.
+NAMES = ("platform_message_id", "in_reply_to", "task_id", "tool_use_id")
+
+# What may read a table from end to end, by a part of the statement, and why.
+EXEMPT = {
+    "EXISTS (SELECT 1 FROM messages_in)": "it looks at one row",
+    "SELECT 1 FROM sessions LIMIT 1": "it looks at one row",
+    "SELECT DISTINCT session_id FROM due": "all of them are wanted, at the start",
+    "UPDATE sessions SET in_ledger = 0": "a migration, once",
+    "FROM messages_in WHERE kind IN ('chat', 'task', 'webhook') AND \"trigger\" = 1 ORDER BY seq LIMIT 1": "it stops at the first",
+    "SELECT id FROM sessions$": "all of them are wanted, to name each as shortly as can be",
+    "in_ledger FROM sessions WHERE 1": "all of them are wanted, when the index of tasks was lost",
+    "ORDER BY active_at DESC LIMIT ?": "the latest, in the order of their index",
+    "FROM audit ORDER BY id DESC LIMIT ?": "the latest, in the order of the table",
+    "FROM due JOIN sessions ON sessions.id = session_id WHERE 1 ORDER BY at": "read in order until enough is found",
+    "SELECT id FROM messages_in AS m WHERE ((status IN": "retention, once a day in each file",
+    "DELETE FROM live WHERE state IN ('removed', 'failed')": "retention, once a day in each file",
+    "DELETE FROM delivered WHERE (message_out_id, chunk) IN": "retention, once a day in each file",
+    "DELETE FROM questions WHERE message_out_id NOT IN": "retention, once a day in each file",
+    "SELECT count(*) FROM processing_ack": "retention, by the owner of the file while nobody works in it",
+    "DELETE FROM processing_ack WHERE status IN": "retention, by the owner of the file while nobody works in it",
+    "DELETE FROM transcript WHERE turn IN": "retention, by the owner of the file while nobody works in it",
+    "SELECT json_extract(content, '$.path') FROM messages_out": "retention, by the owner of the file while nobody works in it",
+    "FROM messages_in WHERE task_id <> '' ORDER BY seq": "asked for by tests alone",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Made:
+    """A statement, and a line that made it."""
+
+    path: str  # below the repository
+    line: int
+    sql: str
+
+
+class Trace:
+    """What one process makes."""
+
+    def __init__(self) -> None:
+        self.seen: set[Made] = set()
+
+    def begin(self) -> None:
+        apsw.connection_hooks.append(self._watch)
+
+    def _watch(self, connection: apsw.Connection) -> None:
+        connection.exec_trace = self._made
+
+    def _made(self, _: object, sql: str, __: object) -> bool:
+        frame = sys._getframe(1)
+        if not frame.f_code.co_filename.startswith(_HOMES):  # a test's own
+            return True
+        for _depth in range(DEEPEST):
+            path = frame.f_code.co_filename
+            if path.startswith(_HOMES):
+                self.seen.add(Made(path[len(_PREFIX) :], frame.f_lineno, sql))
+            if frame.f_back is None:
+                break
+            frame = frame.f_back
+        return True
+
+
+_PREFIX = f"{ROOT}/"
+_HOMES = tuple(f"{_PREFIX}{package}/" for package in PACKAGES)
+
+
+# ── statements that no test has run ──────────────────────────────────────────────────────────────────────
+
+
+def never_run(seen: Iterable[Made]) -> list[str]:
+    """Lines of the source that make a statement, or hand one to whoever makes it, and have not."""
+    lines: dict[str, set[int]] = {}
+    for made in seen:
+        lines.setdefault(made.path, set()).add(made.line)
+    return [
+        f"{path}:{first}"
+        for path, first, last in _sites()
+        if not any(first <= line <= last for line in lines.get(path, ()))
+    ]
+
+
+def _sites() -> Iterator[tuple[str, int, int]]:
+    """By file: where such a call begins and ends."""
+    trees = {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8"))
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+    }
+    for path, tree in trees.items():
+        makers = {*CALLS, *_handed_statements(tree)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _name(node.func) in makers and node.args:
+                yield path, node.lineno, node.end_lineno or node.lineno
+
+
+def _handed_statements(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            given = (*node.args.args, *node.args.kwonlyargs)
+            if any(argument.arg in HANDED_ON for argument in given):
+                yield node.name
+
+
+def _name(called: ast.expr) -> str:
+    if isinstance(called, ast.Attribute):
+        return called.attr
+    return called.id if isinstance(called, ast.Name) else ""
+
+
+# ── plans ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Plans:
+    """What SQLite would do in a host.db, an inbound.db and an outbound.db."""
+
+    def __init__(self, folder: Path) -> None:
+        self._databases = [
+            open_host_db(folder / "host.db"),
+            open_writer(folder / "inbound.db", "inbound"),
+            open_writer(folder / "outbound.db", "outbound"),
+        ]
+
+    def close(self) -> None:
+        for connection in self._databases:
+            connection.close()
+
+    def scans(self, sql: str) -> list[str]:
+        """What the statement reads from end to end of a table that grows; nothing where it fits none of the databases."""
+        if not re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH)\b", sql, re.IGNORECASE):
+            return []
+        if any(part in f"{plain(sql)}$" for part in EXEMPT):
+            return []
+        found: list[str] = []
+        for connection in self._databases:
+            try:
+                steps = _plan(connection, sql)
+            except apsw.SQLError:
+                continue
+            found += [step for step in steps if _is_scan(connection, sql, step)]
+        return found
+
+
+def plain(sql: str) -> str:
+    return " ".join(sql.split())
+
+
+def _plan(connection: apsw.Connection, sql: str) -> list[str]:
+    """The steps of all its statements."""
+    steps: list[str] = []
+    rest: str | None = sql
+    while rest and rest.strip("; \n"):
+        info = apsw.ext.query_info(connection, rest, explain_query_plan=True)
+        steps += _flat(info.query_plan)
+        rest = info.query_remaining
+    return steps
+
+
+def _flat(plan: apsw.ext.QueryPlan | None) -> Iterator[str]:
+    if plan is not None:
+        yield plan.detail
+        for below in plan.sub or ():
+            yield from _flat(below)
+
+
+def _is_scan(connection: apsw.Connection, sql: str, step: str) -> bool:
+    found = re.match(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", step)
+    if found is None:
+        return False
+    table = _table(sql, found[1])
+    tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    if table in SMALL or (table,) not in tables:  # the rows of a sub-select, json_each
+        return False
+    return not (found[2] and _is_partial(connection, found[2]))
+
+
+def _table(sql: str, alias: str) -> str:
+    named = re.search(rf"\b(\w+)\s+(?:AS\s+)?{alias}\b", sql, re.IGNORECASE)
+    return (
+        named[1] if named and named[1].upper() not in ("FROM", "JOIN", "INTO", "UPDATE", "TABLE") else alias
+    )
+
+
+def _is_partial(connection: apsw.Connection, index: str) -> bool:
+    """An index over what is open, or has failed: as short as that is. One over all that has a name is not."""
+    row = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (index,)).fetchone()
+    found = re.search(r"\sWHERE\s+(\w+)", str(row[0])) if row else None
+    return found is not None and found[1] not in NAMES
