@@ -363,8 +363,11 @@ class Deliveries:
 
     async def stop(self) -> None:
         await asyncio.gather(*(lane.stop(LANE_GRACE) for lane in list(self._lanes.values())))
-        for task in list(self._settling):
+        for task in (settling := list(self._settling)):
             task.cancel()
+        await asyncio.gather(
+            *settling, return_exceptions=True
+        )  # a thread may be at one's file, which is closed next
 
     async def close(self) -> None:
         """When nobody drains any more: a reader must not be closed under a thread that reads through it."""

@@ -145,10 +145,12 @@ def _sites() -> Iterator[tuple[str, int, int]]:
 
 
 def _handed_statements(tree: ast.Module) -> Iterator[str]:
+    """Functions that make what they are given; one that awaits has its statement made in another thread, out of sight."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            given = (*node.args.args, *node.args.kwonlyargs)
-            if any(argument.arg in HANDED_ON for argument in given):
+        if isinstance(node, ast.FunctionDef):
+            given = {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
+            calls = {_name(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
+            if given.intersection(HANDED_ON) and calls.intersection(CALLS):
                 yield node.name
 
 
