@@ -56,6 +56,7 @@ def flood(target: Target, make: Callable[[int], content.Outbound | str], count: 
 
 def counted(writer: InboundWriter) -> tuple[int, int]:
     """Receipts that cost nothing, and what the agent is told."""
+    writer.catch_up()
     [(receipts,)] = writer._connection.execute(
         f"SELECT count(*) FROM delivered WHERE state IN {bounds.FREE_OF_COST}"
     ).fetchall()

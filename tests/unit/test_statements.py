@@ -80,9 +80,9 @@ def test_a_statement_counts_for_every_line_of_ours_that_leads_to_it(tmp_path: Pa
 def test_a_line_that_makes_a_statement_and_did_not_is_named() -> None:
     missing = never_run([])
     assert any(site.startswith("host/mailbox/inbound.py:") for site in missing)
-    assert any(site.startswith("runner/outbound.py:") for site in missing)
+    assert any(site.startswith("sessiondb/connection.py:") for site in missing)
     path, line = missing[0].rsplit(":", 1)
-    assert missing[1:] == never_run([Made(path, int(line), "SELECT 1")])
+    assert missing[0] not in never_run([Made(path, int(line), "SELECT 1")])
 
 
 def test_what_may_read_everything_is_named_with_its_reason() -> None:

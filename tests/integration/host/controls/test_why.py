@@ -17,7 +17,7 @@ from host.folders.lock import DataLock
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage
 from host.ports.events import EventClass
-from host.registry.db import open_registry
+from host.registry.db import open_host_db, open_registry
 from sessiondb import Address, Status, content
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, now_ms, serving
@@ -93,6 +93,21 @@ async def test_the_run_of_a_task_is_found_by_the_id_that_its_notice_names(
     tell(tmp_path, "k12345")
     assert "from task t1" in screen.getvalue()
     assert "no water" in screen.getvalue()
+
+
+async def test_a_post_from_before_the_ledger_is_found_in_the_sessions_own_file(
+    tmp_path: Path, screen: io.StringIO
+) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        said = await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            await host.settled(said.message_id)
+    registry = open_host_db(tmp_path / "host.db")
+    registry.execute("DELETE FROM ledger")
+    registry.close()
+    inspect.tell_why(tmp_path, f"p-{bot.sent[0].key}")
+    assert said.message_id in screen.getvalue()
+    assert f"as p-{bot.sent[0].key}" in screen.getvalue()
 
 
 async def test_what_its_author_did_to_a_message_is_told(tmp_path: Path, screen: io.StringIO) -> None:

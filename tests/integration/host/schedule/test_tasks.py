@@ -30,6 +30,13 @@ async def test_the_answer_names_the_next_times_in_the_zone_of_whoever_asked(tmp_
         assert task_id(text) in listed
 
 
+async def test_who_has_told_no_zone_is_answered_in_the_hosts(tmp_path: Path) -> None:
+    wish = call("schedule_task", title="Stand-up", prompt="summarise", cron="0 9 * * *")
+    async with serving(settings(tmp_path)) as (_, bot):
+        text = await ask(bot, "D1", wish, author=Author("U7", "Zoe"))
+        assert "(UTC)" in text
+
+
 async def test_a_task_posts_where_it_was_asked_for_and_lists_its_receipts(tmp_path: Path) -> None:
     async with serving(settings(tmp_path)) as (_, bot):
         text = await ask(bot, "D1", call("schedule_task", title="Once", prompt="tick", at=soon()))
