@@ -39,6 +39,7 @@ SMALL = {
     "meta": "a handful of values",
     "model_fields": "optional fields of one API",
     "places": "one row per channel",
+    "mcp_logins": "one per agent and server of the configuration",
     "watermarks": "one row per channel",
     "raises": "what owners allowed this month",
     "settings": "what owners set for channels",
