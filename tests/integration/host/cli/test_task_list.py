@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from host.cli import tasks
+from host.cli import tasks_seen as tasks
 from tests.support.firing import Clock, living
 
 MONDAY = 1_795_420_800_000  # ms UTC

@@ -105,7 +105,7 @@ async def test_a_post_from_before_the_ledger_is_found_in_the_sessions_own_file(
     registry = open_host_db(tmp_path / "host.db")
     registry.execute("DELETE FROM ledger")
     registry.close()
-    inspect.tell_why(tmp_path, f"p-{bot.sent[0].key}")
+    tell(tmp_path, f"p-{bot.sent[0].key}")
     assert said.message_id in screen.getvalue()
     assert f"as p-{bot.sent[0].key}" in screen.getvalue()
 
