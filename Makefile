@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup chat test attack check format bench simulate image host-image lock sbom clean
+.PHONY: setup chat test statements attack check format bench simulate image host-image lock sbom clean
 
 # From nothing to a host that runs; ARGS="slack --help" shows what can be said as flags.
 setup: $(READY)
@@ -18,6 +18,10 @@ TESTS ?=
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
+
+# The same, with a look at the plan of every statement, and at those that no test has run.
+statements: $(READY)
+	$(BIN)/python -m pytest -n auto --dist loadgroup --statements $(TESTS)
 
 # Every attack of the red team, as a table of what was tried and what held. LOAD=1 adds ten hostile sessions at full tilt.
 attack: $(READY)

@@ -15,8 +15,15 @@ _trace = Trace()
 _problems: list[str] = []
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--statements", action="store_true", help="Look at the plan of every statement that tests run."
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    _trace.begin()
+    if config.getoption("--statements"):
+        _trace.begin()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -29,6 +36,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["statements"] = [astuple(made) for made in _trace.seen]
+        return
+    if not session.config.getoption("--statements"):
         return
     _problems.extend(_scans())
     if _is_whole(session.config) and session.exitstatus == pytest.ExitCode.OK:
