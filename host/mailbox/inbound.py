@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import apsw
+
 from host.config import recurrence
 from host.mailbox import shape
 from host.mailbox.bounds import FREE_OF_COST, Bounds
@@ -72,9 +74,20 @@ class InboundWriter:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """A savepoint inside `writing`: what fails here is undone, and the transaction goes on."""
-        with self._connection:
-            yield
+        """A savepoint inside `writing`: what fails here is undone, and the transaction goes on.
+
+        A disk that fails can take the savepoint with the whole transaction; then its failure is the error, not what is missing.
+        """
+        failure: apsw.Error | None = None
+        try:
+            with self._connection:
+                try:
+                    yield
+                except (apsw.FullError, apsw.IOError) as error:
+                    failure = error
+                    raise
+        except apsw.SQLError as error:
+            raise failure or error from None
 
     def close(self) -> None:
         self._connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import os
@@ -39,6 +40,7 @@ class Mailboxes:
         self._db = db
         self._now = now
         self._open: OrderedDict[str, InboundWriter] = OrderedDict()
+        self._locks: dict[str, asyncio.Lock] = {}  # of the sessions whose files are open
         self._behind: dict[str, list[Entry]] = {}
         self._said_no_fifos = False
 
@@ -80,6 +82,7 @@ class Mailboxes:
             await self._make_again(session, writer)
             await self._reconcile(session, writer)
             self._open[session.id] = writer
+            self._locks[session.id] = session.lock
         self._open.move_to_end(session.id)
         return writer
 
@@ -135,9 +138,11 @@ class Mailboxes:
         )
 
     async def close(self) -> None:
-        while self._open:
-            _, writer = self._open.popitem()
-            await self._disk.run(writer.close)
+        """Whoever is still at a file ends first: its connection cannot be closed under a statement."""
+        for id_ in list(self._open):
+            async with self._locks[id_]:
+                if (writer := self._open.pop(id_, None)) is not None:
+                    await self._disk.run(writer.close)
 
     def _open_writer(self, session: Session) -> InboundWriter:
         try:
@@ -165,8 +170,10 @@ class Mailboxes:
             )
 
     async def _close_eldest(self) -> None:
-        while len(self._open) > OPEN_CONNECTIONS:
-            _, writer = self._open.popitem(last=False)
+        at_rest = iter([id_ for id_ in self._open if not self._locks[id_].locked()])
+        while len(self._open) > OPEN_CONNECTIONS and (id_ := next(at_rest, None)) is not None:
+            writer = self._open.pop(id_)
+            del self._locks[id_]
             await self._disk.run(writer.close)
 
 

@@ -148,10 +148,23 @@ class HostDB:
         with translated(self._path), sqlite.transaction(self._connection, self._path):
             for job in jobs:
                 try:
-                    with self._connection:  # a savepoint: one job's failure is its own
-                        outcomes.append((job(self._connection), None))
-                except apsw.FullError:
-                    raise
+                    outcomes.append((self._alone(job), None))
+                except (apsw.FullError, apsw.IOError):
+                    raise  # the disk's failure is everybody's: SQLite may have rolled back what the others did
                 except Exception as error:  # noqa: BLE001 - handed to the one who asked
                     outcomes.append((None, error))
         return outcomes
+
+    def _alone(self, job: Job) -> Any:
+        """In a savepoint: one job's failure is its own. A disk that fails can take the savepoint with the whole transaction;
+        then its failure is the error, not the savepoint that is missing."""
+        failure: apsw.Error | None = None
+        try:
+            with self._connection:
+                try:
+                    return job(self._connection)
+                except (apsw.FullError, apsw.IOError) as error:
+                    failure = error
+                    raise
+        except apsw.SQLError as error:
+            raise failure or error from None

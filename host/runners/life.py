@@ -34,11 +34,14 @@ class Life:
         self.runner, self.started_at, self.silent_from, self.ordered_to_stop = runner, now, now, False
         self.ahead = _ahead(now)
 
-    def mind_the_clock(self, now: int) -> None:
-        """A time of day that was set says nothing about how long a runner has been silent: that is counted anew."""
+    def mind_the_clock(self, now: int) -> bool:
+        """A time of day that was set says nothing about how long a runner has been silent: that is counted anew. Whether it
+        was set since the last look."""
         before, self.ahead = self.ahead, _ahead(now)
-        if abs(self.ahead - before) > CLOCK_SET:
-            self.silent_from = self.busy_at = now
+        if abs(self.ahead - before) <= CLOCK_SET:
+            return False
+        self.silent_from = self.busy_at = now
+        return True
 
 
 def _ahead(now: int) -> float:

@@ -389,7 +389,8 @@ class Supervisor:
         if life is None or life.runner is None or life.ordered_to_stop:
             return
         runner = life.runner
-        life.mind_the_clock(self._now())
+        if life.mind_the_clock(self._now()):
+            return  # what was noted before would be measured by another clock; the next look is near
         blocked_since, current = await self._mailboxes.use(
             session, lambda writer: (writer.blocked_since, writer.value("incarnation"))
         )
@@ -411,6 +412,8 @@ class Supervisor:
         view = await self._mailboxes.use(
             session, lambda writer: looks.view(writer, life, runner, self._now(), idle)
         )
+        if life.mind_the_clock(self._now()):
+            return  # it was set while the files were looked at
         verdict = sweep.decide(view)
         if verdict is not sweep.Verdict.KEEP:
             log.warning(

@@ -68,9 +68,11 @@ class Disk(apsw.VFS):
         chance: random.Random,
         on_commit: Callable[[Process, str], None],
         pause: Callable[[float], None],
+        on_write_lock: Callable[[Process, str], None] = lambda *_: None,
     ) -> None:
         super().__init__(NAME, "")
         self._pause = pause
+        self.on_write_lock = on_write_lock
         self.sync_takes = 0.0
         self.restless = 0.0
         self._chance = chance
@@ -79,6 +81,8 @@ class Disk(apsw.VFS):
         self._durable: dict[str, _Inode] = {}
         self._open: set[_File] = set()
         self._stamp = FIRST_STAMP
+        self.full = False  # no file can grow
+        self.failing: dict[str, int] = {}  # so many writes and syncs of a file fail
         self.busy: dict[str, int] = {}  # so many lock requests for a file are refused
 
     # ── what SQLite calls ────────────────────────────────────────────────────────────────────────────────
@@ -131,7 +135,10 @@ class Disk(apsw.VFS):
 
     def yields(self) -> None:
         """A point at which another process may go on."""
-        if self.restless and self._chance.random() < self.restless:
+        process = current()
+        if process is not None and (seconds := process.hangs_now()):
+            self.waits(seconds)
+        elif self.restless and self._chance.random() < self.restless:
             self.waits(self._chance.choice((0.0, 0.001, 0.02)))
 
     def takes_its_time(self) -> None:
@@ -160,6 +167,16 @@ class Disk(apsw.VFS):
         self._stamp += 1
         os.utime(path, ns=(self._stamp, self._stamp))
 
+    def grows(self, path: str, process: Process | None) -> None:
+        if self.full and process is not None:
+            raise apsw.FullError(path)
+
+    def writes(self, path: str, process: Process | None) -> None:
+        left = self.failing.get(path.removesuffix("-journal").removesuffix("-wal"), 0)
+        if left and process is not None:
+            self.failing[path] = left - 1
+            raise apsw.IOError(path)
+
     def refuses(self, path: str, process: Process | None) -> bool:
         """Whether the file's owner is in the middle of a commit as this process wants to read."""
         owner = "host" if path.endswith("inbound.db") else "runner"
@@ -169,6 +186,11 @@ class Disk(apsw.VFS):
         if left:
             self.busy[path] = left - 1
         return left > 0
+
+    def is_quiet(self, path: str) -> bool:
+        """Whether nobody is in the middle of a commit there, nor died in one."""
+        inode = self._names.get(path)
+        return inode is not None and inode.exclusive is None and f"{path}-journal" not in self._names
 
     def end_of(self, process: Process) -> None:
         """The kernel closes a dead process's files: its locks go, what it wrote stays."""
@@ -212,6 +234,9 @@ class _File:
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         self._reach("write")
+        self._disk.writes(self.path, self.process)
+        if offset + len(data) > len(self._inode.data):
+            self._disk.grows(self.path, self.process)
         change = (offset, bytes(data))
         _apply(self._inode.data, change)
         self._inode.unsynced.append(change)
@@ -224,6 +249,7 @@ class _File:
 
     def xSync(self, flags: int) -> None:  # noqa: N802
         self._reach("sync")
+        self._disk.writes(self.path, self.process)
         self._disk.takes_its_time()
         self._inode.sync()
         if self._inode.marker:
@@ -262,6 +288,8 @@ class _File:
             if inode.reserved not in (None, self) or inode.exclusive not in (None, self):
                 raise apsw.BusyError(self.path)
             inode.reserved = self
+            if self.process is not None:
+                self._disk.on_write_lock(self.process, self.path)
         else:
             if inode.exclusive not in (None, self) or inode.reserved not in (None, self):
                 raise apsw.BusyError(self.path)

@@ -32,6 +32,7 @@ KINDS = [
     "weather",
     "busy",
     "restart",
+    "hang",
 ]
 
 
@@ -43,6 +44,7 @@ class Faults:
         self._chance = world.chance
         self.kinds: Sequence[str] = KINDS
         self.jumps: Sequence[int] = JUMPS
+        self.rejects: Sequence[float] = (0.0, 0.0, 0.05)
 
     async def trouble(self) -> None:
         """Whatever was armed and did not happen is disarmed at the end."""
@@ -57,6 +59,8 @@ class Faults:
         for process in (world.host_process, *(r.process for r in world.engine.live())):
             if process is not None:
                 process.disarm()
+        world.disk.full = False
+        world.disk.failing.clear()
         world.disk.busy.clear()
         world.say("the weather is fine from now on")
 
@@ -78,9 +82,26 @@ class Faults:
             folder = chance.choice(live).folder
             path = chance.choice((folder.inbound_db, folder.outbound_db))
             world.disk.busy[str(path)] = chance.randint(1, 60)
+        elif kind == "hang":
+            victims = [
+                process for process in (world.host_process, *(r.process for r in live)) if process is not None
+            ]
+            seconds = chance.choice((0.5, 3.0, 20.0, 90.0))
+            if victims:
+                chance.choice(victims).hang(chance.randint(1, 60), seconds)
+        elif kind == "full":
+            world.disk.full = True
+            world.loop.call_later(chance.choice((0.5, 5.0, 40.0)), self._room)
+        elif kind == "errors" and live:
+            folder = chance.choice(live).folder
+            path = chance.choice((folder.inbound_db, folder.outbound_db, world.data / "host.db"))
+            world.disk.failing[str(path)] = chance.choice((1, 3, 20))
         elif kind == "restart" and world.host is not None:
             world.host.stop()
         world.say(f"fault: {kind}")
+
+    def _room(self) -> None:
+        self._world.disk.full = False
 
     def weather(self) -> None:
         chance = self._chance
@@ -92,7 +113,7 @@ class Faults:
             lose_answer=rate(),
             slow=rate(),
             rate_limit=rate(),
-            reject=chance.choice((0.0, 0.0, 0.05)),
+            reject=chance.choice(self.rejects),
             lookup_fails=rate(),
             duplicate=chance.choice((0.1, 0.5)),
             online=chance.random() < 0.85,

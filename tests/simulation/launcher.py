@@ -36,6 +36,7 @@ class SimRunner:
         self.folder = spec.folder
         self.process = process
         self.loop: AgentLoop | None = None
+        self.born = asyncio.get_running_loop().time()
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def wait(self) -> int:
@@ -57,6 +58,7 @@ class Engine:
     trace: Callable[[str], None]
     adopts: bool = True
     locks: bool = True  # whether the session's lock keeps a second runner out
+    busy: float = 0.03  # chance that it starts nothing now
     blind: float = 0.0  # chance that a host finds no runner at boot, though some live
     runners: list[SimRunner] = field(default_factory=list)
     latest: dict[str, str] = field(default_factory=dict)  # outbound.db → incarnation the host started last
@@ -81,7 +83,7 @@ class SimLauncher:
     async def start(self, spec: RunnerSpec) -> SimRunner:
         point("start a runner")
         engine = self._engine
-        if engine.chance.random() < 0.03:
+        if engine.chance.random() < engine.busy:
             raise LaunchError("the engine is busy", transient=True)
         engine.latest[str(spec.folder.outbound_db)] = spec.incarnation
         runner = SimRunner(spec, engine.new_process("runner", f"runner-{len(engine.runners) + 1}"))

@@ -48,6 +48,8 @@ def check(world: World) -> None:
     laws.posts()
     laws.live()
     laws.messages()
+    laws.changes()
+    laws.told()
     laws.effects()
     laws.tasks()
     for session in laws.sessions:
@@ -172,6 +174,50 @@ class _Laws:
         return any(Address(*_address(row)) == _place(said) for row in failed) or bool(
             self._world.platform.rejected
         )
+
+    def changes(self) -> None:
+        """A message that was changed before it was read is answered as it is now; else the agent is told of the change."""
+        for said in self._world.people.said:
+            row = self._rows.get(said.event.message_id)
+            for change in said.changes:
+                stored = self._world.platform.verdicts.get(change.message_id) is Verdict.STORED
+                if row is None or not stored or change.message_id in self._rows or self._undeliverable(said):
+                    continue
+                posts = [
+                    post for post in self._posts if (m := OURS.match(post.text)) and int(m[2]) == said.number
+                ]
+                answered = any(post.text.startswith("answer") for post in posts)
+                if said.deleted and row["status"] == "cancelled" and answered:
+                    self._violated(Law.USED, f"message {said.number} was taken back in time, and answered")
+                new = any(
+                    post.text == " edited" and post.answers == said.event.natural_id for post in self._posts
+                )
+                if said.edited and row["status"] == "completed" and answered and not new:
+                    self._violated(
+                        Law.USED, f"message {said.number} was edited in time, and answered as it was before"
+                    )
+
+    def told(self) -> None:
+        """Whoever misses a part of an answer reads why where it was to be; what was told is forgotten like the rest."""
+        if self._world.forgotten.count:
+            return
+        notices = _rows(
+            self._world.data / "host.db", "SELECT about FROM notices WHERE about LIKE 'undelivered:%'"
+        )
+        told = {row["about"] for row in notices}
+        for session in self.sessions:
+            for row in session.delivered:
+                if row["message_out_id"].endswith(":question"):
+                    continue  # the call that asks hears that it could not, and the turn goes on
+                place = (row["platform_id"], row["thread_id"])
+                if row["state"] == "failed" and not any(
+                    about.endswith(":".join(place))
+                    and (not row["in_reply_to"] or row["in_reply_to"] in about)
+                    for about in told
+                ):
+                    self._violated(
+                        Law.TOLD, f"{row['message_out_id']} was given up at {place}, and nobody is told"
+                    )
 
     def effects(self) -> None:
         for line, count in self._world.effects.items():

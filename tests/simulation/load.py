@@ -31,6 +31,7 @@ class Said:
     asks: bool = False
     crashes: int = 0
     fails: str = ""
+    changes: list[InboundEvent] = field(default_factory=list)
     edited: bool = False
     deleted: bool = False
 
@@ -45,19 +46,24 @@ class People:
         self.said: list[Said] = []
         self.stopped: set[str] = set()  # channels in which somebody said stop
         self._answered: set[str] = set()
+        # Now and then everybody speaks at one place, and at once.
+        crowd = chance.random() < 0.3
+        self._places = (chance.choice(PLACES),) if crowd else PLACES
+        self._pauses = (0.0, 0.05, 0.5, 0.5, 2.0) if crowd else (0.0, 0.05, 0.5, 3.0, 12.0)
         platform.on_question = self._asked
         self.stops = chance.random() < 0.2
+        self.restless = chance.choice((0.15, 0.15, 0.6))  # how often they edit what they said
         self._plan(messages)
 
     def _plan(self, messages: int) -> None:
         chance = self._chance
         at = 0.0
         for number in range(1, messages + 1):
-            at += chance.choice((0.0, 0.05, 0.5, 3.0, 12.0))
+            at += chance.choice(self._pauses)
             said = self._message(number)
             self.said.append(said)
             self._platform.publish(said.event, at + chance.random() * 0.3)
-            if chance.random() < 0.15:
+            if chance.random() < self.restless:
                 self._edit(said, at + chance.choice((0.1, 1.0, 5.0)))
             elif chance.random() < 0.1:
                 said.deleted = True
@@ -67,10 +73,22 @@ class People:
             if self.stops and chance.random() < 0.15:
                 self._stop(said, at + chance.uniform(0.5, 4))
 
+    def asks(self, channel: str, thread: str) -> Said:
+        """A question that wants an answer and nothing else; the caller publishes it."""
+        number = len(self.said) + 1
+        said = Said(number, self._event(number, channel, thread))
+        said.event = replace(said.event, text=answer(number, 1))
+        self.said.append(said)
+        return said
+
     def _message(self, number: int) -> Said:
-        channel, thread = self._chance.choice(PLACES)
+        said = Said(number, self._event(number, *self._chance.choice(self._places)))
+        said.event = replace(said.event, text=self._script(said))
+        return said
+
+    def _event(self, number: int, channel: str, thread: str) -> InboundEvent:
         id_ = f"p{number}"
-        event = InboundEvent(
+        return InboundEvent(
             event_class=EventClass.MESSAGE,
             address=Address("sim", "w", channel, thread),
             natural_id=id_,
@@ -81,9 +99,6 @@ class People:
             privacy="dm" if channel == "D1" else "public",
             opens_thread=id_ if channel == "C2" else "",
         )
-        said = Said(number, event)
-        said.event = replace(event, text=self._script(said))
-        return said
 
     def _script(self, said: Said) -> str:
         chance, number = self._chance, said.number
@@ -128,7 +143,8 @@ class People:
         self._about(said, EventClass.EDIT, f"{said.event.natural_id}:1", said.event.text + " edited", at)
 
     def _about(self, said: Said, kind: EventClass, natural_id: str, text: str, at: float) -> None:
-        self._platform.publish(replace(said.event, event_class=kind, natural_id=natural_id, text=text), at)
+        said.changes.append(replace(said.event, event_class=kind, natural_id=natural_id, text=text))
+        self._platform.publish(said.changes[-1], at)
 
     def _stop(self, said: Said, at: float) -> None:
         self.stopped.add(said.event.address.platform_id)

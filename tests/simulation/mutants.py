@@ -6,9 +6,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import apsw
 
@@ -40,15 +40,38 @@ from sessiondb.connection import open_writer, transaction
 from sessiondb.records import Ack, AckStatus, Address, MessageIn
 from tests.simulation.faults import FAULTS_LAST
 from tests.simulation.forgotten import Patch
+from tests.simulation.outcome import Law
 from tests.simulation.processes import current, point
 from tests.simulation.world import World
 
-MUTANTS: dict[str, Callable[[World], list[Patch]]] = {}
+Make: TypeAlias = Callable[[World], list[Patch]]
 
 
-def mutant(make: Callable[[World], list[Patch]]) -> Callable[[World], list[Patch]]:
-    MUTANTS[make.__name__] = make
-    return make
+@dataclass(frozen=True)
+class Mutant:
+    """`law` is the one it breaks. `conditions` are those under which it shows, which a run without it has too."""
+
+    break_it: Make
+    law: Law
+    conditions: Make | None = None
+
+    def make(self, world: World) -> list[Patch]:
+        return [*self.unharmed(world), *self.break_it(world)]
+
+    def unharmed(self, world: World) -> list[Patch]:
+        """The same conditions, and the code as it is."""
+        return self.conditions(world) if self.conditions is not None else []
+
+
+MUTANTS: dict[str, Mutant] = {}
+
+
+def mutant(law: Law, conditions: Make | None = None) -> Callable[[Make], Make]:
+    def registered(make: Make) -> Make:
+        MUTANTS[make.__name__] = Mutant(make, law, conditions)
+        return make
+
+    return registered
 
 
 def death_finds_the_gap(world: World, *, every: int = 4) -> None:
@@ -59,10 +82,16 @@ def death_finds_the_gap(world: World, *, every: int = 4) -> None:
     point("between two halves")
 
 
+def wait_in_the_gap(world: World) -> None:
+    """Time passes, and others go on: rare by chance alone, too."""
+    if world.loop.time() < FAULTS_LAST:
+        world.disk.waits(world.gap.choice((0.0, 0.2, 3.0)))
+
+
 # ── law 4: one way in ────────────────────────────────────────────────────────────────────────────────────
 
 
-@mutant
+@mutant(Law.KEPT)
 def acknowledged_before_durable(_: World) -> list[Patch]:
     ingest = Reception.ingest
 
@@ -73,13 +102,13 @@ def acknowledged_before_durable(_: World) -> list[Patch]:
     return [(Reception, "ingest", hasty)]
 
 
-@mutant
+@mutant(Law.ONCE)
 def dedupe_in_memory_only(world: World) -> list[Patch]:
     key = InboundEvent.key.fget  # type: ignore[attr-defined]
     return [(InboundEvent, "key", property(lambda self: f"{key(self)}\x1f{world.boots}"))]
 
 
-@mutant
+@mutant(Law.KEPT)
 def marked_stored_before_it_is(_: World) -> list[Patch]:
     add = inbox.add
 
@@ -94,7 +123,7 @@ def marked_stored_before_it_is(_: World) -> list[Patch]:
 # ── laws 2 and 5: what a turn did commits together, and stays ────────────────────────────────────────────
 
 
-@mutant
+@mutant(Law.ONCE)
 def commits_that_a_power_failure_undoes(_: World) -> list[Patch]:
     def hasty(path: Path, schema: str) -> apsw.Connection:
         connection = open_writer(path, schema)
@@ -104,7 +133,7 @@ def commits_that_a_power_failure_undoes(_: World) -> list[Patch]:
     return [(runner.outbound, "open_writer", hasty), (host.mailbox.inbound, "open_writer", hasty)]
 
 
-@mutant
+@mutant(Law.OUTCOME)
 def acknowledgement_before_reply(world: World) -> list[Patch]:
     finish = OutboundWriter.finish_turn
 
@@ -119,7 +148,7 @@ def acknowledgement_before_reply(world: World) -> list[Patch]:
     return [(OutboundWriter, "finish_turn", hasty)]
 
 
-@mutant
+@mutant(Law.RECORDS)
 def result_outside_its_transaction(world: World) -> list[Patch]:
     finish = OutboundWriter.finish_call
 
@@ -132,7 +161,7 @@ def result_outside_its_transaction(world: World) -> list[Patch]:
     return [(OutboundWriter, "finish_call", torn)]
 
 
-@mutant
+@mutant(Law.ONCE)
 def call_runs_before_it_is_durable(world: World) -> list[Patch]:
     finish = OutboundWriter.finish_call
 
@@ -143,12 +172,12 @@ def call_runs_before_it_is_durable(world: World) -> list[Patch]:
     return [(OutboundWriter, "start_call", lambda *_: None), (OutboundWriter, "finish_call", late)]
 
 
-@mutant
+@mutant(Law.ONCE)
 def another_attempt_starts_from_nothing(_: World) -> list[Patch]:
     return [(OutboundWriter, "unfinished_claims", lambda self: self._acks("status = 'processing'", ()))]
 
 
-@mutant
+@mutant(Law.OUTCOME)
 def parked_turn_keeps_its_follow_ups(_: World) -> list[Patch]:
     park = OutboundWriter.park
 
@@ -160,7 +189,7 @@ def parked_turn_keeps_its_follow_ups(_: World) -> list[Patch]:
     return [(OutboundWriter, "park", greedy)]
 
 
-@mutant
+@mutant(Law.ORDER)
 def a_retrying_message_is_overtaken(_: World) -> list[Patch]:
     """While the host has not read that it is to be tried again: it reads that late here, which hurts nobody else."""
     read: Counter[tuple[str, int]] = Counter()
@@ -185,7 +214,7 @@ def a_retrying_message_is_overtaken(_: World) -> list[Patch]:
 # ── law 6: intent, send, receipt ─────────────────────────────────────────────────────────────────────────
 
 
-@mutant
+@mutant(Law.RECORDS)
 def receipt_before_send(_: World) -> list[Patch]:
     send = Lane._send
 
@@ -196,12 +225,12 @@ def receipt_before_send(_: World) -> list[Patch]:
     return [(Lane, "_send", hasty)]
 
 
-@mutant
+@mutant(Law.ONCE)
 def send_without_intent(_: World) -> list[Patch]:
     return [(policy, "intended", lambda parcel, now: replace(parcel, first_attempt_at=now))]
 
 
-@mutant
+@mutant(Law.ONCE)
 def no_lookup_on_unknown(_: World) -> list[Patch]:
     def again(parcel: Parcel, now: int) -> Parcel:
         return replace(parcel, state="pending", next_attempt_at=now + policy.GRACE)
@@ -209,7 +238,7 @@ def no_lookup_on_unknown(_: World) -> list[Patch]:
     return [(policy, "interrupted", again)]
 
 
-@mutant
+@mutant(Law.WATERMARK)
 def watermark_past_a_retrying_row(_: World) -> list[Patch]:
     def careless(self: InboundWriter) -> int:
         self.raise_mark("delivery_watermark", self.mark("outbound_read"))
@@ -218,12 +247,12 @@ def watermark_past_a_retrying_row(_: World) -> list[Patch]:
     return [(InboundWriter, "advance_watermark", careless)]
 
 
-@mutant
+@mutant(Law.ONCE)
 def a_file_that_never_asks_the_ledger(_: World) -> list[Patch]:
     return [(ledger, "entries", lambda *_: [])]
 
 
-@mutant
+@mutant(Law.LIVE)
 def live_message_before_its_intent(world: World) -> list[Patch]:
     put = LiveMessage._put
 
@@ -237,7 +266,7 @@ def live_message_before_its_intent(world: World) -> list[Patch]:
     return [(LiveMessage, "_put", hasty)]
 
 
-@mutant
+@mutant(Law.LIVE)
 def live_message_opened_again_unlooked_up(_: World) -> list[Patch]:
     async def careless(self: LiveMessage, bot: ShowsLive, row: LiveRow) -> None:
         await self._put_surely(replace(row, state="removed"))
@@ -245,7 +274,7 @@ def live_message_opened_again_unlooked_up(_: World) -> list[Patch]:
     return [(LiveMessage, "_find", careless)]
 
 
-@mutant
+@mutant(Law.LIVE)
 def live_messages_of_an_earlier_life_are_forgotten(_: World) -> list[Patch]:
     async def forgetful(*_: object) -> bool:
         return True
@@ -253,7 +282,7 @@ def live_messages_of_an_earlier_life_are_forgotten(_: World) -> list[Patch]:
     return [(LiveMessage, "_loaded", forgetful), (LiveMessages, "_load", forgetful)]
 
 
-@mutant
+@mutant(Law.LIVE)
 def live_message_outlives_a_failed_attempt(_: World) -> list[Patch]:
     decide = live_policy.decide
 
@@ -264,7 +293,7 @@ def live_message_outlives_a_failed_attempt(_: World) -> list[Patch]:
     return [(live_policy, "decide", patient)]
 
 
-@mutant
+@mutant(Law.OUTCOME)
 def outcome_without_the_notice_it_owes(world: World) -> list[Patch]:
     async def hasty(self: Deliveries, session: Session) -> None:
         owed = await self._mailboxes.use(session, lambda writer: writer.owed())
@@ -280,12 +309,12 @@ def outcome_without_the_notice_it_owes(world: World) -> list[Patch]:
 # ── laws 1, 7, 10 and 11 ─────────────────────────────────────────────────────────────────────────────────
 
 
-@mutant
+@mutant(Law.NUMBERS)
 def seq_without_the_other_side(_: World) -> list[Patch]:
     return [(InboundReader, "highest_seq", lambda self: 0)]
 
 
-@mutant
+@mutant(Law.NUMBERS)
 def seq_above_the_rows_that_are_left(_: World) -> list[Patch]:
     mark = InboundWriter.mark
 
@@ -295,7 +324,7 @@ def seq_above_the_rows_that_are_left(_: World) -> list[Patch]:
     return [(InboundWriter, "mark", forgetful)]
 
 
-@mutant
+@mutant(Law.OUTCOME)
 def forgets_what_nobody_has_seen(_: World) -> list[Patch]:
     def careless(self: InboundWriter, before: int, *, context: bool, most: int) -> list[str]:
         rows = self._connection.execute("SELECT id FROM messages_in LIMIT ?", (most,)).fetchall()
@@ -304,12 +333,12 @@ def forgets_what_nobody_has_seen(_: World) -> list[Patch]:
     return [(InboundWriter, "forgettable", careless)]
 
 
-@mutant
+@mutant(Law.TASKS)
 def task_the_index_does_not_know(_: World) -> list[Patch]:
     return [(due_index, "lower", lambda *_: None)]
 
 
-@mutant
+@mutant(Law.PLACE)
 def answer_in_the_channels_root(_: World) -> list[Patch]:
     chunks = Collector._chunks
 
@@ -321,7 +350,7 @@ def answer_in_the_channels_root(_: World) -> list[Patch]:
     return [(Collector, "_chunks", rootless)]
 
 
-@mutant
+@mutant(Law.FENCED)
 def no_incarnation_check(_: World) -> list[Patch]:
     @contextmanager
     def trusting(self: OutboundWriter) -> Iterator[None]:
@@ -334,15 +363,19 @@ def no_incarnation_check(_: World) -> list[Patch]:
     return [(OutboundWriter, "_writing", trusting)]
 
 
-@mutant
+@mutant(Law.OUTCOME)
 def never_gives_up(_: World) -> list[Patch]:
     return [(host.delivery.collect, "GIVE_UP_AFTER", 10**6)]
 
 
-@mutant
-def waits_for_a_clock_that_was_set_back(world: World) -> list[Patch]:
+def clocks_set_by_days(world: World) -> list[Patch]:
     world.faults.kinds = ["clock", "clock", "weather", "weather", "restart", "host", "power"]
     world.faults.jumps = (-86_400_000, 86_400_000)
+    return []
+
+
+@mutant(Law.REST, clocks_set_by_days)
+def waits_for_a_clock_that_was_set_back(_: World) -> list[Patch]:
 
     def patient(self: InboundWriter) -> list[Parcel]:
         return self._parcels("state IN ('pending', 'sending', 'unknown') ORDER BY seq, chunk")

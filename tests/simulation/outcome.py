@@ -22,6 +22,11 @@ class Law(StrEnum):
     FENCED = "a runner that was replaced commits nothing"  # 10
     LIVE = "what shows a turn under way goes with it"  # 6
     TASKS = "the scheduler never guesses"  # 12
+    USED = "what is used is read when it is used"  # an edit or a deletion that came first has won
+    SETTLED = "what is settled has been read whole"  # 5: a turn's acknowledgements come with its rows
+    TOLD = "what is given up is told"  # 14
+    ALIVE = "a runner is stopped for what it did"  # 11: not for what somebody did to a clock
+    TIME = "in fine weather an answer waits for nobody"
     ERRORS = "no program meets an error it did not expect"
     ENDS = "the run itself ends"
 

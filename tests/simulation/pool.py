@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import faulthandler
 import multiprocessing
+import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tests.simulation.outcome import Law, Outcome
@@ -80,6 +83,9 @@ class _Worker:
 
 
 def _serve(work: Callable[[int], Outcome], pipe: Connection, limit: float, stack: str) -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     with Path(stack).open("w") as told, suppress(EOFError):
         pipe.send(None)
         while True:
@@ -88,6 +94,12 @@ def _serve(work: Callable[[int], Outcome], pipe: Connection, limit: float, stack
             outcome = work(seed)
             faulthandler.cancel_dump_traceback_later()
             pipe.send(outcome)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    """No worker outlives whoever asks."""
+    parent.join()
+    os._exit(1)
 
 
 def outcomes(

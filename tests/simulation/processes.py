@@ -23,6 +23,9 @@ class Process:
         self.alive = True
         self.fuse = UNREACHED
         self.power = False
+        self.hangs_after = UNREACHED  # points of its disk work
+        self.hangs_for = 0.0  # s
+        self.hung_at: float | None = None  # loop's time
         self.tasks: list[asyncio.Task[Any]] = []
         self._on_death = on_death
 
@@ -33,6 +36,19 @@ class Process:
     def disarm(self) -> None:
         """Nor does the machine die with a process that ends of itself later."""
         self.arm(UNREACHED)
+        self.hang(UNREACHED, 0.0)
+
+    def hang(self, after: int, seconds: float) -> None:
+        """Its disk will not answer for so long, once."""
+        self.hangs_after, self.hangs_for = after, seconds
+
+    def hangs_now(self) -> float:
+        """s for which its disk does not answer now."""
+        self.hangs_after -= 1
+        if self.hangs_after != 0:
+            return 0.0
+        self.hung_at = asyncio.get_running_loop().time()
+        return self.hangs_for
 
     def point(self, label: str) -> None:
         """Somewhere the process may die: between this and what comes next."""

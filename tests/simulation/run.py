@@ -34,6 +34,7 @@ def run(seed: int, mutant: Mutant | None = None) -> Outcome:
     loop = VirtualLoop(processes.adopt_task, processes.alone, most_turns=MOST_TURNS)
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # closing a dead process's connection fails
     gc.disable()
+    gc.freeze()  # what is there stays: it is not looked through after each seed
     try:
         asyncio.set_event_loop(loop)
         with _deaths_reported(outcome):
@@ -107,6 +108,8 @@ class _Listener(logging.Handler):
         process = current()
         text = record.getMessage()
         self._world.say(f"{record.levelname} {text}")
+        if getattr(record, "action", "") == "runner_stopped" and isinstance(record.args, tuple):
+            self._world.stopped(getattr(record, "session", ""), str(record.args[0]))
         unexpected = record.exc_info is not None and getattr(record, "action", "") not in self.EXPECTED
         if unexpected and (process is None or process.alive):
             assert record.exc_info is not None

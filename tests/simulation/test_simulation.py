@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 
+from tests.simulation import holes
+from tests.simulation.catch import MOST, WANTED, catching, recorded
+from tests.simulation.forgotten import Patch
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.run import run
+from tests.simulation.world import World
 
 SEEDS = 24
-TRIES = 150  # seeds in which a mutant must be caught
+PROVEN = recorded()
 
-FIRST_SEED: dict[str, int] = {  # where a mutant is caught soon
-    "a_retrying_message_is_overtaken": 440,
-    "waits_for_a_clock_that_was_set_back": 16,  # clean without it, as 23 is; clocks are set by a day here
-}
+
+def is_a_hole(name: str) -> bool:
+    return hasattr(holes, name)
 
 
 @pytest.mark.parametrize("first", range(1, SEEDS + 1, 6))
@@ -23,10 +28,32 @@ def test_every_law_holds_whatever_goes_wrong(first: int) -> None:
         assert not outcome.violations, outcome.report()
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+def disks_fill_and_fail(world: World) -> list[Patch]:
+    world.faults.kinds = ["full", "errors", "errors", "host", "weather"]
+    return []
+
+
+def test_every_law_holds_on_a_disk_that_fills_and_fails() -> None:
+    """In 5 and 9 the registry's disk failed within a job, which took its savepoint along."""
+    for seed in range(1, 13):
+        outcome = run(seed, disks_fill_and_fail)
+        assert not outcome.violations, outcome.report()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", PROVEN)
+def test_a_broken_law_is_noticed_as_that_law(name: str) -> None:
+    """By three seeds, and those seeds find nothing without it."""
+    found = list(islice(catching(name, PROVEN[name]), WANTED))
+    assert len(found) == WANTED, f"“{MUTANTS[name].law}” is missed in {found} alone"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", [name for name in MUTANTS if name not in PROVEN and not is_a_hole(name)])
 def test_a_broken_law_is_noticed(name: str) -> None:
-    first = FIRST_SEED.get(name, 1)
-    assert any(run(seed, MUTANTS[name]).violations for seed in range(first, first + TRIES))
+    """Of these no three seeds are recorded yet. What is neither recorded nor here is looked for by the long run alone."""
+    mutant = MUTANTS[name]
+    assert any(run(seed, mutant.make).violations for seed in range(1, MOST))
 
 
 def test_the_same_seed_gives_the_same_run() -> None:

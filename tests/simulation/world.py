@@ -19,6 +19,7 @@ import host.delivery.service
 import host.live.policy
 import host.mailbox.outbound
 import host.upkeep.pruning
+import runner.claims
 import runner.inbound
 import runner.maintain
 import runner.providers.mock
@@ -31,6 +32,8 @@ from host.folders.disk import ThreadDisk
 from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Bots
 from runner.tools.tool import ToolContext
+from sessiondb import Full
+from tests.simulation import fine
 from tests.simulation.clock import VirtualLoop, WallClock
 from tests.simulation.disk import NAME, Disk
 from tests.simulation.faults import Faults
@@ -40,6 +43,7 @@ from tests.simulation.load import People
 from tests.simulation.outcome import Law, Outcome
 from tests.simulation.platform import Platform, SimBot
 from tests.simulation.processes import Process, current, point, start_in
+from tests.simulation.witness import Witness
 
 QUIET_WITHIN = 16 * 3600.0  # s of virtual time in which everything must have come to rest
 SETTLE = 900.0  # s more for notices and late posts
@@ -53,7 +57,8 @@ class World:
         self.chance = random.Random(outcome.seed)
         self.clock = WallClock(loop)
         self.faults = Faults(self)
-        self.disk = Disk(self._fork(), self._committed, loop.pause)
+        self.disk = Disk(self._fork(), self._committed, loop.pause, self._write_locked)
+        self._began_as: dict[tuple[Process, str], str] = {}  # who was to write when the lock was taken
         self.platform = Platform(self._fork(), self.say)
         self.platform.broke = self.violated
         self.engine = Engine(self._fork(), self.clock.now, self._process, self.say)
@@ -65,6 +70,7 @@ class World:
         self.forgets = self.chance.random() < 0.4  # what is over is soon pruned, on both sides
         self.forgotten = Forgotten()
         self.open_after = self.chance.choice((0.1, 1.0, host.live.policy.OPEN_AFTER))
+        self.asks_at_the_end = outcome.seed % 3 == 0
         self.effects: Counter[str] = Counter()
         self.people = People(self._fork(), self.platform, self.chance.randint(6, 14))
         self.host: Host | None = None
@@ -73,7 +79,10 @@ class World:
         self._dead: asyncio.Queue[Process] = asyncio.Queue()
         self.boots = 0
         self.gaps = itertools.count(1)
+        self.witness = Witness(self.disk, self.violated)
+        self.page = self.chance.choice((200, 200, 3))  # rows that one statement reads, on either side
         self._tokens = self._fork()
+        self.gap = self._fork()  # chance of what mutants and their conditions ask for
         self.disk.sync_takes = self.chance.choice((0.0, 0.0, 0.002, 0.03, 0.15, 0.5))
         self.disk.restless = self.chance.choice((0.0, 0.1, 0.5))
 
@@ -147,7 +156,10 @@ class World:
             assert self.host_process is not None
             await asyncio.wait([self._serving])
             if self.host_process.alive:
-                if not self._serving.cancelled() and (error := self._serving.exception()) is not None:
+                error = None if self._serving.cancelled() else self._serving.exception()
+                if isinstance(error, Full) and self.host is not None and not self.host.started.is_set():
+                    self.say(f"the host cannot start: {error}")  # in words; whoever restarts it tries again
+                elif error is not None:
                     self.violated(Law.ERRORS, f"the host ended: {error!r}")
                 self.host_process.disarm()
                 self.host_process.die("ended")
@@ -164,6 +176,9 @@ class World:
         except TimeoutError:
             self.violated(Law.REST, "not everything came to rest")
         await asyncio.sleep(SETTLE)
+        if self.asks_at_the_end and not self.outcome.violations:
+            await fine.ask_everybody(self)
+            await asyncio.sleep(fine.SETTLE)
         helpers[1].cancel()
         assert self.host is not None
         assert self._serving is not None
@@ -209,16 +224,31 @@ class World:
 
     # ── what the parts call ──────────────────────────────────────────────────────────────────────────────
 
+    def stopped(self, session_id: str, verdict: str) -> None:
+        """The host says why it stops a runner."""
+        if verdict in ("stop_hung", "stop_stuck", "stop_idle"):
+            for runner in self.engine.live():
+                hung = runner.process.hung_at is not None
+                if runner.session_id == session_id and not hung and self.loop.time() - runner.born < 60:
+                    self.violated(Law.ALIVE, f"{runner.process.name} is stopped as {verdict}, and is well")
+
+    def _write_locked(self, process: Process, path: str) -> None:
+        self._began_as[process, path] = self.engine.latest.get(path, "")
+
     def _committed(self, process: Process, path: str) -> None:
+        """Who took the lock in time may end its commit: whoever comes next finds what it wrote."""
         self.outcome.counted["commits"] += 1
         if process.kind != "runner" or not path.endswith("outbound.db"):
             return
         started = next((r.incarnation for r in self.engine.runners if r.process is process), "")
-        if started != self.engine.latest.get(path):
+        if started != self._began_as.pop(
+            (process, path), started
+        ):  # without one it rolled back what another had begun
             self.violated(Law.FENCED, f"{process.name} commits though its incarnation is dead")
 
     def _watched(self, writing: Callable[[InboundWriter], Any]) -> Callable[[InboundWriter], Any]:
-        """The watermark passes only what is done, at every commit."""
+        """At every commit: the watermark passes only what is done, and what is settled has been read."""
+        witness = self.witness
 
         @contextlib.contextmanager
         def watched(writer: InboundWriter) -> Iterator[None]:
@@ -227,6 +257,7 @@ class World:
                 opened = min((parcel.seq for parcel in writer.open_parcels()), default=None)
                 if opened is not None and writer.mark("delivery_watermark") >= opened:
                     self.violated(Law.WATERMARK, f"the watermark has passed {opened}, which is not done")
+                witness.settled(writer)
 
         return watched
 
@@ -270,6 +301,10 @@ class World:
                 (sessiondb.signals, "time", SimpleNamespace(time_ns=lambda: self.clock.now() * 1_000_000)),
                 (host.live.policy, "OPEN_AFTER", self.open_after),
                 (host.mailbox.outbound, "time", SimpleNamespace(monotonic=self.loop.time)),
+                (host.mailbox.outbound, "ROWS_PER_READ", self.page),
+                (runner.inbound, "PAGE", self.page),
+                (runner.claims, "PAGE", self.page),
+                (InboundWriter, "settle", self.witness.noting(InboundWriter.settle)),
                 (InboundWriter, "writing", self._watched(InboundWriter.writing)),
                 (runner.providers.mock, "mock_append", mock_append),
                 (runner.providers.mock, "os", SimpleNamespace(kill=kill, getpid=lambda: 0)),

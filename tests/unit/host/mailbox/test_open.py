@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from host.folders.disk import ThreadDisk
@@ -64,6 +65,44 @@ async def test_a_mailbox_is_in_one_hand_at_a_time_and_two_in_two(
         let_go.set()
         await asyncio.gather(first, second)
     assert order == ["elsewhere", "long", "short"]
+
+
+async def test_closing_waits_for_whoever_is_at_a_file(tmp_path: Path, mailboxes: Mailboxes) -> None:
+    """A connection cannot be closed under a statement: the host ended with that error."""
+    one = session(tmp_path, "one")
+    inside, let_go, order = threading.Event(), threading.Event(), list[str]()
+
+    def long(writer: InboundWriter) -> None:
+        inside.set()
+        assert let_go.wait(TIMEOUT)
+        say(writer, "a")
+        order.append("said")
+
+    async with asyncio.timeout(TIMEOUT):
+        using = asyncio.create_task(mailboxes.use(one, long))
+        await asyncio.to_thread(inside.wait, TIMEOUT)
+        closing = asyncio.create_task(mailboxes.close())
+        closing.add_done_callback(lambda _: order.append("closed"))
+        let_go.set()
+        await asyncio.gather(using, closing)
+        await asyncio.sleep(0)
+    assert order == ["said", "closed"]
+
+
+async def test_a_disk_that_fails_within_a_savepoint_fails_in_words(
+    tmp_path: Path, mailboxes: Mailboxes
+) -> None:
+    """SQLite rolls back the whole transaction, the savepoint with it."""
+
+    def fails(writer: InboundWriter) -> None:
+        with writer.writing(), writer.alone():
+            writer._connection.execute("ROLLBACK")
+            raise apsw.IOError("disk I/O error")
+
+    one = session(tmp_path, "one")
+    with pytest.raises(Full, match="disk I/O error"):
+        await mailboxes.use(one, fails)
+    assert await mailboxes.use(one, lambda writer: say(writer, "a")) == 2
 
 
 async def test_a_function_that_raises_leaves_the_mailbox_usable(tmp_path: Path, mailboxes: Mailboxes) -> None:

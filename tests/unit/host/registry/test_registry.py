@@ -16,7 +16,7 @@ from host.registry import sessions
 from host.registry.db import HostDB, open_host_db, open_registry
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Sessions
-from sessiondb import Address, Incompatible
+from sessiondb import Address, Full, Incompatible
 
 PLACE = Address("memory", "w", "c")
 FIRST_VERSION = "aae860ccf44fb83b"  # of the first migration, which data folders have been made with
@@ -49,6 +49,30 @@ def put(key: str) -> Callable[[Statements], int]:
 
 def keys(statements: Statements) -> list[str]:
     return [str(key) for (key,) in statements.execute("SELECT key FROM meta ORDER BY key").fetchall()]
+
+
+async def test_a_disk_that_fails_in_one_job_fails_all_of_its_commit_in_words_and_nothing_later(
+    reopen: Callable[[], Awaitable[Registry]],
+) -> None:
+    """SQLite rolls the whole transaction back then, savepoints and what others did in it."""
+
+    def fails(statements: Statements) -> None:
+        statements.execute("ROLLBACK")
+        raise apsw.IOError("disk I/O error")
+
+    registry = await reopen()
+    came = await asyncio.gather(
+        registry.write(put("before")),
+        registry.write(fails),
+        registry.write(put("behind")),
+        return_exceptions=True,
+    )
+    assert [type(error) for error in came] == [Full, Full, Full]
+    assert "disk I/O error" in str(came[0])
+    assert await registry.write(put("later")) == 1
+    there = await (await reopen()).read(keys)
+    assert "later" in there
+    assert not {"before", "behind"} & set(there)
 
 
 async def test_what_a_job_has_written_is_there_after_its_return(

@@ -71,9 +71,9 @@ async def test_a_silence_is_counted_anew_when_the_clock_is_set_and_only_then(tmp
     async with asyncio.TaskGroup() as group:
         life = Life(session, group.create_task(asyncio.sleep(0)))
     life.begins(Sleeper(), NOW)
-    life.mind_the_clock(NOW + 1_000)  # a look that comes a little late
+    assert not life.mind_the_clock(NOW + 1_000)  # a look that comes a little late
     assert life.silent_from == NOW
-    life.mind_the_clock(NOW + HOUR)
+    assert life.mind_the_clock(NOW + HOUR)  # and nothing is judged at this look
     assert life.silent_from == life.busy_at == NOW + HOUR
-    life.mind_the_clock(NOW - HOUR)
+    assert life.mind_the_clock(NOW - HOUR)
     assert life.silent_from == life.busy_at == NOW - HOUR

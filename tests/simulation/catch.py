@@ -1,0 +1,77 @@
+"""Which seeds notice which mutant. `python -m tests.simulation.catch [NAME…]` looks anew and records them in caught.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+from tests.simulation import holes
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.outcome import Outcome
+from tests.simulation.pool import outcomes
+from tests.simulation.run import run
+
+assert holes, "its mutants register themselves"
+
+RECORD = Path(__file__).with_name("caught.json")
+WANTED = 3  # seeds that notice a mutant
+MOST = 300  # all of them below this one
+LONGEST = 3600.0  # s for one mutant
+
+
+@cache
+def clean(seed: int, conditions_of: str = "") -> bool:
+    """Whether nothing is broken without a mutant, under the same conditions."""
+    return not run(seed, MUTANTS[conditions_of].unharmed if conditions_of else None).violations
+
+
+def notices(name: str, seed: int) -> Outcome | None:
+    """The outcome, if the seed notices the mutant by the law that it breaks and is clean without it."""
+    mutant = MUTANTS[name]
+    outcome = run(seed, mutant.make)
+    if mutant.law not in outcome.laws:
+        return None
+    return outcome if clean(seed, name if mutant.conditions is not None else "") else None
+
+
+def catching(name: str, first: Iterable[int] = ()) -> Iterator[int]:
+    """Seeds that notice it: those that did so last time, then all others."""
+    recorded = list(first)
+    others = (seed for seed in range(1, MOST) if seed not in recorded)
+    yield from (seed for seeds in (recorded, others) for seed in seeds if notices(name, seed))
+
+
+def recorded() -> dict[str, list[int]]:
+    found: dict[str, list[int]] = json.loads(RECORD.read_text())
+    return found
+
+
+def look(number: int) -> Outcome:
+    """For the pool: the mutant of this number, as an outcome that names the seeds."""
+    name = list(MUTANTS)[number]
+    known = recorded().get(name, ()) if RECORD.exists() else ()
+    found = list(islice(catching(name, known), WANTED))
+    return Outcome(number, trace=[str(seed) for seed in found])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="catch")
+    parser.add_argument("names", nargs="*", default=list(MUTANTS))
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    numbers = [list(MUTANTS).index(name) for name in arguments.names]
+    for outcome in outcomes(look, numbers, arguments.workers, limit=LONGEST):
+        name = list(MUTANTS)[outcome.seed]
+        print(f"{name}: {outcome.trace} by “{MUTANTS[name].law}” {outcome.violations}", flush=True)
+        caught = {**(recorded() if RECORD.exists() else {}), name: [int(seed) for seed in outcome.trace]}
+        lines = ",\n".join(f'  "{key}": {value}' for key, value in sorted(caught.items()))
+        RECORD.write_text(f"{{\n{lines}\n}}\n")
+
+
+if __name__ == "__main__":
+    main()

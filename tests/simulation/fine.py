@@ -1,0 +1,58 @@
+"""In fine weather, when everybody rests: a question at each place, and another as soon as it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tests.simulation.load import PLACES, Said
+from tests.simulation.outcome import Law
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+SYNCS_WARM = (
+    14  # one commit of host.db and three syncs for each of: question, claim, answer, intent; a little is kept
+)
+SYNCS_COLD = (
+    14 + 15
+)  # the assignment, the runner's file and its first words; where nobody was before, a folder
+ENGINE = 0.25  # s until a runner looks
+POSTED = 0.2  # s that the platform takes
+LOOKS = 2  # who has looked for something so long looks next after as long again
+REST = 1.0  # s for everything else
+LONGEST = 200.0  # s
+SETTLE = 60.0  # s until what was asked last is over
+
+
+async def ask_everybody(world: World) -> None:
+    world.disk.restless = world.engine.busy = 0.0
+    for channel, thread in PLACES:
+        for warm in (False, True) if thread or channel == "D1" else (False,):
+            said = world.people.asks(channel, thread)
+            took = await _answered(world, said)
+            most = allowed(world.disk.sync_takes, warm=warm)
+            world.say(f"answered after {took:.2f} s of {most:.2f}")
+            if took > most:
+                how = "a runner that lives" if warm else "one that is started for it"
+                world.violated(
+                    Law.TIME, f"message {said.number} waited {took:.2f} s for {how}, {most:.2f} s are enough"
+                )
+
+
+def allowed(sync: float, *, warm: bool) -> float:
+    """Seconds from a question to its answer."""
+    syncs = SYNCS_WARM if warm else SYNCS_COLD
+    return LOOKS * (syncs * sync + (0.0 if warm else ENGINE)) + POSTED + REST
+
+
+async def _answered(world: World, said: Said) -> float:
+    begun = world.loop.time()
+    posts = world.platform.posts
+    known = len(posts)
+    world.platform.publish(said.event)
+    while world.loop.time() < begun + LONGEST:
+        if any(post.text.startswith(f"answer {said.number} ") for post in posts[known:]):
+            break
+        await asyncio.sleep(0.01)
+    return world.loop.time() - begun

@@ -1,0 +1,255 @@
+"""Mutants that the simulation once let through: a gap in time, a page that is not the last, a look too few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+import runner.outbound
+from host.delivery import collect, policy
+from host.delivery.collect import Collected, Collector
+from host.delivery.ledgers import SessionLedger
+from host.delivery.service import Deliveries
+from host.mailbox import ledger
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.outbound import OutboundReader, Page
+from host.mailbox.rows import Parcel
+from host.registry import notices
+from host.registry.port import Statements
+from host.registry.sessions import Session
+from host.runners.life import Life
+from host.runners.supervisor import Supervisor
+from host.schedule import index, service
+from host.schedule.service import Scheduler
+from host.upkeep import sweep
+from runner.claims import Claims
+from runner.formatter import PromptMessage
+from runner.outbound import OutboundWriter, Superseded
+from sessiondb.connection import transaction
+from sessiondb.records import MessageIn
+from tests.simulation.forgotten import Patch
+from tests.simulation.mutants import death_finds_the_gap, mutant, wait_in_the_gap
+from tests.simulation.outcome import Law
+from tests.simulation.world import World
+
+# ── laws 5 and 10: inside the transaction, and at its end ────────────────────────────────────────────────
+
+
+def two_runners_and_slow_transactions(world: World) -> list[Patch]:
+    """A host that finds no runner starts another one, and each waits before it has the lock."""
+    world.engine.locks, world.engine.blind = False, 1.0
+    world.faults.kinds = ["host", "restart"]
+
+    @contextmanager
+    def late(connection: apsw.Connection, path: Path) -> Iterator[apsw.Connection]:
+        wait_in_the_gap(world)
+        with transaction(connection, path):
+            yield connection
+
+    return [(runner.outbound, "transaction", late)]
+
+
+@mutant(Law.FENCED, two_runners_and_slow_transactions)
+def incarnation_checked_before_the_transaction(world: World) -> list[Patch]:
+    @contextmanager
+    def hasty(self: OutboundWriter) -> Iterator[None]:
+        if self._inbound.incarnation() != self._incarnation:
+            raise Superseded
+        wait_in_the_gap(world)
+        with transaction(self._connection, self._path):
+            for turn, kind, text in self._unwritten:
+                self._step(turn, kind, text)
+            yield
+        self._unwritten.clear()
+
+    return [(OutboundWriter, "_writing", hasty)]
+
+
+def slow_claims(world: World) -> list[Patch]:
+    claim = OutboundWriter.claim
+
+    def late(self: OutboundWriter, messages: Sequence[MessageIn], turn: str) -> None:
+        wait_in_the_gap(world)
+        claim(self, messages, turn)
+
+    return [(OutboundWriter, "claim", late)]
+
+
+@mutant(Law.USED, slow_claims)
+def claims_not_read_again_after_their_commit(_: World) -> list[Patch]:
+    def hasty(
+        self: Claims, id_: str, batch: Sequence[MessageIn]
+    ) -> tuple[list[MessageIn], list[PromptMessage]]:
+        self._outbound.claim(batch, id_)
+        return list(batch), [decoded for row in batch if (decoded := self._decode(row)) is not None]
+
+    return [(Claims, "_claim", hasty)]
+
+
+@mutant(Law.OUTCOME)
+def follow_ups_not_released_by_the_end_of_a_turn(_: World) -> list[Patch]:
+    finish = OutboundWriter.finish_turn
+
+    def greedy(
+        self: OutboundWriter, turn: str, answers: Any, consumed: Any, unconsumed: Iterable[str], **more: Any
+    ) -> None:
+        finish(self, turn, answers, consumed, (), **more)
+
+    return [(OutboundWriter, "finish_turn", greedy)]
+
+
+# ── what is settled has been read ────────────────────────────────────────────────────────────────────────
+
+
+class _Reading:
+    """A reader that has read its rows before anybody asks for acknowledgements, or hides that there are more."""
+
+    def __init__(self, reader: OutboundReader, page: Page) -> None:
+        self._reader = reader
+        self._page = page
+
+    def rows_after(self, number: int) -> Page:
+        return self._page
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+
+@mutant(Law.SETTLED)
+def rows_read_before_acknowledgements(_: World) -> list[Patch]:
+    real = Collector.collect
+
+    def hasty(
+        self: Collector, writer: InboundWriter, reader: OutboundReader, *more: Any, **others: Any
+    ) -> Collected:
+        page = reader.rows_after(writer.mark("outbound_read"))
+        return real(self, writer, _Reading(reader, page), *more, **others)  # type: ignore[arg-type]
+
+    return [(Collector, "collect", hasty)]
+
+
+def one_row_at_a_time(world: World) -> list[Patch]:
+    world.page = 1
+    return []
+
+
+@mutant(Law.SETTLED, one_row_at_a_time)
+def acknowledgements_settled_while_more_rows_wait(_: World) -> list[Patch]:
+    rows_after = OutboundReader.rows_after
+
+    def last(self: OutboundReader, number: int) -> Page:
+        return Page(rows_after(self, number).rows, more=False)
+
+    return [(OutboundReader, "rows_after", last)]
+
+
+@mutant(Law.OUTCOME)
+def a_last_answer_stays(world: World) -> list[Patch]:
+    drain = Deliveries.drain
+
+    async def of_the_living(self: Deliveries, session: Session) -> None:
+        if any(runner.session_id == session.id for runner in world.engine.live()):
+            await drain(self, session)
+
+    return [(Deliveries, "drain", of_the_living)]
+
+
+# ── laws 6 and 14: looked for, and told ──────────────────────────────────────────────────────────────────
+
+
+@mutant(Law.ONCE)
+def looked_up_once(_: World) -> list[Patch]:
+    return [(policy, "LOOKUPS", 1)]
+
+
+def much_is_rejected(world: World) -> list[Patch]:
+    world.faults.rejects = (0.2,)
+    world.forgets = False
+    return []
+
+
+@mutant(Law.TOLD, much_is_rejected)
+def undelivered_told_after_the_outcome(world: World) -> list[Patch]:
+    put = SessionLedger.put
+
+    def silent(self: SessionLedger, connection: Statements, parcels: Sequence[Parcel], now: int) -> None:
+        ledger.put(connection, self._session.id, parcels, now)
+        for parcel in parcels:
+            self._posts.settle(connection, self._session, parcel)
+
+    async def hasty(self: SessionLedger, parcels: Sequence[Parcel]) -> None:
+        await put(self, parcels)
+        for parcel in parcels:
+            if parcel.state == "failed":
+                death_finds_the_gap(world, every=2)
+                notice = collect.undelivered(parcel, self._session.id, self._now())
+                await self._db.write(partial(notices.add, notice=notice, now=self._now()))
+                await self._say()
+
+    return [(SessionLedger, "_put", silent), (SessionLedger, "put", hasty)]
+
+
+# ── laws 11, 12 and 15 ───────────────────────────────────────────────────────────────────────────────────
+
+
+@mutant(Law.OUTCOME)
+def rests_without_counting_work(_: World) -> list[Patch]:
+    careless = f"UPDATE sessions SET busy = 0, {sweep._SETTLED} WHERE id = ?1 AND ?2 = ?2"
+    return [(sweep, "_REST", careless)]
+
+
+@mutant(Law.OUTCOME)
+def a_session_is_not_busy_when_it_is_fired(_: World) -> list[Patch]:
+    def forgetful(self: Scheduler, connection: Statements) -> list[Session]:
+        ids = index.due_sessions(connection, self._now(), self._waiting, service.AT_ONCE)
+        return [s for id_ in ids for s in self._registry.load(connection, "id = ?", (id_,))]
+
+    async def forgetful_too(self: Scheduler, session: Session, found: Any) -> None:
+        await self._db.write(lambda connection: index.settle(connection, session.id, found.bounds))
+
+    return [(Scheduler, "_next_due", forgetful), (Scheduler, "_settle", forgetful_too)]
+
+
+@mutant(Law.TIME)
+def whoever_writes_waits_for_the_sweep(world: World) -> list[Patch]:
+    wake = Supervisor.wake
+
+    def later(self: Supervisor, session: Session, **more: Any) -> None:
+        world.loop.call_later(world.chance.uniform(0, 10), lambda: wake(self, session, **more))
+
+    return [(Supervisor, "wake", later)]
+
+
+def clocks_are_set(world: World) -> list[Patch]:
+    world.faults.kinds = ["clock"]
+    return []
+
+
+@mutant(Law.ALIVE, clocks_are_set)
+def a_set_clock_that_the_sweep_ignores(_: World) -> list[Patch]:
+    return [(Life, "mind_the_clock", lambda *_: None)]
+
+
+def all_is_forgotten_soon(world: World) -> list[Patch]:
+    world.forgets = True
+    return []
+
+
+@mutant(Law.NUMBERS, all_is_forgotten_soon)
+def high_water_not_kept(_: World) -> list[Patch]:
+    raise_mark, set_state = InboundWriter.raise_mark, OutboundWriter._set_state
+
+    def forgetful(self: InboundWriter, key: str, to: int) -> None:
+        if key != "seq_high_water":
+            raise_mark(self, key, to)
+
+    def forgetful_too(self: OutboundWriter, key: str, value: str) -> None:
+        if key != "seq_high_water":
+            set_state(self, key, value)
+
+    return [(InboundWriter, "raise_mark", forgetful), (OutboundWriter, "_set_state", forgetful_too)]

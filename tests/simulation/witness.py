@@ -1,0 +1,64 @@
+"""Looks over the host's shoulder at every commit of an inbound.db, with eyes of its own."""
+
+from __future__ import annotations
+
+import contextvars
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from host.mailbox.inbound import InboundWriter
+from sessiondb import Status
+from tests.simulation.disk import NAME, Disk
+from tests.simulation.outcome import Law
+
+_UNREAD = "SELECT id, in_reply_to FROM messages_out WHERE seq > ?"
+_ASKED = "SELECT 1 FROM messages_out WHERE content LIKE '%ask_question%' LIMIT 1"
+
+
+class Witness:
+    """A turn's acknowledgements and its rows are one commit: whoever settles by the first has read the second."""
+
+    def __init__(self, disk: Disk, violated: Callable[[Law, str], None]) -> None:
+        self._disk = disk
+        self._violated = violated
+        self._settled: defaultdict[str, set[str]] = defaultdict(set)
+
+    def noting(self, settle: Callable[..., None]) -> Callable[..., None]:
+        def noted(writer: InboundWriter, id_: str, status: Status, error: str = "") -> None:
+            if status is Status.COMPLETED:
+                self._settled[_path(writer)].add(id_)
+            settle(writer, id_, status, error)
+
+        return noted
+
+    def settled(self, writer: InboundWriter) -> None:
+        """At the end of a transaction."""
+        ids = self._settled.pop(_path(writer), set())
+        outbound = str(Path(_path(writer)).parent.parent / "outbound" / "outbound.db")
+        if ids and self._disk.is_quiet(outbound):
+            read = writer.mark("outbound_read")
+            # As nobody: what looks on neither waits nor dies.
+            for row_id, answers in contextvars.Context().run(_unread, outbound, read):
+                if answers in ids:
+                    self._violated(
+                        Law.SETTLED, f"{answers} is settled, and its row {row_id} has not been read"
+                    )
+
+
+def _path(writer: InboundWriter) -> str:
+    return str(writer._connection.db_filename("main"))
+
+
+def _unread(path: str, above: int) -> list[tuple[Any, ...]]:
+    """Nothing where a question was asked: its turn goes on, and answers once more, when it has been settled."""
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=NAME)
+    try:
+        if connection.execute(_ASKED).fetchall():
+            return []
+        return connection.execute(_UNREAD, (above,)).fetchall()
+    finally:
+        connection.close()
