@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -208,11 +208,17 @@ class Limits(_Model):
     )
 
 
+SELinux: TypeAlias = Literal["", "z", "Z", "disable"]
+
+
 class Runner(_Model):
     """How runners are started and when they end."""
 
     launcher: Literal["auto", "docker", "process"] = "auto"  # auto: containers, but for `chat`
     image: str = "dovecote-runner:dev"
+    selinux: SELinux = (
+        ""  # label the folders of containers (z, or Z: each its own), or confine these less (disable)
+    )
     engine: EngineAddress = ""  # the container engine's address; '' = DOCKER_HOST, or the local socket
     limits: Limits = Limits()
     stream_idle: Seconds = 20.0

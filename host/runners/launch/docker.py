@@ -20,11 +20,11 @@ from typing import Any, ParamSpec, TypeVar
 
 import docker
 from docker.errors import APIError, ImageNotFound, NotFound
-from docker.types import LogConfig, Mount, Ulimit
+from docker.types import LogConfig, Ulimit
 
 from host.config import Runner as Settings
 from host.folders import ownership, unnamed
-from host.runners.launch import engine
+from host.runners.launch import binds, engine
 from host.runners.launch import labels as marks
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
 from host.runners.launch.labels import CONTRACT_LABEL, INCARNATION, INSTALLATION, LOG, OUTLINE, ROLE, SESSION
@@ -336,7 +336,7 @@ class DockerLauncher:
     def _options(
         self, name: str, spec: RunnerSpec, labels: dict[str, str], arguments: Sequence[str]
     ) -> dict[str, Any]:
-        limits, folder = self._settings.limits, spec.folder
+        limits = self._settings.limits
         uid, gid = ownership.container_ids()
         largest_file = limits.largest_file_mb * MIB
         return {
@@ -353,15 +353,7 @@ class DockerLauncher:
                 "DOVECOTE_SHARED": "/shared",
                 "DOVECOTE_AGENT_DIR": "/agent" if spec.agent else "",
             },
-            "mounts": [
-                Mount("/session/inbound", str(folder.inbound), type="bind", read_only=True),
-                Mount("/session/outbound", str(folder.outbound), type="bind"),
-                Mount("/session/gateway", str(folder.gateway), type="bind", read_only=True),
-                Mount("/workspace", str(folder.work), type="bind"),
-                Mount("/shared", str(spec.shared), type="bind"),
-                *([Mount("/agent", str(spec.agent), type="bind", read_only=True)] if spec.agent else []),
-                *(Mount(path, str(file), type="bind", read_only=True) for path, file in spec.files.items()),
-            ],
+            **binds.options(_binds(spec), self._settings.selinux),
             "working_dir": "/workspace",
             "user": f"{uid}:{gid}",
             "hostname": "runner",
@@ -370,7 +362,6 @@ class DockerLauncher:
             "read_only": True,
             "tmpfs": {"/tmp": f"size={limits.temporary_mb}m,mode=1777,nosuid,nodev"},  # noqa: S108 - the container's
             "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges"],
             "init": True,
             "mem_limit": limits.memory_mb * MIB,
             "memswap_limit": limits.memory_mb * MIB,
@@ -430,6 +421,19 @@ class DockerLauncher:
             append_bounded(path, stream, LARGEST_LOG)
         except engine.GONE as error:
             log.warning("Output of a container is lost: %s", error, extra={"action": "log_lost"})
+
+
+def _binds(spec: RunnerSpec) -> list[binds.Bind]:
+    folder = spec.folder
+    return [
+        binds.Bind("/session/inbound", folder.inbound, read_only=True, alone=True),
+        binds.Bind("/session/outbound", folder.outbound, alone=True),
+        binds.Bind("/session/gateway", folder.gateway, read_only=True, alone=True),
+        binds.Bind("/workspace", folder.work, alone=True),
+        binds.Bind("/shared", spec.shared),
+        *([binds.Bind("/agent", spec.agent, read_only=True)] if spec.agent else []),
+        *(binds.Bind(path, file, read_only=True) for path, file in spec.files.items()),
+    ]
 
 
 class _Events:

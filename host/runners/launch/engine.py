@@ -9,10 +9,10 @@ from pathlib import Path
 import docker
 import requests
 from docker.errors import DockerException, ImageNotFound
-from docker.types import Mount
 
 from host.config import Runner as Settings
 from host.folders import unnamed
+from host.runners.launch import binds
 from host.runners.launch.examination import Examination
 from host.runners.launch.labels import CONTRACT_LABEL
 
@@ -23,6 +23,7 @@ LOOK = (
     "trap over=1 TERM; cat /proc/sys/kernel/random/boot_id; stat -c '%i %u' /mark;"
     ' until [ "$over" ]; do sleep 0.1; done'
 )
+ENFORCE = Path("/sys/fs/selinux/enforce")
 GONE = (requests.RequestException, DockerException, OSError)
 
 
@@ -35,7 +36,14 @@ def examine(settings: Settings, data: Path, *, thoroughly: bool) -> Examination:
         told = client.info()
     except GONE as error:
         return replace(found, problem=f"does not answer ({type(error).__name__})")
-    found = replace(found, version=str(told["ServerVersion"]), kernel=str(told["KernelVersion"]))
+    confined = any("name=selinux" in str(one) for one in told.get("SecurityOptions") or ())
+    found = replace(
+        found,
+        version=str(told["ServerVersion"]),
+        kernel=str(told["KernelVersion"]),
+        selinux=confined and _enforcing(),
+        labelled=settings.selinux,
+    )
     try:
         spoken = client.images.get(settings.image).labels.get(CONTRACT_LABEL, "")
     except ImageNotFound:
@@ -44,8 +52,17 @@ def examine(settings: Settings, data: Path, *, thoroughly: bool) -> Examination:
     return _look_inside(client, found, data.resolve()) if thoroughly else found
 
 
+def _enforcing() -> bool:
+    try:
+        return ENFORCE.read_text().strip() == "1"
+    except OSError:
+        return False
+
+
 def _look_inside(client: docker.DockerClient, found: Examination, data: Path) -> Examination:
-    """By the folder's own number, so that nothing has to be written into it; before there is one, by its nearest ancestor."""
+    """By the folder's own number, so that nothing has to be written into it; before there is one, by its nearest ancestor.
+    Neither is labelled for it.
+    """
     place = next(path for path in (data, *data.parents) if path.is_dir())
     own = place.stat()
     try:
@@ -54,7 +71,9 @@ def _look_inside(client: docker.DockerClient, found: Examination, data: Path) ->
             ["-c", LOOK],
             entrypoint="bash",
             network_mode="none",
-            mounts=[Mount("/mark", str(place), type="bind", read_only=True)],
+            **binds.options(
+                [binds.Bind("/mark", place, read_only=True)], "disable" if found.labelled else ""
+            ),
             user="0:0",  # the folder may be closed to everybody but its owner
             detach=True,
         )

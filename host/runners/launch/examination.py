@@ -19,6 +19,10 @@ ONE_KERNEL = (
     "Run the host on the engine's own machine, or in a container there: docker-compose.yml does. An engine in a virtual"
     " machine (Docker Desktop) or on another machine cannot share files and sockets with this host"
 )
+LABELS = (
+    'Set runner.selinux = "z" (or "Z") to have the folders labelled for containers, or "disable" to confine the runners'
+    " by everything but SELinux: a container that is confined by it may not reach the host's socket on every policy"
+)
 UNCOUNTED = "files that a container has deleted and keeps open are not counted"
 COUNTED = (
     "Each of its processes may keep runner.limits.open_files of them, of largest_file_mb each. Where the host sees the"
@@ -40,6 +44,8 @@ class Examination:
     boot_id: str = ""  # of the kernel that a container runs on
     sees_data: bool = False  # a container sees what the host writes into the data folder
     seen_inside: bool = False  # the host sees what processes in a container hold open
+    selinux: bool = False  # the engine confines containers by it
+    labelled: str = ""  # what runner.selinux asks for
 
 
 def findings(found: Examination, kernel: str, boot_id: str) -> list[Finding]:
@@ -57,6 +63,15 @@ def findings(found: Examination, kernel: str, boot_id: str) -> list[Finding]:
         made.append(Finding("Runner image", False, f"{found.image}: {problem}", "Run `make image`"))
         return made
     made.append(Finding("Runner image", True, f"{found.image}, contract version {CONTRACT}"))
+    if found.selinux:
+        seen = (
+            f'runner.selinux = "{found.labelled}"'
+            if found.labelled
+            else "the folders have no labels for containers"
+        )
+        made.append(
+            Finding("SELinux", bool(found.labelled), f"enforced; {seen}", "" if found.labelled else LABELS)
+        )
     if not found.boot_id and not found.trouble:
         return made  # nobody looked inside
     shared = found.boot_id == boot_id and found.sees_data
