@@ -41,6 +41,7 @@ REMEDIES = (
     "Did you mean",
     "End",
     "is written as",
+    "`dovecote setup",
 )
 YEAR = datetime.timedelta(days=365)
 
@@ -65,7 +66,7 @@ async def test_doctor_up_and_chat_say_it_in_the_same_words(
             told = [one for one in found if not one["well"] and words in one["sentence"]]
             assert told, f"the doctor does not say {words!r}: {[one for one in found if not one['well']]}"
             sentence = told[0]["sentence"].removeprefix("Configuration: ")
-            ends = sentence.rstrip(".").rpartition(". ")[2]
+            ends = sentence.rstrip(".").rpartition(": ")[2]
             assert told[0]["remedy"] or any(word in ends for word in REMEDIES), f"what to do? {sentence}"
             for command in ("up", "chat"):
                 ended = await _aside(place.command.run_until, sentence, command)

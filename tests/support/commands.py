@@ -26,7 +26,7 @@ PRELOADED = [
         f"host.cli.{name}"
         for name in ("doctor", "inspect", "main", "owners", "run", "send", "story", "usage")
     ),
-    *(f"host.cli.{name}" for name in ("tasks_ordered", "tasks_seen")),
+    *(f"host.cli.{name}" for name in ("backups", "mcp", "tasks_ordered", "tasks_seen")),
 ]
 _forked = multiprocessing.get_context("forkserver")
 _forked.set_forkserver_preload(PRELOADED)
