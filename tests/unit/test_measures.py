@@ -14,6 +14,9 @@ LONG_FUNCTION = 20  # lines that nine functions of ten have at most
 BROAD_PER_THOUSAND = (
     0.8  # `except Exception` in a thousand lines: at the boundaries of tasks and nowhere else
 )
+TESTS_TO_SOURCE = 1.2  # lines of tests, with the texts that they compare with, to each line that is shipped
+TEXTS = {".py", ".md", ".txt", ".json"}
+LONGEST_FUNCTION = 60  # lines; a longer one asks for a split
 EVERYTHING = {"Exception", "BaseException"}
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -40,6 +43,26 @@ def test_nine_functions_of_ten_are_seen_at_a_glance() -> None:
         if isinstance(node, Function)
     ]
     assert quantiles(lengths, n=10)[-1] <= LONG_FUNCTION
+
+
+def test_no_function_is_longer_than_a_page() -> None:
+    long = [
+        f"{name}: {node.name}"
+        for name, text in sources()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, Function) and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert long == []
+
+
+def test_there_is_more_test_than_source() -> None:
+    shipped = sum(len(text.splitlines()) for _, text in sources())
+    tested = sum(
+        len(path.read_text("utf-8").splitlines())
+        for path in (ROOT / "tests").rglob("*")
+        if path.suffix in TEXTS and path.is_file()
+    )
+    assert tested / shipped >= TESTS_TO_SOURCE
 
 
 def test_few_handlers_catch_everything() -> None:
