@@ -58,6 +58,15 @@ HOST_IMAGE ?= dovecote:dev
 host-image: $(READY)
 	@PYTHON=$(BIN)/python runner/build-image host $(BASE_IMAGE) $(HOST_IMAGE)
 
+ENGINE_IMAGE ?= dovecote-engine:dev
+ENGINE_BASE ?= $(shell docker image inspect dovecote-haproxy:bookworm >/dev/null 2>&1 \
+	&& echo dovecote-haproxy:bookworm || echo debian:bookworm-slim)
+
+# For docker-compose.guarded.yml: what stands between the host's container and the engine.
+.PHONY: engine-image
+engine-image:
+	@docker build --quiet --network host --build-arg BASE_IMAGE=$(ENGINE_BASE) --file engine/Dockerfile --tag $(ENGINE_IMAGE) .
+
 # The venv's set-up talks on stderr, so that `make -s chat` prints replies and nothing else.
 $(READY): requirements.lock pyproject.toml
 	@echo "Setting up .venv (a minute, once)…" >&2

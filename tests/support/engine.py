@@ -64,6 +64,11 @@ def host_image() -> str:
     return _image("DOVECOTE_TEST_HOST_IMAGE", "host-image", "HOST_IMAGE", DEFAULT_HOST_IMAGE)
 
 
+def guard_image() -> str:
+    """The id of the image that stands before an engine; `DOVECOTE_TEST_ENGINE_IMAGE` names one, in the same way."""
+    return _image("DOVECOTE_TEST_ENGINE_IMAGE", "engine-image", "ENGINE_IMAGE", "dovecote-engine:dev")
+
+
 def _image(given: str, target: str, variable: str, default: str) -> str:
     client = require_engine()
     name = os.environ.get(given, "")
