@@ -92,7 +92,7 @@ async def test_compose_up_on_a_fresh_folder_answers_in_slack(tmp_path: Path, ima
         channel = slack.add_channel("general", members=[ann])
         (tmp_path / "dovecote.toml").write_text(
             f'[slack]\napi_url = "{slack.api_url}"\n[runner]\nimage = "{image}"\n[agents.default]\nprovider = "mock"\n'
-            '[access]\nowners = ["slack:U0OWNER"]\nunknown = "allow"\n'
+            f'[access]\nowners = ["slack:{ann.id}"]\nunknown = "allow"\n'
         )
         with project(tmp_path, slack, image) as up:
             await asyncio.to_thread(up.run, "up", "-d")
@@ -108,7 +108,8 @@ async def test_compose_up_on_a_fresh_folder_answers_in_slack(tmp_path: Path, ima
             [runner] = containers_of(tmp_path / "data", image)
             assert runner.attrs["HostConfig"]["NetworkMode"] == "none"
             await eventually(lambda: host.exec_run(["dovecote", "health"]).exit_code == 0)
-            assert host.exec_run(["dovecote", "doctor"]).exit_code == 0
+            found = await asyncio.to_thread(host.exec_run, ["dovecote", "doctor"])
+            assert found.exit_code == 0, str(found.output)
 
             await asyncio.to_thread(up.run, "stop")
             host.reload()

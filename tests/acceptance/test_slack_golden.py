@@ -17,6 +17,8 @@ from tests.support.golden import reading
 from tests.support.golden import slack_messages as kinds
 from tests.support.on_slack import PATIENCE, Office
 
+pytestmark = pytest.mark.timeout(600)
+
 MODEL = """\
 [model]
 base_url = "{url}"

@@ -17,6 +17,8 @@ from tests.support.golden import discord_messages as kinds
 from tests.support.golden import reading
 from tests.support.town import Town
 
+pytestmark = pytest.mark.timeout(600)
+
 MODEL = """\
 [model]
 base_url = "{url}"

@@ -20,6 +20,8 @@ from tests.fakes.model_api import FakeModelAPI
 from tests.fakes.slack import FakeSlack
 from tests.support.dovecote import ROOT
 
+pytestmark = pytest.mark.timeout(600)
+
 PATIENCE = 60.0  # s
 KEPT_OUT = ("ANTHROPIC_", "SLACK_", "DISCORD_", "ONECLI_", "DOVECOTE_")
 
