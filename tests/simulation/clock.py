@@ -85,6 +85,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> None:
         self._owner = owner
         self._paused: set[object] = set()
+        self.pausing = 0  # callbacks in their middle: each has a stack of SQLite's, and must come to its end
         self._rested: deque[greenlet] = deque()
         self._aside: list[asyncio.Handle] = []
         self._jumping = _JumpingSelector(most_turns)
@@ -164,7 +165,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if owner is not None:
             self._paused.add(owner)
         self.call_later(seconds, self._rested.append, strand, context=contextvars.Context())
+        self.pausing += 1
         strand.parent.switch()
+        self.pausing -= 1
         self._paused.discard(owner)
         self._ready.extendleft(reversed(self._aside))
         self._aside.clear()

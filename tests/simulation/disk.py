@@ -125,7 +125,7 @@ class Disk(apsw.VFS):
         return name
 
     def xSleep(self, microseconds: int) -> int:  # noqa: N802
-        self.waits(microseconds / 1e6)
+        self.waits(microseconds / 1e6, quietly=True)
         return microseconds
 
     def xRandomness(self, count: int) -> bytes:  # noqa: N802
@@ -133,24 +133,25 @@ class Disk(apsw.VFS):
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def yields(self) -> None:
-        """A point at which another process may go on."""
+    def yields(self, *, quietly: bool = False) -> None:
+        """A point at which another process may go on. `quietly` where SQLite takes no error: who is dead hears
+        of it at the next call."""
         process = current()
         if process is not None and (seconds := process.hangs_now()):
-            self.waits(seconds)
+            self.waits(seconds, quietly=quietly)
         elif self.restless and self._chance.random() < self.restless:
-            self.waits(self._chance.choice((0.0, 0.001, 0.02)))
+            self.waits(self._chance.choice((0.0, 0.001, 0.02)), quietly=quietly)
 
     def takes_its_time(self) -> None:
         if self.sync_takes:
             self.waits(self.sync_takes * self._chance.uniform(0.5, 1.0))
 
-    def waits(self, seconds: float) -> None:
+    def waits(self, seconds: float, *, quietly: bool = False) -> None:
         """Who is dead when the time is over goes no further."""
         process = current()
         if process is not None:
             self._pause(seconds)
-            if not process.alive:
+            if not process.alive and not quietly:
                 process.point("")
 
     # ── what happens to it ───────────────────────────────────────────────────────────────────────────────
@@ -312,7 +313,7 @@ class _File:
 
     def xUnlock(self, level: int) -> None:  # noqa: N802
         self._give_up(level)
-        self._disk.yields()
+        self._disk.yields(quietly=True)
 
     def xCheckReservedLock(self) -> bool:  # noqa: N802
         return self._inode.reserved is not None or self._inode.exclusive is not None

@@ -127,4 +127,14 @@ def _end_tasks(loop: VirtualLoop) -> None:
     for task in left:
         task.cancel()
     loop.set_exception_handler(lambda *_: None)
-    loop.run_until_complete(asyncio.wait(left, timeout=60)) if left else None
+    loop.run_until_complete(_over(left, loop))
+
+
+async def _over(left: set[asyncio.Task[Any]], loop: VirtualLoop) -> None:
+    """Nobody is thrown away in the middle of a statement: the collector would end it in the midst of SQLite."""
+    if left:
+        await asyncio.wait(left, timeout=60)
+    for _ in range(100):
+        if not loop.pausing:
+            return
+        await asyncio.sleep(5)
