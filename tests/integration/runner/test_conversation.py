@@ -217,7 +217,7 @@ def turns_of(data: Path) -> dict[str, str]:
 async def test_an_answer_in_too_many_parts_is_cut_visibly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("host.delivery.collect.MOST_CHUNKS", 3)
+    monkeypatch.setattr("host.delivery.drawing.MOST_PARTS", 3)
     async with serving(config(tmp_path)) as (_, bot):
         await bot.say("c", "@@text 9000")
         await bot.until(lambda: len(bot.said("c")) == 4)
