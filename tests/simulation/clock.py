@@ -153,8 +153,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             heapq.heappop(self._scheduled)
         return max(0.0, self._scheduled[0].when() - self.time()) if self._scheduled else None
 
-    def pause(self, seconds: float) -> None:
-        """In the middle of a callback: the machine does something else for so long."""
+    def pause(self, seconds: float, wakers: list[Callable[[], None]] | None = None) -> None:
+        """In the middle of a callback: the machine does something else for so long, or until the waker is called."""
         strand = getcurrent()
         if strand.parent is None:
             return
@@ -164,10 +164,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             asyncio.tasks._leave_task(self, task)
         if owner is not None:
             self._paused.add(owner)
-        self.call_later(seconds, self._rested.append, strand, context=contextvars.Context())
+        timer = self.call_later(seconds, self._rested.append, strand, context=contextvars.Context())
+
+        def wake() -> None:
+            if not timer.cancelled() and strand not in self._rested:
+                timer.cancel()
+                self._rested.append(strand)
+
+        wakers = wakers if wakers is not None else []
+        wakers.append(wake)
         self.pausing += 1
         strand.parent.switch()
         self.pausing -= 1
+        wakers.remove(wake)
         self._paused.discard(owner)
         self._ready.extendleft(reversed(self._aside))
         self._aside.clear()

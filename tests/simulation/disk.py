@@ -67,7 +67,7 @@ class Disk(apsw.VFS):
         self,
         chance: random.Random,
         on_commit: Callable[[Process, str], None],
-        pause: Callable[[float], None],
+        pause: Callable[[float, list[Callable[[], None]]], None],
         on_write_lock: Callable[[Process, str], None] = lambda *_: None,
     ) -> None:
         super().__init__(NAME, "")
@@ -149,10 +149,12 @@ class Disk(apsw.VFS):
     def waits(self, seconds: float, *, quietly: bool = False) -> None:
         """Who is dead when the time is over goes no further."""
         process = current()
-        if process is not None:
-            self._pause(seconds)
-            if not process.alive and not quietly:
-                process.point("")
+        if process is None:
+            return
+        if process.alive:
+            self._pause(seconds, process.wakers)
+        if not process.alive and not quietly:
+            process.point("")
 
     # ── what happens to it ───────────────────────────────────────────────────────────────────────────────
 
@@ -236,7 +238,7 @@ class _File:
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         self._reach("write")
         self._disk.writes(self.path, self.process)
-        if offset + len(data) > len(self._inode.data):
+        if self.path and offset + len(data) > len(self._inode.data):
             self._disk.grows(self.path, self.process)
         change = (offset, bytes(data))
         _apply(self._inode.data, change)
@@ -325,11 +327,12 @@ class _File:
     # ── death ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _alive(self) -> None:
-        if self.process is not None and not self.process.alive:
+        if self.path and self.process is not None and not self.process.alive:
             self.process.point("")
 
     def _reach(self, what: str) -> None:
-        if self.process is not None:
+        """Nobody dies over a file that has no name and is nobody else's: SQLite's spilled memory. The next real one will do."""
+        if self.path and self.process is not None:
             self.process.point(f"{what} {self._label}")
 
 

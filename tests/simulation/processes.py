@@ -23,6 +23,7 @@ class Process:
         self.alive = True
         self.fuse = UNREACHED
         self.power = False
+        self.wakers: list[Callable[[], None]] = []  # of those of its callbacks that wait for the disk
         self.hangs_after = UNREACHED  # points of its disk work
         self.hangs_for = 0.0  # s
         self.hung_at: float | None = None  # loop's time

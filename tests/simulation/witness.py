@@ -35,6 +35,10 @@ class Witness:
 
         return noted
 
+    def begins(self, writer: InboundWriter) -> None:
+        """What an earlier transaction had settled that was rolled back, or whose process died in it, is not settled."""
+        self._settled.pop(_path(writer), None)
+
     def settled(self, writer: InboundWriter) -> None:
         """At the end of a transaction."""
         ids = self._settled.pop(_path(writer), set())

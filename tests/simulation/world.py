@@ -117,6 +117,10 @@ class World:
         for victim in victims:
             victim.alive = False
             self.disk.end_of(victim)
+            for wake in list(
+                victim.wakers
+            ):  # to find themselves dead, before anybody tidies up what they are at
+                wake()
             self._dead.put_nowait(victim)
         if process.power:
             self.disk.lose_power()
@@ -253,6 +257,7 @@ class World:
         @contextlib.contextmanager
         def watched(writer: InboundWriter) -> Iterator[None]:
             with writing(writer):
+                witness.begins(writer)
                 yield
                 opened = min((parcel.seq for parcel in writer.open_parcels()), default=None)
                 if opened is not None and writer.mark("delivery_watermark") >= opened:
