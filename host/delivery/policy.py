@@ -26,8 +26,16 @@ def sent(parcel: Parcel, receipt: Receipt) -> Parcel:
 
 
 def intended(parcel: Parcel, now: int) -> Parcel:
-    """Intent before send: a crash after this looks like an unknown outcome, never like an unsent one."""
-    return replace(parcel, state="sending", first_attempt_at=parcel.first_attempt_at or now)
+    """Intent before send: a crash after this looks like an unknown outcome, never like an unsent one.
+
+    What it waited for is over, by whichever clock that was noted: a later life must not wait for it once more.
+    """
+    return replace(
+        parcel,
+        state="sending",
+        first_attempt_at=parcel.first_attempt_at or now,
+        next_attempt_at=min(parcel.next_attempt_at, now),
+    )
 
 
 def interrupted(parcel: Parcel, now: int) -> Parcel:

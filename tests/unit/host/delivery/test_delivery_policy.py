@@ -89,6 +89,12 @@ def test_the_intent_remembers_the_first_attempt() -> None:
     assert policy.intended(PARCEL, NOW + 5).first_attempt_at == NOW
 
 
+def test_what_is_intended_waits_for_nothing_that_a_clock_which_was_ahead_had_noted() -> None:
+    waited = replace(PARCEL, next_attempt_at=NOW + 3_600_000)
+    assert policy.intended(waited, NOW).next_attempt_at == NOW
+    assert policy.intended(PARCEL, NOW + 5).next_attempt_at == PARCEL.next_attempt_at
+
+
 def test_a_receipt_ends_it() -> None:
     done = policy.sent(replace(PARCEL, error="before"), Receipt("p1"))
     assert (done.state, done.platform_message_id, done.error, done.terminal) == ("sent", "p1", "", True)
