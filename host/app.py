@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 BOT_RESTART = 1.0  # s until a bot that ended is started again; doubles up to a minute
 LONGEST_BOT_RESTART = 60.0
 HELD_LOOK = 1.0  # s between two looks whether a restored folder was released
-HELD = "Restored from a backup and held: nothing is heard or said before `dovecote resume`"
+HELD = ". ".join(("Records: " + resumption.HELD[0], *resumption.HELD[1:]))
 
 
 class Host:

@@ -23,7 +23,7 @@ class Finding:
     def sentence(self) -> str:
         """What is said of it, in the same words wherever it is met."""
         parts = (f"{self.what}: {self.seen}" if self.seen else self.what, self.remedy)
-        return " ".join(f"{part.rstrip('.')}." for part in parts if part)
+        return " ".join(part if part.endswith("?") else f"{part.rstrip('.')}." for part in parts if part)
 
 
 @runtime_checkable

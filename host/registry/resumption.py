@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 from host.registry.port import Statements
 
-HELD, LAPSE = "held", "lapse"
+_HELD, _LAPSE = "held", "lapse"
+HELD = (
+    "restored from a backup and held: nothing is heard or said",
+    "Run `dovecote resume` once what it may repeat is all right",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,12 @@ class Lapse:
 
 def hold(connection: Statements, made_at: int, now: int) -> None:
     """`made_at` is the moment of the backup."""
-    _set(connection, HELD, {"made_at": made_at, "restored_at": now})
+    _set(connection, _HELD, {"made_at": made_at, "restored_at": now})
 
 
 def held(connection: Statements) -> dict[str, int]:
     """Empty where nothing holds the folder."""
-    return _get(connection, HELD)
+    return _get(connection, _HELD)
 
 
 def release(connection: Statements, now: int, *, answer: bool) -> bool:
@@ -40,13 +44,13 @@ def release(connection: Statements, now: int, *, answer: bool) -> bool:
     if not found:
         return False
     if not answer:
-        _set(connection, LAPSE, {"since": found["made_at"], "until": now})
-    connection.execute("DELETE FROM meta WHERE key = ?", (HELD,))
+        _set(connection, _LAPSE, {"since": found["made_at"], "until": now})
+    connection.execute("DELETE FROM meta WHERE key = ?", (_HELD,))
     return True
 
 
 def lapse(connection: Statements) -> Lapse:
-    found = _get(connection, LAPSE)
+    found = _get(connection, _LAPSE)
     return Lapse(found.get("since", 0), found.get("until", 0))
 
 

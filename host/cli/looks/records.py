@@ -18,6 +18,7 @@ from host.gateway.budget import day_of
 from host.governance import words
 from host.ports import faults
 from host.ports.findings import Finding
+from host.registry import resumption
 from host.registry.db import VERSION, open_registry
 from host.registry.port import Statements
 from sessiondb import Damaged, Incompatible, SessionError, SessionFolder, Unavailable
@@ -86,6 +87,7 @@ def _read(config: Config, data: Path, registry: Statements, now: int) -> Seen:
     try:
         newest = _newest(registry)
         found = [
+            *_held(registry),
             *_sessions(data, registry),
             *_starts(data, registry),
             *_budgets(config, registry, now),
@@ -94,6 +96,11 @@ def _read(config: Config, data: Path, registry: Statements, now: int) -> Seen:
     except SQLITE as error:  # a table or a column is missing
         raise Damaged(path, str(error)) from error
     return Seen(tuple(found), newest)
+
+
+def _held(registry: Statements) -> Iterator[Finding]:
+    if resumption.held(registry):
+        yield Finding("Records", False, *resumption.HELD)
 
 
 def _told(registry: Statements, pragma: str) -> str:

@@ -16,6 +16,7 @@ import apsw
 import pytest
 
 from host.cli import backups
+from host.cli.looks import records
 from host.folders import seal
 from host.folders.seal import Seal
 from host.ports.bot import Delivery, Receipt
@@ -372,6 +373,20 @@ def test_a_file_that_exists_is_not_written_over(backup: Path, tmp_path: Path) ->
     with pytest.raises(BackupError, match="exists"):
         backups.write(tmp_path / "first", backup, age="", gpg="")
     assert backup.read_bytes() == before
+
+
+def test_whoever_looks_at_a_held_folder_is_told_what_releases_it(backup: Path, tmp_path: Path) -> None:
+    brought_back(backup, tmp_path / "second")
+    settings = config(tmp_path / "second")
+    [held, *_] = records.look(settings, tmp_path / "second", now_ms(), before_start=False).findings
+    assert held.sentence == (
+        "Records: restored from a backup and held: nothing is heard or said."
+        " Run `dovecote resume` once what it may repeat is all right."
+    )
+    assert not held.well
+    backups.resume(tmp_path / "second", answer=False)
+    [first, *_] = records.look(settings, tmp_path / "second", now_ms(), before_start=False).findings
+    assert first.well
 
 
 def test_what_may_repeat_is_said(backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
