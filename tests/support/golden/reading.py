@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from pathlib import Path
@@ -47,4 +48,6 @@ def check(name: str, found: str) -> None:
     path = Path(__file__).parent / f"{name}.txt"
     if os.environ.get("GOLDEN") == "write":
         path.write_text(found, "utf-8")
-    assert found == path.read_text("utf-8")
+    known = path.read_text("utf-8")
+    differences = difflib.unified_diff(known.splitlines(), found.splitlines(), "read", "found", lineterm="", n=1)
+    assert found == known, "\n".join(differences)
