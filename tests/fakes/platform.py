@@ -52,7 +52,9 @@ class MemoryBot:
         if channel in self.gates:
             await self.gates[channel].wait()
         if self.failures[channel]:
-            raise self.failures[channel].popleft()
+            failure = self.failures[channel].popleft()
+            self._changed.set()
+            raise failure
         self.on_send(delivery)
         self.sent.append(delivery)
         self._changed.set()
