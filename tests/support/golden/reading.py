@@ -49,5 +49,7 @@ def check(name: str, found: str) -> None:
     if os.environ.get("GOLDEN") == "write":
         path.write_text(found, "utf-8")
     known = path.read_text("utf-8")
-    differences = difflib.unified_diff(known.splitlines(), found.splitlines(), "read", "found", lineterm="", n=1)
+    differences = difflib.unified_diff(
+        known.splitlines(), found.splitlines(), "read", "found", lineterm="", n=1
+    )
     assert found == known, "\n".join(differences)
