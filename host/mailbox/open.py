@@ -170,8 +170,11 @@ class Mailboxes:
             )
 
     async def _close_eldest(self) -> None:
-        at_rest = iter([id_ for id_ in self._open if not self._locks[id_].locked()])
-        while len(self._open) > OPEN_CONNECTIONS and (id_ := next(at_rest, None)) is not None:
+        """Whoever closes one lets others in, who open and close as well: what is left to close is looked at each time anew."""
+        while len(self._open) > OPEN_CONNECTIONS:
+            id_ = next((id_ for id_ in self._open if not self._locks[id_].locked()), None)
+            if id_ is None:
+                return
             writer = self._open.pop(id_)
             del self._locks[id_]
             await self._disk.run(writer.close)

@@ -133,6 +133,20 @@ async def test_the_least_recently_used_is_closed_and_opened_again_when_needed(
     assert len(await mailboxes.use(places["b"], lambda writer: writer.pending())) == 2
 
 
+async def test_many_at_once_open_and_close_beside_each_other(
+    tmp_path: Path, mailboxes: Mailboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "OPEN_CONNECTIONS", 3)
+    places = [session(tmp_path, f"s{number}") for number in range(30)]
+    for round_ in range(3):
+        said = [
+            mailboxes.use(place, lambda writer, id_=f"m{round_}": say(writer, id_))  # type: ignore[misc]
+            for place in places
+        ]
+        assert await asyncio.gather(*said) == [2 * round_ + 2] * len(places)
+    assert len(mailboxes._open) <= 3
+
+
 async def test_a_lost_file_begins_above_what_it_had_given_out(
     tmp_path: Path, mailboxes: Mailboxes, caplog: pytest.LogCaptureFixture
 ) -> None:
