@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp import web
 
 from host.config import Config, tidied, unfit
+from host.gateway import bodies
 from host.gateway.credentials import Credentials, NoCredential, Via
 from host.gateway.fetching import is_private_line
 from host.gateway.permits import Refused
@@ -122,7 +123,16 @@ class Remotes:
         if request.method not in METHODS:
             raise Refused(405, "invalid_request_error", "an MCP server is spoken to by POST, GET and DELETE")
         async with line.reading:  # one body of a session at a time
-            held.body = bytes(await _body(request, held))
+            held.body = bytes(
+                await bodies.whole(
+                    request,
+                    held,
+                    most=LARGEST_REQUEST,
+                    deadline=BODY_DEADLINE,
+                    what="message",
+                    taken="MCP servers are sent",
+                )
+            )
         headers = {
             header: value
             for header, value in request.headers.items()
@@ -263,21 +273,6 @@ class Remotes:
 
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-async def _body(request: web.BaseRequest, held: Holding) -> bytearray:
-    """Raises `Refused`."""
-    parts = bytearray()
-    try:
-        async with asyncio.timeout(BODY_DEADLINE):
-            async for chunk in request.content.iter_any():
-                held.grow(len(chunk))
-                parts += chunk
-                if len(parts) > LARGEST_REQUEST:
-                    raise Refused(413, "request_too_large", "the message is larger than MCP servers are sent")
-    except TimeoutError:
-        raise Refused(408, "timeout_error", "the message took too long to arrive") from None
-    return parts
 
 
 def _error(status: int, message: str) -> web.Response:

@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from host.config import Config
+from host.gateway import bodies
 from host.gateway.binding import listening_on
 from host.gateway.budget import Budgets, Call, OverBudget
 from host.gateway.credentials import Credentials, Grant, NoCredential, Via
@@ -257,7 +258,14 @@ class Gateway:
     async def _asked(self, door: _Open, request: web.BaseRequest, held: Holding) -> Asked:
         """One body of a session at a time, from its first byte until it is read. Raises `Refused`."""
         async with door.reading:
-            raw = await _body(request, held)
+            raw = await bodies.whole(
+                request,
+                held,
+                most=LARGEST_BODY,
+                deadline=BODY_DEADLINE,
+                what="request",
+                taken="the model API takes",
+            )
             asked = await self._readers.read(
                 door.permit, request.method, request.path, request.query_string, request.headers, raw
             )
@@ -447,21 +455,6 @@ async def _settled(settlement: Awaitable[None]) -> None:
 async def _given_back(budgets: Budgets, reserving: Awaitable[int]) -> None:
     with contextlib.suppress(OverBudget):  # then nothing was set aside
         await budgets.release(await reserving)
-
-
-async def _body(request: web.BaseRequest, held: Holding) -> bytearray:
-    """Raises `Refused`."""
-    parts = bytearray()
-    try:
-        async with asyncio.timeout(BODY_DEADLINE):
-            async for chunk in request.content.iter_any():
-                held.grow(len(chunk))
-                parts += chunk
-                if len(parts) > LARGEST_BODY:
-                    raise Refused(413, "request_too_large", "the request is larger than the model API takes")
-    except TimeoutError:
-        raise Refused(408, "timeout_error", "the request took too long to arrive") from None
-    return parts
 
 
 async def _turned_away(request: web.BaseRequest, reason: str) -> web.StreamResponse:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-from sessiondb.errors import Damaged, SessionError, Unavailable, translated
+from sessiondb.errors import Damaged, Unavailable, translated
 
 PAGES = 2_000  # of one step; whoever writes gets in between two
 PATIENT_STEPS = 3  # beginnings anew, because somebody wrote in between, until the rest is copied in one step
@@ -69,6 +69,3 @@ def _after_a_crash(source: Path, target: Path) -> None:
             connection.close()
     if not sound:
         raise Damaged(source, "its last commit was cut off and cannot be undone")
-
-
-__all__ = ["SessionError", "copy"]
