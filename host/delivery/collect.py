@@ -115,8 +115,9 @@ class Collector:
                     at = parcel.address
                     if parcel.state == "pending" and at not in started and not busy(at):
                         started.add(at)
-                        parcel = policy.intended(parcel, self.now())
-                        done.intended.add(parcel.key)
+                        if parcel.next_attempt_at <= self.now():  # held back: intended when it is due
+                            parcel = policy.intended(parcel, self.now())
+                            done.intended.add(parcel.key)
                     writer.put_parcels([parcel])
                     if not parcel.terminal:
                         done.parcels.append(parcel)
