@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from host.ports.controls import Spent, TaskOrder, TaskView
+from host.ports.controls import Spent, TaskOrder
 
 NOTHING_RUNS = "Nothing is running here."
 NOTHING_AT_ALL = "Nothing is running."
@@ -37,15 +37,3 @@ def spending(spent: Spent) -> str:
         f"Today {of(spent.today, spent.limit_today)}, this month {of(spent.this_month, spent.limit_this_month)};"
         f" {spent.tokens_today:,} tokens today"
     )
-
-
-def task_details(task: TaskView) -> str:
-    """When it runs, when next, and what became of its last run."""
-    parts = [task.when]
-    if task.paused:
-        parts.append("paused")
-    elif task.next_words:
-        parts.append(f"next {task.next_words}")
-    if task.problem:
-        parts.append(f"last run failed: {task.problem}")
-    return " · ".join(part for part in parts if part)

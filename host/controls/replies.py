@@ -6,6 +6,8 @@ message nobody else reads along, and it is all that its author may see.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from host.controls.service import Service
 from host.governance import words
 from host.ports import commands
@@ -65,7 +67,7 @@ class Replies:
 
     async def _tasks(self, viewer: Viewer) -> str:
         here = [one for one in await self._service.tasks(viewer) if _is_here(one, viewer)]
-        lines = [f"- **{words.name(one.title)}**: {_when(one)}" for one in here[:MOST_LISTED]]
+        lines = [f"- **{words.name(one.title)}**: {_details(one)}" for one in here[:MOST_LISTED]]
         if len(here) > MOST_LISTED:
             lines.append(f"- and {len(here) - MOST_LISTED} more")
         return "\n".join(lines) or NO_TASKS
@@ -80,12 +82,5 @@ def _is_here(one: Running | TaskView, viewer: Viewer) -> bool:
     return viewer.privacy == "dm" or one.address[:3] == viewer.address[:3]
 
 
-def _when(task: TaskView) -> str:
-    parts = [task.when]
-    if task.paused:
-        parts.append("paused")
-    elif task.next_words:
-        parts.append(f"next {task.next_words}")
-    if task.problem:
-        parts.append(f"last run failed: {words.name(task.problem)}")
-    return ", ".join(parts)
+def _details(task: TaskView) -> str:
+    return ", ".join(replace(task, problem=words.name(task.problem)).details)

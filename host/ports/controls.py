@@ -53,6 +53,13 @@ class TaskView:
     orders: tuple[TaskOrder, ...]  # what this viewer may order
     problem: str = ""  # of its last run, one line
 
+    @property
+    def details(self) -> tuple[str, ...]:
+        """When it runs, when next, and what became of its last run: what there is of it, in words."""
+        following = "paused" if self.paused else self.next_words and f"next {self.next_words}"
+        failed = self.problem and f"last run failed: {self.problem}"
+        return tuple(part for part in (self.when, following, failed) if part)
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from host.gateway import egress
 from host.ports import door
-from host.ports.door import Door
 from host.webhooks import signatures
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.http_mode import signature
+from tests.support.doors import opened
 from tests.support.redteam import Seat, attack, walled
 from tests.support.slack_app import clear_proxies, free_port
 from tests.support.slacking import online
@@ -67,24 +64,6 @@ def test_a_hook_is_not_signed_well(how: str, standing: bool) -> None:
     assert got_in is not standing
 
 
-@asynccontextmanager
-async def opened(head_deadline: float = PATIENCE) -> AsyncIterator[tuple[str, int]]:
-    async def answer(request: web.Request) -> web.Response:
-        try:
-            return web.Response(body=await door.body(request, LARGEST))
-        except door.BodyError as error:
-            return web.Response(status=error.status, text=str(error))
-
-    app = web.Application()
-    app.router.add_post("/", answer)
-    entrance = Door(app, head_deadline=head_deadline)
-    await entrance.open("127.0.0.1", 0)
-    try:
-        yield entrance.address
-    finally:
-        await entrance.close()
-
-
 async def hung_up(reader: asyncio.StreamReader, seconds: float) -> bool:
     """Whether the other side ends the line within that time."""
     try:
@@ -100,7 +79,7 @@ async def hung_up(reader: asyncio.StreamReader, seconds: float) -> bool:
 @walled
 @pytest.mark.parametrize("begun", [b"", b"POST / HTT", b"POST / HTTP/1.1\r\nHost: x\r\nX-Long: "])
 async def test_a_head_that_never_ends_keeps_its_place(begun: bytes, standing: bool) -> None:
-    async with opened(0.2 if standing else 1_000.0) as address:
+    async with opened(0.2 if standing else 1_000.0, LARGEST) as address:
         reader, writer = await asyncio.open_connection(*address)
         writer.write(begun)
         assert await hung_up(reader, PATIENCE if standing else 0.6) is standing
@@ -112,7 +91,7 @@ async def test_a_body_that_never_arrives_keeps_its_place(
     monkeypatch: pytest.MonkeyPatch, standing: bool
 ) -> None:
     monkeypatch.setattr(door, "BODY_DEADLINE", 0.2 if standing else 1_000.0)
-    async with opened(0.2 if standing else 1_000.0) as address:
+    async with opened(0.2 if standing else 1_000.0, LARGEST) as address:
         reader, writer = await asyncio.open_connection(*address)
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nh")
         assert await hung_up(reader, PATIENCE if standing else 0.6) is standing
@@ -124,7 +103,7 @@ async def test_connections_without_an_end_take_every_place(
     monkeypatch: pytest.MonkeyPatch, standing: bool
 ) -> None:
     monkeypatch.setattr(door, "CONNECTIONS", 4 if standing else 1_000)
-    async with opened() as address:
+    async with opened(largest=LARGEST) as address:
         lines = [await asyncio.open_connection(*address) for _ in range(8)]
         refused = sum([await hung_up(reader, 5.0 if standing else 0.2) for reader, _ in lines[4:]])
         for _, writer in lines:
@@ -140,7 +119,7 @@ async def test_a_body_without_an_end_is_kept_in_memory(
     monkeypatch.setitem(globals(), "LARGEST", 10_000 if standing else 1_000_000)
     body = b"x" * 20_000
     head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-    async with opened() as address:
+    async with opened(largest=LARGEST) as address:
         reader, writer = await asyncio.open_connection(*address)
         if said:
             writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)

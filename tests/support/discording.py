@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bots.discord import DiscordBot
-from host.ports.bot import Delivery, HostBusy
+from host.ports.bot import Bot, Delivery, HostBusy
 from host.ports.events import InboundEvent, Ingested, Privacy, Verdict
 from sessiondb import Address, content
 from tests.fakes.controls import FakeControls
@@ -94,6 +94,24 @@ class Notebook:
 
 
 @asynccontextmanager
+async def connected(bot: Bot, notebook: Notebook) -> AsyncIterator[None]:
+    """While it hears what happens on its platform."""
+    ready = asyncio.Event()
+    running = asyncio.create_task(bot.run(notebook, ready.set))
+    waiting = asyncio.create_task(ready.wait())
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+        yield
+    finally:
+        waiting.cancel()
+        running.cancel()
+        await asyncio.wait([running, waiting])
+
+
+@asynccontextmanager
 async def online(
     server: FakeDiscord,
     folder: Path,
@@ -107,19 +125,8 @@ async def online(
     with pointed_at(server):
         client_options = {"guild_ready_timeout": 0.05, **(options or {})}
         bot = DiscordBot(config(folder, discord=urls, **sections), folder, server.token, client_options)
-        ready = asyncio.Event()
-        running = asyncio.create_task(bot.run(notebook, ready.set))
-        waiting = asyncio.create_task(ready.wait())
-        try:
-            async with asyncio.timeout(TIMEOUT):
-                await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                running.result()
+        async with connected(bot, notebook):
             yield bot, notebook
-        finally:
-            waiting.cancel()
-            running.cancel()
-            await asyncio.wait([running, waiting])
 
 
 def place(channel: Channel, thread: str = "") -> Address:

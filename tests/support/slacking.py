@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from host.config import Access, Slack
 from host.ports.bot import Delivery
 from sessiondb import Address, content
 from tests.fakes.slack import FakeSlack
-from tests.support.discording import TIMEOUT, Notebook
+from tests.support.discording import Notebook, connected
 
 
 @asynccontextmanager
@@ -27,20 +26,9 @@ async def online(
     """A bot that hears what happens."""
     made = Slack(api_url=slack.api_url, message_interval=0.01, **settings)
     secrets = Secrets(slack.bot_token, slack.app_token, slack.signing_secret)
-    bot, ready = SlackBot(made, secrets, folder, access), asyncio.Event()
-    notebook = notebook or Notebook()
-    running = asyncio.create_task(bot.run(notebook, ready.set))
-    waiting = asyncio.create_task(ready.wait())
-    try:
-        async with asyncio.timeout(TIMEOUT):
-            await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            running.result()
+    bot, notebook = SlackBot(made, secrets, folder, access), notebook or Notebook()
+    async with connected(bot, notebook):
         yield bot, notebook
-    finally:
-        waiting.cancel()
-        running.cancel()
-        await asyncio.wait([running, waiting])
 
 
 def delivery(bot: SlackBot, operation: content.Operation, address: Address, **more: Any) -> Delivery:

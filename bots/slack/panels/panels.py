@@ -91,7 +91,8 @@ def _running(one: Running) -> Json:
 
 def _task(task: TaskView) -> list[Json]:
     title = escaped(_short(task.title, TITLE))
-    head = section(f"*{title}* in {place(task.address)}\n{escaped(words.task_details(task))}")
+    details = escaped(" · ".join(task.details))
+    head = section(f"*{title}* in {place(task.address)}\n{details}")
     if not task.orders:
         return [head]
     return [head, {"type": "actions", "elements": [_order(task, order) for order in task.orders]}]

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
 from host.ports import door
-from host.ports.door import Door
+from tests.support.doors import opened
 
 PATIENCE = 30.0  # s
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
-
-
-async def answer(request: web.Request) -> web.Response:
-    try:
-        return web.Response(body=await door.body(request, 10))
-    except door.BodyError as error:
-        return web.Response(status=error.status, text=str(error))
-
-
-@asynccontextmanager
-async def opened(head_deadline: float = PATIENCE) -> AsyncIterator[tuple[str, int]]:
-    app = web.Application()
-    app.router.add_post("/", answer)
-    entrance = Door(app, head_deadline=head_deadline)
-    await entrance.open("127.0.0.1", 0)
-    try:
-        yield entrance.address
-    finally:
-        await entrance.close()
 
 
 async def reads(reader: asyncio.StreamReader) -> bytes:
@@ -95,7 +74,7 @@ async def test_beyond_the_places_a_connection_is_closed_at_once_and_a_place_that
 def test_a_peer_from_the_network_has_a_share_of_the_places_and_a_proxy_on_this_machine_has_none_to_exhaust() -> (
     None
 ):
-    entrance = Door(web.Application())
+    entrance = door.Door(web.Application())
     most = door.CONNECTIONS_OF_A_PEER
     visitors = [door._Visitor(entrance, asyncio.Protocol()) for _ in range(most * 3)]
     transports = [asyncio.BaseTransport() for _ in visitors]
