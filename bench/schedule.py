@@ -36,11 +36,16 @@ AT = 1_800_000_000_000  # ms UTC at which the tasks are due
 
 
 class Clock:
+    """A time of day that passes as the loop's does: one that stood still would look like one that is set back again and again."""
+
     def __init__(self) -> None:
-        self.at = AT - 3_600_000
+        self.show(AT - 3_600_000)
+
+    def show(self, at: int) -> None:
+        self._ahead = at - time.monotonic() * 1000
 
     def now(self) -> int:
-        return self.at
+        return int(self._ahead + time.monotonic() * 1000)
 
 
 def place(number: int) -> Address:
@@ -63,14 +68,15 @@ async def measure(scratch: Path) -> tuple[float, float, list[str], Figure]:
     scheduler = Scheduler(db, registry, mailboxes, wake, clock.now)
     found = await db.write(lambda connection: _fill(connection, registry))
     due, chat = found[:DUE], found[DUE]
-    await asyncio.gather(*(mailboxes.use(s, _put_task) for s in due))
+    await asyncio.gather(*(mailboxes.use(s, _put_task) for s in (*due, chat)))
+    await db.write(_as_looked_at)
     timer = asyncio.create_task(scheduler.run())
     await asyncio.sleep(1.0)
     before = time.process_time()
     await asyncio.sleep(IDLE)
     idle = (time.process_time() - before) / IDLE
     calm = await _chat(db, mailboxes, chat, "calm")
-    clock.at = AT
+    clock.show(AT)
     begun = time.monotonic()
     scheduler.changed()
     busy = asyncio.create_task(_chat(db, mailboxes, chat, "busy"))
@@ -94,7 +100,14 @@ def _fill(connection: Statements, registry: Sessions) -> list[Session]:
         bounds = [(f"{id_}-{n}", "", at if n == 0 else AT + 86_400_000) for n in range(TASKS_EACH)]
         index.settle(connection, id_, bounds)
     index.note_complete(connection)
+    index.set_time(connection, AT - 3_600_000)
     return [registry.load(connection, "id = ?", (id_,))[0] for id_ in ids[: DUE + 1]]
+
+
+def _as_looked_at(connection: Statements) -> None:
+    """After the files: one that has copies and no file would be a lost one."""
+    ids = connection.execute("SELECT task_id, session_id FROM due").fetchall()
+    connection.executemany("INSERT INTO task_copies VALUES (?, ?, '{}')", ids)
 
 
 def _put_task(writer: InboundWriter) -> None:

@@ -113,7 +113,7 @@ class Host:
         await house.ingress.stores.begin()
         await house.scheduler.begin()
         await house.desk.reconcile()
-        for session in await db.read(house.records.sessions.load):
+        for session in await db.read(house.records.sessions.load):  # those that may have something on its way
             if house.scheduler.has_tasks(session):
                 await self._recover_posts(session)
         await house.supervisor.adopt()

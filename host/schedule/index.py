@@ -13,6 +13,7 @@ from host.registry.port import Statements
 
 NEVER = 2**62  # later than any due time: the task is paused or over
 COMPLETE = "due_complete"  # in meta: the index knows every task of every file
+LATEST = "due_latest"  # in meta: ms UTC, the latest time of day by which a bound was computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,41 @@ def sessions_of(connection: Statements, made_in: str = "") -> list[str]:
         sql = "SELECT DISTINCT session_id FROM due WHERE made_in = ?1 OR session_id = ?1"
         rows = connection.execute(sql, (made_in,)).fetchall()
     return [str(id_) for (id_,) in rows]
+
+
+def sessions_without_copies(connection: Statements) -> list[str]:
+    """Sessions with tasks that no look has copied: an older host made them."""
+    sql = (
+        "SELECT DISTINCT session_id FROM due WHERE NOT EXISTS"
+        " (SELECT 1 FROM task_copies WHERE task_copies.task_id = due.task_id)"
+    )
+    return [str(id_) for (id_,) in connection.execute(sql).fetchall()]
+
+
+def note_time(connection: Statements, now: int) -> None:
+    """With the bounds that were computed by this time of day."""
+    connection.execute(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        " WHERE CAST(meta.value AS INTEGER) < CAST(excluded.value AS INTEGER)",
+        (LATEST, str(now)),
+    )
+
+
+def latest_time(connection: Statements) -> int:
+    """A clock that shows less than this was set back, and bounds may lie further off than they should. ms UTC, 0 if unknown."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (LATEST,)).fetchone()
+    return int(str(row[0])) if row is not None else 0
+
+
+def set_time(connection: Statements, now: int) -> None:
+    """Every bound was computed anew by this time of day."""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (LATEST, str(now)))
+
+
+def look_at_every_session(connection: Statements) -> None:
+    """The index was lost: each session is due now, and what its file says takes the place of that. One statement: all or none."""
+    connection.execute("INSERT OR IGNORE INTO due SELECT '?' || id, id, '', 0 FROM sessions")
+    note_complete(connection)
 
 
 def is_complete(connection: Statements) -> bool:

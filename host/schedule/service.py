@@ -77,7 +77,7 @@ class Scheduler:
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._look_at_all(), name="tasks")
+            group.create_task(self.catch_up(), name="tasks")
             while True:
                 ahead = self._ahead()
                 try:
@@ -93,21 +93,36 @@ class Scheduler:
                     await asyncio.sleep(FIRST_PAUSE)
                 if ahead - self._ahead() > CLOCK_SET:
                     log.warning("The clock was set back", extra={"action": "clock_set_back"})
-                    group.create_task(self._look_at_all(), name="tasks")
+                    group.create_task(self.catch_up(), name="tasks")
 
     def _ahead(self) -> float:
         """ms by which the time of day is ahead of the loop's clock, which nobody sets."""
         return self._now() - asyncio.get_running_loop().time() * 1000
 
-    async def _look_at_all(self) -> None:
-        """At the start, and after the clock was set back: a clock that was ahead put tasks off for longer than they are."""
+    async def catch_up(self) -> None:
+        """At the start, and after the clock was set back: everywhere if bounds were computed by a clock that was ahead."""
         try:
-            for id_ in await self._db.read(index.sessions_of):
-                for session in await self.sessions([id_]):
-                    if await self.look(session):
-                        self._wake(session)
+            latest = await self._db.read(index.latest_time)
+            if not latest or self._now() < latest - CLOCK_SET:
+                await self._look_at_all()
+            else:
+                await self._look_at(await self._db.read(index.sessions_without_copies))
         except SessionError as error:  # host.db; every session is looked at when its time comes
             log.warning("Not every task was looked at: %s", error, extra={"action": "schedule_failed"})
+
+    async def _look_at_all(self) -> None:
+        """A clock that was ahead put tasks off for longer than they are. A look that did not come to its end is begun anew."""
+        now = self._now()
+        await self._look_at(await self._db.read(index.sessions_of))
+        await self._db.write(lambda connection: index.set_time(connection, now))
+
+    async def _look_at(self, ids: Sequence[str]) -> None:
+        for id_ in ids:
+            for session in await self.sessions([id_]):
+                if await self.look(session):
+                    self._wake(session)
+                if id_ in self._put_off:  # it was not seen: due until it is
+                    await self._db.write(functools.partial(index.look_again, session_id=id_))
         self._changed.set()
 
     async def _sleep(self, earliest: int) -> None:
@@ -153,8 +168,9 @@ class Scheduler:
         """Fires what is due and raises the index. True when the runner has something to do."""
         async with self._one[session.id]:
             try:
+                began = self._now()
                 found = await self._mailboxes.use(session, _look)
-                await self._settle(session, found)
+                await self._settle(session, found, began)
             except SessionError as error:
                 pause = min(self._put_off.get(session.id, (0.0, FIRST_PAUSE / 2))[1] * 2, LONGEST_PAUSE)
                 self._put_off[session.id] = asyncio.get_running_loop().time() + pause, pause
@@ -171,9 +187,10 @@ class Scheduler:
         self._put_off.pop(session.id, None)
         return found.waits
 
-    async def _settle(self, session: Session, found: _Looked) -> None:
+    async def _settle(self, session: Session, found: _Looked, began: int) -> None:
         def job(connection: Statements) -> None:
             index.settle(connection, session.id, found.bounds)
+            index.note_time(connection, max(began, self._now()))
             remaking.keep_tasks(connection, session.id, found.copies)
             if found.waits:  # once more, now that it is in the file: resting may have overlooked it
                 sessions.mark_busy(connection, session.id)
@@ -238,30 +255,14 @@ class Scheduler:
     # ── at the start ─────────────────────────────────────────────────────────────────────────────────────
 
     async def begin(self) -> None:
-        """Before anything is fired: makes the index again if it was lost, and looks at what was under way."""
+        """Before anything is fired. An index that was lost is made again beside the bots, by looking at every session."""
         if not await self._db.read(index.is_complete):
-            await self._rebuild()
+            log.warning(
+                "The schedule's index is made again from the sessions' files", extra={"action": "reindexed"}
+            )
+            await self._db.write(index.look_at_every_session)
         await self._db.write(index.note_complete)
         self._with_tasks.update(await self._db.read(index.sessions_of))
-
-    async def _rebuild(self) -> None:
-        log.warning(
-            "The schedule's index is made again from the sessions' files", extra={"action": "reindexed"}
-        )
-        every = await self._db.read(lambda connection: self._registry.load(connection, "1"))
-        for session in every:
-            try:
-                bounds = await self._mailboxes.use(session, lambda writer: writer.tasks.bounds())
-            except SessionError as error:
-                log.error(
-                    "Its tasks are not known yet: %s",
-                    error,
-                    extra={"action": "not_indexed", "session": session.id},
-                )
-                await self._db.write(functools.partial(index.look_again, session_id=session.id))
-                continue
-            if bounds:
-                await self._db.write(functools.partial(index.settle, session_id=session.id, bounds=bounds))
 
     async def sessions(self, ids: Sequence[str]) -> list[Session]:
         def job(connection: Statements) -> list[Session]:
