@@ -14,10 +14,10 @@ import signal
 import sys
 import threading
 import time
-from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from runner import egress, instructions
 from runner.inbound import InboundReader
@@ -32,7 +32,7 @@ from runner.tools.kit import Kit
 from runner.watch import FileWatch
 from sessiondb import Incompatible, SessionError, SessionFolder, Unavailable
 from sessiondb.contract import NOT_SET_UP, WAITED_IN_VAIN
-from sessiondb.signals import Bell, RunnerLock, beat, replace_file
+from sessiondb.signals import Bell, RunnerLock, beat, replace_file, slowest_poll
 
 HEARTBEAT_EVERY = 2.0  # s between two touches while the process lives
 
@@ -45,15 +45,11 @@ def now_ms() -> int:
 
 def main() -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    parser = ArgumentParser(prog="runner", description="The agent loop of one Dovecote session.")
-    parser.add_argument("--maintain", action="store_true", help="recover and prune outbound.db, then exit")
-    parser.add_argument("--delivered-up-to", type=int, default=0, metavar="SEQ")
-    parser.add_argument("--older-than", type=int, default=0, metavar="MS")
-    arguments = parser.parse_args()
+    orders = _orders(sys.argv[1:])
     try:
         settings = Settings.from_environment(os.environ)
         os.umask(0o077)
-        return _alone(settings, arguments)
+        return _alone(settings, orders)
     except (SettingsError, UnknownProvider) as error:
         log.error("%s", error)
         _tell_host(getattr(error, "reason", "") or str(error))
@@ -72,6 +68,27 @@ def main() -> int:
         return 4
 
 
+class Care(NamedTuple):
+    """Recover and prune outbound.db, then exit."""
+
+    delivered_up_to: int
+    older_than: int  # ms UTC
+
+
+def _orders(given: list[str]) -> Care | None:
+    """None for a session's life, which is told by environment and waits for no parser."""
+    if not given:
+        return None
+    from argparse import ArgumentParser
+
+    parser = ArgumentParser(prog="runner", description="The agent loop of one Dovecote session.")
+    parser.add_argument("--maintain", action="store_true", help="recover and prune outbound.db, then exit")
+    parser.add_argument("--delivered-up-to", type=int, default=0, metavar="SEQ")
+    parser.add_argument("--older-than", type=int, default=0, metavar="MS")
+    found = parser.parse_args(given)
+    return Care(found.delivered_up_to, found.older_than) if found.maintain else None
+
+
 def _tell_host(why: str) -> None:
     """What only a person can cure is told to people, and not tried again."""
     if root := os.environ.get("DOVECOTE_SESSION_DIR"):
@@ -79,7 +96,7 @@ def _tell_host(why: str) -> None:
             replace_file(SessionFolder(Path(root)).refusal, why.encode("utf-8", "replace"))
 
 
-def _alone(settings: Settings, arguments: Namespace) -> int:
+def _alone(settings: Settings, care: Care | None) -> int:
     """Runs under the session's lock, which the kernel releases whatever happens to the process."""
     try:
         lock = RunnerLock.acquire(settings.folder.runner_lock)
@@ -95,11 +112,9 @@ def _alone(settings: Settings, arguments: Namespace) -> int:
         log.error("Another runner holds this session")
         return 3
     try:
-        if arguments.maintain:
+        if care is not None:
             removed = maintain(
-                settings.folder.outbound_db,
-                delivered_up_to=arguments.delivered_up_to,
-                older_than=arguments.older_than,
+                settings.folder.outbound_db, delivered_up_to=care.delivered_up_to, older_than=care.older_than
             )
             sys.stdout.write(json.dumps(removed) + "\n")
         else:
@@ -126,7 +141,8 @@ async def _serve_session(settings: Settings) -> None:
     with _bells(settings) as (bell, ring):
         files = Attachments(settings.folder.inbound_files, settings.workspace)
         kit, desk = Kit(settings, inbound), Desk(files.blocks)
-        watch = FileWatch(settings.folder.inbound_db, bell, settings.poll_slowest)
+        slowest = slowest_poll(settings.poll_slowest, bell=bell is not None)
+        watch = FileWatch(settings.folder.inbound_db, bell, slowest)
         loop = AgentLoop(
             settings,
             make(settings),

@@ -45,7 +45,7 @@ class Settings:
     idle_exit: float = 300.0  # s without work after which the process exits
     egress: bool = False  # the host opens a way to some hosts of the internet
     without: frozenset[str] = frozenset()  # optional fields that the model's address is known to refuse
-    poll_slowest: float = 1.0  # s between two looks at inbound.db when nothing rings
+    poll_slowest: float = 0.0  # s between two looks at a quiet inbound.db; 0 = as bells allow
 
     @property
     def readable(self) -> tuple[Path, ...]:
@@ -75,6 +75,7 @@ class Settings:
             stream_idle=_seconds(environment, "DOVECOTE_STREAM_IDLE", 20.0),
             idle_exit=_seconds(environment, "DOVECOTE_IDLE_EXIT", 300.0),
             without=frozenset(environment.get("DOVECOTE_MODEL_WITHOUT", "").split()),
+            poll_slowest=_seconds(environment, "DOVECOTE_POLL_SLOWEST", 0.0),
             egress=environment.get("DOVECOTE_EGRESS", "0") == "1",
         )
 

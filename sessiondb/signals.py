@@ -17,6 +17,15 @@ from pathlib import Path
 NO_FIFOS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}  # SMB, exFAT, 9p
 
 
+POLL_SLOWEST = 1.0  # s between two looks at a quiet file while a bell would tell of a change
+POLL_WITHOUT_BELL = 0.06  # s where none can: an answer must not seem late for it, and a look is one lstat
+
+
+def slowest_poll(told: float, *, bell: bool) -> float:
+    """Seconds between two looks at a quiet file; `told` is the operator's word, 0 for none."""
+    return told or (POLL_SLOWEST if bell else POLL_WITHOUT_BELL)
+
+
 class Bell:
     """One direction of the pair of FIFOs in `gateway/`. Opened read-write so that neither end sees EOF or blocks."""
 

@@ -233,7 +233,9 @@ class Runner(_Model):
 class Host(_Model):
     bells: bool = True
     sweep_every: Seconds = 5.0
-    poll_slowest: Seconds = 1.0
+    poll_slowest: Annotated[float, Field(ge=0)] = (
+        0.0  # s between two looks at a quiet file; 0 = as bells allow
+    )
     retention_days: Annotated[int, Field(ge=1)] = 90  # what is over and older is forgotten, on both sides
     zone: Zone = "UTC"
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from host.folders.disk import Disk
 from host.registry.sessions import Session
-from sessiondb.signals import Bell, ChangeDetector
+from sessiondb.signals import Bell, ChangeDetector, slowest_poll
 
 POLL_FASTEST = 0.02  # s between two looks right after something happened
 RINGS_PER_SECOND = 200  # more are heard at the next poll: a hostile bell costs no more than this
@@ -21,6 +22,7 @@ class _Heard:
     to_host: Bell | None
     to_runner: Bell | None
     detectors: tuple[ChangeDetector, ChangeDetector]
+    slowest: float
     interval: float = POLL_FASTEST
     due: float = 0.0
     rings: int = 0
@@ -47,7 +49,8 @@ class Ears:
             to_host, to_runner = pair
             asyncio.get_running_loop().add_reader(to_host.fileno(), self._rung, session.id)
         detectors = (ChangeDetector(folder.outbound_db), ChangeDetector(folder.progress))
-        self._live[session.id] = _Heard(session, to_host, to_runner, detectors)
+        slowest = slowest_poll(self._slowest, bell=pair is not None)
+        self._live[session.id] = _Heard(session, to_host, to_runner, detectors, slowest)
         self._more.set()
 
     def forget(self, session: Session) -> None:
@@ -63,9 +66,14 @@ class Ears:
     def ring(self, session: Session) -> None:
         """Tells the session's runner to look, if one lives."""
         heard = self._live.get(session.id)
-        if heard is not None and heard.to_runner is not None:
+        if heard is None:
+            return
+        if heard.to_runner is not None:
             with contextlib.suppress(OSError):
                 heard.to_runner.ring()
+        elif heard.interval > POLL_FASTEST:
+            heard.interval, heard.due = POLL_FASTEST, 0.0  # an answer is near, and no bell will tell of it
+            self._more.set()
 
     async def poll(self) -> None:
         """Until cancelled: looks at every live session, at once after a change and ever more slowly after none."""
@@ -74,8 +82,8 @@ class Ears:
             due = [heard for heard in self._live.values() if heard.due <= clock()]
             if due:
                 for heard, changed in zip(due, await self._disk.run(_changed, due), strict=True):
-                    heard.interval = POLL_FASTEST if changed else min(heard.interval * 2, self._slowest)
-                    heard.due = clock() + heard.interval
+                    heard.interval = POLL_FASTEST if changed else min(heard.interval * 2, heard.slowest)
+                    heard.due = _together(clock(), heard.interval)
                     if changed and heard.session.id in self._live:
                         self._heard(heard.session)
             next_due = min((heard.due for heard in self._live.values()), default=clock() + 3600)
@@ -95,6 +103,12 @@ class Ears:
         heard.rings += 1
         if heard.rings <= RINGS_PER_SECOND:
             self._heard(heard.session)
+
+
+def _together(now: float, interval: float) -> float:
+    """When the next look is due: whoever waits as long is looked at in the same moment, for fifty looks cost little more than
+    one where each alone would cost a thread's turn."""
+    return (math.floor(now / interval) + 1) * interval
 
 
 def _changed(due: list[_Heard]) -> list[bool]:

@@ -50,6 +50,8 @@ class Specs:
             "DOVECOTE_IDLE_EXIT": str(self._config.runner.idle_exit),
             "DOVECOTE_EGRESS": "1" if agent.network.allow else "0",
         }
+        if slowest := self._config.host.poll_slowest:
+            environment["DOVECOTE_POLL_SLOWEST"] = str(slowest)
         shown = own.resolve() if await asyncio.to_thread(own.is_dir) else None
         return RunnerSpec(
             self._installation,

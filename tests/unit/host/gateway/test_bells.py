@@ -1,0 +1,163 @@
+"""Hearing runners: by their bells, and by looking where none can ring, for little."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.gateway.bells import RINGS_PER_SECOND, Ears, _together
+from host.registry.sessions import Session
+from sessiondb import SessionFolder
+from sessiondb.records import Address
+from sessiondb.signals import Bell
+
+NEVER = 3_600.0  # s
+
+
+class CountingDisk:
+    """Runs what it is given at once, and notes it."""
+
+    def __init__(self) -> None:
+        self.looks: list[int] = []  # at how many sessions each time
+        self.asked = asyncio.Event()
+
+    async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.looks.append(len(args[0]))
+        self.asked.set()
+        return function(*args, **kwargs)
+
+    def close(self) -> None:
+        return
+
+
+def session(root: Path, name: str = "s1", *, bells: bool = True) -> Session:
+    folder = SessionFolder(root / name)
+    folder.create()
+    folder.outbound_db.write_bytes(b"1")
+    os.utime(folder.outbound_db, (1, 1))
+    if bells:
+        assert Bell.make(folder.bell_to_host)
+        assert Bell.make(folder.bell_to_runner)
+    return Session(name, "default", Address("console", "w", "c"), "public", folder)
+
+
+class Heard:
+    """What the ears told, and the next time they tell something."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self._more = asyncio.Event()
+
+    def __call__(self, one: Session) -> None:
+        self.ids.append(one.id)
+        self._more.set()
+
+    async def next(self) -> str:
+        async with asyncio.timeout(10):
+            await self._more.wait()
+        self._more.clear()
+        return self.ids[-1]
+
+
+@asynccontextmanager
+async def polling(ears: Ears) -> AsyncIterator[None]:
+    task = asyncio.create_task(ears.poll())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def test_a_runner_s_ring_is_heard(tmp_path: Path) -> None:
+    heard, one = Heard(), session(tmp_path)
+    ears = Ears(CountingDisk(), heard, bells=True, slowest=NEVER)
+    ears.listen(one)
+    ring(one)
+    assert await heard.next() == "s1"
+    ears.forget(one)
+
+
+async def test_a_bell_that_never_rests_is_heard_so_often_and_no_more(tmp_path: Path) -> None:
+    heard, one = Heard(), session(tmp_path)
+    ears = Ears(CountingDisk(), heard, bells=True, slowest=NEVER)
+    ears.listen(one)
+    for _ in range(RINGS_PER_SECOND * 3):
+        ears._rung(one.id)  # what the loop calls for each ring
+    assert len(heard.ids) <= RINGS_PER_SECOND * 2  # a second may have passed meanwhile
+    ears.forget(one)
+
+
+async def test_what_a_runner_writes_is_found_though_it_has_no_bell(tmp_path: Path) -> None:
+    heard, one = Heard(), session(tmp_path, bells=False)
+    ears = Ears(CountingDisk(), heard, bells=False, slowest=0)
+    async with polling(ears):
+        ears.listen(one)
+        assert await heard.next() == "s1"  # there was something when it began
+        one.folder.outbound_db.write_bytes(b"22")
+        assert await heard.next() == "s1"
+    ears.forget(one)
+
+
+async def test_a_session_that_is_given_work_and_has_no_bell_is_looked_at_soon(tmp_path: Path) -> None:
+    heard, one = Heard(), session(tmp_path, bells=False)
+    ears = Ears(CountingDisk(), heard, bells=False, slowest=NEVER)
+    ears.listen(one)
+    live = ears._live[one.id]
+    live.interval, live.due = NEVER, asyncio.get_running_loop().time() + NEVER  # as after a long silence
+    async with polling(ears):
+        ears.ring(one)
+        assert await heard.next() == "s1"
+    ears.forget(one)
+
+
+async def test_a_session_with_a_bell_is_told_by_it_and_not_looked_at_for_it(tmp_path: Path) -> None:
+    one = session(tmp_path)
+    ears = Ears(CountingDisk(), Heard(), bells=True, slowest=NEVER)
+    ears.listen(one)
+    live = ears._live[one.id]
+    live.interval, live.due = NEVER, asyncio.get_running_loop().time() + NEVER
+    mine = Bell(one.folder.bell_to_runner)
+    ears.ring(one)
+    assert os.read(mine.fileno(), 10) == b"!"
+    assert live.interval == NEVER
+    mine.close()
+    ears.forget(one)
+
+
+async def test_fifty_sessions_that_are_quiet_are_looked_at_in_one_turn_of_a_thread(tmp_path: Path) -> None:
+    disk = CountingDisk()
+    ears = Ears(disk, lambda _: None, bells=False, slowest=0)
+    sessions = [session(tmp_path, f"s{number}", bells=False) for number in range(50)]
+    now = asyncio.get_running_loop().time()
+    for number, one in enumerate(sessions):
+        ears.listen(one)
+        live = ears._live[one.id]
+        live.interval = live.slowest
+        live.due = _together(
+            now - live.slowest * number / 1_000, live.slowest
+        )  # they fell silent one after another
+    async with polling(ears):
+        async with asyncio.timeout(10):
+            await disk.asked.wait()
+    assert disk.looks[0] >= 25  # two moments at most lie within a tenth of the interval
+    for one in sessions:
+        ears.forget(one)
+
+
+@pytest.mark.parametrize("interval", [0.02, 0.06, 1.0])
+@pytest.mark.parametrize("now", [0.0, 0.06, 12.34567, 86_400.0 * 400])
+def test_the_next_look_lies_ahead_and_no_further_than_the_interval(now: float, interval: float) -> None:
+    due = _together(now, interval)
+    assert now < due <= now + interval + 1e-6
+
+
+def ring(one: Session) -> None:
+    bell = Bell(one.folder.bell_to_host)
+    bell.ring()
+    bell.close()
