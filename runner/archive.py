@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Any
 
 from sessiondb.records import Step
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
 
 FOLDER = "conversations"
 LONGEST_RESULT = 2_000  # characters of a tool's result that are kept
@@ -66,6 +68,8 @@ def _answer(blocks: Sequence[dict[str, Any]]) -> Iterator[str]:
 def _said(prompt: str) -> Iterator[tuple[str, str]]:
     """Who said what, with the id that no name can imitate; what they quoted, forwarded or attached stands below, with its
     author."""
+    from xml.etree import ElementTree
+
     try:
         found = ElementTree.fromstring(f"<all>{prompt}</all>")  # noqa: S314 (nothing declares entities within an element)
     except ElementTree.ParseError:  # no prompt of the formatter's

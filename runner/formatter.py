@@ -6,9 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from xml.sax.saxutils import escape, quoteattr
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from runner.markup import escape, quoteattr
 from sessiondb import content
 from sessiondb.records import MessageIn
 
@@ -108,6 +107,8 @@ def _legal(text: str) -> str:
 
 def _local(ms: int, zone: str) -> str:
     """What the author's own clock said, with its zone; '' when this machine does not know the zone."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         there = datetime.fromtimestamp(ms / 1000, ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -81,10 +81,13 @@ class AgentLoop:
     async def run(self) -> None:
         """Works until idle for long enough or told to stop."""
         clock = asyncio.get_running_loop().time
-        self._outbound.phase("idle")
         idle_since = clock()
+        said = False  # that it is up: a claim says so too, and whoever waits for the first answer waits for no commit more
         while not self._stopping.is_set():
             begun = self._next(None)
+            if begun is None and not said:
+                self._outbound.phase("idle")
+            said = True
             if begun is not None:
                 await self._converse(begun)
                 idle_since = clock()
@@ -347,10 +350,13 @@ class AgentLoop:
     def _next(self, last: Turn | None) -> Turn | None:
         try:
             self._obey_controls()
-            return self._claims.next(last.address if last else None)
+            begun = self._claims.next(last.address if last else None)
         except Unavailable:
             self._look_again = True
             return None
+        if begun is not None:
+            self._active_at = self._now()  # the claim has recorded it
+        return begun
 
     def _ordered(self) -> bool:
         """Whether a control message waits."""

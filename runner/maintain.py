@@ -6,7 +6,6 @@ files that were sent with them.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import apsw
@@ -74,6 +73,8 @@ def _delete_files(connection: apsw.Connection, files: Path, older_than: int) -> 
         for folder in (files.iterdir() if files.is_dir() else ())
         if (folder.name,) not in named and folder.lstat().st_mtime * 1000 < older_than
     ]
+    from shutil import rmtree
+
     for folder in old:
-        shutil.rmtree(folder, ignore_errors=True)
+        rmtree(folder, ignore_errors=True)
     return len(old)

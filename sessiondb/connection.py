@@ -12,7 +12,6 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 
 import apsw
@@ -31,6 +30,8 @@ SLOW_COMMIT = (
 BREATH = (
     0.025  # s in which readers get in between two slow commits, which would follow each other without a gap
 )
+
+SCHEMA = Path(__file__).with_name("schema")
 
 vfs: str | None = None  # a VFS registered with apsw, for runs on a simulated disk
 
@@ -155,4 +156,4 @@ def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:
 
 def schema_sql(schema: str, version: int) -> str:
     """The append-only migration that leads to `version`."""
-    return resources.files("sessiondb").joinpath("schema", f"{schema}_{version:04}.sql").read_text("utf-8")
+    return (SCHEMA / f"{schema}_{version:04}.sql").read_text("utf-8")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -128,6 +127,8 @@ class Options:
 
 def nearest(name: object, known: Collection[str]) -> str:
     """`Did you mean "launcher"?`, or '' when nothing is like it."""
+    from difflib import get_close_matches
+
     found = get_close_matches(str(name).lower(), [one.lower() for one in known], n=1, cutoff=0.6)
     return next((f'Did you mean "{one}"?' for one in known if found and one.lower() == found[0]), "")
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 from typing import Any
-from xml.sax.saxutils import escape
+
+from runner.markup import escape
 
 FILE = "_file"  # key of a block for us alone: the path it was made from. `bare` takes such keys off
 PAGES = "_pages"  # of a PDF
@@ -80,6 +80,8 @@ def _blocks(file: Path, path: str, media_type: str, digest: str) -> list[Block]:
         data = file.read_bytes()
     except OSError as error:
         return _named(path, f"cannot be read: {error.strerror}")
+    from hashlib import sha256
+
     if digest and sha256(data).hexdigest() != digest:
         return _named(path, "was changed since; it is not shown")
     return of_bytes(data, path, media_type)

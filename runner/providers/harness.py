@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 from runner import instructions
+from runner.markup import escape
 from runner.settings import Settings
 from runner.tools.box import Toolbox, ToolResult, call_of
 from runner.tools.desk import SOCKET

@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
-import shutil
 import signal
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,7 +39,7 @@ class Shell:
         if not 0 < timeout_seconds <= LONGEST_TIMEOUT:
             raise ToolError(f"timeout_seconds must be between 1 and {LONGEST_TIMEOUT}")
         async with self._one:
-            log = self._workspace / ".dovecote" / "output" / f"{secrets.token_hex(4)}.txt"
+            log = self._workspace / ".dovecote" / "output" / f"{os.urandom(4).hex()}.txt"
             log.parent.mkdir(parents=True, exist_ok=True)
             try:
                 async with asyncio.timeout(timeout_seconds):
@@ -66,15 +63,19 @@ class Shell:
             await process.wait()
         private, self._private = self._private, None
         if private is not None:
-            shutil.rmtree(private, ignore_errors=True)
+            from shutil import rmtree
+
+            rmtree(private, ignore_errors=True)
 
     async def _run(self, command: str, log: Path) -> int:
         process = await self._started()
         assert process.stdin is not None  # noqa: S101 - it is a pipe
         assert process.stdout is not None  # noqa: S101 - it is a pipe
-        mark = secrets.token_hex(16)
+        mark = os.urandom(16).hex()
         if self._private is None or not self._private.is_dir():
-            self._private = Path(tempfile.mkdtemp(prefix="shell-"))
+            from tempfile import mkdtemp
+
+            self._private = Path(mkdtemp(prefix="shell-"))
         script = self._private / f"{mark}.sh"
         script.write_text(command, encoding="utf-8")
         # Sourced from a file: a syntax error or an open quote cannot swallow the mark that ends the command.

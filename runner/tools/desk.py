@@ -12,8 +12,6 @@ import asyncio
 import json
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +37,7 @@ class Desk:
         self._calls: set[asyncio.Task[ToolResult]] = set()
 
     async def open(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="dovecote-"))
+        self._folder = _own_folder()
         path = self._folder / "tools.sock"
         self._server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST_LINE)
         os.environ[SOCKET] = str(path)
@@ -49,7 +47,9 @@ class Desk:
         os.environ.pop(SOCKET, None)
         if self._server is not None:
             self._server.close()
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        from shutil import rmtree
+
+        await asyncio.to_thread(rmtree, self._folder, ignore_errors=True)
 
     def turn(self, toolbox: Toolbox | None) -> None:
         """The turn that runs from now on; what was called for the one before ends with it."""
@@ -96,3 +96,10 @@ class Desk:
             raise
         finally:
             self._calls.discard(call)
+
+
+def _own_folder() -> Path:
+    """What `tempfile` would make; importing that is a good part of a start."""
+    folder = Path(os.environ.get("TMPDIR") or "/tmp", f"dovecote-{os.urandom(8).hex()}")  # noqa: S108 - nobody else's
+    folder.mkdir(0o700)
+    return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.inbound import InboundReader
 from runner.settings import Settings
@@ -11,9 +12,11 @@ from runner.tools import files, memory, messaging, standard
 from runner.tools.approval import Approvals
 from runner.tools.bash import Shell
 from runner.tools.schedule import Schedule
-from runner.tools.servers import Servers
 from runner.tools.thread import Thread
 from runner.tools.tool import Tool
+
+if TYPE_CHECKING:
+    from runner.tools.servers import Servers
 
 CONTAINER = Path("/session")  # where a container sees its session; elsewhere a shell would be the host's own
 
@@ -48,18 +51,28 @@ class Kit:
             self._tools = everywhere + (isolated if settings.folder.root == CONTAINER else [])
         else:
             self._tools = [tool for tool in (*everywhere, *isolated) if tool.name in wanted]
-        self._servers = Servers(settings.agent.options.mcp.values(), settings.folder.gateway_socket)
+        self._servers = _servers_of(settings)
 
     async def prepare(self) -> None:
         """Before a turn: starts the MCP servers that are not running."""
-        await self._servers.start()
+        if self._servers is not None:
+            await self._servers.start()
 
     def tools(self) -> Sequence[Tool]:
-        return [*self._tools, *self._servers.tools()]
+        return [*self._tools, *(self._servers.tools() if self._servers is not None else ())]
 
     async def close(self) -> None:
         await self._shell.close()
-        await self._servers.stop()
+        if self._servers is not None:
+            await self._servers.stop()
+
+
+def _servers_of(settings: Settings) -> Servers | None:
+    if not settings.agent.options.mcp:
+        return None
+    from runner.tools.servers import Servers
+
+    return Servers(settings.agent.options.mcp.values(), settings.folder.gateway_socket)
 
 
 def refusal_of_scripts(settings: Settings) -> str:

@@ -5,7 +5,6 @@ That folder belongs to one privacy scope, so what is noted in a DM stays there.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -97,7 +96,9 @@ class _Notes:
         if path == self._root.resolve():
             raise ToolError(f"{ROOT} itself stays")
         if path.is_dir():
-            shutil.rmtree(path)
+            from shutil import rmtree
+
+            rmtree(path)
         elif path.is_file():
             path.unlink()
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
 
 from runner.tools.paths import among
@@ -69,7 +68,9 @@ class Outbox:
         _known(context, destination)
         folder = Path("".join(c if c.isalnum() else "-" for c in f"{context.turn}-{context.call_id}"))
         (self._files / folder).mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(shutil.copyfile, source, self._files / folder / source.name)
+        from shutil import copyfile
+
+        await asyncio.to_thread(copyfile, source, self._files / folder / source.name)
         row = content.File(str(folder / source.name), source.name, comment)
         return f"queued as {context.emit(row, destination)}"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import mimetypes
 import os
 import re
 from collections.abc import Iterable
@@ -96,9 +95,11 @@ class Files:
         if not data:
             return f"[{what}: empty]"
         self._left -= 1
+        from mimetypes import guess_extension
+
         media_type = mime_type.split(";")[0].strip().lower()
         digest = hashlib.sha256(data).hexdigest()
-        name = f"{FOLDER}/{digest[:16]}{mimetypes.guess_extension(media_type) or '.bin'}"
+        name = f"{FOLDER}/{digest[:16]}{guess_extension(media_type) or '.bin'}"
         try:
             _write(self._workspace / name, data)
         except OSError as error:
