@@ -48,7 +48,7 @@ class _JumpingSelector(selectors.SelectSelector):
         if self._left < 0:
             self._left = 1000  # for those who tidy up
             raise Endless
-        self.elapsed += max(TURN, timeout)
+        self.elapsed += timeout if timeout > TURN else TURN
         return []
 
 
@@ -88,6 +88,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.pausing = 0  # callbacks in their middle: each has a stack of SQLite's, and must come to its end
         self._rested: deque[greenlet] = deque()
         self._aside: list[asyncio.Handle] = []
+        self._turn = 0  # callbacks that are left of it
+        self._turned = False  # since somebody began to run the loop
+        self._working: greenlet | None = None
         self._jumping = _JumpingSelector(most_turns)
         super().__init__(self._jumping)
         _NumberedTask._numbers = itertools.count(1)
@@ -125,33 +128,61 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.call_soon(job)
         return future
 
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        """As the library's, which looks each time whether it is debugged; a run does so a hundred thousand times."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
     # ── turns ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _run_once(self) -> None:
-        """One turn, as the library's, but each callback in a greenlet of its own."""
-        self._jumping.select(self._left_until_next())
-        scheduled = self._scheduled
-        while scheduled and (scheduled[0]._cancelled or scheduled[0].when() <= self.time()):
-            timer = heapq.heappop(scheduled)
-            if not timer._cancelled:
-                self._ready.append(timer)
-        for _ in range(len(self._ready)):
+        """Turns as the library has them, until the loop is stopped; what pauses in one is left where it is."""
+        self._turned = False
+        while self._turn or not (self._turned and self._stopping):
+            self._working = greenlet(self._work)
+            self._working.switch()
+            self._go_on()
+
+    def _work(self) -> None:
+        """Callbacks one after another. Whoever has paused in one has been replaced meanwhile; who finds that others have
+        rested lets them go on first."""
+        me = getcurrent()
+        while not self._rested:
+            if not self._turn:
+                if self._turned and self._stopping:
+                    return
+                self._begin_turn()
+                continue
+            self._turn -= 1
             handle = self._ready.popleft()
             if handle._cancelled:
                 continue
-            owner = self._owner(handle._context)  # type: ignore[attr-defined]
-            if owner in self._paused:
+            if self._paused and self._owner(handle._context) in self._paused:  # type: ignore[attr-defined]
                 self._aside.append(handle)
                 continue
-            greenlet(handle._run).switch()
-            self._go_on()
+            handle._run()
+            if self._working is not me:
+                return
+
+    def _begin_turn(self) -> None:
+        self._turned = True
+        self._jumping.select(self._left_until_next())
+        scheduled, now = self._scheduled, self._jumping.elapsed
+        while scheduled and (scheduled[0]._cancelled or scheduled[0]._when <= now):  # type: ignore[attr-defined]
+            timer = heapq.heappop(scheduled)
+            if not timer._cancelled:
+                self._ready.append(timer)
+        self._turn = len(self._ready)
 
     def _left_until_next(self) -> float | None:
         if self._ready or self._stopping:
             return 0.0
         while self._scheduled and self._scheduled[0]._cancelled:
             heapq.heappop(self._scheduled)
-        return max(0.0, self._scheduled[0].when() - self.time()) if self._scheduled else None
+        return max(0.0, self._scheduled[0].when() - self._jumping.elapsed) if self._scheduled else None
 
     def pause(self, seconds: float, wakers: list[Callable[[], None]] | None = None) -> None:
         """In the middle of a callback: the machine does something else for so long, or until the waker is called."""

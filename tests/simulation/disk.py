@@ -159,8 +159,11 @@ class Disk(apsw.VFS):
     # ── what happens to it ───────────────────────────────────────────────────────────────────────────────
 
     def sync_folder(self, path: str) -> None:
-        folder = path.rpartition("/")[0]
-        for name in [n for n in (*self._durable, *self._names) if n.rpartition("/")[0] == folder]:
+        folder = path[: path.rfind("/") + 1]
+        here = [n for n in self._durable.keys() | self._names.keys() if n.startswith(folder)]
+        for name in here:
+            if "/" in name[len(folder) :]:
+                continue
             if name in self._names:
                 self._durable[name] = self._names[name]
             else:
