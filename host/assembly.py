@@ -118,7 +118,7 @@ def assemble(
     scheduler, desk, actions = _schedule(config, records, due, now)
 
     posts = Posts(db)
-    collector = Collector(bots, actions, Approvers(config), now, Minting(installation.id))
+    collector = Collector(bots, actions, Approvers(config), now, Minting(installation.id), _unjudged(config))
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
     deliveries = Deliveries(db, mailboxes, collector, posts, heard)
     saying = Saying(deliveries)
@@ -156,6 +156,10 @@ def assemble(
         Pruner(records, supervisor, now, config.host.retention_days),
         state,
     )
+
+
+def _unjudged(config: Config) -> frozenset[str]:
+    return frozenset(name for name, agent in config.agents.items() if not agent.feedback)
 
 
 def _schedule(

@@ -270,7 +270,7 @@ class AgentLoop:
         answers = [
             Emitted(
                 f"{ended.id}:final:{number}",
-                content.Text(reply.text if number else missed + reply.text),
+                content.Text(reply.text if number else missed + reply.text, ends_turn=True),
                 reply.in_reply_to or ended.answers,
             )
             for number, reply in enumerate(result.replies)

@@ -106,6 +106,7 @@ Inbound: TypeAlias = Chat | Task | Webhook | System | Control
 class Text:
     type: ClassVar[str] = "text"
     text: str
+    ends_turn: bool = False  # the answer, and no message on the way to it
 
 
 @dataclass(frozen=True, slots=True)

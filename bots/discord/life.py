@@ -17,8 +17,9 @@ from bots.discord.client import hooks, limits, parsing, places, wire
 from bots.discord.client.watch import Watch
 from bots.discord.commands.commands import Commands
 from bots.discord.live.message import LiveMessages, StopButton
-from bots.discord.panels import rules, strays
+from bots.discord.panels import judging, rules, strays
 from bots.discord.panels.forms import Forms
+from bots.discord.panels.judging import JudgeButton
 from bots.discord.panels.panels import HaltButton, PageButton, TaskButton
 from bots.discord.questions import questions
 from bots.discord.questions.book import QuestionBook
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 
 MOST_NAMED = 10  # channels of a server that lack permissions
 GREET_AGAIN = (1.0, 4.0, 15.0)  # s between two tries
-BUTTONS = (ChoiceButton, DecisionButton, HaltButton, PageButton, StopButton, TaskButton)
+BUTTONS = (ChoiceButton, DecisionButton, HaltButton, JudgeButton, PageButton, StopButton, TaskButton)
 
 
 class DoveClient(discord.Client):
@@ -67,6 +68,7 @@ class DoveClient(discord.Client):
         self.forms = Forms()
         self.forms.on(questions.FORM, self.desk.wrote)
         self.forms.on(rules.FORM, self.commands.decided)
+        self.forms.on(judging.FORM, judging.explained)
         self._tell_ready = on_ready
         self.watch = Watch(self.wait_until_ready, self.receiver.unheard)
         self._known: set[str] | None = None  # servers that are none of the new ones; None until that is known

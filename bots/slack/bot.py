@@ -18,6 +18,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import answering
+from bots.common.judging import SLACK_ACTION
 from bots.common.pacing import Pace
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT
@@ -26,7 +27,7 @@ from bots.slack.commands.commands import Commands
 from bots.slack.commands.surfaces import Surfaces
 from bots.slack.live.message import LiveMessages
 from bots.slack.live.progress import StatusLines
-from bots.slack.panels import panels, rules
+from bots.slack.panels import judging, panels, rules
 from bots.slack.panels.clicks import Clicks, Respond
 from bots.slack.questions import questions
 from bots.slack.reading import saying
@@ -227,7 +228,9 @@ class Listeners:
         app.action(re.compile(f"^({panels.TASK}|{panels.STOP}|{panels.REFRESH})"))(self.pressed)
         app.action(re.compile(f"^{rendering.DECISION}"))(self.decided)
         app.view(questions.MODAL)(self.submitted)
+        app.action(SLACK_ACTION)(self.judged)
         app.view(rules.MODAL)(self.configured)
+        app.view(judging.MODAL)(self.explained)
         app.event(re.compile(".*"))(self.anything_else)
 
     async def heard(
@@ -294,6 +297,14 @@ class Listeners:
 
     async def decided(self, ack: Callable[[], Awaitable[object]], body: Json, respond: Respond) -> None:
         await self._clicks.decided(body, respond)
+        await ack()
+
+    async def judged(self, ack: Callable[[], Awaitable[object]], body: Json) -> None:
+        await self._clicks.judged(body)
+        await ack()
+
+    async def explained(self, ack: Callable[[], Awaitable[object]], body: Json) -> None:
+        await self._clicks.explained(body)
         await ack()
 
     async def configured(self, ack: Callable[..., Awaitable[object]], body: Json) -> None:

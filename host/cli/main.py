@@ -111,6 +111,14 @@ def usage(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 @app.command()
+def feedback(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """List what people thought of answers, and why."""
+    from host.cli import opinions
+
+    opinions.show(config_of(config), as_json=json)
+
+
+@app.command()
 def access(
     person: Annotated[str, typer.Argument(help="platform:id; left out: list who was decided about.")] = "",
     verdict: Annotated[str, typer.Argument(help="allow, deny, or forget a decision.")] = "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def _shown(config: Config, spent: Spent) -> None:
         limit = -1 if settings is None else spending.limit(settings.budget_usd_per_month)
         rows.append([f"this month, {agent}", _of(cost, limit), ""])
     listing.table(["when", "cost", "tokens"], rows)
+    for one in spent.opinions:
+        listing.say(f"this month, {spending.opinion(one)}")
 
 
 def _of(cost: int, limit: int) -> str:
@@ -62,7 +65,7 @@ def _of(cost: int, limit: int) -> str:
 def _for_programs(spent: Spent | None) -> dict[str, object]:
     """US dollars; a limit that is not set is null."""
     if spent is None:
-        return {"today_usd": 0.0, "this_month_usd": 0.0, "tokens_today": 0, "agents": {}}
+        return {"today_usd": 0.0, "this_month_usd": 0.0, "tokens_today": 0, "agents": {}, "feedback": []}
     return {
         "today_usd": spent.today / 1_000_000,
         "this_month_usd": spent.this_month / 1_000_000,
@@ -70,6 +73,7 @@ def _for_programs(spent: Spent | None) -> dict[str, object]:
         "limit_this_month_usd": None if spent.limit_this_month < 0 else spent.limit_this_month / 1_000_000,
         "tokens_today": spent.tokens_today,
         "agents": {agent: cost / 1_000_000 for agent, cost in spent.by_agent},
+        "feedback": [dataclasses.asdict(one) for one in spent.opinions],
     }
 
 

@@ -103,6 +103,7 @@ class Agent(_Model):
     budget_usd_per_month: Dollars = math.inf
     network: Network = Network()
     reactions: Literal["off", "context", "wake"] = "context"  # of people to messages of its conversations
+    feedback: bool = True  # whether people are asked what they think of its answers, by buttons under them
     shortest_task_interval: Seconds = 60.0  # between two runs of one scheduled task
     most_tasks: Annotated[int, Field(ge=1, le=10_000)] = 100  # of one conversation
     prompts: Annotated[

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from host.config import Config, Route
-from host.controls import history, spending
+from host.controls import history, judging, spending
 from host.controls.desk import TaskDesk
 from host.folders.disk import Disk
 from host.gateway.budget import day_of
@@ -29,6 +29,7 @@ from host.ports.commands import Grammar, help_text
 from host.ports.controls import (
     ChannelRules,
     Forbidden,
+    Judged,
     Overview,
     Running,
     Spent,
@@ -158,6 +159,9 @@ class Service:
 
     async def usage(self, viewer: Viewer) -> Spent:
         return await self._spent(viewer, await self._sight(viewer))
+
+    async def judge(self, viewer: Viewer, said: Judged) -> str:
+        return await self._db.write(lambda connection: judging.judge(connection, self._config, viewer, said))
 
     async def why(self, viewer: Viewer, message: str, within: Address | None = None) -> str:
         """`within`: others read along, for whom is what happened in that channel and nothing else."""

@@ -10,8 +10,9 @@ from host.config import Config
 from host.governance import rules
 from host.governance.sight import Sight
 from host.governance.words import dollars
-from host.ports.controls import Spent
+from host.ports.controls import Opinions, Spent
 from host.ports.events import Viewer
+from host.registry import judgements
 from host.registry.port import Statements
 from sessiondb.records import Address
 
@@ -30,6 +31,7 @@ def of(connection: Statements, config: Config, viewer: Viewer, sight: Sight, day
     """`day` is today's number (20261231) in the host's zone."""
     month = day // 100 * 100
     where, scopes = sight.where("scope")
+    seen_from, _ = sight.where("s.scope")
     today, tokens = _row(
         connection,
         f"SELECT coalesce(sum(cost), 0), coalesce(sum(tokens), 0) FROM spent_by_session WHERE day = ? AND {where}",
@@ -53,6 +55,9 @@ def of(connection: Statements, config: Config, viewer: Viewer, sight: Sight, day
         tokens_today=tokens,
         here_today=here_today,
         by_agent=tuple((str(agent), int(str(cost))) for agent, cost in by_agent),
+        opinions=tuple(
+            Opinions(*one) for one in judgements.counts(connection, (month, day), seen_from, scopes)
+        ),
     )
     return _worded(spent, config, sight, rules.budget_of(connection, place), place)
 
@@ -70,9 +75,16 @@ def _worded(spent: Spent, config: Config, sight: Sight, channel_limit: int, plac
     for agent, cost in spent.by_agent:
         most = limit(agents[agent].budget_usd_per_month) if sight.owner and agent in agents else NO_LIMIT
         lines.append(f"- {agent}: {_of(cost, most)} this month")
+    lines += [f"- {opinion(one)} this month" for one in spent.opinions]
     if not sight.owner:
         lines.append("*Counted are the conversations that you may see.*")
     return replace(spent, text="\n".join(lines), here=here)
+
+
+def opinion(of: Opinions) -> str:
+    """The counts of one agent with one model, one line."""
+    model = f" ({of.model})" if of.model else ""
+    return f"{of.agent}{model}: 👍 {of.good:,} · 👎 {of.bad:,}"
 
 
 def _of(cost: int, limit: int) -> str:

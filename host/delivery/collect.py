@@ -6,7 +6,7 @@ The address is the host's to decide (law 7): that of the message a row answers, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from sessiondb.records import Ack, AckStatus, Address, Kind, MessageIn, MessageO
 GIVE_UP_AFTER = 5  # failed attempts of one message
 RETRY_BACKOFF = 2_000  # ms after the first failed attempt; doubles
 LONGEST_RETRY_BACKOFF = 300_000  # ms
+NO_PLATFORM = "no such platform is configured"
 UNREAD = "too much of what it was told before is unread"
 LONGEST_HOLD = 7 * 86_400_000  # ms a row may ask to be held back: it holds back everything behind it
 
@@ -75,6 +76,7 @@ class Collector:
     approvers: Approvers
     now: Callable[[], int]
     minting: Minting
+    unjudged: Collection[str] = ()  # agents of whose answers nobody is asked what they think
     runs: set[str] = field(default_factory=set)  # messages of tasks whose start is recorded
 
     def collect(
@@ -282,22 +284,11 @@ class Collector:
         out = row.row
         bot = self.bots.get(address.channel_type)
         if bot is None:
-            return [
-                _parcel(
-                    out.seq,
-                    out.id,
-                    0,
-                    address,
-                    out.in_reply_to,
-                    "",
-                    "failed",
-                    0,
-                    "no such platform is configured",
-                )
-            ], 1
+            return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "failed", 0, NO_PLATFORM)], 1
         operation, mentions = shown
         drawn = ready.drawn.get(out.id) or drawing.at_once(bot, operation, mentions)
         chunks, plain = drawn.chunks, drawn.plain
+        judged = whose.agent not in self.unjudged and _ends_a_turn(operation, out)
         keys = [self.minting.key(whose.session_id, out.seq, out.id, number) for number in range(len(chunks))]
         common = {
             "target": getattr(operation, "message_id", ""),
@@ -321,6 +312,7 @@ class Collector:
                         "chunk": chunk,
                         "plain": plain[0] if len(plain) == 1 else None,
                         "mentions": [] if number else list(mentions),
+                        "judged": judged and number == len(chunks) - 1,
                     }
                 ),
                 "pending",
@@ -400,6 +392,10 @@ def _opens(operation: content.Operation, origin: MessageIn | None) -> bool:
     about_another = isinstance(operation, content.Edit | content.Reaction)
     by_itself = origin is not None and (bool(origin.task_id) or origin.kind == Kind.WEBHOOK)
     return by_itself and not about_another
+
+
+def _ends_a_turn(operation: content.Operation, out: MessageOut) -> bool:
+    return isinstance(operation, content.Text) and operation.ends_turn and not out.destination
 
 
 def give_up_or_postpone(

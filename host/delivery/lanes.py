@@ -238,6 +238,7 @@ class Lane:
             question=question,
             audience=tuple(kept.get("audience", ())),
             decision=notices.decision_of(kept.get("decision", "")),
+            judged=bool(kept.get("judged")),
             mentions=tuple(kept.get("mentions", ())),
             first_attempt_at=parcel.first_attempt_at,
         )

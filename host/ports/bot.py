@@ -40,6 +40,7 @@ class Delivery:
     question: str = ""  # of a question: what an ANSWER refers to, and its natural id; unique in the host
     audience: tuple[str, ...] = ()  # of a question: the users who may answer it
     decision: Decision | None = None  # of a notice that asks an owner
+    judged: bool = False  # people are asked what they think of it, by buttons that name `key`; where the platform has room
     mentions: tuple[str, ...] = ()  # users whom the message notifies, named in front of it; nobody else is
     first_attempt_at: int = 0  # ms UTC
 

@@ -62,6 +62,26 @@ class TaskView:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What a person chose under an answer: a click, or the form after a 👎."""
+
+    answer: str  # what the button named: the `key` of its `Delivery`
+    choice: Literal["good", "bad"]
+    at: int  # ms UTC, the platform's clock
+    reason: str = ""  # in their own words
+
+
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """What people thought of answers, each person's last choice about each answer."""
+
+    agent: str
+    model: str
+    good: int
+    bad: int
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What models cost, in millionths of a US dollar; limits are -1 where there is none."""
 
@@ -74,6 +94,7 @@ class Spent:
     by_agent: tuple[tuple[str, int], ...] = ()  # this month
     text: str = ""  # the same as lines of Markdown, for a chat
     here: str = ""  # of it what is about the conversation it was asked from and nothing else
+    opinions: tuple[Opinions, ...] = ()  # this month
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +161,9 @@ class Controls(Protocol):
 
     async def why(self, viewer: Viewer, message: str) -> str:
         """The life of a message as lines of Markdown; '' as message is the last one of the place it is asked from."""
+
+    async def judge(self, viewer: Viewer, said: Judged) -> str:
+        """Notes what the person thinks of an answer, their last choice; one line for them alone."""
 
     def is_owner(self, viewer: Viewer) -> bool: ...
 

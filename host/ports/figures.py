@@ -48,6 +48,11 @@ FIRST_BYTE = Histogram(
 )
 TOKENS = Counter("dovecote_tokens", "Tokens of model calls", ["agent", "kind"])
 COST = Counter("dovecote_cost_usd", "What model calls cost, in US dollars", ["agent"])
+JUDGED = Counter(
+    "dovecote_answers_judged",
+    "Choices of people about answers, as they were made",
+    ["agent", "model", "choice"],
+)
 REFUSALS = Counter("dovecote_model_refusals", "Model requests that the gateway refused", ["agent", "reason"])
 STARTS = Counter("dovecote_runner_starts", "Runners started", ["outcome"])
 RUNNERS = Gauge("dovecote_runners", "Runners alive")

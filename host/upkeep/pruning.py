@@ -17,7 +17,7 @@ from typing import Protocol
 from host.mailbox import ledger, questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
-from host.registry import asked
+from host.registry import asked, judgements
 from host.registry.notices import WELCOME
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -77,6 +77,7 @@ class Pruner:
             _said,
             _obeyed,
             _held_back,
+            _judged,
         ):
             while await self._db.write(functools.partial(portion, before=before)) == PORTION:
                 pass
@@ -178,6 +179,10 @@ def _obeyed(connection: Statements, *, before: int) -> int:
 def _held_back(connection: Statements, *, before: int) -> int:
     """What nobody sent after all."""
     return _delete(connection, "held", "held_at < ?", before)
+
+
+def _judged(connection: Statements, *, before: int) -> int:
+    return judgements.forget(connection, before, PORTION)
 
 
 def _delete(connection: Statements, table: str, where: str, before: int) -> int:

@@ -26,6 +26,7 @@ COMMANDS = (
     ("tasks", "pause", "t1"),
     ("usage",),
     ("audit",),
+    ("feedback",),
     ("access",),
     ("access", "slack:U1", "allow"),
     ("why", "m1234567"),

@@ -8,6 +8,7 @@ from host.ports.commands import Grammar, help_text
 from host.ports.controls import (
     ChannelRules,
     Forbidden,
+    Judged,
     Overview,
     Spent,
     Suggestion,
@@ -33,6 +34,7 @@ class FakeControls:
         self.grammar = Grammar({"halt": "stop"})
         self.suggested: Sequence[Suggestion] = (Suggestion("What can you do?", "Tell me what you can do."),)
         self.forbid = ""
+        self.judged: list[Judged] = []
 
     def _ask(self, viewer: Viewer, *what: str) -> None:
         if self.forbid:
@@ -74,6 +76,11 @@ class FakeControls:
     async def why(self, viewer: Viewer, message: str) -> str:
         self._ask(viewer, "why", message)
         return self.story
+
+    async def judge(self, viewer: Viewer, said: Judged) -> str:
+        self._ask(viewer, "judge", said.answer, said.choice, said.reason)
+        self.judged.append(said)
+        return "Noted."
 
     def is_owner(self, viewer: Viewer) -> bool:
         return viewer.author.id in self.owners

@@ -8,7 +8,7 @@ from typing import Any
 from discord import ui
 
 from bots.discord.live import message as live
-from bots.discord.panels import panels, rules
+from bots.discord.panels import judging, panels, rules
 from bots.discord.questions import decisions, questions
 from bots.discord.questions.book import Asked
 from bots.discord.sending import rendering
@@ -34,6 +34,12 @@ def pages() -> Iterator[tuple[str, str]]:
     running = Running("s1", "analyst", HERE, AT, "is working: reading the sheet")
     yield "running-discord", _page(_message("", panels.running([running, running])))
     form = rules.form(ChannelRules(engage="always", budget_usd_per_day=2.5), ["default", "analyst"])
+    yield (
+        "feedback-discord",
+        _page(_message("Three doves were ringed **this week**.", judging.view_of("ab12"))),
+    )
+    why = judging.form("ab12")
+    yield "feedback-why-discord", _page(f"<h3>{why.title}</h3>{_parts(why.to_dict()['components'])}")
     yield "rules-discord", _page(f"<h3>{form.title}</h3>{_parts(form.to_dict()['components'])}")
 
 
@@ -97,9 +103,7 @@ def _part(component: dict[str, Any]) -> str:
             return f'<div class="row">{inside}</div>'
         case n if n == BUTTON:
             colour = COLOURS[component.get("style", 2)]
-            return (
-                f'<span class="button" style="background:{colour}">{html.escape(component["label"])}</span>'
-            )
+            return f'<span class="button" style="background:{colour}">{html.escape(_label(component))}</span>'
         case n if n == SECTION:
             return f'<div class="section"><div>{inside}</div>{_part(component["accessory"])}</div>'
         case n if n == TEXT:
@@ -117,6 +121,10 @@ def _part(component: dict[str, Any]) -> str:
         case n if n == INPUT:
             return f'<div class="field">{html.escape(component.get("value") or "")}</div>'
     raise ValueError(component["type"])
+
+
+def _label(button: dict[str, Any]) -> str:
+    return str(button.get("label") or "") + str((button.get("emoji") or {}).get("name", ""))
 
 
 def _markdown(text: str) -> str:

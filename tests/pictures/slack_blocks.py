@@ -66,7 +66,7 @@ def _block(block: Json) -> str:
             return f'<div class="header">{_text(block["text"])}</div>'
         case "context":
             return f'<div class="context">{"".join(map(_text, block["elements"]))}</div>'
-        case "actions":
+        case "actions" | "context_actions":
             return f'<div class="actions">{"".join(map(_element, block["elements"]))}</div>'
         case "input":
             return f'<div class="label">{_text(block["label"])}</div>{_element(block["element"])}'
@@ -77,6 +77,11 @@ def _element(element: Json) -> str:
     match element["type"]:
         case "button":
             return f'<span class="button {element.get("style", "")}">{_text(element["text"])}</span>'
+        case "feedback_buttons":
+            pressed = ("positive_button", "negative_button")
+            return "".join(
+                f'<span class="button">{_text(element[which]["text"])}</span>' for which in pressed
+            )
         case "static_select":
             shown = element.get("initial_option", {}).get("text") or element["placeholder"]
             return f'<span class="button menu">{_text(shown)}</span>'

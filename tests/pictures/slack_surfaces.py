@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from bots.markup import slack as markup
-from bots.slack.panels import panels, rules
+from bots.slack.panels import judging, panels, rules
 from bots.slack.sending import rendering
 from host.ports.bot import Decision
 from host.ports.commands import Grammar, help_text
-from host.ports.controls import ChannelRules, Failure, Overview, Running, Spent, TaskOrder, TaskView
+from host.ports.controls import ChannelRules, Failure, Opinions, Overview, Running, Spent, TaskOrder, TaskView
 from sessiondb import Address, content
 from tests.pictures import slack_blocks
 
@@ -24,6 +24,9 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "question-slack", slack_blocks.thread(_conversation())
     form = rules.modal("C1", ChannelRules(engage="always", budget_usd_per_day=2.5), ["default", "analyst"])
     yield "rules-slack", slack_blocks.view(form["blocks"])
+    yield "feedback-slack", slack_blocks.thread([[*_answer(), judging.block("ab12")]])
+    why = judging.modal(judging.Asked("ab12", "C1", "", AT))
+    yield "feedback-why-slack", slack_blocks.view(why["blocks"])
 
 
 def _help() -> str:
@@ -43,9 +46,16 @@ def _overview() -> Overview:
                  True, (TaskOrder.RESUME, TaskOrder.RUN, TaskOrder.CANCEL), "the calendar did not answer"),
     )  # fmt: skip
     spent = Spent(1_420_000, 18_750_000, 5_000_000, 100_000_000, 184_220, 0,
-                  (("analyst", 14_100_000), ("default", 4_650_000)))  # fmt: skip
+                  (("analyst", 14_100_000), ("default", 4_650_000)),
+                  opinions=(Opinions("analyst", "claude-opus-5-5", 12, 3), Opinions("default", "mock", 4, 0)))  # fmt: skip
     failed = Failure(AT - 7_200_000, "m1", _at("random"), "over budget")
     return Overview((running,), 1, tasks, spent, (failed,))
+
+
+def _answer() -> list[panels.Json]:
+    [answer] = rendering.operation(content.Text("Three doves were ringed **this week**."), plain=False)
+    blocks: list[panels.Json] = answer["blocks"]
+    return blocks
 
 
 def _conversation() -> Iterator[list[panels.Json]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bots.common.judging import DISCORD_ID
 from bots.common.shapes import DEEPEST, Json, items, joined, mapping, number, string
 from bots.discord.reading.names import Names
 
@@ -117,6 +118,8 @@ def _components(node: object, names: Names, depth: int) -> Iterator[str]:
         return
     kind = node.get("type")
     words = joined([names.words(node.get(key)) for key in WORDS], " — ")
+    if kind == BUTTON and string(node.get("custom_id")).startswith(DISCORD_ID):
+        return  # our own buttons under an answer: no word of it
     if kind == BUTTON:
         emoji = string(mapping(node.get("emoji")).get("name"))
         shown = linked(joined([emoji, words], " "), string(node.get("url")))

@@ -20,6 +20,7 @@ from rich.emoji import Emoji
 
 from bots.discord.client import errors, places, wire
 from bots.discord.client.parsing import Unread
+from bots.discord.panels import judging
 from bots.discord.questions import decisions
 from bots.discord.questions.book import Asked, QuestionBook
 from bots.discord.questions.questions import view_of
@@ -123,6 +124,8 @@ class Outbox:
             more["view"] = view_of(delivery.key, asked)
         if delivery.decision is not None:
             more["view"] = decisions.view_of(delivery.decision)
+        if delivery.judged:
+            more["view"] = judging.view_of(delivery.key)
         if _is_reply(delivery):
             more["reference"] = discord.MessageReference(
                 message_id=int(delivery.answers), channel_id=channel_id, fail_if_not_exists=False

@@ -9,16 +9,18 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import words
+from bots.common.judging import choice_of
 from bots.common.rules import AGENT, WrongInput
 from bots.common.running import running_here
 from bots.markup import slack as markup
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.commands import commands
-from bots.slack.panels import panels, rules
+from bots.slack.panels import judging, panels, rules
+from bots.slack.reading import times
 from bots.slack.reading.events import Reader
 from bots.slack.sending import links, rendering
 from host.ports.bot import HostBusy, Ingest
-from host.ports.controls import Forbidden, TaskOrder
+from host.ports.controls import Forbidden, Judged, TaskOrder
 from host.ports.events import Viewer
 
 log = logging.getLogger(__name__)
@@ -115,6 +117,45 @@ class Clicks:
             await respond(replace_original=True, **links.shown({"text": text, "blocks": blocks}))
         except TRANSIENT as error:
             log.warning("A decision still shows its buttons: %s", type(error).__name__)
+
+    async def judged(self, body: Json) -> None:
+        """👍 or 👎 under an answer. The form is opened first: Slack lets that be done for three seconds only."""
+        action, user = body["actions"][0], str(body["user"]["id"])
+        choice = choice_of(action.get("value"))
+        if choice is None:
+            return
+        message = body.get("message") or {}
+        thread = str(message.get("thread_ts") or (body.get("container") or {}).get("thread_ts") or "")
+        answer = str(action["block_id"]).removeprefix(judging.BLOCK)
+        at = times.ms(action["action_ts"])
+        asked = judging.Asked(answer, str(body["channel"]["id"]), thread, at)
+        if choice == "bad":
+            await self._ask_why(body, asked)
+        await self._judge(user, asked, Judged(answer, choice, at))
+
+    async def explained(self, body: Json) -> None:
+        """The form after a 👎. A reason belongs to the click that asked for it."""
+        view, user = body["view"], str(body["user"]["id"])
+        asked = judging.Asked.decode(str(view["private_metadata"]))
+        said = Judged(asked.answer, "bad", asked.at, judging.reason(view))
+        if said.reason:
+            await self._judge(user, asked, said, tell=True)
+
+    async def _ask_why(self, body: Json, asked: judging.Asked) -> None:
+        try:
+            await self._client.views_open(trigger_id=body["trigger_id"], view=judging.modal(asked))
+        except TRANSIENT as error:
+            log.info("Nobody was asked why: %s", type(error).__name__)
+
+    async def _judge(self, user: str, asked: judging.Asked, said: Judged, *, tell: bool = False) -> None:
+        """The buttons show by themselves what was pressed, so only what they cannot show is said."""
+        try:
+            viewer = await self._reader.viewer(user, asked.channel)
+            line = await self._host.controls.judge(viewer, said)
+        except (Forbidden, HostBusy) as error:
+            line, tell = _refusal(error), True
+        if tell:
+            await self._whisper(asked.channel, user, line, asked.thread)
 
     async def _whisper(self, channel: str, user: str, text: str, thread: str = "") -> None:
         try:

@@ -66,9 +66,14 @@ def spending(spent: Spent | None) -> list[Json]:
     if spent is None:
         return [section("Nobody has kept an account yet.")]
     agents = " · ".join(f"{escaped(name)} {words.dollars(cost)}" for name, cost in spent.by_agent[:10])
+    opinions = " — ".join(
+        f"{escaped(one.agent)}{f' ({escaped(one.model)})' if one.model else ''} 👍 {one.good} 👎 {one.bad}"
+        for one in spent.opinions[:10]
+    )
     return [
         section(escaped(words.spending(spent))),
         *([context(f"This month by agent: {agents}")] if agents else []),
+        *([context(f"What people thought: {opinions}")] if opinions else []),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bots.common.judging import SLACK_ACTION
 from bots.common.shapes import DEEPEST, Json, items, joined, mapping, one_line, string
 from bots.slack.reading import generic, richtext
 from bots.slack.reading.names import Names
@@ -37,6 +38,8 @@ def element(found: Json, names: Names) -> str:
     """What one presses, chooses or fills in: its words in brackets."""
     if found.get("type") == "image":
         return _image(found, names, 0)
+    if found.get("action_id") == SLACK_ACTION:
+        return ""  # our own buttons under an answer: no word of it
     said = generic.line(found, names)
     return f"[{said}]" if said else ""
 

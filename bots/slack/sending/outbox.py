@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.pacing import Pace
 from bots.slack.client.errors import TRANSIENT, code_of, retry_after, translated
+from bots.slack.panels import judging
 from bots.slack.reading import histories
 from bots.slack.sending import links, rendering
 from bots.slack.sending.files import Uploads
@@ -95,8 +96,24 @@ class Sender:
             answer = await self._client.chat_postEphemeral(user=delivery.private_to, **arguments)
             return Receipt(str(answer["message_ts"]))
         arguments["metadata"] = histories.marked(delivery.key)
+        return await self._judged(delivery, arguments) if delivery.judged else await self._said(arguments)
+
+    async def _said(self, arguments: Json) -> Receipt:
         answer = await self._client.chat_postMessage(unfurl_links=False, unfurl_media=False, **arguments)
         return Receipt(str(answer["ts"]))
+
+    async def _judged(self, delivery: Delivery, arguments: Json) -> Receipt:
+        """With buttons below, where the message has room for them. A Slack that knows none refused the whole message: it is
+        proven unsent, and goes without them."""
+        blocks = arguments.get("blocks") or []
+        if not blocks or len(blocks) >= judging.MOST_BLOCKS:
+            return await self._said(arguments)
+        try:
+            return await self._said({**arguments, "blocks": [*blocks, judging.block(delivery.key)]})
+        except SlackApiError as error:
+            if code_of(error) != "invalid_blocks":
+                raise
+            return await self._said(arguments)
 
     async def _update(self, delivery: Delivery) -> Receipt:
         """Naturally idempotent; a text without blocks would remove the old ones, so both are always sent."""

@@ -44,6 +44,17 @@ class Gestures(Core):
         action = {"type": element["type"], "text": element.get("text"), "value": element.get("value")}
         return self._act(self.user_of(user), surface, block, element, action)
 
+    def judge(self, user: User | str, surface: Surface, which: str) -> Delivery:
+        """`which` is "positive" or "negative". The buttons toggle for the person and say nothing of it: pressed again, the
+        same payload comes ("Feedback buttons element", bolt's `FeedbackButtonsAction`)."""
+        found = ((b, e) for b, e in _elements(surface.blocks) if e.get("type") == "feedback_buttons")
+        block, element = next(found, (None, None))
+        if block is None or element is None:
+            raise NoSuchElementError("feedback_buttons", which)
+        button = element[f"{which}_button"]
+        action = {"type": element["type"], "text": button["text"], "value": button["value"]}
+        return self._act(self.user_of(user), surface, block, element, action)
+
     def select(self, user: User | str, surface: Surface, action_id: str, choice: str | list[str]) -> Delivery:
         """A choice in a menu: an option's value, or an id for the menus of people and channels."""
         block, element = _find(surface.blocks, action_id, None)

@@ -67,6 +67,7 @@ class Limits:
     element_value: int = 2_000  # "Button element": value
     element_id: int = 255  # action_id and block_id
     elements: int = 25  # "Actions block"
+    context_elements: int = 5  # "Context actions block"
     markdown_total: int = 12_000  # "Markdown block": cumulative over the message
     blocks_total: int = 13_200  # FACTS, measured: all text in the blocks together
     markdown_text: int = 12_000  # "chat.postMessage": markdown_text; also each append to a stream
@@ -75,6 +76,7 @@ class Limits:
     private_metadata: int = 3_000  # "Views"
     session_title: int = 200  # "agents.sessions.setStatus"
     view_stack: int = 3  # "views.push": push_limit_reached
+    unknown_blocks: frozenset[str] = frozenset()  # not everywhere is every block: "invalid_blocks" then
     response_url_uses: int = 5  # "Handling user interaction": response_url, five times in 30 minutes
     channel_rate: float | None = (
         None  # "chat.postMessage": one message a second and channel; None switches it off
@@ -103,7 +105,7 @@ def metadata(limits: Limits, value: Any) -> tuple[Json | None, list[str]]:
 
 
 def message_blocks(limits: Limits, blocks: list[Json]) -> None:
-    _blocks(limits, blocks, MESSAGE_BLOCKS, limits.blocks)
+    _blocks(limits, blocks, MESSAGE_BLOCKS - limits.unknown_blocks, limits.blocks)
     markdown = sum(len(str(block.get("text", ""))) for block in blocks if block["type"] == "markdown")
     total = sum(len(text) for block in blocks for text in _texts(block))
     if markdown > limits.markdown_total or total > limits.blocks_total:
@@ -191,6 +193,31 @@ def _actions(limits: Limits, block: Json, pointer: str) -> None:
         _element(limits, element, f"{pointer}/elements/{number}")
 
 
+def _context_actions(limits: Limits, block: Json, pointer: str) -> None:
+    """ "Context actions block", "Feedback buttons element", "Icon button element"."""
+    elements = block.get("elements", [])
+    if not 0 < len(elements) <= limits.context_elements:
+        raise _invalid(f"{pointer}/elements", f"between 1 and {limits.context_elements} items allowed")
+    for number, element in enumerate(elements):
+        at = f"{pointer}/elements/{number}"
+        _element(limits, element, at)
+        if element.get("type") == "feedback_buttons":
+            for which in ("positive_button", "negative_button"):
+                _feedback(limits, element.get(which), f"{at}/{which}")
+        elif element.get("type") != "icon_button" or element.get("icon") != "trash":
+            raise _invalid(f"{at}/type", "unsupported type")
+
+
+def _feedback(limits: Limits, button: Any, pointer: str) -> None:
+    if not isinstance(button, dict) or not button.get("value"):
+        raise _invalid(f"{pointer}/value", "missing required field: value")
+    _text_object(f"{pointer}/text", button.get("text"), limits.button_text, plain=True)
+    if len(str(button["value"])) > limits.element_value:
+        raise _invalid(f"{pointer}/value", f"must be less than {limits.element_value + 1} characters")
+    if len(str(button.get("accessibility_label", ""))) > limits.button_text:
+        raise _invalid(f"{pointer}/accessibility_label", "too long")
+
+
 def _input(limits: Limits, block: Json, pointer: str) -> None:
     _text_object(f"{pointer}/label", block.get("label"), limits.element_value, plain=True)
     if not isinstance(block.get("element"), dict):
@@ -212,6 +239,7 @@ CHECKS: dict[str, Check] = {
     "header": _header,
     "markdown": _markdown,
     "actions": _actions,
+    "context_actions": _context_actions,
     "input": _input,
 }
 

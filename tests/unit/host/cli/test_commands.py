@@ -34,6 +34,7 @@ COMMANDS = (
     "usage",
     "access",
     "audit",
+    "feedback",
     "send",
     "doctor",
     "health",
@@ -100,6 +101,7 @@ LISTS = (
     ["tasks", "list"],
     ["usage"],
     ["audit"],
+    ["feedback"],
     ["access"],
 )
 

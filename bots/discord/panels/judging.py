@@ -1,0 +1,86 @@
+"""👍 and 👎 under an answer as buttons that outlive the process, and the form after a 👎."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, Self, cast
+
+import discord
+from discord import ui
+
+from bots.common import judging, words
+from bots.common.judging import PRESSED
+from bots.discord.panels.forms import Values
+from bots.discord.reading import events
+from host.ports.bot import HostBusy, Ingest
+from host.ports.controls import Forbidden, Judged
+
+BUTTON = r"dovecote:judge:(?P<choice>good|bad):(?P<answer>[0-9a-f]{1,20})"
+FORM = r"dovecote:judge:(?P<answer>[0-9a-f]{1,20})"
+
+
+class JudgeButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):
+    def __init__(self, answer: str, choice: Literal["good", "bad"]) -> None:
+        emoji, _ = PRESSED[choice]
+        super().__init__(ui.Button(emoji=emoji, custom_id=f"{judging.DISCORD_ID}{choice}:{answer}"))
+        self._answer = answer
+        self._choice = choice
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["answer"], cast(Literal["good", "bad"], match["choice"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Answered first: Discord waits three seconds, a disk may take longer. A form has to be that answer itself."""
+        if self._choice == "bad":
+            await interaction.response.send_modal(form(self._answer))
+        else:
+            await interaction.response.defer(ephemeral=True, thinking=True)
+        said = Judged(self._answer, self._choice, _at(interaction))
+        await _judge(interaction, said, tell=self._choice == "good")
+
+
+def view_of(answer: str) -> ui.View:
+    view = ui.View(timeout=None)
+    for choice in PRESSED:
+        view.add_item(JudgeButton(answer, choice))
+    return view
+
+
+def form(answer: str) -> ui.Modal:
+    shown = ui.Modal(title=judging.TITLE, custom_id=f"{judging.DISCORD_ID}{answer}")
+    reason: ui.TextInput[ui.Modal] = ui.TextInput(
+        style=discord.TextStyle.paragraph,
+        custom_id=judging.REASON,
+        required=False,
+        max_length=judging.LONGEST,
+    )
+    shown.add_item(ui.Label(text=judging.LABEL, description=judging.HINT, component=reason))
+    return shown
+
+
+async def explained(interaction: discord.Interaction[Any], match: re.Match[str], values: Values) -> None:
+    """The form was sent, with words or without."""
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    said = Judged(match["answer"], "bad", _at(interaction), values.get(judging.REASON, ""))
+    await _judge(interaction, said, tell=True)
+
+
+async def _judge(interaction: discord.Interaction[Any], said: Judged, *, tell: bool) -> None:
+    """`tell`: the person sees nothing else of it."""
+    host: Ingest = interaction.client.host
+    viewer = events.viewer(interaction)
+    try:
+        line = "" if viewer is None else await host.controls.judge(viewer, said)
+    except Forbidden as error:
+        line, tell = str(error), True
+    except HostBusy:
+        line, tell = words.BUSY, True
+    if tell:
+        await interaction.followup.send(line or words.NOT_TAKEN, ephemeral=True)
+
+
+def _at(interaction: discord.Interaction[Any]) -> int:
+    return int(interaction.created_at.timestamp() * 1000)

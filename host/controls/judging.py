@@ -1,0 +1,49 @@
+"""What people say of answers: 👍 and 👎, and why. Whoever may speak to the agent where the answer stands may judge it there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from host.config import Config
+from host.gateway.budget import day_of
+from host.governance import access, words
+from host.ports import figures
+from host.ports.controls import Forbidden, Judged
+from host.ports.events import Viewer
+from host.registry import judgements
+from host.registry.judgements import Answer, Judgement
+from host.registry.port import Statements
+
+UNKNOWN = "I do not know this answer any more, so nothing was noted."
+LONGEST_REASON = 2_000  # characters
+THANKS = {"good": "Thank you: 👍 is noted.", "bad": "Thank you: 👎 is noted."}
+OTHERWISE = "You have chosen otherwise since, and that counts."
+EXPLAINED = "Thank you: your reason is noted for the owners."
+
+
+def judge(connection: Statements, config: Config, viewer: Viewer, said: Judged) -> str:
+    """Raises `Forbidden`. A line for the person alone."""
+    standing = access.standing_of(connection, viewer.address.channel_type, viewer.author.id)
+    permission = access.decide(config.access, viewer, standing)
+    if isinstance(permission, access.Denied):
+        raise Forbidden(permission.reason)
+    found = judgements.answer(connection, said.answer)
+    if found is None or found.address[:3] != viewer.address[:3]:
+        raise Forbidden(UNKNOWN)
+    found = replace(found, model=found.model or _configured(config, found))
+    user = f"{viewer.address.channel_type}:{viewer.author.id}"
+    reason = said.reason.strip()[:LONGEST_REASON]
+    day = day_of(found.sent_at or said.at, words.zone_of("", config.host.zone))
+    judged = Judgement(said.answer, user, said.choice, said.at, reason)
+    outcome = judgements.put(connection, judged, found, day)
+    if outcome == "late":
+        return OTHERWISE
+    if outcome == "new":
+        figures.JUDGED.labels(found.agent, found.model, said.choice).inc()
+    return EXPLAINED if reason else THANKS[said.choice]
+
+
+def _configured(config: Config, found: Answer) -> str:
+    """What answers where nothing is paid for."""
+    agent = config.agents.get(found.agent)
+    return "" if agent is None else agent.model or agent.provider

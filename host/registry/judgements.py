@@ -1,0 +1,98 @@
+"""What people think of answers, of each person the last choice. Jobs on the connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from host.registry.port import Statements
+from sessiondb.records import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a button is under."""
+
+    session_id: str
+    agent: str
+    model: str  # '' when none was paid for it
+    address: Address
+    sent_at: int  # ms UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    answer: str  # the key that the button names
+    user: str  # platform:id
+    choice: str  # good | bad
+    at: int  # ms UTC, the platform's clock
+    reason: str = ""
+
+
+def answer(connection: Statements, key: str) -> Answer | None:
+    row = connection.execute(_ANSWER, (key,)).fetchone()
+    if row is None:
+        return None
+    session_id, agent, model, sent_at, *place = row
+    return Answer(str(session_id), str(agent), str(model or ""), Address(*map(str, place)), int(str(sent_at)))
+
+
+def put(connection: Statements, judged: Judgement, of: Answer, day: int) -> str:
+    """ "new" when it says something else than what is known, "same", or "late" when a later one is known: that one counts."""
+    known = connection.execute(
+        "SELECT choice, at FROM judgements WHERE answer = ? AND user = ?", (judged.answer, judged.user)
+    ).fetchone()
+    if known is not None and int(str(known[1])) > judged.at:
+        return "late"
+    connection.execute(
+        _PUT,
+        (
+            judged.answer,
+            judged.user,
+            of.session_id,
+            of.agent,
+            of.model,
+            judged.choice,
+            judged.reason,
+            day,
+            judged.at,
+        ),
+    )
+    return "same" if known is not None and known[0] == judged.choice else "new"
+
+
+def counts(
+    connection: Statements, days: tuple[int, int], where: str, scopes: Sequence[str]
+) -> list[tuple[str, str, int, int]]:
+    """By agent and model how many found answers good, and how many bad; `where` is a condition on `scope`."""
+    sql = (
+        "SELECT j.agent, j.model, sum(j.choice = 'good'), sum(j.choice = 'bad') FROM judgements j"
+        f" JOIN sessions s ON s.id = j.session_id WHERE j.day BETWEEN ? AND ? AND {where}"
+        " GROUP BY j.agent, j.model ORDER BY count(*) DESC, j.agent, j.model"
+    )
+    rows = connection.execute(sql, (*days, *scopes)).fetchall()
+    return [(str(agent), str(model), int(str(good)), int(str(bad))) for agent, model, good, bad in rows]
+
+
+def forget(connection: Statements, before: int, most: int) -> int:
+    """Returns how many went."""
+    connection.execute(_FORGET, (before, most))
+    return connection.changes()
+
+
+_ANSWER = """
+SELECT l.session_id, s.agent, (
+    SELECT model FROM usage WHERE session_id = l.session_id AND made_at <= l.first_attempt_at
+    ORDER BY made_at DESC LIMIT 1
+), l.first_attempt_at, l.channel_type, l.workspace_id, l.platform_id, l.thread_id
+FROM ledger l JOIN sessions s ON s.id = l.session_id WHERE l.key = ? AND l.state <> 'failed'
+"""
+_PUT = """
+INSERT INTO judgements (answer, user, session_id, agent, model, choice, reason, day, at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET choice = excluded.choice, at = excluded.at,
+reason = iif(excluded.reason <> '' OR excluded.choice <> judgements.choice, excluded.reason, judgements.reason)
+"""
+_FORGET = """
+DELETE FROM judgements WHERE (answer, user) IN (SELECT answer, user FROM judgements WHERE at < ? LIMIT ?)
+"""

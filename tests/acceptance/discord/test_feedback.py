@@ -1,0 +1,120 @@
+"""What people think of answers on Discord, through the whole system: buttons, the form after a 👎, and who counts it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from tests.fakes.discord import Channel, Interaction, Message
+from tests.support.town import DOVECOTE, TIMEOUT, Town
+
+
+async def told(town: Town, command: str) -> Any:
+    """What the command line says beside the running host."""
+    arguments = (command, "--json", "--config", "dovecote.toml")
+    process = await asyncio.create_subprocess_exec(
+        DOVECOTE, *arguments, cwd=town.folder, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(TIMEOUT):
+        out, _ = await process.communicate()
+    return json.loads(out)
+
+
+async def counted(town: Town) -> list[tuple[str, str, int, int]]:
+    return [(f["agent"], f["model"], f["good"], f["bad"]) for f in (await told(town, "usage"))["feedback"]]
+
+
+async def answered(town: Town, text: str = "hello") -> tuple[Channel, Message]:
+    question = town.discord.say(town.ada, town.channel, text, mention_bot=True)
+    thread = await town.answered(question)
+    return thread, town.discord.messages(thread)[-1]
+
+
+def buttons(message: Message) -> dict[str, str]:
+    """The ids of the buttons by what they show."""
+    shown = [component for row in message.components for component in row["components"]]
+    return {one["emoji"]["name"]: one["custom_id"] for one in shown if "emoji" in one}
+
+
+async def test_each_person_counts_once_with_their_last_choice_and_the_reason_they_gave(town: Town) -> None:
+    """A Discord button shows nobody what they chose, so they are told, and nobody else is."""
+    await town.up()
+    bob = town.discord.add_user("bob", town.guild)
+    thread, answer = await answered(town)
+    ids = buttons(answer)
+    assert list(ids) == ["👍", "👎"]
+
+    for _ in range(2):
+        await noted(town, town.discord.click(bob, answer, ids["👍"]))
+    assert await counted(town) == [("default", "mock", 1, 0)]
+    opened = town.discord.click(town.ada, answer, ids["👎"])
+    await town.until(lambda: opened.modal)
+    sent = town.discord.submit_modal(town.ada, opened, {"reason": "It only *repeats* me"})
+    await noted(town, sent)
+    assert await counted(town) == [("default", "mock", 1, 1)]
+    pressed = town.discord.click(bob, answer, ids["👎"])
+    await town.until(lambda: pressed.modal)
+    await until_counted(town, [("default", "mock", 0, 2)])
+    listed = [(one["user"], one["choice"], one["reason"]) for one in await told(town, "feedback")]
+    assert sorted(listed) == sorted(
+        [
+            (f"discord:{town.ada.id}", "bad", "It only *repeats* me"),
+            (f"discord:{bob.id}", "bad", ""),
+        ]
+    )
+    assert town.said(thread) == ["hello"]
+
+
+async def noted(town: Town, pressed: Interaction) -> None:
+    """The person, and nobody else, was told something."""
+    await town.until(lambda: pressed.followups or (pressed.original and pressed.original.content))
+
+
+async def until_counted(town: Town, wanted: list[tuple[str, str, int, int]]) -> None:
+    """A form is opened before the choice is noted, so nothing on Discord says when that was."""
+    async with asyncio.timeout(TIMEOUT):
+        while await counted(town) != wanted:
+            pass
+
+
+async def test_buttons_of_a_host_that_died_count_and_the_answer_stays_one(town: Town) -> None:
+    await town.up()
+    thread, answer = await answered(town)
+    await town.kill()
+    await town.up()
+    opened = town.discord.click(town.ada, answer, buttons(answer)["👎"])
+    await town.until(lambda: opened.modal)
+    sent = town.discord.submit_modal(town.ada, opened, {"reason": ""})
+    await noted(town, sent)
+    assert await counted(town) == [("default", "mock", 0, 1)]
+    assert town.said(thread) == ["hello"]
+
+
+async def test_of_a_long_answer_the_last_part_alone_has_buttons_and_questions_have_none(town: Town) -> None:
+    await town.up()
+    thread, _ = await answered(town, "@@text 3000")
+    await town.until(lambda: len(town.said(thread)) == 2)
+    parts = [message for message in town.discord.messages(thread) if message.author is town.discord.bot]
+    assert [len(buttons(part)) for part in parts][-2:] == [0, 2]
+    _, question = await answered(town, "@@ask Which? | a | b")
+    assert buttons(question) == {}
+
+
+async def test_who_may_not_speak_to_the_agent_judges_nothing_and_is_told_why(town: Town) -> None:
+    eve = town.discord.add_user("eve", town.guild)
+    town.config = (
+        f'[access]\nusers = ["discord:{town.ada.id}"]\nunknown = "deny"\n[agents.default]\nfeedback = true'
+    )
+    await town.up()
+    _, answer = await answered(town)
+    pressed = town.discord.click(eve, answer, buttons(answer)["👍"])
+    await noted(town, pressed)
+    assert await counted(town) == []
+
+
+async def test_an_agent_can_do_without(town: Town) -> None:
+    town.config = "[agents.default]\nfeedback = false"
+    await town.up()
+    _, answer = await answered(town)
+    assert answer.components == []

@@ -1,0 +1,132 @@
+"""What people think of answers in Slack, through the whole system: buttons, the form after a 👎, and who counts it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.slack import Message, View
+from tests.support import on_slack
+from tests.support.on_slack import PATIENCE, Office
+
+DOVECOTE = Path(sys.executable).parent / "dovecote"
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    async with on_slack.office(tmp_path) as made:
+        yield made
+
+
+async def told(office: Office, command: str) -> Any:
+    """What the command line says beside the running host."""
+    arguments = (command, "--json", "--config", "dovecote.toml")
+    process = await asyncio.create_subprocess_exec(
+        DOVECOTE, *arguments, cwd=office.folder.path, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(PATIENCE):
+        out, _ = await process.communicate()
+    return json.loads(out)
+
+
+async def counted(office: Office) -> list[tuple[str, str, int, int]]:
+    found = (await told(office, "usage"))["feedback"]
+    return [(one["agent"], one["model"], one["good"], one["bad"]) for one in found]
+
+
+def feedback(message: Message) -> list[dict[str, Any]]:
+    return [block for block in message.blocks if block["type"] == "context_actions"]
+
+
+def form(office: Office) -> View | None:
+    return next((view for view in office.slack.workspace.views.values() if view.open), None)
+
+
+async def test_each_person_counts_once_with_their_last_choice_and_the_reason_they_gave(
+    office: Office,
+) -> None:
+    """The element is a toggle that tells no state: pressed twice it sends the same twice."""
+    await office.start()
+    root = office.ask("hello")
+    [answer] = await office.answered(root)
+    [block] = feedback(answer)
+    assert [element["type"] for element in block["elements"]] == ["feedback_buttons"]
+
+    for _ in range(2):
+        await office.slack.judge(office.bob, answer, "positive").acknowledged()
+    await office.slack.judge(office.ann, answer, "positive").acknowledged()
+    assert await counted(office) == [("default", "mock", 2, 0)]
+    assert not office.slack.ephemerals(office.bob)  # the buttons show it by themselves
+
+    await office.slack.judge(office.ann, answer, "negative").acknowledged()
+    view = form(office)
+    assert view is not None
+    assert await counted(office) == [("default", "mock", 1, 1)]  # also without a reason
+    reason = {"reason": {"reason": "It <!channel> only *repeats* me"}}
+    await office.slack.submit_view(office.ann, view, reason).acknowledged()
+    [note] = await office.slack.wait_until(lambda: office.slack.ephemerals(office.ann), PATIENCE)
+    assert (note.text.split(":")[0], note.thread_ts) == ("Thank you", root.ts)
+    listed = [(one["user"], one["choice"], one["reason"]) for one in await told(office, "feedback")]
+    assert sorted(listed) == [
+        (f"slack:{office.ann.id}", "bad", "It <!channel> only *repeats* me"),
+        (f"slack:{office.bob.id}", "good", ""),
+    ]
+    assert await counted(office) == [("default", "mock", 1, 1)]
+
+
+async def test_buttons_of_a_host_that_died_count_and_the_answer_stays_one(office: Office) -> None:
+    await office.start()
+    root = office.ask("hello")
+    [answer] = await office.answered(root)
+    await office.stop(kill=True)
+    await office.start(first=on_slack.NOTHING_IN_FLIGHT)
+    await office.slack.judge(office.bob, answer, "negative").acknowledged()
+    view = form(office)
+    assert view is not None
+    await office.slack.submit_view(office.bob, view, {}).acknowledged()
+    assert await counted(office) == [("default", "mock", 0, 1)]
+    assert office.answers(root) == [answer]
+
+
+async def test_of_a_long_answer_the_last_part_alone_has_buttons_and_questions_have_none(
+    office: Office,
+) -> None:
+    await office.start()
+    root = office.ask("@@text 25000")
+    answers = await office.answered(root, 3)
+    assert [len(feedback(part)) for part in answers] == [0] * (len(answers) - 1) + [1]
+    asked = office.ask("@@ask Which? | a | b")
+    [question] = await office.answered(asked)
+    assert feedback(question) == []
+
+
+async def test_who_may_not_speak_to_the_agent_judges_nothing_and_is_told_why(office: Office) -> None:
+    office.configure(access=f'users = ["slack:{office.ann.id}"]\nunknown = "deny"')
+    await office.start()
+    [answer] = await office.answered(office.ask("hello"))
+    await office.slack.judge(office.bob, answer, "positive").acknowledged()
+    await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
+    assert await counted(office) == []
+
+
+async def test_an_agent_can_do_without_and_a_slack_that_knows_no_such_block_gets_its_answer_once(
+    office: Office,
+) -> None:
+    office.configure(more="[agents.default]\nfeedback = false")
+    await office.start()
+    [answer] = await office.answered(office.ask("hello"))
+    assert feedback(answer) == []
+    await office.stop()
+
+    office.configure()
+    office.slack.limits.unknown_blocks = frozenset({"context_actions"})
+    await office.start()
+    root = office.ask("**bold**")
+    [answer] = await office.answered(root)
+    assert [block["type"] for block in answer.blocks] == ["markdown"]
