@@ -13,6 +13,8 @@ from host.registry.sessions import Session
 from sessiondb.signals import Bell, ChangeDetector, slowest_poll
 
 POLL_FASTEST = 0.02  # s between two looks right after something happened
+POLL_UNASKED = 0.25  # s where no bell rings and nobody has given the runner anything to do for a while
+ASKED = 120.0  # s after which work that was given is no reason any more to look often
 RINGS_PER_SECOND = 200  # more are heard at the next poll: a hostile bell costs no more than this
 
 
@@ -23,6 +25,8 @@ class _Heard:
     to_runner: Bell | None
     detectors: tuple[ChangeDetector, ChangeDetector]
     slowest: float
+    unasked: float  # the slowest, while it has nothing to do
+    asked_at: float = -math.inf  # when it last was given something to do, or wrote something
     interval: float = POLL_FASTEST
     due: float = 0.0
     rings: int = 0
@@ -50,7 +54,8 @@ class Ears:
             asyncio.get_running_loop().add_reader(to_host.fileno(), self._rung, session.id)
         detectors = (ChangeDetector(folder.outbound_db), ChangeDetector(folder.progress))
         slowest = slowest_poll(self._slowest, bell=pair is not None)
-        self._live[session.id] = _Heard(session, to_host, to_runner, detectors, slowest)
+        unasked = slowest if pair is not None or self._slowest else POLL_UNASKED
+        self._live[session.id] = _Heard(session, to_host, to_runner, detectors, slowest, unasked)
         self._more.set()
 
     def forget(self, session: Session) -> None:
@@ -71,7 +76,9 @@ class Ears:
         if heard.to_runner is not None:
             with contextlib.suppress(OSError):
                 heard.to_runner.ring()
-        elif heard.interval > POLL_FASTEST:
+            return
+        heard.asked_at = asyncio.get_running_loop().time()
+        if heard.interval > POLL_FASTEST:
             heard.interval, heard.due = POLL_FASTEST, 0.0  # an answer is near, and no bell will tell of it
             self._more.set()
 
@@ -82,7 +89,10 @@ class Ears:
             due = [heard for heard in self._live.values() if heard.due <= clock()]
             if due:
                 for heard, changed in zip(due, await self._disk.run(_changed, due), strict=True):
-                    heard.interval = POLL_FASTEST if changed else min(heard.interval * 2, heard.slowest)
+                    if changed:
+                        heard.asked_at = clock()
+                    slowest = heard.slowest if clock() - heard.asked_at < ASKED else heard.unasked
+                    heard.interval = POLL_FASTEST if changed else min(heard.interval * 2, slowest)
                     heard.due = _together(clock(), heard.interval)
                     if changed and heard.session.id in self._live:
                         self._heard(heard.session)

@@ -22,6 +22,7 @@ from host.mailbox.open import Records
 from host.registry.sessions import Session
 from host.runners.supervisor import Supervisor
 from host.schedule.service import Scheduler
+from host.upkeep import calm
 from sessiondb import SessionError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ AT_ONCE = 8  # looks beside each other
 PATIENCE = 10.0  # s that a look keeps its place
 
 
-_WORK = "SELECT work FROM sessions WHERE id = ?"
+_WORK = "SELECT id, work FROM sessions WHERE busy = 1"
 _SETTLED = "settled_inbox = (SELECT coalesce(max(id), 0) FROM inbox), settled_out = max(settled_out, ?3)"
 _UNMOVED = "WHERE id = ?1 AND work = ?2 AND NOT EXISTS (SELECT 1 FROM inbox WHERE session_id = ?1 AND state = 'routed')"
 _REST = f"UPDATE sessions SET busy = 0, {_SETTLED} {_UNMOVED}"
@@ -68,7 +69,8 @@ class Sweep:
         self._places = asyncio.Semaphore(AT_ONCE)
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._beat_at = -every  # loop time
-        self._noted: dict[str, object] = {}  # sessions that live, by the `work` after which all was over
+        self._noted: dict[str, int] = {}  # sessions that live, by the `work` after which all was over
+        self._calm = calm.Calm()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -92,7 +94,10 @@ class Sweep:
         """One look at everybody. Raises `SessionError` of host.db."""
         parts = self._parts
         behind = await parts.records.db.read(inbox.sessions_with_unstored)
+        # Before the files, and both before any look: what comes in meanwhile moves them, and voids what the look will prove.
+        works = await parts.records.db.read(lambda c: dict(c.execute(_WORK).fetchall()))
         busy = await parts.records.db.read(parts.records.sessions.load)
+        files = await self._disk.run(calm.stamps, busy)
         async with asyncio.TaskGroup() as group:
             for name, look in (
                 ("notices", parts.deliveries.deliver_notices),
@@ -100,10 +105,13 @@ class Sweep:
                 ("orders", parts.orders.obey),
             ):
                 group.create_task(self._look(name, look))
-            for session in busy:
+            for session, stamps in zip(busy, files, strict=True):
+                seen = calm.Seen(int(str(works.get(session.id, 0))), stamps)
                 if session.id in behind:
                     parts.stores.replay(session)
-                group.create_task(self._look(session.id, functools.partial(self._look_at, session)))
+                elif parts.supervisor.lives.has(session) and self._calm.passes(session, seen):
+                    continue
+                group.create_task(self._look(session.id, functools.partial(self._look_at, session, seen)))
 
     async def _look(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
         """In its turn; what takes too long goes on by itself, and is not begun again before it has ended."""
@@ -133,9 +141,8 @@ class Sweep:
         except Exception:
             log.exception("A look of the sweep failed", extra={"action": "sweep_failed", "session": name})
 
-    async def _look_at(self, session: Session) -> None:
+    async def _look_at(self, session: Session, seen: calm.Seen) -> None:
         parts = self._parts
-        work = await parts.records.db.read(lambda c: c.execute(_WORK, (session.id,)).fetchone())
         try:
             await parts.deliveries.drain(session)
         except Unavailable as error:
@@ -150,11 +157,13 @@ class Sweep:
         if parts.deliveries.busy(session):
             return
         if not parts.supervisor.lives.has(session):
-            await self._rest(session, work)
-        elif work != self._noted.get(session.id):
-            await self._note(session, work)
+            await self._rest(session, seen.work)
+        elif seen.work != self._noted.get(session.id):
+            await self._note(session, seen.work)
+        elif not parts.scheduler.has_tasks(session):
+            self._calm.note(session, seen)
 
-    async def _rest(self, session: Session, work: object) -> None:
+    async def _rest(self, session: Session, work: int) -> None:
         """Proven to have nothing to do: the sweep passes it over until something comes in.
 
         Whatever comes in counts `work` up, in the inbox and again when it is in the session's file; if it has moved since
@@ -163,14 +172,14 @@ class Sweep:
         await self._parts.deliveries.forget_reader(session)
         await self._note(session, work, _REST)
         self._noted.pop(session.id, None)
+        self._calm.forget(session)
 
-    async def _note(self, session: Session, work: object, statement: str = _NOTE) -> None:
+    async def _note(self, session: Session, work: int, statement: str = _NOTE) -> None:
         """Up to where everything is over: if its files are lost, nothing up to there is answered or said again."""
         settled_out = await self._parts.records.mailboxes.use(session, _nothing_to_do)
         if settled_out is None:
             return
-        seen = int(str(work[0])) if isinstance(work, tuple) else 0
-        bindings = (session.id, seen, settled_out)
+        bindings = (session.id, work, settled_out)
         await self._parts.records.db.write(lambda c: c.execute(statement, bindings).fetchall())
         self._noted[session.id] = work
 

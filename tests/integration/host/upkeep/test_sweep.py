@@ -48,3 +48,26 @@ async def test_an_engine_call_that_hangs_holds_up_neither_other_sessions_nor_the
         await bot.until(lambda: bot.said("d") == ["hello", "again"])
         assert not engine.comes_back.is_set()
         engine.comes_back.set()
+
+
+async def test_a_runner_that_has_nothing_to_do_is_passed_over_until_something_comes_in(
+    tmp_path: Path,
+) -> None:
+    settings = config(tmp_path, host={"sweep_every": 0.05}, runner={"idle_exit": 600, "stream_idle": 0.1})
+    async with serving(settings) as (host, bot):
+        await bot.say("c", "hello")
+        await bot.until(lambda: bot.said("c") == ["hello"])
+        sweep = host.house.sweep
+        [session] = await host.house.records.db.read(host.house.records.sessions.load)
+        async with asyncio.timeout(TIMEOUT):
+            while session.id not in sweep._calm._since:  # noqa: ASYNC110 - the files have to grow old first
+                await asyncio.sleep(0.02)
+        await bot.say("c", "again")
+        await bot.until(lambda: bot.said("c") == ["hello", "again"])
+        async with asyncio.timeout(TIMEOUT):
+            while session.id not in sweep._calm._since:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+        host.house.supervisor.lives[session.id].session.unreadable = "its files are damaged"
+        async with asyncio.timeout(TIMEOUT):
+            while session.id in sweep._calm._since:  # noqa: ASYNC110 - the sweep's next round
+                await asyncio.sleep(0.02)

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from host.gateway.bells import RINGS_PER_SECOND, Ears, _together
+from host.gateway.bells import ASKED, POLL_UNASKED, RINGS_PER_SECOND, Ears, _together
 from host.registry.sessions import Session
 from sessiondb import SessionFolder
 from sessiondb.records import Address
-from sessiondb.signals import Bell
+from sessiondb.signals import POLL_SLOWEST, POLL_WITHOUT_BELL, Bell
 
 NEVER = 3_600.0  # s
 
@@ -148,6 +148,24 @@ async def test_fifty_sessions_that_are_quiet_are_looked_at_in_one_turn_of_a_thre
     assert disk.looks[0] >= 25  # two moments at most lie within a tenth of the interval
     for one in sessions:
         ears.forget(one)
+
+
+async def test_looks_without_a_bell_stay_near_while_an_answer_may_come_and_only_then(tmp_path: Path) -> None:
+    one, other = session(tmp_path, bells=False), session(tmp_path, "s2", bells=True)
+    ears = Ears(CountingDisk(), lambda _: None, bells=True, slowest=0)
+    ears.listen(one)
+    ears.listen(other)
+    without, with_ = ears._live[one.id], ears._live[other.id]
+    assert without.slowest == POLL_WITHOUT_BELL < without.unasked == POLL_UNASKED
+    assert with_.slowest == with_.unasked == POLL_SLOWEST
+    assert without.asked_at < asyncio.get_running_loop().time() - ASKED
+    ears.ring(one)
+    assert without.asked_at > asyncio.get_running_loop().time() - ASKED
+    told = Ears(CountingDisk(), lambda _: None, bells=False, slowest=7.0)
+    told.listen(one)
+    assert told._live[one.id].slowest == told._live[one.id].unasked == 7.0
+    for which, whose in ((ears, one), (ears, other), (told, one)):
+        which.forget(whose)
 
 
 @pytest.mark.parametrize("interval", [0.02, 0.06, 1.0])
