@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.figure import Figure, Timings
 from bench.round_trip import BenchBot, now_ms
 from host.config import Config
+from host.config.settings import Settings
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
 from host.delivery.minting import Minting
@@ -76,7 +77,7 @@ async def _delivered(data: Path, count: int, rows: int) -> float:
     mailboxes = Mailboxes(disk, db, now_ms)
     config = Config.model_validate({"data": str(data)})
     bots = Bots({"bench": bot})
-    collector = Collector(bots, Actions({}), Approvers(config), now_ms, Minting("bench"))
+    collector = Collector(bots, Actions({}), Approvers(Settings(config)), now_ms, Minting("bench"))
     over = asyncio.Event()
     outlets = Outlets(
         claims=lambda *_: None,

@@ -11,6 +11,7 @@ import apsw
 from bench.figure import Figure, Timings
 from bench.round_trip import PLACE, BenchBot, now_ms
 from host.config import Config
+from host.config.settings import Settings
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector, Ready, Whose
 from host.delivery.minting import Minting
@@ -40,7 +41,7 @@ def _drains(folder: SessionFolder, delivered: int) -> list[float]:
         writer.insert(NewMessage("m", "chat", PLACE, content.Chat("hello"), 1))
     _fill(folder, delivered)
     collector = Collector(
-        Bots({"bench": BenchBot()}), Actions({}), Approvers(Config()), now_ms, Minting("bench")
+        Bots({"bench": BenchBot()}), Actions({}), Approvers(Settings(Config())), now_ms, Minting("bench")
     )
     reader = OutboundReader(folder.outbound_db)
     outbound = open_writer(folder.outbound_db, "outbound")
@@ -77,7 +78,7 @@ def _fill(folder: SessionFolder, rows: int) -> None:
     connection = open_writer(folder.outbound_db, "outbound")
     writer = InboundWriter(folder.inbound_db, now_ms)
     collector = Collector(
-        Bots({"bench": BenchBot()}), Actions({}), Approvers(Config()), now_ms, Minting("bench")
+        Bots({"bench": BenchBot()}), Actions({}), Approvers(Settings(Config())), now_ms, Minting("bench")
     )
     reader = OutboundReader(folder.outbound_db)
     try:

@@ -18,6 +18,7 @@ from bench.round_trip import BenchBot, event, now_ms
 from host.app import Host
 from host.assembly import Parts
 from host.config import Config
+from host.config.settings import Settings
 from host.folders.disk import ThreadDisk
 from host.gateway.budget import Budgets
 from host.gateway.credentials import EnvironmentCredentials
@@ -109,12 +110,13 @@ async def _gateway(data: Path, disk: ThreadDisk) -> AsyncIterator[list[str]]:
     """The sockets of the sessions that attack."""
     data.mkdir()
     config = Config.model_validate({"data": str(data), "agents": {"default": {"provider": "claude"}}})
+    settings = Settings(config)
     db = await HostDB.open(data / "host.db", disk)
     registry, mailboxes = Sessions(data), Mailboxes(disk, db, now_ms)
-    budgets = Budgets(config, db, now_ms, lambda: None)
+    budgets = Budgets(settings, db, now_ms, lambda: None)
     credentials = EnvironmentCredentials({"ANTHROPIC_API_KEY": "none"})
     gateway = Gateway(
-        config, mailboxes, budgets, credentials, Fields(config.model.base_url, db, now_ms), Stations(now_ms)
+        settings, mailboxes, budgets, credentials, Fields(config.model.base_url, db, now_ms), Stations(now_ms)
     )
     sockets = []
     for number in range(ATTACKERS):
@@ -122,7 +124,7 @@ async def _gateway(data: Path, disk: ThreadDisk) -> AsyncIterator[list[str]]:
         id_ = await db.write(lambda c, a=address: upsert(c, "default", a, "scope", now_ms()))  # type: ignore[misc]
         [session] = await db.read(lambda c, i=id_: registry.load(c, "id = ?", (i,)))  # type: ignore[misc]
         await mailboxes.use(session, lambda writer: writer.next_due_at())  # makes its folder
-        await gateway.open(session)
+        await gateway.open(session, config)
         sockets.append(str(session.folder.gateway_socket))
     try:
         yield sockets

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from host.assembly import House, Parts, assemble
 from host.config import Config
+from host.config.settings import Settings
+from host.controls.reloading import Reloaded, operator
 from host.ports.bot import Bot, BotConfigError, Bots, BotStuck
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
@@ -36,7 +38,8 @@ class Host:
 
     def __init__(self, config: Config, bots: Bots, parts: Parts) -> None:
         """Raises `WebhookError` for hooks that cannot be served."""
-        self._config = config
+        self._config = config  # what was there at the start
+        self._settings = Settings(config)
         self._bots = bots
         self._parts = parts
         self._stopping = asyncio.Event()
@@ -61,6 +64,12 @@ class Host:
 
     async def settled(self, message_id: str) -> str:
         return await self.house.reception.settled(message_id)
+
+    async def reload(self, by: str) -> Reloaded | None:
+        """Reads the configuration again, for somebody at this machine; None while the host does not serve."""
+        if not self.started.is_set() or self._stopping.is_set():
+            return None
+        return await self.house.reloading.reload(operator(by))
 
     def stop(self) -> None:
         self._stopping.set()
@@ -107,7 +116,7 @@ class Host:
             await db.close()
             return False
         own = await db.write(installation.load)
-        self.house = house = assemble(self._config, self._bots, self._parts, db, own, self._stopping)
+        self.house = house = assemble(self._settings, self._bots, self._parts, db, own, self._stopping)
         if unsettled := await house.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
         await house.ingress.stores.begin()

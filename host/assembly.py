@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from host.config import Config
+from host.config.settings import Settings
 from host.controls import service as controls
 from host.controls.obeying import Orders
+from host.controls.reloading import Followers, Reloading
 from host.controls.replies import Replies
 from host.delivery import service as delivery
 from host.delivery.actions import Actions
@@ -72,6 +74,9 @@ class Parts:
     credentials: Credentials = field(default_factory=lambda: EnvironmentCredentials(os.environ))
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     reach: Reach = field(default_factory=Internet)
+    read: Callable[[], Config] | None = (
+        None  # the configuration anew, as at a start; raises `ConfigError`, `NotFit`
+    )
 
 
 @dataclass(frozen=True)
@@ -94,10 +99,11 @@ class House:
     sweep: Sweep
     pruner: Pruner
     state: State
+    reloading: Reloading
 
 
 def assemble(
-    config: Config,
+    settings: Settings,
     bots: Bots,
     parts: Parts,
     db: Registry,
@@ -105,38 +111,36 @@ def assemble(
     stopping: asyncio.Event,
 ) -> House:
     """`stopping` is set when nobody is to be woken any more."""
-    now, data = parts.now, Path(config.data).resolve()
+    config, now = settings.config, parts.now
+    data = Path(config.data).resolve()
     records = Records(db, Sessions(data), Mailboxes(parts.disk, db, now))
-    sessions, mailboxes = records.sessions, records.mailboxes
-    lives, stations = Lives(), Stations(now)
+    mailboxes, lives, stations = records.mailboxes, Lives(), Stations(now)
     news = Outlet[Session]()  # the session's files may hold something new
     due = Outlet[Session]()  # a task of the session has something for its runner
 
     live = LiveMessages(mailboxes, bots, now, lives)
     board = ProgressBoard(mailboxes, bots, live)
-
-    scheduler, desk, actions = _schedule(config, records, due, now)
+    scheduler, desk, actions = _schedule(settings, records, due, now)
 
     posts = Posts(db)
-    collector = Collector(bots, actions, Approvers(config), now, Minting(installation.id), _unjudged(config))
+    collector = _collector(settings, bots, actions, installation.id, now)
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
     deliveries = Deliveries(db, mailboxes, collector, posts, heard)
     saying = Saying(deliveries)
-
-    budgets, sign_ins, gateway = _ways_out(config, parts, records, stations, saying)
+    budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
 
     ended = Outlet(board.forget, news)
     means = Means(parts.launcher, deliveries, ears, gateway, due, board.waiting, ended)
-    supervisor = Supervisor(config, installation.id, records, means, lives, now)
+    supervisor = Supervisor(settings, installation.id, records, means, lives, now)
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
 
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), sign_ins.pasted)
-    ingress = Ingress(config, records, onward, now)
-    seen = controls.Parts(config, data, parts.disk, records, supervisor, ingress.ingest, saying.soon, now)
-    service = controls.Service(seen, desk)
-    orders = Orders(db, sessions, supervisor, desk)
-    state = State(config, db, lives, bots.by_platform, now)
+    ingress = Ingress(settings, records, onward, now)
+    seen = controls.Parts(settings, data, parts.disk, records, supervisor, ingress.ingest, saying.soon, now)
+    replies = Replies(controls.Service(seen, desk))
+    orders, reloading = _orders(settings, parts, records, Followers(desk, supervisor, bots))
+    state = State(settings, db, lives, bots.by_platform, now)
     swept = sweeping.Parts(records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders)
     return House(
         records,
@@ -151,36 +155,51 @@ def assemble(
         supervisor,
         draining,
         ingress,
-        Reception(records, ingress, deliveries, Replies(service), stations, installation.lapse),
+        Reception(records, ingress, deliveries, replies, stations, installation.lapse),
         Sweep(swept, parts.disk, data, config.host.sweep_every, state.told),
         Pruner(records, supervisor, now, config.host.retention_days),
         state,
+        reloading,
     )
 
 
-def _unjudged(config: Config) -> frozenset[str]:
-    return frozenset(name for name, agent in config.agents.items() if not agent.feedback)
+def _orders(
+    settings: Settings, parts: Parts, records: Records, followers: Followers
+) -> tuple[Orders, Reloading]:
+    """Of whoever sits at this machine."""
+    reloading = Reloading(settings, parts.read, records, followers, parts.now)
+    return Orders(records.db, records.sessions, followers.supervisor, followers.desk, reloading), reloading
+
+
+def _collector(
+    settings: Settings, bots: Bots, actions: Actions, installation: str, now: Callable[[], int]
+) -> Collector:
+    def judged(agent: str) -> bool:
+        found = settings.config.agents.get(agent)
+        return found is not None and found.feedback
+
+    return Collector(bots, actions, Approvers(settings), now, Minting(installation), judged)
 
 
 def _schedule(
-    config: Config, records: Records, due: Outlet[Session], now: Callable[[], int]
+    settings: Settings, records: Records, due: Outlet[Session], now: Callable[[], int]
 ) -> tuple[Scheduler, Desk, Actions]:
     scheduler = Scheduler(records.db, records.sessions, records.mailboxes, due, now)
-    homes = Homes(config, records)
-    desk = Desk(scheduler, homes, records, config, now)
-    tasks = TaskActions(scheduler, homes, records.db, records.mailboxes, config.host.zone, now)
+    homes = Homes(settings, records)
+    desk = Desk(scheduler, homes, records, settings, now)
+    tasks = TaskActions(scheduler, homes, records.db, records.mailboxes, settings.config.host.zone, now)
     return scheduler, desk, Actions(dict.fromkeys(KINDS, tasks.prepared))
 
 
 def _ways_out(
-    config: Config, parts: Parts, records: Records, stations: Stations, saying: Saying
+    settings: Settings, parts: Parts, records: Records, stations: Stations, saying: Saying
 ) -> tuple[Budgets, SignIns, Gateway]:
     """Of containers: the model, MCP servers on the web, and the hosts that an agent may reach."""
-    db, now = records.db, parts.now
-    budgets = Budgets(config, db, now, saying.soon)
+    config, db, now = settings.config, records.db, parts.now
+    budgets = Budgets(settings, db, now, saying.soon)
     fields = Fields(config.model.base_url, db, now)
     seal = Seal(Path(config.data).resolve(), parts.environment)
-    sign_ins = SignIns(config, db, seal, parts.reach, now, saying.soon)
-    ways = Ways(parts.reach, Remotes(config, parts.environment, parts.credentials, sign_ins))
-    gateway = Gateway(config, records.mailboxes, budgets, parts.credentials, fields, stations, ways)
+    sign_ins = SignIns(settings, db, seal, parts.reach, now, saying.soon)
+    ways = Ways(parts.reach, Remotes(parts.environment, parts.credentials, sign_ins))
+    gateway = Gateway(settings, records.mailboxes, budgets, parts.credentials, fields, stations, ways)
     return budgets, sign_ins, gateway

@@ -78,6 +78,11 @@ class DiscordBot:
         """Raises `BotConfigError` for what only a person can cure."""
         return await looking.look(self._token, config, (TOKEN_REFUSED, INTENT_MISSING))
 
+    def follow(self, config: Config) -> None:
+        self._config = config
+        if self._client is not None:
+            self._client.follow(config)
+
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         """Raises `BotConfigError` for what only a person can cure, `BotStuck` for what only a fresh process can."""
         await asyncio.to_thread(self._book.prune)
@@ -100,6 +105,7 @@ class DiscordBot:
                 await client.login(self._token)
                 _require_intents(client)
                 self._client = client
+                client.follow(self._config)  # a reload while it signed in told nobody
                 shards = await self._shards(client)
                 if (shards > 1) == isinstance(client, ShardedDoveClient):
                     client.watch_over(shards)

@@ -51,18 +51,15 @@ class DoveClient(discord.Client):
         super().__init__(**{**wire.options(), **options})
         limits.keep(self.http)
         hooks.keep()
-        owners = answering.ids_on(places.PLATFORM, config.access.owners)
         self.host = host
         self.threads_of = Threads(self)
         papers = Papers()
         self.privacies = Privacies(self, host)
-        self.receiver = Receiver(
-            self, host, self.threads_of, papers, self.privacies, roles_matter=bool(config.access.groups)
-        )
+        self.receiver = Receiver(self, host, self.threads_of, papers, self.privacies)
         parsing.guard(self, self.receiver.passed_over, papers.keep)
         self.outbox = Outbox(self, self.threads_of, book)
         self.live = LiveMessages(self, self.threads_of, self.outbox)
-        self.desk = Desk(host, book, owners, events.now_ms)
+        self.desk = Desk(host, book, events.now_ms)
         self.commands = Commands(self, host, self.threads_of, self.privacies)
         self.tree = self.commands.tree
         self.forms = Forms()
@@ -76,6 +73,11 @@ class DoveClient(discord.Client):
         self._company: list[asyncio.Task[None]] = []
         self._registering: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
+        self.follow(config)
+
+    def follow(self, config: Config) -> None:
+        self.desk.owners = answering.ids_on(places.PLATFORM, config.access.owners)
+        self.receiver.roles_matter = bool(config.access.groups)
 
     async def setup_hook(self) -> None:
         self.add_dynamic_items(*BUTTONS)

@@ -84,7 +84,7 @@ class SlackBot:
         self._settings = settings
         self._secrets = secrets
         access = access or Access()
-        self._owners = answering.ids_on("slack", access.owners)
+        self._owners = set(answering.ids_on("slack", access.owners))  # asked for each time anew
         # No retry handlers: a post is never repeated blindly, and reads are repeated by whoever asked.
         self._client = AsyncWebClient(
             secrets.bot_token, base_url=settings.api_url, timeout=CALL_TIMEOUT, retry_handlers=[]
@@ -103,6 +103,11 @@ class SlackBot:
     async def look(self, config: Config) -> Sequence[Finding]:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
         return await looking.look(self._client, self._secrets.app_token, self._settings, config)
+
+    def follow(self, config: Config) -> None:
+        self._owners.clear()
+        self._owners.update(answering.ids_on("slack", config.access.owners))
+        self._people.mind(answering.ids_on("slack", config.access.groups))
 
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""

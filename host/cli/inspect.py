@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.text import Text
 
-from host.cli import listing
+from host.cli import listing, ordering
 from host.cli.ending import NothingFoundError
 from host.cli.listing import Names, now_ms
 from host.config import Config
@@ -27,7 +26,6 @@ from sessiondb.signals import read_heartbeat
 
 MOST_SESSIONS = 50  # shown without --all
 ALIVE = 10_000  # ms since the last heartbeat within which a runner lives
-ORDER_DEADLINE = 60.0  # s the host gets to carry out an order
 LONGEST_TITLE = 60  # characters
 STYLES = {"working": "green", "waits": "yellow", "cannot start": "red", "damaged": "red", "idle": "dim"}
 
@@ -192,13 +190,10 @@ def order_stop(data: Path, name: str) -> None:
         id_ = session(registry, name)
         if not lock.held(data):
             raise NothingFoundError(f"no host runs on {data}, so no runner does")
-        number = orders.give(data / "host.db", "stop", id_, now_ms())
-        deadline = time.monotonic() + ORDER_DEADLINE
-        while not (outcome := orders.outcome(registry, number)) and time.monotonic() < deadline:
-            time.sleep(0.1)
     finally:
         registry.close()
-    listing.say(f"{id_}: {outcome or 'the host has not answered yet; it will carry the order out'}")
+    told = ordering.outcome(data, orders.give(data / "host.db", "stop", id_, now_ms()))
+    listing.say(f"{id_}: {told}")
 
 
 def session(registry: Statements, name: str) -> str:

@@ -218,6 +218,17 @@ def resume(
 
 
 @app.command()
+def reload(config: ConfigOption = None) -> None:
+    """Have the running host read its configuration again, as SIGHUP does: whole, or not at all."""
+    from host.cli import ordering
+
+    told = ordering.reload(Path(config_of(config).data))
+    typer.echo(told)
+    if told.startswith(ordering.REFUSED):
+        sys.exit(1)
+
+
+@app.command()
 def doctor(
     config: ConfigOption = None,
     mend: Annotated[
@@ -265,14 +276,17 @@ def main() -> None:
 
 def _run(path: Path | None, platforms: list[str], *, log_to_file: bool, web: bool = False) -> None:
     from host.cli import run as running
-    from host.config import Web, dotenv
+    from host.config import Config, Web, dotenv
 
     dotenv.take_in(dotenv.beside(path), os.environ)
-    config = config_of(path)
-    if web and config.web is None:
-        config = config.model_copy(update={"web": Web()})
+
+    def read() -> Config:
+        found = config_of(path)
+        return found.model_copy(update={"web": Web()}) if web and found.web is None else found
+
+    config = read()
     log_file = Path(config.data) / "logs" / "host.log" if log_to_file else None
-    running.run(config, platforms, log_file=log_file)
+    running.run(config, platforms, log_file=log_file, again=read)
 
 
 def _console(*, stderr: bool = False) -> Console:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import getpass
 import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from host.cli.looks import engine, everything, model
 from host.cli.looks import platforms as looking
 from host.cli.looks.engine import uses_containers
 from host.cli.looks.platforms import BOTS
-from host.config import Config, owners, provider
+from host.config import Config, NotFit, owners, provider
 from host.folders import logs
 from host.folders.disk import ThreadDisk
 from host.folders.lock import DataLock
@@ -48,8 +50,11 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def run(config: Config, platforms: Collection[str], *, log_file: Path | None) -> None:
-    """Raises `CannotStart`, `DataFolderError`, `BotConfigError`, `sessiondb.SessionError`."""
+def run(
+    config: Config, platforms: Collection[str], *, log_file: Path | None, again: Callable[[], Config]
+) -> None:
+    """`again` reads the configuration anew. Raises `CannotStart`,
+    `DataFolderError`, `BotConfigError`, `sessiondb.SessionError`."""
     config = provider.resolved(config, os.environ)
     data = Path(config.data)
     remarks = _looked_around(config)
@@ -67,7 +72,8 @@ def run(config: Config, platforms: Collection[str], *, log_file: Path | None) ->
             _refuse_echoes(config)
             _require_owner(config, set(bots.by_platform) - {"console"})
         said.all_of(remarks)
-        asyncio.run(_serve(config, bots, launcher, said))
+        read = functools.partial(_reread, again, config, frozenset(bots.by_platform))
+        asyncio.run(_serve(config, bots, launcher, said, read))
     finally:
         lock.release()
 
@@ -148,15 +154,36 @@ def make_launcher(config: Config, said: Said) -> Launcher:
     return DockerLauncher(config.runner)
 
 
-async def _serve(config: Config, bots: Bots, launcher: Launcher, said: Said) -> None:
-    host = Host(
-        config, bots, Parts(ThreadDisk(), launcher, now_ms, model.make_credentials(config, os.environ))
-    )
+def _reread(again: Callable[[], Config], running: Config, platforms: Collection[str]) -> Config:
+    """As at the start, with what would keep a host from starting. Raises `ConfigError`, `NotFit`."""
+    try:
+        config = provider.resolved(again(), os.environ)
+        if set(platforms) != {"console"}:
+            _refuse_echoes(config)
+            _require_owner(config, set(platforms) - {"console"})
+        _looked_around(config.model_copy(update={"data": running.data}))
+    except CannotStart as error:
+        raise NotFit(str(error)) from error
+    return config
+
+
+async def _serve(
+    config: Config, bots: Bots, launcher: Launcher, said: Said, read: Callable[[], Config]
+) -> None:
+    credentials = model.make_credentials(config, os.environ)
+    host = Host(config, bots, Parts(ThreadDisk(), launcher, now_ms, credentials, read=read))
     stop = _Stop(host)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.order)
     loop.add_signal_handler(signal.SIGINT, stop.order)
-    loop.add_signal_handler(signal.SIGHUP, stop.order if "console" in bots.by_platform else _refuse_reload)
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(_reload(host), name="reload")
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, stop.order if "console" in bots.by_platform else reload)
     looking_outside = asyncio.create_task(_look_outside(config, bots, said), name="looks")
     try:
         await host.serve()
@@ -189,12 +216,9 @@ def _of_use_in_a_terminal(found: Iterable[Finding]) -> Iterator[Finding]:
     )
 
 
-def _refuse_reload() -> None:
-    log.warning(
-        "SIGHUP changes nothing: the configuration is read at the start. Stop with SIGTERM and start again to"
-        " bring a change in; nothing is lost by that",
-        extra={"action": "reload_refused"},
-    )
+async def _reload(host: Host) -> None:
+    if await host.reload(getpass.getuser()) is None:
+        log.info("SIGHUP: nothing to reload, the host does not serve", extra={"action": "reload_refused"})
 
 
 class _Stop:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import typer
 from pydantic import ValidationError
 
+from host.cli import ordering
 from host.cli.ending import NothingFoundError
 from host.cli.listing import now_ms
 from host.config import Config
 from host.config.recurrence import ScheduleError
 from host.folders.lock import DataFolderError, DataLock
 from host.registry import orders
-from host.registry.db import open_host_db, open_registry
+from host.registry.db import open_host_db
 from host.schedule import desk
-
-ORDER_DEADLINE = 60.0  # s the host gets to carry out an order
 
 
 def bring_in(settings: Config, file: Path) -> None:
@@ -50,15 +48,9 @@ def order(data: Path, wanted: str, task: object) -> None:
     if not runs:
         typer.echo("no host runs here: it will be done when one starts")
         return
-    registry = open_registry(data)
-    deadline = time.monotonic() + ORDER_DEADLINE
-    try:
-        while not (outcome := orders.outcome(registry, number)) and time.monotonic() < deadline:
-            time.sleep(0.1)
-    finally:
-        registry.close()
-    typer.echo(outcome or "the host has not answered yet; it will carry the order out")
-    if outcome.startswith("refused"):
+    told = ordering.outcome(data, number)
+    typer.echo(told)
+    if told.startswith(ordering.REFUSED):
         raise typer.Exit(1)
 
 

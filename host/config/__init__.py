@@ -1,7 +1,7 @@
 """Configuration: the file's schema, its checks at the border, and its words for people."""
 
 from host.config.environment import tidied, unfit
-from host.config.errors import ConfigError, Fault
+from host.config.errors import ConfigError, Fault, NotFit
 from host.config.reading import load
 from host.config.schema import (
     Access,
@@ -33,6 +33,7 @@ __all__ = [
     "Fault",
     "Limits",
     "Network",
+    "NotFit",
     "Price",
     "Prompt",
     "Route",

@@ -35,6 +35,10 @@ class ConfigError(Exception):
         return ended(f"{place}: {key}{fault.problem}. {fault.remedy}")
 
 
+class NotFit(Exception):
+    """A file that says nothing wrong, and yet cannot be served here; the text says why and what to do."""
+
+
 def unreadable(file: Path, error: Exception) -> ConfigError:
     why = (
         "its text is not UTF-8"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 
+from host.controls.reloading import Reloading
 from host.registry import orders
 from host.registry.orders import Given
 from host.registry.port import Registry
@@ -17,11 +18,14 @@ log = logging.getLogger(__name__)
 
 
 class Orders:
-    def __init__(self, db: Registry, registry: Sessions, supervisor: Supervisor, desk: Desk) -> None:
+    def __init__(
+        self, db: Registry, registry: Sessions, supervisor: Supervisor, desk: Desk, reloading: Reloading
+    ) -> None:
         self._db = db
         self._registry = registry
         self._supervisor = supervisor
         self._desk = desk
+        self._reloading = reloading
 
     async def obey(self) -> None:
         """Everything that waits, in order. Raises `SessionError` of host.db."""
@@ -40,6 +44,8 @@ class Orders:
     async def _obeyed(self, given: Given) -> str:
         if given.kind == "task":
             return await self._desk.obey(given)
+        if given.kind == "reload":
+            return await self._reloading.ordered(given.body)
         session = self._registry.get(given.session_id)
         stopped = session is not None and await self._supervisor.stop(session)
         return "stopped" if stopped else "no runner was running"

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from host.config import Config, Route
+from host.config import Route
+from host.config.settings import Settings
 from host.controls import history, judging, spending
 from host.controls.desk import TaskDesk
 from host.folders.disk import Disk
@@ -76,7 +77,7 @@ ENGAGES = {
 class Parts:
     """What the controls look at and act through."""
 
-    config: Config
+    settings: Settings
     data: Path
     disk: Disk
     records: Records
@@ -90,19 +91,20 @@ class Service:
     """The real `host.ports.controls.Controls`."""
 
     def __init__(self, parts: Parts, desk: TaskDesk) -> None:
-        self._grammar = Grammar(parts.config.commands.aliases)
         self._parts = parts
-        self._config = parts.config
+        self._settings = parts.settings
         self._db = parts.records.db
         self._desk = desk
 
     # ── who looks ────────────────────────────────────────────────────────────────────────────────────────
 
     def is_owner(self, viewer: Viewer) -> bool:
-        return sight.is_owner(self._config.access, viewer)
+        return sight.is_owner(self._settings.config.access, viewer)
 
     async def _sight(self, viewer: Viewer) -> Sight:
-        return await self._db.read(lambda connection: sight.of(connection, self._config.access, viewer))
+        return await self._db.read(
+            lambda connection: sight.of(connection, self._settings.config.access, viewer)
+        )
 
     def _require_owner(self, viewer: Viewer) -> None:
         if not self.is_owner(viewer):
@@ -112,18 +114,18 @@ class Service:
 
     @property
     def grammar(self) -> Grammar:
-        return self._grammar
+        return Grammar(self._settings.config.commands.aliases)
 
     @property
     def zone(self) -> str:
-        return self._config.host.zone
+        return self._settings.config.host.zone
 
     def help(self, viewer: Viewer) -> str:
-        return help_text(self._grammar, viewer.address.channel_type)
+        return help_text(self.grammar, viewer.address.channel_type)
 
     async def suggestions(self, place: Address) -> Sequence[Suggestion]:
         rule = await self._rule(place)
-        agent = self._config.agents.get(rule.agent) if rule is not None else None
+        agent = self._settings.config.agents.get(rule.agent) if rule is not None else None
         if agent is None or rule is None or rule.engage == "off":
             return ()
         return tuple(Suggestion(one.title, one.message) for one in agent.prompts) or SUGGESTED
@@ -131,7 +133,7 @@ class Service:
     async def welcome(self, place: Address) -> str:
         """Markdown, for whom it was added to; '' where no agent answers."""
         rule = await self._rule(place)
-        if rule is None or rule.engage == "off" or not access.works_in(self._config.access, place):
+        if rule is None or rule.engage == "off" or not access.works_in(self._settings.config.access, place):
             return ""
         asked = "\n".join(f"- {one.message.strip()}" for one in await self.suggestions(place))
         hello = f"Hello! I am {rule.agent!r}, an AI agent. {GREETED[rule.engage]}"
@@ -143,7 +145,7 @@ class Service:
 
     async def _rule(self, place: Address) -> Route | None:
         decided = await self._db.read(lambda connection: rules.of_channel(connection, place))
-        return rule_of(place, self._config.routes, decided)
+        return rule_of(place, self._settings.config.routes, decided)
 
     # ── what there is to see ─────────────────────────────────────────────────────────────────────────────
 
@@ -161,12 +163,14 @@ class Service:
         return await self._spent(viewer, await self._sight(viewer))
 
     async def judge(self, viewer: Viewer, said: Judged) -> str:
-        return await self._db.write(lambda connection: judging.judge(connection, self._config, viewer, said))
+        return await self._db.write(
+            lambda connection: judging.judge(connection, self._settings.config, viewer, said)
+        )
 
     async def why(self, viewer: Viewer, message: str, within: Address | None = None) -> str:
         """`within`: others read along, for whom is what happened in that channel and nothing else."""
         seen = await self._sight(viewer)
-        zone = words.zone_of(viewer.author.zone, self._config.host.zone)
+        zone = words.zone_of(viewer.author.zone, self._settings.config.host.zone)
         asked = history.Asked(message, within)
         try:
             return await self._parts.disk.run(history.story, self._parts.data, viewer, seen, asked, zone)
@@ -174,9 +178,9 @@ class Service:
             raise Forbidden("The records cannot be read right now; try again in a minute.") from error
 
     async def _spent(self, viewer: Viewer, seen: Sight) -> Spent:
-        day = day_of(self._parts.now(), words.zone_of("", self._config.host.zone))
+        day = day_of(self._parts.now(), words.zone_of("", self._settings.config.host.zone))
         return await self._db.read(
-            lambda connection: spending.of(connection, self._config, viewer, seen, day)
+            lambda connection: spending.of(connection, self._settings.config, viewer, seen, day)
         )
 
     async def _running(self, seen: Sight) -> tuple[Running, ...]:
@@ -244,7 +248,7 @@ class Service:
     # ── what owners decide ───────────────────────────────────────────────────────────────────────────────
 
     def agents(self) -> Sequence[str]:
-        return tuple(self._config.agents)
+        return tuple(self._settings.config.agents)
 
     async def rules(self, viewer: Viewer) -> ChannelRules:
         await self._sight(viewer)
@@ -267,21 +271,21 @@ class Service:
         budget = wanted.budget_usd_per_day
         if not viewer.address.platform_id:
             raise Forbidden("Ask for that in the channel that it is about.")
-        if wanted.agent and wanted.agent not in self._config.agents:
-            known = ", ".join(self._config.agents)
+        if wanted.agent and wanted.agent not in self._settings.config.agents:
+            known = ", ".join(self._settings.config.agents)
             raise Forbidden(f"There is no agent {words.one_line(wanted.agent)!r}; known: {known}.")
         if wanted.engage not in ("", "mention", "always", "off"):
             raise Forbidden("Agents can answer when mentioned, always, or be off.")
         if budget != -1 and not (math.isfinite(budget) and 0 <= budget <= LARGEST_BUDGET):
             raise Forbidden(f"A budget is between $0 and ${LARGEST_BUDGET:,.0f} a day.")
-        covered = rule_of(viewer.address, self._config.routes, wanted) is not None
+        covered = rule_of(viewer.address, self._settings.config.routes, wanted) is not None
         if not covered and wanted.engage != "off" and wanted != ChannelRules():
             raise Forbidden(
                 "No route of the configuration covers this channel: choose an agent and when it answers."
             )
 
     def _holds(self, viewer: Viewer, wanted: ChannelRules) -> str:
-        rule = rule_of(viewer.address, self._config.routes, wanted)
+        rule = rule_of(viewer.address, self._settings.config.routes, wanted)
         if rule is None:
             return "In this channel there is no agent."
         parts = [f"agent {rule.agent!r}", ENGAGES[rule.engage]]

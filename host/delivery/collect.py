@@ -6,7 +6,7 @@ The address is the host's to decide (law 7): that of the message a row answers, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,7 +76,9 @@ class Collector:
     approvers: Approvers
     now: Callable[[], int]
     minting: Minting
-    unjudged: Collection[str] = ()  # agents of whose answers nobody is asked what they think
+    judged: Callable[[str], bool] = lambda _: (
+        True
+    )  # the agents of whose answers people are asked what they think
     runs: set[str] = field(default_factory=set)  # messages of tasks whose start is recorded
 
     def collect(
@@ -288,7 +290,7 @@ class Collector:
         operation, mentions = shown
         drawn = ready.drawn.get(out.id) or drawing.at_once(bot, operation, mentions)
         chunks, plain = drawn.chunks, drawn.plain
-        judged = whose.agent not in self.unjudged and _ends_a_turn(operation, out)
+        judged = self.judged(whose.agent) and _ends_a_turn(operation, out)
         keys = [self.minting.key(whose.session_id, out.seq, out.id, number) for number in range(len(chunks))]
         common = {
             "target": getattr(operation, "message_id", ""),

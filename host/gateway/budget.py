@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from host.config import Config
+from host.config import Agent, Config
+from host.config.settings import Settings
 from host.gateway.prices import Usage
 from host.governance import requests, rules
 from host.governance.requests import Shortage
@@ -51,11 +52,13 @@ class Call:
 class Budgets:
     """`say` is called when owners have been asked for more."""
 
-    def __init__(self, config: Config, db: Registry, now: Callable[[], int], say: Callable[[], None]) -> None:
-        self._config = config
+    def __init__(
+        self, settings: Settings, db: Registry, now: Callable[[], int], say: Callable[[], None]
+    ) -> None:
+        self._settings = settings
         self._db = db
         self._now = now
-        self._zone = ZoneInfo(config.host.zone)
+        self._zone = ZoneInfo(settings.config.host.zone)
         self._say = say
 
     async def charge_unsettled(self) -> int:
@@ -105,7 +108,9 @@ class Budgets:
             return False
         address = room(Address(*map(str, row[1:])))
         place = address if str(row[0]) == scope_name("public", address, "") else None
-        return requests.ask_raise(connection, self._config.access, shortage, address, place, self._now())
+        return requests.ask_raise(
+            connection, self._settings.config.access, shortage, address, place, self._now()
+        )
 
     async def settle(self, reservation: int, usage: Usage, cost: int, *, estimated: bool) -> None:
         """Replaces the reservation by what the call did cost. Once: a second settlement changes nothing."""
@@ -128,7 +133,11 @@ class Budgets:
         await self._db.write(lambda connection: _charge(connection, reservation, Usage(), None, True))
 
     def _check(self, connection: Statements, call: Call, day: int) -> None:
-        agent, all_agents = self._config.agents[call.agent], self._config.model
+        config = self._settings.config
+        agent, all_agents = (
+            config.agents.get(call.agent, Agent()),
+            config.model,
+        )  # gone: it ends what it began
         month = day // 100 * 100
         limits = (
             (f"agent {call.agent!r} for today", agent.budget_usd_per_day, call.agent, day),

@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from aiohttp import web
 
-from host.config import Config, tidied, unfit
+from host.config import Agent, tidied, unfit
 from host.gateway import bodies
 from host.gateway.credentials import Credentials, NoCredential, Via
 from host.gateway.fetching import is_private_line
@@ -74,17 +74,14 @@ class _Sent:
 class Remotes:
     """Those of all agents, for all sessions."""
 
-    def __init__(
-        self, config: Config, environment: Mapping[str, str], credentials: Credentials, sign_ins: SignIns
-    ) -> None:
-        self._config = config
+    def __init__(self, environment: Mapping[str, str], credentials: Credentials, sign_ins: SignIns) -> None:
         self._environment = tidied(environment)
         self._credentials = credentials
         self._sign_ins = sign_ins
         self._client: aiohttp.ClientSession | None = None
 
-    def line(self, session: Session) -> Line:
-        agent = self._config.agents[session.agent]
+    def line(self, session: Session, agent: Agent) -> Line:
+        """`agent` is as it was when the session's runner began."""
         return Line(session, {name: one for name, one in Options.of(agent.options).mcp.items() if one.url})
 
     async def close(self) -> None:

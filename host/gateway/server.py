@@ -19,7 +19,8 @@ from typing import Any, Protocol
 import aiohttp
 from aiohttp import web
 
-from host.config import Config
+from host.config import Agent, Config
+from host.config.settings import Settings
 from host.gateway import bodies
 from host.gateway.binding import listening_on
 from host.gateway.budget import Budgets, Call, OverBudget
@@ -65,8 +66,8 @@ class GatewayError(Exception):
 class Door(Protocol):
     """The gateway as the supervisor sees it."""
 
-    async def open(self, session: Session) -> None:
-        """Before its runner starts. Raises `GatewayError`."""
+    async def open(self, session: Session, config: Config) -> None:
+        """Before its runner starts, which keeps this configuration. Raises `GatewayError`."""
 
     async def equip(self, session: Session) -> Provisions:
         """What its next runner is given besides the socket. Raises `GatewayError`."""
@@ -118,7 +119,7 @@ class Ways:
 class Gateway:
     def __init__(
         self,
-        config: Config,
+        settings: Settings,
         mailboxes: Mailboxes,
         budgets: Budgets,
         credentials: Credentials,
@@ -128,7 +129,7 @@ class Gateway:
     ) -> None:
         self._stations = stations
         self._ways = ways or Ways()
-        self._config = config
+        self._settings = settings
         self._mailboxes = mailboxes
         self._budgets = budgets
         self._credentials = credentials
@@ -140,13 +141,13 @@ class Gateway:
 
     # ── sockets ──────────────────────────────────────────────────────────────────────────────────────────
 
-    async def open(self, session: Session) -> None:
-        agent = self._config.agents.get(session.agent)
+    async def open(self, session: Session, config: Config) -> None:
+        agent = config.agents.get(session.agent)
         if agent is None or session.id in self._open:
             return
 
         remotes = self._ways.remotes
-        line = remotes.line(session) if remotes is not None else None
+        line = remotes.line(session, agent) if remotes is not None else None
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             if remotes is not None and line is not None and request.path.startswith(PREFIX):
@@ -156,7 +157,7 @@ class Gateway:
         runner = web.ServerRunner(
             web.Server(handle, handler_cancellation=True, access_log=None), shutdown_timeout=CLOSING_GRACE
         )
-        door = _Open(session, Permit.of(agent), runner, self._tunnels(session))
+        door = _Open(session, Permit.of(agent), runner, self._tunnels(session, agent))
         await runner.setup()
         serve = runner.server
         assert serve is not None  # noqa: S101 - it is set up
@@ -275,7 +276,7 @@ class Gateway:
     async def _pass_paid(self, passing: _Passing) -> web.StreamResponse:
         """Reserved before, settled after, whatever happens in between."""
         door, asked = passing.door, passing.asked
-        price = price_of(asked.model, self._config.model.prices)
+        price = price_of(asked.model, self._settings.config.model.prices)
         whose = await self._whose(door.session)
         author, task = (whose.author_id, whose.task_id) if whose else ("", "")
         most = upper_bound(asked.tokens, asked.max_tokens, price)
@@ -360,7 +361,7 @@ class Gateway:
         }
         if asked.betas:
             headers["anthropic-beta"] = ",".join(asked.betas)
-        url = self._config.model.base_url + asked.path
+        url = self._settings.config.model.base_url + asked.path
         try:
             return await self._client().post(
                 url,
@@ -398,9 +399,7 @@ class Gateway:
         wanting = await self._mailboxes.use(session, lambda writer: writer.wanting())
         return wanting[0] if wanting else None
 
-    def _tunnels(self, session: Session) -> Tunnels:
-        agent = self._config.agents[session.agent]
-
+    def _tunnels(self, session: Session, agent: Agent) -> Tunnels:
         async def via() -> Via | None:
             return await self._credentials.way(session.agent)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from host.config import Config
+from host.config.settings import Settings
 from host.folders.seal import Seal, SealError
 from host.gateway.egress import Reach
 from host.gateway.fetching import Fetcher, NotFetched, is_private_line
@@ -58,7 +58,7 @@ class _Pending:
 class SignIns:
     def __init__(
         self,
-        config: Config,
+        settings: Settings,
         db: Registry,
         seal: Seal,
         reach: Reach,
@@ -66,7 +66,7 @@ class SignIns:
         say: Callable[[], None],
     ) -> None:
         """`say` is called when people have been told something."""
-        self._config = config
+        self._settings = settings
         self._db = db
         self._seal = seal
         self._reach = reach
@@ -177,7 +177,7 @@ class SignIns:
                 "",
                 private_to=user,
             )
-            for platform, user in requests.owners_of(self._config.access, address.channel_type)
+            for platform, user in requests.owners_of(self._settings.config.access, address.channel_type)
         ]
 
     async def _sign_in(self, key: Key, server: McpServer, told: list[Notice], pending: _Pending) -> None:
@@ -245,7 +245,7 @@ class SignIns:
         address = pasted_in(event.text)
         if not address:
             return ""
-        if not access.is_owner(self._config.access, event.address.channel_type, event.author.id):
+        if not access.is_owner(self._settings.config.access, event.address.channel_type, event.author.id):
             return "Only an owner can sign in."
         for pending in self._pending.values():
             if pending.landing is not None and pending.landing.arrived(address):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from host import config
-from host.config import Config
+from host.config.settings import Settings
 from host.governance import access, requests, rules
 from host.intake import inbox, pages, router, speaking
 from host.intake.inbox import Entry
@@ -43,13 +43,13 @@ LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, wi
 class Ingress:
     def __init__(
         self,
-        config: Config,
+        settings: Settings,
         records: Records,
         onward: Onward,
         now: Callable[[], int],
     ) -> None:
         self._posts = onward.posts
-        self._config = config
+        self._settings = settings
         self._db = records.db
         self._registry = records.sessions
         self._mailboxes = records.mailboxes
@@ -220,7 +220,7 @@ class Ingress:
         if session is None:
             return ""
         question = await self._mailboxes.use(session, lambda writer: writer.question(event.refers_to))
-        is_owner = access.is_owner(self._config.access, event.address.channel_type, event.author.id)
+        is_owner = access.is_owner(self._settings.config.access, event.address.channel_type, event.author.id)
         return questions.refusal(question, event.author.id, is_owner=is_owner, now=self._now())
 
     def _admit_all(
@@ -261,7 +261,7 @@ class Ingress:
         if event.event_class is not EventClass.WEBHOOK:
             _remember_user(connection, event, self._now())
         if not event.author.zone:
-            event = replace(event, author=replace(event.author, zone=self._config.host.zone))
+            event = replace(event, author=replace(event.author, zone=self._settings.config.host.zone))
         if event.event_class is EventClass.CONTROL and event.value == "mute":
             return self._mute(connection, event, verdict.answer), None, None
         return self._accept(connection, event, verdict, trusted=permission.trusted)
@@ -309,14 +309,14 @@ class Ingress:
         self, connection: Statements, event: InboundEvent, verdict: router.Engage
     ) -> access.Allowed | access.Denied:
         standing = access.standing_of(connection, event.address.channel_type, event.author.id)
-        permission = _permission(self._config.access, event, standing)
-        if isinstance(permission, access.Allowed) and verdict.agent not in self._config.agents:
+        permission = _permission(self._settings.config.access, event, standing)
+        if isinstance(permission, access.Allowed) and verdict.agent not in self._settings.config.agents:
             return access.Denied("The agent of this conversation is not set up any more.")
         return permission
 
     def _deny(self, connection: Statements, event: InboundEvent, denied: access.Denied) -> Ingested:
         asks = denied.ask_owner and event.event_class not in ABOUT_ANOTHER
-        if asks and requests.ask_access(connection, self._config.access, event, self._now()):
+        if asks and requests.ask_access(connection, self._settings.config.access, event, self._now()):
             denied = access.Denied(requests.ASKED)
         # A bot reads nothing that is for itself alone.
         tells = event.event_class not in (*ABOUT_ANOTHER, EventClass.WEBHOOK) and not event.author.is_bot
@@ -354,9 +354,9 @@ class Ingress:
         """To where the message is that it is about, as far as its agent wants reactions."""
         ours = self._route_of_ours(connection, event) if event.mentioned else None
         found = ours or _route_of_original(connection, event)
-        if isinstance(found, router.Ignore) or found.agent not in self._config.agents:
+        if isinstance(found, router.Ignore) or found.agent not in self._settings.config.agents:
             return found
-        return router.as_wanted(found, self._config.agents[found.agent].reactions, event.author)
+        return router.as_wanted(found, self._settings.config.agents[found.agent].reactions, event.author)
 
     def _route_of_ours(self, connection: Statements, event: InboundEvent) -> router.Engage | None:
         """None where no conversation goes on: an answer to the reaction would stand in the channel's root."""
@@ -372,7 +372,7 @@ class Ingress:
         row = _engaged(connection, event.address)
         return router.route(
             event,
-            self._config.routes,
+            self._settings.config.routes,
             None if row is None else row[0],
             rules.of_channel(connection, event.address),
             None if row is None else _continued(connection, row[1]),

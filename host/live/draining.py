@@ -60,6 +60,7 @@ class Draining:
             self._again.discard(session.id)
             try:
                 await self._deliveries.drain(session)
+                await self._supervisor.retire(session)
                 await self.wake_if_due(session)
                 self._busy.pop(session.id, None)
             except Unavailable:

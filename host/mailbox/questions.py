@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from host.config import Config
+from host.config.settings import Settings
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage, Question
 from host.ports.events import OVER
@@ -25,7 +25,7 @@ LOST = "its records were lost with those of the conversation; nobody can answer 
 class Approvers:
     """Who may allow a call: the people that the agent's configuration lists, else whoever asked, else the owners."""
 
-    config: Config
+    settings: Settings
 
     def settle(
         self, question: content.Question, agent: str, address: Address, asked_by: str
@@ -33,7 +33,7 @@ class Approvers:
         """The question as it is put. An approval's audience is never the container's to choose."""
         own = (asked_by,) if asked_by else ()
         if question.approval:
-            configured = self.config.agents.get(agent)
+            configured = self.settings.config.agents.get(agent)
             listed = configured.approvers if configured else ()
             if listed:  # elsewhere only: nobody who happens to ask here stands in for them
                 here, owners = _of(address.channel_type, listed), self._owners(address.channel_type)
@@ -45,7 +45,7 @@ class Approvers:
         return replace(question, audience=audience)
 
     def _owners(self, platform: str) -> tuple[str, ...]:
-        return _of(platform, self.config.access.owners)
+        return _of(platform, self.settings.config.access.owners)
 
 
 def _of(platform: str, people: Sequence[str]) -> tuple[str, ...]:

@@ -220,6 +220,14 @@ class Hearing:
 
 
 @runtime_checkable
+class Follows(Protocol):
+    """A bot that goes by the configuration's lists itself."""
+
+    def follow(self, config: Config) -> None:
+        """From now on by this one; only what may change while the host runs is another."""
+
+
+@runtime_checkable
 class Hears(Protocol):
     """A bot that can say whether its way in works. One that hangs looks no more; a platform that is away is no hang."""
 

@@ -12,7 +12,7 @@ from host.registry.port import Statements
 @dataclass(frozen=True, slots=True)
 class Given:
     number: int
-    kind: str  # stop | task
+    kind: str  # stop | task | reload
     session_id: str
     body: str  # JSON, '' for none
     created_at: int  # ms UTC

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from host.config import Config
 from host.registry.sessions import Session
 from host.runners.launch.base import Runner
 
@@ -25,6 +26,7 @@ class Life:
     over_quota: str = ""  # why it was ended: what lies too much on disk
     woken: bool = False  # since it last looked for work
     background: bool = False  # nothing but scheduled work waits for it
+    config: Config | None = None  # which it was started by, and keeps; None before its start
     scope: str = ""  # the privacy scope whose folder its runner has; '' before its start
     ahead: float = (
         0.0  # ms by which the time of day was ahead of the loop's clock, which nobody sets, at the last look

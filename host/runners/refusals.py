@@ -13,7 +13,7 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from host.config import Access
+from host.config.settings import Settings
 from host.governance import requests
 from host.registry import notices
 from host.registry.notices import Notice
@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 class Refusals:
     def __init__(
-        self, rules: Access, now: Callable[[], int], notify: Callable[[Notice], Awaitable[None]]
+        self, settings: Settings, now: Callable[[], int], notify: Callable[[Notice], Awaitable[None]]
     ) -> None:
-        self._rules = rules
+        self._settings = settings
         self._now = now
         self._notify = notify
         self._by_session: dict[str, str] = {}  # the outline of what it was told when it refused
@@ -60,7 +60,7 @@ class Refusals:
         """Once a day for each thing that is wrong, however many conversations it stops."""
         about = hashlib.sha256(f"{session.agent}\x1f{why}".encode()).hexdigest()[:16]
         here = session.address
-        for platform, user in requests.owners_of(self._rules, here.channel_type):
+        for platform, user in requests.owners_of(self._settings.config.access, here.channel_type):
             workspace = here.workspace_id if platform == here.channel_type else ""
             text = f"⚠️ agent {session.agent} is not set up: {why} Put it right and start me again."
             place = notices.direct(platform, workspace)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from host.config import Config
+from host.config import Agent, Config
 from host.intake import router
 from host.mailbox.open import Mailboxes
 from host.registry.sessions import Session, Sessions
@@ -19,22 +19,21 @@ from sessiondb.remote_servers import url_of
 
 
 class Specs:
-    def __init__(self, config: Config, installation: str, registry: Sessions, mailboxes: Mailboxes) -> None:
-        self._config = config
+    def __init__(self, installation: str, registry: Sessions, mailboxes: Mailboxes) -> None:
         self._installation = installation
         self._registry = registry
         self._mailboxes = mailboxes
 
-    async def spec(self, session: Session, incarnation: str) -> RunnerSpec:
+    async def spec(self, config: Config, session: Session, incarnation: str) -> RunnerSpec:
         """Raises `LaunchError` when the session's agent is not configured any more."""
-        agent = self._config.agents.get(session.agent)
+        agent = config.agents.get(session.agent)
         if agent is None:
             raise LaunchError(f"its agent {session.agent!r} is not configured any more", transient=False)
         shared = self._registry.shared(session)
         for folder in (shared, session.folder.work):
             await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         own = self._registry.agent_folder(session)
-        rule = router.rule_of(session.address, self._config.routes)
+        rule = router.rule_of(session.address, config.routes)
         told = {
             "name": session.agent,
             "provider": "mock" if agent.echoes else agent.provider,
@@ -45,12 +44,12 @@ class Specs:
         }
         environment = {
             "DOVECOTE_AGENT": json.dumps(told),
-            "DOVECOTE_BELLS": "1" if self._config.host.bells else "0",
-            "DOVECOTE_STREAM_IDLE": str(self._config.runner.stream_idle),
-            "DOVECOTE_IDLE_EXIT": str(self._config.runner.idle_exit),
+            "DOVECOTE_BELLS": "1" if config.host.bells else "0",
+            "DOVECOTE_STREAM_IDLE": str(config.runner.stream_idle),
+            "DOVECOTE_IDLE_EXIT": str(config.runner.idle_exit),
             "DOVECOTE_EGRESS": "1" if agent.network.allow else "0",
         }
-        if slowest := self._config.host.poll_slowest:
+        if slowest := config.host.poll_slowest:
             environment["DOVECOTE_POLL_SLOWEST"] = str(slowest)
         shown = own.resolve() if await asyncio.to_thread(own.is_dir) else None
         return RunnerSpec(
@@ -65,23 +64,33 @@ class Specs:
             shown,
         )
 
-    async def objection(self, session: Session, runner: Runner) -> str:
+    async def objection(self, config: Config, session: Session, runner: Runner) -> str:
         """Why a runner from an earlier life of the host may not live on; '' when it may. Raises `LaunchError`, `SessionError`."""
-        spec = await self.spec(session, runner.incarnation)
+        spec = await self.spec(config, session, runner.incarnation)
         if runner.outline != spec.outline:
             # A channel that became private has another folder now, whose words must not reach the earlier one.
             return "it was started for another privacy scope, or by other settings"
         committed = await self._mailboxes.use(session, lambda writer: writer.value("incarnation"))
         return "" if runner.incarnation == committed else "another was meant to take its place"
 
-    def destinations(self, session: Session) -> list[Destination]:
-        agent = self._config.agents[session.agent]
+    @staticmethod
+    def differs(before: Config, now: Config, session: Session) -> bool:
+        """Whether a runner that was started by the one is told, or may do, other things by the other."""
+        return _settings_of(before, session) != _settings_of(now, session)
+
+    def destinations(self, config: Config, session: Session) -> list[Destination]:
+        agent = config.agents[session.agent]
         return [
             Destination(
                 name, place.description, Address(place.platform, place.workspace, place.channel, place.thread)
             )
             for name, place in agent.destinations.items()
         ]
+
+
+def _settings_of(config: Config, session: Session) -> tuple[Agent | None, str]:
+    rule = router.rule_of(session.address, config.routes)
+    return config.agents.get(session.agent), rule.instructions if rule else ""
 
 
 def told_of(options: Mapping[str, Any]) -> dict[str, Any]:

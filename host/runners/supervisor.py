@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from host.config import Config
+from host.config.settings import Settings
 from host.delivery.service import Deliveries
 from host.gateway.bells import Ears
 from host.gateway.server import Door, GatewayError
@@ -30,6 +30,7 @@ from host.runners.specs import Specs
 from host.runners.starts import Starts, failure
 from sessiondb import SessionError, Unavailable
 from sessiondb.contract import NOT_SET_UP, WAITED_IN_VAIN
+from sessiondb.records import Destination
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +51,14 @@ class Means:
 class Supervisor:
     def __init__(
         self,
-        config: Config,
+        settings: Settings,
         installation: str,
         records: Records,
         means: Means,
         lives: Lives,
         now: Callable[[], int],
     ) -> None:
-        self._config = config
+        self._settings = settings
         self._installation = installation
         self._db = records.db
         self._registry = records.sessions
@@ -69,14 +70,15 @@ class Supervisor:
         self._waits = means.waits
         self._ended = means.ended
         self._now = now
+        config = settings.config
         self._places = Places(config.runner.concurrent)
         self.lives = lives
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._making_room: set[asyncio.Task[None]] = set()
-        self._specs = Specs(config, installation, records.sessions, records.mailboxes)
+        self._specs = Specs(installation, records.sessions, records.mailboxes)
         self._quota = quota.DiskQuota(config.runner.limits)
         self._starts = Starts(records.db, now, means.deliveries.notify)
-        self._refusals = Refusals(config.access, now, means.deliveries.notify)
+        self._refusals = Refusals(settings, now, means.deliveries.notify)
         self._at_once = Places(config.runner.concurrent_starts)
         self._closing = False
         means.due.heard_by(self._wake_for_a_task)
@@ -139,14 +141,14 @@ class Supervisor:
         )
         if not found:
             return "its session is gone"
-        session = found[0]
-        if why := await self._specs.objection(session, runner):
+        session, config = found[0], self._settings.config
+        if why := await self._specs.objection(config, session, runner):
             return why
-        await self._door.open(session)
+        await self._door.open(session, config)
         self._ears.listen(session)
         self._places.occupy(session.id)
         task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
-        self.lives[session.id] = life = Life(session, task, scope=session.scope)
+        self.lives[session.id] = life = Life(session, task, config=config, scope=session.scope)
         life.begins(runner, self._now())
         return ""
 
@@ -197,7 +199,7 @@ class Supervisor:
         if not self._refusals.stands(session):
             return False
         try:
-            spec = await self._specs.spec(session, "")
+            spec = await self._specs.spec(self._settings.config, session, "")
         except LaunchError:
             return False  # the start finds that too, and tells it
         return not self._refusals.lapses(session, spec.outline)
@@ -237,11 +239,13 @@ class Supervisor:
                 return None
             incarnation = secrets.token_hex(8)
             try:
-                self.lives[session.id].scope = session.scope
-                spec = await self._specs.spec(session, incarnation)
-                await self._mailboxes.use(session, lambda writer: self._assign(writer, session, incarnation))
+                life = self.lives[session.id]
+                life.scope, life.config = session.scope, (config := self._settings.config)
+                spec = await self._specs.spec(config, session, incarnation)
+                told = self._specs.destinations(config, session)
+                await self._mailboxes.use(session, lambda writer: _assign(writer, told, incarnation))
                 self._ears.listen(session)
-                await self._door.open(session)
+                await self._door.open(session, config)
                 given = await self._door.equip(session)
                 environment = {**given.environment, **spec.environment}
                 spec = dataclasses.replace(spec, environment=environment, files=given.files)
@@ -257,7 +261,6 @@ class Supervisor:
             self._at_once.free(session.id)
         figures.STARTS.labels("started").inc()
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
-        life = self.lives[session.id]
         life.begins(runner, self._now())
         return runner
 
@@ -330,7 +333,7 @@ class Supervisor:
         if not os.path.lexists(session.folder.outbound_db):
             return
         try:
-            spec = await self._specs.spec(session, "maintenance")
+            spec = await self._specs.spec(self._settings.config, session, "maintenance")
             await self._launcher.maintain(spec, delivered_up_to=0, older_than=0)
             await self._deliveries.drain(session)
         except (LaunchError, Unavailable) as error:
@@ -365,15 +368,8 @@ class Supervisor:
         await self._deliveries.drain(session)
         await self._deliveries.forget_reader(session)
         watermark = await self._mailboxes.use(session, lambda writer: writer.mark("delivery_watermark"))
-        spec = await self._specs.spec(session, "maintenance")
+        spec = await self._specs.spec(self._settings.config, session, "maintenance")
         await self._launcher.maintain(spec, delivered_up_to=watermark, older_than=older_than)
-
-    # ── inside a transaction ─────────────────────────────────────────────────────────────────────────────
-
-    def _assign(self, writer: InboundWriter, session: Session, incarnation: str) -> None:
-        with writer.writing():
-            writer.set_value("incarnation", incarnation)
-            writer.set_destinations(self._specs.destinations(session))
 
     def _wake_at(self, session: Session, at: int) -> None:
         pause = max(0.0, (at - self._now()) / 1000)
@@ -408,7 +404,7 @@ class Supervisor:
             )
             await self._launcher.stop(runner, 0.0)
             return
-        idle = int(self._config.runner.idle_exit * 1000)
+        idle = int(self._settings.config.runner.idle_exit * 1000)
         view = await self._mailboxes.use(
             session, lambda writer: looks.view(writer, life, runner, self._now(), idle)
         )
@@ -427,7 +423,7 @@ class Supervisor:
         if life is None or life.runner is None:
             return False
         life.ordered_to_stop = True
-        await self._launcher.stop(life.runner, self._config.runner.stop_grace)
+        await self._launcher.stop(life.runner, self._settings.config.runner.stop_grace)
         return True
 
     def _is_outdated(self, session: Session) -> bool:
@@ -444,6 +440,24 @@ class Supervisor:
                 await self.stop(session)
             except LaunchError as error:
                 raise Unavailable(session.folder.root, f"its runner does not end: {error.reason}") from error
+        await self.retire(session)
+
+    async def retire(self, session: Session) -> None:
+        """Ends a runner whose settings are not in force any more, once it has nothing to do: a turn ends as it began.
+
+        Raises `SessionError`.
+        """
+        life, config = self.lives.get(session.id), self._settings.config
+        if life is None or life.runner is None or life.config is config or life.ordered_to_stop:
+            return
+        if life.config is not None and not self._specs.differs(life.config, config, session):
+            life.config = config
+            return
+        due = await self._mailboxes.use(session, lambda writer: writer.next_due_at())
+        if due is None or due > self._now():
+            told = {"action": "runner_retired", "session": session.id}
+            log.info("Runner is ended: its settings have changed", extra=told)
+            await self._stop_late(session)
 
     async def _stop_late(self, session: Session) -> None:
         """The order, or the reason, came while it was being started and found nothing to stop."""
@@ -471,6 +485,12 @@ class Supervisor:
         if tasks:
             await asyncio.wait(tasks)
         self._quota.close()
+
+
+def _assign(writer: InboundWriter, destinations: list[Destination], incarnation: str) -> None:
+    with writer.writing():
+        writer.set_value("incarnation", incarnation)
+        writer.set_destinations(destinations)
 
 
 def _next_work(writer: InboundWriter) -> tuple[int | None, bool]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from host import config
 from host.config import Config, recurrence
 from host.config.recurrence import ScheduleError
+from host.config.settings import Settings
 from host.governance import audit, words
 from host.governance.sight import Sight
 from host.mailbox.open import Records
@@ -62,7 +63,7 @@ class Desk:
         scheduler: Scheduler,
         homes: Homes,
         records: Records,
-        settings: Config,
+        settings: Settings,
         now: Callable[[], int],
     ) -> None:
         self._scheduler = scheduler
@@ -70,14 +71,14 @@ class Desk:
         self._db = records.db
         self._registry = records.sessions
         self._mailboxes = records.mailboxes
-        self._config = settings
+        self._settings = settings
         self._now = now
 
     # ── people ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def tasks(self, viewer: Viewer, sight: Sight) -> Sequence[TaskView]:
         """Those of the place the viewer asks from first."""
-        zone = words.zone_of(viewer.author.zone, self._config.host.zone).key
+        zone = words.zone_of(viewer.author.zone, self._settings.config.host.zone).key
         found: list[TaskView] = []
         for session in await self._db.read(lambda connection: self._seen(connection, sight)):
             try:
@@ -155,7 +156,7 @@ class Desk:
             return f"refused: not an order about tasks ({type(error).__name__})"
 
     async def _add(self, id_: str, added: Added) -> str:
-        wish = wished(added, self._config, self._now())
+        wish = wished(added, self._settings.config, self._now())
         place = Address(*added.to)
         order = self._order(id_, wish, place, added.agent)
         session = await self._conversation(added.agent, place)
@@ -198,7 +199,7 @@ class Desk:
             address=place,
             source="file" if task else "person",
             master=True,
-            zone=self._config.host.zone,
+            zone=self._settings.config.host.zone,
             limits=self._homes.limits(agent),
             task=task,
         )
@@ -206,8 +207,8 @@ class Desk:
     # ── the file ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def reconcile(self) -> None:
-        """At the start: what the configuration declares is there, and what it does not declare any more is cancelled."""
-        wanted = {_declared_id(task): task for task in self._config.tasks}
+        """At the start and at a reload: what the configuration declares is there, and what it does not any more is cancelled."""
+        wanted = {_declared_id(task): task for task in self._settings.config.tasks}
         for id_ in await self._db.read(_declared):
             if id_ not in wanted:
                 await self._withdraw(id_)

@@ -6,8 +6,8 @@ with no other: what was said where the task was asked for stays there (docs/adr/
 
 from __future__ import annotations
 
-from host.config import Config
 from host.config.recurrence import ScheduleError
+from host.config.settings import Settings
 from host.governance import access
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
@@ -21,8 +21,8 @@ CHANNEL = "channel"  # the destination that means: the channel of this conversat
 
 
 class Homes:
-    def __init__(self, config: Config, records: Records) -> None:
-        self._config = config
+    def __init__(self, settings: Settings, records: Records) -> None:
+        self._settings = settings
         self._db = records.db
         self._registry = records.sessions
         self._mailboxes = records.mailboxes
@@ -53,13 +53,13 @@ class Homes:
         return await self._db.write(job)
 
     def limits(self, agent: str) -> Limits:
-        found = self._config.agents.get(agent)
+        found = self._settings.config.agents.get(agent)
         return (
             Limits() if found is None else Limits(int(found.shortest_task_interval * 1000), found.most_tasks)
         )
 
     def is_owner(self, place: Address, user_id: str) -> bool:
-        return access.is_owner(self._config.access, place.channel_type, user_id)
+        return access.is_owner(self._settings.config.access, place.channel_type, user_id)
 
     async def _listed(self, session: Session, name: str, here: Address) -> Address:
         found = await self._mailboxes.use(session, lambda writer: _destination(writer, name))

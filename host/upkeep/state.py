@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from host.config import Config
+from host.config.settings import Settings
 from host.folders import pulse
 from host.gateway.budget import left
 from host.ports import figures
@@ -33,9 +34,9 @@ class Depth:
 
 class State:
     def __init__(
-        self, config: Config, db: Registry, lives: Lives, bots: Mapping[str, Bot], now: Callable[[], int]
+        self, settings: Settings, db: Registry, lives: Lives, bots: Mapping[str, Bot], now: Callable[[], int]
     ) -> None:
-        self._config = config
+        self._settings = settings
         self._db = db
         self._lives = lives
         self._bots = bots
@@ -60,7 +61,7 @@ class State:
     def swept(self) -> float:
         """Seconds since the sweep's last sign of life; infinite before the first. Reads the disk."""
         try:
-            return pulse.age(Path(self._config.data))
+            return pulse.age(Path(self._settings.config.data))
         except OSError:
             return math.inf
 
@@ -78,7 +79,7 @@ class State:
 
     async def depth(self) -> Depth:
         """Raises `SessionError` of host.db."""
-        return await self._db.read(lambda connection: _depth(connection, self._config, self._now()))
+        return await self._db.read(lambda connection: _depth(connection, self._settings.config, self._now()))
 
     async def measure(self) -> None:
         """Sets every gauge. Raises `SessionError` of host.db."""

@@ -153,14 +153,27 @@ def test_a_reader_that_is_gone_is_no_fault(open_folder: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-async def test_up_refuses_to_reload_in_words_and_drains_when_it_is_told_to_end(open_folder: Path) -> None:
+async def test_up_reloads_whole_or_not_at_all_and_drains_when_it_is_told_to_end(open_folder: Path) -> None:
     async with installation(open_folder) as place:
         process, out = await asyncio.to_thread(place.command.start, "up")
         assert process.pid is not None
+        file = place.folder / "dovecote.toml"
+        written = file.read_text()
         try:
             await asyncio.to_thread(until, lambda: "Slack is connected" in out.read_text())
+            file.write_text(f"{written}\n[access.more]\nwhom = 1\n")
             os.kill(process.pid, signal.SIGHUP)
-            await asyncio.to_thread(until, lambda: "SIGHUP changes nothing" in out.read_text())
+            await asyncio.to_thread(until, lambda: "Reload refused" in out.read_text())
+            assert "access.more" in out.read_text()
+            wrong = await asyncio.to_thread(place.command.run, "reload")
+            assert (wrong.code, "access.more" in wrong.said) == (2, True)
+            file.write_text(written.replace('"claude"', '"mock"'))
+            os.kill(process.pid, signal.SIGHUP)
+            await asyncio.to_thread(
+                until, lambda: "agents.default.provider: claude → mock" in out.read_text()
+            )
+            again = await asyncio.to_thread(place.command.run, "reload")
+            assert (again.code, again.said.strip()) == (0, "nothing has changed"), again.said
             assert process.is_alive()
         finally:
             os.kill(process.pid, signal.SIGTERM)

@@ -10,6 +10,7 @@ import anthropic
 import httpx2
 
 from host.config import Config
+from host.config.settings import Settings
 from host.folders.disk import ThreadDisk
 from host.gateway.budget import Budgets
 from host.gateway.credentials import Credentials, EnvironmentCredentials
@@ -57,17 +58,18 @@ class GatewayBench:
                 "agents": {self.agent: {"provider": "claude", "model": "claude-opus-5-5", **agent}},
             }
         )
+        self.settings = settings = Settings(config)
         self.db = await HostDB.open(self.data / "host.db", self._disk)
         self.registry = Sessions(self.data)
         self.mailboxes = Mailboxes(self._disk, self.db, lambda: self.now)
-        self.budgets = Budgets(config, self.db, lambda: self.now, lambda: None)
+        self.budgets = Budgets(settings, self.db, lambda: self.now, lambda: None)
         self.unsettled = await self.budgets.charge_unsettled()
         credentials = self.credentials or EnvironmentCredentials(
             {"ANTHROPIC_API_KEY": self.api.key if key is None else key}
         )
         fields = Fields(config.model.base_url, self.db, lambda: self.now)
         self.gateway = Gateway(
-            config,
+            settings,
             self.mailboxes,
             self.budgets,
             credentials,
@@ -81,7 +83,7 @@ class GatewayBench:
         id_ = await self.db.write(lambda c: upsert(c, self.agent, address, "scope", self.now))
         [session] = await self.db.read(lambda c: self.registry.load(c, "id = ?", (id_,)))
         await self.mailboxes.use(session, lambda writer: writer.next_due_at())  # makes its folder
-        await self.gateway.open(session)
+        await self.gateway.open(session, self.settings.config)
         return session
 
     async def client(self, thread: str = "1") -> anthropic.AsyncAnthropic:

@@ -33,12 +33,10 @@ WORDS = "answer"  # the form's field
 class Desk:
     """Where clicks are decided."""
 
-    def __init__(
-        self, host: Ingest, book: QuestionBook, owners: frozenset[str], now: Callable[[], int]
-    ) -> None:
+    def __init__(self, host: Ingest, book: QuestionBook, now: Callable[[], int]) -> None:
         self._host = host
         self._book = book
-        self._owners = owners
+        self.owners: frozenset[str] = frozenset()
         self._now = now
 
     async def clicked(self, interaction: discord.Interaction[Any], key: str, choice: str) -> None:
@@ -64,7 +62,7 @@ class Desk:
         if asked is None or (asked.expires_at and asked.expires_at < self._now()):
             await _whisper(interaction, answering.CLOSED)
             return None
-        if not answering.may_answer(user, asked.audience, self._owners, approval=asked.approval):
+        if not answering.may_answer(user, asked.audience, self.owners, approval=asked.approval):
             await _whisper(interaction, answering.refusal(asked.audience))
             return None
         return asked

@@ -50,8 +50,6 @@ class Receiver:
         threads: Threads,
         papers: Papers,
         privacies: Privacies,
-        *,
-        roles_matter: bool,
     ) -> None:
         self._client = client
         self._host = host
@@ -66,7 +64,7 @@ class Receiver:
         ] = {}  # place -> up to which message its history was taken in, in this life
         self._behind = asyncio.Event()
         self._reactions: OrderedDict[tuple[int, int, str], tuple[bool, int]] = OrderedDict()
-        self._roles_matter = roles_matter
+        self.roles_matter = False
         self._members: dict[tuple[int, int], discord.Member | None] = {}  # of this catching-up
         self._archived: dict[int, Place] = {}
         self._archives_read = False
@@ -331,7 +329,7 @@ class Receiver:
         """A message out of a history comes without its author's roles: they are asked for where they decide."""
         author = said.author
         if (
-            not self._roles_matter
+            not self.roles_matter
             or isinstance(place, discord.DMChannel)
             or isinstance(author, discord.Member)
         ):

@@ -44,12 +44,15 @@ class Directory:
     """Raises `bots.slack.errors.TRANSIENT` when Slack does not say."""
 
     def __init__(self, client: AsyncWebClient, groups: Collection[str] = ()) -> None:
-        """`groups` are the ids of the user groups that matter to access."""
         self._client = client
-        self._groups = tuple(groups)
+        self.mind(groups)
         self._people: _Cache[Person] = _Cache(self._ask_person)
         self._places: _Cache[Place] = _Cache(self._ask_place)
         self._members: _Cache[frozenset[str]] = _Cache(self._ask_members, MEMBERS_REMEMBERED)
+
+    def mind(self, groups: Collection[str]) -> None:
+        """`groups` are the ids of the user groups that matter to access."""
+        self._groups = tuple(groups)
 
     async def person(self, id_: str) -> Person:
         return await self._people.get(id_)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from host.cli import run as running
+from host.cli.options import config_of
 from host.cli.setup import flow
 from host.cli.setup.desk import Wanted
 from host.ports.setup import SetUpFailed
@@ -29,4 +30,4 @@ def in_a_host(path: Path | None, wanted: Wanted, out: Console, *, ask: bool) -> 
         out.print(Text("Start it with `dovecote up`."))
         return
     out.print(Text("Starting. Ctrl-C ends it; from now on `dovecote up` is enough.\n"))
-    running.run(config, ["slack", "discord"], log_file=None)
+    running.run(config, ["slack", "discord"], log_file=None, again=lambda: config_of(path))

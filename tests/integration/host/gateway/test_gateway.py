@@ -219,5 +219,5 @@ async def test_the_socket_is_the_runners_alone_and_gone_after_its_life(bench: Ga
     await bench.gateway.close(session)
     assert not session.folder.gateway_socket.exists()
 
-    await bench.gateway.open(session)
+    await bench.gateway.open(session, bench.settings.config)
     assert session.folder.gateway_socket.is_socket()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from host.config import Access, Config
+from host.config.settings import Settings
 from host.registry.db import beside
 from host.registry.notices import Notice
 from host.registry.sessions import Session
@@ -104,7 +105,7 @@ async def test_a_change_of_what_a_runner_is_told_ends_the_refusal() -> None:
 
     address = Address("slack", "T1", "C1")
     session = Session("s1", "default", address, "scope", SessionFolder(Path("/nowhere")))
-    refusals = Refusals(Access(owners=("discord:7",)), lambda: 86_400_000, notify)
+    refusals = Refusals(Settings(Config(access=Access(owners=("discord:7",)))), lambda: 86_400_000, notify)
     assert not refusals.stands(session)
     assert (await refusals.note(session, "first")).startswith("not set up: the runner refuses")
     assert refusals.stands(session)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from host.config import Config
+from host.config.settings import Settings
 from host.mailbox.questions import Approvers, refusal
 from host.mailbox.rows import Question
 from host.ports.events import OVER
@@ -15,7 +16,7 @@ HERE = Address("slack", "T1", "C1")
 
 def approvers(listed: list[str], owners: list[str]) -> Approvers:
     agents = {"default": {"options": {"approvers": listed}}}
-    return Approvers(Config.model_validate({"agents": agents, "access": {"owners": owners}}))
+    return Approvers(Settings(Config.model_validate({"agents": agents, "access": {"owners": owners}})))
 
 
 @pytest.mark.parametrize(
