@@ -91,6 +91,10 @@ class Lane:
     def length(self) -> int:
         return len(self._queue)
 
+    def answers(self, message_id: str) -> bool:
+        """Whether something that answers this message is on its way."""
+        return any(parcel.in_reply_to == message_id for parcel in self._queue)
+
     async def stop(self, grace: float) -> None:
         """Lets a send under way end, then leaves the rest for the next start."""
         self._stopping = True

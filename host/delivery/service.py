@@ -351,15 +351,21 @@ class Deliveries:
             task.add_done_callback(self._settling.discard)
 
     async def _answer_waiters(self, session: Session) -> None:
+        if session.id not in self._recovered:
+            await self.recover(session)
         for message_id, future in list(self._waiters.get(session.id, ())):
             outcome = await self._mailboxes.use(session, functools.partial(_outcome, message_id=message_id))
-            if outcome and not future.done():
+            if outcome and not future.done() and not self._answers(session, message_id):
                 future.set_result(outcome)
         left = [(id_, future) for id_, future in self._waiters.get(session.id, ()) if not future.done()]
         if left:
             self._waiters[session.id] = left
         else:
             self._waiters.pop(session.id, None)
+
+    def _answers(self, session: Session, message_id: str) -> bool:
+        """Whether something that answers the message is on its way: lanes have all that was read and is not over."""
+        return any(lane.answers(message_id) for (id_, _), lane in self._lanes.items() if id_ == session.id)
 
     async def stop(self) -> None:
         await asyncio.gather(*(lane.stop(LANE_GRACE) for lane in list(self._lanes.values())))
@@ -386,9 +392,6 @@ def _log_refused(session: Session, refused: Sequence[Refused]) -> None:
 
 
 def _outcome(writer: InboundWriter, message_id: str) -> str:
-    """The message's status once nothing of its answer is on its way any more; '' before."""
+    """The message's status; '' before it has one. Its answer was read with it."""
     message = writer.message(message_id)
-    if message is None or message.status == Status.PENDING:
-        return ""
-    parcels: list[Parcel] = writer.parcels_answering(message_id)
-    return "" if any(not parcel.terminal for parcel in parcels) else message.status
+    return "" if message is None or message.status == Status.PENDING else message.status

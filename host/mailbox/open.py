@@ -52,13 +52,18 @@ class Mailboxes:
     async def use(self, session: Session, function: Callable[[InboundWriter], T]) -> T:
         """Runs the function on the session's inbound.db, off the loop, alone. Raises `sessiondb.SessionError`."""
         async with session.lock:
-            writer = await self._at_hand(session)
-            self._hand_over(writer, self._behind.pop(session.id, []))
             try:
-                return await self._disk.run(_guarded, writer, session, function)
+                while True:
+                    writer = await self._at_hand(session)
+                    self._hand_over(writer, self._behind.pop(session.id, []))
+                    try:
+                        return await self._disk.run(_guarded, writer, session, function)
+                    except _Replaced:  # what it was handed is in the ledger, where the next connection asks
+                        del self._open[session.id]
+                        await self._disk.run(writer.close)
             except Damaged as error:
-                if error.path == session.folder.inbound_db:
-                    self._open.pop(session.id)
+                if error.path == session.folder.inbound_db and session.id in self._open:
+                    writer = self._open.pop(session.id)
                     await self._disk.run(writer.close)
                     await self._set_aside(session, error)
                     raise Unavailable(error.path, f"set aside, to be made again ({error.reason})") from error
@@ -67,12 +72,8 @@ class Mailboxes:
                 await self._close_eldest()
 
     async def _at_hand(self, session: Session) -> InboundWriter:
-        """The kept connection, if its file is still the one that has this name."""
+        """The kept connection; whoever uses it looks whether its file is still the one that has this name."""
         writer = self._open.get(session.id)
-        if writer is not None and not await self._disk.run(writer.is_current):
-            del self._open[session.id]
-            await self._disk.run(writer.close)
-            writer = None
         if writer is None:
             try:
                 writer = await self._disk.run(self._open_writer, session)
@@ -180,8 +181,17 @@ class Mailboxes:
             await self._disk.run(writer.close)
 
 
+class _Replaced(Exception):
+    """The file is gone, or another one is in its place: nothing was done."""
+
+
 def _guarded(writer: InboundWriter, session: Session, function: Callable[[InboundWriter], T]) -> T:
-    """Errors of reads in this house's terms; a statement that finds no table meets a damaged file."""
+    """Errors of reads in this house's terms; a statement that finds no table meets a damaged file.
+
+    One visit to a thread: looking at the file's name in another would cost as much as most functions do.
+    """
+    if not writer.is_current():
+        raise _Replaced
     with translated(session.folder.inbound_db):
         try:
             return function(writer)

@@ -80,6 +80,13 @@ EXEMPT = {
     "DELETE FROM processing_ack WHERE status IN": "retention, by the owner of the file while nobody works in it",
     "DELETE FROM transcript WHERE turn IN": "retention, by the owner of the file while nobody works in it",
     "SELECT json_extract(content, '$.path') FROM messages_out": "retention, by the owner of the file while nobody works in it",
+    "SELECT id FROM sessions ORDER BY id$": "a backup and a restoration have all of them",
+    "SELECT id FROM sessions ORDER BY active_at DESC$": "doctor looks at as many as it has time for, the latest first",
+    "UPDATE sessions SET busy = 1, work = work + 1$": "a restoration: all of them are looked at once it is resumed",
+    "SELECT seq, id FROM messages_out ORDER BY seq DESC LIMIT 200": "the latest, in the order of the table",
+    "occurrence_at, content FROM messages_in ORDER BY seq$": "an export has all that was said",
+    "SELECT received_at FROM inbox ORDER BY id DESC LIMIT 1": "the latest, in the order of the table",
+    "INSERT OR IGNORE INTO due SELECT '?' || id": "all of them are due, when the index of tasks was lost",
     "FROM messages_in WHERE task_id <> '' ORDER BY seq": "asked for by tests alone",
 }
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from host.app import Host
 from host.cli import listing
 from host.cli.story import tell
-from host.delivery import policy
+from host.delivery import policy, service
 from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Delivery, Receipt
 from sessiondb.connection import open_reader
@@ -85,6 +85,40 @@ async def test_what_was_sent_before_the_file_was_lost_is_neither_sent_nor_asked_
     sent = next(delivery for delivery in bot.sent if delivery.payload["text"] == "one")
     assert [(p.key, p.state, p.platform_message_id) for p in again] == [(sent.key, "sent", f"p-{sent.key}")]
     assert sent.key not in bot.looked_up
+
+
+async def test_whoever_waits_for_an_answer_costs_its_file_no_commit(tmp_path: Path) -> None:
+    """That the answer was sent is in host.db; the file hears of it with what is written there next."""
+    bot = Asked()
+    async with serving(config(tmp_path, host={"sweep_every": 3600}), bot) as (host, _):
+        first = await answered(host, bot, "one")
+        path = inbound(tmp_path)
+        before = commits(path)
+        async with asyncio.timeout(TIMEOUT):
+            assert [await host.settled(first) for _ in range(5)] == ["completed"] * 5
+        assert commits(path) == before
+        assert rows(path, "SELECT state FROM delivered WHERE in_reply_to = ?", (first,)) == [("sending",)]
+    assert bot.said("c") == ["one"]
+
+
+async def test_an_answer_that_an_earlier_life_left_on_its_way_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "LANE_GRACE", 0.1)
+    bot = Asked()
+    async with serving(config(tmp_path, host={"sweep_every": 3600}), bot) as (host, _):
+        bot.gates["c"] = asyncio.Event()
+        said = await bot.say("c", "one")
+        await eventually(lambda: list((tmp_path / "sessions").glob("*/inbound/inbound.db")))
+        await eventually(lambda: rows(inbound(tmp_path), OVER, (said.message_id,)) == [("completed",)])
+    async with serving(config(tmp_path, host={"sweep_every": 3600}), bot) as (host, _):
+        waiting = asyncio.create_task(host.settled(said.message_id))
+        async with asyncio.timeout(TIMEOUT):
+            await asyncio.wait([waiting], timeout=0)
+            assert not waiting.done()
+            bot.gates.pop("c").set()
+            assert await waiting == "completed"
+    assert [text for text in bot.said("c") if "⚠️" not in text] == ["one"]
 
 
 async def test_a_long_answer_that_was_half_sent_when_the_file_was_lost_is_said_to_its_end_once(

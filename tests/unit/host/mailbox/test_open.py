@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import apsw
 import pytest
@@ -19,6 +20,9 @@ from host.mailbox.rows import NewMessage
 from host.registry.db import HostDB
 from host.registry.sessions import Session
 from sessiondb import Address, Damaged, Full, SessionFolder, content
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NOW = 10_000
 TIMEOUT = 30.0  # s
@@ -176,6 +180,56 @@ async def test_a_file_that_goes_away_or_is_exchanged_under_an_open_mailbox_is_ma
     assert first < second
     assert first < third
     assert [message.id for message in await mailboxes.use(one, lambda writer: writer.pending())] == ["c"]
+
+
+class Counting(ThreadDisk):
+    """Counts the visits to a thread."""
+
+    visits = 0
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        self.visits += 1
+        return await super().run(function, *args, **kwargs)
+
+
+async def test_a_kept_file_costs_one_visit_to_a_thread_and_one_that_was_exchanged_gets_the_work_once(
+    tmp_path: Path,
+) -> None:
+    disk, one = Counting(), session(tmp_path, "one")
+    db = await HostDB.open(tmp_path / "host.db", disk)
+    mailboxes = Mailboxes(disk, db, lambda: NOW)
+    done = list[int]()
+    try:
+        await mailboxes.use(one, lambda writer: say(writer, "a"))
+        before = disk.visits
+        for number in range(5):
+            await mailboxes.use(one, lambda writer, id_=f"b{number}": say(writer, id_))  # type: ignore[misc]
+        assert disk.visits - before == 5
+        one.folder.inbound_db.rename(tmp_path / "elsewhere")
+        await mailboxes.use(one, lambda writer: done.append(say(writer, "c")))
+        assert [m.id for m in await mailboxes.use(one, lambda writer: writer.pending())] == ["c"]
+    finally:
+        await mailboxes.close()
+        await db.close()
+        disk.close()
+    assert len(done) == 1
+
+
+async def test_what_a_function_finds_damaged_elsewhere_leaves_the_mailbox_where_it_is(
+    tmp_path: Path, mailboxes: Mailboxes
+) -> None:
+    one = session(tmp_path, "one")
+    seen = list[InboundWriter]()
+
+    def finds(writer: InboundWriter) -> None:
+        seen.append(writer)
+        raise Damaged(one.folder.outbound_db, "not a database")
+
+    for _ in range(2):
+        with pytest.raises(Damaged):
+            await mailboxes.use(one, finds)
+    assert seen[0] is seen[1]
+    assert one.damaged == ""
 
 
 async def test_a_damaged_host_db_is_refused_with_its_remedy(tmp_path: Path) -> None:
