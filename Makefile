@@ -36,8 +36,12 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+BASE ?=
+ROUNDS ?= 3
+
+# Every figure against its floor, half an hour; BASE=<commit> measures that build beside this one, by turns.
 bench: $(READY)
-	$(BIN)/python -m bench
+	@$(BIN)/python -m bench --rounds $(ROUNDS) $(if $(BASE),--base $(BASE))
 
 SEEDS ?= 100
 FIRST_SEED ?= 1

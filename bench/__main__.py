@@ -1,46 +1,47 @@
-"""`make bench`: every figure from one run, as a ratio to its floor."""
+"""`make bench`: every figure from one run, as a ratio to its floor; BASE=<commit> measures that build beside this one."""
 
 from __future__ import annotations
 
-import asyncio
+import argparse
+import json
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from bench import delivery, drain, hostile, round_trip, schedule
-from bench.figure import Figure
+from bench import plots, rounds, table
+from bench.rounds import Build
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "bench" / "results.json"
+PICTURES = ROOT / "docs" / "pictures"
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="dovecote-bench-") as scratch:
-        scratched = Path(scratch)
-        figures = [round_trip.measure(scratched), drain.measure(scratched), *delivery.measure(scratched)]
-    with tempfile.TemporaryDirectory(prefix="dovecote-bench-") as scratch:
-        idle, took, woken, figure = asyncio.run(schedule.measure(Path(scratch)))
-    with tempfile.TemporaryDirectory(prefix="db-") as scratch:
-        beside, grown = hostile.measure(Path(scratch))
-    Console().print(_table([*figures, figure, beside]))
-    print(*schedule.in_words(idle, took, woken), sep="\n")
-    print(f"under attack the host grew by {grown:.0f} MiB, beside its two readers")
+    asked = _asked()
+    console = Console()
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dovecote-bench-")))
+        builds = [Build("this build", ROOT, ROOT / ".venv" / "bin" / "python")]
+        if asked.base:
+            builds.append(stack.enter_context(rounds.of_commit(asked.base, ROOT, scratch)))
+        rounds.run(builds, asked.only or rounds.MODULES, asked.rounds, lambda line: console.log(line))
+    console.print(table.of(builds))
+    for line in table.not_measured(builds):
+        console.print(line)
+    if not asked.only:
+        results = [figure.result() for figure in builds[0].figures]
+        RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+        plots.draw(builds, PICTURES)
 
 
-def _table(figures: list[Figure]) -> Table:
-    table = Table(title="Dovecote bench", caption="ratio = median ÷ median of the floor, both of this run")
-    for heading in ("figure", "median", "p99", "floor", "floor median", "ratio", "aim"):
-        table.add_column(heading, justify="left" if heading in ("figure", "floor") else "right")
-    for figure in figures:
-        table.add_row(
-            figure.measured.name,
-            f"{figure.measured.median * 1000:.2f} ms",
-            f"{figure.measured.p99 * 1000:.2f} ms",
-            figure.floor.name,
-            f"{figure.floor.median * 1000:.2f} ms",
-            f"{figure.ratio:.2f} ×",
-            f"{figure.aim:.3g} ×",
-        )
-    return table
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--base", default="", help="a commit to measure beside this build")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", choices=rounds.MODULES, help="measured, and nothing written")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 
 from bench.figure import Figure, Timings
-from bench.round_trip import PLACE, BenchBot, now_ms
+from bench.serving import PLACE, BenchBot, now_ms
 from host.config import Config
 from host.config.settings import Settings
 from host.delivery.actions import Actions
@@ -27,10 +27,10 @@ ROUNDS = 200
 FEW, MANY = 100, 50_000
 
 
-def measure(folder: Path) -> Figure:
-    measured = Timings(f"drain after {MANY} messages", _drains(SessionFolder(folder / "many"), MANY))
-    floor = Timings(f"drain after {FEW}", _drains(SessionFolder(folder / "few"), FEW))
-    return Figure(measured, floor, aim=1.5)
+def measure(folder: Path) -> list[Figure]:
+    measured = Timings(f"drain after {MANY:,} messages", _drains(SessionFolder(folder / "many"), MANY))
+    floor = Timings(f"after {FEW}", _drains(SessionFolder(folder / "few"), FEW))
+    return [Figure(measured, floor, aim=1.5)]
 
 
 def _drains(folder: SessionFolder, delivered: int) -> list[float]:

@@ -8,15 +8,12 @@ from __future__ import annotations
 import asyncio
 import resource
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bench.figure import Figure, Timings
-from bench.round_trip import BenchBot, event, now_ms
-from host.app import Host
-from host.assembly import Parts
+from bench.figure import Figure, Timings, one
+from bench.serving import Served, now_ms, serving
 from host.config import Config
 from host.config.settings import Settings
 from host.folders.disk import ThreadDisk
@@ -25,15 +22,14 @@ from host.gateway.credentials import EnvironmentCredentials
 from host.gateway.fields import Fields
 from host.gateway.server import Gateway
 from host.mailbox.open import Mailboxes
-from host.ports.bot import Bots
 from host.ports.stations import Stations
 from host.registry.db import HostDB
 from host.registry.sessions import Sessions, upsert
-from host.runners.launch.process import ProcessLauncher
 from sessiondb import Address
 
 ATTACKERS = 10
-ROUNDS = 100
+MOST_GROWN = 200  # MiB
+ROUNDS = 60
 WARM_UP = 10
 ATTACK = """
 import socket, sys, threading
@@ -56,59 +52,44 @@ threading.Event().wait()
 """
 
 
-def measure(folder: Path) -> tuple[Figure, float]:
-    """And by how many MiB the host grew, its readers beside it."""
+def measure(folder: Path) -> list[Figure]:
     return asyncio.run(_measure(folder))
 
 
-async def _measure(folder: Path) -> tuple[Figure, float]:
-    bot = BenchBot()
-    (folder / "host").mkdir(parents=True)
-    disk = ThreadDisk()
-    config = Config.model_validate({"data": str(folder / "host"), "access": {"unknown": "allow"}})
-    host = Host(config, Bots({"bench": bot}), Parts(disk, ProcessLauncher(), now_ms))
-    serving = asyncio.create_task(host.serve())
-    await host.started.wait()
-    calm = await _round_trips(host, bot, 0)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    async with _gateway(folder / "g", disk) as sockets:
-        attack = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", ATTACK, *sockets, stdout=asyncio.subprocess.PIPE
-        )
-        assert attack.stdout is not None
-        await attack.stdout.readline()
-        under_attack = await _round_trips(host, bot, ROUNDS + WARM_UP)
-        attack.kill()
-        await attack.wait()
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    host.stop()
-    await serving
-    disk.close()
-    figure = Figure(
-        Timings(f"round trip beside {ATTACKERS} hostile sessions", under_attack),
-        Timings("calm", calm),
-        aim=2.0,
-    )
-    return figure, grown
+async def _measure(folder: Path) -> list[Figure]:
+    async with serving(folder / "host") as served:
+        calm = await _round_trips(served)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        async with _gateway(folder / "g") as sockets:
+            attack = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", ATTACK, *sockets, stdout=asyncio.subprocess.PIPE
+            )
+            assert attack.stdout is not None
+            await attack.stdout.readline()
+            attacked = await _round_trips(served)
+            attack.kill()
+            await attack.wait()
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    name = f"round trip beside {ATTACKERS} hostile sessions"
+    return [
+        Figure(Timings(name, attacked), Timings("calm", calm), aim=2.0),
+        Figure(Timings("by what the host grew meanwhile", [grown], "MiB"), one("MiB"), aim=MOST_GROWN),
+    ]
 
 
-async def _round_trips(host: Host, bot: BenchBot, first: int) -> list[float]:
+async def _round_trips(served: Served) -> list[float]:
     seconds = []
-    for number in range(first, first + ROUNDS + WARM_UP):
-        one = event(number)
-        began = time.perf_counter()
-        await host.ingest(one)
-        async with asyncio.timeout(60):
-            seconds.append(await bot.sent.get() - began)
-            await host.settled(one.message_id)
+    for _ in range(ROUNDS + WARM_UP):
+        seconds.append(await served.trip())
         await asyncio.sleep(0.01)
     return seconds[WARM_UP:]
 
 
 @asynccontextmanager
-async def _gateway(data: Path, disk: ThreadDisk) -> AsyncIterator[list[str]]:
+async def _gateway(data: Path) -> AsyncIterator[list[str]]:
     """The sockets of the sessions that attack."""
     data.mkdir()
+    disk = ThreadDisk()
     config = Config.model_validate({"data": str(data), "agents": {"default": {"provider": "claude"}}})
     settings = Settings(config)
     db = await HostDB.open(data / "host.db", disk)

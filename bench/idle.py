@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
-from bench.figure import Figure, Timings
-from bench.round_trip import BenchBot, event, now_ms
-from host.app import Host
-from host.assembly import Parts
-from host.config import Config
-from host.folders.disk import ThreadDisk
-from host.ports.bot import Bots
-from host.runners.launch.process import ProcessLauncher
-from sessiondb import Address
+from bench.figure import Figure, Timings, one
+from bench.serving import Served, serving
 
 RUNNERS = 50
 SETTLES = 5.0  # s until every pause between two looks has grown to its longest
@@ -25,39 +15,46 @@ WINDOW = 10.0  # s
 WINDOWS = 3
 TRIPS = 40
 SILENCE = 1.0  # s before each trip
-LATE = 0.06  # s that an answer may take after a silence where no bell rings
 
-CORE = Timings("one core", [1.0])
+CORE = one("%")
 
 
 def measure(folder: Path) -> list[Figure]:
-    """Shares of a core are given as milliseconds of a second's."""
     return asyncio.run(_measure(folder))
 
 
 async def _measure(folder: Path) -> list[Figure]:
     figures = []
-    for bells, aim in ((True, 0.001), (False, 0.01)):
+    for bells, aim in ((True, 0.1), (False, 1.0)):
         told = f"bells {'on' if bells else 'off'}"
-        async with _served(folder / told.replace(" ", "-"), bells=bells) as (host, bot):
+        runner, host = {"concurrent": RUNNERS}, {"bells": bells}
+        async with serving(folder / told.replace(" ", "-"), runner=runner, host=host) as served:
             for number in range(RUNNERS):
-                await _trip(host, bot, number, number)
+                await served.trip(f"c{number}")
             await asyncio.sleep(SETTLES)
             spent, runners = await _spent()
-            figures.append(Figure(Timings(f"host beside {RUNNERS} idle runners, {told}", spent), CORE, aim))
+            figures.append(Figure(_share(f"host beside {RUNNERS} idle runners, {told}", spent), CORE, aim))
             each = [share / RUNNERS for share in runners]
-            figures.append(Figure(Timings(f"one idle runner, {told}", each), CORE, 0.001))
+            figures.append(Figure(_share(f"one idle runner, {told}", each), CORE, 0.1))
             if not bells:
-                figures.append(await _after_silence(host, bot))
+                figures += await _after_silence(served)
     return figures
 
 
-async def _after_silence(host: Host, bot: BenchBot) -> Figure:
+async def _after_silence(served: Served) -> list[Figure]:
     seconds = []
     for number in range(TRIPS):
         await asyncio.sleep(SILENCE)
-        seconds.append(await _trip(host, bot, number % RUNNERS, RUNNERS + number))
-    return Figure(Timings("bells off, after a silence", seconds), Timings("60 ms", [LATE]), 1.0)
+        seconds.append(await served.trip(f"c{number % RUNNERS}"))
+    name = "round trip without bells, after silence"
+    return [
+        Figure(Timings(name, seconds), one("ms"), aim=60),
+        Figure(Timings(f"{name}, p99", seconds), one("ms"), aim=250, of_p99=True),
+    ]
+
+
+def _share(name: str, of_a_core: list[float]) -> Timings:
+    return Timings(name, [share * 100 for share in of_a_core], "%")
 
 
 async def _spent() -> tuple[list[float], list[float]]:
@@ -80,31 +77,3 @@ def _of_children() -> float:
             for thread in Path(f"/proc/{pid}/task").iterdir():
                 total += int((thread / "schedstat").read_text().split()[0])
     return total / 1e9
-
-
-@asynccontextmanager
-async def _served(data: Path, *, bells: bool) -> AsyncIterator[tuple[Host, BenchBot]]:
-    data.mkdir(parents=True)
-    bot, disk = BenchBot(), ThreadDisk()
-    told = {"data": str(data), "access": {"unknown": "allow"}, "host": {"bells": bells}}
-    config = Config.model_validate({**told, "runner": {"concurrent": RUNNERS}})
-    host = Host(config, Bots({"bench": bot}), Parts(disk, ProcessLauncher(), now_ms))
-    serving = asyncio.create_task(host.serve())
-    await host.started.wait()
-    try:
-        yield host, bot
-    finally:
-        host.stop()
-        await serving
-        disk.close()
-
-
-async def _trip(host: Host, bot: BenchBot, place: int, number: int) -> float:
-    """Seconds from the event to its answer, in the conversation `place`."""
-    one = replace(event(number), address=Address("bench", "w", f"c{place}"))
-    began = time.perf_counter()
-    await host.ingest(one)
-    async with asyncio.timeout(60):
-        ended = await bot.sent.get()
-        await host.settled(one.message_id)
-    return ended - began

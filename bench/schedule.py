@@ -1,4 +1,4 @@
-"""`python -m bench.schedule`: what 100,000 tasks cost while nothing is due, and what 1,000 due in one second do to chat.
+"""What 100,000 tasks cost while nothing is due, and what 1,000 due in one second do to chat.
 
 The index is whole; files exist for the sessions that become due. Runners are left out: how many start at a time is the
 launcher's affair, and people come first there (`host/runners/places.py`).
@@ -7,12 +7,11 @@ launcher's affair, and people come first there (`host/runners/places.py`).
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench.figure import Figure, Timings
+from bench.figure import Figure, Timings, one
 from host.config.recurrence import Schedule
 from host.folders.disk import ThreadDisk
 from host.mailbox.inbound import InboundWriter
@@ -24,7 +23,7 @@ from host.registry.db import HostDB
 from host.registry.port import Statements
 from host.registry.sessions import Session, Sessions
 from host.schedule import index
-from host.schedule.service import AT_ONCE, Scheduler
+from host.schedule.service import Scheduler
 from sessiondb import Address, content
 
 SESSIONS, TASKS_EACH, DUE = 10_000, 10, 1_000
@@ -52,8 +51,11 @@ def place(number: int) -> Address:
     return Address("bench", "w", f"c{number}", "t")
 
 
-async def measure(scratch: Path) -> tuple[float, float, list[str], Figure]:
-    """The share of a core while idle, seconds until all were fired, the order of waking, and chat during and before."""
+def measure(scratch: Path) -> list[Figure]:
+    return asyncio.run(_measure(scratch))
+
+
+async def _measure(scratch: Path) -> list[Figure]:
     disk, clock, woken = ThreadDisk(), Clock(), list[str]()
     db = await HostDB.open(scratch / "host.db", disk)
     registry = Sessions(scratch)
@@ -83,13 +85,18 @@ async def measure(scratch: Path) -> tuple[float, float, list[str], Figure]:
     async with asyncio.timeout(PATIENCE):
         await all_woken.wait()
     took = time.monotonic() - begun
-    figure = Figure(Timings("a message while tasks fire", await busy), Timings("a message at rest", calm), 5)
+    tasks = f"{SESSIONS * TASKS_EACH:,} tasks"
+    figures = [
+        Figure(Timings("a message while tasks fire", await busy), Timings("a message at rest", calm), aim=5),
+        Figure(Timings(f"{tasks}, nothing due: of a core", [idle * 100], "%"), one("%"), aim=0.1),
+        Figure(Timings(f"{DUE:,} of {tasks} due at once", [took]), one("s"), aim=10),
+    ]
     timer.cancel()
     await asyncio.wait([timer])
     await mailboxes.close()
     await db.close()
     disk.close()
-    return idle, took, woken, figure
+    return figures
 
 
 def _fill(connection: Statements, registry: Sessions) -> list[Session]:
@@ -135,23 +142,3 @@ async def _chat(db: HostDB, mailboxes: Mailboxes, session: Session, name: str) -
 def _insert(writer: InboundWriter, message: NewMessage) -> None:
     with writer.writing():
         writer.insert(message)
-
-
-def in_words(idle: float, took: float, woken: list[str]) -> tuple[str, str]:
-    portions = -(-len(woken) // AT_ONCE)
-    return (
-        f"{SESSIONS * TASKS_EACH} tasks of {SESSIONS} sessions, idle: {idle:.3%} of a core",
-        f"{DUE} due in one second: fired in {took:.1f} s, in {portions} portions",
-    )
-
-
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="dovecote-bench-") as scratch:
-        idle, took, woken, figure = asyncio.run(measure(Path(scratch)))
-    print(*in_words(idle, took, woken), sep="\n")
-    for timings in (figure.floor, figure.measured):
-        print(f"{timings.name}: median {timings.median * 1000:.1f} ms, p99 {timings.p99 * 1000:.1f} ms")
-
-
-if __name__ == "__main__":
-    main()
