@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup chat test statements attack check format bench simulate image host-image lock sbom clean
+.PHONY: setup chat test full-payloads statements attack check format bench simulate image host-image lock sbom clean
 
 # From nothing to a host that runs; ARGS="slack --help" shows what can be said as flags.
 setup: $(READY)
@@ -18,6 +18,11 @@ TESTS ?=
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
+
+# The platforms' tests once more, against fakes that send what is optional as well; by default they send the least.
+full-payloads: $(READY)
+	FAKE_PAYLOADS=full $(BIN)/python -m pytest -q -n auto --dist loadgroup tests/integration/bots \
+		-k "receiving or sending or questions or pressed or controls or content or least"
 
 # The same, with a look at the plan of every statement, and at those that no test has run.
 statements: $(READY)

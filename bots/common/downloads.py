@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import mimetypes
 from pathlib import Path
 
 import aiohttp
@@ -10,6 +11,13 @@ import aiohttp
 from host.ports.bot import FetchError
 
 PIECE = 256 * 1024  # bytes written at a time
+
+_NAMED = mimetypes.MimeTypes()  # what Python itself knows, the same on every machine
+
+
+def guessed(name: str) -> str:
+    """The type that a file's name promises, where its platform says none."""
+    return _NAMED.guess_type(name.rpartition("/")[2])[0] or "application/octet-stream"
 
 
 async def save(source: aiohttp.StreamReader, path: Path, most: int) -> None:

@@ -26,6 +26,7 @@ from bots.discord.questions.book import QuestionBook
 from bots.discord.questions.decisions import DecisionButton
 from bots.discord.questions.questions import ChoiceButton, Desk
 from bots.discord.reading import events
+from bots.discord.reading.members import Members
 from bots.discord.reading.papers import Papers
 from bots.discord.reading.privacy import Privacies
 from bots.discord.reading.receiver import Receiver
@@ -55,7 +56,8 @@ class DoveClient(discord.Client):
         self.threads_of = Threads(self)
         papers = Papers()
         self.privacies = Privacies(self, host)
-        self.receiver = Receiver(self, host, self.threads_of, papers, self.privacies)
+        self.members = Members()
+        self.receiver = Receiver(self, host, self.threads_of, papers, self.privacies, self.members)
         parsing.guard(self, self.receiver.passed_over, papers.keep)
         self.outbox = Outbox(self, self.threads_of, book)
         self.live = LiveMessages(self, self.threads_of, self.outbox)
@@ -77,7 +79,7 @@ class DoveClient(discord.Client):
 
     def follow(self, config: Config) -> None:
         self.desk.owners = answering.ids_on(places.PLATFORM, config.access.owners)
-        self.receiver.roles_matter = bool(config.access.groups)
+        self.members.matter = bool(config.access.groups) or config.access.guests == "deny"
 
     async def setup_hook(self) -> None:
         self.add_dynamic_items(*BUTTONS)

@@ -93,9 +93,19 @@ def _once(parser: Callable[[Any], Any]) -> Callable[[Any], None]:
         seen[id_] = None
         if len(seen) > MOST_SEEN:
             seen.popitem(last=False)
-        parser(data)
+        parser(_placed(data))
 
     return parse
+
+
+def _placed(data: Any) -> Any:
+    """An interaction with its channel, which may come by its number alone; the library looks for it in the whole one."""
+    if not isinstance(data, dict) or "channel" in data or "channel_id" not in data:
+        return data
+    channel: dict[str, Any] = {"id": data["channel_id"]}
+    if "guild_id" not in data:
+        channel |= {"type": discord.ChannelType.private.value, "recipients": [data.get("user")]}
+    return {**data, "channel": channel}
 
 
 def _guarded(

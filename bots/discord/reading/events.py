@@ -119,6 +119,7 @@ def edit(
     now: Spoken,
     before: Spoken | None,
     bot: discord.ClientUser,
+    member: discord.Member | None = None,
 ) -> InboundEvent | None:
     """None where it says what it said: Discord announces previews as edits. None for the bot's own messages, too.
 
@@ -128,7 +129,7 @@ def edit(
         return None
     if before is None and said.edited_at is None:
         return None
-    found = message(said, where, now, bot)
+    found = message(said, where, now, bot, member)
     if found is None:
         return None
     moment = int((said.edited_at or said.created_at).timestamp() * 1000)
@@ -160,10 +161,11 @@ def deletion(message_id: int, where: discord.abc.MessageableChannel) -> InboundE
 def reaction(
     raw: discord.RawReactionActionEvent,
     where: discord.abc.MessageableChannel,
-    added: bool,
+    author: Author,
     at: int,
     excerpt: str,
     *,
+    added: bool,
     ours: bool,
 ) -> InboundEvent | None:
     """`at` is when it was first told, ms UTC: Discord gives it no id. `excerpt` is of what is reacted to, where that is
@@ -173,7 +175,6 @@ def reaction(
         return None
     emoji = raw.emoji.name or str(raw.emoji)
     deed = "added" if added else "removed"
-    author = author_of(raw.member) if raw.member is not None else Author(str(raw.user_id))
     return InboundEvent(
         event_class=EventClass.REACTION,
         address=address,

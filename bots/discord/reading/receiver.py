@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import discord
 
@@ -19,12 +19,13 @@ from bots.common.shapes import Json, mapping, number
 from bots.discord.client import errors, places
 from bots.discord.client.parsing import Unread
 from bots.discord.reading import events, saying
+from bots.discord.reading.members import Members
 from bots.discord.reading.papers import Papers
 from bots.discord.reading.privacy import Privacies
 from bots.discord.reading.saying import Spoken
 from bots.discord.sending.threads import Threads
 from host.ports.bot import HostBusy, Ingest
-from host.ports.events import InboundEvent, Said, Verdict
+from host.ports.events import Author, InboundEvent, Said, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Receiver:
         threads: Threads,
         papers: Papers,
         privacies: Privacies,
+        members: Members,
     ) -> None:
         self._client = client
         self._host = host
@@ -64,8 +66,7 @@ class Receiver:
         ] = {}  # place -> up to which message its history was taken in, in this life
         self._behind = asyncio.Event()
         self._reactions: OrderedDict[tuple[int, int, str], tuple[bool, int]] = OrderedDict()
-        self.roles_matter = False
-        self._members: dict[tuple[int, int], discord.Member | None] = {}  # of this catching-up
+        self._members = members
         self._archived: dict[int, Place] = {}
         self._archives_read = False
         self._heard: OrderedDict[int, int] = OrderedDict()  # place -> its last message, the latest place last
@@ -98,7 +99,11 @@ class Receiver:
         if place is None:
             return
         was = self._spoken(place, before) if before is not None else None
-        event = events.edit(raw.message, place, self._spoken(place, now), was, self._me)
+        spoken = self._spoken(place, now)
+        if events.edit(raw.message, place, spoken, was, self._me) is None:
+            return
+        member = await self._in_time(lambda: self._members.author(_guild(place), raw.message))
+        event = events.edit(raw.message, place, spoken, was, self._me, member)
         if event is not None and event.mentioned and isinstance(place, discord.Thread):
             event = replace(event, thread_so_far=await self._so_far(place, raw.message))
         if event is not None and event.mentioned and event.opens_thread:
@@ -119,7 +124,28 @@ class Receiver:
             ours = by == self._me.id
             turned = self._turned(raw, added)
             excerpt = self._spoken(place, about).excerpt if ours and about else ""
-            await self._tell(place, events.reaction(raw, place, added, turned, excerpt, ours=ours))
+            member = raw.member
+            if member is None and ours:  # of others' messages too many are told of to ask about each
+                member = await self._in_time(lambda: self._members.of(_guild(place), raw.user_id))
+            author = events.author_of(member) if member is not None else self._stranger(raw.user_id)
+            await self._tell(
+                place, events.reaction(raw, place, author, turned, excerpt, added=added, ours=ours)
+            )
+
+    def _stranger(self, user_id: int) -> Author:
+        """Without roles, under the name they wrote by."""
+        return Author(str(user_id), self._members.name(user_id))
+
+    async def _in_time(
+        self, ask: Callable[[], Coroutine[Any, Any, discord.Member | None]]
+    ) -> discord.Member | None:
+        """Of what no history tells again: tried as long as is sensible. Raises as discord.py does: nobody is let in unknown."""
+        for pause in TELL_AGAIN:
+            try:
+                return await ask()
+            except CANNOT_READ:
+                await asyncio.sleep(pause)
+        return await ask()
 
     def _turned(self, raw: discord.RawReactionActionEvent, added: bool) -> int:
         """When the reaction was last turned this way, ms UTC: the same for an event that is told twice, and another
@@ -180,7 +206,7 @@ class Receiver:
 
     def look_again(self, channels: Sequence[int] | None = None) -> None:
         """Connected anew, or something was not read: these channels' histories (or all) are behind."""
-        self._members.clear()
+        self._members.forget()
         self._caught_up -= set(self._caught_up if channels is None else channels)
         self._archives_read = self._archives_read and channels is not None
         self._behind.set()
@@ -270,8 +296,8 @@ class Receiver:
             return
         mark = await self._mark(place)
         if mark is None:
-            await self._advance(place, _last(place) or place.id if before is None else before.id - 1)
-        elif isinstance(place, discord.DMChannel) or _last(place) > mark:
+            await self._advance(place, (_last(place) or place.id) if before is None else before.id - 1)
+        elif (_last(place) or mark + 1) > mark:
             async for said in place.history(after=discord.Object(mark), oldest_first=True, limit=None):
                 self._hear(place.id, said.id)
                 if isinstance(said, Unread):
@@ -307,42 +333,24 @@ class Receiver:
 
     async def _event(self, place: Place, said: discord.Message) -> InboundEvent | None:
         """With what was said before it, where that is news to the agent. Raises as discord.py does."""
+        self._members.met(said.author)
         spoken = self._spoken(place, self._papers.of(said))
         if events.message(said, place, spoken, self._me) is None:
             return None
-        event = events.message(said, place, spoken, self._me, await self._member(place, said))
+        member = await self._members.author(_guild(place), said)
+        event = events.message(said, place, spoken, self._me, member)
         if event is not None and event.mentioned and isinstance(place, discord.Thread):
             return replace(event, thread_so_far=await self._so_far(place, said))
         return event
 
     def _spoken(self, place: Place, message: Json) -> Spoken:
-        guild = None if isinstance(place, discord.DMChannel) else place.guild
-        return saying.said(message, events.names_for(self._client, guild, message))
+        return saying.said(message, events.names_for(self._client, _guild(place), message))
 
     async def _advance(self, place: Place, message_id: int) -> None:
         address = places.address_of(place)
         if address is not None and message_id > self._marks.get(place.id, -1):
             await self._host.advance(address, str(message_id))
             self._marks[place.id] = message_id
-
-    async def _member(self, place: Place, said: discord.Message) -> discord.Member | None:
-        """A message out of a history comes without its author's roles: they are asked for where they decide."""
-        author = said.author
-        if (
-            not self.roles_matter
-            or isinstance(place, discord.DMChannel)
-            or isinstance(author, discord.Member)
-        ):
-            return None
-        if said.webhook_id is not None:
-            return None
-        key = place.guild.id, author.id
-        if key not in self._members:
-            try:
-                self._members[key] = await place.guild.fetch_member(author.id)
-            except discord.NotFound:  # left meanwhile
-                self._members[key] = None
-        return self._members[key]
 
     async def _so_far(self, thread: discord.Thread, said: discord.Message) -> tuple[Said, ...]:
         """What was said in a thread before; the host keeps it when the agent takes part in it from now on."""
@@ -400,8 +408,13 @@ class Receiver:
         return found
 
 
-def _last(place: Place) -> int:
-    return 0 if isinstance(place, discord.DMChannel) else place.last_message_id or 0
+def _last(place: Place) -> int | None:
+    """None where Discord does not say: it leaves the field out of some channels."""
+    return None if isinstance(place, discord.DMChannel) else place.last_message_id
+
+
+def _guild(place: Place) -> discord.Guild | None:
+    return None if isinstance(place, discord.DMChannel) else place.guild
 
 
 def _readable(room: Place) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from bots.common.downloads import guessed
 from bots.common.shapes import Json, items, joined, mapping, number, string
 from bots.discord.reading import rich
 from bots.discord.reading.names import Names, person
@@ -156,7 +157,7 @@ def _files(found: list[Json]) -> tuple[tuple[IncomingFile, ...], list[str]]:
     named: list[str] = []
     for one in found:
         name = string(one.get("filename")) or "file"
-        kind = (string(one.get("content_type")) or "application/octet-stream").partition(";")[0]
+        kind = (string(one.get("content_type")) or guessed(name)).partition(";")[0]
         if url := string(one.get("url")):
             files.append(IncomingFile(name, kind, number(one.get("size")), url))
         about = joined([string(one.get("title")), string(one.get("description"))], ": ")

@@ -12,6 +12,7 @@ from bots.common import words
 from bots.common.judging import choice_of
 from bots.common.rules import AGENT, WrongInput
 from bots.common.running import running_here
+from bots.common.shapes import mapping, string
 from bots.markup import slack as markup
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.commands import commands
@@ -50,7 +51,7 @@ class Clicks:
         """A button of Home or of a panel that a command showed; afterwards it shows what holds now."""
         action, user = body["actions"][0], str(body["user"]["id"])
         view = body.get("view") or {}
-        place = str(view.get("private_metadata") or (body.get("channel") or {}).get("id") or "")
+        place = string(view.get("private_metadata")) or clicked_in(body)
         try:
             viewer = await self._reader.viewer(user, place, self._host)
             note = await self._order(viewer, str(action["action_id"]), str(action.get("value") or ""))
@@ -100,15 +101,16 @@ class Clicks:
 
     async def decided(self, body: Json, respond: Respond) -> None:
         """An owner's decision; the message then shows it instead of its buttons."""
-        action, user, channel = body["actions"][0], str(body["user"]["id"]), str(body["channel"]["id"])
+        action, user, channel = body["actions"][0], str(body["user"]["id"]), clicked_in(body)
         request = str(action["block_id"]).removeprefix(rendering.DECISION_BLOCK)
         viewer = await self._reader.viewer(user, channel)
         try:
             line = await self._host.controls.decide(viewer, request, str(action["value"]))
         except (Forbidden, HostBusy) as error:
-            await self._whisper(
-                channel, user, _refusal(error), thread=str(body["container"].get("thread_ts") or "")
+            thread = mapping(body.get("container")).get("thread_ts") or mapping(body.get("message")).get(
+                "thread_ts"
             )
+            await self._whisper(channel, user, _refusal(error), thread=string(thread))
             return
         message = body.get("message") or {}
         blocks = rendering.answered(message.get("blocks") or [], panels.escaped(line))
@@ -128,7 +130,7 @@ class Clicks:
         thread = str(message.get("thread_ts") or (body.get("container") or {}).get("thread_ts") or "")
         answer = str(action["block_id"]).removeprefix(judging.BLOCK)
         at = times.ms(action["action_ts"])
-        asked = judging.Asked(answer, str(body["channel"]["id"]), thread, at)
+        asked = judging.Asked(answer, clicked_in(body), thread, at)
         if choice == "bad":
             await self._ask_why(body, asked)
         await self._judge(user, asked, Judged(answer, choice, at))
@@ -167,6 +169,12 @@ class Clicks:
             )
         except TRANSIENT as error:
             log.info("A person was not told: %s", type(error).__name__)
+
+
+def clicked_in(body: Json) -> str:
+    """The channel of a click, which stands in one of two places or in both."""
+    container, channel = mapping(body.get("container")), mapping(body.get("channel"))
+    return string(container.get("channel_id")) or string(channel.get("id"))
 
 
 def _refusal(error: Forbidden | HostBusy) -> str:

@@ -192,11 +192,7 @@ class Backfill:
         messages: dict[str, Json] = {}
         async for message in self._history(channel, oldest):
             messages[str(message["ts"])] = message
-        roots = {
-            ts: oldest
-            for ts, message in messages.items()
-            if microseconds(message.get("latest_reply") or "0") > oldest
-        }
+        roots = {ts: oldest for ts, message in messages.items() if _answered_since(message, oldest)}
         for thread, since in threads:
             roots[thread.thread_id] = max(since, self._marks.oldest(thread))
         for ts, after in roots.items():
@@ -271,3 +267,10 @@ async def _read(method: Callable[..., Awaitable[AsyncSlackResponse]], **argument
                 raise
             await asyncio.sleep(max(retry_after(error), float(attempt)))
     raise AssertionError("unreachable")
+
+
+def _answered_since(message: Json, oldest: int) -> bool:
+    """Whether its thread has to be read; where Slack names no latest reply, any thread has to."""
+    if latest := message.get("latest_reply"):
+        return microseconds(latest) > oldest
+    return bool(message.get("reply_count")) or message.get("thread_ts") == message["ts"]

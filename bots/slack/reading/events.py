@@ -115,7 +115,8 @@ class Reader:
     async def _edit(self, event: Json, before: Json, after: Json) -> InboundEvent | None:
         names = await self.names([before, after])
         old, new = saying.said(before, names), saying.said(after, names)
-        if (before and old.gist == new.gist) or not saying.speaks(after) or not ms(after.get("ts")):
+        unchanged = old.gist == new.gist if before else not after.get("edited")
+        if unchanged or not saying.speaks(after) or not ms(after.get("ts")):
             return None
         named_anew = new.mentioned and (not old.mentioned or old.says_nothing)
         kept: Json = {key: event[key] for key in ("channel", "channel_type") if key in event}
@@ -135,8 +136,14 @@ class Reader:
         added = event["type"] == "reaction_added"
         emoji = str(event["reaction"])
         channel, ts = str(item["channel"]), str(item["ts"])
-        ours = event.get("item_user") == self._me.user
-        about = await self._reacted_to(channel, ts) if ours else {}
+        # Of some messages Slack does not say whose they are.
+        about = (
+            await self._reacted_to(channel, ts)
+            if event.get("item_user", self._me.user) == self._me.user
+            else {}
+        )
+        ours = self.is_own(about) or (not about and event.get("item_user") == self._me.user)
+        about = about if ours else {}
         said = one_line((await self.said(about)).text) if about else ""
         said = said if len(said) <= EXCERPT else said[: EXCERPT - 1] + "…"
         return InboundEvent(
@@ -153,7 +160,7 @@ class Reader:
         )
 
     async def _reacted_to(self, channel: str, ts: str) -> Json:
-        """A message of ours: the event does not name its thread. Empty when Slack does not show it."""
+        """A message that is ours or may be: the event does not name its thread. Empty when Slack does not show it."""
         try:
             return mapping((await self._client.reactions_get(channel=channel, timestamp=ts)).get("message"))
         except TRANSIENT as error:

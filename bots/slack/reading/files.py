@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from bots.common.downloads import guessed
 from bots.common.shapes import Json, items, mapping, number, string
 from host.ports.events import IncomingFile
 from sessiondb.content import Part
@@ -124,7 +125,7 @@ def _name(file: Json) -> str:
 
 
 def _media_type(file: Json) -> str:
-    return string(file.get("mimetype")) or "application/octet-stream"
+    return string(file.get("mimetype")) or guessed(string(file.get("name")))
 
 
 def _address(file: Json) -> str:

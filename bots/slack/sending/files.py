@@ -11,7 +11,9 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common.shapes import items, string
 from bots.slack.client.errors import TRANSIENT, translated
+from bots.slack.reading import histories
 from bots.slack.sending import links
 from host.ports.bot import Delivery, Receipt, Rejected, Unknown, Unsent
 
@@ -80,9 +82,17 @@ class Uploads:
 
     async def _shared_as(self, delivery: Delivery, file_id: str) -> str:
         found = (await self._client.files_info(file=file_id))["file"]
-        for channels in (found.get("shares") or {}).values():
+        if "shares" not in found:  # Slack may leave out where it shows it; the conversation tells as well
+            return await self._shown_as(delivery, file_id)
+        for channels in (found["shares"] or {}).values():
             for share in channels.get(delivery.address.platform_id, ()):
                 return str(share["ts"])
+        return ""
+
+    async def _shown_as(self, delivery: Delivery, file_id: str) -> str:
+        async for message in histories.said_since(self._client, delivery.address, delivery.first_attempt_at):
+            if file_id in (string(file.get("id")) for file in items(message.get("files"))):
+                return str(message["ts"])
         return ""
 
     def _path(self, key: str) -> Path:

@@ -23,6 +23,7 @@ from tests.fakes.discord.model import (
     Reaction,
     User,
 )
+from tests.fakes.discord.optional import spared
 from tests.fakes.discord.permissions import Permission
 from tests.fakes.discord.state import Upload, World, visible
 
@@ -274,7 +275,7 @@ def _publish_reaction(world: World, name: str, user: User, message: Message, emo
         "burst": False,
         "type": 0,
         **place(message.channel),
-        **extra,
+        **spared("reaction_event", extra),
     }
     world.publish(Event(name, data, events.reaction_intent(message.channel), message.channel))
 

@@ -15,10 +15,11 @@ from tests.fakes.discord.model import (
     Role,
     User,
 )
+from tests.fakes.discord.optional import spared
 
 
 def user(who: User) -> Json:
-    return {
+    data: Json = {
         "id": str(who.id),
         "username": who.name,
         "discriminator": "0",
@@ -28,10 +29,12 @@ def user(who: User) -> Json:
         "system": False,
         "public_flags": 0,
     }
+    return spared("user", data)
 
 
 def own_user(bot: User) -> Json:
-    return {**user(bot), "verified": True, "mfa_enabled": True, "locale": "en-US", "email": None, "flags": 0}
+    more = {"verified": True, "mfa_enabled": True, "locale": "en-US", "email": None, "flags": 0}
+    return {**user(bot), **spared("user", more)}
 
 
 def role(item: Role) -> Json:
@@ -50,7 +53,7 @@ def role(item: Role) -> Json:
 
 
 def member(item: Member, *, with_user: bool = True) -> Json:
-    data: Json = {
+    whole: Json = {
         "nick": item.nick,
         "avatar": None,
         "roles": [str(role_id) for role_id in item.role_ids],
@@ -62,13 +65,18 @@ def member(item: Member, *, with_user: bool = True) -> Json:
         "flags": 0,
         "communication_disabled_until": None,
     }
+    data = spared("member", whole)
     return {**data, "user": user(item.user)} if with_user else data
 
 
 def channel(item: Channel, viewer: User | None = None) -> Json:
     """A channel of any type. `viewer`: a thread names that person's own membership, as Discord does."""
     if item.is_thread:
-        return _thread(item, viewer)
+        return spared("thread", _thread(item, viewer))
+    return spared("channel", _place(item, viewer))
+
+
+def _place(item: Channel, viewer: User | None) -> Json:
     last = None if item.last_message_id is None else str(item.last_message_id)
     data: Json = {"id": str(item.id), "type": int(item.type), "flags": 0, "last_message_id": last}
     if item.guild is None:
@@ -128,18 +136,22 @@ def _thread(item: Channel, viewer: User | None) -> Json:
         "member_count": min(len(item.thread_members), 50),
         "flags": 0,
         "applied_tags": [str(tag) for tag in item.applied_tags],
-        "thread_metadata": {
-            "archived": item.archived,
-            "locked": item.locked,
-            "invitable": item.invitable,
-            "auto_archive_duration": item.auto_archive_minutes,
-            "archive_timestamp": iso(item.archive_ms),
-            "create_timestamp": iso(snowflake_ms(item.id)),
-        },
+        "thread_metadata": spared("thread_metadata", _thread_metadata(item)),
     }
     if viewer is not None and viewer.id in item.thread_members:
-        data["member"] = thread_member(item, viewer.id)
+        data["member"] = spared("thread_member", thread_member(item, viewer.id))
     return data
+
+
+def _thread_metadata(item: Channel) -> Json:
+    return {
+        "archived": item.archived,
+        "locked": item.locked,
+        "invitable": item.invitable,
+        "auto_archive_duration": item.auto_archive_minutes,
+        "archive_timestamp": iso(item.archive_ms),
+        "create_timestamp": iso(snowflake_ms(item.id)),
+    }
 
 
 def attachment(item: Attachment) -> Json:
@@ -151,12 +163,14 @@ def attachment(item: Attachment) -> Json:
         "proxy_url": item.url,
         "content_type": item.content_type,
     }
-    return data if item.description is None else {**data, "description": item.description}
+    return spared(
+        "attachment", data if item.description is None else {**data, "description": item.description}
+    )
 
 
 def emoji(text: str) -> Json:
     name, _, emoji_id = text.partition(":")
-    return {"id": emoji_id or None, "name": name, "animated": False}
+    return spared("emoji", {"id": emoji_id or None, "name": name, "animated": False})
 
 
 def message(item: Message, viewer: User, *, quoted: bool = False) -> Json:
@@ -177,7 +191,7 @@ def message(item: Message, viewer: User, *, quoted: bool = False) -> Json:
         "mentions": [user(one) for one in item.mentions],
         "mention_roles": [str(role_id) for role_id in item.mention_role_ids],
         "attachments": [attachment(one) for one in item.attachments],
-        "embeds": item.embeds,
+        "embeds": [spared("embed", one) for one in item.embeds],
         "components": item.components,
         "pinned": False,
         "type": int(item.type),
@@ -208,12 +222,12 @@ def message(item: Message, viewer: User, *, quoted: bool = False) -> Json:
         data["message_reference"] = {**_reference(source.channel), "message_id": str(source.id)}
         if not quoted:
             data["referenced_message"] = None if source.deleted else message(source, viewer, quoted=True)
-    return data | item.more
+    return spared("message", data) | item.more
 
 
 def _reference(place: Channel) -> Json:
     data: Json = {"type": 0, "channel_id": str(place.id)}
-    return data if place.guild is None else {**data, "guild_id": str(place.guild.id)}
+    return spared("reference", data if place.guild is None else {**data, "guild_id": str(place.guild.id)})
 
 
 def gateway_message(item: Message, viewer: User) -> Json:
@@ -223,7 +237,7 @@ def gateway_message(item: Message, viewer: User) -> Json:
         data["nonce"] = item.nonce
     place = item.channel.guild
     if place is None:
-        return data | item.more
+        return spared("gateway_message", data) | item.more
     data["guild_id"] = str(place.id)
     if item.author.id in place.members and item.webhook_id is None:
         data["member"] = member(place.members[item.author.id], with_user=False)
@@ -233,7 +247,7 @@ def gateway_message(item: Message, viewer: User) -> Json:
         else user(one)
         for one in item.mentions
     ]
-    return data | item.more
+    return spared("gateway_message", data) | item.more
 
 
 def guild(item: Guild) -> Json:
@@ -294,14 +308,15 @@ def interaction(item: Interaction, application_id: int, bot: User) -> Json:
     }
     if item.message is not None:
         data["message"] = message(item.message, bot)
+    data = spared("interaction", data)
     if place is None:
         return {**data, "user": user(item.user)}
     bits = {"permissions": _bits(permissions.in_channel(item.channel, item.user))}
+    about = {"guild": {"id": str(place.id), "locale": "en-US", "features": []}, "guild_locale": "en-US"}
     return {
         **data,
+        **spared("interaction", about),
         "guild_id": str(place.id),
-        "guild": {"id": str(place.id), "locale": "en-US", "features": []},
-        "guild_locale": "en-US",
         "member": {**member(place.members[item.user.id]), **bits},
     }
 

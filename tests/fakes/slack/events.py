@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from . import wire
 from .delivery import Courier, Delivery
+from .optional import spared
 from .records import Channel, ChannelKind, Json, Message, User
 from .workspace import Workspace
 
@@ -91,7 +92,7 @@ class Events:
         }
         if message.user is not None:
             event["item_user"] = message.user
-        self.publish(event, kind, self._workspace.channels[message.channel])
+        self.publish(spared("reaction", event), kind, self._workspace.channels[message.channel])
 
     def joined(self, user: User, channel: Channel) -> None:
         event = {
@@ -176,4 +177,4 @@ class Events:
             ],
             "is_ext_shared_channel": channel.ext_shared,
         }
-        return self._courier.submit("events_api", payload)
+        return self._courier.submit("events_api", spared("envelope", payload))

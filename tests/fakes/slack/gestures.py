@@ -10,6 +10,7 @@ from .api import views
 from .core import Core
 from .delivery import Delivery
 from .errors import ApiError
+from .optional import spared
 from .records import Channel, Ephemeral, Json, Message, User, View
 
 Surface = Message | Ephemeral | View
@@ -111,12 +112,13 @@ class Gestures(Core):
         def answered(answer: Json | None) -> None:
             self.interactions.answer(place.id, person.id, answer or {})
 
-        return self.courier.submit("slash_commands", payload, answered)
+        return self.courier.submit("slash_commands", spared("command", payload), answered)
 
     def _envelope(self, kind: str, user: User) -> Json:
-        return {
+        person = {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id}
+        whole: Json = {
             "type": kind,
-            "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id},
+            "user": spared("person", person),
             "api_app_id": self.app_id,
             "token": "verification-token",
             "trigger_id": self.interactions.trigger(user.id),
@@ -124,6 +126,7 @@ class Gestures(Core):
             "enterprise": None,
             "is_enterprise_install": False,
         }
+        return spared("interaction", whole)
 
     def _act(self, user: User, surface: Surface, block: Json, element: Json, action: Json) -> Delivery:
         action = {name: value for name, value in action.items() if value is not None} | {
@@ -152,17 +155,17 @@ class Gestures(Core):
             "channel_id": place.id,
             "is_ephemeral": ephemeral,
         }
-        if surface.thread_ts is not None and not (self.workspace.least and isinstance(surface, Message)):
+        if surface.thread_ts is not None:
             container["thread_ts"] = surface.thread_ts
         parts: Json = {
-            "container": container,
+            "container": spared("container", container),
             "channel": {"id": place.id, "name": place.name},
             "state": {"values": {}},
             "response_url": self.interactions.response_url(self.origin, place.id, user.id, surface),
         }
         if isinstance(surface, Message):
-            parts["message"] = wire.message(self.workspace, surface, self.origin)
-        return parts
+            parts["message"] = spared("clicked", wire.message(self.workspace, surface, self.origin))
+        return spared("interaction", parts)
 
     def _submitted(self, view: View, answer: Json) -> None:
         """What it was acknowledged with ("Modals": response_action); a refused view changes nothing."""

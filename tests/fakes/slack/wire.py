@@ -7,11 +7,9 @@ import mimetypes
 import re
 import zoneinfo
 
+from .optional import spared
 from .records import Channel, ChannelKind, File, Json, Message, User, View
 from .workspace import Workspace
-
-# Of a message: the published types mark each as one that may be missing.
-OPTIONAL = frozenset({"app_id", "bot_profile", "client_msg_id", "edited", "parent_user_id", "team"})
 
 
 def user(record: User) -> Json:
@@ -20,7 +18,7 @@ def user(record: User) -> Json:
     profile: Json = {"real_name": record.name.title(), "display_name": record.name, "team": record.team_id}
     if record.is_bot:
         profile |= {"bot_id": record.bot_id, "api_app_id": record.app_id}
-    return {
+    shape: Json = {
         "id": record.id,
         "team_id": record.team_id,
         "name": record.name,
@@ -37,9 +35,14 @@ def user(record: User) -> Json:
         "is_ultra_restricted": record.guest == "single",
         **({"is_stranger": True} if record.external else {}),
     }
+    return spared("user", shape)
 
 
 def channel(workspace: Workspace, record: Channel) -> Json:
+    return spared("channel", _channel(workspace, record))
+
+
+def _channel(workspace: Workspace, record: Channel) -> Json:
     kind = record.kind
     shape: Json = {
         "id": record.id,
@@ -98,8 +101,6 @@ def file(workspace: Workspace, record: File, origin: str, *, shares: bool = True
         "groups": [*places["group"], *places["mpim"]],
         "ims": places["im"],
     }
-    if workspace.least:
-        del shape["url_private_download"]
     if record.alt_text is not None:
         shape["alt_txt"] = record.alt_text
     if shares:
@@ -108,7 +109,7 @@ def file(workspace: Workspace, record: File, origin: str, *, shares: bool = True
             side = "public" if channel_id in places["channel"] else "private"
             grouped.setdefault(side, {}).setdefault(channel_id, []).append({"ts": ts})
         shape["shares"] = grouped
-    return shape
+    return spared("file", shape)
 
 
 def message(workspace: Workspace, record: Message, origin: str, *, metadata: bool = False) -> Json:
@@ -140,9 +141,7 @@ def message(workspace: Workspace, record: Message, origin: str, *, metadata: boo
     if record.edited_at is not None:
         shape["edited"] = {"user": record.edited_by, "ts": record.edited_at}
     shape |= _thread(workspace, record)
-    if workspace.least:
-        shape = {name: value for name, value in shape.items() if name not in OPTIONAL}
-    return shape | record.more
+    return spared("message", shape) | record.more
 
 
 def _thread(workspace: Workspace, record: Message) -> Json:
@@ -154,7 +153,7 @@ def _thread(workspace: Workspace, record: Message) -> Json:
     if not replies:
         return {}
     repliers = list(dict.fromkeys(reply.user for reply in replies if reply.user is not None))
-    return {
+    shape: Json = {
         "reply_count": len(replies),
         "reply_users": repliers,
         "reply_users_count": len(repliers),
@@ -162,6 +161,7 @@ def _thread(workspace: Workspace, record: Message) -> Json:
         "is_locked": False,
         "subscribed": False,
     }
+    return spared("root", shape)
 
 
 def reactions(record: Message) -> list[Json]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -53,7 +52,6 @@ class Clock:
 class Workspace:
     def __init__(self) -> None:
         self.ids = Ids()
-        self.least = os.environ.get("FAKE_PAYLOADS", "least") == "least"  # "full": optional members too
         self.clock = Clock()
         self.team_id = self.ids.mint("T")
         self.other_team_id = self.ids.mint("T")

@@ -252,8 +252,10 @@ async def test_events_that_the_app_did_not_subscribe_to_stay_away(slack: FakeSla
     assert [each.event_type for each in slack.deliveries()] == ["app_mention"]
 
 
-async def test_a_person_of_another_workspace_is_marked(slack: FakeSlack) -> None:
-    slack.workspace.least = False  # a message's team is optional
+async def test_a_person_of_another_workspace_is_marked(
+    slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_PAYLOADS", "full")  # a message's team is optional
     eve = slack.add_user("eve", external=True)
     shared = slack.add_channel("shared", members=[eve])
     client = web_client(slack)

@@ -31,7 +31,10 @@ async def fetch(url: str, token: str | None) -> tuple[str, bytes]:
         return answer.content_type, await answer.read()
 
 
-async def test_an_uploaded_file_is_shared_in_its_thread(slack: FakeSlack, client: AsyncWebClient) -> None:
+async def test_an_uploaded_file_is_shared_in_its_thread(
+    slack: FakeSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_PAYLOADS", "full")  # where a file is shared is optional
     ada = slack.add_user("ada")
     general = slack.add_channel("general", members=[ada])
     root = slack.say(ada, general, "the report?")

@@ -104,9 +104,21 @@ async def test_a_click_whose_thread_is_only_in_its_message_is_answered_and_told_
     value = message.blocks[-1]["elements"][0]["value"]
     click = place.slack.click(place.ann, message, value=value)
     click.payload["container"].pop("thread_ts", None)
+    click.payload["message"]["thread_ts"] = message.thread_ts
     await click.acknowledged()
     answer = await place.notebook.next()
     assert (answer.value, answer.address.thread_id) == ("yes", message.thread_ts)
+    await place.closed(message)
+
+
+async def test_a_click_that_names_no_thread_at_all_is_answered_and_its_question_closed(place: Place) -> None:
+    message = await place.ask(("yes", "no"))
+    value = message.blocks[-1]["elements"][0]["value"]
+    click = place.slack.click(place.ann, message, value=value)
+    for part in ("container", "message"):
+        click.payload[part].pop("thread_ts", None)
+    await click.acknowledged()
+    assert (await place.notebook.next()).value == "yes"
     await place.closed(message)
 
 
