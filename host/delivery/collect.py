@@ -9,11 +9,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from host.delivery import drawing, policy, waits
 from host.delivery.actions import Actions, Asked, Handler, refusing
 from host.delivery.drawing import Drawn, Large
 from host.delivery.minting import Minting
+from host.delivery.room import Room
 from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import Accepted, OutboundReader, Refused
@@ -31,6 +33,9 @@ LONGEST_RETRY_BACKOFF = 300_000  # ms
 NO_PLATFORM = "no such platform is configured"
 UNREAD = "too much of what it was told before is unread"
 LONGEST_HOLD = 7 * 86_400_000  # ms a row may ask to be held back: it holds back everything behind it
+
+Rows: TypeAlias = Sequence[Accepted | Refused]
+Busy: TypeAlias = Callable[[Address], bool]  # whether the lane of an address has work
 
 
 @dataclass
@@ -67,6 +72,7 @@ class Whose:
     place: Address  # where its people read what nothing else has an address for
     agent: str
     files: Path  # those that its rows may name
+    room: Room  # for what may be on its way beside what is
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ class Collector:
         writer: InboundWriter,
         reader: OutboundReader,
         whose: Whose,
-        busy: Callable[[Address], bool],
+        busy: Busy,
         ready: Ready,
     ) -> Collected:
         """`busy` says whether a lane has work: then a new chunk waits for its turn instead of being intended now.
@@ -112,19 +118,9 @@ class Collector:
         late = [m for m in pending if _waits_too_long(m, self.now(), asked.get(m.id, 0))]
         if not rows and not finished and not runs and not late:
             return done
-        started: set[Address] = set()
         with writer.writing():
-            for row in rows:
-                for parcel in self._row(writer, row, whose, done, ready):
-                    at = parcel.address
-                    if parcel.state == "pending" and at not in started and not busy(at):
-                        started.add(at)
-                        if parcel.next_attempt_at <= self.now():  # held back: intended when it is due
-                            parcel = policy.intended(parcel, self.now())
-                            done.intended.add(parcel.key)
-                    writer.put_parcels([parcel])
-                    if not parcel.terminal:
-                        done.parcels.append(parcel)
+            if not self._put(writer, rows, whose, busy, ready, done):
+                finished = []  # an answer has its message settled when all of it was read
             for message in late:
                 error = writer.error_of(message.id)
                 writer.postpone(
@@ -138,14 +134,37 @@ class Collector:
         self.runs.update(runs)
         return done
 
+    def _put(
+        self, writer: InboundWriter, rows: Rows, whose: Whose, busy: Busy, ready: Ready, done: Collected
+    ) -> bool:
+        """False when there was no room for all of the rows: what lies behind is read later."""
+        started: set[Address] = set()
+        left = whose.room
+        for row in rows:
+            if left.spent:
+                done.more, done.asked, done.large = True, None, None
+                return False
+            for parcel in self._row(writer, row, whose, done, ready):
+                at = parcel.address
+                if parcel.state == "pending" and at not in started and not busy(at):
+                    started.add(at)
+                    if parcel.next_attempt_at <= self.now():  # held back: intended when it is due
+                        parcel = policy.intended(parcel, self.now())
+                        done.intended.add(parcel.key)
+                writer.put_parcels([parcel])
+                if not parcel.terminal:
+                    done.parcels.append(parcel)
+                    left = left.without(parcel)
+        return True
+
     def _as_far_as_ready(
         self,
         writer: InboundWriter,
-        rows: Sequence[Accepted | Refused],
+        rows: Rows,
         whose: Whose,
         ready: Ready,
         done: Collected,
-    ) -> Sequence[Accepted | Refused]:
+    ) -> Rows:
         for number, row in enumerate(rows):
             if not isinstance(row, Accepted) or row.row.id in ready.handlers or row.row.id in ready.drawn:
                 continue

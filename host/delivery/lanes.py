@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from host.delivery import policy
+from host.delivery import policy, room
 from host.delivery.calls import outcome
 from host.mailbox.rows import Parcel
 from host.ports.bot import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unsent
@@ -65,6 +65,7 @@ class Lane:
         self._on_idle = on_idle
         self._chance = chance
         self._queue: deque[Parcel] = deque()
+        self.weight = 0  # of what is queued
         self._intended: set[str] = set()  # keys whose intent this process committed and has not acted on
         self._nudged = asyncio.Event()
         self._unheard_since = 0.0  # loop time since when look-ups fail, 0 when they do not
@@ -74,6 +75,7 @@ class Lane:
     def add(self, parcels: Sequence[Parcel], *, intended: bool = False) -> None:
         """`intended`: the first chunk's intent was committed just now, together with the reading of its row."""
         self._queue.extend(parcels)
+        self.weight += sum(map(room.weight, parcels))
         if intended:
             self._intended.add(parcels[0].key)
         if self._task is None or self._task.done():
@@ -109,9 +111,12 @@ class Lane:
             if (pause := parcel.next_attempt_at - self._now()) > 0:
                 await self._pause(pause / 1000)
             moved = await self._move(self._queue[0])
+            self.weight -= room.weight(self._queue[0])
             self._queue[0] = moved
             if moved.terminal:
                 self._queue.popleft()
+            else:
+                self.weight += room.weight(moved)
         if not self._queue:
             self._on_idle(self)
 

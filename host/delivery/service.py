@@ -9,11 +9,13 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from host.delivery import room
 from host.delivery.collect import Collected, Collector, Ready, Whose
 from host.delivery.drawing import Drawing
 from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.delivery.posts import Posts
+from host.delivery.room import Room
 from host.mailbox import questions, remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
@@ -30,7 +32,6 @@ from sessiondb.records import Address
 log = logging.getLogger(__name__)
 
 LANE_GRACE = 5.0  # s a send under way gets at shutdown
-MOST_OPEN = 1_000  # chunks of one session on their way; nothing more is read from its file meanwhile
 REFUSALS_LOGGED = 10  # of one read; the rest are counted
 
 
@@ -124,8 +125,8 @@ class Deliveries:
 
     async def _read_on(self, session: Session, ready: Ready) -> Collected | None:
         """None while as much is on its way as may be."""
-        open_chunks = sum(lane.length for (id_, _), lane in self._lanes.items() if id_ == session.id)
-        if open_chunks >= MOST_OPEN:
+        left = self._room(session)
+        if left.spent:
             self._backlogged[session.id] = session
             return None
 
@@ -133,7 +134,7 @@ class Deliveries:
             lane = self._lanes.get((session.id, address))
             return lane is not None and not lane.idle
 
-        whose = Whose(session.id, session.place, session.agent, session.folder.outbound_files)
+        whose = Whose(session.id, session.place, session.agent, session.folder.outbound_files, left)
 
         def job(writer: InboundWriter) -> tuple[Collected, list[tuple[str, str]]]:
             reader = self._reader(session)
@@ -159,6 +160,15 @@ class Deliveries:
         if done.run_ended:
             self._outlets.run_ended(session)
         return done
+
+    def _room(self, session: Session) -> Room:
+        chunks = weighing = others = 0
+        for (id_, _), lane in self._lanes.items():
+            if id_ == session.id:
+                chunks, weighing = chunks + lane.length, weighing + lane.weight
+            else:
+                others += lane.weight
+        return room.left(chunks, weighing, others)
 
     def _reader(self, session: Session) -> OutboundReader:
         reader = self._readers.get(session.id)

@@ -6,22 +6,34 @@ push the oldest out. Notes that nobody has read are never pushed out; where too 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import apsw
+
+from sessiondb import content
 
 KEPT_RECEIPTS = 1_000  # rows of messages_out
 KEPT_NOTES = 1_000
 MOST_UNREAD = 500  # notes and ends of questions that no turn has consumed
+MOST_UNREAD_BYTES = 2_000_000  # of what they say
+LONGEST_NOTE = 50_000  # characters; what is beyond is cut, with a word
 FREE_OF_COST = ("quarantined", "failed", "applied")  # states of `delivered` that any number of rows can have
 
 _UNREAD = (
-    "SELECT count(*) FROM (SELECT 1 FROM messages_in WHERE status = 'pending' AND kind = 'system' AND author_id = ''"
-    " LIMIT ?)"
+    "SELECT count(*), coalesce(sum(size), 0) FROM (SELECT octet_length(content) AS size FROM messages_in"
+    " WHERE status = 'pending' AND kind = 'system' AND author_id = '' LIMIT ?)"
 )
 _FORGET_RECEIPT = (
     "DELETE FROM delivered WHERE message_out_id = ? AND NOT EXISTS (SELECT 1 FROM delivered AS other WHERE"
     " other.message_out_id = delivered.message_out_id AND other.state NOT IN ('quarantined', 'failed', 'applied'))"
 )
 _FORGET_NOTE = "DELETE FROM messages_in WHERE id = ? AND kind = 'system' AND status <> 'pending'"
+
+
+def told(note: content.System) -> content.System:
+    """Within what one may weigh, whoever's words it hands on."""
+    cut = len(note.text) > LONGEST_NOTE
+    return replace(note, text=f"{note.text[:LONGEST_NOTE]} … (cut)") if cut else note
 
 
 class Bounds:
@@ -32,8 +44,8 @@ class Bounds:
 
     def may_note(self) -> bool:
         """Whether the session has read enough of what it was told to be told more."""
-        [(unread,)] = self._connection.execute(_UNREAD, (MOST_UNREAD,)).fetchall()
-        return int(str(unread)) < MOST_UNREAD
+        [(unread, size)] = self._connection.execute(_UNREAD, (MOST_UNREAD,)).fetchall()
+        return int(str(unread)) < MOST_UNREAD and int(str(size)) < MOST_UNREAD_BYTES
 
     def noted(self, id_: str) -> None:
         if pushed_out := self._ring("notes", KEPT_NOTES, id_):

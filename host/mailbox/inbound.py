@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import apsw
 
 from host.config import recurrence
-from host.mailbox import shape
+from host.mailbox import bounds, shape
 from host.mailbox.bounds import FREE_OF_COST, Bounds
 from host.mailbox.remaking import Remains
 from host.mailbox.rows import PARCEL, Entry, LiveRow, NewMessage, Parcel, Question, parcel_of, parcel_row
@@ -127,7 +127,7 @@ class InboundWriter:
 
     def note(self, id_: str, address: Address, told: content.System) -> None:
         """Tells the agent something as context of its next turn, unless it has left too much unread."""
-        new = NewMessage(id_[:190], "system", address, told, self._now(), trigger=False)
+        new = NewMessage(id_[:190], "system", address, bounds.told(told), self._now(), trigger=False)
         if self.bounds.may_note() and self.insert(new):
             self.bounds.noted(new.id)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from host.app import Host
+from host.delivery import room
 from host.mailbox import bounds
 from host.mailbox.inbound import InboundWriter
 from host.registry.port import Statements
@@ -153,4 +154,50 @@ async def consumed(host: Host, target: Target, number: int) -> None:
 
     async with asyncio.timeout(TIMEOUT):
         while not await host.house.records.mailboxes.use(session, job):  # noqa: ASYNC110 - the host's next look
+            await asyncio.sleep(0.02)
+
+
+HELD = 4_000_000_000_000  # ms UTC: long after this test
+ROOM = 100_000  # bytes
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["one", "all"])
+@pytest.mark.parametrize("standing", [True, False], ids=["standing", "taken_away"])
+async def test_heavy_rows_that_are_held_back_fill_neither_the_hosts_file_nor_its_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool, standing: bool
+) -> None:
+    """Few in number, so that no bound of rows is reached; a share of all that there is, or all that one may have."""
+    if standing:
+        wall, height = ("MOST_OF_ALL", ROOM * room.PARTS) if whole else ("MOST_WEIGHT", ROOM)
+    else:
+        wall, height = "MOST_WEIGHT", NO_WALL * 100
+        monkeypatch.setattr(room, "MOST_OF_ALL", NO_WALL * 10_000)
+    monkeypatch.setattr(room, wall, height)
+    launcher = FakeLauncher()
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (host, bot):
+        target = await two_sessions(bot, launcher)
+        with database(target) as connection, connection:
+            for number in range(60):
+                heavy = content.encode(content.Text("x" * 10_000))
+                insert(connection, target, 2 * number + 1, f"h{number}", content=heavy, deliver_after=HELD)
+        held = await until_read(host, target, 60)
+        await neighbour_is_served(bot, target)
+
+    assert (sum(held) <= ROOM + 11_000) is standing
+    assert (len(held) < 60) is standing
+
+
+async def until_read(host: Host, target: Target, rows: int) -> list[int]:
+    """The bytes of each chunk that waits in the host's file, once it reads no more of them."""
+    [session] = await host.house.scheduler.sessions([target.folder.root.name])
+    deliveries = host.house.deliveries
+
+    def job(writer: InboundWriter) -> list[int]:
+        return [len(parcel.payload) for parcel in writer.open_parcels()]
+
+    async with asyncio.timeout(TIMEOUT):
+        while True:
+            found = await host.house.records.mailboxes.use(session, job)
+            if len(found) == rows or session.id in deliveries._backlogged:
+                return found
             await asyncio.sleep(0.02)

@@ -45,6 +45,24 @@ def test_one_form_that_got_through_is_the_attacks_verdict(
     assert "8 the container is hostile" in shown.getvalue()
 
 
+@pytest.mark.parametrize(
+    "case", ["[::1]", "http://[fe80::1%eth0]/", "]", "[", "a::b[c]::d", "test_other[x]", "two\nlines", "-"]
+)
+def test_an_attack_has_its_sentence_however_its_forms_are_called(case: str) -> None:
+    attacks = noted((f"[{case}]", "passed"), (f"[plain-{case}]", "passed"), ("[plain]", "failed"))
+
+    [one] = attacks.tried.values()
+    assert (one.name, one.forms, one.verdict) == ("a wall holds", 3, "GOT THROUGH")
+
+
+@pytest.mark.parametrize("case", ["[::1]-{}", "{}-[::1]", "a]b-{}"])
+def test_a_form_in_brackets_is_shown_to_get_through_like_any(case: str) -> None:
+    shown = noted((f"[{case.format(STANDING)}]", "passed"), (f"[{case.format(TAKEN_AWAY)}]", "failed"))
+
+    [one] = shown.tried.values()
+    assert (one.name, one.without) == ("a wall holds", "NOT SHOWN")
+
+
 def test_a_table_without_an_attack_is_no_success() -> None:
     assert not Attacks().passed
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -11,9 +10,6 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from tests.support.redteam import LAWS, STANDING, TAKEN_AWAY
-
-_CASE = re.compile(r"^(?P<name>\w+)(\[(?P<case>.*)\])?$", re.DOTALL)
-
 
 @dataclass
 class Tried:
@@ -55,9 +51,7 @@ class Attacks:
             self.note(report.nodeid, seat, int(law), report.outcome)
 
     def note(self, nodeid: str, seat: str, law: int, outcome: str) -> None:
-        path, _, last = nodeid.rpartition("::")
-        found = _CASE.match(last)
-        name, case = (found["name"], found["case"] or "") if found else (last, "")
+        path, name, case = parts_of(nodeid)
         one = self.tried.setdefault(f"{path}::{name}", Tried(seat, law, in_words(name)))
         one.forms += 1
         one.skipped = one.skipped or outcome == "skipped"
@@ -85,6 +79,13 @@ class Attacks:
             if not one.passed:
                 what = "got through" if not one.held else "was not shown to get through without its wall"
                 console.print(f"[bold red]{one.name} {what}[/]", highlight=False)
+
+
+def parts_of(nodeid: str) -> tuple[str, str, str]:
+    """File, test and form. A form is anything that a parameter is called: an address in brackets, with colons."""
+    test, _, rest = nodeid.partition("[")
+    path, _, name = test.rpartition("::")
+    return path, name, rest.rpartition("]")[0]
 
 
 def in_words(name: str) -> str:

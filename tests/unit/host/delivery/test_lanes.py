@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from host.delivery import room
 from host.delivery.lanes import Lane
 from host.mailbox.rows import Parcel
 from host.ports.bot import Bots, Rejected, Unsent
@@ -175,3 +176,22 @@ async def test_a_commit_that_fails_is_tried_until_it_is_durable_and_nothing_is_s
     bench.book.before_commit = note
     await bench.carried(parcel(1), parcel(3))
     assert seen == [0, 0, 0, 0, 1, 2]
+
+
+async def test_a_lane_weighs_what_it_has_and_nothing_once_it_is_sent() -> None:
+    bench = Bench()
+    first, second = parcel(1), parcel(3)
+    bench.bot.failures["c"].append(Unsent("429", 300))
+    bench.lane.add([first, second])
+    assert bench.lane.weight == room.weight(first) + room.weight(second)
+    await bench.book.until(2)  # the first one failed for now: it is as heavy as it was
+    await bench.lane.stop(0)
+    assert bench.lane.weight == room.weight(first) + room.weight(second)
+    assert bench.lane.length == 2
+
+
+async def test_nothing_is_left_of_the_weight_of_what_went_another_way() -> None:
+    bench = Bench()
+    bench.bot.failures["c"] += [Rejected("no"), Rejected("no", plain_may_work=True)]
+    await bench.carried(parcel(1), parcel(3, plain='{"text": "plain"}'), parcel(5))
+    assert bench.lane.weight == 0
