@@ -68,8 +68,17 @@ def is_guest(access: Access, person: Person) -> bool:
     platform = person.address.channel_type
     if person.author.is_bot or platform == LOCAL:
         return False
+    if person.author.guest:
+        return True
     roles = platform == BY_ROLES and any(group.startswith(f"{platform}:") for group in access.groups)
-    return person.author.guest or (roles and not in_group(access, person))
+    # There the public channels are those that everyone may see: to be listed by name is to belong.
+    named = f"{platform}:{person.author.id}" in (*access.users, *access.owners)
+    return roles and not named and not in_group(access, person)
+
+
+def sees_in_part(access: Access, person: Person) -> bool:
+    """Whether they ask in a public channel without seeing all that public channels share: they have a scope of their own."""
+    return person.privacy == "public" and (person.author.external or is_guest(access, person))
 
 
 def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denied:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from host.config import Access
 from host.governance import access
@@ -37,7 +38,12 @@ class Sight:
             "SELECT DISTINCT scope FROM sessions WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?",
             address[:3],
         ).fetchall()
-        return bool(rows) and all(str(scope) in self.scopes for (scope,) in rows)
+        scopes = {str(scope) for (scope,) in rows}
+        # Whoever sees the channel's own sees what guests asked in it.
+        return not scopes.isdisjoint(self.scopes) and scopes <= {
+            *self.scopes,
+            scope_name("guests", address, ""),
+        }
 
 
 def is_owner(rules: Access, viewer: Viewer) -> bool:
@@ -57,7 +63,12 @@ def _scopes(rules: Access, viewer: Viewer) -> tuple[str, ...]:
     """Their direct messages may have no workspace of their own (Discord's have none)."""
     address, user = viewer.address, viewer.author.id
     found = [scope_name("dm", address._replace(workspace_id=w), user) for w in {"", address.workspace_id}]
-    kinds: list[Privacy] = ["private"] if viewer.privacy == "private" else []
+    here: dict[Privacy, list[Privacy | Literal["guests"]]] = {
+        "dm": [],
+        "private": ["private"],
+        "public": ["guests"],
+    }
+    kinds = here[viewer.privacy]
     # Who was asked into some channels alone is not to learn what was said in the others.
     if not viewer.author.external and not access.is_guest(rules, viewer):
         kinds.append("public")

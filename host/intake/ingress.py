@@ -36,6 +36,10 @@ ANSWERED = "an order to the host, which it answered itself"
 HELD = "held:"  # before a message's id: the request to send it as it was written
 SEND = "send"
 PASTED = "it belongs to a sign-in, which is the host's own"
+OF_MEMBERS = (
+    "This conversation has at hand what all public channels share, so it is not for guests: start one of your own by"
+    " mentioning me outside of this thread."
+)
 MUTED = "the agent was told to stay out of this thread"
 LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 
@@ -258,6 +262,8 @@ class Ingress:
                 f"empty:{event.message_id}", verdict.answer, speaking.HELP, answers=event.platform_message_id
             )
             return self._decline(connection, event, speaking.EMPTY, told), None, None
+        if event.event_class is not EventClass.CONTROL and self._keeps_more(connection, event, verdict):
+            return self._deny(connection, event, access.Denied(OF_MEMBERS)), None, None
         if event.event_class is not EventClass.WEBHOOK:
             _remember_user(connection, event, self._now())
         if not event.author.zone:
@@ -269,7 +275,7 @@ class Ingress:
     def _accept(
         self, connection: Statements, event: InboundEvent, verdict: router.Engage, *, trusted: bool
     ) -> tuple[Ingested, Entry | None, Session | None]:
-        scope = sessions.privacy_scope(event)
+        scope = self._scope(event)
         id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now())
         if event.event_class in (EventClass.MESSAGE, EventClass.COMMAND) and verdict.trigger:
             if not event.author.is_bot:
@@ -294,6 +300,19 @@ class Ingress:
         )
         session = self._registry.load(connection, "id = ?", (id_,))[0]
         return Ingested(Verdict.STORED, event.message_id), entry, session
+
+    def _scope(self, event: InboundEvent) -> str:
+        """That of a new conversation."""
+        if access.sees_in_part(self._config.access, event):
+            return sessions.scope_name("guests", event.address, "")
+        return sessions.privacy_scope(event)
+
+    def _keeps_more(self, connection: Statements, event: InboundEvent, verdict: router.Engage) -> bool:
+        """Whether the conversation has at hand what its author does not see: the memory that public channels share."""
+        if not access.sees_in_part(self._config.access, event):
+            return False
+        id_ = sessions.session_id(verdict.agent, verdict.session)
+        return any(found.scope != self._scope(event) for found in self._sessions_of(connection, id_=id_))
 
     def _braked(
         self, connection: Statements, event: InboundEvent, verdict: router.Engage, session_id: str

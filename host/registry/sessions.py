@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from host.ports.events import InboundEvent, Privacy
 from host.registry.port import Statements
@@ -49,8 +50,16 @@ def privacy_scope(event: InboundEvent) -> str:
     return scope_name(event.privacy, event.address, event.author.id)
 
 
-def scope_name(privacy: Privacy, address: Address, user_id: str) -> str:
-    kept = {"dm": f"dm-{user_id}", "private": f"private-{address.platform_id}", "public": "public"}[privacy]
+def scope_name(kept_for: Privacy | Literal["guests"], address: Address, user_id: str) -> str:
+    """`guests`: what those who do not see all public channels asked in this one (docs/adr/0019)."""
+    one = address.platform_id
+    kinds = {
+        "dm": f"dm-{user_id}",
+        "private": f"private-{one}",
+        "guests": f"guests-{one}",
+        "public": "public",
+    }
+    kept = kinds[kept_for]
     raw = f"{address.channel_type}-{address.workspace_id}-{kept}"
     readable = "".join(c if c.isalnum() or c in "-_" else "_" for c in raw)[:80]
     return f"{readable}-{hashlib.sha256(raw.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
@@ -73,24 +82,29 @@ def upsert(connection: Statements, agent: str, address: Address, scope: str, now
 
 
 def channel_became(connection: Statements, channel: Address, privacy: Privacy) -> list[str]:
-    """All that a channel ever was is for those whom it is for now; returns the sessions whose scope changed."""
+    """All that a channel ever was is for those whom it is for now; returns the sessions whose scope changed.
+
+    A public channel's conversations with guests stay apart from what public channels share.
+    """
     if privacy == "dm":  # one person's, for ever
         return []
     place, scope = channel[:3], scope_name(privacy, channel, "")
-    if connection.execute(OF_ANOTHER_SCOPE, (*place, scope)).fetchone() is None:
+    stays = scope_name("guests", channel, "") if privacy == "public" else scope
+    if connection.execute(OF_ANOTHER_SCOPE, (*place, *sorted((scope, stays)))).fetchone() is None:
         return []
-    where = "channel_type = ? AND workspace_id = ? AND platform_id = ? AND scope <> ?"
-    found = connection.execute(f"SELECT id FROM sessions WHERE {where}", (*place, scope)).fetchall()
+    where = "channel_type = ? AND workspace_id = ? AND platform_id = ? AND scope NOT IN (?, ?)"
+    found = connection.execute(f"SELECT id FROM sessions WHERE {where}", (*place, scope, stays)).fetchall()
     for table in ("sessions", "spent_by_session"):
-        connection.execute(f"UPDATE {table} SET scope = ? WHERE {where}", (scope, *place, scope))
+        connection.execute(f"UPDATE {table} SET scope = ? WHERE {where}", (scope, *place, scope, stays))
     return [str(id_) for (id_,) in found]
 
 
 _CHANNEL = "channel_type = ?1 AND workspace_id = ?2 AND platform_id = ?3"
-# Each half is one look into the index, however many conversations a channel has.
+# Each part is one look into the index, however many conversations a channel has.
 OF_ANOTHER_SCOPE = (
     f"SELECT 1 FROM sessions WHERE {_CHANNEL} AND scope < ?4"
-    f" UNION ALL SELECT 1 FROM sessions WHERE {_CHANNEL} AND scope > ?4 LIMIT 1"
+    f" UNION ALL SELECT 1 FROM sessions WHERE {_CHANNEL} AND scope > ?4 AND scope < ?5"
+    f" UNION ALL SELECT 1 FROM sessions WHERE {_CHANNEL} AND scope > ?5 LIMIT 1"
 )
 
 

@@ -40,14 +40,26 @@ class Homes:
         direct = "-dm-" in session.scope  # its channel is the conversation
         if place == here or (direct and place == here._replace(thread_id="")):
             return session, here
-        return await self.made(session.agent, place, task_id, now), place
+        if (scope := self._of_guests(session, place)) == "":
+            raise ScheduleError("a conversation with guests has tasks in its own channel alone")
+        return await self.made(session.agent, place, task_id, now, scope), place
 
-    async def made(self, agent: str, place: Address, task_id: str, now: int) -> Session:
-        """A session of the task's own."""
+    @staticmethod
+    def _of_guests(session: Session, place: Address) -> str | None:
+        """The scope that their tasks keep; '' where they may have none, None for a conversation that is not theirs."""
+        scope = sessions.scope_name("guests", session.address, "")
+        if session.scope != scope:
+            return None
+        return scope if place[:3] == session.address[:3] else ""
+
+    async def made(
+        self, agent: str, place: Address, task_id: str, now: int, scope: str | None = None
+    ) -> Session:
+        """A session of the task's own; in the scope of its place, unless another one is given."""
 
         def job(connection: Statements) -> Session:
             address = place._replace(thread_id=f"task:{task_id}")
-            id_ = sessions.upsert(connection, agent, address, _scope(connection, place), now)
+            id_ = sessions.upsert(connection, agent, address, scope or _scope(connection, place), now)
             return self._registry.load(connection, "id = ?", (id_,))[0]
 
         return await self._db.write(job)
@@ -82,7 +94,8 @@ def _destination(writer: InboundWriter, name: str) -> Address | list[str]:
 def _scope(connection: Statements, place: Address) -> str:
     """That of the conversations there. Where there were none, the channel counts as private: closed, not open."""
     row = connection.execute(
-        "SELECT scope FROM sessions WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? LIMIT 1",
-        place[:3],
+        "SELECT scope FROM sessions WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
+        " AND scope <> ? LIMIT 1",
+        (*place[:3], sessions.scope_name("guests", place, "")),
     ).fetchone()
     return sessions.scope_name("private", place, "") if row is None else str(row[0])

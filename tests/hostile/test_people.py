@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from host.governance import access as governance
 from host.ports.controls import Forbidden
 from host.ports.events import Author, Verdict
+from host.registry.sessions import scope_name
+from host.schedule.homes import Homes
 from sessiondb import Address
 from tests.support.hosting import config, serving
 from tests.support.redteam import Seat, attack, walled
@@ -17,6 +21,12 @@ from tests.support.viewing import ADA, BOB, answered, spend, viewer
 HERE = Address("memory", "w", "general")
 PUBLIC: dict[str, Any] = {"privacy": "public", "mentioned": True}
 GUEST = Author("U7", "Gail", guest=True)
+KEEP = '@@call memory {"command": "create", "path": "/memories/notes", "file_text": "a secret"}\nkept'
+SHOW = '@@call memory {"command": "view", "path": "/memories/notes"}\n@@results'
+
+
+def within(thread: str) -> dict[str, Any]:
+    return {"address": HERE._replace(thread_id=thread), **PUBLIC}
 
 
 @walled
@@ -35,6 +45,79 @@ async def test_a_guest_asks_the_agent_for_what_was_said_in_channels_they_are_not
         if not standing:
             await bot.until(lambda: "what do you know?" in bot.said("general"))
         assert ("what do you know?" in bot.said("general")) is not standing
+
+
+@walled
+@attack(Seat.PERSON, 13)
+@pytest.mark.parametrize("how", ["by the configuration", "by name"])
+async def test_a_guest_who_is_let_in_has_the_agent_read_them_what_other_channels_keep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, standing: bool
+) -> None:
+    """They have a scope of their own in each channel, whoever let them in."""
+    access = {"guests": "allow"} if how == "by the configuration" else {"users": ["memory:U7"]}
+    if not standing:
+        monkeypatch.setattr(governance, "sees_in_part", lambda *_: False)
+    async with serving(config(tmp_path, access=access)) as (_, bot):
+        await answered(bot, "board", KEEP, author=ADA, **PUBLIC)
+        await answered(bot, "general", SHOW, author=GUEST, **within("of-gail"))
+        assert any("a secret" in text for text in bot.said("general")) is not standing
+        await answered(bot, "lunch", SHOW, author=ADA, **PUBLIC)
+        assert any("a secret" in text for text in bot.said("lunch")), "members have what they share"
+
+
+@walled
+@attack(Seat.PERSON, 13)
+async def test_a_guest_joins_a_conversation_of_members_to_ask_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    if not standing:
+        monkeypatch.setattr(governance, "sees_in_part", lambda *_: False)
+    there = within("of-ada")
+    async with serving(config(tmp_path, access={"guests": "allow"})) as (_, bot):
+        await answered(bot, "general", KEEP, author=ADA, **there)
+        asked = await bot.say("general", SHOW, author=GUEST, **there)
+        assert (asked.verdict is Verdict.DECLINED) is standing
+        await answered(bot, "lunch", "hello", author=ADA, **PUBLIC)
+        if standing:
+            await bot.until(lambda: any(sent.private_to == "U7" for sent in bot.sent))
+            [told] = [sent.payload["text"] for sent in bot.sent if sent.private_to == "U7"]
+            assert "not for guests" in told
+        else:
+            await bot.until(lambda: any("a secret" in text for text in bot.said("general")))
+
+
+@walled
+@attack(Seat.PERSON, 13)
+async def test_a_guest_has_a_task_read_in_their_place_what_members_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    """A task that posts into the channel has a session of its own, which is as far apart as whoever asked for it."""
+    if not standing:
+        monkeypatch.setattr(Homes, "_of_guests", staticmethod(lambda *_: None))
+    async with serving(config(tmp_path, access={"guests": "allow"})) as (host, bot):
+        await answered(bot, "general", KEEP, author=ADA, **within("of-ada"))
+        wish = {"title": "T", "prompt": SHOW, "cron": "0 9 1 1 *", "destination": "channel"}
+        ask = f"@@call schedule_task {json.dumps(wish)}\n@@results"
+        await answered(bot, "general", ask, author=GUEST, **within("of-gail"))
+        [scope] = await host.house.records.db.read(
+            lambda s: [
+                str(x) for (x,) in s.execute("SELECT scope FROM sessions WHERE thread_id LIKE 'task:%'")
+            ]
+        )
+    assert (scope == scope_name("guests", HERE, "")) is standing
+    assert (scope == scope_name("public", HERE, "")) is not standing
+
+
+@attack(Seat.PERSON, 13)
+async def test_a_members_task_is_not_drawn_into_what_a_guest_began(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, access={"guests": "allow"})) as (host, bot):
+        await answered(bot, "general", "hello", author=GUEST, **within("of-gail"))
+        await answered(bot, "general", "hello", author=ADA, **within("of-gail"))
+        await answered(bot, "general", "hello", author=ADA, **within("of-ada"))
+        scopes = await host.house.records.db.read(
+            lambda s: [str(x) for (x,) in s.execute("SELECT scope FROM sessions ORDER BY thread_id")]
+        )
+    assert scopes == [scope_name("public", HERE, ""), scope_name("guests", HERE, "")]
 
 
 @walled

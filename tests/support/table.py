@@ -11,6 +11,7 @@ from rich.table import Table as RichTable
 
 from tests.support.redteam import LAWS, STANDING, TAKEN_AWAY
 
+
 @dataclass
 class Tried:
     """One attack, over all the forms in which it was tried."""

@@ -64,6 +64,21 @@ def test_on_discord_whoever_has_none_of_the_listed_roles_is_a_guest() -> None:
     assert allowed(rules, person(without, platform="slack")), "a member of the workspace sees its channels"
 
 
+def test_on_discord_whoever_is_listed_by_name_belongs_unless_the_platform_calls_them_a_guest() -> None:
+    rules = open_to(groups=("discord:R1",), users=("discord:2",))
+    named, guest = Author("2", "Bob"), Author("2", "Bob", guest=True)
+    assert not access.is_guest(rules, person(named, platform="discord"))
+    assert access.is_guest(rules, person(guest, platform="discord"))
+    assert access.is_guest(rules, person(Author("3", "Cleo"), platform="discord"))
+
+
+@pytest.mark.parametrize("privacy", ["public", "private", "dm"])
+def test_it_is_in_public_channels_alone_that_guests_see_a_part(privacy: Privacy) -> None:
+    stranger = Author("U8", "Eve", external=True)
+    found = [access.sees_in_part(open_to(), person(who, privacy)) for who in (GUEST, stranger, MEMBER)]
+    assert found == [privacy == "public", privacy == "public", False]
+
+
 def test_another_program_and_the_own_terminal_are_no_guests() -> None:
     rules = open_to(groups=("discord:R1",))
     assert allowed(rules, person(Author("3", "Builder", is_bot=True), platform="discord"))
@@ -80,6 +95,8 @@ def test_a_guest_who_is_let_in_sees_their_own_and_never_what_public_channels_sha
     assert not seen.sees(scope_name("public", here, ""))
     assert seen.sees(scope_name("dm", here, "U7"))
     assert seen.sees(scope_name("private", here, "")) is (privacy == "private")
+    assert seen.sees(scope_name("guests", here, "")) is (privacy == "public")
+    assert not seen.sees(scope_name("guests", Address("slack", "w", "C2"), ""))
     assert not seen.sees(scope_name("private", Address("slack", "w", "C2"), ""))
 
 

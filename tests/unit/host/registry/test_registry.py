@@ -154,17 +154,44 @@ async def test_a_scope_that_changed_is_seen_by_those_who_hold_the_session(
     assert held.scope == sessions.scope_name("private", PLACE, "")
 
 
-async def test_a_channel_that_is_what_it_was_costs_two_looks_into_an_index(
+async def test_what_guests_asked_stays_apart_in_a_public_channel_and_is_the_channels_in_a_private_one(
+    reopen: Callable[[], Awaitable[Registry]],
+) -> None:
+    registry = await reopen()
+    public, guests, private = (
+        sessions.scope_name(kind, PLACE, "") for kind in ("public", "guests", "private")
+    )
+
+    def scopes(s: Statements) -> list[str]:
+        return [str(scope) for (scope,) in s.execute("SELECT scope FROM sessions ORDER BY thread_id")]
+
+    for thread, scope in {"1": public, "2": guests, "3": "another"}.items():
+        there = PLACE._replace(thread_id=thread)
+        await registry.write(lambda s, a=there, scope=scope: sessions.upsert(s, "default", a, scope, 1))  # type: ignore[misc]
+    changed = []
+    for privacy in ("public", "public", "private", "public"):
+        moved = await registry.write(lambda s, p=privacy: sessions.channel_became(s, PLACE, p))  # type: ignore[misc]
+        changed.append((len(moved), await registry.read(scopes)))
+
+    assert changed == [
+        (1, [public, guests, public]),
+        (0, [public, guests, public]),
+        (3, [private] * 3),
+        (3, [public] * 3),
+    ]
+
+
+async def test_a_channel_that_is_what_it_was_costs_three_looks_into_an_index(
     reopen: Callable[[], Awaitable[Registry]],
 ) -> None:
     registry = await reopen()
     plan = await registry.read(
         lambda s: s.execute(
-            f"EXPLAIN QUERY PLAN {sessions.OF_ANOTHER_SCOPE}", (*PLACE[:3], "public")
+            f"EXPLAIN QUERY PLAN {sessions.OF_ANOTHER_SCOPE}", (*PLACE[:3], "guests", "public")
         ).fetchall()
     )
     looks = [str(row[-1]) for row in plan if "sessions" in str(row[-1])]
-    assert len(looks) == 2
+    assert len(looks) == 3
     assert all("SEARCH" in look and "sessions_scope" in look and "scope" in look for look in looks)
 
 
