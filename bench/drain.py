@@ -12,6 +12,7 @@ from bench.figure import Figure, Timings
 from bench.serving import PLACE, BenchBot, now_ms
 from host.config import Config
 from host.config.settings import Settings
+from host.delivery import room
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector, Ready, Whose
 from host.delivery.minting import Minting
@@ -64,9 +65,8 @@ def _drains(folder: SessionFolder, delivered: int) -> list[float]:
 def _drain(
     collector: Collector, writer: InboundWriter, reader: OutboundReader, folder: SessionFolder
 ) -> bool:
-    done = collector.collect(
-        writer, reader, Whose("bench", PLACE, "default", folder.outbound_files), lambda _: False, Ready()
-    )
+    whose = Whose("bench", PLACE, "default", folder.outbound_files, room.left(0, 0, 0))
+    done = collector.collect(writer, reader, whose, lambda _: False, Ready())
     with writer.writing():
         writer.put_parcels([replace(p, state="sent", platform_message_id=p.key) for p in done.parcels])
         writer.advance_watermark()

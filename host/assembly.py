@@ -15,6 +15,7 @@ from pathlib import Path
 from host.config import Config
 from host.config.settings import Settings
 from host.controls import service as controls
+from host.controls.anew import Anew
 from host.controls.obeying import Orders
 from host.controls.reloading import Followers, Reloading
 from host.controls.replies import Replies
@@ -121,9 +122,7 @@ def assemble(
     live = LiveMessages(mailboxes, bots, now, lives)
     board = ProgressBoard(mailboxes, bots, live)
     scheduler, desk, actions = _schedule(settings, records, due, now)
-
-    posts = Posts(db)
-    collector = _collector(settings, bots, actions, installation.id, now)
+    posts, collector = Posts(db), _collector(settings, bots, actions, installation.id, now)
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
     deliveries = Deliveries(db, mailboxes, collector, posts, heard)
     saying = Saying(deliveries)
@@ -137,8 +136,11 @@ def assemble(
 
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), sign_ins.pasted)
     ingress = Ingress(settings, records, onward, now)
-    seen = controls.Parts(settings, data, parts.disk, records, supervisor, ingress.ingest, saying.soon, now)
-    replies = Replies(controls.Service(seen, desk))
+    anew = Anew(settings, bots, db, ingress.channel_became)
+    see = controls.Parts(
+        settings, anew, data, parts.disk, records, supervisor, ingress.ingest, saying.soon, now
+    )
+    replies = Replies(controls.Service(see, desk))
     orders, reloading = _orders(settings, parts, records, Followers(desk, supervisor, bots))
     state = State(settings, db, lives, bots.by_platform, now)
     swept = sweeping.Parts(records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders)

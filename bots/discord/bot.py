@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import aiohttp
 import discord
 
 from bots.common import downloads
-from bots.discord.client import errors, wire
+from bots.discord.client import errors, places, wire
 from bots.discord.client.watch import Watch
 from bots.discord.life import DoveClient, ShardedDoveClient
 from bots.discord.questions.book import QuestionBook
@@ -34,7 +34,7 @@ from host.ports.bot import (
     Receipt,
     Shown,
 )
-from host.ports.events import IncomingFile
+from host.ports.events import IncomingFile, Privacy
 from host.ports.findings import Finding
 from sessiondb import Address, content
 
@@ -142,6 +142,12 @@ class DiscordBot:
         self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
     ) -> Sequence[dict[str, Any]]:
         return rendering.drawn(operation, plain=plain, mentions=mentions)
+
+    async def privacy_now(self, channels: Collection[str]) -> Mapping[str, Privacy]:
+        """As the gateway has told, which tells of every change; of a channel that it does not know, nothing."""
+        client = self._connected()
+        known = {id_: client.get_channel(int(id_)) for id_ in channels if id_.isdecimal()}
+        return {id_: places.privacy_of(found) for id_, found in known.items() if found is not None}
 
     def hearing(self) -> Hearing:
         now, client = asyncio.get_running_loop().time(), self._client

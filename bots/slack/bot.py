@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,9 @@ from host.ports.bot import (
     Offline,
     Receipt,
     Shown,
+    Unknown,
 )
-from host.ports.events import EventClass, InboundEvent, IncomingFile, Verdict
+from host.ports.events import EventClass, InboundEvent, IncomingFile, Privacy, Verdict
 from host.ports.findings import Finding
 from sessiondb import content
 
@@ -140,6 +141,12 @@ class SlackBot:
         self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
     ) -> Sequence[Json]:
         return rendering.operation(operation, plain=plain, mentions=mentions)
+
+    async def privacy_now(self, channels: Collection[str]) -> Mapping[str, Privacy]:
+        try:
+            return {place.id: place.privacy for place in await self._people.places_now(channels)}
+        except TRANSIENT as error:
+            raise Unknown(f"Slack does not tell for whom channels are ({type(error).__name__})") from error
 
     def hearing(self) -> Hearing:
         if self._transport is None or not self._online:

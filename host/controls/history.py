@@ -64,8 +64,11 @@ def _sees(registry: Statements, viewer: Viewer, sight: Sight, entry: why.Found) 
     if not entry.session_id:
         author = (entry.address.channel_type, entry.author_id)
         return author == (viewer.address.channel_type, viewer.author.id)
-    row = registry.execute("SELECT scope FROM sessions WHERE id = ?", (entry.session_id,)).fetchone()
-    return row is not None and sight.sees(str(row[0]))
+    row = registry.execute(
+        "SELECT scope, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?",
+        (entry.session_id,),
+    ).fetchone()
+    return row is not None and sight.sees(str(row[0]), Address(*map(str, row[1:])))
 
 
 def failures(connection: Statements, sight: Sight) -> tuple[Failure, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from host.config import Route
 from host.config.settings import Settings
 from host.controls import history, judging, spending
+from host.controls.anew import Anew
 from host.controls.desk import TaskDesk
 from host.folders.disk import Disk
 from host.gateway.budget import day_of
@@ -78,6 +79,7 @@ class Parts:
     """What the controls look at and act through."""
 
     settings: Settings
+    anew: Anew
     data: Path
     disk: Disk
     records: Records
@@ -102,9 +104,7 @@ class Service:
         return sight.is_owner(self._settings.config.access, viewer)
 
     async def _sight(self, viewer: Viewer) -> Sight:
-        return await self._db.read(
-            lambda connection: sight.of(connection, self._settings.config.access, viewer)
-        )
+        return await self._parts.anew.sight(viewer)
 
     def _require_owner(self, viewer: Viewer) -> None:
         if not self.is_owner(viewer):
@@ -153,7 +153,7 @@ class Service:
         seen = await self._sight(viewer)
         return Overview(
             running=await self._running(seen),
-            waiting=sum(seen.sees(session.scope) for session in self._parts.supervisor.waiting()),
+            waiting=sum(seen.sees(one.scope, one.address) for one in self._parts.supervisor.waiting()),
             tasks=tuple(await self._desk.tasks(viewer, seen)),
             spent=await self._spent(viewer, seen),
             failures=await self._db.read(lambda connection: history.failures(connection, seen)),
@@ -185,7 +185,11 @@ class Service:
 
     async def _running(self, seen: Sight) -> tuple[Running, ...]:
         """Those at work, the latest first; a runner that rests between two messages is none of them."""
-        lives = [life for life in self._parts.supervisor.lives.running() if seen.sees(life[0].scope)]
+        lives = [
+            life
+            for life in self._parts.supervisor.lives.running()
+            if seen.sees(life[0].scope, life[0].address)
+        ]
         lives.sort(key=lambda life: life[1], reverse=True)
         looked = await asyncio.gather(*(self._look(session) for session, _ in lives[:MOST_RUNNING]))
         return tuple(
@@ -217,7 +221,7 @@ class Service:
         """Through the one way in, so that it is authorised, recorded and obeyed like what is typed (law 4)."""
         seen = await self._sight(viewer)
         session = await self._session(session_id)
-        if session is None or not seen.sees(session.scope):
+        if session is None or not seen.sees(session.scope, session.address):
             raise Forbidden(NO_SUCH_CONVERSATION)
         under_way = await self._look(session)
         if under_way is None:

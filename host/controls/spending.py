@@ -30,8 +30,8 @@ _HERE = (  # a thread may be a conversation of its own or a part of its channel'
 def of(connection: Statements, config: Config, viewer: Viewer, sight: Sight, day: int) -> Spent:
     """`day` is today's number (20261231) in the host's zone."""
     month = day // 100 * 100
-    where, scopes = sight.where("scope")
-    seen_from, _ = sight.where("s.scope")
+    where, scopes = sight.where("spent_by_session")
+    seen_from, _ = sight.where("s")
     today, tokens = _row(
         connection,
         f"SELECT coalesce(sum(cost), 0), coalesce(sum(tokens), 0) FROM spent_by_session WHERE day = ? AND {where}",

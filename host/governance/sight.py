@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,19 +17,27 @@ from sessiondb.records import Address
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """`scopes` are names as `sessions.scope` has them; `owner` sees all of them."""
+    """`scopes` are names as `sessions.scope` has them; `owner` sees all of them.
+
+    Of the scope that public channels share they see those `channels` of which it is known now that they are public.
+    """
 
     owner: bool
     scopes: tuple[str, ...]
+    public: str = ""  # the scope that public channels share, where it is one of theirs
+    channels: frozenset[str] = frozenset()  # ids
 
-    def sees(self, scope: str) -> bool:
-        return self.owner or scope in self.scopes
+    def sees(self, scope: str, place: Address) -> bool:
+        shown = scope != self.public or place.platform_id in self.channels
+        return self.owner or (scope in self.scopes and shown)
 
-    def where(self, column: str) -> tuple[str, tuple[str, ...]]:
-        """The same as a condition of SQL, with its bindings."""
+    def where(self, table: str) -> tuple[str, tuple[str, ...]]:
+        """The same as a condition of SQL on a table with scopes and channels, with its bindings."""
         if self.owner:
             return "1", ()
-        return f"{column} IN ({', '.join('?' * len(self.scopes))})", self.scopes
+        named = f"{table}.scope IN ({', '.join('?' * len(self.scopes))})"
+        shown = f"({table}.scope <> ? OR {table}.platform_id IN (SELECT value FROM json_each(?)))"
+        return f"{named} AND {shown}", (*self.scopes, self.public, json.dumps(sorted(self.channels)))
 
     def sees_channel(self, connection: Statements, address: Address) -> bool:
         """Whether everything that was ever said in the channel is for them; one where nothing was is for owners."""
@@ -39,11 +48,9 @@ class Sight:
             address[:3],
         ).fetchall()
         scopes = {str(scope) for (scope,) in rows}
+        seen = {scope for scope in scopes if self.sees(scope, address)}
         # Whoever sees the channel's own sees what guests asked in it.
-        return not scopes.isdisjoint(self.scopes) and scopes <= {
-            *self.scopes,
-            scope_name("guests", address, ""),
-        }
+        return bool(seen) and scopes <= {*seen, scope_name("guests", address, "")}
 
 
 def is_owner(rules: Access, viewer: Viewer) -> bool:
@@ -51,12 +58,16 @@ def is_owner(rules: Access, viewer: Viewer) -> bool:
 
 
 def of(connection: Statements, rules: Access, viewer: Viewer) -> Sight:
-    """Raises `Forbidden` for whom no agent would answer where they ask from."""
+    """Raises `Forbidden` for whom no agent would answer where they ask from. Of public channels it shows the one alone
+    that they ask from, of which its bot has told just now; the others are to be asked about (`host/controls/anew.py`)."""
     standing = access.standing_of(connection, viewer.address.channel_type, viewer.author.id)
     permission = access.decide(rules, viewer, standing)
     if isinstance(permission, access.Denied):
         raise Forbidden(permission.reason)
-    return Sight(is_owner(rules, viewer), _scopes(rules, viewer))
+    scopes = _scopes(rules, viewer)
+    public = scope_name("public", viewer.address, "")
+    here = {viewer.address.platform_id} if viewer.privacy == "public" else ()
+    return Sight(is_owner(rules, viewer), scopes, public if public in scopes else "", frozenset(here))
 
 
 def _scopes(rules: Access, viewer: Viewer) -> tuple[str, ...]:

@@ -303,13 +303,13 @@ class Ingress:
 
     def _scope(self, event: InboundEvent) -> str:
         """That of a new conversation."""
-        if access.sees_in_part(self._config.access, event):
+        if access.sees_in_part(self._settings.config.access, event):
             return sessions.scope_name("guests", event.address, "")
         return sessions.privacy_scope(event)
 
     def _keeps_more(self, connection: Statements, event: InboundEvent, verdict: router.Engage) -> bool:
         """Whether the conversation has at hand what its author does not see: the memory that public channels share."""
-        if not access.sees_in_part(self._config.access, event):
+        if not access.sees_in_part(self._settings.config.access, event):
             return False
         id_ = sessions.session_id(verdict.agent, verdict.session)
         return any(found.scope != self._scope(event) for found in self._sessions_of(connection, id_=id_))

@@ -11,7 +11,7 @@ DeliveryError
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -232,6 +232,17 @@ class Hears(Protocol):
     """A bot that can say whether its way in works. One that hangs looks no more; a platform that is away is no hang."""
 
     def hearing(self) -> Hearing: ...
+
+
+@runtime_checkable
+class TellsPrivacy(Protocol):
+    """A bot of a platform whose channels may become private."""
+
+    async def privacy_now(self, channels: Collection[str]) -> Mapping[str, Privacy]:
+        """Of those of these channels, by id, of which the platform tells at this moment; no memory of before.
+
+        Raises `DeliveryError` where it tells of none.
+        """
 
 
 class FetchError(Exception):

@@ -117,7 +117,7 @@ class Desk:
     async def _found(self, sight: Sight, task_id: str) -> tuple[Session, Task]:
         home = await self._db.read(lambda connection: index.home(connection, task_id))
         found = await self._scheduler.sessions([home.session_id]) if home is not None else []
-        if not found or not sight.sees(found[0].scope):
+        if not found or not sight.sees(found[0].scope, found[0].address):
             raise Forbidden(NO_SUCH_TASK)
         task = await self._mailboxes.use(found[0], lambda writer: writer.tasks.get(task_id))
         if task is None or task.state == "cancelled":
@@ -125,7 +125,7 @@ class Desk:
         return found[0], task
 
     def _seen(self, connection: Statements, sight: Sight) -> list[Session]:
-        condition, bindings = sight.where("scope")
+        condition, bindings = sight.where("sessions")
         of_all = f"SELECT session_id FROM due JOIN sessions ON sessions.id = session_id WHERE {condition}"
         ids: dict[str, None] = {}
         for (id_,) in connection.execute(f"{of_all} ORDER BY at", bindings):

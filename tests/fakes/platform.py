@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from host.ports.bot import Capabilities, Delivery, DeliveryError, Fetched, Ingest, Live, Receipt, Shown
-from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Ingested
+from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Ingested, Privacy
 from sessiondb import Address, content
 
 TIMEOUT = 60  # s a test waits for something to happen
@@ -30,6 +30,10 @@ class MemoryBot:
         self.gates: dict[str, asyncio.Event] = {}
         self.failures: defaultdict[str, deque[DeliveryError]] = defaultdict(deque)
         self.files: dict[str, bytes] = {}  # what people attached, by reference
+        self.privacies: dict[str, Privacy] = {}  # of channels, where it is not "public"
+        self.gone: set[str] = set()  # channels of which it knows nothing
+        self.tells_nothing: Exception | None = None
+        self.asked_about: list[set[str]] = []
         self.lose_answers = 0  # so many sends reach the platform, and their answers nobody
         self.on_send: Callable[[Delivery], None] = lambda _: None
         self._changed = asyncio.Event()
@@ -66,6 +70,12 @@ class MemoryBot:
     async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
         path.write_bytes(self.files[file.reference])
         return Fetched()
+
+    async def privacy_now(self, channels: Collection[str]) -> Mapping[str, Privacy]:
+        self.asked_about.append(set(channels))
+        if self.tells_nothing is not None:
+            raise self.tells_nothing
+        return {id_: self.privacies.get(id_, "public") for id_ in channels if id_ not in self.gone}
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         return next((Receipt(f"p-{d.key}") for d in self.sent if d.key == delivery.key), None)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from host.app import Host
+from host.controls import anew
 from host.governance import access as governance
-from host.ports.controls import Forbidden
-from host.ports.events import Author, Verdict
+from host.ports.bot import Offline
+from host.ports.controls import Forbidden, TaskOrder
+from host.ports.events import Author, Verdict, Viewer
+from host.registry.notices import Notice
 from host.registry.sessions import scope_name
 from host.schedule.homes import Homes
 from sessiondb import Address
+from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving
 from tests.support.redteam import Seat, attack, walled
 from tests.support.viewing import ADA, BOB, answered, spend, viewer
@@ -137,6 +143,59 @@ async def test_an_outsider_looks_at_what_a_channel_said_before_it_became_private
         except Forbidden:
             story = ""
         assert (spent == 0, story == "") == (standing, standing)
+
+
+UNTOLD: dict[str, Callable[[MemoryBot], None]] = {
+    "became private": lambda bot: bot.privacies.update(general="private"),
+    "is gone": lambda bot: bot.gone.add("general"),
+    "is not told of": lambda bot: setattr(bot, "tells_nothing", Offline("no connection")),
+    "breaks the bot": lambda bot: setattr(bot, "tells_nothing", ValueError("a surprise")),
+}
+
+
+@walled
+@attack(Seat.PERSON, 13)
+@pytest.mark.parametrize("how", UNTOLD)
+async def test_an_outsider_looks_at_a_channel_whose_change_no_event_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, standing: bool
+) -> None:
+    """Tasks, runs, failures, costs and stories alike are shown by what the platform says at that moment."""
+    if not standing:
+        monkeypatch.setattr(anew, "TellsPrivacy", type(None))  # as if channels never changed
+    outside, wish = viewer(BOB, "random"), {"title": "T", "prompt": "p", "cron": "0 9 1 1 *"}
+    async with serving(config(tmp_path)) as (host, bot):
+        ask = f"@@call schedule_task {json.dumps(wish)}\n@@results"
+        id_ = await answered(bot, "general", ask, author=ADA, **PUBLIC)
+        await spend(host, HERE, 70_000)
+        await bot.say("general", "long\n@@sleep 60", author=ADA, **PUBLIC)
+        await bot.until(lambda: bool(bot.shown))
+        await host.house.deliveries.notify(Notice(f"gave-up:{id_}", HERE, "⚠️ I could not."))
+        [task] = await host.controls.tasks(outside)
+        assert (await everything(host, outside, id_, task.id)) == [True] * 6, "members see what is public"
+        UNTOLD[how](bot)
+        assert (await everything(host, outside, id_, task.id)) == [not standing] * 6
+        inside = viewer(ADA, "general", bot.privacies.get("general", "public"))
+        assert (await everything(host, inside, id_, task.id))[1:] == [True] * 5
+
+
+async def everything(host: Host, who: Viewer, message: str, task: str) -> list[bool]:
+    """What they see of runs, tasks, failures and costs, whether they are told of the message, and may order the task."""
+    seen = await host.controls.overview(who)
+    assert seen.spent is not None
+    return [
+        *(bool(found) for found in (seen.running, seen.tasks, seen.failures, seen.spent.today)),
+        await may(host.controls.why(who, message)),
+        await may(host.controls.order(who, task, TaskOrder.RUN), but="not yours"),
+    ]
+
+
+async def may(asked: Awaitable[object], but: str = "") -> bool:
+    """`but`: a refusal that says no more than they see."""
+    try:
+        await asked
+    except Forbidden as error:
+        return bool(but) and "no such" not in str(error).lower()
+    return True
 
 
 @attack(Seat.PERSON, 13)

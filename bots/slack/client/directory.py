@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import OrderedDict
@@ -20,6 +21,8 @@ T = TypeVar("T")
 REMEMBERED = 3_600.0  # s until a name or a zone is asked for again
 MEMBERS_REMEMBERED = 300.0  # s until who belongs to a group is asked for again
 MOST = 5_000  # entries of each kind
+FEW = 5  # channels that are asked about one by one
+LISTED, MOST_PAGES = 900, 5  # channels of a list, and how many lists are asked for at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,30 @@ class Directory:
         """Asked anew: a channel may have become private or public since."""
         self._places.forget(id_)
         return await self.place(id_)
+
+    async def places_now(self, ids: Collection[str]) -> list[Place]:
+        """Those of these channels of which Slack tells, asked anew. One by one where they are few, else by the list of all
+        that the bot is in: Slack answers some fifty questions a minute."""
+        if len(ids) > FEW:
+            return [place for place in await self._listed_now() if place.id in ids]
+        asked = await asyncio.gather(*map(self.place_now, ids), return_exceptions=True)
+        for found in asked:
+            if isinstance(found, BaseException) and not isinstance(found, SlackApiError):
+                raise found
+        return [found for found in asked if isinstance(found, Place)]
+
+    async def _listed_now(self) -> list[Place]:
+        found: list[Place] = []
+        cursor = ""
+        for _ in range(MOST_PAGES):
+            answer = await self._client.users_conversations(
+                types="public_channel,private_channel", limit=LISTED, cursor=cursor or None
+            )
+            found += [self.know_place(channel) for channel in answer.get("channels") or ()]
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
+        return found
 
     async def groups_of(self, user: str) -> tuple[str, ...]:
         """Those of the groups that matter which the person belongs to."""

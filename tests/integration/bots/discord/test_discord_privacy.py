@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from host.ports.bot import HostBusy
+from host.ports.bot import HostBusy, Offline
 from host.ports.events import Privacy
 from sessiondb import Address
 from tests.fakes.discord import Channel, FakeDiscord, Guild, Permission, User
@@ -175,3 +175,16 @@ async def test_before_a_command_shows_anything_the_host_knows_of_every_change(
         asked = square.server.run_command(square.ada, lobby, "usage")
         await square.server.wait_for(lambda: asked.original is not None and not asked.original.loading)
         assert "private" in notebook.seen
+
+
+async def test_whoever_asks_is_told_of_the_channels_that_there_are(square: Square, tmp_path: Path) -> None:
+    other = square.server.add_text_channel(square.guild, "other")
+    async with online(square.server, tmp_path) as (bot, notebook):
+        await told(notebook, other, "public")
+        asked = [str(square.channel.id), str(other.id), "1", "no number"]
+        assert await bot.privacy_now(asked) == {asked[0]: "public", asked[1]: "public"}
+        square.hide(other)
+        await told(notebook, other, "private")
+        assert await bot.privacy_now(asked) == {asked[0]: "public", asked[1]: "private"}
+    with pytest.raises(Offline):
+        await bot.privacy_now(asked)

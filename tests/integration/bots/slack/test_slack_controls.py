@@ -11,10 +11,10 @@ import pytest
 from bots.slack import SlackBot
 from bots.slack.panels import panels
 from host.config import Access
-from host.ports.bot import Decision
+from host.ports.bot import Decision, DeliveryError
 from host.ports.controls import ChannelRules, Failure, Overview, Running, Spent, TaskOrder, TaskView
 from sessiondb import Address, content
-from tests.fakes.slack import Channel, Ephemeral, FakeSlack, Message, User, View
+from tests.fakes.slack import Channel, Ephemeral, FakeSlack, Fault, Message, User, View
 from tests.support.discording import Notebook
 from tests.support.slack_app import clear_proxies
 from tests.support.slacking import delivery, online
@@ -263,3 +263,28 @@ async def test_the_host_is_told_of_channels_that_the_bot_was_added_to_and_of_no_
     place.slack.say(bob, place.channel, f"{place.slack.mention()} hello")
     await place.notebook.next()
     assert place.notebook.joins == [Address("slack", place.slack.team_id, other.id)]
+
+
+@pytest.mark.parametrize("more", [0, 10], ids=["one by one", "by the list of all"])
+async def test_for_whom_channels_are_is_asked_of_slack_at_that_moment(place: Place, more: int) -> None:
+    """Whatever was known before, and whatever no event told; of what Slack does not show, nothing is told."""
+    slack = place.slack
+    others = [slack.add_channel(f"c{number}", members=[place.ann]) for number in range(2 + more)]
+    elsewhere = slack.add_channel("elsewhere", private=True, members=[place.ann], with_bot=False)
+    asked = {channel.id for channel in (*others, elsewhere)} | {"C0NOTHING"}
+    public = dict.fromkeys((channel.id for channel in others), "public")
+    assert await place.bot.privacy_now(asked) == public
+    others[0].kind, others[1].ext_shared = "group", True
+    assert await place.bot.privacy_now(asked) == {**public, others[0].id: "private", others[1].id: "private"}
+
+
+async def test_a_slack_that_answers_otherwise_or_not_at_all_has_told_nothing(place: Place) -> None:
+    channels = [place.slack.add_channel(f"c{number}", members=[place.ann]).id for number in range(10)]
+    faults = place.slack.faults
+    for fault in (Fault.rate_limited(30), Fault.http_error(), Fault.refuse("channel_not_found")):
+        faults.next("conversations.info", fault)
+        assert await place.bot.privacy_now(channels[:1]) == {}
+    for fault in (Fault.rate_limited(30), Fault.http_error(), Fault.refuse("fatal_error")):
+        faults.next("users.conversations", fault)
+        with pytest.raises(DeliveryError):
+            await place.bot.privacy_now(channels)

@@ -92,12 +92,12 @@ def test_a_guest_who_is_let_in_sees_their_own_and_never_what_public_channels_sha
 ) -> None:
     seen = sight.of(registry(tmp_path), rules, person(GUEST, privacy))
     here = Address("slack", "w", "C1")
-    assert not seen.sees(scope_name("public", here, ""))
-    assert seen.sees(scope_name("dm", here, "U7"))
-    assert seen.sees(scope_name("private", here, "")) is (privacy == "private")
-    assert seen.sees(scope_name("guests", here, "")) is (privacy == "public")
-    assert not seen.sees(scope_name("guests", Address("slack", "w", "C2"), ""))
-    assert not seen.sees(scope_name("private", Address("slack", "w", "C2"), ""))
+    assert not seen.sees(scope_name("public", here, ""), here)
+    assert seen.sees(scope_name("dm", here, "U7"), here)
+    assert seen.sees(scope_name("private", here, ""), here) is (privacy == "private")
+    assert seen.sees(scope_name("guests", here, ""), here) is (privacy == "public")
+    assert not seen.sees(scope_name("guests", Address("slack", "w", "C2"), ""), Address("slack", "w", "C2"))
+    assert not seen.sees(scope_name("private", Address("slack", "w", "C2"), ""), Address("slack", "w", "C2"))
 
 
 def test_people_of_another_organisation_are_shown_nothing_where_they_may_not_ask(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_people_of_another_organisation_are_shown_nothing_where_they_may_not_ask
     with pytest.raises(Forbidden, match="other organisations"):
         sight.of(registry(tmp_path), open_to(), person(stranger))
     seen = sight.of(registry(tmp_path), open_to(external="allow"), person(stranger, "private"))
-    assert not seen.sees(scope_name("public", Address("slack", "w", "C1"), ""))
+    assert not seen.sees(scope_name("public", Address("slack", "w", "C1"), ""), Address("slack", "w", "C1"))
 
 
 def registry(tmp_path: Path) -> apsw.Connection:
