@@ -24,12 +24,14 @@ MODULES = (
     "drain",
     "hostile",
     "idle",
+    "warm",
     "starts",
     "reindex",
     "schedule",
 )
 ONCE = (
     "idle",
+    "warm",
     "starts",
     "reindex",
     "schedule",

@@ -46,10 +46,12 @@ def now_ms() -> int:
 def main() -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     orders = _orders(sys.argv[1:])
+    if isinstance(orders, Warm) and not _handed_over(orders):
+        return 0
     try:
         settings = Settings.from_environment(os.environ)
         os.umask(0o077)
-        return _alone(settings, orders)
+        return _alone(settings, orders if isinstance(orders, Care) else None)
     except (SettingsError, UnknownProvider) as error:
         log.error("%s", error)
         _tell_host(getattr(error, "reason", "") or str(error))
@@ -75,7 +77,19 @@ class Care(NamedTuple):
     older_than: int  # ms UTC
 
 
-def _orders(given: list[str]) -> Care | None:
+class Warm(NamedTuple):
+    """Wait for a session, with the provider's library imported."""
+
+    provider: str
+
+
+def _handed_over(orders: Warm) -> bool:
+    from runner import warm
+
+    return warm.handed_over(orders.provider)
+
+
+def _orders(given: list[str]) -> Care | Warm | None:
     """None for a session's life, which is told by environment and waits for no parser."""
     if not given:
         return None
@@ -85,7 +99,12 @@ def _orders(given: list[str]) -> Care | None:
     parser.add_argument("--maintain", action="store_true", help="recover and prune outbound.db, then exit")
     parser.add_argument("--delivered-up-to", type=int, default=0, metavar="SEQ")
     parser.add_argument("--older-than", type=int, default=0, metavar="MS")
+    parser.add_argument(
+        "--warm", metavar="PROVIDER", help="wait until a session is handed over on standard input"
+    )
     found = parser.parse_args(given)
+    if found.warm:
+        return Warm(found.warm)
     return Care(found.delivered_up_to, found.older_than) if found.maintain else None
 
 

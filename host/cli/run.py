@@ -67,7 +67,11 @@ def run(
         log.info(banner := provider.banner(config, bots.by_platform), extra={"action": "starting"})
         said = Said(aloud=log_file is not None)
         said.introduce(banner, config)
-        launcher = make_launcher(config, said) if uses_containers(config, platforms) else ProcessLauncher()
+        launcher = (
+            make_launcher(config, said)
+            if uses_containers(config, platforms)
+            else ProcessLauncher(warm=config.runner.warm)
+        )
         if set(bots.by_platform) != {"console"}:
             _refuse_echoes(config)
             _require_owner(config, set(bots.by_platform) - {"console"})

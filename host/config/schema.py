@@ -229,6 +229,9 @@ class Runner(_Model):
         50  # runners alive at a time; more sessions wait in turn
     )
     concurrent_starts: Annotated[int, Field(ge=1, le=64)] = 2
+    warm: Annotated[int, Field(ge=0, le=64)] = (
+        2  # processes of a kind kept ready for sessions to come; 0 = none
+    )
 
 
 class Host(_Model):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from importlib import import_module
+
 from runner.providers.base import AgentProvider
 from runner.settings import Settings, SettingsError
 
@@ -12,6 +15,13 @@ class UnknownProvider(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(f"unknown provider {name!r}; known: claude, claude_code, mock")
         self.name = name
+
+
+def load(name: str) -> None:
+    """Imports what the provider needs, ahead of time. What is missing is told by `make`, to whoever uses it."""
+    if name in ("mock", "claude", "claude_code"):
+        with suppress(ImportError):
+            import_module(f"runner.providers.{name}")
 
 
 def make(settings: Settings) -> AgentProvider:

@@ -53,12 +53,12 @@ class Folder:
         ]
 
     def runner_pids(self) -> list[int]:
-        """Processes whose session folder lies here."""
-        mark = f"DOVECOTE_SESSION_DIR={self.path}".encode()
+        """Runners that work here: one that was warm before it had its session shows that in nothing but its folder."""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if mark in (entry / "environ").read_bytes() and b"runner" in (entry / "cmdline").read_bytes():
+                here = (entry / "cwd").readlink().is_relative_to(self.path)
+                if here and b"runner" in (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
             except OSError:
                 continue

@@ -1,15 +1,19 @@
 """Runners as local processes: for the terminal, for development, for machines without a container engine.
 
 They share the host's user and network: no isolation. A runner that outlives a killed host is found by its environment and
-stopped before a new one starts; its turn goes on after its last complete step.
+stopped before a new one starts; its turn goes on after its last complete step. While new conversations come in, some runners
+are warm before they are needed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +21,9 @@ from pathlib import Path
 
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
 from host.runners.launch.logs import open_log
+from host.runners.launch.warm import Kind, Pool, Warm
+
+log = logging.getLogger(__name__)
 
 LEFTOVER_GRACE = 3.0  # s a runner of an earlier life of the host gets to end
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
@@ -35,13 +42,14 @@ class ProcessRunner:
 
 
 class ProcessLauncher:
-    """`module` is the program: the runner, or one that stands in for it."""
+    """`module` is the program: the runner, or one that stands in for it. `warm` of a kind are kept ready at most."""
 
-    def __init__(self, module: str = "runner") -> None:
+    def __init__(self, module: str = "runner", *, warm: int = 0) -> None:
         self._module = module
+        self.pool = Pool(warm, self._warmed)
 
     async def start(self, spec: RunnerSpec) -> ProcessRunner:
-        return ProcessRunner(spec, await self._spawn(spec, ()))
+        return ProcessRunner(spec, await self._handed_over(spec) or await self._spawn(spec, ()))
 
     async def stop(self, runner: Runner, grace: float) -> None:
         assert isinstance(runner, ProcessRunner)  # noqa: S101 - made by this launcher
@@ -76,23 +84,53 @@ class ProcessLauncher:
             raise LaunchError(f"maintenance ended with code {code}", transient=True)
 
     async def close(self) -> None:
-        return
+        await self.pool.close()
+
+    async def _handed_over(self, spec: RunnerSpec) -> asyncio.subprocess.Process | None:
+        """A warm runner that is the session's from now on. One that did not take it is confirmed dead before another may."""
+        kind = Kind(spec.installation, _provider_of(spec))
+        while (one := self.pool.take(kind)) is not None:
+            try:
+                output = await asyncio.to_thread(open_log, spec.log)
+                try:
+                    await asyncio.to_thread(one.hand_over, _environment(spec), spec.folder.work, output)
+                finally:
+                    os.close(output)
+            except OSError as error:
+                log.warning(
+                    "A warm runner did not take its session: %s", error, extra={"action": "not_taken"}
+                )
+                await one.end()
+            except BaseException:
+                await one.end()
+                raise
+            else:
+                fields = {"action": "runner_handed_over", "session": spec.session_id}
+                log.info("A warm runner has the session", extra=fields)
+                return one.process
+        return None
+
+    async def _warmed(self, kind: Kind) -> Warm:
+        """Raises `OSError`."""
+        ours, theirs = socket.socketpair()
+        environment = {**_passed_on(), "DOVECOTE_INSTALLATION": kind.installation}
+        arguments = ("-P", "-m", self._module, "--warm", kind.provider)
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *arguments,
+                stdin=theirs.fileno(),
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                env=environment,
+                cwd="/",
+                start_new_session=True,
+            )
+        return Warm(process, ours)
 
     async def _spawn(self, spec: RunnerSpec, arguments: Sequence[str]) -> asyncio.subprocess.Process:
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        # Nothing is mounted here: what names a file's place in a container names the file itself.
-        environment |= {name: str(spec.files.get(value, value)) for name, value in spec.environment.items()}
-        environment |= {
-            "DOVECOTE_INSTALLATION": spec.installation,
-            "DOVECOTE_INCARNATION": spec.incarnation,
-            "DOVECOTE_SESSION_DIR": str(spec.folder.root),
-            "DOVECOTE_WORKSPACE": str(spec.folder.work),
-            "DOVECOTE_SHARED": str(spec.shared),
-            "DOVECOTE_AGENT_DIR": str(spec.agent or ""),
-            "PYTHONPATH": str(Path(__file__).resolve().parents[3]),
-        }
         try:
-            log = await asyncio.to_thread(open_log, spec.log)
+            output = await asyncio.to_thread(open_log, spec.log)
             try:
                 return await asyncio.create_subprocess_exec(
                     sys.executable,
@@ -101,18 +139,42 @@ class ProcessLauncher:
                     self._module,
                     *arguments,
                     stdin=asyncio.subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=environment,
+                    stdout=output,
+                    stderr=output,
+                    env=_environment(spec),
                     cwd=spec.folder.work,
                     start_new_session=True,
                 )
             finally:
-                os.close(log)
+                os.close(output)
         except OSError as error:
             raise LaunchError(
                 f"the runner's process could not be started: {error}", transient=True
             ) from error
+
+
+def _passed_on() -> dict[str, str]:
+    """What every runner has from the host's environment, whomever it is for."""
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {**passed, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+
+
+def _environment(spec: RunnerSpec) -> dict[str, str]:
+    return {
+        **_passed_on(),
+        # Nothing is mounted here: what names a file's place in a container names the file itself.
+        **{name: str(spec.files.get(value, value)) for name, value in spec.environment.items()},
+        "DOVECOTE_INSTALLATION": spec.installation,
+        "DOVECOTE_INCARNATION": spec.incarnation,
+        "DOVECOTE_SESSION_DIR": str(spec.folder.root),
+        "DOVECOTE_WORKSPACE": str(spec.folder.work),
+        "DOVECOTE_SHARED": str(spec.shared),
+        "DOVECOTE_AGENT_DIR": str(spec.agent or ""),
+    }
+
+
+def _provider_of(spec: RunnerSpec) -> str:
+    return str(json.loads(spec.environment.get("DOVECOTE_AGENT", "{}")).get("provider", "mock"))
 
 
 def _pids_of(installation: str) -> list[int]:
