@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from host.cli.inspect import session
-from host.cli.listing import Names
+from host.controls.naming import Names
 from host.registry.db import open_registry
 from host.upkeep.exporting import as_json, as_markdown, entries
 from sessiondb.records import Address

@@ -15,8 +15,6 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from host.governance.words import name as clean
-from host.registry import places
 from host.registry.db import NotYet, open_registry
 from host.registry.port import Statements
 from sessiondb.records import Address
@@ -25,8 +23,6 @@ SHORTEST = 8  # characters of an id that are shown, where so many tell it from a
 ELASTIC = ("title", "where", "who", "detail", "when", "what")  # columns that give way
 NARROWEST = 8  # columns of text, to which they do
 GAP = 2  # columns between two columns
-PLATFORMS = {"slack": "Slack", "discord": "Discord", "console": "terminal"}
-OWN_THREADS = {"user:": "each alone", "task:": "a task"}  # how thread ids begin that no platform knows
 
 _out = Console()
 
@@ -103,52 +99,6 @@ def _common(one: str, other: str) -> int:
     return next(same, min(len(one), len(other)))
 
 
-class Names:
-    """Channels and people by the names that the records know them by; by their ids otherwise."""
-
-    def __init__(self, registry: Statements) -> None:
-        self._registry = registry
-
-    def person(self, platform: str, user: str) -> str:
-        row = self._registry.execute(
-            "SELECT name FROM users WHERE channel_type = ? AND user_id = ? AND name <> '' ORDER BY seen_at DESC LIMIT 1",
-            (platform, user),
-        ).fetchone()
-        return clean(str(row[0])) if row else user
-
-    def place(self, address: Address, scope: str = "") -> str:
-        """As people say it: "#general, Slack", "Ana, Slack" for a direct message."""
-        where = PLATFORMS.get(address.channel_type, address.channel_type)
-        if address.channel_type == "console":
-            return f"{address.platform_id}, {where}" if address.platform_id else where
-        return f"{self._channel(address, scope)}, {where}{_thread(address)}"
-
-    def _channel(self, address: Address, scope: str) -> str:
-        mark = f"{address.channel_type}-{address.workspace_id}-dm-"
-        if scope.startswith(mark):
-            return self.person(address.channel_type, scope.removeprefix(mark).rsplit("-", 1)[0])
-        name = places.called(self._registry, address)
-        return f"#{name}" if name else address.platform_id
-
-
-def _thread(address: Address) -> str:
-    for beginning, words in OWN_THREADS.items():
-        if address.thread_id.startswith(beginning):
-            return f" ({words})"
-    return ", thread" if address.thread_id else ""
-
-
-def ago(at: int, now: int) -> str:
-    """How long since a moment (ms UTC), roughly; '' for none."""
-    seconds = (now - at) // 1000
-    if not at:
-        return ""
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit}"
-    return "now" if seconds < 5 else f"{max(0, seconds)} s"
-
-
 def clock(at: int, zone: ZoneInfo) -> str:
     """A moment (ms UTC) by the host's zone; '' for none."""
     return f"{datetime.fromtimestamp(at / 1000, zone):%Y-%m-%d %H:%M}" if at else ""
@@ -166,11 +116,6 @@ def iso(at: int) -> str:
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def one_line(text: str, most: int = 60) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def placed(address: Address) -> dict[str, Any]:

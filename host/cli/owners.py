@@ -9,8 +9,8 @@ from pathlib import Path
 
 from host.cli import listing
 from host.cli.ending import NothingFoundError
-from host.cli.listing import Names
 from host.config import Config
+from host.controls.naming import Names
 from host.governance import audit, requests, words
 from host.governance.access import LOCAL
 from host.ports.events import Author, Viewer

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from host.cli import inspect, listing
 from host.cli.ending import NothingFoundError
-from host.cli.listing import Names
 from host.config import Config
-from host.controls import plainly, why
+from host.controls import naming, plainly, why
+from host.controls.naming import Names
 from host.governance.words import moment, zone_of
 from host.registry.port import Statements
 from sessiondb import SessionError, SessionFolder
@@ -67,7 +67,7 @@ def _which(config: Config, found: list[why.Found], *, as_json: bool) -> None:
     zone = zone_of("", config.host.zone)
     listing.say("Several messages fit; ask for one of them:")
     rows = [
-        [entry.message_id, listing.clock(entry.received_at, zone), entry.author, listing.one_line(entry.text)]
+        [entry.message_id, listing.clock(entry.received_at, zone), entry.author, naming.one_line(entry.text)]
         for entry in found
     ]
     listing.table(["message", "came", "who", "title"], rows)
@@ -75,7 +75,7 @@ def _which(config: Config, found: list[why.Found], *, as_json: bool) -> None:
 
 def _plainly(config: Config, found: why.Found, events: list[why.Event], place: str) -> None:
     zone = zone_of("", config.host.zone)
-    said = listing.one_line(found.text, LONGEST_TEXT)
+    said = naming.one_line(found.text, LONGEST_TEXT)
     listing.say(f"{found.author} in {place}{f': “{said}”' if said else ''}", "bold")
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="dim")

@@ -14,8 +14,10 @@ from rich.text import Text
 
 from host.cli import listing
 from host.cli.ending import NothingFoundError
-from host.cli.listing import Names, now_ms
+from host.cli.listing import now_ms
 from host.config import Config, recurrence
+from host.controls import naming
+from host.controls.naming import Names
 from host.governance.words import zone_of
 from host.mailbox import ledger, projecting
 from host.mailbox import tasks as records
@@ -126,7 +128,7 @@ def show(config: Config, name: str, *, as_json: bool) -> None:
 def _took(occurrence: Occurrence) -> str:
     if not occurrence.finished_at or not occurrence.started_at:
         return ""
-    return listing.ago(occurrence.started_at, occurrence.finished_at).replace("now", "0 s")
+    return naming.ago(occurrence.started_at, occurrence.finished_at).replace("now", "0 s")
 
 
 def _run_for_programs(occurrence: Occurrence, posted: str) -> dict[str, Any]:

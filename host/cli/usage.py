@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 from host.cli import listing
-from host.cli.listing import Names
 from host.cli.owners import operator
 from host.config import Config
 from host.controls import spending
+from host.controls.naming import Names
 from host.gateway.budget import day_of
 from host.governance import words
 from host.governance.sight import Sight

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from host.cli import listing
-from host.cli.listing import Names
+from host.controls import naming
+from host.controls.naming import Names
 from host.registry import places
 from host.registry.sessions import scope_name
 from sessiondb import Address
@@ -81,8 +82,8 @@ def test_numbers_stand_to_the_right(screen: io.StringIO) -> None:
     ],
 )
 def test_how_long_ago(before: int, said: str) -> None:
-    assert listing.ago(10_000_000_000 - before, 10_000_000_000) == said
-    assert listing.ago(0, 1) == ""
+    assert naming.ago(10_000_000_000 - before, 10_000_000_000) == said
+    assert naming.ago(0, 1) == ""
 
 
 def test_a_moment_is_shown_in_the_host_s_zone_and_in_utc_for_programs() -> None:
