@@ -28,6 +28,7 @@ MODULES = (
     "starts",
     "reindex",
     "schedule",
+    "page",
 )
 ONCE = (
     "idle",

@@ -15,7 +15,7 @@ from host.controls.reloading import Reloaded, operator
 from host.ports.bot import Bot, BotConfigError, Bots, BotStuck
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
-from host.registry import installation, resumption
+from host.registry import installation, links, resumption
 from host.registry.db import HostDB
 from host.registry.sessions import Session
 from host.upkeep.service import Manager
@@ -126,8 +126,10 @@ class Host:
             if house.scheduler.has_tasks(session):
                 await self._recover_posts(session)
         await house.supervisor.adopt()
-        if self._config.web is not None:
-            self.web = WebServer(self._config.web, house.state)
+        if self._config.web is None:
+            await db.write(lambda connection: links.serve(connection, ""))
+        else:
+            self.web = WebServer(self._settings, house, self._parts.now)
             await self.web.start()
         return True
 

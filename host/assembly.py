@@ -19,6 +19,7 @@ from host.controls.anew import Anew
 from host.controls.obeying import Orders
 from host.controls.reloading import Followers, Reloading
 from host.controls.replies import Replies
+from host.controls.service import Service
 from host.delivery import service as delivery
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
@@ -101,6 +102,8 @@ class House:
     pruner: Pruner
     state: State
     reloading: Reloading
+    service: Service
+    orders: Orders
 
 
 def assemble(
@@ -118,7 +121,6 @@ def assemble(
     mailboxes, lives, stations = records.mailboxes, Lives(), Stations(now)
     news = Outlet[Session]()  # the session's files may hold something new
     due = Outlet[Session]()  # a task of the session has something for its runner
-
     live = LiveMessages(mailboxes, bots, now, lives)
     board = ProgressBoard(mailboxes, bots, live)
     scheduler, desk, actions = _schedule(settings, records, due, now)
@@ -128,9 +130,7 @@ def assemble(
     saying = Saying(deliveries)
     budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
-
-    ended = Outlet(board.forget, news)
-    means = Means(parts.launcher, deliveries, ears, gateway, due, board.waiting, ended)
+    means = Means(parts.launcher, deliveries, ears, gateway, due, board.waiting, Outlet(board.forget, news))
     supervisor = Supervisor(settings, installation.id, records, means, lives, now)
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
 
@@ -140,7 +140,7 @@ def assemble(
     see = controls.Parts(
         settings, anew, data, parts.disk, records, supervisor, ingress.ingest, saying.soon, now
     )
-    replies = Replies(controls.Service(see, desk))
+    service = Service(see, desk)
     orders, reloading = _orders(settings, parts, records, Followers(desk, supervisor, bots))
     state = State(settings, db, lives, bots.by_platform, now)
     swept = sweeping.Parts(records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders)
@@ -157,11 +157,13 @@ def assemble(
         supervisor,
         draining,
         ingress,
-        Reception(records, ingress, deliveries, replies, stations, installation.lapse),
+        Reception(records, ingress, deliveries, Replies(service), stations, installation.lapse),
         Sweep(swept, parts.disk, data, config.host.sweep_every, state.told),
         Pruner(records, supervisor, now, config.host.retention_days),
         state,
         reloading,
+        service,
+        orders,
     )
 
 

@@ -54,10 +54,18 @@ def chat(config: ConfigOption = None) -> None:
 @app.command()
 def up(
     config: ConfigOption = None,
-    web: Annotated[bool, typer.Option("--web", help="Serve figures and probes, as [web] says.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Serve the page, as [web] says.")] = False,
 ) -> None:
     """Run everything that is configured, until stopped."""
     _run(config, ["slack", "discord"], log_to_file=False, web=web)
+
+
+@app.command()
+def page(config: ConfigOption = None) -> None:
+    """Print a link to the running host's page, good for one sign-in."""
+    from host.cli import page as pages
+
+    typer.echo(pages.link(config_of(config)))
 
 
 @app.command()

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from host.cli import listing
-from host.cli.listing import Names
 from host.config import Config
+from host.controls.naming import Names
 from host.governance import words
 from sessiondb.records import Address
 

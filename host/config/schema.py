@@ -300,7 +300,7 @@ class Webhooks(_Model):
 
 
 class Web(_Model):
-    """Figures and probes by HTTP. Off unless the section is there or `dovecote up --web` asks for it."""
+    """The page, figures and probes by HTTP. Off unless the section is there or `dovecote up --web` asks for it."""
 
     listen: str = "127.0.0.1"
     port: Port = 8760

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 
@@ -26,9 +27,14 @@ class Orders:
         self._supervisor = supervisor
         self._desk = desk
         self._reloading = reloading
+        self._turn = asyncio.Lock()  # sweep and page both have orders obeyed: each order once
 
     async def obey(self) -> None:
         """Everything that waits, in order. Raises `SessionError` of host.db."""
+        async with self._turn:
+            await self._obey()
+
+    async def _obey(self) -> None:
         for given in await self._db.read(orders.waiting):
             try:
                 outcome = await self._obeyed(given)

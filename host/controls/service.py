@@ -159,6 +159,9 @@ class Service:
             failures=await self._db.read(lambda connection: history.failures(connection, seen)),
         )
 
+    async def running(self, viewer: Viewer) -> Sequence[Running]:
+        return await self._running(await self._sight(viewer))
+
     async def usage(self, viewer: Viewer) -> Spent:
         return await self._spent(viewer, await self._sight(viewer))
 
@@ -260,16 +263,20 @@ class Service:
             lambda connection: rules.of_channel(connection, viewer.address) or ChannelRules()
         )
 
-    async def set_rules(self, viewer: Viewer, wanted: ChannelRules) -> str:
+    async def set_rules(self, viewer: Viewer, wanted: ChannelRules, channel: Address | None = None) -> str:
+        """`channel`: of another one than they ask from."""
         self._require_owner(viewer)
-        self._check(viewer, wanted)
+        there = viewer if channel is None else replace(viewer, address=channel)
+        self._check(there, wanted)
 
         def job(connection: Statements) -> None:
-            rules.put(connection, viewer.address, wanted)
-            audit.record(connection, viewer, "channel_rules", _recorded(wanted), self._parts.now())
+            rules.put(connection, there.address, wanted)
+            audit.record(
+                connection, viewer, "channel_rules", _recorded(wanted), self._parts.now(), there.address
+            )
 
         await self._db.write(job)
-        return self._holds(viewer, wanted)
+        return self._holds(there, wanted)
 
     def _check(self, viewer: Viewer, wanted: ChannelRules) -> None:
         budget = wanted.budget_usd_per_day

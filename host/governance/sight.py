@@ -53,6 +53,12 @@ class Sight:
         return bool(seen) and scopes <= {*seen, scope_name("guests", address, "")}
 
 
+def is_common(address: Address, scope: str) -> bool:
+    """Whether what was said there is for whoever runs the host: in public channels, and at its own terminal. An owner has the
+    figures of all the rest, and the words of none of it."""
+    return address.channel_type == access.LOCAL or scope == scope_name("public", address, "")
+
+
 def is_owner(rules: Access, viewer: Viewer) -> bool:
     return access.is_owner(rules, viewer.address.channel_type, viewer.author.id)
 

@@ -21,11 +21,16 @@ class Given:
 def give(path: Path, kind: str, session_id: str, now: int, body: str = "") -> int:
     """Writes the order beside a running host; returns its number. Raises `sessiondb.SessionError`."""
     with beside(path) as connection:
-        [(number,)] = connection.execute(
-            "INSERT INTO orders (kind, session_id, body, created_at) VALUES (?, ?, ?, ?) RETURNING id",
-            (kind, session_id, body, now),
-        ).fetchall()
-        return int(str(number))
+        return put(connection, kind, session_id, now, body)
+
+
+def put(connection: Statements, kind: str, session_id: str, now: int, body: str = "") -> int:
+    """The same in the host itself. For a job on host.db."""
+    [(number,)] = connection.execute(
+        "INSERT INTO orders (kind, session_id, body, created_at) VALUES (?, ?, ?, ?) RETURNING id",
+        (kind, session_id, body, now),
+    ).fetchall()
+    return int(str(number))
 
 
 def outcome(connection: Statements, number: int) -> str:

@@ -35,10 +35,10 @@ class Entry:
 def entries(root: Path) -> list[Entry]:
     """Of the session in the folder. Raises `sessiondb.SessionError`."""
     folder = SessionFolder(root)
-    heard = _heard(folder.inbound_db)
+    found = _heard(folder.inbound_db)
     if folder.outbound_db.exists():
-        heard += _answered(folder.outbound_db)
-    return sorted(heard, key=lambda entry: entry.at)
+        found += _answered(folder.outbound_db)
+    return sorted(found, key=lambda entry: entry.at)
 
 
 def as_markdown(title: str, found: list[Entry]) -> str:
@@ -56,10 +56,11 @@ def as_json(title: str, found: list[Entry]) -> dict[str, Any]:
 def _heard(inbound: Path) -> list[Entry]:
     with closing(open_reader(inbound)) as connection:
         rows = connection.execute(f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in ORDER BY seq").fetchall()
-    return [_message(message_in(row)) for row in rows if str(row[2]) not in NOT_SAID]
+    return [heard(message_in(row)) for row in rows if str(row[2]) not in NOT_SAID]
 
 
-def _message(message: MessageIn) -> Entry:
+def heard(message: MessageIn) -> Entry:
+    """What came in, as people read it."""
     said = content.decode_inbound(message.content)
     who, text = message.author_id, ""
     match said:
@@ -102,7 +103,7 @@ def _answered(outbound: Path) -> list[Entry]:
             for row in page.rows:
                 if isinstance(row, Accepted):
                     last = row.row.seq
-                    found += _answer(row)
+                    found += answer(row)
                 else:
                     last = max(last, row.seq)
             if not page.more:
@@ -110,8 +111,8 @@ def _answered(outbound: Path) -> list[Entry]:
     return found
 
 
-def _answer(row: Accepted) -> list[Entry]:
-    """An action is between agent and host."""
+def answer(row: Accepted) -> list[Entry]:
+    """What an agent said, as people read it: nothing for an action, which is between agent and host."""
     said, out = row.content, row.row
     match said:
         case content.Text():

@@ -1,4 +1,4 @@
-"""The server: probes and figures. On loopback unless told otherwise; nothing that people said is shown."""
+"""The server: probes, figures, and the page. On loopback unless told otherwise; the page alone shows what people said."""
 
 from __future__ import annotations
 
@@ -6,14 +6,26 @@ import asyncio
 import ipaddress
 import logging
 import math
+from collections.abc import Callable
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from host.assembly import House
 from host.config import Web
+from host.config.settings import Settings
 from host.ports.door import Door, Handler
-from host.upkeep.state import State
+from host.registry import links
+from host.web.conversations import Conversations
+from host.web.looks import Looks
+from host.web.money import Money
+from host.web.owners import Owners
+from host.web.page import Page
+from host.web.running import Now
+from host.web.tasks import Scheduled
 from sessiondb import SessionError
+
+EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - listened on, and no name to be called by
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +37,16 @@ class WebError(Exception):
 class WebServer:
     """`port` is the one it is bound to, once started."""
 
-    def __init__(self, config: Web, state: State) -> None:
-        self._config = config
-        self._state = state
+    def __init__(self, settings: Settings, house: House, now: Callable[[], int]) -> None:
+        self._config = settings.config.web or Web()
+        self._state = house.state
+        self._db = house.records.db
+        self._page = Page(settings, self._db, house.service, now, Looks(settings.config.host.zone))
+        self._now = Now(self._page, house)
+        Conversations(self._page)
+        Scheduled(self._page)
+        Money(self._page)
+        Owners(self._page, house.reloading)
         self._door: Door | None = None
         self.port = 0
 
@@ -38,6 +57,8 @@ class WebServer:
         app.router.add_get("/healthz", self._healthy)
         app.router.add_get("/readyz", self._ready)
         app.router.add_get("/readyz/{platform}", self._ready)
+        self._page.serve(app)
+        app.on_shutdown.append(self._now.close)
         self._door = Door(app)
         try:
             await self._door.open(self._config.listen, self._config.port)
@@ -45,12 +66,19 @@ class WebServer:
             where = f"{self._config.listen}:{self._config.port}"
             raise WebError(f"web cannot listen on {where}: {error.strerror or error}") from error
         self.port = self._door.address[1]
+        await self._db.write(lambda connection: links.serve(connection, self.address))
         log.info(
-            "Figures and probes on http://%s:%d/metrics",
-            self._config.listen,
-            self.port,
+            "The page, figures and probes on %s: `dovecote page` prints a link that signs you in",
+            self.address,
             extra={"action": "web_listens", "port": self.port},
         )
+
+    @property
+    def address(self) -> str:
+        """What a browser on this machine calls it."""
+        everywhere = self._config.listen in EVERYWHERE
+        name = "127.0.0.1" if everywhere else self._config.listen
+        return f"http://{f'[{name}]' if ':' in name else name}:{self.port}"
 
     async def stop(self) -> None:
         if self._door is not None:
@@ -59,7 +87,7 @@ class WebServer:
     @web.middleware
     async def _named_rightly(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """A page in somebody's browser that has a name of its own resolved to this machine is none of ours."""
-        name = request.url.host or ""
+        name = _name_of(request)
         if name != "localhost" and name not in self._config.hosts and not _is_address(name):
             return web.json_response({"error": "this name is not served here"}, status=421)
         response = await handler(request)
@@ -91,6 +119,14 @@ class WebServer:
         looked_at = {wanted: connected[wanted]} if wanted else connected
         ready = all(looked_at.values())
         return web.json_response({"ready": ready, "platforms": looked_at}, status=200 if ready else 503)
+
+
+def _name_of(request: web.Request) -> str:
+    """What the request calls this host; '' for what is no name at all."""
+    try:
+        return request.url.host or ""
+    except ValueError:
+        return ""
 
 
 def _is_address(name: str) -> bool:

@@ -1,0 +1,116 @@
+"""What models cost: a month by day, and one day by agent, channel, person, task and model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from host.controls.naming import Names
+from host.governance import words
+from host.registry.port import Statements
+from host.web.gate import Visitor
+from host.web.page import Page
+from host.web.places import Shown, place_of
+from sessiondb.records import Address
+
+DAYS = 30
+MOST_SHOWN = 20  # bars of one plot; the rest is one more
+HIGH = 120  # units of the plot that its highest bar has
+REST = "all others"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    label: str
+    cost: int  # millionths of a dollar
+    tall: float  # of `HIGH`
+    day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    title: str
+    bars: list[Bar]
+
+
+class Money:
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        page.shows("/costs", self._show)
+
+    async def _show(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
+        zone = words.zone_of("", self._page.config.host.zone)
+        today = datetime.fromtimestamp(self._page.now() / 1000, zone).date()
+        days = [int(f"{today - timedelta(days=ago):%Y%m%d}") for ago in range(DAYS - 1, -1, -1)]
+        asked = request.query.get("day", "")
+        day = int(asked) if asked.isascii() and asked.isdigit() and int(asked[:8]) in days else days[-1]
+        plots = await self._page.books.read(lambda registry: [_by_day(registry, days), *_of(registry, day)])
+        spent = await self._page.service.usage(visitor.viewer)
+        values = {"days": plots[0], "plots": plots[1:], "day": _words(day), "spent": spent, "high": HIGH}
+        return self._page.html("costs.html", visitor, values)
+
+
+def _by_day(registry: Statements, days: list[int]) -> Plot:
+    sql = "SELECT day, sum(cost) FROM spent WHERE day BETWEEN ? AND ? GROUP BY day"
+    found = {int(day): int(cost) for day, cost in registry.execute(sql, (days[0], days[-1])).fetchall()}
+    return Plot("by day", _bars([(_words(day), found.get(day, 0), day) for day in days]))
+
+
+def _of(registry: Statements, day: int) -> list[Plot]:
+    names = Names(registry)
+    sessions = {str(row[0]): row[1:] for row in registry.execute(_SESSIONS, (day,)).fetchall()}
+    people: dict[str, str] = {}
+    for user, session, _ in registry.execute(_BY_PERSON, (day,)).fetchall():
+        platform = str(sessions[session][0]) if session in sessions else ""
+        people[str(user)] = names.person(platform, str(user)) or "nobody"
+    return [
+        _plot("by agent", registry.execute(_BY_AGENT, (day,)).fetchall()),
+        _plot("by channel", _channels(registry, day)),
+        _plot(
+            "by person", [(people[str(user)], cost) for user, _, cost in registry.execute(_BY_PERSON, (day,))]
+        ),
+        _plot("by task", registry.execute(_BY_TASK, (day,)).fetchall()),
+        _plot("by model", registry.execute(_BY_MODEL, (day,)).fetchall()),
+    ]
+
+
+def _channels(registry: Statements, day: int) -> list[tuple[str, int]]:
+    found = registry.execute(_BY_CHANNEL, (day,)).fetchall()
+    return [
+        (place_of(registry, Shown(Address(*map(str, place)), str(scope))), cost)
+        for *place, scope, cost in found
+    ]
+
+
+def _plot(title: str, rows: Iterable[tuple[object, int]]) -> Plot:
+    """The most expensive first; those beyond the plot together."""
+    summed: dict[str, int] = {}
+    for label, cost in rows:
+        summed[str(label)] = summed.get(str(label), 0) + int(cost)
+    ordered = sorted(summed.items(), key=lambda item: (-item[1], item[0]))
+    if rest := sum(cost for _, cost in ordered[MOST_SHOWN:]):
+        ordered[MOST_SHOWN:] = [(REST, rest)]
+    return Plot(title, _bars([(words.one_line(label) or "none", cost, 0) for label, cost in ordered]))
+
+
+def _bars(rows: list[tuple[str, int, int]]) -> list[Bar]:
+    most = max((cost for _, cost, _ in rows), default=0)
+    return [Bar(label, cost, round(HIGH * cost / most, 1) if most else 0.0, day) for label, cost, day in rows]
+
+
+def _words(day: int) -> str:
+    return f"{day // 10_000}-{day // 100 % 100:02}-{day % 100:02}"
+
+
+_SESSIONS = "SELECT id, channel_type FROM sessions WHERE id IN (SELECT session_id FROM spent_by_session WHERE day = ?)"
+_BY_AGENT = "SELECT agent, cost FROM spent WHERE day = ?"
+_BY_CHANNEL = (
+    "SELECT channel_type, workspace_id, platform_id, scope, sum(cost) FROM spent_by_session WHERE day = ?"
+    " GROUP BY channel_type, workspace_id, platform_id, scope"
+)
+_BY_PERSON = "SELECT user_id, min(session_id), sum(cost) FROM usage WHERE day = ? GROUP BY user_id"
+_BY_TASK = "SELECT task_id, sum(cost) FROM usage WHERE day = ? AND task_id <> '' GROUP BY task_id"
+_BY_MODEL = "SELECT model, sum(cost) FROM usage WHERE day = ? GROUP BY model"

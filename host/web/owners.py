@@ -1,0 +1,228 @@
+"""What owners decide and look up: requests, access, channels, what failed, and who changed what."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from aiohttp import web
+
+from host.controls import history
+from host.controls.reloading import Reloading
+from host.governance import audit, requests, rules, words
+from host.governance.access import LOCAL
+from host.governance.rules import Engage
+from host.governance.sight import Sight
+from host.ports.controls import ChannelRules, Forbidden
+from host.registry.port import Statements
+from host.web.gate import Visitor
+from host.web.page import Page
+from host.web.places import Shown, place_of
+from sessiondb.records import Address
+
+MOST_SHOWN = 100
+ENGAGES = {"": "as configured", "mention": "when mentioned", "always": "always", "off": "off"}
+STANDINGS = {"allow": "allowed", "deny": "denied", "forget": ""}
+EVERYTHING = Sight(True, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    id: str
+    at: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: str  # platform:id
+    name: str
+    standing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    key: str  # the address, as JSON
+    where: str
+    rules: ChannelRules
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    at: int
+    who: str
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    id: str
+    where: str
+    since: int
+    starts: int  # that failed in a row
+
+
+class Owners:
+    def __init__(self, page: Page, reloading: Reloading) -> None:
+        self._page = page
+        self._reloading = reloading
+        page.shows("/decisions", self._decisions)
+        page.shows("/failures", self._failures)
+        page.shows("/audit", self._audit)
+        page.does("/decide", self._decide)
+        page.does("/access", self._access)
+        page.does("/rules", self._rules)
+        page.does("/reload", self._reload)
+
+    async def _decisions(self, _: web.Request, visitor: Visitor) -> web.StreamResponse:
+        def job(registry: Statements) -> dict[str, object]:
+            return {"asked": _open(registry), "people": _people(registry), "channels": _channels(registry)}
+
+        values = await self._page.books.read(job)
+        more = {"agents": self._page.service.agents(), "engages": ENGAGES}
+        return self._page.html("decisions.html", visitor, values | more)
+
+    async def _failures(self, _: web.Request, visitor: Visitor) -> web.StreamResponse:
+        def job(registry: Statements) -> dict[str, object]:
+            found = history.failures(registry, EVERYTHING)
+            listed = [(one, _where(registry, one.address)) for one in found]
+            return {"failures": listed, "waiting": _waiting(registry)}
+
+        return self._page.html("failures.html", visitor, await self._page.books.read(job))
+
+    async def _audit(self, _: web.Request, visitor: Visitor) -> web.StreamResponse:
+        return self._page.html("audit.html", visitor, {"done": await self._page.books.read(_done)})
+
+    # ── forms ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _decide(self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]) -> str:
+        return await self._page.service.decide(
+            visitor.viewer, fields.get("request", ""), fields.get("choice", "")
+        )
+
+    async def _access(self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]) -> str:
+        person, now = fields.get("person", ""), self._page.now()
+        platform, colon, user = person.partition(":")
+        if not (platform and colon and user) or len(person) > words.LONGEST_LINE or not person.isprintable():
+            raise Forbidden("That names nobody: write platform:id, such as slack:U012AB3CD.")
+        if fields.get("verdict") not in STANDINGS:
+            raise Forbidden("That is no decision about access.")
+        standing = STANDINGS[fields["verdict"]]
+
+        def job(connection: Statements) -> None:
+            requests.set_standing(connection, platform, user, standing, now)
+            audit.record(connection, visitor.viewer, "access", f"{person} {standing or 'undecided'}", now)
+
+        await self._page.db.write(job)
+        return f"{person}: {standing or 'undecided'}"
+
+    async def _rules(self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]) -> str:
+        address = _address(fields.get("channel", ""))
+        budget = _budget(fields.get("budget", "").strip())
+        wanted = ChannelRules(fields.get("agent", ""), cast(Engage, fields.get("engage", "")), budget)
+        said = await self._page.service.set_rules(visitor.viewer, wanted, address)
+        return said.replace("In this channel", "There", 1)
+
+    async def _reload(self, _: web.Request, visitor: Visitor, __: Mapping[str, str]) -> str:
+        return (await self._reloading.reload(visitor.viewer)).told()
+
+
+def _open(registry: Statements) -> list[Request]:
+    return [
+        Request(str(id_), int(at), _asked(str(kind), json.loads(str(subject))))
+        for id_, kind, subject, at in registry.execute(_OPEN, (MOST_SHOWN,))
+    ]
+
+
+def _asked(kind: str, subject: Mapping[str, object]) -> str:
+    if kind == "access":
+        person = f"{subject['platform']}:{subject['user']}"
+        return f"{words.name(str(subject['name'])) or person} ({person}) asks to talk to agents."
+    amount = words.dollars(int(str(subject["amount"])))
+    return f"The budget of {subject['words']} is used up: {amount} more?"
+
+
+def _people(registry: Statements) -> list[Person]:
+    found = registry.execute(_DECIDED, (MOST_SHOWN,)).fetchall()
+    return [Person(str(id_), words.name(str(name)), str(standing)) for id_, name, standing in found]
+
+
+def _channels(registry: Statements) -> list[Channel]:
+    """Those whose name is known, and those that something was decided about."""
+    found = []
+    for platform, workspace, channel in registry.execute(_CHANNELS, (MOST_SHOWN,)).fetchall():
+        address = Address(str(platform), str(workspace), str(channel))
+        decided = rules.of_channel(registry, address) or ChannelRules()
+        found.append(Channel(json.dumps(address[:3]), _where(registry, address), decided))
+    return found
+
+
+def _where(registry: Statements, address: Address) -> str:
+    """By what its conversations are: one whose scope is not known is private."""
+    row = registry.execute(_SCOPE, address[:3]).fetchone()
+    return place_of(registry, Shown(address, str(row[0]) if row else ""))
+
+
+def _waiting(registry: Statements) -> list[Waiting]:
+    found = registry.execute(_BUSY, (MOST_SHOWN,)).fetchall()
+    return [
+        Waiting(
+            str(id_), place_of(registry, Shown(Address(*map(str, place)), str(scope))), int(at), int(starts)
+        )
+        for id_, at, starts, scope, *place in found
+    ]
+
+
+def _done(registry: Statements) -> list[Done]:
+    return [
+        Done(
+            int(at),
+            words.name(str(name)) or str(user),
+            "this machine"
+            if platform == LOCAL
+            else _where(registry, Address(str(platform), str(workspace), str(place))),
+            f"{str(action).replace('_', ' ')}: {detail}",
+        )
+        for at, user, name, platform, workspace, place, action, detail in registry.execute(
+            _AUDIT, (MOST_SHOWN,)
+        ).fetchall()
+    ]
+
+
+def _address(text: str) -> Address:
+    try:
+        platform, workspace, channel = map(str, json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Forbidden("That names no channel.") from error
+    return Address(platform, workspace, channel)
+
+
+def _budget(text: str) -> float:
+    try:
+        budget = float(text) if text else -1.0
+    except ValueError as error:
+        raise Forbidden("A budget is a number of US dollars a day.") from error
+    if math.isnan(budget) or (text and budget < 0):
+        raise Forbidden("A budget is a number of US dollars a day.")
+    return budget
+
+
+_OPEN = "SELECT id, kind, subject, created_at FROM requests WHERE choice = '' ORDER BY created_at LIMIT ?"
+_DECIDED = (
+    "SELECT channel_type || ':' || user_id, name, standing FROM users WHERE standing <> ''"
+    " ORDER BY channel_type, user_id LIMIT ?"
+)
+_CHANNELS = (
+    "SELECT channel_type, workspace_id, platform_id FROM channel_rules"
+    " UNION SELECT channel_type, workspace_id, platform_id FROM places LIMIT ?"
+)
+_SCOPE = "SELECT scope FROM sessions WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? LIMIT 1"
+_BUSY = (
+    "SELECT id, active_at, start_failures, scope, channel_type, workspace_id, platform_id, thread_id FROM sessions"
+    " WHERE busy = 1 ORDER BY active_at LIMIT ?"
+)
+_AUDIT = "SELECT at, user, name, channel_type, workspace_id, platform_id, action, detail FROM audit ORDER BY id DESC LIMIT ?"

@@ -1,0 +1,197 @@
+"""The page: who may open what, and what goes wrong in words. What there is to see is told by the views.
+
+Every view is read on a connection of its own, in a thread: neither the loop nor the host's own queue waits for a page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from aiohttp import web
+
+from host.config import Config
+from host.config.settings import Settings
+from host.controls.service import Service
+from host.ports.controls import Forbidden
+from host.registry.db import open_registry
+from host.registry.port import Registry, Statements
+from host.web import gate, looks
+from host.web.gate import Gate, Refused, Visitor
+from host.web.looks import Looks
+from sessiondb import SessionError
+
+T = TypeVar("T")
+READERS = 2  # views that are read at a time
+LONGEST_PATH = 2_000  # characters
+
+log = logging.getLogger(__name__)
+
+
+class NotThere(Exception):
+    """There is no such thing for the visitor."""
+
+
+class Books:
+    """host.db and the sessions' files, to read beside the host."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data.resolve()
+        self._places = asyncio.Semaphore(READERS)
+
+    async def read(self, job: Callable[[Statements], T]) -> T:
+        """Raises what the job raises, `sessiondb.SessionError`."""
+        async with self._places:
+            return await asyncio.to_thread(self._read, job)
+
+    def _read(self, job: Callable[[Statements], T]) -> T:
+        registry = open_registry(self.data)
+        try:
+            return job(registry)
+        finally:
+            registry.close()
+
+
+Show = Callable[[web.Request, Visitor], Awaitable[web.StreamResponse]]
+Do = Callable[
+    [web.Request, Visitor, Mapping[str, str]], Awaitable[str]
+]  # a form; returns what is said about it
+
+
+class Page:
+    """What views are made with: whose page it is, how it looks, and where a form's visitor lands."""
+
+    def __init__(
+        self, settings: Settings, db: Registry, service: Service, now: Callable[[], int], looks: Looks
+    ) -> None:
+        self._settings = settings
+        self.db = db
+        self.service = service
+        self.now = now
+        self.books = Books(Path(settings.config.data))
+        self.gate = Gate(db)
+        self.looks = looks
+        self._routes: list[web.RouteDef] = []
+
+    @property
+    def config(self) -> Config:
+        """The one in force."""
+        return self._settings.config
+
+    def shows(self, path: str, show: Show) -> None:
+        """A page for whoever is signed in."""
+
+        async def handler(request: web.Request) -> web.StreamResponse:
+            visitor = self.gate.visitor(request, self.now())
+            if visitor is None:
+                return self._plain(
+                    "enter.html", 401, token="", problem="You are not signed in, or no longer."
+                )
+            return await self._in_words(show(request, visitor), visitor)
+
+        self._routes.append(web.get(path, handler))
+
+    def does(self, path: str, do: Do) -> None:
+        """A form for whoever is signed in: it is taken once it is proven to be theirs, and leads back to where it stood."""
+
+        async def handler(request: web.Request) -> web.StreamResponse:
+            visitor = self.gate.visitor(request, self.now())
+            if visitor is None:
+                return self._plain(
+                    "enter.html", 401, token="", problem="You are not signed in, or no longer."
+                )
+            return await self._in_words(self._done(request, visitor, do), visitor)
+
+        self._routes.append(web.post(path, handler))
+
+    def serve(self, app: web.Application) -> None:
+        app.router.add_get("/static/{name}", self._file)
+        app.router.add_get("/enter", self._door)
+        app.router.add_post("/enter", self._enter)
+        self.does("/leave", self._leave)
+        app.router.add_routes(self._routes)
+
+    def html(
+        self, template: str, visitor: Visitor, values: Mapping[str, object], status: int = 200
+    ) -> web.Response:
+        """What a visitor was to be told is told with it."""
+        told, visitor.told = visitor.told, []
+        kept = {**values, "csrf": visitor.token, "who": visitor.viewer.author.name, "told": told}
+        return self._headed(self.looks.html(template, {**kept, "now": self.now()}), status)
+
+    # ── in and out ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        return self.looks.file(request.match_info["name"])
+
+    async def _door(self, request: web.Request) -> web.StreamResponse:
+        """A link alone changes nothing: whatever fetches it beforehand uses it up for nobody."""
+        return self._plain("enter.html", 200, token=request.query.get("token", ""), problem="")
+
+    async def _enter(self, request: web.Request) -> web.StreamResponse:
+        try:
+            fields = await gate.form(request)
+            cookie = await self.gate.enter(fields.get("token", ""), self.now())
+        except Refused as error:
+            return self._plain("enter.html", 403, token="", problem=str(error))
+        if not cookie:
+            problem = "This link is used up or too old."
+            log.warning("A link to the page was refused", extra={"action": "page_refused"})
+            return self._plain("enter.html", 403, token="", problem=problem)
+        log.info("Somebody signed in to the page", extra={"action": "page_entered"})
+        response = _to("/")
+        gate.keep(response, cookie, secure=request.secure)
+        return response
+
+    async def _leave(self, request: web.Request, _: Visitor, __: Mapping[str, str]) -> str:
+        self.gate.leave(request)
+        return ""
+
+    # ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────
+
+    async def _done(self, request: web.Request, visitor: Visitor, do: Do) -> web.StreamResponse:
+        fields = await gate.form(request)
+        if not gate.is_theirs(visitor, fields):
+            raise Refused("This form is out of date. Load the page again.")
+        try:
+            said = await do(request, visitor, fields)
+        except Forbidden as error:
+            said = str(error)
+        if said:
+            visitor.told.append(said)
+        return _to(_back(fields.get("back", "")))
+
+    async def _in_words(self, answer: Awaitable[web.StreamResponse], visitor: Visitor) -> web.StreamResponse:
+        try:
+            return await answer
+        except Refused as error:
+            return self._problem(visitor, 403, str(error))
+        except Forbidden as error:
+            return self._problem(visitor, 404, str(error))
+        except NotThere as error:
+            return self._problem(visitor, 404, str(error))
+        except SessionError as error:
+            log.warning("A page could not be read: %s", error, extra={"action": "page_unread"})
+            return self._problem(visitor, 503, "The records cannot be read right now; try again in a minute.")
+
+    def _problem(self, visitor: Visitor, status: int, problem: str) -> web.Response:
+        return self.html("problem.html", visitor, {"problem": problem}, status)
+
+    def _plain(self, template: str, status: int, **values: object) -> web.Response:
+        return self._headed(self.looks.html(template, values), status)
+
+    def _headed(self, html: str, status: int) -> web.Response:
+        return web.Response(text=html, content_type="text/html", status=status, headers=looks.HEADERS)
+
+
+def _to(path: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": path, **looks.HEADERS})
+
+
+def _back(path: str) -> str:
+    """A page of ours and no other site's: "//elsewhere" and "/\\elsewhere" name one."""
+    ours = path.startswith("/") and not path.startswith(("//", "/\\")) and len(path) <= LONGEST_PATH
+    return path if ours and path.isprintable() and path.isascii() else "/"

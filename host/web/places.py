@@ -1,0 +1,24 @@
+"""Where something happened, for somebody who need not be there: a private channel's name is its people's."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from host.controls.naming import PLATFORMS, Names
+from host.governance import sight
+from host.registry.port import Statements
+from sessiondb.records import Address
+
+
+class Shown(NamedTuple):
+    address: Address
+    scope: str
+
+
+def place_of(registry: Statements, shown: Shown) -> str:
+    address, scope = shown
+    direct = scope.startswith(f"{address.channel_type}-{address.workspace_id}-dm-")
+    if direct or sight.is_common(address, scope):
+        return Names(registry).place(address, scope)
+    platform = PLATFORMS.get(address.channel_type, address.channel_type)
+    return f"private channel {address.platform_id}, {platform}"

@@ -1,0 +1,81 @@
+"""Somebody before the page, without a browser: what it sends, and what a browser would keep."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from host.app import Host
+from host.registry import links
+from tests.support.hosting import now_ms
+
+CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+WEB: dict[str, Any] = {"port": 0}
+
+
+@dataclass
+class Answer:
+    status: int
+    text: str
+    headers: Any
+
+    @property
+    def shown(self) -> str:
+        """As a reader sees it: without tags, entities as what they stand for."""
+        body = self.text.partition("<main")[2]
+        return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
+
+
+class Browser:
+    def __init__(self, host: Host, data: Path, client: aiohttp.ClientSession) -> None:
+        self.host = host
+        self.data = data
+        self.client = client
+
+    @property
+    def base(self) -> str:
+        assert self.host.web is not None
+        return self.host.web.address
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        url = URL(f"{self.base}{path}", encoded=True)  # as it is written: nothing is tidied on the way
+        async with self.client.get(url, headers=headers, allow_redirects=False) as answer:
+            return Answer(answer.status, await answer.text(), answer.headers)
+
+    async def post(self, path: str, fields: dict[str, str], **headers: str) -> Answer:
+        sent = self.client.post(f"{self.base}{path}", data=fields, headers=headers, allow_redirects=False)
+        async with sent as answer:
+            return Answer(answer.status, await answer.text(), answer.headers)
+
+    async def send(self, path: str, **fields: str) -> Answer:
+        """A form as a page of ours has it; the page that it leads to."""
+        found = CSRF.search((await self.get("/")).text)
+        assert found is not None
+        sent = await self.post(path, {"csrf": found[1], **fields}, Origin=self.base)
+        return await self.get(sent.headers["Location"]) if sent.status == 303 else sent
+
+    def link(self, user: str = "olga") -> str:
+        """The token of one, as `dovecote page` makes it."""
+        return links.make(self.data / "host.db", user, now_ms())
+
+    async def enter(self) -> None:
+        entered = await self.post("/enter", {"token": self.link()}, Origin=self.base)
+        assert entered.status == 303, entered.text
+
+
+@asynccontextmanager
+async def browsing(host: Host, data: Path, *, inside: bool = True) -> AsyncIterator[Browser]:
+    """Signed in, unless told otherwise."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
+        browser = Browser(host, data, client)
+        if inside:
+            await browser.enter()
+        yield browser
