@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, takewhile
 
-from runner import turn
+from runner import doings, turn
 from runner.formatter import PromptMessage, decode
 from runner.inbound import PAGE, InboundReader
 from runner.outbound import OutboundWriter, ParkedCall
@@ -14,9 +15,11 @@ from runner.tools.approval import ALLOW
 from runner.tools.box import ToolResult
 from runner.turn import Turn
 from sessiondb import content
-from sessiondb.records import AckStatus, Address, MessageIn
+from sessiondb.records import AckStatus, Address, MessageIn, Step
 
 log = logging.getLogger(__name__)
+
+MOST_TRIES = 20  # of one question that are looked back on
 
 
 class Claims:
@@ -47,6 +50,10 @@ class Claims:
         ]
         if all(message.id != first.id for message in due):
             return self.next(only)  # the host settled it between the two looks: a deletion may have won
+        if self._is_again(first):
+            return self._open(
+                f"{first.id}-{first.attempts + 1}", [first]
+            )  # its answer takes the place of one answer
         batch = turn.batch_of(due, first, resumed=False)
         # What was written to wait for the end of a turn does not join it; nor does what came after that.
         batch = list(takewhile(lambda m: m.seq <= first.seq or not self._queued(m), batch))
@@ -58,7 +65,7 @@ class Claims:
         Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again or an order
         that is still to be obeyed: it applies to what came before it and to nothing else. A task's run is a turn of its own.
         """
-        if running.attempt > turn.SPLIT_AFTER:
+        if running.attempt > turn.SPLIT_AFTER or running.earlier or turn.is_again(running.messages[0]):
             return []
         due: list[MessageIn] = []
         for message in self._ours(self._inbound.due_at(running.address, self._now())):
@@ -121,7 +128,7 @@ class Claims:
         rows, messages = self._claim(id_, batch)
         if not messages:
             return None
-        return Turn(
+        opened = Turn(
             id=id_,
             address=rows[0].address,
             attempt=max(row.attempts for row in rows) + 1,
@@ -129,6 +136,29 @@ class Claims:
             consumed=[row.id for row in rows],
             highest_seq=max(row.seq for row in rows),
         )
+        if turn.is_again(messages[0]):
+            opened.earlier = self._earlier(messages[0])
+            note = turn.note_of(doings.before(opened.earlier))
+            opened.messages = [replace(messages[0], note=note), *messages[1:]]
+        return opened
+
+    def _earlier(self, again: PromptMessage) -> list[Step]:
+        """What the tries before this one did, from the first."""
+        found: list[Step] = []
+        message: PromptMessage | None = again
+        for _ in range(MOST_TRIES):
+            if message is None or not isinstance(message.content, content.Chat) or not turn.is_again(message):
+                break
+            id_ = message.content.about
+            ack = self._outbound.acks([id_]).get(id_)
+            found = [*(self._outbound.steps(ack.turn) if ack is not None else ()), *found]
+            rows = self._inbound.messages([id_])
+            message = self._decode(rows[0]) if rows else None
+        return found
+
+    def _is_again(self, message: MessageIn) -> bool:
+        decoded = self._decode(message) if message.kind == "chat" else None
+        return decoded is not None and turn.is_again(decoded)
 
     def _claim(self, id_: str, batch: Sequence[MessageIn]) -> tuple[list[MessageIn], list[PromptMessage]]:
         """Claims, then reads again: an edit or a deletion may have come first."""

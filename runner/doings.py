@@ -32,10 +32,28 @@ _ONE = {  # I had …
 _RUNNING = {"bash": "A command"}
 
 
+_LOOKS = frozenset({"view_file", "read_thread", "list_tasks"})  # whose calls change nothing anywhere
+
+
+def before(steps: Iterable[Step]) -> str:
+    """What an earlier try did that is still so, in words that follow "I had"; '' for nothing."""
+    calls, results = _calls(steps)
+    done = Counter(name for id_, name in calls.items() if name not in _LOOKS and not results.get(id_, False))
+    return _listed(_times(name, count) for name, count in done.items()) if done else ""
+
+
+def _calls(steps: Iterable[Step]) -> tuple[dict[str, str], dict[str, bool]]:
+    """Names by call, and whether those that ended failed."""
+    steps = list(steps)
+    names = {s.tool_use_id: str(json.loads(s.content)["name"]) for s in steps if s.kind == "tool_call"}
+    return names, {
+        s.tool_use_id: bool(json.loads(s.content)["is_error"]) for s in steps if s.kind == "tool_result"
+    }
+
+
 def stopped(steps: Sequence[Step]) -> str:
     """The answer to an order to stop, from the steps of the turn."""
-    names = {s.tool_use_id: str(json.loads(s.content)["name"]) for s in steps if s.kind == "tool_call"}
-    ended = {s.tool_use_id: bool(json.loads(s.content)["is_error"]) for s in steps if s.kind == "tool_result"}
+    names, ended = _calls(steps)
     done = Counter(names[id_] for id_, failed in ended.items() if id_ in names and not failed)
     cut = [name for id_, name in names.items() if id_ not in ended]
     parts = ["Stopped."]

@@ -25,6 +25,7 @@ class PromptMessage:
     created_at: int
     author_id: str
     content: content.Inbound
+    note: str = ""  # of ours, for the model, beside what was said
 
 
 def decode(message: MessageIn) -> PromptMessage:
@@ -59,7 +60,8 @@ def _element(message: PromptMessage) -> str:
             _tag("file", {"name": a.name, "path": a.path, "type": a.media_type}, "") for a in body.attachments
         ]
         said = _escaped(body.text) + "".join(map(_part, body.parts)) + "".join(files)
-        return _tag("message", attributes, said)
+        noted = _tag("note", {}, _escaped(message.note)) if message.note else ""
+        return _tag("message", attributes, said + noted)
     if isinstance(body, content.Task):
         attributes |= {"title": body.title, "due": body.due}
         missed = [_tag("stands_for", {"due": due}, "") for due in body.stands_for]

@@ -266,11 +266,11 @@ class AgentLoop:
     # ── ends of a turn ───────────────────────────────────────────────────────────────────────────────────
 
     def _finish(self, ended: Turn, result: base.Result) -> None:
-        missed = turn.made_up_for(ended.task)
+        front = turn.made_up_for(ended.task) + turn.tried_before(doings.before(ended.earlier))
         answers = [
             Emitted(
                 f"{ended.id}:final:{number}",
-                content.Text(reply.text if number else missed + reply.text, ends_turn=True),
+                content.Text(reply.text if number else front + reply.text, ends_turn=True),
                 reply.in_reply_to or ended.answers,
             )
             for number, reply in enumerate(result.replies)
@@ -398,6 +398,7 @@ class AgentLoop:
             readable=self._settings.readable,
             destinations=self._inbound.destinations(),
             recorded=begun.resumed,
+            earlier=begun.earlier,
             now=self._now,
             approvals=self._approvals,
             host=HostLine(self._inbound, self._outbound, self._ring),

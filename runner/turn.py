@@ -41,6 +41,7 @@ class Turn:
     resumed: list[Step] = field(default_factory=list)
     pushed: list[Pushed] = field(default_factory=list)  # not taken yet
     highest_seq: int = 0
+    earlier: list[Step] = field(default_factory=list)  # of the tries before, where it is another one
 
     def take(self, count: int) -> tuple[list[PromptMessage], list[str]]:
         """The provider took the next `count` pushes: they belong to this turn now.
@@ -154,6 +155,26 @@ def made_up_for(run: PromptMessage | None) -> str:
         return ""
     times = "; ".join(run.content.stands_for)
     return f"*Missed earlier, made up for now: {times}.*\n\n"
+
+
+def tried_before(did: str) -> str:
+    """What a second try says above its answer; `did` is what the first one did that is still so."""
+    return f"*Another try. At the first I had {did}; none of that was done again.*\n\n" if did else ""
+
+
+def note_of(did: str) -> str:
+    """What the model is told of another try."""
+    told = "You answered this before, and are asked to answer it once more, whole and anew: your earlier answer will be gone."
+    if did:
+        told += (
+            f" Your earlier try had {did}. All of that stands and is said above your answer. Do none of it again unless"
+            " you are asked to; a call like one of those is not made, and returns what it returned then."
+        )
+    return told
+
+
+def is_again(message: PromptMessage) -> bool:
+    return isinstance(message.content, content.Chat) and message.content.event == "again"
 
 
 def user_step(messages: Sequence[PromptMessage], prompt: str) -> str:

@@ -48,15 +48,17 @@ class Chat:
     text: str
     author_name: str = ""
     trusted: bool = False  # an owner, or somebody the configuration lists
-    event: str = "message"  # message | edit | delete | reaction | command
+    event: str = "message"  # message | edit | delete | reaction | command | again
     attachments: tuple[Attachment, ...] = ()
     zone: str = ""  # the author's IANA zone, '' when unknown
     queued: bool = False  # opens a turn of its own instead of joining one
     parts: tuple[Part, ...] = ()
     by: str = ""  # '' = a person | bot | agent (the agent's own words, said before) | host
     about: str = (
-        ""  # of an edit, deletion or reaction: the messages_in id of what was edited, deleted or reacted to
+        ""  # of an edit, deletion or reaction: the messages_in id of what was edited, deleted or reacted to; of an "again":
+        # of what was asked before and is asked once more
     )
+    replaces: str = ""  # of an "again": the messages_out id of the answer that gives way to the new one
 
 
 @dataclass(frozen=True, slots=True)

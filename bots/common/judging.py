@@ -9,6 +9,8 @@ PRESSED: dict[Literal["good", "bad"], tuple[str, str]] = {  # the button, and wh
     "bad": ("👎", "This answer was not good"),
 }
 TITLE = "What was wrong?"
+AGAIN = "again"  # the form's other field, and a button
+TRY_AGAIN = "Try again"
 REASON = "reason"  # the form's field
 LABEL = "In your words, if you like"
 HINT = "The owners of this agent read it."

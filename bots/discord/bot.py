@@ -183,6 +183,9 @@ class DiscordBot:
     async def remove_live(self, live: Live, platform_message_id: str) -> None:
         await self._connected().live.remove(live, platform_message_id)
 
+    async def remove(self, place: Address, platform_message_id: str) -> None:
+        await self._connected().outbox.remove(place, platform_message_id)
+
     async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
         """From Discord's CDN, by the signed link that came with the message; a broken download is begun again."""
         for attempt in range(FETCH_TRIES):

@@ -19,7 +19,7 @@ from bots.discord.commands.commands import Commands
 from bots.discord.live.message import LiveMessages, StopButton
 from bots.discord.panels import judging, rules, strays
 from bots.discord.panels.forms import Forms
-from bots.discord.panels.judging import JudgeButton
+from bots.discord.panels.judging import AgainButton, JudgeButton
 from bots.discord.panels.panels import HaltButton, PageButton, TaskButton
 from bots.discord.questions import questions
 from bots.discord.questions.book import QuestionBook
@@ -40,7 +40,16 @@ log = logging.getLogger(__name__)
 
 MOST_NAMED = 10  # channels of a server that lack permissions
 GREET_AGAIN = (1.0, 4.0, 15.0)  # s between two tries
-BUTTONS = (ChoiceButton, DecisionButton, HaltButton, JudgeButton, PageButton, StopButton, TaskButton)
+BUTTONS = (
+    AgainButton,
+    ChoiceButton,
+    DecisionButton,
+    HaltButton,
+    JudgeButton,
+    PageButton,
+    StopButton,
+    TaskButton,
+)
 
 
 class DoveClient(discord.Client):

@@ -57,7 +57,7 @@ from host.ports.bot import (
 )
 from host.ports.events import EventClass, InboundEvent, IncomingFile, Privacy, Verdict
 from host.ports.findings import Finding
-from sessiondb import content
+from sessiondb import Address, content
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -162,6 +162,10 @@ class SlackBot:
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         self._must_be_online()
         return await self._sender.lookup(delivery)
+
+    async def remove(self, place: Address, platform_message_id: str) -> None:
+        self._must_be_online()
+        await self._sender.remove(place, platform_message_id)
 
     async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
         return await self._fetching.fetch(file, path, most)

@@ -21,15 +21,21 @@ OTHERWISE = "You have chosen otherwise since, and that counts."
 EXPLAINED = "Thank you: your reason is noted for the owners."
 
 
-def judge(connection: Statements, config: Config, viewer: Viewer, said: Judged) -> str:
-    """Raises `Forbidden`. A line for the person alone."""
+def answer_of(connection: Statements, config: Config, viewer: Viewer, key: str) -> Answer:
+    """What the button is under, for whom may speak to the agent there. Raises `Forbidden`."""
     standing = access.standing_of(connection, viewer.address.channel_type, viewer.author.id)
     permission = access.decide(config.access, viewer, standing)
     if isinstance(permission, access.Denied):
         raise Forbidden(permission.reason)
-    found = judgements.answer(connection, said.answer)
+    found = judgements.answer(connection, key)
     if found is None or found.address[:3] != viewer.address[:3]:
         raise Forbidden(UNKNOWN)
+    return found
+
+
+def judge(connection: Statements, config: Config, viewer: Viewer, said: Judged) -> str:
+    """Raises `Forbidden`. A line for the person alone."""
+    found = answer_of(connection, config, viewer, said.answer)
     found = replace(found, model=found.model or _configured(config, found))
     user = f"{viewer.address.channel_type}:{viewer.author.id}"
     reason = said.reason.strip()[:LONGEST_REASON]

@@ -39,7 +39,7 @@ from host.ports.controls import (
     TaskOrder,
     TaskView,
 )
-from host.ports.events import EventClass, InboundEvent, Ingested, Verdict, Viewer
+from host.ports.events import AGAIN, EventClass, InboundEvent, Ingested, Verdict, Viewer
 from host.registry import held
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -52,6 +52,9 @@ NO_SUCH_CONVERSATION = "There is no such conversation."
 OWNERS_ONLY = "Only an owner may do that."
 LARGEST_BUDGET = 1_000_000.0  # US dollars a day
 WORKING = "is working"
+NOT_ASKED = "Only what a person asked can be answered again, and not when it is too long ago."
+ASKERS_ONLY = "Only whoever asked, or an owner, may have it answered again."
+TRIED = "That answer was tried again already."
 SENT_ALREADY = "That was sent already, or is too long ago."
 
 SUGGESTED = (  # where an agent's configuration suggests nothing
@@ -169,6 +172,42 @@ class Service:
         return await self._db.write(
             lambda connection: judging.judge(connection, self._settings.config, viewer, said)
         )
+
+    async def again(self, viewer: Viewer, answer: str) -> str:
+        """Through the one way in, under the answer's own key: however often it is pressed, it is asked once (law 4)."""
+        found = await self._db.read(
+            lambda connection: judging.answer_of(connection, self._settings.config, viewer, answer)
+        )
+        session = await self._session(found.session_id)
+        asked = (
+            None
+            if session is None
+            else await self._parts.records.mailboxes.use(
+                session, lambda writer: writer.message(found.answers)
+            )
+        )
+        if asked is None or asked.kind != "chat":
+            raise Forbidden(NOT_ASKED)
+        if viewer.author.id != asked.author_id and not self.is_owner(viewer):
+            raise Forbidden(ASKERS_ONLY)
+        event = InboundEvent(
+            event_class=EventClass.COMMAND,
+            address=found.address,
+            natural_id=f"{AGAIN}-{answer}",
+            author=viewer.author,
+            at=self._parts.now(),
+            mentioned=True,
+            privacy=viewer.privacy,
+            value=AGAIN,
+            refers_to=found.row_id,
+            session_id=found.session_id,
+        )
+        ingested = await self._parts.ingest(event)
+        if ingested.verdict is Verdict.DUPLICATE:
+            return TRIED
+        if ingested.verdict is not Verdict.STORED:
+            raise Forbidden(ingested.reason or NO_SUCH_CONVERSATION)
+        return "I answer it once more."
 
     async def why(self, viewer: Viewer, message: str, within: Address | None = None) -> str:
         """`within`: others read along, for whom is what happened in that channel and nothing else."""

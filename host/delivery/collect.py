@@ -5,13 +5,14 @@ The address is the host's to decide (law 7): that of the message a row answers, 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from host.delivery import drawing, policy, waits
+from host.delivery import drawing, policy, replacing, waits
 from host.delivery.actions import Actions, Asked, Handler, refusing
 from host.delivery.drawing import Drawn, Large
 from host.delivery.minting import Minting
@@ -221,6 +222,8 @@ class Collector:
         shown = self._shown(writer, row, whose, address, origin)
         operation, _ = shown
         parcels, parts = self._chunks(row, shown, whose, address, origin, ready)
+        minted = functools.partial(self.minting.key, whose.session_id, out.seq, out.id)
+        gone = replacing.removals(writer, row, origin, parcels, self.bots, minted)
         if isinstance(operation, content.Question) and parcels:
             questions.put(writer, out.id, parcels[0].key, operation, address, self.now())
         for parcel in parcels:
@@ -228,6 +231,7 @@ class Collector:
                 tell_failed(writer, parcel, self.now())
         if parts > len(parcels):
             self._cut(writer, out, address, asked_at, f"the first {len(parcels)} of {parts} parts")
+        parcels = [*parcels, *gone]
         return _unknown(parcels, known, self.now()) if doubtful else parcels
 
     def _shown(
@@ -309,7 +313,7 @@ class Collector:
         operation, mentions = shown
         drawn = ready.drawn.get(out.id) or drawing.at_once(bot, operation, mentions)
         chunks, plain = drawn.chunks, drawn.plain
-        judged = self.judged(whose.agent) and _ends_a_turn(operation, out)
+        judged = self.judged(whose.agent) and replacing.ends_turn(row)
         keys = [self.minting.key(whose.session_id, out.seq, out.id, number) for number in range(len(chunks))]
         common = {
             "target": getattr(operation, "message_id", ""),
@@ -413,10 +417,6 @@ def _opens(operation: content.Operation, origin: MessageIn | None) -> bool:
     about_another = isinstance(operation, content.Edit | content.Reaction)
     by_itself = origin is not None and (bool(origin.task_id) or origin.kind == Kind.WEBHOOK)
     return by_itself and not about_another
-
-
-def _ends_a_turn(operation: content.Operation, out: MessageOut) -> bool:
-    return isinstance(operation, content.Text) and operation.ends_turn and not out.destination
 
 
 def give_up_or_postpone(

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from host.delivery import policy, room
+from host.delivery import policy, replacing, room
 from host.delivery.calls import outcome
 from host.mailbox.rows import Parcel
 from host.ports.bot import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unsent
@@ -41,6 +41,9 @@ class Ledger(Protocol):
 
     async def put_off(self, parcel: Parcel) -> None:
         """The platform takes it no sooner than at `next_attempt_at`: whoever waits for it is told once."""
+
+    async def stands(self, parcel: Parcel, count: int) -> bool:
+        """Whether the first `count` chunks of its row are all sent. Raises `sessiondb.SessionError`."""
 
     async def asking(self, key: str, parcel: Parcel) -> None:
         """A question is about to be shown: whoever answers it must find the session. Raises `sessiondb.SessionError`."""
@@ -139,6 +142,8 @@ class Lane:
         bot = self._bots.get(parcel.address.channel_type)
         if bot is None:
             return await self._commit(replace(parcel, state="failed", error="no such platform is configured"))
+        if parcel.state == "unknown" and replacing.is_removal(parcel):
+            return await self._commit(replace(parcel, state="pending", next_attempt_at=self._now()))
         if parcel.state == "unknown":
             return await self._look_up(bot, parcel)
         if parcel.state == "sending" and parcel.key not in self._intended:
@@ -166,7 +171,10 @@ class Lane:
 
     async def _send(self, bot: Bot, parcel: Parcel) -> Parcel:
         try:
-            receipt = await outcome(bot.send(await self._delivery(parcel)))
+            if replacing.is_removal(parcel):
+                receipt = await self._remove(bot, parcel)
+            else:
+                receipt = await outcome(bot.send(await self._delivery(parcel)))
         except Rejected as error:
             if error.plain_may_work and (plain := _plain(parcel)) is not None:
                 return plain
@@ -177,6 +185,16 @@ class Lane:
                 await self._tell_of_wait(moved)
             return moved
         return policy.sent(parcel, receipt)
+
+    async def _remove(self, bot: Bot, parcel: Parcel) -> Receipt:
+        """Raises `DeliveryError`: `Rejected` where the answer that takes its place does not stand."""
+        try:
+            stands = await self._ledger.stands(parcel, replacing.after(parcel))
+        except SessionError as error:
+            raise Unsent(f"whether the newer answer stands cannot be read: {error}") from error
+        if not stands:
+            raise Rejected(replacing.STAYS)
+        return await replacing.remove(bot, parcel)
 
     async def _tell_of_wait(self, parcel: Parcel) -> None:
         """Whoever waits for it knows why (law 15); that they could not be told keeps nothing back."""

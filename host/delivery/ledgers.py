@@ -86,6 +86,11 @@ class SessionLedger:
             await self._db.write(lambda connection: notices.add(connection, late, now))
             await self._say()
 
+    async def stands(self, parcel: Parcel, count: int) -> bool:
+        return await self._db.read(
+            lambda connection: ledger.sent(connection, self._session.id, parcel.seq, count) == count
+        )
+
     async def asking(self, key: str, parcel: Parcel) -> None:
         await self._posts.asking(self._session, key, parcel, self._now())
 
@@ -145,6 +150,10 @@ class NoticeLedger:
 
     async def put_off(self, parcel: Parcel) -> None:
         """A notice that is late causes no other."""
+
+    async def stands(self, parcel: Parcel, count: int) -> bool:
+        """A notice takes nothing's place."""
+        return True
 
     async def asking(self, key: str, parcel: Parcel) -> None:
         """A notice asks nothing that an answer could be for."""

@@ -11,7 +11,7 @@ from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader
 from host.mailbox.rows import NewMessage
-from host.ports.events import ABOUT_ANOTHER, EventClass, Said
+from host.ports.events import ABOUT_ANOTHER, AGAIN, EventClass, Said
 from sessiondb import MessageIn, SessionError, Status, content
 
 
@@ -75,7 +75,22 @@ def _insert(writer: InboundWriter, attached: Attached) -> None:
         message = _about(
             message, writer.message_on_platform(entry.event.address, entry.event.platform_message_id)
         )
+    if entry.event.event_class is EventClass.COMMAND and entry.event.value == AGAIN:
+        message = _again(writer, message, entry.event.refers_to)
     writer.insert(message)
+
+
+def _again(writer: InboundWriter, message: NewMessage, answer: str) -> NewMessage:
+    """The question of an answer, in its author's words and name, to be answered once more; as a plain request where nobody
+    has that question any more."""
+    writer.catch_up()
+    of = writer.parcels_of(answer)
+    original = writer.message(of[0].in_reply_to) if of else None
+    asked = content.decode_inbound(original.content) if original is not None else None
+    if original is None or not isinstance(asked, content.Chat):
+        return message
+    once_more = replace(asked, event=AGAIN, about=original.id, replaces=answer, queued=True)
+    return replace(message, author_id=original.author_id, content=once_more)
 
 
 def _change(writer: InboundWriter, entry: Entry) -> list[tuple[Entry, MessageIn]]:
@@ -84,13 +99,12 @@ def _change(writer: InboundWriter, entry: Entry) -> list[tuple[Entry, MessageIn]
     original = writer.message_on_platform(event.address, event.platform_message_id)
     if original is None:
         return []
-    if original.status == Status.PENDING:
-        if event.event_class is EventClass.DELETE:
-            writer.settle(original.id, Status.CANCELLED, "deleted by its author")
-        else:
-            old = content.decode_inbound(original.content)
-            if isinstance(old, content.Chat):
-                writer.replace_content(original.id, replace(old, text=event.text, parts=event.parts))
+    if original.status == Status.PENDING and event.event_class is EventClass.DELETE:
+        writer.settle(original.id, Status.CANCELLED, "deleted by its author")
+    if event.event_class is EventClass.EDIT:  # of one that was read, too: another try is of what it says now
+        old = content.decode_inbound(original.content)
+        if isinstance(old, content.Chat):
+            writer.replace_content(original.id, replace(old, text=event.text, parts=event.parts))
     return [(entry, original)]
 
 

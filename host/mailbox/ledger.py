@@ -52,6 +52,13 @@ def target(connection: Statements, session_id: str, message_out_id: str) -> str:
     return str(row[0]) if row else ""
 
 
+def sent(connection: Statements, session_id: str, seq: int, below: int) -> int:
+    """How many of the row's first chunks stand on the platform."""
+    sql = "SELECT count(*) FROM ledger WHERE session_id = ? AND seq = ? AND chunk < ? AND state = 'sent'"
+    row = connection.execute(sql, (session_id, seq, below)).fetchone()
+    return int(str(row[0])) if row else 0
+
+
 def answering(connection: Statements, session_id: str, message_id: str) -> list[Entry]:
     """What answers a message, in order."""
     sql = (

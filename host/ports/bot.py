@@ -211,6 +211,14 @@ class ShowsLive(Protocol):
         """Once it returns the message is gone, whoever removed it."""
 
 
+@runtime_checkable
+class Removes(Protocol):
+    """A bot that can take a message of its own back."""
+
+    async def remove(self, place: Address, platform_message_id: str) -> None:
+        """Once it returns the message is gone, whoever removed it. Raises `DeliveryError`; told twice is told once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hearing:
     """Whether a platform reaches its bot."""

@@ -165,6 +165,10 @@ class Controls(Protocol):
     async def judge(self, viewer: Viewer, said: Judged) -> str:
         """Notes what the person thinks of an answer, their last choice; one line for them alone."""
 
+    async def again(self, viewer: Viewer, answer: str) -> str:
+        """Has the question of an answer answered once more: by whoever asked it, or an owner. `answer` as in `Judged`; one
+        line for them alone."""
+
     def is_owner(self, viewer: Viewer) -> bool: ...
 
     def agents(self) -> Sequence[str]:

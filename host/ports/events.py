@@ -120,6 +120,7 @@ class InboundEvent:
         return "m" + hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
+AGAIN = "again"  # the value of a COMMAND that asks for another answer to what `refers_to` (a messages_out id) answers
 OVER = "This question is no longer open."  # the reason why an ANSWER that came too late is declined
 
 

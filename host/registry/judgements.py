@@ -18,6 +18,8 @@ class Answer:
     model: str  # '' when none was paid for it
     address: Address
     sent_at: int  # ms UTC
+    row_id: str = ""  # of messages_out
+    answers: str = ""  # the message that it is the answer to
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,9 @@ def answer(connection: Statements, key: str) -> Answer | None:
     row = connection.execute(_ANSWER, (key,)).fetchone()
     if row is None:
         return None
-    session_id, agent, model, sent_at, *place = row
-    return Answer(str(session_id), str(agent), str(model or ""), Address(*map(str, place)), int(str(sent_at)))
+    session_id, agent, model, sent_at, row_id, answers, *place = row
+    address, at = Address(*map(str, place)), int(str(sent_at))
+    return Answer(str(session_id), str(agent), str(model or ""), address, at, str(row_id), str(answers))
 
 
 def put(connection: Statements, judged: Judgement, of: Answer, day: int) -> str:
@@ -84,7 +87,7 @@ _ANSWER = """
 SELECT l.session_id, s.agent, (
     SELECT model FROM usage WHERE session_id = l.session_id AND made_at <= l.first_attempt_at
     ORDER BY made_at DESC LIMIT 1
-), l.first_attempt_at, l.channel_type, l.workspace_id, l.platform_id, l.thread_id
+), l.first_attempt_at, l.message_out_id, l.in_reply_to, l.channel_type, l.workspace_id, l.platform_id, l.thread_id
 FROM ledger l JOIN sessions s ON s.id = l.session_id WHERE l.key = ? AND l.state <> 'failed'
 """
 _PUT = """

@@ -24,6 +24,10 @@ from sessiondb.records import Destination, MessageIn, Step
 INTERRUPTED = "interrupted, outcome unknown: the process died while this call ran"
 
 
+BEFORE = "Not done again: an earlier try of this question had done just that. What it returned then:"
+UNKNOWN_THEN = "nothing: it was interrupted, and its outcome is unknown"
+
+
 class Parked(Exception):
     """The turn waits for a person; everything it did so far is committed."""
 
@@ -63,6 +67,7 @@ class Toolbox:
         readable: Sequence[Path] = (),
         destinations: Sequence[Destination],
         recorded: Sequence[Step],
+        earlier: Sequence[Step] = (),
         now: Callable[[], int],
         approvals: Approvals | None = None,
         host: HostLine | None = None,
@@ -84,6 +89,7 @@ class Toolbox:
         self.parked = False  # some call waits for a person: the turn ends without an answer of its own
         self._results = {s.tool_use_id: s.content for s in recorded if s.kind == "tool_result"}
         self._started = {s.tool_use_id for s in recorded if s.kind == "tool_call"}
+        self._done_before = _done(earlier)
 
     @property
     def tools(self) -> list[Tool]:
@@ -116,15 +122,18 @@ class Toolbox:
         tool = self._known().get(name)
         timeout = tool.timeout_of(arguments) if tool else 1.0
         deadline = self._now() + int(timeout * 1000)
+        before = None if _repeatable(tool) else self._done_before.get(_same(name, arguments))
         if call_id not in self._started:
             call = json.dumps({"name": name, "arguments": arguments})
             self._outbound.start_call(self._turn, call_id, call, name, deadline)
-            if tool is not None:
+            if tool is not None and before is None:
                 self._ask_first(tool, arguments, call_id)
         elif not self._outbound.start_approved(self._turn, call_id, name, deadline) and not _repeatable(tool):
             return self._finish(call_id, ToolResult(INTERRUPTED, is_error=True), ())
         if tool is None:
             return self._finish(call_id, ToolResult(f"there is no tool {name!r}", is_error=True), ())
+        if before is not None:
+            return self._finish(call_id, ToolResult(f"{BEFORE}\n{before}"), ())
         context = ToolContext(
             self._turn,
             call_id,
@@ -182,6 +191,22 @@ class Toolbox:
         self._outbound.finish_call(self._turn, call_id, result.encode(), emitted, consumed)
         self._results[call_id] = result.encode()
         return result
+
+
+def _done(earlier: Sequence[Step]) -> dict[str, str]:
+    """What earlier tries did, each with what it returned; what failed did nothing and may be tried again."""
+    results = {s.tool_use_id: ToolResult.decode(s.content) for s in earlier if s.kind == "tool_result"}
+    found = {}
+    for step in earlier:
+        if step.kind == "tool_call":
+            result = results.get(step.tool_use_id)
+            if result is None or not result.is_error or result.text == INTERRUPTED:
+                found[_same(*call_of(step))] = UNKNOWN_THEN if result is None else result.text
+    return found
+
+
+def _same(name: str, arguments: object) -> str:
+    return json.dumps([name, arguments], sort_keys=True, default=str)
 
 
 def _repeatable(tool: Tool | None) -> bool:

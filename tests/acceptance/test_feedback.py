@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.slack import Message, View
+from tests.fakes.slack import Fault, Message, View
 from tests.support import on_slack
 from tests.support.on_slack import PATIENCE, Office
 
@@ -130,3 +130,45 @@ async def test_an_agent_can_do_without_and_a_slack_that_knows_no_such_block_gets
     root = office.ask("**bold**")
     [answer] = await office.answered(root)
     assert [block["type"] for block in answer.blocks] == ["markdown"]
+
+
+async def once_more(office: Office, answer: Message) -> str:
+    """Ann says 👎, and asks for another try in the form; returns what she is told."""
+    before = len(office.slack.ephemerals(office.ann))
+    await office.slack.judge(office.ann, answer, "negative").acknowledged()
+    view = form(office)
+    assert view is not None
+    await office.slack.submit_view(office.ann, view, {"again": {"again": ["again"]}}).acknowledged()
+    told = await office.slack.wait_until(lambda: office.slack.ephemerals(office.ann)[before:], PATIENCE)
+    return str(told[0].text)
+
+
+async def test_another_try_takes_the_place_of_the_answer_and_repeats_no_effect(office: Office) -> None:
+    await office.start()
+    root = office.ask('@@call mock_append {"file": "done.txt", "line": "x"}\n@@text 12000')
+    parts = await office.answered(root, 2)
+    assert await once_more(office, parts[-1]) == "I answer it once more."
+    await office.slack.wait_until(lambda: not any(part in office.answers(root) for part in parts), PATIENCE)
+    new = office.answers(root)
+    assert len(new) == 2
+    assert "At the first I had used `mock_append`" in str(new[0].blocks)
+    assert office.folder.effects("done.txt") == ["x"]
+    assert "already" in await once_more(office, parts[-1])
+
+
+async def test_a_crash_between_the_new_answer_and_the_end_of_the_old_leaves_one(office: Office) -> None:
+    await office.start()
+    root = office.ask("hello")
+    [old] = await office.answered(root)
+    office.slack.faults.next("chat.delete", Fault.answer_lost())
+    never = asyncio.Event()
+    office.slack.faults.next("chat.delete", Fault.slow(never))
+    await once_more(office, old)
+    await office.answered(root, 1)
+    await office.slack.wait_until(lambda: office.slack.calls("chat.delete"), PATIENCE)
+    await office.stop(kill=True)
+    never.set()
+    await office.start(first=on_slack.NOTHING_IN_FLIGHT)
+    await office.slack.wait_until(
+        lambda: len(office.answers(root)) == 1 and office.answers(root) != [old], PATIENCE
+    )

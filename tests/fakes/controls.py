@@ -82,6 +82,10 @@ class FakeControls:
         self.judged.append(said)
         return "Noted."
 
+    async def again(self, viewer: Viewer, answer: str) -> str:
+        self._ask(viewer, "again", answer)
+        return "Once more."
+
     def is_owner(self, viewer: Viewer) -> bool:
         return viewer.author.id in self.owners
 

@@ -34,6 +34,7 @@ class MemoryBot:
         self.gone: set[str] = set()  # channels of which it knows nothing
         self.tells_nothing: Exception | None = None
         self.asked_about: list[set[str]] = []
+        self.removed: list[str] = []
         self.lose_answers = 0  # so many sends reach the platform, and their answers nobody
         self.on_send: Callable[[Delivery], None] = lambda _: None
         self._changed = asyncio.Event()
@@ -66,6 +67,12 @@ class MemoryBot:
             self.lose_answers -= 1
             await asyncio.Event().wait()
         return Receipt(f"p-{delivery.key}")
+
+    async def remove(self, place: Address, platform_message_id: str) -> None:
+        if self.failures[f"remove {place.platform_id}"]:
+            raise self.failures[f"remove {place.platform_id}"].popleft()
+        self.removed.append(platform_message_id)
+        self._changed.set()
 
     async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
         path.write_bytes(self.files[file.reference])
@@ -121,8 +128,11 @@ class MemoryBot:
         return InboundEvent(**{**fields, **more})
 
     async def say(self, channel: str, text: str, **more: Any) -> Ingested:
+        return await self.ingested(self.event(channel, text, **more))
+
+    async def ingested(self, event: InboundEvent) -> Ingested:
         assert self._host is not None
-        return await self._host.ingest(self.event(channel, text, **more))
+        return await self._host.ingest(event)
 
     def file(self, name: str, data: bytes, media_type: str = "application/octet-stream") -> IncomingFile:
         """To be said with a message."""

@@ -16,6 +16,7 @@ from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import Forbidden, Judged
 
 BUTTON = r"dovecote:judge:(?P<choice>good|bad):(?P<answer>[0-9a-f]{1,20})"
+AGAIN = r"dovecote:judge:again:(?P<answer>[0-9a-f]{1,20})"
 FORM = r"dovecote:judge:(?P<answer>[0-9a-f]{1,20})"
 
 
@@ -42,10 +43,38 @@ class JudgeButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):
         await _judge(interaction, said, tell=self._choice == "good")
 
 
+class AgainButton(ui.DynamicItem[ui.Button[ui.View]], template=AGAIN):
+    """Has the question answered once more."""
+
+    def __init__(self, answer: str) -> None:
+        label = judging.TRY_AGAIN
+        super().__init__(ui.Button(label=label, custom_id=f"{judging.DISCORD_ID}{judging.AGAIN}:{answer}"))
+        self._answer = answer
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["answer"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        host: Ingest = interaction.client.host
+        viewer = events.viewer(interaction)
+        try:
+            line = "" if viewer is None else await host.controls.again(viewer, self._answer)
+        except Forbidden as error:
+            line = str(error)
+        except HostBusy:
+            line = words.BUSY
+        await interaction.followup.send(line or words.NOT_TAKEN, ephemeral=True)
+
+
 def view_of(answer: str) -> ui.View:
     view = ui.View(timeout=None)
     for choice in PRESSED:
         view.add_item(JudgeButton(answer, choice))
+    view.add_item(AgainButton(answer))
     return view
 
 

@@ -27,6 +27,7 @@ from bots.discord.questions.questions import view_of
 from bots.discord.sending import cards
 from bots.discord.sending.threads import Threads
 from host.ports.bot import Delivery, Receipt, Rejected, Unknown
+from sessiondb import Address
 
 NONCE_WINDOW = 120_000  # ms; Discord enforces a nonce "for the past few minutes"
 CLOCK_SKEW = 60_000  # ms the host's clock may be ahead of Discord's
@@ -169,10 +170,20 @@ class Outbox:
             await channel.get_partial_message(int(delivery.target)).add_reaction(emoji)
         return Receipt(delivery.target)
 
+    async def remove(self, place: Address, message_id: str) -> None:
+        with errors.translated():
+            try:
+                await self._message(place, message_id).delete()
+            except discord.NotFound:
+                return
+
     def _target(self, delivery: Delivery) -> discord.PartialMessage:
-        parent = self._client.get_channel(int(delivery.address.platform_id))
-        room = places.room_of(delivery.address, delivery.target, parent)
-        return self._client.get_partial_messageable(room).get_partial_message(int(delivery.target))
+        return self._message(delivery.address, delivery.target)
+
+    def _message(self, place: Address, message_id: str) -> discord.PartialMessage:
+        parent = self._client.get_channel(int(place.platform_id))
+        room = places.room_of(place, message_id, parent)
+        return self._client.get_partial_messageable(room).get_partial_message(int(message_id))
 
     def _emoji(self, delivery: Delivery, name: str) -> str | discord.Emoji:
         if not name.isascii():

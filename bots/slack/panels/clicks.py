@@ -142,6 +142,16 @@ class Clicks:
         said = Judged(asked.answer, "bad", asked.at, judging.reason(view))
         if said.reason:
             await self._judge(user, asked, said, tell=True)
+        if judging.wants_another(view):
+            await self._again(user, asked)
+
+    async def _again(self, user: str, asked: judging.Asked) -> None:
+        try:
+            viewer = await self._reader.viewer(user, asked.channel)
+            line = await self._host.controls.again(viewer, asked.answer)
+        except (Forbidden, HostBusy) as error:
+            line = _refusal(error)
+        await self._whisper(asked.channel, user, line, asked.thread)
 
     async def _ask_why(self, body: Json, asked: judging.Asked) -> None:
         try:

@@ -55,6 +55,7 @@ def modal(asked: Asked) -> Json:
         "multiline": True,
         "max_length": judging.LONGEST,
     }
+    once_more = {"text": _plain(judging.TRY_AGAIN), "value": judging.AGAIN}
     return {
         "type": "modal",
         "callback_id": MODAL,
@@ -70,13 +71,25 @@ def modal(asked: Asked) -> Json:
                 "hint": _plain(judging.HINT),
                 "element": words,
                 "optional": True,
-            }
+            },
+            {
+                "type": "input",
+                "block_id": judging.AGAIN,
+                "label": _plain("And now"),
+                "element": {"type": "checkboxes", "action_id": judging.AGAIN, "options": [once_more]},
+                "optional": True,
+            },
         ],
     }
 
 
 def reason(view: Json) -> str:
     return str(view["state"]["values"][judging.REASON][judging.REASON].get("value") or "")
+
+
+def wants_another(view: Json) -> bool:
+    chosen = (view["state"]["values"].get(judging.AGAIN) or {}).get(judging.AGAIN) or {}
+    return bool(chosen.get("selected_options"))
 
 
 def _button(value: str, label: str, spoken: str) -> Json:

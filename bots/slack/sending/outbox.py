@@ -16,10 +16,12 @@ from bots.slack.reading import histories
 from bots.slack.sending import links, rendering
 from bots.slack.sending.files import Uploads
 from host.ports.bot import Delivery, DeliveryError, Receipt, Rejected, Unknown, Unsent
+from sessiondb import Address
 
 Json = dict[str, Any]
 
 
+GONE = ("message_not_found", "channel_not_found")
 MOST_BLOCKS = 50  # of one message
 
 
@@ -136,6 +138,13 @@ class Sender:
             if code_of(error) != "already_reacted":
                 raise
         return Receipt(delivery.target)
+
+    async def remove(self, place: Address, ts: str) -> None:
+        try:
+            await self._client.chat_delete(channel=place.platform_id, ts=ts)
+        except TRANSIENT as error:
+            if code_of(error) not in GONE:
+                raise translated(error) from error
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         """Ephemeral messages have no history: one whose outcome is unknown counts as sent, told once at most."""

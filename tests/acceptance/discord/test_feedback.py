@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from tests.fakes.discord import Channel, Interaction, Message
+from tests.fakes.discord import Channel, Fault, Interaction, Message
 from tests.support.town import DOVECOTE, TIMEOUT, Town
 
 
@@ -34,7 +34,8 @@ async def answered(town: Town, text: str = "hello") -> tuple[Channel, Message]:
 def buttons(message: Message) -> dict[str, str]:
     """The ids of the buttons by what they show."""
     shown = [component for row in message.components for component in row["components"]]
-    return {one["emoji"]["name"]: one["custom_id"] for one in shown if "emoji" in one}
+    named = {(one.get("emoji") or {}).get("name") or one.get("label"): one["custom_id"] for one in shown}
+    return {str(name): str(id_) for name, id_ in named.items() if id_.startswith("dovecote:judge:")}
 
 
 async def test_each_person_counts_once_with_their_last_choice_and_the_reason_they_gave(town: Town) -> None:
@@ -43,7 +44,7 @@ async def test_each_person_counts_once_with_their_last_choice_and_the_reason_the
     bob = town.discord.add_user("bob", town.guild)
     thread, answer = await answered(town)
     ids = buttons(answer)
-    assert list(ids) == ["👍", "👎"]
+    assert list(ids) == ["👍", "👎", "Try again"]
 
     for _ in range(2):
         await noted(town, town.discord.click(bob, answer, ids["👍"]))
@@ -96,7 +97,7 @@ async def test_of_a_long_answer_the_last_part_alone_has_buttons_and_questions_ha
     thread, _ = await answered(town, "@@text 3000")
     await town.until(lambda: len(town.said(thread)) == 2)
     parts = [message for message in town.discord.messages(thread) if message.author is town.discord.bot]
-    assert [len(buttons(part)) for part in parts][-2:] == [0, 2]
+    assert [len(buttons(part)) for part in parts][-2:] == [0, 3]
     _, question = await answered(town, "@@ask Which? | a | b")
     assert buttons(question) == {}
 
@@ -118,3 +119,44 @@ async def test_an_agent_can_do_without(town: Town) -> None:
     await town.up()
     _, answer = await answered(town)
     assert answer.components == []
+
+
+DELETE = "DELETE /channels/{}/messages/{}"
+
+
+async def test_another_try_takes_the_place_of_the_answer_and_repeats_no_effect(town: Town) -> None:
+    await town.up()
+    script = '@@call mock_append {"file": "done.txt", "line": "x"}\n@@text 2500'
+    thread, _ = await answered(town, script)
+    await town.until(lambda: len(town.said(thread)) == 2)
+    old = [message for message in town.discord.messages(thread) if message.author is town.discord.bot][-2:]
+    pressed = town.discord.click(town.ada, old[-1], buttons(old[-1])["Try again"])
+    await noted(town, pressed)
+    await town.until(lambda: all(message.deleted for message in old))
+    said = town.said(thread)
+    assert len(said) == 2
+    assert "At the first I had used `mock_append`" in said[0]
+    assert [p.read_text() for p in town.folder.glob("data/**/done.txt")] == ["x\n"]
+    other = town.discord.add_user("bob", town.guild)
+    newest = [message for message in town.discord.messages(thread) if message.author is town.discord.bot][-1]
+    refused = town.discord.click(other, newest, buttons(newest)["Try again"])
+    await town.until(
+        lambda: (
+            any("whoever asked" in told.content for told in refused.followups)
+            or (refused.original is not None and "whoever asked" in refused.original.content)
+        )
+    )
+
+
+async def test_a_crash_between_the_new_answer_and_the_end_of_the_old_leaves_one(town: Town) -> None:
+    await town.up()
+    thread, old = await answered(town)
+    never = asyncio.Event()
+    town.discord.faults.next(DELETE, Fault.slow(never))
+    town.discord.click(town.ada, old, buttons(old)["Try again"])
+    await town.until(lambda: town.discord.calls(DELETE))
+    assert len(town.said(thread)) == 2
+    await town.kill()
+    never.set()
+    await town.up()
+    await town.until(lambda: len(town.said(thread)) == 1 and old.deleted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ class Book:
     def __init__(self) -> None:
         self.commits: list[list[tuple[str, str]]] = []
         self.failing = 0
+        self.standing = True  # whether the answer stands that takes the place of another
         self.waits: list[int] = []  # until when something that people wait for was put off, ms
         self._changed = asyncio.Event()
         self.before_commit: Callable[[Sequence[Parcel]], Awaitable[None]] | None = None
@@ -56,6 +58,9 @@ class Book:
         return None
 
     async def asking(self, key: str, parcel: Parcel) -> None: ...
+
+    async def stands(self, parcel: Parcel, count: int) -> bool:
+        return self.standing
 
     async def put_off(self, parcel: Parcel) -> None:
         self.waits.append(parcel.next_attempt_at)
@@ -195,3 +200,50 @@ async def test_nothing_is_left_of_the_weight_of_what_went_another_way() -> None:
     bench.bot.failures["c"] += [Rejected("no"), Rejected("no", plain_may_work=True)]
     await bench.carried(parcel(1), parcel(3, plain='{"text": "plain"}'), parcel(5))
     assert bench.lane.weight == 0
+
+
+# ── an answer that gives way ─────────────────────────────────────────────────────────────────────────────
+
+
+def removal(number: int, state: str = "pending") -> Parcel:
+    kept = json.dumps({"removes": f"p-old{number}", "after": 1})
+    return Parcel("o1", number, 1, f"r{number}", state, PLACE, kept)
+
+
+async def test_an_old_answer_goes_after_the_new_one_with_intents_and_receipts() -> None:
+    bench = Bench()
+    assert await bench.carried(parcel(1), removal(1), removal(2)) == [
+        [("k1", "sending")],
+        [("k1", "sent"), ("r1", "sending")],
+        [("r1", "sent"), ("r2", "sending")],
+        [("r2", "sent")],
+    ]
+    assert bench.bot.said("c") == ["1"]
+    assert bench.bot.removed == ["p-old1", "p-old2"]
+
+
+async def test_an_old_answer_stays_where_the_new_one_does_not_stand() -> None:
+    bench = Bench()
+    bench.book.standing = False
+    [*_, last] = await bench.carried(removal(1))
+    assert last == [("r1", "failed")]
+    assert bench.bot.removed == []
+
+
+@pytest.mark.parametrize("state", ["sending", "unknown"])
+async def test_a_removal_that_a_death_interrupted_is_made_again_without_a_look(state: str) -> None:
+    """However often it is made, the message is gone."""
+    bench = Bench()
+    bench.bot.capabilities = bench.bot.capabilities.__class__(lookup=True, flight=0.0)
+    commits = await bench.carried(removal(1, state))
+    assert commits[-1] == [("r1", "sent")]
+    assert bench.bot.removed == ["p-old1"]
+    assert bench.bot.sent == []
+
+
+async def test_a_removal_that_a_platform_puts_off_is_tried_again() -> None:
+    bench = Bench()
+    bench.bot.failures["remove c"].append(Unsent("slow down"))
+    commits = await bench.carried(removal(1))
+    assert commits[-1] == [("r1", "sent")]
+    assert bench.bot.removed == ["p-old1"]
