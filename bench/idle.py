@@ -10,7 +10,7 @@ from bench.figure import Figure, Timings, one
 from bench.serving import Served, serving
 
 RUNNERS = 50
-SETTLES = 5.0  # s until every pause between two looks has grown to its longest
+SETTLES = 15.0  # s until every pause between two looks has grown to its longest
 WINDOW = 10.0  # s
 WINDOWS = 3
 TRIPS = 40

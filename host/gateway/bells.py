@@ -14,7 +14,7 @@ from sessiondb.signals import Bell, ChangeDetector, slowest_poll
 
 POLL_FASTEST = 0.02  # s between two looks right after something happened
 POLL_UNASKED = 0.25  # s where no bell rings and nobody has given the runner anything to do for a while
-ASKED = 120.0  # s after which work that was given is no reason any more to look often
+ASKED = 3.0  # s after which work that was given is no reason any more to look often: what takes longer may be a quarter late
 RINGS_PER_SECOND = 200  # more are heard at the next poll: a hostile bell costs no more than this
 
 

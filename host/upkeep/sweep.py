@@ -160,7 +160,7 @@ class Sweep:
             await self._rest(session, seen.work)
         elif seen.work != self._noted.get(session.id):
             await self._note(session, seen.work)
-        elif not parts.scheduler.has_tasks(session):
+        elif not parts.scheduler.has_tasks(session) and await self._is_over(session):
             self._calm.note(session, seen)
 
     async def _rest(self, session: Session, work: int) -> None:
@@ -174,9 +174,16 @@ class Sweep:
         self._noted.pop(session.id, None)
         self._calm.forget(session)
 
+    async def _is_over(self, session: Session) -> bool:
+        """Now, too: what came in is not all there may be to do. A send may wait to be tried again, a question for its end."""
+        return await self._settled_out(session) is not None
+
+    async def _settled_out(self, session: Session) -> int | None:
+        return await self._parts.records.mailboxes.use(session, _nothing_to_do)
+
     async def _note(self, session: Session, work: int, statement: str = _NOTE) -> None:
         """Up to where everything is over: if its files are lost, nothing up to there is answered or said again."""
-        settled_out = await self._parts.records.mailboxes.use(session, _nothing_to_do)
+        settled_out = await self._settled_out(session)
         if settled_out is None:
             return
         bindings = (session.id, work, settled_out)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 from host.folders import pulse
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.rows import NewMessage
 from host.runners.launch.base import Runner
 from host.runners.launch.process import ProcessLauncher
+from sessiondb import Address, content
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, serving
 
@@ -71,3 +75,36 @@ async def test_a_runner_that_has_nothing_to_do_is_passed_over_until_something_co
         async with asyncio.timeout(TIMEOUT):
             while session.id in sweep._calm._since:  # noqa: ASYNC110 - the sweep's next round
                 await asyncio.sleep(0.02)
+
+
+async def test_a_session_in_which_something_is_due_later_is_looked_at_though_nothing_more_came_in(
+    tmp_path: Path,
+) -> None:
+    settings = config(tmp_path, host={"sweep_every": 3600}, runner={"idle_exit": 600, "stream_idle": 0.1})
+    async with serving(settings) as (host, bot):
+        await bot.say("c", "hello")
+        await bot.until(lambda: bot.said("c") == ["hello"])
+        sweep, records = host.house.sweep, host.house.records
+        [session] = await records.db.read(records.sessions.load)
+
+        async def rounds_over_files_of(at: int) -> bool:
+            """Whether it is passed over after two rounds, of which the first may note how far all is over."""
+            for _ in range(2):
+                for path in (session.folder.inbound_db, session.folder.outbound_db):
+                    os.utime(path, (at, at))
+                await sweep.round()
+            return session.id in sweep._calm._since
+
+        async with asyncio.timeout(TIMEOUT):
+            while not await rounds_over_files_of(1):  # noqa: ASYNC110 - until its turn is over
+                await asyncio.sleep(0.02)
+
+        def put(writer: InboundWriter) -> None:
+            later = NewMessage(
+                "later", "chat", Address("memory", "w", "c"), content.Chat("later"), 1, not_before=2**50
+            )
+            with writer.writing():
+                writer.insert(later)
+
+        await records.mailboxes.use(session, put)
+        assert not await rounds_over_files_of(2)
