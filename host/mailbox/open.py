@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FILLED_AT_ONCE = 1_000  # chunks of one commit that reads an older file into the ledger
-OPEN_CONNECTIONS = 256  # kept inbound.db connections, 104 KiB each; the least recently used is closed
+OPEN_CONNECTIONS = 256  # kept inbound.db connections, 220 KiB each; the least recently used is closed
 
 
 class Mailboxes:
