@@ -116,9 +116,27 @@ async def test_what_its_author_did_to_a_message_is_told(tmp_path: Path, screen: 
         async with asyncio.timeout(TIMEOUT):
             await host.settled(said.message_id)
         gone = bot.event("c", "", platform_message_id="p1")
-        await host.ingest(replace(gone, event_class=EventClass.DELETE, natural_id="p1"))
+        gone = replace(gone, event_class=EventClass.DELETE, natural_id="p1")
+        await host.ingest(gone)
     tell(tmp_path, said.message_id)
     assert "deleted" in screen.getvalue()
+    tell(tmp_path, gone.message_id)  # the deletion's own id: it is told as the message's story
+    assert screen.getvalue().count(f"{said.message_id} ") == 2
+
+
+async def test_a_conversations_id_stands_for_its_last_message(tmp_path: Path, screen: io.StringIO) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        ids = []
+        for text in ("one", "two"):
+            ids.append((await bot.say("c", text)).message_id)
+            async with asyncio.timeout(TIMEOUT):
+                await host.settled(ids[-1])
+        [session] = host.house.records.sessions._known
+        await asyncio.to_thread(tell, tmp_path, session)
+        with pytest.raises(NothingFoundError):
+            await asyncio.to_thread(tell, tmp_path, f"{session[:-3]}nil")
+    assert ids[1] in screen.getvalue()
+    assert ids[0] not in screen.getvalue()
 
 
 async def test_an_unknown_name_and_a_prefix_that_is_too_short_find_nothing(tmp_path: Path) -> None:
