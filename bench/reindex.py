@@ -27,7 +27,7 @@ def measure(scratch: Path) -> list[Figure]:
 
 
 def _fill(data: Path) -> None:
-    """Every session has a file, all alike; the registry has never heard of an index."""
+    """Every session is at rest and has a file, all alike; the registry has never heard of an index."""
     model = SessionFolder(data / "model")
     model.create()
     InboundWriter(model.inbound_db, now_ms).close()
@@ -36,6 +36,7 @@ def _fill(data: Path) -> None:
         for number in range(SESSIONS):
             place = Address(PLACE.channel_type, PLACE.workspace_id, f"c{number}", "t")
             sessions.upsert(registry, "default", place, "scope", now_ms())
+        registry.execute("UPDATE sessions SET busy = 0")
     for session in Sessions(data).load(registry, "1", ()):
         session.folder.inbound_db.parent.mkdir(parents=True)
         shutil.copyfile(model.inbound_db, session.folder.inbound_db)
