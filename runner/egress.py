@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -38,8 +38,9 @@ async def proxy(gateway_socket: Path) -> AsyncIterator[Mapping[str, str]]:
 
 
 @asynccontextmanager
-async def port(path: str) -> AsyncIterator[str]:
-    """Runs while the block does; yields its URL. `path` is what `reachable` made of the gateway's socket."""
+async def port(path: str, hears: Callable[[bytes], None] = lambda _: None) -> AsyncIterator[str]:
+    """Runs while the block does; yields its URL. `path` is what `reachable` made of the gateway's socket; `hears` is told
+    of whatever comes back, before it is passed on."""
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -48,7 +49,7 @@ async def port(path: str) -> AsyncIterator[str]:
             writer.close()
             return
         try:
-            await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+            await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer, hears))
         finally:
             writer.close()
             far_writer.close()
@@ -60,10 +61,15 @@ async def port(path: str) -> AsyncIterator[str]:
         server.close()
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    hears: Callable[[bytes], None] = lambda _: None,
+) -> None:
     """Until one side ends; its end is passed on."""
     with contextlib.suppress(ConnectionError):
         while chunk := await reader.read(CHUNK):
+            hears(chunk)
             writer.write(chunk)
             await writer.drain()
         if writer.can_write_eof():

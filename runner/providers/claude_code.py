@@ -12,13 +12,14 @@ import logging
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import claude_agent_sdk as sdk
 
 from runner import egress, turn
 from runner.formatter import PromptMessage, prompt
-from runner.providers import base, failures, harness
+from runner.providers import base, failures, harness, waits
 from runner.providers.attachments import Attachments, bare
 from runner.providers.conversation import UNREADABLE, Answer
 from runner.settings import Settings
@@ -107,7 +108,7 @@ class ClaudeCodeQuery:
     async def _own(self, known: bool, ready: asyncio.Future[None]) -> None:
         """Opens and closes the client in one task, whatever tasks the events are asked for in."""
         try:
-            async with egress.port(self._gateway) as url:
+            async with egress.port(self._gateway, self._overhear) as url:
                 told = harness.options(self._settings, self._options, self._tools, url, self._session, known)
                 hooks = {"PreCompact": [sdk.HookMatcher(hooks=[self._before_compaction])]}
                 client = sdk.ClaudeSDKClient(sdk.ClaudeAgentOptions(**told, hooks=hooks, stderr=_log))
@@ -122,6 +123,14 @@ class ClaudeCodeQuery:
         except (sdk.ClaudeSDKError, OSError) as error:
             log.warning("Claude Code ended: %s", error)
             self._inbox.put_nowait(base.Error("The agent's harness ended unexpectedly.", retryable=True))
+
+    def _overhear(self, came: bytes) -> None:
+        """The harness may sleep for as long as the API asks, or give up and say nothing of the time: a long wait ends the
+        attempt here, as soon as it is asked for, and the harness with it."""
+        status, headers = waits.refusal_in(came)
+        if pause := waits.beyond_a_turn(headers):
+            refusal = failures.refused(status, "", "")
+            self._inbox.put_nowait(replace(refusal, retryable=True, wait=pause))
 
     async def _listen(self, client: sdk.ClaudeSDKClient) -> None:
         async def take() -> None:
@@ -198,6 +207,8 @@ class ClaudeCodeQuery:
             else:
                 for event in heard.take(item):
                     yield event
+                    if isinstance(event, base.Error) and event.wait:
+                        self._aborted = True
 
     async def _next_turn(self) -> base.Push | None:
         """Waits for the next turn of the open stream; None when there will be none."""
@@ -235,6 +246,9 @@ class _Heard:
                 self._failure = item.error or ""
                 if not self._failure and (answer := _answer(item)):
                     yield base.Answered(answer.encode())
+            case sdk.SystemMessage(subtype="api_retry", data=told):
+                words = waits.words(_seconds(told.get("retry_delay_ms")))
+                yield base.Progress(words) if words else base.Activity()
             case sdk.UserMessage() if item.uuid in self.waiting:
                 yield base.Took(self.waiting.pop(item.uuid))
             case sdk.ResultMessage():
@@ -253,6 +267,11 @@ class _Heard:
         elif not self.waiting:
             self.over = True
             yield base.Result((base.Reply("\n\n".join(filter(None, self._texts))),))
+
+
+def _seconds(milliseconds: object) -> float:
+    """What is no number of ms is no wait."""
+    return milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
 
 
 def _streamed(said: str, event: dict[str, Any]) -> tuple[str, base.Event]:

@@ -32,6 +32,20 @@ def beyond_a_turn(headers: Mapping[str, str]) -> float:
     return seconds if seconds > LONGEST_HERE else 0.0
 
 
+def refusal_in(came: bytes) -> tuple[int, dict[str, str]]:
+    """Status and headers, if these bytes of a connection are the head of an answer that refuses; (0, {}) if they are not.
+    Nobody asks twice at once on one connection, so the head of an answer never comes behind the rest of another."""
+    head, end, _ = came.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    version, _, rest = first.partition(" ")
+    status = rest[:3]
+    if not (end and version.startswith("HTTP/1.") and status.isascii() and status.isdigit()):
+        return 0, {}
+    named = (line.partition(":") for line in lines)
+    headers = {name.strip().lower(): value.strip() for name, _, value in named}
+    return (int(status), headers) if int(status) >= 400 else (0, {})
+
+
 class Tries:
     """Of one request. `retries` are those after the first; a stream that broke counts apart."""
 

@@ -15,6 +15,7 @@ from host.mailbox.inbound import InboundWriter
 from host.ports.events import Author
 from runner.providers import waits
 from tests.fakes.model_api import FakeModelAPI, ToolUse, answer, rate_limited
+from tests.support.acting import WITH_A_MODEL, Call, acting
 from tests.support.hosting import config, serving
 from tests.support.talking import Talk, talking
 
@@ -51,6 +52,24 @@ async def test_the_turn_goes_on_by_itself_when_the_time_has_come(api: FakeModelA
         assert await host.settled(said.message_id) == "completed"
         await bot.until(lambda: len(bot.said("c")) == 3)
         assert [bot.said("c")[0], bot.said("c")[2]] == ["one", "Done."]
+
+
+@pytest.mark.parametrize("kind", WITH_A_MODEL)
+async def test_nobody_sleeps_through_a_long_wait_whoever_asks_the_model(
+    kind: str, api: FakeModelAPI, tmp_path: Path
+) -> None:
+    """A harness would sleep within itself; its attempt is ended from outside, and what it has done is not done again."""
+    async with acting(kind, api, tmp_path) as act:
+        act.script(Call("send_message", {"text": "one"}))
+        api.script(rate_limited(3600))
+        await act.talk.say("Do it")
+        said = await act.talk.replies(2)
+        assert said[0] == "one"
+        assert "asks us to wait until" in said[1]
+        [(attempts, not_before, status)] = _rows(act.talk)
+        assert (attempts, status) == (1, "pending")
+        assert int(str(not_before)) > time.time() * 1000 + 3_000_000
+    assert len(api.requests) == 2
 
 
 async def test_a_short_wait_is_ours_and_is_shown(api: FakeModelAPI, tmp_path: Path) -> None:
@@ -90,6 +109,25 @@ def test_a_date_is_a_time_too() -> None:
     named = format_datetime(datetime.fromtimestamp(time.time() + 600, UTC), usegmt=True)
     assert 500 < waits.beyond_a_turn({"retry-after": named}) < 601
     assert waits.beyond_a_turn({"retry-after": "soon"}) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("came", "found"),
+    [
+        (b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\n\r\n{}", (429, {"retry-after": "3600"})),
+        (b"HTTP/1.1 503 \r\nretry-after:\t120\r\nx: y\r\n\r\n", (503, {"retry-after": "120", "x": "y"})),
+        (b"HTTP/1.1 529\r\n\r\n", (529, {})),
+        (b"HTTP/1.1 200 OK\r\nRetry-After: 3600\r\n\r\n", (0, {})),
+        (b"HTTP/1.1 429 Too Many Requests\r\nRetry-Aft", (0, {})),
+        (b"HTTP/1.1 \xb2\xb2\xb2 \r\n\r\n", (0, {})),
+        (b"event: ping\r\n\r\nHTTP/1.1 429 no\r\n\r\n", (0, {})),
+        (b"", (0, {})),
+    ],
+)
+def test_a_refusal_is_known_by_its_head_among_the_bytes_that_a_harness_is_sent(
+    came: bytes, found: tuple[int, dict[str, str]]
+) -> None:
+    assert waits.refusal_in(came) == found
 
 
 def test_tries_come_to_an_end() -> None:
