@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -46,7 +47,7 @@ class InboundReader:
 
     def _in_turn(self, messages: Iterator[MessageIn], now: int) -> Iterator[MessageIn]:
         """Without those that would overtake an earlier message of their address that waits for another attempt."""
-        with translated(self._path):
+        with self._reading():
             waiting = self._connection().execute(_WAITING, (now,)).fetchall()
         first = {Address(*map(str, address)): int(str(number)) for number, *address in waiting}
         return (m for m in messages if m.kind == "control" or m.seq < first.get(m.address, m.seq + 1))
@@ -85,11 +86,21 @@ class InboundReader:
         found = self._one("SELECT value FROM session WHERE key = ?", (key,))
         return "" if found is None else str(found)
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """A statement that finds no table meets a file that somebody emptied: the host makes it again, and until then there is
+        nothing to read. It is no fault of a message's."""
+        with translated(self._path):
+            try:
+                yield
+            except apsw.SQLError as error:
+                raise Unavailable(self._path, str(error)) from error
+
     def _pending(self, sql: str, bindings: tuple[str | int, ...]) -> Iterator[MessageIn]:
         # In pages, each a finished statement: an open cursor would hold off the host's commits.
         above = 0
         while True:
-            with translated(self._path):
+            with self._reading():
                 page = (
                     self._connection()
                     .execute(
@@ -139,7 +150,7 @@ class InboundReader:
             time.sleep(LOOK_AGAIN)  # nothing else could go on meanwhile; the heartbeat is a thread of its own
 
     def _at_once(self, sql: str, bindings: Sequence[str | int]) -> list[tuple[apsw.SQLiteValue, ...]]:
-        with translated(self._path):
+        with self._reading():
             return self._connection().execute(sql, tuple(bindings)).fetchall()
 
     def _connection(self) -> apsw.Connection:

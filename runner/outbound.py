@@ -18,6 +18,7 @@ from runner.inbound import PATIENCE, InboundReader
 from sessiondb import content, seq
 from sessiondb.connection import open_writer, transaction
 from sessiondb.contract import WAITS
+from sessiondb.errors import Damaged, translated
 from sessiondb.records import Ack, AckStatus, MessageIn, Step
 
 
@@ -98,7 +99,7 @@ class OutboundWriter:
     def did_something(self, turn: str) -> bool:
         """Whether the turn got beyond its question, so that starting it over would repeat something."""
         sql = "SELECT 1 FROM transcript WHERE turn = ? AND kind <> 'user' LIMIT 1"
-        return self._connection.execute(sql, (turn,)).fetchone() is not None
+        return bool(self._found(sql, (turn,)))
 
     def history(self) -> list[Step]:
         """Every step since the conversation was last cleared, in order."""
@@ -106,9 +107,7 @@ class OutboundWriter:
 
     def remembers(self) -> bool:
         """Whether there is a conversation, or there was one that was told to be forgotten."""
-        return bool(self.state("history_from")) or bool(
-            self._connection.execute("SELECT 1 FROM transcript LIMIT 1").fetchall()
-        )
+        return bool(self.state("history_from")) or bool(self._found("SELECT 1 FROM transcript LIMIT 1"))
 
     def record(self, turn: str, kind: str, text: str) -> None:
         with self._writing():
@@ -244,8 +243,8 @@ class OutboundWriter:
     # ── state ────────────────────────────────────────────────────────────────────────────────────────────
 
     def state(self, key: str) -> str:
-        row = self._connection.execute("SELECT value FROM session_state WHERE key = ?", (key,)).fetchone()
-        return "" if row is None else str(row[0])
+        rows = self._found("SELECT value FROM session_state WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else ""
 
     def set_state(self, key: str, value: str) -> None:
         with self._writing():
@@ -260,7 +259,7 @@ class OutboundWriter:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with transaction(self._connection, self._path):
+        with self._whole(), transaction(self._connection, self._path):
             for turn, kind, text in self._unwritten:
                 self._step(turn, kind, text)
             yield
@@ -268,6 +267,18 @@ class OutboundWriter:
             if self._inbound.incarnation() != self._incarnation:
                 raise Superseded
         self._unwritten.clear()
+
+    def _found(self, sql: str, bindings: Sequence[str | int] = ()) -> list[tuple[apsw.SQLiteValue, ...]]:
+        with translated(self._path), self._whole():
+            return self._connection.execute(sql, bindings).fetchall()
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Raises `Damaged` where a statement finds no table: somebody emptied the file, and that is no fault of a turn's."""
+        try:
+            yield
+        except apsw.SQLError as error:
+            raise Damaged(self._path, str(error)) from error
 
     def _emit(self, rows: Sequence[Emitted]) -> None:
         if not rows:
@@ -351,20 +362,20 @@ class OutboundWriter:
         )
 
     def _acks(self, where: str, bindings: tuple[str, ...]) -> list[Ack]:
-        rows: list[tuple[apsw.SQLiteValue, ...]] = self._connection.execute(
+        rows = self._found(
             f"SELECT message_id, status, incarnation, attempt, turn, error FROM processing_ack WHERE {where}",
             bindings,
-        ).fetchall()
+        )
         return [
             Ack(str(id_), AckStatus(str(status)), str(incarnation), int(str(attempt)), str(turn), str(error))
             for id_, status, incarnation, attempt, turn, error in rows
         ]
 
     def _steps(self, where: str, bindings: tuple[str | int, ...]) -> list[Step]:
-        rows = self._connection.execute(
+        rows = self._found(
             f"SELECT step, turn, kind, tool_use_id, state, content FROM transcript WHERE {where} ORDER BY step",
             bindings,
-        ).fetchall()
+        )
         return [
             Step(int(str(step)), str(turn), str(kind), str(tool), str(state), str(text))
             for step, turn, kind, tool, state, text in rows

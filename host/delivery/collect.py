@@ -262,7 +262,7 @@ class Collector:
         done.refused.append(Refused(out.seq, out.id, reason))
         tell(writer, out.id, asked_at, f"Not sent: {reason}.")
         if doubtful and not isinstance(row.content, content.Action):
-            owe(writer, _homeless(out.id, asked_at))
+            owe(writer, _homeless(out.in_reply_to or out.id, asked_at))
         if isinstance(row.content, content.Question):
             questions.not_asked(writer, out.id, asked_at, reason, self.now())
         return [_quarantined(out.seq, out.id, asked_at, reason)]
@@ -462,7 +462,7 @@ def _unreadable(asked: MessageIn) -> Notice:
 
 
 def _homeless(id_: str, place: Address) -> Notice:
-    """What it answers was lost with the host's records of this conversation."""
+    """What it answers was lost with the host's records of this conversation: said once, however many its parts were."""
     text = f"⚠️ A part of my answer was lost with this conversation's records ({id_[:9]})."
     return Notice(f"homeless:{id_}", place, text)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -171,7 +172,8 @@ class Disk(apsw.VFS):
 
     def touch(self, path: str) -> None:
         self._stamp += 1
-        os.utime(path, ns=(self._stamp, self._stamp))
+        with suppress(FileNotFoundError):  # somebody has removed it, and whoever has it open still writes
+            os.utime(path, ns=(self._stamp, self._stamp))
 
     def grows(self, path: str, process: Process | None) -> None:
         if self.full and process is not None:
@@ -192,6 +194,34 @@ class Disk(apsw.VFS):
         if left:
             self.busy[path] = left - 1
         return left > 0
+
+    def renamed(self, path: str, to: str) -> None:
+        """A database, with its journal; the real file beside it has been renamed already."""
+        for suffix in ("-journal", ""):
+            for names in (self._names, self._durable):
+                if (inode := names.pop(f"{path}{suffix}", None)) is not None:
+                    names[f"{to}{suffix}"] = inode
+                    inode.marker = to if inode.marker else ""
+
+    def ruin(self, path: str, how: str) -> None:
+        """Somebody removes a database, or something writes into it; whoever has it open goes on with what they have."""
+        inode = self._names.get(path)
+        if inode is None:
+            return
+        for name in (path, f"{path}-journal"):
+            if how == "lost":
+                self._names.pop(name, None)
+                self._durable.pop(name, None)
+        if how == "lost":
+            Path(path).unlink(missing_ok=True)
+            return
+        size = {"emptied": 0, "cut": len(inode.data) // 2 + 1}.get(how, len(inode.data))
+        for data in (inode.data, inode.synced):
+            del data[size:]
+            if how == "overwritten":
+                data[:100] = self._chance.randbytes(min(100, len(data)))
+        inode.unsynced.clear()
+        self.touch(path)
 
     def is_quiet(self, path: str) -> bool:
         """Whether nobody is in the middle of a commit there, nor died in one."""

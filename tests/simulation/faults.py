@@ -96,9 +96,25 @@ class Faults:
             folder = chance.choice(live).folder
             path = chance.choice((folder.inbound_db, folder.outbound_db, world.data / "host.db"))
             world.disk.failing[str(path)] = chance.choice((1, 3, 20))
+        elif kind == "ruin":
+            self._ruin()
         elif kind == "restart" and world.host is not None:
             world.host.stop()
         world.say(f"fault: {kind}")
+
+    def _ruin(self) -> None:
+        """A file of a session is gone or is none any more. Only one: what has no other record is lost with the second."""
+        world, chance = self._world, self._chance
+        folders = [f for f in sorted((world.data / "sessions").glob("*")) if f.name not in world.ruined]
+        if folders:
+            folder = chance.choice(folders)
+            name = chance.choice(("inbound", "outbound"))
+            how = chance.choice(("lost", "emptied", "cut", "overwritten"))
+            world.ruined[folder.name] = name
+            world.ruined_at[folder.name] = len(world.platform.accepted)
+            world.outcome.counted[f"{name}.db {how}"] += 1
+            world.disk.ruin(str(folder / name / f"{name}.db"), how)
+            world.say(f"{folder.name[:5]}: {name}.db is {how}")
 
     def _room(self) -> None:
         self._world.disk.full = False

@@ -91,7 +91,7 @@ def claims_not_read_again_after_their_commit(_: World) -> list[Patch]:
     return [(Claims, "_claim", hasty)]
 
 
-@mutant(Law.OUTCOME)
+@mutant(Law.RELEASED)
 def follow_ups_not_released_by_the_end_of_a_turn(_: World) -> list[Patch]:
     finish = OutboundWriter.finish_turn
 

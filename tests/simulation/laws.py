@@ -50,6 +50,7 @@ def check(world: World) -> None:
     laws.messages()
     laws.changes()
     laws.told()
+    laws.ruined()
     laws.effects()
     laws.tasks()
     for session in laws.sessions:
@@ -66,6 +67,7 @@ class _Laws:
         self.sessions = [
             _session(folder, world.forgotten) for folder in sorted((world.data / "sessions").glob("*"))
         ]
+        self._waiting_for_an_operator = {id_ for id_, which in world.ruined.items() if which == "outbound"}
         self._rows = {id_: row for session in self.sessions for id_, row in session.messages.items()}
         self._failed_keys = {
             row["key"] for session in self.sessions for row in session.delivered if row["state"] == "failed"
@@ -78,6 +80,9 @@ class _Laws:
             self._violated(Law.REST, f"{world.platform.waiting} events were never acknowledged")
         inbox = _rows(world.data / "host.db", "SELECT message_id, state, session_id FROM inbox ORDER BY id")
         known = {row["message_id"] for row in inbox}
+        self._ruined = {
+            row["message_id"] for row in inbox if row["session_id"] in world.ruined
+        }  # messages of which a record may be gone
         for id_, verdict in world.platform.verdicts.items():
             if verdict is Verdict.STORED and world.platform.taken_as[id_] not in known:
                 self._violated(Law.KEPT, f"{id_} was acknowledged and is lost")
@@ -85,9 +90,12 @@ class _Laws:
             self._violated(Law.REST, f"never stored: {left}")
         if _rows(world.data / "host.db", "SELECT 1 FROM notices WHERE state NOT IN ('sent', 'failed')"):
             self._violated(Law.REST, "a notice was never delivered")
-        if _rows(world.data / "host.db", "SELECT id FROM sessions WHERE busy = 1"):
+        busy = _rows(world.data / "host.db", "SELECT id FROM sessions WHERE busy = 1")
+        if any(row["id"] not in self._waiting_for_an_operator for row in busy):
             self._violated(Law.REST, "a session never came to rest")
         for session in self.sessions:
+            if session.id in world.ruined:
+                continue  # what it still had to answer was stored again
             stored = [
                 session.messages[row["message_id"]] for row in inbox if row["message_id"] in session.messages
             ]
@@ -113,7 +121,11 @@ class _Laws:
                 self._violated(Law.PLACE, f"{post.text!r} was posted at {post.address}")
         for (text, about), count in texts.items():
             # The times that a task was missed are all that the first chunk of its answer holds: several may be alike.
-            if count > 1 and text != " edited" and not text.startswith("*Missed earlier"):
+            # Nor do the first words on an answer that was lost say which one it was.
+            alike = (
+                text.startswith(("*Missed earlier", "⚠️ A part of my answer was lost")) or text == " edited"
+            )
+            if count > 1 and not alike:
                 self._violated(Law.ONCE, f"{text!r} {about} was posted {count} times")
 
     def live(self) -> None:
@@ -130,7 +142,15 @@ class _Laws:
 
     def messages(self) -> None:
         """Every message has one outcome, and people see it."""
+        waiting = {
+            id_
+            for session in self.sessions
+            if session.id in self._waiting_for_an_operator
+            for id_ in session.messages
+        }
         for id_, row in self._rows.items():
+            if id_ in waiting:
+                continue
             if row["trigger"] and row["status"] == "pending":
                 self._violated(Law.OUTCOME, f"{id_} ({row['platform_message_id']}) never got an outcome")
             if row["attempts"] >= MOST_ATTEMPTS:
@@ -141,9 +161,14 @@ class _Laws:
             # A crash after the inbox commit: the platform first hears of it by the second delivery.
             if verdict not in (Verdict.STORED, Verdict.DUPLICATE):
                 self._violated(Law.KEPT, f"message {said.number} was {verdict}")
+            elif found is None and said.event.message_id in self._ruined:
+                if not self._said_of(said):
+                    self._violated(
+                        Law.OUTCOME, f"message {said.number} went with its file, and nobody is told"
+                    )
             elif found is None:
                 self._violated(Law.KEPT, f"message {said.number} is in no file")
-            elif not self._visible(said, found):
+            elif not (found["id"] in waiting and self._said_of(said)) and not self._visible(said, found):
                 self._violated(Law.OUTCOME, f"message {said.number} is {found['status']}, and nobody sees it")
 
     def _visible(self, said: Said, row: dict[str, Any]) -> bool:
@@ -157,6 +182,18 @@ class _Laws:
         if said.asks and any(post.text.startswith("question") for post in answers):
             return True
         return any(post.text.startswith("answer") for post in answers) or self._waited_with(said)
+
+    def _said_of(self, said: Said) -> bool:
+        """It was answered, or something was said there of what became of it."""
+        mine = [post for post in self._posts if (m := OURS.match(post.text)) and int(m[2]) == said.number]
+        warned = {post.address.platform_id for post in self._posts if WARNING in post.text}
+        return (
+            bool(mine)
+            or said.event.address.platform_id in warned
+            or said.deleted
+            or self._undeliverable(said)
+            or said.event.address.platform_id in self._world.people.stopped
+        )
 
     def _waited_with(self, said: Said) -> bool:
         """It was in one batch with a question: completed by that, it shared what became of the turn later."""
@@ -197,6 +234,22 @@ class _Laws:
                         Law.USED, f"message {said.number} was edited in time, and answered as it was before"
                     )
 
+    def ruined(self) -> None:
+        """Where a file was damaged or lost and somebody wrote later, people read there that it was; notices may be forgotten."""
+        world = self._world
+        inbox = _rows(world.data / "host.db", "SELECT message_id, session_id FROM inbox")
+        home = {row["message_id"]: row["session_id"] for row in inbox}
+        about = [row["about"] for row in _rows(world.data / "host.db", "SELECT about FROM notices")]
+        for id_, which in world.ruined.items():
+            later = [m for m in world.platform.accepted[world.ruined_at[id_] :] if home.get(m) == id_]
+            told = any(text.startswith(f"damaged:{id_}") for text in about)
+            world.outcome.counted[f"{which}.db ruined"] += 1
+            world.outcome.counted[f"{which}.db ruined and told"] += told
+            if later and not told and not world.forgotten.count:
+                self._violated(
+                    Law.TOLD, f"{id_}: {which}.db was ruined, {len(later)} came later, nobody is told"
+                )
+
     def told(self) -> None:
         """Whoever misses a part of an answer reads why where it was to be; what was told is forgotten like the rest."""
         if self._world.forgotten.count:
@@ -233,6 +286,9 @@ class _Laws:
         """A task that was promised is there, and its time came once or is still to come."""
         now = self._world.clock.now()
         tasks = {row["id"]: row for session in self.sessions for row in session.tasks}
+        copies = {
+            row["task_id"] for row in _rows(self._world.data / "host.db", "SELECT task_id FROM task_copies")
+        }
         ran = Counter(row["task_id"] for session in self.sessions for row in session.occurrences)
         self._world.outcome.counted["tasks"] += len(tasks)
         self._world.outcome.counted["runs of tasks"] += sum(ran.values())
@@ -248,6 +304,8 @@ class _Laws:
         for session in self.sessions:
             for row in session.occurrences:
                 run = session.messages.get(row["message_id"])
+                if session.id in self._world.ruined:
+                    continue  # a run under way went with the file
                 if run is None or run["status"] != row["outcome"]:
                     self._violated(
                         Law.TASKS,
@@ -255,7 +313,7 @@ class _Laws:
                     )
             for step in session.steps:
                 promised = PROMISE.search(step["content"]) if step["kind"] == "tool_result" else None
-                if promised is not None and promised[1] not in tasks:
+                if promised is not None and promised[1] not in tasks and promised[1] not in copies:
                     self._violated(Law.TASKS, f"task {promised[1]} was promised and is not there")
 
     def numbers(self, session: Session) -> None:
@@ -269,6 +327,8 @@ class _Laws:
             self._violated(Law.NUMBERS, f"{session.id}: a seq of the wrong parity")
         for row in session.out:
             origin = session.messages.get(row["in_reply_to"])
+            if session.id in self._world.ruined:
+                continue  # what is stored again has a new seq
             if origin is not None and origin["seq"] > row["seq"]:
                 self._violated(Law.NUMBERS, f"{session.id}: {row['id']} has a seq below what it answers")
 
@@ -319,7 +379,15 @@ class _Laws:
                 by_address.setdefault(_address(row), []).append(landed[row["key"]].number)
             elif row["state"] == "sent":
                 self._violated(Law.RECORDS, f"{row['key']} is recorded as sent and is not there")
-            if row["state"] not in ("sent", "failed", "applied"):
+            over = (
+                "sent",
+                "failed",
+                "applied",
+                *(("quarantined",) if session.id in self._world.ruined else ()),
+            )
+            if (
+                row["state"] not in over
+            ):  # of an action nobody knows whether it took effect: the agent is told to look
                 self._violated(Law.REST, f"{row['message_out_id']} is left {row['state']}")
         for address, numbers in by_address.items():
             if numbers != sorted(numbers):
@@ -340,6 +408,8 @@ class _Laws:
             if found[1] == "answer" and " part 1" in post.text:
                 seqs.setdefault(post.address, []).append(row["seq"])
         for address, numbers in seqs.items():
+            if session.id in self._world.ruined:
+                continue
             if address not in parked and numbers != sorted(numbers):
                 self._violated(Law.ORDER, f"{address}: answered in the order {numbers}")
 
@@ -388,5 +458,9 @@ def _rows(path: Path, sql: str) -> list[dict[str, Any]]:
             return []
         names = [column[0] for column in connection.execute(sql).get_description()]
         return [dict(zip(names, row, strict=True)) for row in rows]
+    except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError):
+        if path.name == "host.db":
+            raise
+        return []  # somebody has damaged it: what became of that is said elsewhere
     finally:
         connection.close()

@@ -24,6 +24,7 @@ class Law(StrEnum):
     TASKS = "the scheduler never guesses"  # 12
     USED = "what is used is read when it is used"  # an edit or a deletion that came first has won
     SETTLED = "what is settled has been read whole"  # 5: a turn's acknowledgements come with its rows
+    RELEASED = "a turn that is over holds no message"  # 5: what it did not take opens the next
     TOLD = "what is given up is told"  # 14
     ALIVE = "a runner is stopped for what it did"  # 11: not for what somebody did to a clock
     TIME = "in fine weather an answer waits for nobody"

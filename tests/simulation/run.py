@@ -108,7 +108,11 @@ class _Listener(logging.Handler):
         process = current()
         text = record.getMessage()
         self._world.say(f"{record.levelname} {text}")
-        if getattr(record, "action", "") == "runner_stopped" and isinstance(record.args, tuple):
+        if (
+            getattr(record, "action", "") == "runner_stopped"
+            and isinstance(record.args, tuple)
+            and record.args
+        ):
             self._world.stopped(getattr(record, "session", ""), str(record.args[0]))
         unexpected = record.exc_info is not None and getattr(record, "action", "") not in self.EXPECTED
         if unexpected and (process is None or process.alive):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 
 import pytest
@@ -38,6 +39,18 @@ def test_every_law_holds_on_a_disk_that_fills_and_fails() -> None:
     for seed in range(1, 13):
         outcome = run(seed, disks_fill_and_fail)
         assert not outcome.violations, outcome.report()
+
+
+def test_every_law_holds_where_files_are_lost_or_damaged() -> None:
+    """In 102 a runner met an emptied inbound.db as a bug of its own; in 126 the loss of one answer was told for each of its
+    parts; in 54 and 78 tasks went with a file, and in 110 both files of two sessions."""
+    counted: Counter[str] = Counter()
+    for seed in (6, 54, 78, 102, 110, 126):
+        outcome = run(seed)
+        counted += outcome.counted
+        assert not outcome.violations, outcome.report()
+    assert counted["inbound.db ruined and told"] > 1
+    assert counted["outbound.db ruined and told"] > 1
 
 
 @pytest.mark.timeout(600)

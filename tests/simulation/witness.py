@@ -16,6 +16,10 @@ from tests.simulation.disk import NAME, Disk
 from tests.simulation.outcome import Law
 
 _UNREAD = "SELECT id, in_reply_to FROM messages_out WHERE seq > ?"
+_HELD = (
+    "SELECT a.message_id, a.turn FROM processing_ack AS a JOIN transcript AS t ON t.turn = a.turn"
+    " WHERE a.status = 'processing' AND t.kind = 'final'"
+)
 _ASKED = "SELECT 1 FROM messages_out WHERE content LIKE '%ask_question%' LIMIT 1"
 
 
@@ -46,7 +50,15 @@ class Witness:
         if ids and self._disk.is_quiet(outbound):
             read = writer.mark("outbound_read")
             # As nobody: what looks on neither waits nor dies.
-            for row_id, answers in contextvars.Context().run(_unread, outbound, read):
+            unread, held = contextvars.Context().run(_unread, outbound, read)
+            for id_, turn in held:
+                row = writer._connection.execute(
+                    "SELECT status FROM messages_in WHERE id = ?", (id_,)
+                ).fetchone()
+                if row is None or row[0] != "pending":
+                    continue  # taken back, or over: who holds it does not matter
+                self._violated(Law.RELEASED, f"{id_} is held by {turn}, which is over")
+            for row_id, answers in unread:
                 if answers in ids:
                     self._violated(
                         Law.SETTLED, f"{answers} is settled, and its row {row_id} has not been read"
@@ -57,12 +69,15 @@ def _path(writer: InboundWriter) -> str:
     return str(writer._connection.db_filename("main"))
 
 
-def _unread(path: str, above: int) -> list[tuple[Any, ...]]:
-    """Nothing where a question was asked: its turn goes on, and answers once more, when it has been settled."""
+def _unread(path: str, above: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Rows, and claims of turns that are over. Nothing where a question was asked: its turn goes on, and answers once more,
+    when it has been settled."""
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=NAME)
     try:
         if connection.execute(_ASKED).fetchall():
-            return []
-        return connection.execute(_UNREAD, (above,)).fetchall()
+            return [], []
+        return connection.execute(_UNREAD, (above,)).fetchall(), connection.execute(_HELD).fetchall()
+    except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError):
+        return [], []  # somebody has damaged it
     finally:
         connection.close()

@@ -17,6 +17,7 @@ from unittest import mock
 
 import host.delivery.service
 import host.live.policy
+import host.mailbox.open
 import host.mailbox.outbound
 import host.upkeep.pruning
 import runner.claims
@@ -72,6 +73,8 @@ class World:
         self.open_after = self.chance.choice((0.1, 1.0, host.live.policy.OPEN_AFTER))
         self.asks_at_the_end = outcome.seed % 3 == 0
         self.effects: Counter[str] = Counter()
+        self.ruined: dict[str, str] = {}  # sessions of which somebody damaged or lost a file: which
+        self.ruined_at: dict[str, int] = {}  # how many events had been accepted by then
         self.people = People(self._fork(), self.platform, self.chance.randint(6, 14))
         self.host: Host | None = None
         self.host_process: Process | None = None
@@ -85,6 +88,8 @@ class World:
         self.gap = self._fork()  # chance of what mutants and their conditions ask for
         self.disk.sync_takes = self.chance.choice((0.0, 0.0, 0.002, 0.03, 0.15, 0.5))
         self.disk.restless = self.chance.choice((0.0, 0.1, 0.5))
+        if outcome.seed % 8 == 6:
+            self.faults.kinds = [*self.faults.kinds, *("ruin",) * 4]
 
     def _fork(self) -> random.Random:
         """Its own source of chance for each part, so that one part's use does not shift another's."""
@@ -214,13 +219,20 @@ class World:
         assert serving is not None
         if not process.alive or not host.started.is_set():
             return False
-        asked = start_in(process, host.settled(message_id), "settled")
+        asked = start_in(process, self._over(host, message_id), "settled")
         await asyncio.wait([asked, serving], return_when=asyncio.FIRST_COMPLETED)
         if not asked.done():
             asked.cancel()
             return False
         error = None if asked.cancelled() else asked.exception()
         return not asked.cancelled() and (error is None or isinstance(error, LookupError))  # at rest
+
+    async def _over(self, host: Host, message_id: str) -> None:
+        """What is asked of a session whose outbound.db was damaged waits for an operator; that is said, and no more."""
+        sql = "SELECT session_id FROM inbox WHERE message_id = ?"
+        found = await host.house.records.db.read(lambda c: c.execute(sql, (message_id,)).fetchone())
+        if found is None or self.ruined.get(str(found[0])) != "outbound":
+            await host.settled(message_id)
 
     def _waits(self, message_id: str) -> bool:
         kind = self.platform.acknowledged[message_id].event_class
@@ -288,6 +300,13 @@ class World:
             """Append a line to a file of the workspace."""
             return await append(context, file, line)
 
+        rename = host.mailbox.open._rename
+
+        def set_aside(path: Path, now: int) -> str:
+            kept = rename(path, now)
+            self.disk.renamed(str(path), str(path.with_name(kept)))
+            return kept
+
         def kill(pid: int, number: int) -> None:
             process = current()
             assert process is not None
@@ -307,6 +326,7 @@ class World:
                 (host.live.policy, "OPEN_AFTER", self.open_after),
                 (host.mailbox.outbound, "time", SimpleNamespace(monotonic=self.loop.time)),
                 (host.mailbox.outbound, "ROWS_PER_READ", self.page),
+                (host.mailbox.open, "_rename", set_aside),
                 (runner.inbound, "PAGE", self.page),
                 (runner.claims, "PAGE", self.page),
                 (InboundWriter, "settle", self.witness.noting(InboundWriter.settle)),

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage
 from runner.claims import Claims
 from runner.inbound import InboundReader
 from runner.outbound import OutboundWriter
 from runner.turn import SPLIT_AFTER, is_about
-from sessiondb import Address, MessageIn, SessionFolder, Status, content
+from sessiondb import Address, Damaged, MessageIn, SessionFolder, Status, Unavailable, content
 
 HERE, THERE = Address("memory", "w", "c", "t1"), Address("memory", "w", "c", "t2")
 NOW = 10_000
@@ -166,3 +168,31 @@ def test_an_order_to_stop_reaches_what_nobody_has_begun_before_it_and_in_its_pla
     both.say("later")
     ((order, _),) = both.claims.controls()
     assert [message.id for message in both.claims.unbegun(order)] == ["waits"]
+
+
+def test_a_file_that_somebody_emptied_has_nothing_to_read_and_is_no_messages_fault(tmp_path: Path) -> None:
+    """Whoever reads waits for the host to make it again; a statement that finds no table ended the runner."""
+    both = Both(tmp_path)
+    both.say("a")
+    path = tmp_path / "session" / "inbound" / "inbound.db"
+    reader = InboundReader(path, patience=0.0)
+    assert [message.id for message in reader.waking(NOW)] == ["a"]
+    path.write_bytes(b"")
+    for look in (
+        lambda: list(reader.waking(NOW)),
+        lambda: reader.messages(["a"]),
+        lambda: reader.next_due_at(NOW),
+        reader.incarnation,
+        reader.was_answered,
+    ):
+        with pytest.raises(Unavailable):
+            look()
+    reader.close()
+
+
+def test_a_runner_whose_own_file_was_emptied_finds_it_damaged(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    both.say("a")
+    (tmp_path / "session" / "outbound" / "outbound.db").write_bytes(b"")
+    with pytest.raises(Damaged, match="no such table"):
+        both.begin()
