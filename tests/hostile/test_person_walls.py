@@ -97,6 +97,7 @@ def test_a_question_is_answered_after_its_end(standing: bool) -> None:
 CALLS = ("<!channel>", "<!here>", "<!everyone>", "<!subteam^S123|team>", "<!subteam^S123>")
 
 
+@attack(Seat.SLACK, 7)
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("plain", [False, True], ids=["marked", "plain"])
 def test_words_of_a_model_call_everybody(call: str, plain: bool) -> None:

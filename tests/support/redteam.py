@@ -30,7 +30,9 @@ STANDING, TAKEN_AWAY = "standing", "taken_away"
 
 class Seat(StrEnum):
     CONTAINER = "in a container"
-    PERSON = "a person in the chat"
+    PERSON = "a person in the chat"  # of either platform
+    SLACK = "a person on Slack"
+    DISCORD = "a person on Discord"
     NETWORK = "from the network"
     LOCAL = "a local user"
 
