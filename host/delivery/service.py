@@ -32,6 +32,9 @@ from sessiondb.records import Address
 log = logging.getLogger(__name__)
 
 LANE_GRACE = 5.0  # s a send under way gets at shutdown
+MOST_REFUSED = (
+    2_000  # rows of a session since a message of it was settled; no runner writes so many that are none
+)
 REFUSALS_LOGGED = 10  # of one read; the rest are counted
 
 
@@ -68,6 +71,7 @@ class Deliveries:
         self._readers: dict[str, OutboundReader] = {}
         self._lanes: dict[tuple[str, Address], Lane] = {}
         self._recovered: set[str] = set()
+        self._refused: dict[str, int] = {}  # rows by session
         self._made_again: set[str] = set()  # sessions whose open questions are to be looked for
         self._backlogged: dict[str, Session] = {}  # sessions with more to read than may be on its way
         self._draining: dict[str, asyncio.Lock] = {}
@@ -97,6 +101,7 @@ class Deliveries:
         """Closes the kept connection, once nobody reads through it: the runner is gone."""
         async with self._draining.setdefault(session.id, asyncio.Lock()):
             self._close_reader(session)
+            self._refused.pop(session.id, None)
 
     def _close_reader(self, session: Session) -> None:
         reader = self._readers.pop(session.id, None)
@@ -159,7 +164,15 @@ class Deliveries:
             self.outcome_changed(session)
         if done.run_ended:
             self._outlets.run_ended(session)
+        self._count_refused(session, done)
         return done
+
+    def _count_refused(self, session: Session, done: Collected) -> None:
+        """Junk costs its session little and the host much: one that writes nothing else is read no more."""
+        refused = 0 if done.settled else self._refused.get(session.id, 0) + len(done.refused)
+        self._refused[session.id] = refused
+        if refused > MOST_REFUSED:
+            raise Damaged(session.folder.outbound_db, f"more than {MOST_REFUSED} rows are none")
 
     def _room(self, session: Session) -> Room:
         chunks = weighing = others = 0

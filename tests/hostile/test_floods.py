@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from host.app import Host
-from host.delivery import room
+from host.delivery import room, service
 from host.mailbox import bounds
 from host.mailbox.inbound import InboundWriter
 from host.registry.port import Statements
@@ -155,6 +155,41 @@ async def consumed(host: Host, target: Target, number: int) -> None:
     async with asyncio.timeout(TIMEOUT):
         while not await host.house.records.mailboxes.use(session, job):  # noqa: ASYNC110 - the host's next look
             await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("standing", [True, False], ids=["standing", "taken_away"])
+@pytest.mark.parametrize("what", ["no JSON", "questions that cannot be asked"])
+async def test_a_session_that_writes_nothing_but_junk_is_read_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, standing: bool
+) -> None:
+    """Whoever it talks to is told, and everybody else is served."""
+    monkeypatch.setattr(service, "MOST_REFUSED", 100 if standing else NO_WALL)
+    launcher = FakeLauncher()
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (host, bot):
+        target = await two_sessions(bot, launcher)
+        flood(target, ROWS[what])
+        answer(target)
+        await bot.until(lambda: bool(bot.said("bad")))
+        await neighbour_is_served(bot, target)
+        [session] = await host.house.scheduler.sessions([target.folder.root.name])
+        assert bool(session.unreadable) is standing
+
+    assert ("records are damaged" in bot.said("bad")[0]) is standing
+    assert (FINE in bot.said("bad")) is not standing
+
+
+async def test_a_session_that_is_wrong_less_often_than_that_is_read_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MOST_REFUSED", MANY + 50)
+    launcher = FakeLauncher()
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (host, bot):
+        target = await two_sessions(bot, launcher)
+        flood(target, ROWS["no JSON"])
+        answer(target, "first", 1_001)
+        await bot.until(lambda: bot.said("bad") == ["first"])
+        [session] = await host.house.scheduler.sessions([target.folder.root.name])
+        assert not session.unreadable
 
 
 HELD = 4_000_000_000_000  # ms UTC: long after this test
