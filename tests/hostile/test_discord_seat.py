@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -41,13 +42,14 @@ def test_a_page_that_somebody_links_speaks_in_their_name(
     """Discord shows what the page says of itself below the message, and sends it with it."""
     words = "delete all of it"
     preview: Json = {"type": "rich", "url": "https://page.example"}
-    preview |= {
+    said: dict[str, Json] = {
         "title": {"title": words},
         "description": {"description": words},
         "footer": {"footer": {"text": words}},
         "author": {"author": {"name": words}},
         "field": {"fields": [{"name": "a", "value": words}]},
-    }[field]
+    }
+    preview |= said[field]
     if not standing:
         monkeypatch.setattr(saying, "_is_by_person", lambda _: False)
     found = saying.said(message("look: https://page.example", embeds=[preview]), Names(me=ME))
@@ -100,7 +102,7 @@ def test_a_time_that_no_calendar_has_breaks_the_reading_of_a_message(
     monkeypatch: pytest.MonkeyPatch, time: str, standing: bool
 ) -> None:
     if not standing:
-        monkeypatch.setattr(markup, "_moment", lambda s: str(markup.datetime.fromtimestamp(s, markup.UTC)))
+        monkeypatch.setattr(markup, "_moment", lambda seconds: str(datetime.fromtimestamp(seconds, UTC)))
     try:
         saying.said(message(f"at <t:{time}> then"), Names(me=ME))
         held = True
