@@ -79,7 +79,7 @@ async def opened(
         console.listen(page)
         async with browsing.browsing(host, data, inside=False) as beside:
             await page.goto(f"{beside.base}/enter?token={beside.link()}")
-        await page.keyboard.press("Enter")  # the button has the focus
+        await page.get_by_role("button", name="Sign in").press("Enter")
         await page.wait_for_url("**/")
         yield page
     finally:
