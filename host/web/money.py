@@ -60,21 +60,20 @@ def _by_day(registry: Statements, days: list[int]) -> Plot:
 
 
 def _of(registry: Statements, day: int) -> list[Plot]:
-    names = Names(registry)
-    sessions = {str(row[0]): row[1:] for row in registry.execute(_SESSIONS, (day,)).fetchall()}
-    people: dict[str, str] = {}
-    for user, session, _ in registry.execute(_BY_PERSON, (day,)).fetchall():
-        platform = str(sessions[session][0]) if session in sessions else ""
-        people[str(user)] = names.person(platform, str(user)) or "nobody"
+    calls = registry.execute(_CALLS, (day,)).fetchall()
+    people = {str(user): _person(registry, str(user), str(session)) for user, _, _, session, _ in calls}
     return [
         _plot("by agent", registry.execute(_BY_AGENT, (day,)).fetchall()),
         _plot("by channel", _channels(registry, day)),
-        _plot(
-            "by person", [(people[str(user)], cost) for user, _, cost in registry.execute(_BY_PERSON, (day,))]
-        ),
-        _plot("by task", registry.execute(_BY_TASK, (day,)).fetchall()),
-        _plot("by model", registry.execute(_BY_MODEL, (day,)).fetchall()),
+        _plot("by person", [(people[str(user)], cost) for user, _, _, _, cost in calls]),
+        _plot("by task", [(task, cost) for _, task, _, _, cost in calls if task]),
+        _plot("by model", [(model, cost) for _, _, model, _, cost in calls]),
     ]
+
+
+def _person(registry: Statements, user: str, session_id: str) -> str:
+    row = registry.execute("SELECT channel_type FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    return Names(registry).person(str(row[0]) if row else "", user) or "nobody"
 
 
 def _channels(registry: Statements, day: int) -> list[tuple[str, int]]:
@@ -105,12 +104,13 @@ def _words(day: int) -> str:
     return f"{day // 10_000}-{day // 100 % 100:02}-{day % 100:02}"
 
 
-_SESSIONS = "SELECT id, channel_type FROM sessions WHERE id IN (SELECT session_id FROM spent_by_session WHERE day = ?)"
 _BY_AGENT = "SELECT agent, cost FROM spent WHERE day = ?"
 _BY_CHANNEL = (
     "SELECT channel_type, workspace_id, platform_id, scope, sum(cost) FROM spent_by_session WHERE day = ?"
     " GROUP BY channel_type, workspace_id, platform_id, scope"
 )
-_BY_PERSON = "SELECT user_id, min(session_id), sum(cost) FROM usage WHERE day = ? GROUP BY user_id"
-_BY_TASK = "SELECT task_id, sum(cost) FROM usage WHERE day = ? AND task_id <> '' GROUP BY task_id"
-_BY_MODEL = "SELECT model, sum(cost) FROM usage WHERE day = ? GROUP BY model"
+# One walk over the day's calls, however many ways they are shown.
+_CALLS = (
+    "SELECT user_id, task_id, model, min(session_id), sum(cost) FROM usage WHERE day = ?"
+    " GROUP BY user_id, task_id, model"
+)
