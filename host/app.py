@@ -69,7 +69,7 @@ class Host:
         """Reads the configuration again, for somebody at this machine; None while the host does not serve."""
         if not self.started.is_set() or self._stopping.is_set():
             return None
-        return await self.house.reloading.reload(operator(by))
+        return await self.house.ordered.reloading.reload(operator(by))
 
     def stop(self) -> None:
         self._stopping.set()
@@ -125,7 +125,9 @@ class Host:
         for session in await db.read(house.records.sessions.load):  # those that may have something on its way
             if house.scheduler.has_tasks(session):
                 await self._recover_posts(session)
+        await house.ordered.pausing.look()
         await house.supervisor.adopt()
+        await house.ordered.forgetting.catch_up()
         if self._config.web is None:
             await db.write(lambda connection: links.serve(connection, ""))
         else:

@@ -17,6 +17,7 @@ from host.config.settings import Settings
 from host.controls import service as controls
 from host.controls.anew import Anew
 from host.controls.obeying import Orders
+from host.controls.pausing import Pausing
 from host.controls.reloading import Followers, Reloading
 from host.controls.replies import Replies
 from host.controls.service import Service
@@ -37,6 +38,7 @@ from host.gateway.fields import Fields
 from host.gateway.remotes import Remotes
 from host.gateway.server import Gateway, Ways
 from host.gateway.signins import SignIns
+from host.governance.pauses import Pauses
 from host.intake.incoming import IncomingFiles
 from host.intake.ingress import Ingress
 from host.intake.onward import Onward
@@ -61,6 +63,7 @@ from host.schedule.homes import Homes
 from host.schedule.orders import KINDS
 from host.schedule.service import Scheduler
 from host.upkeep import sweep as sweeping
+from host.upkeep.forgetting import Forgetting
 from host.upkeep.pruning import Pruner
 from host.upkeep.state import State
 from host.upkeep.sweep import Sweep
@@ -79,6 +82,16 @@ class Parts:
     read: Callable[[], Config] | None = (
         None  # the configuration anew, as at a start; raises `ConfigError`, `NotFit`
     )
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """What somebody at this machine has the host do."""
+
+    orders: Orders
+    reloading: Reloading
+    pausing: Pausing
+    forgetting: Forgetting
 
 
 @dataclass(frozen=True)
@@ -101,9 +114,8 @@ class House:
     sweep: Sweep
     pruner: Pruner
     state: State
-    reloading: Reloading
+    ordered: Ordered
     service: Service
-    orders: Orders
 
 
 def assemble(
@@ -130,19 +142,21 @@ def assemble(
     saying = Saying(deliveries)
     budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
-    means = Means(parts.launcher, deliveries, ears, gateway, due, board.waiting, Outlet(board.forget, news))
+    paused, ended = Pauses(), Outlet(board.forget, news)
+    means = Means(parts.launcher, deliveries, ears, gateway, due, paused, board.waiting, ended)
     supervisor = Supervisor(settings, installation.id, records, means, lives, now)
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
-
-    onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), sign_ins.pasted)
+    onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), paused, sign_ins.pasted)
     ingress = Ingress(settings, records, onward, now)
     anew = Anew(settings, bots, db, ingress.channel_became)
     see = controls.Parts(
         settings, anew, data, parts.disk, records, supervisor, ingress.ingest, saying.soon, now
     )
     service = Service(see, desk)
-    orders, reloading = _orders(settings, parts, records, Followers(desk, supervisor, bots))
+    followers = Followers(desk, supervisor, bots)
+    ordered, pruner = _ordered(settings, parts, records, onward, followers, installation.id)
     state = State(settings, db, lives, bots.by_platform, now)
+    orders = ordered.orders
     swept = sweeping.Parts(records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders)
     return House(
         records,
@@ -159,20 +173,29 @@ def assemble(
         ingress,
         Reception(records, ingress, deliveries, Replies(service), stations, installation.lapse),
         Sweep(swept, parts.disk, data, config.host.sweep_every, state.told),
-        Pruner(records, supervisor, now, config.host.retention_days),
+        pruner,
         state,
-        reloading,
+        ordered,
         service,
-        orders,
     )
 
 
-def _orders(
-    settings: Settings, parts: Parts, records: Records, followers: Followers
-) -> tuple[Orders, Reloading]:
-    """Of whoever sits at this machine."""
+def _ordered(
+    settings: Settings,
+    parts: Parts,
+    records: Records,
+    onward: Onward,
+    followers: Followers,
+    installation: str,
+) -> tuple[Ordered, Pruner]:
+    supervisor = followers.supervisor
+    pruner = Pruner(records, supervisor, parts.now, settings.config.host.retention_days)
     reloading = Reloading(settings, parts.read, records, followers, parts.now)
-    return Orders(records.db, records.sessions, followers.supervisor, followers.desk, reloading), reloading
+    pausing = Pausing(records, onward.pauses, supervisor, onward.saying.soon, parts.now)
+    forgetting = Forgetting(records, supervisor, pruner, installation, Outlet(), parts.now)
+    ways = {"reload": reloading.ordered, "forget": forgetting.ordered}
+    orders = Orders(records.db, records.sessions, supervisor, followers.desk, pausing, ways)
+    return Ordered(orders, reloading, pausing, forgetting), pruner
 
 
 def _collector(

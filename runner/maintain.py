@@ -11,6 +11,7 @@ from pathlib import Path
 import apsw
 
 from sessiondb.connection import open_writer, transaction
+from sessiondb.contract import EVERYTHING
 from sessiondb.errors import translated
 
 _KEPT_TURNS = """
@@ -25,7 +26,7 @@ AND turn NOT IN ({_KEPT_TURNS}) AND step < (SELECT max(step) FROM transcript)
 
 def maintain(outbound_db: Path, *, delivered_up_to: int, older_than: int) -> dict[str, int]:
     """Recovers the file and prunes what is old (ms UTC): rows that are delivered (`seq` at most `delivered_up_to`), whole
-    turns that are over, questions that nobody answered.
+    turns that are over, questions that nobody answered. `EVERYTHING` is older than everything: no step is left.
 
     The high-water mark of seq is kept apart from the rows and survives; so does the last step, above which the next one is
     numbered. Returns the numbers of rows and folders removed.
@@ -35,6 +36,7 @@ def maintain(outbound_db: Path, *, delivered_up_to: int, older_than: int) -> dic
         with translated(outbound_db):
             connection.execute("SELECT count(*) FROM processing_ack").fetchall()
         with transaction(connection, outbound_db):
+            forgotten = _forget(connection) if older_than >= EVERYTHING else 0
             removed = {
                 "messages_out": _delete(
                     connection, "messages_out WHERE seq <= ? AND created_at < ?", delivered_up_to, older_than
@@ -51,10 +53,27 @@ def maintain(outbound_db: Path, *, delivered_up_to: int, older_than: int) -> dic
                     older_than,
                 ),
             }
+        removed["transcript"] += forgotten
         removed["files"] = _delete_files(connection, outbound_db.parent / "files", older_than)
         return removed
     finally:
         connection.close()
+
+
+def _forget(connection: apsw.Connection) -> int:
+    """All steps, also those of a turn under way, which begins anew. Their numbers are never given again: the last one stays as
+    the place from which the conversation is read."""
+    connection.execute("DELETE FROM transcript WHERE step < (SELECT max(step) FROM transcript)")
+    removed = connection.changes()
+    connection.execute(
+        "UPDATE transcript SET kind = 'note', turn = 'forgotten', tool_use_id = '', state = 'complete', content = '{}'"
+    )
+    connection.execute(
+        "INSERT INTO session_state SELECT 'history_from', max(step), 0 FROM transcript HAVING max(step) IS NOT NULL"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    )
+    connection.execute("DELETE FROM session_state WHERE key LIKE 'parked:%'")
+    return removed
 
 
 def _delete(connection: apsw.Connection, where: str, *bindings: int) -> int:

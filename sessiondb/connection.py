@@ -53,6 +53,7 @@ def open_writer(path: Path, schema: str, *, busy: int = WRITER_BUSY) -> apsw.Con
             connection.pragma("synchronous", "extra")
             connection.pragma("mmap_size", 0)
             connection.pragma("trusted_schema", 0)
+            connection.pragma("secure_delete", True)  # what is forgotten is in no free page either
             _migrate(connection, path, schema)
         return connection
 

@@ -1,6 +1,7 @@
 """What host and runner have agreed on: the version of both schemas and the folder layout, and exit codes."""
 
 CONTRACT = 1
+EVERYTHING = 1 << 62  # ms: of a runner's care for its file, a time after which nothing is younger
 NOT_SET_UP = 2  # a runner's exit code: its settings cannot work; `SessionFolder.refusal` says why
 WAITED_IN_VAIN = (
     6  # a runner's exit code: the other side's file was busy for too long, which is no message's fault

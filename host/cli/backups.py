@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +13,8 @@ from typing import IO
 from rich.console import Console
 from rich.text import Text
 
+from host.cli import forgetting
 from host.cli.listing import utc
-from host.registry import resumption
-from host.registry.db import beside
 from host.upkeep.backups.making import BackupError, make
 from host.upkeep.backups.restoring import Restored, restore
 
@@ -51,23 +49,14 @@ def write(data: Path, file: Path, *, age: str, gpg: str) -> None:
         _say(f"left out: {line}", "yellow")
 
 
-def read(file: Path, data: Path, *, identity: str) -> None:
+def read(file: Path, data: Path, *, identity: str, forgotten: Path | None = None) -> None:
     """`identity` is age's, '' where none is needed. Raises `BackupError`, `DataFolderError`, `OSError`, `SessionError`."""
+    marks = forgetting.read(forgotten) if forgotten is not None else {}
     with _opened(file, identity) as source, _progress.status("Restoring…"):
-        restored = restore(source, data)
+        restored = restore(source, data, marks)
     _tell(restored, data)
-
-
-def resume(data: Path, *, answer: bool) -> None:
-    """Raises `BackupError`, `SessionError`."""
-    now = time.time_ns() // 1_000_000
-    with beside(data / "host.db") as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        done = resumption.release(connection, now, answer=answer)
-        connection.execute("COMMIT")
-    if not done:
-        raise BackupError(f"{data} is not held: there is nothing to resume")
-    _say("Resumed: `dovecote up` serves it; a host that waits goes on by itself")
+    if marks:
+        _say(f"- {len(marks)} people were forgotten since, and are at the next start")
 
 
 def _tell(restored: Restored, data: Path) -> None:

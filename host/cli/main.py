@@ -195,11 +195,15 @@ def restore(
     file: Annotated[Path, typer.Argument(help="What `dovecote backup` made.")],
     config: ConfigOption = None,
     identity: Annotated[str, typer.Option(help="age's identity file, of a backup for age.")] = "",
+    forgotten: Annotated[
+        Path | None,
+        typer.Option(help="What `dovecote forget --list` printed since: they are forgotten here, too."),
+    ] = None,
 ) -> None:
     """Put a backup into an empty data folder, held until `dovecote resume`; tells what may repeat."""
     from host.cli import backups
 
-    backups.read(file, Path(config_of(config).data), identity=identity)
+    backups.read(file, Path(config_of(config).data), identity=identity, forgotten=forgotten)
 
 
 @app.command()
@@ -215,14 +219,51 @@ def export(
 
 
 @app.command()
+def pause(
+    agent: Annotated[str, typer.Argument(help="Its name; left out: all of them.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Have an agent begin nothing until `dovecote resume`; what is written to it is kept."""
+    from host.cli import pausing
+
+    pausing.pause(config_of(config), agent)
+
+
+@app.command()
+def forget(
+    person: Annotated[str, typer.Argument(help="platform:id, such as slack:U012AB3CD; '' with --list.")] = "",
+    config: ConfigOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what there is, and take nothing away.")
+    ] = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Print the marks that `restore --forgotten` takes.")
+    ] = False,
+) -> None:
+    """Erase a person's messages, what agents remember of them, their name and id."""
+    from host.cli import forgetting
+
+    data = Path(config_of(config).data)
+    if listed:
+        typer.echo(forgetting.marks(data))
+    elif dry_run:
+        typer.echo(forgetting.counts(data, person))
+    elif not forgetting.forget(data, person):
+        sys.exit(1)
+
+
+@app.command()
 def resume(
+    agent: Annotated[
+        str, typer.Argument(help="Who goes on; left out: everything that is held or paused.")
+    ] = "",
     config: ConfigOption = None,
     answer: Annotated[bool, typer.Option(help="Answer what was said since the backup.")] = False,
 ) -> None:
-    """Let a restored folder be served."""
-    from host.cli import backups
+    """Go on after `dovecote pause`, or let a restored folder be served."""
+    from host.cli import pausing
 
-    backups.resume(Path(config_of(config).data), answer=answer)
+    pausing.resume(config_of(config), agent, answer=answer)
 
 
 @app.command()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 
-from host.controls.reloading import Reloading
+from host.controls.pausing import Pausing
 from host.registry import orders
 from host.registry.orders import Given
 from host.registry.port import Registry
@@ -15,18 +16,28 @@ from host.runners.supervisor import Supervisor
 from host.schedule.desk import Desk
 from sessiondb import SessionError
 
+Way = Callable[[str], Awaitable[str]]  # of the order's body: what became of it
+
 log = logging.getLogger(__name__)
 
 
 class Orders:
     def __init__(
-        self, db: Registry, registry: Sessions, supervisor: Supervisor, desk: Desk, reloading: Reloading
+        self,
+        db: Registry,
+        registry: Sessions,
+        supervisor: Supervisor,
+        desk: Desk,
+        pausing: Pausing,
+        ways: Mapping[str, Way],
     ) -> None:
+        """`ways` are those of other kinds of orders."""
         self._db = db
         self._registry = registry
         self._supervisor = supervisor
         self._desk = desk
-        self._reloading = reloading
+        self._pausing = pausing
+        self._ways = ways
         self._turn = asyncio.Lock()  # sweep and page both have orders obeyed: each order once
 
     async def obey(self) -> None:
@@ -35,6 +46,7 @@ class Orders:
             await self._obey()
 
     async def _obey(self) -> None:
+        await self._pausing.look()
         for given in await self._db.read(orders.waiting):
             try:
                 outcome = await self._obeyed(given)
@@ -50,8 +62,8 @@ class Orders:
     async def _obeyed(self, given: Given) -> str:
         if given.kind == "task":
             return await self._desk.obey(given)
-        if given.kind == "reload":
-            return await self._reloading.ordered(given.body)
+        if (way := self._ways.get(given.kind)) is not None:
+            return await way(given.body)
         session = self._registry.get(given.session_id)
         stopped = session is not None and await self._supervisor.stop(session)
         return "stopped" if stopped else "no runner was running"

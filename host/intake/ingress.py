@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from host import config
 from host.config.settings import Settings
-from host.governance import access, requests, rules
+from host.governance import access, pauses, requests, rules
 from host.intake import inbox, pages, router, speaking
 from host.intake.inbox import Entry
 from host.intake.onward import Onward
@@ -92,6 +92,8 @@ class Ingress:
             ending.add_done_callback(self._ending.discard)
         if entry is not None and session is not None:
             self.stores.add(session, entry)
+            if self._onward.pauses.has(session.agent):
+                self._onward.saying.soon()
         elif ingested.verdict is Verdict.DECLINED:
             self._onward.saying.soon()
         return ingested
@@ -298,6 +300,8 @@ class Ingress:
             trusted=trusted,
             now=self._now(),
         )
+        if verdict.trigger:
+            pauses.tell(connection, event, verdict.agent, verdict.answer, self._now())
         session = self._registry.load(connection, "id = ?", (id_,))[0]
         return Ingested(Verdict.STORED, event.message_id), entry, session
 

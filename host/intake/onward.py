@@ -9,6 +9,7 @@ from typing import Protocol
 from host.delivery.posts import Posts
 from host.delivery.saying import Saying
 from host.delivery.service import Deliveries
+from host.governance.pauses import Pauses
 from host.intake.incoming import IncomingFiles
 from host.ports.events import InboundEvent
 from host.registry.sessions import Session
@@ -33,6 +34,7 @@ class Onward:
     saying: Saying
     posts: Posts
     incoming: IncomingFiles
+    pauses: Pauses
     pasted: Callable[
         [InboundEvent], str
     ]  # what is for the host alone, and what to answer; '' = nothing of the kind

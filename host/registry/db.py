@@ -47,6 +47,7 @@ def open_host_db(path: Path) -> apsw.Connection:
             )  # a simulated disk has no shared memory for the WAL's index
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
+        connection.pragma("secure_delete", True)  # what is forgotten is in no free page either
         found = int(str(connection.pragma("user_version")))
         if found > VERSION:
             connection.close()

@@ -49,4 +49,8 @@ def waiting(connection: Statements) -> list[Given]:
 
 
 def done(connection: Statements, number: int, outcome: str) -> None:
-    connection.execute("UPDATE orders SET outcome = ? WHERE id = ?", (outcome, number))
+    connection.execute(_DONE, (outcome, number))
+
+
+# Whom it was about to forget is nobody's to know any more.
+_DONE = "UPDATE orders SET outcome = ?, body = iif(kind = 'forget', '', body) WHERE id = ?"

@@ -13,7 +13,7 @@ from host.runners.launch.base import Runner
 from host.runners.life import Life
 from host.runners.sweep import View
 from sessiondb import SessionError
-from sessiondb.records import Ack, AckStatus, MessageIn, RunnerState, Status
+from sessiondb.records import Ack, AckStatus, Destination, MessageIn, RunnerState, Status
 from sessiondb.signals import read_heartbeat
 
 log = logging.getLogger(__name__)
@@ -84,3 +84,14 @@ def _read(session: Session, pending: list[MessageIn]) -> tuple[list[Ack], Runner
         return reader.acks([message.id for message in pending]), reader.runner_state()
     finally:
         reader.close()
+
+
+def assign(writer: InboundWriter, destinations: list[Destination], incarnation: str) -> None:
+    with writer.writing():
+        writer.set_value("incarnation", incarnation)
+        writer.set_destinations(destinations)
+
+
+def next_work(writer: InboundWriter) -> tuple[int | None, bool]:
+    """When the next message that wakes is due, and whether scheduled work is all that waits."""
+    return writer.next_due_at(), not writer.people_wait()

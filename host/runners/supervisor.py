@@ -15,7 +15,7 @@ from host.config.settings import Settings
 from host.delivery.service import Deliveries
 from host.gateway.bells import Ears
 from host.gateway.server import Door, GatewayError
-from host.mailbox.inbound import InboundWriter
+from host.governance.pauses import Pauses
 from host.mailbox.open import Records
 from host.ports import figures
 from host.ports.outlet import Outlet
@@ -30,7 +30,6 @@ from host.runners.specs import Specs
 from host.runners.starts import Starts, failure
 from sessiondb import SessionError, Unavailable
 from sessiondb.contract import NOT_SET_UP, WAITED_IN_VAIN
-from sessiondb.records import Destination
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +43,7 @@ class Means:
     ears: Ears
     door: Door
     due: Outlet[Session]  # heard: a task of the session has something for its runner
+    pauses: Pauses
     waits: Callable[[Session], None]  # told: the session has to wait for a place
     ended: Callable[[Session], None]  # told: its runner is gone, and what it wrote is read
 
@@ -67,6 +67,7 @@ class Supervisor:
         self._deliveries = means.deliveries
         self._ears = means.ears
         self._door = means.door
+        self._pauses = means.pauses
         self._waits = means.waits
         self._ended = means.ended
         self._now = now
@@ -95,9 +96,12 @@ class Supervisor:
                 self._at_once.promote(session.id)
             life.busy_at = self._now()
             self._ears.ring(session)
-        elif not self._closing and not session.unreadable:
+        elif self._may_live(session) and not session.unreadable:
             task = asyncio.create_task(self._live(session), name=f"runner:{session.id}")
             self.lives[session.id] = Life(session, task)
+
+    def _may_live(self, session: Session) -> bool:
+        return not self._closing and not self._pauses.has(session.agent)
 
     def _wake_for_a_task(self, session: Session) -> None:
         self.wake(session, background=True)
@@ -142,6 +146,8 @@ class Supervisor:
         if not found:
             return "its session is gone"
         session, config = found[0], self._settings.config
+        if self._pauses.has(session.agent):
+            return "its agent is paused"
         if why := await self._specs.objection(config, session, runner):
             return why
         await self._door.open(session, config)
@@ -157,7 +163,7 @@ class Supervisor:
     async def _live(self, session: Session, runner: Runner | None = None) -> None:
         lived = False
         try:
-            while not self._closing:
+            while self._may_live(session) or runner is not None:
                 if runner is None and not await self._is_time(session):
                     if self.lives[session.id].woken:
                         continue
@@ -165,7 +171,7 @@ class Supervisor:
                 if runner is None:
                     await self._take_place(session)
                     runner = await self._start(session)
-                    if runner is not None and (self._closing or self._is_outdated(session)):
+                    if runner is not None and (not self._may_live(session) or self._is_outdated(session)):
                         await self._stop_late(session)
                 if runner is not None:
                     lived = True
@@ -184,7 +190,7 @@ class Supervisor:
     async def _is_time(self, session: Session) -> bool:
         """Whether a runner is to be started now; sets an alarm when it is later."""
         self.lives[session.id].woken = False
-        due, background = await self._mailboxes.use(session, _next_work)
+        due, background = await self._mailboxes.use(session, looks.next_work)
         self.lives[session.id].background = background and not self.lives[session.id].woken
         if due is None or await self._is_refused(session):
             return False
@@ -235,7 +241,7 @@ class Supervisor:
     async def _start(self, session: Session) -> Runner | None:
         await self._at_once.take(session.id, background=self.lives[session.id].background)
         try:
-            if self._closing:
+            if not self._may_live(session):
                 return None
             incarnation = secrets.token_hex(8)
             try:
@@ -243,7 +249,7 @@ class Supervisor:
                 life.scope, life.config = session.scope, (config := self._settings.config)
                 spec = await self._specs.spec(config, session, incarnation)
                 told = self._specs.destinations(config, session)
-                await self._mailboxes.use(session, lambda writer: _assign(writer, told, incarnation))
+                await self._mailboxes.use(session, lambda writer: looks.assign(writer, told, incarnation))
                 self._ears.listen(session)
                 await self._door.open(session, config)
                 given = await self._door.equip(session)
@@ -485,14 +491,3 @@ class Supervisor:
         if tasks:
             await asyncio.wait(tasks)
         self._quota.close()
-
-
-def _assign(writer: InboundWriter, destinations: list[Destination], incarnation: str) -> None:
-    with writer.writing():
-        writer.set_value("incarnation", incarnation)
-        writer.set_destinations(destinations)
-
-
-def _next_work(writer: InboundWriter) -> tuple[int | None, bool]:
-    """When the next message that wakes is due, and whether scheduled work is all that waits."""
-    return writer.next_due_at(), not writer.people_wait()

@@ -105,7 +105,12 @@ class Pruner:
         """The runner's side first: a question of which it still knows must find the message that it was about."""
         if not await self._maintains.maintain(session, older_than=before):
             return False
-        job = functools.partial(_portion, files=session.folder.inbound_files, before=before, context=resting)
+        await self.prune(session, before, context=resting)
+        return True
+
+    async def prune(self, session: Session, before: int, *, context: bool = True) -> None:
+        """The host's side. Raises `SessionError`."""
+        job = functools.partial(_portion, files=session.folder.inbound_files, before=before, context=context)
         while await self._mailboxes.use(session, job) == PORTION:
             pass
         mark = await self._mailboxes.use(session, lambda writer: writer.mark("delivery_watermark"))
@@ -115,7 +120,6 @@ class Pruner:
         while await self._db.write(old) == PORTION:
             pass
         await self._questions(session, before)
-        return True
 
     async def _questions(self, session: Session, before: int) -> None:
         """An open one stays, however old: somebody may still answer it."""

@@ -46,7 +46,7 @@ class WebServer:
         Conversations(self._page)
         Scheduled(self._page)
         Money(self._page)
-        Owners(self._page, house.reloading)
+        Owners(self._page, house.ordered.reloading)
         self._door: Door | None = None
         self.port = 0
 

@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import time
 import zlib
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ import apsw
 
 from host.folders.lock import DataLock
 from host.mailbox.inbound import InboundWriter
-from host.registry import resumption
+from host.registry import forgetting, resumption
 from host.registry.db import VERSION, beside
 from host.upkeep.backups.making import END, FORMAT, MANIFEST, BackupError
 from sessiondb import SessionError
@@ -49,8 +50,10 @@ class Restored:
     damaged: list[str] = field(default_factory=list)
 
 
-def restore(source: IO[bytes], data: Path) -> Restored:
-    """Raises `BackupError`, `DataFolderError`, `OSError`, `SessionError`. The folder is whole, or as it was before."""
+def restore(source: IO[bytes], data: Path, forgotten: Mapping[str, int] | None = None) -> Restored:
+    """`forgotten` are marks of people whom the installation was told to forget since.
+
+    Raises `BackupError`, `DataFolderError`, `OSError`, `SessionError`. The folder is whole, or as it was before."""
     data = data.resolve()
     if data.exists() and any(path.name != LOCK for path in data.iterdir()):
         raise BackupError(
@@ -62,7 +65,7 @@ def restore(source: IO[bytes], data: Path) -> Restored:
             new = Path(scratch) / "data"
             new.mkdir(mode=0o700)
             manifest = _unpack(source, new)
-            restored = _hold(new, manifest)
+            restored = _hold(new, manifest, forgotten or {})
             for path in new.iterdir():
                 if path.name != "host.db":
                     path.rename(data / path.name)
@@ -151,7 +154,7 @@ def _put(
         os.chown(path, member.uid, member.gid, follow_symlinks=False)
 
 
-def _hold(new: Path, manifest: dict[str, object]) -> Restored:
+def _hold(new: Path, manifest: dict[str, object], forgotten: Mapping[str, int]) -> Restored:
     made_at = int(str(manifest["made_at"]))
     restored = Restored(made_at)
     now = time.time_ns() // 1_000_000
@@ -160,6 +163,14 @@ def _hold(new: Path, manifest: dict[str, object]) -> Restored:
             raise BackupError("the host.db of this backup is damaged: take another")
         registry.execute("BEGIN IMMEDIATE")
         resumption.hold(registry, made_at, now)
+        if int(str(registry.pragma("user_version"))) == VERSION:
+            for mark, at in forgotten.items():
+                forgetting.remember(registry, mark, at)
+            forgetting.look(registry)
+        elif forgotten:
+            raise BackupError(
+                "this backup is of an older version: restore it without --forgotten, and forget again"
+            )
         registry.execute("UPDATE sessions SET busy = 1, work = work + 1")
         registry.execute("COMMIT")
         restored.waiting = _number(registry, "SELECT count(*) FROM inbox WHERE state = 'routed'")

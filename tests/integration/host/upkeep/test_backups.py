@@ -15,7 +15,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from host.cli import backups
+from host.cli import backups, pausing
+from host.cli.ending import NothingFoundError
 from host.cli.looks import records
 from host.folders import seal
 from host.folders.seal import Seal
@@ -65,7 +66,7 @@ async def test_a_backup_of_a_running_host_is_served_elsewhere_and_says_nothing_t
     assert bot.said("c") == ["before", "after"]
     restored = await asyncio.to_thread(brought_back, tmp_path / "backup", tmp_path / "second")
     assert (restored.made_at, restored.sessions, restored.waiting) == (made.at, 1, 0)
-    backups.resume(tmp_path / "second", answer=False)
+    pausing.resume(config(tmp_path / "second"), "", answer=False)
     again = Platform(bot)
     async with serving(config(tmp_path / "second"), again) as (host, _):
         old = await again.say("c", "before", natural_id="n1", platform_message_id="n1")
@@ -93,7 +94,7 @@ async def test_a_post_that_was_made_after_the_backups_moment_is_looked_up_and_no
         await host.settled(said.message_id)
     restored = await asyncio.to_thread(brought_back, tmp_path / "backup", tmp_path / "second")
     assert len(restored.begun) == 1
-    backups.resume(tmp_path / "second", answer=False)
+    pausing.resume(config(tmp_path / "second"), "", answer=False)
     again = Platform(bot)
     async with serving(config(tmp_path / "second"), again) as (host, _):
         await host.settled(said.message_id)
@@ -114,12 +115,12 @@ async def test_a_restored_folder_is_held_until_a_person_says_go(
         while not any(getattr(record, "action", "") == "held" for record in caplog.records):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert not going.done()
-    backups.resume(tmp_path / "second", answer=True)
+    pausing.resume(config(tmp_path / "second"), "", answer=True)
     async with asyncio.timeout(TIMEOUT):
         await going
     assert again.said("c") == ["hello again"]
-    with pytest.raises(BackupError, match="nothing to resume"):
-        backups.resume(tmp_path / "second", answer=True)
+    with pytest.raises(NothingFoundError, match="nothing is held or paused"):
+        pausing.resume(config(tmp_path / "second"), "", answer=True)
 
 
 async def _serve_one(data: Path, bot: MemoryBot) -> None:
@@ -147,7 +148,7 @@ async def test_messages_under_way_are_all_answered_over_backup_and_restore_and_t
         said += [await bot.say(channel(number), f"m{number}", at=1) for number in range(30, 40)]
         made = await making
     await asyncio.to_thread(brought_back, tmp_path / "backup", tmp_path / "second")
-    backups.resume(tmp_path / "second", answer=True)
+    pausing.resume(config(tmp_path / "second"), "", answer=True)
     again = Platform(bot)
     async with serving(config(tmp_path / "second", runner={"concurrent": 5}), again) as (host, _):
         for number, one in enumerate(said):
@@ -384,7 +385,7 @@ def test_whoever_looks_at_a_held_folder_is_told_what_releases_it(backup: Path, t
         " Run `dovecote resume` once what it may repeat is all right."
     )
     assert not held.well
-    backups.resume(tmp_path / "second", answer=False)
+    pausing.resume(config(tmp_path / "second"), "", answer=False)
     [first, *_] = records.look(settings, tmp_path / "second", now_ms(), before_start=False).findings
     assert first.well
 

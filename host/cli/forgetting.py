@@ -1,0 +1,62 @@
+"""`dovecote forget`: the running host does it, or the next one; and the marks that a restore of an earlier backup takes."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from pathlib import Path
+
+from host.cli import listing, ordering
+from host.cli.ending import NothingFoundError
+from host.cli.listing import now_ms
+from host.folders import lock
+from host.registry import forgetting, orders
+from host.registry.db import open_registry
+from host.registry.forgetting import Person
+
+LATER = "no host runs here: it will be done when one starts"
+
+
+def forget(data: Path, name: str) -> bool:
+    """Whether it is done, or will be. Raises `NothingFoundError`, `SessionError`."""
+    person = _person(name)
+    body = json.dumps({"person": str(person), "by": getpass.getuser()})
+    number = orders.give(data / "host.db", "forget", "", now_ms(), body)
+    told = ordering.outcome(data, number) if lock.held(data) else LATER
+    listing.say(told)
+    return not told.startswith(ordering.REFUSED)
+
+
+def counts(data: Path, name: str) -> str:
+    """What there is to take away. Raises `NothingFoundError`, `SessionError`."""
+    person, registry = _person(name), open_registry(data)
+    try:
+        found = forgetting.counted(registry, person)
+    finally:
+        registry.close()
+    return "there is: " + ", ".join(f"{number} {kind}" for kind, number in found.items())
+
+
+def marks(data: Path) -> str:
+    """Raises `SessionError`."""
+    registry = open_registry(data)
+    try:
+        return json.dumps(forgetting.remembered(registry))
+    finally:
+        registry.close()
+
+
+def read(file: Path) -> dict[str, int]:
+    """Raises `NothingFoundError`, `OSError`."""
+    try:
+        found = json.loads(file.read_text("utf-8"))
+        return {str(mark): int(at) for mark, at in found.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise NothingFoundError(f"{file} is not what `dovecote forget --list` prints") from error
+
+
+def _person(name: str) -> Person:
+    person = forgetting.parsed(name)
+    if person is None:
+        raise NothingFoundError(f"{name!r} names nobody: write platform:id, such as slack:U012AB3CD")
+    return person

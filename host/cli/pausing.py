@@ -1,0 +1,59 @@
+"""The brake from the command line, beside a running host or without one, and the word to go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from host.cli import listing
+from host.cli.ending import NothingFoundError
+from host.cli.listing import now_ms
+from host.cli.owners import operator
+from host.config import Config
+from host.folders import lock
+from host.governance import audit, pauses
+from host.registry import resumption
+from host.registry.db import beside
+from sessiondb.connection import transaction
+
+
+def pause(config: Config, agent: str) -> None:
+    """Raises `NothingFoundError`, `SessionError`."""
+    _require(config, agent)
+    data, now = Path(config.data), now_ms()
+    with beside(data / "host.db") as connection, transaction(connection, data / "host.db"):
+        begun = pauses.begin(connection, agent, now)
+        if begun:
+            audit.record(connection, operator(), "pause", pauses.named(agent), now)
+    runs = (
+        "what it was at is ended, and goes on after `dovecote resume`"
+        if lock.held(data)
+        else "no host runs here"
+    )
+    listing.say(f"{pauses.named(agent)}: {'paused' if begun else 'was paused already'}; {runs}")
+
+
+def resume(config: Config, agent: str, *, answer: bool) -> None:
+    """Ends pauses, and holds of a restored folder where no agent is named. Raises `NothingFoundError`, `SessionError`."""
+    data, now = Path(config.data), now_ms()
+    with beside(data / "host.db") as connection, transaction(connection, data / "host.db"):
+        released = not agent and resumption.release(connection, now, answer=answer)
+        ended = pauses.end(connection, agent)
+        still = pauses.since(connection, agent) if agent else 0
+        for name in ended:
+            audit.record(connection, operator(), "resume", pauses.named(name), now)
+    if still:
+        raise NothingFoundError(f"everything is paused, {agent} too: `dovecote resume` ends that")
+    if agent and not ended:
+        _require(config, agent)
+    if not (released or ended):
+        raise NothingFoundError(f"{data}: nothing is held or paused there")
+    if released:
+        listing.say("Resumed: `dovecote up` serves it; a host that waits goes on by itself")
+    for name in ended:
+        listing.say(f"{pauses.named(name)}: goes on, with what was written meanwhile")
+
+
+def _require(config: Config, agent: str) -> None:
+    """Raises `NothingFoundError`."""
+    if agent and agent not in config.agents:
+        raise NothingFoundError(f"there is no agent {agent!r}; known: {', '.join(config.agents)}")

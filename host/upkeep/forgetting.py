@@ -1,0 +1,184 @@
+"""Forgetting a person: their messages, what agents remember of them, and their name and id in the records of others.
+
+The order. The mark is committed first: whoever restores an earlier backup, or starts again after a crash in the middle, finds
+it and begins anew. Then each conversation in which they wrote: its runner ends, its owner empties outbound.db (one writer a
+file), what is over goes from inbound.db, and of their direct messages the folders too. The records of host.db go last, since
+by these the conversations are found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from host.governance import audit
+from host.governance.access import LOCAL
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Records
+from host.ports.events import Author, Viewer
+from host.ports.outlet import Outlet
+from host.registry import forgetting
+from host.registry.forgetting import NOBODY, Person
+from host.registry.port import Statements
+from host.registry.sessions import Session
+from host.runners.launch.base import LaunchError
+from sessiondb import Address, SessionError
+from sessiondb.contract import EVERYTHING
+from sessiondb.records import Status
+
+log = logging.getLogger(__name__)
+
+
+class Runners(Protocol):
+    async def stop(self, session: Session) -> bool:
+        """Ends its runner. Raises `LaunchError`."""
+
+    async def maintain(self, session: Session, *, older_than: int) -> bool:
+        """Has the owner of outbound.db prune it; false while a runner lives. Raises `LaunchError`, `SessionError`."""
+
+
+class Prunes(Protocol):
+    async def prune(self, session: Session, before: int) -> None:
+        """Takes what is over from inbound.db. Raises `SessionError`."""
+
+
+class NotForgotten(Exception):
+    """Something of them is still there; the text says what, and the order may be given again."""
+
+
+class Forgetting:
+    def __init__(
+        self,
+        records: Records,
+        runners: Runners,
+        prunes: Prunes,
+        installation: str,
+        changed: Outlet[Session],
+        now: Callable[[], int],
+    ) -> None:
+        """`changed` is told of each session whose words are others now: whoever keeps copies of them reads it anew."""
+        self.records = records
+        self._runners = runners
+        self._prunes = prunes
+        self._installation = installation
+        self._changed = changed
+        self._now = now
+
+    async def catch_up(self) -> None:
+        """At the start: whom a restored backup brought back, and whom a crash left half forgotten. Raises `SessionError`."""
+        db = self.records.db
+        if not await db.read(forgetting.is_to_look):
+            return
+        done = True
+        for person in await db.read(lambda c: forgetting.returned(c, self._installation)):
+            try:
+                await self.forget(person, None)
+            except (NotForgotten, SessionError) as error:
+                done = False
+                log.error("Somebody is not forgotten yet: %s", error, extra={"action": "not_forgotten"})
+        if done:
+            await db.write(forgetting.looked)
+
+    async def ordered(self, body: str) -> str:
+        """By somebody at this machine. Raises `SessionError`."""
+        told = json.loads(body)
+        person = forgetting.parsed(told["person"])
+        if person is None:
+            return f"refused: {told['person']!r} names nobody"
+        by = Author(told["by"], told["by"])
+        try:
+            found = await self.forget(person, Viewer(by, Address(LOCAL, "local", ""), "dm"))
+        except NotForgotten as error:
+            return f"refused: not everything could be taken away; order it again: {error}"
+        return f"forgotten: {words(found)}"
+
+    async def forget(self, person: Person, viewer: Viewer | None) -> dict[str, int]:
+        """What was taken away, by kind. `viewer` ordered it. Raises `NotForgotten`, `SessionError`."""
+        db, now = self.records.db, self._now()
+        found = await db.read(lambda connection: forgetting.counted(connection, person))
+        one = forgetting.mark(person, self._installation)
+
+        def begin(connection: Statements) -> None:
+            forgetting.remember(connection, one, now)
+            forgetting.look(connection)
+
+        await db.write(begin)
+        left = []
+        for id_, alone in await db.read(lambda connection: forgetting.sessions_of(connection, person)):
+            for session in await db.read(functools.partial(self._session, id_=id_)):
+                try:
+                    await self._in(session, person, alone=alone)
+                except (SessionError, LaunchError, OSError) as error:
+                    left.append(f"{id_}: {error}")
+        if left:
+            raise NotForgotten("; ".join(left))
+
+        def job(connection: Statements) -> None:
+            forgetting.erase(connection, person, one)
+            forgetting.looked(connection)
+            if viewer is not None:
+                audit.record(connection, viewer, "forget", words(found), now)
+
+        await db.write(job)
+        log.info("Somebody was forgotten: %s", words(found), extra={"action": "forgotten"})
+        return found
+
+    def _session(self, connection: Statements, *, id_: str) -> list[Session]:
+        return self.records.sessions.load(connection, "id = ?", (id_,))
+
+    async def _in(self, session: Session, person: Person, *, alone: bool) -> None:
+        """Raises `SessionError`, `LaunchError`, `OSError`, `NotForgotten`."""
+        job = functools.partial(_unwrite, person=person, alone=alone)
+        await self.records.mailboxes.use(session, job)
+        await self._runners.stop(session)
+        for _ in range(TRIES):
+            if await self._runners.maintain(session, older_than=EVERYTHING):
+                break
+            await asyncio.sleep(PAUSE)
+        else:
+            raise LaunchError("its runner does not end", transient=True)
+        await self._prunes.prune(session, EVERYTHING)
+        if alone:
+            await asyncio.to_thread(_empty, session.folder.work)
+            shared = self.records.sessions.shared(session)
+            await asyncio.to_thread(shutil.rmtree, shared, ignore_errors=True)
+            await asyncio.to_thread((Path(session.folder.root) / "runner.log").unlink, missing_ok=True)
+        self._changed(session)
+
+
+TRIES, PAUSE = 100, 0.1  # for a runner that is on its way out
+
+
+def words(found: dict[str, int]) -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in found.items())
+
+
+def _unwrite(writer: InboundWriter, *, person: Person, alone: bool) -> None:
+    """What they asked for is not answered any more; tasks of theirs end with their direct messages, or are nobody's."""
+    with writer.writing():
+        for message in writer.pending():
+            if message.author_id == person.user:
+                writer.settle(message.id, Status.CANCELLED, NOBODY)
+        for task in writer.tasks.all():
+            if task.owner != person.user and person.user not in task.mentions:
+                continue
+            mentions = tuple(one for one in task.mentions if one != person.user)
+            owner = "" if task.owner == person.user else task.owner
+            changed = dataclasses.replace(task, mentions=mentions, owner=owner)
+            writer.tasks.put(dataclasses.replace(changed, state="cancelled") if alone else changed)
+
+
+def _empty(folder: Path) -> None:
+    if folder.is_dir() and not folder.is_symlink():
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

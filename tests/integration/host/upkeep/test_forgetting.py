@@ -1,0 +1,138 @@
+"""Forgetting a person: nothing of them is left in the data folder, and everybody else's is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from host.app import Host
+from host.cli import backups, forgetting, pausing
+from host.cli.ending import NothingFoundError
+from host.ports.events import Author
+from host.registry.db import open_registry
+from host.registry.forgetting import Person
+from host.upkeep.backups.making import make
+from host.upkeep.forgetting import NotForgotten
+from tests.fakes.platform import MemoryBot
+from tests.support.hosting import config, serving
+from tests.support.viewing import BOB, answered
+
+EVE = Author("UEVE77", "Evelyn Quill")
+ID = Person("memory", EVE.id)
+HERS = (b"sesame", EVE.id.encode(), EVE.name.encode())
+
+
+def left(data: Path, words: tuple[bytes, ...] = HERS) -> list[str]:
+    """Files that hold one of them, whatever they are: free pages count."""
+    return sorted(
+        f"{path.relative_to(data)}: {word!r}"
+        for path in data.rglob("*")
+        for word in words
+        if word in str(path).encode() or (path.is_file() and word in path.read_bytes())
+    )
+
+
+async def talk(bot: MemoryBot) -> None:
+    """In a direct message with a file and a note to the agent's folder, and among others."""
+    file = bot.file("sesame.txt", b"open sesame")
+    await answered(bot, "dm-eve", "my sesame", author=EVE, privacy="dm", files=(file,))
+    note = '@@call mock_append {"file": "notes", "line": "sesame", "shared": true}'
+    await answered(bot, "dm-eve", note, author=EVE, privacy="dm")
+    there = {"privacy": "public", "mentioned": True}
+    await answered(bot, "general", "sesame for all", author=EVE, **there)
+    await answered(bot, "general", "I like poppies", author=BOB, **there)
+    await answered(bot, "dm-bob", "poppies again", author=BOB, privacy="dm")
+
+
+async def test_nothing_of_a_person_is_left_and_everything_of_others_is(tmp_path: Path) -> None:
+    bot = MemoryBot()
+    async with serving(config(tmp_path), bot) as (host, _):
+        await talk(bot)
+        assert forgetting.counts(tmp_path, "memory:UEVE77").startswith("there is: 3 messages")
+        told = await host.house.ordered.forgetting.ordered(json.dumps({"person": str(ID), "by": "ann"}))
+        assert told.startswith("forgotten: 3 messages, 0 model calls, 1 names, ")
+        assert told.endswith(", 1 direct messages, 1 conversations")
+        again = await host.house.ordered.forgetting.forget(ID, None)  # harmless
+        assert set(again.values()) == {0}
+        before = len(bot.said("general"))
+        await bot.say("general", "and poppies now?", author=BOB, privacy="public", mentioned=True)
+        await bot.until(lambda: len(bot.said("general")) > before)  # the conversation goes on
+    assert left(tmp_path) == []
+    assert left(tmp_path, (b"poppies",)) != []
+    registry = open_registry(tmp_path)
+    try:
+        [(user, action, detail)] = registry.execute("SELECT user, action, detail FROM audit").fetchall()
+        assert (user, action) == ("console:ann", "forget")
+        assert str(detail).startswith("3 messages")
+        assert registry.execute("SELECT count(*) FROM inbox").fetchone() == (6,)  # that something came stays
+        assert registry.execute("SELECT count(*) FROM users WHERE user_id = ?", (BOB.id,)).fetchone() == (1,)
+    finally:
+        registry.close()
+
+
+async def test_what_they_asked_for_and_is_under_way_is_answered_no_more(tmp_path: Path) -> None:
+    bot = MemoryBot()
+    async with serving(config(tmp_path), bot) as (host, _):
+        await bot.say("dm-eve", "sesame\n@@sleep 60", author=EVE, privacy="dm")
+        await bot.until(lambda: bool(bot.shown))
+        await host.house.ordered.forgetting.forget(ID, None)
+        assert bot.said("dm-eve") == []
+        assert not host.house.supervisor.lives
+    assert left(tmp_path) == []
+
+
+async def test_a_restored_backup_forgets_them_again_by_the_list(tmp_path: Path) -> None:
+    first, second, file = tmp_path / "first", tmp_path / "second", tmp_path / "backup"
+    bot = MemoryBot()
+    async with serving(config(first), bot) as (host, _):
+        await talk(bot)
+        with file.open("wb") as to:
+            make(first, to, lambda _: None)
+        await host.house.ordered.forgetting.forget(ID, None)
+    marks = tmp_path / "forgotten"
+    marks.write_text(forgetting.marks(first))
+    assert EVE.id not in marks.read_text()
+    backups.read(file, second, identity="", forgotten=marks)
+    assert left(second) != []
+    pausing.resume(config(second), "", answer=False)
+    async with serving(config(second), MemoryBot()):
+        pass
+    assert left(second) == []
+    assert left(second, (b"poppies",)) != []
+
+
+async def test_a_crash_in_the_middle_is_made_good_by_the_next_start(tmp_path: Path) -> None:
+    bot = MemoryBot()
+
+    async def breaks(host: Host) -> None:
+        """The folder of a conversation cannot be emptied this time."""
+        [folder] = tmp_path.glob("sessions/*/work")
+        folder.parent.rename(tmp_path / "away")
+        (tmp_path / "sessions" / folder.parent.name).write_text("no folder")
+        with pytest.raises(NotForgotten):
+            await host.house.ordered.forgetting.forget(ID, None)
+
+    async with serving(config(tmp_path), bot) as (host, _):
+        await answered(bot, "dm-eve", "my sesame", author=EVE, privacy="dm")
+        for life in list(host.house.supervisor.lives.values()):
+            await host.house.supervisor.stop(life.session)
+            await asyncio.wait([life.task])
+        await breaks(host)
+    [broken] = (tmp_path / "sessions").iterdir()
+    broken.unlink()
+    (tmp_path / "away").rename(broken)
+    async with serving(config(tmp_path), MemoryBot()):
+        pass
+    assert left(tmp_path) == []
+
+
+def test_what_names_nobody_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(NothingFoundError, match="'eve' names nobody: write platform:id"):
+        forgetting.forget(tmp_path, "eve")
+    odd = tmp_path / "list"
+    odd.write_text("[1]")
+    with pytest.raises(NothingFoundError, match="is not what `dovecote forget --list` prints"):
+        forgetting.read(odd)
