@@ -85,6 +85,8 @@ def _element(element: Json) -> str:
         case "static_select":
             shown = element.get("initial_option", {}).get("text") or element["placeholder"]
             return f'<span class="button menu">{_text(shown)}</span>'
+        case "checkboxes":
+            return "".join(f"<div>☐ {_text(option['text'])}</div>" for option in element["options"])
         case "plain_text_input":
             return f'<div class="field">{escape(element.get("initial_value", "")) or "&nbsp;"}</div>'
     raise ValueError(element["type"])
