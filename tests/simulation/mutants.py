@@ -44,6 +44,8 @@ from tests.simulation.outcome import Law
 from tests.simulation.processes import current, point
 from tests.simulation.world import World
 
+LONG_ENOUGH = 3600.0  # s; what is tried again for hours is not what a mutant is about
+
 Make: TypeAlias = Callable[[World], list[Patch]]
 
 
@@ -56,6 +58,9 @@ class Mutant:
     conditions: Make | None = None
 
     def make(self, world: World) -> list[Patch]:
+        """Where it shows in something else than that nobody rests, nobody is waited for half a day."""
+        if self.law is not Law.REST:
+            world.quiet_within = LONG_ENOUGH
         return [*self.unharmed(world), *self.break_it(world)]
 
     def unharmed(self, world: World) -> list[Patch]:

@@ -83,6 +83,7 @@ class World:
         self.boots = 0
         self.gaps = itertools.count(1)
         self.witness = Witness(self.disk, self.violated)
+        self.quiet_within = QUIET_WITHIN
         self.page = self.chance.choice((200, 200, 3))  # rows that one statement reads, on either side
         self._tokens = self._fork()
         self.gap = self._fork()  # chance of what mutants and their conditions ask for
@@ -180,7 +181,7 @@ class World:
         helpers = [asyncio.create_task(job) for job in (self._undertaker(), self.keep_up())]
         await self.faults.trouble()
         try:
-            async with asyncio.timeout(QUIET_WITHIN):
+            async with asyncio.timeout(self.quiet_within):
                 await self._rest()
         except TimeoutError:
             self.violated(Law.REST, "not everything came to rest")
