@@ -7,10 +7,10 @@ import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from host.folders import lock, modes
+from host.folders import exclusion, lock, modes
 from host.ports import faults
 from host.ports.findings import Finding
 from sessiondb.signals import Bell
@@ -18,6 +18,10 @@ from sessiondb.signals import Bell
 LITTLE_SPACE = 2 * 1024**3  # bytes free under which a data folder is worth a remark
 NO_SPACE = 16 * 1024**2  # bytes free under which nothing is begun: a session's two files and a log need some
 NO_FILES = 200  # inodes, likewise
+OWN_LOCKS = (
+    "Set `data` to a folder on a local disk, or mount the share with locks that all of its users see"
+    " (SMB without `nobrl`, NFS without `nolock`)"
+)
 TRIED = bytes(4096)  # what is written to find out
 NAMELESS = {
     errno.EOPNOTSUPP,
@@ -27,7 +31,7 @@ NAMELESS = {
 }  # no file without a name: NFS, older kernels
 
 
-def findings(data: Path) -> Iterator[Finding]:
+def findings(data: Path, second: Sequence[str] = exclusion.SECOND) -> Iterator[Finding]:
     """Ends after the first that makes the others pointless. What is tried in the folder leaves nothing there."""
     if data.is_symlink() and not data.exists():
         words = faults.Words("it is a link that leads nowhere", "Correct or remove it")
@@ -38,9 +42,13 @@ def findings(data: Path) -> Iterator[Finding]:
         return
     place = data if data.is_dir() else faults.nearest(data)
     try:
-        _try(place)
+        shared = _try(place, second)
     except OSError as error:
         yield _not_well("Data folder", data, faults.of_disk(error, place))
+        return
+    if shared:
+        given = f"its file system gives one lock to two processes: {', '.join(shared)}"
+        yield _not_well("Data folder", data, faults.Words(given, OWN_LOCKS))
         return
     yield Finding("Data folder", True, f"{data.resolve()}, {_state(data)}")
     if data.is_dir() and (open_to := modes.openness(data)):
@@ -60,8 +68,11 @@ def _state(data: Path) -> str:
     return "a host runs on it" if lock.held(data) else "no host runs on it"
 
 
-def _try(folder: Path) -> None:
-    """Writes, syncs and locks a file that never has a name. Raises `OSError`."""
+def _try(folder: Path, second: Sequence[str]) -> tuple[str, ...]:
+    """Writes, syncs and locks a file that never has a name. Returns the locks that a second process got as well.
+
+    Raises `OSError`.
+    """
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "")
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -72,6 +83,7 @@ def _try(folder: Path) -> None:
         os.fsync(fd)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the host's, the runners'
         fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # SQLite's
+        return exclusion.let_in(fd, second)
 
 
 @contextlib.contextmanager
