@@ -34,6 +34,13 @@ FIELDS = (  # name, how many values it has, what a step counts anew in
     ("month", 12, "year"),
     ("weekday", 7, "week"),
 )
+WEEKS = {
+    "1-7": 1,
+    "8-14": 2,
+    "15-21": 3,
+    "22-28": 4,
+}  # the days of a month that hold its first Monday, and so on
+ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth"}
 _STEP = re.compile(r"(\*|\d+-\d+|\d+)/([1-9]\d*)")
 _ORDINAL = re.compile(r"\b(\d*(?<!1)[123])th\b")
 EARLIEST_YEAR, LATEST_YEAR = 1970, 9000  # what every zone can tell, with room for its offset
@@ -120,10 +127,11 @@ class Schedule:
         if not self.cron:
             return f"once, on {moment(self.at, self.zone)}"
         try:
-            text = str(CronSim(self.cron, datetime(2000, 1, 1, tzinfo=UTC)).explain())
+            parsed = CronSim(self.cron, datetime(2000, 1, 1, tzinfo=UTC))
         except CronSimError:
             return f"{self.cron} ({self.zone})"
-        return f"{text[0].lower()}{_ordinals(text[1:])}{self._uneven()} ({self.zone})"
+        text = str(parsed.explain())
+        return f"{text[0].lower()}{_ordinals(text[1:])}{self._uneven()}{_either(parsed)} ({self.zone})"
 
     def _uneven(self) -> str:
         """A step that does not divide its field leaves a shorter gap at the end, which nobody hears in "every seventh"."""
@@ -151,10 +159,11 @@ def of_cron(expression: str, zone: str, now: int) -> Schedule:
     if len(text) > 200:
         raise ScheduleError("the cron expression is too long")
     try:
-        CronSim(text, datetime(2000, 1, 1, tzinfo=UTC))
+        parsed = CronSim(text, datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:
         raise ScheduleError(f"{expression!r} is no cron expression: {str(error).lower()}") from error
     _refuse_steps_beyond(text)
+    _refuse_days_that_add(text, parsed)
     schedule = Schedule(zone, cron=text)
     if not schedule.next_after(now):
         raise ScheduleError(f"{expression!r} never comes: no day fits it")
@@ -170,6 +179,43 @@ def _refuse_steps_beyond(cron: str) -> None:
                 continue
             told = f"'/{step}' in the {name} cannot be: cron counts anew every {whole}, so it would mean once every {whole}"
             raise ScheduleError(f"{told}. {_instead(name, int(step))}")
+
+
+def _refuse_days_that_add(cron: str, parsed: CronSim) -> None:
+    """Cron adds day and weekday where neither begins with `*`: who writes all of one, or a week of the month beside a
+    weekday, means something else."""
+    if parsed.day_and:
+        return
+    minute, hour, day, month, weekday = cron.split()
+    for name, field, every in (
+        ("day", day, _every_day(parsed)),
+        ("weekday", weekday, _every_weekday(parsed)),
+    ):
+        if every:
+            told = f"{field!r} in the {name} takes every day, whatever the other says: cron adds the two"
+            raise ScheduleError(f"{told}. Write `*` for it where the other alone is meant")
+    number = WEEKS.get(day)
+    if number and weekday.isalnum():
+        told = f"{day!r} beside the weekday {weekday!r} would be each of those days and each such weekday: cron adds the two"
+        meant = f"{minute} {hour} * {month} {weekday}#{number}"
+        raise ScheduleError(f"{told}. The {ORDINALS[number]} one of a month is `{meant}`")
+
+
+def _either(parsed: CronSim) -> str:
+    """What "on the 13th and on Friday" leaves open."""
+    if parsed.day_and:
+        return ""
+    if _every_day(parsed) or _every_weekday(parsed):
+        return ", which together is every day"
+    return ", whichever comes: one of the two is enough"
+
+
+def _every_day(parsed: CronSim) -> bool:
+    return len(parsed.days) == 31
+
+
+def _every_weekday(parsed: CronSim) -> bool:
+    return {day % 7 for day in parsed.weekdays if isinstance(day, int)} == set(range(7))
 
 
 def _instead(name: str, step: int) -> str:

@@ -249,3 +249,74 @@ def test_days_are_counted_in_english() -> None:
     assert "counted anew every hour" in Schedule("UTC", cron="*/7 * * * *").in_words()
     assert "anew" not in Schedule("UTC", cron="*/15 */6 * * *").in_words()
     assert Schedule("UTC", cron="0 9 * * mon").in_words() == "at 09:00 on Monday (UTC)"
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        (
+            "0 9 13 * 5",
+            "at 09:00 on the 13th day of month and on Friday, whichever comes: one of the two is enough",
+        ),
+        ("0 9 1,15 * mon", "on the first and the 15th day of month and on Monday, whichever comes"),
+        ("0 9 1-31/2 * 1", "whichever comes: one of the two is enough"),
+        ("0 9 1-10 * 1", "whichever comes: one of the two is enough"),
+    ],
+)
+def test_a_day_and_a_weekday_are_said_to_add(expression: str, words: str) -> None:
+    schedule = recurrence.of_cron(expression, "UTC", at("2026-11-28"))
+    assert words in schedule.in_words()
+
+
+def test_the_thirteenth_and_friday_come_each_for_itself() -> None:
+    start = datetime(2026, 12, 1, tzinfo=UTC)
+    days = [
+        datetime.fromtimestamp(found / 1000, UTC).day
+        for found in due("0 9 13 * 5", "UTC", start, start + timedelta(days=20))
+    ]
+    assert days == [4, 11, 13, 18]
+
+
+@pytest.mark.parametrize(
+    "expression", ["0 9 */2 * 1", "0 9 1-7 * */2", "0 9 * * 1", "0 9 1 * *", "0 9 *,1 * 1"]
+)
+def test_where_a_field_begins_with_a_star_both_have_to_fit_and_nothing_is_added(expression: str) -> None:
+    """Vixie cron's rule, which cronsim keeps: a step counts as a star."""
+    said = recurrence.of_cron(expression, "UTC", at("2026-11-28")).in_words()
+    assert "whichever" not in said
+    assert "every day" not in said.replace("every day of", "")
+
+
+@pytest.mark.parametrize(
+    ("expression", "meant"),
+    [
+        ("0 9 1-7 * 1", "The first one of a month is `0 9 * * 1#1`"),
+        ("30 8 8-14 * tue", "The second one of a month is `30 8 * * tue#2`"),
+        ("0 9 22-28 3 5", "The fourth one of a month is `0 9 * 3 5#4`"),
+        ("0 9 1-31 * 1", "'1-31' in the day takes every day, whatever the other says"),
+        ("0 9 1-31/1 * 1", "takes every day"),
+        ("0 9 1 * 0-6", "'0-6' in the weekday takes every day"),
+        ("0 9 1 * 1-7", "'1-7' in the weekday takes every day"),
+        ("0 9 1 * mon,tue,wed,thu,fri,sat,sun", "Write `*` for it"),
+    ],
+)
+def test_days_that_add_to_what_nobody_means_are_refused_with_what_is_meant(
+    expression: str, meant: str
+) -> None:
+    with pytest.raises(ScheduleError) as refused:
+        recurrence.of_cron(expression, "UTC", at("2026-11-28"))
+    assert meant in str(refused.value)
+
+
+def test_what_the_refusal_offers_is_accepted_and_comes_on_first_mondays() -> None:
+    start = datetime(2026, 12, 1, tzinfo=UTC)
+    found = due("0 9 * * 1#1", "UTC", start, start + timedelta(days=70))
+    assert [datetime.fromtimestamp(one / 1000, UTC).strftime("%a %d %b") for one in found] == [
+        "Mon 07 Dec",
+        "Mon 04 Jan",
+        "Mon 01 Feb",
+    ]
+
+
+def test_a_task_from_before_the_refusal_still_says_what_it_does() -> None:
+    assert "which together is every day" in Schedule("UTC", cron="0 9 1-31 * 1").in_words()
