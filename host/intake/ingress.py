@@ -282,8 +282,10 @@ class Ingress:
         if event.event_class in (EventClass.MESSAGE, EventClass.COMMAND) and verdict.trigger:
             if not event.author.is_bot:
                 speaking.person_spoke(connection, id_)
-            elif (braked := self._braked(connection, event, verdict, id_)) is not None:
-                return braked, None, None
+            elif self._braked(connection, event, verdict, id_):
+                verdict = replace(
+                    verdict, trigger=False, engages=False
+                )  # what they say is known when a person asks
         if verdict.engages:
             connection.execute(
                 "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?, '')",
@@ -320,13 +322,13 @@ class Ingress:
 
     def _braked(
         self, connection: Statements, event: InboundEvent, verdict: router.Engage, session_id: str
-    ) -> Ingested | None:
+    ) -> bool:
         """Two bots that answer each other would go on for ever."""
         goes_on, first = speaking.bot_may_go_on(connection, session_id)
-        if goes_on:
-            return None
-        told = Notice(f"bots:{event.message_id}", verdict.answer, speaking.BRAKE_TOLD) if first else None
-        return self._decline(connection, event, speaking.BRAKED, told)
+        if first:
+            told = Notice(f"bots:{event.message_id}", verdict.answer, speaking.BRAKE_TOLD)
+            notices.add(connection, told, self._now())
+        return not goes_on
 
     def _permission(
         self, connection: Statements, event: InboundEvent, verdict: router.Engage
@@ -366,7 +368,9 @@ class Ingress:
         if event.event_class is EventClass.REACTION:
             return self._route_of_reaction(connection, event)
         if event.event_class in ABOUT_ANOTHER:
-            return _route_of_original(connection, event)
+            found = _route_of_original(connection, event)
+            ours = isinstance(found, router.Engage)
+            return found if ours else self._route_of_history(connection, event) or found
         if event.session_id:
             return _route_of_session(connection, event)
         return self._route_by_rules(connection, event)
@@ -390,6 +394,16 @@ class Ingress:
             return None
         found = self._route_by_rules(connection, replace(event, address=address))
         return None if isinstance(found, router.Ignore) else replace(found, engages=False)
+
+    def _route_of_history(self, connection: Statements, event: InboundEvent) -> router.Engage | None:
+        """To the thread that takes part: what stood there before its first mention came along with that."""
+        address = event.address
+        if not address.thread_id:  # what the thread hangs from
+            address = address._replace(thread_id=event.platform_message_id)
+        if _engaged(connection, address) is None:
+            return None
+        found = self._route_by_rules(connection, replace(event, address=address, mentioned=False))
+        return None if isinstance(found, router.Ignore) else replace(found, trigger=False, engages=False)
 
     def _route_by_rules(self, connection: Statements, event: InboundEvent) -> router.Engage | router.Ignore:
         row = _engaged(connection, event.address)

@@ -10,7 +10,6 @@ from host.registry.port import Statements
 
 EMPTY = "it says nothing but the agent's name"
 HELP = "What can I do for you? Write it behind my name, or as a reply here."
-BRAKED = "bots have talked long enough among themselves; a person has to speak first"
 BRAKE_TOLD = "Six messages of bots in a row: I say nothing more here until a person writes."
 MOST_IN_A_ROW = 6  # turns that bots begin in one conversation without a person's word
 

@@ -168,5 +168,6 @@ def _context(entry: Entry, number: int, said: Said, files: tuple[content.Attachm
         content=content.Chat(said.text, said.author, attachments=files, parts=said.parts, by=said.by),
         created_at=min(said.at or latest, latest),
         trigger=False,
+        platform_message_id=said.platform_message_id,
         author_id=said.author_id,
     )

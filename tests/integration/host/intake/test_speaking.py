@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from host.intake import speaking
-from host.ports.events import Author, EventClass, Verdict
+from host.ports.events import Author, EventClass, Said, Verdict
 from host.runners.launch.fake import FakeLauncher
 from sessiondb import Address
+from sessiondb.connection import open_reader
 from sessiondb.content import Part
 from tests.support.hosting import config, serving
+from tests.support.waiting import eventually
 
 ROBOT = Author("B1", "alertmanager", is_bot=True)
 THREAD = Address("memory", "w", "c", "t")
@@ -27,11 +29,10 @@ async def test_bots_that_answer_each_other_are_left_alone_until_a_person_speaks(
             )
             for number in range(speaking.MOST_IN_A_ROW + 3)
         ]
-        assert [one.verdict for one in verdicts] == [
-            *[Verdict.STORED] * speaking.MOST_IN_A_ROW,
-            *[Verdict.DECLINED] * 3,
-        ]
-        assert verdicts[-1].reason == speaking.BRAKED
+        assert [one.verdict for one in verdicts] == [Verdict.STORED] * (speaking.MOST_IN_A_ROW + 3)
+        await eventually(lambda: len(_kept(tmp_path)) == speaking.MOST_IN_A_ROW + 3)
+        wakes = [trigger for _, trigger, _ in _kept(tmp_path)]
+        assert wakes == [1] * speaking.MOST_IN_A_ROW + [0] * 3  # the last are known, and wake nobody
         await bot.until(lambda: speaking.BRAKE_TOLD in bot.said("c"))
         assert bot.said("c").count(speaking.BRAKE_TOLD) == 1
         await bot.say("c", "go on, you two", **THERE, address=THREAD)
@@ -70,6 +71,50 @@ async def test_an_edit_that_gives_an_empty_mention_its_words_is_the_message(tmp_
         await bot.say("c", "", **_said(EventClass.MESSAGE, "p1"), **THERE)
         edited = await bot.say("c", "what is this?", **_said(EventClass.EDIT, "p1:2"), **THERE)
         assert edited.verdict is Verdict.STORED
+
+
+async def test_an_edit_of_what_was_said_before_the_mention_is_told_with_what_it_is_about(
+    tmp_path: Path,
+) -> None:
+    """The agent knows it from the thread's beginning alone: it replaces what nobody has read yet."""
+    root = Said("deploy at 5", "Ann", "u1", at=1, platform_message_id="t")
+    reply = Said("or at 6", "Bob", "u2", at=2, platform_message_id="p2")
+    async with serving(config(tmp_path), launcher=FakeLauncher()) as (_, bot):
+        asked = {**THERE, "address": THREAD, "thread_so_far": (root, reply)}
+        await bot.say("c", "when do we deploy?", **asked)
+        await eventually(lambda: len(_kept(tmp_path)) == 3)
+        # A thread's root is told of by its channel, a reply by the thread.
+        for id_, text, where in (
+            ("t", "deploy at 7", THREAD._replace(thread_id="")),
+            ("p2", "or never", THREAD),
+        ):
+            edit = {"event_class": EventClass.EDIT, "natural_id": f"{id_}:2", "platform_message_id": id_}
+            told = await bot.say("c", text, address=where, privacy="public", **edit)
+            assert told.verdict is Verdict.STORED
+        await eventually(lambda: {"deploy at 7", "or never"} <= {text for text, _, _ in _kept(tmp_path)})
+        gone = {"event_class": EventClass.DELETE, "natural_id": "p2", "platform_message_id": "p2"}
+        await bot.say("c", "", address=THREAD, privacy="public", **gone)
+        await eventually(lambda: ("or never", 0, "cancelled") in _kept(tmp_path))
+
+
+async def test_an_edit_in_a_thread_without_an_agent_is_nobodys_business(tmp_path: Path) -> None:
+    async with serving(config(tmp_path), launcher=FakeLauncher()) as (_, bot):
+        edit = {"event_class": EventClass.EDIT, "natural_id": "p2:2", "platform_message_id": "p2"}
+        told = await bot.say("c", "or never", address=THREAD, privacy="public", **edit)
+        assert told.verdict is Verdict.IGNORED
+
+
+def _kept(data: Path) -> list[tuple[str, int, str]]:
+    """Text, whether it wakes, and status of what the conversation's file holds."""
+    found: list[tuple[str, int, str]] = []
+    for path in data.glob("sessions/*/inbound/inbound.db"):
+        connection = open_reader(path)
+        rows = connection.execute(
+            "SELECT content ->> 'text', trigger, status FROM messages_in WHERE kind = 'chat' ORDER BY seq"
+        )
+        found += [(str(text), int(wakes), str(status)) for text, wakes, status in rows]
+        connection.close()
+    return found
 
 
 def _said(event_class: EventClass, natural_id: str) -> dict[str, Any]:
