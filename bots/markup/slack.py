@@ -6,9 +6,9 @@ escaped as Slack wants them, a table is never inside a list item nor larger than
 
 import html
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import groupby, takewhile
 from typing import Any
 
 from bots.markup import chunks, clean, grammar, richtext, tree
@@ -147,7 +147,7 @@ class _Markdown(Writer):
 
 
 class _Plain(_Markdown):
-    """No markup at all: the words, list markers, and fences around code and tables."""
+    """No markup at all: the words, list markers, and each link's address behind its words."""
 
     limit = TEXT
 
@@ -174,7 +174,25 @@ class _Plain(_Markdown):
         return self.inline(runs)
 
     def inline(self, runs: Inline) -> str:
-        return _escaped(tree.said(runs), self.keep)
+        return _escaped(
+            "".join(_with_address(href, group) for href, group in groupby(runs, _href)), self.keep
+        )
+
+
+def _href(run: Run) -> str:
+    return run.href
+
+
+def _with_address(href: str, runs: Iterable[Run]) -> str:
+    """Words of a link that do not say where it leads, with that behind them."""
+    words = tree.said(tuple(runs))
+    if (
+        not href
+        or not words.strip()
+        or href in (words, f"mailto:{words}", f"http://{words}", f"https://{words}")
+    ):
+        return words
+    return f"{words} ({href})"
 
 
 def _notice(chunk: str) -> str:

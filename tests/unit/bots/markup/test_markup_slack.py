@@ -74,6 +74,32 @@ def test_plain_has_words_markers_and_no_blocks() -> None:
     assert chunk == slack.SlackChunk("T\n\n• a &amp; <@U1>\n  • b\n\nx &lt; 1")
 
 
+@pytest.mark.parametrize(
+    ("markdown", "words"),
+    [
+        (
+            "see [the docs](https://example.com/a?b=1&c=2).",
+            "see the docs (https://example.com/a?b=1&amp;c=2).",
+        ),
+        ("[a **bold** label](https://x.io)", "a bold label (https://x.io)"),
+        ("<https://x.io/y> and https://x.io/z", "https://x.io/y and https://x.io/z"),
+        ("[ann@x.io](mailto:ann@x.io), [write](mailto:bob@x.io)", "ann@x.io, write (mailto:bob@x.io)"),
+        (
+            "- [one](https://x.io/1)\n- [two](https://x.io/2)",
+            "• one (https://x.io/1)\n• two (https://x.io/2)",
+        ),
+        ("# [title](https://x.io/t)", "title (https://x.io/t)"),
+    ],
+)
+def test_plain_says_where_each_link_leads_once(markdown: str, words: str) -> None:
+    assert [chunk.text for chunk in slack.plain(markdown)] == [words]
+
+
+def test_plain_keeps_the_addresses_of_a_table() -> None:
+    (chunk,) = slack.plain("| what | where |\n| --- | --- |\n| a | [there](https://x.io/1) |")
+    assert chunk.text.count("there (https://x.io/1)") == 1
+
+
 def test_nothing_to_say_makes_no_message() -> None:
     assert slack.render(" \n\n") == slack.plain("") == []
 
