@@ -294,6 +294,7 @@ class AgentLoop:
         self._ring()
 
     def _stopped(self, running: Turn, order: MessageIn) -> None:
+        self._on_turn(None)  # before people read that it stopped: nothing is done in its name after that
         text = doings.stopped(self._outbound.steps(running.id))
         self._outbound.claim([order], running.id)
         answer = Emitted(f"{order.id}:stopped", content.Text(text), order.id)
