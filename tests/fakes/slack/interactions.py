@@ -26,6 +26,7 @@ class _ResponseUrl:
     user: str
     source: Message | Ephemeral | None  # what was clicked; None for a slash command
     uses_left: int
+    expires_at: float
 
 
 class Interactions:
@@ -61,7 +62,8 @@ class Interactions:
 
     def response_url(self, origin: str, channel: str, user: str, source: Message | Ephemeral | None) -> str:
         key = secrets.token_hex(12)
-        self._urls[key] = _ResponseUrl(channel, user, source, self._limits.response_url_uses)
+        until = self._now() + self._limits.response_url_lifetime
+        self._urls[key] = _ResponseUrl(channel, user, source, self._limits.response_url_uses, until)
         return f"{origin}/response/{key}"
 
     def respond(self, key: str, body: Json) -> None:
@@ -69,6 +71,8 @@ class Interactions:
         target = self._urls.get(key)
         if target is None or not target.uses_left:
             raise ApiError("used_url")
+        if self._now() > target.expires_at:
+            raise ApiError("expired_url")
         target.uses_left -= 1
         self.answer(target.channel, target.user, body, target.source)
 

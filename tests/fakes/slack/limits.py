@@ -52,6 +52,9 @@ VIEW_BLOCKS = frozenset(
 )
 
 
+WITH_OPTIONS = frozenset({"checkboxes", "multi_static_select", "radio_buttons", "static_select"})
+
+
 @dataclass
 class Limits:
     """The numbers; each with the page that states it."""
@@ -62,6 +65,15 @@ class Limits:
     view_blocks: int = 100  # the same page, per modal or Home
     section_text: int = 3_000  # "Section block"
     section_field: int = 2_000  # "Section block": fields
+    section_fields: int = 10  # "Section block"
+    context_items: int = 10  # "Context block"
+    attachments: int = 100  # "chat.postMessage": too_many_attachments
+    option_text: int = 75  # "Option object"
+    option_value: int = 150  # the same page
+    options: int = 100  # "Select menu element": options
+    table_rows: int = 100  # "Table block"
+    table_cells: int = 20  # the same page, per row
+    image_text: int = 2_000  # "Image block": alt_text; the address may have 3,000
     header_text: int = 150  # "Header block"
     button_text: int = 75  # "Button element"
     element_value: int = 2_000  # "Button element": value
@@ -78,6 +90,7 @@ class Limits:
     view_stack: int = 3  # "views.push": push_limit_reached
     unknown_blocks: frozenset[str] = frozenset()  # not everywhere is every block: "invalid_blocks" then
     response_url_uses: int = 5  # "Handling user interaction": response_url, five times in 30 minutes
+    response_url_lifetime: float = 1_800.0  # seconds
     channel_rate: float | None = (
         None  # "chat.postMessage": one message a second and channel; None switches it off
     )
@@ -165,11 +178,58 @@ def _text_object(pointer: str, value: Any, most: int, *, plain: bool = False) ->
     _length(f"{pointer}/text", value.get("text"), most)
 
 
+def attachments(limits: Limits, value: Any) -> list[Json]:
+    """Of a message, checked ("chat.postMessage": errors)."""
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise ApiError("invalid_attachments" if value else "invalid_arguments")
+    if len(value) > limits.attachments:
+        raise ApiError("too_many_attachments")
+    return value
+
+
+def _context(limits: Limits, block: Json, pointer: str) -> None:
+    elements = block.get("elements", [])
+    if not 0 < len(elements) <= limits.context_items:
+        raise _invalid(f"{pointer}/elements", f"no more than {limits.context_items} items allowed")
+    for number, element in enumerate(elements):
+        if element.get("type") == "image":
+            _image(limits, element, f"{pointer}/elements/{number}")
+        else:
+            _text_object(f"{pointer}/elements/{number}", element, limits.section_text)
+
+
+def _image(limits: Limits, block: Json, pointer: str) -> None:
+    _length(f"{pointer}/alt_text", block.get("alt_text"), limits.image_text)
+    if "slack_file" not in block:
+        _length(f"{pointer}/image_url", block.get("image_url"), limits.section_text)
+
+
+def _table(limits: Limits, block: Json, pointer: str) -> None:
+    rows = block.get("rows")
+    if not isinstance(rows, list) or not 0 < len(rows) <= limits.table_rows:
+        raise _invalid(f"{pointer}/rows", f"no more than {limits.table_rows} items allowed")
+    for number, row in enumerate(rows):
+        if not 0 < len(row) <= limits.table_cells:
+            raise _invalid(f"{pointer}/rows/{number}", f"no more than {limits.table_cells} items allowed")
+
+
+def _options(limits: Limits, element: Json, pointer: str) -> None:
+    options = element.get("options", [])
+    if not 0 < len(options) <= limits.options:
+        raise _invalid(f"{pointer}/options", f"no more than {limits.options} items allowed")
+    for number, option in enumerate(options):
+        here = f"{pointer}/options/{number}"
+        _text_object(f"{here}/text", option.get("text"), limits.option_text)
+        _length(f"{here}/value", option.get("value"), limits.option_value)
+
+
 def _section(limits: Limits, block: Json, pointer: str) -> None:
     if "text" not in block and not block.get("fields"):
         raise _invalid(pointer, "missing required field: text")
     if "text" in block:
         _text_object(f"{pointer}/text", block["text"], limits.section_text)
+    if len(block.get("fields", [])) > limits.section_fields:
+        raise _invalid(f"{pointer}/fields", f"no more than {limits.section_fields} items allowed")
     for number, each in enumerate(block.get("fields", [])):
         _text_object(f"{pointer}/fields/{number}", each, limits.section_field)
     if "accessory" in block:
@@ -189,6 +249,9 @@ def _actions(limits: Limits, block: Json, pointer: str) -> None:
     elements = block.get("elements", [])
     if not 0 < len(elements) <= limits.elements:
         raise _invalid(f"{pointer}/elements", f"between 1 and {limits.elements} items allowed")
+    named = [element["action_id"] for element in elements if element.get("action_id")]
+    if len(set(named)) < len(named):
+        raise _invalid(f"{pointer}/elements", "action_id must be unique in its block")
     for number, element in enumerate(elements):
         _element(limits, element, f"{pointer}/elements/{number}")
 
@@ -227,6 +290,8 @@ def _input(limits: Limits, block: Json, pointer: str) -> None:
 def _element(limits: Limits, element: Json, pointer: str) -> None:
     if len(str(element.get("action_id", ""))) > limits.element_id:
         raise _invalid(f"{pointer}/action_id", f"must be less than {limits.element_id + 1} characters")
+    if element.get("type") in WITH_OPTIONS:
+        _options(limits, element, pointer)
     if element.get("type") == "button":
         _text_object(f"{pointer}/text", element.get("text"), limits.button_text, plain=True)
         if len(str(element.get("value", ""))) > limits.element_value:
@@ -236,6 +301,9 @@ def _element(limits: Limits, element: Json, pointer: str) -> None:
 Check = Callable[[Limits, Json, str], None]
 CHECKS: dict[str, Check] = {
     "section": _section,
+    "context": _context,
+    "image": _image,
+    "table": _table,
     "header": _header,
     "markdown": _markdown,
     "actions": _actions,

@@ -52,6 +52,36 @@ def metadata(size: int) -> Post:
     return {"text": "x", "metadata": {"event_type": "out", "event_payload": {"id": "x" * size}}}
 
 
+def text(length: int = 1) -> Post:
+    return {"type": "plain_text", "text": "x" * length}
+
+
+def menu(*, count: int = 1, label: int = 1, value: int = 1) -> Post:
+    options = [{"text": text(label), "value": "x" * value}] * count
+    return blocks({"type": "actions", "elements": [{"type": "static_select", "options": options}]})
+
+
+def named(*ids: str) -> Post:
+    elements = [{"type": "button", "text": text(), "action_id": id_} for id_ in ids]
+    return blocks({"type": "actions", "elements": elements})
+
+
+def fields(count: int) -> Post:
+    return blocks({"type": "section", "fields": [text()] * count})
+
+
+def context(count: int) -> Post:
+    return blocks({"type": "context", "elements": [text()] * count})
+
+
+def table(rows: int, cells: int) -> Post:
+    return blocks({"type": "table", "rows": [[{"type": "raw_text", "text": "x"}] * cells] * rows})
+
+
+def image(alt: int) -> Post:
+    return blocks({"type": "image", "image_url": "https://x.io/p.png", "alt_text": "x" * alt})
+
+
 LIMITS: list[tuple[str, Post, Post, str]] = [
     ("section text", blocks(section(3_000)), blocks(section(3_001)), "invalid_blocks"),
     (
@@ -72,6 +102,22 @@ LIMITS: list[tuple[str, Post, Post, str]] = [
     ("button text", button(text=75), button(text=76), "invalid_blocks"),
     ("button value", button(value=2_000), button(value=2_001), "invalid_blocks"),
     ("buttons", button(count=25), button(count=26), "invalid_blocks"),
+    ("options", menu(count=100), menu(count=101), "invalid_blocks"),
+    ("an option's text", menu(label=75), menu(label=76), "invalid_blocks"),
+    ("an option's value", menu(value=150), menu(value=151), "invalid_blocks"),
+    ("action ids of a block", named("a", "b"), named("a", "a"), "invalid_blocks"),
+    ("fields of a section", fields(10), fields(11), "invalid_blocks"),
+    ("elements of a context", context(10), context(11), "invalid_blocks"),
+    ("rows of a table", table(100, 1), table(101, 1), "invalid_blocks"),
+    ("cells of a row", table(1, 20), table(1, 21), "invalid_blocks"),
+    ("words for an image", image(2_000), image(2_001), "invalid_blocks"),
+    ("an image without words", image(1), image(0), "invalid_blocks"),
+    (
+        "attachments",
+        {"text": "x", "attachments": [{"text": "a"}] * 100},
+        {"text": "x", "attachments": [{"text": "a"}] * 101},
+        "too_many_attachments",
+    ),
     ("known block type", blocks({"type": "divider"}), blocks({"type": "dividr"}), "invalid_blocks"),
     ("section with text", blocks(section(1)), blocks({"type": "section"}), "invalid_blocks"),
     ("blocks as JSON", {"blocks": '[{"type": "divider"}]'}, {"blocks": "[{"}, "invalid_blocks_format"),

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.respond.async_respond import AsyncRespond
@@ -123,6 +124,21 @@ async def test_a_response_url_works_five_times(slack: FakeSlack, bot: Bot) -> No
     slack.click(person, question, "no")
     assert await statuses.get() == [200] * 5 + [404]
     assert [each.text for each in slack.ephemerals(person)] == [f"note {n}" for n in range(5)]
+
+
+async def test_a_response_url_dies_after_half_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    clear_proxies(monkeypatch)
+    time = [0.0]
+    async with FakeSlack(now=lambda: time[0]) as slack, aiohttp.ClientSession() as session:
+        person = slack.add_user("ada")
+        general = slack.add_channel("general", members=[person])
+        url = slack.interactions.response_url(slack.origin, general.id, person.id, None)
+        time[0] = 1_799.0
+        assert (await session.post(url, json={"text": "in time"})).status == 200
+        time[0] = 1_801.0
+        late = await session.post(url, json={"text": "late"})
+        assert (late.status, (await late.json())["error"]) == (404, "expired_url")
+        assert [each.text for each in slack.ephemerals(person)] == ["in time"]
 
 
 async def test_a_menus_choice_is_the_whole_option(slack: FakeSlack, bot: Bot) -> None:

@@ -32,7 +32,7 @@ def content(core: Core, args: Args) -> Content:
         blocks = [{"type": "markdown", "text": markdown}]
     limits.message_blocks(core.limits, blocks)
     text, warnings = limits.message_text(core.limits, args.text("text") or markdown or "")
-    attachments = args.structure("attachments") or []
+    attachments = limits.attachments(core.limits, args.structure("attachments") or [])
     if not text and not blocks and not attachments:
         raise ApiError("no_text")
     metadata, more = limits.metadata(core.limits, args.structure("metadata", "invalid_metadata_format"))
