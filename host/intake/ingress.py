@@ -282,7 +282,7 @@ class Ingress:
         if event.event_class in (EventClass.MESSAGE, EventClass.COMMAND) and verdict.trigger:
             if not event.author.is_bot:
                 speaking.person_spoke(connection, id_)
-            elif self._braked(connection, event, verdict, id_):
+            elif speaking.braked(connection, event, verdict.answer, id_, self._now()):
                 verdict = replace(
                     verdict, trigger=False, engages=False
                 )  # what they say is known when a person asks
@@ -319,16 +319,6 @@ class Ingress:
             return False
         id_ = sessions.session_id(verdict.agent, verdict.session)
         return any(found.scope != self._scope(event) for found in self._sessions_of(connection, id_=id_))
-
-    def _braked(
-        self, connection: Statements, event: InboundEvent, verdict: router.Engage, session_id: str
-    ) -> bool:
-        """Two bots that answer each other would go on for ever."""
-        goes_on, first = speaking.bot_may_go_on(connection, session_id)
-        if first:
-            told = Notice(f"bots:{event.message_id}", verdict.answer, speaking.BRAKE_TOLD)
-            notices.add(connection, told, self._now())
-        return not goes_on
 
     def _permission(
         self, connection: Statements, event: InboundEvent, verdict: router.Engage

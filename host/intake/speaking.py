@@ -6,7 +6,10 @@ from dataclasses import replace
 
 from host.intake import inbox
 from host.ports.events import EventClass, InboundEvent
+from host.registry import notices
+from host.registry.notices import Notice
 from host.registry.port import Statements
+from sessiondb import Address
 
 EMPTY = "it says nothing but the agent's name"
 HELP = "What can I do for you? Write it behind my name, or as a reply here."
@@ -35,6 +38,14 @@ def bot_may_go_on(connection: Statements, session_id: str) -> tuple[bool, bool]:
         (session_id,),
     ).fetchall()
     return turns <= MOST_IN_A_ROW, turns == MOST_IN_A_ROW + 1
+
+
+def braked(connection: Statements, event: InboundEvent, answer: Address, session_id: str, now: int) -> bool:
+    """Two bots that answer each other would go on for ever: a line says once that they are not answered any more."""
+    goes_on, first = bot_may_go_on(connection, session_id)
+    if first:
+        notices.add(connection, Notice(f"bots:{event.message_id}", answer, BRAKE_TOLD), now)
+    return not goes_on
 
 
 def person_spoke(connection: Statements, session_id: str) -> None:
