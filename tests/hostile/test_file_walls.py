@@ -195,7 +195,7 @@ def test_a_query_that_never_ends_keeps_a_thread(
 ) -> None:
     """Here it ends after a while, so that the test without its wall does."""
     take_the_schema_as_it_is(monkeypatch)
-    monkeypatch.setattr(outbound, "QUERY_DEADLINE", 0.05 if standing else 1_000.0)
+    monkeypatch.setattr(outbound, "QUERY_BUDGET", 0.05 if standing else 1_000.0)
     many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000) SELECT count(*) FROM n, n AS m"
     schema(
         "DROP TABLE messages_out",
