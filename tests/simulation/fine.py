@@ -33,7 +33,7 @@ async def ask_everybody(world: World) -> None:
             took = await _answered(world, said)
             most = allowed(world.disk.sync_takes, warm=warm)
             world.say(f"answered after {took:.2f} s of {most:.2f}")
-            if took > most:
+            if took > most and not await world.is_held(said.event.message_id):
                 how = "a runner that lives" if warm else "one that is started for it"
                 world.violated(
                     Law.TIME, f"message {said.number} waited {took:.2f} s for {how}, {most:.2f} s are enough"

@@ -229,11 +229,23 @@ class World:
         return not asked.cancelled() and (error is None or isinstance(error, LookupError))  # at rest
 
     async def _over(self, host: Host, message_id: str) -> None:
+        if not await self._is_held(host, message_id):
+            await host.settled(message_id)
+
+    async def _is_held(self, host: Host, message_id: str) -> bool:
         """What is asked of a session whose outbound.db was damaged waits for an operator; that is said, and no more."""
         sql = "SELECT session_id FROM inbox WHERE message_id = ?"
         found = await host.house.records.db.read(lambda c: c.execute(sql, (message_id,)).fetchone())
-        if found is None or self.ruined.get(str(found[0])) != "outbound":
-            await host.settled(message_id)
+        return found is not None and self.ruined.get(str(found[0])) == "outbound"
+
+    async def is_held(self, message_id: str) -> bool:
+        """Asked in the host's own name, while nobody dies."""
+        host, process = self.host, self.host_process
+        assert host is not None
+        assert process is not None
+        asked = start_in(process, self._is_held(host, message_id), "held")
+        await asyncio.wait([asked])
+        return bool(asked.result())
 
     def _waits(self, message_id: str) -> bool:
         kind = self.platform.acknowledged[message_id].event_class
