@@ -52,7 +52,7 @@ class Reader:
         self._client = client
         self._people = people
         self._me = identity
-        self._threads = Threads(client, self.names, self.is_own, identity.user)
+        self._threads = Threads(client, self.names, self.is_own)
         self._following: set[Address] = set()  # threads whose beginning the host was given, or needs not
 
     def follow(self, thread: Address) -> None:
@@ -234,14 +234,21 @@ class Reader:
     async def said(self, message: Json) -> Spoken:
         return saying.said(message, await self.names([message]))
 
-    async def names(self, messages: Sequence[Json]) -> Names:
-        """Of everybody and every channel that is named in them; what Slack does not say keeps its id."""
+    async def names(self, messages: Sequence[Json], within: float | None = None) -> Names:
+        """Of everybody and every channel that is named in them; what Slack does not say, in so many seconds, keeps its id."""
         ids = list(dict.fromkeys(one for message in messages for one in ids_in(message)))
         authors = [("user", string(m.get("user"))) for m in messages if m.get("user")]
         ids = list(dict.fromkeys([*authors, *ids]))[:MOST_NAMES]
-        found = await asyncio.gather(*(self._name(kind, id_) for kind, id_ in ids))
-        people = {id_: name for (kind, id_), name in zip(ids, found, strict=True) if kind == "user"}
-        places = {id_: name for (kind, id_), name in zip(ids, found, strict=True) if kind == "channel"}
+        asked = {one: asyncio.create_task(self._name(*one)) for one in ids}
+        try:
+            if asked:
+                await asyncio.wait(asked.values(), timeout=within)
+            found = {one: task.result() if task.done() else one[1] for one, task in asked.items()}
+        finally:
+            for task in asked.values():
+                task.cancel()
+        people = {id_: name for (kind, id_), name in found.items() if kind == "user"}
+        places = {id_: name for (kind, id_), name in found.items() if kind == "channel"}
         if self._me.name:
             people[self._me.user] = self._me.name
         return Names(people, places, self._me.user)

@@ -21,8 +21,8 @@ from sessiondb import Address
 
 log = logging.getLogger(__name__)
 
-THREAD_READ = 1.2  # s for reading the thread before a mention: Slack waits 3 s for the acknowledgement
-NAMES_READ = 0.6  # s for the names in it
+READ = 2.0  # s for the thread before a mention, with the names in it: Slack waits 3 s for the acknowledgement
+THREAD_READ = 1.2  # s of them for the messages
 MOST_READ = 50  # messages of the thread before a mention: its first and the latest
 PAGE = 200
 
@@ -31,20 +31,20 @@ class Threads:
     def __init__(
         self,
         client: AsyncWebClient,
-        names: Callable[[Sequence[Json]], Awaitable[Names]],
+        names: Callable[[Sequence[Json], float], Awaitable[Names]],
         is_own: Callable[[Json], bool],
-        me: str,
     ) -> None:
         self._client = client
         self._names = names
         self._is_own = is_own
-        self._me = me
 
     async def so_far(self, address: Address, ts: str) -> tuple[Said, ...]:
         """What there was time to read."""
         first: list[Json] = []
         latest: deque[Json] = deque(maxlen=MOST_READ - 1)
         count = 0
+        clock = asyncio.get_running_loop().time
+        until = clock() + READ
         try:
             async with asyncio.timeout(THREAD_READ):
                 async for message in self._thread(address, ts):
@@ -53,19 +53,13 @@ class Threads:
         except TRANSIENT as error:
             log.info("A thread was not read to its end: %s", type(error).__name__)
         messages = [*first, *latest]
-        found = await self._lines(messages)
+        found = self._lines(messages, await self._names(messages, until - clock()))
         if count > len(messages):
             note = f"[{count - len(messages)} messages in between are left out]"
             found.insert(1, Said(note, by="host", at=found[0].at if found else 0))
         return tuple(found)
 
-    async def _lines(self, messages: Sequence[Json]) -> list[Said]:
-        """With ids instead of the names that could not be found out in time."""
-        try:
-            async with asyncio.timeout(NAMES_READ):
-                names = await self._names(messages)
-        except TimeoutError:
-            names = Names(me=self._me)
+    def _lines(self, messages: Sequence[Json], names: Names) -> list[Said]:
         found = []
         for message in messages:
             try:

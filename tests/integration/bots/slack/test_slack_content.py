@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from bots.slack import SlackBot
+from bots.slack.client.directory import Directory
+from bots.slack.reading.events import Reader
+from bots.slack.setup.preflight import identify
 from host.ports.bot import Fetched, FetchError
 from host.ports.events import EventClass, InboundEvent
 from sessiondb import Address
 from sessiondb.content import Part
-from tests.fakes.slack import FakeSlack
-from tests.fakes.slack.faults import Fault
+from tests.fakes.slack import FakeSlack, Fault
 from tests.support.discording import Notebook
 from tests.support.slack_app import clear_proxies
 from tests.support.slacking import online
@@ -26,6 +28,26 @@ async def slack(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSlack]:
     clear_proxies(monkeypatch)
     async with FakeSlack(ack_timeout=1.5, retry_delays=(0.0, 0.5, 1.0)) as made:
         yield made
+
+
+async def test_a_name_that_slack_is_slow_to_tell_takes_no_other_with_it(
+    slack: FakeSlack, tmp_path: Path
+) -> None:
+    told = asyncio.Event()
+    async with online(slack, tmp_path) as (bot, _):
+        dave, erin = slack.add_user("dave"), slack.add_user("erin")
+        reader = Reader(
+            bot._client,
+            Directory(bot._client),
+            await identify(bot._client, bot._secrets.app_token, bot._settings),
+        )
+        slack.faults.next("users.info", Fault.slow(told))
+        names = await reader.names([{"user": dave.id, "text": f"said to <@{erin.id}>"}], 1.0)
+        told.set()
+        known = [id_ for id_ in (dave.id, erin.id) if names.people[id_] != id_]
+        assert len(known) == 1, "the other one keeps its id"
+        later = await reader.names([{"user": dave.id, "text": f"said to <@{erin.id}>"}])
+        assert (later.people[dave.id], later.people[erin.id]) == ("dave", "erin")
 
 
 ALERT = {
