@@ -242,7 +242,9 @@ class _Laws:
         about = [row["about"] for row in _rows(world.data / "host.db", "SELECT about FROM notices")]
         for id_, which in world.ruined.items():
             later = [m for m in world.platform.accepted[world.ruined_at[id_] :] if home.get(m) == id_]
-            told = any(text.startswith(f"damaged:{id_}") for text in about)
+            told = any(text.startswith(f"damaged:{id_}") for text in about) or any(
+                f"({id_[:9]})" in post.text for post in self._posts
+            )
             world.outcome.counted[f"{which}.db ruined"] += 1
             world.outcome.counted[f"{which}.db ruined and told"] += told
             if later and not told and not world.forgotten.count:
