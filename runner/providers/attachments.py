@@ -18,11 +18,28 @@ FILE = "_file"  # key of a block for us alone: the path it was made from. `bare`
 PAGES = "_pages"  # of a PDF
 LARGEST_READ = 30_000_000  # bytes of a file that is looked into
 SHOWN = ("image/", "application/pdf")  # types that people expect to be seen by the model
+READ = frozenset(  # what a whole file of would have been shown
+    {
+        "application/pdf",
+        "image/png",
+        "image/jpeg",
+        "image/gif",
+        "image/webp",
+        "image/bmp",
+        "image/tiff",
+        "image/avif",
+        "image/x-icon",
+        "image/vnd.microsoft.icon",
+        "image/jp2",
+        "image/x-portable-pixmap",
+    }
+)
 TEXTUAL = frozenset(
     {".html", ".htm", ".xhtml", ".mht", ".txt", ".md", ".xml", ".svg", ".eml", ".vue", ".php"}
 )
+TABLES = frozenset({".csv", ".tsv", ".ics", ".vcf", ".rtf", ".log"})  # texts, but never a page
 NUMBER = re.compile(r"^\d{1,3}-")
-HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+HEIF = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1")
 
 Block = dict[str, Any]
 
@@ -96,10 +113,10 @@ def of_bytes(data: bytes, path: str, media_type: str = "") -> list[Block]:
     try:
         if shown := _shown(data, path):
             return shown
-    except pictures.Unusable as unusable:
-        return _named(path, f"{unusable}; it is not shown")
-    except Exception:  # noqa: BLE001 - a stranger's bytes: decoders raise what they like, and it is one file's fault
-        return _named(path, "is broken; it is not shown")
+    except Exception as error:  # noqa: BLE001 - a stranger's bytes: decoders raise what they like, and it is one file's fault
+        if _is_shown(media_type) or not _is_text(data):  # "P1 incidents" and "BMW" begin as pictures do
+            reason = str(error) if isinstance(error, pictures.Unusable) else "is broken"
+            return _named(path, f"{reason}; it is not shown")
     if reason := _other(data, path, media_type):
         return _named(path, f"{reason}; it is not shown")
     return []
@@ -136,7 +153,7 @@ def _other(data: bytes, path: str, media_type: str) -> str:
     """Why something that is neither picture nor PDF is worth a word; '' where its name says all."""
     suffix = PurePosixPath(path).suffix.lower()
     if _is_web_page(data):
-        if media_type.startswith("text/") or suffix in TEXTUAL:
+        if suffix in TEXTUAL or (media_type.startswith("text/") and suffix not in TABLES):
             return ""
         return "holds a web page instead of what its name says, most likely a page that asks to sign in"
     if data[4:8] == b"ftyp" and data[8:12] in HEIF:
@@ -147,8 +164,18 @@ def _other(data: bytes, path: str, media_type: str) -> str:
         return ""
     kind = _kind(data)
     if kind == media_type:
-        return f"is a broken {kind}"
+        return f"is a broken {kind}" if kind in READ else f"is of a kind that cannot be shown: {kind}"
     return f"is said to be {media_type}, but {f'its bytes look like {kind}' if kind else 'its bytes are not'}"
+
+
+def _is_text(data: bytes) -> bool:
+    if b"\0" in data:
+        return False
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_web_page(data: bytes) -> bool:

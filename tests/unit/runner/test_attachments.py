@@ -135,6 +135,30 @@ def test_what_cannot_be_looked_at_is_named_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["P1 is down since nine", "P3 10 20 incidents", "BMW and others, " * 9, "how a file begins: %PDF-1.7"],
+)
+def test_a_text_that_begins_as_a_picture_does_is_no_broken_one(text: str) -> None:
+    assert blocks(text.encode(), "m/incidents.txt", "text/plain") == []
+    assert said(text.encode(), "m/a.png", "image/png")
+
+
+def test_a_whole_file_of_a_kind_that_cannot_be_shown_is_not_called_broken() -> None:
+    drawing = b"8BPS\0\1" + bytes(40)
+    words = said(drawing, "m/a.psd", "image/vnd.adobe.photoshop")
+    assert "of a kind that cannot be shown: image/vnd.adobe.photoshop" in words
+    for brand in (b"hevx", b"hevm", b"hevs"):
+        assert "HEIC" in said(b"\0\0\0\x18ftyp" + brand + bytes(40), "m/a.heic", "image/heic")
+
+
+@pytest.mark.parametrize(("name", "media_type"), [("a.csv", "text/csv"), ("a.ics", "text/calendar")])
+def test_a_page_in_place_of_a_table_is_named_though_both_are_texts(name: str, media_type: str) -> None:
+    assert "a web page instead" in said(b"<!DOCTYPE html>Sign in", f"m/{name}", media_type)
+    assert blocks(b"a,<b>\n", f"m/{name}", media_type) == []
+    assert blocks(b"<html>", "m/page.jinja", "text/plain") == []
+
+
+@pytest.mark.parametrize(
     "page",
     [
         b"<!DOCTYPE html><title>Sign in</title>",
