@@ -38,8 +38,20 @@ def detail_of(body: object) -> str:
         body.get("detail"),
     ):
         if said:
-            return said if isinstance(said, str) else json.dumps(said)
+            return _innermost(said) if isinstance(said, str) else json.dumps(said)
     return ""
+
+
+def _innermost(said: str) -> str:
+    """The API's own words, where a gateway quotes its whole answer: `…Exception - {"type":"error","error":{…}}`."""
+    start = said.find("{")
+    if start < 0:
+        return said
+    try:
+        quoted, _ = json.JSONDecoder().raw_decode(said[start:])
+    except (ValueError, RecursionError):
+        return said
+    return (detail_of(quoted) if "error" in quoted else "") or said
 
 
 def refused_in(request: Mapping[str, Any], detail: str) -> str:

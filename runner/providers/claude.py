@@ -242,11 +242,13 @@ class ClaudeQuery:
             async with aclosing(self._summarise()) as summarising:
                 async for event in summarising:
                     yield event
+            if self._unsummarised:  # the same would be refused again
+                raise error
 
     def _given_up(self, error: anthropic.APIStatusError) -> list[base.Event]:
         """What the next turn needs to go on after a refusal that nothing helped against."""
-        detail = model_fields.detail_of(error.body)
-        if not failures.is_for_what_was_said(error.status_code, detail):
+        status, detail = _said_by(error)
+        if not failures.is_for_what_was_said(status, detail):
             return []
         note = leftout.note_of(self._mending.give_up(self._sent))
         return [base.LeftOut(note), base.Summarised(Summary(FORGOTTEN).encode())]
@@ -367,12 +369,16 @@ class ClaudeQuery:
 
     def _mended(self, error: anthropic.APIStatusError, asked: dict[str, Any]) -> bool:
         """Whether the same may be asked for again, without what was refused. Raises `_TooLong`."""
-        status, detail = error.status_code, model_fields.detail_of(error.body)
+        status, detail = _said_by(error)
         if self._fields.are_refused(status, detail, self._fields.apply(asked)):
             return True
         if failures.is_too_long(status, detail):
             raise _TooLong(error)
-        return self._mending.after(status, detail, asked["messages"])
+        if self._mending.after(status, detail, asked["messages"]):
+            return True
+        if status == failures.TOO_LARGE:  # and no file is left that could make room
+            raise _TooLong(error)
+        return False
 
     def _sendable(self, asked: dict[str, Any]) -> dict[str, Any]:
         return self._fields.apply({**asked, "messages": leftout.as_sent(asked["messages"])})
@@ -438,6 +444,11 @@ def _client(settings: Settings) -> anthropic.AsyncAnthropic:
         http_client=anthropic.DefaultAsyncHttpxClient(transport=transport),
         max_retries=0,  # the library sleeps as long as it is told, and shows nobody
     )
+
+
+def _said_by(error: anthropic.APIStatusError) -> tuple[int, str]:
+    status = failures.status_of(error.status_code, str(error.type or ""))
+    return status, model_fields.detail_of(error.body)
 
 
 def _pause(

@@ -7,6 +7,7 @@ import re
 from runner.providers.base import Error
 from sessiondb.contract import SAID_BY_HOST
 
+TOO_LARGE = 413  # status of a request with too many bytes, whatever its words
 LONGEST_DETAIL = 300  # characters of the API's own words that are passed on
 
 _TRANSIENT_TYPES = frozenset({"overloaded_error", "rate_limit_error", "api_error", "timeout_error"})
@@ -31,7 +32,7 @@ _TYPES = {
     429: "rate_limit_error",
     529: "overloaded_error",
 }
-
+_STATUS = {"invalid_request_error": 400, "request_too_large": TOO_LARGE}
 
 _TOO_LONG = (
     "prompt is too long",
@@ -41,6 +42,8 @@ _TOO_LONG = (
     "maximum context",
     "too many tokens",
     "input is too long",
+    "contextwindowexceeded",
+    "maximum number of tokens",
 )
 _ELSEWHERE = re.compile(
     r"^[\s\"'`(]*(model|max_tokens|tools?|system|thinking|output_config|metadata|tool_choice|stop_sequences|stream|credit|"
@@ -54,6 +57,11 @@ _TOKENS = re.compile(r"(\d[\d,]*) tokens > (\d[\d,]*)")
 def is_too_long(status: int, detail: str) -> bool:
     """Whether the text of the request is more than the model can hold."""
     return status in (400, 413, 422) and any(words in detail.lower() for words in _TOO_LONG)
+
+
+def status_of(status: int, error_type: str) -> int:
+    """An error within a stream comes with the status of the answer that it broke; its type says what it would have been."""
+    return _STATUS.get(error_type, status) if status == 200 else status
 
 
 def most_tokens(detail: str) -> int:
@@ -70,7 +78,7 @@ def is_about_messages(status: int, detail: str) -> bool:
 def is_for_what_was_said(status: int, detail: str) -> bool:
     """Whether the same history will be refused again, as far as the words tell."""
     said = any(word in detail.lower() for word in _SAID)
-    return is_too_long(status, detail) or (is_about_messages(status, detail) and said)
+    return status == TOO_LARGE or is_too_long(status, detail) or (is_about_messages(status, detail) and said)
 
 
 def connection_lost() -> Error:

@@ -31,6 +31,24 @@ def test_what_an_error_says_is_found_in_every_shape(body: object) -> None:
     assert model_fields.detail_of(body) == "no such field"
 
 
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (
+            'litellm.BadRequestError: AnthropicException - {"error": {"message": "too odd"}}. Group=x',
+            "too odd",
+        ),
+        ('AnthropicException - b\'{"type":"error","error":{"message":"too odd"}}\'', "too odd"),
+        ('Expected `{"a": 1}` in the input', 'Expected `{"a": 1}` in the input'),
+        ("Expected { in the input", "Expected { in the input"),
+        ('{"error": null}', '{"error": null}'),
+        ("{" * 30, "{" * 30),
+    ],
+)
+def test_what_a_gateway_quotes_is_what_the_api_said(said: str, found: str) -> None:
+    assert model_fields.detail_of({"error": {"message": said, "code": "400"}}) == found
+
+
 def test_what_says_nothing_is_no_trouble() -> None:
     nothing: list[object] = [None, [], {}, {"error": None}, 7]
     assert [model_fields.detail_of(body) for body in nothing] == [""] * 5

@@ -14,6 +14,7 @@ from host.cli.looks import everything
 from runner.providers.conversation import SUMMARISE
 from tests.fakes.model_api import (
     Answer,
+    ErrorInStream,
     FakeModelAPI,
     HttpError,
     RecordedRequest,
@@ -173,6 +174,46 @@ async def test_a_conversation_that_is_too_long_is_summarised_even_where_all_of_i
     assert len(refused) >= 2
     assert "A summary." in api.requests[-1].conversation
     assert "One." not in api.requests[-1].conversation
+
+
+async def test_a_conversation_of_too_many_bytes_is_summarised_whatever_the_words(
+    api: FakeModelAPI, tmp_path: Path
+) -> None:
+    api.script("One.", "Two.", "A summary.", "Three.", "Four.")
+    async with talking(api, tmp_path) as talk:
+        await talk.ask("some words " * 1_500)
+        await talk.ask("more words " * 1_500)
+        most = len(api.requests[-1].raw)
+        api.refuse_when(lambda r: len(r.raw) > most + 1_000, "Request exceeds the maximum size", status=413)
+        assert await talk.ask("yet more words " * 1_000) == "Three."
+        assert await talk.ask("short") == "Four."
+    assert "A summary." in api.requests[-1].conversation
+
+
+async def test_a_refusal_in_the_midst_of_a_stream_counts_as_one(api: FakeModelAPI, tmp_path: Path) -> None:
+    detail = "prompt is too long: 30000 tokens > 9000 maximum"
+    api.script("One.", ErrorInStream(1, status=400, message=detail), "Lost.", "A summary.", "Two.")
+    async with talking(api, tmp_path) as talk:
+        await talk.ask("hello")
+        assert await talk.ask("again") == "Two."
+    assert SUMMARISE in api.requests[2].user_text
+    assert "A summary." in api.requests[-1].conversation
+
+
+async def test_a_gateway_that_quotes_the_api_costs_no_history(api: FakeModelAPI, tmp_path: Path) -> None:
+    said = "Your credit balance is too low to access the Anthropic API."
+    quoted = {"type": "error", "error": {"type": "invalid_request_error", "message": said}}
+    refusal = (
+        f"litellm.BadRequestError: AnthropicException - {json.dumps(quoted)}. Received Model Group=claude"
+    )
+    api.script("One.", HttpError(400, refusal), "Two.")
+    async with talking(api, tmp_path) as talk:
+        await talk.ask("the password is dove")
+        told = await talk.ask("again")
+        assert said in told
+        assert "{" not in told
+        assert await talk.ask("and now?") == "Two."
+    assert "the password is dove" in api.requests[-1].conversation
 
 
 @pytest.mark.parametrize(
