@@ -24,6 +24,9 @@ _VAGUE = re.compile(
     r"extra inputs|extra fields|unknown (field|param)|unexpected|unrecogni[sz]ed|unsupported|not supported|additional propert",
     re.IGNORECASE,
 )
+# Between the parts of a path: `messages.2`, `messages[2]`, `/messages/2`, `["body", "messages", 2]`, `body -> messages -> 2`.
+BETWEEN = r"""(?:\]?[./]|\]?\[|["']?\s*,\s*["']?|\s*->\s*)"""
+_POINTED = re.compile(r"""\bmessages(?:[./\[]|["']\s*,\s*|\s*->\s*)\d""")
 _TOOL = re.compile(r"tools(?:\.|\[)(\d+)")
 
 
@@ -68,7 +71,7 @@ def present(request: Mapping[str, Any]) -> set[str]:
 def refused_by(detail: str, present: Collection[str], tools: Sequence[str]) -> str:
     """The optional field, out of those that a request had, which a refusal is about; '' for none."""
     said = detail.lower()
-    pointed = re.search(r"messages(\.|\[)\d", said) is not None
+    pointed = _POINTED.search(said) is not None
     for field, words in WORDS.items():
         if field in present and any(word in said for word in words):
             if pointed and field != "cache_control":

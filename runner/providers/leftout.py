@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runner.providers.attachments import FILE, PAGES, bare, name_of
+from sessiondb.model_fields import BETWEEN
 from sessiondb.records import Step
 
 JSON = dict[str, Any]
@@ -30,9 +31,10 @@ REFUSED = "<note>{name} is left out here: the model API refused it.</note>"
 NO_ROOM = "<note>Here {name} was shown; it is left out now to make room.</note>"
 CUT = "\n<note>{count:,} characters are left out here: the whole was longer than a request may be.{where}</note>\n"
 
-_INDEX = r"(?:\.|\[)(\d+)\]?"
 _POINTS = re.compile(
-    rf"messages{_INDEX}(?:\.content(?:{_INDEX})?(?:\.tool_result\.content{_INDEX})?)?", re.IGNORECASE
+    rf"""\bmessages(?:[./\[]|["']\s*,\s*|\s*->\s*)(\d+)"""
+    rf"(?:{BETWEEN}content(?:{BETWEEN}(\d+))?(?:{BETWEEN}(?:tool_result{BETWEEN})?content{BETWEEN}(\d+))?)?",
+    re.IGNORECASE,
 )
 
 

@@ -54,6 +54,11 @@ SENT = [
         ("messages.0: all messages must have non-empty content", ["a part of the text"]),
         ("messages.2.content.9.text: out of reach", ["the file a.png"]),
         ("messages.7.content.0: out of reach", []),
+        ('[{"loc": ["body", "messages", 2, "content", 1, "image"], "msg": "no"}]', ["the file a.png"]),
+        ("('body', 'messages', 2, 'content', 0, 'content', 1): no", ["a picture"]),
+        ("body -> messages -> 2 -> content -> 1: no", ["the file a.png"]),
+        ("/messages/2/content/1/source: no", ["the file a.png"]),
+        ("the 2 messages, 0 of them by the user, have no content, 1 is needed", []),
         ("Could not process image", []),
     ],
 )

@@ -74,6 +74,8 @@ def test_what_says_nothing_is_no_trouble() -> None:
         ("tools.0.custom.input_schema: JSON schema is invalid", ""),
         ("messages: text content blocks must be non-empty", ""),
         ("Could not process image", ""),
+        ('[{"loc": ["body", "messages", 1, "content", 0], "msg": "no such `thinking` block"}]', ""),
+        ("body -> messages -> 1 -> content -> 0: no `thinking` here", ""),
         (
             "output_config: Extra inputs are not permitted",
             "context_management",
