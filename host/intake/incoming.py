@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 LARGEST = 50 * 1024 * 1024  # bytes of one file
 MOST = 20  # files of one message
 FETCH_DEADLINE = 60.0  # s for one file: the messages behind it wait
+LONGEST_NAME = 240  # bytes; file systems take 255, and a number stands before it
 
 _ODD = re.compile(r"[^\w.\- ]+")
 
@@ -116,6 +118,9 @@ def _make(folder: Path) -> None:
 
 def safe_name(name: str) -> str:
     """A plain file name: no separators, no leading dots, not too long."""
-    plain = _ODD.sub("_", name).strip(" .") or "file"
+    plain = _ODD.sub("_", unicodedata.normalize("NFC", name)).strip(" .") or "file"
     stem, dot, suffix = plain.rpartition(".")
-    return plain if len(plain) <= 80 else f"{(stem or plain)[:60]}{dot}{suffix[:15]}"
+    if len(plain) <= 80 and len(plain.encode()) <= LONGEST_NAME:
+        return plain
+    kept = (stem or plain)[:60].encode()[: LONGEST_NAME - 60].decode("utf-8", "ignore")
+    return f"{kept}{dot}{suffix[:15]}"
