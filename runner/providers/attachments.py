@@ -114,7 +114,9 @@ def of_bytes(data: bytes, path: str, media_type: str = "") -> list[Block]:
         if shown := _shown(data, path):
             return shown
     except Exception as error:  # noqa: BLE001 - a stranger's bytes: decoders raise what they like, and it is one file's fault
-        if _is_shown(media_type) or not _is_text(data):  # "P1 incidents" and "BMW" begin as pictures do
+        # "P1 incidents" and "BMW" begin as pictures do.
+        is_other = _is_web_page(data) or (_is_text(data) and not _is_shown(media_type))
+        if not is_other:
             reason = str(error) if isinstance(error, pictures.Unusable) else "is broken"
             return _named(path, f"{reason}; it is not shown")
     if reason := _other(data, path, media_type):

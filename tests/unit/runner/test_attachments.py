@@ -164,6 +164,7 @@ def test_a_page_in_place_of_a_table_is_named_though_both_are_texts(name: str, me
         b"<!DOCTYPE html><title>Sign in</title>",
         b"\xef\xbb\xbf\n <HTML>",
         b"<?xml version='1.0'?><html></html>",
+        b"<html>Sign in to see %PDF-1.7</html>",
     ],
 )
 def test_a_web_page_in_place_of_a_file_is_named(page: bytes) -> None:
