@@ -6,11 +6,14 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 LONGEST_NAME = 64
 LONGEST_DESCRIPTION = 4_000  # characters
 LARGEST_SCHEMA = 50_000  # characters of JSON
+MOST_BRANCHES = 500  # alternatives and references at the top of a schema, each as often as it is met
+MOST_PARTS = 10_000  # of a schema, once these are one
 DEEPEST = 20  # levels of a schema; what lies below may be anything
 
 _COMBINED = ("anyOf", "oneOf", "allOf")
@@ -23,6 +26,25 @@ _LISTED = (*_COMBINED, "prefixItems")
 
 class Unusable(Exception):
     """This tool cannot be offered; the text says why."""
+
+
+@dataclass(slots=True)
+class _Whole:
+    """The schema as it was told, and how much of it may still be looked at: references multiply what they lead to."""
+
+    root: Mapping[str, Any]
+    branches: int = MOST_BRANCHES
+    parts: int = MOST_PARTS
+
+    def branch(self) -> None:
+        self.branches -= 1
+        if self.branches < 0:
+            raise Unusable("its schema has too many alternatives")
+
+    def part(self) -> None:
+        self.parts -= 1
+        if self.parts < 0:
+            raise Unusable("its schema has too many parts")
 
 
 def names(server: str, tools: Iterable[str], taken: Collection[str] = ()) -> dict[str, str]:
@@ -51,36 +73,39 @@ def schema(told: object) -> dict[str, Any]:
         raise Unusable("its schema is not an object")
     if len(json.dumps(told)) > LARGEST_SCHEMA:
         raise Unusable(f"its schema is larger than {LARGEST_SCHEMA} characters")
-    found = _flat(told, told, DEEPEST)
-    kind = found.get("type", "object")
-    if kind != "object" and not (isinstance(kind, list) and "object" in kind):
-        raise Unusable(f"its arguments are not an object but {json.dumps(kind)[:60]}")
+    whole = _Whole(told)
+    found = _flat(told, whole, DEEPEST)
+    if not _may_be_object(found):
+        raise Unusable(f"its arguments are not an object but {json.dumps(found['type'])[:60]}")
     for name in found.get("properties", {}):
         if not _PROPERTY.match(name):
             raise Unusable(f"the model API refuses its argument's name {name[:80]!r}")
-    mended: dict[str, Any] = _mended({**found, "type": "object"}, told, DEEPEST)
+    mended: dict[str, Any] = _mended({**found, "type": "object"}, whole, DEEPEST)
     mended.setdefault("properties", {})
     _check(mended)
     return mended
 
 
-def _flat(told: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> dict[str, Any]:
+def _flat(told: Mapping[str, Any], whole: _Whole, depth: int) -> dict[str, Any]:
     """One object of what the top level says by references and alternatives, which the model API refuses there."""
     if depth == 0:
         raise Unusable("its schema refers to itself")
+    whole.branch()
     found = {key: value for key, value in told.items() if key not in ("$ref", *_COMBINED)}
+    if found.get("properties", {}) in (None, []):
+        found["properties"] = {}  # what some languages write for an empty table
     if not isinstance(found.get("properties", {}), dict):
         raise Unusable("its arguments are not a table")
     reference = told.get("$ref")
-    branches = [("allOf", [_target(reference, root) or {}])] if reference is not None else []
+    branches = [("allOf", [_target(reference, whole.root) or {}])] if reference is not None else []
     branches += [(key, told[key]) for key in _COMBINED if isinstance(told.get(key), list)]
     for key, options in branches:
-        flat = [_flat(option, root, depth - 1) for option in options if isinstance(option, dict)]
-        flat = [option for option in flat if option.get("type", "object") == "object"]
+        flat = [_flat(option, whole, depth - 1) for option in options if isinstance(option, dict)]
+        flat = [option for option in flat if _may_be_object(option)]
         needed = [set(_required(option)) for option in flat]
         # Of alternatives only what all demand is demanded; the server checks the rest.
         common = set().union(*needed) if key == "allOf" else set.intersection(*needed) if needed else set()
-        properties = {name: value for option in flat for name, value in option.get("properties", {}).items()}
+        properties = _joined(key, [option.get("properties", {}) for option in flat])
         found["properties"] = {**properties, **found.get("properties", {})}
         found["required"] = sorted({*_required(found), *common})
         if flat and found.get("additionalProperties") is False:
@@ -90,6 +115,22 @@ def _flat(told: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> dict[
                 if isinstance(option.get(word), dict):
                     found[word] = {**option[word], **found.get(word, {})}
     return found
+
+
+def _may_be_object(told: Mapping[str, Any]) -> bool:
+    kind = told.get("type", "object")
+    return kind == "object" or (isinstance(kind, list) and "object" in kind)
+
+
+def _joined(key: str, tables: list[dict[str, Any]]) -> dict[str, Any]:
+    """One table of arguments. Of what alternatives say differently, as of the word that tells them apart, any will do."""
+    told: dict[str, list[Any]] = {}
+    for table in tables:
+        for name, value in table.items():
+            if value not in told.setdefault(name, []):
+                told[name].append(value)
+    joint = "allOf" if key == "allOf" else "anyOf"
+    return {name: values[0] if len(values) == 1 else {joint: values} for name, values in told.items()}
 
 
 def _required(told: Mapping[str, Any]) -> list[str]:
@@ -108,7 +149,8 @@ def _target(reference: object, root: Mapping[str, Any]) -> dict[str, Any] | None
     return found if isinstance(found, dict) else None
 
 
-def _mended(told: Any, root: Mapping[str, Any], depth: int) -> Any:
+def _mended(told: Any, whole: _Whole, depth: int) -> Any:
+    whole.part()
     if isinstance(told, bool):
         return told
     if not isinstance(told, dict) or depth == 0:
@@ -118,18 +160,18 @@ def _mended(told: Any, root: Mapping[str, Any], depth: int) -> Any:
     _wrong_values(made)
     if "$ref" in made:
         reference = made.pop("$ref")
-        if _target(reference, root) is not None:
+        if _target(reference, whole.root) is not None:
             made["$ref"] = str(reference).replace("#/definitions/", "#/$defs/", 1)
     for key in _NAMED:
         if key in made:
             tables = made[key] if isinstance(made[key], dict) else {}
-            made[key] = {name: _mended(inner, root, depth - 1) for name, inner in tables.items()}
+            made[key] = {name: _mended(inner, whole, depth - 1) for name, inner in tables.items()}
     for key in _SINGLE:
         if key in made:
-            made[key] = _mended(made[key], root, depth - 1)
+            made[key] = _mended(made[key], whole, depth - 1)
     for key in _LISTED:
         if key in made:
-            inner = [_mended(option, root, depth - 1) for option in made[key]] if made[key] else []
+            inner = [_mended(option, whole, depth - 1) for option in made[key]] if made[key] else []
             made.pop(key) if not inner else made.update({key: inner})
     if told.get("nullable") is True and isinstance(made.get("type"), str):
         made["type"] = [made["type"], "null"]

@@ -49,6 +49,52 @@ def test_only_what_every_alternative_demands_is_demanded() -> None:
     assert (sorted(made["properties"]), made["required"]) == (["a", "b", "c"], ["c"])
 
 
+def test_the_word_that_tells_alternatives_apart_may_be_any_of_them() -> None:
+    told = {
+        "anyOf": [{"$ref": "#/definitions/mail"}, {"$ref": "#/definitions/call"}],
+        "definitions": {
+            "mail": {"type": "object", "properties": {"by": {"const": "mail"}, "to": {"type": "string"}}},
+            "call": {"type": "object", "properties": {"by": {"const": "call"}, "to": {"type": "string"}}},
+        },
+    }
+    made = offers.schema(told)
+    assert made["properties"]["to"] == {"type": "string"}
+    valid = Draft202012Validator(made).is_valid
+    assert valid({"by": "mail"})
+    assert valid({"by": "call"})
+    assert not valid({"by": "pigeon"})
+
+
+def test_an_argument_that_all_parts_speak_of_satisfies_all_of_them() -> None:
+    parts = [{"properties": {"n": {"minimum": 1}}}, {"properties": {"n": {"maximum": 9}}}]
+    valid = Draft202012Validator(offers.schema({"type": "object", "allOf": parts})).is_valid
+    assert valid({"n": 5})
+    assert not valid({"n": 0})
+    assert not valid({"n": 10})
+
+
+def test_an_alternative_that_may_also_be_null_keeps_its_arguments() -> None:
+    either = [{"type": ["object", "null"], "properties": {"a": {"type": "string"}}}, {"type": "null"}]
+    assert offers.schema({"oneOf": either})["properties"] == {"a": {"type": "string"}}
+
+
+@pytest.mark.parametrize("empty", [None, []])
+def test_a_tool_without_arguments_is_offered_however_its_language_writes_an_empty_table(empty: Any) -> None:
+    assert offers.schema({"type": "object", "properties": empty})["properties"] == {}
+
+
+def test_references_that_multiply_cost_the_tool_and_no_time() -> None:
+    """Ten times ten times ten, and not so deep that this alone would refuse them."""
+    levels = {f"l{n}": {"anyOf": [{"$ref": f"#/$defs/l{n + 1}"}] * 10} for n in range(8)}
+    with pytest.raises(offers.Unusable, match="too many alternatives"):
+        offers.schema({"$ref": "#/$defs/l0", "$defs": levels | {"l8": {"type": "object"}}})
+
+
+def test_a_schema_of_countless_parts_costs_the_tool() -> None:
+    with pytest.raises(offers.Unusable, match="too many parts"):
+        offers.schema({"type": "object", "properties": {"a": {"prefixItems": [{}] * 12_000}}})
+
+
 @pytest.mark.parametrize(
     "told",
     [
