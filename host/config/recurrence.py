@@ -34,13 +34,7 @@ FIELDS = (  # name, how many values it has, what a step counts anew in
     ("month", 12, "year"),
     ("weekday", 7, "week"),
 )
-WEEKS = {
-    "1-7": 1,
-    "8-14": 2,
-    "15-21": 3,
-    "22-28": 4,
-}  # the days of a month that hold its first Monday, and so on
-ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth"}
+ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth"}  # weeks of a month: its days 1 to 7, and so on
 _STEP = re.compile(r"(\*|\d+-\d+|\d+)/([1-9]\d*)")
 _ORDINAL = re.compile(r"\b(\d*(?<!1)[123])th\b")
 EARLIEST_YEAR, LATEST_YEAR = 1970, 9000  # what every zone can tell, with room for its offset
@@ -194,7 +188,7 @@ def _refuse_days_that_add(cron: str, parsed: CronSim) -> None:
         if every:
             told = f"{field!r} in the {name} takes every day, whatever the other says: cron adds the two"
             raise ScheduleError(f"{told}. Write `*` for it where the other alone is meant")
-    number = WEEKS.get(day)
+    number = next((n for n in ORDINALS if parsed.days == set(range(7 * n - 6, 7 * n + 1))), 0)
     if number and weekday.isalnum():
         told = f"{day!r} beside the weekday {weekday!r} would be each of those days and each such weekday: cron adds the two"
         meant = f"{minute} {hour} * {month} {weekday}#{number}"

@@ -292,6 +292,9 @@ def test_where_a_field_begins_with_a_star_both_have_to_fit_and_nothing_is_added(
     [
         ("0 9 1-7 * 1", "The first one of a month is `0 9 * * 1#1`"),
         ("30 8 8-14 * tue", "The second one of a month is `30 8 * * tue#2`"),
+        ("0 9 1,2,3,4,5,6,7 * 1", "The first one of a month is `0 9 * * 1#1`"),
+        ("0 9 01-07 * 1", "The first one of a month is `0 9 * * 1#1`"),
+        ("0 9 15-21/1 * fri", "The third one of a month is `0 9 * * fri#3`"),
         ("0 9 22-28 3 5", "The fourth one of a month is `0 9 * 3 5#4`"),
         ("0 9 1-31 * 1", "'1-31' in the day takes every day, whatever the other says"),
         ("0 9 1-31/1 * 1", "takes every day"),
