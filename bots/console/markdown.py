@@ -102,7 +102,7 @@ def _text(runs: Inline, style: str = "") -> Text:
         members = list(group)
         for run in members:
             text.append(run.text.replace(tree.BREAK, "\n"), " ".join(_styles(run)))
-        if href and href.removeprefix("mailto:") != tree.said(tuple(members)):
+        if href and not tree.is_address(tree.said(tuple(members)), href):
             text.append(f" ({href})", "blue")
     return text
 

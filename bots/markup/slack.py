@@ -189,7 +189,8 @@ def _with_address(href: str, runs: Iterable[Run]) -> str:
     if (
         not href
         or not words.strip()
-        or href in (words, f"mailto:{words}", f"http://{words}", f"https://{words}")
+        or tree.is_address(words, href)
+        or href in (f"http://{words}", f"https://{words}")
     ):
         return words
     return f"{words} ({href})"

@@ -8,9 +8,10 @@ footnote stays what was typed. Any string has a tree, in bounded time.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any, TypeAlias
 
+from markdown_it.common.normalize_url import normalizeLink
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
@@ -136,6 +137,12 @@ def merged(runs: Iterable[Run]) -> Inline:
         group[0] if len(group) == 1 else group[0].saying("".join(run.text for run in group))
         for group in groups
     )
+
+
+def is_address(words: str, href: str) -> bool:
+    """Whether a link's words are where it leads, which the parser writes in ASCII."""
+    bare = href.removeprefix("mailto:")
+    return bare in (words, normalizeLink(words).removeprefix("mailto:"))
 
 
 def said(runs: Inline) -> str:
@@ -278,6 +285,7 @@ def _runs(tokens: Sequence[Token]) -> Iterator[Run]:
             depth[_STYLES[kind]] += 1 if edge == "open" else -1
         elif kind == "link":
             href = str(token.attrs["href"]) if edge == "open" else ""
+            yield replace(style, text=_stand_in(tokens, place, href), href=href)
         elif tag := tags.get(place):
             if tag.name in htmltags.STYLES:
                 depth[htmltags.STYLES[tag.name]] += 1 if tag.opens else -1
@@ -285,6 +293,7 @@ def _runs(tokens: Sequence[Token]) -> Iterator[Run]:
                 shifts = [*shifts, htmltags.SHIFTED[tag.name]] if tag.opens else shifts[:-1]
             elif tag.name == "a":
                 href = tag.href
+                yield replace(style, text=_stand_in(tokens, place, href), href=href)
             else:
                 yield _meant(tag, style)
         elif token.type == "code_inline":
@@ -299,6 +308,17 @@ def _runs(tokens: Sequence[Token]) -> Iterator[Run]:
             yield style.saying(BREAK)
         else:
             yield style.saying(_shifted(token.content, shifts))
+
+
+def _stand_in(tokens: Sequence[Token], opening: int, href: str) -> str:
+    """The address of a link that has no words, for else it would vanish; '' for every other."""
+    if not href:
+        return ""
+    inner = takewhile(
+        lambda token: token.type != "link_close" and token.content.lower() != "</a>",
+        (tokens[place] for place in range(opening + 1, len(tokens))),
+    )
+    return "" if any(token.type != "text" or token.content.strip() for token in inner) else href
 
 
 def _meant(tag: htmltags.Tag, style: Run) -> Run:

@@ -43,6 +43,18 @@ def test_breaks_and_harmless_html_are_what_they_mean() -> None:
     assert shown("one<br>two <b>three</b>\n\n<div>four</div>", 40).split() == ["one", "two", "three", "four"]
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("<https://ja.wikipedia.org/wiki/東京>", "https://ja.wikipedia.org/wiki/東京"),
+        ("[https://e.org/é](https://e.org/é)", "https://e.org/é"),
+        ("<mailto:x@y.z>", "mailto:x@y.z"),
+    ],
+)
+def test_an_address_beyond_ascii_that_is_its_own_words_is_said_once(written: str, read: str) -> None:
+    assert shown(written, 80).strip() == read
+
+
 def test_a_links_address_is_said_once() -> None:
     assert shown("[here](https://e.org/a) <https://e.org/b>", 80).split() == [
         "here",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
+from bots.console.markdown import Markdown
 from bots.markup import discord, slack
 from bots.markup.writer import disguised
 
@@ -20,6 +23,12 @@ def on_slack(text: str) -> str:
 
 def on_discord(text: str) -> str:
     return "\n".join(discord.render(text))
+
+
+def in_the_terminal(text: str) -> str:
+    out = io.StringIO()
+    Console(file=out, width=80).print(Markdown(text))
+    return out.getvalue()
 
 
 @pytest.mark.parametrize("shown", [on_slack, on_discord])
@@ -104,3 +113,18 @@ def test_any_label_is_judged_and_the_judgement_is_the_same_twice(label: str) -> 
 def test_every_other_hosts_name_is_found_wherever_it_stands(host: str, before: str) -> None:
     after = before if before == "**" else ""
     assert f"({TARGET})" in on_discord(f"[{before}{host}{after}]({TARGET})")
+
+
+@pytest.mark.parametrize("shown", [on_slack, on_discord, in_the_terminal])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "see [](https://e.org/x) there",
+        "see [ ](https://e.org/x) there",
+        "see [][ref] there\n\n[ref]: https://e.org/x",
+        "see <a href='https://e.org/x'></a> there",
+        "| a |\n|---|\n| see [](https://e.org/x) there |",
+    ],
+)
+def test_a_link_without_words_shows_where_it_leads_once(shown: Callable[[str], str], written: str) -> None:
+    assert shown(written).count("https://e.org/x") == 1
