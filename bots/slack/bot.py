@@ -20,6 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.common import answering
 from bots.common.judging import SLACK_ACTION
 from bots.common.pacing import Pace
+from bots.common.shapes import mapping
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.client.transport import Transport, application
@@ -34,7 +35,7 @@ from bots.slack.reading import saying
 from bots.slack.reading.backfill import Backfill, Marks, NotYet
 from bots.slack.reading.events import Identity, Reader
 from bots.slack.reading.fetching import Fetching
-from bots.slack.reading.times import microseconds
+from bots.slack.reading.times import microseconds, ms
 from bots.slack.sending import rendering
 from bots.slack.sending.files import Uploads
 from bots.slack.sending.outbox import Sender
@@ -257,9 +258,7 @@ class Listeners:
             return BoltResponse(status=200)
         event_id = str(body.get("event_id") or "")
         attempt = _attempt(request)
-        ours = (
-            int(body.get("event_time") or 0) >= self._since
-        )  # else it was sent to the process before this one
+        ours = _sent_at(body) >= self._since  # else it was sent to the process before this one
         repeated = ours and attempt > 0 and event_id not in self._seen
         if event_id:
             self._seen[event_id] = None
@@ -379,6 +378,12 @@ class Listeners:
             place = event.address.platform_id, event.address.thread_id or event.opens_thread
             self._status.asked(place, event.text, event.author.id)
         return ingested.verdict is Verdict.STORED
+
+
+def _sent_at(body: Json) -> int:
+    """s UTC; an envelope without a time has that of its event."""
+    event = mapping(body.get("event"))
+    return int(body.get("event_time") or ms(str(event.get("event_ts") or event.get("ts") or "")) // 1000)
 
 
 def _attempt(request: AsyncBoltRequest) -> int:

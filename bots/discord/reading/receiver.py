@@ -296,7 +296,7 @@ class Receiver:
             return
         mark = await self._mark(place)
         if mark is None:
-            await self._advance(place, (_last(place) or place.id) if before is None else before.id - 1)
+            await self._advance(place, await self._newest(place) if before is None else before.id - 1)
         elif (_last(place) or mark + 1) > mark:
             async for said in place.history(after=discord.Object(mark), oldest_first=True, limit=None):
                 self._hear(place.id, said.id)
@@ -306,6 +306,14 @@ class Receiver:
                     await self._take(place, said, live=False)
                 self._read_to[place.id] = said.id
         self._caught_up.add(place.id)
+
+    async def _newest(self, place: Place) -> int:
+        """Where a channel begins that is seen for the first time: what was said there before is answered by nobody."""
+        if isinstance(place, discord.DMChannel) or _last(place) is not None:
+            return _last(place) or place.id
+        async for said in place.history(limit=1):
+            return said.id
+        return place.id
 
     async def _mark(self, place: Place) -> int | None:
         """A thread never seen before is read from where its channel was left."""

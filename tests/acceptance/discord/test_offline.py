@@ -34,6 +34,10 @@ async def test_a_channel_seen_for_the_first_time_is_not_read_backwards(town: Tow
     question = town.discord.say(town.ada, town.channel, "said now", mention_bot=True)
     await town.answered(question)
     assert town.thread_of(old) is None
+    await town.kill()
+    await town.up()
+    await town.answered(town.discord.say(town.ada, town.channel, "said later", mention_bot=True))
+    assert town.thread_of(old) is None, "nor by a later life"
 
 
 async def test_a_lost_session_is_made_up_for_from_the_history(town: Town) -> None:

@@ -248,7 +248,10 @@ async def test_threads_without_a_message_are_announced_and_private_ones_hidden()
             assert (await client.hear("thread_remove")).id == secret.id
 
 
-async def test_a_forum_post_is_a_thread_whose_first_message_shares_its_id() -> None:
+async def test_a_forum_post_is_a_thread_whose_first_message_shares_its_id(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAKE_PAYLOADS", "full")
     async with FakeDiscord() as server:
         guild = server.add_guild()
         forum = server.add_forum(guild, "questions", tags=["bug"])
@@ -267,7 +270,10 @@ async def test_a_forum_post_is_a_thread_whose_first_message_shares_its_id() -> N
             assert [a.filename for a in own.message.attachments] == ["log.txt"]
 
 
-async def test_files_travel_both_ways_and_links_expire() -> None:
+async def test_files_travel_both_ways_and_links_expire(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAKE_PAYLOADS", "full")
     async with FakeDiscord() as server:
         guild = server.add_guild()
         channel = server.add_text_channel(guild)

@@ -100,7 +100,10 @@ class Bot(ListeningClient):
         await self.tree.sync()
 
 
-async def test_a_slash_command_is_deferred_and_answered() -> None:
+async def test_a_slash_command_is_deferred_and_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAKE_PAYLOADS", "full")
     async with FakeDiscord() as server:
         guild = server.add_guild()
         channel = server.add_text_channel(guild)
@@ -254,7 +257,10 @@ async def test_an_interaction_is_unknown_after_three_seconds_and_taken_once() ->
             assert twice.value.code == 40060
 
 
-async def test_the_token_of_an_interaction_dies_after_fifteen_minutes() -> None:
+async def test_the_token_of_an_interaction_dies_after_fifteen_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAKE_PAYLOADS", "full")
     async with FakeDiscord() as server:
         guild = server.add_guild()
         channel = server.add_text_channel(guild)
