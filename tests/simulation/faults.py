@@ -110,8 +110,8 @@ class Faults:
             folder = chance.choice(folders)
             name = chance.choice(("inbound", "outbound"))
             how = chance.choice(("lost", "emptied", "cut", "overwritten"))
-            if (name, how) == ("outbound", "lost"):
-                how = "emptied"  # a new runner takes one that is gone for one that never was, and does all of it again: open
+            if name == "outbound" and how in ("lost", "emptied"):
+                how = "cut"  # a new runner takes one that is gone for one that never was, and does all of it again: open
             world.ruined[folder.name] = name
             world.ruined_at[folder.name] = len(world.platform.accepted)
             world.outcome.counted[f"{name}.db {how}"] += 1
