@@ -111,7 +111,7 @@ class Faults:
             name = chance.choice(("inbound", "outbound"))
             how = chance.choice(("lost", "emptied", "cut", "overwritten"))
             if name == "outbound" and how in ("lost", "emptied"):
-                how = "cut"  # a new runner takes one that is gone for one that never was, and does all of it again: open
+                return  # open: a new runner takes one that is gone for one that never was, and does all of it again
             world.ruined[folder.name] = name
             world.ruined_at[folder.name] = len(world.platform.accepted)
             world.outcome.counted[f"{name}.db {how}"] += 1
