@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from host.cli import listing
+from host.cli import latest, listing
 from host.config import Config
 from host.controls.naming import Names
 from host.governance import words
 from sessiondb.records import Address
 
-MOST_SHOWN = 50
 SIGN = {"good": "👍", "bad": "👎"}
 NOTHING = "Nobody has said what they think of an answer."
 _LATEST = (
@@ -22,31 +20,10 @@ _LATEST = (
 
 def show(config: Config, *, as_json: bool) -> None:
     """Raises `sessiondb.SessionError`."""
-    with listing.records(Path(config.data)) as registry:
-        rows = registry.execute(_LATEST, (MOST_SHOWN,)).fetchall() if registry is not None else []
-        names = Names(registry) if registry is not None else None
-        found = [_entry(names, row) for row in rows if names is not None]
-    if as_json:
-        listing.say_json(found)
-        return
-    if not found:
-        listing.say(NOTHING)
-        return
-    zone = words.zone_of("", config.host.zone)
-    shown = [
-        [
-            listing.clock(int(str(row[0])), zone),
-            str(entry["name"]),
-            str(entry["where"]),
-            " ".join(str(entry[part]) for part in ("agent", "model")).strip(),
-            f"{SIGN[str(entry['choice'])]} {words.one_line(str(entry['reason']))}".strip(),
-        ]
-        for row, entry in zip(rows, found, strict=True)
-    ]
-    listing.table(["at", "who", "where", "agent", "thought"], shown)
+    latest.show(config, _OPINIONS, as_json=as_json)
 
 
-def _entry(names: Names, row: Sequence[object]) -> dict[str, object]:
+def _entry(names: Names, row: Sequence[object]) -> latest.Entry:
     at, user, choice, reason, agent, model, scope, *place = map(str, row)
     address = Address(*place)
     return {
@@ -60,3 +37,15 @@ def _entry(names: Names, row: Sequence[object]) -> dict[str, object]:
         "choice": choice,
         "reason": reason,
     }
+
+
+def _cells(entry: latest.Entry) -> list[str]:
+    return [
+        str(entry["name"]),
+        str(entry["where"]),
+        " ".join(str(entry[part]) for part in ("agent", "model")).strip(),
+        f"{SIGN[str(entry['choice'])]} {words.one_line(str(entry['reason']))}".strip(),
+    ]
+
+
+_OPINIONS = latest.Kind(_LATEST, _entry, ("who", "where", "agent", "thought"), _cells, NOTHING)

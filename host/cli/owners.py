@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from host.cli import listing
+from host.cli import latest, listing
 from host.cli.ending import NothingFoundError
 from host.config import Config
 from host.controls.naming import Names
@@ -16,8 +16,6 @@ from host.governance.access import LOCAL
 from host.ports.events import Author, Viewer
 from host.registry.db import beside
 from sessiondb.records import Address
-
-MOST_SHOWN = 50
 
 
 def show_access(data: Path, *, as_json: bool) -> None:
@@ -48,30 +46,10 @@ def set_access(data: Path, person: str, standing: str) -> None:
 
 
 def show_audit(config: Config, *, as_json: bool) -> None:
-    with listing.records(Path(config.data)) as registry:
-        rows = registry.execute(_AUDIT, (MOST_SHOWN,)).fetchall() if registry is not None else []
-        names = Names(registry) if registry is not None else None
-        found = [_entry(names, row) for row in rows if names is not None]
-    if as_json:
-        listing.say_json(found)
-        return
-    if not found:
-        listing.say("Nobody has changed anything.")
-        return
-    zone = words.zone_of("", config.host.zone)
-    shown = [
-        [
-            listing.clock(int(str(row[0])), zone),
-            str(entry["name"]),
-            str(entry["where"]),
-            f"{str(entry['action']).replace('_', ' ')}: {entry['detail']}",
-        ]
-        for row, entry in zip(rows, found, strict=True)
-    ]
-    listing.table(["at", "who", "where", "what"], shown)
+    latest.show(config, _CHANGES, as_json=as_json)
 
 
-def _entry(names: Names, row: Sequence[object]) -> dict[str, object]:
+def _entry(names: Names, row: Sequence[object]) -> latest.Entry:
     at, user, name, channel, workspace, place, action, detail = map(str, row)
     address = Address(channel, workspace, place)
     where = names.place(address) if channel != LOCAL else "command line"
@@ -86,6 +64,11 @@ def _entry(names: Names, row: Sequence[object]) -> dict[str, object]:
     }
 
 
+def _cells(entry: latest.Entry) -> list[str]:
+    done = f"{str(entry['action']).replace('_', ' ')}: {entry['detail']}"
+    return [str(entry["name"]), str(entry["where"]), done]
+
+
 def operator() -> Viewer:
     user = getpass.getuser()
     return Viewer(Author(user, user), Address(LOCAL, "local", ""), "dm")
@@ -97,3 +80,4 @@ _ASKED = (
     " WHERE kind = 'access' AND choice = '' ORDER BY created_at"
 )
 _AUDIT = "SELECT at, user, name, channel_type, workspace_id, platform_id, action, detail FROM audit ORDER BY id DESC LIMIT ?"
+_CHANGES = latest.Kind(_AUDIT, _entry, ("who", "where", "what"), _cells, "Nobody has changed anything.")
