@@ -118,9 +118,8 @@ def set_time(connection: Statements, now: int) -> None:
 
 
 def look_at_every_session(connection: Statements) -> None:
-    """The index was lost: each session is due now, and what its file says takes the place of that. One statement: all or none."""
+    """The index was lost: each session is due now, and what its file says takes the place of that. Done twice, it looks twice."""
     connection.execute("INSERT OR IGNORE INTO due SELECT '?' || id, id, '', 0 FROM sessions")
-    note_complete(connection)
 
 
 def is_complete(connection: Statements) -> bool:
