@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from host.cli import listing
@@ -11,11 +12,14 @@ from host.cli.owners import operator
 from host.config import Config
 from host.controls import spending
 from host.controls.naming import Names
+from host.gateway import limits
 from host.gateway.budget import day_of
+from host.gateway.limits import Standing
 from host.governance import words
 from host.governance.sight import Sight
 from host.governance.words import dollars
 from host.ports.controls import Spent
+from host.registry.port import Statements
 from sessiondb.records import Address
 
 _SUMS = (
@@ -25,6 +29,7 @@ _SUMS = (
     " FROM usage u LEFT JOIN sessions s ON s.id = u.session_id"
     " GROUP BY u.session_id ORDER BY max(u.made_at) DESC LIMIT ?"
 )
+MOST_BUDGETS = 20  # shown to people
 NOTHING = "No model was paid for yet."
 
 
@@ -32,16 +37,55 @@ def show_sums(config: Config, *, as_json: bool) -> None:
     """Today and this month, against the budgets."""
     with listing.records(Path(config.data)) as registry:
         if registry is None:
-            spent = None
+            spent, left = None, []
         else:
             day = day_of(time.time_ns() // 1_000_000, words.zone_of("", config.host.zone))
             spent = spending.of(registry, config, operator(), Sight(True, ()), day)
+            left = sorted(limits.standings(registry, config, day), key=lambda one: one.share_left)
+            named = [_whose(registry, one.limit.budget) for one in left]
     if as_json:
-        listing.say_json(_for_programs(spent))
+        listing.say_json({**_for_programs(spent), "budgets": [_budget(one) for one in left]})
     elif spent is None:
         listing.say(NOTHING)
     else:
         _shown(config, spent)
+        _show_budgets(list(zip(named, left, strict=True)))
+
+
+def _show_budgets(found: Sequence[tuple[str, Standing]]) -> None:
+    """Those of which least is left first; all agents' and each agent's stand above already."""
+    rows = [
+        [whose, one.limit.period, dollars(one.used), dollars(one.limit.most), dollars(one.left)]
+        for whose, one in found
+        if one.limit.kind not in ("all", "agent")
+    ]
+    if rows:
+        listing.table(
+            ["budget of", "period", "spent", "limit", "left"],
+            rows[:MOST_BUDGETS],
+            right=["spent", "limit", "left"],
+        )
+    if len(rows) > MOST_BUDGETS:
+        listing.say(f"{len(rows) - MOST_BUDGETS} more have more left: --json lists them all", "dim")
+
+
+def _whose(registry: Statements, budget: str) -> str:
+    kind, _, name = budget.partition(" ")
+    if kind == "channel":
+        return Names(registry).place(Address(*name.rsplit("/", 3)), "")
+    if kind == "person":
+        return Names(registry).person(*name.split(":", 1)) or name
+    return budget
+
+
+def _budget(one: Standing) -> dict[str, object]:
+    return {
+        "budget": one.limit.budget,
+        "period": one.limit.period,
+        "spent_usd": one.used / limits.MICRO,
+        "limit_usd": one.limit.most / limits.MICRO,
+        "left_usd": one.left / limits.MICRO,
+    }
 
 
 def _shown(config: Config, spent: Spent) -> None:

@@ -152,17 +152,22 @@ def _people(found: Mapping[str, Any]) -> Iterator[Crossing]:
         yield from _listed(approvers, "person", ("agents", name, "options", "approvers"))
     for number, task in _rows(found, "tasks"):
         yield from _listed(task.get("mentions"), "person", ("tasks", number, "mentions"))
+    for name, _ in _tables(_table(found, "budgets"), "people"):
+        yield from _one(name, "person", ("budgets", "people", name))
 
 
 def _listed(value: object, kind: str, path: tuple[str | int, ...]) -> Iterator[Crossing]:
     for number, name in enumerate(value if isinstance(value, list) else []):
-        if not isinstance(name, str):
-            continue
-        platform, colon, id_ = name.partition(":")
-        if not colon or platform not in PLATFORMS or not id_:
-            yield Crossing((*path, number), f"{name!r} says not where it belongs", _named(name, kind))
-        else:
-            yield from _id(platform, kind, id_, (*path, number), f"{platform}:")
+        if isinstance(name, str):
+            yield from _one(name, kind, (*path, number))
+
+
+def _one(name: str, kind: str, path: tuple[str | int, ...]) -> Iterator[Crossing]:
+    platform, colon, id_ = name.partition(":")
+    if not colon or platform not in PLATFORMS or not id_:
+        yield Crossing(path, f"{name!r} says not where it belongs", _named(name, kind))
+    else:
+        yield from _id(platform, kind, id_, path, f"{platform}:")
 
 
 def _named(name: str, kind: str) -> str:

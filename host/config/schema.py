@@ -68,6 +68,29 @@ class Model(_Model):
     prices: dict[str, Price] = {}  # by the start of a model's name, beside those that are built in
 
 
+class Budget(_Model):
+    """US dollars; inf: no limit."""
+
+    budget_usd_per_day: Dollars = math.inf
+    budget_usd_per_month: Dollars = math.inf
+
+
+class Budgets(_Model):
+    """Of each channel, person and scheduled task, whichever agents work for it. What an owner decided about a channel's day
+    stands above this."""
+
+    channel: Budget = Budget()  # a direct message counts as one
+    person: Budget = Budget()
+    task: Budget = Budget()
+    people: dict[str, Budget] = {}  # one person's own, as `platform:id`; what it leaves out is as for each
+
+    def of_person(self, who: str) -> Budget:
+        own = self.people.get(who)
+        return (
+            self.person if own is None else self.person.model_copy(update=own.model_dump(exclude_unset=True))
+        )
+
+
 class Credentials(_Model):
     """Where the keys come from that the gateway adds. Secrets: ANTHROPIC_API_KEY, or ONECLI_API_KEY for the vault."""
 
@@ -319,6 +342,7 @@ class Config(_Model):
     host: Host = Host()
     runner: Runner = Runner()
     model: Model = Model()
+    budgets: Budgets = Budgets()
     credentials: Credentials = Credentials()
     access: Access = Access()
     agents: dict[Name, Agent] = {"default": Agent()}

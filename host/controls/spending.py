@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from host.config import Config
-from host.governance import rules
+from host.gateway import limits
 from host.governance.sight import Sight
 from host.governance.words import dollars
 from host.ports.controls import Opinions, Spent
@@ -16,7 +16,7 @@ from host.registry import judgements
 from host.registry.port import Statements
 from sessiondb.records import Address
 
-MICRO = rules.MICRO
+MICRO = limits.MICRO
 NO_LIMIT = -1
 
 _CHANNEL = "channel_type = ?1 AND workspace_id = ?2 AND platform_id = ?3"
@@ -59,18 +59,22 @@ def of(connection: Statements, config: Config, viewer: Viewer, sight: Sight, day
             Opinions(*one) for one in judgements.counts(connection, (month, day), seen_from, scopes)
         ),
     )
-    return _worded(spent, config, sight, rules.budget_of(connection, place), place)
+    who = f"{place.channel_type}:{viewer.author.id}"
+    left = [
+        f"**{whose}:** {_of(one.used, one.limit.most)}"
+        for whose, one in limits.of_viewer(connection, config, place, who, day)
+    ]
+    return _worded(spent, config, sight, left, place)
 
 
-def _worded(spent: Spent, config: Config, sight: Sight, channel_limit: int, place: Address) -> Spent:
+def _worded(spent: Spent, config: Config, sight: Sight, left: Sequence[str], place: Address) -> Spent:
     agents = config.agents
     lines = [
         f"**Today:** {_of(spent.today, spent.limit_today)}, {spent.tokens_today:,} tokens",
         f"**This month:** {_of(spent.this_month, spent.limit_this_month)}",
         f"**{'In this thread' if place.thread_id else 'Here'}, today:** {dollars(spent.here_today)}",
     ]
-    if channel_limit >= 0:
-        lines.append(f"**Limit of this channel:** {dollars(channel_limit)} a day")
+    lines += left
     here = "\n".join(lines[2:])
     for agent, cost in spent.by_agent:
         most = limit(agents[agent].budget_usd_per_month) if sight.owner and agent in agents else NO_LIMIT

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from host.config import Agent, Config
 from host.config.settings import Settings
+from host.gateway import limits
+from host.gateway.limits import MICRO, Whose
 from host.gateway.prices import Usage
-from host.governance import requests, rules
+from host.governance import requests
 from host.governance.requests import Shortage
 from host.registry import notices
 from host.registry.notices import Notice
@@ -19,7 +19,6 @@ from host.registry.port import Registry, Statements
 from host.registry.sessions import room, scope_name
 from sessiondb.records import Address
 
-MICRO = 1_000_000  # millionths in a dollar
 HOUR = 3_600_000  # ms
 
 
@@ -47,6 +46,10 @@ class Call:
     cost: int
     place: Address | None = None
     answers: str = ""  # platform id
+
+    @property
+    def whose(self) -> Whose:
+        return Whose(self.agent, self.session_id, self.user_id, self.task_id)
 
 
 class Budgets:
@@ -133,97 +136,21 @@ class Budgets:
         await self._db.write(lambda connection: _charge(connection, reservation, Usage(), None, True))
 
     def _check(self, connection: Statements, call: Call, day: int) -> None:
-        config = self._settings.config
-        agent, all_agents = (
-            config.agents.get(call.agent, Agent()),
-            config.model,
-        )  # gone: it ends what it began
-        month = day // 100 * 100
-        limits = (
-            (f"agent {call.agent!r} for today", agent.budget_usd_per_day, call.agent, day),
-            (f"agent {call.agent!r} for this month", agent.budget_usd_per_month, call.agent, month),
-            ("all agents for today", all_agents.budget_usd_per_day, "", day),
-            ("all agents for this month", all_agents.budget_usd_per_month, "", month),
-        )
-        for words, limit, name, since in limits:
-            if limit < math.inf:
-                budget = f"agent {name}" if name else "all"
-                _require(
-                    connection,
-                    call,
-                    budget,
-                    words,
-                    round(limit * MICRO),
-                    since,
-                    _used(connection, name, since, day),
-                )
-        place = _place(connection, call.session_id)
-        if place is not None and (most := rules.budget_of(connection, place)) >= 0:
-            used = _used_in(connection, place, day)
-            _require(connection, call, f"channel {place}", "this channel for today", most, day, used)
+        """Raises `OverBudget` for the first limit that the call would pass."""
+        for limit in limits.of_call(connection, self._settings.config, call.whose, day):
+            beyond = limits.used(connection, limit, day) + call.cost - limit.most
+            if beyond > 0:
+                words = limits.told(connection, limit)
+                raise OverBudget(Shortage(limit.budget, limit.since, words, limit.most, beyond))
 
     def _day(self, at: int) -> int:
         return day_of(at, self._zone)
-
-
-def left(connection: Statements, config: Config, now: int) -> dict[str, float]:
-    """What all agents together may still spend, in US dollars, by period; only where the configuration has a limit."""
-    day = day_of(now, ZoneInfo(config.host.zone))
-    found = {}
-    for period, limit, since in (
-        ("day", config.model.budget_usd_per_day, day),
-        ("month", config.model.budget_usd_per_month, day // 100 * 100),
-    ):
-        if limit < math.inf:
-            most = round(limit * MICRO) + requests.raised(connection, "all", since)
-            found[period] = max(0, most - _used(connection, "", since, day)) / MICRO
-    return found
-
-
-def _require(
-    connection: Statements, call: Call, budget: str, words: str, limit: int, period: int, used: int
-) -> None:
-    """Raises `OverBudget`."""
-    limit += requests.raised(connection, budget, period)
-    if used + call.cost > limit:
-        raise OverBudget(Shortage(budget, period, words, limit, used + call.cost - limit))
 
 
 def day_of(at: int, zone: ZoneInfo) -> int:
     """The day of a moment (ms UTC) as a number: 20261231."""
     local = datetime.fromtimestamp(at / 1000, zone)
     return local.year * 10_000 + local.month * 100 + local.day
-
-
-def _place(connection: Statements, session_id: str) -> Address | None:
-    """The channel a session belongs to."""
-    row = connection.execute(
-        "SELECT channel_type, workspace_id, platform_id FROM sessions WHERE id = ?", (session_id,)
-    ).fetchone()
-    return None if row is None else Address(*map(str, row))
-
-
-def _used_in(connection: Statements, place: Address, day: int) -> int:
-    """Spent and set aside in the channel on the day."""
-    where = "channel_type = ?1 AND workspace_id = ?2 AND platform_id = ?3"
-    row = connection.execute(
-        f"SELECT (SELECT coalesce(sum(cost), 0) FROM spent_by_session WHERE {where} AND day = ?4)"
-        " + (SELECT coalesce(sum(cost), 0) FROM reservations"
-        f" WHERE day = ?4 AND session_id IN (SELECT id FROM sessions WHERE {where}))",
-        (*place[:3], day),
-    ).fetchone()
-    return int(str(row[0])) if row else 0
-
-
-def _used(connection: Statements, agent: str, since: int, day: int) -> int:
-    """Spent and set aside from one day to another; '' is all agents. A clock that was ahead once spends nothing of today's."""
-    where = "day BETWEEN :since AND :day AND (:agent = '' OR agent = :agent)"
-    row = connection.execute(
-        f"SELECT (SELECT coalesce(sum(cost), 0) FROM spent WHERE {where})"
-        f" + (SELECT coalesce(sum(cost), 0) FROM reservations WHERE {where})",
-        {"since": since, "day": day, "agent": agent},
-    ).fetchone()
-    return int(str(row[0])) if row else 0
 
 
 def _charge_all(connection: Statements) -> int:
@@ -260,6 +187,7 @@ def _charge(
         "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cost = cost + excluded.cost",
         (columns[2], columns[6], charged),
     )
+    limits.charge(connection, Whose(columns[2], columns[1], columns[3], columns[4]), columns[6], charged)
     connection.execute(
         "INSERT INTO spent_by_session SELECT id, ?, agent, scope, channel_type, workspace_id, platform_id, ?, ?"
         " FROM sessions WHERE id = ?"

@@ -62,5 +62,10 @@ BUSY = Gauge("dovecote_conversations_busy", "Conversations in which something is
 BUDGET_LEFT = Gauge(
     "dovecote_budget_left_usd", "What all agents together may still spend; absent without a limit", ["period"]
 )
+SHARE_LEFT = Gauge(
+    "dovecote_budget_left_ratio",
+    "From 1 to 0, what is left of the budget of a kind (all, agent, channel, person, task) that has least; absent without one",
+    ["kind", "period"],
+)
 CONNECTED = Gauge("dovecote_platform_connected", "1 while the platform reaches us", ["platform"])
 SWEPT = Gauge("dovecote_last_sweep_seconds", "Age of the sweep's last sign of life")

@@ -137,6 +137,9 @@ _ERASE = (
     f"UPDATE reservations SET user_id = '' WHERE user_id = :user AND {_OF_THEIRS}",
     "UPDATE requests SET decided_by = '' WHERE decided_by <> '' AND decided_by IN"
     " (SELECT name FROM users WHERE channel_type = :platform AND user_id = :user)",
+    "DELETE FROM requests WHERE subject ->> '$.budget' = 'person ' || :who",
+    "DELETE FROM raises WHERE budget = 'person ' || :who",
+    "DELETE FROM spent_of WHERE budget = 'person ' || :who",
     "DELETE FROM requests WHERE subject ->> '$.platform' = :platform AND subject ->> '$.user' = :user",
     "UPDATE audit SET user = '', name = '' WHERE user = :who",
     "UPDATE audit SET detail = replace(detail, :who, :nobody) WHERE instr(detail, :who)",

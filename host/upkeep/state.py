@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from host.config import Config
 from host.config.settings import Settings
 from host.folders import pulse
-from host.gateway.budget import left
+from host.gateway import limits
+from host.gateway.budget import day_of
+from host.gateway.limits import Standing
 from host.ports import figures
 from host.ports.bot import Bot, Hears
 from host.registry.port import Registry, Statements
@@ -29,7 +32,7 @@ class Depth:
     messages: int
     notices: int
     busy: int
-    budgets: Mapping[str, float]  # US dollars left, by period; only where there is a limit
+    budgets: Sequence[Standing]
 
 
 class State:
@@ -88,8 +91,7 @@ class State:
         figures.UNDELIVERED.set(depth.notices)
         figures.BUSY.set(depth.busy)
         figures.RUNNERS.set(len(self._lives.running()))
-        for period, dollars in depth.budgets.items():
-            figures.BUDGET_LEFT.labels(period).set(dollars)
+        _show_budgets(depth.budgets)
         for platform, connected in self.connected().items():
             figures.CONNECTED.labels(platform).set(int(connected))
         figures.SWEPT.set(await asyncio.to_thread(self.swept))
@@ -98,7 +100,19 @@ class State:
 def _depth(connection: Statements, config: Config, now: int) -> Depth:
     row = connection.execute(_WAITING).fetchone()
     messages, notices, busy = (int(str(number)) for number in row) if row else (0, 0, 0)
-    return Depth(messages, notices, busy, left(connection, config, now))
+    today = day_of(now, ZoneInfo(config.host.zone))
+    return Depth(messages, notices, busy, limits.standings(connection, config, today))
+
+
+def _show_budgets(standings: Sequence[Standing]) -> None:
+    """A limit that a reload took away is shown no more."""
+    figures.BUDGET_LEFT.clear()
+    figures.SHARE_LEFT.clear()
+    for one in standings:
+        if one.limit.budget == "all":
+            figures.BUDGET_LEFT.labels(one.limit.period).set(one.left / limits.MICRO)
+    for (kind, period), share in limits.least_left(standings).items():
+        figures.SHARE_LEFT.labels(kind, period).set(share)
 
 
 _WAITING = """

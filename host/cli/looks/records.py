@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import tempfile
 import time
@@ -11,9 +10,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from host.config import Agent, Config
-from host.config.schema import Model
-from host.gateway import fields
+from host.config import Config
+from host.gateway import fields, limits
 from host.gateway.budget import day_of
 from host.governance import words
 from host.ports import faults
@@ -165,40 +163,25 @@ def _starts(data: Path, registry: Statements) -> Iterator[Finding]:
 
 
 def _budgets(config: Config, registry: Statements, now: int) -> Iterator[Finding]:
-    """What is used up: until the day or month is over nobody gets an answer."""
+    """What is used up: until the day or month is over nobody gets an answer for it."""
     day = day_of(now, words.zone_of("", config.host.zone))
-    month = day // 100 * 100
-    rows = registry.execute(
-        "SELECT agent, day, cost FROM spent WHERE day BETWEEN ? AND ?", (month, day)
-    ).fetchall()
-    spent = [(str(agent), int(str(on)), int(str(cost))) for agent, on, cost in rows]
-    raised = {
-        (str(budget), int(str(period))): int(str(amount))
-        for budget, period, amount in registry.execute(
-            "SELECT budget, period, amount FROM raises WHERE period IN (?, ?)", (day, month)
-        )
-    }
-    limited: list[tuple[str, Model | Agent]] = [("all", config.model)]
-    limited += [(f"agent {name}", agent) for name, agent in config.agents.items()]
-    for whose, limits in limited:
-        mine = [row for row in spent if whose in ("all", f"agent {row[0]}")]
-        today = sum(cost for _, on, cost in mine if on == day)
-        more = raised.get((whose, day), 0)
-        yield from _used_up(whose, "day", today - more, limits.budget_usd_per_day)
-        more = raised.get((whose, month), 0)
-        yield from _used_up(
-            whose, "month", sum(cost for _, _, cost in mine) - more, limits.budget_usd_per_month
-        )
+    over = [one for one in limits.standings(registry, config, day) if one.left == 0]
+    for one in over[:MOST_NAMED]:
+        yield Finding("Budget", False, _used_up(one.limit), _more(one.limit))
+    if len(over) > MOST_NAMED:
+        yield Finding("Budget", False, f"{len(over) - MOST_NAMED} more are used up", "See dovecote usage")
 
 
-def _used_up(whose: str, period: str, used: int, limit: float) -> Iterator[Finding]:
-    """`used` in millionths of a dollar, without what owners allowed beyond the limit."""
-    if not math.isinf(limit) and used >= limit * 1_000_000:
-        section = "[model]" if whose == "all" else f"[agents.{whose.removeprefix('agent ')}]"
-        who = "all agents together" if whose == "all" else whose
-        seen = f"{who} used up the {period}'s {words.dollars(round(limit * 1_000_000))}"
-        remedy = f"Allow more when an owner is asked, or raise budget_usd_per_{period} in {section}"
-        yield Finding("Budget", False, seen, remedy)
+def _used_up(limit: limits.Limit) -> str:
+    who = "all agents together" if limit.kind == "all" else limit.budget
+    return f"{who} used up the {limit.period}'s {words.dollars(limit.most)}"
+
+
+def _more(limit: limits.Limit) -> str:
+    name = limit.budget.partition(" ")[2]
+    sections = {"all": "[model]", "agent": f"[agents.{name}]"}
+    section = sections.get(limit.kind, f"[budgets.{limit.kind}]")
+    return f"Allow more when an owner is asked, or raise budget_usd_per_{limit.period} in {section}"
 
 
 def _refused_fields(config: Config, registry: Statements) -> Iterator[Finding]:

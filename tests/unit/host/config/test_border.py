@@ -43,8 +43,9 @@ HOOK = "[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nworkspace = 'T1'\nc
             "[host]\nbudget_usd_per_day = 3\n",
             2,
             "host.budget_usd_per_day",
-            r"It belongs to \[agents.NAME\] or \[model\]",
+            r"It belongs to \[agents.NAME\] or .* or \[model\]",
         ),
+        ("[budgets.people.U012AB3CD]\n", 1, "budgets.people.U012AB3CD", 'Write "slack:U012AB3CD"'),
         (
             "[slack]\nbot_token = 'xoxb-12'\n",
             2,

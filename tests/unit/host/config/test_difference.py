@@ -48,6 +48,11 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> tuple[tuple[str, .
         ({"routes": [{}]}, {"routes": [{"channel": "C1"}, {}]}, ["routes: 1 entries → 2 entries"]),
         ({"routes": [{}]}, {"routes": [{"engage": "always"}]}, ["routes[0].engage: mention → always"]),
         ({}, {"model": {"budget_usd_per_day": 3}}, ["model.budget_usd_per_day: 10.0 → 3.0"]),
+        (
+            {"budgets": {"people": {"slack:U1": {"budget_usd_per_day": 2}}}},
+            {"budgets": {"person": {"budget_usd_per_month": 9}}},
+            ["budgets.person.budget_usd_per_month: inf → 9.0", "budgets.people.slack:U1: there → nothing"],
+        ),
         ({}, {"commands": {"aliases": {"halt": "stop"}}}, ["commands.aliases.halt: nothing → stop"]),
         (
             {"tasks": [{"name": "a", "prompt": "x", "cron": "@daily", "to": HERE}]},
