@@ -14,6 +14,8 @@ setup: $(READY)
 chat: $(READY)
 	@$(BIN)/dovecote chat
 
+# Half of the suite waits for processes, containers and clocks: two workers a core keep the cores busy.
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 TESTS ?=
 
 test: $(READY)
