@@ -38,7 +38,7 @@ PAUSE = 0.05  # s between two pages of one who reads fast
 VIEWS = (
     "/",
     "/conversations",
-    "/conversations?page=100",
+    "/conversations?before=1",
     "/failures",
     "/tasks",
     "/costs",

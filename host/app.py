@@ -131,7 +131,7 @@ class Host:
         if self._config.web is None:
             await db.write(lambda connection: links.serve(connection, ""))
         else:
-            self.web = WebServer(self._settings, house, self._parts.now)
+            self.web = WebServer(self._settings, house, self._bots, self._parts.now)
             await self.web.start()
         return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from bots.discord.bot import TOKEN, DiscordBot
+from bots.discord.client.signins import CLIENT_SECRET
 from host.config import tidied, unfit
 from host.ports.bot import Bot, BotConfigError, Surroundings
 
@@ -14,11 +15,13 @@ log = logging.getLogger(__name__)
 
 
 def make(surroundings: Surroundings) -> Bot | None:
-    token = tidied(surroundings.environment).get(TOKEN, "")
+    environment = tidied(surroundings.environment)
+    token = environment.get(TOKEN, "")
     if problem := unfit(token):
         raise BotConfigError(f"Discord: {TOKEN} {problem}.")
     if token:
-        return DiscordBot(surroundings.config, surroundings.data, token)
+        secret = environment.get(CLIENT_SECRET, "")
+        return DiscordBot(surroundings.config, surroundings.data, token, client_secret=secret)
     if "discord" in surroundings.config.model_fields_set:
         log.warning(
             "[discord] is configured, but %s is not set: Discord stays off",

@@ -13,7 +13,7 @@ import aiohttp
 import discord
 
 from bots.common import downloads
-from bots.discord.client import errors, places, wire
+from bots.discord.client import errors, places, readers, signins, wire
 from bots.discord.client.watch import Watch
 from bots.discord.life import DoveClient, ShardedDoveClient
 from bots.discord.questions.book import QuestionBook
@@ -25,6 +25,7 @@ from host.ports.bot import (
     BotStuck,
     Capabilities,
     Delivery,
+    DeliveryError,
     Fetched,
     FetchError,
     Hearing,
@@ -34,8 +35,9 @@ from host.ports.bot import (
     Receipt,
     Shown,
 )
-from host.ports.events import IncomingFile, Privacy
+from host.ports.events import IncomingFile, Privacy, Viewer
 from host.ports.findings import Finding
+from host.ports.people import Attempt, SignInError
 from sessiondb import Address, content
 
 log = logging.getLogger(__name__)
@@ -63,10 +65,16 @@ class DiscordBot:
     )
 
     def __init__(
-        self, config: Config, folder: Path, token: str, client_options: dict[str, Any] | None = None
+        self,
+        config: Config,
+        folder: Path,
+        token: str,
+        client_options: dict[str, Any] | None = None,
+        client_secret: str = "",
     ) -> None:
         self._config = config
         self._token = token
+        self._client_secret = client_secret  # of those who sign in to the page
         self._options = client_options or {}
         self._book = QuestionBook(folder / "questions")
         self._client: DoveClient | None = None
@@ -148,6 +156,33 @@ class DiscordBot:
         client = self._connected()
         known = {id_: client.get_channel(int(id_)) for id_ in channels if id_.isdecimal()}
         return {id_: places.privacy_of(found) for id_, found in known.items() if found is not None}
+
+    async def readable_now(self, user: str, channels: Collection[Address]) -> frozenset[Address]:
+        return await readers.readable(self._connected(), int(user), channels)
+
+    def sign_in_at(self, attempt: Attempt) -> str:
+        application = self._application()
+        if application is None or not self._client_secret:
+            return ""
+        return signins.at(attempt, self._config.discord.api_url, application)
+
+    async def who(self, code: str, attempt: Attempt) -> Viewer:
+        application = self._application()
+        if application is None:
+            raise SignInError("Discord is not connected right now; try again.")
+        api_url = self._config.discord.api_url
+        user = await signins.who(code, attempt, api_url, application, self._client_secret)
+        try:
+            with errors.translated():
+                author = await readers.author(self._connected(), user)
+        except DeliveryError as error:
+            raise SignInError("Discord does not say who you are right now; try again.") from error
+        if author is None:
+            raise SignInError("You are in none of the servers in which the agents work.")
+        return Viewer(author, Address(self.channel_type, "", ""), "dm")
+
+    def _application(self) -> int | None:
+        return self._client.application_id if self._client is not None else None
 
     def hearing(self) -> Hearing:
         now, client = asyncio.get_running_loop().time(), self._client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bots.slack.bot import Secrets, SlackBot
+from bots.slack.client.signins import CLIENT_ID, CLIENT_SECRET
 from bots.slack.setup.preflight import SlackRefused
 from host.config import Slack, tidied, unfit
 from host.ports.bot import Bot, BotConfigError, Surroundings
@@ -18,9 +19,8 @@ def make(surroundings: Surroundings) -> Bot | None:
     if settings is None and not token:
         return None
     settings = settings or Slack()
-    secrets = Secrets(
-        token, environment.get("SLACK_APP_TOKEN", ""), environment.get("SLACK_SIGNING_SECRET", "")
-    )
+    names = ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", CLIENT_ID, CLIENT_SECRET)
+    secrets = Secrets(token, *(environment.get(name, "") for name in names))
     needed = {"SLACK_BOT_TOKEN": secrets.bot_token}
     if settings.mode == "socket":
         needed["SLACK_APP_TOKEN"] = secrets.app_token

@@ -21,6 +21,7 @@ from bots.common import answering
 from bots.common.judging import SLACK_ACTION
 from bots.common.pacing import Pace
 from bots.common.shapes import mapping
+from bots.slack.client import readers, signins
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.client.transport import Transport, application
@@ -56,8 +57,9 @@ from host.ports.bot import (
     Shown,
     Unknown,
 )
-from host.ports.events import EventClass, InboundEvent, IncomingFile, Privacy, Verdict
+from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Privacy, Verdict, Viewer
 from host.ports.findings import Finding
+from host.ports.people import Attempt, SignInError
 from sessiondb import Address, content
 
 log = logging.getLogger(__name__)
@@ -74,6 +76,8 @@ class Secrets:
     bot_token: str
     app_token: str = ""
     signing_secret: str = ""
+    client_id: str = ""  # of the app by which people sign in to the page
+    client_secret: str = ""
 
 
 class SlackBot:
@@ -96,6 +100,8 @@ class SlackBot:
         self._sender = Sender(self._client, pace, Uploads(self._client, folder))
         self._status = StatusLines(self._client)
         self._fetching = Fetching(self._client, settings.api_url, secrets.bot_token)
+        self._sign_ins = signins.SignIns(secrets.client_id, secrets.client_secret, settings.api_url)
+        self._team = ""  # once it is known
         self._live: LiveMessages | None = None
         self._online = False
         self._transport: Transport | None = None
@@ -115,6 +121,7 @@ class SlackBot:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
         identity = await identify(self._client, self._secrets.app_token, self._settings)
         self._live = LiveMessages(self._client, self._people, identity)
+        self._team = identity.team
         marks = Marks(host, identity.team)
         await marks.load()
         listeners = Listeners(self._client, self._people, identity, host, self._owners, marks, self._status)
@@ -148,6 +155,25 @@ class SlackBot:
             return {place.id: place.privacy for place in await self._people.places_now(channels)}
         except TRANSIENT as error:
             raise Unknown(f"Slack does not tell for whom channels are ({type(error).__name__})") from error
+
+    async def readable_now(self, user: str, channels: Collection[Address]) -> frozenset[Address]:
+        self._must_be_online()
+        here = {one for one in channels if one.workspace_id == self._team}
+        ids = await readers.readable(self._client, self._people, user, {one.platform_id for one in here})
+        return frozenset(one for one in here if one.platform_id in ids)
+
+    def sign_in_at(self, attempt: Attempt) -> str:
+        return self._sign_ins.at(attempt, self._team) if self._online and self._sign_ins.set_up else ""
+
+    async def who(self, code: str, attempt: Attempt) -> Viewer:
+        user = await self._sign_ins.who(code, attempt, self._team)
+        try:
+            known = await self._people.person(user)
+            groups = await self._people.groups_of(user)
+        except TRANSIENT as error:
+            raise SignInError("Slack does not say who you are right now; try again.") from error
+        author = Author(user, known.name, groups=groups, zone=known.zone, guest=known.guest)
+        return Viewer(author, Address(self.channel_type, self._team, ""), "dm")
 
     def hearing(self) -> Hearing:
         if self._transport is None or not self._online:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, Field
@@ -72,6 +73,14 @@ def _address(example: str, *schemes: str, end: str = "") -> Callable[[str], str]
     return judge
 
 
+def _public(url: str) -> str:
+    """Sign-ins lead back there, and cookies are kept for it: by TLS, at the root."""
+    url = url.strip().rstrip("/")
+    if url and (not is_url(url, "https") or urlsplit(url).path or urlsplit(url).query or "@" in url):
+        raise refused(f"{url!r} is no public address", "Write one such as https://dovecote.example.com")
+    return url.lower()
+
+
 def _engine(address: str) -> str:
     if (
         not address
@@ -125,6 +134,7 @@ SlackAddress = Annotated[str, AfterValidator(_address("https://slack.com/api/", 
 DiscordAddress = Annotated[str, AfterValidator(_address("https://discord.com/api/v10", "http", "https"))]
 GatewayAddress = Annotated[str, AfterValidator(_address("wss://gateway.discord.gg/", "ws", "wss"))]
 EngineAddress = Annotated[str, AfterValidator(_engine)]
+PublicAddress = Annotated[str, AfterValidator(_public)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 Variable = Annotated[str, AfterValidator(_variable)]
 OptionTable = Annotated[dict[str, Any], AfterValidator(_options)]

@@ -19,6 +19,7 @@ from host.config.kinds import (
     OptionTable,
     Pattern,
     Port,
+    PublicAddress,
     Seconds,
     SlackAddress,
     Variable,
@@ -328,6 +329,9 @@ class Web(_Model):
     listen: str = "127.0.0.1"
     port: Port = 8760
     hosts: tuple[str, ...] = ()  # names it may be called by, besides localhost and addresses
+    public_url: PublicAddress = (
+        ""  # where a server that speaks TLS has it: people sign in there by Slack or Discord
+    )
 
 
 class Log(_Model):

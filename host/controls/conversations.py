@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ ALIVE = 10_000  # ms since the last heartbeat within which a runner lives
 LONGEST_TITLE = 60  # characters
 
 
+LAST = (2**62, "")  # below it is everything
+KEY = re.compile(r"([0-9]{1,18})-(s[0-9a-f]{20})", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One conversation, for people."""
@@ -34,12 +39,28 @@ class Row:
     title: str
 
 
-def latest(registry: Statements, data: Path, most: int, after: int = 0, *, runs: bool) -> list[Row]:
-    """Those that were active last, `most` of them (-1 = all) beyond the first `after`; `runs`: a host does."""
+EVERY = ("1", ())  # no condition
+
+
+def latest(
+    registry: Statements,
+    data: Path,
+    most: int,
+    before: tuple[int, str] | None = None,
+    where: tuple[str, tuple[str, ...]] = EVERY,
+    *,
+    runs: bool,
+) -> list[Row]:
+    """Those that were active last, `most` of them (-1 = all), below a place in the list; `runs`: a host does.
+
+    `where`: a condition on `sessions`, with its bindings.
+    """
+    condition, bindings = where
     rows = registry.execute(
         "SELECT id, agent, channel_type, workspace_id, platform_id, thread_id, scope, active_at, start_failures,"
-        " start_error FROM sessions ORDER BY active_at DESC LIMIT ? OFFSET ?",
-        (most, after),
+        f" start_error FROM sessions WHERE {condition} AND active_at <= ? AND (active_at, id) < (?, ?)"
+        " ORDER BY active_at DESC, id DESC LIMIT ?",
+        (*bindings, (before or LAST)[0], *(before or LAST), most),
     ).fetchall()
     found = []
     for id_, agent, channel, workspace, place, thread, scope, active_at, failures, error in rows:
@@ -51,6 +72,17 @@ def latest(registry: Statements, data: Path, most: int, after: int = 0, *, runs:
             Row(str(id_), str(agent), address, str(scope), int(str(active_at)), state, problem, title)
         )
     return found
+
+
+def key_of(row: Row) -> str:
+    """Its place in the list, for an address."""
+    return f"{row.active_at}-{row.id}"
+
+
+def place_in(key: str) -> tuple[int, str] | None:
+    """None for the list's beginning, and for what is no place."""
+    found = KEY.fullmatch(key)
+    return (int(found[1]), found[2]) if found else None
 
 
 def _inside(folder: SessionFolder, *, runs: bool) -> tuple[str, str, str]:

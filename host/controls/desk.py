@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from host.governance.sight import Sight
+from host.mailbox.tasks import Task
 from host.ports.controls import TaskOrder, TaskView
 from host.ports.events import Viewer
 
@@ -17,3 +18,7 @@ class TaskDesk(Protocol):
         """Those of the place the viewer asks from first."""
 
     async def order(self, viewer: Viewer, sight: Sight, task_id: str, order: TaskOrder) -> str: ...
+
+    async def one(self, viewer: Viewer, sight: Sight, task_id: str) -> tuple[TaskView, Task]: ...
+
+    async def edit(self, viewer: Viewer, sight: Sight, task_id: str, wanted: Mapping[str, str]) -> str: ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from host.intake.router import rule_of
 from host.live.progress import Working, working
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
+from host.mailbox.tasks import Task
 from host.ports.commands import Grammar, help_text
 from host.ports.controls import (
     ChannelRules,
@@ -258,6 +259,13 @@ class Service:
 
     async def order(self, viewer: Viewer, task_id: str, order: TaskOrder) -> str:
         return await self._desk.order(viewer, await self._sight(viewer), task_id, order)
+
+    async def task(self, viewer: Viewer, task_id: str) -> tuple[TaskView, Task]:
+        return await self._desk.one(viewer, await self._sight(viewer), task_id)
+
+    async def edit(self, viewer: Viewer, task_id: str, wanted: Mapping[str, str]) -> str:
+        """Changes a task; what `wanted` leaves out stays. One line."""
+        return await self._desk.edit(viewer, await self._sight(viewer), task_id, wanted)
 
     async def stop(self, viewer: Viewer, session_id: str) -> str:
         """Through the one way in, so that it is authorised, recorded and obeyed like what is typed (law 4)."""

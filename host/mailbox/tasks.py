@@ -340,6 +340,15 @@ class Tasks:
         return None if row is None else row[0]
 
 
+def copied(copy: str) -> Task | None:
+    """As `Tasks.copies` made it; None for what cannot be read."""
+    try:
+        row = json.loads(copy)
+    except ValueError:
+        return None
+    return _readable(row[:-1]) if isinstance(row, list) else None
+
+
 def message_id(task_id: str, occurrence: int) -> str:
     """The occurrence's message: the same however often it is fired."""
     return "k" + hashlib.sha256(f"{task_id}\x1f{occurrence}".encode()).hexdigest()[:24]

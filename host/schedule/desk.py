@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,6 +16,7 @@ from host.config.recurrence import ScheduleError
 from host.config.settings import Settings
 from host.governance import audit, words
 from host.governance.sight import Sight
+from host.mailbox import tasks
 from host.mailbox.open import Records
 from host.mailbox.tasks import Task
 from host.ports.controls import Forbidden, TaskOrder, TaskView
@@ -26,7 +27,7 @@ from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.schedule import changes, index, orders
 from host.schedule.homes import Homes
-from host.schedule.orders import One, Order, Wish
+from host.schedule.orders import One, Order, Update, Wish
 from host.schedule.service import Scheduler
 from sessiondb import SessionError
 from sessiondb.records import Address
@@ -34,7 +35,8 @@ from sessiondb.records import Address
 log = logging.getLogger(__name__)
 
 NO_SUCH_TASK = "There is no such task."
-MOST_SESSIONS = 200  # whose tasks are shown; each costs a look into its file
+MOST_TASKS = 1_000  # that are shown
+MOST_CHANGING = 20  # sessions whose files are opened for that
 FILE = "file-"  # how the ids of declared tasks begin
 NAMES = {
     TaskOrder.PAUSE: "pause_task",
@@ -77,10 +79,16 @@ class Desk:
     # ── people ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def tasks(self, viewer: Viewer, sight: Sight) -> Sequence[TaskView]:
-        """Those of the place the viewer asks from first."""
+        """Those of the place the viewer asks from first. As the last looks at their files copied them: however many there
+        are, it is one query; a file is opened where a change is under way."""
         zone = words.zone_of(viewer.author.zone, self._settings.config.host.zone).key
-        found: list[TaskView] = []
-        for session in await self._db.read(lambda connection: self._seen(connection, sight)):
+        copies, changing = await self._db.read(lambda connection: self._seen(connection, sight))
+        found = [
+            _view(task, session, viewer, sight, zone)
+            for session, copy in copies
+            if (task := tasks.copied(copy)) is not None and task.state != "cancelled"
+        ]
+        for session in changing:
             try:
                 listed = await self._mailboxes.use(session, lambda writer: writer.tasks.all())
             except SessionError as error:
@@ -94,13 +102,37 @@ class Desk:
         session, task = await self._found(sight, task_id)
         if order not in _orders(task, viewer, sight):
             raise Forbidden(self._why_not(task) if _may_change(task, viewer, sight) else changes.NOT_YOURS)
-        by = viewer.author.id
-        now = self._now()
-        await self._db.write(lambda c: audit.record(c, viewer, NAMES[order], task.id, now))
-        asked = Order(
-            id=f"person:{by}:{task.id}:{order}:{now}",
-            name=NAMES[order],
-            asked=One(task_id=task.id),
+        return await self._ordered(viewer, sight, session, (NAMES[order], task, One(task_id=task.id)))
+
+    async def one(self, viewer: Viewer, sight: Sight, task_id: str) -> tuple[TaskView, Task]:
+        """As its file has it now."""
+        session, task = await self._found(sight, task_id)
+        zone = words.zone_of(viewer.author.zone, self._settings.config.host.zone).key
+        return _view(task, session, viewer, sight, zone), task
+
+    async def edit(self, viewer: Viewer, sight: Sight, task_id: str, wanted: Mapping[str, str]) -> str:
+        """`wanted`: the fields of an `orders.Update`, as somebody typed them."""
+        session, task = await self._found(sight, task_id)
+        if not _may_change(task, viewer, sight):
+            raise Forbidden(changes.NOT_YOURS)
+        if task.source == "file":
+            raise Forbidden(self._why_not(task))
+        try:
+            asked = orders.update({"task_id": task.id, **wanted})
+        except ScheduleError as error:
+            raise Forbidden(str(error)) from error
+        return await self._ordered(viewer, sight, session, ("update_task", task, asked))
+
+    async def _ordered(
+        self, viewer: Viewer, sight: Sight, session: Session, what: tuple[str, Task, One | Update]
+    ) -> str:
+        name, task, asked = what
+        by, now = viewer.author.id, self._now()
+        await self._db.write(lambda c: audit.record(c, viewer, name, task.id, now))
+        order = Order(
+            id=f"person:{by}:{task.id}:{name}:{now}",
+            name=name,
+            asked=asked,
             address=task.address,
             source="person",
             zone=task.schedule.zone,
@@ -108,9 +140,10 @@ class Desk:
             people=(by,),
             master=sight.owner,
             made_in=task.made_in,
+            limits=self._homes.limits(session.agent),
         )
         try:
-            return await self._scheduler.carry_out(session, asked)
+            return await self._scheduler.carry_out(session, order)
         except ScheduleError as error:
             raise Forbidden(str(error)) from error
 
@@ -124,15 +157,22 @@ class Desk:
             raise Forbidden(NO_SUCH_TASK)
         return found[0], task
 
-    def _seen(self, connection: Statements, sight: Sight) -> list[Session]:
+    def _seen(self, connection: Statements, sight: Sight) -> tuple[list[tuple[Session, str]], list[Session]]:
+        """Copies of tasks by their sessions, those that are due first; and sessions whose copies are being overtaken."""
         condition, bindings = sight.where("sessions")
-        of_all = f"SELECT session_id FROM due JOIN sessions ON sessions.id = session_id WHERE {condition}"
-        ids: dict[str, None] = {}
-        for (id_,) in connection.execute(f"{of_all} ORDER BY at", bindings):
-            ids[str(id_)] = None
-            if len(ids) == MOST_SESSIONS:
-                break
-        return [found for id_ in ids for found in self._registry.load(connection, "id = ?", (id_,))]
+        rows = connection.execute(_COPIES.format(condition), (*bindings, MOST_TASKS)).fetchall()
+        known: dict[str, Session] = {}
+        for id_ in dict.fromkeys(str(row[0]) for row in rows):
+            known |= {session.id: session for session in self._registry.load(connection, "id = ?", (id_,))}
+        ahead = [str(id_) for id_, at, copy in rows if at == 0 or copy is None]
+        changing = dict.fromkeys(ahead[:MOST_CHANGING])
+        copies = [
+            (str(id_), str(copy)) for id_, _, copy in rows if copy is not None and str(id_) not in changing
+        ]
+        return (
+            [(known[id_], copy) for id_, copy in copies if id_ in known],
+            [known[id_] for id_ in changing if id_ in known],
+        )
 
     def _why_not(self, task: Task) -> str:
         if task.source == "file":
@@ -238,6 +278,12 @@ class Desk:
                 await self._scheduler.declare(session, order)
             except (ScheduleError, SessionError) as error:
                 log.info("Task %s is not withdrawn: %s", id_, error, extra={"action": "task_refused"})
+
+
+_COPIES = (
+    "SELECT due.session_id, due.at, task_copies.task FROM due JOIN sessions ON sessions.id = due.session_id"
+    " LEFT JOIN task_copies ON task_copies.task_id = due.task_id WHERE {} ORDER BY due.at, due.session_id LIMIT ?"
+)
 
 
 def wished(added: Added, settings: Config, now: int) -> Wish:

@@ -135,6 +135,11 @@ def wish(arguments: dict[str, Any]) -> Wish:
     return _valid(Wish, arguments)
 
 
+def update(arguments: dict[str, Any]) -> Update:
+    """Raises `ScheduleError`, in one line."""
+    return _valid(Update, arguments)
+
+
 def _valid(kind: type[M], arguments: dict[str, Any]) -> M:
     try:
         return kind.model_validate(arguments)

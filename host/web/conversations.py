@@ -9,9 +9,9 @@ from aiohttp import web
 
 from host.controls import conversations
 from host.controls.conversations import Row
-from host.governance import sight
 from host.registry.port import Statements
 from host.web import looks, timeline
+from host.web.eyes import Seen
 from host.web.gate import Visitor
 from host.web.page import NotThere, Page
 from host.web.places import Shown, place_of
@@ -50,55 +50,66 @@ class One:
 class Conversations:
     def __init__(self, page: Page) -> None:
         self._page = page
-        page.shows("/conversations", self._list)
-        page.shows("/conversations/{id}", self._one)
-        page.shows("/conversations/{id}/{seq:[0-9]{1,18}}", self._whole)
+        page.shows("/conversations", self._list, people=True)
+        page.shows("/conversations/{id}", self._one, people=True)
+        page.shows("/conversations/{id}/{seq:[0-9]{1,18}}", self._whole, people=True)
 
     async def _list(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
-        number = _number(request.query.get("page", "1"), 1)
-        listed, total = await self._page.books.read(lambda registry: self._listed(registry, number))
-        values = {"listed": listed, "total": total, "page": number, "pages": -(-total // PER_PAGE) or 1}
-        return self._page.html("conversations.html", visitor, values)
+        before, books = conversations.place_in(request.query.get("before", "")), self._page.books
+        theirs = Seen(owner=True) if self._page.is_owner(visitor) else await self._page.sees(visitor)
 
-    def _listed(self, registry: Statements, number: int) -> tuple[list[Listed], int]:
-        rows = conversations.latest(
-            registry, self._page.books.data, PER_PAGE, (number - 1) * PER_PAGE, runs=True
+        def job(registry: Statements) -> list[Row]:
+            return conversations.latest(registry, books.data, PER_PAGE + 1, before, theirs.where(), runs=True)
+
+        rows = await books.read(job)
+        shown = [Shown(row.address, row.scope) for row in rows]
+        seen = await self._page.sees(visitor, shown) if theirs.owner else theirs
+        listed = await books.read(lambda registry: [_listed(registry, row, seen) for row in rows[:PER_PAGE]])
+        older = conversations.key_of(rows[PER_PAGE - 1]) if len(rows) > PER_PAGE else ""
+        return self._page.html(
+            "conversations.html", visitor, {"listed": listed, "older": older, "first": not before}
         )
-        row = registry.execute("SELECT count(*) FROM sessions").fetchone()
-        return [_listed(registry, row) for row in rows], int(str(row[0])) if row else 0
 
     async def _one(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
-        id_, before = request.match_info["id"], _number(request.query.get("before", "0"), 0)
-        one, told = await self._page.books.read(lambda registry: self._told(registry, id_, before))
+        before = _number(request.query.get("before", "0"), 0)
+        one = await self._found(request, visitor)
+
+        def job(registry: Statements) -> Told:
+            folder = self._page.books.data / "sessions" / one.id
+            return timeline.told(registry, folder, one.id, before, readable=one.readable)
+
+        told = await self._page.books.read(job)
         return self._page.html("conversation.html", visitor, {"one": one, "story": told, "private": PRIVATE})
 
-    def _told(self, registry: Statements, id_: str, before: int) -> tuple[One, Told]:
-        one = _found(registry, id_)
-        folder = self._page.books.data / "sessions" / one.id
-        return one, timeline.told(registry, folder, one.id, before, readable=one.readable)
-
-    async def _whole(self, request: web.Request, _: Visitor) -> web.StreamResponse:
+    async def _whole(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
         """As text and nothing else, whatever is in it."""
-        id_, seq = request.match_info["id"], int(request.match_info["seq"])
-
-        def job(registry: Statements) -> str:
-            one = _found(registry, id_)
-            return timeline.whole(self._page.books.data / "sessions" / one.id, seq) if one.readable else ""
-
-        text = await self._page.books.read(job)
+        seq, one = int(request.match_info["seq"]), await self._found(request, visitor)
+        folder = self._page.books.data / "sessions" / one.id
+        text = await self._page.books.read(lambda _: timeline.whole(folder, seq)) if one.readable else ""
         if not text:
             raise NotThere("There is no such message.")
         response = web.Response(body=text.encode("utf-8", "replace"), headers=looks.HEADERS)
         response.content_type, response.charset = "text/plain", "utf-8"
         return response
 
+    async def _found(self, request: web.Request, visitor: Visitor) -> One:
+        """Raises `NotThere`; to whom one is not open, it is not there unless they are owners."""
+        id_ = request.match_info["id"]
+        shown = await self._page.books.read(lambda registry: _shown(registry, id_))
+        seen = await self._page.sees(visitor, [shown])
+        readable = seen.reads(shown)
+        if not (readable or seen.owner):
+            raise NotThere(GONE)
+        return await self._page.books.read(lambda registry: _found(registry, id_, readable=readable))
 
-def _listed(registry: Statements, row: Row) -> Listed:
-    readable = sight.is_common(row.address, row.scope)
+
+def _listed(registry: Statements, row: Row, seen: Seen) -> Listed:
+    shown = Shown(row.address, row.scope)
+    readable = seen.reads(shown)
     return Listed(
         row.id,
         row.agent,
-        place_of(registry, Shown(row.address, row.scope)),
+        place_of(registry, shown, readable=readable),
         row.title if readable else "",
         readable,
         row.active_at,
@@ -108,17 +119,24 @@ def _listed(registry: Statements, row: Row) -> Listed:
     )
 
 
-def _found(registry: Statements, id_: str) -> One:
-    """By its own id: what a path says is looked up and never becomes part of a file's name."""
-    sql = "SELECT id, agent, scope, active_at, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?"
+def _shown(registry: Statements, id_: str) -> Shown:
+    sql = "SELECT channel_type, workspace_id, platform_id, thread_id, scope FROM sessions WHERE id = ?"
     row = registry.execute(sql, (id_,)).fetchone()
     if row is None:
         raise NotThere(GONE)
-    known, agent, scope, active_at, *place = row
-    shown = Shown(Address(*map(str, place)), str(scope))
+    return Shown(Address(*map(str, row[:4])), str(row[4]))
+
+
+def _found(registry: Statements, id_: str, *, readable: bool) -> One:
+    """By its own id: what a path says is looked up and never becomes part of a file's name."""
+    sql = "SELECT id, agent, active_at FROM sessions WHERE id = ?"
+    row = registry.execute(sql, (id_,)).fetchone()
+    if row is None:
+        raise NotThere(GONE)
+    known, agent, active_at = row
     cost, tokens = _spent(registry, str(known))
-    where = place_of(registry, shown)
-    return One(str(known), str(agent), where, sight.is_common(*shown), cost, tokens, int(active_at))
+    where = place_of(registry, _shown(registry, id_), readable=readable)
+    return One(str(known), str(agent), where, readable, cost, tokens, int(active_at))
 
 
 def _spent(registry: Statements, id_: str) -> Sequence[int]:

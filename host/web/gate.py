@@ -22,10 +22,11 @@ from host.registry import links
 from host.registry.port import Registry
 from sessiondb.records import Address
 
-COOKIE = "dovecote"
+COOKIE, SIGNING_IN = "dovecote", "dovecote-signin"
+FOR_HOST = "__Host-"  # before the name of a cookie by TLS: no other name of the domain can set it
 STAYS = 12 * 3_600_000  # ms until one has to sign in anew
 MOST_INSIDE = 100  # sign-ins at a time; the oldest goes
-LARGEST_FORM = 65_536  # bytes
+LARGEST_FORM = 262_144  # bytes
 MOST_FIELDS = 50
 
 
@@ -39,6 +40,7 @@ class Visitor:
 
     viewer: Viewer
     until: int  # ms UTC
+    id: str = field(default_factory=lambda: secrets.token_hex(8))  # by which it is ended
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))  # what their forms bring
     told: list[str] = field(default_factory=list)  # shown once, on the next page
 
@@ -53,8 +55,11 @@ class Gate:
         user = await self._db.write(lambda connection: links.redeem(connection, token, now))
         if not user:
             return ""
+        return self.admit(Viewer(Author(user, user), Address(LOCAL, "local", ""), "dm"), now)
+
+    def admit(self, viewer: Viewer, now: int) -> str:
+        """Lets somebody in who has proven who they are; the cookie's value."""
         cookie = secrets.token_urlsafe(32)
-        viewer = Viewer(Author(user, user), Address(LOCAL, "local", ""), "dm")
         self._inside = {key: visitor for key, visitor in self._inside.items() if visitor.until > now}
         while len(self._inside) >= MOST_INSIDE:
             del self._inside[next(iter(self._inside))]
@@ -62,17 +67,48 @@ class Gate:
         return cookie
 
     def visitor(self, request: web.Request, now: int) -> Visitor | None:
-        found = self._inside.get(_hash(request.cookies.get(COOKIE, "")))
-        return found if found is not None and found.until > now else None
+        for secure in (True, False):
+            found = self._inside.get(_hash(shown(request, COOKIE, secure=secure)))
+            if found is not None and found.until > now:
+                return found
+        return None
 
-    def leave(self, request: web.Request) -> None:
-        self._inside.pop(_hash(request.cookies.get(COOKIE, "")), None)
+    def inside(self, now: int) -> list[Visitor]:
+        return [visitor for visitor in self._inside.values() if visitor.until > now]
+
+    def end(self, id_: str) -> None:
+        self._inside = {key: visitor for key, visitor in self._inside.items() if visitor.id != id_}
 
 
-def keep(response: web.StreamResponse, cookie: str, *, secure: bool) -> None:
+def keep(response: web.StreamResponse, name: str, cookie: str, stays: int, *, secure: bool) -> None:
     response.set_cookie(
-        COOKIE, cookie, max_age=STAYS // 1000, path="/", httponly=True, samesite="Strict", secure=secure
+        _named(name, secure=secure),
+        cookie,
+        max_age=stays // 1000,
+        path="/",
+        httponly=True,
+        samesite="Strict",
+        secure=secure,
     )
+
+
+def drop(response: web.StreamResponse, name: str, *, secure: bool) -> None:
+    response.del_cookie(
+        _named(name, secure=secure), path="/", secure=secure, httponly=True, samesite="Strict"
+    )
+
+
+def shown(request: web.Request, name: str, *, secure: bool) -> str:
+    return request.cookies.get(_named(name, secure=secure), "")
+
+
+def _named(name: str, *, secure: bool) -> str:
+    return f"{FOR_HOST}{name}" if secure else name
+
+
+def is_public(request: web.Request, public_url: str) -> bool:
+    """Whether the request came by the public name, which a server that speaks TLS passes on as it is."""
+    return bool(public_url) and request.host == urlsplit(public_url).netloc
 
 
 async def form(request: web.Request) -> Mapping[str, str]:

@@ -23,6 +23,16 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+VIEWS = (  # path, name, whether it is for owners alone
+    ("/", "Now", True),
+    ("/conversations", "Conversations", False),
+    ("/failures", "Queue", True),
+    ("/tasks", "Tasks", False),
+    ("/costs", "Costs", True),
+    ("/decisions", "Decisions", True),
+    ("/audit", "Audit", True),
+    ("/signins", "Sign-ins", False),
+)
 FILES = {"page.css": "text/css", "page.js": "text/javascript", "page.svg": "image/svg+xml"}
 
 
@@ -38,6 +48,7 @@ class Looks:
             auto_reload=False,
         )
         self._templates.filters |= {"moment": self._moment, "dollars": words.dollars, "ago": naming.ago}
+        self._templates.globals["views"] = VIEWS
         for template in self._templates.list_templates():  # read now: no page waits for the disk
             self._templates.get_template(template)
         folder = resources.files("host.web").joinpath("static")

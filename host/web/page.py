@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from aiohttp import web
 
-from host.config import Config
+from host.config import Config, Web
 from host.config.settings import Settings
 from host.controls.service import Service
+from host.governance import sight
+from host.governance.access import LOCAL
+from host.ports.bot import Bots
 from host.ports.controls import Forbidden
+from host.ports.events import Viewer
 from host.registry.db import open_registry
 from host.registry.port import Registry, Statements
 from host.web import gate, looks
+from host.web.eyes import Eyes, Seen, known
 from host.web.gate import Gate, Refused, Visitor
 from host.web.looks import Looks
+from host.web.places import Shown
+from host.web.signins import SignIns
 from sessiondb import SessionError
 
 T = TypeVar("T")
@@ -65,15 +72,19 @@ class Page:
     """What views are made with: whose page it is, how it looks, and where a form's visitor lands."""
 
     def __init__(
-        self, settings: Settings, db: Registry, service: Service, now: Callable[[], int], looks: Looks
+        self, settings: Settings, db: Registry, service: Service, bots: Bots, now: Callable[[], int]
     ) -> None:
         self._settings = settings
         self.db = db
         self.service = service
         self.now = now
+        self.eyes = Eyes(bots)
         self.books = Books(Path(settings.config.data))
         self.gate = Gate(db)
-        self.looks = looks
+        self.looks = Looks(settings.config.host.zone)
+        web_ = settings.config.web or Web()
+        self._public_url = web_.public_url
+        self._sign_ins = SignIns(self, bots, web_.public_url, now)
         self._routes: list[web.RouteDef] = []
 
     @property
@@ -81,37 +92,63 @@ class Page:
         """The one in force."""
         return self._settings.config
 
-    def shows(self, path: str, show: Show) -> None:
-        """A page for whoever is signed in."""
+    def is_owner(self, visitor: Visitor) -> bool:
+        return self.service.is_owner(visitor.viewer)
 
+    async def sees(self, visitor: Visitor, places: Collection[Shown] | None = None) -> Seen:
+        """What of these places they may read now; None: of all that there are on their platform."""
+        platform = visitor.viewer.address.channel_type
+        asked = (
+            await self.books.read(lambda registry: known(registry, platform)) if places is None else places
+        )
+        return await self.eyes.of(visitor, asked, owner=self.is_owner(visitor))
+
+    async def permit(self, viewer: Viewer) -> None:
+        """Raises `Forbidden` for somebody whom no agent would answer."""
+        if viewer.address.channel_type != LOCAL:
+            await self.db.read(lambda connection: sight.of(connection, self.config.access, viewer))
+
+    def shows(self, path: str, show: Show, *, people: bool = False) -> None:
+        """A page for owners; with `people`, for whoever is signed in."""
+
+        async def answer(request: web.Request, visitor: Visitor) -> web.StreamResponse:
+            return await show(request, visitor)
+
+        self._routes.append(web.get(path, self._guarded(answer, people=people)))
+
+    def does(self, path: str, do: Do, *, people: bool = False) -> None:
+        """A form, for those for whom a page is: it is taken once it is proven to be theirs, and leads back to where it stood."""
+
+        async def answer(request: web.Request, visitor: Visitor) -> web.StreamResponse:
+            return await self._done(request, visitor, do)
+
+        self._routes.append(web.post(path, self._guarded(answer, people=people)))
+
+    def _guarded(
+        self, answer: Show, *, people: bool
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handler(request: web.Request) -> web.StreamResponse:
             visitor = self.gate.visitor(request, self.now())
             if visitor is None:
-                return self._plain(
-                    "enter.html", 401, token="", problem="You are not signed in, or no longer."
-                )
-            return await self._in_words(show(request, visitor), visitor)
+                problem = "You are not signed in, or no longer."
+                return self.plain(request, "enter.html", 401, token="", problem=problem)
+            try:
+                await self.permit(visitor.viewer)
+            except Forbidden as error:  # an owner decided so since they signed in
+                self.gate.end(visitor.id)
+                return self.plain(request, "enter.html", 401, token="", problem=str(error))
+            if not people and not self.is_owner(visitor):
+                return self._problem(visitor, 403, "That is for owners.")
+            return await self._in_words(answer(request, visitor), visitor)
 
-        self._routes.append(web.get(path, handler))
-
-    def does(self, path: str, do: Do) -> None:
-        """A form for whoever is signed in: it is taken once it is proven to be theirs, and leads back to where it stood."""
-
-        async def handler(request: web.Request) -> web.StreamResponse:
-            visitor = self.gate.visitor(request, self.now())
-            if visitor is None:
-                return self._plain(
-                    "enter.html", 401, token="", problem="You are not signed in, or no longer."
-                )
-            return await self._in_words(self._done(request, visitor, do), visitor)
-
-        self._routes.append(web.post(path, handler))
+        return handler
 
     def serve(self, app: web.Application) -> None:
         app.router.add_get("/static/{name}", self._file)
         app.router.add_get("/enter", self._door)
         app.router.add_post("/enter", self._enter)
-        self.does("/leave", self._leave)
+        self.does("/leave", self._leave, people=True)
+        self._sign_ins.serve(app)
         app.router.add_routes(self._routes)
 
     def html(
@@ -119,7 +156,8 @@ class Page:
     ) -> web.Response:
         """What a visitor was to be told is told with it."""
         told, visitor.told = visitor.told, []
-        kept = {**values, "csrf": visitor.token, "who": visitor.viewer.author.name, "told": told}
+        person = {"who": visitor.viewer.author.name, "owner": self.is_owner(visitor)}
+        kept = {**values, **person, "csrf": visitor.token, "told": told}
         return self._headed(self.looks.html(template, {**kept, "now": self.now()}), status)
 
     # ── in and out ───────────────────────────────────────────────────────────────────────────────────────
@@ -129,25 +167,26 @@ class Page:
 
     async def _door(self, request: web.Request) -> web.StreamResponse:
         """A link alone changes nothing: whatever fetches it beforehand uses it up for nobody."""
-        return self._plain("enter.html", 200, token=request.query.get("token", ""), problem="")
+        return self.plain(request, "enter.html", 200, token=request.query.get("token", ""), problem="")
 
     async def _enter(self, request: web.Request) -> web.StreamResponse:
         try:
             fields = await gate.form(request)
             cookie = await self.gate.enter(fields.get("token", ""), self.now())
         except Refused as error:
-            return self._plain("enter.html", 403, token="", problem=str(error))
+            return self.plain(request, "enter.html", 403, token="", problem=str(error))
         if not cookie:
             problem = "This link is used up or too old."
             log.warning("A link to the page was refused", extra={"action": "page_refused"})
-            return self._plain("enter.html", 403, token="", problem=problem)
+            return self.plain(request, "enter.html", 403, token="", problem=problem)
         log.info("Somebody signed in to the page", extra={"action": "page_entered"})
         response = _to("/")
-        gate.keep(response, cookie, secure=request.secure)
+        secure = request.secure or gate.is_public(request, self._public_url)
+        gate.keep(response, gate.COOKIE, cookie, gate.STAYS, secure=secure)
         return response
 
-    async def _leave(self, request: web.Request, _: Visitor, __: Mapping[str, str]) -> str:
-        self.gate.leave(request)
+    async def _leave(self, _: web.Request, visitor: Visitor, __: Mapping[str, str]) -> str:
+        self.gate.end(visitor.id)
         return ""
 
     # ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────
@@ -180,8 +219,11 @@ class Page:
     def _problem(self, visitor: Visitor, status: int, problem: str) -> web.Response:
         return self.html("problem.html", visitor, {"problem": problem}, status)
 
-    def _plain(self, template: str, status: int, **values: object) -> web.Response:
-        return self._headed(self.looks.html(template, values), status)
+    def plain(self, request: web.Request, template: str, status: int, **values: object) -> web.Response:
+        """For somebody who is not inside."""
+        return self._headed(
+            self.looks.html(template, {**values, "ways": self._sign_ins.ways(request)}), status
+        )
 
     def _headed(self, html: str, status: int) -> web.Response:
         return web.Response(text=html, content_type="text/html", status=status, headers=looks.HEADERS)

@@ -15,10 +15,14 @@ class Shown(NamedTuple):
     scope: str
 
 
-def place_of(registry: Statements, shown: Shown) -> str:
+def is_direct(address: Address, scope: str) -> bool:
+    return scope.startswith(f"{address.channel_type}-{address.workspace_id}-dm-")
+
+
+def place_of(registry: Statements, shown: Shown, *, readable: bool = False) -> str:
+    """`readable`: to somebody who may read what is said there."""
     address, scope = shown
-    direct = scope.startswith(f"{address.channel_type}-{address.workspace_id}-dm-")
-    if direct or sight.is_common(address, scope):
+    if readable or is_direct(address, scope) or sight.is_common(address, scope):
         return Names(registry).place(address, scope)
     platform = PLATFORMS.get(address.channel_type, address.channel_type)
     return f"private channel {address.platform_id}, {platform}"

@@ -49,7 +49,7 @@ class Now:
         self._seen = ""
         self._looking: asyncio.Task[None] | None = None
         self._closed = False
-        page.shows("/", self._show)
+        page.shows("/", self._show, people=True)
         page.shows("/now/stream", self._stream)
         page.does("/stop", self._stop)
 
@@ -61,7 +61,9 @@ class Now:
         async with self._news:
             self._news.notify_all()
 
-    async def _show(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
+    async def _show(self, _: web.Request, visitor: Visitor) -> web.StreamResponse:
+        if not self._page.is_owner(visitor):
+            return web.Response(status=303, headers={"Location": "/conversations", **looks.HEADERS})
         return self._page.html("now.html", visitor, {"seen": await self._look(visitor)})
 
     async def _look(self, visitor: Visitor) -> dict[str, object]:

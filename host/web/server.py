@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import math
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -14,10 +15,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from host.assembly import House
 from host.config import Web
 from host.config.settings import Settings
+from host.ports.bot import Bots
 from host.ports.door import Door, Handler
 from host.registry import links
 from host.web.conversations import Conversations
-from host.web.looks import Looks
+from host.web.inside import Inside
 from host.web.money import Money
 from host.web.owners import Owners
 from host.web.page import Page
@@ -37,16 +39,18 @@ class WebError(Exception):
 class WebServer:
     """`port` is the one it is bound to, once started."""
 
-    def __init__(self, settings: Settings, house: House, now: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings, house: House, bots: Bots, now: Callable[[], int]) -> None:
         self._config = settings.config.web or Web()
         self._state = house.state
         self._db = house.records.db
-        self._page = Page(settings, self._db, house.service, now, Looks(settings.config.host.zone))
+        self._page = Page(settings, self._db, house.service, bots, now)
+        self._public = urlsplit(self._config.public_url).hostname
         self._now = Now(self._page, house)
         Conversations(self._page)
         Scheduled(self._page)
         Money(self._page)
         Owners(self._page, house.ordered.reloading)
+        Inside(self._page)
         self._door: Door | None = None
         self.port = 0
 
@@ -88,7 +92,8 @@ class WebServer:
     async def _named_rightly(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """A page in somebody's browser that has a name of its own resolved to this machine is none of ours."""
         name = _name_of(request)
-        if name != "localhost" and name not in self._config.hosts and not _is_address(name):
+        ours = name in ("localhost", self._public, *self._config.hosts)
+        if not name or not (ours or _is_address(name)):
             return web.json_response({"error": "this name is not served here"}, status=421)
         response = await handler(request)
         response.headers["Cache-Control"] = "no-store"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import NamedTuple
 
 from aiohttp import web
 
 from host.config.recurrence import moment
-from host.governance import sight
 from host.mailbox.tasks import Occurrence, Tasks
-from host.ports.controls import TaskOrder, TaskView
+from host.ports.controls import Forbidden, TaskOrder, TaskView
 from host.registry.port import Statements
+from host.web.eyes import Seen
 from host.web.gate import Visitor
 from host.web.page import NotThere, Page
 from host.web.places import Shown, place_of
@@ -21,6 +22,7 @@ from sessiondb.connection import open_reader
 from sessiondb.errors import translated
 from sessiondb.records import Address
 
+PER_PAGE = 100
 RUNS = 50  # that are shown of a task
 PRIVATE = "a private task"
 WORDS = {
@@ -29,32 +31,42 @@ WORDS = {
     TaskOrder.RESUME: "Resume",
     TaskOrder.CANCEL: "Cancel",
 }
+EDITED = ("title", "prompt", "cron", "at", "zone")  # fields of the form; an empty one changes nothing
+
+
+class Entry(NamedTuple):
+    task: TaskView
+    where: str
+    readable: bool
 
 
 class Scheduled:
     def __init__(self, page: Page) -> None:
         self._page = page
-        page.shows("/tasks", self._list)
-        page.shows("/tasks/{id}", self._one)
-        page.does("/tasks", self._order)
+        page.shows("/tasks", self._list, people=True)
+        page.shows("/tasks/{id}", self._one, people=True)
+        page.does("/tasks", self._order, people=True)
+        page.does("/tasks/edit", self._edit, people=True)
 
-    async def _list(self, _: web.Request, visitor: Visitor) -> web.StreamResponse:
+    async def _list(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
+        """From a task of the list onwards: who comes back to a page finds it where that task is now."""
         views = await self._page.service.tasks(visitor.viewer)
-        shown = await self._page.books.read(lambda registry: [_shown(registry, view) for view in views])
-        return self._page.html("tasks.html", visitor, {"tasks": shown, "words": WORDS})
+        after = request.query.get("after", "")
+        first = next((at for at, view in enumerate(views, 1) if view.id == after), 0)
+        shown = await self._shown(visitor, views[first : first + PER_PAGE])
+        more = shown[-1].task.id if len(views) > first + PER_PAGE else ""
+        values = {"tasks": shown, "words": WORDS, "more": more, "total": len(views), "first": first}
+        return self._page.html("tasks.html", visitor, values)
 
     async def _one(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
-        id_ = request.match_info["id"]
-        views = [view for view in await self._page.service.tasks(visitor.viewer) if view.id == id_]
-        if not views:
-            raise NotThere("There is no such task.")
-
-        def job(registry: Statements) -> tuple[TaskView, str, Sequence[Occurrence]]:
-            return *_shown(registry, views[0]), self._runs(registry, id_)
-
-        task, where, runs = await self._page.books.read(job)
-        values = {"task": task, "where": where, "runs": runs, "words": WORDS, "due": moment}
-        return self._page.html("task.html", visitor, values | {"zone": self._page.config.host.zone})
+        view, task = await self._page.service.task(visitor.viewer, request.match_info["id"])
+        [entry] = await self._shown(visitor, [view])
+        runs = await self._page.books.read(lambda registry: self._runs(registry, view.id))
+        values = {"task": entry.task, "where": entry.where, "runs": runs, "words": WORDS, "due": moment}
+        editable = task if entry.readable and TaskOrder.CANCEL in view.orders else None
+        return self._page.html(
+            "task.html", visitor, values | {"zone": self._page.config.host.zone, "edited": editable}
+        )
 
     def _runs(self, registry: Statements, id_: str) -> Sequence[Occurrence]:
         row = registry.execute("SELECT session_id FROM due WHERE task_id = ?", (id_,)).fetchone()
@@ -69,23 +81,44 @@ class Scheduled:
             raise NotThere("There is no such order.")
         id_ = fields.get("task", "")
         said = await self._page.service.order(visitor.viewer, id_, TaskOrder(fields["order"]))
-        common = await self._page.books.read(lambda registry: _is_common(registry, id_))
-        return said if common else "Done."  # what is answered names the task
+        return said if await self._is_readable(visitor, id_) else "Done."  # what is answered names the task
+
+    async def _edit(self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]) -> str:
+        """Whoever may not read a task knows not what they would change."""
+        id_ = fields.get("task", "")
+        if not await self._is_readable(visitor, id_):
+            raise Forbidden("Only who may read a task may change its words.")
+        given = {name: fields.get(name, "").strip().replace("\r\n", "\n") for name in EDITED}
+        wanted = {name: value for name, value in given.items() if value}
+        return await self._page.service.edit(visitor.viewer, id_, wanted)
+
+    # ── whose words they are ─────────────────────────────────────────────────────────────────────────────
+
+    async def _shown(self, visitor: Visitor, views: Sequence[TaskView]) -> list[Entry]:
+        """What it is called and what went wrong is its people's; so is where it posts, when that is private."""
+        ids = [view.id for view in views]
+        homes = await self._page.books.read(lambda registry: {id_: _homes(registry, id_) for id_ in ids})
+        seen = await self._page.sees(visitor, [home for found in homes.values() for home in found])
+        return await self._page.books.read(
+            lambda registry: [_entry(registry, view, homes[view.id], seen) for view in views]
+        )
+
+    async def _is_readable(self, visitor: Visitor, id_: str) -> bool:
+        homes = await self._page.books.read(lambda registry: _homes(registry, id_))
+        return _reads(await self._page.sees(visitor, homes), homes)
 
 
-def _shown(registry: Statements, view: TaskView) -> tuple[TaskView, str]:
-    """What it is called and what went wrong is its people's; so is where it posts, when that is private."""
-    homes = _homes(registry, view.id)
-    private = [home for home in homes if not sight.is_common(*home)]
-    if homes and not private:
-        return view, place_of(registry, homes[0])
+def _entry(registry: Statements, view: TaskView, homes: Sequence[Shown], seen: Seen) -> Entry:
+    if _reads(seen, homes):
+        return Entry(view, place_of(registry, homes[0], readable=True), True)
+    private = [home for home in homes if not seen.reads(home)]
     where = place_of(registry, private[0] if private else Shown(view.address, ""))
-    return replace(view, title=PRIVATE, problem=view.problem and "it failed"), where
+    return Entry(replace(view, title=PRIVATE, problem=view.problem and "it failed"), where, False)
 
 
-def _is_common(registry: Statements, id_: str) -> bool:
-    homes = _homes(registry, id_)
-    return bool(homes) and all(sight.is_common(*home) for home in homes)
+def _reads(seen: Seen, homes: Iterable[Shown]) -> bool:
+    found = list(homes)
+    return bool(found) and all(seen.reads(home) for home in found)
 
 
 def _homes(registry: Statements, id_: str) -> list[Shown]:

@@ -9,8 +9,19 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from host.ports.bot import Capabilities, Delivery, DeliveryError, Fetched, Ingest, Live, Receipt, Shown
-from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Ingested, Privacy
+from host.ports.bot import (
+    Capabilities,
+    Delivery,
+    DeliveryError,
+    Fetched,
+    Ingest,
+    Live,
+    Receipt,
+    Rejected,
+    Shown,
+)
+from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Ingested, Privacy, Viewer
+from host.ports.people import Attempt, SignInError
 from sessiondb import Address, content
 
 TIMEOUT = 60  # s a test waits for something to happen
@@ -35,6 +46,11 @@ class MemoryBot:
         self.tells_nothing: Exception | None = None
         self.asked_about: list[set[str]] = []
         self.removed: list[str] = []
+        self.members: dict[str, set[str]] = {}  # channels that somebody may read now, by their id
+        self.left: set[str] = set()  # people of whom it knows nothing
+        self.signs_in = False  # whether people can sign in by it
+        self.codes: dict[str, Viewer] = {}  # who comes back with what
+        self.attempts: list[Attempt] = []
         self.lose_answers = 0  # so many sends reach the platform, and their answers nobody
         self.on_send: Callable[[Delivery], None] = lambda _: None
         self._changed = asyncio.Event()
@@ -83,6 +99,23 @@ class MemoryBot:
         if self.tells_nothing is not None:
             raise self.tells_nothing
         return {id_: self.privacies.get(id_, "public") for id_ in channels if id_ not in self.gone}
+
+    async def readable_now(self, user: str, channels: Collection[Address]) -> frozenset[Address]:
+        if self.tells_nothing is not None:
+            raise self.tells_nothing
+        if user in self.left:
+            raise Rejected("this person has left")
+        return frozenset(one for one in channels if one.platform_id in self.members.get(user, set()))
+
+    def sign_in_at(self, attempt: Attempt) -> str:
+        self.attempts.append(attempt)
+        return f"https://memory.example/authorize?state={attempt.state}" if self.signs_in else ""
+
+    async def who(self, code: str, attempt: Attempt) -> Viewer:
+        """Once a code, and only for the attempt that the platform was asked for."""
+        if code not in self.codes or attempt not in self.attempts:
+            raise SignInError("This sign-in is used up or too old; begin again.")
+        return self.codes.pop(code)
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         return next((Receipt(f"p-{d.key}") for d in self.sent if d.key == delivery.key), None)

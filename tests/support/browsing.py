@@ -79,3 +79,50 @@ async def browsing(host: Host, data: Path, *, inside: bool = True) -> AsyncItera
         if inside:
             await browser.enter()
         yield browser
+
+
+PUBLIC = "https://dovecote.example.com"
+BY_NAME = {"Host": "dovecote.example.com"}
+
+
+class Member:
+    """Somebody at the page's public address, by a server that speaks TLS: a browser that keeps no cookie but these."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.cookies: dict[str, str] = {}
+
+    async def get(self, path: str) -> Answer:
+        return self._kept(await self.browser.get(path, **BY_NAME, **self._shown()))
+
+    async def post(self, path: str, fields: dict[str, str], origin: str = PUBLIC) -> Answer:
+        return self._kept(await self.browser.post(path, fields, Origin=origin, **BY_NAME, **self._shown()))
+
+    async def send(self, path: str, **fields: str) -> Answer:
+        """A form as a page of ours has it; the page that it leads to."""
+        found = CSRF.search((await self.get("/signins")).text)
+        assert found is not None
+        sent = await self.post(path, {"csrf": found[1], **fields})
+        return await self.get(sent.headers["Location"]) if sent.status == 303 else sent
+
+    async def back(self, code: str) -> Answer:
+        """Back from the platform, to which they were sent before."""
+        sent = await self.get("/signin/memory")
+        state = URL(sent.headers["Location"]).query["state"]
+        landed = await self.get(f"/signin/memory/back?code={code}&state={state}")
+        fields = dict(re.findall(r'name="(code|state)" value="([^"]*)"', landed.text))
+        return await self.post("/signin/memory", fields)
+
+    def _shown(self) -> dict[str, str]:
+        return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+
+    def _kept(self, answer: Answer) -> Answer:
+        for line in answer.headers.getall("Set-Cookie", []):
+            name, _, value = line.partition(";")[0].partition("=")
+            assert "Secure" in line
+            assert "HttpOnly" in line
+            assert "SameSite=Strict" in line
+            assert "Path=/" in line
+            assert name.startswith("__Host-")
+            self.cookies[name] = value.strip('"')
+        return answer

@@ -117,6 +117,7 @@ async def online(
     folder: Path,
     notebook: Notebook | None = None,
     options: dict[str, Any] | None = None,
+    secret: str = "",
     **sections: Any,
 ) -> AsyncIterator[tuple[DiscordBot, Notebook]]:
     """A bot that is connected; the library is pointed back afterwards."""
@@ -124,7 +125,8 @@ async def online(
     urls = {"api_url": server.api_url, "gateway_url": server.gateway_url}
     with pointed_at(server):
         client_options = {"guild_ready_timeout": 0.05, **(options or {})}
-        bot = DiscordBot(config(folder, discord=urls, **sections), folder, server.token, client_options)
+        made = config(folder, discord=urls, **sections)
+        bot = DiscordBot(made, folder, server.token, client_options, secret)
         async with connected(bot, notebook):
             yield bot, notebook
 

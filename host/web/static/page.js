@@ -8,3 +8,5 @@ if (place) {
     if (focused) document.getElementById(focused)?.focus();
   });
 }
+// Back from a sign-in elsewhere: the form goes on by itself, and has a button for those without scripts.
+document.querySelector("form[data-at-once]")?.requestSubmit();

@@ -9,19 +9,21 @@ from typing import Any
 
 from aiohttp import BodyPartReader, hdrs, web
 
-from tests.fakes.discord import errors
+from tests.fakes.discord import errors, payloads
 from tests.fakes.discord.answers import as_json
 from tests.fakes.discord.clock import Clock
 from tests.fakes.discord.errors import ApiError
 from tests.fakes.discord.faults import Faults
 from tests.fakes.discord.journal import Call, Journal
 from tests.fakes.discord.model import Json
+from tests.fakes.discord.oauth import OAuth
 from tests.fakes.discord.quotas import Quotas
 from tests.fakes.discord.state import Upload, World
 
 API = "/api/v10"
 CDN_PATH = "/attachments/{channel}/{attachment}/{name}"
 CDN_ROUTE = "GET /attachments/{}/{}/{}"
+ME = "GET /users/@me"  # the one route for people's own tokens
 BROKEN = object()  # stands for a body that is not JSON
 FIRST_SNOWFLAKE = 1 << 22  # an attachment id below it is an index into the uploads
 Handler = Callable[[World, Call], Json | list[Json] | None]
@@ -49,8 +51,10 @@ class Rest:
         self._faults = faults
         self._routes = routes
         self.quotas = Quotas()
+        self.oauth = OAuth(str(world.application_id))
 
     def mount(self, app: web.Application) -> None:
+        self.oauth.mount(app, API)
         for route in self._routes:
             self._faults.know(route.key)
             app.router.add_route(route.method, API + route.path, self._server_of(route))
@@ -87,6 +91,11 @@ class Rest:
 
     def _answer(self, route: Route, call: Call) -> web.Response:
         try:
+            if route.key == ME and (call.authorization or "").startswith("Bearer "):
+                person = self.oauth.tokens.get((call.authorization or "").removeprefix("Bearer "))
+                if person is None:
+                    raise errors.unauthorized()
+                return as_json(payloads.user(person))
             if not route.open and call.authorization != f"Bot {self._world.token}":
                 raise errors.unauthorized()
             if call.json is BROKEN:

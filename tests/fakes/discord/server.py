@@ -47,6 +47,7 @@ class FakeDiscord(People):
         self._journal = Journal()
         self.gateway = Gateway(self.world, self._journal)
         self._rest = Rest(self.world, self._journal, self.faults, self._routes())
+        self.oauth = self._rest.oauth
         self.quotas = self._rest.quotas  # how many calls each route takes
         self._runner: web.AppRunner | None = None
         self._origin = ""

@@ -14,6 +14,7 @@ from .interactions import Interactions
 from .limits import ChannelRate, Limits
 from .records import Channel, Json, Message, User
 from .scopes import MANIFEST
+from .signin import SignIns
 from .sockets import SocketMode
 from .workspace import Workspace
 
@@ -56,6 +57,7 @@ class Core:
         self.socket_mode.acknowledge = self.courier.acknowledge
         self.courier.take_fault = self.faults.for_event
         self.events = Events(self.workspace, self.courier, lambda: self.origin)
+        self.sign_ins = SignIns(self)
         self.interactions = Interactions(self.workspace, self.events, self.limits, now)
 
     @property

@@ -26,6 +26,7 @@ class Server:
         self._core = core
         self._tasks: set[asyncio.Task[Any]] = set()
         self._app = web.Application(client_max_size=LARGEST_BODY)
+        core.sign_ins.mount(self._app)
         self._app.router.add_route("*", "/api/{method}", self._api)
         self._app.router.add_get("/link/", core.socket_mode.serve)
         self._app.router.add_post("/upload/{file_id}", self._upload)
