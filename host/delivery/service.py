@@ -142,6 +142,8 @@ class Deliveries:
         whose = Whose(session.id, session.place, session.agent, session.folder.outbound_files, left)
 
         def job(writer: InboundWriter) -> tuple[Collected, list[tuple[str, str]]]:
+            if session.remade:  # in this very visit: nothing that these rows answer is in the file yet
+                raise _on_their_way_back(session)
             reader = self._reader(session)
             done = self._collector.collect(writer, reader, whose, busy, ready)
             return done, writer.owed()
@@ -216,9 +218,10 @@ class Deliveries:
         """An answer is read after what it answers is in the file again: it would have no address. Raises `Unavailable`."""
         if session.remade:
             self._made_again.add(session.id)
-            session.remade = await self._db.read(lambda c: remaking.is_restoring(c, session.id))
-            if session.remade:
-                raise Unavailable(session.folder.inbound_db, "its messages are on their way back")
+            session.remade = False  # before the look: a file that is made again meanwhile says so once more
+            if await self._db.read(lambda c: remaking.is_restoring(c, session.id)):
+                session.remade = True
+                raise _on_their_way_back(session)
 
     async def _end_lost_questions(self, session: Session) -> None:
         """After the records were made again and everything was read: what still waits for an answer, and is known to
@@ -404,6 +407,10 @@ class Deliveries:
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
+
+
+def _on_their_way_back(session: Session) -> Unavailable:
+    return Unavailable(session.folder.inbound_db, "its messages are on their way back")
 
 
 def _log_refused(session: Session, refused: Sequence[Refused]) -> None:

@@ -21,6 +21,7 @@ from tests.simulation.platform import Post
 from tests.simulation.world import World
 
 OURS = re.compile(r"(answer|note|question) (\d+)")
+NAMED = re.compile(r"\(s[0-9a-f]{8}\)")
 PROMISE = re.compile(r"Scheduled: (t[0-9a-f]+)")
 SLOWEST_FIRING = 400_000  # ms
 MOST_ATTEMPTS = 5
@@ -120,12 +121,15 @@ class _Laws:
             if found and post.address != _place(said[int(found[2])]):
                 self._violated(Law.PLACE, f"{post.text!r} was posted at {post.address}")
         for (text, about), count in texts.items():
+            found = OURS.match(text)
             # The times that a task was missed are all that the first chunk of its answer holds: several may be alike.
             # Nor do the first words on an answer that was lost say which one it was.
             alike = (
                 text.startswith(("*Missed earlier", "⚠️ A part of my answer was lost")) or text == " edited"
             )
-            if count > 1 and not alike:
+            # Two conversations at one place may both be told of; what names its conversation is said once.
+            times = 1 if found or NAMED.search(text) else max(1, len(self._world.ruined))
+            if count > times and not alike:
                 self._violated(Law.ONCE, f"{text!r} {about} was posted {count} times")
 
     def live(self) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 from host.app import Host
-from host.delivery import policy
+from host.delivery import drawing, policy
 from host.ports.bot import Delivery, Receipt, Unsent
 from host.ports.events import OVER, EventClass, Verdict
 from host.registry.db import open_registry
@@ -34,6 +35,18 @@ class Refusing(MemoryBot):
             self.refused.set()
             raise Unsent("503")
         return await super().send(delivery)
+
+
+class Losing(MemoryBot):
+    """While it renders a long text, something removes a file."""
+
+    removes: Path | None = None
+
+    def render(self, *arguments: Any, **named: Any) -> Sequence[dict[str, Any]]:
+        if self.removes is not None:
+            self.removes.unlink()
+            self.removes = None
+        return super().render(*arguments, **named)
 
 
 PAGE = 4_096
@@ -138,6 +151,22 @@ async def test_what_was_damaged_while_the_host_was_down_is_made_again_and_told(
     assert [text for text in bot.said("c") if "⚠️" not in text] == ["one", "two", "three"]
     assert sum("⚠️" in text for text in bot.said("c")) == 1
     assert bool(list(path.parent.glob("inbound.db.damaged-*"))) == (damage in KEPT)
+
+
+async def test_an_answer_whose_file_is_lost_while_it_is_rendered_is_said_once(tmp_path: Path) -> None:
+    """The file is made again in the very visit that would read on: what the answer answers is not in it yet."""
+    settings, bot = config(tmp_path, host={"sweep_every": 0.2}), Losing()
+    long = "long " * drawing.SMALL
+    async with serving(settings, bot) as (host, _):
+        await answered(host, bot, "one")
+        bot.removes = inbound(tmp_path)
+        said = await bot.say("c", long)
+        async with asyncio.timeout(TIMEOUT):
+            assert await host.settled(said.message_id) == "completed"
+        await bot.until(lambda: any("have been made again" in text for text in bot.said("c")))
+    assert bot.removes is None
+    assert "".join(text for text in bot.said("c") if "⚠️" not in text) == "one" + long
+    assert not any("was lost with" in text for text in bot.said("c"))
 
 
 async def test_an_open_question_whose_records_are_lost_is_closed_and_its_turn_goes_on(tmp_path: Path) -> None:
