@@ -88,7 +88,9 @@ class Host:
                 side_tasks.append(group.create_task(house.ears.poll(), name="poll"))
                 side_tasks.append(group.create_task(house.sweep.run(), name="sweep"))
                 timer = group.create_task(house.scheduler.run(), name="schedule")
-                side_tasks.append(group.create_task(house.pruner.run(), name="pruner"))
+                side_tasks.append(group.create_task(house.upkeep.pruner.run(), name="pruner"))
+                if self.web is not None:
+                    side_tasks.append(group.create_task(house.upkeep.feeding.run(), name="search"))
                 bots = [
                     group.create_task(self._run_bot(bot), name=f"bot:{bot.channel_type}")
                     for bot in self._bots.by_platform.values()
@@ -130,6 +132,7 @@ class Host:
         await house.ordered.forgetting.catch_up()
         if self._config.web is None:
             await db.write(lambda connection: links.serve(connection, ""))
+            await house.upkeep.feeding.off()
         else:
             self.web = WebServer(self._settings, house, self._bots, self._parts.now)
             await self.web.start()

@@ -65,6 +65,7 @@ from host.schedule.service import Scheduler
 from host.upkeep import sweep as sweeping
 from host.upkeep.forgetting import Forgetting
 from host.upkeep.pruning import Pruner
+from host.upkeep.searching.feeding import Feeding
 from host.upkeep.state import State
 from host.upkeep.sweep import Sweep
 
@@ -95,6 +96,22 @@ class Ordered:
 
 
 @dataclass(frozen=True)
+class Own:
+    """What is this data folder's: its id, and what there is new in it."""
+
+    installation: str
+    news: Outlet[Session]
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What goes on beside all else: what is old is forgotten, what is there can be found."""
+
+    pruner: Pruner
+    feeding: Feeding
+
+
+@dataclass(frozen=True)
 class House:
     """What `app` starts, runs and stops."""
 
@@ -112,7 +129,7 @@ class House:
     ingress: Ingress
     reception: Reception
     sweep: Sweep
-    pruner: Pruner
+    upkeep: Upkeep
     state: State
     ordered: Ordered
     service: Service
@@ -154,7 +171,7 @@ def assemble(
     )
     service = Service(see, desk)
     followers = Followers(desk, supervisor, bots)
-    ordered, pruner = _ordered(settings, parts, records, onward, followers, installation.id)
+    ordered, upkeep = _ordered(settings, parts, records, onward, followers, Own(installation.id, news))
     state = State(settings, db, lives, bots.by_platform, now)
     orders = ordered.orders
     swept = sweeping.Parts(records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders)
@@ -173,7 +190,7 @@ def assemble(
         ingress,
         Reception(records, ingress, deliveries, Replies(service), stations, installation.lapse),
         Sweep(swept, parts.disk, data, config.host.sweep_every, state.told),
-        pruner,
+        upkeep,
         state,
         ordered,
         service,
@@ -186,16 +203,17 @@ def _ordered(
     records: Records,
     onward: Onward,
     followers: Followers,
-    installation: str,
-) -> tuple[Ordered, Pruner]:
-    supervisor = followers.supervisor
-    pruner = Pruner(records, supervisor, parts.now, settings.config.host.retention_days)
+    own: Own,
+) -> tuple[Ordered, Upkeep]:
+    supervisor, days = followers.supervisor, settings.config.host.retention_days
+    feeding = Feeding(Path(settings.config.data).resolve(), records.db, parts.now, days, own.news)
+    pruner = Pruner(records, supervisor, parts.now, days)
     reloading = Reloading(settings, parts.read, records, followers, parts.now)
     pausing = Pausing(records, onward.pauses, supervisor, onward.saying.soon, parts.now)
-    forgetting = Forgetting(records, supervisor, pruner, installation, Outlet(), parts.now)
+    forgetting = Forgetting(records, supervisor, pruner, own.installation, feeding, parts.now)
     ways = {"reload": reloading.ordered, "forget": forgetting.ordered}
     orders = Orders(records.db, records.sessions, supervisor, followers.desk, pausing, ways)
-    return Ordered(orders, reloading, pausing, forgetting), pruner
+    return Ordered(orders, reloading, pausing, forgetting), Upkeep(pruner, feeding)
 
 
 def _collector(

@@ -23,7 +23,6 @@ from host.governance.access import LOCAL
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.ports.events import Author, Viewer
-from host.ports.outlet import Outlet
 from host.registry import forgetting
 from host.registry.forgetting import NOBODY, Person
 from host.registry.port import Statements
@@ -49,6 +48,11 @@ class Prunes(Protocol):
         """Takes what is over from inbound.db. Raises `SessionError`."""
 
 
+class Copies(Protocol):
+    async def forget(self, session: Session) -> None:
+        """No word of it is in what copies its words, once this returns; what is left is read anew. Raises `OSError`."""
+
+
 class NotForgotten(Exception):
     """Something of them is still there; the text says what, and the order may be given again."""
 
@@ -60,15 +64,14 @@ class Forgetting:
         runners: Runners,
         prunes: Prunes,
         installation: str,
-        changed: Outlet[Session],
+        copies: Copies,
         now: Callable[[], int],
     ) -> None:
-        """`changed` is told of each session whose words are others now: whoever keeps copies of them reads it anew."""
         self.records = records
         self._runners = runners
         self._prunes = prunes
         self._installation = installation
-        self._changed = changed
+        self._copies = copies
         self._now = now
 
     async def catch_up(self) -> None:
@@ -150,7 +153,7 @@ class Forgetting:
             shared = self.records.sessions.shared(session)
             await asyncio.to_thread(shutil.rmtree, shared, ignore_errors=True)
             await asyncio.to_thread((Path(session.folder.root) / "runner.log").unlink, missing_ok=True)
-        self._changed(session)
+        await self._copies.forget(session)
 
 
 TRIES, PAUSE = 100, 0.1  # for a runner that is on its way out

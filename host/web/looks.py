@@ -26,6 +26,7 @@ HEADERS = {
 VIEWS = (  # path, name, whether it is for owners alone
     ("/", "Now", True),
     ("/conversations", "Conversations", False),
+    ("/search", "Search", False),
     ("/failures", "Queue", True),
     ("/tasks", "Tasks", False),
     ("/costs", "Costs", True),

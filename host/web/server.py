@@ -24,6 +24,7 @@ from host.web.money import Money
 from host.web.owners import Owners
 from host.web.page import Page
 from host.web.running import Now
+from host.web.search import Search
 from host.web.tasks import Scheduled
 from sessiondb import SessionError
 
@@ -51,6 +52,7 @@ class WebServer:
         Money(self._page)
         Owners(self._page, house.ordered.reloading)
         Inside(self._page)
+        Search(self._page, house.upkeep.feeding)
         self._door: Door | None = None
         self.port = 0
 

@@ -14,8 +14,12 @@ import aiohttp
 from yarl import URL
 
 from host.app import Host
+from host.ports.events import Author, Viewer
 from host.registry import links
-from tests.support.hosting import now_ms
+from sessiondb import Address
+from tests.fakes.platform import MemoryBot
+from tests.support.hosting import config, now_ms, serving
+from tests.support.viewing import answered
 
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 WEB: dict[str, Any] = {"port": 0}
@@ -126,3 +130,43 @@ class Member:
             assert name.startswith("__Host-")
             self.cookies[name] = value.strip('"')
         return answer
+
+
+# ── people at the public address ─────────────────────────────────────────────────────────────────────────────
+
+ADA, OLGA, EVE = Author("U1", "Ada"), Author("U9", "Olga"), Author("U6", "Eve")  # Olga is an owner
+
+
+@asynccontextmanager
+async def the_page(tmp_path: Path, **sections: Any) -> AsyncIterator[tuple[Host, MemoryBot, Browser]]:
+    access = {"owners": ["memory:U9"], **sections.pop("access", {})}
+    bot = MemoryBot()
+    bot.signs_in = True
+    async with (
+        serving(config(tmp_path, web={**WEB, "public_url": PUBLIC}, access=access, **sections), bot) as (
+            host,
+            _,
+        ),
+        browsing(host, tmp_path, inside=False) as browser,
+    ):
+        yield host, bot, browser
+
+
+async def signed_in(bot: MemoryBot, browser: Browser, who: Author) -> Member:
+    member = Member(browser)
+    bot.codes["good"] = Viewer(who, Address("memory", "w", ""), "dm")
+    entered = await member.back("good")
+    assert (entered.status, entered.headers["Location"]) == (303, "/"), entered.text
+    return member
+
+
+async def told(bot: MemoryBot, host: Host) -> None:
+    """Something in a public channel, in a private one, and in two people's direct messages."""
+    for channel, words, more in (
+        ("square", "Kestrel in public", {"privacy": "public", "mentioned": True}),
+        ("vault", "Osprey is private", {"privacy": "private", "mentioned": True}),
+        ("dm-ada", "Wren to Ada", {"privacy": "dm", "author": ADA}),
+        ("dm-olga", "Heron to Olga", {"privacy": "dm", "author": OLGA}),
+    ):
+        said = await answered(bot, channel, words, **more)
+        assert await host.settled(said) == "completed"

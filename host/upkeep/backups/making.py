@@ -26,6 +26,7 @@ import apsw
 from host.folders import seal, tree
 from host.registry.db import VERSION, open_registry
 from host.upkeep.backups.copying import copy
+from host.upkeep.searching import index
 from sessiondb import SessionError
 from sessiondb.contract import CONTRACT
 
@@ -40,6 +41,7 @@ NOT_KEPT = {
     "host.db-wal",
     "host.db-shm",
     seal.FILE,
+    index.FOLDER,  # made again from the conversations
 }
 OF_THE_MOMENT = {"gateway", "heartbeat", "progress.json", "runner.lock"}  # below a session
 DATABASES = (

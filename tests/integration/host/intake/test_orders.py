@@ -121,7 +121,7 @@ async def test_what_nobody_sent_after_all_is_forgotten(tmp_path: Path) -> None:
         await bot.say("dm-ada", "!stpo it")
         await bot.until(lambda: bool(bot.sent))
         clock.append(clock[-1] + 100 * DAYS)
-        await host.house.pruner.round()
+        await host.house.upkeep.pruner.round()
         with pytest.raises(Forbidden, match="too long ago"):
             await host.controls.decide(viewer(ADA, "dm-ada", "dm"), decision_of(bot).request, "send")
     assert rows(tmp_path, "SELECT count(*) FROM held") == [(0,)]
@@ -203,7 +203,7 @@ async def test_a_channel_is_welcomed_once_whatever_restarts_or_is_forgotten(
             await host.house.reception.joined(place)
             await bot.until(lambda: bool(bot.sent))
             clock.append(clock[-1] + 200 * pruning.DAY)
-            await host.house.pruner.round()
+            await host.house.upkeep.pruner.round()
             assert len(await host.controls.suggestions(place)) == 1
     [welcome] = bot.said("general")
     assert "Mention me" in welcome

@@ -97,7 +97,7 @@ async def test_whose_a_question_was_is_forgotten_with_its_conversation_and_no_so
         for days, kept in ((20, 1), (100, 0)):
             clock.append(clock[-1] + days * DAYS)
             await eventually(lambda: rows(registry, "SELECT 1 FROM sessions WHERE busy = 0"))
-            await host.house.pruner.round()
+            await host.house.upkeep.pruner.round()
             assert count(registry, "asked") == kept
         again = await bot.say("c", "", **{**click, "author": Author("U2", "Bob")})
         assert (again.verdict, again.reason) == (Verdict.DECLINED, NO_QUESTION)

@@ -3,57 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from host.app import Host
 from host.ports.bot import Unknown
-from host.ports.events import Author, Viewer
+from host.ports.events import Viewer
 from sessiondb import Address
-from tests.fakes.platform import MemoryBot
-from tests.support.browsing import PUBLIC, Browser, Member, browsing
-from tests.support.hosting import config, now_ms, serving
+from tests.support.browsing import ADA, EVE, OLGA, Member, signed_in, the_page, told
+from tests.support.hosting import config
 from tests.support.viewing import answered, recorded
 
-WEB: dict[str, Any] = {"port": 0, "public_url": PUBLIC}
-ADA, OLGA, EVE = Author("U1", "Ada"), Author("U9", "Olga"), Author("U6", "Eve")
 OWNERS_VIEWS = ("/failures", "/costs", "/decisions", "/agents", "/audit", "/now/stream")
-
-
-@asynccontextmanager
-async def the_page(tmp_path: Path, **sections: Any) -> AsyncIterator[tuple[Host, MemoryBot, Browser]]:
-    access = {"owners": ["memory:U9"], **sections.pop("access", {})}
-    bot = MemoryBot()
-    bot.signs_in = True
-    async with (
-        serving(config(tmp_path, web=WEB, access=access, **sections), bot) as (host, _),
-        browsing(host, tmp_path, inside=False) as browser,
-    ):
-        yield host, bot, browser
-
-
-async def signed_in(bot: MemoryBot, browser: Browser, who: Author) -> Member:
-    member = Member(browser)
-    bot.codes["good"] = Viewer(who, Address("memory", "w", ""), "dm")
-    entered = await member.back("good")
-    assert (entered.status, entered.headers["Location"]) == (303, "/"), entered.text
-    return member
-
-
-async def told(bot: MemoryBot, host: Host) -> None:
-    """Something in a public channel, in a private one, and in two people's direct messages."""
-    for channel, words, more in (
-        ("square", "Kestrel in public", {"privacy": "public", "mentioned": True}),
-        ("vault", "Osprey is private", {"privacy": "private", "mentioned": True}),
-        ("dm-ada", "Wren to Ada", {"privacy": "dm", "author": ADA}),
-        ("dm-olga", "Heron to Olga", {"privacy": "dm", "author": OLGA}),
-    ):
-        said = await answered(bot, channel, words, **more)
-        assert await host.settled(said) == "completed"
 
 
 async def words_seen(member: Member) -> set[str]:
@@ -230,4 +191,3 @@ async def test_a_private_task_is_named_for_those_who_are_there(tmp_path: Path) -
         assert "Changed" not in wrong.shown
     kinds = [entry[2] for entry in recorded(tmp_path)]
     assert kinds == ["update_task"] * 2
-    assert now_ms()

@@ -1,0 +1,174 @@
+"""Searching what was said, of which a visitor finds what they may read now and nothing else.
+
+The index says where words may stand; the conversation says what stands there. So nothing is shown that was forgotten meanwhile.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from host.governance.access import LOCAL
+from host.registry.port import Statements
+from host.registry.sessions import scope_name
+from host.upkeep.searching import index
+from host.upkeep.searching.feeding import Feeding
+from host.upkeep.searching.index import Hit, TooMuch
+from host.web import timeline
+from host.web.eyes import Seen, known
+from host.web.gate import Visitor
+from host.web.page import Page
+from host.web.places import Shown, place_of
+from sessiondb import SessionError
+from sessiondb.records import Address
+
+PER_PAGE = 20
+LOOKED_AT = 200  # of the index at a time
+MOST_LOOKED_AT = 2_000  # of which somebody may read fewer than a page
+MOST_SCOPES = 500  # files of one search
+LONG = 10_000  # characters of one message that are looked at closely
+AROUND = 120  # characters before and behind the first word that is found
+
+_PUBLIC = "SELECT DISTINCT channel_type, workspace_id FROM sessions"
+_SESSION = (
+    "SELECT agent, channel_type, workspace_id, platform_id, thread_id, scope FROM sessions WHERE id = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    session: str
+    seq: int
+    at: int  # ms UTC
+    where: str
+    agent: str
+    pieces: list[tuple[str, bool]]  # of what was said, and whether it is what was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    found: list[Found]
+    older: int = 0  # the id below which there may be more, 0 for none
+
+
+class Search:
+    def __init__(self, page: Page, feeding: Feeding) -> None:
+        self._page = page
+        self._feeding = feeding
+        page.shows("/search", self._show, people=True)
+
+    async def _show(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
+        words = request.query.get("q", "").strip()[: index.LONGEST_ASKED]
+        below = request.query.get("before", "")
+        before = int(below) if below.isascii() and below.isdigit() and len(below) < 20 else 0
+        match, problem, result = index.asked(words), "", Result([])
+        if match:
+            seen = await self._page.sees(visitor)
+            try:
+                result = await self._page.books.read(
+                    lambda registry: _searched(registry, self._page, seen, (match, words, min(before, 2**62)))
+                )
+            except TooMuch:
+                problem = "That takes too long to look for: add a word that is seldom said."
+        elif words:
+            problem = "There is no word in that."
+        values = {"q": words, "problem": problem, "result": result, "making": self._feeding.making}
+        return self._page.html("search.html", visitor, values)
+
+
+def _searched(registry: Statements, page: Page, seen: Seen, asked: tuple[str, str, int]) -> Result:
+    match, words, before = asked
+    paths = [index.path_of(page.books.data, scope) for scope in _scopes(registry, seen)]
+    found: list[Found] = []
+    looked = 0
+    while looked < MOST_LOOKED_AT:
+        hits = index.find(paths, match, before, LOOKED_AT)
+        for hit in hits:
+            if len(found) == PER_PAGE:
+                return Result(found, before)
+            before = hit.id
+            if (one := _found(registry, page, seen, hit, words)) is not None:
+                found.append(one)
+        looked += len(hits)
+        if len(hits) < LOOKED_AT:
+            return Result(found)
+    return Result(found, before)
+
+
+def _scopes(registry: Statements, seen: Seen) -> list[str]:
+    """In whose files there may be something for them."""
+    scopes: dict[str, None] = {}
+    if seen.owner:
+        for platform, workspace in registry.execute(_PUBLIC).fetchall():
+            scopes[scope_name("public", Address(str(platform), str(workspace), ""), "")] = None
+        scopes |= dict.fromkeys(shown.scope for shown in known(registry, LOCAL))
+    if seen.there:
+        scopes |= dict.fromkeys(shown.scope for shown in known(registry, seen.platform) if seen.reads(shown))
+    return list(scopes)[:MOST_SCOPES]
+
+
+def _found(registry: Statements, page: Page, seen: Seen, hit: Hit, words: str) -> Found | None:
+    """None for what they may not read, and for what is not there any more."""
+    row = registry.execute(_SESSION, (hit.session,)).fetchone()
+    if row is None or str(row[5]) != hit.scope:
+        return None
+    shown = Shown(Address(*map(str, row[1:5])), hit.scope)
+    if not seen.reads(shown):
+        return None
+    try:
+        said = timeline.whole(page.books.data / "sessions" / hit.session, hit.seq)
+    except SessionError:
+        return None
+    if not said:
+        return None
+    where = place_of(registry, shown, readable=True)
+    pieces = list(_pieces(said, words.split()))
+    return Found(hit.session, hit.seq, hit.id >> index.PLACES, where, str(row[0]), pieces)
+
+
+def _pieces(said: str, words: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """What stands around the first word, with each that was asked for marked; as it was written."""
+    said, cut = _near(said, words)
+    plain, places = _plain(said)
+    wanted = sorted({_plain(word)[0] for word in words} - {""}, key=len, reverse=True)
+    first = min((at for word in wanted if (at := plain.find(word)) >= 0), default=0)
+    start, end = max(0, first - AROUND), min(len(plain), first + AROUND)
+    if start or cut:
+        yield "… ", False
+    at = last = start
+    while at < end:
+        word = next((word for word in wanted if plain.startswith(word, at)), "")
+        if not word:
+            at += 1
+            continue
+        yield said[places[last] : places[at]], False
+        yield said[places[at] : places[at + len(word)]], True
+        at = last = at + len(word)
+    yield said[places[last] : places[max(end, last)]], False
+    if end < len(plain):
+        yield " …", False
+
+
+def _near(said: str, words: Sequence[str]) -> tuple[str, bool]:
+    """Of something long the part where a word is first found, for a closer look; whether anything stands before it."""
+    if len(said) <= LONG:
+        return said, False
+    small = said.lower()
+    first = min((at for word in words if (at := small.find(word.lower())) >= 0), default=0)
+    start = max(0, first - LONG // 2)
+    return said[start : start + LONG], start > 0
+
+
+def _plain(text: str) -> tuple[str, Mapping[int, int] | list[int]]:
+    """Small letters without accents, as they are looked for; and where each of them stands in the text."""
+    plain: list[str] = []
+    places: list[int] = []
+    for at, character in enumerate(text):
+        for one in unicodedata.normalize("NFD", character.casefold()):
+            if not unicodedata.combining(one):
+                plain.append(one)
+                places.append(at)
+    return "".join(plain), [*places, len(text)]
