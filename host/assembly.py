@@ -150,7 +150,7 @@ def assemble(
     mailboxes, lives, stations = records.mailboxes, Lives(), Stations(now)
     news = Outlet[Session]()  # the session's files may hold something new
     due = Outlet[Session]()  # a task of the session has something for its runner
-    live = LiveMessages(mailboxes, bots, now, lives)
+    live = LiveMessages(records, bots, now, lives)
     board = ProgressBoard(mailboxes, bots, live)
     scheduler, desk, actions = _schedule(settings, records, due, now)
     posts, collector = Posts(db), _collector(settings, bots, actions, installation.id, now)

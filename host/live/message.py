@@ -1,6 +1,8 @@
 """The live message of one address: one task moves it, so there are never two.
 
-What a crash does, line by line. After the intent and before the call: nothing is found in the next life, twice, and the
+host.db has a copy of what is open, written before the session's file has it and dropped after: a file that is lost takes no
+live message with it. What a crash does, line by line. After the copy and before the intent: the copy is of no call, and the next
+one at the address takes its place. After the intent and before the call: nothing is found in the next life, twice, and the
 intent is dropped. After the call and before its receipt: it is found by its key, and shown or removed from then on. After the
 removal and before that receipt: it is removed again, which changes nothing.
 """
@@ -17,8 +19,9 @@ from host.delivery import policy as delivery
 from host.delivery.calls import outcome
 from host.live import policy
 from host.live.policy import Fate, Step
+from host.mailbox import remaking
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.open import Mailboxes
+from host.mailbox.open import Records
 from host.mailbox.rows import LiveRow
 from host.ports.bot import Bot, DeliveryError, Live, Offline, Receipt, Rejected, ShowsLive, Unknown
 from host.registry import notices
@@ -39,7 +42,7 @@ class LiveMessage:
         session: Session,
         address: Address,
         bot: Bot | None,
-        mailboxes: Mailboxes,
+        records: Records,
         now: Callable[[], int],
         is_live: Callable[[Session], bool],
         *,
@@ -48,7 +51,8 @@ class LiveMessage:
         self._session = session
         self._address = address
         self._bot = bot
-        self._mailboxes = mailboxes
+        self._records = records
+        self._mailboxes = records.mailboxes
         self._now = now
         self._is_live = is_live
         self._row: LiveRow | None = None
@@ -322,8 +326,12 @@ class LiveMessage:
             with writer.writing():
                 writer.put_live(row)
 
+        if row.open:
+            await self._records.db.write(lambda c: remaking.keep_live(c, self._session.id, row))
         await self._mailboxes.use(self._session, job)
         self._row = row if row.open else None
+        if not row.open:
+            await self._records.db.write(lambda c: remaking.drop_live(c, self._session.id, row.address))
 
 
 def _shown(row: LiveRow, receipt: Receipt) -> LiveRow:

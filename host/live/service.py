@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from host.live.message import LiveMessage
-from host.mailbox.open import Mailboxes
+from host.mailbox.open import Records
 from host.ports.bot import Bots, ShowsLive
 from host.registry.sessions import Session
 from host.runners.lives import Lives
@@ -25,12 +25,13 @@ class LiveMessages:
 
     def __init__(
         self,
-        mailboxes: Mailboxes,
+        records: Records,
         bots: Bots,
         now: Callable[[], int],
         lives: Lives,
     ) -> None:
-        self._mailboxes = mailboxes
+        self._records = records
+        self._mailboxes = records.mailboxes
         self._bots = bots
         self._now = now
         self._lives = lives
@@ -100,7 +101,7 @@ class LiveMessages:
                 session,
                 address,
                 bot,
-                self._mailboxes,
+                self._records,
                 self._now,
                 self._lives.has,
                 clean=session.id in self._loaded,

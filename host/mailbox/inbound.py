@@ -417,6 +417,8 @@ class InboundWriter:
             self.project(remains.deliveries)
             for task in remains.tasks:
                 self.tasks.restore(task)
+            for live in remains.live:
+                self.put_live(live)
 
     def is_new(self) -> bool:
         """Nothing was ever written into it."""

@@ -8,15 +8,17 @@ the inbox third, as after any crash (law 4), and only then what the runner wrote
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from host.mailbox import ledger
-from host.mailbox.rows import Entry
+from host.mailbox.rows import Entry, LiveRow
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
+from sessiondb import Address
 
 LOST, DAMAGED = "lost", "damaged"
 UNHEARD_OF = 100_000  # seqs that the lost file may have given out and host.db has not heard of
@@ -30,6 +32,7 @@ class Remains:
     delivered_up_to: int  # rows of outbound.db up to here need no look any more
     deliveries: Sequence[Entry]  # what the ledger has of it
     tasks: Sequence[str]  # as `Tasks.copies` made them
+    live: Sequence[LiveRow] = ()  # what may be shown of turns under way
 
 
 def salvage(connection: Statements, session: Session, why: str, now: int) -> Remains | None:
@@ -49,7 +52,10 @@ def salvage(connection: Statements, session: Session, why: str, now: int) -> Rem
         "UPDATE sessions SET seq_high_water = ?, busy = 1, work = work + 1 WHERE id = ?", (high, session.id)
     )
     notices.add(connection, _notice(session, why, len(nameless), now), now)
-    return Remains(high, out, ledger.entries(connection, session.id, 0), copies)
+    shown = _texts(connection, "SELECT live FROM live_copies WHERE session_id = ?", session.id)
+    return Remains(
+        high, out, ledger.entries(connection, session.id, 0), copies, [_live_row(one) for one in shown]
+    )
 
 
 def keep_tasks(connection: Statements, session_id: str, copies: Sequence[tuple[str, str]]) -> None:
@@ -60,6 +66,22 @@ def keep_tasks(connection: Statements, session_id: str, copies: Sequence[tuple[s
         "DELETE FROM task_copies WHERE task_id = ?", [(id_,) for id_ in known if id_ not in kept]
     )
     connection.executemany(_KEEP, [(id_, session_id, task) for id_, task in copies])
+
+
+def keep_live(connection: Statements, session_id: str, row: LiveRow) -> None:
+    """Before the session's file has it. Who asked is not kept: what is found again is taken down or taken over."""
+    connection.execute(
+        "INSERT INTO live_copies (session_id, address, live, opened_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (session_id, address) DO UPDATE SET live = excluded.live, opened_at = excluded.opened_at",
+        (session_id, json.dumps(row.address), json.dumps(asdict(replace(row, asked_by=""))), row.opened_at),
+    )
+
+
+def drop_live(connection: Statements, session_id: str, address: Address) -> None:
+    """After the session's file knows that it is gone: a crash before this leaves a copy of what is looked for in vain."""
+    connection.execute(
+        "DELETE FROM live_copies WHERE session_id = ? AND address = ?", (session_id, json.dumps(address))
+    )
 
 
 def is_restoring(connection: Statements, session_id: str) -> bool:
@@ -81,6 +103,11 @@ _KEEP = (
     "INSERT INTO task_copies VALUES (?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET task = excluded.task"
     " WHERE session_id = excluded.session_id AND task <> excluded.task"
 )
+
+
+def _live_row(encoded: str) -> LiveRow:
+    found = json.loads(encoded)
+    return LiveRow(**{**found, "address": Address(*found["address"])})
 
 
 def _texts(connection: Statements, sql: str, session_id: str) -> list[str]:

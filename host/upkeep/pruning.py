@@ -78,6 +78,7 @@ class Pruner:
             _obeyed,
             _held_back,
             _judged,
+            _no_longer_live,
         ):
             while await self._db.write(functools.partial(portion, before=before)) == PORTION:
                 pass
@@ -183,6 +184,11 @@ def _obeyed(connection: Statements, *, before: int) -> int:
 def _held_back(connection: Statements, *, before: int) -> int:
     """What nobody sent after all."""
     return _delete(connection, "held", "held_at < ?", before)
+
+
+def _no_longer_live(connection: Statements, *, before: int) -> int:
+    """What a crash left of live messages that are gone."""
+    return _delete(connection, "live_copies", "opened_at < ?", before)
 
 
 def _judged(connection: Statements, *, before: int) -> int:

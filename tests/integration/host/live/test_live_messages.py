@@ -11,6 +11,7 @@ from host.delivery import policy as delivery
 from host.live import policy
 from host.ports.bot import Live as LiveView
 from host.ports.bot import Offline, Receipt, Unknown
+from host.registry.db import open_registry
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving
 
@@ -95,6 +96,28 @@ class Unreachable(MemoryBot):
         if self.offline:
             raise Offline("no connection")
         await super().remove_live(live, platform_message_id)
+
+
+async def test_what_could_not_be_taken_down_is_found_though_its_records_are_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """inbound.db is what knew of it: host.db has a copy, until it is gone."""
+    monkeypatch.setattr("host.live.service.CLOSE_WITHIN", 0.1)
+    bot = Unreachable()
+    settings = config(tmp_path, runner={"stop_grace": 0.1})
+    async with serving(settings, bot):
+        await bot.say("c", "@@sleep 3600")
+        await bot.until(lambda: bool(bot.live))
+        await bot.say("c", "!stop")
+    assert bot.live
+    [lost] = (tmp_path / "sessions").glob("*/inbound/inbound.db")
+    lost.unlink()
+    bot.offline = False
+    async with serving(settings, bot):
+        await bot.until(lambda: not bot.live)
+    registry = open_registry(tmp_path)
+    assert registry.execute("SELECT count(*) FROM live_copies").fetchall() == [(0,)]
+    registry.close()
 
 
 async def test_what_could_not_be_taken_down_is_taken_over_by_the_next_host(
