@@ -66,6 +66,7 @@ class LiveMessage:
         self._failures = 0
         self._failing_since = 0.0
         self._closing = False
+        self._left = False  # to the next life, which looks for it
         self._clean = clean
         self._changed = asyncio.Event()
 
@@ -101,7 +102,7 @@ class LiveMessage:
             return
         while not await self._loaded():
             await self._pause(LEDGER_PAUSE)
-        while True:
+        while not self._left:
             self._changed.clear()
             try:
                 fate, target = await self._mailboxes.use(self._session, self._look)
@@ -237,18 +238,24 @@ class LiveMessage:
             await self._put_surely(_shown(row, receipt))
 
     async def _find(self, bot: ShowsLive, row: LiveRow) -> None:
-        """Before anything else is opened here: twice, as the platform may still be at it."""
+        """Before anything else is opened here: twice, as the platform may still be at it.
+
+        A host that stops looks once, and waits for no second look: one that finds nothing at once proves nothing.
+        """
         try:
             receipt = await outcome(bot.find_live(self._live(row)))
         except DeliveryError as error:
             log.debug("A live message cannot be looked up: %s", error.reason)
             self._wait(delivery.GRACE / 1000)
+            self._left = self._closing
             return
         if receipt is not None:
             await self._put_surely(_shown(row, receipt))
             return
         self._found_nothing += 1
-        if self._found_nothing >= delivery.LOOKUPS:
+        if self._closing:
+            self._left = True
+        elif self._found_nothing >= delivery.LOOKUPS:
             await self._put_surely(replace(row, state="removed"))
         else:
             self._wait(delivery.GRACE / 1000)

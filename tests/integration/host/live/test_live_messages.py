@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,5 +133,38 @@ async def test_what_could_not_be_taken_down_is_taken_over_by_the_next_host(
     assert bot.live
     bot.offline = False
     async with serving(config(tmp_path), bot):
+        await bot.until(lambda: bool(bot.said("c")) and not bot.live)
+    assert bot.live_log.count("opened") == 1
+
+
+class IsBehind(LosesTheAnswer):
+    """Its history shows nothing yet of what has landed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.behind = True
+        self.looks = 0
+
+    async def find_live(self, live: LiveView) -> Receipt | None:
+        self.looks += 1
+        if self.behind:
+            delivery.GRACE = 60_000  # the host stops before it looks again
+        found = await super().find_live(live)
+        return None if self.behind else found
+
+
+async def test_a_host_that_stops_leaves_to_the_next_what_a_look_does_not_find_yet(
+    tmp_path: Path,
+) -> None:
+    settings = config(tmp_path, runner={"stop_grace": 0.1})
+    bot = IsBehind()
+    bot.capabilities = replace(bot.capabilities, flight=0.0)
+    async with serving(settings, bot):
+        await bot.say("c", "@@sleep 2\nanswer")
+        await bot.until(lambda: bot.looks == 1)
+    assert len(bot.live) == 1
+    bot.behind = False
+    delivery.GRACE = 50
+    async with serving(settings, bot):
         await bot.until(lambda: bool(bot.said("c")) and not bot.live)
     assert bot.live_log.count("opened") == 1
