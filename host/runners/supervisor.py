@@ -268,6 +268,7 @@ class Supervisor:
         figures.STARTS.labels("started").inc()
         log.info("Runner started", extra={"action": "runner_started", "session": session.id})
         life.begins(runner, self._now())
+        self._ears.ring(session)  # who listened all through a slow start listens rarely by now
         return runner
 
     async def _accompany(self, session: Session, runner: Runner) -> None:
