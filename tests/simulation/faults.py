@@ -37,7 +37,7 @@ KINDS = [
 
 
 class Faults:
-    """A mutant may ask for other `kinds` and `jumps`: those under which it shows."""
+    """A mutant may ask for other `kinds`, `jumps` and chances: those under which it shows."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -45,6 +45,7 @@ class Faults:
         self.kinds: Sequence[str] = KINDS
         self.jumps: Sequence[int] = JUMPS
         self.rejects: Sequence[float] = (0.0, 0.0, 0.05)
+        self.loses: Sequence[float] = (0.0, 0.0, 0.1, 0.4)
 
     async def trouble(self) -> None:
         """Whatever was armed and did not happen is disarmed at the end."""
@@ -128,7 +129,7 @@ class Faults:
             return chance.choice((0.0, 0.0, 0.1, 0.4))
 
         self._world.platform.weather = Weather(
-            lose_answer=rate(),
+            lose_answer=chance.choice(self.loses),
             slow=rate(),
             rate_limit=rate(),
             reject=chance.choice(self.rejects),

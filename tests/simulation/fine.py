@@ -17,7 +17,7 @@ SYNCS_WARM = (
 SYNCS_COLD = (
     14 + 15
 )  # the assignment, the runner's file and its first words; where nobody was before, a folder
-ENGINE = 0.25  # s until a runner looks
+LOOKED = 0.25  # s until a runner that is begun looks
 POSTED = 0.2  # s that the platform takes
 LOOKS = 2  # who has looked for something so long looks next after as long again
 REST = 1.0  # s for everything else
@@ -31,19 +31,36 @@ async def ask_everybody(world: World) -> None:
         for warm in (False, True) if thread or channel == "D1" else (False,):
             said = world.people.asks(channel, thread)
             took = await _answered(world, said)
-            most = allowed(world.disk.sync_takes, warm=warm)
+            most = _allowed(world, warm=warm)
             world.say(f"answered after {took:.2f} s of {most:.2f}")
             if took > most and not await world.is_held(said.event.message_id):
                 how = "a runner that lives" if warm else "one that is started for it"
                 world.violated(
                     Law.TIME, f"message {said.number} waited {took:.2f} s for {how}, {most:.2f} s are enough"
                 )
+    await _ask_the_dying(world)
+
+
+async def _ask_the_dying(world: World) -> None:
+    """A runner that ends with its answer: what it said waits for no other one, and for no sweep."""
+    await _answered(world, world.people.asks("D1", ""))  # it has looked lately, so that it looks soon
+    world.last_words = True
+    said = world.people.asks("D1", "")
+    took, most = await _answered(world, said), _allowed(world, warm=True)
+    world.last_words = False
+    world.say(f"the last answer after {took:.2f} s of {most:.2f}")
+    if took > most and not await world.is_held(said.event.message_id):
+        world.violated(Law.TIME, f"the last answer waited {took:.2f} s, {most:.2f} s are enough")
+
+
+def _allowed(world: World, *, warm: bool) -> float:
+    return allowed(world.disk.sync_takes, warm=warm) + (0.0 if warm else LOOKS * world.engine.takes)
 
 
 def allowed(sync: float, *, warm: bool) -> float:
-    """Seconds from a question to its answer."""
+    """Seconds from a question to its answer, without what the engine takes for a start."""
     syncs = SYNCS_WARM if warm else SYNCS_COLD
-    return LOOKS * (syncs * sync + (0.0 if warm else ENGINE)) + POSTED + REST
+    return LOOKS * (syncs * sync + (0.0 if warm else LOOKED)) + POSTED + REST
 
 
 async def _answered(world: World, said: Said) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -27,11 +28,13 @@ from host.runners.supervisor import Supervisor
 from host.schedule import index, service
 from host.schedule.service import Scheduler
 from host.upkeep import sweep
+from host.upkeep.sweep import Sweep
 from runner.claims import Claims
 from runner.formatter import PromptMessage
 from runner.outbound import OutboundWriter, Superseded
 from sessiondb.connection import transaction
 from sessiondb.records import MessageIn
+from tests.simulation.faults import FAULTS_LAST
 from tests.simulation.forgotten import Patch
 from tests.simulation.mutants import death_finds_the_gap, mutant, wait_in_the_gap
 from tests.simulation.outcome import Law
@@ -121,13 +124,14 @@ class _Reading:
 
 
 @mutant(Law.SETTLED)
-def rows_read_before_acknowledgements(_: World) -> list[Patch]:
+def rows_read_before_acknowledgements(world: World) -> list[Patch]:
     real = Collector.collect
 
     def hasty(
         self: Collector, writer: InboundWriter, reader: OutboundReader, *more: Any, **others: Any
     ) -> Collected:
         page = reader.rows_after(writer.mark("outbound_read"))
+        wait_in_the_gap(world)
         return real(self, writer, _Reading(reader, page), *more, **others)  # type: ignore[arg-type]
 
     return [(Collector, "collect", hasty)]
@@ -148,7 +152,7 @@ def acknowledgements_settled_while_more_rows_wait(_: World) -> list[Patch]:
     return [(OutboundReader, "rows_after", last)]
 
 
-@mutant(Law.OUTCOME)
+@mutant(Law.TIME)
 def a_last_answer_stays(world: World) -> list[Patch]:
     drain = Deliveries.drain
 
@@ -162,7 +166,13 @@ def a_last_answer_stays(world: World) -> list[Patch]:
 # ── laws 6 and 14: looked for, and told ──────────────────────────────────────────────────────────────────
 
 
-@mutant(Law.ONCE)
+def answers_are_lost_and_histories_behind(world: World) -> list[Patch]:
+    world.faults.loses = (0.4,)
+    world.platform.lags, world.nonce = 12.0, False
+    return []
+
+
+@mutant(Law.ONCE, answers_are_lost_and_histories_behind)
 def looked_up_once(_: World) -> list[Patch]:
     return [(policy, "LOOKUPS", 1)]
 
@@ -197,7 +207,23 @@ def undelivered_told_after_the_outcome(world: World) -> list[Patch]:
 # ── laws 11, 12 and 15 ───────────────────────────────────────────────────────────────────────────────────
 
 
-@mutant(Law.OUTCOME)
+def hosts_die_as_sessions_rest(world: World) -> list[Patch]:
+    """Something comes in while it is proven that there is nothing to do; whoever would have done it dies."""
+    note = Sweep._note
+
+    async def late(self: Sweep, session: Session, work: int, statement: str = sweep._NOTE) -> None:
+        resting = statement is not sweep._NOTE
+        if resting and world.loop.time() < FAULTS_LAST:
+            await asyncio.sleep(world.gap.choice((0.0, 0.5, 2.0)))
+        await note(self, session, work, statement)
+        if resting and world.host_process is not None and world.loop.time() < FAULTS_LAST:
+            world.host_process.arm(world.gap.choice((1, 10, 10**9)))
+
+    world.faults.kinds = ["weather"]
+    return [(Sweep, "_note", late)]
+
+
+@mutant(Law.OUTCOME, hosts_die_as_sessions_rest)
 def rests_without_counting_work(_: World) -> list[Patch]:
     careless = f"UPDATE sessions SET busy = 0, {sweep._SETTLED} WHERE id = ?1 AND ?2 = ?2"
     return [(sweep, "_REST", careless)]

@@ -59,6 +59,7 @@ class Engine:
     adopts: bool = True
     locks: bool = True  # whether the session's lock keeps a second runner out
     busy: float = 0.03  # chance that it starts nothing now
+    takes: float = 0.0  # s until it begins a runner that it is to start
     blind: float = 0.0  # chance that a host finds no runner at boot, though some live
     runners: list[SimRunner] = field(default_factory=list)
     latest: dict[str, str] = field(default_factory=dict)  # outbound.db → incarnation the host started last
@@ -85,6 +86,8 @@ class SimLauncher:
         engine = self._engine
         if engine.chance.random() < engine.busy:
             raise LaunchError("the engine is busy", transient=True)
+        await asyncio.sleep(engine.takes)
+        point("a runner is made")
         engine.latest[str(spec.folder.outbound_db)] = spec.incarnation
         runner = SimRunner(spec, engine.new_process("runner", f"runner-{len(engine.runners) + 1}"))
         engine.runners.append(runner)

@@ -251,10 +251,15 @@ class _Laws:
             )
             world.outcome.counted[f"{which}.db ruined"] += 1
             world.outcome.counted[f"{which}.db ruined and told"] += told
-            if later and not told and not world.forgotten.count:
+            if later and not told and not world.forgotten.count and not self._is_whole(id_, which):
                 self._violated(
                     Law.TOLD, f"{id_}: {which}.db was ruined, {len(later)} came later, nobody is told"
                 )
+
+    def _is_whole(self, id_: str, which: str) -> bool:
+        """What was overwritten had no use, or has been written since."""
+        path = self._world.data / "sessions" / id_ / which / f"{which}.db"
+        return _rows(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
 
     def told(self) -> None:
         """Whoever misses a part of an answer reads why where it was to be; what was told is forgotten like the rest."""
@@ -344,7 +349,9 @@ class _Laws:
                 self._violated(Law.NUMBERS, f"{session.id}: {row['id']} has a seq below what it answers")
 
     def calls(self, session: Session) -> None:
-        """What a tool's record says is what happened."""
+        """What a tool's record says is what happened; a row may be gone with the page that it stood on."""
+        if session.id in self._waiting_for_an_operator:
+            return
         emitted = {row["id"] for row in session.out}
         calls = {
             (s["turn"], s["tool_use_id"]): json.loads(s["content"])

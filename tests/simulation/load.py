@@ -46,6 +46,7 @@ class People:
         self.said: list[Said] = []
         self.stopped: set[str] = set()  # channels in which somebody said stop
         self._answered: set[str] = set()
+        self._rough = random.Random(f"{self._seed}-rough").random() < 0.25  # much of what they ask for fails
         # Now and then everybody speaks at one place, and at once.
         crowd = chance.random() < 0.3
         self._places = (chance.choice(PLACES),) if crowd else PLACES
@@ -58,7 +59,8 @@ class People:
     def _plan(self, messages: int) -> None:
         chance = self._chance
         at = 0.0
-        for number in range(1, messages + 1):
+        for _ in range(messages):
+            number = len(self.said) + 1
             at += chance.choice(self._pauses)
             said = self._message(number)
             self.said.append(said)
@@ -72,6 +74,16 @@ class People:
                 )
             if self.stops and chance.random() < 0.15:
                 self._stop(said, at + chance.uniform(0.5, 4))
+            if said.fails == "final":
+                self._follow_up(said, at)
+
+    def _follow_up(self, said: Said, at: float) -> None:
+        """Somebody goes on while the turn still works on what it will fail at. From chance of its own."""
+        chance = random.Random(f"{self._seed}-after-{said.number}")
+        for _ in range(chance.choice((0, 1, 2))):
+            address = said.event.address
+            more = self.asks(address.platform_id, address.thread_id)
+            self._platform.publish(more.event, at + chance.uniform(0.5, 8))
 
     def asks(self, channel: str, thread: str) -> Said:
         """A question that wants an answer and nothing else; the caller publishes it."""
@@ -118,16 +130,23 @@ class People:
                     lines.append("@@stream 0.2")
         self._task(number, lines)
         kind = chance.random()
-        if kind < 0.12:
+        if self._rough and random.Random(f"{self._seed}-fails-{number}").random() < 0.4:
+            self._fails(said, "final", lines)
+        elif kind < 0.12:
             said.asks = True
             lines.insert(chance.randint(0, len(lines)), f"@@ask question {number}? | yes | no")
         elif kind < 0.18:
             said.crashes = chance.choice((1, 2, 9))
             lines.append(f"@@crash {said.crashes}")
         elif kind < 0.28:
-            said.fails = chance.choice(("retryable", "final"))
-            lines.append(f"@@fail {said.fails}")
+            self._fails(said, chance.choice(("retryable", "final")), lines)
         return "\n".join([*lines, answer(number, chance.choice((1, 1, 1, 3)))])
+
+    def _fails(self, said: Said, how: str, lines: list[str]) -> None:
+        said.fails = how
+        if how == "final":
+            lines.append(f"@@sleep {random.Random(f'{self._seed}-before-{said.number}').choice((0, 3, 6))}")
+        lines.append(f"@@fail {how}")
 
     def _task(self, number: int, lines: list[str]) -> None:
         """Some ask for work at a later time, here or as a message in the channel. From chance of its own."""

@@ -45,6 +45,7 @@ class Post:
     answers: str
     question: str
     number: int = 0
+    landed_at: float = 0.0  # loop's time
 
 
 @dataclass
@@ -55,6 +56,7 @@ class LivePost:
     text: str
     answers: str
     removed: bool = False
+    landed_at: float = 0.0
 
 
 @dataclass
@@ -86,6 +88,7 @@ class Platform:
     broke: Callable[[Law, str], None] = lambda *_: None
     door: _Door | None = None
     waiting: int = 0  # events that nobody has acknowledged yet
+    lags: float = 0.0  # s until what has landed is found by whoever looks for it
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -132,6 +135,7 @@ class Platform:
         else:
             self.trace(f"platform: {post.key} {post.text!r} at {post.address}")
         post.number = len(self.posts) + 1
+        post.landed_at = asyncio.get_running_loop().time()
         self.posts.append(post)
         if post.question:
             self.on_question(post)
@@ -142,6 +146,7 @@ class Platform:
         here = [live for live in self.live.values() if live.address == post.address and live.answers]
         if post.answers and any(not other.removed for other in here):
             self.broke(Law.LIVE, f"a second live message at {post.address}")
+        post.landed_at = asyncio.get_running_loop().time()
         self.live[key] = post
 
     def remove_live(self, key: str) -> None:
@@ -151,6 +156,10 @@ class Platform:
 
     def find(self, key: str) -> Post | None:
         return next((post for post in self.posts if post.key == key), None)
+
+    def shows(self, post: Post | LivePost | None) -> bool:
+        """Whether a look-up finds it: a history may be some seconds behind."""
+        return post is not None and asyncio.get_running_loop().time() >= post.landed_at + self.lags
 
 
 class _Door:
@@ -258,9 +267,9 @@ class SimBot:
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         await self._looked()
-        found = self._platform.find(delivery.key)
+        found = self._platform.shows(self._platform.find(delivery.key))
         self._platform.trace(f"lookup {delivery.key}: {'found' if found else 'nothing'}")
-        return Receipt(f"p-{found.key}") if found else None
+        return Receipt(f"p-{delivery.key}") if found else None
 
     async def _looked(self) -> None:
         point("lookup")
@@ -279,7 +288,7 @@ class SimBot:
 
     async def find_live(self, live: Live) -> Receipt | None:
         await self._looked()
-        found = live.key in self._platform.live
+        found = self._platform.shows(self._platform.live.get(live.key))
         self._platform.trace(f"lookup of live {live.key}: {'found' if found else 'nothing'}")
         return Receipt(live.key) if found else None
 

@@ -71,3 +71,15 @@ def test_a_broken_law_is_noticed(name: str) -> None:
 
 def test_the_same_seed_gives_the_same_run() -> None:
     assert run(11).trace == run(11).trace
+
+
+def an_engine_that_takes_long(world: World) -> list[Patch]:
+    world.engine.takes = 6.0
+    return []
+
+
+def test_nobody_waits_longer_than_a_slow_engine_takes_for_its_start() -> None:
+    """In 33 the host had listened so rarely, by the time the runner was there, that its answer was heard seconds later."""
+    for seed in (33, 36):
+        outcome = run(seed, an_engine_that_takes_long)
+        assert not outcome.violations, outcome.report()

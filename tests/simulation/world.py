@@ -62,8 +62,14 @@ class World:
         self._began_as: dict[tuple[Process, str], str] = {}  # who was to write when the lock was taken
         self.platform = Platform(self._fork(), self.say)
         self.platform.broke = self.violated
+        self.platform.lags = self.apart("lags").choice((0.0, 0.0, 4.0, 12.0))
         self.engine = Engine(self._fork(), self.clock.now, self._process, self.say)
         self.engine.broke = self.violated
+        self.engine.hear = self._rung
+        self.engine.takes = self.apart("engine").choice((0.0, 0.0, 0.3, 1.5, 6.0))
+        self.last_words = (
+            False  # whether runners die as soon as they have said that there is something to read
+        )
         self.engine.adopts = self.chance.random() < 0.5
         self.engine.locks = self.chance.random() < 0.8
         self.engine.blind = self.chance.choice((0.0, 0.0, 0.3))
@@ -95,6 +101,10 @@ class World:
     def _fork(self) -> random.Random:
         """Its own source of chance for each part, so that one part's use does not shift another's."""
         return random.Random(self.chance.getrandbits(64))
+
+    def apart(self, name: str) -> random.Random:
+        """Chance of what came later: what was there before goes as it did."""
+        return random.Random(f"{name}-{self.outcome.seed}")
 
     def say(self, text: str) -> None:
         process = current()
@@ -252,6 +262,12 @@ class World:
         return kind not in ("edit", "delete", "reaction")
 
     # ── what the parts call ──────────────────────────────────────────────────────────────────────────────
+
+    def _rung(self, session_id: str) -> None:
+        process = current()
+        if process is not None and self.last_words:
+            process.arm(1)
+            point(f"its last words to {session_id[:5]}")
 
     def stopped(self, session_id: str, verdict: str) -> None:
         """The host says why it stops a runner."""
