@@ -220,6 +220,8 @@ class _Laws:
         """A message that was changed before it was read is answered as it is now; else the agent is told of the change."""
         for said in self._world.people.said:
             row = self._rows.get(said.event.message_id)
+            if said.event.message_id in self._ruined:
+                continue  # the new file does not say when the old one was read
             for change in said.changes:
                 stored = self._world.platform.verdicts.get(change.message_id) is Verdict.STORED
                 if row is None or not stored or change.message_id in self._rows or self._undeliverable(said):
