@@ -76,15 +76,24 @@ class Mailboxes:
         writer = self._open.get(session.id)
         if writer is None:
             try:
-                writer = await self._disk.run(self._open_writer, session)
+                writer = await self._opened(session)
             except Damaged as error:
                 await self._set_aside(session, error)
-                writer = await self._disk.run(self._open_writer, session)
-            await self._make_again(session, writer)
-            await self._reconcile(session, writer)
+                writer = await self._opened(session)
             self._open[session.id] = writer
             self._locks[session.id] = session.lock
         self._open.move_to_end(session.id)
+        return writer
+
+    async def _opened(self, session: Session) -> InboundWriter:
+        """As it should be: made again if it is younger than its session, and in step with the ledger."""
+        writer = await self._disk.run(self._open_writer, session)
+        try:
+            await self._make_again(session, writer)
+            await self._reconcile(session, writer)
+        except BaseException:
+            await self._disk.run(writer.close)
+            raise
         return writer
 
     def _hand_over(self, writer: InboundWriter, entries: Sequence[Entry]) -> None:
@@ -93,43 +102,37 @@ class Mailboxes:
 
     async def _reconcile(self, session: Session, writer: InboundWriter) -> None:
         """A file just opened and the ledger: what is older than the ledger goes there, and what the file missed comes here."""
-        try:
-            after, full = ("", -1), not session.in_ledger
-            while full:
-                portion = await self._disk.run(writer.entries, after, FILLED_AT_ONCE)
-                full = len(portion) == FILLED_AT_ONCE
-                fill = functools.partial(ledger.fill, session_id=session.id, entries=portion, last=not full)
-                await self._db.write(fill)
-                after = (portion[-1][0].message_out_id, portion[-1][0].chunk) if portion else after
-            session.in_ledger = True
-            mark = await self._disk.run(writer.mark, "delivery_watermark")
-            missed = await self._db.read(lambda c: ledger.entries(c, session.id, mark))
-            self._hand_over(writer, missed)
-        except BaseException:
-            await self._disk.run(writer.close)
-            raise
+        after, full = ("", -1), not session.in_ledger
+        while full:
+            portion = await self._disk.run(_at, writer, session, _portion(after))
+            full = len(portion) == FILLED_AT_ONCE
+            fill = functools.partial(ledger.fill, session_id=session.id, entries=portion, last=not full)
+            await self._db.write(fill)
+            after = (portion[-1][0].message_out_id, portion[-1][0].chunk) if portion else after
+        session.in_ledger = True
+        mark = await self._disk.run(_at, writer, session, lambda w: w.mark("delivery_watermark"))
+        missed = await self._db.read(lambda c: ledger.entries(c, session.id, mark))
+        self._hand_over(writer, missed)
 
     async def _make_again(self, session: Session, writer: InboundWriter) -> None:
         """A file that is younger than its session gets what is recorded of it elsewhere."""
-        try:
-            new, mark = await self._disk.run(lambda: (writer.is_new(), writer.mark("seq_high_water")))
-            if not new and mark >= session.seq_high_water:
-                return
-            why = session.damaged or remaking.LOST
-            remains = await self._db.write(lambda c: remaking.salvage(c, session, why, self._now()))
-            if remains is not None:
-                log.error(
-                    "inbound.db was %s; it is made again from host.db",
-                    why,
-                    extra={"action": "inbound_remade", "session": session.id},
-                )
-                await self._disk.run(writer.begin_again, remains)
-                session.seq_high_water = remains.high_water
-                session.remade = True
-            session.damaged = ""
-        except BaseException:
-            await self._disk.run(writer.close)
-            raise
+        new, mark = await self._disk.run(
+            _at, writer, session, lambda w: (w.is_new(), w.mark("seq_high_water"))
+        )
+        if not new and mark >= session.seq_high_water:
+            return
+        why = session.damaged or remaking.LOST
+        remains = await self._db.write(lambda c: remaking.salvage(c, session, why, self._now()))
+        if remains is not None:
+            log.error(
+                "inbound.db was %s; it is made again from host.db",
+                why,
+                extra={"action": "inbound_remade", "session": session.id},
+            )
+            await self._disk.run(_at, writer, session, lambda w: w.begin_again(remains))
+            session.seq_high_water = remains.high_water
+            session.remade = True
+        session.damaged = ""
 
     async def _set_aside(self, session: Session, error: Damaged) -> None:
         kept = await self._disk.run(_rename, session.folder.inbound_db, self._now())
@@ -192,12 +195,20 @@ def _guarded(writer: InboundWriter, session: Session, function: Callable[[Inboun
     """
     if not writer.is_current():
         raise _Replaced
+    return _at(writer, session, function)
+
+
+def _at(writer: InboundWriter, session: Session, function: Callable[[InboundWriter], T]) -> T:
     with translated(session.folder.inbound_db):
         try:
             return function(writer)
         except apsw.SQLError:
             writer.check_tables()
             raise
+
+
+def _portion(after: tuple[str, int]) -> Callable[[InboundWriter], list[Entry]]:
+    return lambda writer: writer.entries(after, FILLED_AT_ONCE)
 
 
 def _rename(path: Path, now: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +20,7 @@ from host.mailbox.open import Mailboxes
 from host.mailbox.rows import NewMessage
 from host.registry.db import HostDB
 from host.registry.sessions import Session
-from sessiondb import Address, Damaged, Full, SessionFolder, content
+from sessiondb import Address, Damaged, Full, SessionError, SessionFolder, content
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,6 +70,44 @@ async def test_a_mailbox_is_in_one_hand_at_a_time_and_two_in_two(
         let_go.set()
         await asyncio.gather(first, second)
     assert order == ["elsewhere", "long", "short"]
+
+
+class Damaging(ThreadDisk):
+    """Something overwrites a file before the nth job from now on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs, self.path = -1, Path()
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        self.jobs -= 1
+        if self.jobs == 0 and self.path.exists():
+            self.path.write_bytes(b"\x55" * self.path.stat().st_size)
+        return await super().run(function, *args, **kwargs)
+
+
+async def test_damage_at_any_moment_of_the_opening_is_set_aside_and_the_file_made_again(
+    tmp_path: Path,
+) -> None:
+    disk = Damaging()
+    db = await HostDB.open(tmp_path / "host.db", disk)
+    kept = 0
+    for number in range(1, 12):
+        one, mailboxes = session(tmp_path, f"s{number}"), Mailboxes(disk, db, lambda: NOW)
+        await mailboxes.use(one, lambda writer: say(writer, "m"))
+        await mailboxes.close()
+        one.in_ledger = False
+        mailboxes = Mailboxes(disk, db, lambda: NOW)
+        disk.jobs, disk.path = number, one.folder.inbound_db
+        with contextlib.suppress(SessionError):
+            await mailboxes.use(one, lambda writer: say(writer, "n"))
+        disk.jobs = -1
+        await mailboxes.use(one, lambda writer: say(writer, "o"))
+        await mailboxes.close()
+        kept += len(list(one.folder.inbound_db.parent.glob("*.damaged-*")))
+    await db.close()
+    disk.close()
+    assert kept > 3
 
 
 async def test_closing_waits_for_whoever_is_at_a_file(tmp_path: Path, mailboxes: Mailboxes) -> None:
