@@ -16,8 +16,10 @@ from runner.inbound import InboundReader
 from runner.outbound import Emitted, OutboundWriter
 from runner.providers import base
 from runner.settings import Settings
+from runner.showing import Showing
 from runner.tools.approval import Approvals
 from runner.tools.box import Parked, Toolbox
+from runner.tools.caps import Caps
 from runner.tools.host import HostLine
 from runner.tools.kit import refusal_of_scripts
 from runner.turn import Turn
@@ -25,12 +27,10 @@ from runner.watch import Watch
 from sessiondb import content
 from sessiondb.errors import Unavailable
 from sessiondb.records import AckStatus, MessageIn
-from sessiondb.signals import Progress
 
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN = 0.1  # s until inbound.db is looked at again that was busy
-PROGRESS_EVERY = 0.1  # s between two writes of the progress file
 LOST = "<note>What was said before is lost; this is a fresh start.</note>"
 MOST_WAIT = 86_400.0  # s that a turn asks to be left alone at most; the host bounds it too
 ACTIVITY_EVERY = 5_000  # ms between two records of activity while nothing else commits
@@ -68,9 +68,7 @@ class AgentLoop:
         self._no_scripts = refusal_of_scripts(settings)
         self._toolbox: Toolbox | None = None  # of the latest turn
         self._stopping = asyncio.Event()
-        self._shown_at = 0.0
-        self._to_show = Progress("", "", "", "")
-        self._showing: asyncio.TimerHandle | None = None
+        self._showing = Showing(settings.folder, settings.incarnation, ring)
         self._active_at = 0
         self._look_again = False  # inbound.db was busy at the last look
 
@@ -115,7 +113,7 @@ class AgentLoop:
             log.info("Turn %s waits for a person", begun.id)
             self._ring()
         finally:
-            self._stop_showing()
+            self._showing.stop()
             self._on_turn(None)
             await events.aclose()
 
@@ -165,6 +163,10 @@ class AgentLoop:
                             )
                         return
                     running = self._handle(running, event)
+                    if running is not None and self._goes_on_calling(event):
+                        await query.abort()
+                        self._capped(running)
+                        return
                 elif running is not None:
                     if await self._steer(query, running):
                         return
@@ -199,9 +201,9 @@ class AgentLoop:
             case base.Summarising():
                 self._archive()
             case base.Text(text):
-                self._show(running, text=text)
+                self._showing.show(running.answers, text=text)
             case base.Progress(status):
-                self._show(running, status=status)
+                self._showing.show(running.answers, status=status)
             case base.Init(continuation):
                 self._continue_with(continuation)
             case base.Activity():
@@ -213,6 +215,8 @@ class AgentLoop:
         match event:
             case base.Answered(text):
                 self._outbound.record(running.id, "assistant", text)
+                if self._toolbox is not None:
+                    self._toolbox.caps.answered()
             case base.Summarised(summary):
                 self._outbound.record(running.id, "summary", summary)
             case base.LeftOut(left):
@@ -267,14 +271,16 @@ class AgentLoop:
 
     def _finish(self, ended: Turn, result: base.Result) -> None:
         front = turn.made_up_for(ended.task) + turn.tried_before(doings.before(ended.earlier))
+        replies = [reply for reply in result.replies if reply.text.strip()]
+        if note := self._toolbox.caps.note if self._toolbox is not None else "":
+            replies = _with_note(replies, note)
         answers = [
             Emitted(
                 f"{ended.id}:final:{number}",
                 content.Text(reply.text if number else front + reply.text, ends_turn=True),
                 reply.in_reply_to or ended.answers,
             )
-            for number, reply in enumerate(result.replies)
-            if reply.text.strip()
+            for number, reply in enumerate(replies)
         ]
         self._outbound.finish_turn(ended.id, answers, ended.consumed, ended.waiting)
         self._ring()
@@ -291,6 +297,22 @@ class AgentLoop:
             self._outbound.finish_turn(
                 failed.id, said, failed.consumed, unconsumed, status=AckStatus.FAILED, error=error.text
             )
+        self._ring()
+
+    def _goes_on_calling(self, event: base.Event) -> bool:
+        """Whether the model begins a call once more, having been told often enough that none is made."""
+        return (
+            isinstance(event, base.Progress) and self._toolbox is not None and self._toolbox.caps.is_deaf_to
+        )
+
+    def _capped(self, running: Turn) -> None:
+        """The turn did too much and would not end by itself: it is answered by that."""
+        assert self._toolbox is not None  # noqa: S101 - its caps say so
+        self._on_turn(None)
+        answer = Emitted(
+            f"{running.id}:capped", content.Text(self._toolbox.caps.note, ends_turn=True), running.answers
+        )
+        self._outbound.finish_turn(running.id, [answer], running.consumed, running.waiting)
         self._ring()
 
     def _stopped(self, running: Turn, order: MessageIn) -> None:
@@ -403,6 +425,7 @@ class AgentLoop:
             now=self._now,
             approvals=self._approvals,
             host=HostLine(self._inbound, self._outbound, self._ring),
+            caps=Caps.of(self._settings.agent.options, begun.resumed),
         )
         self._toolbox = toolbox
         self._on_turn(toolbox)
@@ -418,31 +441,6 @@ class AgentLoop:
             resumed=begun.resumed,
             continuation=self._outbound.state(f"continuation:{self._provider.name}"),
         )
-
-    def _show(self, running: Turn, *, text: str = "", status: str = "") -> None:
-        """The last of several that come close together is shown too, a little later: it may have to do for long."""
-        self._to_show = Progress(self._settings.incarnation, running.answers, status, text)
-        if self._showing is None:
-            clock = asyncio.get_running_loop()
-            pause = max(0.0, self._shown_at + PROGRESS_EVERY - clock.time())
-            if pause == 0.0:
-                self._write_progress()
-            else:
-                self._showing = clock.call_later(pause, self._write_progress)
-
-    def _write_progress(self) -> None:
-        self._stop_showing()
-        self._shown_at = asyncio.get_running_loop().time()
-        try:
-            self._to_show.write(self._settings.folder.progress)
-        except OSError as error:  # a full disk: the turn goes on, its commits say what is wrong
-            log.debug("Progress not written: %s", error.strerror)
-        self._ring()
-
-    def _stop_showing(self) -> None:
-        if self._showing is not None:
-            self._showing.cancel()
-            self._showing = None
 
     def _note_activity(self) -> None:
         if abs(self._now() - self._active_at) >= ACTIVITY_EVERY:  # also after a clock was set back
@@ -491,3 +489,11 @@ class AgentLoop:
 
 async def _next_event(events: AsyncGenerator[base.Event, None]) -> base.Event | None:
     return await anext(events, None)
+
+
+def _with_note(replies: Sequence[base.Reply], note: str) -> list[base.Reply]:
+    """Under the last of them, or alone where there is none."""
+    if not replies:
+        return [base.Reply(note)]
+    *others, last = replies
+    return [*others, replace(last, text=f"{last.text.rstrip()}\n\n{note}")]

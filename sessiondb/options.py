@@ -93,6 +93,8 @@ class McpServer:
 class Options:
     max_tokens: int = 16_000  # of one answer; a longer one is continued
     max_calls: int = 200  # of the model in one turn
+    max_tool_calls: int = 500  # in one turn
+    max_messages: int = 50  # that tools send in one turn, besides its answer
     effort: str = ""  # '' leaves it to the API
     thinking: bool = False  # adaptive thinking
     compact_at: int = 150_000  # tokens of input from which the conversation is summarised; 0 = never
@@ -315,6 +317,8 @@ WITH = {"args": "command", "env": "command", "secret_env": "url", "header": "url
 RULES: dict[str, Rule] = {
     "max_tokens": _number(1, MOST_TOKENS),
     "max_calls": _number(1, 100_000),
+    "max_tool_calls": _number(0, 100_000),
+    "max_messages": _number(0, 10_000),
     "effort": _choice("", *EFFORTS),
     "thinking": _flag,
     "compact_at": _compaction,

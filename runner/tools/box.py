@@ -16,9 +16,11 @@ from typing import Any
 from runner.outbound import Emitted, OutboundWriter
 from runner.tools import schema
 from runner.tools.approval import Approvals
+from runner.tools.caps import Caps
 from runner.tools.host import HostLine
 from runner.tools.tool import Park, Tool, ToolContext, ToolError
 from sessiondb import content
+from sessiondb.options import Options
 from sessiondb.records import Destination, MessageIn, Step
 
 INTERRUPTED = "interrupted, outcome unknown: the process died while this call ran"
@@ -71,6 +73,7 @@ class Toolbox:
         now: Callable[[], int],
         approvals: Approvals | None = None,
         host: HostLine | None = None,
+        caps: Caps | None = None,
     ) -> None:
         self._outbound = outbound
         self._turn = turn
@@ -86,6 +89,7 @@ class Toolbox:
         self._now = now
         self._approvals = approvals or Approvals()
         self._host = host
+        self.caps = caps or Caps.of(Options(), recorded)
         self.parked = False  # some call waits for a person: the turn ends without an answer of its own
         self._results = {s.tool_use_id: s.content for s in recorded if s.kind == "tool_result"}
         self._started = {s.tool_use_id for s in recorded if s.kind == "tool_call"}
@@ -126,6 +130,8 @@ class Toolbox:
         if call_id not in self._started:
             call = json.dumps({"name": name, "arguments": arguments})
             self._outbound.start_call(self._turn, call_id, call, name, deadline)
+            if beyond := self.caps.call():
+                return self._finish(call_id, ToolResult(beyond, is_error=True), ())
             if tool is not None and before is None:
                 self._ask_first(tool, arguments, call_id)
         elif not self._outbound.start_approved(self._turn, call_id, name, deadline) and not _repeatable(tool):
@@ -145,6 +151,8 @@ class Toolbox:
             self._readable,
         )
         result, emitted = await self._run(tool, arguments, context)
+        if beyond := self.caps.post(emitted):
+            result, emitted = ToolResult(beyond, is_error=True), ()
         return self._finish(call_id, result, emitted, context.consumed)
 
     def _ask_first(self, tool: Tool, arguments: object, call_id: str) -> None:
