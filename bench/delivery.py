@@ -18,6 +18,7 @@ from host.delivery.actions import Actions
 from host.delivery.collect import Collector
 from host.delivery.minting import Minting
 from host.delivery.posts import Posts
+from host.delivery.quiet import Quiet
 from host.delivery.service import Deliveries, Outlets
 from host.folders.disk import ThreadDisk
 from host.mailbox.inbound import InboundWriter
@@ -59,7 +60,10 @@ async def _delivered(data: Path, count: int, rows: int) -> float:
     mailboxes = Mailboxes(disk, db, now_ms)
     config = Config.model_validate({"data": str(data)})
     bots = Bots({"bench": bot})
-    collector = Collector(bots, Actions({}), Approvers(Settings(config)), now_ms, Minting("bench"))
+    settings = Settings(config)
+    collector = Collector(
+        bots, Actions({}), Approvers(settings), now_ms, Minting("bench"), Quiet(settings, now_ms)
+    )
     over = asyncio.Event()
     outlets = Outlets(
         claims=lambda *_: None,

@@ -16,6 +16,7 @@ from host.delivery import room
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector, Ready, Whose
 from host.delivery.minting import Minting
+from host.delivery.quiet import Quiet
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader
 from host.mailbox.questions import Approvers
@@ -41,9 +42,9 @@ def _drains(folder: SessionFolder, delivered: int) -> list[float]:
     with writer.writing():
         writer.insert(NewMessage("m", "chat", PLACE, content.Chat("hello"), 1))
     _fill(folder, delivered)
-    collector = Collector(
-        Bots({"bench": BenchBot()}), Actions({}), Approvers(Settings(Config())), now_ms, Minting("bench")
-    )
+    settings = Settings(Config())
+    ways = Approvers(settings), now_ms, Minting("bench"), Quiet(settings, now_ms)
+    collector = Collector(Bots({"bench": BenchBot()}), Actions({}), *ways)
     reader = OutboundReader(folder.outbound_db)
     outbound = open_writer(folder.outbound_db, "outbound")
     seconds: list[float] = []
@@ -77,9 +78,9 @@ def _fill(folder: SessionFolder, rows: int) -> None:
     """In portions, as a session grows: a host that finds them all at once would take them for a flood."""
     connection = open_writer(folder.outbound_db, "outbound")
     writer = InboundWriter(folder.inbound_db, now_ms)
-    collector = Collector(
-        Bots({"bench": BenchBot()}), Actions({}), Approvers(Settings(Config())), now_ms, Minting("bench")
-    )
+    settings = Settings(Config())
+    ways = Approvers(settings), now_ms, Minting("bench"), Quiet(settings, now_ms)
+    collector = Collector(Bots({"bench": BenchBot()}), Actions({}), *ways)
     reader = OutboundReader(folder.outbound_db)
     try:
         for start in range(0, rows, 10_000):

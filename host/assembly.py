@@ -26,6 +26,7 @@ from host.delivery.actions import Actions
 from host.delivery.collect import Collector
 from host.delivery.minting import Minting
 from host.delivery.posts import Posts
+from host.delivery.quiet import Quiet
 from host.delivery.saying import Saying
 from host.delivery.service import Deliveries
 from host.folders.disk import Disk
@@ -151,9 +152,9 @@ def assemble(
     news = Outlet[Session]()  # the session's files may hold something new
     due = Outlet[Session]()  # a task of the session has something for its runner
     live = LiveMessages(records, bots, now, lives)
-    board = ProgressBoard(mailboxes, bots, live)
     scheduler, desk, actions = _schedule(settings, records, due, now)
     posts, collector = Posts(db), _collector(settings, bots, actions, installation.id, now)
+    board = ProgressBoard(mailboxes, bots, live, collector.quiet.hushes)
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
     deliveries = Deliveries(db, mailboxes, collector, posts, heard)
     saying = Saying(deliveries)
@@ -223,7 +224,9 @@ def _collector(
         found = settings.config.agents.get(agent)
         return found is not None and found.feedback
 
-    return Collector(bots, actions, Approvers(settings), now, Minting(installation), judged)
+    return Collector(
+        bots, actions, Approvers(settings), now, Minting(installation), Quiet(settings, now), judged
+    )
 
 
 def _schedule(

@@ -102,9 +102,22 @@ def _places(found: Mapping[str, Any]) -> Iterator[Crossing]:
             yield from _place(to, ("tasks", number, "to"))
     for name, hook in _tables(found, "webhooks"):
         yield from _place(hook, ("webhooks", name))
+    for name in _table(_table(found, "quiet_hours"), "channels"):
+        yield from _channel(name, ("quiet_hours", "channels", name))
     for name, agent in _tables(found, "agents"):
         for to, place in _tables(agent, "destinations"):
             yield from _place(place, ("agents", name, "destinations", to))
+
+
+def _channel(name: str, path: tuple[str | int, ...]) -> Iterator[Crossing]:
+    """As in `dovecote send`: platform, workspace, channel."""
+    parts = name.split("/")
+    if len(parts) != 3 or not all(parts[::2]):
+        yield Crossing(path, f"{name!r} names no channel", 'Write one such as "slack/T012AB3CD/C012AB3CD"')
+        return
+    place = dict(zip(("platform", "workspace", "channel"), parts, strict=True))
+    for found in _place(place, path):
+        yield found._replace(path=path)
 
 
 def _place(

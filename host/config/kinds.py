@@ -18,6 +18,7 @@ HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-
 NATIVE = re.compile(
     r"bedrock[a-z0-9-]*\.[a-z0-9-]+\.amazonaws\.com|[a-z0-9-]*aiplatform\.googleapis\.com", re.IGNORECASE
 )
+HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*[-–—]\s*(\d{1,2})(?::(\d\d))?", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -36,6 +37,22 @@ def _zone(name: str) -> str:
 
 def _zone_or_none(name: str) -> str:
     return _zone(name) if name else ""
+
+
+def _hours(text: str) -> str:
+    """`22:00-07:00`, however it is written; '' for none."""
+    if not text.strip():
+        return ""
+    found = HOURS.fullmatch(text.strip())
+    parts = [int(part or 0) for part in found.groups()] if found else []
+    if not parts or parts[0] > 23 or parts[2:] > [24, 0] or max(parts[1], parts[3]) > 59:
+        raise refused(f"{text!r} is no span of a day", 'Write two times of 24 hours, such as "22:00-07:00"')
+    begin, end = parts[:2], [parts[2] % 24, parts[3]]
+    if begin == end:
+        raise refused(
+            f"{text!r} is no span of a day: it ends where it begins", 'Write one such as "22:00-07:00"'
+        )
+    return f"{begin[0]:02}:{begin[1]:02}-{end[0]:02}:{end[1]:02}"
 
 
 def _pattern(text: str) -> str:
@@ -123,6 +140,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
 
 Zone = Annotated[str, AfterValidator(_zone)]
 ZoneOrNone = Annotated[str, AfterValidator(_zone_or_none)]
+Hours = Annotated[str, AfterValidator(_hours)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]
 Seconds = Annotated[float, Field(gt=0)]

@@ -14,6 +14,7 @@ from host.config.kinds import (
     EngineAddress,
     GatewayAddress,
     HostName,
+    Hours,
     ModelAddress,
     Name,
     OptionTable,
@@ -201,6 +202,16 @@ class Route(_Model):
     instructions: str = ""  # for the agent, in these channels
 
 
+class QuietHours(_Model):
+    """In which what schedules post waits, by the zone of each task: "22:00-07:00"; '' is none."""
+
+    everywhere: Hours = ""
+    channels: dict[str, Hours] = {}  # of one channel, in place of that: "slack/T012AB3CD/C012AB3CD"
+
+    def of(self, channel: str) -> str:
+        return self.channels.get(channel, self.everywhere)
+
+
 class Access(_Model):
     """Who may talk to agents. Ids are the platform's own, as `platform:id` (`slack:U012AB3CD`)."""
 
@@ -352,6 +363,7 @@ class Config(_Model):
     agents: dict[Name, Agent] = {"default": Agent()}
     routes: tuple[Route, ...] = (Route(),)
     tasks: tuple[Task, ...] = ()
+    quiet_hours: QuietHours = QuietHours()
     commands: Commands = Commands()
     console: Console = Console()
     slack: Slack | None = None  # None: only if SLACK_BOT_TOKEN is set

@@ -43,7 +43,8 @@ def outcome(events: Sequence[Event]) -> str:
     posts = whats.count("delivered")
     on_the_way = [what for what in whats if what.startswith("delivery ")]
     if "completed" in by_what and on_the_way:
-        return "It is answered, and the answer is not posted yet."
+        waits = by_what.get("delivery pending")
+        return f"It is answered, and the answer is not posted yet{_because(waits.detail) if waits else ''}."
     if "completed" in by_what:
         return (
             f"It was answered{f', in {posts} messages' if posts > 1 else ''}."

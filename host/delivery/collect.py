@@ -16,6 +16,7 @@ from host.delivery import drawing, policy, replacing, waits
 from host.delivery.actions import Actions, Asked, Handler, refusing
 from host.delivery.drawing import Drawn, Large
 from host.delivery.minting import Minting
+from host.delivery.quiet import Quiet, is_held
 from host.delivery.room import Room
 from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
@@ -47,6 +48,7 @@ class Collected:
     intended: set[str] = field(default_factory=set)  # keys whose intent is committed: send at once
     refused: list[Refused] = field(default_factory=list)
     claimed: list[MessageIn] = field(default_factory=list)  # by the incarnation that the host started
+    seen: list[MessageIn] = field(default_factory=list)  # of these, what people may see worked on
     settled: bool = False  # some message got its outcome
     outcomes: list[tuple[str, str]] = field(
         default_factory=list
@@ -83,6 +85,7 @@ class Collector:
     approvers: Approvers
     now: Callable[[], int]
     minting: Minting
+    quiet: Quiet
     judged: Callable[[str], bool] = lambda _: (
         True
     )  # the agents of whose answers people are asked what they think
@@ -107,6 +110,7 @@ class Collector:
         page = reader.rows_after(writer.mark("outbound_read"))
         by_id = {message.id: message for message in pending}
         done.claimed = _claimed(acks, by_id, writer.value("incarnation"))
+        done.seen = [m for m in done.claimed if not self.quiet.hushes(writer, m)]
         rows = self._as_far_as_ready(writer, page.rows, whose, ready, done)
         done.more = page.more or done.asked is not None or done.large is not None
         finished = [] if done.more else [ack for ack in acks if ack.status is not AckStatus.PROCESSING]
@@ -147,7 +151,7 @@ class Collector:
                 return False
             for parcel in self._row(writer, row, whose, done, ready):
                 at = parcel.address
-                if parcel.state == "pending" and at not in started and not busy(at):
+                if parcel.state == "pending" and at not in started and not busy(at) and not is_held(parcel):
                     started.add(at)
                     if parcel.next_attempt_at <= self.now():  # held back: intended when it is due
                         parcel = policy.intended(parcel, self.now())
@@ -231,7 +235,7 @@ class Collector:
                 tell_failed(writer, parcel, self.now())
         if parts > len(parcels):
             self._cut(writer, out, address, asked_at, f"the first {len(parcels)} of {parts} parts")
-        parcels = [*parcels, *gone]
+        parcels = self.quiet.held(writer, origin, [*parcels, *gone])
         return _unknown(parcels, known, self.now()) if doubtful else parcels
 
     def _shown(

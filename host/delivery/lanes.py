@@ -8,6 +8,7 @@ and the next chunk's intent are one commit: after it the one is over, and the ot
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -26,6 +27,7 @@ from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
 
+LONGEST_SLEEP = 60.0  # s until the wall's clock is looked at again
 LEDGER_PAUSE = 1.0  # s until a commit that failed (disk full) is tried again
 TOLD_AFTER = 20.0  # s that a platform makes us wait before people are told why nothing comes
 
@@ -73,6 +75,7 @@ class Lane:
         self._nudged = asyncio.Event()
         self._unheard_since = 0.0  # loop time since when look-ups fail, 0 when they do not
         self._stopping = False
+        self._pausing = False
         self._task: asyncio.Task[None] | None = None
 
     def add(self, parcels: Sequence[Parcel], *, intended: bool = False) -> None:
@@ -104,15 +107,18 @@ class Lane:
         """Lets a send under way end, then leaves the rest for the next start."""
         self._stopping = True
         if self._task is not None and not self._task.done():
-            await asyncio.wait([self._task], timeout=grace)
+            if not self._pausing:
+                await asyncio.wait([self._task], timeout=grace)
             self._task.cancel()
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         while self._queue and not self._stopping:
             parcel = self._queue[0]
-            if (pause := parcel.next_attempt_at - self._now()) > 0:
-                await self._pause(pause / 1000)
+            if parcel.next_attempt_at > self._now():
+                self._pausing = True
+                await self._until_due(parcel)
+                self._pausing = False
             moved = await self._move(self._queue[0])
             self.weight -= room.weight(self._queue[0])
             self._queue[0] = moved
@@ -123,19 +129,23 @@ class Lane:
         if not self._queue:
             self._on_idle(self)
 
-    async def _pause(self, seconds: float) -> None:
+    async def _until_due(self, parcel: Parcel) -> None:
         """By the loop's clock, so that a wall clock that jumps meanwhile shortens and lengthens nothing.
 
-        A nudge cuts it short for what is merely waiting; an unknown outcome needs its time.
+        A nudge cuts it short for what is merely tried again; an unknown outcome needs its time. What nobody has tried yet is
+        held back until its own: for hours perhaps, in which the machine may sleep, and the wall's clock counts too.
         """
+        clock = asyncio.get_running_loop().time
+        held = parcel.state == "pending" and not parcel.first_attempt_at
+        end = clock() + (parcel.next_attempt_at - self._now()) / 1000
         self._nudged.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._nudged.wait()
-                if self._queue[0].state != "pending":
+        while (left := end - clock()) > 0 and not (held and parcel.next_attempt_at <= self._now()):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, LONGEST_SLEEP)):
+                    await self._nudged.wait()
+                    if parcel.state == "pending" and not held:
+                        return
                     await asyncio.Event().wait()
-        except TimeoutError:
-            return
 
     async def _move(self, parcel: Parcel) -> Parcel:
         """One step of one chunk; returns it as committed."""

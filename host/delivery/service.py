@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from host.delivery import room
 from host.delivery.collect import Collected, Collector, Ready, Whose
@@ -15,6 +16,7 @@ from host.delivery.drawing import Drawing
 from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.delivery.posts import Posts
+from host.delivery.quiet import is_held
 from host.delivery.room import Room
 from host.mailbox import questions, remaking
 from host.mailbox.inbound import InboundWriter
@@ -49,6 +51,14 @@ class Outlets:
     stations: Stations  # where messages are on their way
 
 
+class _Way(NamedTuple):
+    """Which lane. A notice's session is nobody's."""
+
+    session_id: str
+    address: Address
+    held: bool = False  # by quiet hours
+
+
 class Deliveries:
     def __init__(
         self,
@@ -69,7 +79,7 @@ class Deliveries:
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._drawing = Drawing()
         self._readers: dict[str, OutboundReader] = {}
-        self._lanes: dict[tuple[str, Address], Lane] = {}
+        self._lanes: dict[_Way, Lane] = {}
         self._recovered: set[str] = set()
         self._refused: dict[str, int] = {}  # rows by session
         self._made_again: set[str] = set()  # sessions whose open questions are to be looked for
@@ -109,11 +119,11 @@ class Deliveries:
             reader.close()
 
     def busy(self, session: Session) -> bool:
-        return any(id_ == session.id and not lane.idle for (id_, _), lane in self._lanes.items())
+        return any(way.session_id == session.id and not lane.idle for way, lane in self._lanes.items())
 
     def bot_online(self, channel_type: str) -> None:
-        for (_, address), lane in list(self._lanes.items()):
-            if address.channel_type == channel_type:
+        for way, lane in list(self._lanes.items()):
+            if way.address.channel_type == channel_type:
                 lane.nudge()
 
     async def _collect(self, session: Session) -> bool:
@@ -136,7 +146,7 @@ class Deliveries:
             return None
 
         def busy(address: Address) -> bool:
-            lane = self._lanes.get((session.id, address))
+            lane = self._lanes.get(_Way(session.id, address))
             return lane is not None and not lane.idle
 
         whose = Whose(session.id, session.place, session.agent, session.folder.outbound_files, left)
@@ -153,12 +163,12 @@ class Deliveries:
         except Unavailable:
             self._close_reader(session)
             raise
-        self._outlets.claims(session, done.claimed)
+        self._outlets.claims(session, done.seen)
         self._note(session, done)
         for parcel in done.parcels:
             if parcel.key in done.intended:
                 self._posts.sending(parcel)
-            self._lane(session, parcel.address).add([parcel], intended=parcel.key in done.intended)
+            self._lane(session, parcel).add([parcel], intended=parcel.key in done.intended)
         _log_refused(session, done.refused)
         if owed:
             await self.pay(session)
@@ -178,8 +188,8 @@ class Deliveries:
 
     def _room(self, session: Session) -> Room:
         chunks = weighing = others = 0
-        for (id_, _), lane in self._lanes.items():
-            if id_ == session.id:
+        for way, lane in self._lanes.items():
+            if way.session_id == session.id:
                 chunks, weighing = chunks + lane.length, weighing + lane.weight
             else:
                 others += lane.weight
@@ -212,7 +222,7 @@ class Deliveries:
         for parcel in open_parcels:
             if parcel.state in ("sending", "unknown"):
                 self._posts.sending(parcel)
-            self._lane(session, parcel.address).add([parcel])
+            self._lane(session, parcel).add([parcel])
 
     async def _wait_for_what_comes_back(self, session: Session) -> None:
         """An answer is read after what it answers is in the file again: it would have no address. Raises `Unavailable`."""
@@ -250,8 +260,10 @@ class Deliveries:
         text = f"⚠️ This conversation's records are damaged; an operator has to look ({session.id[:9]})."
         await self.notify(Notice(f"damaged:{session.id}", session.place, text))
 
-    def _lane(self, session: Session, address: Address) -> Lane:
-        key = (session.id, address)
+    def _lane(self, session: Session, parcel: Parcel) -> Lane:
+        """What quiet hours hold back is beside what people asked for meanwhile, which does not wait for it."""
+        address = parcel.address
+        key = _Way(session.id, address, is_held(parcel))
         lane = self._lanes.get(key)
         if lane is None:
             ledger = SessionLedger(
@@ -291,9 +303,9 @@ class Deliveries:
             )
         self.outcome_changed(session)
 
-    def _drop_lane(self, key: tuple[str, Address]) -> None:
+    def _drop_lane(self, key: _Way) -> None:
         self._lanes.pop(key, None)
-        session = self._backlogged.pop(key[0], None)
+        session = self._backlogged.pop(key.session_id, None)
         if session is not None:
             self._outlets.room(session)
 
@@ -347,7 +359,7 @@ class Deliveries:
 
     def _notice_lane(self, notice: Notice) -> Lane:
         """Direct messages have no address of their own: each person has a lane."""
-        key = ("" if notice.address.platform_id else f"@{notice.private_to}", notice.address)
+        key = _Way("" if notice.address.platform_id else f"@{notice.private_to}", notice.address)
         if key not in self._lanes:
             self._lanes[key] = Lane(
                 notice.address,
@@ -391,7 +403,9 @@ class Deliveries:
 
     def _answers(self, session: Session, message_id: str) -> bool:
         """Whether something that answers the message is on its way: lanes have all that was read and is not over."""
-        return any(lane.answers(message_id) for (id_, _), lane in self._lanes.items() if id_ == session.id)
+        return any(
+            lane.answers(message_id) for way, lane in self._lanes.items() if way.session_id == session.id
+        )
 
     async def stop(self) -> None:
         await asyncio.gather(*(lane.stop(LANE_GRACE) for lane in list(self._lanes.values())))

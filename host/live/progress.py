@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,18 @@ WAITING = "waiting for a free place…"
 class ProgressBoard:
     """Progress is never worth waiting for: one look per session at a time, the last state wins.
 
-    The status that a platform shows by itself goes to the bot at once; a long turn's message is `live`'s.
+    The status that a platform shows by itself goes to the bot at once; a long turn's message is `live`'s. `hushes` says of
+    which messages nothing is shown.
     """
 
-    def __init__(self, mailboxes: Mailboxes, bots: Bots, live: LiveMessages) -> None:
+    def __init__(
+        self,
+        mailboxes: Mailboxes,
+        bots: Bots,
+        live: LiveMessages,
+        hushes: Callable[[InboundWriter, MessageIn], bool],
+    ) -> None:
+        self._hushes = hushes
         self._mailboxes = mailboxes
         self._bots = bots
         self._live = live
@@ -75,7 +83,7 @@ class ProgressBoard:
             if progress is None or progress == self._seen.get(session.id):
                 return
             self._seen[session.id] = progress
-            message = await self._mailboxes.use(session, lambda writer: _claimed(writer, progress))
+            message = await self._mailboxes.use(session, lambda writer: self._seen_work(writer, progress))
             bot = self._bots.get(message.address.channel_type) if message else None
             if message is None or bot is None:
                 return
@@ -85,6 +93,11 @@ class ProgressBoard:
                 await bot.show(shown)
         except (SessionError, DeliveryError) as error:
             log.debug("Progress not shown: %s", error)
+
+    def _seen_work(self, writer: InboundWriter, progress: Progress) -> MessageIn | None:
+        """The message under way, unless people are to have their quiet of it."""
+        message = _claimed(writer, progress)
+        return None if message is not None and self._hushes(writer, message) else message
 
 
 def _claimed(writer: InboundWriter, progress: Progress) -> MessageIn | None:
