@@ -18,6 +18,7 @@ from host.ports.events import InboundEvent, Ingested
 from host.registry import installation, links, resumption
 from host.registry.db import HostDB
 from host.registry.sessions import Session
+from host.upkeep.backups import upgrading
 from host.upkeep.service import Manager
 from host.web import WebServer
 from host.webhooks import WebhookServer
@@ -77,8 +78,8 @@ class Host:
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def serve(self) -> None:
-        """Raises `sessiondb.SessionError` when host.db cannot be opened, `WebhookError` and `WebError` when an address cannot
-        be had, and `BotStuck` after an orderly stop."""
+        """Raises `sessiondb.SessionError` when host.db cannot be opened, `BackupError` when older records cannot be kept,
+        `WebhookError` and `WebError` when an address cannot be had, and `BotStuck` after an orderly stop."""
         if not await self._start_up():
             return
         house = self.house
@@ -113,6 +114,7 @@ class Host:
         """False when the host was told to stop before it began."""
         if self.webhooks is not None:  # first, so that a port that is taken stops nothing half-way
             await self.webhooks.start()
+        await self._keep_what_was()
         db = await HostDB.open(Path(self._config.data).resolve() / "host.db", self._parts.disk)
         if not await self._released(db):
             await db.close()
@@ -137,6 +139,21 @@ class Host:
             self.web = WebServer(self._settings, house, self._bots, self._parts.now)
             await self.web.start()
         return True
+
+    async def _keep_what_was(self) -> None:
+        """Records of an earlier version are backed up before they are changed."""
+        data = Path(self._config.data).resolve()
+        begun = "Records of an earlier version are backed up before they are changed"
+
+        def told(how_far: str) -> None:
+            self._manager.starting(f"{begun}: {how_far}")
+
+        if (file := await self._parts.disk.run(upgrading.keep, data, told)) is not None:
+            log.warning(
+                "%s: %s. `dovecote restore` brings them back, with the earlier version of Dovecote",
+                *(begun, file),
+                extra={"action": "backed_up"},
+            )
 
     async def _released(self, db: HostDB) -> bool:
         """A restored folder waits for a person's word, and nothing on it is heard or said; false when told to stop first."""

@@ -64,7 +64,7 @@ from host.schedule.homes import Homes
 from host.schedule.orders import KINDS
 from host.schedule.service import Scheduler
 from host.upkeep import sweep as sweeping
-from host.upkeep.forgetting import Forgetting
+from host.upkeep.forgetting import Forgetting, Hands
 from host.upkeep.pruning import Pruner
 from host.upkeep.searching.feeding import Feeding
 from host.upkeep.state import State
@@ -211,7 +211,8 @@ def _ordered(
     pruner = Pruner(records, supervisor, parts.now, days)
     reloading = Reloading(settings, parts.read, records, followers, parts.now)
     pausing = Pausing(records, onward.pauses, supervisor, onward.saying.soon, parts.now)
-    forgetting = Forgetting(records, supervisor, pruner, own.installation, feeding, parts.now)
+    hands = Hands(supervisor, pruner, onward.deliveries)
+    forgetting = Forgetting(records, hands, own.installation, feeding, parts.now)
     ways = {"reload": reloading.ordered, "forget": forgetting.ordered}
     orders = Orders(records.db, records.sessions, supervisor, followers.desk, pausing, ways)
     return Ordered(orders, reloading, pausing, forgetting), Upkeep(pruner, feeding)

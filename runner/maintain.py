@@ -13,6 +13,7 @@ import apsw
 from sessiondb.connection import open_writer, transaction
 from sessiondb.contract import EVERYTHING
 from sessiondb.errors import translated
+from sessiondb.layout import SessionFolder
 
 _KEPT_TURNS = """
 SELECT turn FROM processing_ack WHERE status IN ('processing', 'retry')
@@ -54,6 +55,8 @@ def maintain(outbound_db: Path, *, delivered_up_to: int, older_than: int) -> dic
                 ),
             }
         removed["transcript"] += forgotten
+        if older_than >= EVERYTHING:
+            SessionFolder(outbound_db.parent.parent).progress.unlink(missing_ok=True)
         removed["files"] = _delete_files(connection, outbound_db.parent / "files", older_than)
         return removed
     finally:

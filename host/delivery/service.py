@@ -18,7 +18,7 @@ from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notic
 from host.delivery.posts import Posts
 from host.delivery.quiet import is_held
 from host.delivery.room import Room
-from host.mailbox import questions, remaking
+from host.mailbox import ledger, questions, remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.outbound import OutboundReader, Refused
@@ -33,7 +33,7 @@ from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
 
-LANE_GRACE = 5.0  # s a send under way gets at shutdown
+LANE_GRACE = 5.0  # s a send under way gets when its lane ends
 MOST_REFUSED = (
     2_000  # rows of a session since a message of it was settled; no runner writes so many that are none
 )
@@ -223,6 +223,33 @@ class Deliveries:
             if parcel.state in ("sending", "unknown"):
                 self._posts.sending(parcel)
             self._lane(session, parcel).add([parcel])
+
+    async def give_up(self, session: Session, answering: frozenset[str] | None) -> bool:
+        """What is on its way there and answers one of these messages, or all of it (None), is said no more, and nobody hears
+        why; false when there was nothing. A send under way comes to its end first. A crash before the commit leaves all as it
+        was. Raises `sessiondb.SessionError`."""
+        async with self._draining.setdefault(session.id, asyncio.Lock()):
+            for key in [key for key in self._lanes if key[0] == session.id]:
+                await self._lanes.pop(key).stop(LANE_GRACE)
+            found = await self._mailboxes.use(session, lambda writer: writer.open_parcels())
+            over = [
+                replace(parcel, state="failed", payload="", error="given up")
+                for parcel in found
+                if answering is None or parcel.in_reply_to in answering
+            ]
+            now = self._now()
+            await self._db.write(lambda connection: ledger.put(connection, session.id, over, now))
+            self._mailboxes.behind(session, [(parcel, now) for parcel in over])
+
+            def job(writer: InboundWriter) -> None:
+                writer.catch_up()
+                with writer.writing():
+                    writer.advance_watermark()
+
+            await self._mailboxes.use(session, job)
+            self._recovered.discard(session.id)
+            await self._recover(session)
+            return bool(over)
 
     async def _wait_for_what_comes_back(self, session: Session) -> None:
         """An answer is read after what it answers is in the file again: it would have no address. Raises `Unavailable`."""

@@ -6,7 +6,9 @@ A mark stands for the person afterwards: it says whether somebody is one of thos
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from host.registry.port import Statements
 from host.registry.sessions import scope_name
@@ -25,6 +27,14 @@ class Person:
         return f"{self.platform}:{self.user}"
 
 
+class Kind(StrEnum):
+    """Whose a conversation is."""
+
+    DM = "dm"  # theirs, with a scope that is theirs
+    OWN = "own"  # theirs, in a channel whose scope is everybody's
+    SHARED = "shared"
+
+
 def parsed(text: str) -> Person | None:
     """`slack:U012AB3CD`; None for what names nobody."""
     platform, _, user = text.strip().partition(":")
@@ -35,10 +45,23 @@ def mark(person: Person, installation: str) -> str:
     return hashlib.sha256(f"{installation}\x1f{person}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def sessions_of(connection: Statements, person: Person) -> list[tuple[str, bool]]:
-    """Conversations in which they wrote or had models work, and whether it is theirs alone."""
+def sessions_of(connection: Statements, person: Person) -> list[tuple[str, Kind]]:
+    """Conversations in which they wrote, were quoted or had models work, and whose these are."""
     rows = connection.execute(_SESSIONS, _named(person)).fetchall()
-    return [(str(id_), bool(alone)) for id_, alone in rows]
+    return [(str(id_), _kind(person, str(scope), Address(*map(str, place)))) for id_, scope, *place in rows]
+
+
+def messages_in(connection: Statements, person: Person, session_id: str) -> frozenset[str]:
+    """Ids of what they wrote there."""
+    sql = f"SELECT message_id FROM inbox WHERE session_id = :session AND {_SAID}"
+    rows = connection.execute(sql, {**_named(person), "session": session_id}).fetchall()
+    return frozenset(str(id_) for (id_,) in rows)
+
+
+def _kind(person: Person, scope: str, address: Address) -> Kind:
+    if scope == scope_name("dm", address, person.user):
+        return Kind.DM
+    return Kind.OWN if address.thread_id == f"user:{person.user}" else Kind.SHARED
 
 
 def counted(connection: Statements, person: Person) -> dict[str, int]:
@@ -47,17 +70,43 @@ def counted(connection: Statements, person: Person) -> dict[str, int]:
     for kind, sql in _COUNTS.items():
         row = connection.execute(sql, _named(person)).fetchone()
         found[kind] = int(str(row[0])) if row else 0
-    alone = [alone for _, alone in sessions_of(connection, person)]
-    return {**found, "direct messages": sum(alone), "conversations": len(alone) - sum(alone)}
+    private = [kind is Kind.DM for _, kind in sessions_of(connection, person)]
+    return {**found, "direct messages": sum(private), "conversations": len(private) - sum(private)}
 
 
 def erase(connection: Statements, person: Person, mark: str) -> None:
     """Their words, names and ids; that something came, what it cost and when stays. Harmless when it is done again."""
-    for id_, alone in sessions_of(connection, person):
-        if alone:  # the name of what their direct messages share says whose they are
-            _rename_scope(connection, id_, f"forgotten-{mark[:16]}")
+    gone = f"forgotten-{mark[:16]}"
+    named = {**_named(person), "gone": gone}
+    words = _words(connection, person)  # first, as long as the records say what their name was
+    for id_, kind in sessions_of(connection, person):
+        for sql in _OF_OTHERS:
+            connection.execute(sql, {**named, "session": id_})
+        if kind is Kind.DM:  # the name of what their direct messages share says whose they are
+            _rename_scope(connection, id_, gone)
+    for table in _WITH_THREADS:
+        connection.execute(_UNTHREAD.format(table), named)
+    _unsay(connection, person, words)
     for sql in _ERASE:
-        connection.execute(sql, _named(person))
+        connection.execute(sql, named)
+
+
+def _words(connection: Statements, person: Person) -> re.Pattern[str]:
+    """How they are called, and nobody whose id or name only begins with theirs."""
+    names = [str(name) for (name,) in connection.execute(_NAMES, _named(person)).fetchall()]
+    alternatives = "|".join(re.escape(word) for word in (str(person), person.user, *names))
+    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)")
+
+
+def _unsay(connection: Statements, person: Person, words: re.Pattern[str]) -> None:
+    """In what others did and in what the host said; one that is on its way out is left to its receipt."""
+    for id_, detail in connection.execute(
+        "SELECT id, detail FROM audit WHERE instr(detail, ?)", (person.user,)
+    ).fetchall():
+        connection.execute("UPDATE audit SET detail = ? WHERE id = ?", (words.sub(NOBODY, str(detail)), id_))
+    for id_, *said in connection.execute(_NOTICES, _named(person)).fetchall():
+        if any(words.search(str(text)) for text in said):
+            connection.execute("DELETE FROM notices WHERE id = ?", (id_,))
 
 
 def _rename_scope(connection: Statements, session_id: str, whose: str) -> None:
@@ -105,12 +154,15 @@ def _named(person: Person) -> dict[str, str]:
 
 
 _SAID = "event ->> '$.event.author.id' = :user AND event ->> '$.event.address[0]' = :platform"
-_SESSIONS = """
-SELECT id, instr(scope, '-dm-') > 0 FROM sessions WHERE id IN (
-    SELECT session_id FROM inbox WHERE event ->> '$.event.author.id' = :user AND event ->> '$.event.address[0]' = :platform)
-UNION
-SELECT id, instr(scope, '-dm-') > 0 FROM sessions WHERE channel_type = :platform
-AND id IN (SELECT session_id FROM usage WHERE user_id = :user) ORDER BY 1
+_QUOTED = (
+    "event ->> '$.event.address[0]' = :platform AND instr(event, :user)"
+    " AND EXISTS (SELECT 1 FROM json_tree(event, '$.event') WHERE key = 'author_id' AND atom = :user)"
+)
+_SESSIONS = f"""
+SELECT id, scope, channel_type, workspace_id, platform_id, thread_id FROM sessions
+WHERE channel_type = :platform AND (thread_id = 'user:' || :user
+    OR id IN (SELECT session_id FROM inbox WHERE {_SAID} OR {_QUOTED})
+    OR id IN (SELECT session_id FROM usage WHERE user_id = :user)) ORDER BY 1
 """
 _PEOPLE = """
 SELECT event ->> '$.event.address[0]', event ->> '$.event.author.id', min(received_at) FROM inbox GROUP BY 1, 2
@@ -124,15 +176,36 @@ _COUNTS = {
     "judgements": "SELECT count(*) FROM judgements WHERE user = :who",
 }
 _OF_THEIRS = "session_id IN (SELECT id FROM sessions WHERE channel_type = :platform)"
-_ERASE = (
-    # Others' messages first, as long as it can be told which conversations they are in: quotes and threads hold their words.
+_NAMES = f"""
+SELECT name FROM users WHERE channel_type = :platform AND user_id = :user AND name <> ''
+UNION SELECT event ->> '$.event.author.name' FROM inbox WHERE {_SAID} AND event ->> '$.event.author.name' <> ''
+"""
+_NOTICES = """
+SELECT id, private_to, about, text, decision FROM notices
+WHERE channel_type = :platform AND state NOT IN ('sending', 'unknown')
+"""
+# A conversation of each person in a channel is kept under their id.
+_WITH_THREADS = ("sessions", "engaged", "asked", "ledger", "notices", "watermarks")
+_UNTHREAD = (
+    "UPDATE {} SET thread_id = 'user:' || :gone || '-' || hex(randomblob(4))"
+    " WHERE channel_type = :platform AND thread_id = 'user:' || :user"
+)
+# Of others, in a conversation in which they took part: quotes and threads hold their words.
+_OF_OTHERS = (
     "UPDATE inbox SET event = json_set(event, '$.event.parts', json('[]'), '$.event.thread_so_far', json('[]'))"
-    " WHERE state <> 'routed' AND session_id <> '' AND session_id IN"
-    f" (SELECT session_id FROM inbox WHERE {_SAID})",
+    f" WHERE session_id = :session AND (state <> 'routed' OR {_QUOTED})",
+)
+_ERASE = (
     "UPDATE inbox SET emptied = 1, state = iif(state = 'routed', 'declined', state), event = json_set(event,"
     " '$.event.text', '', '$.event.value', '', '$.event.files', json('[]'),"
-    " '$.event.parts', json('[]'), '$.event.thread_so_far', json('[]'), '$.event.author.name', '', '$.event.author.id', '')"
+    " '$.event.parts', json('[]'), '$.event.thread_so_far', json('[]'), '$.event.refers_to', '', '$.event.natural_id',"
+    " iif(instr(key, :user), :gone || '-' || id, event ->> '$.event.natural_id'), '$.event.author.name', '',"
+    " '$.event.author.zone', '', '$.event.author.groups', json('[]'), '$.event.author.id', ''),"
+    " key = iif(instr(key, :user), :gone || '-' || id, key)"
     f" WHERE {_SAID}",
+    # Where the answer goes, of a conversation of each person in a channel.
+    "UPDATE inbox SET event = replace(event, '\"user:' || :user || '\"', '\"user:' || :gone || '\"')"
+    " WHERE instr(event, '\"user:' || :user || '\"')",
     f"UPDATE usage SET user_id = '' WHERE user_id = :user AND {_OF_THEIRS}",
     f"UPDATE reservations SET user_id = '' WHERE user_id = :user AND {_OF_THEIRS}",
     "UPDATE requests SET decided_by = '' WHERE decided_by <> '' AND decided_by IN"
@@ -142,11 +215,9 @@ _ERASE = (
     "DELETE FROM spent_of WHERE budget = 'person ' || :who",
     "DELETE FROM requests WHERE subject ->> '$.platform' = :platform AND subject ->> '$.user' = :user",
     "UPDATE audit SET user = '', name = '' WHERE user = :who",
-    "UPDATE audit SET detail = replace(detail, :who, :nobody) WHERE instr(detail, :who)",
     "DELETE FROM judgements WHERE user = :who",
     "DELETE FROM users WHERE channel_type = :platform AND user_id = :user",
-    "DELETE FROM notices WHERE channel_type = :platform AND (private_to = :user OR state IN ('sent', 'failed')"
-    " AND (instr(about, :user) OR instr(text, :user)))",
+    "DELETE FROM notices WHERE channel_type = :platform AND private_to = :user",
     "DELETE FROM held WHERE event ->> '$.author.id' = :user AND event ->> '$.address[0]' = :platform",
-    "UPDATE orders SET body = '' WHERE outcome <> '' AND instr(body, :who)",
+    "UPDATE orders SET body = '' WHERE kind = 'forget' AND instr(body, '\"' || :who || '\"')",  # the one that is carried out, too
 )

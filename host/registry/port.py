@@ -48,4 +48,7 @@ class Registry(Protocol):
     async def read(self, job: Callable[[Statements], T]) -> T:
         """Sees every write that was asked for before it."""
 
+    async def scrub(self) -> bool:
+        """What was overwritten until now is in no file of the registry's any more; false while somebody reads an older state."""
+
     async def close(self) -> None: ...

@@ -120,7 +120,7 @@ class Sessions:
     """Sessions by their rows in host.db, and where their folders are."""
 
     def __init__(self, data: Path) -> None:
-        self._data = data
+        self.data = data
         self._known: dict[str, Session] = {}
 
     def load(
@@ -135,17 +135,17 @@ class Sessions:
 
     def shared(self, session: Session) -> Path:
         """What the conversations of its privacy scope keep together."""
-        return self._data / "workspaces" / session.agent / session.scope
+        return self.data / "workspaces" / session.agent / session.scope
 
     def agent_folder(self, session: Session) -> Path:
         """Instructions and skills that an operator put there; need not exist."""
-        return self._data / "agents" / session.agent
+        return self.data / "agents" / session.agent
 
     def _session(self, row: Sequence[str]) -> Session:
         id_, agent, channel, workspace, platform, thread, scope, high_water, in_ledger = row
         known = self._known.get(id_)
         if known is None:
-            folder = SessionFolder(self._data / "sessions" / id_)
+            folder = SessionFolder(self.data / "sessions" / id_)
             address = Address(channel, workspace, platform, thread)
             known = Session(id_, agent, address, scope, folder, int(high_water), in_ledger=in_ledger != "0")
             self._known[id_] = known

@@ -29,7 +29,7 @@ from host.runners.refusals import Refusals
 from host.runners.specs import Specs
 from host.runners.starts import Starts, failure
 from sessiondb import SessionError, Unavailable
-from sessiondb.contract import NOT_SET_UP, WAITED_IN_VAIN
+from sessiondb.contract import EVERYTHING, NOT_SET_UP, WAITED_IN_VAIN
 
 log = logging.getLogger(__name__)
 
@@ -374,7 +374,9 @@ class Supervisor:
         # Drained first: an acknowledgement that the host has not read must not go, whatever the clocks say.
         await self._deliveries.drain(session)
         await self._deliveries.forget_reader(session)
-        watermark = await self._mailboxes.use(session, lambda writer: writer.mark("delivery_watermark"))
+        # What is on its way is a copy: where somebody is forgotten, rows go that were read, delivered or not.
+        mark = "outbound_read" if older_than >= EVERYTHING else "delivery_watermark"
+        watermark = await self._mailboxes.use(session, lambda writer: writer.mark(mark))
         spec = await self._specs.spec(self._settings.config, session, "maintenance")
         await self._launcher.maintain(spec, delivered_up_to=watermark, older_than=older_than)
 

@@ -3,7 +3,7 @@
 The order. The mark is committed first: whoever restores an earlier backup, or starts again after a crash in the middle, finds
 it and begins anew. Then each conversation in which they wrote: its runner ends, its owner empties outbound.db (one writer a
 file), what is over goes from inbound.db, and of their direct messages the folders too. The records of host.db go last, since
-by these the conversations are found.
+by these the conversations are found; then what these records were goes from the disk, too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -24,11 +25,12 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.ports.events import Author, Viewer
 from host.registry import forgetting
-from host.registry.forgetting import NOBODY, Person
+from host.registry.forgetting import NOBODY, Kind, Person
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
-from sessiondb import Address, SessionError
+from host.upkeep.backups import upgrading
+from sessiondb import Address, SessionError, SessionFolder
 from sessiondb.contract import EVERYTHING
 from sessiondb.records import Status
 
@@ -53,6 +55,18 @@ class Copies(Protocol):
         """No word of it is in what copies its words, once this returns; what is left is read anew. Raises `OSError`."""
 
 
+class Sends(Protocol):
+    async def give_up(self, session: Session, answering: frozenset[str] | None) -> bool:
+        """Says no more what is on its way and answers one of these messages, or all of it. Raises `SessionError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    runners: Runners
+    prunes: Prunes
+    sends: Sends
+
+
 class NotForgotten(Exception):
     """Something of them is still there; the text says what, and the order may be given again."""
 
@@ -61,15 +75,13 @@ class Forgetting:
     def __init__(
         self,
         records: Records,
-        runners: Runners,
-        prunes: Prunes,
+        hands: Hands,
         installation: str,
         copies: Copies,
         now: Callable[[], int],
     ) -> None:
         self.records = records
-        self._runners = runners
-        self._prunes = prunes
+        self._hands = hands
         self._installation = installation
         self._copies = copies
         self._now = now
@@ -91,6 +103,8 @@ class Forgetting:
 
     async def ordered(self, body: str) -> str:
         """By somebody at this machine. Raises `SessionError`."""
+        if not body:  # a crash came between what it ordered and the word that it is done
+            return "forgotten, before the host was stopped"
         told = json.loads(body)
         person = forgetting.parsed(told["person"])
         if person is None:
@@ -114,14 +128,15 @@ class Forgetting:
 
         await db.write(begin)
         left = []
-        for id_, alone in await db.read(lambda connection: forgetting.sessions_of(connection, person)):
+        for id_, kind in await db.read(lambda connection: forgetting.sessions_of(connection, person)):
             for session in await db.read(functools.partial(self._session, id_=id_)):
                 try:
-                    await self._in(session, person, alone=alone)
+                    await self._in(session, person, kind)
                 except (SessionError, LaunchError, OSError) as error:
                     left.append(f"{id_}: {error}")
         if left:
             raise NotForgotten("; ".join(left))
+        await asyncio.to_thread(self._drop_backups)
 
         def job(connection: Statements) -> None:
             forgetting.erase(connection, person, one)
@@ -130,30 +145,48 @@ class Forgetting:
                 audit.record(connection, viewer, "forget", words(found), now)
 
         await db.write(job)
+        if not await db.scrub():
+            raise NotForgotten("another program reads host.db as it was before; end it")
         log.info("Somebody was forgotten: %s", words(found), extra={"action": "forgotten"})
         return found
+
+    def _drop_backups(self) -> None:
+        """Those that upgrades began with: they hold everybody as they were."""
+        for file in upgrading.kept(self.records.sessions.data):
+            file.unlink(missing_ok=True)
+            log.warning(
+                "%s was taken away: it held somebody who is forgotten",
+                file.name,
+                extra={"action": "forgotten"},
+            )
 
     def _session(self, connection: Statements, *, id_: str) -> list[Session]:
         return self.records.sessions.load(connection, "id = ?", (id_,))
 
-    async def _in(self, session: Session, person: Person, *, alone: bool) -> None:
+    async def _in(self, session: Session, person: Person, kind: Kind) -> None:
         """Raises `SessionError`, `LaunchError`, `OSError`, `NotForgotten`."""
-        job = functools.partial(_unwrite, person=person, alone=alone)
+        job = functools.partial(_unwrite, person=person, alone=kind is not Kind.SHARED)
         await self.records.mailboxes.use(session, job)
-        await self._runners.stop(session)
-        for _ in range(TRIES):
-            if await self._runners.maintain(session, older_than=EVERYTHING):
-                break
-            await asyncio.sleep(PAUSE)
-        else:
-            raise LaunchError("its runner does not end", transient=True)
-        await self._prunes.prune(session, EVERYTHING)
-        if alone:
+        theirs = await self.records.db.read(lambda c: forgetting.messages_in(c, person, session.id))
+        await self._maintain(session)
+        if await self._hands.sends.give_up(session, theirs if kind is Kind.SHARED else None):
+            await self._maintain(session)
+        await self._hands.prunes.prune(session, EVERYTHING)
+        await asyncio.to_thread(_remove_traces, session.folder)
+        if kind is not Kind.SHARED:
             await asyncio.to_thread(_empty, session.folder.work)
+        if kind is Kind.DM:
             shared = self.records.sessions.shared(session)
             await asyncio.to_thread(shutil.rmtree, shared, ignore_errors=True)
-            await asyncio.to_thread((Path(session.folder.root) / "runner.log").unlink, missing_ok=True)
         await self._copies.forget(session)
+
+    async def _maintain(self, session: Session) -> None:
+        await self._hands.runners.stop(session)
+        for _ in range(TRIES):
+            if await self._hands.runners.maintain(session, older_than=EVERYTHING):
+                return
+            await asyncio.sleep(PAUSE)
+        raise LaunchError("its runner does not end", transient=True)
 
 
 TRIES, PAUSE = 100, 0.1  # for a runner that is on its way out
@@ -176,6 +209,13 @@ def _unwrite(writer: InboundWriter, *, person: Person, alone: bool) -> None:
             owner = "" if task.owner == person.user else task.owner
             changed = dataclasses.replace(task, mentions=mentions, owner=owner)
             writer.tasks.put(dataclasses.replace(changed, state="cancelled") if alone else changed)
+
+
+def _remove_traces(folder: SessionFolder) -> None:
+    """What was put aside of it when it was damaged, and what its runner printed."""
+    (folder.root / "runner.log").unlink(missing_ok=True)
+    for path in folder.inbound_db.parent.glob(f"{folder.inbound_db.name}.damaged-*"):
+        path.unlink(missing_ok=True)
 
 
 def _empty(folder: Path) -> None:

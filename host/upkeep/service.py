@@ -17,6 +17,8 @@ from host.upkeep.state import State
 
 log = logging.getLogger(__name__)
 
+MORE_TIME = 300  # s from each word about a long beginning
+
 
 class Manager:
     """Says nothing where nobody listens: without `NOTIFY_SOCKET` in the environment."""
@@ -29,6 +31,10 @@ class Manager:
 
     def ready(self, status: str) -> None:
         self._say(f"READY=1\nSTATUS={status}")
+
+    def starting(self, status: str) -> None:
+        """What is done before READY may take longer than a manager waits for it: each word of ours asks for more time."""
+        self._say(f"EXTEND_TIMEOUT_USEC={MORE_TIME * 1_000_000}\nSTATUS={status}")
 
     def stopping(self) -> None:
         self._say("STOPPING=1\nSTATUS=Stopping: what is under way is brought to its end")

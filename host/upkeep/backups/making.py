@@ -24,7 +24,7 @@ from typing import IO
 import apsw
 
 from host.folders import seal, tree
-from host.registry.db import VERSION, open_registry
+from host.registry.db import open_registry
 from host.upkeep.backups.copying import copy
 from host.upkeep.searching import index
 from sessiondb import SessionError
@@ -42,6 +42,7 @@ NOT_KEPT = {
     "host.db-shm",
     seal.FILE,
     index.FOLDER,  # made again from the conversations
+    "backups",  # of earlier versions: see `upgrading`
 }
 OF_THE_MOMENT = {"gateway", "heartbeat", "progress.json", "runner.lock"}  # below a session
 DATABASES = (
@@ -86,27 +87,27 @@ class _Making:
 
     def run(self) -> Made:
         made = self._made
-        open_registry(self._data).close()  # says what is missing in the usual words
+        open_registry(self._data, of_any_version=True).close()  # says what is missing in the usual words
         made.at = time.time_ns() // 1_000_000
         registry = self._scratch / "host.db"
         copy(self._data / "host.db", registry)
-        installation, sessions = _known(registry)
+        known = _known(registry)
         self._say(
             MANIFEST,
             {
                 "format": FORMAT,
                 "dovecote": version("dovecote"),
                 "made_at": made.at,
-                "installation": installation,
-                "host_db": VERSION,
+                "installation": known.installation,
+                "host_db": known.version,
                 "contract": CONTRACT,
-                "sessions": len(sessions),
+                "sessions": len(known.sessions),
             },
         )
         self._add_copy(registry, "host.db", self._data / "host.db")
-        for number, session in enumerate(sessions, 1):
+        for number, session in enumerate(known.sessions, 1):
             self._session(session)
-            self._told(f"{number} of {len(sessions)} conversations")
+            self._told(f"{number} of {len(known.sessions)} conversations")
         self._rest()
         self._say(END, {"sessions": made.sessions, "files": made.files, "bytes": made.bytes})
         return made
@@ -135,7 +136,7 @@ class _Making:
 
     def _rest(self) -> None:
         for path in sorted(self._data.iterdir()):
-            if path.name in NOT_KEPT or path.name == "sessions":
+            if not is_kept(path) or path.name == "sessions":
                 continue
             if path.is_symlink() or not path.is_dir():
                 self._file(path)
@@ -221,9 +222,21 @@ def _head(name: str, kind: bytes, found: os.stat_result) -> tarfile.TarInfo:
     return head
 
 
-def _known(registry: Path) -> tuple[str, list[str]]:
-    """The installation's id and those of its sessions."""
+def is_kept(path: Path) -> bool:
+    """Of what lies in the data folder."""
+    return path.name not in NOT_KEPT
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    installation: str
+    version: int  # of host.db: it may be of an earlier Dovecote
+    sessions: list[str]
+
+
+def _known(registry: Path) -> _Known:
     with closing(apsw.Connection(str(registry), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
         row = connection.execute("SELECT value FROM meta WHERE key = 'installation'").fetchone()
         sessions = connection.execute("SELECT id FROM sessions ORDER BY id").fetchall()
-    return str(row[0]) if row else "", [str(id_) for (id_,) in sessions]
+        version = int(str(connection.pragma("user_version")))
+    return _Known(str(row[0]) if row else "", version, [str(id_) for (id_,) in sessions])

@@ -11,11 +11,15 @@ import pytest
 from host.app import Host
 from host.cli import backups, forgetting, pausing
 from host.cli.ending import NothingFoundError
-from host.ports.events import Author
+from host.folders.lock import DataLock
+from host.ports.bot import Unsent
+from host.ports.events import Author, EventClass, Said
 from host.registry.db import open_registry
 from host.registry.forgetting import Person
+from host.registry.port import Statements
 from host.upkeep.backups.making import make
 from host.upkeep.forgetting import NotForgotten
+from sessiondb.content import Part
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving
 from tests.support.viewing import BOB, answered
@@ -31,7 +35,7 @@ def left(data: Path, words: tuple[bytes, ...] = HERS) -> list[str]:
         f"{path.relative_to(data)}: {word!r}"
         for path in data.rglob("*")
         for word in words
-        if word in str(path).encode() or (path.is_file() and word in path.read_bytes())
+        if word in str(path.relative_to(data)).encode() or (path.is_file() and word in path.read_bytes())
     )
 
 
@@ -71,6 +75,76 @@ async def test_nothing_of_a_person_is_left_and_everything_of_others_is(tmp_path:
         assert registry.execute("SELECT count(*) FROM users WHERE user_id = ?", (BOB.id,)).fetchone() == (1,)
     finally:
         registry.close()
+
+
+async def everywhere(bot: MemoryBot, host: Host, data: Path) -> None:
+    """In every place where something of hers may lie besides her messages."""
+    there = {"privacy": "public", "mentioned": True}
+    await talk(bot)
+    said = Said("sesame in a thread", EVE.name, EVE.id)
+    await answered(bot, "thread", "what is that?", author=BOB, thread_so_far=(said,), **there)
+    quoted = Part("forwarded", "sesame, forwarded", author=EVE.name, author_id=EVE.id)
+    await answered(bot, "dm-bob", "see this", author=BOB, parts=(quoted,), privacy="dm")
+    await answered(bot, "alone", "sesame for me", author=EVE, **there)
+    reaction = {"event_class": EventClass.REACTION, "author": EVE, "value": "sesame", **there}
+    await bot.say("general", "", natural_id=f"n4:{EVE.id}:sesame:+", platform_message_id="n4", **reaction)
+    await bot.say("dm-eve", "!sesame", author=EVE, privacy="dm")
+    dm = next(data.glob("sessions/*"))
+    (dm / "inbound" / "inbound.db.damaged-1").write_bytes(b"SQLite format 3 sesame")
+    for folder in data.glob("sessions/*"):
+        (folder / "runner.log").write_text(f"{EVE.name} said sesame")
+        (folder / "outbound" / "progress.json").write_text('{"text": "sesame"}')
+    (data / "backups").mkdir()
+    (data / "backups" / "before-upgrade-9.1-to-10.1-2026-11-28T120000Z.tar.gz").write_bytes(b"sesame")
+
+    def records(connection: Statements) -> None:
+        connection.execute("INSERT INTO raises VALUES (?, 20261128, 5)", (f"person {ID}",))
+        connection.execute(
+            "INSERT INTO audit VALUES (NULL, 1, 'memory:U9', 'Olga', '', '', '', '', 'access', ?)",
+            (f"{EVE.name} ({ID}) allowed",),
+        )
+
+    await host.house.records.db.write(records)
+
+
+async def test_on_a_running_host_nothing_of_them_is_left_in_any_file_not_even_where_it_was_overwritten(
+    tmp_path: Path,
+) -> None:
+    bot = MemoryBot()
+    own = {"platform": "memory", "channel": "alone", "session": "user", "engage": "mention"}
+    settings = config(tmp_path, routes=[own, {"platform": "memory", "engage": "mention"}])
+    async with serving(settings, bot) as (host, _):
+        await everywhere(bot, host, tmp_path)
+        lock = DataLock(tmp_path)
+        try:
+            assert await asyncio.to_thread(forgetting.forget, tmp_path, str(ID))
+        finally:
+            lock.release()
+        assert left(tmp_path) == []
+        assert left(tmp_path, (b"poppies",)) != []
+        told = await answered(bot, "general", "and poppies?", author=BOB, privacy="public", mentioned=True)
+        assert told
+        again = await answered(bot, "alone", "poppies for me", author=BOB, privacy="public", mentioned=True)
+        assert again
+
+
+async def test_an_answer_that_is_on_its_way_to_them_goes_and_one_to_others_is_still_said(
+    tmp_path: Path,
+) -> None:
+    bot = MemoryBot()
+    async with serving(config(tmp_path), bot) as (host, _):
+        for channel, author in (("general", BOB), ("general", EVE), ("dm-eve", EVE)):
+            bot.failures[channel].extend(Unsent("away") for _ in range(3))
+            asked = "poppies" if author is BOB else "sesame"
+            before = len(bot.failures[channel])
+            privacy = "dm" if channel == "dm-eve" else "public"
+            await bot.say(channel, asked, author=author, privacy=privacy, mentioned=True)
+            await bot.until(lambda c=channel, n=before: len(bot.failures[c]) < n)  # type: ignore[misc]
+        await host.house.ordered.forgetting.forget(ID, None)
+        assert left(tmp_path) == []
+        bot.failures.clear()
+        await bot.until(lambda: bool(bot.said("general")))
+        assert (bot.said("general"), bot.said("dm-eve")) == (["poppies"], [])
 
 
 async def test_what_they_asked_for_and_is_under_way_is_answered_no_more(tmp_path: Path) -> None:

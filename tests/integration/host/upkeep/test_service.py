@@ -112,3 +112,9 @@ async def test_a_manager_that_is_gone_stops_nothing(tmp_path: Path) -> None:
     gone.stopping()
     abstract = Manager({"NOTIFY_SOCKET": "@dovecote-nobody"})
     abstract.ready("nobody there")
+
+
+async def test_a_manager_is_asked_for_more_time_while_a_beginning_takes_long(tmp_path: Path) -> None:
+    async with manager(tmp_path / "notify") as ear:
+        Manager({"NOTIFY_SOCKET": str(tmp_path / "notify")}).starting("Backing up: 3 of 90 conversations")
+        assert await ear.next() == "EXTEND_TIMEOUT_USEC=300000000\nSTATUS=Backing up: 3 of 90 conversations"

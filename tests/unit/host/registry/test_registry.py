@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from host.folders.disk import ThreadDisk
-from host.registry import sessions
+from host.registry import db, sessions
 from host.registry.db import HostDB, open_host_db, open_registry
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Sessions
@@ -232,3 +232,31 @@ def test_sessions_from_before_the_ledger_are_to_be_read_into_it_and_later_ones_a
     found = {session.id: session.in_ledger for session in loaded}
     assert found == {older: False, later: True}
     migrated.close()
+
+
+async def test_what_was_overwritten_is_in_no_file_after_a_scrub_and_a_reader_of_the_past_is_told_of(
+    reopen: Callable[[], Awaitable[Registry]], tmp_path: Path
+) -> None:
+    registry = await reopen()
+    await registry.write(put("sesame"))
+    await registry.write(lambda c: c.execute("DELETE FROM meta WHERE key = 'sesame'"))
+    files = [tmp_path / "host.db", tmp_path / "host.db-wal"]
+    assert any(b"sesame" in path.read_bytes() for path in files)
+    assert await registry.scrub()
+    assert not any(b"sesame" in path.read_bytes() for path in files)
+    await registry.write(put("later"))
+    assert "later" in await registry.read(keys)
+
+
+def test_nothing_is_scrubbed_while_somebody_still_reads_an_older_state(
+    tmp_path: Path,
+) -> None:
+    writes = open_host_db(tmp_path / "host.db")
+    reads = open_registry(tmp_path)
+    reads.execute("BEGIN; SELECT * FROM meta")
+    writes.execute("INSERT INTO meta VALUES ('new', 'x')")
+    assert not db.emptied(tmp_path / "host.db", busy=1)
+    reads.execute("COMMIT")
+    assert db.emptied(tmp_path / "host.db", busy=1)
+    for connection in (reads, writes):
+        connection.close()
