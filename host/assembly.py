@@ -51,6 +51,7 @@ from host.mailbox.open import Mailboxes, Records
 from host.mailbox.questions import Approvers
 from host.ports.bot import Bots
 from host.ports.outlet import Outlet
+from host.ports.spans import NoSpans, Spans
 from host.ports.stations import Stations
 from host.registry.installation import Installation
 from host.registry.port import Registry
@@ -81,6 +82,7 @@ class Parts:
     credentials: Credentials = field(default_factory=lambda: EnvironmentCredentials(os.environ))
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     reach: Reach = field(default_factory=Internet)
+    spans: Spans = field(default_factory=NoSpans)
     read: Callable[[], Config] | None = (
         None  # the configuration anew, as at a start; raises `ConfigError`, `NotFit`
     )
@@ -148,7 +150,7 @@ def assemble(
     config, now = settings.config, parts.now
     data = Path(config.data).resolve()
     records = Records(db, Sessions(data), Mailboxes(parts.disk, db, now))
-    mailboxes, lives, stations = records.mailboxes, Lives(), Stations(now)
+    mailboxes, lives, stations = records.mailboxes, Lives(), Stations(now, parts.spans)
     news = Outlet[Session]()  # the session's files may hold something new
     due = Outlet[Session]()  # a task of the session has something for its runner
     live = LiveMessages(records, bots, now, lives)

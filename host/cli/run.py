@@ -31,6 +31,7 @@ from host.ports.bot import Bot, Bots, MakeBot, Surroundings
 from host.ports.findings import Finding
 from host.runners.launch.base import Launcher
 from host.runners.launch.process import ProcessLauncher
+from host.upkeep import traces
 
 LAST_LOOK = 10.0  # s at the end of a pipe for what is still being asked outside
 
@@ -175,7 +176,8 @@ async def _serve(
     config: Config, bots: Bots, launcher: Launcher, said: Said, read: Callable[[], Config]
 ) -> None:
     credentials = model.make_credentials(config, os.environ)
-    host = Host(config, bots, Parts(ThreadDisk(), launcher, now_ms, credentials, read=read))
+    spans = traces.made(config)
+    host = Host(config, bots, Parts(ThreadDisk(), launcher, now_ms, credentials, spans=spans, read=read))
     stop = _Stop(host)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.order)
@@ -195,6 +197,7 @@ async def _serve(
             await asyncio.wait([looking_outside], timeout=LAST_LOOK)
     finally:
         looking_outside.cancel()
+        spans.close()
 
 
 async def _look_outside(config: Config, bots: Bots, said: Said) -> None:

@@ -98,6 +98,12 @@ def _public(url: str) -> str:
     return url.lower()
 
 
+def _collector(url: str) -> str:
+    """With the path that collectors take traces at, where it names none."""
+    url = _address("http://127.0.0.1:4318", "http", "https")(url)
+    return url if urlsplit(url).path not in ("", "/") else f"{url}/v1/traces"
+
+
 def _engine(address: str) -> str:
     if (
         not address
@@ -147,6 +153,7 @@ Seconds = Annotated[float, Field(gt=0)]
 Dollars = Annotated[float, Field(ge=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 ModelAddress = Annotated[str, AfterValidator(_model_address)]
+CollectorAddress = Annotated[str, AfterValidator(_collector)]
 VaultAddress = Annotated[str, AfterValidator(_address("http://127.0.0.1:10254", "http", "https"))]
 SlackAddress = Annotated[str, AfterValidator(_address("https://slack.com/api/", "http", "https", end="/"))]
 DiscordAddress = Annotated[str, AfterValidator(_address("https://discord.com/api/v10", "http", "https"))]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from host.config.kinds import (
+    CollectorAddress,
     DiscordAddress,
     Dollars,
     EngineAddress,
@@ -352,6 +353,12 @@ class Log(_Model):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
+class Traces(_Model):
+    """Off unless the section is there. Needs the extra `otel`."""
+
+    endpoint: CollectorAddress = "http://127.0.0.1:4318/v1/traces"
+
+
 class Config(_Model):
     data: Path = Path("data")
     host: Host = Host()
@@ -371,3 +378,4 @@ class Config(_Model):
     webhooks: Webhooks | None = None
     web: Web | None = None
     log: Log = Log()
+    traces: Traces | None = None

@@ -283,7 +283,7 @@ class Gateway:
         place = (whose.address, whose.platform_message_id) if whose else (None, "")
         call = Call(door.session.id, door.session.agent, author, task, asked.model, most, *place)
         reservation = await self._reserved(call)
-        self._stations.model_called(door.session.id, whose, asked.model)
+        ended = self._stations.model_called(door.session.id, whose, asked.model)
         meter = Meter(streamed=asked.streamed)
         unpaid = False
         try:
@@ -305,6 +305,7 @@ class Gateway:
             else:
                 count(call.agent, meter.usage, call.cost)
                 settlement = self._budgets.charge_in_full(reservation)
+            ended("not answered" if unpaid else "" if meter.complete else "broke off")
             self._settle_soon(settlement)
 
     async def _reserved(self, call: Call) -> int:

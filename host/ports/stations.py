@@ -6,6 +6,7 @@ all, in order: in, stored, claimed, model call, out, receipt. No line holds what
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 from host.ports import figures
 from host.ports.events import InboundEvent, Ingested, Verdict
+from host.ports.spans import ROOT, NoSpans, Span, Spans
 from sessiondb import MessageIn
 
 log = logging.getLogger(__name__)
@@ -43,9 +45,11 @@ class Posted:
 
 
 class Stations:
-    def __init__(self, now: Callable[[], int]) -> None:
+    def __init__(self, now: Callable[[], int], spans: Spans | None = None) -> None:
         self._now = now
+        self._spans = spans or NoSpans()
         self._ways: OrderedDict[str, _Way] = OrderedDict()
+        self._calls = itertools.count(now())  # no two of a message have the same number, in two lives either
 
     def came(self, event: InboundEvent) -> int:
         """Returns when, ms UTC. What people say among themselves leaves no line."""
@@ -64,13 +68,17 @@ class Stations:
         figures.INGEST.labels(platform).observe(max(0, self._now() - came_at) / 1000)
         if verdict is Verdict.IGNORED:
             return
+        ids = _ids(event.message_id, event.platform_message_id)
+        about = {**ids, "platform": platform, "kind": event.event_class.value, "verdict": verdict.value}
+        self._spans.add(Span(ROOT, event.message_id, came_at, self._now(), about))
         if verdict is Verdict.STORED:
+            self._spans.add(Span("stored", event.message_id, came_at, self._now(), ids))
             self._know(event.message_id, _Way(platform, event.platform_message_id, came_at))
         log.info(
             "%s%s",
             verdict.value.capitalize(),
             f": {ingested.reason}" if ingested.reason else "",
-            extra={"action": verdict.value, **_ids(event.message_id, event.platform_message_id)},
+            extra={"action": verdict.value, **ids},
         )
 
     def claimed(self, session: str, message: MessageIn) -> None:
@@ -84,29 +92,41 @@ class Stations:
         way.claimed_at = self._now()
         if way.came_at:
             figures.CLAIM.labels(way.platform).observe(max(0, way.claimed_at - way.came_at) / 1000)
+        about = {"session": session, **_ids(message.id, way.platform_message)}
+        began = way.came_at or way.claimed_at
+        self._spans.add(
+            Span("claimed", message.id, began, way.claimed_at, about, alone=not way.platform_message)
+        )
         log.info(
             "Claimed by its runner",
-            extra={"action": "claimed", "session": session, **_ids(message.id, way.platform_message)},
+            extra={"action": "claimed", **about},
         )
 
-    def model_called(self, session: str, message: MessageIn | None, model: str) -> None:
-        """Whoever asks the model for a message has claimed it, whether or not that was read yet."""
+    def model_called(self, session: str, message: MessageIn | None, model: str) -> Callable[[str], None]:
+        """Whoever asks the model for a message has claimed it, whether or not that was read yet. To be told how the call
+        failed, '' if it did not."""
         if message is not None:
             self.claimed(session, message)
         ids = _ids(message.id, message.platform_message_id) if message else {}
         log.info("Model call: %s", model, extra={"action": "model_call", "session": session, **ids})
+        began, of = self._now(), str(next(self._calls))
+
+        def ended(failed: str) -> None:
+            if message is not None:
+                about = {"session": session, "model": model, **ids}
+                alone = not message.platform_message_id
+                span = Span("model call", message.id, began, self._now(), about, of, failed, alone)
+                self._spans.add(span)
+
+        return ended
 
     def out(self, session: str, answers: str, key: str) -> None:
-        way = self._ways.get(answers)
-        log.info(
-            "Out: a post is on its way",
-            extra={
-                "action": "out",
-                "session": session,
-                "key": key,
-                **_ids(answers, way.platform_message if way else ""),
-            },
-        )
+        way, now = self._ways.get(answers), self._now()
+        about = {"session": session, "key": key, **_ids(answers, way.platform_message if way else "")}
+        log.info("Out: a post is on its way", extra={"action": "out", **about})
+        if answers:
+            alone = way is not None and not way.platform_message
+            self._spans.add(Span("out", answers, now, now, about, key, alone=alone))
 
     def posted(self, post: Posted) -> None:
         now, way = self._now(), self._ways.get(post.answers)
@@ -117,21 +137,27 @@ class Stations:
         if way and way.came_at and not way.answered and post.state == "sent":
             way.answered = True
             figures.FIRST_POST.labels(post.platform).observe(max(0, now - way.came_at) / 1000)
-        log.info(
-            "Receipt: %s",
-            post.state,
-            extra={
-                "action": "receipt",
-                "session": post.session,
-                "posted": post.platform_message,
-                **_ids(post.answers, way.platform_message if way else ""),
-            },
-        )
+        about = {
+            "session": post.session,
+            "posted": post.platform_message,
+            **_ids(post.answers, way.platform_message if way else ""),
+        }
+        log.info("Receipt: %s", post.state, extra={"action": "receipt", **about})
+        if post.answers:
+            told: dict[str, str | int] = {**about, "state": post.state, "attempts": max(1, post.attempts)}
+            failed = "" if post.state == "sent" else post.state
+            alone = way is not None and not way.platform_message
+            began, of = post.began_at or now, post.platform_message or str(now)
+            self._spans.add(Span("receipt", post.answers, began, now, told, of, failed, alone))
 
     def settled(self, message: str, status: str) -> None:
         """The runner is done with it."""
         way = self._ways.get(message)
         if way is not None and way.claimed_at:
+            told = {"status": status, **_ids(message, way.platform_message)}
+            failed = status if status == "failed" else ""
+            alone = not way.platform_message
+            self._spans.add(Span("turn", message, way.claimed_at, self._now(), told, "", failed, alone))
             figures.TURN.labels(way.platform).observe(max(0, self._now() - way.claimed_at) / 1000)
             way.claimed_at = 0
         log.info(

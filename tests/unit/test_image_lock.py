@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -42,11 +43,12 @@ def test_an_image_pins_only_versions_of_the_main_lock(part: str) -> None:
     assert not strangers, f"copy these lines anew from requirements.lock to {part}/requirements.lock"
 
 
+def named(path: str) -> set[str]:
+    return {canonicalize_name(Requirement(pin.partition(" --hash")[0]).name) for pin in pins(path)}
+
+
 def locked(part: str) -> set[str]:
-    return {
-        canonicalize_name(Requirement(pin.partition(" --hash")[0]).name)
-        for pin in pins(f"{part}/requirements.lock")
-    }
+    return named(f"{part}/requirements.lock")
 
 
 def test_the_runners_image_pins_exactly_what_it_needs() -> None:
@@ -55,3 +57,10 @@ def test_the_runners_image_pins_exactly_what_it_needs() -> None:
 
 def test_the_hosts_image_pins_exactly_what_dovecote_needs() -> None:
     assert locked("host") == closure(("dovecote",)) - {"dovecote"}
+
+
+def test_the_lock_for_traces_pins_exactly_what_they_need_beside_the_hosts() -> None:
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["otel"]
+    needed = closure(tuple(Requirement(one).name for one in extra))
+    assert named("requirements-otel.lock") == needed - locked("host")
+    assert pins("requirements-otel.lock") <= pins("requirements.lock")

@@ -24,6 +24,7 @@ ONLY_IN: dict[str, str | tuple[str, ...]] = {
     "anthropic": "runner/providers/claude.py",
     "claude_agent_sdk": "runner/providers/claude_code.py",
     "mcp": ("host/gateway/oauth.py", "runner/tools/"),
+    "opentelemetry": "host/upkeep/traces.py",
     "cryptography": "host/folders/seal.py",
 }
 FLOORS = (  # of host/, from the top down: a room imports only what stands below it
@@ -49,7 +50,17 @@ FLOORS = (  # of host/, from the top down: a room imports only what stands below
 )
 SEEN_BY_BOTS = {"host.ports", "host.config"}
 MOST_ON_THE_GROUND = 8  # modules directly in host/; everything else has a room
-HEAVY = {"pydantic", "mcp", "anthropic", "claude_agent_sdk", "aiohttp", "structlog", "rich", "typer"}
+HEAVY = {
+    "opentelemetry",
+    "pydantic",
+    "mcp",
+    "anthropic",
+    "claude_agent_sdk",
+    "aiohttp",
+    "structlog",
+    "rich",
+    "typer",
+}
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

@@ -10,11 +10,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
 from host.app import Host
 from host.cli.doctor import health
 from host.ports.bot import Hearing
+from host.upkeep.traces import Traces
 from tests.fakes.model_api import FakeModelAPI
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.hosting import config, serving
@@ -78,7 +81,8 @@ async def test_a_platforms_id_finds_every_station_of_a_message_in_order_and_no_w
         model={"base_url": api.base_url, "budget_usd_per_day": 7},
         web=WEB,
     )
-    async with serving(settings) as (host, bot):
+    memory = InMemorySpanExporter()
+    async with serving(settings, spans=Traces(SimpleSpanProcessor(memory))) as (host, bot):
         before = await figures(host)
         said = await bot.say("c", "How many is two and two?", platform_message_id="1712.0001")
         assert await host.settled(said.message_id) == "completed"
@@ -94,6 +98,18 @@ async def test_a_platforms_id_finds_every_station_of_a_message_in_order_and_no_w
         "settled",
         "receipt",
     ]
+    spans = memory.get_finished_spans()
+    assert {span.name for span in spans} == {
+        "in",
+        "stored",
+        "claimed",
+        "model call",
+        "out",
+        "turn",
+        "receipt",
+    }
+    assert len({span.context.trace_id for span in spans if span.context}) == 1
+    assert not any("two and two" in span.to_json() or "ever" in span.to_json() for span in spans)
     assert {record.message for record in found} != {""}
     assert not any("two and two" in record.getMessage() or "ever" in record.getMessage() for record in found)
     assert moved(before, after, "dovecote_events_total{kind=message,platform=memory,verdict=stored}") == 1
