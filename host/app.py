@@ -136,7 +136,7 @@ class Host:
             await db.write(lambda connection: links.serve(connection, ""))
             await house.upkeep.feeding.off()
         else:
-            self.web = WebServer(self._settings, house, self._bots, self._parts.now)
+            self.web = WebServer(self._settings, house, self._bots, self._parts)
             await self.web.start()
         return True
 

@@ -50,6 +50,7 @@ from host.live.progress import ProgressBoard
 from host.mailbox.open import Mailboxes, Records
 from host.mailbox.questions import Approvers
 from host.ports.bot import Bots
+from host.ports.findings import Finding
 from host.ports.outlet import Outlet
 from host.ports.spans import NoSpans, Spans
 from host.ports.stations import Stations
@@ -85,6 +86,9 @@ class Parts:
     spans: Spans = field(default_factory=NoSpans)
     read: Callable[[], Config] | None = (
         None  # the configuration anew, as at a start; raises `ConfigError`, `NotFit`
+    )
+    look: Callable[[Config], list[Finding]] | None = (
+        None  # what the doctor sees of this machine; may wait for it
     )
 
 
@@ -169,9 +173,7 @@ def assemble(
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), paused, sign_ins.pasted)
     ingress = Ingress(settings, records, onward, now)
     anew = Anew(settings, bots, db, ingress.channel_became)
-    see = controls.Parts(
-        settings, anew, data, parts.disk, records, supervisor, ingress.ingest, saying.soon, now
-    )
+    see = controls.Parts(settings, anew, data, parts.disk, records, supervisor, ingress.ingest, saying, now)
     service = Service(see, desk)
     followers = Followers(desk, supervisor, bots)
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, Own(installation.id, news))

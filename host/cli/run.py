@@ -177,7 +177,9 @@ async def _serve(
 ) -> None:
     credentials = model.make_credentials(config, os.environ)
     spans = traces.made(config)
-    host = Host(config, bots, Parts(ThreadDisk(), launcher, now_ms, credentials, spans=spans, read=read))
+    look = functools.partial(everything.here, before_start=False)
+    parts = Parts(ThreadDisk(), launcher, now_ms, credentials, spans=spans, read=read, look=look)
+    host = Host(config, bots, parts)
     stop = _Stop(host)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.order)

@@ -17,6 +17,8 @@ from host.config.settings import Settings
 from host.controls import history, judging, spending
 from host.controls.anew import Anew
 from host.controls.desk import TaskDesk
+from host.controls.queue import Queue
+from host.delivery.saying import Saying
 from host.folders.disk import Disk
 from host.gateway.budget import day_of
 from host.governance import access, audit, requests, rules, sight, words
@@ -89,7 +91,7 @@ class Parts:
     records: Records
     supervisor: Supervisor
     ingest: Callable[[InboundEvent], Awaitable[Ingested]]  # the one way in
-    say: Callable[[], None]  # there are new notices
+    saying: Saying
     now: Callable[[], int]
 
 
@@ -101,6 +103,7 @@ class Service:
         self._settings = parts.settings
         self._db = parts.records.db
         self._desk = desk
+        self.queue = Queue(parts.records, parts.supervisor, parts.ingest, parts.saying.pay, parts.now)
 
     # ── who looks ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -360,7 +363,7 @@ class Service:
         done = await self._db.write(
             lambda connection: requests.decide(connection, viewer, request, choice, now)
         )
-        self._parts.say()
+        self._parts.saying.soon()
         return done
 
     async def _send_as_written(self, viewer: Viewer, message_id: str) -> str:

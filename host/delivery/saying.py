@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from host.delivery.service import Deliveries
+from host.registry.sessions import Session
 from sessiondb import SessionError
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,10 @@ class Saying:
         task = asyncio.create_task(self._say(), name="notices")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def pay(self, session: Session) -> None:
+        """What the session's outcomes call for. Raises `SessionError`."""
+        await self._deliveries.pay(session)
 
     async def _say(self) -> None:
         try:

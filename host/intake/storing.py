@@ -82,10 +82,11 @@ def _insert(writer: InboundWriter, attached: Attached) -> None:
 
 def _again(writer: InboundWriter, message: NewMessage, answer: str) -> NewMessage:
     """The question of an answer, in its author's words and name, to be answered once more; as a plain request where nobody
-    has that question any more."""
+    has that question any more. `answer` may be the question itself, which has none: there is nothing to be replaced."""
     writer.catch_up()
     of = writer.parcels_of(answer)
-    original = writer.message(of[0].in_reply_to) if of else None
+    original = writer.message(of[0].in_reply_to if of else answer)
+    answer = answer if of else ""
     asked = content.decode_inbound(original.content) if original is not None else None
     if original is None or not isinstance(asked, content.Chat):
         return message

@@ -79,6 +79,7 @@ class Pruner:
             _held_back,
             _judged,
             _no_longer_live,
+            _dealt_with,
         ):
             while await self._db.write(functools.partial(portion, before=before)) == PORTION:
                 pass
@@ -193,6 +194,14 @@ def _no_longer_live(connection: Statements, *, before: int) -> int:
 
 def _judged(connection: Statements, *, before: int) -> int:
     return judgements.forget(connection, before, PORTION)
+
+
+def _dealt_with(connection: Statements, *, before: int) -> int:
+    connection.execute(
+        "DELETE FROM dealt_with WHERE message_id IN (SELECT message_id FROM dealt_with WHERE at < ? LIMIT ?)",
+        (before, PORTION),
+    )
+    return connection.changes()
 
 
 def _delete(connection: Statements, table: str, where: str, before: int) -> int:

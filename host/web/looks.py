@@ -31,7 +31,9 @@ VIEWS = (  # path, name, whether it is for owners alone
     ("/tasks", "Tasks", False),
     ("/costs", "Costs", True),
     ("/decisions", "Decisions", True),
+    ("/agents", "Agents", True),
     ("/audit", "Audit", True),
+    ("/health", "Health", True),
     ("/signins", "Sign-ins", False),
 )
 FILES = {"page.css": "text/css", "page.js": "text/javascript", "page.svg": "image/svg+xml"}

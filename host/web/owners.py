@@ -10,23 +10,20 @@ from typing import cast
 
 from aiohttp import web
 
-from host.controls import history
 from host.controls.reloading import Reloading
 from host.governance import audit, requests, rules, words
 from host.governance.access import LOCAL
 from host.governance.rules import Engage
-from host.governance.sight import Sight
 from host.ports.controls import ChannelRules, Forbidden
 from host.registry.port import Statements
 from host.web.gate import Visitor
 from host.web.page import Page
-from host.web.places import Shown, place_of
+from host.web.places import where
 from sessiondb.records import Address
 
 MOST_SHOWN = 100
 ENGAGES = {"": "as configured", "mention": "when mentioned", "always": "always", "off": "off"}
 STANDINGS = {"allow": "allowed", "deny": "denied", "forget": ""}
-EVERYTHING = Sight(True, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +49,11 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Done:
+    number: int
     at: int
     who: str
     where: str
     what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    id: str
-    where: str
-    since: int
-    starts: int  # that failed in a row
 
 
 class Owners:
@@ -71,7 +61,6 @@ class Owners:
         self._page = page
         self._reloading = reloading
         page.shows("/decisions", self._decisions)
-        page.shows("/failures", self._failures)
         page.shows("/audit", self._audit)
         page.does("/decide", self._decide)
         page.does("/access", self._access)
@@ -86,16 +75,12 @@ class Owners:
         more = {"agents": self._page.service.agents(), "engages": ENGAGES}
         return self._page.html("decisions.html", visitor, values | more)
 
-    async def _failures(self, _: web.Request, visitor: Visitor) -> web.StreamResponse:
-        def job(registry: Statements) -> dict[str, object]:
-            found = history.failures(registry, EVERYTHING)
-            listed = [(one, _where(registry, one.address)) for one in found]
-            return {"failures": listed, "waiting": _waiting(registry)}
-
-        return self._page.html("failures.html", visitor, await self._page.books.read(job))
-
-    async def _audit(self, _: web.Request, visitor: Visitor) -> web.StreamResponse:
-        return self._page.html("audit.html", visitor, {"done": await self._page.books.read(_done)})
+    async def _audit(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
+        below = request.query.get("before", "")
+        before = int(below) if below.isascii() and below.isdigit() and len(below) < 18 else 2**62
+        done = await self._page.books.read(lambda registry: _done(registry, before))
+        older = done[-2].number if len(done) > MOST_SHOWN else 0
+        return self._page.html("audit.html", visitor, {"done": done[:MOST_SHOWN], "older": older})
 
     # ── forms ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -157,38 +142,24 @@ def _channels(registry: Statements) -> list[Channel]:
     for platform, workspace, channel in registry.execute(_CHANNELS, (MOST_SHOWN,)).fetchall():
         address = Address(str(platform), str(workspace), str(channel))
         decided = rules.of_channel(registry, address) or ChannelRules()
-        found.append(Channel(json.dumps(address[:3]), _where(registry, address), decided))
+        found.append(Channel(json.dumps(address[:3]), where(registry, address), decided))
     return found
 
 
-def _where(registry: Statements, address: Address) -> str:
-    """By what its conversations are: one whose scope is not known is private."""
-    row = registry.execute(_SCOPE, address[:3]).fetchone()
-    return place_of(registry, Shown(address, str(row[0]) if row else ""))
-
-
-def _waiting(registry: Statements) -> list[Waiting]:
-    found = registry.execute(_BUSY, (MOST_SHOWN,)).fetchall()
-    return [
-        Waiting(
-            str(id_), place_of(registry, Shown(Address(*map(str, place)), str(scope))), int(at), int(starts)
-        )
-        for id_, at, starts, scope, *place in found
-    ]
-
-
-def _done(registry: Statements) -> list[Done]:
+def _done(registry: Statements, before: int) -> list[Done]:
+    """One more than a page has."""
     return [
         Done(
+            int(number),
             int(at),
             words.name(str(name)) or str(user),
             "this machine"
             if platform == LOCAL
-            else _where(registry, Address(str(platform), str(workspace), str(place))),
+            else where(registry, Address(str(platform), str(workspace), str(place))),
             f"{str(action).replace('_', ' ')}: {detail}",
         )
-        for at, user, name, platform, workspace, place, action, detail in registry.execute(
-            _AUDIT, (MOST_SHOWN,)
+        for number, at, user, name, platform, workspace, place, action, detail in registry.execute(
+            _AUDIT, (before, MOST_SHOWN + 1)
         ).fetchall()
     ]
 
@@ -220,9 +191,7 @@ _CHANNELS = (
     "SELECT channel_type, workspace_id, platform_id FROM channel_rules"
     " UNION SELECT channel_type, workspace_id, platform_id FROM places LIMIT ?"
 )
-_SCOPE = "SELECT scope FROM sessions WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? LIMIT 1"
-_BUSY = (
-    "SELECT id, active_at, start_failures, scope, channel_type, workspace_id, platform_id, thread_id FROM sessions"
-    " WHERE busy = 1 ORDER BY active_at LIMIT ?"
+_AUDIT = (
+    "SELECT id, at, user, name, channel_type, workspace_id, platform_id, action, detail FROM audit WHERE id < ?"
+    " ORDER BY id DESC LIMIT ?"
 )
-_AUDIT = "SELECT at, user, name, channel_type, workspace_id, platform_id, action, detail FROM audit ORDER BY id DESC LIMIT ?"

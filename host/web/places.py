@@ -26,3 +26,12 @@ def place_of(registry: Statements, shown: Shown, *, readable: bool = False) -> s
         return Names(registry).place(address, scope)
     platform = PLATFORMS.get(address.channel_type, address.channel_type)
     return f"private channel {address.platform_id}, {platform}"
+
+
+def where(registry: Statements, address: Address) -> str:
+    """By what its conversations are: one whose scope is not known is private."""
+    row = registry.execute(_SCOPE, address[:3]).fetchone()
+    return place_of(registry, Shown(address, str(row[0]) if row else ""))
+
+
+_SCOPE = "SELECT scope FROM sessions WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? LIMIT 1"

@@ -6,23 +6,25 @@ import asyncio
 import ipaddress
 import logging
 import math
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from host.assembly import House
+from host.assembly import House, Parts
 from host.config import Web
 from host.config.settings import Settings
 from host.ports.bot import Bots
 from host.ports.door import Door, Handler
 from host.registry import links
+from host.web.agents import Agents
 from host.web.conversations import Conversations
+from host.web.health import Health
 from host.web.inside import Inside
 from host.web.money import Money
 from host.web.owners import Owners
 from host.web.page import Page
+from host.web.queue import Queued
 from host.web.running import Now
 from host.web.search import Search
 from host.web.tasks import Scheduled
@@ -40,7 +42,8 @@ class WebError(Exception):
 class WebServer:
     """`port` is the one it is bound to, once started."""
 
-    def __init__(self, settings: Settings, house: House, bots: Bots, now: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings, house: House, bots: Bots, parts: Parts) -> None:
+        now, look = parts.now, parts.look
         self._config = settings.config.web or Web()
         self._state = house.state
         self._db = house.records.db
@@ -51,6 +54,9 @@ class WebServer:
         Scheduled(self._page)
         Money(self._page)
         Owners(self._page, house.ordered.reloading)
+        Queued(self._page, house.service.queue)
+        Agents(self._page, house.ordered.pausing)
+        Health(self._page, house.state, bots, look)
         Inside(self._page)
         Search(self._page, house.upkeep.feeding)
         self._door: Door | None = None

@@ -122,7 +122,7 @@ class Feeding:
     async def _feed(self, id_: str, scope: str, active_at: int, lately: int) -> None:
         path, folder = index.path_of(self._data, scope), SessionFolder(self._data / "sessions" / id_)
         try:
-            while await self._step(_fed, path, folder, id_, active_at, lately):
+            while await self._step(_fed, path, folder, (id_, active_at, lately), self._now() - self._kept):
                 lately = 0
         except SessionError as error:  # of one conversation; looked at again when there is news of it
             if isinstance(error, Damaged) and error.path == path:
@@ -139,8 +139,10 @@ class Feeding:
         return more
 
 
-def _fed(path: Path, folder: SessionFolder, id_: str, active_at: int, lately: int) -> bool:
-    """One portion; whether there is more. `lately` (0: in any case): what was active before and is known is not read."""
+def _fed(path: Path, folder: SessionFolder, which: tuple[str, int, int], before: int) -> bool:
+    """One portion; whether there is more. `which`: the conversation, when it was active, and since when (0: in any case) what
+    was active and is known is not read. What was said before `before` is too old."""
+    id_, active_at, lately = which
     if not folder.inbound_db.exists():
         return False
     with closing(Index(path)) as found:
@@ -151,7 +153,7 @@ def _fed(path: Path, folder: SessionFolder, id_: str, active_at: int, lately: in
         said, last, others = _said(folder.outbound_db, marks.said)
         done = Marks(mark, last, active_at if not (more or others) else 0)
         if heard or said or done != marks:
-            found.put(id_, done, [*heard, *said])
+            found.put(id_, done, [one for one in (*heard, *said) if one.at >= before])
     return more or others
 
 

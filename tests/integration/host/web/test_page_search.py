@@ -87,7 +87,7 @@ async def test_a_link_finds_public_words_and_no_others_and_questions_are_words(t
 async def test_older_finds_are_on_the_next_page(tmp_path: Path) -> None:
     async with serving(config(tmp_path, web=WEB)) as (host, bot), browsing(host, tmp_path) as browser:
         for n in range(13):
-            await answered(bot, "square", f"marker number{n}", privacy="public", mentioned=True)
+            await answered(bot, "square", f"marker number{n}", privacy="public", mentioned=True, at=now_ms())
         await fed(host)
         found: list[str] = []
         path = "/search?q=marker"
