@@ -56,6 +56,7 @@ JUDGED = Counter(
 REFUSALS = Counter("dovecote_model_refusals", "Model requests that the gateway refused", ["agent", "reason"])
 STARTS = Counter("dovecote_runner_starts", "Runners started", ["outcome"])
 RUNNERS = Gauge("dovecote_runners", "Runners alive")
+WARM = Gauge("dovecote_runners_warm", "Runners that are ready for conversations to come")
 WAITING = Gauge("dovecote_messages_waiting", "Messages taken in and not yet in their conversation's file")
 UNDELIVERED = Gauge("dovecote_notices_waiting", "Notices of the host that are not delivered yet")
 BUSY = Gauge("dovecote_conversations_busy", "Conversations in which something is to do")

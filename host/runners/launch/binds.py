@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from host.config.schema import SELinux
+from host.runners.launch.base import RunnerSpec
 
 NO_NEW_PRIVILEGES = "no-new-privileges"
 
@@ -34,3 +35,16 @@ def options(binds: Sequence[Bind], selinux: SELinux) -> dict[str, Any]:
         for one in binds
     ]
     return {"volumes": volumes, "security_opt": security}
+
+
+def of(spec: RunnerSpec) -> list[Bind]:
+    folder = spec.folder
+    return [
+        Bind("/session/inbound", folder.inbound, read_only=True, alone=True),
+        Bind("/session/outbound", folder.outbound, alone=True),
+        Bind("/session/gateway", folder.gateway, read_only=True, alone=True),
+        Bind("/workspace", folder.work, alone=True),
+        Bind("/shared", spec.shared),
+        *([Bind("/agent", spec.agent, read_only=True)] if spec.agent else []),
+        *(Bind(path, file, read_only=True) for path, file in spec.files.items()),
+    ]

@@ -27,6 +27,7 @@ from host.folders import ownership, unnamed
 from host.runners.launch import binds, engine
 from host.runners.launch import labels as marks
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
+from host.runners.launch.echo import TAIL, Echo
 from host.runners.launch.labels import CONTRACT_LABEL, INCARNATION, INSTALLATION, LOG, OUTLINE, ROLE, SESSION
 from host.runners.launch.logs import append_bounded
 from sessiondb.contract import CONTRACT
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 
 ENGINE_THREADS = 8  # requests to the engine at a time
 REMEMBERED_DEATHS = 1_000
+HEAR_EVERY = 5.0  # s between two looks at what containers print
 LOOK_EVERY = 10.0  # s between two looks at the list when no event hints at one
 RECONNECT = 1.0  # s until a lost stream of events is opened again
 REPLAY = 5  # s of events asked for again at each opening: none may fall between two streams
@@ -52,13 +54,16 @@ _NOT_RUNNING = 409  # the engine's answer to a signal for a container that has e
 
 
 class DockerRunner:
-    def __init__(self, container: str, name: str, labels: dict[str, str]) -> None:
+    def __init__(self, container: str, name: str, labels: dict[str, str], since: float = 1.0) -> None:
+        """What it printed before `since` (s) was heard in an earlier life of the host."""
         self.container = container
         self.name = name
         self.session_id = labels[SESSION]
         self.incarnation = labels[INCARNATION]
         self.outline = labels.get(OUTLINE, "")
         self.log = Path(labels[LOG])
+        self.since = since
+        self.echo = Echo(self.session_id, self.incarnation)
         self.unread = 0  # looks at which the engine could not say how it ended
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -81,6 +86,7 @@ class DockerLauncher:
         self._hint = asyncio.Event()
         self._died: dict[str, None] = {}  # containers, by their events
         self._watching: asyncio.Task[None] | None = None
+        self._hearing: asyncio.Task[None] | None = None
         self._events: _Events | None = None
 
     # ── the port ─────────────────────────────────────────────────────────────────────────────────────────
@@ -127,7 +133,7 @@ class DockerLauncher:
                 labels: dict[str, str] = found["Labels"]
                 alive = found["State"] == "running" and labels.get(ROLE) == "runner"
                 if alive and labels.get(CONTRACT_LABEL) == str(CONTRACT):
-                    runner = DockerRunner(found["Id"], marks.name_in(found), labels)
+                    runner = DockerRunner(found["Id"], marks.name_in(found), labels, time.time())
                     self._names[runner.name] += 1
                     self._runners[runner.container] = runner
                     adopted.append(runner)
@@ -159,8 +165,9 @@ class DockerLauncher:
     async def close(self) -> None:
         if self._events is not None:
             self._events.close()
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in (self._watching, self._hearing):
+            if task is not None:
+                task.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     # ── watching: an event is a hint, the list is the truth ──────────────────────────────────────────────
@@ -174,6 +181,7 @@ class DockerLauncher:
 
             self._events = _Events(self._client, installation, hint)
             self._watching = asyncio.create_task(self._keep_looking(installation), name="engine")
+            self._hearing = asyncio.create_task(self._keep_hearing(), name="echo")
 
     def _heard(self, container: str) -> None:
         if container:
@@ -204,6 +212,14 @@ class DockerLauncher:
             if self._away:
                 log.info("The container engine is back", extra={"action": "engine_back"})
             self._away = False
+
+    async def _keep_hearing(self) -> None:
+        """Apart from the looks: what containers print holds up no end of any."""
+        while True:
+            await asyncio.sleep(HEAR_EVERY)
+            for runner in list(self._runners.values()):
+                with contextlib.suppress(LaunchError):
+                    await self._call(self._hear, runner)
 
     async def _look(self, installation: str) -> None:
         """Settles the ended, removes the strays. Only what was known before the list was made can be judged by it."""
@@ -237,6 +253,8 @@ class DockerLauncher:
         if not gone:
             try:
                 code = await self._call(self._exit_code, runner.container)
+                await self._call(self._hear, runner)
+                runner.echo.end()
                 await self._call(self._keep_log, runner.container, runner.log)
             except LaunchError as error:
                 runner.unread += 1
@@ -353,7 +371,7 @@ class DockerLauncher:
                 "DOVECOTE_SHARED": "/shared",
                 "DOVECOTE_AGENT_DIR": "/agent" if spec.agent else "",
             },
-            **binds.options(_binds(spec), self._settings.selinux),
+            **binds.options(binds.of(spec), self._settings.selinux),
             "working_dir": "/workspace",
             "user": f"{uid}:{gid}",
             "hostname": "runner",
@@ -415,25 +433,18 @@ class DockerLauncher:
             if error.response is None or error.response.status_code != _NOT_RUNNING:
                 raise
 
+    def _hear(self, runner: DockerRunner) -> None:
+        asked_at = time.time()
+        told = self._client().api.logs(runner.container, timestamps=True, since=runner.since, tail=TAIL)
+        runner.since = asked_at - 1.0  # what was printed meanwhile comes again, and is known by its time
+        runner.echo.hear_stamped(told)
+
     def _keep_log(self, container: str, path: Path) -> None:
         try:
             stream: Iterator[bytes] = self._client().api.logs(container, stream=True, timestamps=True)
             append_bounded(path, stream, LARGEST_LOG)
         except engine.GONE as error:
             log.warning("Output of a container is lost: %s", error, extra={"action": "log_lost"})
-
-
-def _binds(spec: RunnerSpec) -> list[binds.Bind]:
-    folder = spec.folder
-    return [
-        binds.Bind("/session/inbound", folder.inbound, read_only=True, alone=True),
-        binds.Bind("/session/outbound", folder.outbound, alone=True),
-        binds.Bind("/session/gateway", folder.gateway, read_only=True, alone=True),
-        binds.Bind("/workspace", folder.work, alone=True),
-        binds.Bind("/shared", spec.shared),
-        *([binds.Bind("/agent", spec.agent, read_only=True)] if spec.agent else []),
-        *(binds.Bind(path, file, read_only=True) for path, file in spec.files.items()),
-    ]
 
 
 class _Events:

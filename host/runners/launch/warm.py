@@ -18,6 +18,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from host.ports import figures
+
 log = logging.getLogger(__name__)
 
 DEMAND = 300.0  # s for which a start counts as a sign of more to come
@@ -95,10 +97,11 @@ class Pool:
         if self._most > 0 and self._tending is None:
             self._tending = asyncio.create_task(self._tend(), name="warm")
         waiting = self._ready[kind]
-        while waiting:
-            if (one := waiting.popleft()).alive:
-                return one
-        return None
+        found = None
+        while waiting and found is None:
+            found = one if (one := waiting.popleft()).alive else None
+        figures.WARM.set(self.waiting)
+        return found
 
     async def close(self) -> None:
         if self._tending is not None:
@@ -106,6 +109,7 @@ class Pool:
             await asyncio.wait({self._tending})
         for kind in list(self._ready):
             await self._trim(kind, 0)
+        figures.WARM.set(0)
 
     async def _tend(self) -> None:
         while True:
@@ -127,6 +131,7 @@ class Pool:
             # Whoever was started meanwhile goes first: what is warmed takes from its processor.
             while len(self._ready[kind]) < target and not self._asked.is_set():
                 self._ready[kind].append(await self._make(kind))
+        figures.WARM.set(self.waiting)
 
     async def _trim(self, kind: Kind, most: int) -> None:
         waiting = self._ready[kind]

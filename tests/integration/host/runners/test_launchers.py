@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,21 @@ async def test_a_second_runner_of_the_same_session_ends_by_itself(tmp_path: Path
         second = await launcher.start(one)
         assert await second.wait() == 3
         await launcher.stop(first, 20.0)
+
+
+async def test_what_a_runner_prints_is_in_the_hosts_log_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    launcher = ProcessLauncher()
+    odd = replace(spec(tmp_path), environment={"DOVECOTE_AGENT": '{"nothing": "known"}'})
+    runner = await launcher.start(odd)
+    async with asyncio.timeout(TIMEOUT):
+        await runner.wait()
+    await launcher.close()
+    [told] = [record for record in caplog.records if getattr(record, "action", "") == "runner"]
+    assert (told.session, told.runner, told.levelname) == ("s1", "one", "WARNING")  # type: ignore[attr-defined]
+    assert told.said.startswith("ERROR runner: DOVECOTE_AGENT: not an agent's JSON")  # type: ignore[attr-defined]
+    assert "not an agent's JSON" in odd.log.read_text()
 
 
 async def test_leftovers_are_ended_and_another_installation_s_are_left_alone(tmp_path: Path) -> None:

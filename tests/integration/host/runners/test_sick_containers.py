@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from host.config import Runner as Settings
 from host.runners.launch.docker import MOST_UNREAD, DockerLauncher, DockerRunner
+from host.runners.launch.echo import TAIL
 
 PATIENCE = 30.0  # s
 
@@ -23,6 +26,7 @@ class Engine:
     def __init__(self) -> None:
         self.removed: set[str] = set()
         self.asked = 0
+        self.tails: list[str] = []
 
     def container(self, name: str) -> dict[str, Any]:
         labels = {"dovecote.session": name, "dovecote.incarnation": "i", "dovecote.log": self.log}
@@ -38,6 +42,9 @@ class Engine:
         if "sick" in path:
             self.asked += 1
             return web.json_response({"message": "layer does not exist"}, status=500)
+        if path.endswith("/logs"):
+            self.tails.append(request.query["tail"])
+            return web.Response(body=self.printed)
         if path.endswith("/json"):
             return web.json_response({"Id": name, "State": {"ExitCode": 0}, "Config": {"Tty": True}})
         if request.method == "DELETE":
@@ -46,6 +53,7 @@ class Engine:
         return web.Response(body=b"")
 
     log = ""
+    printed = b""
 
 
 @asynccontextmanager
@@ -81,3 +89,22 @@ async def test_one_container_that_cannot_be_read_hides_the_end_of_no_other(tmp_p
         async with asyncio.timeout(PATIENCE):
             assert await found["sick"].wait() < 0
         assert json.dumps(sorted(fake.removed)) == '["well"]'
+
+
+async def test_what_a_container_prints_is_heard_while_it_lives_and_once_when_it_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with engine(tmp_path) as (fake, launcher):
+        runner = DockerRunner("well", "well", fake.container("well")["Labels"])
+        launcher._runners["well"], launcher._names["well"] = runner, 1
+        fake.printed = b"2026-11-28T17:00:00.000000000Z INFO runner: begun\n"
+        await launcher._call(launcher._hear, runner)
+        fake.printed += b"2026-11-28T17:00:00.500000000Z ERROR runner: no more\n"
+        await launcher._look("installation")
+        assert await runner.wait() == 0
+    said = [record for record in caplog.records if getattr(record, "action", "") == "runner"]
+    assert [record.said for record in said] == ["INFO runner: begun", "ERROR runner: no more"]  # type: ignore[attr-defined]
+    assert {(record.session, record.runner) for record in said} == {("well", "i")}  # type: ignore[attr-defined]
+    assert fake.tails[0] == str(TAIL)  # however much there is
+    assert b"no more" in Path(fake.log).read_bytes()

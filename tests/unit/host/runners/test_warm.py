@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from host.runners.launch.warm import DEMAND, Kind, Pool, Warm, has_room, wanted
 from tests.support.waiting import eventually
@@ -61,6 +62,10 @@ def test_as_many_are_kept_as_starts_of_late_foretell(starts: list[float], most: 
     assert wanted(starts, 100.0, most) == kept
 
 
+def warm() -> float | None:
+    return REGISTRY.get_sample_value("dovecote_runners_warm")
+
+
 async def test_a_second_start_has_one_warmed_and_the_next_gets_it(making: Making) -> None:
     pool = Pool(2, making, rest=0)
     assert pool.take(KIND) is None
@@ -69,8 +74,10 @@ async def test_a_second_start_has_one_warmed_and_the_next_gets_it(making: Making
     taken = pool.take(KIND)
     assert taken is making.made[0]
     await eventually(lambda: pool.ready(KIND) == 2)
+    await eventually(lambda: warm() == 2)  # as monitoring sees it
     assert taken not in (pool.take(KIND), pool.take(KIND))
     await pool.close()
+    assert warm() == 0
 
 
 async def test_a_kind_s_runners_are_for_nobody_of_another(making: Making) -> None:
