@@ -12,6 +12,7 @@ NO_TASKS = (
 NO_FAILURES = "Every message was answered lately."
 OWNERS_ONLY = "Only an owner of this installation can change that."
 NOTHING_TO_SHOW = "There is nothing to show."
+ABOUT = "What about this message?"  # what choosing it in a message's menu says
 NOT_TAKEN = "No agent answers here."
 BUSY = "I cannot take that right now; please try again in a minute."
 

@@ -26,6 +26,7 @@ from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.client.transport import Transport, application
 from bots.slack.commands.commands import Commands
+from bots.slack.commands.shortcuts import Shortcuts
 from bots.slack.commands.surfaces import Surfaces
 from bots.slack.live.message import LiveMessages
 from bots.slack.live.progress import StatusLines
@@ -41,7 +42,7 @@ from bots.slack.sending import rendering
 from bots.slack.sending.files import Uploads
 from bots.slack.sending.outbox import Sender
 from bots.slack.setup import look as looking
-from bots.slack.setup.manifest import COMMAND
+from bots.slack.setup.manifest import ASK_ABOUT, BECAME, COMMAND
 from bots.slack.setup.preflight import identify
 from host.config import Access, Config, Slack
 from host.ports.bot import (
@@ -242,6 +243,7 @@ class Listeners:
         self._questions = questions.Questions(client, self._reader, identity, host, owners)
         self._clicks = Clicks(client, self._reader, host)
         self._commands = Commands(client, self._reader, host)
+        self._shortcuts = Shortcuts(client, self._reader, host)
         self._surfaces = Surfaces(client, self._reader, host, self._clicks, status)
         self._host = host
         self._marks = marks
@@ -267,6 +269,8 @@ class Listeners:
         app.event("assistant_thread_started")(self._surfaces.began)
         app.event("member_joined_channel")(self._surfaces.joined)
         app.command(COMMAND)(self.command)
+        app.shortcut(ASK_ABOUT)(self.asked_about)
+        app.shortcut(BECAME)(self.became)
         app.action(re.compile(f"^({rendering.ACTION}|{rendering.WORDS})"))(self.clicked)
         app.action(re.compile(f"^({panels.TASK}|{panels.STOP}|{panels.REFRESH})"))(self.pressed)
         app.action(re.compile(f"^{rendering.DECISION}"))(self.decided)
@@ -331,6 +335,16 @@ class Listeners:
     async def command(self, ack: Callable[..., Awaitable[object]], body: Json) -> None:
         told = await self._commands.command(body)
         await (ack(**told) if told else ack())
+
+    async def asked_about(self, ack: Callable[[], Awaitable[object]], body: Json, respond: Respond) -> None:
+        await (
+            ack()
+        )  # the thread is read first, and Slack waits three seconds; it never sends a shortcut again
+        await self._shortcuts.ask_about(body, respond)
+
+    async def became(self, ack: Callable[[], Awaitable[object]], body: Json, respond: Respond) -> None:
+        await ack()
+        await self._shortcuts.became(body, respond)
 
     async def pressed(self, ack: Callable[[], Awaitable[object]], body: Json, respond: Respond) -> None:
         await self._clicks.pressed(body, respond)

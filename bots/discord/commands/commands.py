@@ -35,7 +35,6 @@ from sessiondb.content import Part
 log = logging.getLogger(__name__)
 
 LONGEST_SHOWN = 1_500  # characters of a question said again under its asker's name
-ABOUT = "What about this message?"  # what choosing the command says
 FORM_PATIENCE = 2.0  # s to find out what a form shows; it cannot be deferred
 REGISTER_AGAIN = 5.0  # s until commands that Discord did not take are registered again; doubles
 LONGEST_REGISTER_AGAIN = 600.0
@@ -154,7 +153,7 @@ class Commands:
         part = Part("quoted", spoken.text, author=author.display_name, author_id=str(author.id))
         await self._forward(
             interaction,
-            ABOUT,
+            words.ABOUT,
             f"about {message.jump_url}",
             files=spoken.files,
             parts=(part, *spoken.parts),

@@ -21,7 +21,7 @@ from bots.slack.reading.saying import Spoken
 from bots.slack.reading.threads import Threads, name_of
 from bots.slack.reading.times import ms
 from host.ports.bot import Ingest
-from host.ports.events import Author, EventClass, InboundEvent, Privacy, Viewer
+from host.ports.events import Author, EventClass, InboundEvent, Privacy, Said, Viewer
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,6 @@ class Reader:
 
     async def _as_posted(self, event: Json, spoken: Spoken) -> InboundEvent:
         address = self.address(event)
-        thread = address.thread_id
         # Slack's own word counts too, unless it is a quotation that it speaks of.
         mentioned = spoken.mentioned or (event.get("type") == "app_mention" and not spoken.quoted)
         found = InboundEvent(
@@ -82,13 +81,19 @@ class Reader:
             platform_message_id=str(event["ts"]),
             mentioned=mentioned,
             privacy=await self.privacy(event),
-            opens_thread="" if thread else str(event["ts"]),
+            opens_thread="" if address.thread_id else str(event["ts"]),
             files=spoken.files,
             parts=spoken.parts,
         )
-        if thread and mentioned and address not in self._following:
-            found = replace(found, thread_so_far=await self._threads.so_far(address, found.natural_id))
+        if mentioned:
+            found = replace(found, thread_so_far=await self.so_far(address, found.natural_id))
         return found
+
+    async def so_far(self, address: Address, ts: str) -> tuple[Said, ...]:
+        """What was said in a thread before the message that names us there first."""
+        if not address.thread_id or address in self._following:
+            return ()
+        return await self._threads.so_far(address, ts)
 
     async def change(self, event: Json) -> InboundEvent | None:
         """An edit or a deletion; None when it says the same (a preview was added), or it is ours."""

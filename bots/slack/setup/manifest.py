@@ -42,6 +42,11 @@ EVENTS = (
     "reaction_removed",
 )
 COMMAND = "/dovecote"
+ASK_ABOUT, BECAME = "dovecote-ask-about", "dovecote-became"  # what stands in a message's menu
+SHORTCUTS = {  # the name, of at most 24 characters, and what it does
+    ASK_ABOUT: ("Ask about this message", "The agent answers in the thread of the message"),
+    BECAME: ("What became of it?", "The life of a message, told to you alone"),
+}
 
 
 def manifest(name: str = "Dovecote", *, url: str = "") -> dict[str, Any]:
@@ -65,6 +70,10 @@ def manifest(name: str = "Dovecote", *, url: str = "") -> dict[str, Any]:
             "bot_user": {"display_name": name.lower(), "always_online": True},
             "agent_view": {"agent_description": "Answers in threads and direct messages"},
             "slash_commands": [command],
+            "shortcuts": [
+                {"name": name, "type": "message", "callback_id": id_, "description": does}
+                for id_, (name, does) in SHORTCUTS.items()
+            ],
         },
         "oauth_config": {"scopes": {"bot": list(SCOPES)}},
         "settings": {

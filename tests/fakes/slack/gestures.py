@@ -90,6 +90,19 @@ class Gestures(Core):
         shown = {"view": wire.view(self.workspace, view), "is_cleared": False}
         return self.courier.submit("interactive", self._envelope("view_closed", self.user_of(user)) | shown)
 
+    def choose(self, user: User | str, message: Message, callback_id: str) -> Delivery:
+        """A message shortcut, in the menu of any message ("Shortcuts interaction payloads", `MessageShortcut`)."""
+        person, place = self.user_of(user), self.workspace.channels[message.channel]
+        payload = self._envelope("message_action", person) | {
+            "callback_id": callback_id,
+            "action_ts": self.workspace.clock.ts(),
+            "message_ts": message.ts,
+            "channel": {"id": place.id, "name": place.name},
+            "message": spared("clicked", wire.message(self.workspace, message, self.origin)),
+            "response_url": self.interactions.response_url(self.origin, place.id, person.id, None),
+        }
+        return self.courier.submit("interactive", payload)
+
     def slash(self, user: User | str, channel: Channel | str, command: str, text: str = "") -> Delivery:
         """Never in a thread (FACTS). What acknowledges it may carry a message ("Slash commands")."""
         person, place = self.user_of(user), self.channel_of(channel)

@@ -53,6 +53,7 @@ class Register:
 
     def __init__(self) -> None:
         self.events: set[str] = set()
+        self.shortcuts: set[str] = set()
 
     def event(self, event: str | re.Pattern[str]) -> Callable[[object], None]:
         if isinstance(event, str):
@@ -63,6 +64,10 @@ class Register:
 
     def command(self, name: str) -> Callable[[object], None]:
         assert name == manifest.COMMAND
+        return lambda listener: None
+
+    def shortcut(self, id_: str) -> Callable[[object], None]:
+        self.shortcuts.add(id_)
         return lambda listener: None
 
     def action(self, pattern: object) -> Callable[[object], None]:
@@ -80,11 +85,26 @@ def test_the_manifest_subscribes_to_the_events_that_have_a_listener_and_to_no_ot
     assert set(made) <= ALL_SUBSCRIPTIONS
 
 
+def test_each_shortcut_of_the_manifest_has_a_listener_and_is_within_slacks_limits() -> None:
+    made = manifest.manifest()["features"]["shortcuts"]
+    register = Register()
+    Listeners(*[Unused() for _ in range(7)]).attach(register, Unused())  # type: ignore[arg-type]
+    assert {one["callback_id"] for one in made} == register.shortcuts
+    assert len(made) <= 10
+    for one in made:
+        assert one["type"] == "message"
+        assert len(one["name"]) <= 24
+        assert len(one["description"]) <= 150
+
+
 def test_the_manifest_asks_for_the_scopes_of_the_methods_that_are_called_and_for_no_other() -> None:
     scopes = set(manifest.manifest()["oauth_config"]["scopes"]["bot"])
     assert scopes == MANIFEST
     source = "".join(path.read_text("utf-8") for path in Path(manifest.__file__).parents[1].rglob("*.py"))
     called = set(re.findall(r"client\.([a-z]+_\w+)[(,]", source)) - {"is_connected"}
+    called = {
+        name for name in called if not name.startswith("openid_")
+    }  # the person's own right, not the bot's
     methods = {name.replace(".", "_"): method for name, method in METHODS.items()}
     needed = [set(methods[name].scopes) for name in called if methods[name].token == "bot"]
     assert all(not any_of or any_of & scopes for any_of in needed)
