@@ -19,6 +19,7 @@ MODULES = (
     "delivery",
     "ingest",
     "flooded",
+    "backing_up",
     "closed_loop",
     "kept",
     "drain",

@@ -19,6 +19,8 @@ from host.upkeep.backups.making import BackupError, make
 from host.upkeep.backups.restoring import Restored, restore
 
 AGE, GPG = "age", "gpg"
+REPORT = "age: report unexpected"  # how its errors end, whatever they are
+PACKAGES = {AGE: "age", GPG: "gnupg"}
 SHOWN = 20  # lines of what may repeat
 _out = Console()
 _progress = Console(stderr=True)
@@ -30,12 +32,16 @@ def write(data: Path, file: Path, *, age: str, gpg: str) -> None:
         raise BackupError("name one recipient: --age or --gpg")
     if file.exists():
         raise BackupError(f"{file} exists: name a new file")
+    if file.resolve().is_relative_to(data.resolve()):
+        raise BackupError(
+            f"{file} lies in the data folder, which it is to be a copy of: name a file outside of {data}"
+        )
     unfinished = file.with_name(f"{file.name}.unfinished")
     try:
         with _progress.status("Copying…") as status, unfinished.open("wb") as raw:
             os.fchmod(raw.fileno(), 0o600)
             with _sealed(raw, age, gpg) as to:
-                made = make(data, to, status.update)
+                made = make(data, to, status.update, in_memory=bool(age or gpg))
             raw.flush()
             os.fsync(raw.fileno())
         unfinished.rename(file)
@@ -118,16 +124,21 @@ def _opened(file: Path, identity: str) -> Iterator[IO[bytes]]:
             return
         if beginning.startswith((b"age-encryption.org/", b"-----BEGIN AGE")):
             command = [_tool(AGE), "--decrypt", *(["--identity", identity] if identity else [])]
-        else:
+        elif (
+            beginning.startswith(b"-----BEGIN PGP") or beginning[:1] >= b"\x80"
+        ):  # armour, or the mark of a packet
             command = [_tool(GPG), "--batch", "--quiet", "--decrypt"]
+        else:
+            raise BackupError(f"{file} is no backup of Dovecote")
         process = subprocess.Popen(command, stdin=raw, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         try:
             yield process.stdout
         except BackupError as error:
-            process.kill()
-            words = _last_words(process)
-            raise BackupError(f"{error} ({words})" if words else str(error)) from error
+            process.stdout.close()
+            if process.wait() > 0:  # what it gave was no backup, for it could not read it
+                raise BackupError(f"{file} cannot be decrypted: {_last_words(process)}") from error
+            raise
         finally:
             process.stdout.close()
             process.wait()
@@ -144,13 +155,16 @@ def _let_go(pipe: IO[bytes]) -> None:
 
 def _last_words(process: subprocess.Popen[bytes]) -> str:
     said = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
-    return said.splitlines()[-1][:300] if said else ""
+    lines = [line for line in said.splitlines() if REPORT not in line]
+    return lines[-1][:300] if lines else f"it ended with {process.returncode}"
 
 
 def _tool(name: str) -> str:
     """Raises `BackupError`."""
     if (found := shutil.which(name)) is None:
-        raise BackupError(f"{name} is not installed on this machine")
+        raise BackupError(
+            f"{name} is not installed on this machine: install it (Debian: `apt install {PACKAGES[name]}`)"
+        )
     return found
 
 

@@ -80,7 +80,7 @@ def open_registry(data: Path, *, of_any_version: bool = False) -> apsw.Connectio
 
 
 @contextmanager
-def beside(path: Path) -> Iterator[apsw.Connection]:
+def beside(path: Path, *, of_any_version: bool = False) -> Iterator[apsw.Connection]:
     """host.db, to write a little beside a running host. Raises `Unavailable` where no host has ever run, `SessionError`."""
     never_ran = Unavailable(path, "no host has run on this folder yet: start it once")
     if not path.exists():
@@ -90,8 +90,11 @@ def beside(path: Path) -> Iterator[apsw.Connection]:
         try:
             connection.set_busy_timeout(10_000)
             connection.pragma("synchronous", "full")
-            if connection.pragma("user_version") == 0:  # it is being made right now
+            found = int(str(connection.pragma("user_version")))
+            if found == 0:  # it is being made right now
                 raise never_ran
+            if found != VERSION and not of_any_version:
+                raise Incompatible(path, found, VERSION)
             yield connection
         finally:
             connection.close()

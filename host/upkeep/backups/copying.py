@@ -33,6 +33,7 @@ def _by_backup(source: Path, target: Path) -> None:
             read.pragma("user_version")  # a file that cannot be read says so here
             written = apsw.Connection(str(target))
             try:
+                written.pragma("synchronous", "off")  # a copy that a crash leaves is nobody's
                 with written.backup("main", read, "main") as backup:
                     _all_pages(backup)
                 written.pragma("journal_mode", "delete")  # a copy is one file

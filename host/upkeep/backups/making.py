@@ -31,6 +31,8 @@ from sessiondb import SessionError
 from sessiondb.contract import CONTRACT
 
 FORMAT = 1
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
+SPARE = 8_000_000  # bytes of it that stay free for others
 MANIFEST, END = "dovecote-backup.json", "dovecote-backup-end.json"
 NOT_KEPT = {
     "host.lock",
@@ -66,10 +68,14 @@ class Made:
     left_out: list[str] = field(default_factory=list)
 
 
-def make(data: Path, to: IO[bytes], told: Callable[[str], None]) -> Made:
-    """Writes the archive. Raises `BackupError`, `OSError`, and `SessionError` for a host.db that cannot be copied."""
+def make(data: Path, to: IO[bytes], told: Callable[[str], None], *, in_memory: bool = False) -> Made:
+    """Writes the archive. `in_memory`: what is copied on the way is on no disk, for `to` encrypts it.
+
+    Raises `BackupError`, `OSError`, and `SessionError` for a host.db that cannot be copied."""
     with (
-        tempfile.TemporaryDirectory(prefix="dovecote-backup-", dir=data.parent) as scratch,
+        tempfile.TemporaryDirectory(
+            prefix="dovecote-backup-", dir=MEMORY if in_memory else data.parent
+        ) as scratch,
         tarfile.open(fileobj=to, mode="w|gz", format=tarfile.PAX_FORMAT) as archive,
     ):
         return _Making(data.resolve(), Path(scratch), archive, told).run()
@@ -90,7 +96,7 @@ class _Making:
         open_registry(self._data, of_any_version=True).close()  # says what is missing in the usual words
         made.at = time.time_ns() // 1_000_000
         registry = self._scratch / "host.db"
-        copy(self._data / "host.db", registry)
+        self._copy(self._data / "host.db", registry)
         known = _known(registry)
         self._say(
             MANIFEST,
@@ -126,19 +132,33 @@ class _Making:
             return
         copied = self._scratch / "copy.db"
         try:
-            copy(path, copied)
+            self._copy(path, copied)
             self._add_copy(copied, name, path)
-        except SessionError as error:  # damaged as it stands: the others are worth no less
+        except (SessionError, BackupError) as error:  # damaged as it stands: the others are worth no less
             self._made.left_out.append(f"{name}: {error}")
         finally:
             for left in self._scratch.glob("copy.db*"):
                 left.unlink()
 
+    def _copy(self, path: Path, to: Path) -> None:
+        """Raises `BackupError` where there is no room for it, `SessionError`."""
+        needed = sum(each.stat().st_size for each in path.parent.glob(f"{path.name}*") if each.is_file())
+        free = os.statvfs(self._scratch)
+        if (room := free.f_bavail * free.f_frsize - SPARE) < needed:
+            raise BackupError(
+                f"{path.name} needs {needed / 1e6:,.0f} MB in {self._scratch.parent}, which has {max(room, 0) / 1e6:,.0f} MB"
+                " free. Make room there; where it is memory, for a copy that is encrypted is on no disk before, give it more"
+                " (`mount -o remount,size=…`, `shm_size` of a container)"
+            )
+        copy(path, to)
+
     def _rest(self) -> None:
         for path in sorted(self._data.iterdir()):
             if not is_kept(path) or path.name == "sessions":
                 continue
-            if path.is_symlink() or not path.is_dir():
+            if path.is_symlink():
+                self._made.left_out.append(f"{path.name}: a link in the place of what Dovecote itself keeps")
+            elif not path.is_dir():
                 self._file(path)
             else:
                 self._tree(path, path.name, frozenset())
@@ -177,6 +197,8 @@ class _Making:
                     self._add(source, name, found)
         elif stat.S_ISDIR(mode):
             self._archive.addfile(_head(name, tarfile.DIRTYPE, entry.found))
+        elif stat.S_ISLNK(mode) and not may_be_link(tuple(name.split("/"))):
+            self._made.left_out.append(f"{name}: a link in the place of what Dovecote itself keeps")
         elif stat.S_ISLNK(mode):
             head = _head(name, tarfile.SYMTYPE, entry.found)
             head.linkname = os.readlink(entry.name, dir_fd=entry.folder)
@@ -225,6 +247,16 @@ def _head(name: str, kind: bytes, found: os.stat_result) -> tarfile.TarInfo:
 def is_kept(path: Path) -> bool:
     """Of what lies in the data folder."""
     return path.name not in NOT_KEPT
+
+
+def may_be_link(parts: tuple[str, ...]) -> bool:
+    """Below the folders that agents write and operators fill; the host follows none there, and trusts every other place."""
+    match parts:
+        case ("sessions", _, "work" | "outbound", _, *_):
+            return parts[2:] != ("outbound", "outbound.db")
+        case ("workspaces" | "agents", _, _, _, *_) | ("agents", _, _):
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ resume is not answered unless that is asked for.
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
 import json
 import os
 import shutil
@@ -28,12 +30,17 @@ from host.folders.lock import DataLock
 from host.mailbox.inbound import InboundWriter
 from host.registry import forgetting, resumption
 from host.registry.db import VERSION, beside
-from host.upkeep.backups.making import END, FORMAT, MANIFEST, BackupError
+from host.upkeep.backups.making import END, FORMAT, MANIFEST, BackupError, may_be_link
 from sessiondb import SessionError
 from sessiondb.contract import CONTRACT
 from sessiondb.layout import SessionFolder
 
 LARGEST_NOTE = 1_000_000  # bytes of the archive's own words
+LONGEST_NAME = 1_000_000  # bytes that describe a member
+MOST_FILLING = 100_000  # bytes between the archive's end and the file's
+SPARE = 64_000_000  # bytes of the disk that stay free
+MOST_UNDOUBTED = 16_000_000_000  # bytes; beyond, what a file unpacks to is judged by its size
+LARGEST_RATIO = 200  # zeros alone pack better
 LOCK = "host.lock"
 
 
@@ -76,35 +83,126 @@ def restore(source: IO[bytes], data: Path, forgotten: Mapping[str, int] | None =
         lock.release()
 
 
+class _Head(tarfile.TarInfo):
+    """A name is not as long as memory: what describes a member is bounded before it is read."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type not in tarfile.REGULAR_TYPES and self.size > LONGEST_NAME:
+            raise ValueError("it describes a member with more than any backup does")
+        return super()._proc_member(archive)  # type: ignore[misc,no-any-return]
+
+
+class _Counted(io.RawIOBase):
+    """How much was read of the packed file."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+        self.bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._source.read(size)
+        self.bytes += len(found)
+        return found
+
+
 def _unpack(source: IO[bytes], new: Path) -> dict[str, object]:
     """Files and folders first, links last: nothing is ever written through a link."""
-    manifest: dict[str, object] = {}
-    links: list[tuple[Path, str]] = []
-    modes: list[tuple[Path, int]] = []
-    ended = False
+    unpacking = _Unpacking(_Counted(source), new)
     try:
-        with gzip.GzipFile(fileobj=source) as plain, tarfile.open(fileobj=plain, mode="r|") as archive:
+        unpacking.run()
+    except (tarfile.TarError, EOFError, ValueError, zlib.error, gzip.BadGzipFile) as error:
+        raise BackupError(f"this is no whole backup of Dovecote: {error}") from error
+    except FileExistsError as error:
+        raise BackupError("this is no backup of Dovecote: it holds one place twice") from error
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, None):
+            raise
+        raise BackupError(f"this is no whole backup of Dovecote: {error.strerror or error}") from error
+    return unpacking.manifest
+
+
+class _Unpacking:
+    def __init__(self, source: _Counted, new: Path) -> None:
+        self.manifest: dict[str, object] = {}
+        self._source = source
+        self._new = new
+        self._unpacked = 0  # bytes
+        self._links: list[tuple[Path, str]] = []
+        self._modes: list[tuple[Path, int]] = []
+
+    def run(self) -> None:
+        """Raises `BackupError`, and what tarfile, gzip and the disk raise."""
+        ended = False
+        packed = gzip.GzipFile(fileobj=self._source)
+        with packed as plain, tarfile.open(fileobj=plain, mode="r|", tarinfo=_Head) as archive:
             for member in archive:
-                if not manifest:
-                    manifest = _checked(_note(archive, member, MANIFEST))
+                if ended:
+                    raise ValueError("something follows its end")
+                if not self.manifest:
+                    self.manifest = _checked(_note(archive, member, MANIFEST))
                 elif member.name == END:
                     _note(archive, member, END)
                     ended = True
                 else:
-                    _put(archive, member, new, links, modes)
-            while plain.read(1 << 20):  # its checksum is at the very end
-                pass
-    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
-        if isinstance(error, OSError) and error.errno:
-            raise
-        raise BackupError(f"this is no whole backup of Dovecote: {error}") from error
-    if not ended:
-        raise BackupError("this backup is cut off: its end is missing; take another")
-    for path, target in links:
-        path.symlink_to(target)
-    for path, mode in reversed(modes):
-        path.chmod(mode)
-    return manifest
+                    self._put(archive, member)
+            # Its checksum is at the very end, after what fills the last record.
+            if len(plain.read(MOST_FILLING)) == MOST_FILLING:
+                raise ValueError("something follows its end")
+        if not ended:
+            raise BackupError("this backup is cut off: its end is missing; take another")
+        if not (self._new / "host.db").is_file():
+            raise ValueError("it holds no host.db")
+        for path, target in self._links:
+            path.symlink_to(target)
+        for path, mode in reversed(self._modes):
+            path.chmod(mode)
+
+    def _put(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        parts = Path(member.name).parts
+        if not parts or member.name.startswith("/") or ".." in parts:
+            raise ValueError(f"it names a place outside of the folder: {member.name!r}")
+        path = self._new.joinpath(*parts)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if member.issym():
+            if not may_be_link(parts):
+                raise ValueError(f"it holds a link where Dovecote keeps none: {member.name!r}")
+            self._links.append((path, member.linkname))
+            return
+        if member.isdir():
+            path.mkdir(mode=0o700, exist_ok=True)
+            self._modes.append((path, stat.S_IMODE(member.mode)))
+        elif member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse():
+            self._write(archive, member, path)
+        else:
+            raise ValueError(f"it holds what no backup holds: {member.name!r}")
+        if os.geteuid() == 0:  # what containers own stays theirs
+            os.chown(path, member.uid, member.gid, follow_symlinks=False)
+
+    def _write(self, archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+        self._require_room(member.size)
+        text = archive.extractfile(member)
+        if text is None:
+            raise ValueError(f"it holds what no backup holds: {member.name!r}")
+        with path.open("xb") as written:
+            shutil.copyfileobj(text, written)
+            os.fchmod(written.fileno(), stat.S_IMODE(member.mode) & 0o7777 & ~0o6000)
+
+    def _require_room(self, size: int) -> None:
+        """Before a byte of it is written: a small file may unpack to more than all disks hold."""
+        self._unpacked += size
+        free = os.statvfs(self._new)
+        if (room := free.f_bavail * free.f_frsize - SPARE) < size:
+            raise BackupError(
+                f"what this backup holds does not fit: {size / 1e6:,.0f} MB are to be written next, and {max(room, 0) / 1e6:,.0f}"
+                " MB are free. Make room, or name another folder by `data` in dovecote.toml"
+            )
+        if self._unpacked > MOST_UNDOUBTED + LARGEST_RATIO * self._source.bytes:
+            raise BackupError(
+                "this file unpacks to far more than any backup of its size would: it was made to do harm"
+            )
 
 
 def _note(archive: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> dict[str, object]:
@@ -118,47 +216,23 @@ def _note(archive: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> dict[
 def _checked(manifest: dict[str, object]) -> dict[str, object]:
     for name, ours in (("format", FORMAT), ("host_db", VERSION), ("contract", CONTRACT)):
         found = manifest.get(name)
-        if not isinstance(found, int) or found > ours:
+        if not isinstance(found, int) or found < 1:
+            raise ValueError(f"it does not say its {name}")
+        if found > ours:
             raise BackupError(
-                f"this backup was made by Dovecote {manifest.get('dovecote')}, whose records are newer than this version"
-                " can read: install that version, and restore with it"
+                f"this backup was made by Dovecote {str(manifest.get('dovecote'))[:50]!s}, whose records are newer than this"
+                " version can read: install that version, and restore with it"
             )
+    if not isinstance(made_at := manifest.get("made_at"), int) or made_at < 0:
+        raise ValueError("it does not say when it was made")
     return manifest
-
-
-def _put(
-    archive: tarfile.TarFile,
-    member: tarfile.TarInfo,
-    new: Path,
-    links: list[tuple[Path, str]],
-    modes: list[tuple[Path, int]],
-) -> None:
-    parts = Path(member.name).parts
-    if not parts or member.name.startswith("/") or ".." in parts:
-        raise ValueError(f"it names a place outside of the folder: {member.name!r}")
-    path = new.joinpath(*parts)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if member.issym():
-        links.append((path, member.linkname))
-        return
-    if member.isdir():
-        path.mkdir(mode=0o700, exist_ok=True)
-        modes.append((path, stat.S_IMODE(member.mode)))
-    elif member.isreg() and (text := archive.extractfile(member)) is not None:
-        with path.open("xb") as written:
-            shutil.copyfileobj(text, written)
-            os.fchmod(written.fileno(), stat.S_IMODE(member.mode) & 0o7777 & ~0o6000)
-    else:
-        raise ValueError(f"it holds what no backup holds: {member.name!r}")
-    if os.geteuid() == 0:  # what containers own stays theirs
-        os.chown(path, member.uid, member.gid, follow_symlinks=False)
 
 
 def _hold(new: Path, manifest: dict[str, object], forgotten: Mapping[str, int]) -> Restored:
     made_at = int(str(manifest["made_at"]))
     restored = Restored(made_at)
     now = time.time_ns() // 1_000_000
-    with beside(new / "host.db") as registry:
+    with beside(new / "host.db", of_any_version=True) as registry:
         if registry.pragma("quick_check", 1) != "ok":
             raise BackupError("the host.db of this backup is damaged: take another")
         registry.execute("BEGIN IMMEDIATE")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 import os
@@ -19,10 +20,12 @@ from host.cli import backups, pausing
 from host.cli.ending import NothingFoundError
 from host.cli.looks import records
 from host.folders import seal
+from host.folders.lock import DataFolderError, DataLock
 from host.folders.seal import Seal
 from host.ports.bot import Delivery, Receipt
 from host.registry import resumption
 from host.registry.db import beside, open_registry
+from host.upkeep.backups import making, restoring
 from host.upkeep.backups.copying import copy
 from host.upkeep.backups.making import END, MANIFEST, BackupError, Made, make
 from host.upkeep.backups.restoring import Restored, restore
@@ -250,11 +253,24 @@ async def test_the_key_of_what_is_sealed_is_not_kept_beside_it(tmp_path: Path) -
 # ── what does not fit ────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder `first` on which a host has run, and its `backup`."""
+    root = tmp_path_factory.mktemp("once")
+
+    async def served() -> None:
+        async with serving(config(root / "first")) as (host, bot):
+            await host.settled((await bot.say("c", "hello")).message_id)
+
+    with asyncio.Runner() as runner:
+        runner.run(served())
+    backed_up(root / "first", root / "backup")
+    return root
+
+
 @pytest.fixture
-async def backup(tmp_path: Path) -> Path:
-    async with serving(config(tmp_path / "first")) as (host, bot):
-        await host.settled((await bot.say("c", "hello")).message_id)
-    await asyncio.to_thread(backed_up, tmp_path / "first", tmp_path / "backup")
+def backup(once: Path, tmp_path: Path) -> Path:
+    shutil.copytree(once, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("gateway"))
     return tmp_path / "backup"
 
 
@@ -294,19 +310,135 @@ def test_a_backup_of_a_newer_version_is_refused_and_says_which(
         brought_back(changed, tmp_path / "second")
 
 
-@pytest.mark.parametrize("name", ["../outside", "/outside", "sessions/../../outside"])
-def test_a_name_that_leads_out_of_the_folder_is_refused(backup: Path, tmp_path: Path, name: str) -> None:
-    crafted = tmp_path / "crafted"
-    with tarfile.open(backup) as old, tarfile.open(crafted, "w:gz") as new:
+def added(backup: Path, *members: tarfile.TarInfo, without: str = "") -> Path:
+    """A copy of the archive that somebody made to do harm; a member of any size is zeros, which are not all written."""
+    crafted = backup.with_name("crafted")
+    with tarfile.open(backup) as old, gzip.open(crafted, "wb") as packed:
+        new = tarfile.open(fileobj=packed, mode="w:", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed below, or not
         for member in old:
             if member.name == END:
-                head = tarfile.TarInfo(name)
-                head.size = 4
-                new.addfile(head, io.BytesIO(b"evil"))
-            new.addfile(member, old.extractfile(member) if member.isreg() else None)
-    with pytest.raises(BackupError, match="outside of the folder"):
-        brought_back(crafted, tmp_path / "second")
+                for one in members:
+                    if one.size > 1_000_000:  # its head says so, and the reader believes it or does not
+                        packed.write(one.tobuf(tarfile.PAX_FORMAT))
+                        return crafted
+                    new.addfile(one, io.BytesIO(b"evil".ljust(one.size, b"!")) if one.isreg() else None)
+            if member.name != without:
+                new.addfile(member, old.extractfile(member) if member.isreg() else None)
+        new.close()
+    return crafted
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, *, target: str = "", size: int = 0) -> tarfile.TarInfo:
+    head = tarfile.TarInfo(name)
+    head.type, head.linkname, head.size = kind, target, size
+    return head
+
+
+SESSION = "sessions/s1"
+HARMFUL = {
+    "its parent": (member("../outside", size=4), "outside of the folder"),
+    "a path from the root": (member("/outside", size=4), "outside of the folder"),
+    "up again within": (member("sessions/../../outside", size=4), "outside of the folder"),
+    "host.db twice": (member("host.db", size=4), "one place twice"),
+    "a hard link": (member("agents/a/x", tarfile.LNKTYPE, target="host.db"), "what no backup holds"),
+    "a device": (member(f"{SESSION}/work/null", tarfile.CHRTYPE), "what no backup holds"),
+    "a block device": (member(f"{SESSION}/work/sda", tarfile.BLKTYPE), "what no backup holds"),
+    "a pipe": (member(f"{SESSION}/work/pipe", tarfile.FIFOTYPE), "what no backup holds"),
+    "a sparse file": (member("agents/a/sparse", tarfile.GNUTYPE_SPARSE), "no (whole )?backup"),
+    "a link for a conversation": (member(SESSION, tarfile.SYMTYPE, target="/etc"), "a link where"),
+    "a link for its records": (
+        member(f"{SESSION}/inbound/inbound.db", tarfile.SYMTYPE, target="/etc/passwd"),
+        "a link where",
+    ),
+    "a link for the runner's records": (
+        member(f"{SESSION}/outbound/outbound.db", tarfile.SYMTYPE, target="/x"),
+        "a link where",
+    ),
+    "a link for an agent": (member("agents/a", tarfile.SYMTYPE, target="/etc"), "a link where"),
+    "a link for a shared folder": (member("workspaces/a/s", tarfile.SYMTYPE, target="/etc"), "a link where"),
+    "more than the disk holds": (member("agents/a/bomb", size=1 << 50), "does not fit"),
+    "a name as long as memory": (
+        member("agents/a/x", tarfile.XHDTYPE, size=1 << 32),
+        "more than any backup does",
+    ),
+    "an old name as long as memory": (
+        member("x", tarfile.GNUTYPE_LONGNAME, size=1 << 32),
+        "more than any backup does",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HARMFUL)
+def test_what_would_do_harm_is_refused_and_leaves_the_folder_as_it_was(
+    backup: Path, tmp_path: Path, kind: str
+) -> None:
+    one, words = HARMFUL[kind]
+    with pytest.raises(BackupError, match=words):
+        brought_back(added(backup, one), tmp_path / "second")
+    assert [path.name for path in (tmp_path / "second").iterdir()] == ["host.lock"]
     assert not (tmp_path / "outside").exists()
+
+
+def test_nothing_is_written_through_a_link_that_the_same_file_holds(backup: Path, tmp_path: Path) -> None:
+    out, through = f"{SESSION}/work/out", f"{SESSION}/work/out/evil"
+    crafted = added(backup, member(out, tarfile.SYMTYPE, target=str(tmp_path)), member(through, size=4))
+    with pytest.raises(BackupError):
+        brought_back(crafted, tmp_path / "second")
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_file_that_unpacks_to_far_more_than_its_size_is_refused(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restoring, "MOST_UNDOUBTED", 100_000)
+    monkeypatch.setattr(restoring, "LARGEST_RATIO", 2)
+    with pytest.raises(BackupError, match="made to do harm"):
+        brought_back(added(backup, member("agents/a/zeros", size=900_000)), tmp_path / "second")
+
+
+def test_what_follows_the_end_of_a_backup_is_not_read_for_ever(backup: Path, tmp_path: Path) -> None:
+    with gzip.open(backup) as packed:
+        plain = packed.read()
+    longer = tmp_path / "longer"
+    with gzip.open(longer, "wb") as packed:
+        packed.write(plain + bytes(2_000_000))
+    with pytest.raises(BackupError, match="something follows its end"):
+        brought_back(longer, tmp_path / "second")
+
+
+def test_a_backup_without_records_is_refused_in_its_own_words(backup: Path, tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match=r"holds no host\.db"):
+        brought_back(added(backup, without="host.db"), tmp_path / "second")
+
+
+@pytest.mark.parametrize("name", ["format", "host_db", "contract", "made_at"])
+@pytest.mark.parametrize("odd", [None, "1", -1, [1]])
+def test_a_backup_that_does_not_say_what_it_is_is_refused(
+    backup: Path, tmp_path: Path, name: str, odd: object
+) -> None:
+    with pytest.raises(BackupError, match="does not say"):
+        brought_back(_with(backup, MANIFEST, lambda said: {**said, name: odd}), tmp_path / "second")
+
+
+def test_a_folder_on_which_a_host_runs_is_not_restored_into(backup: Path, tmp_path: Path) -> None:
+    lock = DataLock(tmp_path / "second")
+    try:
+        with pytest.raises(DataFolderError, match="another dovecote is running"):
+            brought_back(backup, tmp_path / "second")
+    finally:
+        lock.release()
+
+
+def test_a_link_in_the_place_of_records_is_named_and_left_out(backup: Path, tmp_path: Path) -> None:
+    data = tmp_path / "first"
+    backup.unlink()
+    (tmp_path / "prompts").mkdir()
+    (data / "agents").mkdir()
+    (data / "agents" / "helper").symlink_to(tmp_path / "prompts")
+    (data / "extra").symlink_to(tmp_path / "prompts")
+    made = backed_up(data, tmp_path / "backup")
+    assert [line.partition(":")[0] for line in made.left_out] == ["agents/helper", "extra"]
+    assert brought_back(tmp_path / "backup", tmp_path / "second").sessions == 1
 
 
 def _with(backup: Path, name: str, change: object) -> Path:
@@ -356,6 +488,82 @@ def test_an_encrypted_backup_is_read_by_its_key_alone(
         backups.read(sealed, tmp_path / "third", identity="")
     assert not (tmp_path / "third" / "host.db").exists()
     subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True, timeout=60)
+
+
+def test_a_backup_for_age_is_read_by_its_identity_alone(backup: Path, tmp_path: Path) -> None:
+    keygen, key = tool("age-keygen"), tmp_path / "key.txt"
+    subprocess.run([keygen, "-o", str(key)], check=True, capture_output=True, timeout=60)
+    recipient = key.read_text().split("public key: ")[1].split()[0]
+    sealed = tmp_path / "sealed"
+    backups.write(tmp_path / "first", sealed, age=recipient, gpg="")
+    assert sealed.read_bytes().startswith(b"age-encryption.org/")
+    backups.read(sealed, tmp_path / "second", identity=str(key))
+    assert (tmp_path / "second" / "host.db").is_file()
+    with pytest.raises(BackupError, match="identit"):
+        backups.read(sealed, tmp_path / "third", identity="")
+    other = tmp_path / "other.txt"
+    subprocess.run([keygen, "-o", str(other)], check=True, capture_output=True, timeout=60)
+    with pytest.raises(BackupError, match="no identity matched"):
+        backups.read(sealed, tmp_path / "third", identity=str(other))
+    sealed.write_bytes(sealed.read_bytes()[:-100])
+    with pytest.raises(BackupError):
+        backups.read(sealed, tmp_path / "third", identity=str(key))
+    assert [path.name for path in (tmp_path / "third").iterdir()] == ["host.lock"]
+    with pytest.raises(BackupError, match="malformed recipient"):
+        backups.write(tmp_path / "first", tmp_path / "nobody", age="age1nobody", gpg="")
+    assert not list(tmp_path.glob("nobody*"))
+
+
+def test_what_is_encrypted_is_on_no_disk_before(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = list[Path]()
+
+    def copied(source: Path, target: Path) -> None:
+        places.append(target)
+        copy(source, target)
+
+    monkeypatch.setattr(making, "copy", copied)  # looks on, and copies
+    with (tmp_path / "sealed").open("wb") as to:
+        make(tmp_path / "first", to, lambda _: None, in_memory=True)
+    kinds = {line.split()[1]: line.split()[2] for line in Path("/proc/mounts").read_text().splitlines()}
+    assert places
+    assert kinds["/dev/shm"] == "tmpfs"
+    assert all(place.is_relative_to("/dev/shm") for place in places)
+    assert not list(Path("/dev/shm").glob("dovecote-backup-*/host.db"))
+
+
+def test_too_little_memory_for_what_is_to_be_encrypted_is_said_with_the_way_out(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "SPARE", 1 << 60)
+    with pytest.raises(BackupError, match=r"host\.db needs .* MB in /dev/shm, which has 0 MB free.*shm_size"):
+        make(tmp_path / "first", io.BytesIO(), lambda _: None, in_memory=True)
+
+
+@pytest.mark.parametrize(("age", "gpg", "package"), [("age1x", "", "age"), ("", "ops@example.org", "gnupg")])
+def test_a_program_that_is_missing_is_named_with_its_package(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: str, gpg: str, package: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        BackupError,
+        match=rf"is not installed on this machine: install it \(Debian: `apt install {package}`\)",
+    ):
+        backups.write(tmp_path / "first", tmp_path / "sealed", age=age, gpg=gpg)
+    assert not list(tmp_path.glob("sealed*"))
+
+
+def test_a_backup_is_not_written_into_what_it_copies(backup: Path, tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="lies in the data folder"):
+        backups.write(tmp_path / "first", tmp_path / "first" / "backup", age="", gpg="")
+    assert not (tmp_path / "first" / "backup").exists()
+
+
+def test_a_file_of_another_kind_is_not_given_to_gpg(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("my notes")
+    with pytest.raises(BackupError, match="is no backup of Dovecote"):
+        backups.read(tmp_path / "notes", tmp_path / "second", identity="")
 
 
 def test_a_backup_for_nobody_known_leaves_no_file(
