@@ -325,17 +325,22 @@ def main() -> None:
 
 def _run(path: Path | None, platforms: list[str], *, log_to_file: bool, web: bool = False) -> None:
     from host.cli import run as running
-    from host.config import Config, Web, dotenv
+    from host.config import Config, Web, dotenv, reading
 
     dotenv.take_in(dotenv.beside(path), os.environ)
 
-    def read() -> Config:
-        found = config_of(path)
+    def with_web(found: Config) -> Config:
         return found.model_copy(update={"web": Web()}) if web and found.web is None else found
 
-    config = read()
+    was_there = (path or reading.DEFAULT).exists()
+    config = with_web(config_of(path))
     log_file = Path(config.data) / "logs" / "host.log" if log_to_file else None
-    running.run(config, platforms, log_file=log_file, again=read)
+    running.run(
+        config,
+        platforms,
+        log_file=log_file,
+        again=lambda: with_web(reading.load_again(path, was_there=was_there)),
+    )
 
 
 def _console(*, stderr: bool = False) -> Console:

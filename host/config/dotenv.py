@@ -11,7 +11,8 @@ from pathlib import Path
 from dotenv import set_key
 from dotenv.parser import parse_stream
 
-from host.config.errors import ConfigError, Fault, unreadable
+from host.config.errors import ConfigError, Fault
+from host.config.files import text_of
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 NO_SETTING = "Write NAME=value, one to a line, and quotes around a value with spaces"
@@ -26,11 +27,9 @@ def beside(config: Path | None) -> Path:
 def read(file: Path) -> dict[str, str]:
     """What the file sets; nothing when it is not there. Raises `ConfigError`."""
     try:
-        text = file.read_text("utf-8-sig")
+        text = text_of(file)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(file, error) from error
     found: dict[str, str] = {}
     faults: list[Fault] = []
     for line in parse_stream(io.StringIO(text)):

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from host.config import crossing, wording
-from host.config.errors import ConfigError, Fault, unreadable
+from host.config import crossing, files, wording
+from host.config.errors import ConfigError, Fault
 from host.config.lines import Lines
 from host.config.schema import Config
 
@@ -34,16 +34,23 @@ def load(path: Path | None) -> Config:
     """Reads the file, or `dovecote.toml` in the working folder if there is one. Raises `ConfigError`."""
     file = path or DEFAULT
     try:
-        text = file.read_text("utf-8-sig")  # Windows writes a mark first
+        text = files.text_of(file)
     except FileNotFoundError:
         if path is None:
             return Config()
         raise ConfigError(
             file, [Fault("", "no such file", "Name an existing file, or leave --config out")]
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(file, error) from error
     return parsed(text, file)
+
+
+def load_again(path: Path | None, *, was_there: bool) -> Config:
+    """What the file says by now, for a host that runs; `was_there`: it began with one. Blocks a moment where the file was
+    written just now. Raises `ConfigError`."""
+    file = path or (DEFAULT if was_there else None)
+    if file is not None:
+        files.settle(file)
+    return load(file)
 
 
 def parsed(text: str, file: Path) -> Config:
@@ -52,6 +59,9 @@ def parsed(text: str, file: Path) -> Config:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, [_no_toml(str(error), text)]) from error
+    except RecursionError:
+        deep = Fault("", "nests lists or tables too deeply", "No setting has a list in a list")
+        raise ConfigError(file, [deep]) from None
     wrong: list[crossing.Crossing] = []
     try:
         config = Config.model_validate(found)

@@ -100,6 +100,9 @@ class Reloading:
             found = await asyncio.to_thread(self._read)
         except (ConfigError, NotFit) as error:
             return Reloaded(self._settings.version, problem=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever a file does to its readers, the host goes on as it is
+            problem = f"the file cannot be judged, by a fault of Dovecote's own ({type(error).__name__})"
+            return Reloaded(self._settings.version, problem=problem)
         changes = between(self._settings.config, found)
         if changes.now:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import subprocess
@@ -153,6 +154,23 @@ def test_a_reader_that_is_gone_is_no_fault(open_folder: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+ATTACKS: tuple[tuple[Callable[[Path], object], str], ...] = (
+    (os.mkfifo, "is no regular file"),
+    (lambda file: None, "is gone"),
+    (lambda file: file.symlink_to("/dev/zero"), "is no regular file"),
+    (lambda file: file.write_bytes(b"\xff\xfe"), "not UTF-8"),
+    (
+        lambda file: file.touch(),
+        "Owners",
+    ),  # half written, and a configuration all the same: one without owners
+    (lambda file: file.write_text("x = " + "[" * 100_000), "too deeply"),
+)
+
+
+def refused_more_often(out: Path, before: int) -> bool:
+    return out.read_text().count("Reload refused") > before
+
+
 async def test_up_reloads_whole_or_not_at_all_and_drains_when_it_is_told_to_end(open_folder: Path) -> None:
     async with installation(open_folder) as place:
         process, out = await asyncio.to_thread(place.command.start, "up")
@@ -167,6 +185,17 @@ async def test_up_reloads_whole_or_not_at_all_and_drains_when_it_is_told_to_end(
             assert "access.more" in out.read_text()
             wrong = await asyncio.to_thread(place.command.run, "reload")
             assert (wrong.code, "access.more" in wrong.said) == (2, True)
+            for attack, words in ATTACKS:
+                before = out.read_text().count("Reload refused")
+                file.unlink()
+                attack(file)
+                os.kill(process.pid, signal.SIGHUP)
+                refusals = functools.partial(refused_more_often, out, before)
+                await asyncio.to_thread(until, refusals)
+                assert words in out.read_text().rpartition("Reload refused")[2]
+                if file.exists():
+                    file.unlink()
+                file.touch()
             file.write_text(written.replace('"claude"', '"mock"'))
             os.kill(process.pid, signal.SIGHUP)
             await asyncio.to_thread(

@@ -8,16 +8,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from host.app import Host
 from host.config import Config, ConfigError, Fault
 from host.controls.reloading import RESTART
+from host.gateway.budget import OverBudget
 from host.gateway.credentials import EnvironmentCredentials
 from host.ports.events import Verdict
 from host.registry.db import open_host_db
+from sessiondb import Address
 from tests.fakes.model_api import FakeModelAPI, Gate, Hang, ToolUse, answer
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.hosting import config, serving
-from tests.support.viewing import ADA, OWNER, OWNERS, answered, viewer
+from tests.support.viewing import ADA, OWNER, OWNERS, answered, spend, viewer
 
 
 class File:
@@ -187,6 +191,35 @@ async def test_tasks_of_the_file_come_and_go_with_it_and_no_message_is_lost_mean
         await host.reload("ann")
         [seen] = await host.controls.tasks(viewer(OWNER, "c"))
         assert seen.title == "report"
+
+
+async def test_a_fault_of_our_own_in_reading_changes_nothing_and_is_named(tmp_path: Path) -> None:
+    def broken() -> Config:
+        raise LookupError("hush")
+
+    async with serving(config(tmp_path), read=broken) as (host, bot):
+        done = await host.reload("ann")
+        assert done is not None
+        assert done.problem == "the file cannot be judged, by a fault of Dovecote's own (LookupError)"
+        assert await answered(bot, "c", "still here")
+
+
+BUDGET = {"budget_usd_per_day": 0.0}
+
+
+async def test_budgets_and_quiet_hours_count_at_once(tmp_path: Path) -> None:
+    async with reloadable(tmp_path) as (host, bot, file):
+        assert await answered(bot, "c", "hello")
+        file.write(budgets={"person": BUDGET}, quiet_hours={"everywhere": "22-7"})
+        done = await host.reload("ann")
+        assert done is not None
+        assert done.now == (
+            "budgets.person.budget_usd_per_day: inf → 0.0",
+            "quiet_hours.everywhere: '' → 22:00-07:00",
+        )
+        assert done.later == ()
+        with pytest.raises(OverBudget, match="for today"):
+            await spend(host, Address("memory", "w", "c"), 1)
 
 
 async def test_a_host_without_a_file_says_so(tmp_path: Path) -> None:
