@@ -13,7 +13,7 @@ import shutil
 import statistics
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,12 +28,17 @@ from host.registry import links
 from host.registry.db import open_host_db
 from host.registry.port import Statements
 from host.registry.sessions import scope_name, session_id
+from host.upkeep.searching import index
+from host.upkeep.searching.index import Index, Marks, Said
 from sessiondb import Address, SessionFolder, Status, content
 
 SESSIONS, MESSAGES_OF_ONE = 10_000, 100
 DAYS = 30
 LOOKS = 15  # at each view
 ROUNDS, TRIPS, WARM_UP = 5, 30, 20
+TASKS = 1_000
+WORDS = "what of the harbour? " * 20
+LONG_AGO = now_ms() - 3 * 86_400_000  # ms UTC: nothing has happened since
 PAUSE = 0.05  # s between two pages of one who reads fast
 VIEWS = (
     "/",
@@ -44,6 +49,13 @@ VIEWS = (
     "/costs",
     "/decisions",
     "/audit",
+    "/search?q=harbour",
+    "/search?q=harbour+of+what",
+    "/search?q=nothing+of+that",
+    "/agents",
+    "/agents/default",
+    "/signins",
+    "/health",
 )
 AIM_VIEW, AIM_TRIP = 300, 1.2
 
@@ -120,7 +132,9 @@ def _fill(data: Path) -> str:
     """Returns the id of a conversation."""
     data.mkdir(parents=True, exist_ok=True)
     _write_registry(data / "host.db")
+    _write_tasks(data / "host.db")
     _write_files(data)
+    _write_index(data)
     return next(_places())[0]
 
 
@@ -133,7 +147,10 @@ def _write_registry(path: Path) -> None:
         connection.executemany(
             "INSERT INTO sessions (id, agent, channel_type, workspace_id, platform_id, thread_id, scope, created_at,"
             " active_at, busy) VALUES (?, 'default', ?, ?, ?, ?, ?, ?, ?, 0)",
-            ((id_, *address, scope, now, now - at) for at, (id_, address, scope) in enumerate(_places())),
+            (
+                (id_, *address, scope, LONG_AGO, LONG_AGO - at)
+                for at, (id_, address, scope) in enumerate(_places())
+            ),
         )
         for number, place in enumerate(_places()):
             _write_messages(connection, number, place, days, now)
@@ -189,6 +206,29 @@ def _write_messages(
     )
 
 
+def _write_tasks(path: Path) -> None:
+    """One a conversation, of a thousand: as the looks at their files copied them."""
+    connection = open_host_db(path)
+    with connection:
+        for number, (id_, address, _) in zip(range(TASKS), _places(), strict=False):
+            at = now_ms() + 86_400_000 + number
+            row = [f"t{number}", "Look at the harbour", "what of it?", "0 9 * * *", "", "UTC", "", "run_once", "[]",
+                   "active", at, 0, 0, "", "U1", "agent", id_, *address, LONG_AGO, LONG_AGO]  # fmt: skip
+            connection.execute("INSERT INTO due VALUES (?, ?, ?, ?)", (f"t{number}", id_, id_, at))
+            connection.execute(
+                "INSERT INTO task_copies VALUES (?, ?, ?)", (f"t{number}", id_, json.dumps(row))
+            )
+    connection.close()
+
+
+def _write_index(data: Path) -> None:
+    """As the host feeds it, conversation by conversation; it finds nothing new in them."""
+    for at, (id_, _, scope) in enumerate(_places()):
+        with closing(Index(index.path_of(data, scope))) as made:
+            said = [Said(2 * n + 2, LONG_AGO - at * 1_000 + n, WORDS) for n in range(MESSAGES_OF_ONE)]
+            made.put(id_, Marks(2 * MESSAGES_OF_ONE, 0, LONG_AGO - at), said)
+
+
 def _write_files(data: Path) -> None:
     """One is written, and the others are its copies."""
     model = SessionFolder(data / "model")
@@ -196,7 +236,7 @@ def _write_files(data: Path) -> None:
     inbound = InboundWriter(model.inbound_db, now_ms)
     with inbound.writing():
         for n in range(MESSAGES_OF_ONE):
-            said = content.Chat("what of the harbour? " * 20)
+            said = content.Chat(WORDS)
             inbound.insert(NewMessage(f"m{n:020x}", "chat", Address("slack", "T1", "C1"), said, now_ms()))
             inbound.settle(f"m{n:020x}", Status.COMPLETED)
     inbound.close()
