@@ -37,6 +37,7 @@ ONCE = (
     "starts",
     "reindex",
     "schedule",
+    "page",
 )  # they have rounds of their own, or fill ten thousand sessions first
 LONGEST = 900  # s of one round of one module
 

@@ -15,11 +15,13 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from host.controls.naming import PLATFORMS
 from host.controls.pausing import Pausing
 from host.folders import below
 from host.governance import audit, pauses, sight
 from host.governance.pauses import EVERYBODY
 from host.registry.port import Statements
+from host.registry.sessions import scope_name
 from host.web import looks
 from host.web.eyes import Seen
 from host.web.gate import Visitor
@@ -100,7 +102,7 @@ class Agents:
         hidden = len({shown.scope for shown in places} - set(readable))
 
         def job(registry: Statements) -> list[tuple[str, str]]:
-            return [(scope, place_of(registry, shown, readable=True)) for scope, shown in readable.items()]
+            return [(scope, _whose(registry, shown)) for scope, shown in readable.items()]
 
         values = {"agent": agent, "scopes": await self._page.books.read(job), "hidden": hidden}
         return self._page.html("agent.html", visitor, values)
@@ -176,11 +178,12 @@ class Agents:
         shown = next((one for one in wanted if may(seen, one)), None)
         if shown is None:
             raise NotThere(NOTHING)
-        where = await self._page.books.read(lambda registry: place_of(registry, shown, readable=True))
         if kind == "work":
+            where = await self._page.books.read(lambda registry: place_of(registry, shown, readable=True))
             return Folder(
                 f"work/{name}/-", f"working folder, {where}", self._data / "sessions" / name / "work"
             )
+        where = await self._page.books.read(lambda registry: _whose(registry, shown))
         root = self._data / "workspaces" / name / shown.scope
         return Folder(f"shared/{name}/{quote(shown.scope)}", f"memory and files of {name}, {where}", root)
 
@@ -192,6 +195,15 @@ class Agents:
 def _may_look(seen: Seen, shown: Shown) -> bool:
     """What public channels keep together is of all of them: to read one is not to read that."""
     return seen.owner if sight.is_common(*shown) else seen.reads(shown)
+
+
+def _whose(registry: Statements, shown: Shown) -> str:
+    """The people of a privacy scope, to one of them."""
+    address, scope = shown
+    if scope == scope_name("public", address, ""):
+        workspace = f" {address.workspace_id}" if address.workspace_id else ""
+        return f"all public channels, {PLATFORMS.get(address.channel_type, address.channel_type)}{workspace}"
+    return place_of(registry, shown, readable=True)
 
 
 async def _copied(descriptor: int, size: int, response: web.StreamResponse) -> None:

@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
+from host.config import Config
 from host.controls.naming import Names
+from host.gateway import limits
+from host.gateway.limits import Limit
 from host.governance import words
 from host.registry.port import Statements
 from host.web.gate import Visitor
 from host.web.page import Page
-from host.web.places import Shown, place_of
+from host.web.places import Shown, place_of, where
 from sessiondb.records import Address
 
 DAYS = 30
@@ -36,6 +39,14 @@ class Plot:
     bars: list[Bar]
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    words: str
+    used: int  # millionths of a dollar
+    most: int
+    wide: float  # of `HIGH`
+
+
 class Money:
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -48,9 +59,37 @@ class Money:
         asked = request.query.get("day", "")
         day = int(asked) if asked.isascii() and asked.isdigit() and int(asked[:8]) in days else days[-1]
         plots = await self._page.books.read(lambda registry: [_by_day(registry, days), *_of(registry, day)])
-        spent = await self._page.service.usage(visitor.viewer)
+        spent, config = await self._page.service.usage(visitor.viewer), self._page.config
+        budgets = await self._page.books.read(lambda registry: _budgets(registry, config, days[-1]))
         values = {"days": plots[0], "plots": plots[1:], "day": _words(day), "spent": spent, "high": HIGH}
+        values["budgets"] = budgets
         return self._page.html("costs.html", visitor, values)
+
+
+def _budgets(registry: Statements, config: Config, today: int) -> list[Budget]:
+    """Those of which least is left first."""
+    found = sorted(limits.standings(registry, config, today), key=lambda one: one.share_left)
+    return [
+        Budget(
+            _budget(registry, one.limit),
+            one.used,
+            one.limit.most,
+            round(min(1.0, one.used / one.limit.most) * HIGH, 1) if one.limit.most else float(HIGH),
+        )
+        for one in found[:MOST_SHOWN]
+    ]
+
+
+def _budget(registry: Statements, limit: Limit) -> str:
+    """A private channel's name and a task's title are their people's."""
+    period = limits.PERIODS[limit.period]
+    _, _, name = limit.budget.partition(" ")
+    if limit.kind == "channel":
+        platform, workspace, channel = [*name.split("/"), "", ""][:3]
+        return f"{where(registry, Address(platform, workspace, channel))} for {period}"
+    if limit.kind == "task":
+        return f"task {name} for {period}"
+    return limits.told(registry, limit)
 
 
 def _by_day(registry: Statements, days: list[int]) -> Plot:

@@ -9,8 +9,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from host.governance import rules
 from host.governance.access import LOCAL
+from host.ports.controls import ChannelRules
 from host.ports.events import Author
+from host.registry import places
+from host.registry.port import Statements
 from sessiondb import Address
 from tests.fakes.platform import TIMEOUT
 from tests.support.browsing import WEB, browsing
@@ -322,3 +326,35 @@ async def test_signing_out_is_the_end_of_the_cookie(tmp_path: Path) -> None:
         assert (await browser.send("/leave")).status == 401
         async with aiohttp.ClientSession(cookies=cookies) as thief, thief.get(f"{browser.base}/") as answer:
             assert answer.status == 401
+
+
+async def test_budgets_are_shown_where_least_is_left_first_and_private_ones_without_a_name(
+    tmp_path: Path,
+) -> None:
+    model = {"budget_usd_per_day": 10, "budget_usd_per_month": 100}
+    secret = Address("memory", "w", "secret-room")
+
+    def rules_and_name(connection: Statements) -> None:
+        rules.put(connection, secret, ChannelRules(budget_usd_per_day=2.0))
+        places.call(connection, secret, "the merger")
+
+    async with (
+        serving(config(tmp_path, web=WEB, model=model)) as (host, bot),
+        browsing(host, tmp_path) as browser,
+    ):
+        await answered(bot, "secret-room", "hello", privacy="private", mentioned=True)
+        await host.house.records.db.write(rules_and_name)
+        await spend(host, secret, 1_500_000)
+        seen = await browser.get("/costs")
+    assert "merger" not in seen.text
+    told = seen.shown.partition("Budgets")[2]
+    for words in (
+        "private channel secret-room, memory for today $1.50 of $2.00",
+        "all agents for today $1.50 of $10.00",
+        "all agents for this month $1.50 of $100.00",
+    ):
+        assert words in told
+    order = [
+        told.index(words) for words in ("secret-room", "all agents for today", "all agents for this month")
+    ]
+    assert order == sorted(order)

@@ -94,6 +94,7 @@ async def test_a_folder_opens_for_whom_its_conversations_are(tmp_path: Path) -> 
         assert await opens(olga, folders) == {"agent", "public", "private", "work"}
         listed = await olga.get("/agents/default")
         assert listed.shown.count("Memory and files") == 3  # public, private, her own
+        assert "all public channels, memory w" in listed.shown
         assert "1 more are for those alone" in listed.shown
         bot.tells_nothing = RuntimeError("the cable is cut")
         assert await opens(ada, folders) == set()
