@@ -67,9 +67,18 @@ class Owners:
         page.does("/rules", self._rules)
         page.does("/reload", self._reload)
 
-    async def _decisions(self, _: web.Request, visitor: Visitor) -> web.StreamResponse:
+    async def _decisions(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
+        person, channel = request.query.get("person", ""), request.query.get("channel", "")
+
         def job(registry: Statements) -> dict[str, object]:
-            return {"asked": _open(registry), "people": _people(registry), "channels": _channels(registry)}
+            people, channels = _people(registry, person), _channels(registry, channel)
+            return {
+                "asked": _open(registry),
+                "people": people[:MOST_SHOWN],
+                "more_people": people[MOST_SHOWN - 1].id if len(people) > MOST_SHOWN else "",
+                "channels": channels[:MOST_SHOWN],
+                "more_channels": channels[MOST_SHOWN - 1].key if len(channels) > MOST_SHOWN else "",
+            }
 
         values = await self._page.books.read(job)
         more = {"agents": self._page.service.agents(), "engages": ENGAGES}
@@ -131,15 +140,23 @@ def _asked(kind: str, subject: Mapping[str, object]) -> str:
     return f"The budget of {subject['words']} is used up: {amount} more?"
 
 
-def _people(registry: Statements) -> list[Person]:
-    found = registry.execute(_DECIDED, (MOST_SHOWN,)).fetchall()
+def _people(registry: Statements, beyond: str) -> list[Person]:
+    """One more than a page has, beyond one of them."""
+    platform, _, user = beyond.partition(":")
+    found = registry.execute(_DECIDED, (platform, user, MOST_SHOWN + 1)).fetchall()
     return [Person(str(id_), words.name(str(name)), str(standing)) for id_, name, standing in found]
 
 
-def _channels(registry: Statements) -> list[Channel]:
-    """Those whose name is known, and those that something was decided about."""
+def _channels(registry: Statements, beyond: str) -> list[Channel]:
+    """Those whose name is known, and those that something was decided about: one more than a page has, beyond one."""
+    try:
+        after = _address(beyond)[:3]
+    except Forbidden:
+        after = ("", "", "")
     found = []
-    for platform, workspace, channel in registry.execute(_CHANNELS, (MOST_SHOWN,)).fetchall():
+    for platform, workspace, channel in registry.execute(
+        _CHANNELS, (*after, *after, MOST_SHOWN + 1)
+    ).fetchall():
         address = Address(str(platform), str(workspace), str(channel))
         decided = rules.of_channel(registry, address) or ChannelRules()
         found.append(Channel(json.dumps(address[:3]), where(registry, address), decided))
@@ -185,11 +202,12 @@ def _budget(text: str) -> float:
 _OPEN = "SELECT id, kind, subject, created_at FROM requests WHERE choice = '' ORDER BY created_at LIMIT ?"
 _DECIDED = (
     "SELECT channel_type || ':' || user_id, name, standing FROM users WHERE standing <> ''"
-    " ORDER BY channel_type, user_id LIMIT ?"
+    " AND (channel_type, user_id) > (?, ?) ORDER BY channel_type, user_id LIMIT ?"
 )
+_BEYOND = "(channel_type, workspace_id, platform_id) > (?, ?, ?)"
 _CHANNELS = (
-    "SELECT channel_type, workspace_id, platform_id FROM channel_rules"
-    " UNION SELECT channel_type, workspace_id, platform_id FROM places LIMIT ?"
+    f"SELECT channel_type, workspace_id, platform_id FROM channel_rules WHERE {_BEYOND}"
+    f" UNION SELECT channel_type, workspace_id, platform_id FROM places WHERE {_BEYOND} ORDER BY 1, 2, 3 LIMIT ?"
 )
 _AUDIT = (
     "SELECT id, at, user, name, channel_type, workspace_id, platform_id, action, detail FROM audit WHERE id < ?"

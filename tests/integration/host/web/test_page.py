@@ -9,10 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from host.governance import rules
+from host.governance import audit, requests, rules
 from host.governance.access import LOCAL
 from host.ports.controls import ChannelRules
-from host.ports.events import Author
+from host.ports.events import Author, Viewer
 from host.registry import places
 from host.registry.port import Statements
 from sessiondb import Address
@@ -358,3 +358,38 @@ async def test_budgets_are_shown_where_least_is_left_first_and_private_ones_with
         told.index(words) for words in ("secret-room", "all agents for today", "all agents for this month")
     ]
     assert order == sorted(order)
+
+
+async def test_people_channels_and_the_audit_are_paged_by_key(tmp_path: Path) -> None:
+    def job(connection: Statements) -> None:
+        for number in range(230):
+            user = f"U{number:03}"
+            requests.set_standing(connection, "memory", user, "denied", number)
+            places.call(connection, Address("memory", f"w{number % 3}", f"c{number:03}"), f"room {number}")
+            viewer = Viewer(Author("U9", "Olga"), Address("memory", "w", "c"), "public")
+            audit.record(connection, viewer, "access", f"number {number:03}.", number)
+
+    async with serving(config(tmp_path, web=WEB)) as (host, _), browsing(host, tmp_path) as browser:
+        await host.house.records.db.write(job)
+        for path, query, key in (
+            ("/decisions", "person", "<code>memory:U"),
+            ("/decisions", "channel", 'name="channel" value="'),
+            ("/audit", "before", "number "),
+        ):
+            found: list[str] = []
+            following = path
+            while following:
+                page = await browser.get(following)
+                found += [part.partition("<")[0].partition(".")[0] for part in page.text.split(key)[1:]]
+                more = page.text.partition(f'href="?{query}=')[2].partition('"')[0]
+                following = f"{path}?{query}={more}" if more else ""
+            assert (len(found), len(set(found))) == (230, 230), query
+        for odd in (
+            "person=%00",
+            "person=x",
+            "channel={",
+            "channel=[]",
+            "channel=%5B1,2,3%5D",
+            "channel=null",
+        ):
+            assert (await browser.get(f"/decisions?{odd}")).status == 200
