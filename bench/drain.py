@@ -14,8 +14,9 @@ from host.config import Config
 from host.config.settings import Settings
 from host.delivery import room
 from host.delivery.actions import Actions
-from host.delivery.collect import Collector, Ready, Whose
+from host.delivery.collect import Collector
 from host.delivery.minting import Minting
+from host.delivery.portion import Ready, Whose
 from host.delivery.quiet import Quiet
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader

@@ -9,15 +9,13 @@ import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypeAlias
 
 from host.delivery import drawing, policy, replacing, waits
-from host.delivery.actions import Actions, Asked, Handler, refusing
-from host.delivery.drawing import Drawn, Large
+from host.delivery.actions import Actions, Asked, refusing
+from host.delivery.drawing import Large
 from host.delivery.minting import Minting
+from host.delivery.portion import Busy, Collected, Ready, Rows, Whose, seq_of
 from host.delivery.quiet import Quiet, is_held
-from host.delivery.room import Room
 from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import Accepted, OutboundReader, Refused
@@ -35,47 +33,6 @@ LONGEST_RETRY_BACKOFF = 300_000  # ms
 NO_PLATFORM = "no such platform is configured"
 UNREAD = "too much of what it was told before is unread"
 LONGEST_HOLD = 7 * 86_400_000  # ms a row may ask to be held back: it holds back everything behind it
-
-Rows: TypeAlias = Sequence[Accepted | Refused]
-Busy: TypeAlias = Callable[[Address], bool]  # whether the lane of an address has work
-
-
-@dataclass
-class Collected:
-    """What a collection leaves to do outside the transaction."""
-
-    parcels: list[Parcel] = field(default_factory=list)
-    intended: set[str] = field(default_factory=set)  # keys whose intent is committed: send at once
-    refused: list[Refused] = field(default_factory=list)
-    claimed: list[MessageIn] = field(default_factory=list)  # by the incarnation that the host started
-    seen: list[MessageIn] = field(default_factory=list)  # of these, what people may see worked on
-    settled: bool = False  # some message got its outcome
-    outcomes: list[tuple[str, str]] = field(
-        default_factory=list
-    )  # of those that runners are done with, by id
-    more: bool = False  # there are more rows to read
-    asked: Asked | None = None  # an action that has to be prepared before anything behind it is read
-    large: Large | None = None  # an operation that has to be rendered before that
-    run_ended: bool = False  # a task's run got its outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """What rows were waited for, by their ids."""
-
-    handlers: Mapping[str, Handler] = field(default_factory=dict)  # of actions that are prepared
-    drawn: Mapping[str, Drawn] = field(default_factory=dict)  # of large operations that are rendered
-
-
-@dataclass(frozen=True, slots=True)
-class Whose:
-    """The session whose files are read."""
-
-    session_id: str
-    place: Address  # where its people read what nothing else has an address for
-    agent: str
-    files: Path  # those that its rows may name
-    room: Room  # for what may be on its way beside what is
 
 
 @dataclass(frozen=True)
@@ -104,6 +61,9 @@ class Collector:
         An action or a large operation that is not `ready` ends the collection before it.
         """
         done = Collected()
+        if ready.rest:
+            self._go_on(writer, whose, busy, ready, done)
+            return done
         pending = writer.pending()
         # Acknowledgements before rows: a turn commits both at once, so a message seen as answered has its rows here.
         acks = reader.acks([message.id for message in pending])
@@ -138,6 +98,18 @@ class Collector:
             writer.advance_watermark()
         self.runs.update(runs)
         return done
+
+    def _go_on(self, writer: InboundWriter, whose: Whose, busy: Busy, ready: Ready, done: Collected) -> None:
+        """Rows alone, as they were read: no acknowledgement is looked at, for it may be younger than they are. Whoever fills
+        a page with what has to be waited for would have it read and validated anew for each."""
+        read = writer.mark("outbound_read")
+        rest = [row for row in ready.rest if seq_of(row) > read]
+        rows = self._as_far_as_ready(writer, rest, whose, ready, done)
+        done.more = True
+        if rows:
+            with writer.writing():
+                self._put(writer, rows, whose, busy, ready, done)
+                writer.advance_watermark()
 
     def _put(
         self, writer: InboundWriter, rows: Rows, whose: Whose, busy: Busy, ready: Ready, done: Collected
@@ -178,6 +150,7 @@ class Collector:
             elif len(row.row.content) > drawing.SMALL:
                 done.large = self._to_draw(writer, row, whose)
             if done.asked is not None or done.large is not None:
+                done.rest = rows[number:]
                 return rows[:number]
         return rows
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from host.delivery import room
-from host.delivery.collect import Collected, Collector, Ready, Whose
+from host.delivery.collect import Collector
 from host.delivery.drawing import Drawing
 from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
+from host.delivery.portion import Collected, Ready, Whose
 from host.delivery.posts import Posts
 from host.delivery.quiet import is_held
 from host.delivery.room import Room
@@ -132,10 +133,11 @@ class Deliveries:
         while done is not None and (done.asked is not None or done.large is not None):
             if (asked := done.asked) is not None:
                 async with self._collector.actions.prepared(session, asked) as handler:
-                    done = await self._read_on(session, Ready(handlers={asked.row_id: handler}))
+                    ready = Ready(handlers={asked.row_id: handler}, rest=done.rest)
+                    done = await self._read_on(session, ready)
             elif (large := done.large) is not None:
                 drawn = await self._drawing.draw(large)
-                done = await self._read_on(session, Ready(drawn={large.row_id: drawn}))
+                done = await self._read_on(session, Ready(drawn={large.row_id: drawn}, rest=done.rest))
         return done is not None and done.more
 
     async def _read_on(self, session: Session, ready: Ready) -> Collected | None:
@@ -163,7 +165,8 @@ class Deliveries:
         except Unavailable:
             self._close_reader(session)
             raise
-        self._outlets.claims(session, done.seen)
+        if not ready.rest:  # else nothing was looked at but rows
+            self._outlets.claims(session, done.seen)
         self._note(session, done)
         for parcel in done.parcels:
             if parcel.key in done.intended:

@@ -13,8 +13,9 @@ import apsw
 
 import runner.outbound
 from host.delivery import collect, policy
-from host.delivery.collect import Collected, Collector
+from host.delivery.collect import Collector
 from host.delivery.ledgers import SessionLedger
+from host.delivery.portion import Collected
 from host.delivery.service import Deliveries
 from host.mailbox import ledger
 from host.mailbox.inbound import InboundWriter

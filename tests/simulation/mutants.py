@@ -16,8 +16,9 @@ import host.delivery.collect
 import host.mailbox.inbound
 import runner.outbound
 from host.delivery import policy
-from host.delivery.collect import Collected, Collector
+from host.delivery.collect import Collector
 from host.delivery.lanes import Lane
+from host.delivery.portion import Collected
 from host.delivery.service import Deliveries
 from host.intake import inbox
 from host.intake.reception import Reception
