@@ -20,6 +20,7 @@ from typing import Protocol
 from host.delivery import policy, replacing, room
 from host.delivery.calls import outcome
 from host.mailbox.rows import Parcel
+from host.ports import figures
 from host.ports.bot import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unsent
 from host.registry import notices
 from sessiondb import SessionError
@@ -229,6 +230,7 @@ class Lane:
         return await self._commit(policy.not_found(parcel, self._now()))
 
     def _failed(self, parcel: Parcel, error: DeliveryError) -> Parcel:
+        figures.FAILURES.labels(parcel.address.channel_type, policy.kind_of(error)).inc()
         moved = policy.failed(parcel, error, self._now(), self._chance.random())
         log.info(
             "Not delivered yet: %s", error.reason, extra={"action": "delivery_failed", "state": moved.state}

@@ -79,6 +79,12 @@ def not_looked_up(parcel: Parcel, error: DeliveryError, now: int, failing: int) 
     return replace(parcel, next_attempt_at=now + GRACE)
 
 
+def kind_of(error: DeliveryError) -> str:
+    """For figures: one of few, whatever a bot made of it."""
+    kinds = ((Offline, "offline"), (Unknown, "unknown"), (Rejected, "rejected"))
+    return next((name for kind, name in kinds if isinstance(error, kind)), "unsent")
+
+
 def failed(parcel: Parcel, error: DeliveryError, now: int, jitter: float) -> Parcel:
     """`jitter` is in [0, 1). A `Rejected` that a plain text may cure is the caller's to cure first."""
     match error:

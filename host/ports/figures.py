@@ -25,6 +25,7 @@ CLAIM = Histogram(
 TURN = Histogram(
     "dovecote_turn_seconds", "From a claim until the message was settled", ["platform"], buckets=_LONG
 )
+TURNS = Counter("dovecote_turns", "Messages that came to their end, by status", ["platform", "status"])
 FIRST_POST = Histogram(
     "dovecote_first_answer_seconds",
     "From a message's arrival until the first post that answers it stands",
@@ -38,6 +39,11 @@ DELIVERY = Histogram(
     buckets=_LONG,
 )
 DELIVERIES = Counter("dovecote_deliveries", "Posts that came to their end", ["platform", "state"])
+FAILURES = Counter(
+    "dovecote_delivery_failures",
+    "Attempts to post that failed: rejected, unsent, unknown (whether it arrived), offline",
+    ["platform", "kind"],
+)
 ATTEMPTS = Counter("dovecote_delivery_attempts", "Attempts that these posts took", ["platform"])
 MODEL_CALLS = Counter("dovecote_model_calls", "Calls to the model API", ["agent", "status"])
 FIRST_BYTE = Histogram(

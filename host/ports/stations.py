@@ -153,6 +153,8 @@ class Stations:
     def settled(self, message: str, status: str) -> None:
         """The runner is done with it."""
         way = self._ways.get(message)
+        if way is not None:
+            figures.TURNS.labels(way.platform, status).inc()
         if way is not None and way.claimed_at:
             told = {"status": status, **_ids(message, way.platform_message)}
             failed = status if status == "failed" else ""

@@ -115,6 +115,9 @@ async def test_a_platforms_id_finds_every_station_of_a_message_in_order_and_no_w
     assert moved(before, after, "dovecote_events_total{kind=message,platform=memory,verdict=stored}") == 1
     assert moved(before, after, "dovecote_deliveries_total{platform=memory,state=sent}") == 1
     assert moved(before, after, "dovecote_first_answer_seconds_count{platform=memory}") == 1
+    assert moved(before, after, "dovecote_turns_total{platform=memory,status=completed}") == 1
+    assert after["dovecote_budget_left_ratio{kind=agent,period=day}"] > 0.9
+    assert "dovecote_budget_left_ratio{kind=person,period=day}" not in after
     assert moved(before, after, "dovecote_turn_seconds_count{platform=memory}") == 1
     assert moved(before, after, "dovecote_model_calls_total{agent=default,status=200}") == 1
     assert moved(before, after, "dovecote_tokens_total{agent=default,kind=output}") > 0

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
-from host.delivery import room
+from host.delivery import lanes, room
 from host.delivery.lanes import Lane
 from host.mailbox.rows import Parcel
-from host.ports.bot import Bots, Rejected, Unsent
+from host.ports.bot import Bots, DeliveryError, Offline, Rejected, Unknown, Unsent
 from sessiondb import Address, Unavailable
 from tests.fakes.platform import TIMEOUT, MemoryBot
 
@@ -109,6 +110,64 @@ async def test_what_is_not_due_is_not_intended() -> None:
         [("k3", "sending")],
         [("k3", "sent")],
     ]
+
+
+async def test_what_is_held_back_waits_for_its_time_whoever_comes_online(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "LONGEST_SLEEP", 0.01)
+    bench = Bench()
+    bench.lane.add([parcel(1, due=NOW + 3_600_000)])
+    for _ in range(5):
+        bench.lane.nudge()
+        await asyncio.sleep(0)
+    assert bench.book.commits == []
+    bench.now += 3_600_000  # the machine slept: the wall's clock says so, and the loop's does not
+    async with asyncio.timeout(TIMEOUT):
+        await bench.idle.wait()
+    assert bench.bot.said("c") == ["1"]
+
+
+async def test_what_is_tried_again_is_cut_short_by_a_bot_that_comes_online() -> None:
+    bench = Bench()
+    bench.bot.failures["c"].append(Unsent("429", 3_600.0))
+    bench.lane.add([parcel(1)])
+    await bench.book.until(2)
+    while not bench.idle.is_set():
+        bench.lane.nudge()
+        await asyncio.sleep(0)
+    assert bench.bot.said("c") == ["1"]
+
+
+async def test_a_lane_that_waits_for_hours_stops_at_once() -> None:
+    bench = Bench()
+    bench.lane.add([parcel(1, due=NOW + 3_600_000)])
+    await asyncio.sleep(0)
+    async with asyncio.timeout(TIMEOUT):
+        await bench.lane.stop(3_600.0)  # a grace that a send under way would get
+    assert bench.book.commits == []
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (Unsent("429"), "unsent"),
+        (Rejected("no"), "rejected"),
+        (Offline("gone"), "offline"),
+        (Unknown("?"), "unknown"),
+    ],
+)
+async def test_an_attempt_that_fails_is_counted_by_its_kind(error: DeliveryError, kind: str) -> None:
+    def counted() -> float:
+        labels = {"platform": "memory", "kind": kind}
+        return REGISTRY.get_sample_value("dovecote_delivery_failures_total", labels) or 0.0
+
+    bench, before = Bench(), counted()
+    bench.bot.failures["c"].append(error)
+    bench.lane.add([parcel(1)])
+    await bench.book.until(2)
+    await bench.lane.stop(0)
+    assert counted() == before + 1
 
 
 async def test_what_an_earlier_life_may_have_sent_is_looked_up_and_never_intended_anew() -> None:
