@@ -8,9 +8,8 @@ import subprocess
 from pathlib import Path
 
 from prometheus_client import Counter, Histogram
-from prometheus_client.metrics import MetricWrapperBase
 
-from host.ports import figures
+from tests.support.figures import METRICS
 from tests.support.tools import tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,7 +17,6 @@ RULES = ROOT / "deploy" / "prometheus" / "alerts.yml"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dovecote.json"
 UNIT = ROOT / "deploy" / "systemd" / "dovecote.service"
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text("utf-8")
-METRICS = [value for value in vars(figures).values() if isinstance(value, MetricWrapperBase)]
 ENDINGS = {Counter: ("_total",), Histogram: ("_bucket", "_sum", "_count")}
 
 
