@@ -13,7 +13,8 @@ import apsw
 from sessiondb import content
 
 KEPT_RECEIPTS = 1_000  # rows of messages_out
-KEPT_NOTES = 1_000
+KEPT_NOTES = 1_000  # places; a note takes one for every so many bytes:
+A_PLACE = 8_000  # bytes
 MOST_UNREAD = 500  # notes and ends of questions that no turn has consumed
 MOST_UNREAD_BYTES = 2_000_000  # of what they say
 LONGEST_NOTE = 50_000  # characters; what is beyond is cut, with a word
@@ -23,6 +24,7 @@ _UNREAD = (
     "SELECT count(*), coalesce(sum(size), 0) FROM (SELECT octet_length(content) AS size FROM messages_in"
     " WHERE status = 'pending' AND kind = 'system' AND author_id = '' LIMIT ?)"
 )
+_SIZE = "SELECT octet_length(content) FROM messages_in WHERE id = ?"
 _FORGET_RECEIPT = (
     "DELETE FROM delivered WHERE message_out_id = ? AND NOT EXISTS (SELECT 1 FROM delivered AS other WHERE"
     " other.message_out_id = delivered.message_out_id AND other.state NOT IN ('quarantined', 'failed', 'applied'))"
@@ -48,8 +50,11 @@ class Bounds:
         return int(str(unread)) < MOST_UNREAD and int(str(size)) < MOST_UNREAD_BYTES
 
     def noted(self, id_: str) -> None:
-        if pushed_out := self._ring("notes", KEPT_NOTES, id_):
-            self._connection.execute(_FORGET_NOTE, (pushed_out,))
+        """What was written under that id counts by its length: few long notes push out as much as many short ones."""
+        row = self._connection.execute(_SIZE, (id_,)).fetchone()
+        for _ in range(1 + (0 if row is None else int(str(row[0]))) // A_PLACE):
+            if pushed_out := self._ring("notes", KEPT_NOTES, id_):
+                self._connection.execute(_FORGET_NOTE, (pushed_out,))
 
     def received(self, message_out_id: str) -> None:
         """A row of that id has become one of those that cost nothing."""

@@ -82,3 +82,35 @@ def test_a_note_without_an_end_is_cut_and_says_so(writer: InboundWriter) -> None
     [text] = told(writer)
     assert len(text) < bounds.LONGEST_NOTE + 20
     assert text.endswith("… (cut)")
+
+
+def tell_and_read(writer: InboundWriter, count: int, text: str) -> list[str]:
+    """So many, in one commit; the ids that are kept."""
+    with writer.writing():
+        for number in range(count):
+            writer.note(f"n{number}", PLACE, content.System("delivery", text, ok=False))
+            writer.settle(f"n{number}", Status.COMPLETED, "")
+    return [f"n{number}" for number in range(count) if writer.message(f"n{number}") is not None]
+
+
+@pytest.mark.parametrize("letter", ["x", "漢", "\n"])
+def test_what_was_told_and_read_is_kept_up_to_so_many_bytes(writer: InboundWriter, letter: str) -> None:
+    most = bounds.KEPT_NOTES * bounds.A_PLACE
+    count = 2 * most // bounds.LONGEST_NOTE
+    kept = tell_and_read(writer, count, letter * bounds.LONGEST_NOTE)
+
+    found = [message for id_ in kept if (message := writer.message(id_)) is not None]
+    assert 0 < sum(len(message.content.encode()) for message in found) <= most
+    assert kept[-1] == f"n{count - 1}", "the newest stays"
+
+
+def test_short_notes_are_kept_by_their_number(writer: InboundWriter) -> None:
+    kept = tell_and_read(writer, bounds.KEPT_NOTES + 10, "Not sent.")
+    assert kept == [f"n{number}" for number in range(10, bounds.KEPT_NOTES + 10)]
+
+
+def test_what_is_unread_fits_into_what_is_kept() -> None:
+    """Else something would be pushed out before it is read, and stay for ever."""
+    longest = 6 * bounds.LONGEST_NOTE + 1_000  # bytes, where each character is escaped
+    places = bounds.MOST_UNREAD + (bounds.MOST_UNREAD_BYTES + longest) // bounds.A_PLACE
+    assert places < bounds.KEPT_NOTES
