@@ -64,6 +64,7 @@ from host.schedule.actions import TaskActions
 from host.schedule.desk import Desk
 from host.schedule.homes import Homes
 from host.schedule.orders import KINDS
+from host.schedule.readers import Readers
 from host.schedule.service import Scheduler
 from host.upkeep import sweep as sweeping
 from host.upkeep.forgetting import Forgetting, Hands
@@ -158,7 +159,7 @@ def assemble(
     news = Outlet[Session]()  # the session's files may hold something new
     due = Outlet[Session]()  # a task of the session has something for its runner
     live = LiveMessages(records, bots, now, lives)
-    scheduler, desk, actions = _schedule(settings, records, due, now)
+    scheduler, desk, actions = _schedule(settings, records, bots, due, now)
     posts, collector = Posts(db), _collector(settings, bots, actions, installation.id, now)
     board = ProgressBoard(mailboxes, bots, live, collector.quiet.hushes)
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
@@ -235,10 +236,10 @@ def _collector(
 
 
 def _schedule(
-    settings: Settings, records: Records, due: Outlet[Session], now: Callable[[], int]
+    settings: Settings, records: Records, bots: Bots, due: Outlet[Session], now: Callable[[], int]
 ) -> tuple[Scheduler, Desk, Actions]:
     scheduler = Scheduler(records.db, records.sessions, records.mailboxes, due, now)
-    homes = Homes(settings, records)
+    homes = Homes(settings, records, Readers(settings, records.db, bots))
     desk = Desk(scheduler, homes, records, settings, now)
     tasks = TaskActions(scheduler, homes, records.db, records.mailboxes, settings.config.host.zone, now)
     return scheduler, desk, Actions(dict.fromkeys(KINDS, tasks.prepared))

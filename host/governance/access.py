@@ -81,6 +81,21 @@ def sees_in_part(access: Access, person: Person) -> bool:
     return person.privacy == "public" and (person.author.external or is_guest(access, person))
 
 
+def apart(access: Access, person: Person) -> bool | None:
+    """Whether they see less than what public channels share, wherever they write; None where the platform does not tell:
+    in Discord's direct messages nobody has roles."""
+    platform = person.address.channel_type
+    if person.author.external or person.author.guest:
+        return True
+    if (
+        platform == BY_ROLES
+        and person.privacy == "dm"
+        and f"{platform}:{person.author.id}" not in access.users
+    ):
+        return None
+    return is_guest(access, person)
+
+
 def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denied:
     """`standing` is what an owner decided about this person before: '', 'allowed' or 'denied'."""
     platform = event.address.channel_type

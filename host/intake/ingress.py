@@ -267,7 +267,7 @@ class Ingress:
         if event.event_class is not EventClass.CONTROL and self._keeps_more(connection, event, verdict):
             return self._deny(connection, event, access.Denied(OF_MEMBERS)), None, None
         if event.event_class is not EventClass.WEBHOOK:
-            _remember_user(connection, event, self._now())
+            _remember_user(connection, event, access.apart(self._settings.config.access, event), self._now())
         if not event.author.zone:
             event = replace(event, author=replace(event.author, zone=self._settings.config.host.zone))
         if event.event_class is EventClass.CONTROL and event.value == "mute":
@@ -452,16 +452,18 @@ def _session_of(connection: Statements, id_: str) -> tuple[str, Address] | None:
     return None if row is None else (str(row[0]), Address(*map(str, row[1:])))
 
 
-def _remember_user(connection: Statements, event: InboundEvent, now: int) -> None:
+def _remember_user(connection: Statements, event: InboundEvent, apart: bool | None, now: int) -> None:
     connection.execute(
-        "INSERT INTO users (channel_type, workspace_id, user_id, name, zone, seen_at) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET name = excluded.name, zone = excluded.zone, seen_at = excluded.seen_at",
+        "INSERT INTO users (channel_type, workspace_id, user_id, name, zone, apart, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET name = excluded.name, zone = excluded.zone, apart = excluded.apart,"
+        " seen_at = excluded.seen_at",
         (
             event.address.channel_type,
             event.address.workspace_id,
             event.author.id,
             event.author.name,
             event.author.zone,
+            apart,
             now,
         ),
     )

@@ -24,6 +24,7 @@ from sessiondb.records import Address
 log = logging.getLogger(__name__)
 
 MOST_LISTED = 50
+WITHDRAWING = ("pause_task", "cancel_task")  # orders by which a task does less than it did
 
 
 class TaskActions:
@@ -114,9 +115,7 @@ class TaskActions:
                 raise ScheduleError(
                     f"there are {len(asked)} tasks of this conversation already; cancel some first"
                 )
-            home, place = await self._homes.of_new(
-                session, order.task_id, order.asked.destination, order.address, self._now()
-            )
+            home, place = await self._homes.of_new(session, order, order.asked, self._now())
             return home, replace(order, address=place)
         found = await self._db.read(lambda connection: index.home(connection, order.task_id))
         if found is None or session.id not in (found.session_id, found.made_in):
@@ -126,6 +125,8 @@ class TaskActions:
         homes = await self._scheduler.sessions([found.session_id])
         if not homes:
             raise ScheduleError(f"there is no task {order.task_id}")
+        if order.name not in WITHDRAWING:
+            await self._homes.judge(session, order, homes[0])
         return homes[0], order
 
     async def _elsewhere(self, home: Session, order: Order) -> Handler:

@@ -6,6 +6,8 @@ with no other: what was said where the task was asked for stays there (docs/adr/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from host.config.recurrence import ScheduleError
 from host.config.settings import Settings
 from host.governance import access
@@ -14,23 +16,24 @@ from host.mailbox.open import Records
 from host.registry import sessions
 from host.registry.port import Statements
 from host.registry.sessions import Session
-from host.schedule.orders import Limits
+from host.schedule.orders import Limits, Order, Wish
+from host.schedule.readers import Readers
 from sessiondb.records import Address
 
 CHANNEL = "channel"  # the destination that means: the channel of this conversation
 
 
 class Homes:
-    def __init__(self, settings: Settings, records: Records) -> None:
+    def __init__(self, settings: Settings, records: Records, readers: Readers) -> None:
         self._settings = settings
         self._db = records.db
         self._registry = records.sessions
         self._mailboxes = records.mailboxes
+        self._readers = readers
 
-    async def of_new(
-        self, session: Session, task_id: str, destination: str, here: Address, now: int
-    ) -> tuple[Session, Address]:
+    async def of_new(self, session: Session, order: Order, wish: Wish, now: int) -> tuple[Session, Address]:
         """The session that will have the task, and where it posts. Raises `ScheduleError`."""
+        destination, here = wish.destination, order.address
         if destination == CHANNEL:
             place = here._replace(thread_id="")
         elif destination:
@@ -42,7 +45,20 @@ class Homes:
             return session, here
         if (scope := self._of_guests(session, place)) == "":
             raise ScheduleError("a conversation with guests has tasks in its own channel alone")
-        return await self.made(session.agent, place, task_id, now, scope), place
+        if scope is None:
+            scope = await self._db.read(lambda connection: _scope(connection, place))
+            await self._judge(session, order.people, here, place, scope)
+        return await self.made(session.agent, place, order.task_id, now, scope), place
+
+    async def judge(self, session: Session, order: Order, home: Session) -> None:
+        """Of a task that lives elsewhere: what it runs with is for whoever changes what it does. Raises `ScheduleError`."""
+        await self._judge(session, order.people, order.address, home.place, home.scope)
+
+    async def _judge(
+        self, session: Session, people: Sequence[str], here: Address, place: Address, scope: str
+    ) -> None:
+        if scope != session.scope:  # what they have at hand here gives them nothing there
+            await self._readers.judge(people, here, place, scope)
 
     @staticmethod
     def _of_guests(session: Session, place: Address) -> str | None:

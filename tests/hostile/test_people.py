@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from host.controls import anew
 from host.governance import access as governance
 from host.ports.bot import Offline
 from host.ports.controls import Forbidden, TaskOrder
-from host.ports.events import Author, Verdict, Viewer
+from host.ports.events import Author, Privacy, Verdict, Viewer
 from host.registry.notices import Notice
 from host.registry.sessions import scope_name
 from host.schedule.homes import Homes
+from host.schedule.readers import Readers
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving
@@ -27,6 +29,7 @@ from tests.support.viewing import ADA, BOB, answered, spend, viewer
 HERE = Address("memory", "w", "general")
 PUBLIC: dict[str, Any] = {"privacy": "public", "mentioned": True}
 GUEST = Author("U7", "Gail", guest=True)
+PRIVATE_NEWS = scope_name("private", HERE._replace(platform_id="news"), "")
 KEEP = '@@call memory {"command": "create", "path": "/memories/notes", "file_text": "a secret"}\nkept'
 SHOW = '@@call memory {"command": "view", "path": "/memories/notes"}\n@@results'
 
@@ -100,6 +103,7 @@ async def test_a_guest_has_a_task_read_in_their_place_what_members_share(
     """A task that posts into the channel has a session of its own, which is as far apart as whoever asked for it."""
     if not standing:
         monkeypatch.setattr(Homes, "_of_guests", staticmethod(lambda *_: None))
+        monkeypatch.setattr(Readers, "judge", nothing)  # it would refuse them instead
     async with serving(config(tmp_path, access={"guests": "allow"})) as (host, bot):
         await answered(bot, "general", KEEP, author=ADA, **within("of-ada"))
         wish = {"title": "T", "prompt": SHOW, "cron": "0 9 1 1 *", "destination": "channel"}
@@ -124,6 +128,89 @@ async def test_a_members_task_is_not_drawn_into_what_a_guest_began(tmp_path: Pat
             lambda s: [str(x) for (x,) in s.execute("SELECT scope FROM sessions ORDER BY thread_id")]
         )
     assert scopes == [scope_name("public", HERE, ""), scope_name("guests", HERE, "")]
+
+
+NEWS = {"news": {"platform": "memory", "channel": "news", "workspace": "w"}}
+SCOPES = "SELECT scope FROM sessions WHERE thread_id LIKE 'task:%'"
+
+
+def to_the_news(prompt: str, tool: str = "schedule_task", **more: Any) -> str:
+    wish = {"title": "T", "prompt": prompt, "cron": "0 9 1 1 *", "destination": "news", **more}
+    return f"@@call {tool} {json.dumps(wish)}\n@@results"
+
+
+async def scopes_of_tasks(host: Host) -> list[str]:
+    return await host.house.records.db.read(lambda s: [str(scope) for (scope,) in s.execute(SCOPES)])
+
+
+@walled
+@attack(Seat.PERSON, 13)
+@pytest.mark.parametrize("kind", ["guest", "of another organisation"])
+@pytest.mark.parametrize("where", ["dm", "private"])
+async def test_a_guest_has_a_task_run_with_what_other_channels_keep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, where: Privacy, standing: bool
+) -> None:
+    """Asked for in a direct message or a private channel, it would run where it posts, as that channel's do."""
+    who = replace(GUEST, guest=kind == "guest", external=kind != "guest")
+    if not standing:
+        monkeypatch.setattr(Readers, "judge", nothing)
+    settings = config(
+        tmp_path, access={"guests": "allow", "external": "allow"}, agents={"default": {"destinations": NEWS}}
+    )
+    async with serving(settings) as (host, bot):
+        await answered(bot, "news", KEEP, author=ADA, **PUBLIC)
+        await answered(bot, "aside", to_the_news(SHOW), author=who, privacy=where, mentioned=True)
+        assert any("public channels share" in text for text in bot.said("aside")) is standing
+        assert await scopes_of_tasks(host) == ([] if standing else [scope_name("public", HERE, "")])
+        await answered(bot, "dm-ada", to_the_news("the news"), author=ADA, privacy="dm")
+        assert scope_name("public", HERE, "") in await scopes_of_tasks(host), "members have theirs"
+
+
+@walled
+@attack(Seat.PERSON, 13)
+async def test_somebody_has_a_task_run_with_what_a_private_channel_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    """Its answers stay in the channel, but it has that channel's folder, and may write to others on the list."""
+    if not standing:
+        monkeypatch.setattr(Readers, "judge", nothing)
+    private: dict[str, Any] = {"privacy": "private", "mentioned": True}
+    async with serving(config(tmp_path, agents={"default": {"destinations": NEWS}})) as (host, bot):
+        bot.members[ADA.id] = {"news"}
+        await answered(bot, "news", KEEP, author=ADA, **private)
+        await answered(bot, "dm-bob", to_the_news(SHOW), author=BOB, privacy="dm")
+        assert any("private channel" in text for text in bot.said("dm-bob")) is standing
+        assert await scopes_of_tasks(host) == ([] if standing else [PRIVATE_NEWS])
+        await answered(bot, "dm-ada", to_the_news("the news"), author=ADA, privacy="dm")
+        assert PRIVATE_NEWS in await scopes_of_tasks(host), "whoever reads it has theirs"
+
+
+@walled
+@attack(Seat.PERSON, 13)
+async def test_a_member_who_became_a_guest_changes_what_their_old_task_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    async with serving(
+        config(tmp_path, access={"guests": "allow"}, agents={"default": {"destinations": NEWS}})
+    ) as (host, bot):
+        await answered(bot, "news", KEEP, author=ADA, **PUBLIC)
+        await answered(bot, "dm-bob", to_the_news("the news"), author=BOB, privacy="dm")
+        [task] = await host.controls.tasks(viewer(ADA, "general"))
+        if not standing:
+            monkeypatch.setattr(Readers, "judge", nothing)
+        bob = replace(BOB, guest=True)
+        for order, more in (("update_task", {"prompt": SHOW}), ("run_task_now", {})):
+            asked = f"@@call {order} {json.dumps({'task_id': task.id, **more})}\n@@results"
+            await answered(bot, "dm-bob", asked, author=bob, privacy="dm")
+        refused = [text for text in bot.said("dm-bob") if "public channels share" in text]
+        assert len(refused) == (2 if standing else 0)
+        stop = f"@@call cancel_task {json.dumps({'task_id': task.id})}\n@@results"
+        await answered(bot, "dm-bob", stop, author=bob, privacy="dm")
+        assert any("Cancelled" in text for text in bot.said("dm-bob")), "to stop it gives them nothing"
+
+
+async def nothing(*_: object) -> None:
+    return
 
 
 @walled

@@ -79,6 +79,29 @@ def test_it_is_in_public_channels_alone_that_guests_see_a_part(privacy: Privacy)
     assert found == [privacy == "public", privacy == "public", False]
 
 
+@pytest.mark.parametrize(
+    ("author", "platform", "privacy", "apart"),
+    [
+        (GUEST, "slack", "dm", True),
+        (GUEST, "slack", "private", True),
+        (MEMBER, "slack", "dm", False),
+        (Author("U8", "Eve", external=True), "slack", "private", True),
+        (Author("1", "Ana", groups=("R1",)), "discord", "public", False),
+        (Author("1", "Ana", groups=("R2",)), "discord", "private", True),
+        (Author("1", "Ana"), "discord", "dm", None),
+        (Author("2", "Bo"), "discord", "dm", False),
+        (Author("1", "Ana", guest=True), "discord", "private", True),
+        (Author("3", "Builder", is_bot=True), "discord", "public", False),
+        (Author("", "operator"), "console", "dm", False),
+    ],
+)
+def test_who_sees_a_part_is_known_wherever_they_write_but_in_discords_direct_messages(
+    author: Author, platform: str, privacy: Privacy, apart: bool | None
+) -> None:
+    rules = open_to(groups=("discord:R1",), users=("discord:2",))
+    assert access.apart(rules, person(author, privacy, platform=platform)) is apart
+
+
 def test_another_program_and_the_own_terminal_are_no_guests() -> None:
     rules = open_to(groups=("discord:R1",))
     assert allowed(rules, person(Author("3", "Builder", is_bot=True), platform="discord"))
