@@ -182,10 +182,10 @@ class Host:
         log.info("Stopping", extra={"action": "stopping"})
         self._manager.stopping()
         house = self.house
-        if self.webhooks is not None:
-            await self.webhooks.stop()
         house.reception.close()
         await house.ingress.stores.stop()
+        if self.webhooks is not None:  # what still knocks there is told to come again
+            await self.webhooks.stop()
         await house.supervisor.close()
         await house.draining.done()
         await house.scheduler.close()

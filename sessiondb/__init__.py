@@ -1,7 +1,7 @@
 """The contract between host and runner: folder layout, the two schemas, records, bells and heartbeat."""
 
 from sessiondb.contract import CONTRACT
-from sessiondb.errors import Damaged, Full, Incompatible, SessionError, Unavailable
+from sessiondb.errors import Damaged, Full, Incompatible, Missing, SessionError, Unavailable
 from sessiondb.layout import SessionFolder
 from sessiondb.records import Ack, AckStatus, Address, Kind, MessageIn, MessageOut, Status, Step
 
@@ -16,6 +16,7 @@ __all__ = [
     "Kind",
     "MessageIn",
     "MessageOut",
+    "Missing",
     "SessionError",
     "SessionFolder",
     "Status",

@@ -17,7 +17,7 @@ from pathlib import Path
 import apsw
 
 from sessiondb.contract import CONTRACT
-from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
+from sessiondb.errors import Damaged, Incompatible, Missing, Unavailable, translated
 
 WRITER_BUSY = 2_000  # ms a writer waits for readers of the other side to let go
 READER_BUSY = 250  # ms a reader waits for a commit in progress; then it is "next tick"
@@ -80,7 +80,7 @@ def open_reader(path: Path, *, defensive: bool = False, through: str | None = No
     if found != CONTRACT:
         connection.close()
         if found == 0:
-            raise Unavailable(path, "not initialised yet")
+            raise Missing(path, "not initialised yet")
         raise Incompatible(path, int(str(found)), CONTRACT)
     return connection
 
@@ -125,6 +125,8 @@ def _require_regular_file(path: Path) -> None:
     """lstat only: opening the file ourselves and closing it would drop SQLite's locks on it."""
     try:
         mode = os.lstat(path).st_mode
+    except FileNotFoundError as error:
+        raise Missing(path, "it is not there") from error
     except OSError as error:
         raise Unavailable(path, error.strerror or "cannot be examined") from error
     if not stat.S_ISREG(mode):

@@ -1,7 +1,8 @@
 """What can go wrong with a session's files.
 
 SessionError
-├── Unavailable      the file is locked, missing or mid-recovery: look again at the next tick
+├── Unavailable      the file is locked or mid-recovery: look again at the next tick
+│   └── Missing      there is no such file, or nothing was ever committed to it
 ├── Damaged          not a database, malformed, or not one of ours
 ├── Full             no space or the file may not be written; nothing was changed
 └── Incompatible     the file speaks another contract version (`.found`, `.expected`)
@@ -24,6 +25,10 @@ class SessionError(Exception):
 
 
 class Unavailable(SessionError):
+    pass
+
+
+class Missing(Unavailable):
     pass
 
 

@@ -15,6 +15,7 @@ from host.delivery.collect import Collector
 from host.delivery.drawing import Drawing
 from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
+from host.delivery.losses import Losses
 from host.delivery.portion import Collected, Ready, Whose
 from host.delivery.posts import Posts
 from host.delivery.quiet import is_held
@@ -29,7 +30,7 @@ from host.registry import asked, notices
 from host.registry.notices import Notice
 from host.registry.port import Registry
 from host.registry.sessions import Session
-from sessiondb import Damaged, Incompatible, MessageIn, SessionError, Status, Unavailable, content
+from sessiondb import Damaged, Incompatible, MessageIn, Missing, SessionError, Status, Unavailable, content
 from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class Deliveries:
         self._collector = collector
         self._now = collector.now
         self._posts = posts
+        self._losses = Losses(db, mailboxes, collector.now)
         self._outlets = outlets
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._drawing = Drawing()
@@ -97,16 +99,40 @@ class Deliveries:
         """Reads everything new of the session. Raises `Unavailable`: look again at the next tick."""
         async with self._draining.setdefault(session.id, asyncio.Lock()):
             await self._recover(session)
-            if session.unreadable:
+            if self._losses.stands(session):
                 return
             await self._wait_for_what_comes_back(session)
             try:
                 while await self._collect(session):
                     pass
+                await self._losses.can_be_read(session)
                 await self._end_lost_questions(session)
+            except Missing:
+                self._close_reader(session)
+                if not await self._begin_anew(session):
+                    raise
             except (Damaged, Incompatible) as error:
                 self._close_reader(session)
                 await self._quarantine(session, error)
+
+    async def sound(self, session: Session) -> bool:
+        """Whether a runner may have the session's outbound.db. One that is gone is none that never was: it would do all of it
+        again. Raises `SessionError` of inbound.db."""
+        async with self._draining.setdefault(session.id, asyncio.Lock()):
+            if self._losses.stands(session):
+                return False
+            try:
+                await self._mailboxes.use(session, lambda _: self._reader(session).runner_state())
+                await self._losses.can_be_read(session)
+            except Missing:
+                self._close_reader(session)
+                await self._begin_anew(session)
+            except Damaged as error:
+                self._close_reader(session)
+                await self._quarantine(session, error)
+            except (Unavailable, Incompatible) as error:  # busy, or its runner's to recover or to migrate
+                log.debug("No look before a start: %s", error)
+            return not session.unreadable
 
     async def forget_reader(self, session: Session) -> None:
         """Closes the kept connection, once nobody reads through it: the runner is gone."""
@@ -282,13 +308,16 @@ class Deliveries:
         self._made_again.discard(session.id)
 
     async def _quarantine(self, session: Session, error: SessionError) -> None:
-        """The session's outbound.db is not what it should be: nothing more is read from it, others go on."""
-        session.unreadable = error.reason
-        log.error(
-            "Session quarantined: %s", error, extra={"action": "session_quarantined", "session": session.id}
-        )
-        text = f"⚠️ This conversation's records are damaged; an operator has to look ({session.id[:9]})."
-        await self.notify(Notice(f"damaged:{session.id}", session.place, text))
+        await self._losses.quarantine(session, error)
+        await self.deliver_notices()
+
+    async def _begin_anew(self, session: Session) -> bool:
+        if not await self._losses.begin_anew(session):
+            return False
+        await self.pay(session)
+        self.outcome_changed(session)
+        self._outlets.run_ended(session)
+        return True
 
     def _lane(self, session: Session, parcel: Parcel) -> Lane:
         """What quiet hours hold back is beside what people asked for meanwhile, which does not wait for it."""

@@ -7,7 +7,6 @@ no-op where it was stored already, and files have the same names again.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from host.intake import inbox, storing
 from host.intake.inbox import Entry
 from host.intake.onward import Onward
+from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.ports.events import EventClass
 from host.registry.sessions import Session
-from sessiondb import Address, SessionError, content
+from sessiondb import Address, SessionError, Unavailable, content
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ class _Lane:
     """What waits at one address of a session."""
 
     session: Session
+    made: int  # which making of the session's file its entries were read for
     entries: deque[Entry] = field(default_factory=deque)
     ordered: asyncio.Event = field(
         default_factory=asyncio.Event
@@ -46,14 +47,17 @@ class Stores:
         self._held: set[int] = set()  # entries of the inbox that stand in a lane
         self._behind: set[str] = set()  # sessions whose next store must read the inbox, not memory
         self._replaying: dict[str, asyncio.Task[None]] = {}
+        self._made: dict[str, int] = {}  # by session: the making of its file that the inbox was last read for
+        self._stopped = False
 
     async def begin(self) -> None:
         """At boot, before any bot: what an earlier life left unstored comes before anything new of its session."""
         self._behind.update(await self._db.read(inbox.sessions_with_unstored))
 
     def add(self, session: Session, entry: Entry) -> None:
-        """Stores what was just admitted, soon. Nothing overtakes from memory what the inbox has from before."""
-        if session.id in self._behind:
+        """Stores what was just admitted, soon. Nothing overtakes from memory what the inbox has from before, be it that its
+        file was made again just now."""
+        if session.id in self._behind or session.made != self._made.get(session.id, 0):
             self.replay(session)
         else:
             self._enter(session, [entry])
@@ -61,12 +65,13 @@ class Stores:
     def replay(self, session: Session) -> None:
         """Stores what the inbox holds for the session and its file may not."""
         self._behind.add(session.id)
-        if session.id not in self._replaying:
+        if session.id not in self._replaying and not self._stopped:
             task = asyncio.create_task(self._replay(session), name=f"replay:{session.id}")
             self._replaying[session.id] = task
 
     async def stop(self) -> None:
-        """Ends downloads and stores under way: the next start begins with them."""
+        """Ends downloads and stores under way: the next start begins with them, and with what is admitted until the end."""
+        self._stopped = True
         tasks = [*self._replaying.values(), *(lane.task for lane in self._lanes.values() if lane.task)]
         for task in tasks:
             task.cancel()
@@ -75,9 +80,11 @@ class Stores:
     # ── lanes ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _enter(self, session: Session, entries: Sequence[Entry]) -> None:
+        if self._stopped:
+            return
         for entry in entries:
             key = session.id, entry.answer
-            lane = self._lanes.setdefault(key, _Lane(session))
+            lane = self._lanes.setdefault(key, _Lane(session, self._made.get(session.id, 0)))
             lane.entries.append(entry)
             self._held.add(entry.id)
             if entry.event.event_class is EventClass.CONTROL:
@@ -88,16 +95,17 @@ class Stores:
     async def _run(self, key: tuple[str, Address], lane: _Lane) -> None:
         try:
             while lane.entries:
-                await self._store(lane.session, await self._next(lane))
+                await self._store(lane, await self._next(lane))
         except SessionError as error:
             # The inbox has it; the sweep replays it in order. Nothing later may overtake it from memory.
             log.warning(
                 "Session %s: not stored yet: %s", lane.session.id, error, extra={"action": "store_failed"}
             )
             self._behind.add(lane.session.id)
+            if lane.session.made != lane.made:
+                self.replay(lane.session)
         finally:  # at once: what comes from now on is not seen by this task any more
-            self._held.difference_update(entry.id for entry in lane.entries)
-            del self._lanes[key]
+            self._let_go(key, lane)
 
     async def _next(self, lane: _Lane) -> list[storing.Attached]:
         """The first entries of the lane as they are stored together: up to one with files, or that one by itself."""
@@ -125,11 +133,15 @@ class Stores:
             ordered.cancel()
             await asyncio.gather(fetch, ordered, return_exceptions=True)
 
-    async def _store(self, session: Session, attached: list[storing.Attached]) -> None:
+    async def _store(self, lane: _Lane, attached: list[storing.Attached]) -> None:
+        session = lane.session
         await self._onward.runners.end_outdated(session)
-        store = functools.partial(
-            storing.insert_all, attached=attached, outbound_db=session.folder.outbound_db
-        )
+
+        def store(writer: InboundWriter) -> int:
+            if session.made != lane.made:  # maybe in this very visit: what is older comes back first
+                raise Unavailable(session.folder.inbound_db, "its messages are on their way back")
+            return storing.insert_all(writer, attached, session.folder.outbound_db)
+
         high_water = await self._mailboxes.use(session, store)
         self._onward.runners.wake(session)
         self._onward.deliveries.outcome_changed(session)  # a deletion may have settled what was there
@@ -137,7 +149,6 @@ class Stores:
         await self._db.write(
             lambda connection: inbox.mark_stored(connection, entries, high_water, self._now())
         )
-        lane = self._lanes[session.id, entries[0].answer]
         for entry in entries:
             lane.entries.popleft()
             self._held.discard(entry.id)
@@ -146,6 +157,7 @@ class Stores:
         try:
             while session.id in self._behind:
                 self._behind.discard(session.id)
+                await self._end_overtaken(session)
                 entries = await self._db.read(lambda connection: inbox.unstored(connection, session.id))
                 self._enter(session, [entry for entry in entries if entry.id not in self._held])
                 if len(entries) < inbox.MOST_REPLAYED:
@@ -163,6 +175,26 @@ class Stores:
             log.warning("Session %s: not read: %s", session.id, error, extra={"action": "store_failed"})
         finally:
             del self._replaying[session.id]
+
+    async def _end_overtaken(self, session: Session) -> None:
+        """Lanes from before the session's file was made again: what stands in them comes anew, behind what is older."""
+        self._made[session.id] = session.made  # before the inbox is read: a later making is another
+        stale = [
+            (key, lane)
+            for key, lane in self._lanes.items()
+            if key[0] == session.id and lane.made != session.made
+        ]
+        for _, lane in stale:
+            if lane.task is not None:
+                lane.task.cancel()
+        await asyncio.gather(*(lane.task for _, lane in stale if lane.task), return_exceptions=True)
+        for key, lane in stale:  # one that never ran has not let go itself
+            if self._lanes.get(key) is lane:
+                self._let_go(key, lane)
+
+    def _let_go(self, key: tuple[str, Address], lane: _Lane) -> None:
+        self._held.difference_update(entry.id for entry in lane.entries)
+        del self._lanes[key]
 
 
 def _has_files(entry: Entry) -> bool:

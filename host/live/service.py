@@ -38,7 +38,9 @@ class LiveMessages:
         self._shown: dict[tuple[str, Address], LiveMessage] = {}
         self._tasks: dict[tuple[str, Address], asyncio.Task[None]] = {}
         self._loading: dict[str, asyncio.Task[None]] = {}
-        self._loaded: set[str] = set()  # sessions of which this process knows what earlier ones left
+        self._loaded: dict[
+            str, int
+        ] = {}  # sessions of which this process knows what is left, by their file's making
 
     def claimed(self, session: Session, messages: Sequence[MessageIn]) -> None:
         """The pending messages that the session's runner has claimed, by its file."""
@@ -63,7 +65,7 @@ class LiveMessages:
         for (session_id, _), shown in list(self._shown.items()):
             if session_id == session.id:
                 shown.look()
-        if session.id not in self._loaded and session.id not in self._loading:
+        if not self._knows(session) and session.id not in self._loading:
             task = asyncio.create_task(self._load(session), name=f"live:{session.id}")
             self._loading[session.id] = task
             task.add_done_callback(lambda _: self._loading.pop(session.id, None))
@@ -82,7 +84,11 @@ class LiveMessages:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _knows(self, session: Session) -> bool:
+        return self._loaded.get(session.id) == session.made
+
     async def _load(self, session: Session) -> None:
+        made = session.made
         try:
             rows = await self._mailboxes.use(session, lambda writer: writer.open_live())
         except SessionError as error:
@@ -90,7 +96,7 @@ class LiveMessages:
             return
         for row in rows:
             self._at(session, row.address)
-        self._loaded.add(session.id)  # from here on whatever is shown there is known
+        self._loaded[session.id] = made  # from here on whatever is shown there is known
 
     def _at(self, session: Session, address: Address) -> LiveMessage:
         key = (session.id, address)
@@ -104,7 +110,7 @@ class LiveMessages:
                 self._records,
                 self._now,
                 self._lives.has,
-                clean=session.id in self._loaded,
+                clean=self._knows(session),
             )
             self._shown[key] = shown
             self._tasks[key] = asyncio.create_task(self._run(key, shown), name=f"live:{session.id}")

@@ -17,7 +17,6 @@ import apsw
 from host.config import recurrence
 from host.mailbox import bounds, shape
 from host.mailbox.bounds import FREE_OF_COST, Bounds
-from host.mailbox.remaking import Remains
 from host.mailbox.rows import PARCEL, Entry, LiveRow, NewMessage, Parcel, Question, parcel_of, parcel_row
 from host.mailbox.tasks import Fired, Tasks
 from sessiondb import content, seq
@@ -302,6 +301,11 @@ class InboundWriter:
         sql = "UPDATE questions SET expires_at = ? WHERE message_out_id = ? AND answered_by = ''"
         self._connection.execute(sql, (now, row_id))
 
+    def close_questions(self, now: int) -> None:
+        """Nobody waits for an answer any more."""
+        sql = "UPDATE questions SET expires_at = ? WHERE answered_by = '' AND (expires_at = 0 OR expires_at > ?)"
+        self._connection.execute(sql, (now, now))
+
     def advance_watermark(self) -> int:
         """The watermark passes only terminal rows: everything read, up to the first chunk that is still open."""
         first_open = self._one(
@@ -405,20 +409,6 @@ class InboundWriter:
         """A mark never falls."""
         if to > self.mark(key):
             self.set_value(key, str(to))
-
-    def begin_again(self, remains: Remains) -> None:
-        """In a file that is younger than its session: no seq names a second message, and no row that the session wrote
-        before is sent unless the platform does not know it."""
-        with self.writing():
-            self.raise_mark("seq_high_water", remains.high_water)
-            self.raise_mark("doubtful_up_to", remains.high_water)
-            for mark in ("outbound_read", "delivery_watermark"):
-                self.raise_mark(mark, remains.delivered_up_to)
-            self.project(remains.deliveries)
-            for task in remains.tasks:
-                self.tasks.restore(task)
-            for live in remains.live:
-                self.put_live(live)
 
     def is_new(self) -> bool:
         """Nothing was ever written into it."""

@@ -129,9 +129,12 @@ class Mailboxes:
                 why,
                 extra={"action": "inbound_remade", "session": session.id},
             )
-            await self._disk.run(_at, writer, session, lambda w: w.begin_again(remains))
+            await self._disk.run(
+                _at, writer, session, lambda w: remaking.begin_again(w, session, remains, self._now())
+            )
             session.seq_high_water = remains.high_water
             session.remade = True
+            session.made += 1
         session.damaged = ""
 
     async def _set_aside(self, session: Session, error: Damaged) -> None:

@@ -19,7 +19,7 @@ from sessiondb import connection as sqlite
 from sessiondb import content, seq
 from sessiondb.connection import open_reader, schema_sql
 from sessiondb.contract import CONTRACT, WAITS
-from sessiondb.errors import Damaged, Unavailable, translated
+from sessiondb.errors import Damaged, Missing, Unavailable, translated
 from sessiondb.records import Ack, AckStatus, MessageOut, RunnerState
 
 QUERY_BUDGET = 0.5  # s of a core that one query may take; a slow disk and a busy machine are nobody's fault
@@ -262,6 +262,8 @@ def expected_schema() -> list[tuple[apsw.SQLiteValue, ...]]:
 def _identity(path: Path) -> tuple[int, int]:
     try:
         found = os.lstat(path)
+    except FileNotFoundError as error:
+        raise Missing(path, "it is not there") from error
     except OSError as error:
         raise Unavailable(path, error.strerror or "cannot be examined") from error
     if found.st_size > untrusted.LARGEST_FILE:

@@ -9,8 +9,12 @@ the inbox third, as after any crash (law 4), and only then what the runner wrote
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+import apsw
 
 from host.mailbox import ledger
 from host.mailbox.rows import Entry, LiveRow
@@ -20,7 +24,14 @@ from host.registry.port import Statements
 from host.registry.sessions import Session
 from sessiondb import Address
 
+if TYPE_CHECKING:
+    from host.mailbox.inbound import InboundWriter
+
+log = logging.getLogger(__name__)
+
 LOST, DAMAGED = "lost", "damaged"
+RESTED = "rested_at"  # the highest seq when the last runner had ended and was read; '' while one may live
+NAMED = 10  # tasks
 UNHEARD_OF = 100_000  # seqs that the lost file may have given out and host.db has not heard of
 
 
@@ -31,8 +42,9 @@ class Remains:
     high_water: int  # no seq up to here is given out again
     delivered_up_to: int  # rows of outbound.db up to here need no look any more
     deliveries: Sequence[Entry]  # what the ledger has of it
-    tasks: Sequence[str]  # as `Tasks.copies` made them
-    live: Sequence[LiveRow] = ()  # what may be shown of turns under way
+    tasks: Sequence[tuple[str, str]]  # id and copy, as `Tasks.copies` made them
+    live: Sequence[LiveRow] = ()  # what may still show a turn
+    at_rest: bool = False  # nothing that was in it waited: no runner had begun anything of it
 
 
 def salvage(connection: Statements, session: Session, why: str, now: int) -> Remains | None:
@@ -42,20 +54,51 @@ def salvage(connection: Statements, session: Session, why: str, now: int) -> Rem
     ).fetchone()
     high, inbox, out = (int(str(mark)) for mark in row) if row else (session.seq_high_water, 0, 0)
     high = max(high, session.seq_high_water)
-    copies = _texts(connection, "SELECT task FROM task_copies WHERE session_id = ?", session.id)
+    sql = "SELECT task_id, task FROM task_copies WHERE session_id = ?"
+    copies = [(str(id_), str(task)) for id_, task in connection.execute(sql, (session.id,)).fetchall()]
     nameless = _texts(connection, _WITHOUT_COPY, session.id)
     if why == LOST and not high and not copies:
         return None
     connection.execute(_TAKE_UP, (session.id, inbox))
+    at_rest = connection.changes() == 0
     high += UNHEARD_OF
     connection.execute(
         "UPDATE sessions SET seq_high_water = ?, busy = 1, work = work + 1 WHERE id = ?", (high, session.id)
     )
     notices.add(connection, _notice(session, why, len(nameless), now), now)
     shown = _texts(connection, "SELECT live FROM live_copies WHERE session_id = ?", session.id)
-    return Remains(
-        high, out, ledger.entries(connection, session.id, 0), copies, [_live_row(one) for one in shown]
-    )
+    live = [found for found in map(_live_row, shown) if found is not None]
+    return Remains(high, out, ledger.entries(connection, session.id, 0), copies, live, at_rest)
+
+
+def begin_again(writer: InboundWriter, session: Session, remains: Remains, now: int) -> None:
+    """In a file that is younger than its session: no seq names a second message, and no row that the session wrote before
+    is sent unless the platform does not know it."""
+    with writer.writing():
+        writer.raise_mark("seq_high_water", remains.high_water)
+        writer.raise_mark("doubtful_up_to", remains.high_water)
+        for mark in ("outbound_read", "delivery_watermark"):
+            writer.raise_mark(mark, remains.delivered_up_to)
+        if remains.at_rest:
+            writer.raise_mark(RESTED, remains.high_water)
+        writer.project(remains.deliveries)
+        for row in remains.live:
+            writer.put_live(row)
+        lost = [id_ for id_, copy in remains.tasks if not _restored(writer, id_, copy)]
+        if lost:
+            notice = _without(session, lost, now)
+            writer.owe(notice.about, notice.encode())
+
+
+def _restored(writer: InboundWriter, id_: str, copy: str) -> bool:
+    """A copy that is none costs its own task, and nothing beside it."""
+    try:
+        with writer.alone():
+            writer.tasks.restore(copy)
+    except (apsw.ConstraintError, apsw.MismatchError, apsw.SQLError, ValueError, TypeError) as error:
+        log.error("Task %s is lost: %s", id_, error, extra={"action": "task_lost"})
+        return False
+    return True
 
 
 def keep_tasks(connection: Statements, session_id: str, copies: Sequence[tuple[str, str]]) -> None:
@@ -66,6 +109,11 @@ def keep_tasks(connection: Statements, session_id: str, copies: Sequence[tuple[s
         "DELETE FROM task_copies WHERE task_id = ?", [(id_,) for id_ in known if id_ not in kept]
     )
     connection.executemany(_KEEP, [(id_, session_id, task) for id_, task in copies])
+
+
+def notice_of(session_id: str, now: int) -> str:
+    """One an hour: a disk that goes on breaking is said once."""
+    return f"damaged:{session_id}:{now // 3_600_000}"
 
 
 def keep_live(connection: Statements, session_id: str, row: LiveRow) -> None:
@@ -105,21 +153,33 @@ _KEEP = (
 )
 
 
-def _live_row(encoded: str) -> LiveRow:
-    found = json.loads(encoded)
-    return LiveRow(**{**found, "address": Address(*found["address"])})
+def _live_row(encoded: str) -> LiveRow | None:
+    """A copy that is none keeps nothing else from coming back."""
+    try:
+        found = json.loads(encoded)
+        return LiveRow(**{**found, "address": Address(*found["address"])})
+    except (ValueError, TypeError, KeyError) as error:
+        log.error("A live message's copy cannot be read: %s", error, extra={"action": "live_lost"})
+        return None
 
 
 def _texts(connection: Statements, sql: str, session_id: str) -> list[str]:
     return [str(text) for (text,) in connection.execute(sql, (session_id,)).fetchall()]
 
 
+def _without(session: Session, lost: Sequence[str], now: int) -> Notice:
+    named = ", ".join(lost[:NAMED]) + (f" and {len(lost) - NAMED} more" if len(lost) > NAMED else "")
+    text = (
+        f"⚠️ Of this conversation's scheduled tasks {named} could not be restored; please set them up again."
+    )
+    return Notice(f"{notice_of(session.id, now)}:tasks", session.place, text)
+
+
 def _notice(session: Session, why: str, nameless: int, now: int) -> Notice:
-    """One an hour: a disk that goes on breaking is said once."""
     text = (
         f"⚠️ This conversation's records were {why} and have been made again ({session.id[:9]}). What was not answered is"
         " taken up again; a question that was still open, or a task's run under way, is lost: please ask again."
     )
     if nameless:
         text += f" {nameless} of its scheduled tasks could not be restored; please set them up again."
-    return Notice(f"damaged:{session.id}:{now // 3_600_000}", session.place, text)
+    return Notice(notice_of(session.id, now), session.place, text)

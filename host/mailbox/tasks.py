@@ -136,10 +136,14 @@ class Tasks:
         return [(str(row[0]), json.dumps(row)) for row in rows]
 
     def restore(self, copy: str) -> None:
-        """A task that is not in the file, as it was."""
+        """A task that is not in the file, as it was. Raises `ValueError`, `TypeError` or `apsw.Error` for what is none."""
+        if copied(copy) is None:
+            raise ValueError("not the copy of a task")
         row = json.loads(copy)
         self._connection.execute(
-            f"INSERT OR IGNORE INTO tasks ({_COLUMNS}, updated_at) VALUES ({', '.join('?' * len(row))})", row
+            f"INSERT INTO tasks ({_COLUMNS}, updated_at) VALUES ({', '.join('?' * len(row))})"
+            " ON CONFLICT (id) DO NOTHING",
+            row,
         )
 
     def bounds(self) -> list[tuple[str, str, int]]:
@@ -346,7 +350,7 @@ def copied(copy: str) -> Task | None:
         row = json.loads(copy)
     except ValueError:
         return None
-    return _readable(row[:-1]) if isinstance(row, list) else None
+    return _readable(row[:-1]) if isinstance(row, list) and row else None
 
 
 def message_id(task_id: str, occurrence: int) -> str:
@@ -359,7 +363,9 @@ def _readable(row: Sequence[Any]) -> Task | None:
     try:
         return task_of(row)
     except (ValueError, TypeError) as error:
-        log.error("Task %s cannot be read: %s", row[0], error, extra={"action": "task_unreadable"})
+        log.error(
+            "Task %s cannot be read: %s", next(iter(row), "?"), error, extra={"action": "task_unreadable"}
+        )
         return None
 
 

@@ -11,6 +11,7 @@ from host.registry.port import Statements
 from sessiondb.records import Address
 
 WELCOME = "welcome:"  # before a place: kept for ever, for it is said once
+FORGETTABLE = f"about NOT GLOB '{WELCOME}*' AND about NOT GLOB 'damaged:*:outbound'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,21 @@ class Notice:
 def direct(channel_type: str, workspace_id: str) -> Address:
     """Of a notice that is `private_to` somebody wherever the bot can reach them alone."""
     return Address(channel_type, workspace_id, "")
+
+
+def of_quarantine(session_id: str) -> str:
+    """Kept while the session's outbound.db cannot be read: it is said once, whatever is started anew meanwhile."""
+    return f"damaged:{session_id}:outbound"
+
+
+def is_over(connection: Statements, about: str) -> bool:
+    """Whether this was said."""
+    sql = "SELECT 1 FROM notices WHERE about = ? AND state IN ('sent', 'failed') LIMIT 1"
+    return connection.execute(sql, (about,)).fetchone() is not None
+
+
+def forget(connection: Statements, about: str) -> None:
+    connection.execute("DELETE FROM notices WHERE about = ? AND state IN ('sent', 'failed')", (about,))
 
 
 def add(connection: Statements, notice: Notice, now: int, chunk: int = 0) -> None:

@@ -29,9 +29,11 @@ class Session:
     seq_high_water: int = 0  # as host.db knew it when the session was loaded
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     unreadable: str = ""  # why outbound.db is quarantined, '' when it is not
+    read: bool = False  # outbound.db could be read by this process
     damaged: str = ""  # what has become of inbound.db, '' once it is made again
     in_ledger: bool = True  # False when its file is older than the ledger and was not read into it yet
     remade: bool = False  # it was made again, and messages may still be on their way back into it
+    made: int = 0  # how many times this process made it again
 
     @property
     def place(self) -> Address:

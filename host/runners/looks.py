@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from host.delivery.collect import give_up_or_postpone, owe
+from host.mailbox import gone
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader
 from host.registry.sessions import Session
@@ -60,6 +62,7 @@ def put_back(
     except SessionError:
         return False, False
     with writer.writing():
+        gone.after_an_end(writer)
         for ack in acks:
             message = pending[ack.message_id]
             counts = ack.status is AckStatus.PROCESSING and ack.attempt > message.attempts
@@ -86,10 +89,16 @@ def _read(session: Session, pending: list[MessageIn]) -> tuple[list[Ack], Runner
         reader.close()
 
 
-def assign(writer: InboundWriter, destinations: list[Destination], incarnation: str) -> None:
-    with writer.writing():
-        writer.set_value("incarnation", incarnation)
-        writer.set_destinations(destinations)
+def assignment(
+    session: Session, destinations: list[Destination], incarnation: str
+) -> Callable[[InboundWriter], None]:
+    def assign(writer: InboundWriter) -> None:
+        with writer.writing():
+            gone.before_a_start(writer, session)
+            writer.set_value("incarnation", incarnation)
+            writer.set_destinations(destinations)
+
+    return assign
 
 
 def next_work(writer: InboundWriter) -> tuple[int | None, bool]:

@@ -48,7 +48,8 @@ class Starts:
         self._notify = notify
 
     async def earliest(self, session: Session) -> int:
-        """ms UTC before which the session's runner is not started again; 0 when its last start was well."""
+        """ms UTC before which the session's runner is not started again; 0 when its last start was well, or when the clock
+        was set back since: nobody knows how much of the pause is left, and the next failure begins another."""
 
         def job(connection: Statements) -> tuple[int, int]:
             row = connection.execute(
@@ -57,11 +58,7 @@ class Starts:
             return (int(row[0]), int(row[1])) if row else (0, 0)
 
         at, failures = await self._db.read(job)
-        longest = self._now() + sweep.start_pause(failures)
-        if at > longest:  # the clock was set back since: kept, so that the pause ends
-            sql = "UPDATE sessions SET next_start_at = ? WHERE id = ?"
-            await self._db.write(lambda connection: connection.execute(sql, (longest, session.id)).fetchall())
-        return min(at, longest)
+        return 0 if at > self._now() + sweep.start_pause(failures) else at
 
     async def refuse(self, session: Session, why: str) -> None:
         """Kept for the listings alone: nothing is tried again, so nothing grows."""

@@ -190,6 +190,8 @@ class Supervisor:
     async def _is_time(self, session: Session) -> bool:
         """Whether a runner is to be started now; sets an alarm when it is later."""
         self.lives[session.id].woken = False
+        if not await self._deliveries.sound(session):
+            return False
         due, background = await self._mailboxes.use(session, looks.next_work)
         self.lives[session.id].background = background and not self.lives[session.id].woken
         if due is None or await self._is_refused(session):
@@ -249,7 +251,7 @@ class Supervisor:
                 life.scope, life.config = session.scope, (config := self._settings.config)
                 spec = await self._specs.spec(config, session, incarnation)
                 told = self._specs.destinations(config, session)
-                await self._mailboxes.use(session, lambda writer: looks.assign(writer, told, incarnation))
+                await self._mailboxes.use(session, looks.assignment(session, told, incarnation))
                 self._ears.listen(session)
                 await self._door.open(session, config)
                 given = await self._door.equip(session)
@@ -340,6 +342,8 @@ class Supervisor:
         if not os.path.lexists(session.folder.outbound_db):
             return
         try:
+            if not await self._deliveries.sound(session):
+                return
             spec = await self._specs.spec(self._settings.config, session, "maintenance")
             await self._launcher.maintain(spec, delivered_up_to=0, older_than=0)
             await self._deliveries.drain(session)
@@ -399,9 +403,9 @@ class Supervisor:
         blocked_since, current = await self._mailboxes.use(
             session, lambda writer: (writer.blocked_since, writer.value("incarnation"))
         )
-        if current != runner.incarnation:  # inbound.db was made again: what it commits counts for nothing
+        if current != runner.incarnation:  # a file of its session is gone: what it commits counts for nothing
             log.warning(
-                "Runner is stopped: its inbound.db is gone",
+                "Runner is stopped: a file of its session is gone",
                 extra={"action": "runner_stopped", "session": session.id},
             )
             await self.stop(session)

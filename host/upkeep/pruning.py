@@ -18,7 +18,7 @@ from host.mailbox import ledger, questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.registry import asked, judgements
-from host.registry.notices import WELCOME
+from host.registry.notices import FORGETTABLE
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
@@ -173,7 +173,7 @@ def _said(connection: Statements, *, before: int) -> int:
     return _delete(
         connection,
         "notices",
-        f"state IN ('sent', 'failed') AND created_at < ? AND about NOT GLOB '{WELCOME}*'",
+        f"state IN ('sent', 'failed') AND created_at < ? AND {FORGETTABLE}",
         before,
     )
 

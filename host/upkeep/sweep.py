@@ -193,6 +193,7 @@ class Sweep:
 
 def _nothing_to_do(writer: InboundWriter) -> int | None:
     """Up to which row everything is delivered; None while something waits for an answer, to be said or to be taken down."""
+    writer.catch_up()
     waits = writer.next_due_at() is not None
     if waits or writer.open_parcels() or writer.open_live() or writer.owed():
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,10 +14,13 @@ import pytest
 
 from host.app import Host
 from host.delivery import drawing, policy
-from host.ports.bot import Delivery, Receipt, Unsent
+from host.live import policy as live_policy
+from host.live import service as live_service
+from host.ports.bot import Delivery, Live, Offline, Receipt, Unsent
 from host.ports.events import OVER, EventClass, Verdict
 from host.registry.db import open_registry
 from host.schedule import index
+from host.upkeep import pruning
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.firing import Clock, living
 from tests.support.hosting import config, serving
@@ -47,6 +51,17 @@ class Losing(MemoryBot):
             self.removes.unlink()
             self.removes = None
         return super().render(*arguments, **named)
+
+
+class Standing(MemoryBot):
+    """What it shows stays while nobody can reach the platform."""
+
+    stands = True
+
+    async def remove_live(self, live: Live, platform_message_id: str) -> None:
+        if self.stands:
+            raise Offline("no connection")
+        await super().remove_live(live, platform_message_id)
 
 
 PAGE = 4_096
@@ -151,6 +166,112 @@ async def test_what_was_damaged_while_the_host_was_down_is_made_again_and_told(
     assert [text for text in bot.said("c") if "⚠️" not in text] == ["one", "two", "three"]
     assert sum("⚠️" in text for text in bot.said("c")) == 1
     assert bool(list(path.parent.glob("inbound.db.damaged-*"))) == (damage in KEPT)
+
+
+def outbound(data: Path) -> Path:
+    [found] = (data / "sessions").glob("*/outbound/outbound.db")
+    return found
+
+
+@pytest.mark.parametrize("damage", [deleted, emptied])
+async def test_an_outbound_db_that_is_gone_at_rest_is_told_and_nothing_is_said_again(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """The next runner took it for one that never was, and did all of it again."""
+    settings, bot = config(tmp_path, host={"sweep_every": 0.2}, runner=SOON_GONE), MemoryBot()
+    async with serving(settings, bot) as (host, _):
+        await answered(host, bot, "one")
+        await eventually(lambda: rested(tmp_path))
+        damage(outbound(tmp_path))
+        await answered(host, bot, "two")
+        await bot.until(lambda: any("My records of this conversation were lost" in t for t in bot.said("c")))
+        await answered(host, bot, "three")
+    assert [text for text in bot.said("c") if "⚠️" not in text] == ["one", "two", "three"]
+    assert sum("⚠️" in text for text in bot.said("c")) == 1
+
+
+async def test_a_turn_whose_outbound_db_is_lost_under_it_ends_in_words_and_is_not_begun_again(
+    tmp_path: Path,
+) -> None:
+    settings, bot = config(tmp_path, host={"sweep_every": 0.2}), MemoryBot()
+    async with serving(settings, bot) as (host, _):
+        await answered(host, bot, "one")
+        said = await bot.say("c", "@@stream 5\nit was under way, and nobody knows how far it got")
+        await bot.until(lambda: bool(host.house.live._shown))
+        deleted(outbound(tmp_path))
+        async with asyncio.timeout(TIMEOUT):
+            assert await host.settled(said.message_id) == "failed"
+        await bot.until(lambda: any("please ask again" in text for text in bot.said("c")))
+        await answered(host, bot, "two")
+    assert [text for text in bot.said("c") if "⚠️" not in text] == ["one", "two"]
+
+
+async def test_a_quarantine_is_told_once_and_ends_when_somebody_takes_the_file_away(tmp_path: Path) -> None:
+    """Whatever is started anew meanwhile, and however old what was told has become."""
+    settings, bot = config(tmp_path, host={"sweep_every": 0.2}, runner=SOON_GONE), MemoryBot()
+    async with serving(settings, bot) as (host, _):
+        await answered(host, bot, "one")
+        await eventually(lambda: rested(tmp_path))
+    no_header(outbound(tmp_path))
+    for _ in range(2):
+        async with serving(settings, bot) as (host, _):
+            await bot.say("c", "two")
+            await bot.until(lambda: any("an operator has to look" in text for text in bot.said("c")))
+            await host.house.records.db.write(
+                functools.partial(pruning._said, before=host.house.upkeep.pruner._now() + DAY)
+            )
+    async with serving(settings, bot) as (host, _):
+        await eventually(lambda: host.house.records.sessions._known != {})
+        [session] = await host.house.records.db.read(host.house.records.sessions.load)
+        await eventually(lambda: bool(session.unreadable))
+        outbound(tmp_path).rename(tmp_path / "looked-at.db")
+        await bot.until(lambda: bot.said("c").count("two") == 2)
+        await answered(host, bot, "three")
+        assert session.unreadable == ""
+    said = bot.said("c")
+    assert [text for text in said if "⚠️" not in text] == ["one", "two", "two", "three"]
+    assert sum("an operator has to look" in text for text in said) == 1
+    assert sum("were lost" in text for text in said) == 1
+
+
+async def test_what_showed_a_turn_goes_though_the_record_of_it_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_policy, "OPEN_AFTER", 0.05)
+    monkeypatch.setattr(live_service, "CLOSE_WITHIN", 0.1)
+    bot = Standing()
+    async with serving(config(tmp_path, runner={"stop_grace": 0.1}), bot):
+        await bot.say("c", "@@sleep 2\nanswer")
+        await bot.until(lambda: bool(bot.live))
+    assert bot.live
+    bot.stands = False
+    deleted(inbound(tmp_path))
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot):
+        await bot.until(lambda: "answer" in bot.said("c") and not bot.live)
+    assert bot.live_log.count("opened") - bot.live_log.count("removed") == 0
+
+
+async def test_what_comes_in_as_a_file_is_made_again_stands_behind_what_was_there_before(
+    tmp_path: Path,
+) -> None:
+    """An edit that overtook its message changed nothing, and the message was answered in its old words."""
+    bot = MemoryBot()
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot) as (_, _):
+        await bot.say("c", "@@sleep 3600")
+        ids = [(await bot.say("c", text)).message_id for text in ("one", "two")]
+        await eventually(lambda: ids[-1] in stored(tmp_path))
+        deleted(inbound(tmp_path))
+        ids += [(await bot.say("c", text)).message_id for text in ("three", "four")]
+        await eventually(lambda: set(ids) <= set(stored(tmp_path)))
+        assert [id_ for id_ in stored(tmp_path) if id_ in ids] == ids
+
+
+def stored(data: Path) -> list[str]:
+    """What the conversation's file has, in its order."""
+    try:
+        return [str(id_) for (id_,) in read(inbound(data), "SELECT id FROM messages_in ORDER BY seq")]
+    except (apsw.Error, ValueError):
+        return []  # it is just being made
 
 
 async def test_an_answer_whose_file_is_lost_while_it_is_rendered_is_said_once(tmp_path: Path) -> None:

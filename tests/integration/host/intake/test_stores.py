@@ -66,6 +66,24 @@ async def test_the_host_ends_at_once_while_a_download_hangs_and_begins_it_anew(t
     assert file.read_text() == "what the note says"
 
 
+async def test_what_is_admitted_while_the_host_ends_overtakes_nothing(tmp_path: Path) -> None:
+    """What was cut off in its download comes before it, at the next start."""
+    bot, ids = HangingBot(), list[str]()
+    async with serving(config(tmp_path), bot) as (host, _):
+        ids.append((await bot.say("c", "first", files=(NOTE,))).message_id)
+        await bot.asked.wait()
+        await host.house.ingress.stores.stop()
+        ids.append((await bot.say("c", "second")).message_id)  # its request was under way
+    bot.hangs = False
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot) as (host, _):
+        for id_ in ids:
+            assert await host.settled(id_) == "completed"
+        [session] = await host.house.records.db.read(lambda c: host.house.records.sessions.load(c, "1"))
+        found = await host.house.records.mailboxes.use(session, lambda w: [w.message(id_) for id_ in ids])
+    assert [message.seq for message in found if message] == sorted(m.seq for m in found if m)
+    assert len(found) == 2
+
+
 async def test_what_comes_while_the_host_ends_is_left_to_its_platform(tmp_path: Path) -> None:
     bot = MemoryBot()
     async with serving(config(tmp_path), bot) as (host, _):

@@ -1,0 +1,79 @@
+"""What becomes of a session whose outbound.db cannot be read any more: quarantined, or begun anew, and told once.
+
+A file that is damaged is left where it is, for somebody to look at: nothing is read from it, and no runner gets it. Once it is
+gone or another stands in its place, the session goes on. A file that is gone was perhaps taken away for that.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from host.mailbox import gone, shape
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
+from host.registry import notices
+from host.registry.notices import Notice
+from host.registry.port import Registry, Statements
+from host.registry.sessions import Session
+from sessiondb import SessionError
+
+log = logging.getLogger(__name__)
+
+
+class Losses:
+    def __init__(self, db: Registry, mailboxes: Mailboxes, now: Callable[[], int]) -> None:
+        self._db = db
+        self._mailboxes = mailboxes
+        self._now = now
+        self._files: dict[str, tuple[int, int]] = {}  # by quarantined session: which file it is about
+
+    def stands(self, session: Session) -> bool:
+        """Whether the session is quarantined because of the very file that is there."""
+        seen = self._files.get(session.id)
+        if session.unreadable and seen is not None and seen != shape.identity(session.folder.outbound_db):
+            session.unreadable = ""
+        return bool(session.unreadable)
+
+    async def quarantine(self, session: Session, error: SessionError) -> None:
+        """Nothing more is read from it, others go on. People are told once, however often the host is started meanwhile."""
+        session.unreadable = error.reason
+        self._files[session.id] = shape.identity(session.folder.outbound_db)
+        session.read = False
+        log.error(
+            "Session quarantined: %s", error, extra={"action": "session_quarantined", "session": session.id}
+        )
+        text = f"⚠️ This conversation's records are damaged; an operator has to look ({session.id[:9]})."
+        notice = Notice(notices.of_quarantine(session.id), session.place, text)
+        await self._db.write(lambda connection: notices.add(connection, notice, self._now()))
+
+    async def can_be_read(self, session: Session) -> None:
+        """If it could not before, that is over: the next time is another one, and told."""
+        if session.read:
+            return
+        about = notices.of_quarantine(session.id)
+        if await self._db.read(lambda connection: notices.is_over(connection, about)):
+            await self._db.write(lambda connection: notices.forget(connection, about))
+        session.read = True
+
+    async def begin_anew(self, session: Session) -> bool:
+        """False when there was no file to lose. Raises `SessionError`."""
+
+        def job(writer: InboundWriter) -> int | None:
+            return gone.begin_anew(writer, session, self._now())
+
+        high = await self._mailboxes.use(session, job)
+        if high is None:
+            return False
+        session.read = False
+        told = {"action": "outbound_lost", "session": session.id}
+        log.error("outbound.db is lost; the conversation begins anew", extra=told)
+
+        def known(connection: Statements) -> None:
+            connection.execute(_KNOWN, (high, session.id))
+
+        await self._db.write(known)
+        return True
+
+
+_KNOWN = "UPDATE sessions SET seq_high_water = max(seq_high_water, ?), busy = 1, work = work + 1 WHERE id = ?"
