@@ -20,6 +20,7 @@ from host.live.draining import Draining
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.registry.sessions import Session
+from host.runners.launch.base import LaunchError
 from host.runners.supervisor import Supervisor
 from host.schedule.service import Scheduler
 from host.upkeep import calm
@@ -136,7 +137,7 @@ class Sweep:
         """One sick session never stops the sweep over the others."""
         try:
             await look()
-        except SessionError as error:
+        except (SessionError, LaunchError) as error:
             log.warning("%s: %s", name, error, extra={"action": "sweep_failed", "session": name})
         except Exception:
             log.exception("A look of the sweep failed", extra={"action": "sweep_failed", "session": name})

@@ -225,9 +225,11 @@ class WallClock:
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
         self._moved = 0
+        self.farthest = 0  # ms by which it ever was set
 
     def now(self) -> int:
         return EPOCH + self._moved + int(self._loop.time() * 1000)
 
     def jump(self, ms: int) -> None:
         self._moved += ms
+        self.farthest = max(self.farthest, abs(self._moved), abs(ms))

@@ -76,7 +76,9 @@ class Faults:
             within = chance.choice((1, chance.randint(1, 15), chance.randint(1, 80)))
             chance.choice(live).process.arm(within, power=chance.random() < 0.1)
         elif kind == "clock":
-            world.clock.jump(chance.choice(self.jumps))
+            ms = chance.choice(self.jumps)
+            world.clock.jump(ms)
+            world.say(f"the clock is set by {ms} ms")
         elif kind == "weather":
             self.weather()
         elif kind == "busy" and live:

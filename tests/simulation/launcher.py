@@ -34,6 +34,7 @@ class SimRunner:
         self.incarnation = spec.incarnation
         self.outline = spec.outline
         self.folder = spec.folder
+        self.scope = spec.shared.name
         self.process = process
         self.loop: AgentLoop | None = None
         self.born = asyncio.get_running_loop().time()
@@ -60,11 +61,26 @@ class Engine:
     locks: bool = True  # whether the session's lock keeps a second runner out
     busy: float = 0.03  # chance that it starts nothing now
     takes: float = 0.0  # s until it begins a runner that it is to start
+    away_until: float = 0.0  # loop's time: it answers nobody
+    hangs_until: float = 0.0  # it answers everybody then
+    mixed: list[str] = field(
+        default_factory=list
+    )  # runners that took what was not for those with their folder
     blind: float = 0.0  # chance that a host finds no runner at boot, though some live
     runners: list[SimRunner] = field(default_factory=list)
     latest: dict[str, str] = field(default_factory=dict)  # outbound.db → incarnation the host started last
     broke: Callable[[Law, str], None] = lambda *_: None
     hear: Callable[[str], None] = lambda _: None
+
+    async def asked(self, what: str) -> None:
+        """Whatever it is asked. Raises `LaunchError` while it is away."""
+        point(what)
+        clock = asyncio.get_running_loop().time
+        if (left := self.hangs_until - clock()) > 0:
+            await asyncio.sleep(left)
+            point(what)
+        if clock() < self.away_until:
+            raise LaunchError("the engine does not answer", transient=True)
 
     def live(self) -> list[SimRunner]:
         return [runner for runner in self.runners if runner.process.alive]
@@ -82,7 +98,7 @@ class SimLauncher:
         self._engine = engine
 
     async def start(self, spec: RunnerSpec) -> SimRunner:
-        point("start a runner")
+        await self._engine.asked("start a runner")
         engine = self._engine
         if engine.chance.random() < engine.busy:
             raise LaunchError("the engine is busy", transient=True)
@@ -98,7 +114,7 @@ class SimLauncher:
         return runner
 
     async def stop(self, runner: Runner, grace: float) -> None:
-        point("stop a runner")
+        await self._engine.asked("stop a runner")
         assert isinstance(runner, SimRunner)
         if runner.loop is not None and grace > 0:
             runner.loop.stop()
@@ -111,7 +127,7 @@ class SimLauncher:
         return 0
 
     async def reconcile(self, installation: str) -> list[Runner]:
-        point("reconcile")
+        await self._engine.asked("reconcile")
         engine = self._engine
         if engine.chance.random() < engine.blind:
             raise LaunchError("the engine does not answer", transient=True)
@@ -122,7 +138,7 @@ class SimLauncher:
         return []
 
     async def maintain(self, spec: RunnerSpec, *, delivered_up_to: int, older_than: int) -> None:
-        point("maintain")
+        await self._engine.asked("maintain")
         engine = self._engine
         if any(r.session_id == spec.session_id for r in engine.live()):
             raise LaunchError("another runner holds the session", transient=True)

@@ -26,6 +26,8 @@ PROMISE = re.compile(r"Scheduled: (t[0-9a-f]+)")
 SLOWEST_FIRING = 400_000  # ms
 MOST_ATTEMPTS = 5
 WARNING = "⚠️"
+# What topics count by themselves, and what may be said again about something else.
+ALIKE = ("*Missed earlier", "⚠️ A part of my answer was lost", "tock", "People of other organisations")
 
 
 @dataclass
@@ -54,6 +56,8 @@ def check(world: World) -> None:
     laws.ruined()
     laws.effects()
     laws.tasks()
+    for topic in world.topics:
+        topic.check(laws.sessions)
     for session in laws.sessions:
         laws.numbers(session)
         laws.calls(session)
@@ -92,7 +96,8 @@ class _Laws:
         if _rows(world.data / "host.db", "SELECT 1 FROM notices WHERE state NOT IN ('sent', 'failed')"):
             self._violated(Law.REST, "a notice was never delivered")
         busy = _rows(world.data / "host.db", "SELECT id FROM sessions WHERE busy = 1")
-        if any(row["id"] not in self._waiting_for_an_operator for row in busy):
+        later = {s.id for s in self.sessions if any(self._is_for_later(row) for row in s.messages.values())}
+        if any(row["id"] not in self._waiting_for_an_operator | later for row in busy):
             self._violated(Law.REST, "a session never came to rest")
         for session in self.sessions:
             if session.id in world.ruined:
@@ -107,6 +112,14 @@ class _Laws:
                     self._violated(
                         Law.ORDER, f"{session.id}: stored in another order than taken in at {address}: {seqs}"
                     )
+
+    def _is_for_later(self, row: dict[str, Any]) -> bool:
+        """The end of a question, by a clock that was set back since."""
+        return (
+            row["kind"] == "system"
+            and row["status"] == "pending"
+            and row["not_before"] > self._world.clock.now()
+        )
 
     def posts(self) -> None:
         """Nothing is said twice, and everything where it was asked."""
@@ -124,9 +137,7 @@ class _Laws:
             found = OURS.match(text)
             # The times that a task was missed are all that the first chunk of its answer holds: several may be alike.
             # Nor do the first words on an answer that was lost say which one it was.
-            alike = (
-                text.startswith(("*Missed earlier", "⚠️ A part of my answer was lost")) or text == " edited"
-            )
+            alike = text.startswith(ALIKE) or text == " edited"
             # Two conversations at one place may both be told of; what names its conversation is said once.
             times = 1 if found or NAMED.search(text) else max(1, len(self._world.ruined))
             if count > times and not alike:
@@ -155,7 +166,7 @@ class _Laws:
         for id_, row in self._rows.items():
             if id_ in waiting:
                 continue
-            if row["trigger"] and row["status"] == "pending":
+            if row["trigger"] and row["status"] == "pending" and not self._is_for_later(row):
                 self._violated(Law.OUTCOME, f"{id_} ({row['platform_message_id']}) never got an outcome")
             if row["attempts"] >= MOST_ATTEMPTS:
                 self._violated(Law.OUTCOME, f"{id_} was put back after {row['attempts']} attempts")
@@ -185,6 +196,8 @@ class _Laws:
             return any(WARNING in p.text and p.address == _place(said) for p in self._posts)
         if said.asks and any(post.text.startswith("question") for post in answers):
             return True
+        if said.asks and any(p.question and p.answers == said.event.natural_id for p in self._posts):
+            return True  # for an approval
         return any(post.text.startswith("answer") for post in answers) or self._waited_with(said)
 
     def _said_of(self, said: Said) -> bool:
@@ -309,6 +322,8 @@ class _Laws:
             row["id"] for s in self.sessions if self._world.ruined.get(s.id) == "inbound" for row in s.tasks
         }
         for id_, task in tasks.items():
+            if task["cron"]:
+                continue
             late = task["state"] == "active" and task["next_at"] < now - SLOWEST_FIRING
             over = task["state"] == "done"
             forgotten = over and id_ in lost and not ran[id_]  # what was run is written in the file alone
@@ -320,19 +335,24 @@ class _Laws:
             if count > 1:
                 self._violated(Law.TASKS, f"{title} was scheduled {count} times")
         for session in self.sessions:
-            for row in session.occurrences:
-                run = session.messages.get(row["message_id"])
-                if session.id in self._world.ruined:
-                    continue  # a run under way went with the file
-                if run is None or run["status"] != row["outcome"]:
-                    self._violated(
-                        Law.TASKS,
-                        f"the run of {row['task_id']} is {run and run['status']}, not {row['outcome']}",
-                    )
-            for step in session.steps:
-                promised = PROMISE.search(step["content"]) if step["kind"] == "tool_result" else None
-                if promised is not None and promised[1] not in tasks and promised[1] not in copies:
-                    self._violated(Law.TASKS, f"task {promised[1]} was promised and is not there")
+            self._runs(session, {*tasks, *copies})
+
+    def _runs(self, session: Session, tasks: set[str]) -> None:
+        for row in session.occurrences:
+            run = session.messages.get(row["message_id"])
+            if session.id in self._world.ruined:
+                continue  # a run under way went with the file
+            if row["outcome"] == "skipped" and not row["message_id"]:
+                continue
+            if run is None or run["status"] != row["outcome"]:
+                self._violated(
+                    Law.TASKS,
+                    f"the run of {row['task_id']} is {run and run['status']}, not {row['outcome']}",
+                )
+        for step in session.steps:
+            promised = PROMISE.search(step["content"]) if step["kind"] == "tool_result" else None
+            if promised is not None and promised[1] not in tasks:
+                self._violated(Law.TASKS, f"task {promised[1]} was promised and is not there")
 
     def numbers(self, session: Session) -> None:
         """A seq names one message for ever, and an answer's is above its question's."""
@@ -410,7 +430,9 @@ class _Laws:
             ):  # of an action nobody knows whether it took effect: the agent is told to look
                 self._violated(Law.REST, f"{row['message_out_id']} is left {row['state']}")
         for address, numbers in by_address.items():
-            if numbers != sorted(numbers):
+            if (
+                numbers != sorted(numbers) and session.id not in self._world.ruined
+            ):  # what is taken up again comes later
                 self._violated(Law.ORDER, f"{address}: posts in the order {numbers}")
         self._answers_in_order(session)
 
@@ -425,6 +447,8 @@ class _Laws:
             found = OURS.match(post.text)
             if found is None or (row := session.messages.get(said[int(found[2])].event.message_id)) is None:
                 continue
+            if said[int(found[2])].event.text.startswith("!queue"):
+                continue  # it let others pass
             if found[1] == "answer" and " part 1" in post.text:
                 seqs.setdefault(post.address, []).append(row["seq"])
         for address, numbers in seqs.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -18,6 +19,9 @@ PLACES = (
     ("C1", "t2"),
     ("C2", ""),  # a channel where each question opens a thread
 )
+
+
+OWN = re.compile(r"question \d+")
 
 
 @dataclass
@@ -88,17 +92,17 @@ class People:
     def asks(self, channel: str, thread: str) -> Said:
         """A question that wants an answer and nothing else; the caller publishes it."""
         number = len(self.said) + 1
-        said = Said(number, self._event(number, channel, thread))
+        said = Said(number, self.event(number, channel, thread))
         said.event = replace(said.event, text=answer(number, 1))
         self.said.append(said)
         return said
 
     def _message(self, number: int) -> Said:
-        said = Said(number, self._event(number, *self._chance.choice(self._places)))
+        said = Said(number, self.event(number, *self._chance.choice(self._places)))
         said.event = replace(said.event, text=self._script(said))
         return said
 
-    def _event(self, number: int, channel: str, thread: str) -> InboundEvent:
+    def event(self, number: int, channel: str, thread: str) -> InboundEvent:
         id_ = f"p{number}"
         return InboundEvent(
             event_class=EventClass.MESSAGE,
@@ -108,7 +112,7 @@ class People:
             at=EPOCH + number,
             platform_message_id=id_,
             mentioned=True,
-            privacy="dm" if channel == "D1" else "public",
+            privacy="dm" if channel.startswith("D") else "public",
             opens_thread=id_ if channel == "C2" else "",
         )
 
@@ -179,7 +183,7 @@ class People:
 
     def _asked(self, post: Post) -> None:
         """Answered late, sometimes twice with different choices; the first counts."""
-        if post.question in self._answered:
+        if post.question in self._answered or not OWN.match(post.text):
             return
         self._answered.add(post.question)
         for value in ("yes", "no")[: self._chance.choice((1, 1, 2))]:
@@ -189,7 +193,7 @@ class People:
                 natural_id=post.question,
                 author=Author("U1", "Ada"),
                 at=EPOCH + 100_000,
-                privacy="dm" if post.address.platform_id == "D1" else "public",
+                privacy="dm" if post.address.platform_id.startswith("D") else "public",
                 mentioned=True,
                 value=value,
                 refers_to=post.question,

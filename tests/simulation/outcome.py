@@ -27,6 +27,8 @@ class Law(StrEnum):
     RELEASED = "a turn that is over holds no message"  # 5: what it did not take opens the next
     TOLD = "what is given up is told"  # 14
     ALIVE = "a runner is stopped for what it did"  # 11: not for what somebody did to a clock
+    APPROVED = "what waits for a yes happens after one"  # 13
+    SCOPE = "who works with what was said here has its folder"  # 7
     TIME = "in fine weather an answer waits for nobody"
     ERRORS = "no program meets an error it did not expect"
     ENDS = "the run itself ends"

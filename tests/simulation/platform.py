@@ -6,10 +6,11 @@ What reaches it was sent; when it lands, and whether the sender hears of it, is 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from host.ports.bot import (
@@ -25,7 +26,7 @@ from host.ports.bot import (
     Unknown,
     Unsent,
 )
-from host.ports.events import InboundEvent, Ingested, Verdict
+from host.ports.events import InboundEvent, Ingested, Privacy, Verdict
 from sessiondb import Address, content
 from tests.simulation.outcome import Law
 from tests.simulation.processes import Crash, point
@@ -79,6 +80,8 @@ class Platform:
     weather: Weather = field(default_factory=Weather)
     posts: list[Post] = field(default_factory=list)
     acknowledged: dict[str, InboundEvent] = field(default_factory=dict)
+    acknowledged_at: dict[str, float] = field(default_factory=dict)  # loop's time
+    changed_at: float = 0.0  # when a channel last became another
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     taken_as: dict[str, str] = field(default_factory=dict)  # event: the message that the host made of it
     accepted: list[str] = field(default_factory=list)  # message ids, in order of acknowledgement
@@ -88,6 +91,9 @@ class Platform:
     broke: Callable[[Law, str], None] = lambda *_: None
     door: _Door | None = None
     waiting: int = 0  # events that nobody has acknowledged yet
+    refuses_marks: float = 0.0  # chance that it takes a text only without marks
+    privacy: dict[str, Privacy] = field(default_factory=dict)  # of channels that may change, as they are now
+    hears: Callable[[Post], None] = lambda _: None
     lags: float = 0.0  # s until what has landed is found by whoever looks for it
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────────────
@@ -104,6 +110,9 @@ class Platform:
                 again = self.chance.uniform(0.5, REDELIVER_AFTER)
                 asyncio.get_running_loop().call_later(again, self._deliver, event, True)
             return
+        privacy = self.privacy.get(event.address.platform_id)
+        if privacy is not None:  # as it is when the event is brought, not as it was when it was said
+            event = replace(event, privacy=privacy)
         door.hand_in(event, first)
 
     def handed_in(self, event: InboundEvent, first: bool, ingested: Ingested | None) -> None:
@@ -115,6 +124,7 @@ class Platform:
             return
         if event.message_id not in self.acknowledged:
             self.acknowledged[event.message_id] = event
+            self.acknowledged_at[event.message_id] = loop.time()
             self.verdicts[event.message_id] = ingested.verdict
             self.taken_as[event.message_id] = ingested.message_id
         if ingested.verdict is Verdict.STORED:
@@ -139,6 +149,14 @@ class Platform:
         self.posts.append(post)
         if post.question:
             self.on_question(post)
+        self.hears(post)
+
+    def becomes(self, channel: Address, privacy: Privacy) -> None:
+        self.trace(f"platform: {channel.platform_id} becomes {privacy}")
+        self.privacy[channel.platform_id] = privacy
+        self.changed_at = asyncio.get_running_loop().time()
+        if self.door is not None:
+            self.door.became(channel, privacy)
 
     def land_live(self, key: str, post: LivePost) -> None:
         self.trace(f"platform: live {key} {post.text!r} at {post.address}")
@@ -169,6 +187,7 @@ class _Door:
         self._platform = platform
         self._host = host
         self._events: asyncio.Queue[tuple[InboundEvent, bool]] = asyncio.Queue()
+        self._context = contextvars.copy_context()
 
     def hand_in(self, event: InboundEvent, first: bool) -> None:
         self._events.put_nowait((event, first))
@@ -195,6 +214,16 @@ class _Door:
             )
             self._platform.handed_in(event, first, ingested)
 
+    def became(self, channel: Address, privacy: Privacy) -> None:
+        told = self._host.channel_became(channel, privacy)
+        asyncio.create_task(told, name="privacy", context=self._context)  # noqa: RUF006 - the process keeps it
+
+    async def tell(self) -> None:
+        """At each connect."""
+        self._context = contextvars.copy_context()
+        for channel, privacy in self._platform.privacy.items():
+            await self._host.channel_became(Address("sim", "w", channel, ""), privacy)
+
     def lost(self) -> None:
         """The connection broke: what it had not taken in comes again."""
         while not self._events.empty():
@@ -216,6 +245,7 @@ class SimBot:
         door = _Door(self._platform, host)
         self._platform.door = door
         try:
+            await door.tell()
             ready()
             await door.serve()
         finally:
@@ -228,18 +258,22 @@ class SimBot:
     ) -> Sequence[dict[str, Any]]:
         text = getattr(operation, "text", "")
         parts = [text[start : start + CHUNK] for start in range(0, max(len(text), 1), CHUNK)]
-        return [{"text": part} for part in parts]
+        return [{"text": part, "marked": not plain} for part in parts]
 
     async def send(self, delivery: Delivery) -> Receipt:
         point("send")
         post = Post(
             delivery.key, delivery.address, delivery.payload["text"], delivery.answers, delivery.question
         )
-        await self._request(delivery.key, lambda: self._land(post))
+        await self._request(
+            delivery.key, lambda: self._land(post), marked=bool(delivery.payload.get("marked"))
+        )
         point("sent")
         return Receipt(f"p-{delivery.key}")
 
-    async def _request(self, key: str, land: Callable[[], None], *, may_be_rejected: bool = True) -> None:
+    async def _request(
+        self, key: str, land: Callable[[], None], *, may_be_rejected: bool = True, marked: bool = False
+    ) -> None:
         """It reaches the platform or not, and the sender hears of it or not."""
         platform, chance, weather = self._platform, self._platform.chance, self._platform.weather
         if not weather.online:
@@ -250,6 +284,9 @@ class SimBot:
             platform.rejected[key] += 1
             platform.trace(f"platform: rejects {key}")
             raise Rejected("invalid blocks")
+        if marked and platform.refuses_marks and chance.random() < platform.refuses_marks:
+            platform.trace(f"platform: rejects the marks of {key}")
+            raise Rejected("it takes no such marks", plain_may_work=True)
         slow = chance.random() < weather.slow
         landing = chance.uniform(0, SLOWEST_LANDING) if slow else chance.uniform(0.01, 0.2)
         reaches = not slow or chance.random() < 0.7

@@ -9,7 +9,7 @@ import random
 import secrets
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,9 +32,11 @@ from host.config import Config
 from host.folders.disk import ThreadDisk
 from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Bots
+from runner.outbound import OutboundWriter
 from runner.tools.tool import ToolContext
 from sessiondb import Full
-from tests.simulation import fine
+from sessiondb.records import MessageIn
+from tests.simulation import fine, topics
 from tests.simulation.clock import VirtualLoop, WallClock
 from tests.simulation.disk import NAME, Disk
 from tests.simulation.faults import Faults
@@ -42,7 +44,7 @@ from tests.simulation.forgotten import Forgotten, Patch
 from tests.simulation.launcher import Engine, SimLauncher
 from tests.simulation.load import People
 from tests.simulation.outcome import Law, Outcome
-from tests.simulation.platform import Platform, SimBot
+from tests.simulation.platform import Platform, Post, SimBot
 from tests.simulation.processes import Process, current, point, start_in
 from tests.simulation.witness import Witness
 
@@ -82,6 +84,7 @@ class World:
         self.ruined: dict[str, str] = {}  # sessions of which somebody damaged or lost a file: which
         self.ruined_at: dict[str, int] = {}  # how many events had been accepted by then
         self.people = People(self._fork(), self.platform, self.chance.randint(6, 14))
+        self.topics = topics.of(self)
         self.host: Host | None = None
         self.host_process: Process | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -150,23 +153,28 @@ class World:
     def boot(self) -> None:
         self.boots += 1
         process = self.host_process = self._process("host", f"host-{self.boots}")
-        settings = Config.model_validate(
-            {
-                "data": str(self.data),
-                "access": {"unknown": "allow"},
-                "host": {"bells": False, "sweep_every": 10, "poll_slowest": 5, "retention_days": 1},
-                "runner": {"stream_idle": 4, "idle_exit": 15, "concurrent_starts": 2},
-                "routes": [
-                    {"channel": "C1", "engage": "always", "session": "channel"},
-                    {"channel": "*", "engage": "mention", "session": "thread"},
-                ],
-            }
-        )
+        settings = Config.model_validate(self._settings())
         bot = SimBot(self.platform, nonce=self.nonce)
         parts = Parts(ThreadDisk(), SimLauncher(self.engine), self.clock.now)
         self.host = Host(settings, Bots({"sim": bot}), parts)
         self.say(f"{process.name} boots")
         self._serving = start_in(process, self.host.serve(), process.name)
+
+    def _settings(self) -> dict[str, Any]:
+        given: dict[str, Any] = {
+            "data": str(self.data),
+            "access": {"unknown": "allow"},
+            "agents": {"default": {"provider": "mock"}},
+            "host": {"bells": False, "sweep_every": 10, "poll_slowest": 5, "retention_days": 1},
+            "runner": {"stream_idle": 4, "idle_exit": 15, "concurrent_starts": 2},
+            "routes": [
+                {"channel": "C1", "engage": "always", "session": "channel"},
+                {"channel": "*", "engage": "mention", "session": "thread"},
+            ],
+        }
+        for topic in self.topics:
+            topic.settings(given)
+        return given
 
     async def keep_up(self) -> None:
         """Whoever restarts the host: an init system, an operator."""
@@ -189,6 +197,9 @@ class World:
 
     async def main(self) -> None:
         helpers = [asyncio.create_task(job) for job in (self._undertaker(), self.keep_up())]
+        self.platform.hears = self._heard
+        for topic in self.topics:
+            topic.plan()
         await self.faults.trouble()
         try:
             async with asyncio.timeout(self.quiet_within):
@@ -258,16 +269,38 @@ class World:
         return bool(asked.result())
 
     def _waits(self, message_id: str) -> bool:
-        kind = self.platform.acknowledged[message_id].event_class
-        return kind not in ("edit", "delete", "reaction")
+        event = self.platform.acknowledged[message_id]
+        aside = event.text.startswith("!aside")  # waits for company, and for no answer
+        return event.event_class not in ("edit", "delete", "reaction") and not aside
 
     # ── what the parts call ──────────────────────────────────────────────────────────────────────────────
+
+    def _heard(self, post: Post) -> None:
+        for topic in self.topics:
+            topic.hears(post)
 
     def _rung(self, session_id: str) -> None:
         process = current()
         if process is not None and self.last_words:
             process.arm(1)
             point(f"its last words to {session_id[:5]}")
+
+    def _claiming(self, claim: Callable[..., None]) -> Callable[..., None]:
+        """What was said after a channel became what it is, is taken by nobody who has the folder of what it was."""
+
+        def claimed(writer: OutboundWriter, messages: Sequence[MessageIn], turn: str) -> None:
+            process = current()
+            scope = next((r.scope for r in self.engine.runners if r.process is process), "")
+            claim(writer, messages, turn)
+            for message in messages:
+                now = self.platform.privacy.get(message.address.platform_id, "")
+                said = self.platform.acknowledged.get(message.id)
+                if said is None or said.privacy != now or f"-{now}" in scope:
+                    continue
+                if self.platform.changed_at < self.platform.acknowledged_at[message.id]:
+                    self.violated(Law.SCOPE, f"{message.id} is {now}, and taken in {scope}")
+
+        return claimed
 
     def stopped(self, session_id: str, verdict: str) -> None:
         """The host says why it stops a runner."""
@@ -358,6 +391,7 @@ class World:
                 (host.mailbox.open, "_rename", set_aside),
                 (runner.inbound, "PAGE", self.page),
                 (runner.claims, "PAGE", self.page),
+                (OutboundWriter, "claim", self._claiming(OutboundWriter.claim)),
                 (InboundWriter, "settle", self.witness.noting(InboundWriter.settle)),
                 (InboundWriter, "writing", self._watched(InboundWriter.writing)),
                 (runner.providers.mock, "mock_append", mock_append),

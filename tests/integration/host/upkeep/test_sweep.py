@@ -6,10 +6,12 @@ import asyncio
 import os
 from pathlib import Path
 
+import pytest
+
 from host.folders import pulse
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage
-from host.runners.launch.base import Runner
+from host.runners.launch.base import LaunchError, Runner
 from host.runners.launch.process import ProcessLauncher
 from sessiondb import Address, content
 from tests.fakes.platform import TIMEOUT
@@ -28,6 +30,39 @@ class SlowToStop(ProcessLauncher):
         self.hangs.set()
         await self.comes_back.wait()
         await super().stop(runner, grace)
+
+
+class AwayForOnce(ProcessLauncher):
+    """An engine that does not answer the first order to stop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.asked_again = asyncio.Event()
+
+    async def stop(self, runner: Runner, grace: float) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            raise LaunchError("the engine does not answer", transient=True)
+        self.asked_again.set()
+        await super().stop(runner, grace)
+
+
+async def test_an_engine_that_is_away_is_a_line_in_the_log_and_asked_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = AwayForOnce()
+    settings = config(tmp_path, host={"sweep_every": 0.05}, runner={"idle_exit": 600})
+    async with serving(settings, launcher=engine) as (host, bot):
+        await bot.say("c", "hello")
+        await bot.until(lambda: bot.said("c") == ["hello"])
+        [session] = await host.house.records.db.read(host.house.records.sessions.load)
+        session.unreadable = "its files are damaged"
+        await bot.say("c", "and now?")
+        async with asyncio.timeout(TIMEOUT):
+            await engine.asked_again.wait()
+    [told] = [record for record in caplog.records if "the engine does not answer" in record.getMessage()]
+    assert told.exc_info is None
 
 
 async def test_an_engine_call_that_hangs_holds_up_neither_other_sessions_nor_the_pulse(
