@@ -1,4 +1,4 @@
-"""What a run is about besides talk: two of these to a seed, each at places of its own and with chance of its own.
+"""What a run is about besides talk: one or two of these to a seed, each at places of its own and with chance of its own.
 
 They add to what people do, to the configuration and to what goes wrong, and look at the end whether what they are about holds.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.simulation.laws import Session
     from tests.simulation.world import World
 
-TO_A_SEED = 2
+TO_A_SEED = (1, 2)
 MINUTE, DAY = 60_000, 86_400_000  # ms
 SLOWEST_DISK = 100_000  # ms that a process may hang within a statement
 PROMISED = re.compile(r"Scheduled: (t[0-9a-f]+)")
@@ -428,5 +428,6 @@ ALL: tuple[type[Topic], ...] = (
 
 
 def of(world: World) -> list[Topic]:
-    chosen = random.Random(f"topics-{world.outcome.seed}").sample(ALL, TO_A_SEED)
+    chance = random.Random(f"topics-{world.outcome.seed}")
+    chosen = chance.sample(ALL, chance.choice(TO_A_SEED))
     return [topic(world) for topic in chosen]
