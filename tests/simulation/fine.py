@@ -22,7 +22,7 @@ POSTED = 0.2  # s that the platform takes
 LOOKS = 2  # who has looked for something so long looks next after as long again
 REST = 1.0  # s for everything else
 LONGEST = 200.0  # s
-SETTLE = 60.0  # s until what was asked last is over
+SETTLE = 90.0  # s until what was asked last is over, and who answered it has gone
 
 
 async def ask_everybody(world: World) -> None:

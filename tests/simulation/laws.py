@@ -115,11 +115,8 @@ class _Laws:
 
     def _is_for_later(self, row: dict[str, Any]) -> bool:
         """The end of a question, by a clock that was set back since."""
-        return (
-            row["kind"] == "system"
-            and row["status"] == "pending"
-            and row["not_before"] > self._world.clock.now()
-        )
+        waits = row["kind"] == "system" and row["status"] == "pending"
+        return waits and int(row["not_before"]) > self._world.clock.now()
 
     def posts(self) -> None:
         """Nothing is said twice, and everything where it was asked."""
