@@ -33,6 +33,12 @@ BREATH = (
 
 SCHEMA = Path(__file__).with_name("schema")
 
+# SQLite sets no memory aside for a connection: a host keeps hundreds open, and most are at rest. It can be told only while it
+# is shut down, and this module comes before whatever opens a file.
+apsw.shutdown()
+apsw.config(apsw.SQLITE_CONFIG_LOOKASIDE, 0, 0)
+apsw.initialize()
+
 vfs: str | None = None  # a VFS registered with apsw, for runs on a simulated disk
 
 
@@ -153,7 +159,7 @@ def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:
         return
     with transaction(connection, path):
         for version in range(found + 1, CONTRACT + 1):
-            connection.execute(schema_sql(schema, version))
+            connection.execute(schema_sql(schema, version), can_cache=False)
         connection.pragma("user_version", CONTRACT)
 
 

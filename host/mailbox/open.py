@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FILLED_AT_ONCE = 1_000  # chunks of one commit that reads an older file into the ledger
-OPEN_CONNECTIONS = 256  # kept inbound.db connections, 220 KiB each; the least recently used is closed
+OPEN_CONNECTIONS = 256  # kept inbound.db connections, 60 KiB each; the least recently used is closed
 
 
 class Mailboxes:
@@ -198,7 +198,10 @@ def _guarded(writer: InboundWriter, session: Session, function: Callable[[Inboun
     """
     if not writer.is_current():
         raise _Replaced
-    return _at(writer, session, function)
+    try:
+        return _at(writer, session, function)
+    finally:
+        writer.rest()
 
 
 def _at(writer: InboundWriter, session: Session, function: Callable[[InboundWriter], T]) -> T:

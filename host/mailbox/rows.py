@@ -118,3 +118,8 @@ class LiveRow:
     @property
     def open(self) -> bool:
         return self.state in ("intended", "shown")
+
+
+def live_row(row: tuple[Any, ...]) -> LiveRow:
+    id_, attempt, state, key, channel, workspace, platform, thread, *rest = row
+    return LiveRow(id_, attempt, state, key, Address(channel, workspace, platform, thread), *rest)

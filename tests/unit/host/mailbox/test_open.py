@@ -72,6 +72,52 @@ async def test_a_mailbox_is_in_one_hand_at_a_time_and_two_in_two(
     assert order == ["elsewhere", "long", "short"]
 
 
+def _holds(database: Path) -> dict[str, int]:
+    """Bytes of memory that SQLite has in use for the one connection of this file."""
+    [connection] = [each for each in apsw.connections() if each.filename == str(database.resolve())]
+    return {
+        "pages": connection.status(apsw.SQLITE_DBSTATUS_CACHE_USED)[0],
+        "statements": connection.status(apsw.SQLITE_DBSTATUS_STMT_USED)[0],
+        "set aside": connection.status(apsw.SQLITE_DBSTATUS_LOOKASIDE_HIT)[1],  # how often it was of use
+    }
+
+
+async def test_a_mailbox_at_rest_keeps_no_pages_and_no_statement_of_many_columns(
+    tmp_path: Path, mailboxes: Mailboxes
+) -> None:
+    """A host keeps hundreds of them open."""
+    one, within = session(tmp_path, "one"), dict[str, int]()
+
+    def use(writer: InboundWriter) -> None:
+        say(writer, "m")
+        assert writer.message("m") in writer.pending()
+        assert writer.message_on_platform(one.address, "p") is None
+        assert writer.parcels_answering("m") == writer.parcels_of("o") == writer.open_parcels() == []
+        within.update(_holds(one.folder.inbound_db))
+
+    await mailboxes.use(one, use)
+    after = _holds(one.folder.inbound_db)
+    assert within["pages"] > 20_000
+    assert after["pages"] < 6_000  # the first
+    assert after["statements"] < 40_000  # five of all columns would take fifty thousand more
+    assert after["set aside"] == 0
+    assert await mailboxes.use(one, lambda writer: writer.message("m")) is not None
+
+
+async def test_pages_are_given_back_also_by_a_function_that_fails(
+    tmp_path: Path, mailboxes: Mailboxes
+) -> None:
+    one = session(tmp_path, "one")
+
+    def fails(writer: InboundWriter) -> None:
+        say(writer, "m")
+        raise Full(one.folder.inbound_db, "of something else")
+
+    with pytest.raises(Full):
+        await mailboxes.use(one, fails)
+    assert _holds(one.folder.inbound_db)["pages"] < 6_000
+
+
 class Damaging(ThreadDisk):
     """Something overwrites a file before the nth job from now on."""
 
