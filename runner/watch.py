@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
+import time
 from pathlib import Path
 from typing import Protocol
 
 from sessiondb.signals import Bell, ChangeDetector
 
 POLL_FASTEST = 0.005  # s between two looks right after something happened
+OFTEN = 0.25  # s; whoever looks more often in a silence has a thread do it: a timer of the loop costs five times as much
 
 
 class Watch(Protocol):
@@ -19,7 +23,7 @@ class Watch(Protocol):
 class FileWatch:
     """One lstat per interval; the interval doubles while nothing happens. A bell cuts it short.
 
-    A look is a timer's own: no task is made and no wait begun for it, so that looking often costs next to nothing.
+    A look is a timer's own: no task is made and no wait begun for it. In a silence without a bell a thread does nothing else.
     """
 
     def __init__(self, path: Path, bell: Bell | None, slowest: float) -> None:
@@ -29,6 +33,7 @@ class FileWatch:
         self._rung = False
         self._waiting: asyncio.Future[None] | None = None
         self._next: asyncio.TimerHandle | None = None
+        self._over = threading.Event()  # of the wait that a thread looks for
         if bell is not None:
             asyncio.get_running_loop().add_reader(bell.fileno(), self._ring, bell)
 
@@ -44,6 +49,7 @@ class FileWatch:
             await self._waiting
         finally:
             self._waiting = None
+            self._over.set()
             if self._next is not None:
                 self._next.cancel()
 
@@ -55,15 +61,32 @@ class FileWatch:
         self._next = asyncio.get_running_loop().call_later(interval, self._look, interval)
 
     def _look(self, interval: float) -> None:
-        if not self._detector.changed():
+        if self._detector.changed():
+            self._wake()
+        elif interval < self._slowest or self._slowest > OFTEN:
             self._look_in(min(interval * 2, self._slowest))
         else:
-            self._wake()
+            self._over = threading.Event()
+            told = asyncio.get_running_loop(), self._over
+            threading.Thread(target=self._look_on, args=told, name="watch", daemon=True).start()
+
+    def _look_on(self, loop: asyncio.AbstractEventLoop, over: threading.Event) -> None:
+        """Until something changed, or nobody waits any more."""
+        while not over.is_set():
+            if self._detector.changed():
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(self._found)
+                return
+            time.sleep(self._slowest)
+
+    def _found(self) -> None:
+        """The detector tells of a change once: whoever waits next must hear of what a thread saw too late."""
+        if not self._wake():
+            self._rung = True
 
     def _ring(self, bell: Bell) -> None:
         bell.hush()
-        if not self._wake():
-            self._rung = True
+        self._found()
 
     def _wake(self) -> bool:
         """Whether anybody waited."""

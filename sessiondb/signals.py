@@ -89,7 +89,7 @@ class ChangeDetector:
     TICK = 20_000_000  # ns; twice the coarsest tick in use
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = str(path)
         self._seen: tuple[int, int, int] | None = None
         self._young_until = 0  # ns; 0 when what was seen is older than a tick
 
@@ -99,6 +99,8 @@ class ChangeDetector:
         except OSError:
             return False
         stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+        if stamp == self._seen and not self._young_until:
+            return False
         now = time.time_ns()
         if stamp != self._seen:
             self._seen = stamp
@@ -106,7 +108,7 @@ class ChangeDetector:
                 found.st_mtime_ns + self.TICK if abs(now - found.st_mtime_ns) < self.TICK else 0
             )
             return True
-        if self._young_until and not self._young_until - 2 * self.TICK < now < self._young_until:
+        if not self._young_until - 2 * self.TICK < now < self._young_until:
             self._young_until = 0
             return True
         return False

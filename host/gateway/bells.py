@@ -14,6 +14,9 @@ from sessiondb.signals import Bell, ChangeDetector, slowest_poll
 
 POLL_FASTEST = 0.02  # s between two looks right after something happened
 POLL_UNASKED = 0.25  # s where no bell rings and nobody has given the runner anything to do for a while
+POLL_QUIET = (
+    5.0  # s where a bell was heard before, and nobody has given the runner anything to do for a while
+)
 ASKED = 3.0  # s after which work that was given is no reason any more to look often: what takes longer may be a quarter late
 RINGS_PER_SECOND = 200  # more are heard at the next poll: a hostile bell costs no more than this
 
@@ -73,11 +76,11 @@ class Ears:
         heard = self._live.get(session.id)
         if heard is None:
             return
+        heard.asked_at = asyncio.get_running_loop().time()
         if heard.to_runner is not None:
             with contextlib.suppress(OSError):
                 heard.to_runner.ring()
             return
-        heard.asked_at = asyncio.get_running_loop().time()
         if heard.interval > POLL_FASTEST:
             heard.interval, heard.due = POLL_FASTEST, 0.0  # an answer is near, and no bell will tell of it
             self._more.set()
@@ -107,7 +110,9 @@ class Ears:
         if heard is None or heard.to_host is None:
             return
         heard.to_host.hush()
-        now = asyncio.get_running_loop().time()
+        heard.asked_at = now = asyncio.get_running_loop().time()
+        if not self._slowest:
+            heard.unasked = POLL_QUIET  # this one rings
         if now - heard.window > 1.0:
             heard.window, heard.rings = now, 0
         heard.rings += 1

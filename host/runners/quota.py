@@ -7,9 +7,10 @@ several names once, one without a name as long as somebody in the container keep
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,14 @@ from sessiondb.records import MessageIn
 
 MIB = 1024 * 1024
 LOOK_EVERY = 5.0  # s between two looks at a live session's files
+SELDOM = 60.0  # s at most between two looks at files that stay as they are, while the disk does not fill
 SHARE = 20  # a look that took long is followed by a pause of so many times its length
+LONG = 0.05  # s; who takes longer is looked at alone, so that nobody waits for it
 THREADS = 2
 ROOM_TO_CLEAN = MIB  # bytes by which a session that starts beyond its quota may grow while it deletes
 FILES_TO_CLEAN = 100
+FILLED_BY = 16 * MIB  # bytes that are taken from a disk before everybody who works on it is looked at
+FILLED_BY_FILES = 1_000
 HIDES = "this conversation hides files where they cannot be measured"
 
 
@@ -36,10 +41,38 @@ class Used:
     hidden: bool  # there is more that cannot be seen
 
 
+@dataclass(frozen=True, slots=True)
+class Free:
+    """What a file system has left; one that does not tell is always taken to fill."""
+
+    size: int
+    files: int
+    tells: bool = True
+
+
+@dataclass(eq=False)
+class _Watched:
+    folders: list[Path]
+    pid: int
+    first: Used
+    last: Used
+    took: float  # s of its last look
+    words: asyncio.Future[str]
+    pause: float = LOOK_EVERY
+    due: float = 0.0  # loop time
+    under_way: bool = False
+
+
 class DiskQuota:
+    """All that are watched share rounds: fifty that are quiet cost one look at the disk they are on."""
+
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="quota")
+        self._watched: set[_Watched] = set()
+        self._rounds: asyncio.Task[None] | None = None
+        self._looks: set[asyncio.Task[None]] = set()
+        self._most = limits.files * 4
 
     async def exceeded(self, folders: Iterable[Path], pid: int) -> str:
         """Looks again and again; returns when too much lies in the folders: in words, for people. `pid` is of the first
@@ -48,22 +81,82 @@ class DiskQuota:
         What is beyond the quota at the first look may stay, so that an agent can be asked to delete it; it may not grow.
         What cannot be measured may not stay.
         """
-        watched = list(folders)
-        first, _ = await self._look(watched, pid)
-        while True:
-            used, took = await self._look(watched, pid)
-            if words := excess(self._limits, first, used):
-                return words
-            await asyncio.sleep(max(LOOK_EVERY, took * SHARE))
+        loop, here = asyncio.get_running_loop(), list(folders)
+        first, took = await loop.run_in_executor(self._pool, _timed, here, self._most, pid)
+        watched = _Watched(here, pid, first, first, took, loop.create_future())
+        self._watched.add(watched)
+        if self._rounds is None or self._rounds.done():
+            self._rounds = asyncio.create_task(self._go_round(), name="quota")
+        try:
+            return await watched.words
+        finally:
+            self._watched.discard(watched)
 
-    async def _look(self, folders: list[Path], pid: int) -> tuple[Used, float]:
-        began = time.monotonic()
-        most = self._limits.files * 4
-        used = await asyncio.get_running_loop().run_in_executor(self._pool, measure, folders, most, pid)
-        return used, time.monotonic() - began
+    async def _go_round(self) -> None:
+        loop, room = asyncio.get_running_loop(), Room()
+        while self._watched:
+            folders = {folder for watched in self._watched for folder in watched.folders}
+            filled = room.filled(await loop.run_in_executor(self._pool, _free, folders))
+            due = [w for w in self._watched if not w.under_way and (filled or w.due <= loop.time())]
+            quick = [watched for watched in due if watched.took <= LONG]
+            for some in (quick, *([watched] for watched in due if watched.took > LONG)):
+                if some:
+                    look = asyncio.create_task(self._look(some))
+                    self._looks.add(look)
+                    look.add_done_callback(self._looks.discard)
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _look(self, some: list[_Watched]) -> None:
+        for watched in some:
+            watched.under_way = True
+        loop = asyncio.get_running_loop()
+        founds = await loop.run_in_executor(
+            self._pool, lambda: [_timed(watched.folders, self._most, watched.pid) for watched in some]
+        )
+        for watched, (used, took) in zip(some, founds, strict=True):
+            watched.pause = min(watched.pause * 2, SELDOM) if used == watched.last else LOOK_EVERY
+            watched.last, watched.took, watched.under_way = used, took, False
+            watched.due = loop.time() + max(watched.pause, took * SHARE)
+            if (words := excess(self._limits, watched.first, used)) and not watched.words.done():
+                watched.words.set_result(words)
 
     def close(self) -> None:
+        for task in (*self._looks, *([self._rounds] if self._rounds is not None else ())):
+            task.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Room:
+    """What disks have left, from one look to the next."""
+
+    def __init__(self) -> None:
+        self._most: dict[int, Free] = {}
+
+    def filled(self, free: Mapping[int, Free]) -> bool:
+        """Whether so much was taken of one since it last was said, or since somebody gave some back."""
+        found = False
+        for disk, now in free.items():
+            most = self._most.get(disk, now)
+            if not now.tells or most.size - now.size > FILLED_BY or most.files - now.files > FILLED_BY_FILES:
+                found, most = True, now
+            self._most[disk] = Free(max(most.size, now.size), max(most.files, now.files))
+        return found
+
+
+def _free(folders: Iterable[Path]) -> dict[int, Free]:
+    found = {}
+    for folder in folders:
+        try:
+            disk = os.statvfs(folder)
+        except OSError:
+            continue  # it is not there yet, or no more
+        found[disk.f_fsid] = Free(disk.f_bfree * disk.f_frsize, disk.f_ffree, disk.f_blocks > 0)
+    return found
+
+
+def _timed(folders: list[Path], most: int, pid: int) -> tuple[Used, float]:
+    began = time.monotonic()
+    return measure(folders, most, pid), time.monotonic() - began
 
 
 def notice(session: Session, why: str, now: int, message: MessageIn | None = None) -> Notice:

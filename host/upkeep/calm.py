@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from host.registry.sessions import Session
 
-ROUNDS = 12  # of the sweep, a minute by default, after which a look is taken anyway
+ROUNDS = 60  # of the sweep, five minutes by default, after which a look is taken anyway
 YOUNG = (
     1_000_000_000  # ns: a file written that recently may be written again within the same tick of the clock
 )

@@ -71,7 +71,9 @@ def test_a_statement_counts_for_every_line_of_ours_that_leads_to_it(tmp_path: Pa
     writer.close()
     [path] = {made.path for made in trace.seen}
     assert path == "host/mailbox/inbound.py"
-    assert len({made.line for made in trace.seen}) == 2  # who knows the condition, and who has the connection
+    assert (
+        len({made.line for made in trace.seen}) == 3
+    )  # who knows the condition, the columns, the connection
     assert {made.sql for made in trace.seen} == {
         made.sql for made in trace.seen if "WHERE id = ?" in made.sql
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,57 @@ async def test_a_wait_that_is_given_up_leaves_no_timer_behind(file: Path) -> Non
     file.write_bytes(b"22")
     async with asyncio.timeout(10):
         await watch.changed()
+
+
+def watching() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "watch"]
+
+
+async def in_a_thread(watch: FileWatch) -> asyncio.Task[None]:
+    """A wait that has gone on for so long that a thread looks for it."""
+    waiting = asyncio.create_task(watch.changed())
+    await asyncio.sleep(0)
+    watch._look(POLL_WITHOUT_BELL)  # what the timer calls once the pauses have grown
+    return waiting
+
+
+async def test_a_write_in_a_long_silence_is_found_by_a_thread_which_ends_with_it(file: Path) -> None:
+    watch = FileWatch(file, None, POLL_WITHOUT_BELL)
+    await quiet(watch)
+    for text in (b"22", b"333"):
+        waiting = await in_a_thread(watch)
+        [thread] = watching()
+        file.write_bytes(text)
+        async with asyncio.timeout(10):
+            await waiting
+            await asyncio.to_thread(thread.join)
+
+
+async def test_a_wait_that_is_given_up_ends_its_thread_and_what_that_saw_is_told_to_the_next(
+    file: Path,
+) -> None:
+    watch = FileWatch(file, None, POLL_WITHOUT_BELL)
+    await quiet(watch)
+    waiting = await in_a_thread(watch)
+    [thread] = watching()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    async with asyncio.timeout(10):
+        await asyncio.to_thread(thread.join)
+    watch._found()  # by the thread, in the moment in which the wait was given up
+    async with asyncio.timeout(10):
+        await watch.changed()
+
+
+async def test_looking_seldom_needs_no_thread(file: Path) -> None:
+    watch = FileWatch(file, None, NEVER)
+    await quiet(watch)
+    waiting = asyncio.create_task(watch.changed())
+    await asyncio.sleep(0)
+    watch._look(NEVER)
+    assert watching() == []
+    waiting.cancel()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from host.gateway.bells import ASKED, POLL_UNASKED, RINGS_PER_SECOND, Ears, _together
+from host.gateway.bells import ASKED, POLL_QUIET, POLL_UNASKED, RINGS_PER_SECOND, Ears, _together
 from host.registry.sessions import Session
 from sessiondb import SessionFolder
 from sessiondb.records import Address
@@ -128,6 +128,33 @@ async def test_a_session_with_a_bell_is_told_by_it_and_not_looked_at_for_it(tmp_
     assert live.interval == NEVER
     mine.close()
     ears.forget(one)
+
+
+async def test_a_bell_that_was_heard_is_trusted_in_silence_and_one_that_never_rang_is_not(
+    tmp_path: Path,
+) -> None:
+    """A FIFO that lies between two kernels can be opened at both ends, and carries nothing."""
+    one, deaf, told = session(tmp_path), session(tmp_path, "s2"), session(tmp_path, "s3")
+    heard = Heard()
+    ears, ordered = (
+        Ears(CountingDisk(), heard, bells=True, slowest=0),
+        Ears(CountingDisk(), heard, bells=True, slowest=7.0),
+    )
+    ears.listen(one)
+    ears.listen(deaf)
+    ordered.listen(told)
+    for ringing in (one, told):
+        ring(ringing)
+        assert await heard.next() == ringing.id
+    assert ears._live[one.id].unasked == POLL_QUIET
+    assert ears._live[one.id].slowest == POLL_SLOWEST  # as long as something may come
+    assert ears._live[deaf.id].unasked == POLL_SLOWEST
+    assert ordered._live[told.id].unasked == 7.0  # the operator's word stands
+    began = asyncio.get_running_loop().time()
+    ears.ring(deaf)
+    assert ears._live[deaf.id].asked_at >= began
+    for which, whose in ((ears, one), (ears, deaf), (ordered, told)):
+        which.forget(whose)
 
 
 async def test_fifty_sessions_that_are_quiet_are_looked_at_in_one_turn_of_a_thread(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import tempfile
@@ -13,7 +14,9 @@ import pytest
 
 from host.config import Limits
 from host.folders import ownership, tree
-from host.runners.quota import MIB, Used, excess, measure
+from host.runners import quota
+from host.runners.quota import FILLED_BY, FILLED_BY_FILES, MIB, DiskQuota, Free, Room, Used, excess, measure
+from tests.support.waiting import eventually
 
 MANY = 1_000_000
 EMPTY = Used(0, 0, False)
@@ -221,3 +224,61 @@ def test_what_is_too_much_may_shrink_but_not_grow(first: Used, used: Used, words
 
     assert words in found
     assert bool(found) == bool(words)
+
+
+FREE = Free(100 * MIB, 100_000)
+
+
+def test_a_disk_that_fills_is_noticed_however_slowly_and_one_that_empties_is_not() -> None:
+    room, left = Room(), FREE
+    assert not room.filled({1: left})
+    said = []
+    for _ in range(40):  # a MiB at a time
+        left = Free(left.size - MIB, left.files)
+        said.append(room.filled({1: left}))
+    assert said.count(True) == 2
+    assert not room.filled({1: FREE})
+    assert not room.filled({1: Free(FREE.size - FILLED_BY, FREE.files)})
+    assert room.filled({1: Free(FREE.size - FILLED_BY - 1, FREE.files)})
+
+
+def test_a_disk_that_fills_with_small_files_is_noticed_and_each_disk_by_itself() -> None:
+    room = Room()
+    assert not room.filled({1: FREE, 2: FREE})
+    fewer = Free(FREE.size, FREE.files - FILLED_BY_FILES - 1)
+    assert room.filled({1: Free(FREE.size + 900 * MIB, FREE.files), 2: fewer})
+    assert not room.filled({1: Free(FREE.size + 900 * MIB, FREE.files), 2: fewer})
+
+
+def test_a_disk_that_tells_nothing_is_taken_to_fill() -> None:
+    room, mute = Room(), Free(0, 0, tells=False)
+    assert room.filled({1: mute})
+    assert room.filled({1: mute})
+
+
+async def test_whoever_exceeds_is_told_and_nobody_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota, "LOOK_EVERY", 0.01)
+    watching = DiskQuota(Limits(disk_mb=8, files=100))
+    quiet, filling, hiding = (tmp_path / name for name in ("quiet", "filling", "hiding"))
+    for folder in (quiet, filling, hiding):
+        folder.mkdir()
+    tasks = [asyncio.create_task(watching.exceeded([folder], 0)) for folder in (quiet, filling, hiding)]
+    await eventually(lambda: len(watching._watched) == 3)  # each was looked at before anything is written
+    (filling / "large").write_bytes(bytes(12 * MIB))
+    async with asyncio.timeout(20):
+        assert "more than 8 MiB" in await tasks[1]
+    for number in range(300):
+        (hiding / f"f{number}").touch()
+    async with asyncio.timeout(20):
+        assert "more than 100 files" in await tasks[2]
+    assert not tasks[0].done()
+    tasks[0].cancel()
+    await asyncio.wait(tasks)
+    later = asyncio.create_task(watching.exceeded([quiet], 0))  # after all of them had ended
+    await eventually(lambda: watching._watched)
+    (quiet / "large").write_bytes(bytes(12 * MIB))
+    async with asyncio.timeout(20):
+        assert await later
+    watching.close()
