@@ -28,6 +28,7 @@ from host.registry import links
 from host.registry.db import open_host_db
 from host.registry.port import Statements
 from host.registry.sessions import scope_name, session_id
+from host.schedule import index as due
 from host.upkeep.searching import index
 from host.upkeep.searching.index import Index, Marks, Said
 from sessiondb import Address, SessionFolder, Status, content
@@ -75,6 +76,7 @@ def measure(scratch: Path) -> list[Figure]:
 async def _measured(data: Path) -> tuple[list[float], list[float], list[float]]:
     first = _fill(data)
     async with serving(data, web={"port": 0}) as served, _signed_in(served.host, data) as browser:
+        await served.host.house.upkeep.feeding.everything()  # finds that it has read all of it
         views = (*VIEWS, f"/conversations/{first}")
         taken = {view: [await _look(browser, view) for _ in range(LOOKS)] for view in views}
         slowest = max(taken, key=lambda view: statistics.median(taken[view]))
@@ -218,13 +220,16 @@ def _write_tasks(path: Path) -> None:
             connection.execute(
                 "INSERT INTO task_copies VALUES (?, ?, ?)", (f"t{number}", id_, json.dumps(row))
             )
+        due.note_complete(connection)  # every file was looked at, lately
+        due.note_time(connection, now_ms())
     connection.close()
 
 
 def _write_index(data: Path) -> None:
     """As the host feeds it, conversation by conversation; it finds nothing new in them."""
-    for at, (id_, _, scope) in enumerate(_places()):
-        with closing(Index(index.path_of(data, scope))) as made:
+    [scope] = {scope for _, _, scope in _places()}
+    with closing(Index(index.path_of(data, scope))) as made:
+        for at, (id_, _, _) in enumerate(_places()):
             said = [Said(2 * n + 2, LONG_AGO - at * 1_000 + n, WORDS) for n in range(MESSAGES_OF_ONE)]
             made.put(id_, Marks(2 * MESSAGES_OF_ONE, 0, LONG_AGO - at), said)
 

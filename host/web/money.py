@@ -59,7 +59,7 @@ class Money:
         asked = request.query.get("day", "")
         day = int(asked) if asked.isascii() and asked.isdigit() and int(asked[:8]) in days else days[-1]
         plots = await self._page.books.read(lambda registry: [_by_day(registry, days), *_of(registry, day)])
-        spent, config = await self._page.service.usage(visitor.viewer), self._page.config
+        spent, config = await self._page.spent(visitor), self._page.config
         budgets = await self._page.books.read(lambda registry: _budgets(registry, config, days[-1]))
         values = {"days": plots[0], "plots": plots[1:], "day": _words(day), "spent": spent, "high": HIGH}
         values["budgets"] = budgets

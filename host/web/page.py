@@ -15,11 +15,14 @@ from aiohttp import web
 
 from host.config import Config, Web
 from host.config.settings import Settings
+from host.controls import spending
 from host.controls.service import Service
-from host.governance import sight
+from host.gateway.budget import day_of
+from host.governance import sight, words
 from host.governance.access import LOCAL
+from host.governance.sight import Sight
 from host.ports.bot import Bots
-from host.ports.controls import Forbidden
+from host.ports.controls import Forbidden, Spent
 from host.ports.events import Viewer
 from host.registry.db import open_registry
 from host.registry.port import Registry, Statements
@@ -102,6 +105,14 @@ class Page:
             await self.books.read(lambda registry: known(registry, platform)) if places is None else places
         )
         return await self.eyes.of(visitor, asked, owner=self.is_owner(visitor))
+
+    async def spent(self, visitor: Visitor) -> Spent:
+        """Beside the host's own queue: on a large one it is a walk over a month."""
+        day = day_of(self.now(), words.zone_of("", self.config.host.zone))
+        everything = Sight(self.is_owner(visitor), ())
+        return await self.books.read(
+            lambda registry: spending.of(registry, self.config, visitor.viewer, everything, day)
+        )
 
     async def permit(self, viewer: Viewer) -> None:
         """Raises `Forbidden` for somebody whom no agent would answer."""

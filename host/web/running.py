@@ -70,7 +70,7 @@ class Now:
         running = await self._page.service.running(visitor.viewer)
         rows = await self._page.books.read(lambda registry: [_row(registry, one) for one in running])
         depth = await self._house.state.depth()
-        spent = await self._page.service.usage(visitor.viewer)
+        spent = await self._page.spent(visitor)
         return {
             "running": rows,
             "alive": len(self._house.supervisor.lives.running()),
@@ -103,7 +103,7 @@ class Now:
 
     async def _tell(self, response: web.StreamResponse, request: web.Request) -> None:
         told = ""
-        while not self._closed and self._page.gate.visitor(request, self._page.now()) is not None:
+        while not self._closed and self._may_watch(request):
             if self._seen != told:
                 told = self._seen
                 lines = "".join(f"data: {line}\n" for line in told.splitlines())
@@ -115,6 +115,11 @@ class Now:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(QUIET), self._news:
                     await self._news.wait_for(functools.partial(self._is_new, told))
+
+    def _may_watch(self, request: web.Request) -> bool:
+        """A stream ends with its sign-in, and with its visitor's being an owner."""
+        visitor = self._page.gate.visitor(request, self._page.now())
+        return visitor is not None and self._page.is_owner(visitor)
 
     def _is_new(self, told: str) -> bool:
         return self._closed or self._seen != told

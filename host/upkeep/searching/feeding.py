@@ -10,9 +10,10 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 from host.mailbox.outbound import Accepted, OutboundReader
 from host.ports.outlet import Outlet
@@ -29,9 +30,12 @@ from sessiondb.records import MESSAGE_IN_COLUMNS, message_in
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 DAY = 86_400_000  # ms
 SOON = 1.0  # s in which news of one conversation are gathered
 EVERY = 600.0  # s between two looks at all of it
+AFTER_LOSS = 10.0  # s until all of it is looked at again, where a file was lost
 REST = 2.0  # times as long as a step took: those who serve people come first
 PORTION = 200  # messages of one step
 MOST_OPEN = 500  # messages above the eldest that may still change, which are read again
@@ -55,6 +59,7 @@ class Feeding:
         self._writing = asyncio.Lock()
         self._on = False
         self._since = 0  # ms UTC up to which everything was looked at; 0: nothing was
+        self._lost = False  # whether a file went since everything was begun to be looked at
         self.making = False  # whether conversations are still to be read for the first time
         news.heard_by(self.note)
 
@@ -68,7 +73,7 @@ class Feeding:
         path = index.path_of(self._data, session.scope)
         async with self._writing:
             await asyncio.to_thread(index.remove, path)
-        self._since = 0
+        self._lost, self._since = True, 0  # also where everything is being looked at right now
         self._heard.set()
 
     async def off(self) -> None:
@@ -80,19 +85,18 @@ class Feeding:
         clock = asyncio.get_running_loop().time
         again = clock()
         while True:
+            self._heard.clear()
             try:
                 if clock() >= again or not self._since:
-                    again, began = clock() + EVERY, self._now()
+                    again = clock() + EVERY
                     await self.everything()
-                    self._since = began - OVERLAP
                 await self._latest()
             except (SessionError, OSError) as error:
                 log.warning("The search is behind: %s", error, extra={"action": "search_behind"})
             except Exception:  # nobody's answer depends on it
                 log.exception("The search broke", extra={"action": "search_behind"})
-            self._heard.clear()
             try:
-                async with asyncio.timeout(max(0.0, again - clock())):
+                async with asyncio.timeout(max(0.0, again - clock()) if self._since else AFTER_LOSS):
                     await self._heard.wait()
             except TimeoutError:
                 continue
@@ -100,16 +104,19 @@ class Feeding:
 
     async def everything(self) -> None:
         """Holds every file against host.db: what is missing is read, what is of another scope by now or too old goes."""
-        self.making, since = True, self._since
-        lately = 0 if since else self._now() - LATELY
+        self.making, self._lost, since, began = True, False, self._since, self._now()
+        lately = 0 if since else began - LATELY
         known = await asyncio.to_thread(_scopes, self._data)
         for path in await asyncio.to_thread(index.files, self._data):
             await self._step(_tidied, path, known, self._now() - self._kept)
         after = ""
         while sessions := await self._db.read(lambda connection: _sessions(connection, since, after)):  # noqa: B023
             after = sessions[-1][0]
-            for id_, scope, active_at in sessions:
-                await self._feed(id_, scope, active_at, lately)
+            for scope, those in _by_scope(sessions).items():
+                path = index.path_of(self._data, scope)
+                for id_, active_at in await self._step(_behind, path, those, lately):
+                    await self._feed(id_, scope, active_at)
+        self._since = 0 if self._lost else began - OVERLAP
         self.making = False
 
     async def _latest(self) -> None:
@@ -117,20 +124,20 @@ class Feeding:
             id_ = next(iter(self._news))
             del self._news[id_]
             for found in await self._db.read(lambda connection: _session(connection, id_)):  # noqa: B023
-                await self._feed(*found, 0)
+                await self._feed(*found)
 
-    async def _feed(self, id_: str, scope: str, active_at: int, lately: int) -> None:
+    async def _feed(self, id_: str, scope: str, active_at: int) -> None:
         path, folder = index.path_of(self._data, scope), SessionFolder(self._data / "sessions" / id_)
         try:
-            while await self._step(_fed, path, folder, (id_, active_at, lately), self._now() - self._kept):
-                lately = 0
+            while await self._step(_fed, path, folder, (id_, active_at), self._now() - self._kept):
+                pass
         except SessionError as error:  # of one conversation; looked at again when there is news of it
             if isinstance(error, Damaged) and error.path == path:
                 await self._step(_removed, path)
-                self._since = 0  # all of it is read again
+                self._lost, self._since = True, 0  # all of it is read again
             log.info("Not to be found yet: %s", error, extra={"action": "search_behind", "session": id_})
 
-    async def _step(self, job: Callable[..., bool], *what: object) -> bool:
+    async def _step(self, job: Callable[..., T], *what: object) -> T:
         async with self._writing:
             began = time.perf_counter()
             more = await asyncio.to_thread(job, *what)
@@ -139,16 +146,28 @@ class Feeding:
         return more
 
 
-def _fed(path: Path, folder: SessionFolder, which: tuple[str, int, int], before: int) -> bool:
-    """One portion; whether there is more. `which`: the conversation, when it was active, and since when (0: in any case) what
-    was active and is known is not read. What was said before `before` is too old."""
-    id_, active_at, lately = which
+def _by_scope(sessions: Sequence[tuple[str, str, int]]) -> dict[str, list[tuple[str, int]]]:
+    found: dict[str, list[tuple[str, int]]] = {}
+    for id_, scope, active_at in sessions:
+        found.setdefault(scope, []).append((id_, active_at))
+    return found
+
+
+def _behind(path: Path, those: list[tuple[str, int]], lately: int) -> list[tuple[str, int]]:
+    """Those that are to be read: all (`lately` 0), or what is not known as it is, or was active since."""
+    if not lately or not path.exists():
+        return those
+    with closing(Index(path)) as found:
+        return [(id_, at) for id_, at in those if at >= lately or found.marks(id_).active_at != at]
+
+
+def _fed(path: Path, folder: SessionFolder, which: tuple[str, int], before: int) -> bool:
+    """One portion of a conversation, as it was active; whether there is more. What was said before `before` is too old."""
+    id_, active_at = which
     if not folder.inbound_db.exists():
         return False
     with closing(Index(path)) as found:
         marks = found.marks(id_)
-        if lately and marks.active_at == active_at and active_at < lately:
-            return False
         heard, mark, more = _heard(folder.inbound_db, marks.heard)
         said, last, others = _said(folder.outbound_db, marks.said)
         done = Marks(mark, last, active_at if not (more or others) else 0)

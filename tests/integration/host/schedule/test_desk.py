@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 from host.config import Config
 from host.ports.controls import Forbidden, TaskOrder
 from host.ports.events import Author, Privacy, Viewer
+from host.registry import sessions
+from host.registry.port import Statements
+from host.registry.sessions import session_id
 from sessiondb import Address
 from tests.support.hosting import config, serving
 from tests.support.tasking import BERLIN, ask, call, in_thread, posts, settings, task_id
@@ -51,6 +55,39 @@ async def test_a_task_of_direct_messages_is_nobody_elses_to_see(tmp_path: Path) 
         assert await host.controls.tasks(viewer(BOB, "C1")) == []
         with pytest.raises(Forbidden, match="no such task"):
             await host.controls.order(viewer(BOB, "C1"), id_, TaskOrder.PAUSE)
+
+
+async def test_a_thousand_tasks_are_listed_without_a_look_into_their_files(tmp_path: Path) -> None:
+    """As the last looks copied them; a file is opened for what is changing, and one that cannot be read costs itself."""
+    places = [Address("memory", "w", f"c{number}") for number in range(1_000)]
+
+    def job(connection: Statements) -> None:
+        for number, place in enumerate(places):
+            id_ = sessions.upsert(connection, "default", place, "x", 1)
+            row = [f"t{number}", f"Task {number}", "p", "0 9 * * *", "", "UTC", "", "run_once", "[]", "active", 2**41 + number,
+                   0, 0, "", "U1", "agent", id_, *place, 1, 1]  # fmt: skip
+            connection.execute(
+                "INSERT INTO due VALUES (?, ?, ?, ?)", (f"t{number}", id_, id_, 2**41 + number)
+            )
+            copy = json.dumps(row) if number != 7 else "{"
+            connection.execute("INSERT INTO task_copies VALUES (?, ?, ?)", (f"t{number}", id_, copy))
+
+    async with serving(config(tmp_path, access={"owners": ["memory:U9"]})) as (host, bot):
+        id_ = task_id(await ask(bot, "C1", call("schedule_task", title="Mine", prompt="p", cron="0 9 * * *")))
+        await host.house.records.db.write(job)
+        listed = await host.controls.tasks(viewer(Author("U9"), "nowhere"))
+        assert listed[0].id == id_
+        assert [view.title for view in listed[1:]] == [f"Task {n}" for n in range(1_000) if n != 7][
+            : len(listed) - 1
+        ]
+        assert len(listed) >= 998
+        made = [session_id("default", place) for place in places]
+        assert not any((tmp_path / "sessions" / id_).exists() for id_ in made)
+        assert "Paused" in await host.controls.order(viewer(Author("U9"), "nowhere"), id_, TaskOrder.PAUSE)
+        [mine] = [
+            view for view in await host.controls.tasks(viewer(Author("U9"), "nowhere")) if view.id == id_
+        ]
+        assert mine.paused  # what was ordered a moment ago is seen, whatever the copy says
 
 
 def declared(data: Path, *tasks: dict[str, Any]) -> Config:

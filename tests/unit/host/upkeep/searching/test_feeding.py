@@ -164,3 +164,29 @@ async def test_news_are_noted_while_somebody_searches_and_not_otherwise(town: To
     await town.feeding._latest()
     assert town.found("public", "kestrel") == 1
     assert session_id("default", PLACE) == id_
+
+
+async def test_a_file_that_is_lost_while_everything_is_looked_at_is_made_again(town: Town) -> None:
+    """Told in the middle of a look: what was read before it would be missing for ever."""
+    ids = [await town.session(channel, "public") for channel in ("one", "two", "three")]
+    for id_ in ids:
+        town.say(id_, f"word of {id_}")
+    store = Sessions(town.data)
+    [session] = await town.db.read(lambda c: store.load(c, "id = ?", (ids[0],)))
+    feed = town.feeding._feed
+    told: list[str] = []
+
+    async def forgetful(id_: str, scope: str, active_at: int) -> None:
+        await feed(id_, scope, active_at)
+        if not told:
+            told.append(id_)
+            await town.feeding.forget(session)
+
+    town.feeding._feed = forgetful  # type: ignore[method-assign]
+    await town.feeding.everything()
+    assert town.feeding._since == 0  # all of it is to be looked at again
+    assert town.found("public", "word") == 2
+    await town.feeding.everything()
+    assert town.found("public", "word") == 3
+    assert town.feeding._since > 0
+    assert town.feeding.making is False
