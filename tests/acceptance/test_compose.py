@@ -15,30 +15,17 @@ from docker.models.containers import Container
 
 from tests.fakes.slack import FakeSlack
 from tests.support.dockers import clean_up, containers_of
-from tests.support.engine import engine_required, host_image, require_engine
+from tests.support.engine import host_image, require_engine
 from tests.support.slack_app import PROXIES
+from tests.support.tools import compose
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.engine"]
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = (("docker", "compose"), ("docker-compose",))
 PATIENCE = 120.0  # s
 COMMAND_TIMEOUT = 200  # s
-
-
-def compose() -> tuple[str, ...]:
-    """The first kind of compose that is here; skips without any, or fails where the engine was promised."""
-    for kind in KINDS:
-        try:
-            if subprocess.run([*kind, "version"], capture_output=True, check=False).returncode == 0:
-                return kind
-        except FileNotFoundError:
-            continue
-    if engine_required():
-        pytest.fail("there is neither `docker compose` nor `docker-compose`", pytrace=False)
-    pytest.skip("no compose")
 
 
 class Project:

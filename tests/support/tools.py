@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -15,3 +16,14 @@ def tool(name: str) -> str:
             pytest.fail(f"{name} is missing", pytrace=False)
         pytest.skip(f"{name} is not on this machine")
     return found
+
+
+def compose() -> tuple[str, ...]:
+    """The first kind of compose that is here."""
+    for kind in (("docker", "compose"), ("docker-compose",)):
+        try:
+            if subprocess.run([*kind, "version"], capture_output=True, check=False).returncode == 0:
+                return kind
+        except FileNotFoundError:
+            continue
+    return (tool("docker-compose"),)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import queue
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+import pytest
 
 from host.ports.bot import Hearing
 from host.upkeep.service import Manager
@@ -118,3 +123,33 @@ async def test_a_manager_is_asked_for_more_time_while_a_beginning_takes_long(tmp
     async with manager(tmp_path / "notify") as ear:
         Manager({"NOTIFY_SOCKET": str(tmp_path / "notify")}).starting("Backing up: 3 of 90 conversations")
         assert await ear.next() == "EXTEND_TIMEOUT_USEC=300000000\nSTATUS=Backing up: 3 of 90 conversations"
+
+
+async def test_the_watchdog_falls_silent_while_the_loop_hangs(tmp_path: Path) -> None:
+    """Heard by a thread: nobody on the loop could tell."""
+    address = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    address.bind(str(tmp_path / "notify"))
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+    hears = threading.Thread(
+        target=lambda: [heard.put(said) for said in iter(lambda: address.recv(4096).decode(), "over")]
+    )
+    hears.start()
+
+    def hang() -> None:
+        with pytest.raises(queue.Empty):
+            heard.get(timeout=1)  # the feeder's time came fifty times
+
+    environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "40000"}
+    async with serving(config(tmp_path / "data"), environment=environment):
+        while await asyncio.to_thread(heard.get, timeout=TIMEOUT) != "WATCHDOG=1":
+            pass
+        with contextlib.suppress(queue.Empty):
+            while True:
+                heard.get(timeout=0.2)  # on the loop, which hangs already: what was said before
+        hang()
+        while await asyncio.to_thread(heard.get, timeout=TIMEOUT) != "WATCHDOG=1":
+            pass
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as over:
+        over.sendto(b"over", str(tmp_path / "notify"))
+    await asyncio.to_thread(hears.join, TIMEOUT)
+    address.close()
