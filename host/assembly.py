@@ -216,7 +216,7 @@ def _ordered(
     pruner = Pruner(records, supervisor, parts.now, days)
     reloading = Reloading(settings, parts.read, records, followers, parts.now)
     pausing = Pausing(records, onward.pauses, supervisor, onward.saying.soon, parts.now)
-    hands = Hands(supervisor, pruner, onward.deliveries)
+    hands = Hands(supervisor, pruner, onward.deliveries, followers.bots)
     forgetting = Forgetting(records, hands, own.installation, feeding, parts.now)
     ways = {"reload": reloading.ordered, "forget": forgetting.ordered}
     orders = Orders(records.db, records.sessions, supervisor, followers.desk, pausing, ways)

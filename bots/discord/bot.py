@@ -184,6 +184,9 @@ class DiscordBot:
     def _application(self) -> int | None:
         return self._client.application_id if self._client is not None else None
 
+    async def forget(self, user: str, keys: Collection[str]) -> None:
+        await asyncio.to_thread(self._book.forget, user, keys)
+
     def hearing(self) -> Hearing:
         now, client = asyncio.get_running_loop().time(), self._client
         if client is None or not client.is_ready() or client.is_closed():

@@ -253,6 +253,15 @@ class TellsPrivacy(Protocol):
         """
 
 
+@runtime_checkable
+class Forgets(Protocol):
+    """A bot that keeps something of people in its own folder."""
+
+    async def forget(self, user: str, keys: Collection[str]) -> None:
+        """Nothing of the person is kept there any more, nor what these deliveries asked in their own conversations.
+        Raises `OSError`."""
+
+
 class FetchError(Exception):
     """The file cannot be had; the text says why, for the agent."""
 

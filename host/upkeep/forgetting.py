@@ -23,8 +23,9 @@ from host.governance import audit
 from host.governance.access import LOCAL
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
+from host.ports.bot import Bots, Forgets
 from host.ports.events import Author, Viewer
-from host.registry import forgetting
+from host.registry import asked, forgetting
 from host.registry.forgetting import NOBODY, Kind, Person
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -65,6 +66,7 @@ class Hands:
     runners: Runners
     prunes: Prunes
     sends: Sends
+    bots: Bots
 
 
 class NotForgotten(Exception):
@@ -127,14 +129,8 @@ class Forgetting:
             forgetting.look(connection)
 
         await db.write(begin)
-        left = []
-        for id_, kind in await db.read(lambda connection: forgetting.sessions_of(connection, person)):
-            for session in await db.read(functools.partial(self._session, id_=id_)):
-                try:
-                    await self._in(session, person, kind)
-                except (SessionError, LaunchError, OSError) as error:
-                    left.append(f"{id_}: {error}")
-        if left:
+        sessions = await db.read(lambda connection: forgetting.sessions_of(connection, person))
+        if left := [*await self._by_its_bot(person, sessions), *await self._everywhere(person, sessions)]:
             raise NotForgotten("; ".join(left))
         await asyncio.to_thread(self._drop_backups)
 
@@ -149,6 +145,33 @@ class Forgetting:
             raise NotForgotten("another program reads host.db as it was before; end it")
         log.info("Somebody was forgotten: %s", words(found), extra={"action": "forgotten"})
         return found
+
+    async def _by_its_bot(self, person: Person, sessions: list[tuple[str, Kind]]) -> list[str]:
+        """First, for it is asked by records that go with the conversations. Returns what could not be taken away."""
+        bot = self._hands.bots.get(person.platform)
+        if not isinstance(bot, Forgets):
+            return []
+        own = [id_ for id_, kind in sessions if kind is not Kind.SHARED]
+
+        def keys(connection: Statements) -> set[str]:
+            return {one.key for id_ in own for one in asked.of_session(connection, id_)}
+
+        try:
+            await bot.forget(person.user, await self.records.db.read(keys))
+        except OSError as error:
+            return [f"{person.platform}: {error}"]
+        return []
+
+    async def _everywhere(self, person: Person, sessions: list[tuple[str, Kind]]) -> list[str]:
+        """In each conversation. Returns where something of them is left."""
+        left = []
+        for id_, kind in sessions:
+            for session in await self.records.db.read(functools.partial(self._session, id_=id_)):
+                try:
+                    await self._in(session, person, kind)
+                except (SessionError, LaunchError, OSError) as error:
+                    left.append(f"{id_}: {error}")
+        return left
 
     def _drop_backups(self) -> None:
         """Those that upgrades began with: they hold everybody as they were."""

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,16 @@ class QuestionBook:
             int(found["expires_at"]),
             bool(found["approval"]),
         )
+
+    def forget(self, user: str, keys: Collection[str]) -> None:
+        """Who alone might have answered may no more, nor may anybody answer what was asked under these keys. Raises `OSError`."""
+        for path in self._folder.glob("*.json"):
+            asked = self.get(path.stem)
+            if asked is None or path.stem in keys or asked.audience == (user,):
+                path.unlink(missing_ok=True)
+            elif user in asked.audience:
+                rest = tuple(one for one in asked.audience if one != user)
+                self.put(path.stem, dataclasses.replace(asked, audience=rest))
 
     def prune(self) -> None:
         oldest = time.time() - KEPT

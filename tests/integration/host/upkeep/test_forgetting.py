@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,36 @@ async def test_an_answer_that_is_on_its_way_to_them_goes_and_one_to_others_is_st
         bot.failures.clear()
         await bot.until(lambda: bool(bot.said("general")))
         assert (bot.said("general"), bot.said("dm-eve")) == (["poppies"], [])
+
+
+class Keeping(MemoryBot):
+    """It has notes of its own on people, and may fail to take them away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forgot: list[tuple[str, int]] = []
+        self.fails = True
+
+    async def forget(self, user: str, keys: Collection[str]) -> None:
+        if self.fails:
+            raise OSError("the notes are stuck")
+        self.forgot.append((user, len(keys)))
+
+
+async def test_what_a_bot_keeps_of_them_goes_first_and_its_failure_is_said(tmp_path: Path) -> None:
+    bot = Keeping()
+    async with serving(config(tmp_path), bot) as (host, _):
+        ask = '@@call ask_user_question {"question": "sesame?", "options": ["sesame", "no"]}'
+        await answered(bot, "dm-eve", ask, author=EVE, privacy="dm")
+        order = json.dumps({"person": str(ID), "by": "ann"})
+        told = await host.house.ordered.forgetting.ordered(order)
+        assert told == (
+            "refused: not everything could be taken away; order it again: memory: the notes are stuck"
+        )
+        bot.fails = False
+        assert (await host.house.ordered.forgetting.ordered(order)).startswith("forgotten: ")
+    assert left(tmp_path) == []
+    assert [user for user, _ in bot.forgot] == [EVE.id]
 
 
 async def test_what_they_asked_for_and_is_under_way_is_answered_no_more(tmp_path: Path) -> None:

@@ -130,9 +130,12 @@ async def test_the_watchdog_falls_silent_while_the_loop_hangs(tmp_path: Path) ->
     address = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     address.bind(str(tmp_path / "notify"))
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
-    hears = threading.Thread(
-        target=lambda: [heard.put(said) for said in iter(lambda: address.recv(4096).decode(), "over")]
-    )
+
+    def hear() -> None:
+        for said in iter(lambda: address.recv(4096).decode(), "over"):
+            heard.put(said)
+
+    hears = threading.Thread(target=hear)
     hears.start()
 
     def hang() -> None:
