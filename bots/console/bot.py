@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -142,7 +143,10 @@ class ConsoleBot:
     async def settled(self, ingested: Ingested) -> str:
         if self._host is None:
             raise RuntimeError("the console is not connected")
-        return await self._host.settled(ingested.message_id) if ingested.message_id else ""
+        try:
+            return await self._host.settled(ingested.message_id) if ingested.message_id else ""
+        except LookupError:  # an order, which the host answered itself: nothing else comes of it
+            return ""
 
     async def caught_up(self, channel: str) -> None:
         """Waits until every line of an earlier life has its outcome."""
@@ -153,7 +157,8 @@ class ConsoleBot:
         for line in lines[-BACKFILL:]:
             if line.who == "you" and line.id not in answered:
                 event = _event(channel, line, self._user)
-                await self._host.settled(event.message_id)
+                with contextlib.suppress(LookupError):  # an order
+                    await self._host.settled(event.message_id)
 
     def channels(self) -> list[str]:
         return sorted(path.stem for path in self.folder.glob("*.jsonl"))

@@ -40,6 +40,17 @@ def test_each_line_gets_one_reply_in_order_and_the_program_ends(either: Folder) 
     assert done.stderr.decode() == f"{provider.ECHO}. {provider.REMEDY}.\n"
 
 
+def test_an_order_to_the_host_is_answered_among_messages(folder: Folder) -> None:
+    done = folder.chat("hello", "!status", "!usage", "and on")
+    lines = done.stdout.decode().splitlines()
+    assert (lines[0], lines[-1]) == ("hello", "and on")
+    assert "Nothing is running here." in lines
+    assert any(line.startswith("**Today:**") for line in lines)
+    log = (folder.path / "data" / "logs" / "host.log").read_text()
+    assert "Traceback" not in log
+    assert log.count("action=in ") == 4  # nothing was said a second time
+
+
 def test_the_same_with_bells_switched_off(folder: Folder) -> None:
     (folder.path / "dovecote.toml").write_text("[host]\nbells = false\n")
     assert folder.chat("hello", "how are you").stdout.decode().splitlines() == ["hello", "how are you"]
