@@ -218,7 +218,7 @@ def _ordered(
     pausing = Pausing(records, onward.pauses, supervisor, onward.saying.soon, parts.now)
     hands = Hands(supervisor, pruner, onward.deliveries, followers.bots)
     forgetting = Forgetting(records, hands, own.installation, feeding, parts.now)
-    ways = {"reload": reloading.ordered, "forget": forgetting.ordered}
+    ways = {"reload": reloading.ordered, "pause": pausing.ordered, "forget": forgetting.ordered}
     orders = Orders(records.db, records.sessions, supervisor, followers.desk, pausing, ways)
     return Ordered(orders, reloading, pausing, forgetting), Upkeep(pruner, feeding)
 

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+import getpass
+import json
+from contextlib import closing
 from pathlib import Path
 
-from host.cli import listing
+from host.cli import listing, ordering
 from host.cli.ending import NothingFoundError
 from host.cli.listing import now_ms
 from host.cli.owners import operator
 from host.config import Config
 from host.folders import lock
 from host.governance import audit, pauses
-from host.registry import resumption
-from host.registry.db import beside
+from host.registry import orders, resumption
+from host.registry.db import beside, open_registry
 from sessiondb.connection import transaction
 
 
 def pause(config: Config, agent: str) -> None:
-    """Raises `NothingFoundError`, `SessionError`."""
+    """By the host that runs, so that it counts when this says so; else by its records, which the next host reads. Raises
+    `NothingFoundError`, `SessionError`."""
     _require(config, agent)
     data, now = Path(config.data), now_ms()
+    if lock.held(data) and not _is_held(data):
+        order = json.dumps({"agent": agent, "by": getpass.getuser()})
+        number = orders.give(data / "host.db", "pause", "", now, order)
+        listing.say(ordering.outcome(data, number))
+        return
     with beside(data / "host.db") as connection, transaction(connection, data / "host.db"):
         begun = pauses.begin(connection, agent, now)
         if begun:
             audit.record(connection, operator(), "pause", pauses.named(agent), now)
-    runs = (
-        "what it was at is ended, and goes on after `dovecote resume`"
-        if lock.held(data)
-        else "no host runs here"
-    )
-    listing.say(f"{pauses.named(agent)}: {'paused' if begun else 'was paused already'}; {runs}")
+    listing.say(pauses.begun(agent, begun=begun, running=False))
+
+
+def _is_held(data: Path) -> bool:
+    """Whether a host that runs only waits for `dovecote resume`."""
+    with closing(open_registry(data)) as registry:
+        return bool(resumption.held(registry))
 
 
 def resume(config: Config, agent: str, *, answer: bool) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 
-from host.governance import pauses
+from host.controls.reloading import operator
+from host.governance import audit, pauses
 from host.governance.pauses import Pauses
 from host.mailbox.open import Records
 from host.registry import notices
+from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
 from host.runners.supervisor import Supervisor
@@ -33,6 +36,23 @@ class Pausing:
         self._supervisor = supervisor
         self._say = say
         self._now = now
+
+    async def ordered(self, body: str) -> str:
+        """From another process of this machine. It counts when this returns: nobody is told of a pause that does not hold."""
+        order = json.loads(body)
+        agent, by = str(order["agent"]), operator(str(order["by"]))
+
+        def job(connection: Statements) -> bool:
+            begun = pauses.begin(connection, agent, self._now())
+            if begun:
+                audit.record(connection, by, "pause", pauses.named(agent), self._now())
+            # In the transaction that tells those who write from here on: what they read is so.
+            self._known.know(pauses.load(connection))
+            return begun
+
+        begun = await self._records.db.write(job)
+        await self.look()
+        return pauses.begun(agent, begun=begun, running=True)
 
     async def look(self) -> None:
         """Ends the runners of whom is paused. Who goes on is woken by the sweep. Raises `SessionError` of host.db."""

@@ -66,6 +66,12 @@ def named(agent: str) -> str:
     return f"agent {agent}" if agent else "everything"
 
 
+def begun(agent: str, *, begun: bool, running: bool) -> str:
+    """What came of the order, for whoever gave it."""
+    runs = "what it was at is ended, and goes on after `dovecote resume`" if running else "no host runs here"
+    return f"{named(agent)}: {'paused' if begun else 'was paused already'}; {runs}"
+
+
 def tell(connection: Statements, event: InboundEvent, agent: str, answer: Address, now: int) -> None:
     """Whoever writes to a paused agent."""
     began = since(connection, agent)

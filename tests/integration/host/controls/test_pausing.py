@@ -9,6 +9,7 @@ import pytest
 
 from host.cli import pausing
 from host.cli.ending import NothingFoundError
+from host.folders.lock import DataLock
 from host.gateway.credentials import EnvironmentCredentials
 from host.governance.pauses import INTERRUPTED, KEPT
 from host.registry.db import open_registry
@@ -57,6 +58,31 @@ async def test_what_is_written_to_a_paused_agent_is_told_once_kept_and_answered_
         await bot.until(lambda: all(len(bot.said(channel)) >= 2 for channel in "de"))
         await bot.until(lambda: any("two" in said for said in bot.said("c")[before + 1 :]))
         assert bot.said("c").count(KEPT) == 1
+    assert audited(tmp_path) == [("pause", "everything"), ("resume", "everything")]
+
+
+async def test_a_pause_counts_when_the_command_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever writes a moment later is not told that it is kept and answered all the same."""
+    settings = config(tmp_path, host=OFTEN)
+    lock = DataLock(tmp_path)
+    try:
+        async with serving(settings) as (host, bot):
+            await answered(bot, "c", "before")
+            await asyncio.to_thread(pausing.pause, settings, "")
+            assert capsys.readouterr().out.startswith("everything: paused; what it was at is ended")
+            said = await bot.say("c", "right after")
+            await bot.until(lambda: bot.said("c")[-1] == KEPT)
+            await host.house.sweep.round()
+            assert bot.said("c").count(KEPT) == 1
+            assert not host.house.supervisor.lives
+            await asyncio.to_thread(pausing.pause, settings, "")
+            assert "was paused already" in capsys.readouterr().out
+            pausing.resume(settings, "", answer=False)
+            assert await host.settled(said.message_id) == "completed"
+    finally:
+        lock.release()
     assert audited(tmp_path) == [("pause", "everything"), ("resume", "everything")]
 
 
