@@ -104,6 +104,8 @@ def _places(found: Mapping[str, Any]) -> Iterator[Crossing]:
         yield from _place(hook, ("webhooks", name))
     for name in _table(_table(found, "quiet_hours"), "channels"):
         yield from _channel(name, ("quiet_hours", "channels", name))
+    for name in _table(_table(found, "budgets"), "channels"):
+        yield from _channel(name, ("budgets", "channels", name))
     for name, agent in _tables(found, "agents"):
         for to, place in _tables(agent, "destinations"):
             yield from _place(place, ("agents", name, "destinations", to))

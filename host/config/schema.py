@@ -85,13 +85,20 @@ class Budgets(_Model):
     channel: Budget = Budget()  # a direct message counts as one
     person: Budget = Budget()
     task: Budget = Budget()
-    people: dict[str, Budget] = {}  # one person's own, as `platform:id`; what it leaves out is as for each
+    channels: dict[
+        str, Budget
+    ] = {}  # one's own, as "slack/T012AB3CD/C012AB3CD"; what it leaves out is as for each
+    people: dict[str, Budget] = {}  # one's own, as `platform:id`
+
+    def of_channel(self, channel: str) -> Budget:
+        return _own(self.channel, self.channels.get(channel))
 
     def of_person(self, who: str) -> Budget:
-        own = self.people.get(who)
-        return (
-            self.person if own is None else self.person.model_copy(update=own.model_dump(exclude_unset=True))
-        )
+        return _own(self.person, self.people.get(who))
+
+
+def _own(each: Budget, own: Budget | None) -> Budget:
+    return each if own is None else each.model_copy(update=own.model_dump(exclude_unset=True))
 
 
 class Credentials(_Model):

@@ -178,7 +178,7 @@ def _of(connection: Statements, config: Config, budget: str) -> Money:
 def _of_channel(connection: Statements, config: Config, place: Address) -> Money:
     """What an owner decided about a channel's day stands above what the configuration says of each."""
     decided = rules.budget_of(connection, place)
-    each = config.budgets.channel
+    each = config.budgets.of_channel("/".join(place[:3]))
     return each if decided < 0 else each.model_copy(update={"budget_usd_per_day": decided / MICRO})
 
 
@@ -194,8 +194,9 @@ def _spent(connection: Statements, config: Config, day: int) -> dict[str, tuple[
         found[f"agent {agent}"] = (int(today), int(whole))
         found["all"] = (found["all"][0] + int(today), found["all"][1] + int(whole))
     decided = connection.execute("SELECT 1 FROM channel_rules WHERE budget >= 0 LIMIT 1").fetchone()
-    people = [budgets.person, *(budgets.of_person(who) for who in budgets.people)]
-    if decided or any(map(_is_limited, (budgets.channel, budgets.task, *people))):
+    people = [budgets.person, *map(budgets.of_person, budgets.people)]
+    channels = [budgets.channel, *map(budgets.of_channel, budgets.channels)]
+    if decided or any(map(_is_limited, (*channels, *people, budgets.task))):
         rows = connection.execute(_OF_OTHERS, (day, month, day)).fetchall()
         found |= {str(budget): (int(today), int(whole)) for budget, today, whole in rows}
     return found

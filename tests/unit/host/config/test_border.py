@@ -45,6 +45,7 @@ HOOK = "[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nworkspace = 'T1'\nc
             "host.budget_usd_per_day",
             r"It belongs to \[agents.NAME\] or .* or \[model\]",
         ),
+        ('[budgets.channels."general"]\n', 1, "budgets.channels.general", "slack/T012AB3CD/C012AB3CD"),
         ("[budgets.people.U012AB3CD]\n", 1, "budgets.people.U012AB3CD", 'Write "slack:U012AB3CD"'),
         (
             "[slack]\nbot_token = 'xoxb-12'\n",

@@ -156,6 +156,21 @@ async def test_one_persons_own_limit_stands_in_place_of_each_persons(desk: Desk)
     assert "this month ($5.00)" in await desk.refusal(1.6)  # what it leaves out is as for each
 
 
+async def test_one_channels_own_limit_stands_in_place_of_each_channels_and_an_owners_above_it(
+    desk: Desk,
+) -> None:
+    own = {"slack/T1/C1": {"budget_usd_per_day": 3.0, "budget_usd_per_month": 4.0}, "slack/T1/C2": {}}
+    desk.limited(budgets={"channel": {"budget_usd_per_day": 1.0}, "channels": own})
+    await desk.spend(2.5)
+    assert "today ($3.00)" in await desk.refusal(0.6)
+    assert "today ($1.00)" in await desk.refusal(1.1, place=RANDOM)
+    await desk.db.write(lambda c: rules.put(c, GENERAL, ChannelRules(budget_usd_per_day=20.0)))
+    assert "this month ($4.00)" in await desk.refusal(1.6)
+    desk.limited(budgets={"channels": {"slack/T1/C2": {"budget_usd_per_month": 7}}})
+    await desk.spend(1.0, place=RANDOM)
+    assert (await desk.standing())["channel slack/T1/C2/", "month"] == 6.0
+
+
 async def test_calls_at_the_same_time_cannot_pass_a_limit_together(desk: Desk) -> None:
     limit = {"budget_usd_per_day": 1.0}
     for kind in ("channel", "person", "task"):
