@@ -55,8 +55,10 @@ class Claims:
                 f"{first.id}-{first.attempts + 1}", [first]
             )  # its answer takes the place of one answer
         batch = turn.batch_of(due, first, resumed=False)
-        # What was written to wait for the end of a turn does not join it; nor does what came after that.
-        batch = list(takewhile(lambda m: m.seq <= first.seq or not self._queued(m), batch))
+        # What was written to wait for the end of a turn does not join it; nor does what came after that. What is answered
+        # by a model of its own has its turn to itself.
+        alone = self._chose_model(first)
+        batch = list(takewhile(lambda m: m.seq <= first.seq or not (alone or self._queued(m)), batch))
         return self._open(f"{first.id}-{first.attempts + 1}", batch)
 
     def follow_ups(self, running: Turn) -> list[PromptMessage]:
@@ -182,6 +184,10 @@ class Claims:
     def _queued(self, message: MessageIn) -> bool:
         decoded = self._decode(message) if message.kind == "chat" else None
         return decoded is not None and isinstance(decoded.content, content.Chat) and decoded.content.queued
+
+    def _chose_model(self, message: MessageIn) -> bool:
+        decoded = self._decode(message) if message.kind == "chat" else None
+        return decoded is not None and bool(turn.model_of([decoded]))
 
     def _answered(self, message: MessageIn) -> tuple[ParkedCall, content.System] | None:
         """The call that waits for this message, and the answer in it."""

@@ -177,6 +177,12 @@ def is_again(message: PromptMessage) -> bool:
     return isinstance(message.content, content.Chat) and message.content.event == "again"
 
 
+def model_of(messages: Sequence[PromptMessage]) -> str:
+    """The one that whoever began the turn chose for it; '' = the agent's own."""
+    chats = (message.content for message in messages if isinstance(message.content, content.Chat))
+    return next((chat.model for chat in chats if chat.model), "")
+
+
 def user_step(messages: Sequence[PromptMessage], prompt: str) -> str:
     """The content of a `user` step: which messages, the text the model got, and the files that came with it."""
     ids = [message.id for message in messages]

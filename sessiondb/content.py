@@ -59,6 +59,7 @@ class Chat:
         # of what was asked before and is asked once more
     )
     replaces: str = ""  # of an "again": the messages_out id of the answer that gives way to the new one
+    model: str = ""  # by which its author wants it answered, '' = the agent's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,10 @@ def result_id(row_id: str) -> str:
 
 
 def encode(content: Inbound | Outbound) -> str:
-    return json.dumps({"type": content.type, **dataclasses.asdict(content)}, ensure_ascii=True)
+    fields = dataclasses.asdict(content)
+    if not fields.get("model", True):  # a runner that began before its host was upgraded does not know it
+        del fields["model"]
+    return json.dumps({"type": content.type, **fields}, ensure_ascii=True)
 
 
 def decode_inbound(text: str) -> Inbound:

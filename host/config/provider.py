@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from host.config.environment import tidied
 from host.config.schema import Agent, Config
 from sessiondb.options import DEFAULT_MODEL
+
+_WORD = re.compile(r"[^\W_]+")  # of a model's name
 
 ECHO = "mock agent: no ANTHROPIC_API_KEY"
 REMEDY = 'Set ANTHROPIC_API_KEY in .env, or provider = "mock" for the agent if an echo is what you want'
@@ -49,6 +52,32 @@ def banner(config: Config, platforms: Collection[str]) -> str:
     """The first thing that `up`, `chat` and the doctor say: who runs here, where, and on which folder."""
     where = ", ".join(platforms) or "no platform"
     return f"Dovecote {version('dovecote')} · {described(config)} · {where} · data in {Path(config.data).resolve()}"
+
+
+def choices(agent: Agent) -> tuple[str, ...]:
+    """The models by which people may have one question answered, its own first. Claude Code keeps what it began with."""
+    if agent.provider == "claude_code":
+        return ()
+    own = () if agent.echoes else (agent.model or DEFAULT_MODEL,)
+    return tuple(dict.fromkeys((*own, *agent.models)))
+
+
+def named(word: str, models: Sequence[str]) -> str:
+    """The first that is called so, wholly or by some of its words: `opus`, `opus-4`. '' when none is."""
+    wanted = _words(word)
+    if not any(map(str.isalpha, wanted)):
+        return ""
+    return next((model for model in models if wanted in _words(model)), "")
+
+
+def not_offered(word: str, models: Sequence[str]) -> str:
+    """For whoever wanted it."""
+    known = f"There are: {', '.join(models)}." if models else "It has one alone."
+    return f"The agent here has no model {'-'.join(_WORD.findall(word))[:40]!r}. {known}"
+
+
+def _words(name: str) -> str:
+    return f"-{'-'.join(_WORD.findall(name.casefold()))}-"
 
 
 def _thinker(agent: Agent) -> str:

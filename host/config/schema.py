@@ -129,7 +129,7 @@ class Agent(_Model):
     instructions: str = ""
     destinations: dict[Name, Destination] = {}
     options: OptionTable = {}
-    models: tuple[str, ...] = ()  # it may ask for besides its own
+    models: tuple[str, ...] = ()  # it may ask for besides its own, and people for one question
     betas: tuple[str, ...] = ()  # of the model API, besides those that Dovecote itself uses
     server_tools: tuple[str, ...] = ()  # tool types that the model API runs, besides those of `options`
     budget_usd_per_day: Dollars = math.inf
@@ -179,7 +179,7 @@ class Task(_Model):
 
 
 COMMAND_NAMES = Literal[
-    "stop", "clear", "mute", "queue", "aside", "status", "tasks", "usage", "why", "config", "help"
+    "stop", "clear", "mute", "queue", "again", "aside", "status", "tasks", "usage", "why", "config", "help"
 ]
 Alias = Annotated[str, Field(pattern=r"^[^\W_][\w-]{0,29}$")]
 

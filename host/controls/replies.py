@@ -51,6 +51,8 @@ class Replies:
             case commands.WHY:
                 within = None if viewer.privacy == "dm" else viewer.address
                 return await self._service.why(viewer, commands.message_named(rest), within)
+            case commands.AGAIN:
+                return await self._service.again_here(viewer, rest)
             case commands.CONFIG:
                 return await self._config(viewer)
         return self._service.help(viewer)

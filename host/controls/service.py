@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from host.config import Route
+from host.config import Route, provider
 from host.config.settings import Settings
 from host.controls import history, judging, spending
 from host.controls.anew import Anew
@@ -43,7 +43,7 @@ from host.ports.controls import (
     TaskView,
 )
 from host.ports.events import AGAIN, EventClass, InboundEvent, Ingested, Verdict, Viewer
-from host.registry import held
+from host.registry import held, judgements
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.supervisor import Supervisor
@@ -57,6 +57,7 @@ LARGEST_BUDGET = 1_000_000.0  # US dollars a day
 WORKING = "is working"
 NOT_ASKED = "Only what a person asked can be answered again, and not when it is too long ago."
 ASKERS_ONLY = "Only whoever asked, or an owner, may have it answered again."
+NOTHING_ANSWERED = "There is no answer of mine here."
 TRIED = "That answer was tried again already."
 SENT_ALREADY = "That was sent already, or is too long ago."
 
@@ -177,11 +178,20 @@ class Service:
             lambda connection: judging.judge(connection, self._settings.config, viewer, said)
         )
 
-    async def again(self, viewer: Viewer, answer: str) -> str:
+    async def again_here(self, viewer: Viewer, model: str) -> str:
+        last = await self._db.read(
+            lambda connection: judgements.last(connection, viewer.address, viewer.author.id)
+        )
+        if not last:
+            raise Forbidden(NOTHING_ANSWERED)
+        return await self.again(viewer, last, model)
+
+    async def again(self, viewer: Viewer, answer: str, model: str = "") -> str:
         """Through the one way in, under the answer's own key: however often it is pressed, it is asked once (law 4)."""
         found = await self._db.read(
             lambda connection: judging.answer_of(connection, self._settings.config, viewer, answer)
         )
+        chosen = self._chosen(found.agent, model)
         session = await self._session(found.session_id)
         asked = (
             None
@@ -205,13 +215,23 @@ class Service:
             value=AGAIN,
             refers_to=found.row_id,
             session_id=found.session_id,
+            model=chosen,
         )
         ingested = await self._parts.ingest(event)
         if ingested.verdict is Verdict.DUPLICATE:
             return TRIED
         if ingested.verdict is not Verdict.STORED:
             raise Forbidden(ingested.reason or NO_SUCH_CONVERSATION)
-        return "I answer it once more."
+        return f"I answer it once more, by {chosen}." if chosen else "I answer it once more."
+
+    def _chosen(self, agent: str, word: str) -> str:
+        """Raises `Forbidden`."""
+        known = self._settings.config.agents.get(agent)
+        models = provider.choices(known) if known is not None else ()
+        model = provider.named(word, models)
+        if word.strip() and not model:
+            raise Forbidden(provider.not_offered(word, models))
+        return model
 
     async def why(self, viewer: Viewer, message: str, within: Address | None = None) -> str:
         """`within`: others read along, for whom is what happened in that channel and nothing else."""

@@ -253,6 +253,7 @@ class Ingress:
         if isinstance(verdict, router.Ignore):
             return Ingested(Verdict.IGNORED, reason=verdict.reason), None, None
         by_name = event.mentioned or event.privacy == "dm"
+        event, not_offered = speaking.by_model(event, self._settings.config, verdict.agent)
         empty = event.event_class is EventClass.MESSAGE and event.says_nothing
         if empty and (event.remark or event.author.is_bot or not by_name):
             return Ingested(Verdict.IGNORED, reason=speaking.EMPTY), None, None
@@ -264,6 +265,11 @@ class Ingress:
                 f"empty:{event.message_id}", verdict.answer, speaking.HELP, answers=event.platform_message_id
             )
             return self._decline(connection, event, speaking.EMPTY, told), None, None
+        if not_offered:
+            told = Notice(
+                f"model:{event.message_id}", verdict.answer, not_offered, answers=event.platform_message_id
+            )
+            return self._decline(connection, event, not_offered, told), None, None
         if event.event_class is not EventClass.CONTROL and self._keeps_more(connection, event, verdict):
             return self._deny(connection, event, access.Denied(OF_MEMBERS)), None, None
         if event.event_class is not EventClass.WEBHOOK:

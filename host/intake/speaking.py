@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from host.config import Config, provider
 from host.intake import inbox
+from host.ports import commands
 from host.ports.events import EventClass, InboundEvent
 from host.registry import notices
 from host.registry.notices import Notice
@@ -29,6 +31,23 @@ def as_said(connection: Statements, event: InboundEvent) -> InboundEvent:
     if known is None or (known.reason == EMPTY and inbox.forget_declined(connection, said.key)):
         return said
     return event
+
+
+def by_model(event: InboundEvent, config: Config, agent: str) -> tuple[InboundEvent, str]:
+    """What is asked of one model, `!opus why …`, and answered in a turn of its own; or why it is not, one line.
+
+    A word that names no model of any agent is the author's own, and means nothing here.
+    """
+    word, rest = commands.marked(event.text)
+    speaks = event.event_class in (EventClass.MESSAGE, EventClass.COMMAND, EventClass.EDIT)
+    if not (speaks and word) or event.author.is_bot or not (rest or event.parts or event.files):
+        return event, ""
+    offered = {name: provider.choices(one) for name, one in config.agents.items()}
+    here = offered.get(agent, ())
+    if model := provider.named(word, here):
+        return replace(event, text=rest, model=model, queued=True), ""
+    elsewhere = [model for models in offered.values() for model in models]
+    return event, provider.not_offered(word, here) if provider.named(word, elsewhere) else ""
 
 
 def bot_may_go_on(connection: Statements, session_id: str) -> tuple[bool, bool]:

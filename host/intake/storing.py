@@ -87,11 +87,25 @@ def _again(writer: InboundWriter, message: NewMessage, answer: str) -> NewMessag
     of = writer.parcels_of(answer)
     original = writer.message(of[0].in_reply_to if of else answer)
     answer = answer if of else ""
-    asked = content.decode_inbound(original.content) if original is not None else None
-    if original is None or not isinstance(asked, content.Chat):
+    asked = _asked(writer, original) if original is not None else None
+    if original is None or asked is None:
         return message
-    once_more = replace(asked, event=AGAIN, about=original.id, replaces=answer, queued=True)
+    chosen = message.content.model if isinstance(message.content, content.Chat) else ""
+    once_more = replace(
+        asked, event=AGAIN, about=original.id, replaces=answer, queued=True, model=chosen or asked.model
+    )
     return replace(message, author_id=original.author_id, content=once_more)
+
+
+def _asked(writer: InboundWriter, message: MessageIn) -> content.Chat | None:
+    """The question as it reads now, of which a try may be the second or third."""
+    said = content.decode_inbound(message.content)
+    while isinstance(said, content.Chat) and said.event == AGAIN:
+        before = writer.message(said.about)
+        if before is None:
+            break
+        said = content.decode_inbound(before.content)
+    return said if isinstance(said, content.Chat) else None
 
 
 def _change(writer: InboundWriter, entry: Entry) -> list[tuple[Entry, MessageIn]]:
@@ -105,7 +119,9 @@ def _change(writer: InboundWriter, entry: Entry) -> list[tuple[Entry, MessageIn]
     if event.event_class is EventClass.EDIT:  # of one that was read, too: another try is of what it says now
         old = content.decode_inbound(original.content)
         if isinstance(old, content.Chat):
-            writer.replace_content(original.id, replace(old, text=event.text, parts=event.parts))
+            writer.replace_content(
+                original.id, replace(old, text=event.text, parts=event.parts, model=event.model)
+            )
     return [(entry, original)]
 
 
@@ -156,6 +172,7 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
         queued=event.queued,
         parts=event.parts,
         by="bot" if event.author.is_bot else "",
+        model=event.model,
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 STOP, CLEAR, MUTE = "stop", "clear", "mute"
 ASIDE = "aside"  # a remark among people: context, wakes nobody
 QUEUE = "queue"  # waits for the end of the turn under way instead of steering it
+AGAIN = "again"
 HELP, STATUS, WHY, USAGE, TASKS, CONFIG = "help", "status", "why", "usage", "tasks", "config"
 
 COMMANDS = {  # what each does, as the help says it
@@ -21,6 +22,7 @@ COMMANDS = {  # what each does, as the help says it
     CLEAR: "forgets what was said",
     MUTE: "keeps me quiet until I am mentioned",
     QUEUE: "waits until I am done, with the words behind it",
+    AGAIN: "answers the last question here once more, by the model whose name stands behind it",
     ASIDE: "says something among people",
     STATUS: "what runs here",
     TASKS: "what is scheduled here",
@@ -29,7 +31,7 @@ COMMANDS = {  # what each does, as the help says it
     CONFIG: "who answers here, when, and for how much",
     HELP: "this list",
 }
-SHOWN = frozenset({HELP, STATUS, WHY, USAGE, TASKS, CONFIG})  # the host answers by itself
+SHOWN = frozenset({AGAIN, HELP, STATUS, WHY, USAGE, TASKS, CONFIG})  # the host answers by itself
 ALONE = frozenset({CLEAR, MUTE})  # what cannot be undone is not begun by a sentence that begins like it
 NEEDS_WORDS = frozenset({QUEUE})  # nothing cannot wait
 UNCLEAR = "unclear"  # of a CONTROL: it begins nearly like an order; the host asks what was meant
@@ -68,11 +70,8 @@ class Grammar:
 
     def typed(self, text: str) -> Order | Slip | None:
         """What a message orders, also behind a mention; None where it is none of the host's."""
-        first, rest = _halves(_BEFORE.sub("", text.strip(), count=1))
-        first = unicodedata.normalize("NFKC", first)
-        if not first.startswith(_MARK):
-            return None
-        return self.word(first[len(_MARK) :], rest)
+        first, rest = marked(text)
+        return self.word(first, rest) if first else None
 
     def word(self, word: str, rest: str = "") -> Order | Slip | None:
         """The same of a first word without its mark, as behind "/dovecote". None for what is not even near."""
@@ -110,6 +109,13 @@ def help_text(grammar: Grammar, platform: str) -> str:
         "discord": "\n\n`/ask` asks here and opens a thread; the words above are commands behind `/`, too.",
     }
     return f"{told}\n\n" + "\n".join(lines) + slash.get(platform, "")
+
+
+def marked(text: str) -> tuple[str, str]:
+    """The first word of a message without the mark before it, and what stands behind it; ('', '') without a mark."""
+    first, rest = _halves(_BEFORE.sub("", text.strip(), count=1))
+    first = unicodedata.normalize("NFKC", first)
+    return (first[len(_MARK) :], rest) if first.startswith(_MARK) else ("", "")
 
 
 def changed_by(platform: str) -> str:

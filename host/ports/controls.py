@@ -169,6 +169,9 @@ class Controls(Protocol):
         """Has the question of an answer answered once more: by whoever asked it, or an owner. `answer` as in `Judged`; one
         line for them alone."""
 
+    async def again_here(self, viewer: Viewer, model: str) -> str:
+        """The same of the last answer in the conversation asked from, by the model that is called so, '' = the agent's."""
+
     def is_owner(self, viewer: Viewer) -> bool: ...
 
     def agents(self) -> Sequence[str]:

@@ -103,6 +103,7 @@ class InboundEvent:
     queued: bool = False  # waits for the end of the turn under way instead of steering it
     typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
     session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
+    model: str = ""  # the host's own: the one that its author chose for it, '' = the agent's
     agent: str = ""  # the host's own, of a WEBHOOK: the agent it is for, '' = the channel's
 
     @property

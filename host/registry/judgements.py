@@ -40,6 +40,17 @@ def answer(connection: Statements, key: str) -> Answer | None:
     return Answer(str(session_id), str(agent), str(model or ""), address, at, str(row_id), str(answers))
 
 
+def last(connection: Statements, place: Address, user: str) -> str:
+    """The key of the last answer at an address; '' when there is none. Its conversation is the thread's, the channel's, or
+    the one of whoever asks."""
+    found = [
+        row
+        for (id_,) in connection.execute(_CONVERSATIONS, (*place, f"user:{user}", *place)).fetchall()
+        if (row := connection.execute(_LAST, (id_, place.platform_id, place.thread_id)).fetchone())
+    ]
+    return str(max(found)[1]) if found else ""
+
+
 def put(connection: Statements, judged: Judgement, of: Answer, day: int) -> str:
     """ "new" when it says something else than what is known, "same", or "late" when a later one is known: that one counts."""
     known = connection.execute(
@@ -89,6 +100,15 @@ SELECT l.session_id, s.agent, (
     ORDER BY made_at DESC LIMIT 1
 ), l.first_attempt_at, l.message_out_id, l.in_reply_to, l.channel_type, l.workspace_id, l.platform_id, l.thread_id
 FROM ledger l JOIN sessions s ON s.id = l.session_id WHERE l.key = ? AND l.state <> 'failed'
+"""
+_CONVERSATIONS = """
+SELECT id FROM sessions WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id IN (?, '', ?)
+UNION SELECT session_id FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?
+AND session_id <> ''
+"""
+_LAST = """
+SELECT first_attempt_at, key FROM ledger WHERE session_id = ? AND platform_id = ? AND thread_id = ? AND state = 'sent'
+AND in_reply_to <> '' AND platform_message_id <> '' ORDER BY seq DESC, chunk DESC LIMIT 1
 """
 _PUT = """
 INSERT INTO judgements (answer, user, session_id, agent, model, choice, reason, day, at)

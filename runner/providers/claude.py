@@ -136,6 +136,7 @@ class ClaudeQuery:
         shown = set(turn.ids_of_steps(resumed))
         if fresh := [message for message in messages if message.id not in shown]:
             conversation.user(prompt(fresh), turn.files_of(fresh))
+        self._model = turn.model_of(messages)
         self._addressed = any(map(_wants_words, messages))
         self._mending = Mending(conversation)
         self._told = leftout.from_steps(resumed)  # what the person hears of being left out
@@ -412,7 +413,7 @@ class ClaudeQuery:
         return {**self._asking(self._sent(), self._options.max_tokens), **self._compaction.arguments()}
 
     def _asking(self, messages: list[JSON], max_tokens: int) -> dict[str, Any]:
-        return request.of(self._settings, self._options, self._tools, messages, max_tokens)
+        return request.of(self._settings, self._options, self._tools, messages, max_tokens, self._model)
 
     def _summary_request(self, most: int) -> dict[str, Any]:
         messages, _ = self._conversation.to_summarise()

@@ -10,6 +10,7 @@ Every line that starts with `@@` is a step; the other lines are the text of the 
     @@crash                  kill the process here, at the first attempt (`@@crash 3`: at the first three)
     @@crash-in-call          kill the process inside a tool call, before its result is recorded
     @@text N                 answer with N characters
+    @@model                  append the model that was chosen for the message
     @@results                append every tool's result to the answer
 
 Each message of a batch gets an answer of its own. Two more tools exist here: `mock_append` (adds a line to a file of the
@@ -41,6 +42,7 @@ from runner.providers.base import (
 )
 from runner.tools.box import Toolbox
 from runner.tools.tool import Tool, ToolContext, ToolError
+from runner.turn import model_of
 from sessiondb import content
 
 
@@ -119,6 +121,8 @@ class MockQuery:
             name, _, rest = line[2:].partition(" ")
             if name in ("text", "results"):
                 answer = _suffix(name, rest, answer, results)
+            elif name == "model":
+                answer = "\n".join([answer, model_of([message]) or "its own"]).strip()
             elif name == "stream":
                 async for event in self._stream(answer, float(rest or 0.05)):
                     yield event

@@ -19,10 +19,17 @@ SERVER_TOOLS: dict[str, JSON] = {
 }
 
 
-def of(settings: Settings, options: Options, tools: Toolbox, messages: list[JSON], max_tokens: int) -> JSON:
+def of(
+    settings: Settings,
+    options: Options,
+    tools: Toolbox,
+    messages: list[JSON],
+    max_tokens: int,
+    model: str = "",
+) -> JSON:
     told = instructions.compose(settings, tools.destinations)
     request: JSON = {
-        "model": settings.agent.model or DEFAULT_MODEL,
+        "model": model or settings.agent.model or DEFAULT_MODEL,
         "max_tokens": max_tokens,
         "system": [{"type": "text", "text": told, "cache_control": {"type": "ephemeral"}}],
         "messages": messages,

@@ -172,3 +172,22 @@ async def test_a_crash_between_the_new_answer_and_the_end_of_the_old_leaves_one(
     await office.slack.wait_until(
         lambda: len(office.answers(root)) == 1 and office.answers(root) != [old], PATIENCE
     )
+
+
+async def test_one_question_is_asked_of_another_model_and_typed_again_of_a_third(office: Office) -> None:
+    office.configure(more='[agents.default]\nmodels = ["claude-opus-4-8", "claude-haiku-4-5"]')
+    await office.start()
+    root = office.slack.say(office.ann, office.channel, f"{office.slack.mention()} !opus @@model")
+    [old] = await office.answered(root)
+    assert old.text == "claude-opus-4-8"
+    office.slack.say(office.ann, office.channel, "!again haiku", root.ts)
+    texts = await office.slack.wait_until(lambda: _without(office, root, old), PATIENCE)
+    assert sorted(texts) == ["I answer it once more, by claude-haiku-4-5.", "claude-haiku-4-5"]
+    told = office.slack.slash(office.ann, office.channel, "/dovecote", "again")
+    await told.acknowledged()
+    assert "write" in str(office.slack.ephemerals(office.ann)[-1].blocks)
+
+
+def _without(office: Office, root: Message, old: Message) -> list[str]:
+    found = office.answers(root)
+    return [one.text for one in found] if old not in found and len(found) == 2 else []

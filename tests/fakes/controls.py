@@ -86,6 +86,10 @@ class FakeControls:
         self._ask(viewer, "again", answer)
         return "Once more."
 
+    async def again_here(self, viewer: Viewer, model: str) -> str:
+        self._ask(viewer, "again_here", model)
+        return "Once more."
+
     def is_owner(self, viewer: Viewer) -> bool:
         return viewer.author.id in self.owners
 

@@ -64,6 +64,8 @@ class Handlers(Protocol):
 
     async def why(self, interaction: Interaction, message: str) -> None: ...
 
+    async def again(self, interaction: Interaction, model: str) -> None: ...
+
     async def config(self, interaction: Interaction) -> None: ...
 
     async def status(self, interaction: Interaction) -> None: ...
@@ -86,6 +88,11 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
     @app_commands.describe(message="The message's link; leave it out for the last one here")
     async def why(interaction: Interaction, message: str = "") -> None:
         await handlers.why(interaction, message)
+
+    @tree.command(name="again", description="Answer the last question here once more")
+    @app_commands.describe(model="By which model; leave it out for the agent's own")
+    async def again(interaction: Interaction, model: str = "") -> None:
+        await handlers.again(interaction, model)
 
     @tree.context_menu(name="Ask about this message")
     async def ask_about(interaction: Interaction, message: discord.Message) -> None:
@@ -286,6 +293,16 @@ class Commands:
 
     async def _show_running(self, interaction: Interaction, viewer: Viewer) -> None:
         await _show(interaction, panels.running(await running_here(self._host, viewer)))
+
+    async def again(self, interaction: Interaction, model: str) -> None:
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        if (viewer := events.viewer(interaction)) is None:
+            await _say(interaction, NOT_HERE)
+        else:
+            await self._told(interaction, self._once_more(interaction, viewer, model))
+
+    async def _once_more(self, interaction: Interaction, viewer: Viewer, model: str) -> None:
+        await _say(interaction, await self._host.controls.again_here(viewer, model))
 
     async def why(self, interaction: Interaction, message: str) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)

@@ -84,6 +84,9 @@ class NotYet:
     async def ask_about(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
         await self.stop(interaction)
 
+    async def again(self, interaction: discord.Interaction[Any], model: str) -> None:
+        await self.stop(interaction)
+
     async def why(self, interaction: discord.Interaction[Any], message: str) -> None:
         await self.stop(interaction)
 

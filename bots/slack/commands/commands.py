@@ -68,6 +68,8 @@ class Commands:
                 return await self._config(viewer, str(body["trigger_id"]))
             case commands.STATUS:
                 return running_panel(await running_here(self._host, viewer))
+            case commands.AGAIN if viewer.privacy == "dm":  # which is one conversation
+                return markdown(await controls.again_here(viewer, rest))
             case commands.STOP:
                 return await self._stop(viewer)
             case commands.HELP:

@@ -160,3 +160,19 @@ async def test_a_crash_between_the_new_answer_and_the_end_of_the_old_leaves_one(
     never.set()
     await town.up()
     await town.until(lambda: len(town.said(thread)) == 1 and old.deleted)
+
+
+async def test_one_question_is_asked_of_another_model_and_again_of_a_third(town: Town) -> None:
+    """Typed and as a command."""
+    town.config = '[agents.default]\nmodels = ["claude-opus-4-8", "claude-haiku-4-5"]'
+    await town.up()
+    thread, old = await answered(town, "!opus @@model")
+    assert town.said(thread) == ["claude-opus-4-8"]
+    chosen = town.discord.run_command(town.ada, thread, "again", {"model": "haiku"})
+    await town.until(lambda: town.said(thread) == ["claude-haiku-4-5"])
+    await noted(town, chosen)
+    assert chosen.original is not None
+    assert chosen.original.content == "I answer it once more, by claude-haiku-4-5."
+    town.discord.say(town.ada, thread, "!again")
+    await town.until(lambda: len(town.said(thread)) == 2 and "claude-opus-4-8" in town.said(thread))
+    assert old not in town.discord.messages(thread)

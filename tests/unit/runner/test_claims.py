@@ -196,3 +196,18 @@ def test_a_runner_whose_own_file_was_emptied_finds_it_damaged(tmp_path: Path) ->
     (tmp_path / "session" / "outbound" / "outbound.db").write_bytes(b"")
     with pytest.raises(Damaged, match="no such table"):
         both.begin()
+
+
+def test_what_is_answered_by_a_model_of_its_own_has_its_turn_to_itself(tmp_path: Path) -> None:
+    """What was said before it comes along; what comes after it waits, whatever model it is for."""
+    both = Both(tmp_path)
+    with both.host.writing():
+        for id_, text, model, trigger in (
+            ("m1", "among people", "", False),
+            ("m2", "by opus", "opus", True),
+            ("m3", "by its own", "", True),
+            ("m4", "too", "", True),
+        ):
+            said = content.Chat(text, model=model, queued=bool(model))
+            both.host.insert(NewMessage(id_, "chat", HERE, said, created_at=1, trigger=trigger))
+    assert both.begin() == ["m1", "m2"]

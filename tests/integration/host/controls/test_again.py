@@ -8,7 +8,8 @@ import pytest
 
 from host.ports.bot import Delivery, Rejected
 from host.ports.controls import Forbidden
-from host.ports.events import EventClass
+from host.ports.events import EventClass, Verdict
+from sessiondb import Address
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving
 from tests.support.viewing import ADA, BOB, OWNER, OWNERS, answered, viewer
@@ -99,3 +100,82 @@ async def test_an_answer_of_many_parts_gives_way_whole(tmp_path: Path) -> None:
         await host.controls.again(viewer(ADA, "general"), bot.sent[-1].key)
         await bot.until(lambda: bot.removed == old)
         assert len(bot.sent) == 6
+
+
+MODELS = {
+    "agents": {
+        "default": {"models": ["claude-opus-4-8", "claude-haiku-4-5"]},
+        "other": {"models": ["gemma-3"]},
+    }
+}
+
+
+async def test_one_question_is_answered_by_the_model_that_its_author_names_and_no_other_question(
+    tmp_path: Path,
+) -> None:
+    async with serving(config(tmp_path, **MODELS)) as (_, bot):
+        for said in ("!opus @@model", "@@model", "@dovecote !Haiku-4.5\n@@model", "!queue !opus @@model"):
+            await answered(bot, "dm-ada", said)
+        assert bot.said("dm-ada") == ["claude-opus-4-8", "its own", "claude-haiku-4-5", "claude-opus-4-8"]
+        # What is no name of a model is the author's own word.
+        for said in ("!llama hello", "!4 eggs", "opus @@model", "!important: hello"):
+            await answered(bot, "dm-ada", said)
+        assert bot.said("dm-ada")[4:] == ["!llama hello", "!4 eggs", "opus @@model", "!important: hello"]
+
+
+async def test_what_comes_while_one_model_answers_has_a_turn_of_its_own(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, **MODELS)) as (_, bot):
+        await bot.ingested(bot.event("dm-ada", "@@sleep 0.5\n@@model"))
+        await bot.ingested(bot.event("dm-ada", "!opus @@model"))
+        await bot.ingested(bot.event("dm-ada", "!haiku @@model"))
+        await bot.until(lambda: len(bot.said("dm-ada")) == 3)
+        assert bot.said("dm-ada") == ["its own", "claude-opus-4-8", "claude-haiku-4-5"]
+
+
+async def test_a_model_of_another_agent_is_not_to_be_had_and_its_author_is_told_once(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, **MODELS)) as (host, bot):
+        asked = bot.event("dm-ada", "!gemma what is this?")
+        assert (await host.ingest(asked)).verdict is Verdict.DECLINED
+        assert (await host.ingest(asked)).verdict is Verdict.DUPLICATE
+        await bot.until(lambda: bool(bot.sent))
+        await answered(bot, "dm-ada", "hello")
+        told = "The agent here has no model 'gemma'. There are: claude-opus-4-8, claude-haiku-4-5."
+        assert bot.said("dm-ada") == [told, "hello"]
+
+
+async def test_typed_again_the_last_answer_is_made_once_more_by_the_named_model(tmp_path: Path) -> None:
+    thread = {**CHANNEL, "address": Address("memory", "w", "general", "t1")}
+    async with serving(config(tmp_path, access=OWNERS, **MODELS)) as (host, bot):
+        await answered(bot, "general", "@@model", **thread)
+        first = bot.sent[-1]
+        order = bot.event("general", "!again opus", **{**thread, "mentioned": False})
+        for _ in range(2):  # delivered twice, it is one try
+            await host.ingest(order)
+        await bot.until(lambda: bot.removed == [f"p-{first.key}"])
+        assert "claude-opus-4-8" in bot.said("general")
+        assert "I answer it once more, by claude-opus-4-8." in bot.said("general")
+        assert len([sent for sent in bot.sent if sent.judged]) == 2
+
+        for said in ("!again gemma", "!again"):
+            await host.ingest(bot.event("general", said, **{**thread, "author": BOB, "mentioned": False}))
+        await bot.until(lambda: len(bot.said("general")) == 5)
+        assert bot.said("general")[3].startswith("The agent here has no model 'gemma'.")
+        assert bot.said("general")[4].startswith("Only whoever asked")
+        with pytest.raises(Forbidden, match="no answer of mine"):
+            await host.controls.again_here(viewer(ADA, "general", thread="t2"), "")
+        assert len([sent for sent in bot.sent if sent.judged]) == 2
+
+
+async def test_another_try_keeps_the_model_of_its_question_and_an_edit_chooses_it_anew(
+    tmp_path: Path,
+) -> None:
+    async with serving(config(tmp_path, access=OWNERS, **MODELS)) as (host, bot):
+        asked = bot.event("dm-ada", "!opus @@model", author=ADA)
+        await bot.ingested(asked)
+        await bot.until(lambda: bot.said("dm-ada") == ["claude-opus-4-8"])
+        await host.controls.again_here(viewer(ADA, "dm-ada", "dm"), "")
+        await bot.until(lambda: bot.said("dm-ada") == ["claude-opus-4-8"] * 2)
+        edit = {"event_class": EventClass.EDIT, "platform_message_id": asked.platform_message_id}
+        await bot.say("dm-ada", "!haiku @@model", author=ADA, **edit)
+        await host.controls.again_here(viewer(ADA, "dm-ada", "dm"), "")
+        await bot.until(lambda: bot.said("dm-ada")[2:] == ["claude-haiku-4-5"])

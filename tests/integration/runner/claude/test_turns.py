@@ -44,3 +44,16 @@ async def test_the_conversation_goes_on_and_only_its_end_grows(api: FakeModelAPI
     for earlier, later in zip(api.requests, api.requests[1:], strict=False):
         assert later.cache.divergence_from(earlier.cache) is None
         assert later.cache.read_tokens >= earlier.cache.created_tokens + earlier.cache.read_tokens
+
+
+async def test_one_question_is_asked_of_the_model_that_was_chosen_for_it_and_the_next_of_the_agents_own(
+    api: FakeModelAPI, tmp_path: Path
+) -> None:
+    """Also where the stream of the turn before is still open."""
+    api.script("One.", "Two.", "Three.")
+    async with talking(api, tmp_path, models=["claude-opus-4-8"]) as talk:
+        for said in ("first", "!opus second", "third"):
+            await talk.ask(said)
+    own, chosen, after = [request.json["model"] for request in api.requests]
+    assert (chosen, after) == ("claude-opus-4-8", own)
+    assert own != chosen

@@ -5,7 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
-from host.config import Config, provider
+import pytest
+
+from host.config import Agent, Config, provider
 from host.gateway.permits import Permit
 
 KEY = {"ANTHROPIC_API_KEY": "sk-ant-1\n"}
@@ -52,3 +54,46 @@ def test_the_banner_names_version_agents_models_platforms_and_folder(tmp_path: P
     )
     assert "· default: mock agent: no ANTHROPIC_API_KEY ·" in provider.banner(Config(), ["console"])
     assert "· no platform ·" in provider.banner(Config(), [])
+
+
+MODELS = ("claude-opus-4-8", "claude-opus-4-1-20250805", "us.anthropic.claude-haiku-4-5-v1:0")
+
+
+@pytest.mark.parametrize(
+    ("word", "model"),
+    [
+        ("opus", MODELS[0]),  # the first that the owner lists
+        ("Opus", MODELS[0]),
+        ("opus-4-1", MODELS[1]),
+        ("opus-4.1", MODELS[1]),
+        ("haiku", MODELS[2]),
+        (MODELS[2], MODELS[2]),
+        ("claude-haiku", MODELS[2]),
+        ("opus-haiku", ""),
+        ("opu", ""),
+        ("pus-4", ""),
+        ("4", ""),
+        ("4-1", ""),
+        ("-", ""),
+        ("", ""),
+        ("_opus_", MODELS[0]),
+    ],
+)
+def test_a_model_is_called_by_whole_words_of_its_name(word: str, model: str) -> None:
+    assert provider.named(word, MODELS) == model
+
+
+def test_people_may_choose_an_agents_own_model_and_those_that_its_owner_lists() -> None:
+    listed = ("claude-haiku-4-5", "claude-opus-4-8")
+    claude = Agent(provider="claude", model="claude-opus-4-8", models=listed)
+    assert provider.choices(claude) == ("claude-opus-4-8", "claude-haiku-4-5")
+    assert provider.choices(Agent(provider="mock", models=listed)) == listed
+    assert provider.choices(Agent(provider="claude_code", models=listed)) == ()
+    assert len(provider.choices(Agent(provider="claude"))) == 1
+
+
+def test_what_is_not_offered_names_what_is_and_carries_no_markup() -> None:
+    assert provider.not_offered("gpt`<!channel>", MODELS[:1]) == (
+        "The agent here has no model 'gpt-channel'. There are: claude-opus-4-8."
+    )
+    assert len(provider.not_offered("x" * 10_000, ())) < 200
