@@ -23,7 +23,7 @@ from host.folders.disk import Disk
 from host.gateway.budget import day_of
 from host.governance import access, audit, requests, rules, sight, words
 from host.governance.sight import Sight
-from host.intake import inbox
+from host.intake import changed, inbox
 from host.intake.ingress import HELD
 from host.intake.router import rule_of
 from host.live.progress import Working, working
@@ -42,7 +42,7 @@ from host.ports.controls import (
     TaskOrder,
     TaskView,
 )
-from host.ports.events import AGAIN, EventClass, InboundEvent, Ingested, Verdict, Viewer
+from host.ports.events import AGAIN, EventClass, InboundEvent, Ingested, Verdict, Viewer, again_id
 from host.registry import held, judgements
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -58,6 +58,7 @@ WORKING = "is working"
 NOT_ASKED = "Only what a person asked can be answered again, and not when it is too long ago."
 ASKERS_ONLY = "Only whoever asked, or an owner, may have it answered again."
 NOTHING_ANSWERED = "There is no answer of mine here."
+ONCE_MORE = "I answer it once more."
 TRIED = "That answer was tried again already."
 SENT_ALREADY = "That was sent already, or is too long ago."
 
@@ -207,7 +208,7 @@ class Service:
         event = InboundEvent(
             event_class=EventClass.COMMAND,
             address=found.address,
-            natural_id=f"{AGAIN}-{answer}",
+            natural_id=again_id(answer),
             author=viewer.author,
             at=self._parts.now(),
             mentioned=True,
@@ -222,7 +223,7 @@ class Service:
             return TRIED
         if ingested.verdict is not Verdict.STORED:
             raise Forbidden(ingested.reason or NO_SUCH_CONVERSATION)
-        return f"I answer it once more, by {chosen}." if chosen else "I answer it once more."
+        return f"I answer it once more, by {chosen}." if chosen else ONCE_MORE
 
     def _chosen(self, agent: str, word: str) -> str:
         """Raises `Forbidden`."""
@@ -376,6 +377,9 @@ class Service:
 
     async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
         """Everything a yes means is in the transaction that records it; who is told, is told by notices after it."""
+        if request.startswith(changed.REQUEST):
+            await self.again(viewer, request.removeprefix(changed.REQUEST))
+            return ONCE_MORE  # also pressed again: the first press counts, and its line stays
         if request.startswith(HELD):
             return await self._send_as_written(viewer, request.removeprefix(HELD))
         self._require_owner(viewer)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from host import config
 from host.config.settings import Settings
 from host.governance import access, pauses, requests, rules
-from host.intake import inbox, pages, router, speaking
+from host.intake import changed, inbox, pages, router, speaking
 from host.intake.inbox import Entry
 from host.intake.onward import Onward
 from host.intake.stores import Stores
@@ -92,7 +92,7 @@ class Ingress:
             ending.add_done_callback(self._ending.discard)
         if entry is not None and session is not None:
             self.stores.add(session, entry)
-            if self._onward.pauses.has(session.agent):
+            if event.event_class is EventClass.EDIT or self._onward.pauses.has(session.agent):
                 self._onward.saying.soon()
         elif ingested.verdict is Verdict.DECLINED:
             self._onward.saying.soon()
@@ -253,7 +253,7 @@ class Ingress:
         if isinstance(verdict, router.Ignore):
             return Ingested(Verdict.IGNORED, reason=verdict.reason), None, None
         by_name = event.mentioned or event.privacy == "dm"
-        event, not_offered = speaking.by_model(event, self._settings.config, verdict.agent)
+        event, not_offered = speaking.by_model(event, self._settings.config, verdict)
         empty = event.event_class is EventClass.MESSAGE and event.says_nothing
         if empty and (event.remark or event.author.is_bot or not by_name):
             return Ingested(Verdict.IGNORED, reason=speaking.EMPTY), None, None
@@ -266,10 +266,7 @@ class Ingress:
             )
             return self._decline(connection, event, speaking.EMPTY, told), None, None
         if not_offered:
-            told = Notice(
-                f"model:{event.message_id}", verdict.answer, not_offered, answers=event.platform_message_id
-            )
-            return self._decline(connection, event, not_offered, told), None, None
+            return self._decline(connection, event, not_offered.text, not_offered), None, None
         if event.event_class is not EventClass.CONTROL and self._keeps_more(connection, event, verdict):
             return self._deny(connection, event, access.Denied(OF_MEMBERS)), None, None
         if event.event_class is not EventClass.WEBHOOK:
@@ -308,6 +305,7 @@ class Ingress:
             trusted=trusted,
             now=self._now(),
         )
+        changed.edited(connection, event, verdict.answer, self._now())
         if verdict.trigger:
             pauses.tell(connection, event, verdict.agent, verdict.answer, self._now())
         session = self._registry.load(connection, "id = ?", (id_,))[0]

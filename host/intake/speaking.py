@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from host.config import Config, provider
 from host.intake import inbox
+from host.intake.router import Engage
 from host.ports import commands
 from host.ports.events import EventClass, InboundEvent
 from host.registry import notices
@@ -33,21 +34,24 @@ def as_said(connection: Statements, event: InboundEvent) -> InboundEvent:
     return event
 
 
-def by_model(event: InboundEvent, config: Config, agent: str) -> tuple[InboundEvent, str]:
-    """What is asked of one model, `!opus why …`, and answered in a turn of its own; or why it is not, one line.
+def by_model(event: InboundEvent, config: Config, to: Engage) -> tuple[InboundEvent, Notice | None]:
+    """What is asked of one model, `!opus why …`, and answered in a turn of its own; or a line that says why not.
 
     A word that names no model of any agent is the author's own, and means nothing here.
     """
     word, rest = commands.marked(event.text)
     speaks = event.event_class in (EventClass.MESSAGE, EventClass.COMMAND, EventClass.EDIT)
     if not (speaks and word) or event.author.is_bot or not (rest or event.parts or event.files):
-        return event, ""
+        return event, None
     offered = {name: provider.choices(one) for name, one in config.agents.items()}
-    here = offered.get(agent, ())
+    here = offered.get(to.agent, ())
     if model := provider.named(word, here):
-        return replace(event, text=rest, model=model, queued=True), ""
+        return replace(event, text=rest, model=model, queued=True), None
     elsewhere = [model for models in offered.values() for model in models]
-    return event, provider.not_offered(word, here) if provider.named(word, elsewhere) else ""
+    if not provider.named(word, elsewhere):
+        return event, None
+    why = provider.not_offered(word, here)
+    return event, Notice(f"model:{event.message_id}", to.answer, why, answers=event.platform_message_id)
 
 
 def bot_may_go_on(connection: Statements, session_id: str) -> tuple[bool, bool]:

@@ -122,6 +122,13 @@ class InboundEvent:
 
 
 AGAIN = "again"  # the value of a COMMAND that asks for another answer to what `refers_to` (a messages_out id) answers
+
+
+def again_id(answer: str) -> str:
+    """The natural id of the COMMAND for another try of an answer, by the key of its delivery: one, however often."""
+    return f"{AGAIN}-{answer}"
+
+
 OVER = "This question is no longer open."  # the reason why an ANSWER that came too late is declined
 
 

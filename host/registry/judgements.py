@@ -51,6 +51,12 @@ def last(connection: Statements, place: Address, user: str) -> str:
     return str(max(found)[1]) if found else ""
 
 
+def answer_to(connection: Statements, message_id: str) -> str:
+    """The key of the last part of what answers a message; '' when nothing does."""
+    row = connection.execute(_ANSWER_TO, (message_id,)).fetchone()
+    return str(row[0]) if row is not None else ""
+
+
 def put(connection: Statements, judged: Judgement, of: Answer, day: int) -> str:
     """ "new" when it says something else than what is known, "same", or "late" when a later one is known: that one counts."""
     known = connection.execute(
@@ -109,6 +115,10 @@ AND session_id <> ''
 _LAST = """
 SELECT first_attempt_at, key FROM ledger WHERE session_id = ? AND platform_id = ? AND thread_id = ? AND state = 'sent'
 AND in_reply_to <> '' AND platform_message_id <> '' ORDER BY seq DESC, chunk DESC LIMIT 1
+"""
+_ANSWER_TO = """
+SELECT key FROM ledger WHERE in_reply_to = ? AND in_reply_to <> '' AND state = 'sent' AND platform_message_id <> ''
+ORDER BY seq DESC, chunk DESC LIMIT 1
 """
 _PUT = """
 INSERT INTO judgements (answer, user, session_id, agent, model, choice, reason, day, at)

@@ -191,3 +191,26 @@ async def test_one_question_is_asked_of_another_model_and_typed_again_of_a_third
 def _without(office: Office, root: Message, old: Message) -> list[str]:
     found = office.answers(root)
     return [one.text for one in found] if old not in found and len(found) == 2 else []
+
+
+async def test_a_question_that_was_changed_too_late_is_answered_again_when_its_author_wants_that(
+    office: Office,
+) -> None:
+    await office.start()
+    root = office.ask("hello")
+    [old] = await office.answered(root)
+    office.slack.edit(root, "good evening")
+    offer = (await office.answered(root, 2))[-1]
+    assert "had answered this before" in offer.text
+    button = offer.blocks[-1]["elements"][0]
+    assert button["text"]["text"] == "Answer again"
+    await office.slack.click(office.bob, offer, value=button["value"]).acknowledged()
+    [note] = await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
+    assert "Only whoever asked" in note.text
+    await office.slack.click(office.ann, offer, value=button["value"]).acknowledged()
+    await office.slack.wait_until(
+        lambda: old not in office.answers(root) and len(office.answers(root)) == 2, PATIENCE
+    )
+    texts = [one.text for one in office.answers(root)]
+    assert texts[1] == "good evening"
+    assert "I answer it once more." in str(office.answers(root)[0].blocks)

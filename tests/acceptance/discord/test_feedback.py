@@ -176,3 +176,26 @@ async def test_one_question_is_asked_of_another_model_and_again_of_a_third(town:
     town.discord.say(town.ada, thread, "!again")
     await town.until(lambda: len(town.said(thread)) == 2 and "claude-opus-4-8" in town.said(thread))
     assert old not in town.discord.messages(thread)
+
+
+async def test_a_question_that_was_changed_too_late_is_answered_again_when_its_author_wants_that(
+    town: Town,
+) -> None:
+    await town.up()
+    eve = town.discord.add_user("eve", town.guild)
+    question = town.discord.say(town.ada, town.channel, "hello", mention_bot=True)
+    thread = await town.answered(question)
+    town.discord.edit(town.ada, question, "good evening")
+    await town.until(lambda: len(town.said(thread)) == 2)
+    offer = town.discord.messages(thread)[-1]
+    assert "had answered this before" in offer.content
+    button = offer.components[0]["components"][0]
+    assert button["label"] == "Answer again"
+    refused = town.discord.click(eve, offer, button["custom_id"])
+    await town.until(lambda: refused.followups)
+    assert "Only whoever asked" in refused.followups[0].content
+    for _ in range(2):
+        town.discord.click(town.ada, offer, button["custom_id"])
+    await town.until(lambda: "good evening" in town.said(thread) and "hello" not in town.said(thread))
+    assert len(town.said(thread)) == 2
+    assert "I answer it once more." in " ".join(town.said(thread))

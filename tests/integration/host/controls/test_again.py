@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from host.intake import changed
 from host.ports.bot import Delivery, Rejected
 from host.ports.controls import Forbidden
 from host.ports.events import EventClass, Verdict
@@ -179,3 +180,49 @@ async def test_another_try_keeps_the_model_of_its_question_and_an_edit_chooses_i
         await bot.say("dm-ada", "!haiku @@model", author=ADA, **edit)
         await host.controls.again_here(viewer(ADA, "dm-ada", "dm"), "")
         await bot.until(lambda: bot.said("dm-ada")[2:] == ["claude-haiku-4-5"])
+
+
+async def test_a_question_that_was_changed_too_late_is_answered_again_if_its_author_wants_that(
+    tmp_path: Path,
+) -> None:
+    thread = {**CHANNEL, "address": Address("memory", "w", "general", "t1")}
+    async with serving(config(tmp_path, access=OWNERS)) as (host, bot):
+        asked = bot.event("general", "hello", **thread)
+
+        async def change(text: str) -> None:
+            edit = {"event_class": EventClass.EDIT, "platform_message_id": asked.platform_message_id}
+            await bot.say("general", text, **thread, **edit)
+
+        await bot.ingested(asked)
+        await bot.until(lambda: bot.said("general") == ["hello"])
+        for text in ("good morning", "good evening"):  # each answer is asked about once
+            await change(text)
+        await bot.until(lambda: changed.TOO_LATE in bot.said("general"))
+        offered = bot.sent[-1].decision
+        assert offered is not None
+        assert offered.choices == (("again", "Answer again"),)
+        with pytest.raises(Forbidden, match="Only whoever asked"):
+            await host.controls.decide(viewer(BOB, "general"), offered.request, "again")
+        for _ in range(2):  # pressed twice, it is one try
+            told = await host.controls.decide(viewer(ADA, "general"), offered.request, "again")
+            assert told == "I answer it once more."
+        await bot.until(lambda: "good evening" in bot.said("general") and len(bot.removed) == 1)
+
+        await change("good night")
+        await bot.until(lambda: bot.said("general").count(changed.TOO_LATE) == 2)
+        newest = bot.sent[-1].decision
+        assert newest is not None
+        assert newest.request != offered.request
+        await host.controls.decide(viewer(ADA, "general"), newest.request, "again")
+        await bot.until(lambda: "good night" in bot.said("general") and len(bot.removed) == 2)
+
+
+async def test_a_question_that_was_changed_in_time_is_asked_about_by_nobody(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, access=OWNERS)) as (_, bot):
+        asked = bot.event("dm-ada", "@@sleep 0.5\nhello")
+        await bot.ingested(asked)
+        edit = {"event_class": EventClass.EDIT, "platform_message_id": asked.platform_message_id}
+        await bot.say("dm-ada", "@@sleep 0.5\nhello you", **edit)
+        await bot.until(lambda: bool(bot.said("dm-ada")))
+        await answered(bot, "dm-ada", "and now?")
+        assert changed.TOO_LATE not in bot.said("dm-ada")
