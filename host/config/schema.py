@@ -179,7 +179,19 @@ class Task(_Model):
 
 
 COMMAND_NAMES = Literal[
-    "stop", "clear", "mute", "queue", "again", "aside", "status", "tasks", "usage", "why", "config", "help"
+    "stop",
+    "clear",
+    "mute",
+    "queue",
+    "again",
+    "summary",
+    "aside",
+    "status",
+    "tasks",
+    "usage",
+    "why",
+    "config",
+    "help",
 ]
 Alias = Annotated[str, Field(pattern=r"^[^\W_][\w-]{0,29}$")]
 

@@ -27,7 +27,9 @@ def edited(connection: Statements, event: InboundEvent, place: Address, now: int
     answer = _newest(connection, asked)
     if answer:
         offered = Decision(f"{REQUEST}{answer}", ((AGAIN, "Answer again"),))
-        told = Notice(f"edited:{answer}", place, TOO_LATE, answers=event.platform_message_id, decision=offered)
+        told = Notice(
+            f"edited:{answer}", place, TOO_LATE, answers=event.platform_message_id, decision=offered
+        )
         notices.add(connection, told, now)
 
 

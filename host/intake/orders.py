@@ -8,6 +8,11 @@ from host.ports import commands
 from host.ports.commands import Grammar, Slip
 from host.ports.events import EventClass, InboundEvent
 
+SUMMARISE = (  # what `!summary` asks of the agent
+    "Sum up what was said here so far, in the language it was said in: what it is about, what was decided, what is open"
+    " and with whom. Keep it short, and leave out what I ask you now."
+)
+
 
 def obeyed(event: InboundEvent, grammar: Grammar) -> InboundEvent:
     """A message as the order in it wants it: one to the host, a remark, or one that waits its turn.
@@ -26,6 +31,8 @@ def obeyed(event: InboundEvent, grammar: Grammar) -> InboundEvent:
         return replace(event, text=found.rest, remark=True)
     if found.name == commands.QUEUE:
         return replace(event, text=found.rest, queued=True)
+    if found.name == commands.SUMMARY:
+        return replace(event, text=f"{SUMMARISE} {found.rest}".strip(), queued=True)
     return _order(event, found.name, found.rest)
 
 

@@ -15,6 +15,7 @@ STOP, CLEAR, MUTE = "stop", "clear", "mute"
 ASIDE = "aside"  # a remark among people: context, wakes nobody
 QUEUE = "queue"  # waits for the end of the turn under way instead of steering it
 AGAIN = "again"
+SUMMARY = "summary"  # the agent sums up what was said
 HELP, STATUS, WHY, USAGE, TASKS, CONFIG = "help", "status", "why", "usage", "tasks", "config"
 
 COMMANDS = {  # what each does, as the help says it
@@ -23,6 +24,7 @@ COMMANDS = {  # what each does, as the help says it
     MUTE: "keeps me quiet until I am mentioned",
     QUEUE: "waits until I am done, with the words behind it",
     AGAIN: "answers the last question here once more, by the model whose name stands behind it",
+    SUMMARY: "sums up what was said here, with the words behind it as a wish",
     ASIDE: "says something among people",
     STATUS: "what runs here",
     TASKS: "what is scheduled here",

@@ -174,7 +174,9 @@ async def test_a_crash_between_the_new_answer_and_the_end_of_the_old_leaves_one(
     )
 
 
-async def test_one_question_is_asked_of_another_model_and_typed_again_of_a_third(office: Office) -> None:
+async def test_one_question_is_asked_of_another_model_and_typed_again_of_a_third_and_summed_up(
+    office: Office,
+) -> None:
     office.configure(more='[agents.default]\nmodels = ["claude-opus-4-8", "claude-haiku-4-5"]')
     await office.start()
     root = office.slack.say(office.ann, office.channel, f"{office.slack.mention()} !opus @@model")
@@ -183,6 +185,8 @@ async def test_one_question_is_asked_of_another_model_and_typed_again_of_a_third
     office.slack.say(office.ann, office.channel, "!again haiku", root.ts)
     texts = await office.slack.wait_until(lambda: _without(office, root, old), PATIENCE)
     assert sorted(texts) == ["I answer it once more, by claude-haiku-4-5.", "claude-haiku-4-5"]
+    office.slack.say(office.ann, office.channel, "!summary", root.ts)
+    assert (await office.answered(root, 3))[2].text.startswith("Sum up what was said here")
     told = office.slack.slash(office.ann, office.channel, "/dovecote", "again")
     await told.acknowledged()
     assert "write" in str(office.slack.ephemerals(office.ann)[-1].blocks)

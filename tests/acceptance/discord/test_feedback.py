@@ -162,7 +162,7 @@ async def test_a_crash_between_the_new_answer_and_the_end_of_the_old_leaves_one(
     await town.until(lambda: len(town.said(thread)) == 1 and old.deleted)
 
 
-async def test_one_question_is_asked_of_another_model_and_again_of_a_third(town: Town) -> None:
+async def test_one_question_is_asked_of_another_model_and_again_of_a_third_and_summed_up(town: Town) -> None:
     """Typed and as a command."""
     town.config = '[agents.default]\nmodels = ["claude-opus-4-8", "claude-haiku-4-5"]'
     await town.up()
@@ -176,6 +176,8 @@ async def test_one_question_is_asked_of_another_model_and_again_of_a_third(town:
     town.discord.say(town.ada, thread, "!again")
     await town.until(lambda: len(town.said(thread)) == 2 and "claude-opus-4-8" in town.said(thread))
     assert old not in town.discord.messages(thread)
+    town.discord.say(town.ada, thread, "!summary")
+    await town.until(lambda: any(said.startswith("Sum up what was said here") for said in town.said(thread)))
 
 
 async def test_a_question_that_was_changed_too_late_is_answered_again_when_its_author_wants_that(

@@ -179,7 +179,7 @@ async def test_another_try_keeps_the_model_of_its_question_and_an_edit_chooses_i
         edit = {"event_class": EventClass.EDIT, "platform_message_id": asked.platform_message_id}
         await bot.say("dm-ada", "!haiku @@model", author=ADA, **edit)
         await host.controls.again_here(viewer(ADA, "dm-ada", "dm"), "")
-        await bot.until(lambda: bot.said("dm-ada")[2:] == ["claude-haiku-4-5"])
+        await bot.until(lambda: bot.said("dm-ada")[2:] == [changed.TOO_LATE, "claude-haiku-4-5"])
 
 
 async def test_a_question_that_was_changed_too_late_is_answered_again_if_its_author_wants_that(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from host.intake import orders
 from host.ports.bot import Decision
 from host.ports.controls import Forbidden
 from host.ports.events import Author, Verdict
@@ -228,3 +229,17 @@ def decision_of_first(bot: MemoryBot) -> Decision:
     found = bot.sent[0].decision
     assert found is not None
     return found
+
+
+async def test_a_summary_is_asked_of_the_agent_in_a_turn_of_its_own_and_among_people_of_nobody(
+    tmp_path: Path,
+) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        await answered(bot, "dm-ada", "!summary")
+        await answered(bot, "dm-ada", "!Summary for Bob, as a list")
+        assert bot.said("dm-ada") == [orders.SUMMARISE, f"{orders.SUMMARISE} for Bob, as a list"]
+        among_people = bot.event("general", "!summary", privacy="public")
+        assert (await host.ingest(among_people)).verdict is Verdict.IGNORED
+        slip = bot.event("dm-ada", "!sumary")
+        await host.ingest(slip)
+        await bot.until(lambda: "Did you mean `!summary`?" in bot.said("dm-ada")[-1])
