@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from host.cli.looks import clock, engine, folder, model, platforms, records
+from host.cli.looks import clock, collector, engine, folder, model, platforms, records
 from host.config import Config
 from host.ports import faults
 from host.ports.bot import Bot
@@ -100,7 +100,11 @@ def outside(
     async def thinking() -> Sequence[Finding]:
         return await model.look(config, environment)
 
+    async def traces() -> Sequence[Finding]:
+        return await collector.look(config, environment)
+
     looks = [Look("Container engine", containers, CONTAINER)] if with_engine else []
+    looks += [Look(collector.WHAT, traces)] if config.traces is not None else []
     return [*looks, Look("Model API", thinking), *(_of_bot(config, bot) for bot in bots.values())]
 
 
