@@ -24,6 +24,7 @@ from host.runners.launch.base import LaunchError
 from host.runners.supervisor import Supervisor
 from host.schedule.service import Scheduler
 from host.upkeep import calm
+from host.upkeep.resting import Resting
 from sessiondb import SessionError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Sweep:
         self._beat_at = -every  # loop time
         self._noted: dict[str, int] = {}  # sessions that live, by the `work` after which all was over
         self._calm = calm.Calm()
+        self._resting = Resting(parts.records, disk)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -104,6 +106,7 @@ class Sweep:
                 ("notices", parts.deliveries.deliver_notices),
                 ("places", parts.supervisor.make_room),
                 ("orders", parts.orders.obey),
+                ("resting", self._resting.look),
             ):
                 group.create_task(self._look(name, look))
             for session, stamps in zip(busy, files, strict=True):

@@ -20,7 +20,7 @@ from host.ports.bot import Delivery, Live, Offline, Receipt, Unsent
 from host.ports.events import OVER, EventClass, Verdict
 from host.registry.db import open_registry
 from host.schedule import index
-from host.upkeep import pruning
+from host.upkeep import pruning, resting
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.firing import Clock, living
 from tests.support.hosting import config, serving
@@ -188,6 +188,27 @@ async def test_an_outbound_db_that_is_gone_at_rest_is_told_and_nothing_is_said_a
         await answered(host, bot, "three")
     assert [text for text in bot.said("c") if "⚠️" not in text] == ["one", "two", "three"]
     assert sum("⚠️" in text for text in bot.said("c")) == 1
+
+
+@pytest.mark.parametrize(("which", "damage"), [(inbound, emptied), (outbound, deleted)])
+async def test_a_lost_file_of_a_conversation_at_rest_is_told_before_anybody_asks(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    which: Callable[[Path], Path],
+    damage: Callable[[Path], None],
+) -> None:
+    """It has an open question; a task is the same to the sweep."""
+    monkeypatch.setattr(resting, "EVERY", 0.1)
+    settings, bot = config(tmp_path, host={"sweep_every": 0.2}, runner=SOON_GONE), MemoryBot()
+    async with serving(settings, bot) as (_, _):
+        await bot.say("c", "@@ask Which? | red | blue\n@@results")
+        await bot.until(lambda: bot.said("c") == ["Which?"])
+        await eventually(lambda: rested(tmp_path))
+        damage(which(tmp_path))
+        await bot.until(lambda: any("My records" in t or "made again" in t for t in bot.said("c")))
+        click = {"event_class": EventClass.ANSWER, "natural_id": "k", "refers_to": bot.sent[0].question}
+        late = await bot.say("c", "", value="red", **click)
+        assert (late.verdict, late.reason) == (Verdict.DECLINED, OVER)
 
 
 async def test_a_turn_whose_outbound_db_is_lost_under_it_ends_in_words_and_is_not_begun_again(

@@ -1,0 +1,77 @@
+"""Conversations at rest that have something to come: a task, an open question. Nobody opens their files meanwhile, so a loss
+would be noticed when it is too late to say so. They are looked at by name alone, and the sweep gets those that miss a file.
+
+An outbound.db is missed where a heartbeat lies: a runner has been there. What was noticed once is not noticed again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from host.folders.disk import Disk
+from host.mailbox.open import Records
+from host.registry.port import Statements
+from host.registry.sessions import Session, mark_busy
+from sessiondb import connection as sqlite
+
+log = logging.getLogger(__name__)
+
+EVERY = 60.0  # s between two looks
+
+_WAITING = (
+    "busy = 0 AND (id IN (SELECT session_id FROM due) OR id IN (SELECT session_id FROM asked)"
+    " OR id IN (SELECT session_id FROM task_copies))"
+)
+
+
+class Resting:
+    def __init__(self, records: Records, disk: Disk) -> None:
+        self._records = records
+        self._disk = disk
+        self._look_at = 0.0  # loop time
+        self._noticed: dict[str, str] = {}  # by session: what it misses
+
+    async def look(self) -> None:
+        """Raises `SessionError` of host.db."""
+        now = asyncio.get_running_loop().time()
+        if now < self._look_at:
+            return
+        self._look_at = now + EVERY
+        sessions = await self._records.db.read(lambda c: self._records.sessions.load(c, _WAITING))
+        missed = await self._disk.run(_missed, sessions)
+        new = {id_: what for id_, what in missed.items() if self._noticed.get(id_) != what}
+        self._noticed = missed
+        for id_, what in new.items():
+            told = {"action": "file_missed", "session": id_}
+            log.warning("A conversation at rest misses its %s", what, extra=told)
+
+        def busy(connection: Statements) -> None:
+            for id_ in new:
+                mark_busy(connection, id_)
+
+        if new:
+            await self._records.db.write(busy)
+
+
+def _missed(sessions: Sequence[Session]) -> dict[str, str]:
+    found = {}
+    for session in sessions:
+        if _is_gone(session.folder.inbound_db):
+            found[session.id] = "inbound.db"
+        elif os.path.lexists(session.folder.heartbeat) and _is_gone(session.folder.outbound_db):
+            found[session.id] = "outbound.db"
+    return found
+
+
+def _is_gone(path: Path) -> bool:
+    """By name and size alone; on a simulated disk a name has no size."""
+    try:
+        return os.lstat(path).st_size == 0 and sqlite.vfs is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
