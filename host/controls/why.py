@@ -13,7 +13,7 @@ from host.mailbox import ledger, projecting
 from host.mailbox.outbound import OutboundReader
 from host.mailbox.rows import Entry
 from host.registry.port import Statements
-from sessiondb import SessionError, SessionFolder
+from sessiondb import Missing, SessionError, SessionFolder
 from sessiondb.connection import open_reader
 from sessiondb.errors import translated
 from sessiondb.records import Address
@@ -149,17 +149,26 @@ def story(connection: Statements, data: Path, found: Found) -> list[Event]:
     said = ledger.answering(connection, found.session_id, found.message_id)
     told += _in_session(folder, found.message_id, said)
     told += _changes(connection, found)
-    about = connection.execute(
+    told += _notices(connection, found, said)
+    return told
+
+
+def _notices(connection: Statements, found: Found, said: Sequence[Entry]) -> list[Event]:
+    """What people were told of it, of its answer's posts, and of its conversation's records since it came."""
+    abouts = [f"{kind}:{found.message_id}" for kind in _TOLD]
+    abouts += [f"late:{id_}" for id_ in dict.fromkeys(parcel.message_out_id for parcel, _ in said)]
+    rows = connection.execute(
         "SELECT created_at, state, text FROM notices WHERE about IN (SELECT value FROM json_each(?1))"
-        " OR (about >= ?2 AND about < ?3) ORDER BY id",
+        " OR (about >= ?2 || ':' AND about < ?2 || ';')"
+        " OR (about >= ?3 || ':' AND about < ?3 || ';' AND created_at >= ?4) ORDER BY id",
         (
-            json.dumps([f"{kind}:{found.message_id}" for kind in _TOLD]),
-            f"undelivered:{found.message_id}:",
-            f"undelivered:{found.message_id};",
+            json.dumps(abouts),
+            f"undelivered:{found.message_id}",
+            f"damaged:{found.session_id}",
+            found.received_at,
         ),
     ).fetchall()
-    told += [Event(int(str(at)), f"notice {state}", str(text)) for at, state, text in about]
-    return told
+    return [Event(int(str(at)), f"notice {state}", str(text)) for at, state, text in rows]
 
 
 def _changes(connection: Statements, found: Found) -> Iterator[Event]:
@@ -213,16 +222,24 @@ def _deliveries(entries: Sequence[Entry]) -> Iterator[Event]:
         detail = f"chunk {parcel.chunk}"
         detail += f" as {parcel.platform_message_id}" if parcel.platform_message_id else ""
         detail += f", {parcel.attempts} failed attempts" if parcel.attempts else ""
+        detail += f", looked up {_times(parcel.lookups)}" if parcel.lookups else ""
         detail += f": {parcel.error}" if parcel.error else ""
         yield Event(at, _DELIVERY.get(parcel.state, f"delivery {parcel.state}"), detail)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _claims(folder: SessionFolder, message_id: str) -> Iterator[Event]:
     """What the container says; it is shown as such and believed no further."""
     try:
         reader = OutboundReader(folder.outbound_db)
-    except SessionError as error:
+    except Missing as error:
         yield Event(0, "not claimed", f"by any runner ({error.reason})")
+        return
+    except SessionError as error:
+        yield Event(0, "unreadable", str(error))
         return
     try:
         acks = reader.acks([message_id])
@@ -279,6 +296,7 @@ _TOLD = (
     "unreadable",
     "over-quota",
     "cut",
+    "homeless",
     "empty",
     "order",
     "bots",

@@ -19,7 +19,7 @@ PATIENCE = 300.0  # s; a slow disk may take what it takes
 async def test_a_turn_with_many_posts_on_a_slow_disk_is_one_turn(
     tmp_path: Path, seconds: float, posts: int
 ) -> None:
-    """No death, no attempt, each post once, and the live message is there meanwhile (law 15)."""
+    """audit_slow. No death, no attempt, each post once, and the live message is there meanwhile (law 15)."""
     said = [f"post {number}" for number in range(posts)]
     turn = "".join(f'@@call send_message {{"text": "{post}"}}\n' for post in said)
     with syncing_for(seconds, tmp_path):
@@ -43,7 +43,7 @@ async def test_a_turn_with_many_posts_on_a_slow_disk_is_one_turn(
 async def test_a_message_that_comes_during_a_slow_commit_is_found_without_another_change(
     tmp_path: Path,
 ) -> None:
-    """The look that found the file busy is the last one that a change asks for: the runner looks again by itself."""
+    """audit_poll. The look that found the file busy is the last one that a change asks for: the runner looks again by itself."""
     with syncing_for(0.15, tmp_path):
         launcher = ProcessLauncher("tests.support.slow_disk")
         settings = config(tmp_path, host={"bells": False}, runner={"idle_exit": 600})

@@ -63,6 +63,7 @@ class Raced(InboundReader):
 
 
 def test_a_message_that_is_taken_back_between_two_looks_is_passed_over(tmp_path: Path) -> None:
+    """audit_stop."""
     both = Both(tmp_path)
     both.say("a", "b")
     reader = Raced(tmp_path / "session" / "inbound" / "inbound.db")

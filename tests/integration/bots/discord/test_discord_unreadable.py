@@ -37,6 +37,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("unreadable")
 async def test_a_message_that_cannot_be_read_silences_nobody_live_nor_in_the_history(tmp_path: Path) -> None:
+    """repro_unparsable_message."""
     async with FakeDiscord() as server:
         guild = server.add_guild()
         channel, other = server.add_text_channel(guild), server.add_text_channel(guild)

@@ -17,7 +17,9 @@ from host.folders.lock import DataLock
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage
 from host.ports.events import EventClass
+from host.registry import notices
 from host.registry.db import open_host_db, open_registry
+from host.registry.notices import Notice
 from sessiondb import Address, Status, content
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, now_ms, serving
@@ -174,3 +176,46 @@ async def test_stop_without_a_host_says_so(tmp_path: Path) -> None:
             await host.settled(said.message_id)
     with pytest.raises(NothingFoundError, match="no host runs"):
         inspect.order_stop(tmp_path, "s")
+
+
+async def test_the_story_tells_what_became_of_damaged_and_lost_records_and_of_posts_that_came_late(
+    tmp_path: Path, screen: io.StringIO
+) -> None:
+    """One answered message, and everything beside it that people are told of it or of its conversation."""
+    async with serving(config(tmp_path)) as (host, bot):
+        said = await bot.say("c", "hello")
+        async with asyncio.timeout(TIMEOUT):
+            await host.settled(said.message_id)
+        [session] = await host.house.records.db.read(host.house.records.sessions.load)
+        row = bot.sent[0].key
+    registry = open_host_db(tmp_path / "host.db")
+    [(out_id,)] = registry.execute("SELECT message_out_id FROM ledger WHERE key = ?", (row,)).fetchall()
+    registry.execute("UPDATE ledger SET lookups = 2")
+    place, after = Address("memory", "w", "c"), now_ms()
+    told = {
+        f"damaged:{session.id}:outbound": "it is quarantined",
+        f"damaged:{session.id}:7": "it is made again",
+        f"late:{out_id}": "it comes later",
+        f"homeless:{said.message_id}": "a part of it has no place",
+        f"undelivered:{said.message_id}:c:": "a part of it was not delivered",
+    }
+    others = {"damaged:sother:7": "of another", f"late:{out_id}x": "of another", "homeless:m0": "of another"}
+    for about, text in {**told, **others}.items():
+        notices.add(registry, Notice(about, place, text), after)
+    earlier = Notice(f"damaged:{session.id}:1", place, "long before it came")
+    notices.add(registry, earlier, 1)
+    registry.close()
+    tell(tmp_path, said.message_id)
+    seen = screen.getvalue()
+    assert [text for text in told.values() if text in seen] == list(told.values())
+    assert "of another" not in seen
+    assert "long before it came" not in seen
+    assert "looked up 2 times" in seen
+    for damage, words in ((b"\x55" * 5_000, "unreadable"), (None, "not claimed")):
+        session.folder.outbound_db.unlink() if damage is None else session.folder.outbound_db.write_bytes(
+            damage
+        )
+        screen.truncate(0)
+        tell(tmp_path, said.message_id)
+        assert words in screen.getvalue()
+        tell(tmp_path, said.message_id, verbose=False)

@@ -153,6 +153,7 @@ async def answered(host: Host, bot: MemoryBot, text: str) -> None:
 async def test_what_was_damaged_while_the_host_was_down_is_made_again_and_told(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
+    """audit_more: damaged_inbound, lost_inbound."""
     settings, bot = config(tmp_path, host={"sweep_every": 0.2}), MemoryBot()
     async with serving(settings, bot) as (host, _):
         await answered(host, bot, "one")

@@ -193,6 +193,32 @@ async def test_a_broken_stream_is_charged_for_what_had_come(bench: GatewayBench)
     assert estimated == 1
 
 
+async def test_who_hangs_up_in_mid_answer_is_charged_for_it_and_ties_no_money_down(
+    bench: GatewayBench,
+) -> None:
+    """audit_image: stop_early."""
+    await bench.start(budget_usd_per_day=10)
+    client, gate, begun = await bench.client(), Gate(), asyncio.Event()
+    bench.api.script(answer(Text("one two", pieces=("one", " two")), gate=gate))
+
+    async def ask_and_listen() -> None:
+        async with client.beta.messages.stream(**{**ask(), "max_tokens": 16_000}) as stream:
+            async for _ in stream:
+                begun.set()
+
+    asking = asyncio.create_task(ask_and_listen())
+    async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+        asking.cancel()
+        await asyncio.wait([asking])
+    session = await bench.session()
+    await eventually(lambda: bench.gateway._open[session.id].under_way == 0)
+    assert await bench.rows("SELECT * FROM reservations") == []
+    [(_, _, _, _, cost, estimated)] = await bench.usage()
+    assert estimated == 1
+    assert 0 < cost <= 16_000 * 25 + 10_000
+
+
 async def test_what_a_crash_left_unsettled_is_charged_at_the_next_boot(bench: GatewayBench) -> None:
     await bench.start(budget_usd_per_day=0.02)
     client = await bench.client()
@@ -212,7 +238,7 @@ async def test_what_a_crash_left_unsettled_is_charged_at_the_next_boot(bench: Ga
 
 
 async def test_a_photo_is_set_aside_by_its_pixels(bench: GatewayBench) -> None:
-    """3.4 MB of picture had been worth ten dollars."""
+    """audit_image. 3.4 MB of picture had been worth ten dollars."""
     gate = Gate()
     await bench.start()
     client = await bench.client()

@@ -54,6 +54,7 @@ async def test_a_download_that_hangs_holds_back_neither_an_order_nor_another_thr
 
 
 async def test_the_host_ends_at_once_while_a_download_hangs_and_begins_it_anew(tmp_path: Path) -> None:
+    """audit_more: shutdown_waits_for_files."""
     bot = HangingBot()
     async with serving(config(tmp_path), bot) as (_, _):
         said = await bot.say("c", "read this", files=(NOTE,))

@@ -143,7 +143,7 @@ async def test_people_hear_that_an_agent_was_taken_from_the_configuration(
 async def test_a_start_that_cannot_make_its_folders_counts_backs_off_and_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    """Whatever a start raises: what stands in its way is named in the log, and the person hears of it."""
+    """audit_spec. Whatever a start raises: what stands in its way is named in the log, and the person hears of it."""
     monkeypatch.setattr("host.runners.sweep.START_BACKOFF", 10)
     launcher = FakeLauncher()
     if broken == "shared folder":

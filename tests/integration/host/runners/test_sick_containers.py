@@ -75,6 +75,7 @@ async def engine(folder: Path) -> AsyncIterator[tuple[Engine, DockerLauncher]]:
 
 
 async def test_one_container_that_cannot_be_read_hides_the_end_of_no_other(tmp_path: Path) -> None:
+    """audit_docker."""
     async with engine(tmp_path) as (fake, launcher):
         found = {name: DockerRunner(name, name, fake.container(name)["Labels"]) for name in ("sick", "well")}
         for name, known in found.items():

@@ -333,6 +333,7 @@ def damage(data: Path, sql: str) -> None:
 async def test_a_task_that_cannot_be_told_is_set_aside_and_said_once_and_the_others_fire(
     tmp_path: Path, wrong: str
 ) -> None:
+    """audit_more: unknown_zone."""
     clock = Clock(MONDAY)
     async with living(tmp_path, clock) as life:
         session = await life.session()
