@@ -174,7 +174,9 @@ def assemble(
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), paused, sign_ins.pasted)
     ingress = Ingress(settings, records, onward, now)
     anew = Anew(settings, bots, db, ingress.channel_became)
-    see = controls.Parts(settings, anew, data, parts.disk, records, supervisor, ingress.ingest, saying, now)
+    see = controls.Parts(
+        settings, bots, anew, data, parts.disk, records, supervisor, ingress.ingest, saying, now
+    )
     service = Service(see, desk)
     followers = Followers(desk, supervisor, bots)
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, Own(installation.id, news))

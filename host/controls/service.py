@@ -30,6 +30,7 @@ from host.live.progress import Working, working
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.mailbox.tasks import Task
+from host.ports.bot import Bots, DeliveryError, Removes
 from host.ports.commands import Grammar, help_text
 from host.ports.controls import (
     ChannelRules,
@@ -56,8 +57,10 @@ OWNERS_ONLY = "Only an owner may do that."
 LARGEST_BUDGET = 1_000_000.0  # US dollars a day
 WORKING = "is working"
 NOT_ASKED = "Only what a person asked can be answered again, and not when it is too long ago."
-ASKERS_ONLY = "Only whoever asked, or an owner, may have it answered again."
+ASKERS_ONLY = "Only whoever asked, or an owner, may do that with an answer."
 NOTHING_ANSWERED = "There is no answer of mine here."
+REMOVED = "My answer is deleted."
+NOT_REMOVED = "I could not delete my answer now; try again in a minute."
 ONCE_MORE = "I answer it once more."
 TRIED = "That answer was tried again already."
 SENT_ALREADY = "That was sent already, or is too long ago."
@@ -87,6 +90,7 @@ class Parts:
     """What the controls look at and act through."""
 
     settings: Settings
+    bots: Bots
     anew: Anew
     data: Path
     disk: Disk
@@ -224,6 +228,28 @@ class Service:
         if ingested.verdict is not Verdict.STORED:
             raise Forbidden(ingested.reason or NO_SUCH_CONVERSATION)
         return f"I answer it once more, by {chosen}." if chosen else ONCE_MORE
+
+    async def _unsay(self, viewer: Viewer, answer: str) -> str:
+        """A removal is the same however often it is made: after a crash in between it is ordered once more."""
+        found = await self._db.read(
+            lambda connection: judging.answer_of(connection, self._settings.config, viewer, answer)
+        )
+        session = await self._session(found.session_id)
+        bot = self._parts.bots.get(found.address.channel_type)
+        if session is None or not isinstance(bot, Removes):
+            raise Forbidden(NOT_REMOVED)
+        asked, parcels = await self._parts.records.mailboxes.use(
+            session, lambda writer: (writer.message(found.answers), writer.parcels_of(found.row_id))
+        )
+        if (asked is None or viewer.author.id != asked.author_id) and not self.is_owner(viewer):
+            raise Forbidden(ASKERS_ONLY)
+        try:
+            for parcel in parcels:
+                if parcel.state == "sent" and parcel.platform_message_id:
+                    await bot.remove(parcel.address, parcel.platform_message_id)
+        except DeliveryError as error:
+            raise Forbidden(NOT_REMOVED) from error
+        return REMOVED
 
     def _chosen(self, agent: str, word: str) -> str:
         """Raises `Forbidden`."""
@@ -380,6 +406,8 @@ class Service:
         if request.startswith(changed.REQUEST):
             await self.again(viewer, request.removeprefix(changed.REQUEST))
             return ONCE_MORE  # also pressed again: the first press counts, and its line stays
+        if request.startswith(changed.UNSAID):
+            return await self._unsay(viewer, request.removeprefix(changed.UNSAID))
         if request.startswith(HELD):
             return await self._send_as_written(viewer, request.removeprefix(HELD))
         self._require_owner(viewer)

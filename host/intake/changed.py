@@ -1,4 +1,5 @@
-"""A question that was changed after it was answered: whoever asked is told that it was too late, and may have it answered again.
+"""A question that was changed or deleted after it was answered: whoever asked may have it answered again, or the answer
+taken back.
 
 Jobs on the connection.
 """
@@ -14,23 +15,27 @@ from host.registry.notices import Notice
 from host.registry.port import Statements
 from sessiondb import Address
 
+DELETED = "The question is deleted. Shall my answer go, too?"
+UNSAID = "unsay:"  # before the answer's key
 TOO_LATE = "I had answered this before you changed it."
 REQUEST = f"{AGAIN}:"  # before the answer's key
 MOST_TRIES = 20  # that are followed from the question to its newest answer
 
 
-def edited(connection: Statements, event: InboundEvent, place: Address, now: int) -> None:
+def offer(connection: Statements, event: InboundEvent, place: Address, now: int) -> None:
     """Once for each answer, however often its question is changed."""
-    if event.event_class is not EventClass.EDIT or event.author.is_bot:
+    edit, deletion = event.event_class is EventClass.EDIT, event.event_class is EventClass.DELETE
+    if not (edit or deletion) or event.author.is_bot:
         return
     asked = replace(event, event_class=EventClass.MESSAGE, natural_id=event.platform_message_id)
     answer = _newest(connection, asked)
-    if answer:
-        offered = Decision(f"{REQUEST}{answer}", ((AGAIN, "Answer again"),))
-        told = Notice(
-            f"edited:{answer}", place, TOO_LATE, answers=event.platform_message_id, decision=offered
-        )
+    if answer and edit:
+        again = Decision(f"{REQUEST}{answer}", ((AGAIN, "Answer again"),))
+        told = Notice(f"edited:{answer}", place, TOO_LATE, answers=event.platform_message_id, decision=again)
         notices.add(connection, told, now)
+    elif answer:
+        away = Decision(f"{UNSAID}{answer}", (("yes", "Delete my answer"),))
+        notices.add(connection, Notice(f"deleted:{answer}", place, DELETED, decision=away), now)
 
 
 def _newest(connection: Statements, asked: InboundEvent) -> str:

@@ -92,7 +92,7 @@ class Ingress:
             ending.add_done_callback(self._ending.discard)
         if entry is not None and session is not None:
             self.stores.add(session, entry)
-            if event.event_class is EventClass.EDIT or self._onward.pauses.has(session.agent):
+            if event.event_class in ABOUT_ANOTHER or self._onward.pauses.has(session.agent):
                 self._onward.saying.soon()
         elif ingested.verdict is Verdict.DECLINED:
             self._onward.saying.soon()
@@ -305,7 +305,7 @@ class Ingress:
             trusted=trusted,
             now=self._now(),
         )
-        changed.edited(connection, event, verdict.answer, self._now())
+        changed.offer(connection, event, verdict.answer, self._now())
         if verdict.trigger:
             pauses.tell(connection, event, verdict.agent, verdict.answer, self._now())
         session = self._registry.load(connection, "id = ?", (id_,))[0]

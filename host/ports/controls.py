@@ -185,7 +185,8 @@ class Controls(Protocol):
 
     async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
         """Answers a request that a `Delivery.decision` carried. Owners only (a stranger's access, a budget's raise); whether a
-        message is sent as it was written is its author's alone; whether a changed question is answered again, theirs and owners'.
+        message is sent as it was written is its author's alone; what becomes of an answer to a
+        question that was changed or deleted, theirs and owners'.
 
         The first decision counts; a later one is told what was decided and by whom.
         """

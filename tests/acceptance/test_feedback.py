@@ -197,7 +197,7 @@ def _without(office: Office, root: Message, old: Message) -> list[str]:
     return [one.text for one in found] if old not in found and len(found) == 2 else []
 
 
-async def test_a_question_that_was_changed_too_late_is_answered_again_when_its_author_wants_that(
+async def test_a_question_that_was_changed_too_late_is_answered_again_and_its_answer_goes_with_it(
     office: Office,
 ) -> None:
     await office.start()
@@ -218,3 +218,12 @@ async def test_a_question_that_was_changed_too_late_is_answered_again_when_its_a
     texts = [one.text for one in office.answers(root)]
     assert texts[1] == "good evening"
     assert "I answer it once more." in str(office.answers(root)[0].blocks)
+
+    office.slack.delete(root)
+    offer = (await office.answered(root, 3))[-1]
+    assert "Shall my answer go" in offer.text
+    await office.slack.click(office.ann, offer, value="yes").acknowledged()
+    await office.slack.wait_until(
+        lambda: "good evening" not in [one.text for one in office.answers(root)], PATIENCE
+    )
+    await office.slack.wait_until(lambda: "My answer is deleted." in str(offer.blocks), PATIENCE)

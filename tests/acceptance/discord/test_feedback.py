@@ -180,7 +180,7 @@ async def test_one_question_is_asked_of_another_model_and_again_of_a_third_and_s
     await town.until(lambda: any(said.startswith("Sum up what was said here") for said in town.said(thread)))
 
 
-async def test_a_question_that_was_changed_too_late_is_answered_again_when_its_author_wants_that(
+async def test_a_question_that_was_changed_too_late_is_answered_again_and_its_answer_goes_with_it(
     town: Town,
 ) -> None:
     await town.up()
@@ -201,3 +201,11 @@ async def test_a_question_that_was_changed_too_late_is_answered_again_when_its_a
     await town.until(lambda: "good evening" in town.said(thread) and "hello" not in town.said(thread))
     assert len(town.said(thread)) == 2
     assert "I answer it once more." in " ".join(town.said(thread))
+
+    town.discord.delete(town.ada, question)
+    await town.until(lambda: len(town.said(thread)) == 3)
+    offer = town.discord.messages(thread)[-1]
+    assert "Shall my answer go" in offer.content
+    town.discord.click(town.ada, offer, offer.components[0]["components"][0]["custom_id"])
+    await town.until(lambda: "good evening" not in town.said(thread))
+    await town.until(lambda: "My answer is deleted." in " ".join(town.said(thread)))

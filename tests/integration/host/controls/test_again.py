@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from host.controls.service import REMOVED
 from host.intake import changed
-from host.ports.bot import Delivery, Rejected
+from host.ports.bot import Delivery, Rejected, Unsent
 from host.ports.controls import Forbidden
-from host.ports.events import EventClass, Verdict
+from host.ports.events import Author, EventClass, Verdict
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving
@@ -226,3 +227,43 @@ async def test_a_question_that_was_changed_in_time_is_asked_about_by_nobody(tmp_
         await bot.until(lambda: bool(bot.said("dm-ada")))
         await answered(bot, "dm-ada", "and now?")
         assert changed.TOO_LATE not in bot.said("dm-ada")
+
+
+async def test_of_a_deleted_question_the_answer_goes_too_if_whoever_asked_wants_that(tmp_path: Path) -> None:
+    thread = {**CHANNEL, "address": Address("memory", "w", "general", "t1")}
+    async with serving(config(tmp_path, access=OWNERS)) as (host, bot):
+        asked = bot.event("general", "@@text 3000", **thread)
+        await bot.ingested(asked)
+        await bot.until(lambda: len(bot.sent) == 2)
+        parts = [f"p-{sent.key}" for sent in bot.sent]
+        gone = {"event_class": EventClass.DELETE, "platform_message_id": asked.platform_message_id}
+        # Platforms do not say who deleted.
+        nobody = {**thread, "author": Author("slack", "somebody"), "natural_id": asked.natural_id}
+        for _ in range(2):
+            await bot.say("general", "", **nobody, **gone)
+        await bot.until(lambda: changed.DELETED in bot.said("general"))
+        offered = bot.sent[-1].decision
+        assert offered is not None
+        assert bot.sent[-1].answers == ""  # there is nothing left to reply to
+        for other in (viewer(BOB, "general"), viewer(ADA, "random")):
+            with pytest.raises(Forbidden):
+                await host.controls.decide(other, offered.request, "yes")
+        bot.failures["remove general"].append(Unsent("not now"))
+        with pytest.raises(Forbidden, match="try again"):
+            await host.controls.decide(viewer(ADA, "general"), offered.request, "yes")
+        assert bot.removed == []
+        for person in (ADA, OWNER):
+            assert await host.controls.decide(viewer(person, "general"), offered.request, "yes") == REMOVED
+        assert set(bot.removed) == set(parts)
+        assert len(bot.sent) == 3
+
+
+async def test_of_a_question_that_is_deleted_unanswered_nothing_is_asked(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, access=OWNERS)) as (_, bot):
+        asked = bot.event("dm-ada", "@@sleep 0.3\nhello")
+        await bot.ingested(asked)
+        gone = {"event_class": EventClass.DELETE, "platform_message_id": asked.platform_message_id}
+        await bot.say("dm-ada", "", natural_id=asked.natural_id, **gone)
+        await answered(bot, "dm-ada", "and now?")
+        await bot.until(lambda: "and now?" in bot.said("dm-ada"))
+        assert changed.DELETED not in bot.said("dm-ada")
