@@ -222,7 +222,7 @@ async def test_the_keyboard_alone_stops_what_runs_and_signs_out(tmp_path: Path, 
             await page.keyboard.press("Tab")
             assert await focused(page) == "To the content"
             await page.keyboard.press("Enter")
-            assert page.url.endswith("#main")
+            await page.wait_for_url("**/#main")
             await bot.say("c", "@@sleep 30", privacy="public", mentioned=True)
             stop = page.locator("#now button", has_text="Stop")
             await stop.wait_for()  # it came without anybody's doing
