@@ -22,6 +22,7 @@ from host.registry.notices import FORGETTABLE
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
+from host.upkeep.backups import upgrading
 from sessiondb import SessionError
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Pruner:
         ):
             while await self._db.write(functools.partial(portion, before=before)) == PORTION:
                 pass
+        await asyncio.to_thread(upgrading.drop, self._registry.data, before)
         due = await self._db.read(functools.partial(self._due, now=now, before=before))
         for session, resting in due:
             at = now

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 
 from tests.fakes.slack import Message
 from tests.support import on_slack
-from tests.support.dovecote import ROOT
+from tests.support.dovecote import ordered
 from tests.support.on_slack import Office
 
 THREADS = 8
@@ -21,24 +19,6 @@ RATE = 50  # messages a second
 BEFORE, AFTER = 40, 20  # messages said when the backup begins, and once it has ended
 DEADLINE = 240.0
 MARK = re.compile(r"message \d+")
-
-
-async def dovecote(folder: Path, *arguments: str) -> str:
-    """A command in the folder, as an operator gives it; what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from host.cli import main; main()",
-        *arguments,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(DEADLINE):
-        out, _ = await process.communicate()
-    assert process.returncode == 0, out.decode()
-    return out.decode()
 
 
 def said(office: Office, roots: list[Message]) -> Counter[str]:
@@ -80,7 +60,7 @@ async def test_nothing_is_lost_and_nothing_said_before_the_moment_is_said_twice(
         load = asyncio.create_task(talk(office, roots, begun, ended))
         await begun.wait()
         before = said(office, roots)
-        made = await dovecote(tmp_path / "first", "backup", str(tmp_path / "backup"))
+        made = await ordered(tmp_path / "first", "backup", str(tmp_path / "backup"))
         ended.set()
         everything = {f"message {number}" for number in range(await load)}
         await office.stop(kill=True)  # the machine is lost, whatever was under way
@@ -91,10 +71,10 @@ async def test_nothing_is_lost_and_nothing_said_before_the_moment_is_said_twice(
         second = tmp_path / "second"
         second.mkdir()
         (second / "dovecote.toml").write_text((tmp_path / "first" / "dovecote.toml").read_text())
-        restored = await dovecote(second, "restore", str(tmp_path / "backup"))
+        restored = await ordered(second, "restore", str(tmp_path / "backup"))
         assert "It is held: nothing is heard or said before `dovecote resume`" in restored
         assert "posts are looked up on their platform, and said only if they are not there" in restored
-        await dovecote(second, "resume", "--answer")
+        await ordered(second, "resume", "--answer")
         office.folder.path = second
         await office.start(first=on_slack.NOTHING_IN_FLIGHT)
         await office.slack.wait_until(lambda: set(said(office, roots)) >= everything, DEADLINE)

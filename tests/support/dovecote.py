@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -67,3 +68,21 @@ class Folder:
     def kill_runners(self) -> None:
         for pid in self.runner_pids():
             os.kill(pid, signal.SIGKILL)
+
+
+async def ordered(folder: Path, *arguments: str) -> str:
+    """What a command printed that an operator gives in the folder, and that succeeds."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from host.cli import main; main()",
+        *arguments,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(DEADLINE):
+        out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
+    return out.decode()

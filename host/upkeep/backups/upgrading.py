@@ -58,6 +58,13 @@ def kept(data: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime)
 
 
+def drop(data: Path, before: int) -> None:
+    """Those that were made before (ms UTC): they hold what is over and forgotten elsewhere."""
+    for file in kept(data):
+        if file.stat().st_mtime * 1000 < before:
+            file.unlink(missing_ok=True)
+
+
 def _versions(path: Path) -> str | None:
     """Of records that are older than this version; None where there are none, or nothing is to be changed."""
     if not os.path.lexists(path):

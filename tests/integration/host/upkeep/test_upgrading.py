@@ -161,3 +161,15 @@ def test_the_folder_for_them_may_be_on_another_disk(tmp_path: Path) -> None:
 def test_records_that_cannot_be_read_are_left_to_whoever_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "host.db").write_bytes(b"no database" * 1_000)
     assert upgrading.keep(tmp_path, print) is None
+
+
+def test_a_backup_goes_when_what_it_holds_is_over_everywhere_else(tmp_path: Path) -> None:
+    older(tmp_path, 4)
+    file = upgrading.keep(tmp_path, lambda _: None)
+    assert file is not None
+    made = int(file.stat().st_mtime * 1000)
+    upgrading.drop(tmp_path, made - 1)
+    assert upgrading.kept(tmp_path) == [file]
+    upgrading.drop(tmp_path, made + 1_000)
+    assert upgrading.kept(tmp_path) == []
+    upgrading.drop(tmp_path / "none", made)  # where there never was one
