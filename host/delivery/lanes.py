@@ -105,7 +105,7 @@ class Lane:
         return any(parcel.in_reply_to == message_id for parcel in self._queue)
 
     async def stop(self, grace: float) -> None:
-        """Lets a send under way end, then leaves the rest for the next start."""
+        """Lets a send under way end, then leaves the rest for the next start. A wait or a look-up ends at once."""
         self._stopping = True
         if self._task is not None and not self._task.done():
             if not self._pausing:
@@ -218,13 +218,16 @@ class Lane:
         receipt: Receipt | None = None
         try:
             if bot.capabilities.lookup:
-                receipt = await outcome(bot.lookup(await self._delivery(parcel)))
+                delivery = await self._delivery(parcel)
+                self._pausing = True  # it sends nothing: the next start looks again
+                receipt = await outcome(bot.lookup(delivery))
         except DeliveryError as error:
+            self._pausing = False
             clock = asyncio.get_running_loop().time()
             self._unheard_since = self._unheard_since or clock
             failing = int((clock - self._unheard_since) * 1000)
             return await self._commit(policy.not_looked_up(parcel, error, self._now(), failing))
-        self._unheard_since = 0.0
+        self._pausing, self._unheard_since = False, 0.0
         if receipt is not None:
             return await self._commit(policy.sent(parcel, receipt))
         return await self._commit(policy.not_found(parcel, self._now()))

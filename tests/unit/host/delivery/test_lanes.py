@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from host.delivery import lanes, room
 from host.delivery.lanes import Lane
 from host.mailbox.rows import Parcel
-from host.ports.bot import Bots, DeliveryError, Offline, Rejected, Unknown, Unsent
+from host.ports.bot import Bots, Delivery, DeliveryError, Offline, Receipt, Rejected, Unknown, Unsent
 from sessiondb import Address, Unavailable
 from tests.fakes.platform import TIMEOUT, MemoryBot
 
@@ -137,6 +137,31 @@ async def test_what_is_tried_again_is_cut_short_by_a_bot_that_comes_online() -> 
         bench.lane.nudge()
         await asyncio.sleep(0)
     assert bench.bot.said("c") == ["1"]
+
+
+class Deaf(MemoryBot):
+    """Its look-ups hang."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = asyncio.Event()
+
+    async def lookup(self, delivery: Delivery) -> Receipt | None:
+        self.looks.set()
+        await asyncio.Event().wait()
+        return None
+
+
+async def test_a_look_up_that_hangs_holds_up_no_stop_and_is_left_to_the_next_start() -> None:
+    bench, deaf = Bench(), Deaf()
+    bots = Bots({"memory": deaf})
+    lane = Lane(PLACE, bench.book, bots, lambda: bench.now, lambda _: bench.idle.set(), random.Random(1))
+    lane.add([parcel(1, "unknown"), parcel(3)])
+    async with asyncio.timeout(TIMEOUT):
+        await deaf.looks.wait()
+        await lane.stop(3_600.0)
+    assert bench.book.commits == [], "nothing is known of it yet, so it is looked up again"
+    assert not deaf.sent
 
 
 async def test_a_lane_that_waits_for_hours_stops_at_once() -> None:
