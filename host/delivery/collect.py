@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from host.delivery import drawing, policy, replacing, waits
+from host.delivery import drawing, pace, policy, replacing, waits
 from host.delivery.actions import Actions, Asked, refusing
 from host.delivery.drawing import Large
 from host.delivery.minting import Minting
@@ -72,6 +72,7 @@ class Collector:
         done.claimed = _claimed(acks, by_id, writer.value("incarnation"))
         done.seen = [m for m in done.claimed if not self.quiet.hushes(writer, m)]
         rows = self._as_far_as_ready(writer, page.rows, whose, ready, done)
+        done.work = pace.weight(page.size, page.rows)
         done.more = page.more or done.asked is not None or done.large is not None
         finished = [] if done.more else [ack for ack in acks if ack.status is not AckStatus.PROCESSING]
         runs = [

@@ -31,6 +31,7 @@ class Collected:
     outcomes: list[tuple[str, str]] = field(
         default_factory=list
     )  # of those that runners are done with, by id
+    work: int = 0  # that it was to read them: bytes
     more: bool = False  # there are more rows to read
     rest: Rows = ()  # what was read with them and comes next, from the one on that has to be waited for
     asked: Asked | None = None  # an action that has to be prepared before anything behind it is read

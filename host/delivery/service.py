@@ -16,6 +16,7 @@ from host.delivery.drawing import Drawing
 from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.delivery.losses import Losses
+from host.delivery.pace import Pace
 from host.delivery.portion import Collected, Ready, Whose
 from host.delivery.posts import Posts
 from host.delivery.quiet import is_held
@@ -36,9 +37,7 @@ from sessiondb.records import Address
 log = logging.getLogger(__name__)
 
 LANE_GRACE = 5.0  # s a send under way gets when its lane ends
-MOST_REFUSED = (
-    2_000  # rows of a session since a message of it was settled; no runner writes so many that are none
-)
+MOST_REFUSED = 2_000  # rows since a message of their session was settled; no runner writes so many
 REFUSALS_LOGGED = 10  # of one read; the rest are counted
 
 
@@ -81,6 +80,7 @@ class Deliveries:
         self._outlets = outlets
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._drawing = Drawing()
+        self._pace = Pace(lambda: asyncio.get_running_loop().time())
         self._readers: dict[str, OutboundReader] = {}
         self._lanes: dict[_Way, Lane] = {}
         self._recovered: set[str] = set()
@@ -141,8 +141,7 @@ class Deliveries:
             self._refused.pop(session.id, None)
 
     def _close_reader(self, session: Session) -> None:
-        reader = self._readers.pop(session.id, None)
-        if reader is not None:
+        if (reader := self._readers.pop(session.id, None)) is not None:
             reader.close()
 
     def busy(self, session: Session) -> bool:
@@ -155,6 +154,7 @@ class Deliveries:
 
     async def _collect(self, session: Session) -> bool:
         """Reads on; false when there is nothing more to read now. What has to be waited for is, one row after the other."""
+        await self._pace.turn(session.id)
         done = await self._read_on(session, Ready())
         while done is not None and (done.asked is not None or done.large is not None):
             if (asked := done.asked) is not None:
@@ -192,7 +192,8 @@ class Deliveries:
             self._close_reader(session)
             raise
         if not ready.rest:  # else nothing was looked at but rows
-            self._outlets.claims(session, done.seen)
+            self._pace.read(session.id, done.work)
+        self._outlets.claims(session, done.seen)
         self._note(session, done)
         for parcel in done.parcels:
             if parcel.key in done.intended:
@@ -230,8 +231,7 @@ class Deliveries:
             reader.close()
             reader = None
         if reader is None:
-            reader = OutboundReader(session.folder.outbound_db)
-            self._readers[session.id] = reader
+            reader = self._readers[session.id] = OutboundReader(session.folder.outbound_db)
         return reader
 
     async def recover(self, session: Session) -> None:

@@ -60,6 +60,7 @@ class Page:
 
     rows: list[Accepted | Refused]
     more: bool
+    size: int = 0  # bytes of their contents
 
 
 def _text(column: str, limit: int) -> str:
@@ -143,7 +144,7 @@ class OutboundReader:
                 unread = self._connection.execute(_UNREAD, (number, MOST_UNREAD + 1)).fetchone()
                 if unread is None or int(str(unread[0])) > MOST_UNREAD:
                     raise Damaged(self._path, f"more than {MOST_UNREAD} rows wait")
-            return Page(rows, more)
+            return Page(rows, more, size)
 
     def acks(self, ids: Sequence[str]) -> list[Ack]:
         """What the runner says of these messages; nothing of others is looked at."""

@@ -1,0 +1,60 @@
+"""How fast what sessions write is read: all that is read costs the host work, and those who cause much of it share a part.
+
+Counted is work that is the same on any machine: bytes, and rows that cost their session nothing. A session has `AT_ONCE` of it
+for free, as much as one page; what it wrote beyond is read at its share of `OF_ALL`, so that one that talks is not waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from host.mailbox.outbound import Accepted, Refused
+from sessiondb import content
+
+AT_ONCE = 8_000_000  # bytes
+OF_ALL = 2_000_000  # bytes a second, of all sessions that have used up what is free
+A_ROW = 5_000  # bytes' worth: one that is refused, or carried out
+LONGEST = 5.0  # s a session is waited with at a time
+MOST_KNOWN = 1_000  # sessions of which it is remembered what they owe
+
+
+def weight(size: int, rows: Sequence[Accepted | Refused]) -> int:
+    """Of rows whose contents have so many bytes."""
+    free = [row for row in rows if isinstance(row, Refused) or isinstance(row.content, content.Action)]
+    return size + A_ROW * len(free)
+
+
+class Pace:
+    """`clock` in seconds; it may be that of a loop."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._owed: dict[str, float] = {}  # bytes by session
+        self._at = 0.0  # when that was so
+
+    def read(self, session_id: str, work: int) -> None:
+        self._pay()
+        if work:
+            self._owed[session_id] = self._owed.pop(session_id, 0.0) + work
+        if len(self._owed) > MOST_KNOWN:  # whoever read least recently
+            del self._owed[next(iter(self._owed))]
+
+    def wait(self, session_id: str) -> float:
+        """s until more of the session is to be read."""
+        self._pay()
+        over = self._owed.get(session_id, 0.0) - AT_ONCE
+        return min(LONGEST, over / self._share()) if over > 0 else 0.0
+
+    async def turn(self, session_id: str) -> None:
+        if wait := self.wait(session_id):
+            await asyncio.sleep(wait)
+
+    def _pay(self) -> None:
+        now = self._clock()
+        paid = (now - self._at) * self._share()
+        self._at = now
+        self._owed = {id_: left for id_, owed in self._owed.items() if (left := owed - paid) > 0}
+
+    def _share(self) -> float:
+        return OF_ALL / max(1, sum(owed > AT_ONCE for owed in self._owed.values()))
