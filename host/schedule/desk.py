@@ -161,9 +161,9 @@ class Desk:
         """Copies of tasks by their sessions, those that are due first; and sessions whose copies are being overtaken."""
         condition, bindings = sight.where("sessions")
         rows = connection.execute(_COPIES.format(condition), (*bindings, MOST_TASKS)).fetchall()
-        known: dict[str, Session] = {}
-        for id_ in dict.fromkeys(str(row[0]) for row in rows):
-            known |= {session.id: session for session in self._registry.load(connection, "id = ?", (id_,))}
+        ids = json.dumps(list(dict.fromkeys(str(row[0]) for row in rows)))
+        found = self._registry.load(connection, "id IN (SELECT value FROM json_each(?))", (ids,))
+        known = {session.id: session for session in found}
         ahead = [str(id_) for id_, at, copy in rows if at == 0 or copy is None]
         changing = dict.fromkeys(ahead[:MOST_CHANGING])
         copies = [
