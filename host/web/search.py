@@ -32,7 +32,20 @@ MOST_SCOPES = 500  # files of one search
 LONG = 10_000  # characters of one message that are looked at closely
 AROUND = 120  # characters before and behind the first word that is found
 
-_PUBLIC = "SELECT DISTINCT channel_type, workspace_id FROM sessions"
+# From one platform to the next, and so from workspace to workspace, in an index: sessions are many, and these are few.
+_PUBLIC = """
+WITH RECURSIVE platforms (platform) AS (
+    SELECT min(channel_type) FROM sessions
+    UNION ALL SELECT (SELECT min(channel_type) FROM sessions WHERE channel_type > platform)
+        FROM platforms WHERE platform IS NOT NULL),
+found (platform, workspace) AS (
+    SELECT platform, (SELECT min(workspace_id) FROM sessions WHERE channel_type = platform)
+        FROM platforms WHERE platform IS NOT NULL
+    UNION ALL SELECT platform,
+        (SELECT min(workspace_id) FROM sessions WHERE channel_type = platform AND workspace_id > workspace)
+        FROM found WHERE workspace IS NOT NULL)
+SELECT platform, workspace FROM found WHERE workspace IS NOT NULL
+"""
 _SESSION = (
     "SELECT agent, channel_type, workspace_id, platform_id, thread_id, scope FROM sessions WHERE id = ?"
 )

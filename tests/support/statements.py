@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType, FrameType
 
 import apsw
 import apsw.ext
@@ -48,6 +49,9 @@ SMALL = {
     "runner_state": "one row",
     "destinations": "what the configuration lists",
     "owed": "notices between two commits",
+    "channel_rules": "one row per channel that owners decided about",
+    "paused": "one row per agent",
+    "forgotten": "one row per person who was forgotten",
     "orders_done": "a ring",
     "tasks": "as many as one conversation may have",
     "reservations": "model calls under way",
@@ -87,7 +91,25 @@ EXEMPT = {
     "occurrence_at, content FROM messages_in ORDER BY seq$": "an export has all that was said",
     "SELECT received_at FROM inbox ORDER BY id DESC LIMIT 1": "the latest, in the order of the table",
     "INSERT OR IGNORE INTO due SELECT '?' || id": "all of them are due, when the index of tasks was lost",
-    "FROM messages_in WHERE task_id <> '' ORDER BY seq": "asked for by tests alone",
+    "FROM messages_in WHERE task_id <> '' ORDER BY seq": "made by tests alone",
+    "SELECT id FROM messages_in WHERE kind IN ('chat', 'task', 'webhook') ORDER BY seq DESC LIMIT 1": "it stops at the first",
+    "ORDER BY active_at DESC, id DESC LIMIT ?": "the latest, in the order of their index",
+    "SELECT id, scope FROM sessions$": "all of them are wanted, once, beside the host's queue, for the index of what was said",
+    "INSERT INTO spent_of SELECT": "a migration, once",
+    **dict.fromkeys(
+        (
+            ":user AND event ->> '$.event.address[0]' = :platform",
+            "WHERE event ->> '$.author.id' = :user",
+            "user = :who",
+            "instr(detail, :who)",
+            "subject ->> '$.budget' = 'person ' || :who",
+            "subject ->> '$.platform' = :platform AND subject ->> '$.user' = :user",
+            "decided_by IN (SELECT name FROM users WHERE channel_type = :platform AND user_id = :user)",
+            "DELETE FROM notices WHERE channel_type = :platform AND (private_to = :user",
+            "min(received_at) FROM inbox GROUP BY 1, 2",
+        ),
+        "a person is forgotten by an operator's order: whatever names them has to be found, and no index keeps their names",
+    ),
 }
 
 
@@ -101,26 +123,50 @@ class Made:
 
 
 class Trace:
-    """What one process makes."""
+    """What one process makes, and what others told of. A statement is noted in two microseconds: tests make millions."""
 
     def __init__(self) -> None:
-        self.seen: set[Made] = set()
+        self._told: set[Made] = set()
+        self._made: set[tuple[int, int, str]] = set()  # code, instruction and statement
+        self._codes: dict[
+            int, tuple[CodeType, bool]
+        ] = {}  # by id: kept, so that no other gets it, and whether it is ours
 
     def begin(self) -> None:
         apsw.connection_hooks.append(self._watch)
 
-    def _watch(self, connection: apsw.Connection) -> None:
-        connection.exec_trace = self._made
+    def hear(self, made: Iterable[Made]) -> None:
+        self._told.update(made)
 
-    def _made(self, _: object, sql: str, __: object) -> bool:
-        frame = sys._getframe(1)
-        if not frame.f_code.co_filename.startswith(_HOMES):  # a test's own
-            return True
-        for _depth in range(DEEPEST):
-            path = frame.f_code.co_filename
-            if path.startswith(_HOMES):
-                self.seen.add(Made(path[len(_PREFIX) :], frame.f_lineno, sql))
-            if frame.f_back is None:
+    def clear(self) -> None:
+        self._told.clear()
+        self._made.clear()
+
+    @property
+    def seen(self) -> set[Made]:
+        lines = {id_: list(code.co_lines()) for id_, (code, _) in self._codes.items()}
+        return self._told | {
+            Made(self._codes[id_][0].co_filename[len(_PREFIX) :], line, sql)
+            for id_, instruction, sql in self._made
+            for first, last, line in lines[id_]
+            if first <= instruction < last and line is not None
+        }
+
+    def _watch(self, connection: apsw.Connection) -> None:
+        connection.exec_trace = self._note
+
+    def _note(self, _: object, sql: str, __: object) -> bool:
+        frame: FrameType | None = sys._getframe(1)
+        for depth in range(DEEPEST):
+            if frame is None:
+                break
+            code = frame.f_code
+            id_ = id(code)
+            if (known := self._codes.get(id_)) is None:
+                known = self._codes[id_] = code, code.co_filename.startswith(_HOMES)
+            if known[1]:
+                self._made.add((id_, frame.f_lasti, sql))
+            elif depth == 0:  # a test's own
                 break
             frame = frame.f_back
         return True

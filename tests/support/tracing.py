@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """A process of pytest-xdist has ended: what it has seen comes here."""
-    _trace.seen |= {Made(*one) for one in getattr(node, "workeroutput", {}).get("statements", ())}
+    _trace.hear(Made(*one) for one in getattr(node, "workeroutput", {}).get("statements", ()))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

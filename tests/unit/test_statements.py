@@ -66,7 +66,7 @@ def test_a_statement_counts_for_every_line_of_ours_that_leads_to_it(tmp_path: Pa
         writer = InboundWriter(tmp_path / "inbound.db", lambda: 1)
     finally:
         apsw.connection_hooks.pop()
-    trace.seen.clear()
+    trace.clear()
     writer.message("m")
     writer.close()
     [path] = {made.path for made in trace.seen}
@@ -77,6 +77,19 @@ def test_a_statement_counts_for_every_line_of_ours_that_leads_to_it(tmp_path: Pa
     assert {made.sql for made in trace.seen} == {
         made.sql for made in trace.seen if "WHERE id = ?" in made.sql
     }
+
+
+def test_what_a_test_makes_itself_counts_for_nobody_and_what_another_process_made_counts_here() -> None:
+    trace = Trace()
+    trace.begin()
+    try:
+        apsw.Connection(":memory:").execute("SELECT 1")
+    finally:
+        apsw.connection_hooks.pop()
+    assert trace.seen == set()
+    told = Made("host/app.py", 1, "SELECT 1")
+    trace.hear([told])
+    assert trace.seen == {told}
 
 
 def test_a_line_that_makes_a_statement_and_did_not_is_named() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from host.mailbox import bounds
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.rows import Parcel
 from sessiondb import content
 from sessiondb.records import Address, Status
 
@@ -67,6 +68,46 @@ def test_what_it_has_read_makes_room(writer: InboundWriter) -> None:
     assert writer.bounds.may_note()
     tell(writer, 1_000, "once more")
     assert told(writer) == ["once more"]
+
+
+def test_the_newest_of_what_it_has_read_push_the_oldest_out(
+    writer: InboundWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "KEPT_NOTES", 3)
+    for number in range(5):
+        tell(writer, number)
+        with writer.writing():
+            writer.settle(f"n{number}", Status.COMPLETED, "")
+
+    assert [writer.message(f"n{number}") is not None for number in range(5)] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+
+
+def test_what_it_has_not_read_is_never_pushed_out(
+    writer: InboundWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "KEPT_NOTES", 3)
+    for number in range(5):
+        tell(writer, number)
+
+    assert len(told(writer)) == 5
+
+
+def test_the_newest_receipts_that_cost_nothing_push_the_oldest_out(
+    writer: InboundWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "KEPT_RECEIPTS", 2)
+    for number, state in enumerate(("applied", "failed", "quarantined", "applied")):
+        parcel = Parcel(f"o{number}", 0, 2 * number + 1, f"k{number}", state, PLACE, "{}")
+        with writer.writing():
+            writer.put_parcels([parcel])
+
+    assert [len(writer.parcels_of(f"o{number}")) for number in range(4)] == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("length", [0, 1, bounds.LONGEST_NOTE])

@@ -55,6 +55,24 @@ def test_a_disk_that_takes_seconds_for_a_page_of_rows_makes_no_honest_session_a_
     assert [type(row).__name__ for row in page.rows] == ["Accepted"] * ROWS
 
 
+def test_rows_that_wait_come_in_portions_and_a_flood_of_them_is_no_conversation(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound, "ROWS_PER_READ", 10)
+    reader = OutboundReader(target.folder.outbound_db)
+    try:
+        first = reader.rows_after(0)
+        assert (len(first.rows), first.more) == (10, True)
+        last = reader.rows_after(2 * ROWS - 9)
+        assert (len(last.rows), last.more) == (4, False)
+        monkeypatch.setattr(outbound, "MOST_UNREAD", ROWS - 1)
+        with pytest.raises(Damaged, match=f"more than {ROWS - 1} rows wait"):
+            reader.rows_after(0)
+        assert reader.rows_after(1).more  # one fewer than that
+    finally:
+        reader.close()
+
+
 def test_work_without_an_end_is_interrupted_and_the_next_look_has_its_whole_budget_again(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:

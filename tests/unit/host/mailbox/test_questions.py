@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from host.config import Config
 from host.config.settings import Settings
+from host.mailbox import questions
+from host.mailbox.inbound import InboundWriter
 from host.mailbox.questions import Approvers, refusal
 from host.mailbox.rows import Question
 from host.ports.events import OVER
@@ -66,3 +70,22 @@ def test_an_owner_answers_for_others_but_does_not_allow_for_them() -> None:
 def test_a_question_whose_records_are_gone_is_over_for_everybody() -> None:
     assert refusal(None, "U1", is_owner=False, now=0) == OVER
     assert refusal(None, "UO", is_owner=True, now=0) == OVER
+
+
+def test_a_question_that_cannot_be_asked_is_answered_with_its_end_come_early_and_once(tmp_path: Path) -> None:
+    writer = InboundWriter(tmp_path / "inbound.db", lambda: 1_000)
+    with writer.writing():
+        questions.put(writer, "row", "key", content.Question("Which?", expires_at=90_000), HERE, 1_000)
+    [end] = writer.pending()
+    assert end.not_before > 2_000
+    for again in range(2):
+        with writer.writing():
+            questions.not_asked(writer, "row", HERE, "the channel is archived", 2_000 + again)
+    [told] = writer.pending()
+    assert (told.id, told.not_before) == (end.id, 2_000)
+    said = content.decode_inbound(told.content)
+    assert isinstance(said, content.System)
+    assert "the channel is archived" in said.text
+    found = writer.question("key")
+    assert refusal(found, "U1", is_owner=True, now=2_001) == OVER
+    writer.close()
