@@ -45,6 +45,7 @@ class Faults:
         self.kinds: Sequence[str] = KINDS
         self.jumps: Sequence[int] = JUMPS
         self.rejects: Sequence[float] = (0.0, 0.0, 0.05)
+        self.stormy = True  # whether the platform has any weather
         self.loses: Sequence[float] = (0.0, 0.0, 0.1, 0.4)
 
     async def trouble(self) -> None:
@@ -126,6 +127,8 @@ class Faults:
 
     def weather(self) -> None:
         chance = self._chance
+        if not self.stormy:
+            return
 
         def rate() -> float:
             return chance.choice((0.0, 0.0, 0.1, 0.4))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from tests.simulation.faults import FAULTS_LAST
 from tests.simulation.forgotten import Patch
 from tests.simulation.mutants import death_finds_the_gap, mutant, wait_in_the_gap
 from tests.simulation.outcome import Law
+from tests.simulation.topics import Topic
 from tests.simulation.world import World
 
 # ── laws 5 and 10: inside the transaction, and at its end ────────────────────────────────────────────────
@@ -208,20 +210,44 @@ def undelivered_told_after_the_outcome(world: World) -> list[Patch]:
 # ── laws 11, 12 and 15 ───────────────────────────────────────────────────────────────────────────────────
 
 
+class Brief(Topic):
+    """Runners that go as soon as they have nothing to do."""
+
+    def settings(self, given: dict[str, Any]) -> None:
+        given["runner"] |= {"idle_exit": 1, "stream_idle": 0.5}
+        given["host"] |= {"sweep_every": 2}
+
+
 def hosts_die_as_sessions_rest(world: World) -> list[Patch]:
-    """Something comes in while it is proven that there is nothing to do; whoever would have done it dies."""
-    note = Sweep._note
+    """Somebody writes while it is proven that there is nothing to do, and whoever would have seen to it dies."""
+    note, settled_out = Sweep._note, Sweep._settled_out
+    called: set[str] = set()
+    resting: set[str] = set()
+
+    async def proven(self: Sweep, session: Session) -> int | None:
+        found = await settled_out(self, session)
+        if session.id in resting and session.id not in called:
+            called.add(session.id)
+            said = world.people.asks(*session.place[2:])
+            said.event = replace(said.event, opens_thread="")
+            world.platform.publish(said.event)
+            await asyncio.sleep(4.0)  # it is stored, and a runner is on its way
+        return found
 
     async def late(self: Sweep, session: Session, work: int, statement: str = sweep._NOTE) -> None:
-        resting = statement is not sweep._NOTE
-        if resting and world.loop.time() < FAULTS_LAST:
-            await asyncio.sleep(world.gap.choice((0.0, 0.5, 2.0)))
+        if statement is sweep._NOTE or world.loop.time() > FAULTS_LAST or session.id in called:
+            await note(self, session, work, statement)
+            return
+        resting.add(session.id)
         await note(self, session, work, statement)
-        if resting and world.host_process is not None and world.loop.time() < FAULTS_LAST:
-            world.host_process.arm(world.gap.choice((1, 10, 10**9)))
+        resting.discard(session.id)
+        if world.host_process is not None:
+            world.host_process.arm(world.gap.choice((1, 5)))
 
-    world.faults.kinds = ["weather"]
-    return [(Sweep, "_note", late)]
+    world.topics = [Brief(world)]
+    world.faults.kinds, world.faults.stormy = ["busy"], False
+    world.engine.takes, world.engine.adopts = 6.0, False
+    return [(Sweep, "_note", late), (Sweep, "_settled_out", proven)]
 
 
 @mutant(Law.OUTCOME, hosts_die_as_sessions_rest)

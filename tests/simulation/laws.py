@@ -97,6 +97,7 @@ class _Laws:
             self._violated(Law.REST, "a notice was never delivered")
         busy = _rows(world.data / "host.db", "SELECT id FROM sessions WHERE busy = 1")
         later = {s.id for s in self.sessions if any(self._is_for_later(row) for row in s.messages.values())}
+        later |= {s.id for s in self.sessions if any(self._goes_on(task) for task in s.tasks)}
         if any(row["id"] not in self._waiting_for_an_operator | later for row in busy):
             self._violated(Law.REST, "a session never came to rest")
         for session in self.sessions:
@@ -117,6 +118,10 @@ class _Laws:
         """The end of a question, by a clock that was set back since."""
         waits = row["kind"] == "system" and row["status"] == "pending"
         return waits and int(row["not_before"]) > self._world.clock.now()
+
+    def _goes_on(self, task: dict[str, Any]) -> bool:
+        """Its id was in an answer that was refused, so that nobody could end it."""
+        return bool(task["cron"]) and task["state"] == "active"
 
     def posts(self) -> None:
         """Nothing is said twice, and everything where it was asked."""

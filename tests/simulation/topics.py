@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from host.ports.events import Author, EventClass, InboundEvent, Verdict
 from sessiondb import Address
@@ -29,7 +29,7 @@ PROMISED = re.compile(r"Scheduled: (t[0-9a-f]+)")
 class Topic:
     """Does nothing by itself."""
 
-    place: ClassVar[tuple[str, str]] = ("D2", "")
+    place: tuple[str, str] = ("D2", "")
 
     def __init__(self, world: World) -> None:
         self.world = world
