@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tests.simulation.load import PLACES, Said
@@ -11,8 +12,13 @@ from tests.simulation.outcome import Law
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+# What an answer of a runner that lives must take, for each step is what the next may rest on after a crash: host.db has the
+# question, inbound.db has it, outbound.db says that it is claimed, outbound.db has the answer and its acknowledgement,
+# inbound.db has the intent to send it. So each side commits once to take something over and once to pass it on.
+OF_THE_RUNNER = 2
+OF_THE_HOST = 2 + 2  # of inbound.db; and the receipt and the outcome of what was said there just before
 SYNCS_WARM = (
-    14  # one commit of host.db and three syncs for each of: question, claim, answer, intent; a little is kept
+    14  # one commit of host.db, which is a sync, and four others of three each; one is kept for the receipt
 )
 SYNCS_COLD = (
     14 + 15
@@ -30,7 +36,10 @@ async def ask_everybody(world: World) -> None:
     for channel, thread in PLACES:
         for warm in (False, True) if thread or channel == "D1" else (False,):
             said = world.people.asks(channel, thread)
+            before = world.commits.copy()
             took = await _answered(world, said)
+            if warm:
+                _count(world, said, world.commits - before)
             most = _allowed(world, warm=warm)
             world.say(f"answered after {took:.2f} s of {most:.2f}")
             if took > most and not await world.is_held(said.event.message_id):
@@ -39,6 +48,16 @@ async def ask_everybody(world: World) -> None:
                     Law.TIME, f"message {said.number} waited {took:.2f} s for {how}, {most:.2f} s are enough"
                 )
     await _ask_the_dying(world)
+
+
+def _count(world: World, said: Said, commits: Counter[tuple[str, str]]) -> None:
+    """No side commits more often for an answer than it must."""
+    for (kind, path), count in commits.items():
+        most = {"inbound.db": OF_THE_HOST, "outbound.db": OF_THE_RUNNER}.get(path.rpartition("/")[2], count)
+        if count > most and kind in ("host", "runner"):
+            world.violated(
+                Law.TIME, f"message {said.number} took {count} commits of a {kind} to {path[-40:]}"
+            )
 
 
 async def _ask_the_dying(world: World) -> None:

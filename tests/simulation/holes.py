@@ -278,6 +278,17 @@ def whoever_writes_waits_for_the_sweep(world: World) -> list[Patch]:
     return [(Supervisor, "wake", later)]
 
 
+@mutant(Law.TIME)
+def a_commit_more_than_an_answer_needs(_: World) -> list[Patch]:
+    claim = OutboundWriter.claim
+
+    def wordy(self: OutboundWriter, messages: Sequence[MessageIn], turn: str) -> None:
+        claim(self, messages, turn)
+        self.phase("working")
+
+    return [(OutboundWriter, "claim", wordy)]
+
+
 def clocks_are_set(world: World) -> list[Patch]:
     world.faults.kinds = ["clock"]
     return []

@@ -81,6 +81,7 @@ class World:
         self.open_after = self.chance.choice((0.1, 1.0, host.live.policy.OPEN_AFTER))
         self.asks_at_the_end = outcome.seed % 3 == 0
         self.effects: Counter[str] = Counter()
+        self.commits: Counter[tuple[str, str]] = Counter()  # by kind of process and database
         self.ruined: dict[str, str] = {}  # sessions of which somebody damaged or lost a file: which
         self.ruined_at: dict[str, int] = {}  # how many events had been accepted by then
         self.people = People(self._fork(), self.platform, self.chance.randint(6, 14))
@@ -316,6 +317,7 @@ class World:
     def _committed(self, process: Process, path: str) -> None:
         """Who took the lock in time may end its commit: whoever comes next finds what it wrote."""
         self.outcome.counted["commits"] += 1
+        self.commits[process.kind, path] += 1
         if process.kind != "runner" or not path.endswith("outbound.db"):
             return
         started = next((r.incarnation for r in self.engine.runners if r.process is process), "")
