@@ -281,7 +281,7 @@ def _ends_a_sentence(claim: re.Match[str], said: str) -> bool:
 
 
 def _bare(address: str) -> str:
-    return re.sub(r"^(?:https?://)?(?:www\.)?", "", address.strip().lower()).rstrip("/")
+    return re.sub(r"^(?:(?:https?:)?//)?(?:www\.)?", "", address.strip().lower()).rstrip("/")
 
 
 def raw(text: str, within: Within = (), frame: Frame | None = None) -> Line:
@@ -422,8 +422,8 @@ _START = re.compile(
     r"|\[(?=[^\]]*\]:)|\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$|:-+)"
 )
 _CLAIM = re.compile(
-    r"(?<![\w@./-])(?P<scheme>https?://|www\.)?(?:[^\s/@]{0,64}@)?"
-    r"(?:(?:[\w-]{1,63}\.){1,8}(?P<ending>[^\W\d_]{2,24}|xn--[\w-]{1,59})|(?:\d{1,3}\.){3}\d{1,3})(?![\w-])(?::\d+)?(?:[/?#]\S*)?",
+    r"(?<![\w@./-])(?P<scheme>(?:[a-z][a-z0-9+.-]{0,20}:)?//|www\.)?(?:[^\s/@]{0,64}@)?"
+    r"(?:(?:[\w-]{1,63}\.){1,8}(?P<ending>[^\W\d_]{2,24}|xn--[\w-]{1,59})|(?:\d{1,3}\.){3}\d{1,3}|localhost(?=:\d))(?![\w-])(?::\d+)?(?:[/?#]\S*)?",
     re.IGNORECASE,
 )
 _HIDDEN = re.compile("[\\u00ad\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2064\\u2066-\\u2069\\ufeff]")

@@ -31,8 +31,11 @@ RESOLVE_TIMEOUT = 15.0  # s
 TUNNEL_IDLE = 600.0  # s without a byte in either direction after which a tunnel is closed
 CHUNK = 65_536  # bytes
 LARGEST_HEAD = 8_192  # bytes of a proxy's answer
-TARGET = re.compile(r"CONNECT ([A-Za-z0-9.-]{1,253}):(\d{1,5}) HTTP/1\.[01]")
+TARGET = re.compile(r"CONNECT ([A-Za-z0-9.-]{1,253}):([0-9]{1,5}) HTTP/1\.[01]")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # carries an IPv4 address in its last four bytes
+NO_PLACES = tuple(  # that Python's library takes for global: for documents, and for relays that are no more
+    map(ipaddress.ip_network, ("3fff::/20", "192.88.99.0/24"))
+)
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -67,8 +70,10 @@ def is_global(address: str) -> bool:
         found = ipaddress.ip_address(address)
     except ValueError:
         return False
+    if any(found in network for network in NO_PLACES):
+        return False
     if isinstance(found, ipaddress.IPv6Address):
-        if found.scope_id:
+        if found.scope_id or found.is_site_local:
             return False
         inner = found.ipv4_mapped or found.sixtofour
         if found in NAT64:

@@ -34,6 +34,12 @@ def _signed(body: bytes = BODY, id_: str = "d1", at: int = NOW, secret: str = SE
     return generic(body, id_, at=at, secret=secret)
 
 
+def _read_otherwise() -> dict[str, str]:
+    """Signed an hour ago over a body that begins with a number: its time taken for the id's end, the number for the time."""
+    old = _signed(str(NOW).encode() + b"." + BODY, at=NOW - 3_600)
+    return {**old, "webhook-id": f"d1.{NOW - 3_600}", "webhook-timestamp": str(NOW)}
+
+
 # What somebody without the secret sends; with it the same would be taken.
 FORGED: dict[str, tuple[str, dict[str, str], bytes]] = {
     "without a signature": ("generic", {}, BODY),
@@ -42,6 +48,7 @@ FORGED: dict[str, tuple[str, dict[str, str], bytes]] = {
     "under another id": ("generic", {**_signed(), "webhook-id": "d2"}, BODY),
     "at another time": ("generic", {**_signed(), "webhook-timestamp": str(NOW + 1)}, BODY),
     "from an hour ago": ("generic", _signed(at=NOW - 3_600), BODY),
+    "from an hour ago, read otherwise": ("generic", _read_otherwise(), BODY),
     "from an hour ahead": ("generic", _signed(at=NOW + 3_600), BODY),
     "in the other style": ("generic", github(BODY), BODY),
     "of github with another secret": ("github", github(BODY, secret=OTHER), BODY),
@@ -171,6 +178,19 @@ INSIDE = (
     "::1",
     "fe80::1%eth0",
     "fd00::1",
+    "fec0::1",
+    "feff:ffff::1",
+    "3fff:fff::1",
+    "192.88.99.1",
+    "64:ff9b:1::7f00:1",
+    "2001::7f00:1",
+    "::127.0.0.1",
+    "::ffff:192.88.99.1",
+    "2002:c0a8:101::1",
+    "127.1",
+    "0x7f.1",
+    "2130706433",
+    "1.1.1.1%eth0",
     "::ffff:127.0.0.1",
     "2002:7f00:1::",
     "64:ff9b::7f00:1",
