@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -76,17 +77,21 @@ def incarnation_checked_before_the_transaction(world: World) -> list[Patch]:
     return [(OutboundWriter, "_writing", hasty)]
 
 
-def slow_claims(world: World) -> list[Patch]:
+def people_edit_what_is_being_claimed(world: World) -> list[Patch]:
     claim = OutboundWriter.claim
 
     def late(self: OutboundWriter, messages: Sequence[MessageIn], turn: str) -> None:
-        wait_in_the_gap(world)
+        claimed = {message.id for message in messages}
+        for said in world.people.said:
+            if said.event.message_id in claimed and not said.changes and world.loop.time() < FAULTS_LAST:
+                contextvars.Context().run(world.people.edit, said, 0.0)  # nobody's: it outlives the runner
+                world.disk.waits(3.0)
         claim(self, messages, turn)
 
     return [(OutboundWriter, "claim", late)]
 
 
-@mutant(Law.USED, slow_claims)
+@mutant(Law.USED, people_edit_what_is_being_claimed)
 def claims_not_read_again_after_their_commit(_: World) -> list[Patch]:
     def hasty(
         self: Claims, id_: str, batch: Sequence[MessageIn]

@@ -70,7 +70,7 @@ class People:
             self.said.append(said)
             self._platform.publish(said.event, at + chance.random() * 0.3)
             if chance.random() < self.restless:
-                self._edit(said, at + chance.choice((0.1, 1.0, 5.0)))
+                self.edit(said, at + chance.choice((0.1, 1.0, 5.0)))
             elif chance.random() < 0.1:
                 said.deleted = True
                 self._about(
@@ -161,7 +161,7 @@ class People:
             wish = {"title": f"T{number}", "prompt": f"tick {number}", "at": at, "destination": where}
             lines.append(f"@@call schedule_task {json.dumps(wish)}")
 
-    def _edit(self, said: Said, at: float) -> None:
+    def edit(self, said: Said, at: float) -> None:
         said.edited = True
         self._about(said, EventClass.EDIT, f"{said.event.natural_id}:1", said.event.text + " edited", at)
 
