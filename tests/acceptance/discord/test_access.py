@@ -52,9 +52,11 @@ async def test_a_deletion_by_nobody_known_tells_nobody_off(town: Town) -> None:
     second = town.discord.say(town.ada, thread, "more")
     await town.answered(question, 2)
     town.discord.delete(town.ada, second)
-    town.discord.say(town.ada, thread, "and more")
     await town.answered(question, 3)
-    assert town.said(thread) == ["hello", "more", "and more"]
+    town.discord.say(town.ada, thread, "and more")
+    await town.answered(question, 4)
+    offered = "The question is deleted. Shall my answer go, too?"
+    assert town.said(thread) == ["hello", "more", offered, "and more"]
 
 
 async def test_a_missing_intent_is_found_at_the_start_and_explained(town: Town) -> None:
