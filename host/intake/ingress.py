@@ -16,6 +16,7 @@ from host import config
 from host.config.settings import Settings
 from host.governance import access, pauses, requests, rules
 from host.intake import changed, inbox, pages, router, speaking
+from host.intake.fairness import Gates
 from host.intake.inbox import Entry
 from host.intake.onward import Onward
 from host.intake.stores import Stores
@@ -60,6 +61,7 @@ class Ingress:
         self._onward = onward
         self._now = now
         self._ending: set[asyncio.Task[None]] = set()
+        self._gates = Gates()
         self.stores = Stores(records, onward, now)
 
     async def ingest(self, event: InboundEvent) -> Ingested:
@@ -78,15 +80,13 @@ class Ingress:
                 event = answer
                 if refused := await self._not_asked(event):
                     return Ingested(Verdict.DECLINED, event.message_id, refused)
-            ingested, entry, session, moved = await self._db.write(
-                lambda connection: self._admit_all(connection, event)
-            )
+            async with self._gates.through(event.address):
+                admitted = await self._db.write(lambda connection: self._admit_all(connection, event))
         except SessionError as error:
             log.error("An event could not be made durable: %s", error, extra={"action": "ingest_failed"})
             raise HostBusy(str(error)) from error
-        if (
-            moved
-        ):  # beside it: the platform waits for its acknowledgement, and nothing new reaches the old folder
+        ingested, entry, session, moved = admitted
+        if moved:  # beside it: the platform waits for its answer, and nothing new reaches the old folder
             ending = asyncio.create_task(self._end_outdated(moved), name="outdated")
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
