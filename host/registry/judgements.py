@@ -52,7 +52,7 @@ def last(connection: Statements, place: Address, user: str) -> str:
 
 
 def answer_to(connection: Statements, message_id: str) -> str:
-    """The key of the last part of what answers a message; '' when nothing does."""
+    """The key of the last part of what answers a message, without a receipt yet, too: people may see it. '' when nothing does."""
     row = connection.execute(_ANSWER_TO, (message_id,)).fetchone()
     return str(row[0]) if row is not None else ""
 
@@ -117,8 +117,8 @@ SELECT first_attempt_at, key FROM ledger WHERE session_id = ? AND platform_id = 
 AND in_reply_to <> '' AND platform_message_id <> '' ORDER BY seq DESC, chunk DESC LIMIT 1
 """
 _ANSWER_TO = """
-SELECT key FROM ledger WHERE in_reply_to = ? AND in_reply_to <> '' AND state = 'sent' AND platform_message_id <> ''
-ORDER BY seq DESC, chunk DESC LIMIT 1
+SELECT key FROM ledger WHERE in_reply_to = ? AND in_reply_to <> '' AND (platform_message_id <> ''
+OR (state IN ('sending', 'unknown') AND substr(payload, 1, 11) <> '{"removes":')) ORDER BY seq DESC, chunk DESC LIMIT 1
 """
 _PUT = """
 INSERT INTO judgements (answer, user, session_id, agent, model, choice, reason, day, at)
