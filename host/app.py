@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 BOT_RESTART = 1.0  # s until a bot that ended is started again; doubles up to a minute
 LONGEST_BOT_RESTART = 60.0
 HELD_LOOK = 1.0  # s between two looks whether a restored folder was released
+DRAIN_GRACE = 10.0  # s in which what runners wrote is read when the host stops; the rest waits in their files
 HELD = ". ".join(("Records: " + resumption.HELD[0], *resumption.HELD[1:]))
 
 
@@ -186,6 +187,7 @@ class Host:
         await house.ingress.stores.stop()
         if self.webhooks is not None:  # what still knocks there is told to come again
             await self.webhooks.stop()
+        house.deliveries.pace.end(DRAIN_GRACE)
         await house.supervisor.close()
         await house.draining.done()
         await house.scheduler.close()

@@ -32,6 +32,7 @@ class Pace:
         self._clock = clock
         self._owed: dict[str, float] = {}  # bytes by session
         self._at = 0.0  # when that was so
+        self._ends: float | None = None  # when nothing more is read
 
     def read(self, session_id: str, work: int) -> None:
         self._pay()
@@ -47,8 +48,17 @@ class Pace:
         return min(LONGEST, over / self._share()) if over > 0 else 0.0
 
     async def turn(self, session_id: str) -> None:
-        if wait := self.wait(session_id):
+        """Where the host stops nobody is waited with: what is left is read by the next one."""
+        if self._ends is None and (wait := self.wait(session_id)):
             await asyncio.sleep(wait)
+
+    def end(self, grace: float) -> None:
+        """In so many seconds nothing more is read: the host stops."""
+        self._ends = self._clock() + grace
+
+    @property
+    def over(self) -> bool:
+        return self._ends is not None and self._clock() >= self._ends
 
     def _pay(self) -> None:
         now = self._clock()

@@ -80,7 +80,7 @@ class Deliveries:
         self._outlets = outlets
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._drawing = Drawing()
-        self._pace = Pace(lambda: asyncio.get_running_loop().time())
+        self.pace = Pace(lambda: asyncio.get_running_loop().time())
         self._readers: dict[str, OutboundReader] = {}
         self._lanes: dict[_Way, Lane] = {}
         self._recovered: set[str] = set()
@@ -103,10 +103,11 @@ class Deliveries:
                 return
             await self._wait_for_what_comes_back(session)
             try:
-                while await self._collect(session):
+                while not self.pace.over and await self._collect(session):
                     pass
-                await self._losses.can_be_read(session)
-                await self._end_lost_questions(session)
+                if not self.pace.over:
+                    await self._losses.can_be_read(session)
+                    await self._end_lost_questions(session)
             except Missing:
                 self._close_reader(session)
                 if not await self._begin_anew(session):
@@ -154,9 +155,9 @@ class Deliveries:
 
     async def _collect(self, session: Session) -> bool:
         """Reads on; false when there is nothing more to read now. What has to be waited for is, one row after the other."""
-        await self._pace.turn(session.id)
+        await self.pace.turn(session.id)
         done = await self._read_on(session, Ready())
-        while done is not None and (done.asked is not None or done.large is not None):
+        while done is not None and not self.pace.over and (done.asked is not None or done.large is not None):
             if (asked := done.asked) is not None:
                 async with self._collector.actions.prepared(session, asked) as handler:
                     ready = Ready(handlers={asked.row_id: handler}, rest=done.rest)
@@ -192,7 +193,7 @@ class Deliveries:
             self._close_reader(session)
             raise
         if not ready.rest:  # else nothing was looked at but rows
-            self._pace.read(session.id, done.work)
+            self.pace.read(session.id, done.work)
         self._outlets.claims(session, done.seen)
         self._note(session, done)
         for parcel in done.parcels:
@@ -470,9 +471,8 @@ class Deliveries:
         await asyncio.gather(*(lane.stop(LANE_GRACE) for lane in list(self._lanes.values())))
         for task in (settling := list(self._settling)):
             task.cancel()
-        await asyncio.gather(
-            *settling, return_exceptions=True
-        )  # a thread may be at one's file, which is closed next
+        # A thread may be at one's file, which is closed next.
+        await asyncio.gather(*settling, return_exceptions=True)
 
     async def close(self) -> None:
         """When nobody drains any more: a reader must not be closed under a thread that reads through it."""

@@ -95,3 +95,17 @@ async def test_its_turn_comes_at_once_where_nothing_is_owed() -> None:
     of = Pace(asyncio.get_running_loop().time)
     async with asyncio.timeout(5):
         await of.turn("a")
+
+
+async def test_a_host_that_stops_reads_on_for_a_moment_and_waits_with_nobody() -> None:
+    clock = Clock()
+    of = Pace(clock)
+    of.read("a", 10**12)
+    of.end(10.0)
+    async with asyncio.timeout(3):
+        await of.turn("a")
+    assert [of.over, after(10.0, clock, of, "a") > 0 and of.over] == [False, True]
+
+
+def test_nothing_is_over_while_the_host_serves() -> None:
+    assert not Pace(Clock()).over
