@@ -18,12 +18,12 @@ from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.attacked import asked, logged, neighbour_is_served, two_sessions
 from tests.support.attacks import Target, answer, database, insert
 from tests.support.hosting import config, serving
-
-HOLD = """
-import sys, apsw
 from tests.support.redteam import Seat, attack
 
 pytestmark = attack(Seat.CONTAINER, 2)
+
+HOLD = """
+import sys, apsw
 connection = apsw.Connection(sys.argv[1], flags=apsw.SQLITE_OPEN_READONLY)
 connection.execute("BEGIN")
 connection.execute("SELECT count(*) FROM messages_in").fetchall()
