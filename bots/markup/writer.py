@@ -1,11 +1,13 @@
 """From the tree to lines, as far as the platforms agree; a renderer is a subclass that says what differs."""
 
+import ipaddress
 import re
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
+from urllib.parse import urlsplit
 
 from markdown_it.common.normalize_url import normalizeLink
 
@@ -262,7 +264,7 @@ def disguised(label: str, href: str) -> bool:
     """Whether a link's words look like an address, or have one among them, that is not the one it leads to."""
     if normalizeLink(label) == href.removeprefix("mailto:"):
         return False
-    said = _HIDDEN.sub("", unicodedata.normalize("NFKC", label)).replace("。", ".").strip()
+    said = _said(label)
     own = _bare(href.removeprefix("mailto:"))
     places = own, own.partition("/")[0], own.partition("/")[0].partition(":")[0]
     for claim in _CLAIM.finditer(said):
@@ -271,7 +273,39 @@ def disguised(label: str, href: str) -> bool:
             continue
         if _bare(claim[0].rstrip(".,;:!?")) not in places:
             return True
-    return False
+    return any(number != _number(_host(href)) for number in _numbers(said))
+
+
+def _said(label: str) -> str:
+    """The words as they are read: a dot is one however it is set apart."""
+    said = _HIDDEN.sub("", unicodedata.normalize("NFKC", label)).replace("。", ".").strip()
+    said = _WRAPPED_DOT.sub(".", said)
+    apart = _APART.fullmatch(said)
+    if apart and not _FILES.fullmatch(apart["ending"]) and not _SETTINGS.fullmatch(apart["ending"]):
+        return re.sub(r"\s*\.\s*", ".", said)
+    return said
+
+
+def _numbers(said: str) -> Iterator[ipaddress.IPv6Address]:
+    """Those of IPv6 among the words; without brackets one needs a digit, for "a::b" is said of code."""
+    for claim in _IPV6.finditer(said):
+        number = _number(claim[0].strip("[]"))
+        if number is not None and (claim[0].startswith("[") or any(map(str.isdigit, claim[0]))):
+            yield number
+
+
+def _number(host: str) -> ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.IPv6Address(host)
+    except ValueError:
+        return None
+
+
+def _host(href: str) -> str:
+    try:
+        return urlsplit(href).hostname or ""
+    except ValueError:  # brackets that hold no address
+        return ""
 
 
 def _ends_a_sentence(claim: re.Match[str], said: str) -> bool:
@@ -427,6 +461,19 @@ _CLAIM = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN = re.compile("[\\u00ad\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2064\\u2066-\\u2069\\ufeff]")
+_WRAPPED_DOT = re.compile(
+    r"(\s?)(?:\[\s?(?:\.|dot)\s?\]|\(\s?(?:\.|dot)\s?\)|\{\s?(?:\.|dot)\s?\})\1", re.IGNORECASE
+)  # "bank[.]example"
+_APART = re.compile(
+    r"[\w-]+(?:\s*\.\s*[\w-]+)*\s+\.\s*(?P<ending>[^\W\d_]{2,24})(?:/\S*)?"
+)  # "bank .example", and nothing else
+_SETTINGS = re.compile(
+    r"env|venv|ssh|aws|vscode|idea|config|cache|git\w*|docker\w*|\w+rc|\w+ignore|\w*profile"
+)
+_IPV6 = re.compile(
+    r"(?<![\w:.])(?:\[[0-9a-f:.]{2,45}(?:%\w+)?\]|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,8}(?![\w:]))",
+    re.IGNORECASE,
+)
 _FILES = re.compile(
     "md|py|rs|sh|pl|so|cc|ts|js|zip|mov|app|json|toml|ya?ml|txt|log|csv|html|css|go|java|rb|pdf|docx?|xlsx?|pptx?|png|jpe?g"
     "|gif|svg|php|sql|xml|ini|cfg|lock|tsx|jsx|ipynb|gz|tar",

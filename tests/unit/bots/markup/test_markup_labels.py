@@ -63,6 +63,24 @@ def in_the_terminal(text: str) -> str:
         "bank\u00ad.example",
         "bank․example",
         "bank.example\u202e",
+        "bank[.]example",
+        "bank [.] example",
+        "bank(.)example",
+        "bank{.}example",
+        "www[.]bank[.]example/login",
+        "bank[dot]example",
+        "bank (dot) example",
+        "bank .example",
+        "bank . example",
+        "www .bank .example",
+        "bank .example/login",
+        "[2001:db8::1]",
+        "[::1]:8080",
+        "http://[2001:db8::1]/login",
+        "2001:db8::1",
+        "Go to [2001:db8::1] now",
+        "2001:db8:0:0:0:0:0:1",
+        "[::ffff:192.168.1.1]",
     ],
 )
 def test_words_that_look_like_another_address_are_not_believed(
@@ -93,12 +111,28 @@ def test_words_that_look_like_another_address_are_not_believed(
         "done.Then go on",
         "Node.js",
         "3.14",
+        "the .env",
+        "see .gitignore",
+        "the .env file",
+        "std::vector and a::b",
+        "12:30:45",
+        "aa:bb:cc:dd:ee:ff",
+        "[1]",
+        "[see: here]",
+        "f(.) of x",
     ],
 )
 def test_honest_words_stay_a_link_as_they_are(shown: Callable[[str], str], label: str) -> None:
     text = shown(f"[{label}]({TARGET})")
     assert f"({TARGET})" not in text.replace(f"]({TARGET})", "")
     assert TARGET in text
+
+
+@pytest.mark.parametrize("label", ["[2001:db8::1]", "2001:DB8:0::1", "https://[2001:db8::1]:8443/x"])
+def test_a_number_that_is_the_links_own_is_honest_however_it_is_written(label: str) -> None:
+    assert not disguised(label, "https://[2001:db8::1]:8443/x")
+    assert disguised(label, "https://[2001:db8::2]/x")
+    assert disguised(label, "https://[no address/x")
 
 
 def test_discord_shows_no_link_at_all_whose_words_are_another_address() -> None:
