@@ -164,6 +164,7 @@ class Host:
                 told = True
                 log.warning("%s", HELD, extra={"action": "held"})
                 self._manager.ready(HELD)
+            self._manager.goes_on()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), HELD_LOOK)
             if self._stopping.is_set():

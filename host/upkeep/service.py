@@ -39,6 +39,11 @@ class Manager:
     def stopping(self) -> None:
         self._say("STOPPING=1\nSTATUS=Stopping: what is under way is brought to its end")
 
+    def goes_on(self) -> None:
+        """The watchdog is due from READY on, while a restored folder is held as well."""
+        if self._every:
+            self._say("WATCHDOG=1")
+
     async def feed(self, state: State) -> None:
         """Until cancelled."""
         if not (self._address and self._every):
@@ -47,7 +52,7 @@ class Manager:
         while True:
             hanging = ", ".join(state.hanging())
             if not hanging:
-                self._say("WATCHDOG=1")
+                self.goes_on()
             elif hanging != told:
                 log.critical("%s: the bot hangs", hanging, extra={"action": "bot_hangs"})
             told = hanging

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from host.cli import pausing
 from host.ports.bot import Hearing
+from host.registry import resumption
+from host.registry.db import beside
 from host.upkeep.service import Manager
 from tests.fakes.platform import TIMEOUT, MemoryBot
-from tests.support.hosting import config, serving
+from tests.support.hosting import config, now_ms, serving
 
 
 class Ear(asyncio.DatagramProtocol):
@@ -96,6 +99,27 @@ async def test_the_watchdog_falls_silent_when_a_platforms_way_in_hangs(tmp_path:
             assert ear.heard.empty()
             bot.hangs = False
             assert await ear.until("WATCHDOG=1")
+
+
+async def test_a_host_on_a_restored_folder_feeds_the_watchdog_while_it_is_held(tmp_path: Path) -> None:
+    async with serving(config(tmp_path)):
+        pass
+    with beside(tmp_path / "host.db") as registry:
+        resumption.hold(registry, now_ms(), now_ms())
+
+    async def serve() -> None:
+        async with serving(config(tmp_path), environment=environment):
+            pass
+
+    async with manager(tmp_path / "notify") as ear:
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "40000"}
+        held = asyncio.create_task(serve())
+        assert "Records: restored from a backup and held" in await ear.until("READY=1")
+        assert [await ear.next() for _ in range(2)] == ["WATCHDOG=1"] * 2
+        assert not held.done()
+        pausing.resume(config(tmp_path), "", answer=True)
+        assert "Serving memory" in await ear.until("READY=1")
+        await held
 
 
 async def test_a_host_without_a_manager_says_nothing_and_one_of_another_process_feeds_no_watchdog(
