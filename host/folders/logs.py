@@ -6,10 +6,11 @@ import logging
 import logging.handlers
 import re
 import sys
+import traceback
 from pathlib import Path
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, WrappedLogger
 
 _ODD = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
@@ -42,7 +43,12 @@ def set_up(*, file: Path | None, level: str = "INFO", json: bool = False) -> Non
                 structlog.stdlib.ExtraAdder(),
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
             ],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _one_line, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.ExceptionRenderer(_traceback),
+                _one_line,
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()
@@ -56,6 +62,12 @@ def _one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         name: _ODD.sub(_escaped, value) if isinstance(value, str) and name != "exception" else value
         for name, value in event.items()
     }
+
+
+def _traceback(raised: ExcInfo) -> str:
+    """As Python prints it, set in: what an error says of itself begins no line of the log and drives no terminal."""
+    lines = "".join(traceback.format_exception(*raised)).rstrip("\n").split("\n")
+    return "\n".join(f"  {_ODD.sub(_escaped, line)}" for line in lines)
 
 
 def _escaped(found: re.Match[str]) -> str:

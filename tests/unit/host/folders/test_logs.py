@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,3 +51,27 @@ def test_what_is_named_in_a_line_cannot_begin_another(tmp_path: Path, json: bool
     [line] = file.read_text("utf-8").splitlines()
     assert line.count("Runner started") == 2
     assert not set("\x1b\u2028\u202e") & set(line)
+
+
+def break_in_words() -> None:
+    raise RuntimeError("no such name: x\n2026-01-01T00:00:00Z [info] Runner started\x1b[2J\u202e")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_an_error_says_of_itself_begins_no_line_and_is_told_in_either_format(
+    tmp_path: Path, as_json: bool
+) -> None:
+    file = tmp_path / "host.log"
+    logs.set_up(file=file, json=as_json)
+    try:
+        break_in_words()
+    except RuntimeError:
+        logging.getLogger("test").exception("It broke", extra={"action": "a"})
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    first, *more = file.read_text("utf-8").splitlines()
+    told = str(json.loads(first)["exception"]).splitlines() if as_json else more
+    assert as_json is not bool(more)
+    assert all(line.startswith("  ") for line in told)
+    assert "in break_in_words" in "".join(told)
+    assert "Runner started\\x1b[2J\\u202e" in told[-1]
