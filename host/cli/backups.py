@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -30,16 +31,24 @@ def write(data: Path, file: Path, *, age: str, gpg: str) -> None:
     """`age` and `gpg` name whoever can read it, or are ''. The file is whole or not there. Raises `BackupError`, `OSError`."""
     if age and gpg:
         raise BackupError("name one recipient: --age or --gpg")
+    if str(file) == "-":
+        raise BackupError("a backup is written to a file, which is whole or not there: name one")
+    if not file.parent.is_dir():
+        raise BackupError(f"{file.parent} is no folder: make it, or name another file")
     if file.exists():
         raise BackupError(f"{file} exists: name a new file")
     if file.resolve().is_relative_to(data.resolve()):
         raise BackupError(
             f"{file} lies in the data folder, which it is to be a copy of: name a file outside of {data}"
         )
-    unfinished = file.with_name(f"{file.name}.unfinished")
+    # Its own: two at a time each write a whole one, and nobody can have laid a link in its place.
+    unfinished = file.with_name(f"{file.name}.{secrets.token_hex(4)}.unfinished")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        with _progress.status("Copying…") as status, unfinished.open("wb") as raw:
-            os.fchmod(raw.fileno(), 0o600)
+        with (
+            _progress.status("Copying…") as status,
+            os.fdopen(os.open(unfinished, flags, 0o600), "wb") as raw,
+        ):
             with _sealed(raw, age, gpg) as to:
                 made = make(data, to, status.update, in_memory=bool(age or gpg))
             raw.flush()
@@ -116,6 +125,8 @@ def _sealed(raw: IO[bytes], age: str, gpg: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _opened(file: Path, identity: str) -> Iterator[IO[bytes]]:
+    if file.exists() and not file.is_file():  # a pipe gives its beginning once, and is waited for without end
+        raise BackupError(f"{file} is no file: name one that `dovecote backup` wrote, on a disk")
     with file.open("rb") as raw:
         beginning = raw.read(32)
     with file.open("rb") as raw:

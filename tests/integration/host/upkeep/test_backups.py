@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -582,6 +583,48 @@ def test_a_file_that_exists_is_not_written_over(backup: Path, tmp_path: Path) ->
     with pytest.raises(BackupError, match="exists"):
         backups.write(tmp_path / "first", backup, age="", gpg="")
     assert backup.read_bytes() == before
+
+
+def test_two_backups_at_a_time_under_one_name_leave_a_whole_one(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+
+    def another_meanwhile(*given: Any, **more: Any) -> Made:
+        if not written:
+            written.append(tmp_path / "today")
+            backups.write(tmp_path / "first", tmp_path / "today", age="", gpg="")
+        return make(*given, **more)
+
+    monkeypatch.setattr(backups, "make", another_meanwhile)
+    backups.write(tmp_path / "first", tmp_path / "today", age="", gpg="")
+    assert [path.name for path in tmp_path.glob("today*")] == ["today"]
+    assert (tmp_path / "today").stat().st_mode & 0o777 == 0o600
+    assert brought_back(tmp_path / "today", tmp_path / "second").sessions == 1
+
+
+@pytest.mark.parametrize(("named", "said"), [("-", "to a file"), ("nowhere/today", "nowhere is no folder")])
+def test_a_backup_that_has_no_place_is_refused_in_words(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BackupError, match=said):
+        backups.write(tmp_path / "first", Path(named), age="", gpg="")
+    assert not (tmp_path / "-").exists()
+
+
+def test_a_backup_is_written_through_no_link_that_somebody_laid(backup: Path, tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / "today.unfinished").symlink_to(tmp_path / "victim")
+    backups.write(tmp_path / "first", tmp_path / "today", age="", gpg="")
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
+def test_a_pipe_or_a_folder_is_no_backup_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for odd in (tmp_path / "pipe", tmp_path, Path(os.devnull)):
+        with pytest.raises(BackupError, match="is no file"):
+            backups.read(odd, tmp_path / "second", identity="")
 
 
 def test_whoever_looks_at_a_held_folder_is_told_what_releases_it(backup: Path, tmp_path: Path) -> None:
