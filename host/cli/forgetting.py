@@ -9,6 +9,7 @@ from pathlib import Path
 from host.cli import listing, ordering
 from host.cli.ending import NothingFoundError
 from host.cli.listing import now_ms
+from host.config import crossing
 from host.folders import lock
 from host.registry import forgetting, orders
 from host.registry.db import open_registry
@@ -56,7 +57,10 @@ def read(file: Path) -> dict[str, int]:
 
 
 def _person(name: str) -> Person:
+    """Who was never here is forgotten as well; but an id that nobody can have is a slip, and "forgotten" would be a lie."""
     person = forgetting.parsed(name)
-    if person is None:
-        raise NothingFoundError(f"{name!r} names nobody: write platform:id, such as slack:U012AB3CD")
+    if person is None or (problem := crossing.no_person(str(person))):
+        raise NothingFoundError(
+            problem if person else f"{name!r} names nobody: write platform:id, such as slack:U012AB3CD"
+        )
     return person

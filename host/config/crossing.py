@@ -185,6 +185,11 @@ def _one(name: str, kind: str, path: tuple[str | int, ...]) -> Iterator[Crossing
         yield from _id(platform, kind, id_, path, f"{platform}:")
 
 
+def no_person(name: str) -> str:
+    """Why it can be nobody's `platform:id`, with the remedy; '' when it may be somebody's."""
+    return next((f"{found.problem}. {found.remedy}" for found in _one(name, "person", ())), "")
+
+
 def _named(name: str, kind: str) -> str:
     bare = name.rpartition(":")[2].lstrip("@#")
     for platform in ("discord", "slack"):

@@ -64,9 +64,9 @@ def _one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     }
 
 
-def _traceback(raised: ExcInfo) -> str:
+def _traceback(exc_info: ExcInfo) -> str:
     """As Python prints it, set in: what an error says of itself begins no line of the log and drives no terminal."""
-    lines = "".join(traceback.format_exception(*raised)).rstrip("\n").split("\n")
+    lines = "".join(traceback.format_exception(*exc_info)).rstrip("\n").split("\n")
     return "\n".join(f"  {_ODD.sub(_escaped, line)}" for line in lines)
 
 

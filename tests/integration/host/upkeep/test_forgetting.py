@@ -237,6 +237,9 @@ async def test_a_crash_in_the_middle_is_made_good_by_the_next_start(tmp_path: Pa
 def test_what_names_nobody_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(NothingFoundError, match="'eve' names nobody: write platform:id"):
         forgetting.forget(tmp_path, "eve")
+    for slip in ("SLACK:U1", "slack:u1", "slack:<@U1>", "slack:U1/..", "irc:U1", "discord:ada"):
+        with pytest.raises(NothingFoundError, match=r"(is no person's id of|says not where it belongs)"):
+            forgetting.forget(tmp_path, slip)
     odd = tmp_path / "list"
     odd.write_text("[1]")
     with pytest.raises(NothingFoundError, match="is not what `dovecote forget --list` prints"):
