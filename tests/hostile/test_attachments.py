@@ -11,7 +11,7 @@ import pytest
 
 from host.folders import attachments
 from host.folders.attachments import AttachmentError
-from tests.support.redteam import Seat, attack, honest
+from tests.support.redteam import Seat, attack, honest, walled
 
 pytestmark = attack(Seat.CONTAINER, 8)
 
@@ -57,24 +57,43 @@ def test_what_is_no_regular_file_is_refused(files: Path, make: Callable[[Path], 
         attachments.read(files, "m1/x")
 
 
-def test_a_symlinked_folder_is_not_followed(files: Path) -> None:
+@walled
+@pytest.mark.parametrize(("flags", "path"), [("_FOLDER", "m2/report"), ("_FILE", "m1/link")])
+def test_a_symlink_on_the_way_or_at_its_end_is_not_followed(
+    files: Path, monkeypatch: pytest.MonkeyPatch, flags: str, path: str, standing: bool
+) -> None:
+    _follow_unless(standing, monkeypatch, flags)
     (files / "m2").symlink_to("../outside")
-    with pytest.raises(AttachmentError):
-        attachments.read(files, "m2/report")
+    (files / "m1" / "link").symlink_to("../../secret")
+    assert (_outcome(files, path) == b"secret") is not standing
 
 
-def test_the_files_folder_itself_may_not_be_a_symlink(files: Path) -> None:
+@walled
+def test_the_files_folder_itself_may_not_be_a_symlink(
+    files: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    _follow_unless(standing, monkeypatch, "_FOLDER")
     files.rename(files.with_name("moved"))
     files.symlink_to("outside")
-    with pytest.raises(AttachmentError):
-        attachments.read(files, "report")
+    assert (_outcome(files, "report") == b"secret") is not standing
 
 
-def test_a_file_beyond_the_limit_is_refused_without_being_read(files: Path) -> None:
+def _follow_unless(standing: bool, monkeypatch: pytest.MonkeyPatch, flags: str) -> None:
+    if not standing:
+        monkeypatch.setattr(attachments, flags, getattr(attachments, flags) & ~os.O_NOFOLLOW)
+
+
+@walled
+def test_a_file_beyond_the_limit_is_refused_without_being_read(files: Path, standing: bool) -> None:
     with (files / "big").open("wb") as big:
         big.truncate(10**12)
-    with pytest.raises(AttachmentError, match="bytes"):
-        attachments.read(files, "big")
+    try:
+        with attachments.opened(files, "big", largest=attachments.LARGEST if standing else 10**12):
+            taken = True
+    except AttachmentError as error:
+        assert "bytes" in str(error)
+        taken = False
+    assert taken is not standing
 
 
 def test_a_folder_swapped_for_a_symlink_in_the_middle_never_leads_out(files: Path) -> None:
@@ -99,8 +118,8 @@ def test_a_folder_swapped_for_a_symlink_in_the_middle_never_leads_out(files: Pat
     assert outcomes <= {b"report", b"refused"}
 
 
-def _outcome(files: Path) -> bytes:
+def _outcome(files: Path, path: str = "m1/report") -> bytes:
     try:
-        return attachments.read(files, "m1/report")
+        return attachments.read(files, path)
     except AttachmentError:
         return b"refused"

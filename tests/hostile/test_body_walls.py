@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from host.gateway import reading
+from host.gateway import permits, reading
 from host.gateway.permits import BETAS, KEYS, Permit, Refused
 from tests.support.asking import MODEL, ask
 from tests.support.redteam import Seat, attack, walled
@@ -70,10 +70,15 @@ CARRIED: dict[str, list[Any]] = {
 }
 
 
+@walled
 @pytest.mark.parametrize("where", CARRIED)
 @pytest.mark.parametrize("permit", [OWN, WIDER], ids=["own", "wider"])
-def test_an_address_in_a_picture_carries_words_out(where: str, permit: Permit) -> None:
-    assert not passes(permit, body(messages=CARRIED[where]))
+def test_an_address_in_a_picture_carries_words_out(
+    monkeypatch: pytest.MonkeyPatch, where: str, permit: Permit, standing: bool
+) -> None:
+    if not standing:
+        monkeypatch.setattr(permits, "EMBEDDED", permits.EMBEDDED | {"url", "file"})
+    assert passes(permit, body(messages=CARRIED[where])) is not standing
 
 
 def test_a_doubled_key_is_read_one_way_only() -> None:
@@ -85,11 +90,14 @@ def test_a_doubled_key_is_read_one_way_only() -> None:
     assert b"claude-other" not in reading.judged(OWN, front, first).body
 
 
+@walled
 @pytest.mark.parametrize(
     "path", ["/v1/files", "/v1/messages/batches", "/v1/models", "/v1/messages/../files", "//v1/messages", "/"]
 )
-def test_another_path_passes(path: str) -> None:
-    assert not passes(WIDER, body(), path=path)
+def test_another_path_passes(monkeypatch: pytest.MonkeyPatch, path: str, standing: bool) -> None:
+    if not standing:
+        monkeypatch.setattr(permits, "COUNT", path)
+    assert passes(WIDER, body(), path=path) is not standing
 
 
 @walled

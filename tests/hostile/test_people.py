@@ -285,15 +285,21 @@ async def may(asked: Awaitable[object], but: str = "") -> bool:
     return True
 
 
+@walled
 @attack(Seat.PERSON, 13)
-async def test_somebody_has_another_channels_message_explained_among_people(tmp_path: Path) -> None:
-    """What a member of both may see is not for everybody who reads along."""
+async def test_somebody_has_another_channels_message_explained_among_people(
+    tmp_path: Path, standing: bool
+) -> None:
+    """What a member of both may see is not for everybody who reads along; their own is told where nobody does."""
     async with serving(config(tmp_path)) as (_, bot):
         id_ = await answered(bot, "board", "the numbers", author=ADA, privacy="private", mentioned=True)
-        await answered(bot, "general", f"!why {id_}", author=ADA, **PUBLIC)
+        asked, place = ("general", PUBLIC) if standing else ("dm-ada", {"privacy": "dm"})
+        await answered(bot, asked, f"!why {id_}", author=ADA, **place)
         own = await answered(bot, "dm-ada", "between us", author=ADA)
-        await answered(bot, "general", f"!why {own}", author=ADA, **PUBLIC)
-        assert all(id_ not in text and own not in text for text in bot.said("general"))
+        await answered(bot, asked, f"!why {own}", author=ADA, **place)
+        said = "".join(bot.said(asked))
+    assert id_ not in said
+    assert (own in said) is not standing
 
 
 @attack(Seat.PERSON, 13)
@@ -330,9 +336,10 @@ async def test_many_presses_of_one_button_send_one_message(tmp_path: Path) -> No
         assert bot.said("dm-ada")[1:] == ["!stpo the presses", "hello"]
 
 
+@walled
 @attack(Seat.PERSON, 13)
-async def test_a_stranger_learns_nothing_from_orders_to_the_host(tmp_path: Path) -> None:
-    access = {"unknown": "deny", "users": ["memory:U1"]}
+async def test_a_stranger_learns_nothing_from_orders_to_the_host(tmp_path: Path, standing: bool) -> None:
+    access = {"unknown": "deny" if standing else "allow", "users": ["memory:U1"]}
     async with serving(config(tmp_path, access=access)) as (_, bot):
         id_ = await answered(bot, "general", "the numbers", author=ADA, **PUBLIC)
         for order in ("!status", "!tasks", "!usage", f"!why {id_}", "!config", "!help", "!stpo"):
@@ -340,5 +347,5 @@ async def test_a_stranger_learns_nothing_from_orders_to_the_host(tmp_path: Path)
             assert said.verdict is Verdict.DECLINED
         await answered(bot, "general", "hello", author=ADA, **PUBLIC)
         told = [sent.payload["text"] for sent in bot.sent if sent.private_to == "U2"]
-        assert told == ["You have not been given access to this agent."]
+        assert (told == ["You have not been given access to this agent."]) is standing
         assert bot.said("general")[0] == "the numbers"
