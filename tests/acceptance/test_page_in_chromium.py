@@ -98,11 +98,11 @@ class Console(list[str]):
     def listen(self, page: Page) -> None:
         page.on("console", lambda said: self.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.append(str(error)))
-        page.on("requestfailed", lambda failed: self._failed(failed.url))
+        page.on("requestfailed", lambda failed: self._failed(failed.url, failed.failure))
 
-    def _failed(self, url: str) -> None:
-        if not url.endswith("/now/stream"):  # ends with the page that follows it
-            self.append(f"failed: {url}")
+    def _failed(self, url: str, why: str | None) -> None:
+        if why != "net::ERR_ABORTED":  # the browser's own end of what belonged to the page before
+            self.append(f"failed: {url} ({why})")
 
 
 @asynccontextmanager

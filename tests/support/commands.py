@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -75,8 +74,7 @@ class Command:
         process, out = self.start(*arguments)
         try:
             until(lambda: words in out.read_text("utf-8", "replace") or not process.is_alive())
-            if process.is_alive() and process.pid:
-                os.kill(process.pid, signal.SIGTERM)
+            process.terminate()  # nothing where it has ended by itself meanwhile
             process.join(DEADLINE)
         except TimeoutError:
             pass
