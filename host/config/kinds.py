@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from sessiondb.options import Options, OptionsError, is_url, nearest
 
 REFUSED = "dovecote"  # the type of an error that carries a problem and a remedy of ours
+MOST_DOLLARS = 1e12  # in millionths of one it fits into a row
 HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 NATIVE = re.compile(
     r"bedrock[a-z0-9-]*\.[a-z0-9-]+\.amazonaws\.com|[a-z0-9-]*aiplatform\.googleapis\.com", re.IGNORECASE
@@ -53,6 +55,13 @@ def _hours(text: str) -> str:
             f"{text!r} is no span of a day: it ends where it begins", 'Write one such as "22:00-07:00"'
         )
     return f"{begin[0]:02}:{begin[1]:02}-{end[0]:02}:{end[1]:02}"
+
+
+def _dollars(amount: float) -> float:
+    """What is counted, in millionths, or no limit at all."""
+    if MOST_DOLLARS < amount < math.inf:
+        raise refused(f"{amount:g} US dollars are more than can be counted", "Write inf for no limit")
+    return amount
 
 
 def _pattern(text: str) -> str:
@@ -150,7 +159,8 @@ Hours = Annotated[str, AfterValidator(_hours)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]
 Seconds = Annotated[float, Field(gt=0)]
-Dollars = Annotated[float, Field(ge=0)]
+Dollars = Annotated[float, Field(ge=0), AfterValidator(_dollars)]
+UnitPrice = Annotated[float, Field(ge=0, le=100_000)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 ModelAddress = Annotated[str, AfterValidator(_model_address)]
 CollectorAddress = Annotated[str, AfterValidator(_collector)]

@@ -24,6 +24,7 @@ from host.config.kinds import (
     PublicAddress,
     Seconds,
     SlackAddress,
+    UnitPrice,
     Variable,
     VaultAddress,
     Zone,
@@ -55,11 +56,11 @@ class Destination(Place):
 class Price(_Model):
     """US dollars per million tokens; web searches per thousand."""
 
-    input: Dollars
-    output: Dollars
-    cache_write: Dollars
-    cache_read: Dollars
-    web_search: Dollars = 10.0
+    input: UnitPrice
+    output: UnitPrice
+    cache_write: UnitPrice
+    cache_read: UnitPrice
+    web_search: UnitPrice = 10.0
 
 
 class Model(_Model):

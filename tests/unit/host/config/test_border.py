@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -315,3 +316,23 @@ def test_addresses_are_kept_in_the_shape_that_their_libraries_want(tmp_path: Pat
         "http://127.0.0.1:2/api/v10",
     )
     assert Config().discord.gateway_url == "wss://gateway.discord.gg/"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[budgets.person]\nbudget_usd_per_day = 1e308\n", "more than can be counted"),
+        ("[model]\nbudget_usd_per_month = 1e13\n", "more than can be counted"),
+        (
+            "[model.prices.mine]\ninput = inf\noutput = 1\ncache_write = 1\ncache_read = 1\n",
+            "must be at most 100000.",
+        ),
+    ],
+)
+def test_money_that_cannot_be_counted_is_refused_and_no_limit_is_inf(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    (found,) = faults(tmp_path, text)
+    assert (found.line, problem in f"{found.problem}.") == (2, True), found
+    (tmp_path / "mine.toml").write_text("[model]\nbudget_usd_per_month = inf\n", "utf-8")
+    assert load(tmp_path / "mine.toml").model.budget_usd_per_month == math.inf
