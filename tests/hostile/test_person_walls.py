@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 from pathlib import Path
 
@@ -101,6 +102,6 @@ CALLS = ("<!channel>", "<!here>", "<!everyone>", "<!subteam^S123|team>", "<!subt
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("plain", [False, True], ids=["marked", "plain"])
 def test_words_of_a_model_call_everybody(call: str, plain: bool) -> None:
-    """A person had it repeat them."""
+    """A person had it repeat them. Broken, not only escaped: who reads the entities finds no call either."""
     for operation in (content.Text(f"Hello {call}"), content.Card(call, call), content.Edit("m", call)):
-        assert call not in str(slack.operation(operation, plain=plain))
+        assert call not in html.unescape(str(slack.operation(operation, plain=plain)))
