@@ -16,6 +16,7 @@ from sessiondb.layout import SessionFolder
 from sessiondb.records import MESSAGE_IN_COLUMNS, MessageIn, message_in
 
 NOT_SAID = ("system", "control")  # between host and agent: no one wrote it
+LATEST = 4_102_444_800_000  # ms UTC, the year 2100: whoever wrote a later time, no clock showed it
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def heard(message: MessageIn) -> Entry:
             who, text = f"Webhook {said.source}", said.payload
     return Entry(
         message.id,
-        message.created_at,
+        _shown(message.created_at),
         who or "somebody",
         message.author_id,
         text,
@@ -131,7 +132,12 @@ def answer(row: Accepted) -> list[Entry]:
         case _:
             return []
     raw = {"type": said.type, **dataclasses.asdict(said)}
-    return [Entry(out.id, out.created_at, "Agent", "", text, out.in_reply_to, "", raw)]
+    return [Entry(out.id, _shown(out.created_at), "Agent", "", text, out.in_reply_to, "", raw)]
+
+
+def _shown(at: int) -> int:
+    """A container writes whatever number it likes: one that is no moment must not end a list, a page or the search."""
+    return min(max(at, 0), LATEST)
 
 
 def _quoted(said: str) -> list[str]:

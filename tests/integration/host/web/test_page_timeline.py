@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from host.registry.sessions import session_id
+from host.upkeep import exporting
 from host.web import timeline
 from sessiondb import Address, SessionFolder
 from tests.support.browsing import WEB, Browser, browsing
-from tests.support.hosting import config, serving
+from tests.support.hosting import config, now_ms, serving
 from tests.support.viewing import answered
 
 PLACE = Address("memory", "w", "c")
@@ -82,3 +85,29 @@ async def test_a_conversation_that_is_none_is_not_there(tmp_path: Path) -> None:
             missing = await browser.get(path)
             assert missing.status == 404
             assert "There is no such" in missing.shown
+
+
+@pytest.mark.parametrize("at", [2**63 - 1, 2**47, -(2**63)])
+async def test_a_time_that_is_no_moment_takes_neither_page_nor_export_nor_search_down(
+    tmp_path: Path, at: int
+) -> None:
+    """A container writes its own file as it likes; the search of all others goes on."""
+    async with serving(config(tmp_path, web=WEB)) as (host, bot), browsing(host, tmp_path) as browser:
+        said = await answered(bot, "c", "kestrel", privacy="public", mentioned=True, at=now_ms())
+        assert await host.settled(said) == "completed"
+        id_ = session_id("default", PLACE)
+        folder = SessionFolder(tmp_path / "sessions" / id_)
+        with closing(sqlite3.connect(folder.outbound_db)) as connection, connection:
+            connection.execute("UPDATE messages_out SET created_at = ?", (at,))
+        told = await browser.get(f"/conversations/{id_}")
+        exported = exporting.as_markdown("c", exporting.entries(folder.root))
+        feeding = host.house.upkeep.feeding
+        sessions = host.house.records.sessions
+        for session in await host.house.records.db.read(lambda db: sessions.load(db, "id = ?", (id_,))):
+            await feeding.forget(session)
+        await feeding.everything()
+        found = await browser.get("/search?q=kestrel")
+    assert told.status == found.status == 200
+    assert told.shown.count("kestrel") == 2
+    assert exported.count("kestrel") == 2
+    assert f"/conversations/{id_}" in found.text
