@@ -132,7 +132,10 @@ def from_here(request: web.Request) -> bool:
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host
+    try:
+        return origin is None or urlsplit(origin).netloc == request.host
+    except ValueError:  # it is no address
+        return False
 
 
 def is_theirs(visitor: Visitor, fields: Mapping[str, str]) -> bool:

@@ -57,7 +57,7 @@ class Money:
         today = datetime.fromtimestamp(self._page.now() / 1000, zone).date()
         days = [int(f"{today - timedelta(days=ago):%Y%m%d}") for ago in range(DAYS - 1, -1, -1)]
         asked = request.query.get("day", "")
-        day = int(asked) if asked.isascii() and asked.isdigit() and int(asked[:8]) in days else days[-1]
+        day = next((day for day in days if str(day) == asked), days[-1])
         plots = await self._page.books.read(lambda registry: [_by_day(registry, days), *_of(registry, day)])
         spent, config = await self._page.spent(visitor), self._page.config
         budgets = await self._page.books.read(lambda registry: _budgets(registry, config, days[-1]))

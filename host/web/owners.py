@@ -184,6 +184,7 @@ def _done(registry: Statements, before: int) -> list[Done]:
 def _address(text: str) -> Address:
     try:
         platform, workspace, channel = map(str, json.loads(text))
+        f"{platform}{workspace}{channel}".encode()  # JSON can name what is no text
     except (ValueError, TypeError, RecursionError) as error:
         raise Forbidden("That names no channel.") from error
     return Address(platform, workspace, channel)

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import logging
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -28,6 +29,7 @@ from host.web.gate import Gate, Refused
 GOOD_FOR = 600_000  # ms from the first step to the last
 AT_A_TIME = 4  # questions to platforms
 LONGEST_CODE = 2_000  # characters
+BEGAN = re.compile(r"[0-9]{1,18}", re.ASCII)  # ms UTC, in the cookie
 LABELS = {"slack": "Slack", "discord": "Discord"}
 
 log = logging.getLogger(__name__)
@@ -113,7 +115,7 @@ class SignIns:
         platform, bot = self._bot(request)
         cookie = gate.shown(request, gate.SIGNING_IN, secure=True)
         began = cookie.split(".")[1:2]
-        at = int(began[0]) if began and began[0].isdecimal() and began[0].isascii() else 0
+        at = int(began[0]) if began and BEGAN.fullmatch(began[0]) else 0
         attempt = self._attempt(cookie)
         state = fields.get("state", "").encode("utf-8", "replace")
         theirs = hmac.compare_digest(state, attempt.state.encode())

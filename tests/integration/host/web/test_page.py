@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -207,12 +209,32 @@ async def test_no_path_leads_to_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["page=0", "page=-1", "page=9999999999999999999999", "page=x", "page=%00", "page=%D9%A3"]
+    "query",
+    [
+        "page=0",
+        "page=-1",
+        "page=9999999999999999999999",
+        "page=x",
+        "page=%00",
+        "page=%D9%A3",
+        "page=" + "9" * 5000,
+    ],
 )
 async def test_an_odd_page_of_the_list_is_a_page(tmp_path: Path, query: str) -> None:
     async with serving(config(tmp_path, web=WEB)) as (host, _), browsing(host, tmp_path) as browser:
         assert (await browser.get(f"/conversations?{query}")).status == 200
         assert (await browser.get(f"/costs?day={query[5:]}")).status == 200
+        today = re.findall(r"day=(\d{8})", (await browser.get("/costs")).text)[-1]
+        assert (await browser.get(f"/costs?day={today}{'9' * 20}")).status == 200
+
+
+async def test_a_channel_whose_name_is_no_text_is_none(tmp_path: Path) -> None:
+    odd = '["\\ud800", "w", "c"]'
+    async with serving(config(tmp_path, web=WEB)) as (host, _), browsing(host, tmp_path) as browser:
+        assert (await browser.get(f"/decisions?channel={quote(odd)}")).status == 200
+        told = await browser.send("/rules", channel=odd, back="/decisions")
+    assert "That names no channel." in told.shown
+    assert recorded(tmp_path) == []
 
 
 async def test_what_runs_is_seen_as_it_begins_and_is_stopped(tmp_path: Path) -> None:

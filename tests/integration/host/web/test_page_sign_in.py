@@ -9,6 +9,7 @@ import pytest
 
 from host.ports.bot import Unknown
 from host.ports.events import Viewer
+from host.web.gate import FOR_HOST, SIGNING_IN
 from sessiondb import Address
 from tests.support.browsing import ADA, EVE, OLGA, Member, signed_in, the_page, told
 from tests.support.hosting import config
@@ -90,6 +91,8 @@ async def test_a_sign_in_ends_in_the_browser_that_began_it_and_in_no_other(tmp_p
         assert (await thief.post("/signin/memory", fields)).status == 303
         again = await thief.post("/signin/memory", fields)
         assert again.status == 403
+        thief.cookies[f"{FOR_HOST}{SIGNING_IN}"] = f"memory.{'9' * 5000}.x"
+        assert "another browser" in (await thief.post("/signin/memory", fields)).shown
 
 
 async def test_odd_answers_of_a_platform_sign_nobody_in(tmp_path: Path) -> None:

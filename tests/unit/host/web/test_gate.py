@@ -22,6 +22,7 @@ HOST = "127.0.0.1:8760"
         ({"Sec-Fetch-Site": "none"}, True),
         ({"Origin": "null"}, False),
         ({"Origin": ""}, False),
+        ({"Origin": "http://["}, False),
         ({"Origin": f"http://{HOST}.evil.example"}, False),
         ({"Origin": f"http://evil.example/{HOST}"}, False),
         ({"Origin": f"http://{HOST}@evil.example"}, False),
