@@ -56,6 +56,9 @@ async def test_an_attack_harms_only_its_own_session(
             case "told":
                 await bot.until(lambda: len(bot.said("bad")) == 1)
                 assert "could not be delivered" in bot.said("bad")[0]
+            case "lost":
+                await bot.until(lambda: len(bot.said("bad")) == 1)
+                assert "were lost" in bot.said("bad")[0]
             case "harmless":
                 await neighbour_is_served(bot, target)
                 assert bot.said("bad") == []

@@ -18,7 +18,7 @@ from sessiondb.connection import open_writer, schema_sql
 
 SQLiteValue: TypeAlias = int | float | str | bytes | None
 # session: quarantined; row: refused, and the row behind it delivered; told: given up, with a note; harmless: nothing
-Ends = Literal["session", "row", "told", "harmless"]
+Ends = Literal["session", "row", "told", "harmless", "lost"]
 FINE = "fine"  # what an honest row behind the hostile ones says
 
 
@@ -41,9 +41,9 @@ class Attack:
 
 
 @contextmanager
-def database(target: Target) -> Iterator[apsw.Connection]:
+def database(target: Target, path: Path | None = None) -> Iterator[apsw.Connection]:
     """The session's own file, as the runner's image would make it, with the checks that the owner can switch off."""
-    connection = open_writer(target.folder.outbound_db, "outbound")
+    connection = open_writer(path or target.folder.outbound_db, "outbound")
     connection.pragma("ignore_check_constraints", 1)
     try:
         yield connection
@@ -108,11 +108,13 @@ def _sparse(path: Path, _: Target) -> None:
 
 def _changed_bytes(change: Callable[[bytearray], bytes | bytearray]) -> Callable[[Target], None]:
     def act(target: Target) -> None:
-        answer(target, "evil")
         path = target.folder.outbound_db
-        data = change(bytearray(path.read_bytes()))
-        path.with_name("new").write_bytes(data)
-        path.with_name("new").replace(path)
+        new = path.with_name("new")  # an honest row that the host may have read meanwhile would be no attack
+        new.write_bytes(path.read_bytes())
+        with database(target, new) as connection:
+            insert(connection, target, 9_001, "changed")
+        new.write_bytes(change(bytearray(new.read_bytes())))
+        new.replace(path)
 
     return act
 
@@ -203,7 +205,7 @@ FILES = [
     Attack("write_ahead_log", _changed_bytes(_wal), "session"),
     Attack("utf16", replaced_by(_utf16), "session"),
     Attack("renamed_over_while_read", lambda _: None, "session", then=_renamed_over),
-    Attack("empty_file", replaced_by(lambda p, _: p.touch()), "harmless"),
+    Attack("empty_file", replaced_by(lambda p, _: p.touch()), "lost"),
     Attack("future_contract", _changed_bytes(_contract_99), "session"),
     Attack("journal_is_a_fifo", journal(lambda p: os.mkfifo(p)), "session"),
     Attack("journal_is_a_symlink", journal(lambda p: p.symlink_to("/etc/passwd")), "session"),
@@ -263,19 +265,19 @@ def _routing_of_the_neighbour(target: Target) -> None:
 
 
 def _invalid_utf8(target: Target) -> None:
-    with database(target) as connection:
+    with database(target) as connection, connection:
         insert(connection, target, 1, "evil")
         connection.execute("UPDATE messages_out SET content = CAST(x'7bff7d' AS TEXT)")
 
 
 def _large_blob(target: Target) -> None:
-    with database(target) as connection:
+    with database(target) as connection, connection:
         insert(connection, target, 1, "evil")
         connection.execute("UPDATE messages_out SET content = zeroblob(30000000)")
 
 
 def _large_text(target: Target) -> None:
-    with database(target) as connection:
+    with database(target) as connection, connection:
         insert(connection, target, 1, "evil")
         connection.execute("UPDATE messages_out SET content = CAST(zeroblob(30000000) AS TEXT)")
 
