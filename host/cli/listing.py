@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -24,7 +26,23 @@ ELASTIC = ("title", "where", "who", "detail", "when", "what")  # columns that gi
 NARROWEST = 8  # columns of text, to which they do
 GAP = 2  # columns between two columns
 
-_out = Console()
+_DRIVES = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)  # or turns a terminal
+
+
+class Calm(Console):
+    """What people call themselves, and write, drives no terminal. Nothing that is left out takes room, so that columns stand."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(_DRIVES.sub("", segment.text), segment.style)
+
+
+_out = Calm()
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from sessiondb.connection import open_reader
 SHOWN = 20  # occurrences of a task
 SOURCES = {"file": "the configuration file", "person": "the command line", "agent": "an agent"}
 
-_out = Console()
+_out = listing.Calm()
 _errors = Console(stderr=True)
 
 

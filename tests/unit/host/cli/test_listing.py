@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import apsw
 import pytest
-from rich.console import Console
 from rich.text import Text
 
 from host.cli import listing
@@ -26,7 +25,7 @@ def schema(name: str) -> str:
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     out = io.StringIO()
-    monkeypatch.setattr(listing, "_out", Console(file=out, width=80))
+    monkeypatch.setattr(listing, "_out", listing.Calm(file=out, width=80))
     return out
 
 
@@ -111,3 +110,12 @@ def test_people_and_places_have_names_where_the_records_know_them() -> None:
     assert names.place(Address("discord", "1", "2", "3")) == "2, Discord, thread"
     assert names.place(Address("console", "local", "main")) == "main, terminal"
     assert names.place(Address("slack", "T1", "C1", "task:t1")) == "C1, Slack (a task)"
+
+
+def test_what_people_call_themselves_drives_no_terminal(screen: io.StringIO) -> None:
+    odd = "ev\x1b[2J\x1b]0;owned\x07e\u202e\x9b2K"
+    listing.say(f"{odd} in #general", "bold")
+    listing.table(["who", "title"], [[odd, odd]])
+    listing.show(Text(odd))
+    assert not set("\x1b\x07\u202e\x9b") & set(screen.getvalue())
+    assert screen.getvalue().count("ev[2J") == 4
