@@ -12,6 +12,7 @@ from host.assembly import House, Parts, assemble
 from host.config import Config
 from host.config.settings import Settings
 from host.controls.reloading import Reloaded, operator
+from host.folders import pulse
 from host.ports.bot import Bot, BotConfigError, Bots, BotStuck
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
@@ -208,6 +209,7 @@ class Host:
         await self._parts.launcher.close()
         await house.records.mailboxes.close()
         await house.records.db.close()
+        pulse.end(Path(self._config.data))
 
     # ── bots ─────────────────────────────────────────────────────────────────────────────────────────────
 

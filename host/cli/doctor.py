@@ -64,7 +64,7 @@ def health(data: Path) -> dict[str, object]:
     try:
         age, told = pulse.age(data), pulse.read(data)
     except OSError:
-        return _state(f"{data}: no host has swept here yet", None, pulse.Told())
+        return _state(f"{data}: no host runs here, or it has not swept yet", None, pulse.Told())
     away = [name for name, connected in told.connected.items() if not connected]
     if age > pulse.STALE:
         problem = f"{data}: the last sweep was {age:.0f} s ago"

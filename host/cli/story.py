@@ -67,7 +67,12 @@ def _which(config: Config, found: list[why.Found], *, as_json: bool) -> None:
     zone = zone_of("", config.host.zone)
     listing.say("Several messages fit; ask for one of them:")
     rows = [
-        [entry.message_id, listing.clock(entry.received_at, zone), entry.author, naming.one_line(entry.text)]
+        [
+            entry.message_id,
+            listing.clock(entry.received_at, zone),
+            naming.one_line(entry.author),
+            naming.one_line(entry.text),
+        ]
         for entry in found
     ]
     listing.table(["message", "came", "who", "title"], rows)
@@ -76,7 +81,7 @@ def _which(config: Config, found: list[why.Found], *, as_json: bool) -> None:
 def _plainly(config: Config, found: why.Found, events: list[why.Event], place: str) -> None:
     zone = zone_of("", config.host.zone)
     said = naming.one_line(found.text, LONGEST_TEXT)
-    listing.say(f"{found.author} in {place}{f': “{said}”' if said else ''}", "bold")
+    listing.say(f"{naming.one_line(found.author)} in {place}{f': “{said}”' if said else ''}", "bold")
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")

@@ -29,8 +29,14 @@ def beat(data: Path, told: Told) -> None:
         new.replace(data / NAME)
 
 
+def end(data: Path) -> None:
+    """At a stop that was asked for: a host that has ended is well to nobody."""
+    with contextlib.suppress(OSError):
+        (data / NAME).unlink(missing_ok=True)
+
+
 def age(data: Path) -> float:
-    """Seconds since the last beat. Raises `FileNotFoundError` when there never was one."""
+    """Seconds since the last beat. Raises `FileNotFoundError` when there was none, or its host has ended."""
     return max(0.0, time.time() - (data / NAME).stat().st_mtime)
 
 

@@ -171,10 +171,18 @@ async def test_a_name_that_is_none_of_ours_is_not_served(tmp_path: Path) -> None
         assert (await asked(host, "/readyz", Host="localhost:9"))[0] == 200
 
 
+async def test_a_host_that_has_ended_is_not_healthy(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, host={"sweep_every": 0.05})):
+        await swept(tmp_path, connected=True)
+        assert health(tmp_path)["healthy"]
+    assert not health(tmp_path)["healthy"]
+    assert "no host runs here" in str(health(tmp_path)["problem"])
+
+
 def test_a_folder_that_no_host_has_swept_is_not_healthy(tmp_path: Path) -> None:
     assert health(tmp_path) == {
         "healthy": False,
-        "problem": f"{tmp_path}: no host has swept here yet",
+        "problem": f"{tmp_path}: no host runs here, or it has not swept yet",
         "last_sweep": None,
         "connected": {},
     }
