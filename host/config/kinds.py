@@ -101,10 +101,15 @@ def _address(example: str, *schemes: str, end: str = "") -> Callable[[str], str]
 
 def _public(url: str) -> str:
     """Sign-ins lead back there, and cookies are kept for it: by TLS, at the root."""
-    url = url.strip().rstrip("/")
-    if url and (not is_url(url, "https") or urlsplit(url).path or urlsplit(url).query or "@" in url):
+    url = url.strip().rstrip("/").removesuffix(":443").lower()  # as browsers name it
+    if url and (
+        not is_url(url, "https")
+        or not url.isascii()
+        or url != f"https://{urlsplit(url).netloc}"
+        or "@" in url
+    ):
         raise refused(f"{url!r} is no public address", "Write one such as https://dovecote.example.com")
-    return url.lower()
+    return url
 
 
 def _collector(url: str) -> str:

@@ -135,11 +135,17 @@ class Page:
 
         self._routes.append(web.post(path, self._guarded(answer, people=people)))
 
+    def who(self, request: web.Request) -> Visitor | None:
+        return self.gate.visitor(request, self.now(), secure=self._by_tls(request))
+
+    def _by_tls(self, request: web.Request) -> bool:
+        return request.secure or gate.is_public(request, self._public_url)
+
     def _guarded(
         self, answer: Show, *, people: bool
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handler(request: web.Request) -> web.StreamResponse:
-            visitor = self.gate.visitor(request, self.now())
+            visitor = self.who(request)
             if visitor is None:
                 problem = "You are not signed in, or no longer."
                 return self.plain(request, "enter.html", 401, token="", problem=problem)
@@ -192,8 +198,7 @@ class Page:
             return self.plain(request, "enter.html", 403, token="", problem=problem)
         log.info("Somebody signed in to the page", extra={"action": "page_entered"})
         response = _to("/")
-        secure = request.secure or gate.is_public(request, self._public_url)
-        gate.keep(response, gate.COOKIE, cookie, gate.STAYS, secure=secure)
+        gate.keep(response, gate.COOKIE, cookie, gate.STAYS, secure=self._by_tls(request))
         return response
 
     async def _leave(self, _: web.Request, visitor: Visitor, __: Mapping[str, str]) -> str:

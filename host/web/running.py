@@ -118,7 +118,7 @@ class Now:
 
     def _may_watch(self, request: web.Request) -> bool:
         """A stream ends with its sign-in, and with its visitor's being an owner."""
-        visitor = self._page.gate.visitor(request, self._page.now())
+        visitor = self._page.who(request)
         return visitor is not None and self._page.is_owner(visitor)
 
     def _is_new(self, told: str) -> bool:

@@ -162,11 +162,28 @@ async def test_sign_ins_are_listed_and_ended(tmp_path: Path) -> None:
         "https://",
         "https://a b",
         "https://u@a.example",
+        "https://a.example#x",
+        "https://a.example?x",
+        "https://dövecote.example",
     ],
 )
 def test_a_public_url_is_an_address_by_tls(tmp_path: Path, url: str) -> None:
     with pytest.raises(ValueError, match=r"https://dovecote\.example\.com"):
         config(tmp_path, web={"public_url": url})
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        (" https://Dove.example/ ", "https://dove.example"),
+        ("https://dove.example:443", "https://dove.example"),
+        ("https://dove.example:8443", "https://dove.example:8443"),
+    ],
+)
+def test_a_public_url_is_kept_as_browsers_name_it(tmp_path: Path, url: str, kept: str) -> None:
+    web = config(tmp_path, web={"public_url": url}).web
+    assert web is not None
+    assert web.public_url == kept
 
 
 async def test_a_private_task_is_named_for_those_who_are_there(tmp_path: Path) -> None:

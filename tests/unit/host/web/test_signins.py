@@ -90,7 +90,11 @@ def test_whoever_was_let_in_is_in_until_their_time_is_over_or_somebody_ends_it()
 
     def who(cookie: str, now: int) -> object:
         request = make_mocked_request("GET", "/", headers={"Cookie": f"__Host-dovecote={cookie}"})
-        return inside.visitor(request, now)
+        assert inside.visitor(request, now, secure=False) is None
+        planted = make_mocked_request("GET", "/", headers={"Cookie": f"dovecote={cookie}"})
+        assert inside.visitor(planted, now, secure=True) is None
+        assert inside.visitor(planted, now, secure=False) == inside.visitor(request, now, secure=True)
+        return inside.visitor(request, now, secure=True)
 
     assert all(who(cookie, 20) is not None for cookie in cookies)
     assert who("guessed", 20) is None
