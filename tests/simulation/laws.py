@@ -11,6 +11,7 @@ from typing import Any
 
 import apsw
 
+from host.intake.changed import DELETED
 from host.ports.events import Verdict
 from sessiondb import Address
 from tests.simulation.disk import NAME
@@ -142,6 +143,8 @@ class _Laws:
             alike = text.startswith(ALIKE) or text == " edited"
             # Two conversations at one place may both be told of; what names its conversation is said once.
             times = 1 if found or NAMED.search(text) else max(1, len(self._world.ruined))
+            if text == DELETED:  # once for each question that was taken back
+                times = sum(one.deleted for one in self._world.people.said)
             if count > times and not alike:
                 self._violated(Law.ONCE, f"{text!r} {about} was posted {count} times")
 
