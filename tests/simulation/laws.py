@@ -28,7 +28,13 @@ SLOWEST_FIRING = 400_000  # ms
 MOST_ATTEMPTS = 5
 WARNING = "⚠️"
 # What topics count by themselves, and what may be said again about something else.
-ALIKE = ("*Missed earlier", "⚠️ A part of my answer was lost", "tock", "People of other organisations")
+ALIKE = (
+    "*Missed earlier",
+    "⚠️ A part of my answer was lost",
+    "⚠️ I cannot start right now",  # whose conversation it is stands in the chunk behind it
+    "tock",
+    "People of other organisations",
+)
 
 
 @dataclass
