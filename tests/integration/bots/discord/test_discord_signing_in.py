@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-import aiohttp
 import pytest
 
-from bots.discord import DiscordBot
 from host.ports.bot import DeliveryError, Offline
 from host.ports.people import Attempt, SignInError
 from sessiondb import Address
 from tests.fakes.discord import FakeDiscord, Permission
 from tests.support.discording import online, place
+from tests.support.signing_in import came_back
 
 BACK = "https://dovecote.example.com/signin/discord/back"
 ATTEMPT = Attempt(BACK, "the-state", "the-nonce", "v" * 43)
-
-
-async def came_back(bot: DiscordBot) -> dict[str, str]:
-    async with (
-        aiohttp.ClientSession() as browser,
-        browser.get(bot.sign_in_at(ATTEMPT), allow_redirects=False) as answer,
-    ):
-        assert answer.status == 302, await answer.text()
-        address = answer.headers["Location"]
-    assert address.startswith(f"{BACK}?")
-    return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
 
 
 async def test_whoever_discord_says_came_back_is_signed_in_once_and_others_are_refused_in_words(
@@ -44,7 +31,7 @@ async def test_whoever_discord_says_came_back_is_signed_in_once_and_others_are_r
             assert without.sign_in_at(ATTEMPT) == ""  # there is no secret
         async with online(server, tmp_path, secret=server.oauth.client_secret) as (bot, _):
             server.oauth.person = ada
-            back = await came_back(bot)
+            back = await came_back(bot, ATTEMPT)
             asked = server.oauth.asked[0]
             assert back["state"] == "the-state"
             assert (asked["scope"], asked["code_challenge_method"]) == ("identify", "S256")
@@ -54,17 +41,17 @@ async def test_whoever_discord_says_came_back_is_signed_in_once_and_others_are_r
             for code in (back["code"], "", "\0", "x" * 3_000):
                 with pytest.raises(SignInError, match="used up"):
                     await bot.who(code, ATTEMPT)
-            code = (await came_back(bot))["code"]
+            code = (await came_back(bot, ATTEMPT))["code"]
             with pytest.raises(SignInError, match="used up"):  # begun by another browser
                 await bot.who(code, replace(ATTEMPT, verifier="w" * 43))
             server.oauth.person = nobody
             with pytest.raises(SignInError, match="none of the servers"):
-                await bot.who((await came_back(bot))["code"], ATTEMPT)
+                await bot.who((await came_back(bot, ATTEMPT))["code"], ATTEMPT)
             server.oauth.client_secret = "changed"
             with pytest.raises(SignInError, match="client secret"):
-                await bot.who((await came_back(bot))["code"], ATTEMPT)
+                await bot.who((await came_back(bot, ATTEMPT))["code"], ATTEMPT)
             server.oauth.person = None
-            assert (await came_back(bot))["error"] == "access_denied"
+            assert (await came_back(bot, ATTEMPT))["error"] == "access_denied"
         with pytest.raises(SignInError, match="not connected"):
             await bot.who("x", ATTEMPT)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-import aiohttp
 import pytest
 
 from bots.slack import Secrets, SlackBot
@@ -16,6 +14,7 @@ from host.ports.people import Attempt, SignInError
 from sessiondb import Address
 from tests.fakes.slack import FakeSlack, Fault
 from tests.support.discording import Notebook, connected
+from tests.support.signing_in import came_back
 
 BACK = "https://dovecote.example.com/signin/slack/back"
 ATTEMPT = Attempt(BACK, "the-state", "the-nonce", "v" * 43)
@@ -37,23 +36,11 @@ async def slack(tmp_path: Path) -> AsyncIterator[tuple[FakeSlack, SlackBot]]:
             yield slack, bot
 
 
-async def came_back(bot: SlackBot, attempt: Attempt = ATTEMPT) -> dict[str, str]:
-    """As a browser does: what the platform's page sends people back with."""
-    async with (
-        aiohttp.ClientSession() as browser,
-        browser.get(bot.sign_in_at(attempt), allow_redirects=False) as answer,
-    ):
-        assert answer.status == 302, await answer.text()
-        address = answer.headers["Location"]
-    assert address.startswith(f"{BACK}?")
-    return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-
-
 async def test_whoever_slack_says_came_back_is_signed_in_once(slack: tuple[FakeSlack, SlackBot]) -> None:
     server, bot = slack
     ann = server.add_user("ann", tz="Asia/Tokyo")
     server.sign_ins.person = ann
-    back = await came_back(bot)
+    back = await came_back(bot, ATTEMPT)
     assert back["state"] == "the-state"
     asked = server.sign_ins.asked[0]
     assert (asked["nonce"], asked["scope"], asked["team"]) == ("the-nonce", "openid profile", server.team_id)
@@ -64,7 +51,7 @@ async def test_whoever_slack_says_came_back_is_signed_in_once(slack: tuple[FakeS
     with pytest.raises(SignInError, match="used up"):
         await bot.who(back["code"], ATTEMPT)
     server.sign_ins.person = None
-    assert (await came_back(bot))["error"] == "access_denied"
+    assert (await came_back(bot, ATTEMPT))["error"] == "access_denied"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +72,7 @@ async def test_an_identity_of_another_sign_in_is_none(
 ) -> None:
     server, bot = slack
     server.sign_ins.person, server.sign_ins.claims = server.add_user("ann"), claims
-    code = (await came_back(bot))["code"]
+    code = (await came_back(bot, ATTEMPT))["code"]
     with pytest.raises(SignInError, match=words):
         await bot.who(code, ATTEMPT)
 
@@ -97,15 +84,15 @@ async def test_refusals_are_told_in_words(slack: tuple[FakeSlack, SlackBot]) -> 
         with pytest.raises(SignInError, match="used up"):
             await bot.who(wrong.encode("utf-8", "replace").decode(), ATTEMPT)
     server.sign_ins.team = "T0ELSEWHERE"
-    code = (await came_back(bot))["code"]
+    code = (await came_back(bot, ATTEMPT))["code"]
     with pytest.raises(SignInError, match="another workspace"):
         await bot.who(code, ATTEMPT)
     server.sign_ins.team, server.sign_ins.client_secret = "", "changed"
-    code = (await came_back(bot))["code"]
+    code = (await came_back(bot, ATTEMPT))["code"]
     with pytest.raises(SignInError, match="bad_client_secret"):
         await bot.who(code, ATTEMPT)
     server.sign_ins.client_secret = "fake-client-secret"
-    code = (await came_back(bot))["code"]
+    code = (await came_back(bot, ATTEMPT))["code"]
     elsewhere = Attempt("https://evil.example/", "the-state", "the-nonce", "v" * 43)
     with pytest.raises(SignInError, match="bad_redirect_uri"):
         await bot.who(code, elsewhere)

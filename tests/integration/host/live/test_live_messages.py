@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from host.config import Config
 from host.delivery import policy as delivery
 from host.live import policy
 from host.ports.bot import Live as LiveView
@@ -99,18 +100,25 @@ class Unreachable(MemoryBot):
         await super().remove_live(live, platform_message_id)
 
 
+async def left(monkeypatch: pytest.MonkeyPatch, settings: Config, *said: str) -> Unreachable:
+    """A platform on which a host that has stopped has left a live message: nobody could take it down."""
+    monkeypatch.setattr("host.live.service.CLOSE_WITHIN", 0.1)
+    bot = Unreachable()
+    async with serving(settings, bot):
+        await bot.say("c", said[0])
+        await bot.until(lambda: bool(bot.live))
+        for more in said[1:]:
+            await bot.say("c", more)
+    assert bot.live
+    return bot
+
+
 async def test_what_could_not_be_taken_down_is_found_though_its_records_are_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """inbound.db is what knew of it: host.db has a copy, until it is gone."""
-    monkeypatch.setattr("host.live.service.CLOSE_WITHIN", 0.1)
-    bot = Unreachable()
     settings = config(tmp_path, runner={"stop_grace": 0.1})
-    async with serving(settings, bot):
-        await bot.say("c", "@@sleep 3600")
-        await bot.until(lambda: bool(bot.live))
-        await bot.say("c", "!stop")
-    assert bot.live
+    bot = await left(monkeypatch, settings, "@@sleep 3600", "!stop")
     [lost] = (tmp_path / "sessions").glob("*/inbound/inbound.db")
     lost.unlink()
     bot.offline = False
@@ -124,13 +132,7 @@ async def test_what_could_not_be_taken_down_is_found_though_its_records_are_lost
 async def test_what_could_not_be_taken_down_is_taken_over_by_the_next_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("host.live.service.CLOSE_WITHIN", 0.1)
-    bot = Unreachable()
-    settings = config(tmp_path, runner={"stop_grace": 0.1})
-    async with serving(settings, bot):
-        await bot.say("c", "@@sleep 2\nanswer")
-        await bot.until(lambda: bool(bot.live))
-    assert bot.live
+    bot = await left(monkeypatch, config(tmp_path, runner={"stop_grace": 0.1}), "@@sleep 2\nanswer")
     bot.offline = False
     async with serving(config(tmp_path), bot):
         await bot.until(lambda: bool(bot.said("c")) and not bot.live)

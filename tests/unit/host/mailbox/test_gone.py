@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,27 +11,13 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage, Question
 from host.registry.notices import Notice
 from host.registry.sessions import Session
-from sessiondb import Address, SessionFolder, content
+from sessiondb import Address, content
 from sessiondb.records import Status
 from sessiondb.signals import beat
 
 NOW = 3_600_000
 PLACE = Address("memory", "w", "c")
 THREAD = PLACE._replace(thread_id="t")
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    made = Session("s1234567890", "default", PLACE, "public", SessionFolder(tmp_path / "s"))
-    made.folder.create()
-    return made
-
-
-@pytest.fixture
-def writer(session: Session) -> Iterator[InboundWriter]:
-    opened = InboundWriter(session.folder.inbound_db, lambda: NOW)
-    yield opened
-    opened.close()
 
 
 def say(writer: InboundWriter, id_: str, address: Address = PLACE, **more: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,27 +16,13 @@ from host.mailbox.rows import LiveRow
 from host.registry.db import HostDB
 from host.registry.notices import Notice
 from host.registry.sessions import Session
-from sessiondb import Address, SessionFolder
+from sessiondb import Address
 
 NOW = 3_600_000
 PLACE = Address("memory", "w", "c")
 SHOWN = LiveRow("m1", 2, "shown", "k1", PLACE, "p1", "U1", NOW, "live-1")
 COPY = ["t1", "Tea", "make tea", "0 9 * * *", 0, "UTC", "", "run_once", "[]", "active", NOW + 1, 0, 0, "",
         "U1", "agent", "", *PLACE, 1, 2]  # fmt: skip
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    made = Session("s1234567890", "default", PLACE, "public", SessionFolder(tmp_path / "s"))
-    made.folder.create()
-    return made
-
-
-@pytest.fixture
-def writer(session: Session) -> Iterator[InboundWriter]:
-    opened = InboundWriter(session.folder.inbound_db, lambda: NOW)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
