@@ -18,9 +18,21 @@ from host.registry.forgetting import Person
 LATER = "no host runs here: it will be done when one starts"
 
 
-def forget(data: Path, name: str) -> bool:
-    """Whether it is done, or will be. Raises `NothingFoundError`, `SessionError`."""
-    person = _person(name)
+def named(name: str) -> Person:
+    """Who was never here is forgotten as well; but an id that nobody can have is a slip, and "forgotten" would be a lie.
+
+    Raises `NothingFoundError`.
+    """
+    person = forgetting.parsed(name)
+    if person is None or (problem := crossing.no_person(str(person))):
+        raise NothingFoundError(
+            problem if person else f"{name!r} names nobody: write platform:id, such as slack:U012AB3CD"
+        )
+    return person
+
+
+def forget(data: Path, person: Person) -> bool:
+    """Whether it is done, or will be. Raises `SessionError`."""
     body = json.dumps({"person": str(person), "by": getpass.getuser()})
     number = orders.give(data / "host.db", "forget", "", now_ms(), body)
     told = ordering.outcome(data, number) if lock.held(data) else LATER
@@ -28,9 +40,9 @@ def forget(data: Path, name: str) -> bool:
     return not told.startswith(ordering.REFUSED)
 
 
-def counts(data: Path, name: str) -> str:
-    """What there is to take away. Raises `NothingFoundError`, `SessionError`."""
-    person, registry = _person(name), open_registry(data)
+def counts(data: Path, person: Person) -> str:
+    """What there is to take away. Raises `SessionError`."""
+    registry = open_registry(data)
     try:
         found = forgetting.counted(registry, person)
     finally:
@@ -54,13 +66,3 @@ def read(file: Path) -> dict[str, int]:
         return {str(mark): int(at) for mark, at in found.items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise NothingFoundError(f"{file} is not what `dovecote forget --list` prints") from error
-
-
-def _person(name: str) -> Person:
-    """Who was never here is forgotten as well; but an id that nobody can have is a slip, and "forgotten" would be a lie."""
-    person = forgetting.parsed(name)
-    if person is None or (problem := crossing.no_person(str(person))):
-        raise NothingFoundError(
-            problem if person else f"{name!r} names nobody: write platform:id, such as slack:U012AB3CD"
-        )
-    return person

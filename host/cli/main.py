@@ -247,8 +247,8 @@ def forget(
     if listed:
         typer.echo(forgetting.marks(data))
     elif dry_run:
-        typer.echo(forgetting.counts(data, person))
-    elif not forgetting.forget(data, person):
+        typer.echo(forgetting.counts(data, forgetting.named(person)))
+    elif not forgetting.forget(data, forgetting.named(person)):
         sys.exit(1)
 
 

@@ -56,7 +56,7 @@ async def test_nothing_of_a_person_is_left_and_everything_of_others_is(tmp_path:
     bot = MemoryBot()
     async with serving(config(tmp_path), bot) as (host, _):
         await talk(bot)
-        assert forgetting.counts(tmp_path, "memory:UEVE77").startswith("there is: 3 messages")
+        assert forgetting.counts(tmp_path, ID).startswith("there is: 3 messages")
         told = await host.house.ordered.forgetting.ordered(json.dumps({"person": str(ID), "by": "ann"}))
         assert told.startswith("forgotten: 3 messages, 0 model calls, 1 names, ")
         assert told.endswith(", 1 direct messages, 1 conversations")
@@ -118,7 +118,7 @@ async def test_on_a_running_host_nothing_of_them_is_left_in_any_file_not_even_wh
         await everywhere(bot, host, tmp_path)
         lock = DataLock(tmp_path)
         try:
-            assert await asyncio.to_thread(forgetting.forget, tmp_path, str(ID))
+            assert await asyncio.to_thread(forgetting.forget, tmp_path, ID)
         finally:
             lock.release()
         assert left(tmp_path) == []
@@ -236,10 +236,10 @@ async def test_a_crash_in_the_middle_is_made_good_by_the_next_start(tmp_path: Pa
 
 def test_what_names_nobody_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(NothingFoundError, match="'eve' names nobody: write platform:id"):
-        forgetting.forget(tmp_path, "eve")
+        forgetting.named("eve")
     for slip in ("SLACK:U1", "slack:u1", "slack:<@U1>", "slack:U1/..", "irc:U1", "discord:ada"):
         with pytest.raises(NothingFoundError, match=r"(is no person's id of|says not where it belongs)"):
-            forgetting.forget(tmp_path, slip)
+            forgetting.named(slip)
     odd = tmp_path / "list"
     odd.write_text("[1]")
     with pytest.raises(NothingFoundError, match="is not what `dovecote forget --list` prints"):
