@@ -19,7 +19,7 @@ from host.ports.events import InboundEvent, Ingested
 from host.registry import installation, links, resumption
 from host.registry.db import HostDB
 from host.registry.sessions import Session
-from host.upkeep.backups import upgrading
+from host.upkeep.backups import scratch, upgrading
 from host.upkeep.service import Manager
 from host.web import WebServer
 from host.webhooks import WebhookServer
@@ -116,11 +116,18 @@ class Host:
         """False when the host was told to stop before it began."""
         if self.webhooks is not None:  # first, so that a port that is taken stops nothing half-way
             await self.webhooks.start()
-        await self._keep_what_was()
-        db = await HostDB.open(Path(self._config.data).resolve() / "host.db", self._parts.disk)
+        async with self._manager.at("Opening the records"):
+            await self._keep_what_was()
+            db = await HostDB.open(Path(self._config.data).resolve() / "host.db", self._parts.disk)
         if not await self._released(db):
             await db.close()
             return False
+        async with self._manager.at("Taking up what was under way"):
+            await self._take_up(db)
+        return True
+
+    async def _take_up(self, db: HostDB) -> None:
+        """Where the last life ended, however it did."""
         own = await db.write(installation.load)
         self.house = house = assemble(self._settings, self._bots, self._parts, db, own, self._stopping)
         if unsettled := await house.budgets.charge_unsettled():
@@ -140,11 +147,11 @@ class Host:
         else:
             self.web = WebServer(self._settings, house, self._bots, self._parts)
             await self.web.start()
-        return True
 
     async def _keep_what_was(self) -> None:
         """Records of an earlier version are backed up before they are changed."""
         data = Path(self._config.data).resolve()
+        await self._parts.disk.run(_clear_left, data)
         begun = "Records of an earlier version are backed up before they are changed"
 
         def told(how_far: str) -> None:
@@ -238,3 +245,9 @@ class Host:
     def _stop_without_bots(self, bots: Sequence[asyncio.Task[None]]) -> None:
         if all(bot.done() for bot in bots):
             self.stop()
+
+
+def _clear_left(data: Path) -> None:
+    """What killed commands copied on their way."""
+    scratch.clear(data, scratch.MEMORY)
+    scratch.clear_restored(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -16,12 +17,14 @@ from rich.text import Text
 
 from host.cli import forgetting
 from host.cli.listing import utc
+from host.upkeep.backups import scratch
 from host.upkeep.backups.making import BackupError, make
 from host.upkeep.backups.restoring import Restored, restore
 
 AGE, GPG = "age", "gpg"
 REPORT = "age: report unexpected"  # how its errors end, whatever they are
 PACKAGES = {AGE: "age", GPG: "gnupg"}
+UNFINISHED = re.compile(r".+\.[0-9a-f]{8}\.unfinished")
 SHOWN = 20  # lines of what may repeat
 _out = Console()
 _progress = Console(stderr=True)
@@ -41,14 +44,13 @@ def write(data: Path, file: Path, *, age: str, gpg: str) -> None:
         raise BackupError(
             f"{file} lies in the data folder, which it is to be a copy of: name a file outside of {data}"
         )
+    _clear_unfinished(file.parent)
     # Its own: two at a time each write a whole one, and nobody can have laid a link in its place.
-    unfinished = file.with_name(f"{file.name}.{secrets.token_hex(4)}.unfinished")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    unfinished, descriptor = scratch.file(
+        lambda: file.with_name(f"{file.name}.{secrets.token_hex(4)}.unfinished")
+    )
     try:
-        with (
-            _progress.status("Copying…") as status,
-            os.fdopen(os.open(unfinished, flags, 0o600), "wb") as raw,
-        ):
+        with os.fdopen(descriptor, "wb") as raw, _progress.status("Copying…") as status:
             with _sealed(raw, age, gpg) as to:
                 made = make(data, to, status.update, in_memory=bool(age or gpg))
             raw.flush()
@@ -62,6 +64,13 @@ def write(data: Path, file: Path, *, age: str, gpg: str) -> None:
     )
     for line in made.left_out:
         _say(f"left out: {line}", "yellow")
+
+
+def _clear_unfinished(folder: Path) -> None:
+    """What was written of backups that were killed."""
+    for path in folder.iterdir():
+        if UNFINISHED.fullmatch(path.name) and scratch.clear_file(path):
+            _say(f"{path}: taken away, the beginning of a backup that was killed")
 
 
 def read(file: Path, data: Path, *, identity: str, forgotten: Path | None = None) -> None:

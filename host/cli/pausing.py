@@ -51,12 +51,13 @@ def resume(config: Config, agent: str, *, answer: bool) -> None:
         still = pauses.since(connection, agent) if agent else 0
         for name in ended:
             audit.record(connection, operator(), "resume", pauses.named(name), now)
-    if still:
-        raise NothingFoundError(f"everything is paused, {agent} too: `dovecote resume` ends that")
     if agent and not ended:
         _require(config, agent)
+    if still:
+        raise NothingFoundError(f"everything is paused, agent {agent} too: `dovecote resume` ends that")
     if not (released or ended):
-        raise NothingFoundError(f"{data}: nothing is held or paused there")
+        what = f"agent {agent} is not paused" if agent else "nothing is held or paused there"
+        raise NothingFoundError(f"{data}: {what}")
     if released:
         listing.say("Resumed: `dovecote up` serves it; a host that waits goes on by itself")
     for name in ended:
@@ -66,4 +67,5 @@ def resume(config: Config, agent: str, *, answer: bool) -> None:
 def _require(config: Config, agent: str) -> None:
     """Raises `NothingFoundError`."""
     if agent and agent not in config.agents:
-        raise NothingFoundError(f"there is no agent {agent!r}; known: {', '.join(config.agents)}")
+        known = ", ".join(config.agents)
+        raise NothingFoundError(f"there is no agent {agent!r}; known: {known}. For all of them name none")

@@ -14,7 +14,8 @@ from host.cli.ending import NothingFoundError
 from host.cli.listing import now_ms
 from host.config import Config
 from host.config.recurrence import ScheduleError
-from host.folders.lock import DataFolderError, DataLock
+from host.folders import lock
+from host.folders.lock import DataLock
 from host.registry import orders
 from host.registry.db import open_host_db
 from host.schedule import desk
@@ -55,13 +56,20 @@ def order(data: Path, wanted: str, task: object) -> None:
 
 
 def _given(data: Path, body: str) -> tuple[int, bool]:
-    """The order's number, and whether a host runs: whoever can take the data folder's lock has found out that none does."""
-    try:
-        lock = DataLock(data)
-    except DataFolderError:
-        return orders.give(data / "host.db", "task", "", now_ms(), body), True
+    """The order's number, and whether a host runs."""
+    runs = lock.held(data)
+    if not runs and not (data / "host.db").exists():
+        _make(data)
+    return orders.give(data / "host.db", "task", "", now_ms(), body), runs
+
+
+def _make(data: Path) -> None:
+    """Tasks may be brought in before the first start; what is there already only a host brings to a newer version.
+
+    Raises `DataFolderError`, `SessionError`.
+    """
+    taken = DataLock(data)
     try:
         open_host_db(data / "host.db").close()
-        return orders.give(data / "host.db", "task", "", now_ms(), body), False
     finally:
-        lock.release()
+        taken.release()

@@ -11,13 +11,15 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from host.upkeep.state import State
 
 log = logging.getLogger(__name__)
 
 MORE_TIME = 300  # s from each word about a long beginning
+AGAIN = 60.0  # s between two of them
+LONGEST = 14_400.0  # s of one step of the beginning: what lasts longer hangs, and is the manager's to end
 
 
 class Manager:
@@ -28,13 +30,34 @@ class Manager:
         mine = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         microseconds = environment.get("WATCHDOG_USEC", "") if mine else ""
         self._every = int(microseconds) / 2_000_000 if microseconds.isdigit() else 0.0  # s; 0 = no watchdog
+        self._status = ""
 
     def ready(self, status: str) -> None:
         self._say(f"READY=1\nSTATUS={status}")
 
     def starting(self, status: str) -> None:
         """What is done before READY may take longer than a manager waits for it: each word of ours asks for more time."""
+        self._status = status
         self._say(f"EXTEND_TIMEOUT_USEC={MORE_TIME * 1_000_000}\nSTATUS={status}")
+
+    @contextlib.asynccontextmanager
+    async def at(self, status: str) -> AsyncIterator[None]:
+        """A step of the beginning. As long as it lasts more time is asked for, and the watchdog is fed: on a restored folder,
+        which was held, it is due already."""
+        self._status = status
+        saying = asyncio.create_task(self._asks(), name="beginning")
+        try:
+            yield
+        finally:
+            saying.cancel()
+
+    async def _asks(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST):
+                while True:
+                    self.starting(self._status)
+                    self.goes_on()
+                    await asyncio.sleep(min(AGAIN, self._every or AGAIN))
 
     def stopping(self) -> None:
         self._say("STOPPING=1\nSTATUS=Stopping: what is under way is brought to its end")

@@ -7,6 +7,9 @@ it was written by agents: text is shown as text, everything else is only handed 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +31,8 @@ from host.web.gate import Visitor
 from host.web.page import NotThere, Page
 from host.web.places import Shown, place_of
 from sessiondb.records import Address
+
+log = logging.getLogger(__name__)
 
 LONGEST_TEXT = 200_000  # bytes of a file that are shown
 LARGEST = 100_000_000  # bytes of a file that is handed over
@@ -142,24 +147,32 @@ class Agents:
 
     async def _handed(self, request: web.Request, folder: Folder, path: str) -> web.StreamResponse:
         """In pieces, as it is read. A browser runs, shows and guesses nothing of it."""
-        try:
-            with below.opened(folder.root, path) as (descriptor, what):
-                if what.st_size > LARGEST:
-                    raise NotThere("That is too large to be handed over here.")
-                name = quote(path.rstrip("/").rpartition("/")[2].encode("utf-8", "replace"), safe="")
-                response = web.StreamResponse(headers={**looks.HEADERS, "Content-Security-Policy": SANDBOX})
-                response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
-                response.headers["Cache-Control"], response.headers["X-Content-Type-Options"] = (
-                    "no-store",
-                    "nosniff",
-                )
-                response.content_type = "application/octet-stream"
-                response.content_length = what.st_size
-                await response.prepare(request)
+        with contextlib.ExitStack() as stack:
+            try:
+                descriptor, what = stack.enter_context(below.opened(folder.root, path))
+            except (OSError, ValueError) as error:
+                raise NotThere(NOTHING) from error
+            if what.st_size > LARGEST:
+                raise NotThere("That is too large to be handed over here.")
+            name = quote(path.rstrip("/").rpartition("/")[2].encode("utf-8", "replace"), safe="")
+            response = web.StreamResponse(headers={**looks.HEADERS, "Content-Security-Policy": SANDBOX})
+            response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+            response.headers["Cache-Control"], response.headers["X-Content-Type-Options"] = (
+                "no-store",
+                "nosniff",
+            )
+            response.content_type = "application/octet-stream"
+            response.content_length = what.st_size
+            await response.prepare(request)
+            try:
                 await _copied(descriptor, what.st_size, response)
-                return response
-        except (OSError, ValueError) as error:
-            raise NotThere(NOTHING) from error
+            except OSError as error:  # what has begun has no other answer any more: it ends before its length
+                told = {"action": "not_handed", "error": error.strerror or str(error)}
+                log.info("A file was handed over in part", extra=told)
+                response.force_close()
+                if request.transport is not None:
+                    request.transport.abort()
+            return response
 
     async def _folder(self, request: web.Request, visitor: Visitor) -> Folder:
         """Raises `NotThere`."""
@@ -207,11 +220,12 @@ def _whose(registry: Statements, shown: Shown) -> str:
 
 
 async def _copied(descriptor: int, size: int, response: web.StreamResponse) -> None:
-    """Exactly so many bytes, whatever becomes of the file meanwhile."""
+    """Exactly so many bytes, whatever is written to the file meanwhile. Raises `OSError`."""
     left = size
     while left > 0:
         piece = await asyncio.to_thread(os.read, descriptor, min(left, 1 << 18))
-        piece = piece or b"\0" * min(left, 1 << 18)
+        if not piece:
+            raise OSError(errno.ENODATA, "it became shorter meanwhile")
         await response.write(piece)
         left -= len(piece)
 

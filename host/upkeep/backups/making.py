@@ -12,7 +12,6 @@ import json
 import os
 import stat
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -25,13 +24,14 @@ import apsw
 
 from host.folders import seal, tree
 from host.registry.db import open_registry
+from host.upkeep.backups import scratch
 from host.upkeep.backups.copying import copy
+from host.upkeep.backups.scratch import MEMORY
 from host.upkeep.searching import index
 from sessiondb import SessionError
 from sessiondb.contract import CONTRACT
 
 FORMAT = 1
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
 SPARE = 8_000_000  # bytes of it that stay free for others
 MANIFEST, END = "dovecote-backup.json", "dovecote-backup-end.json"
 NOT_KEPT = {
@@ -72,28 +72,28 @@ def make(data: Path, to: IO[bytes], told: Callable[[str], None], *, in_memory: b
     """Writes the archive. `in_memory`: what is copied on the way is on no disk, for `to` encrypts it.
 
     Raises `BackupError`, `OSError`, and `SessionError` for a host.db that cannot be copied."""
+    data = data.resolve()
+    open_registry(data, of_any_version=True).close()  # says what is missing in the usual words
+    scratch.clear(data, MEMORY)
     with (
-        tempfile.TemporaryDirectory(
-            prefix="dovecote-backup-", dir=MEMORY if in_memory else data.parent
-        ) as scratch,
+        scratch.folder(MEMORY if in_memory else data) as copies,
         tarfile.open(fileobj=to, mode="w|gz", format=tarfile.PAX_FORMAT) as archive,
     ):
-        return _Making(data.resolve(), Path(scratch), archive, told).run()
+        return _Making(data, copies, archive, told).run()
 
 
 class _Making:
     def __init__(
-        self, data: Path, scratch: Path, archive: tarfile.TarFile, told: Callable[[str], None]
+        self, data: Path, copies: Path, archive: tarfile.TarFile, told: Callable[[str], None]
     ) -> None:
         self._data = data
-        self._scratch = scratch
+        self._scratch = copies
         self._archive = archive
         self._told = told
         self._made = Made(at=0)
 
     def run(self) -> Made:
         made = self._made
-        open_registry(self._data, of_any_version=True).close()  # says what is missing in the usual words
         made.at = time.time_ns() // 1_000_000
         registry = self._scratch / "host.db"
         self._copy(self._data / "host.db", registry)
@@ -246,7 +246,7 @@ def _head(name: str, kind: bytes, found: os.stat_result) -> tarfile.TarInfo:
 
 def is_kept(path: Path) -> bool:
     """Of what lies in the data folder."""
-    return path.name not in NOT_KEPT
+    return path.name not in NOT_KEPT and not scratch.is_one(path)
 
 
 def may_be_link(parts: tuple[str, ...]) -> bool:

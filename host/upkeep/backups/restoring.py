@@ -30,6 +30,7 @@ from host.folders.lock import DataLock
 from host.mailbox.inbound import InboundWriter
 from host.registry import forgetting, resumption
 from host.registry.db import VERSION, beside
+from host.upkeep.backups import scratch
 from host.upkeep.backups.making import END, FORMAT, MANIFEST, BackupError, may_be_link
 from sessiondb import SessionError
 from sessiondb.contract import CONTRACT
@@ -62,14 +63,12 @@ def restore(source: IO[bytes], data: Path, forgotten: Mapping[str, int] | None =
 
     Raises `BackupError`, `DataFolderError`, `OSError`, `SessionError`. The folder is whole, or as it was before."""
     data = data.resolve()
-    if data.exists() and any(path.name != LOCK for path in data.iterdir()):
-        raise BackupError(
-            f"{data} is not empty: name another folder by `data` in dovecote.toml, or move this one aside"
-        )
+    _require_empty(data)
     lock = DataLock(data)
     try:
-        with tempfile.TemporaryDirectory(prefix=".restoring-", dir=data) as scratch:
-            new = Path(scratch) / "data"
+        scratch.clear_restored(data)
+        with tempfile.TemporaryDirectory(prefix=scratch.RESTORING, dir=data) as place:
+            new = Path(place) / "data"
             new.mkdir(mode=0o700)
             manifest = _unpack(source, new)
             restored = _hold(new, manifest, forgotten or {})
@@ -81,6 +80,14 @@ def restore(source: IO[bytes], data: Path, forgotten: Mapping[str, int] | None =
             return restored
     finally:
         lock.release()
+
+
+def _require_empty(data: Path) -> None:
+    """But for what another `restore` has there, or left. Raises `BackupError`."""
+    if data.exists() and any(path.name != LOCK and not scratch.is_one(path) for path in data.iterdir()):
+        raise BackupError(
+            f"{data} is not empty: name another folder by `data` in dovecote.toml, or move this one aside"
+        )
 
 
 class _Head(tarfile.TarInfo):

@@ -121,9 +121,13 @@ def test_an_agent_that_nobody_knows_and_a_word_too_many_are_refused_in_words(tmp
         pausing.pause(settings, "nobody")
     with pytest.raises(NothingFoundError, match="nothing is held or paused"):
         pausing.resume(settings, "", answer=False)
-    pausing.pause(settings, "")
-    with pytest.raises(NothingFoundError, match="everything is paused, default too"):
+    with pytest.raises(NothingFoundError, match="agent default is not paused"):
         pausing.resume(settings, "default", answer=False)
+    pausing.pause(settings, "")
+    with pytest.raises(NothingFoundError, match="everything is paused, agent default too"):
+        pausing.resume(settings, "default", answer=False)
+    with pytest.raises(NothingFoundError, match="there is no agent 'nobody'; known: default"):
+        pausing.resume(settings, "nobody", answer=False)
     pausing.pause(settings, "")
     pausing.resume(settings, "", answer=False)
     assert audited(tmp_path) == [("pause", "everything"), ("resume", "everything")]

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -26,7 +27,7 @@ from host.folders.seal import Seal
 from host.ports.bot import Delivery, Receipt
 from host.registry import resumption
 from host.registry.db import beside, open_registry
-from host.upkeep.backups import making, restoring
+from host.upkeep.backups import making, restoring, scratch
 from host.upkeep.backups.copying import copy
 from host.upkeep.backups.making import END, MANIFEST, BackupError, Made, make
 from host.upkeep.backups.restoring import Restored, restore
@@ -531,7 +532,44 @@ def test_what_is_encrypted_is_on_no_disk_before(
     assert places
     assert kinds["/dev/shm"] == "tmpfs"
     assert all(place.is_relative_to("/dev/shm") for place in places)
-    assert not list(Path("/dev/shm").glob("dovecote-backup-*/host.db"))
+    assert not any(place.parent.exists() for place in places)
+
+
+KILLED = """
+import io, os, signal, sys
+from pathlib import Path
+from host.upkeep.backups.making import make
+make(Path(sys.argv[1]), io.BytesIO(), lambda _: os.kill(os.getpid(), signal.SIGKILL), in_memory=bool(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_what_a_killed_backup_copied_goes_with_the_next_and_what_one_that_lives_copies_stays(
+    backup: Path, tmp_path: Path, *, in_memory: bool
+) -> None:
+    data = tmp_path / "first"
+    place = scratch.MEMORY if in_memory else data
+    before = set(place.glob(".dovecote-copying-*"))
+    killed = subprocess.run([sys.executable, "-c", KILLED, data, "1" * in_memory], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    [left] = set(place.glob(".dovecote-copying-*")) - before
+    assert (left / "host.db").exists()
+    with scratch.folder(place) as living:
+        packed = io.BytesIO()
+        make(data, packed, lambda _: None)
+        assert not left.exists()
+        assert living.exists()
+    packed.seek(0)
+    with tarfile.open(fileobj=packed) as archive:
+        assert not [name for name in archive.getnames() if "copying" in name]
+
+
+def test_a_restore_is_tried_again_where_one_was_killed(backup: Path, tmp_path: Path) -> None:
+    half = tmp_path / "second" / ".restoring-abc" / "data" / "sessions"
+    half.mkdir(parents=True)
+    with backup.open("rb") as source:
+        assert restore(source, tmp_path / "second").sessions
+    assert not half.exists()
 
 
 def test_too_little_memory_for_what_is_to_be_encrypted_is_said_with_the_way_out(
@@ -553,6 +591,22 @@ def test_a_program_that_is_missing_is_named_with_its_package(
     ):
         backups.write(tmp_path / "first", tmp_path / "sealed", age=age, gpg=gpg)
     assert not list(tmp_path.glob("sealed*"))
+
+
+def test_the_beginning_of_a_backup_that_was_killed_goes_with_the_next(
+    backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder := tmp_path / "backups").mkdir()
+    (folder / "monday.0123abcd.unfinished").write_text("cut off")
+    (folder / "notes.unfinished").write_text("mine")
+    (folder / "link.0123abcd.unfinished").symlink_to(folder / "notes.unfinished")
+    living, descriptor = scratch.file(lambda: folder / "monday.4567cdef.unfinished")
+    backups.write(tmp_path / "first", folder / "today", age="", gpg="")
+    os.close(descriptor)
+    assert {path.name for path in folder.iterdir()} == {
+        *("today", "notes.unfinished", "link.0123abcd.unfinished", living.name)
+    }
+    assert "monday.0123abcd.unfinished: taken away" in " ".join(capsys.readouterr().out.split("\n"))
 
 
 def test_a_backup_is_not_written_into_what_it_copies(backup: Path, tmp_path: Path) -> None:

@@ -5,49 +5,21 @@ from __future__ import annotations
 import json
 import os
 import tarfile
-from importlib import resources
 from pathlib import Path
 
 import apsw
 import pytest
 
-from host.mailbox.inbound import InboundWriter
-from host.mailbox.rows import NewMessage
+from host.cli import tasks_ordered
 from host.ports import faults
-from host.registry import sessions
 from host.registry.db import VERSION, open_registry
 from host.upkeep.backups import upgrading
 from host.upkeep.backups.making import MANIFEST, BackupError
 from host.upkeep.backups.restoring import restore
-from sessiondb import Address, Incompatible, content
-from sessiondb.layout import SessionFolder
+from sessiondb import Incompatible
 from tests.fakes.platform import MemoryBot
-from tests.support.hosting import config, now_ms, serving
-
-PLACE = Address("memory", "w", "c")
-
-
-def older(data: Path, version: int) -> str:
-    """A data folder as the frozen migrations made it then, with a message that waits in a conversation's file; its id."""
-    data.mkdir(mode=0o700, exist_ok=True)
-    connection = apsw.Connection(str(data / "host.db"))
-    connection.pragma("journal_mode", "wal")
-    schema = resources.files("host.registry").joinpath("schema")
-    for number in range(1, version + 1):
-        connection.execute(schema.joinpath(f"host_{number:04}.sql").read_text("utf-8"))
-    connection.pragma("user_version", version)
-    connection.execute("INSERT INTO meta VALUES ('installation', 'abc')")
-    id_ = sessions.upsert(connection, "default", PLACE, sessions.scope_name("public", PLACE, ""), 1)
-    connection.close()
-    folder = SessionFolder(data / "sessions" / id_)
-    folder.inbound.mkdir(parents=True)
-    writer = InboundWriter(folder.inbound_db, now_ms)
-    with writer.writing():
-        writer.insert(NewMessage("m1", "chat", PLACE, content.Chat("from before", "Ada"), created_at=1))
-    writer.close()
-    (folder.root / "work").mkdir()
-    (folder.root / "work" / "notes.txt").write_text("mine")
-    return id_
+from tests.support.hosting import config, serving
+from tests.support.upgrades import older
 
 
 @pytest.mark.parametrize("version", range(1, VERSION))
@@ -78,8 +50,12 @@ async def test_a_host_keeps_brings_forward_and_serves_what_an_earlier_version_le
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     older(tmp_path, 4)
+    for left in (".dovecote-copying-abc", ".restoring-abc"):  # by commands that were killed
+        (tmp_path / left).mkdir()
+        (tmp_path / left / "host.db").write_text("what people wrote")
     bot = MemoryBot()
     async with serving(config(tmp_path), bot):
+        assert not [*tmp_path.glob(".*/host.db")]
         await bot.until(lambda: bot.said("c") == ["from before"])
     [kept] = upgrading.kept(tmp_path)
     [told] = [r.getMessage() for r in caplog.records if getattr(r, "action", "") == "backed_up"]
@@ -89,6 +65,15 @@ async def test_a_host_keeps_brings_forward_and_serves_what_an_earlier_version_le
     async with serving(config(tmp_path), MemoryBot()):
         pass
     assert upgrading.kept(tmp_path) == [kept]  # what is up to date is not kept again
+
+
+def test_an_order_is_no_upgrade_only_a_host_that_has_kept_what_was_is(tmp_path: Path) -> None:
+    older(tmp_path, VERSION - 1)
+    with pytest.raises(Incompatible, match="version"):
+        tasks_ordered.order(tmp_path, "pause", "one")
+    assert upgrading.keep(tmp_path, print) is not None
+    tasks_ordered.order(tmp_path / "new", "pause", "one")  # before the first start it is kept for it
+    assert (tmp_path / "new" / "host.db").exists()
 
 
 def test_a_folder_that_is_new_or_up_to_date_is_not_backed_up(tmp_path: Path) -> None:

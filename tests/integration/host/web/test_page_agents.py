@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from host.app import Host
@@ -129,6 +130,14 @@ async def test_text_is_text_and_a_file_is_handed_over_and_never_shown(tmp_path: 
             assert '"' not in taken.headers["Content-Disposition"]
             assert taken.headers["Content-Security-Policy"].startswith("sandbox")
         assert taken.text == "name"
+        (root / "shrinks").write_bytes(b"")
+        os.truncate(root / "shrinks", 90_000_000)  # more than lies between the two of them
+        async with browser.client.get(f"{browser.base}{folders['public']}?path=shrinks&as=file") as begun:
+            await begun.content.read(1)
+            os.truncate(root / "shrinks", 1_000)
+            with pytest.raises(aiohttp.ClientPayloadError):  # never a file that looks whole
+                await begun.read()
+        assert (await browser.get(folders["public"])).status == 200
         for wrong in ("out", "out/passwd", "passwd", "pipe", "../..", "%00", "nothing", "memory.md/x", "%ff"):
             for as_ in ("", "&as=file"):
                 page = await browser.get(f"{folders['public']}?path={wrong}{as_}")
