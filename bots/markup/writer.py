@@ -1,17 +1,14 @@
 """From the tree to lines, as far as the platforms agree; a renderer is a subclass that says what differs."""
 
-import ipaddress
 import re
-import unicodedata
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from urllib.parse import urlsplit
 
 from markdown_it.common.normalize_url import normalizeLink
 
-from bots.markup import chunks, clean, tree
+from bots.markup import chunks, clean, labels, tree
 from bots.markup.chunks import Frame, Holder, Line
 from bots.markup.tree import BREAK, Inline, Run
 
@@ -184,9 +181,12 @@ class Writer:
 
     def honest(self, runs: Inline) -> Iterator[Run]:
         """Links whose words look like another address, however these are styled, show the one that they lead to."""
-        for href, group in groupby(runs, key=lambda run: run.href):
-            members = list(group)
-            yield from self.undisguised(members) if href and disguised(label_of(members), href) else members
+        groups = [(href, list(group)) for href, group in groupby(runs, key=lambda run: run.href)]
+        words = ["", *(label_of(members) for _, members in groups), ""]
+        for number, (href, members) in enumerate(groups, 1):
+            before, label, after = words[number - 1 : number + 2]
+            hides = href and labels.disguised(label, href, before, after)
+            yield from self.undisguised(members) if hides else members
 
     def undisguised(self, members: Sequence[Run]) -> Sequence[Run]:
         last = members[-1]
@@ -258,64 +258,6 @@ def unlinked(run: Run, schemes: tuple[str, ...]) -> Run:
 
 def label_of(runs: Sequence[Run]) -> str:
     return "".join(run.text for run in runs)
-
-
-def disguised(label: str, href: str) -> bool:
-    """Whether a link's words look like an address, or have one among them, that is not the one it leads to."""
-    if normalizeLink(label) == href.removeprefix("mailto:"):
-        return False
-    said = _said(label)
-    own = _bare(href.removeprefix("mailto:"))
-    places = own, own.partition("/")[0], own.partition("/")[0].partition(":")[0]
-    for claim in _CLAIM.finditer(said):
-        ending = claim["ending"] or ""
-        if not claim["scheme"] and (_FILES.fullmatch(ending) or _ends_a_sentence(claim, said)):
-            continue
-        if _bare(claim[0].rstrip(".,;:!?")) not in places:
-            return True
-    return any(number != _number(_host(href)) for number in _numbers(said))
-
-
-def _said(label: str) -> str:
-    """The words as they are read: a dot is one however it is set apart."""
-    said = _HIDDEN.sub("", unicodedata.normalize("NFKC", label)).replace("。", ".").strip()
-    said = _WRAPPED_DOT.sub(".", said)
-    apart = _APART.fullmatch(said)
-    if apart and not _FILES.fullmatch(apart["ending"]) and not _SETTINGS.fullmatch(apart["ending"]):
-        return re.sub(r"\s*\.\s*", ".", said)
-    return said
-
-
-def _numbers(said: str) -> Iterator[ipaddress.IPv6Address]:
-    """Those of IPv6 among the words; without brackets one needs a digit, for "a::b" is said of code."""
-    for claim in _IPV6.finditer(said):
-        number = _number(claim[0].strip("[]"))
-        if number is not None and (claim[0].startswith("[") or any(map(str.isdigit, claim[0]))):
-            yield number
-
-
-def _number(host: str) -> ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.IPv6Address(host)
-    except ValueError:
-        return None
-
-
-def _host(href: str) -> str:
-    try:
-        return urlsplit(href).hostname or ""
-    except ValueError:  # brackets that hold no address
-        return ""
-
-
-def _ends_a_sentence(claim: re.Match[str], said: str) -> bool:
-    """Among other words "done.Then" is no address; by itself "Bank.Com" is."""
-    ending = claim["ending"] or ""
-    return claim[0] != said and ending[:1].isupper() and not ending.isupper()
-
-
-def _bare(address: str) -> str:
-    return re.sub(r"^(?:(?:https?:)?//)?(?:www\.)?", "", address.strip().lower()).rstrip("/")
 
 
 def raw(text: str, within: Within = (), frame: Frame | None = None) -> Line:
@@ -455,27 +397,3 @@ _START = re.compile(
     r"(#{1,6}(?=\s|$)|-#|[-+*](?=\s|$)|[.)](?<=\d[.)])|>|={1,}\s*$|([-_*])(?:\s*\3){2,}\s*$|`{3}|~{3}"
     r"|\[(?=[^\]]*\]:)|\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$|:-+)"
 )
-_CLAIM = re.compile(
-    r"(?<![\w@./-])(?P<scheme>(?:[a-z][a-z0-9+.-]{0,20}:)?//|www\.)?(?:[^\s/@]{0,64}@)?"
-    r"(?:(?:[\w-]{1,63}\.){1,8}(?P<ending>[^\W\d_]{2,24}|xn--[\w-]{1,59})|(?:\d{1,3}\.){3}\d{1,3}|localhost(?=:\d))(?![\w-])(?::\d+)?(?:[/?#]\S*)?",
-    re.IGNORECASE,
-)
-_HIDDEN = re.compile("[\\u00ad\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2064\\u2066-\\u2069\\ufeff]")
-_WRAPPED_DOT = re.compile(
-    r"(\s?)(?:\[\s?(?:\.|dot)\s?\]|\(\s?(?:\.|dot)\s?\)|\{\s?(?:\.|dot)\s?\})\1", re.IGNORECASE
-)  # "bank[.]example"
-_APART = re.compile(
-    r"[\w-]+(?:\s*\.\s*[\w-]+)*\s+\.\s*(?P<ending>[^\W\d_]{2,24})(?:/\S*)?"
-)  # "bank .example", and nothing else
-_SETTINGS = re.compile(
-    r"env|venv|ssh|aws|vscode|idea|config|cache|git\w*|docker\w*|\w+rc|\w+ignore|\w*profile"
-)
-_IPV6 = re.compile(
-    r"(?<![\w:.])(?:\[[0-9a-f:.]{2,45}(?:%\w+)?\]|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,8}(?![\w:]))",
-    re.IGNORECASE,
-)
-_FILES = re.compile(
-    "md|py|rs|sh|pl|so|cc|ts|js|zip|mov|app|json|toml|ya?ml|txt|log|csv|html|css|go|java|rb|pdf|docx?|xlsx?|pptx?|png|jpe?g"
-    "|gif|svg|php|sql|xml|ini|cfg|lock|tsx|jsx|ipynb|gz|tar",
-    re.IGNORECASE,
-)  # endings of files' names, some of which are domains too

@@ -184,6 +184,9 @@ LABELS = (
     "www.bank.example",
     "you@bank.example",
     "ｂａｎｋ.example",
+    "Go to bank .example now",
+    "http://3232235777",
+    "0300.0250.0001.0001",
 )
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bots.console.markdown import Markdown
 from bots.markup import discord, slack
-from bots.markup.writer import disguised
+from bots.markup.labels import disguised
 
 TARGET = "https://evil.example/x"
 
@@ -81,6 +81,22 @@ def in_the_terminal(text: str) -> str:
         "Go to [2001:db8::1] now",
         "2001:db8:0:0:0:0:0:1",
         "[::ffff:192.168.1.1]",
+        "Go to bank .example now",
+        "Go to bank . example now",
+        "visit bank. com to log in",
+        "visit bank dot com to log in",
+        "bank dot example",
+        "See Bank.Com now",
+        "bank\ua4f8example",
+        "http://3232235777",
+        "3232235777",
+        "Go to 3232235777/login now",
+        "0xC0A80101",
+        "0xC0.0xA8.0x01.0x01",
+        "0300.0250.0001.0001",
+        "http://127.1/",
+        "127.1:8080/login",
+        "https://intranet/login",
     ],
 )
 def test_words_that_look_like_another_address_are_not_believed(
@@ -120,6 +136,16 @@ def test_words_that_look_like_another_address_are_not_believed(
         "[1]",
         "[see: here]",
         "f(.) of x",
+        "built on .NET now",
+        "wait ... what",
+        "the dot product",
+        "the end . Then more",
+        "3.5/5 stars",
+        "16:9",
+        "#3232235777",
+        "order 3232235777",
+        "2026/11/28",
+        "+1 415 555 0123",
     ],
 )
 def test_honest_words_stay_a_link_as_they_are(shown: Callable[[str], str], label: str) -> None:
@@ -128,8 +154,52 @@ def test_honest_words_stay_a_link_as_they_are(shown: Callable[[str], str], label
     assert TARGET in text
 
 
+@pytest.mark.parametrize(
+    "label", ["192.168.1.1", "3232235777", "0xC0A80101", "0xc0.0xa8.1.1", "0300.0250.1.1"]
+)
+def test_one_number_is_honest_in_each_of_its_forms(label: str) -> None:
+    assert not disguised(label, "http://3232235777/")
+    assert not disguised(label, "http://192.168.1.1/x")
+    assert disguised(label, "http://192.168.1.2/")
+
+
+@pytest.mark.parametrize("shown", [on_slack, on_discord])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "[bank]({0}).example",
+        "bank[.example]({0})",
+        "**bank**[.example]({0})",
+        "bank.example/[login]({0})",
+        "[bank]({0})[.example](https://evil.example/y)",
+    ],
+)
+def test_words_beside_a_link_that_make_an_address_of_its_own_are_read_with_it(
+    shown: Callable[[str], str], written: str
+) -> None:
+    assert f"({TARGET})" in shown(written.format(TARGET)).replace(f"]({TARGET})", "")
+
+
+@pytest.mark.parametrize("shown", [on_slack, on_discord])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "([docs]({0})).",
+        "https://bank.example, [docs]({0})",
+        "bank.example,[docs]({0})",
+        "evil.example/[x]({0})",
+        "[README]({0}).md",
+        "a/[b]({0})/c",
+    ],
+)
+def test_words_beside_a_link_that_are_their_own_leave_it_as_it_is(
+    shown: Callable[[str], str], written: str
+) -> None:
+    assert f"({TARGET})" not in shown(written.format(TARGET)).replace(f"]({TARGET})", "")
+
+
 @pytest.mark.parametrize("label", ["[2001:db8::1]", "2001:DB8:0::1", "https://[2001:db8::1]:8443/x"])
-def test_a_number_that_is_the_links_own_is_honest_however_it_is_written(label: str) -> None:
+def test_a_number_of_ipv6_that_is_the_links_own_is_honest_however_it_is_written(label: str) -> None:
     assert not disguised(label, "https://[2001:db8::1]:8443/x")
     assert disguised(label, "https://[2001:db8::2]/x")
     assert disguised(label, "https://[no address/x")
