@@ -33,6 +33,8 @@ HELLO = {
     "method": "initialize",
     "params": {"protocolVersion": PROTOCOL, "capabilities": {}, "clientInfo": {"name": NAME, "version": "1"}},
 }
+# What a server says can be; OverflowError: tokens that end after more seconds than a clock can count.
+FAULTS = (OAuthFlowError, ValidationError, httpx2.HTTPError, ValueError, OverflowError)
 LONGEST_REASON = 200  # characters of what a server says
 
 logging.getLogger("mcp.client.auth").setLevel(
@@ -72,7 +74,7 @@ async def sign_in(agent: str, server: str, url: str, landing: Landing, fetch: Fe
     provider = OAuthClientProvider(url, _about(landing.redirect_uri), shelf, landing.shown, came)
     try:
         answer = await _driven(provider, _hello(url), fetch)
-    except (OAuthFlowError, ValidationError, httpx2.HTTPError, ValueError) as error:
+    except FAULTS as error:
         raise SignInFailed(_words(error)) from error
     if shelf.tokens is None or shelf.client is None:
         raise SignInFailed(f"it asks for no sign-in (status {answer.status_code})")
@@ -104,7 +106,7 @@ async def refreshed(login: Login, fetch: Fetch) -> Login | None:
             told = await flow.asend(await _sent(asked, fetch))
         finally:
             await flow.aclose()
-    except (OAuthFlowError, ValidationError, httpx2.HTTPError, ValueError, StopAsyncIteration):
+    except (*FAULTS, StopAsyncIteration):
         return None
     if "authorization" not in told.headers:
         return None

@@ -30,6 +30,7 @@ LONGEST_PARKED = 1_000  # characters of what is noted of a call that waits
 LONGEST_ERROR = 2_000  # bytes
 ROWS_PER_READ = 200
 MOST_UNREAD = 20_000  # rows beyond the last one read; more are a flood, not a conversation
+LATEST = 2**53  # ms UTC; a time beyond it is none
 LARGEST_JUMP = 1_000_000  # between a row's seq and everything seen before: a runner counts by twos
 
 _VALID: dict[str, TypeAdapter[content.Outbound]] = {
@@ -130,7 +131,7 @@ class OutboundReader:
             cursor = self._connection.execute(_ROWS, (number, ROWS_PER_READ))
             for row in cursor:
                 found = int(str(row[0]))
-                if found > min(seq.MAX_SEQ, known + LARGEST_JUMP):
+                if not _follows(known, found):
                     raise Damaged(self._path, f"a row of seq {found} after {known}")
                 known = found
                 rows.append(_validated(row))
@@ -272,6 +273,15 @@ def _identity(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
+def _follows(known: int, found: int) -> bool:
+    """A file can be made whose rows stand in another order than SQLite writes, and seem to be new each time."""
+    return known < found <= min(seq.MAX_SEQ, known + LARGEST_JUMP)
+
+
+def _is_time(at: int) -> bool:
+    return 0 <= at <= LATEST
+
+
 def _validated(row: tuple[object, ...]) -> Accepted | Refused:
     number = int(str(row[0]))
     id_, in_reply_to, destination, kind = (_decoded_text(column) for column in row[1:5])
@@ -315,7 +325,12 @@ def _decoded(body: str) -> content.Outbound:
     adapter = _VALID.get(str(found.pop("type", "")))
     if adapter is None:
         raise ValueError("unknown type of operation")
-    return adapter.validate_python(found)
+    valid = adapter.validate_python(found)
+    if isinstance(valid, content.Question) and not _is_time(valid.expires_at):
+        raise ValueError(
+            "its end is no time"
+        )  # SQLite holds 64 bits: a larger one would fail where it is kept
+    return valid
 
 
 def _asks(body: str) -> bool:

@@ -140,6 +140,22 @@ def _schema_page(data: bytearray) -> bytearray:
     return data
 
 
+def backwards(target: Target) -> None:
+    """The second row in the file's own order comes before the first, as no SQLite writes it."""
+    with database(target) as connection:
+        insert(connection, target, 101, "first")
+        insert(connection, target, 103, "second")
+        [[root]] = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'messages_out'")
+        size = int(str(connection.pragma("page_size")))
+    data = bytearray(target.folder.outbound_db.read_bytes())
+    page = (int(str(root)) - 1) * size
+    for pointer in range(page + 8, page + 8 + 2 * int.from_bytes(data[page + 3 : page + 5], "big"), 2):
+        cell = page + int.from_bytes(data[pointer : pointer + 2], "big")
+        number = cell + (2 if data[cell] & 0x80 else 1)  # behind the size of what the row holds
+        data[number] = 7 if data[number] == 103 else data[number]
+    target.folder.outbound_db.write_bytes(data)
+
+
 def schema(*statements: str) -> Callable[[Target], None]:
     """A file with our tables, changed by these statements."""
 
@@ -206,6 +222,7 @@ FILES = [
     Attack("utf16", replaced_by(_utf16), "session"),
     Attack("renamed_over_while_read", lambda _: None, "session", then=_renamed_over),
     Attack("empty_file", replaced_by(lambda p, _: p.touch()), "lost"),
+    Attack("rows_out_of_order", backwards, "session"),
     Attack("future_contract", _changed_bytes(_contract_99), "session"),
     Attack("journal_is_a_fifo", journal(lambda p: os.mkfifo(p)), "session"),
     Attack("journal_is_a_symlink", journal(lambda p: p.symlink_to("/etc/passwd")), "session"),
@@ -326,6 +343,18 @@ ROWS = [
     Attack("deeply_nested", _json('{"type":' + "[" * 200_000 + "]" * 200_000 + "}"), "row"),
     Attack("unknown_operation", _json('{"type": "shutdown"}'), "row"),
     Attack("field_of_the_wrong_type", _json('{"type": "text", "text": {"a": 1}}'), "row"),
+    Attack(
+        "a_question_that_ends_beyond_any_clock",
+        _json(
+            '{"type": "ask_question", "text": "evil", "options": ["a"], "expires_at": 1180591620717411303424}'
+        ),
+        "row",
+    ),
+    Attack(
+        "a_question_that_ended_before_there_were_clocks",
+        _json('{"type": "ask_question", "text": "evil", "options": ["a"], "expires_at": "-1"}'),
+        "row",
+    ),
     Attack("kind_does_not_fit", _json('{"type": "text", "text": "evil"}', kind="system"), "row"),
     Attack("unknown_kind", rows(kind="root"), "row"),
     Attack("id_is_a_blob", rows(id_=b"evil"), "row"),
