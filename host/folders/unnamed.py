@@ -48,18 +48,17 @@ def measure(pid: int, devices: Collection[int]) -> Unnamed:
     """Of the container whose first process that is, on these devices. One that has ended has nothing."""
     found: dict[tuple[int, int], int] = {}
     seen = 0
-    for task in _tasks(pid):
-        for key, size in _held(task):
+    for process in _processes(pid):
+        for key, size in _held(process):
             seen += 1
             if key[0] in devices:
                 found[key] = max(size, found.get(key, 0))
             if seen >= MOST_SEEN:
                 return Unnamed(sum(found.values()), len(found), hidden=True)
-    return Unnamed(sum(found.values()), len(found))
+    return Unnamed(sum(max(0, size) for size in found.values()), len(found), hidden=-1 in found.values())
 
 
-def _tasks(pid: int) -> Iterator[Path]:
-    """Every thread of the container's: each may have a table of descriptors of its own."""
+def _processes(pid: int) -> Iterator[Path]:
     try:
         space = (PROC / str(pid) / "ns" / "pid").stat().st_ino
     except OSError:
@@ -67,31 +66,46 @@ def _tasks(pid: int) -> Iterator[Path]:
     for process in PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if (process / "ns" / "pid").stat().st_ino == space:
-                yield from (process / "task").iterdir()
+                yield process
 
 
-def _held(task: Path) -> Iterator[tuple[tuple[int, int], int]]:
-    """Of each descriptor and mapping (device, inode) and size, where no name leads to the file; (0, 0) for others."""
-    with contextlib.suppress(OSError):
-        for name in os.listdir(task / "fd"):  # noqa: PTH208 - many, and only their names
-            with contextlib.suppress(OSError):
-                found = (task / "fd" / name).stat()
-                yield (
-                    ((found.st_dev, found.st_ino), found.st_blocks * BLOCK)
-                    if not found.st_nlink
-                    else ((0, 0), 0)
-                )
-    with contextlib.suppress(OSError):
-        if task.name == task.parent.parent.name:  # threads share their memory
-            for mapping in _MAPPED.finditer((task / "maps").read_bytes()):
-                yield _mapped(task, mapping)
+def _held(process: Path) -> Iterator[tuple[tuple[int, int], int]]:
+    """Of each descriptor and mapping (device, inode) and size, where no name leads to the file; (0, 0) for others.
+
+    A size that cannot be seen is -1.
+    """
+    try:
+        tasks = list((process / "task").iterdir())
+    except OSError:
+        return
+    for task in tasks:  # each thread may have a table of descriptors of its own
+        with contextlib.suppress(OSError):
+            for name in os.listdir(task / "fd"):  # noqa: PTH208 - many, and only their names
+                with contextlib.suppress(OSError):
+                    found = (task / "fd" / name).stat()
+                    yield (
+                        ((found.st_dev, found.st_ino), found.st_blocks * BLOCK)
+                        if not found.st_nlink
+                        else ((0, 0), 0)
+                    )
+    for task in tasks:
+        with contextlib.suppress(OSError):
+            if maps := _maps(task):
+                yield from (_mapped(task.name, mapping) for mapping in _MAPPED.finditer(maps))
+                return
 
 
-def _mapped(task: Path, mapping: re.Match[bytes]) -> tuple[tuple[int, int], int]:
+def _maps(task: Path) -> bytes:
+    """Threads share their memory: one's that has ended while others go on are empty, the first one's too."""
+    return (task / "maps").read_bytes()
+
+
+def _mapped(task: str, mapping: re.Match[bytes]) -> tuple[tuple[int, int], int]:
     begin, end, major, minor, inode = mapping.groups()
     try:
-        found = (task / "map_files" / f"{begin.decode()}-{end.decode()}").stat()
+        found = (PROC / task / "map_files" / f"{begin.decode()}-{end.decode()}").stat()
         return (found.st_dev, found.st_ino), found.st_blocks * BLOCK
-    except OSError:  # only root may look there: as large as what is mapped, then
-        device = os.makedev(int(major, 16), int(minor, 16))
-        return (device, int(inode)), int(end, 16) - int(begin, 16)
+    except (
+        OSError
+    ):  # only root may look there, and how much is mapped says little: one page keeps a whole file
+        return (os.makedev(int(major, 16), int(minor, 16)), int(inode)), -1

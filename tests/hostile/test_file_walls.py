@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from host.folders import attachments, modes
+from host.folders import attachments, modes, unnamed
 from host.folders.attachments import AttachmentError
 from host.mailbox import outbound, untrusted
 from host.mailbox.outbound import OutboundReader
@@ -22,7 +24,7 @@ from sessiondb.connection import open_reader
 from sessiondb.errors import SessionError
 from sessiondb.layout import SessionFolder
 from sessiondb.signals import read_heartbeat
-from tests.support.attacks import COLUMNS, Target, database, insert, rows, schema
+from tests.support.attacks import COLUMNS, Target, backwards, database, insert, rows, schema
 from tests.support.redteam import Seat, attack, walled
 
 pytestmark = attack(Seat.CONTAINER, 8)
@@ -176,6 +178,81 @@ def test_a_seq_far_ahead_silences_all_behind_it(
         monkeypatch.setattr(outbound, "LARGEST_JUMP", 2**62)
     rows(seq=number)(target)
     assert ("evil" in _read(target)) is not standing
+
+
+MAPS = """
+import ctypes, mmap, os, platform, sys, threading
+file = open(sys.argv[1], "w+b")
+file.write(bytes(2_000_000))
+file.flush()
+os.unlink(sys.argv[1])
+kept = mmap.mmap(file.fileno(), 4_096 if sys.argv[2] == "as one page" else 2_000_000)
+for descriptor in range(3, 10):  # mmap keeps one of its own, where it is asked to grow
+    try:
+        os.close(descriptor)
+    except OSError:
+        pass
+threading.Thread(target=sys.stdin.read).start()
+print("kept", flush=True)
+if sys.argv[2] == "behind a thread that has ended":
+    ctypes.CDLL(None).syscall(ctypes.c_long({"x86_64": 60, "aarch64": 93}[platform.machine()]), 0)
+"""
+
+
+@walled
+@pytest.mark.parametrize("how", ["as one page", "behind a thread that has ended"])
+def test_a_deleted_file_is_kept_mapped_where_little_of_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, standing: bool
+) -> None:
+    if not standing:
+        monkeypatch.setattr(unnamed, "_mapped", lambda *_: ((tmp_path.stat().st_dev, 1), 4_096))
+        monkeypatch.setattr(unnamed, "_maps", lambda task: (task.parents[1] / "maps").read_bytes())
+    command = [sys.executable, "-c", MAPS, str(tmp_path / "large"), how]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"kept\n"
+        if how == "behind a thread that has ended":
+            while b"Z" not in Path(f"/proc/{process.pid}/task/{process.pid}/stat").read_bytes():
+                os.sched_yield()
+        found = dict(unnamed._held(Path(f"/proc/{process.pid}")))
+        process.stdin.close()
+    kept = [size for (device, _), size in found.items() if device == tmp_path.stat().st_dev]
+    assert any(size >= 2_000_000 for size in kept) is standing
+
+
+@walled
+def test_rows_stand_in_an_order_that_reads_on_for_ever(
+    target: Target, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    backwards(target)
+    if not standing:
+        monkeypatch.setattr(outbound, "_follows", lambda *_: True)
+    reader = OutboundReader(target.folder.outbound_db)
+    try:
+        seqs = [row.row.seq for row in reader.rows_after(9).rows if isinstance(row, outbound.Accepted)]
+    except SessionError:
+        seqs = []
+    finally:
+        reader.close()
+    assert (seqs == [101, 7]) is not standing
+
+
+@walled
+@pytest.mark.parametrize("end", [2**70, -(2**70), f'"{10**30}"'])
+def test_a_question_ends_at_a_time_that_no_column_holds(
+    target: Target, monkeypatch: pytest.MonkeyPatch, end: object, standing: bool
+) -> None:
+    asked = f'{{"type": "ask_question", "text": "?", "expires_at": {end}}}'
+    rows(content=asked)(target)
+    if not standing:
+        monkeypatch.setattr(outbound, "_is_time", lambda _: True)
+    reader = OutboundReader(target.folder.outbound_db)
+    try:
+        [row] = reader.rows_after(0).rows
+    finally:
+        reader.close()
+    assert isinstance(row, outbound.Refused) is standing
 
 
 @walled
