@@ -7,11 +7,13 @@ a call shows is not linkable; the answer itself goes by a call with the switch, 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bots.markup import grammar
+
 JOINT = "\N{WORD JOINER}"
-_CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
+_TICKS = re.compile(r"\\.|(?P<ticks>`+)")  # an escaped one begins no code
 _WHOLE = (
     re.compile(r"(?:https?|ftp|slack):(?=//)|(?:mailto|tel):", re.IGNORECASE),
     re.compile(r"(?<=[^\W_])\.(?=[^\W\d_]{2})"),
@@ -33,8 +35,41 @@ def growing(text: str) -> str:
 
 
 def unlinked(text: str) -> str:
-    """Code, in which nothing is a link, can still be copied."""
-    return "".join(piece if n % 2 else _apart(piece, _WHOLE) for n, piece in enumerate(_CODE.split(text)))
+    """Of plain words, in which a backtick is one, or nobody knows what it is."""
+    return _apart(text, _WHOLE)
+
+
+def in_markdown(text: str) -> str:
+    """Code, in which nothing is a link, can still be copied; where it begins and ends is for a reader of Markdown to say."""
+    lines = text.split("\n")
+    code = {
+        number
+        for token in grammar.parser().parse(text)
+        if token.type in ("fence", "code_block") and token.map
+        for number in range(*token.map)
+    }
+    return "\n".join(
+        line if number in code else "".join(_beside_code(line)) for number, line in enumerate(lines)
+    )
+
+
+def _beside_code(line: str) -> Iterator[str]:
+    """A span ends in the line in which it begins, as it is written; where one does not, the line has none."""
+    spans, end = [], 0
+    while found := _TICKS.search(line, end):
+        begin, end, ticks = found.start(), found.end(), found["ticks"]
+        if ticks:
+            closing = re.compile(rf"(?<!`){ticks}(?!`)").search(line, end)
+            if closing is None:
+                yield unlinked(line)
+                return
+            end = closing.end()
+            spans.append((begin, end))
+    at = 0
+    for begin, end in spans:
+        yield unlinked(line[at:begin]) + line[begin:end]
+        at = end
+    yield unlinked(line[at:])
 
 
 def _apart(text: str, patterns: Sequence[re.Pattern[str]]) -> str:
@@ -49,6 +84,14 @@ def shown(payload: Any) -> Any:
         return [shown(one) for one in payload]
     if not isinstance(payload, dict):
         return payload
+    match payload:
+        case {"type": "rich_text_preformatted"} | {"type": "text", "style": {"code": True}}:
+            return payload
+        case {"type": "link", "url": str(url), "text": str(words), **rest}:
+            said = words if words == url else f"{words} ({url})"
+            return {**rest, "type": "text", "text": unlinked(said)}
+        case {"type": "markdown", "text": str(text)}:
+            return {**payload, "text": in_markdown(text)}
     return {
         key: unlinked(value) if key == "text" and isinstance(value, str) else shown(value)
         for key, value in payload.items()

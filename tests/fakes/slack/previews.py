@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from markdown_it import MarkdownIt
+
 ADDRESS = re.compile(
     r"https?://[^\s<>|)\]]+|\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|org|net|io|dev|example)\b[^\s<>|)]*",
     re.IGNORECASE,
@@ -28,16 +30,28 @@ def fetched(arguments: dict[str, Any], said: Any) -> list[str]:
     """Of a call that has the switches when both are off: nothing ("chat.postMessage": unfurl_links, unfurl_media)."""
     if all(str(arguments.get(name)).lower() in ("false", "0") for name in SWITCHES):
         return []
-    return [address for text in _texts(said) for address in ADDRESS.findall(_without_code(text))]
+    return [address for text in _texts(said) for address in ADDRESS.findall(text)]
 
 
-def _without_code(text: str) -> str:
-    return re.sub(r"```.*?```|`[^`\n]+`", "", text, flags=re.DOTALL)
+def _in_markdown(text: str) -> Iterator[str]:
+    """What stands in no code, and where links lead, for a reader of Markdown."""
+    for block in MarkdownIt("commonmark").enable("table").parse(text):
+        for token in block.children or ():
+            yield token.content if token.type == "text" else str(token.attrs.get("href", ""))
 
 
 def _texts(node: Any) -> Iterator[str]:
+    """In rich text a link is stated, and code; of words anywhere else nobody documents where code begins."""
     if isinstance(node, str):
         yield node
+    elif isinstance(node, dict) and node.get("type") == "markdown":
+        yield from _in_markdown(str(node["text"]))
+    elif isinstance(node, dict) and node.get("type") == "link":
+        yield str(node["url"])
+    elif isinstance(node, dict) and (
+        node.get("type") == "rich_text_preformatted" or (node.get("style") or {}) == {"code": True}
+    ):
+        return
     elif isinstance(node, list):
         for one in node:
             yield from _texts(one)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.slack.sending import links
+from bots.slack.sending import links, rendering
+from sessiondb import content
 from tests.fakes.slack import previews
 
 WAYS_OUT = [
@@ -37,8 +40,60 @@ def test_a_text_that_grows_keeps_what_was_shown_of_it(pieces: list[str], cut: in
     assert links.growing(whole).startswith(links.growing(whole[:cut]).rstrip(links.JOINT))
 
 
-def test_code_can_still_be_copied() -> None:
-    assert links.unlinked("run `curl a.example` at 3.14") == "run `curl a.example` at 3.14"
+@pytest.mark.parametrize(
+    "written",
+    [
+        "run `curl a.example` at 3.14",
+        "``a` https://a.example `b``",
+        "\\\\`a.example`",
+        "```\nhttps://a.example\n```",
+        "> ```\n> a.example\n> ```",
+        "- x\n  ````\n  ``` a.example\n  ````",
+    ],
+)
+def test_code_can_still_be_copied(written: str) -> None:
+    assert links.in_markdown(written) == written
+
+
+ADDRESS = "https://evil.example/secret"
+SEEMING = [
+    "\\` {0} \\`",
+    "\\`[docs]({0})\\`",
+    "`` {0} `",
+    "` {0}",
+    "``` {0} ``",
+    "\\\\` a ` {0} ` b `",
+    "a `b` {0} `c`",
+    "\\``` {0} ```",
+    "    x\n\n` {0}",
+    "日本**`**` {0} `",
+    "日本**a**語 [docs]({0})",
+    "日本**a**語 {0}",
+    "日本**a**語 <{0}>",
+]
+
+
+@pytest.mark.parametrize("written", SEEMING)
+@pytest.mark.parametrize("made", [content.Edit, lambda _, text: content.Edit("m", f"x\n\n{text}\n\n`y`")])
+def test_nothing_that_only_looks_like_code_is_left_a_link(
+    written: str, made: Callable[[str, str], content.Edit]
+) -> None:
+    """An edit is a call without the switch."""
+    payloads = list(rendering.operation(made("m", written.format(ADDRESS)), plain=False))
+    assert previews.fetched({}, payloads)
+    assert previews.fetched({}, links.shown(payloads)) == []
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["`", "``", "\\", "\n", " ", "a", "[x](", ADDRESS, ")", "> ", "- ", "    ", "|", "*", "日"]
+        )
+    )
+)
+def test_no_edit_has_an_address_fetched_however_it_is_put_together(pieces: list[str]) -> None:
+    payloads = list(rendering.operation(content.Edit("m", "".join(pieces)), plain=False))
+    assert previews.fetched({}, links.shown(payloads)) == []
 
 
 def test_what_a_button_opens_stays() -> None:
