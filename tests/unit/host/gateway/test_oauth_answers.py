@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from host.gateway import oauth
-from host.gateway.fetching import Asked, Got
+from host.gateway.fetching import Asked, Fetch, Got
 from host.registry.logins import Login
 
 LOGIN = Login(
@@ -18,7 +18,7 @@ LOGIN = Login(
 )
 
 
-def answering(ends_in: str) -> oauth.Fetch:
+def answering(ends_in: str) -> Fetch:
     body = f'{{"access_token": "new", "token_type": "Bearer", "expires_in": {ends_in}}}'
 
     async def fetch(asked: Asked) -> Got:
