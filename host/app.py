@@ -141,6 +141,9 @@ class Host:
         await house.ordered.pausing.look()
         await house.supervisor.adopt()
         await house.ordered.forgetting.catch_up()
+        await (
+            house.ordered.orders.obey()
+        )  # before anybody is heard: who is to be forgotten is not answered first
         if self._config.web is None:
             await db.write(lambda connection: links.serve(connection, ""))
             await house.upkeep.feeding.off()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
 import re
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -54,6 +56,22 @@ def set_up(*, file: Path | None, level: str = "INFO", json: bool = False) -> Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+
+
+def rewrite(folder: Path, changed: Callable[[str], str]) -> None:
+    """Every log file there, also the one that is being written: whoever logs meanwhile waits. Raises `OSError`."""
+    with contextlib.ExitStack() as stack:
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).parent == folder:
+                handler.acquire()
+                stack.callback(handler.release)
+                handler.close()  # it opens what is in its place by then
+        for path in sorted(folder.glob("*.log*")):
+            text = path.read_text("utf-8", "surrogateescape")
+            if (new := changed(text)) != text:
+                beside = path.with_name(f".{path.name}.new")
+                beside.write_text(new, "utf-8", "surrogateescape")
+                beside.replace(path)
 
 
 def _one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

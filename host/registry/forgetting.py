@@ -78,7 +78,7 @@ def erase(connection: Statements, person: Person, mark: str) -> None:
     """Their words, names and ids; that something came, what it cost and when stays. Harmless when it is done again."""
     gone = f"forgotten-{mark[:16]}"
     named = {**_named(person), "gone": gone}
-    words = _words(connection, person)  # first, as long as the records say what their name was
+    words = words_for(connection, person)  # first, as long as the records say what their name was
     for id_, kind in sessions_of(connection, person):
         for sql in _OF_OTHERS:
             connection.execute(sql, {**named, "session": id_})
@@ -91,10 +91,11 @@ def erase(connection: Statements, person: Person, mark: str) -> None:
         connection.execute(sql, named)
 
 
-def _words(connection: Statements, person: Person) -> re.Pattern[str]:
-    """How they are called, and nobody whose id or name only begins with theirs."""
+def words_for(connection: Statements, person: Person) -> re.Pattern[str]:
+    """How they are called, and nobody whose id or name only begins with theirs. The terminal's person is a common word."""
     names = [str(name) for (name,) in connection.execute(_NAMES, _named(person)).fetchall()]
-    alternatives = "|".join(re.escape(word) for word in (str(person), person.user, *names))
+    called = [] if person.platform == "console" else [person.user, *names]
+    alternatives = "|".join(re.escape(word) for word in (str(person), *called))
     return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)")
 
 

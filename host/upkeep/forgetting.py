@@ -30,8 +30,9 @@ from host.registry.forgetting import NOBODY, Kind, Person
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
+from host.upkeep import remains
 from host.upkeep.backups import upgrading
-from sessiondb import Address, SessionError, SessionFolder
+from sessiondb import Address, SessionError
 from sessiondb.contract import EVERYTHING
 from sessiondb.records import Status
 
@@ -57,6 +58,12 @@ class Copies(Protocol):
 
 
 class Sends(Protocol):
+    async def sound(self, session: Session) -> bool:
+        """Whether outbound.db can be read; one that is gone is begun anew. Raises `SessionError` of inbound.db."""
+
+    async def forget_reader(self, session: Session) -> None:
+        """Lets go of the file."""
+
     async def give_up(self, session: Session, answering: frozenset[str] | None) -> bool:
         """Says no more what is on its way and answers one of these messages, or all of it. Raises `SessionError`."""
 
@@ -87,6 +94,10 @@ class Forgetting:
         self._installation = installation
         self._copies = copies
         self._now = now
+
+    @property
+    def _data(self) -> Path:
+        return self.records.sessions.data
 
     async def catch_up(self) -> None:
         """At the start: whom a restored backup brought back, and whom a crash left half forgotten. Raises `SessionError`."""
@@ -130,9 +141,14 @@ class Forgetting:
 
         await db.write(begin)
         sessions = await db.read(lambda connection: forgetting.sessions_of(connection, person))
-        if left := [*await self._by_its_bot(person, sessions), *await self._everywhere(person, sessions)]:
+        taken, left = await self._everywhere(person, sessions)
+        if left := [*await self._by_its_bot(person, sessions), *left]:
             raise NotForgotten("; ".join(left))
+        if taken:
+            found["damaged or set-aside files"] = taken
         await asyncio.to_thread(self._drop_backups)
+        called = await db.read(lambda connection: forgetting.words_for(connection, person))
+        await asyncio.to_thread(remains.unsay, self._data, called, NOBODY)
 
         def job(connection: Statements) -> None:
             forgetting.erase(connection, person, one)
@@ -149,6 +165,8 @@ class Forgetting:
     async def _by_its_bot(self, person: Person, sessions: list[tuple[str, Kind]]) -> list[str]:
         """First, for it is asked by records that go with the conversations. Returns what could not be taken away."""
         bot = self._hands.bots.get(person.platform)
+        if bot is None and person.platform not in ("", remains.CONSOLE):
+            await asyncio.to_thread(remains.notes, self._data / person.platform, person.user)
         if not isinstance(bot, Forgets):
             return []
         own = [id_ for id_, kind in sessions if kind is not Kind.SHARED]
@@ -162,20 +180,20 @@ class Forgetting:
             return [f"{person.platform}: {error}"]
         return []
 
-    async def _everywhere(self, person: Person, sessions: list[tuple[str, Kind]]) -> list[str]:
-        """In each conversation. Returns where something of them is left."""
-        left = []
+    async def _everywhere(self, person: Person, sessions: list[tuple[str, Kind]]) -> tuple[int, list[str]]:
+        """In each conversation. Returns how many damaged files went, and where something of them is left."""
+        taken, left = 0, []
         for id_, kind in sessions:
             for session in await self.records.db.read(functools.partial(self._session, id_=id_)):
                 try:
-                    await self._in(session, person, kind)
+                    taken += await self._in(session, person, kind)
                 except (SessionError, LaunchError, OSError) as error:
                     left.append(f"{id_}: {error}")
-        return left
+        return taken, left
 
     def _drop_backups(self) -> None:
         """Those that upgrades began with: they hold everybody as they were."""
-        for file in upgrading.kept(self.records.sessions.data):
+        for file in upgrading.kept(self._data):
             file.unlink(missing_ok=True)
             log.warning(
                 "%s was taken away: it held somebody who is forgotten",
@@ -186,22 +204,43 @@ class Forgetting:
     def _session(self, connection: Statements, *, id_: str) -> list[Session]:
         return self.records.sessions.load(connection, "id = ?", (id_,))
 
-    async def _in(self, session: Session, person: Person, kind: Kind) -> None:
-        """Raises `SessionError`, `LaunchError`, `OSError`, `NotForgotten`."""
+    async def _in(self, session: Session, person: Person, kind: Kind) -> int:
+        """How many damaged files went. Raises `SessionError`, `LaunchError`, `OSError`."""
         job = functools.partial(_unwrite, person=person, alone=kind is not Kind.SHARED)
         await self.records.mailboxes.use(session, job)
         theirs = await self.records.db.read(lambda c: forgetting.messages_in(c, person, session.id))
-        await self._maintain(session)
+        taken = await self._emptied(session)
         if await self._hands.sends.give_up(session, theirs if kind is Kind.SHARED else None):
-            await self._maintain(session)
+            taken += await self._emptied(session)
         await self._hands.prunes.prune(session, EVERYTHING)
-        await asyncio.to_thread(_remove_traces, session.folder)
+        taken += await asyncio.to_thread(remains.set_aside, session.folder)
         if kind is not Kind.SHARED:
             await asyncio.to_thread(_empty, session.folder.work)
         if kind is Kind.DM:
             shared = self.records.sessions.shared(session)
             await asyncio.to_thread(shutil.rmtree, shared, ignore_errors=True)
+        if session.address.channel_type == remains.CONSOLE:
+            await asyncio.to_thread(remains.transcript, self._data, session.address.platform_id)
         await self._copies.forget(session)
+        return taken
+
+    async def _emptied(self, session: Session) -> int:
+        """By its owner; what that cannot read goes whole, and the conversation begins anew. How many files went so."""
+        try:
+            if await self._hands.sends.sound(session):
+                await self._maintain(session)
+        except (SessionError, LaunchError):
+            damaged = await asyncio.to_thread(remains.is_damaged, session.folder.outbound_db)
+            if not (session.unreadable or damaged):
+                raise
+        else:
+            if not session.unreadable and session.folder.outbound_db.exists():
+                return 0
+        await self._hands.runners.stop(session)
+        await self._hands.sends.forget_reader(session)
+        taken = await asyncio.to_thread(remains.unreadable, session.folder)
+        await self._hands.sends.sound(session)
+        return taken
 
     async def _maintain(self, session: Session) -> None:
         await self._hands.runners.stop(session)
@@ -232,13 +271,6 @@ def _unwrite(writer: InboundWriter, *, person: Person, alone: bool) -> None:
             owner = "" if task.owner == person.user else task.owner
             changed = dataclasses.replace(task, mentions=mentions, owner=owner)
             writer.tasks.put(dataclasses.replace(changed, state="cancelled") if alone else changed)
-
-
-def _remove_traces(folder: SessionFolder) -> None:
-    """What was put aside of it when it was damaged, and what its runner printed."""
-    (folder.root / "runner.log").unlink(missing_ok=True)
-    for path in folder.inbound_db.parent.glob(f"{folder.inbound_db.name}.damaged-*"):
-        path.unlink(missing_ok=True)
 
 
 def _empty(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from host.app import Host
 from host.cli import backups, forgetting, pausing
 from host.cli.ending import NothingFoundError
+from host.folders import logs
 from host.folders.lock import DataLock
 from host.ports.bot import Unsent
 from host.ports.events import Author, EventClass, Said
@@ -20,6 +22,7 @@ from host.registry.forgetting import Person
 from host.registry.port import Statements
 from host.upkeep.backups.making import make
 from host.upkeep.forgetting import NotForgotten
+from sessiondb import Address
 from sessiondb.content import Part
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving
@@ -146,6 +149,79 @@ async def test_an_answer_that_is_on_its_way_to_them_goes_and_one_to_others_is_st
         bot.failures.clear()
         await bot.until(lambda: bool(bot.said("general")))
         assert (bot.said("general"), bot.said("dm-eve")) == (["poppies"], [])
+
+
+async def test_where_records_are_damaged_they_go_whole_and_it_is_said(tmp_path: Path) -> None:
+    """Quarantined, damaged in a page that nobody has read since, moved aside by hand: the conversation begins anew."""
+    bot = MemoryBot()
+    there = {"privacy": "public", "mentioned": True}
+    async with serving(config(tmp_path), bot) as (host, _):
+        for channel in ("general", "moved"):
+            await answered(bot, channel, "sesame for all", author=EVE, **there)
+        await answered(bot, "dm-eve", "my sesame", author=EVE, privacy="dm")
+        await answered(bot, "dm-bob", "poppies", author=BOB, privacy="dm")
+        for life in list(host.house.supervisor.lives.values()):
+            await host.house.supervisor.stop(life.session)
+            await asyncio.wait([life.task])
+        folders = {
+            life.address.platform_id: life.folder
+            for life in await host.house.records.db.read(
+                lambda connection: host.house.records.sessions.load(connection, "TRUE", ())
+            )
+        }
+        with folders["general"].outbound_db.open("r+b") as file:
+            file.write(b"sesame, and no header any more")
+        size = folders["dm-eve"].outbound_db.stat().st_size
+        with folders["dm-eve"].outbound_db.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"sesame " * ((size - 4096) // 7))
+        moved = folders["moved"]
+        moved.outbound_db.rename(moved.outbound_db.with_suffix(".old"))
+        (moved.root / "inbound.db.bak").write_text("sesame")
+        assert len(left(tmp_path, (b"sesame",))) > 3
+        told = await host.house.ordered.forgetting.ordered(json.dumps({"person": str(ID), "by": "ann"}))
+        assert told.startswith("forgotten: 3 messages")
+        assert told.endswith(", 4 damaged or set-aside files")
+        assert left(tmp_path) == []
+        assert left(tmp_path, (b"poppies",)) != []
+        for channel in ("general", "moved"):
+            assert await answered(bot, channel, "and poppies?", author=BOB, **there)
+
+
+async def test_the_terminals_transcripts_and_the_log_of_a_chat_are_reached_and_an_order_comes_before_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No host runs when it is given; the next one obeys before it hears anybody."""
+    console = tmp_path / "console"
+    console.mkdir()
+    log = tmp_path / "logs" / "host.log"
+    for name in ("handlers", "level"):  # put back afterwards
+        monkeypatch.setattr(logging.getLogger(), name, [] if name == "handlers" else logging.INFO)
+    logs.set_up(file=log)
+    logging.getLogger("host").info("access.owners += %s; UEVE777 was there before", EVE.id)
+
+    class Terminal(MemoryBot):
+        channel_type = "console"
+
+    you = Author("you", "you")
+    person = Person("console", "you")
+    async with serving(config(tmp_path), Terminal()) as (_, bot):
+        for channel, author, text in (("main", you, "my sesame"), ("other", BOB, "somebody's poppies")):
+            place = Address("console", "local", channel)
+            await answered(bot, channel, text, author=author, address=place, privacy="dm")
+        for name in ("main.jsonl", "history"):
+            (console / name).write_text("my sesame")
+        (console / "other.jsonl").write_text("poppies")
+    assert await asyncio.to_thread(forgetting.forget, tmp_path, person)
+    assert await asyncio.to_thread(forgetting.forget, tmp_path, ID)
+    async with serving(config(tmp_path), Terminal()):
+        assert left(tmp_path, (b"sesame",)) == []
+    assert [path.name for path in console.iterdir()] == ["other.jsonl"]
+    logging.getLogger("host").info("it goes on")
+    lines = log.read_text().splitlines()
+    assert lines[0].count("(forgotten)") == 1
+    assert "UEVE777" in lines[0]
+    assert "it goes on" in lines[-1]
 
 
 class Keeping(MemoryBot):
