@@ -424,7 +424,7 @@ class Service:
         if event is None:
             raise Forbidden(SENT_ALREADY)
         written = inbox.event_of(event)
-        if written.author.id != viewer.author.id:
+        if not held.is_theirs(written, viewer.author):
             raise Forbidden("Only whoever wrote it may send it.")
         ingested = await self._parts.ingest(replace(written, privacy=viewer.privacy))
         if ingested.verdict not in (Verdict.STORED, Verdict.DUPLICATE):

@@ -10,3 +10,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mark = item.get_closest_marker("attack")
         if mark is not None and item.get_closest_marker("honest") is None:
             item.user_properties.append(("attack", f"{mark.kwargs['law']} {mark.kwargs['seat']}"))
+        for twin in item.iter_markers("twin"):
+            item.user_properties.append(("twin", " ".join(twin.kwargs["of"])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -81,13 +82,36 @@ def test_an_address_in_a_picture_carries_words_out(
     assert passes(permit, body(messages=CARRIED[where])) is not standing
 
 
-def test_a_doubled_key_is_read_one_way_only() -> None:
-    """What was looked at is what is sent, whoever reads the second of two differently."""
-    doubled = body()[:-1] + b', "model": "claude-other"}'
-    assert not passes(OWN, doubled)
-    first = b'{"model": "claude-other", ' + body()[1:]
+def passed_on(permit: Permit, sent: bytes) -> bytes:
     front = {"method": "POST", "path": PATH, "query": "", "headers": {}}
-    assert b"claude-other" not in reading.judged(OWN, front, first).body
+    try:
+        return reading.judged(permit, front, sent).body
+    except Refused:
+        return b""
+
+
+def as_it_came(sent: bytes, first_counts: bool) -> SimpleNamespace:
+    """JSON that is looked at and then sent on as it was; of two equal keys readers take the one or the other."""
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        return dict(reversed(found) if first_counts else found)
+
+    return SimpleNamespace(
+        loads=lambda raw, **_: json.loads(raw, object_pairs_hook=pairs), dumps=lambda _: sent.decode()
+    )
+
+
+@walled
+@pytest.mark.parametrize("first_counts", [True, False], ids=["the first", "the last"])
+def test_a_doubled_key_is_read_one_way_only(
+    monkeypatch: pytest.MonkeyPatch, first_counts: bool, standing: bool
+) -> None:
+    """What was looked at is what is sent, whoever reads the second of two differently."""
+    other = b'"model": "claude-other"'
+    sent = body()[:-1] + b", " + other + b"}" if first_counts else b"{" + other + b", " + body()[1:]
+    if not standing:
+        monkeypatch.setattr(permits, "json", as_it_came(sent, first_counts))
+    assert (b"claude-other" in passed_on(OWN, sent)) is not standing
 
 
 @walled
@@ -119,9 +143,15 @@ EXPENSIVE = {
 }
 
 
+@walled
 @pytest.mark.parametrize("what", EXPENSIVE)
-def test_a_body_breaks_whoever_reads_it(what: str) -> None:
-    assert not passes(WIDER, EXPENSIVE[what])
+def test_a_body_breaks_whoever_reads_it(monkeypatch: pytest.MonkeyPatch, what: str, standing: bool) -> None:
+    if standing:
+        assert not passes(WIDER, EXPENSIVE[what])
+        return
+    monkeypatch.setattr(permits, "_parsed", json.loads)
+    with pytest.raises((ValueError, RecursionError, AttributeError)):
+        passes(WIDER, EXPENSIVE[what])
 
 
 @walled

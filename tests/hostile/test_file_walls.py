@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -23,6 +25,7 @@ from sessiondb import content
 from sessiondb.connection import open_reader
 from sessiondb.errors import SessionError
 from sessiondb.layout import SessionFolder
+from sessiondb.records import MessageOut
 from sessiondb.signals import read_heartbeat
 from tests.support.attacks import COLUMNS, Target, backwards, database, insert, rows, schema
 from tests.support.redteam import Seat, attack, walled
@@ -297,27 +300,54 @@ VALUES: dict[str, tuple[str, apsw.SQLiteValue]] = {
 }
 
 
+def _believed(row: tuple[Any, ...]) -> outbound.Accepted:
+    """A row as it is said to be."""
+    cells: list[Any] = [cell.decode() if isinstance(cell, bytes) else cell for cell in row]
+    return outbound.Accepted(MessageOut(*cells), json.loads(cells[7]))
+
+
+@walled
 @pytest.mark.parametrize("what", VALUES)
-def test_a_row_holds_what_no_runner_writes(target: Target, what: str) -> None:
+def test_a_row_holds_what_no_runner_writes(
+    target: Target, monkeypatch: pytest.MonkeyPatch, what: str, standing: bool
+) -> None:
+    """Believed, it comes to those who count on its types, or breaks whoever reads it and all that stands behind it."""
     column, value = VALUES[what]
     rows(**{column: value})(target)
     with database(target) as connection:
         insert(connection, target, 3, "honest", content=content.encode(content.Text("fine")))
-    assert "Refused" in _read(target)
-    assert "Text(text='fine'" in _read(target), "what stands behind it is read"
-
-
-def test_the_hosts_vfs_neither_writes_nor_deletes(target: Target) -> None:
-    file = untrusted.UntrustedFile(str(target.folder.outbound_db))
+    if not standing:
+        monkeypatch.setattr(outbound, "_validated", _believed)
     try:
-        with pytest.raises(apsw.ReadOnlyError):
-            file.xWrite(b"x", 0)
-        with pytest.raises(apsw.ReadOnlyError):
-            file.xTruncate(0)
-        with pytest.raises(apsw.ReadOnlyError):
-            file.xLock(apsw.SQLITE_LOCK_EXCLUSIVE)
+        read = _read(target)
+    except ValueError:
+        read = "broken"
+    assert ("Refused" in read) is standing
+    assert ("Text(text='fine'" in read) is standing, "what stands behind it is read"
+
+
+@walled
+@pytest.mark.parametrize("what", ["write", "truncate", "lock"])
+def test_the_hosts_vfs_neither_writes_nor_deletes(target: Target, what: str, standing: bool) -> None:
+    """SQLite's own does what it is asked to."""
+    path = str(target.folder.outbound_db)
+    flags = [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READWRITE, 0]
+    file: Any = untrusted.UntrustedFile(path) if standing else apsw.VFSFile("unix", path, flags)
+    acts: dict[str, Callable[[], object]] = {
+        "write": lambda: file.xWrite(b"x", 0),
+        "truncate": lambda: file.xTruncate(0),
+        "lock": lambda: [
+            file.xLock(level) for level in (apsw.SQLITE_LOCK_SHARED, apsw.SQLITE_LOCK_EXCLUSIVE)
+        ],
+    }
+    try:
+        acts[what]()
+        done = True
+    except apsw.ReadOnlyError:
+        done = False
     finally:
         file.xClose()
+    assert done is not standing
 
 
 # ── a local user ─────────────────────────────────────────────────────────────────────────────────────────

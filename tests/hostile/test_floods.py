@@ -19,7 +19,7 @@ from tests.fakes.platform import TIMEOUT
 from tests.support.attacked import neighbour_is_served, two_sessions
 from tests.support.attacks import FINE, Target, answer, database, insert
 from tests.support.hosting import config, serving
-from tests.support.redteam import Seat, attack
+from tests.support.redteam import Seat, attack, honest
 
 pytestmark = attack(Seat.CONTAINER, 8)
 
@@ -178,6 +178,7 @@ async def test_a_session_that_writes_nothing_but_junk_is_read_for_ever(
     assert (FINE in bot.said("bad")) is not standing
 
 
+@honest
 async def test_a_session_that_is_wrong_less_often_than_that_is_read_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from host.gateway import egress
 from host.ports import door
 from host.webhooks import signatures
+from tests.fakes.internet import FakeInternet
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.http_mode import signature
 from tests.support.doors import opened
@@ -199,7 +200,24 @@ INSIDE = (
 )
 
 
+LISTED = "listed.example"
+
+
+@walled
 @pytest.mark.parametrize("address", INSIDE)
-def test_a_listed_name_leads_inside(address: str) -> None:
+async def test_a_listed_name_leads_inside(
+    monkeypatch: pytest.MonkeyPatch, address: str, standing: bool
+) -> None:
     """What a name of the outside resolves to is its owner's to say."""
-    assert not egress.is_global(address)
+    if not standing:
+        monkeypatch.setattr(egress, "is_global", lambda _: True)
+    internet = FakeInternet()
+    internet.names[LISTED] = [address]
+
+    async def by_nothing() -> None:
+        return None
+
+    tunnels = egress.Tunnels("s", frozenset({LISTED}), internet, by_nothing, lambda: None)
+    with pytest.raises(egress._Refused):  # nobody listens there
+        await tunnels._connect(LISTED)
+    assert (internet.dialled == [(address, 443)]) is not standing

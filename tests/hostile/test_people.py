@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from host.app import Host
-from host.controls import anew
+from host.controls import anew as looks
+from host.controls import service as controls
 from host.governance import access as governance
+from host.intake import inbox
 from host.ports.bot import Offline
 from host.ports.controls import Forbidden, TaskOrder
-from host.ports.events import Author, Privacy, Verdict, Viewer
+from host.ports.events import Author, InboundEvent, Privacy, Verdict, Viewer
+from host.registry import held
 from host.registry.notices import Notice
 from host.registry.sessions import scope_name
 from host.schedule.homes import Homes
@@ -118,16 +123,25 @@ async def test_a_guest_has_a_task_read_in_their_place_what_members_share(
     assert (scope == scope_name("public", HERE, "")) is not standing
 
 
+@walled
 @attack(Seat.PERSON, 13)
-async def test_a_members_task_is_not_drawn_into_what_a_guest_began(tmp_path: Path) -> None:
+async def test_a_members_task_is_not_drawn_into_what_a_guest_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    """What a member asks there stays apart from what members share; elsewhere they have it."""
+    if not standing:
+        monkeypatch.setattr(governance, "sees_in_part", lambda *_: False)
     async with serving(config(tmp_path, access={"guests": "allow"})) as (host, bot):
+        await answered(bot, "board", KEEP, author=ADA, **PUBLIC)
         await answered(bot, "general", "hello", author=GUEST, **within("of-gail"))
-        await answered(bot, "general", "hello", author=ADA, **within("of-gail"))
-        await answered(bot, "general", "hello", author=ADA, **within("of-ada"))
-        scopes = await host.house.records.db.read(
-            lambda s: [str(x) for (x,) in s.execute("SELECT scope FROM sessions ORDER BY thread_id")]
+        await answered(bot, "general", SHOW, author=ADA, **within("of-gail"))
+        assert any("a secret" in text for text in bot.said("general")) is not standing
+        await answered(bot, "general", SHOW, author=ADA, **within("of-ada"))
+        assert any("a secret" in text for text in bot.said("general"))
+        [scope] = await host.house.records.db.read(
+            lambda s: [str(x) for (x,) in s.execute("SELECT scope FROM sessions WHERE thread_id = 'of-gail'")]
         )
-    assert scopes == [scope_name("public", HERE, ""), scope_name("guests", HERE, "")]
+    assert scope == scope_name("guests" if standing else "public", HERE, "")
 
 
 NEWS = {"news": {"platform": "memory", "channel": "news", "workspace": "w"}}
@@ -248,7 +262,7 @@ async def test_an_outsider_looks_at_a_channel_whose_change_no_event_told(
 ) -> None:
     """Tasks, runs, failures, costs and stories alike are shown by what the platform says at that moment."""
     if not standing:
-        monkeypatch.setattr(anew, "TellsPrivacy", type(None))  # as if channels never changed
+        monkeypatch.setattr(looks, "TellsPrivacy", type(None))  # as if channels never changed
     outside, wish = viewer(BOB, "random"), {"title": "T", "prompt": "p", "cron": "0 9 1 1 *"}
     async with serving(config(tmp_path)) as (host, bot):
         ask = f"@@call schedule_task {json.dumps(wish)}\n@@results"
@@ -302,38 +316,62 @@ async def test_somebody_has_another_channels_message_explained_among_people(
     assert (own in said) is not standing
 
 
+@walled
 @attack(Seat.PERSON, 13)
-async def test_somebody_sends_what_another_person_wrote_and_thought_better_of(tmp_path: Path) -> None:
+async def test_somebody_sends_what_another_person_wrote_and_thought_better_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    if not standing:
+        monkeypatch.setattr(held, "is_theirs", lambda *_: True)
     async with serving(config(tmp_path)) as (host, bot):
         await bot.say("general", "!stpo the presses", author=ADA, **PUBLIC)
         await bot.until(lambda: bool(bot.sent))
         decision = bot.sent[0].decision
         assert decision is not None
+        sent = 0
         for request in (decision.request, "held:", "held:m0000000000000000", f"{decision.request}x"):
-            with pytest.raises(Forbidden):
+            try:
                 await host.controls.decide(viewer(BOB, "general"), request, "send")
+                sent += 1
+            except Forbidden:
+                continue
+        assert sent == (0 if standing else 1)
         await answered(bot, "general", "hello", author=BOB, **PUBLIC)
-        assert "!stpo the presses" not in bot.said("general")
+        if not standing:
+            await bot.until(lambda: "!stpo the presses" in bot.said("general"))
+        assert ("!stpo the presses" in bot.said("general")) is not standing
 
 
+@walled
 @attack(Seat.PERSON, 4)
-async def test_many_presses_of_one_button_send_one_message(tmp_path: Path) -> None:
+async def test_many_presses_of_one_button_send_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    """Without the message's own key, and what was pressed forgotten, each press is a message of its own."""
+    if not standing:
+        names = itertools.count()
+
+        def anew(event: str) -> InboundEvent:
+            return replace(inbox.event_of(event), natural_id=f"pressed-{next(names)}")
+
+        monkeypatch.setattr(controls, "inbox", SimpleNamespace(event_of=anew))
+        monkeypatch.setattr(held, "forget", lambda *_: None)
     async with serving(config(tmp_path)) as (host, bot):
         await bot.say("dm-ada", "!stpo the presses", author=ADA)
         await bot.until(lambda: bool(bot.sent))
         decision = bot.sent[0].decision
         assert decision is not None
         taken = 0
-        for _ in range(50):
+        for _ in range(50 if standing else 5):
             try:
                 await host.controls.decide(viewer(ADA, "dm-ada", "dm"), decision.request, "send")
                 taken += 1
             except Forbidden:
                 continue
         await bot.say("dm-ada", "hello", author=ADA)
-        await bot.until(lambda: "hello" in bot.said("dm-ada"))
-        assert taken == 1
-        assert bot.said("dm-ada")[1:] == ["!stpo the presses", "hello"]
+        await bot.until(lambda: any("hello" in text for text in bot.said("dm-ada")))
+        sent = "".join(bot.said("dm-ada")[1:]).count("!stpo the presses")
+        assert (taken, sent) == ((1, 1) if standing else (5, 5))
 
 
 @walled

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import logging
+import re
 from pathlib import Path
 
 import pytest
 
+from bots.markup import slack as markup
 from bots.slack.sending import rendering as slack
 from host.folders import logs
 from host.intake import incoming
@@ -98,10 +100,17 @@ def test_a_question_is_answered_after_its_end(standing: bool) -> None:
 CALLS = ("<!channel>", "<!here>", "<!everyone>", "<!subteam^S123|team>", "<!subteam^S123>")
 
 
+@walled
 @attack(Seat.SLACK, 7)
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("plain", [False, True], ids=["marked", "plain"])
-def test_words_of_a_model_call_everybody(call: str, plain: bool) -> None:
+def test_words_of_a_model_call_everybody(
+    monkeypatch: pytest.MonkeyPatch, call: str, plain: bool, standing: bool
+) -> None:
     """A person had it repeat them. Broken, not only escaped: who reads the entities finds no call either."""
+    if not standing:
+        for place, name in ((markup, "MASS"), (markup._Markdown, "mass"), (markup._Plain, "mass")):
+            monkeypatch.setattr(place, name, re.compile("(?!)"))
     for operation in (content.Text(f"Hello {call}"), content.Card(call, call), content.Edit("m", call)):
-        assert call not in html.unescape(str(slack.operation(operation, plain=plain)))
+        shown = html.unescape(str(slack.operation(operation, plain=plain)))
+        assert (call in shown) is not standing

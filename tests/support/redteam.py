@@ -1,6 +1,7 @@
 """The red team's words: each attack says from where it is tried, and which law of the architecture it guards.
 
-An attack whose wall can be taken away runs twice, by `walled`: it is held while the wall stands, and gets through without.
+Each runs twice, by `walled`: it is held while the wall stands, and gets through without. Where the second look is another
+one (its walls are options of a container, or one look shows it for many), `twin` says of which attacks it is that.
 """
 
 from __future__ import annotations
@@ -46,3 +47,8 @@ honest = (
     pytest.mark.honest
 )  # it tries nothing: what beside an attack has to work, or shows that the attack is one
 walled = pytest.mark.parametrize("standing", [True, False], ids=[STANDING, TAKEN_AWAY])
+
+
+def twin(*attacks: str) -> pytest.MarkDecorator:
+    """Shows that these attacks of its module get through without their wall."""
+    return pytest.mark.twin(of=attacks)

@@ -46,10 +46,11 @@ class Attacks:
     tried: dict[str, Tried] = field(default_factory=dict)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        said = dict(report.user_properties).get("attack")
-        if said is not None and (report.when == "call" or not report.passed):
-            law, _, seat = str(said).partition(" ")
-            self.note(report.nodeid, seat, int(law), report.outcome)
+        told = dict(report.user_properties)
+        if "attack" in told and (report.when == "call" or not report.passed):
+            law, _, seat = str(told["attack"]).partition(" ")
+            for nodeid in shown_by(report.nodeid, str(told.get("twin", ""))):
+                self.note(nodeid, seat, int(law), report.outcome)
 
     def note(self, nodeid: str, seat: str, law: int, outcome: str) -> None:
         path, name, case = parts_of(nodeid)
@@ -57,7 +58,8 @@ class Attacks:
         one.forms += 1
         one.skipped = one.skipped or outcome == "skipped"
         if TAKEN_AWAY in case.split("-"):
-            one.shown = one.shown is not False and outcome == "passed"
+            if outcome != "skipped":
+                one.shown = one.shown is not False and outcome == "passed"
         else:
             one.held = one.held and outcome != "failed"
             if STANDING in case.split("-") and one.shown is None:
@@ -87,6 +89,12 @@ def parts_of(nodeid: str) -> tuple[str, str, str]:
     test, _, rest = nodeid.partition("[")
     path, _, name = test.rpartition("::")
     return path, name, rest.rpartition("]")[0]
+
+
+def shown_by(nodeid: str, attacks: str) -> list[str]:
+    """Itself, or the attacks whose twin it is: to each it is the form without the wall."""
+    path = parts_of(nodeid)[0]
+    return [f"{path}::{attack}[{TAKEN_AWAY}]" for attack in attacks.split()] or [nodeid]
 
 
 def in_words(name: str) -> str:
