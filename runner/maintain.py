@@ -12,7 +12,7 @@ import apsw
 
 from sessiondb.connection import open_writer, transaction
 from sessiondb.contract import EVERYTHING
-from sessiondb.errors import translated
+from sessiondb.errors import Missing, translated
 from sessiondb.layout import SessionFolder
 
 _KEPT_TURNS = """
@@ -30,9 +30,13 @@ def maintain(outbound_db: Path, *, delivered_up_to: int, older_than: int) -> dic
     turns that are over, questions that nobody answered. `EVERYTHING` is older than everything: no step is left.
 
     The high-water mark of seq is kept apart from the rows and survives; so does the last step, above which the next one is
-    numbered. Returns the numbers of rows and folders removed.
+    numbered. Returns the numbers of rows and folders removed, none where there is no file: one that was lost meanwhile is not
+    made anew, for the next runner would take it for what was there.
     """
-    connection = open_writer(outbound_db, "outbound")
+    try:
+        connection = open_writer(outbound_db, "outbound", may_be_new=False)
+    except Missing:
+        return {}
     try:
         with translated(outbound_db):
             connection.execute("SELECT count(*) FROM processing_ack").fetchall()

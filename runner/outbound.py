@@ -17,7 +17,7 @@ import apsw
 from runner.inbound import PATIENCE, InboundReader
 from sessiondb import content, seq
 from sessiondb.connection import open_writer, transaction
-from sessiondb.contract import WAITS
+from sessiondb.contract import OUTBOUND_KNOWN, WAITS
 from sessiondb.errors import Damaged, translated
 from sessiondb.records import Ack, AckStatus, MessageIn, Step
 
@@ -52,7 +52,9 @@ class OutboundWriter:
         self._inbound = inbound
         self._incarnation = incarnation
         self._now = now
-        self._connection = open_writer(path, "outbound", busy=int(PATIENCE * 1000))
+        self._connection = open_writer(
+            path, "outbound", busy=int(PATIENCE * 1000), may_be_new=not inbound.session(OUTBOUND_KNOWN)
+        )
         self._unwritten: list[tuple[str, str, str]] = []
         self._calls: dict[str, tuple[int, str]] = {}  # that run: deadline in ms UTC, tool
 

@@ -42,16 +42,19 @@ apsw.initialize()
 vfs: str | None = None  # a VFS registered with apsw, for runs on a simulated disk
 
 
-def open_writer(path: Path, schema: str, *, busy: int = WRITER_BUSY) -> apsw.Connection:
-    """Opens or creates the owner's file and brings it to the current contract.
+def open_writer(
+    path: Path, schema: str, *, busy: int = WRITER_BUSY, may_be_new: bool = True
+) -> apsw.Connection:
+    """Opens the owner's file, or creates it where it `may_be_new`, and brings it to the current contract.
 
-    `schema` is `"inbound"` or `"outbound"`, `busy` in ms. Raises `Damaged`, `Full`, `Unavailable`, `Incompatible`.
+    `schema` is `"inbound"` or `"outbound"`, `busy` in ms. Raises `Missing`, `Damaged`, `Full`, `Unavailable`, `Incompatible`.
     """
+    create = apsw.SQLITE_OPEN_CREATE if may_be_new else 0
+    if not may_be_new and not os.path.lexists(path):
+        raise Missing(path, "it is not there")
     with translated(path):
         connection = apsw.Connection(
-            str(path),
-            flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOFOLLOW,
-            vfs=vfs,
+            str(path), flags=apsw.SQLITE_OPEN_READWRITE | create | apsw.SQLITE_OPEN_NOFOLLOW, vfs=vfs
         )
         with _closed_by_failure(connection):
             connection.set_busy_timeout(busy)
@@ -60,6 +63,8 @@ def open_writer(path: Path, schema: str, *, busy: int = WRITER_BUSY) -> apsw.Con
             connection.pragma("mmap_size", 0)
             connection.pragma("trusted_schema", 0)
             connection.pragma("secure_delete", True)  # what is forgotten is in no free page either
+            if not may_be_new and connection.pragma("user_version") == 0:
+                raise Missing(path, "it was emptied")
             _migrate(connection, path, schema)
         return connection
 

@@ -6,6 +6,9 @@ NOT_SET_UP = 2  # a runner's exit code: its settings cannot work; `SessionFolder
 WAITED_IN_VAIN = (
     6  # a runner's exit code: the other side's file was busy for too long, which is no message's fault
 )
+OUTBOUND_KNOWN = (
+    "outbound_known"  # a key of inbound.db's session: the outbound.db that is to be there is not a new one
+)
 WAITS = "waits"  # a key of session_state: "<ms UTC> <turn>", until when that turn's next attempt is to wait
 SAID_BY_HOST = (
     "(said by the host) "  # before a refusal that people hear from the host itself, and need not hear twice

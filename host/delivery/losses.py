@@ -12,6 +12,7 @@ from collections.abc import Callable
 from host.mailbox import gone, shape
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
+from host.mailbox.outbound import OutboundReader
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
@@ -56,11 +57,25 @@ class Losses:
             await self._db.write(lambda connection: notices.forget(connection, about))
         session.read = True
 
-    async def begin_anew(self, session: Session) -> bool:
+    async def instead(self, session: Session, reader: Callable[[Session], OutboundReader]) -> str | None:
+        """Before a start: the incarnation that the file names ('' for none) where it is not the session's own; None where it
+        is. Raises `SessionError`."""
+
+        def job(writer: InboundWriter) -> str | None:
+            state = reader(session).runner_state()
+            found = "" if state is None else state.incarnation
+            if gone.is_another(writer, session, found):
+                return found
+            gone.look(writer, found)
+            return None
+
+        return await self._mailboxes.use(session, job)
+
+    async def begin_anew(self, session: Session, instead: str = "") -> bool:
         """False when there was no file to lose. Raises `SessionError`."""
 
         def job(writer: InboundWriter) -> int | None:
-            return gone.begin_anew(writer, session, self._now())
+            return gone.begin_anew(writer, session, self._now(), instead)
 
         high = await self._mailboxes.use(session, job)
         if high is None:

@@ -117,13 +117,13 @@ class Deliveries:
                 await self._quarantine(session, error)
 
     async def sound(self, session: Session) -> bool:
-        """Whether a runner may have the session's outbound.db. One that is gone is none that never was: it would do all of it
-        again. Raises `SessionError` of inbound.db."""
+        """Whether a runner may have the session's outbound.db: a lost one is no new one. Raises `SessionError` of inbound.db."""
         async with self._draining.setdefault(session.id, asyncio.Lock()):
             if self._losses.stands(session):
                 return False
             try:
-                await self._mailboxes.use(session, lambda _: self._reader(session).runner_state())
+                if (instead := await self._losses.instead(session, self._reader)) is not None:
+                    await self._begin_anew(session, instead)
                 await self._losses.can_be_read(session)
             except Missing:
                 self._close_reader(session)
@@ -312,8 +312,8 @@ class Deliveries:
         await self._losses.quarantine(session, error)
         await self.deliver_notices()
 
-    async def _begin_anew(self, session: Session) -> bool:
-        if not await self._losses.begin_anew(session):
+    async def _begin_anew(self, session: Session, instead: str = "") -> bool:
+        if not await self._losses.begin_anew(session, instead):
             return False
         await self.pay(session)
         self.outcome_changed(session)

@@ -2,6 +2,7 @@
 
 There was one if the host has read it, now or before a start, or if a heartbeat lies where it was: a runner writes that
 after its file's first commit, and its incarnation into it. A file that never was is no loss: its first runner died too early.
+Another one in its place is no less a loss: it does not name the runner that was last seen to write into it.
 
 One commit of inbound.db ends what may have been under way, in words; lifts the numbers above all that the lost file may have
 had; and takes the incarnation away, so that a runner which still has that file open commits nothing that counts. A crash
@@ -16,9 +17,14 @@ from host.mailbox.inbound import InboundWriter
 from host.registry.notices import Notice
 from host.registry.sessions import Session
 from sessiondb import MessageIn, Status, content
+from sessiondb.contract import OUTBOUND_KNOWN
 from sessiondb.signals import read_heartbeat
 
-KNOWN = "outbound_known"  # the file could be read before a start
+SEEN = "outbound_of"  # the incarnation that the file named, at the latest look before a start
+SINCE = (
+    "outbound_since"  # those that had been started by then or were since: each may have named itself in it
+)
+MOST_SINCE = 20
 PARTED = "outbound_parted"  # the incarnation whose heartbeat the latest loss left behind
 BEFORE = "outbound_before"  # rows up to this seq were in files that are gone
 LOST = "the record of what was done for it is lost"
@@ -26,8 +32,10 @@ LOST = "the record of what was done for it is lost"
 
 def before_a_start(writer: InboundWriter, session: Session) -> None:
     """Takes part in the transaction that assigns a runner."""
-    if session.read:
-        writer.set_value(KNOWN, "yes")
+    if was_there(writer, session):
+        writer.set_value(OUTBOUND_KNOWN, "yes")  # its runner makes no other
+    since = [*writer.value(SINCE).split(), writer.value("incarnation")]
+    writer.set_value(SINCE, " ".join(filter(None, since[-MOST_SINCE:])))
     writer.set_value(remaking.RESTED, "")
 
 
@@ -38,14 +46,40 @@ def after_an_end(writer: InboundWriter) -> None:
 
 def was_there(writer: InboundWriter, session: Session) -> bool:
     """Whether this session had an outbound.db since it was last lost."""
-    if session.read or writer.value(KNOWN) or writer.mark("outbound_read") > writer.mark(BEFORE):
+    if (
+        session.read
+        or writer.value(OUTBOUND_KNOWN)
+        or writer.value(SEEN)
+        or writer.mark("outbound_read") > writer.mark(BEFORE)
+    ):
         return True
+    return _beat(writer, session) != ""
+
+
+def is_another(writer: InboundWriter, session: Session, found: str) -> bool:
+    """Whether the file that is there was put or made in the place of the session's own; `found`: the incarnation it names, ''
+    when none. A runner names itself in the file before its heart beats; of the latest one that may be all."""
+    seen = {writer.value(SEEN), _beat(writer, session)} - {""}
+    return bool(seen) and found not in {*seen, *writer.value(SINCE).split(), writer.value("incarnation")}
+
+
+def look(writer: InboundWriter, found: str) -> None:
+    """Before a start: the file is the session's own."""
+    if found != writer.value(SEEN):
+        with writer.writing():
+            writer.set_value(SEEN, found)
+            writer.set_value(SINCE, "")
+
+
+def _beat(writer: InboundWriter, session: Session) -> str:
+    """The runner whose heart beat here since the file was last lost; '' when none."""
     beat = read_heartbeat(session.folder.heartbeat)
-    return beat is not None and beat.incarnation != writer.value(PARTED)
+    return "" if beat is None or beat.incarnation == writer.value(PARTED) else beat.incarnation
 
 
-def begin_anew(writer: InboundWriter, session: Session, now: int) -> int | None:
-    """Returns the highest seq that may have been in use; None when there was no file to lose."""
+def begin_anew(writer: InboundWriter, session: Session, now: int, instead: str = "") -> int | None:
+    """Returns the highest seq that may have been in use; None when there was no file to lose. `instead`: the incarnation that
+    the file names which is there instead of it."""
     if not was_there(writer, session):
         return None
     beat = read_heartbeat(session.folder.heartbeat)
@@ -59,8 +93,9 @@ def begin_anew(writer: InboundWriter, session: Session, now: int) -> int | None:
         for mark in ("seq_high_water", "outbound_read", BEFORE):
             writer.raise_mark(mark, high)
         writer.set_value(PARTED, beat.incarnation if beat is not None else "")
-        for key in (KNOWN, "incarnation"):
+        for key in (OUTBOUND_KNOWN, SINCE, "incarnation"):
             writer.set_value(key, "")
+        writer.set_value(SEEN, instead)
         writer.advance_watermark()
         _tell(writer, session, lost, now)
     return writer.mark("seq_high_water")

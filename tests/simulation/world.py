@@ -49,6 +49,7 @@ from tests.simulation.processes import Process, current, point, start_in
 from tests.simulation.witness import Witness
 
 QUIET_WITHIN = 16 * 3600.0  # s of virtual time in which everything must have come to rest
+TRY = 20  # ms between two tries of a reader, which still meets a slow writer's breath: most of a run's turns are such tries
 SETTLE = 900.0  # s more for notices and late posts
 
 
@@ -383,6 +384,7 @@ class World:
             for target, name, value in (
                 (sessiondb.connection, "vfs", NAME),
                 (sessiondb.connection, "time", waiting),
+                (sessiondb.connection, "FINE", TRY),
                 (runner.inbound, "time", waiting),
                 (secrets, "token_hex", self.token),
                 (host.delivery.service, "random", SimpleNamespace(Random=self._fork)),

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage
 from runner.inbound import InboundReader
+from runner.maintain import maintain
 from runner.outbound import Emitted, OutboundWriter, Superseded
 from sessiondb import (
     CONTRACT,
     Address,
     Damaged,
     Incompatible,
+    Missing,
     SessionFolder,
     Unavailable,
     connection,
@@ -122,6 +124,19 @@ def test_a_newer_file_is_refused_in_words(tmp_path: Path) -> None:
         connection.open_writer(path, "inbound")
     with pytest.raises(Incompatible):
         connection.open_reader(path)
+
+
+@pytest.mark.parametrize("left", [None, b""])
+def test_a_lost_file_is_made_again_by_nobody_who_knows_of_it(tmp_path: Path, left: bytes | None) -> None:
+    path = tmp_path / "outbound.db"
+    if left is not None:
+        path.write_bytes(left)
+    with pytest.raises(Missing):
+        connection.open_writer(path, "outbound", may_be_new=False)
+    assert maintain(path, delivered_up_to=0, older_than=0) == {}
+    assert (path.read_bytes() if path.exists() else None) == left
+    connection.open_writer(path, "outbound").close()
+    connection.open_writer(path, "outbound", may_be_new=False).close()
 
 
 def test_a_symlink_a_folder_and_rubbish_are_refused(tmp_path: Path) -> None:

@@ -110,6 +110,45 @@ def test_what_came_in_after_the_last_runner_had_ended_was_begun_by_nobody(
     assert (status(writer, "left"), status(writer, "new")) == (Status.FAILED, Status.PENDING)
 
 
+@pytest.mark.parametrize("instead", ["", "stranger", "zero"])
+def test_another_file_in_its_place_is_a_loss_once(
+    writer: InboundWriter, session: Session, instead: str
+) -> None:
+    """One that was emptied and made again names nobody; a copy from before names a runner before the latest."""
+    for incarnation in ("zero", "one"):
+        lives_and_rests(writer, session, incarnation)
+        assert not gone.is_another(writer, session, incarnation)
+        gone.look(writer, incarnation)
+    say(writer, "m1")
+    assert gone.is_another(writer, session, instead)
+    assert gone.begin_anew(writer, session, NOW, instead) is not None
+    assert not gone.is_another(writer, session, instead)
+    lives_and_rests(writer, session, "two")
+    assert not gone.is_another(writer, session, "two")
+    assert gone.is_another(writer, session, "one")
+
+
+def test_a_runner_that_dies_early_makes_no_other_file_of_it(writer: InboundWriter, session: Session) -> None:
+    """It names itself before its heart beats, or not at all; and the file may be unreadable between two starts."""
+    lives_and_rests(writer, session, "one")
+    gone.look(writer, "one")
+    for incarnation in ("two", "three", "four"):
+        with writer.writing():
+            gone.before_a_start(writer, session)
+            writer.set_value("incarnation", incarnation)
+    for found in ("one", "two", "three", "four"):
+        assert not gone.is_another(writer, session, found)
+
+
+def test_before_the_first_runner_named_itself_there_is_no_other_file(
+    writer: InboundWriter, session: Session
+) -> None:
+    with writer.writing():
+        gone.before_a_start(writer, session)
+        writer.set_value("incarnation", "one")
+    assert not gone.is_another(writer, session, "")
+
+
 def test_while_a_runner_may_live_all_may_have_been_begun(writer: InboundWriter, session: Session) -> None:
     lives_and_rests(writer, session)
     session.read = True
