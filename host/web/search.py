@@ -5,8 +5,7 @@ The index says where words may stand; the conversation says what stands there. S
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -158,8 +157,11 @@ def _pieces(said: str, words: Sequence[str]) -> Iterator[tuple[str, bool]]:
             at += 1
             continue
         yield said[places[last] : places[at]], False
-        yield said[places[at] : places[at + len(word)]], True
-        at = last = at + len(word)
+        behind = at + len(word)
+        while places[behind] == places[behind - 1]:  # a character is marked whole
+            behind += 1
+        yield said[places[at] : places[behind]], True
+        at = last = behind
     yield said[places[last] : places[max(end, last)]], False
     if end < len(plain):
         yield " …", False
@@ -175,13 +177,8 @@ def _near(said: str, words: Sequence[str]) -> tuple[str, bool]:
     return said[start : start + LONG], start > 0
 
 
-def _plain(text: str) -> tuple[str, Mapping[int, int] | list[int]]:
-    """Small letters without accents, as they are looked for; and where each of them stands in the text."""
-    plain: list[str] = []
-    places: list[int] = []
-    for at, character in enumerate(text):
-        for one in unicodedata.normalize("NFD", character.casefold()):
-            if not unicodedata.combining(one):
-                plain.append(one)
-                places.append(at)
-    return "".join(plain), [*places, len(text)]
+def _plain(text: str) -> tuple[str, Sequence[int]]:
+    """As it is looked for; and where each letter of that stands in the text."""
+    letters = [index.plain(character) for character in text]
+    places = [at for at, some in enumerate(letters) for _ in some]
+    return "".join(letters), [*places, len(text)]

@@ -10,6 +10,7 @@ import contextlib
 import heapq
 import re
 import time
+import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -22,7 +23,7 @@ from sessiondb.connection import transaction
 from sessiondb.errors import Damaged, translated
 
 FOLDER = "search"  # of the data folder
-VERSION = 1
+VERSION = 2
 BUSY = 2_000  # ms one waits for the other
 LONGEST = 2.0  # s a question may take
 LONGEST_ASKED = 500  # characters of a question; the rest is not looked for
@@ -33,14 +34,41 @@ FORGOTTEN_AT_ONCE = 500
 _SCHEMA = """
 CREATE TABLE docs (id INTEGER PRIMARY KEY, session TEXT NOT NULL, seq INTEGER NOT NULL);
 CREATE INDEX docs_session ON docs (session, seq);
-CREATE VIRTUAL TABLE words USING fts5(said, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2");
+CREATE VIRTUAL TABLE words USING fts5(said, content='', contentless_delete=1, prefix='2 3',
+    tokenize="unicode61 remove_diacritics 0 categories 'L* N* M* Co'");
 CREATE TABLE marks (session TEXT PRIMARY KEY, heard INTEGER NOT NULL, said INTEGER NOT NULL, active_at INTEGER NOT NULL)
 WITHOUT ROWID;
 """
-# Scripts that put no space between words: each character is a word, and what is asked for is a row of them.
+# Scripts that put no space between words, or tie what belongs to others to them: each character is a word (of Hangul each
+# syllable, which begins with one of its first letters), and what is asked for is a row of them.
 UNSPACED = re.compile(
-    r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
+    r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3105-\u312f\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+    r"|[\u3040-\u3098\u309b-\u30ff][\u3099\u309a]?|[\u1100-\u115f][\u1160-\u11ff]*)"
 )
+VOICED = "\u3099\u309a"  # of kana, which they make others, as no accent does
+OTHERS = {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"}
+MOST_KNOWN = 20_000  # characters whose plain letters are kept
+
+
+class _Plain(dict[int, str]):
+    def __missing__(self, point: int) -> str:
+        found = "".join(
+            OTHERS.get(one, one)
+            for one in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", chr(point)).casefold())
+            if one in VOICED or not unicodedata.combining(one)
+        )
+        if len(self) < MOST_KNOWN:
+            self[point] = found
+        return found
+
+
+_PLAIN = _Plain()
+
+
+def plain(text: str) -> str:
+    """Small letters without accents, ligatures and widths, as they are put in and looked for; character by character, so
+    that what a part of the text becomes is a part of what all of it becomes."""
+    return text.translate(_PLAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +183,10 @@ def remove(path: Path) -> None:
 
 
 def asked(text: str) -> str:
-    """A question as FTS5 takes it: every word as it is, whatever it means in FTS5's own language; '' for no word at all."""
+    """A question as FTS5 takes it: every word as it is, whatever it means in FTS5's own language, or how one begins; '' for no
+    word at all."""
     found = [word for word in text[:LONGEST_ASKED].replace("\0", " ").split() if any(map(str.isalnum, word))]
-    quoted = [_spaced(word).strip().replace('"', '""') for word in found[:MOST_WORDS]]
-    return " ".join(f'"{word}"' for word in quoted)
+    return " ".join(map(_matched, found[:MOST_WORDS]))
 
 
 def find(paths: Sequence[Path], match: str, before: int, most: int) -> list[Hit]:
@@ -229,5 +257,13 @@ def _by_seq(said: Iterable[Said]) -> dict[int, list[Said]]:
     return found
 
 
+def _matched(word: str) -> str:
+    """It may go on. A single character is too little for that: it would find nearly everything."""
+    spaced = _spaced(word).strip()
+    quoted = spaced.replace('"', '""')
+    last = spaced[spaced.rfind(" ") + 1 :]
+    return f'"{quoted}"*' if sum(map(str.isalnum, last)) > 1 else f'"{quoted}"'
+
+
 def _spaced(text: str) -> str:
-    return UNSPACED.sub(r" \1 ", text)
+    return UNSPACED.sub(r" \1 ", plain(text))

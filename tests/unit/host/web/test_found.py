@@ -28,6 +28,10 @@ def shown(said: str, *words: str) -> str:
         ("kestrels", ("kest", "kestrels"), "[kestrels]"),
         ("I\u0307stanbul", ("istanbul",), "[I\u0307stanbul]"),
         ("ﬁne", ("fine",), "[ﬁne]"),
+        ("nach Łódź", ("lodz",), "nach [Łódź]"),
+        ("대한민국", ("민국",), "대한[민국]"),
+        ("ガラス", ("カ",), "[ガ]ラス"),
+        ("대한민국", ("한민구",), "대[한민국]"),
     ],
 )
 def test_words_are_marked_as_they_were_written(said: str, words: tuple[str, ...], expected: str) -> None:

@@ -34,6 +34,24 @@ def seqs(path: Path, question: str, before: int = 0, most: int = 10) -> list[int
         ("我们明天部署", "部署"),
         ("ภาษาไทยง่ายมาก", "ไทย"),
         ("Straße nach Łódź", "straße"),
+        ("Straße nach Łódź", "strasse lodz"),
+        ("STRASSE", "straße"),
+        ("Smørrebrød på Ærø", "smorrebrod aero"),
+        ("cafe\u0301 with a mark of its own", "café"),
+        ("Ａ ﬁne ＦＵＬＬ ｶﾞﾗｽ", "fine full ガラス"),
+        ("the kestrel is here", "kes"),
+        ("the kestrel is here", "he kestr"),
+        ("invoices.pdf", "invoices.p"),
+        ("人々が東京へ", "人々"),
+        ("人々が東京へ", "京へ"),
+        ("ガギグ", "ギ"),
+        ("대한민국에서 만나요", "민국"),
+        ("대한민국에서 만나요", "한민구"),
+        ("\u1112\u1161\u11ab\u1100\u116e\u11a8어", "한국"),
+        ("हिन्दी में लिखो", "हिन्दी"),
+        ("İstanbul ve Iğdır", "istanbul igdir"),
+        ("Ελλάδα, ΟΔΟΣ", "οδος ελλαδα"),
+        ("Tiếng Việt", "tieng viet"),
         ("привет, мир", "МИР"),
         ("مرحبا بالعالم", "مرحبا"),
         ("it is 10 % of C++ and #general", "C++ #general 10"),
@@ -44,6 +62,22 @@ def seqs(path: Path, question: str, before: int = 0, most: int = 10) -> list[int
 def test_words_are_found_whatever_their_script(tmp_path: Path, said: str, question: str) -> None:
     filled(tmp_path / "a.db", "something else", said)
     assert seqs(tmp_path / "a.db", question) == [4]
+
+
+@pytest.mark.parametrize(
+    ("said", "question"),
+    [
+        ("kestrel", "estrel"),
+        ("kestrel", "kestrels"),
+        ("はた", "はだ"),
+        ("国中", "中国"),
+        ("x-ray", "x-rays"),
+        ("kestrel", "k"),
+    ],
+)
+def test_what_only_looks_alike_is_not_found(tmp_path: Path, said: str, question: str) -> None:
+    filled(tmp_path / "a.db", said)
+    assert seqs(tmp_path / "a.db", question) == []
 
 
 @pytest.mark.parametrize(
@@ -153,8 +187,8 @@ def test_a_file_of_another_version_is_made_again(tmp_path: Path) -> None:
     with closing(Index(path)) as found:
         found._connection.pragma("user_version", index.VERSION + 1)
     assert seqs(path, "word") == []
-    filled(path, "words")
-    assert (seqs(path, "word"), seqs(path, "words")) == ([], [2])
+    filled(path, "words", "other")
+    assert (seqs(path, "words"), seqs(path, "other")) == ([2], [4])
 
 
 def test_a_question_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
