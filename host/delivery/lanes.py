@@ -73,6 +73,9 @@ class Lane:
         self._queue: deque[Parcel] = deque()
         self.weight = 0  # of what is queued
         self._intended: set[str] = set()  # keys whose intent this process committed and has not acted on
+        self._due: dict[
+            str, float
+        ] = {}  # loop time by key, from when it was decided that the chunk has to wait
         self._nudged = asyncio.Event()
         self._unheard_since = 0.0  # loop time since when look-ups fail, 0 when they do not
         self._stopping = False
@@ -82,6 +85,7 @@ class Lane:
     def add(self, parcels: Sequence[Parcel], *, intended: bool = False) -> None:
         """`intended`: the first chunk's intent was committed just now, together with the reading of its row."""
         self._queue.extend(parcels)
+        self._note_due(parcels)
         self.weight += sum(map(room.weight, parcels))
         if intended:
             self._intended.add(parcels[0].key)
@@ -116,7 +120,7 @@ class Lane:
     async def _run(self) -> None:
         while self._queue and not self._stopping:
             parcel = self._queue[0]
-            if parcel.next_attempt_at > self._now():
+            if self._left(parcel) > 0:
                 self._pausing = True
                 await self._until_due(parcel)
                 self._pausing = False
@@ -124,7 +128,7 @@ class Lane:
             self.weight -= room.weight(self._queue[0])
             self._queue[0] = moved
             if moved.terminal:
-                self._queue.popleft()
+                self._due.pop(self._queue.popleft().key, None)
             else:
                 self.weight += room.weight(moved)
         if not self._queue:
@@ -137,8 +141,8 @@ class Lane:
         held back until its own: for hours perhaps, in which the machine may sleep, and the wall's clock counts too.
         """
         clock = asyncio.get_running_loop().time
-        held = parcel.state == "pending" and not parcel.first_attempt_at
-        end = clock() + (parcel.next_attempt_at - self._now()) / 1000
+        held = _is_held(parcel)
+        end = clock() + self._left(parcel)
         self._nudged.clear()
         while (left := end - clock()) > 0 and not (held and parcel.next_attempt_at <= self._now()):
             with contextlib.suppress(TimeoutError):
@@ -147,6 +151,17 @@ class Lane:
                     if parcel.state == "pending" and not held:
                         return
                     await asyncio.Event().wait()
+
+    def _left(self, parcel: Parcel) -> float:
+        """s until it is due."""
+        if _is_held(parcel):
+            return (parcel.next_attempt_at - self._now()) / 1000
+        return self._due.get(parcel.key, 0.0) - asyncio.get_running_loop().time()
+
+    def _note_due(self, parcels: Sequence[Parcel]) -> None:
+        """As soon as a wait is decided: the wall's clock may be set before it is stored."""
+        clock, now = asyncio.get_running_loop().time(), self._now()
+        self._due |= {p.key: clock + max(0, p.next_attempt_at - now) / 1000 for p in parcels}
 
     async def _move(self, parcel: Parcel) -> Parcel:
         """One step of one chunk; returns it as committed."""
@@ -242,6 +257,7 @@ class Lane:
 
     async def _commit(self, parcel: Parcel, *more: Parcel) -> Parcel:
         """Until it is durable: a receipt that is lost would be a second answer."""
+        self._note_due([parcel, *more])
         while True:
             try:
                 await self._ledger.put([parcel, *more])
@@ -284,6 +300,11 @@ class Lane:
             mentions=tuple(kept.get("mentions", ())),
             first_attempt_at=parcel.first_attempt_at,
         )
+
+
+def _is_held(parcel: Parcel) -> bool:
+    """Held back until its own time: nobody has tried it yet."""
+    return parcel.state == "pending" and not parcel.first_attempt_at
 
 
 def _plain(parcel: Parcel) -> Parcel | None:

@@ -232,6 +232,8 @@ class OutboundReader:
         if self._connection.pragma("encoding") != "UTF-8":
             raise Damaged(self._path, "its text is not UTF-8")
         rows = self._connection.execute(_SCHEMA).fetchall()
+        if not rows and self._connection.pragma("user_version") == 0:
+            raise Missing(self._path, "it was emptied")
         if rows != expected_schema():
             raise Damaged(self._path, "its tables are not those of an outbound.db")
 

@@ -28,7 +28,7 @@ from host.runners.places import Places
 from host.runners.refusals import Refusals
 from host.runners.specs import Specs
 from host.runners.starts import Starts, failure
-from sessiondb import SessionError, Unavailable
+from sessiondb import Damaged, Missing, SessionError, Unavailable
 from sessiondb.contract import EVERYTHING, NOT_SET_UP, WAITED_IN_VAIN
 
 log = logging.getLogger(__name__)
@@ -329,8 +329,9 @@ class Supervisor:
     async def _drain_after(self, session: Session, code: int) -> None:
         try:
             await self._deliveries.drain(session)
-        except Unavailable:
-            await self._recover(session, f"exit code {code}")
+        except Unavailable as error:
+            if not isinstance(error, Missing):  # of one that never committed there is nothing to recover
+                await self._recover(session, f"exit code {code}")
 
     async def recover(self, session: Session) -> None:
         """A file that cannot be read while nobody lives who could be at it."""
@@ -339,8 +340,6 @@ class Supervisor:
 
     async def _recover(self, session: Session, why: str) -> None:
         """A runner killed in mid-transaction leaves a hot journal, which only its owner may roll back (law 2)."""
-        if not os.path.lexists(session.folder.outbound_db):
-            return
         try:
             if not await self._deliveries.sound(session):
                 return
@@ -348,12 +347,8 @@ class Supervisor:
             await self._launcher.maintain(spec, delivered_up_to=0, older_than=0)
             await self._deliveries.drain(session)
         except (LaunchError, Unavailable) as error:
-            log.warning(
-                "Not recovered yet (%s): %s",
-                why,
-                error,
-                extra={"action": "not_recovered", "session": session.id},
-            )
+            told = {"action": "not_recovered", "session": session.id}
+            log.warning("Not recovered yet (%s): %s", why, error, extra=told)
 
     async def maintain(self, session: Session, *, older_than: int) -> bool:
         """Has outbound.db pruned by its owner; false while a runner lives.
@@ -375,8 +370,10 @@ class Supervisor:
         return True
 
     async def _maintain(self, session: Session, older_than: int) -> None:
-        # Drained first: an acknowledgement that the host has not read must not go, whatever the clocks say.
+        # Drained first: an acknowledgement that the host has not read must not go. What is damaged is left for somebody to see.
         await self._deliveries.drain(session)
+        if session.unreadable:
+            raise Damaged(session.folder.outbound_db, session.unreadable)
         await self._deliveries.forget_reader(session)
         # What is on its way is a copy: where somebody is forgotten, rows go that were read, delivered or not.
         mark = "outbound_read" if older_than >= EVERYTHING else "delivery_watermark"

@@ -25,7 +25,7 @@ from host.runners.supervisor import Supervisor
 from host.schedule.service import Scheduler
 from host.upkeep import calm
 from host.upkeep.resting import Resting
-from sessiondb import SessionError, Unavailable
+from sessiondb import Missing, SessionError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class Sweep:
             await parts.deliveries.drain(session)
         except Unavailable as error:
             log.debug("Session %s cannot be read right now", session.id)
-            if error.path == session.folder.outbound_db:
+            if error.path == session.folder.outbound_db and not isinstance(error, Missing):
                 await parts.supervisor.recover(session)
         await parts.supervisor.check(session)
         await parts.draining.wake_if_due(session)

@@ -31,6 +31,7 @@ POSTED = 0.2  # s that the platform takes
 LOOKS = 2  # who has looked for something so long looks next after as long again
 REST = 1.0  # s for everything else
 LONGEST = 200.0  # s
+BRIEF = 10  # s
 SETTLE = 90.0  # s until what was asked last is over, and who answered it has gone
 
 
@@ -39,9 +40,9 @@ async def ask_everybody(world: World) -> None:
     for channel, thread in PLACES:
         for warm in (False, True) if thread or channel == "D1" else (False,):
             said = world.people.asks(channel, thread)
-            before = world.commits.copy()
+            before, runners = world.commits.copy(), len(world.engine.runners)
             took = await _answered(world, said)
-            if warm:
+            if warm and (len(world.engine.runners) == runners or not _is_brief(world)):
                 _count(world, said, world.commits - before)
             most = _allowed(world, warm=warm)
             world.say(f"answered after {took:.2f} s of {most:.2f}")
@@ -61,6 +62,11 @@ def _count(world: World, said: Said, commits: Counter[tuple[str, str]]) -> None:
             world.violated(
                 Law.TIME, f"message {said.number} took {count} commits of a {kind} to {path[-40:]}"
             )
+
+
+def _is_brief(world: World) -> bool:
+    """Whether runners go so soon that one was on its way out when the next question came."""
+    return world.config.runner.idle_exit < BRIEF
 
 
 def _shows(world: World) -> bool:

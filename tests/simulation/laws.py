@@ -81,9 +81,7 @@ class _Laws:
         ]
         self._waiting_for_an_operator = {id_ for id_, which in world.ruined.items() if which == "outbound"}
         self._rows = {id_: row for session in self.sessions for id_, row in session.messages.items()}
-        self._failed_keys = {
-            row["key"] for session in self.sessions for row in session.delivered if row["state"] == "failed"
-        }
+        self._answered = {row["key"]: row["in_reply_to"] for s in self.sessions for row in s.delivered}
 
     def host(self) -> None:
         """Everything the host took in is stored, said, and at rest."""
@@ -139,7 +137,9 @@ class _Laws:
         texts: Counter[tuple[str, str]] = Counter()
         for post in self._posts:
             found = OURS.match(post.text)
-            texts[post.text, "" if found else f"{post.answers} {post.address}"] += 1
+            # What goes on with an answer to a question answers no message that the platform knows.
+            about = post.answers or self._answered.get(post.key, "")
+            texts[post.text, "" if found else f"{about} {post.address}"] += 1
             if found and post.address != _place(said[int(found[2])]):
                 self._violated(Law.PLACE, f"{post.text!r} was posted at {post.address}")
         for (text, about), count in texts.items():
@@ -230,6 +230,7 @@ class _Laws:
         }
         posts = [post for post in self._posts if post.address == _place(said)]
         asked = any((m := OURS.match(p.text)) and m[1] == "question" and int(m[2]) in here for p in posts)
+        asked = asked or (bool(here) and any(p.question for p in posts))  # or for a yes
         # A question expires with the retention: its answer finds nothing any more that it could go on with.
         return asked and (self._world.forgotten.count > 0 or any(WARNING in post.text for post in posts))
 

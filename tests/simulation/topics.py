@@ -277,11 +277,17 @@ class Ordered(Topic):
             taken = self.verdict(event)
             if taken in (Verdict.IGNORED, None) or self.world.platform.rejected:
                 continue  # the agent took no part there yet
+            if self._waits_for_an_operator(sessions):
+                continue  # that is said
             if not any(post.answers == event.natural_id for post in self.world.platform.posts):
                 self.world.violated(Law.OUTCOME, f"{event.text} ({event.natural_id}) was never answered")
         for event in self.aside:
             if any(post.answers == event.natural_id for post in self.world.platform.posts):
                 self.world.violated(Law.OUTCOME, f"{event.text!r} was said aside, and answered")
+
+    def _waits_for_an_operator(self, sessions: list[Session]) -> bool:
+        held = [s for s in sessions if self.world.ruined.get(s.id) == "outbound"]
+        return any(row["platform_id"] == self.place[0] for s in held for row in s.messages.values())
 
 
 class Reacted(Topic):

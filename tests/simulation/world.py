@@ -155,10 +155,10 @@ class World:
     def boot(self) -> None:
         self.boots += 1
         process = self.host_process = self._process("host", f"host-{self.boots}")
-        settings = Config.model_validate(self._settings())
+        self.config = Config.model_validate(self._settings())
         bot = SimBot(self.platform, nonce=self.nonce)
         parts = Parts(ThreadDisk(), SimLauncher(self.engine), self.clock.now)
-        self.host = Host(settings, Bots({"sim": bot}), parts)
+        self.host = Host(self.config, Bots({"sim": bot}), parts)
         self.say(f"{process.name} boots")
         self._serving = start_in(process, self.host.serve(), process.name)
 

@@ -212,15 +212,17 @@ async def test_a_lost_file_of_a_conversation_at_rest_is_told_before_anybody_asks
         assert (late.verdict, late.reason) == (Verdict.DECLINED, OVER)
 
 
+@pytest.mark.parametrize("damage", [deleted, emptied])
 async def test_a_turn_whose_outbound_db_is_lost_under_it_ends_in_words_and_is_not_begun_again(
-    tmp_path: Path,
+    tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
+    """Emptied, it has the same name and place, and whoever had it open saw a file without tables."""
     settings, bot = config(tmp_path, host={"sweep_every": 0.2}), MemoryBot()
     async with serving(settings, bot) as (host, _):
         await answered(host, bot, "one")
         said = await bot.say("c", "@@stream 5\nit was under way, and nobody knows how far it got")
         await bot.until(lambda: bool(host.house.live._shown))
-        deleted(outbound(tmp_path))
+        damage(outbound(tmp_path))
         async with asyncio.timeout(TIMEOUT):
             assert await host.settled(said.message_id) == "failed"
         await bot.until(lambda: any("please ask again" in text for text in bot.said("c")))

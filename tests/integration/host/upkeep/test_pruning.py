@@ -143,6 +143,14 @@ def test_what_is_not_over_is_kept_however_old(tmp_path: Path) -> None:
     writer.close()
 
 
+def test_the_owners_care_begins_no_file_where_one_was_emptied(tmp_path: Path) -> None:
+    """It would look like one whose conversation has nothing to lose, and what was begun would be begun again."""
+    path = tmp_path / "outbound.db"
+    path.touch()
+    assert maintain(path, delivered_up_to=0, older_than=1) == {}
+    assert path.stat().st_size == 0
+
+
 def test_the_owner_keeps_what_is_not_delivered_or_not_over(tmp_path: Path) -> None:
     path = tmp_path / "outbound.db"
     connection = open_writer(path, "outbound")

@@ -139,6 +139,19 @@ async def test_what_is_tried_again_is_cut_short_by_a_bot_that_comes_online() -> 
     assert bench.bot.said("c") == ["1"]
 
 
+async def test_a_clock_that_is_set_while_a_wait_is_stored_changes_nothing_of_it() -> None:
+    """It was computed by the clock as it was: set back by a day in that very commit, it lasted a day."""
+    bench = Bench()
+    bench.bot.failures["c"].append(Unsent("429", 0.01))
+
+    async def set_back(parcels: Sequence[Parcel]) -> None:
+        bench.now -= 86_400_000
+
+    bench.book.before_commit = set_back
+    await bench.carried(parcel(1))
+    assert bench.bot.said("c") == ["1"]
+
+
 class Deaf(MemoryBot):
     """Its look-ups hang."""
 
