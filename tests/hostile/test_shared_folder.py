@@ -26,15 +26,19 @@ for place in /shared /shared/repo /workspace; do
     /usr/bin/git config core.fsmonitor "$mark; false"
     /usr/bin/git config core.pager "$mark; cat"
     /usr/bin/git config alias.st "!$mark"
+    /usr/bin/git config core.alternateRefsCommand "$mark; false"
     mkdir -p .git/hooks
-    printf '#!/bin/sh\n%s\n' "$mark" >.git/hooks/post-checkout; chmod +x .git/hooks/post-checkout
-    for module in json sitecustomize usercustomize colorsys runner; do
+    for hook in post-checkout pre-receive post-receive update reference-transaction; do
+        printf '#!/bin/sh\n%s\n' "$mark" >.git/hooks/$hook; chmod +x .git/hooks/$hook
+    done
+    for module in json sitecustomize usercustomize colorsys argparse traceback pydoc runner; do
         printf 'import os\nos.system("%s")\n' "$mark" >$place/$module.py
     done
     printf '%s\n' "$mark" | tee .bashrc .bash_profile .profile .bash_logout .envrc >/dev/null
     printf -- '-o /shared/taken\n' >.curlrc
     printf 'def x: error("taken"); ' >.jq
     printf -- '--pre=/shared/run\n' >.ripgreprc
+    printf -- '--exec=/shared/run\n' >.proverc
     printf '#!/bin/sh\n%s\n' "$mark" | tee run ls git python3 rg jq curl >/dev/null
     chmod +x run ls git python3 rg jq curl
 done
@@ -46,7 +50,16 @@ git status; git log; git st; git -C /shared/repo status; git --git-dir=/shared/r
 GIT_DIR=/shared/repo/.git git status
 python3 -c 'import json, colorsys'; python -c 'import json, colorsys'; python -m json.tool </dev/null
 bash -lic true; jq -n 1; rg nothing_here . ; ls; curl --version
+for python in /usr/bin/python3.[0-9]*; do ${python##*/} -c 'import json, colorsys'; done
+python3 -m pydoc json; pydoc3 colorsys; py3compile -V 3.11 run; prove --version
 cd /workspace && rm -rf mine && git clone -q /shared/repo mine && git -C mine status
+"""
+
+# The next thing that somebody does with a clone.
+PUSH = r"""
+cd /workspace/mine && git config user.email b@example.org && git config user.name B
+git commit -q --allow-empty -m more
+git push origin HEAD:one; git push /shared/repo HEAD:two; git push file:///shared/repo HEAD:three
 """
 
 
@@ -68,6 +81,7 @@ async def test_no_tool_runs_what_another_conversation_of_the_scope_left(tmp_path
         for place in ("", "/shared", "/shared/repo"):
             said = run(second, USE, place)
             assert "lies in the shared folder" in said
+            assert run(second, PUSH).count("git bundle create") == 3
             assert run(second, "cat /shared/taken 2>/dev/null") == "", f"from {place or 'its own folder'}"
         assert run(second, "cd /workspace && /bin/ls -A") == "mine\n"
 
@@ -81,4 +95,7 @@ async def test_the_trap_is_one_where_a_tool_is_asked_directly(tmp_path: Path, im
         [container] = containers_of(tmp_path, image)
         run(container, LEAVE)
         run(container, "cd /shared/repo && /usr/bin/git status")
+        assert "taken" in run(container, "cat /shared/taken")
+        run(container, "rm /shared/taken; git clone -q /shared/repo /workspace/mine")
+        run(container, PUSH.replace("push", "push --receive-pack='git receive-pack'"))
         assert "taken" in run(container, "cat /shared/taken")
