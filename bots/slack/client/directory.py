@@ -18,8 +18,8 @@ from host.ports.events import Privacy
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-REMEMBERED = 3_600.0  # s until a name or a zone is asked for again
-MEMBERS_REMEMBERED = 300.0  # s until who belongs to a group is asked for again
+REMEMBERED = 3_600.0  # s until a channel's name is asked for again
+PEOPLE_REMEMBERED = 300.0  # s until it is asked again who somebody is, and who belongs to a group: a member becomes a guest
 MOST = 5_000  # entries of each kind
 FEW = 5  # channels that are asked about one by one
 LISTED, MOST_PAGES = 900, 5  # channels of a list, and how many lists are asked for at once
@@ -49,9 +49,9 @@ class Directory:
     def __init__(self, client: AsyncWebClient, groups: Collection[str] = ()) -> None:
         self._client = client
         self.mind(groups)
-        self._people: _Cache[Person] = _Cache(self._ask_person)
+        self._people: _Cache[Person] = _Cache(self._ask_person, PEOPLE_REMEMBERED)
         self._places: _Cache[Place] = _Cache(self._ask_place)
-        self._members: _Cache[frozenset[str]] = _Cache(self._ask_members, MEMBERS_REMEMBERED)
+        self._members: _Cache[frozenset[str]] = _Cache(self._ask_members, PEOPLE_REMEMBERED)
 
     def mind(self, groups: Collection[str]) -> None:
         """`groups` are the ids of the user groups that matter to access."""
@@ -59,6 +59,10 @@ class Directory:
 
     async def person(self, id_: str) -> Person:
         return await self._people.get(id_)
+
+    def forget_person(self, id_: str) -> None:
+        """They are asked for anew: a member may have become a guest since."""
+        self._people.forget(id_)
 
     async def place(self, id_: str) -> Place:
         return await self._places.get(id_)

@@ -186,6 +186,7 @@ class Reader:
             privacy = "private"
         if host is not None and channel and privacy != "dm":
             await host.channel_became(address, privacy)
+        self._people.forget_person(user)
         return Viewer(await self.author({"user": user}), address, privacy)
 
     async def became(self, channel: str, host: Ingest) -> None:

@@ -203,10 +203,14 @@ async def test_guests_and_people_of_other_organisations_are_known_as_such(
         "stranger": slack.add_user("eve", external=True),
     }
     channel = slack.add_channel("general", members=people.values())
-    async with online(slack, tmp_path) as (_, notebook):
+    async with online(slack, tmp_path) as (bot, notebook):
         for number, person in enumerate(people.values(), 1):
             slack.say(person, channel, f"{slack.mention()} hello")
             await notebook.next(number)
+        people["ann"].guest = "multi"
+        me = await identify(bot._client, bot._secrets.app_token, bot._settings)
+        seen = await Reader(bot._client, bot._people, me).viewer(people["ann"].id, channel.id)
+    assert seen.author.guest, "what is shown to whom is asked of Slack at that moment"
     found = [(event.author.guest, event.author.external) for event in notebook.events]
     assert found == [(False, False), (True, False), (True, False), (False, True)]
 
