@@ -19,7 +19,9 @@ from host.ports.events import Privacy
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 REMEMBERED = 3_600.0  # s until a channel's name is asked for again
-PEOPLE_REMEMBERED = 300.0  # s until it is asked again who somebody is, and who belongs to a group: a member becomes a guest
+PEOPLE_REMEMBERED = (
+    300.0  # s until it is asked again who somebody is, and who belongs to a group: a member becomes a guest
+)
 MOST = 5_000  # entries of each kind
 FEW = 5  # channels that are asked about one by one
 LISTED, MOST_PAGES = 900, 5  # channels of a list, and how many lists are asked for at once
