@@ -203,6 +203,7 @@ class Host:
         await house.supervisor.close()
         await house.draining.done()
         await house.scheduler.close()
+        await house.titles.close()
         await house.deliveries.stop()
         await house.live.stop()  # the bots are still there: nothing says "working…" while nobody works
         for task in side_tasks:

@@ -29,6 +29,8 @@ from host.delivery.posts import Posts
 from host.delivery.quiet import Quiet
 from host.delivery.saying import Saying
 from host.delivery.service import Deliveries
+from host.delivery.titles import NAME as NAME_THREAD
+from host.delivery.titles import Titles
 from host.folders.disk import Disk
 from host.folders.seal import Seal
 from host.gateway.bells import Ears
@@ -127,6 +129,7 @@ class House:
     scheduler: Scheduler
     desk: Desk
     deliveries: Deliveries
+    titles: Titles
     live: LiveMessages
     board: ProgressBoard
     budgets: Budgets
@@ -159,7 +162,7 @@ def assemble(
     news = Outlet[Session]()  # the session's files may hold something new
     due = Outlet[Session]()  # a task of the session has something for its runner
     live = LiveMessages(records, bots, now, lives)
-    scheduler, desk, actions = _schedule(settings, records, bots, due, now)
+    scheduler, desk, titles, actions = _schedule(settings, records, bots, due, now)
     posts, collector = Posts(db), _collector(settings, bots, actions, installation.id, now)
     board = ProgressBoard(mailboxes, bots, live, collector.quiet.hushes)
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
@@ -173,11 +176,7 @@ def assemble(
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), paused, sign_ins.pasted)
     ingress = Ingress(settings, records, onward, now)
-    anew = Anew(settings, bots, db, ingress.channel_became)
-    see = controls.Parts(
-        settings, bots, anew, data, parts.disk, records, supervisor, ingress.ingest, saying, now
-    )
-    service = Service(see, desk)
+    service = _controls(settings, bots, parts, records, supervisor, ingress, saying, desk)
     followers = Followers(desk, supervisor, bots)
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, Own(installation.id, news))
     state = State(settings, db, lives, bots.by_platform, now)
@@ -188,6 +187,7 @@ def assemble(
         scheduler,
         desk,
         deliveries,
+        titles,
         live,
         board,
         budgets,
@@ -225,6 +225,26 @@ def _ordered(
     return Ordered(orders, reloading, pausing, forgetting), Upkeep(pruner, feeding)
 
 
+def _controls(
+    settings: Settings,
+    bots: Bots,
+    parts: Parts,
+    records: Records,
+    supervisor: Supervisor,
+    ingress: Ingress,
+    saying: Saying,
+    desk: Desk,
+) -> Service:
+    data, anew = (
+        Path(settings.config.data).resolve(),
+        Anew(settings, bots, records.db, ingress.channel_became),
+    )
+    see = controls.Parts(
+        settings, bots, anew, data, parts.disk, records, supervisor, ingress.ingest, saying, parts.now
+    )
+    return Service(see, desk)
+
+
 def _collector(
     settings: Settings, bots: Bots, actions: Actions, installation: str, now: Callable[[], int]
 ) -> Collector:
@@ -239,12 +259,13 @@ def _collector(
 
 def _schedule(
     settings: Settings, records: Records, bots: Bots, due: Outlet[Session], now: Callable[[], int]
-) -> tuple[Scheduler, Desk, Actions]:
+) -> tuple[Scheduler, Desk, Titles, Actions]:
     scheduler = Scheduler(records.db, records.sessions, records.mailboxes, due, now)
     homes = Homes(settings, records, Readers(settings, records.db, bots))
     desk = Desk(scheduler, homes, records, settings, now)
     tasks = TaskActions(scheduler, homes, records.db, records.mailboxes, settings.config.host.zone, now)
-    return scheduler, desk, Actions(dict.fromkeys(KINDS, tasks.prepared))
+    titles, known = Titles(settings, bots), dict.fromkeys(KINDS, tasks.prepared)
+    return scheduler, desk, titles, Actions({**known, NAME_THREAD: titles.prepared})
 
 
 def _ways_out(

@@ -17,6 +17,7 @@ from runner.outbound import Emitted, OutboundWriter
 from runner.providers import base
 from runner.settings import Settings
 from runner.showing import Showing
+from runner.titling import Titling
 from runner.tools.approval import Approvals
 from runner.tools.box import Parked, Toolbox
 from runner.tools.caps import Caps
@@ -68,6 +69,7 @@ class AgentLoop:
         self._no_scripts = refusal_of_scripts(settings)
         self._toolbox: Toolbox | None = None  # of the latest turn
         self._stopping = asyncio.Event()
+        self._titling = Titling(provider, outbound, ring, asks=bool(settings.title_model))
         self._showing = Showing(settings.folder, settings.incarnation, ring)
         self._active_at = 0
         self._look_again = False  # inbound.db was busy at the last look
@@ -94,6 +96,7 @@ class AgentLoop:
             if left <= 0:
                 break
             await self._wait(self._until_due(left))
+        await self._titling.close()
         self._outbound.phase("stopping")
         self._ring()
 
@@ -273,7 +276,7 @@ class AgentLoop:
         front = turn.made_up_for(ended.task) + turn.tried_before(doings.before(ended.earlier))
         replies = [reply for reply in result.replies if reply.text.strip()]
         if note := self._toolbox.caps.note if self._toolbox is not None else "":
-            replies = _with_note(replies, note)
+            replies = base.with_note(replies, note)
         answers = [
             Emitted(
                 f"{ended.id}:final:{number}",
@@ -284,6 +287,7 @@ class AgentLoop:
         ]
         self._outbound.finish_turn(ended.id, answers, ended.consumed, ended.waiting)
         self._ring()
+        self._titling.after(ended, replies)
 
     def _fail(self, failed: Turn, error: base.Error) -> None:
         """A failure is a readable reply, or another attempt that the host schedules; never a crash."""
@@ -489,11 +493,3 @@ class AgentLoop:
 
 async def _next_event(events: AsyncGenerator[base.Event, None]) -> base.Event | None:
     return await anext(events, None)
-
-
-def _with_note(replies: Sequence[base.Reply], note: str) -> list[base.Reply]:
-    """Under the last of them, or alone where there is none."""
-    if not replies:
-        return [base.Reply(note)]
-    *others, last = replies
-    return [*others, replace(last, text=f"{last.text.rstrip()}\n\n{note}")]

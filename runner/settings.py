@@ -43,6 +43,7 @@ class Settings:
     bells: bool = True
     stream_idle: float = 20.0  # s without an event and with nothing pending that end a provider's stream
     idle_exit: float = 300.0  # s without work after which the process exits
+    title_model: str = ""  # by which threads are given titles, '' = they are not
     egress: bool = False  # the host opens a way to some hosts of the internet
     without: frozenset[str] = frozenset()  # optional fields that the model's address is known to refuse
     poll_slowest: float = 0.0  # s between two looks at a quiet inbound.db; 0 = as bells allow
@@ -76,6 +77,7 @@ class Settings:
             idle_exit=_seconds(environment, "DOVECOTE_IDLE_EXIT", 300.0),
             without=frozenset(environment.get("DOVECOTE_MODEL_WITHOUT", "").split()),
             poll_slowest=_seconds(environment, "DOVECOTE_POLL_SLOWEST", 0.0),
+            title_model=environment.get("DOVECOTE_TITLE_MODEL", ""),
             egress=environment.get("DOVECOTE_EGRESS", "0") == "1",
         )
 

@@ -60,6 +60,7 @@ class Chat:
     )
     replaces: str = ""  # of an "again": the messages_out id of the answer that gives way to the new one
     model: str = ""  # by which its author wants it answered, '' = the agent's own
+    untitled: bool = False  # the thread that its answer goes to has no name that a person gave it
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +188,9 @@ def result_id(row_id: str) -> str:
 
 def encode(content: Inbound | Outbound) -> str:
     fields = dataclasses.asdict(content)
-    if not fields.get("model", True):  # a runner that began before its host was upgraded does not know it
-        del fields["model"]
+    for name in ("model", "untitled"):  # a runner that began before its host was upgraded does not know it
+        if not fields.get(name, True):
+            del fields[name]
     return json.dumps({"type": content.type, **fields}, ensure_ascii=True)
 
 

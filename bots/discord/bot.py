@@ -18,6 +18,7 @@ from bots.discord.client.watch import Watch
 from bots.discord.life import DoveClient, ShardedDoveClient
 from bots.discord.questions.book import QuestionBook
 from bots.discord.sending import rendering
+from bots.discord.sending.threads import LONGEST_NAME
 from bots.discord.setup import look as looking
 from host.config import Config
 from host.ports.bot import (
@@ -223,6 +224,11 @@ class DiscordBot:
 
     async def remove(self, place: Address, platform_message_id: str) -> None:
         await self._connected().outbox.remove(place, platform_message_id)
+
+    async def entitle(self, place: Address, title: str, question: str) -> None:
+        client = self._connected()
+        with errors.translated():
+            await client.threads_of.entitle(place, title[:LONGEST_NAME], question)
 
     async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
         """From Discord's CDN, by the signed link that came with the message; a broken download is begun again."""

@@ -195,6 +195,11 @@ class SlackBot:
         self._must_be_online()
         await self._sender.remove(place, platform_message_id)
 
+    async def entitle(self, place: Address, title: str, question: str) -> None:
+        """What people see in the history of their direct messages; a thread of a channel has no name."""
+        self._must_be_online()
+        await self._sender.entitle(place, title)
+
     async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
         return await self._fetching.fetch(file, path, most)
 

@@ -33,7 +33,7 @@ class Asked:
     origin: MessageIn | None  # the message during whose turn it was asked for
 
 
-Handler = Callable[[InboundWriter], str]  # returns a text for the agent, or raises `ActionError`
+Handler = Callable[[InboundWriter], str]  # returns a text for the agent, '' for none, or raises `ActionError`
 Prepare = Callable[[Session, Asked], AbstractAsyncContextManager[Handler]]
 
 
@@ -65,11 +65,13 @@ class Actions:
             yield handler
 
     def apply(self, writer: InboundWriter, row_id: str, handler: Handler, address: Address) -> None:
-        """Always answers with a `system` message, so the agent learns of success and failure."""
+        """Answers with a `system` message, so the agent learns of success and failure; '' leaves nothing to be learnt."""
         try:
             text, ok = handler(writer), True
         except ActionError as error:
             text, ok = str(error), False
+        if not text:
+            return
         told = content.System("action", text, ok=ok, refers_to=row_id)
         writer.note(content.result_id(row_id), address, told)
 

@@ -95,8 +95,9 @@ class Permit:
     def of(cls, agent: Agent) -> Permit:
         by_option = {kind for option, kind in SERVER_TOOLS.items() if agent.options.get(option) is True}
         own = () if agent.echoes else (agent.model or DEFAULT_MODEL,)
+        titles = (agent.title_model,) if agent.provider == "claude" and agent.title_model else ()
         return cls(
-            models=frozenset({*own, *agent.models}),
+            models=frozenset({*own, *titles, *agent.models}),
             betas=BETAS.union(agent.betas, HARNESS_BETAS if agent.provider == "claude_code" else ()),
             tools=frozenset({"custom", *by_option, *agent.server_tools}),
             keys=KEYS | HARNESS_KEYS if agent.provider == "claude_code" else KEYS,

@@ -173,6 +173,7 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
         parts=event.parts,
         by="bot" if event.author.is_bot else "",
         model=event.model,
+        untitled=event.untitled and bool(entry.answer.thread_id),
     )
 
 

@@ -219,6 +219,17 @@ class Removes(Protocol):
         """Once it returns the message is gone, whoever removed it. Raises `DeliveryError`; told twice is told once."""
 
 
+@runtime_checkable
+class Entitles(Protocol):
+    """A bot of a platform whose threads have names."""
+
+    async def entitle(self, place: Address, title: str, question: str) -> None:
+        """Names the thread, unless a person has: the name it has is the one that the bot gave it, after `question`.
+
+        Raises `DeliveryError`; of one that has no name to be changed, nothing is done.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Hearing:
     """Whether a platform reaches its bot."""

@@ -90,6 +90,7 @@ class InboundEvent:
     privacy: Privacy = "public"
     replies_to: str = ""  # the message it replies to from outside a thread, if one can hang from that message
     opens_thread: str = ""  # the thread an answer to this message would open; '' when none can be
+    untitled: bool = False  # no person has named the thread that an answer to it would stand in
     files: tuple[IncomingFile, ...] = ()
     parts: tuple[
         Part, ...

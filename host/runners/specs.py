@@ -49,6 +49,8 @@ class Specs:
             "DOVECOTE_IDLE_EXIT": str(config.runner.idle_exit),
             "DOVECOTE_EGRESS": "1" if agent.network.allow else "0",
         }
+        if agent.title_model:
+            environment["DOVECOTE_TITLE_MODEL"] = agent.title_model
         if slowest := config.host.poll_slowest:
             environment["DOVECOTE_POLL_SLOWEST"] = str(slowest)
         shown = own.resolve() if await asyncio.to_thread(own.is_dir) else None

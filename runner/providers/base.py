@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from runner.formatter import PromptMessage, prompt
 from runner.tools.box import Toolbox
@@ -19,6 +19,7 @@ __all__ = [
     "AgentProvider",
     "AgentQuery",
     "Answered",
+    "Entitles",
     "Error",
     "Event",
     "Init",
@@ -107,6 +108,14 @@ class Reply:
     in_reply_to: str = ""  # a message of the turn; '' = the last one
 
 
+def with_note(replies: Sequence[Reply], note: str) -> list[Reply]:
+    """Under the last of them, or alone where there is none."""
+    if not replies:
+        return [Reply(note)]
+    *others, last = replies
+    return [*others, replace(last, text=f"{last.text.rstrip()}\n\n{note}")]
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """The turn is over. Pushes that were not taken are dropped by the provider: they open the next turn."""
@@ -177,3 +186,11 @@ class AgentProvider(Protocol):
     name: str
 
     def query(self, given: QueryInput) -> AgentQuery: ...
+
+
+@runtime_checkable
+class Entitles(Protocol):
+    """A provider that can say what a conversation is called, in a call of its own beside all turns."""
+
+    async def title(self, said: str) -> str:
+        """'' for none. Raises what its library raises."""

@@ -80,6 +80,11 @@ class ClaudeProvider:
             self._client, self._settings, self._options, self._fields, self._attachments, given
         )
 
+    async def title(self, said: str) -> str:
+        """Asked once: a refusal or a lost connection leaves the thread as it is called."""
+        made = await self._client.beta.messages.create(**request.of_title(self._settings, said))
+        return "".join(block.text for block in made.content if block.type == "text")
+
 
 class ClaudeQuery:
     def __init__(

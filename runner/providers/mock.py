@@ -10,6 +10,7 @@ Every line that starts with `@@` is a step; the other lines are the text of the 
     @@crash                  kill the process here, at the first attempt (`@@crash 3`: at the first three)
     @@crash-in-call          kill the process inside a tool call, before its result is recorded
     @@text N                 answer with N characters
+    @@title TITLE            of a first message: what its thread is called after the answer
     @@model                  append the model that was chosen for the message
     @@results                append every tool's result to the answer
 
@@ -51,6 +52,10 @@ class MockProvider:
 
     def query(self, given: QueryInput) -> MockQuery:
         return MockQuery(given)
+
+    async def title(self, said: str) -> str:
+        found = (line.removeprefix("@@title ") for line in said.splitlines() if line.startswith("@@title "))
+        return next(found, "")
 
 
 class _Failed(Exception):
@@ -121,6 +126,8 @@ class MockQuery:
             name, _, rest = line[2:].partition(" ")
             if name in ("text", "results"):
                 answer = _suffix(name, rest, answer, results)
+            elif name == "title":
+                pass  # when the turn is over
             elif name == "model":
                 answer = "\n".join([answer, model_of([message]) or "its own"]).strip()
             elif name == "stream":

@@ -13,6 +13,7 @@ from sessiondb.options import DEFAULT_MODEL, Options
 JSON = dict[str, Any]
 
 TIMEOUT = 600.0  # s without a byte
+TITLE_TOKENS = 100
 SERVER_TOOLS: dict[str, JSON] = {
     "web_search": {"type": "web_search_20250305", "name": "web_search", "max_uses": 10},
     "web_fetch": {"type": "web_fetch_20260209", "name": "web_fetch", "max_uses": 10},
@@ -43,6 +44,16 @@ def of(
     if options.thinking:
         request["thinking"] = {"type": "adaptive"}
     return request
+
+
+def of_title(settings: Settings, said: str) -> JSON:
+    messages = [{"role": "user", "content": said}]
+    return {
+        "model": settings.title_model,
+        "max_tokens": TITLE_TOKENS,
+        "messages": messages,
+        "timeout": TIMEOUT,
+    }
 
 
 def _server_tools(options: Options) -> list[JSON]:

@@ -30,6 +30,26 @@ async def test_a_mention_is_answered_in_its_thread_and_the_thread_goes_on_withou
     assert [message.bot_id for message in top_level] == [None]
 
 
+async def test_a_chat_with_the_app_is_named_by_the_model_after_its_first_answer_and_nothing_else_is(
+    office: Office,
+) -> None:
+    await office.start()
+    slack, dm = office.slack, office.slack.open_dm(office.ann)
+    chat = slack.say(office.ann, dm, "just us")
+    titled = slack.workspace.assistant_thread(dm.id, chat.ts)
+    slack.say(office.ann, dm, "in the chat\n@@title Just the two of us", chat.ts)
+    await slack.wait_until(lambda: titled.title, PATIENCE)
+    slack.say(office.ann, dm, "again\n@@title Something else", chat.ts)
+    root = office.ask("in the channel\n@@title Of a thread that has no name")
+    await office.answered(root)
+    last = slack.say(office.ann, dm, "another chat")
+    other = slack.workspace.assistant_thread(dm.id, last.ts)
+    slack.say(office.ann, dm, "hello\n@@title The other", last.ts)
+    await slack.wait_until(lambda: other.title == "The other", PATIENCE)
+    assert titled.title == "Just the two of us"
+    assert len(slack.calls("assistant.threads.setTitle")) == 2
+
+
 async def test_a_direct_message_needs_no_mention(office: Office) -> None:
     await office.start()
     dm = office.slack.open_dm(office.ann)

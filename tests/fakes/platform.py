@@ -43,6 +43,7 @@ class MemoryBot:
         self.files: dict[str, bytes] = {}  # what people attached, by reference
         self.privacies: dict[str, Privacy] = {}  # of channels, where it is not "public"
         self.gone: set[str] = set()  # channels of which it knows nothing
+        self.titles: list[tuple[str, str, str]] = []  # of threads: which, the title, the question
         self.tells_nothing: Exception | None = None
         self.asked_about: list[set[str]] = []
         self.removed: list[str] = []
@@ -89,6 +90,10 @@ class MemoryBot:
         if self.failures[f"remove {place.platform_id}"]:
             raise self.failures[f"remove {place.platform_id}"].popleft()
         self.removed.append(platform_message_id)
+        self._changed.set()
+
+    async def entitle(self, place: Address, title: str, question: str) -> None:
+        self.titles.append((place.thread_id, title, question))
         self._changed.set()
 
     async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:

@@ -184,6 +184,7 @@ class Commands:
         if opens:
             self._threads.asked(opens, text)
         fields: dict[str, Any] = {"text": text, "opens_thread": opens, "platform_message_id": str(asked.id)}
+        fields["untitled"] = bool(opens)
         fields |= {"files": files, "parts": parts}
         taken = await self._ingest(interaction, _event(interaction, EventClass.COMMAND, address, **fields))
         if _accepted(taken):

@@ -90,6 +90,7 @@ def message(
         privacy=places.privacy_of(where),
         replies_to=_replied_to(said) if opens else "",
         opens_thread=str(said.id) if opens else "",
+        untitled=opens,
         files=spoken.files,
         parts=spoken.parts,
         remark=kind in saying.TOLD,

@@ -42,6 +42,16 @@ class Threads:
         self._open.add(target)
         return target
 
+    async def entitle(self, address: Address, title: str, question: str) -> None:
+        """Raises as discord.py does. A person's name for it stays, as does that of a thread which somebody else opened."""
+        target, me = places.channel_id(address), self._client.user
+        thread = await self._client.fetch_channel(target)
+        ours = {thread_name(text) for text in (question, self._names.get(target, question))}
+        if not isinstance(thread, discord.Thread) or me is None or thread.owner_id != me.id:
+            return
+        if thread.name in ours and thread.name != title and not thread.archived:
+            await thread.edit(name=title)
+
     def _cached(self, address: Address, target: int) -> bool:
         guild = self._client.get_guild(int(address.workspace_id or 0))
         return guild is not None and guild.get_thread(target) is not None

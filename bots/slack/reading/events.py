@@ -71,6 +71,7 @@ class Reader:
         address = self.address(event)
         # Slack's own word counts too, unless it is a quotation that it speaks of.
         mentioned = spoken.mentioned or (event.get("type") == "app_mention" and not spoken.quoted)
+        privacy = await self.privacy(event)
         found = InboundEvent(
             event_class=EventClass.MESSAGE,
             address=address,
@@ -80,8 +81,10 @@ class Reader:
             text=spoken.text,
             platform_message_id=str(event["ts"]),
             mentioned=mentioned,
-            privacy=await self.privacy(event),
+            privacy=privacy,
             opens_thread="" if address.thread_id else str(event["ts"]),
+            untitled=privacy == "dm"
+            and bool(address.thread_id),  # a chat with the app: its history lists titles
             files=spoken.files,
             parts=spoken.parts,
         )

@@ -146,6 +146,16 @@ class Sender:
             if code_of(error) not in GONE:
                 raise translated(error) from error
 
+    async def entitle(self, place: Address, title: str) -> None:
+        if not place.platform_id.startswith("D") or not place.thread_id:
+            return
+        try:
+            await self._client.assistant_threads_setTitle(
+                channel_id=place.platform_id, thread_ts=place.thread_id, title=title
+            )
+        except TRANSIENT as error:
+            raise translated(error) from error
+
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         """Ephemeral messages have no history: one whose outcome is unknown counts as sent, told once at most."""
         try:

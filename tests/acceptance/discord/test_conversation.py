@@ -107,3 +107,36 @@ async def test_a_server_that_lets_the_bot_in_is_greeted_once(town: Town) -> None
     await town.answered(question)
     [greeting] = town.said(lobby)
     assert "How do doves find home?" in greeting
+
+
+async def test_a_thread_is_named_by_the_model_after_its_first_answer_and_never_over_a_persons_name(
+    town: Town,
+) -> None:
+    await town.up()
+    discord, channel = town.discord, town.channel
+    asked = discord.say(town.ada, channel, "hello there\n@@title “Why the *sea* is wide”", mention_bot=True)
+    thread = await town.answered(asked)
+    await town.until(lambda: thread.name == "Why the *sea* is wide")
+    discord.say(town.ada, thread, "and on\n@@title Another")  # the first turn alone is asked for one
+    await town.until(lambda: len(town.said(thread)) == 2)
+
+    slow = discord.say(town.ada, channel, "slowly\n@@sleep 1\n@@title Mine", mention_bot=True)
+    await town.until(lambda: town.thread_of(slow))
+    theirs = town.thread_of(slow)
+    assert theirs is not None
+    discord.edit_thread(town.guild.owner, theirs, name="A person's own")
+    await town.answered(slow)
+    own = discord.start_thread(town.ada, discord.say(town.ada, channel, "mine"), "Opened by Ada")
+    discord.say(town.ada, own, "hello\n@@title Stolen", mention_bot=True)
+    await town.until(lambda: town.said(own))
+
+    last = discord.say(town.ada, channel, "last\n@@title The last of all", mention_bot=True)
+    ended = await town.answered(last)
+    await town.until(lambda: ended.name == "The last of all")
+    assert (thread.name, theirs.name, own.name) == (
+        "Why the *sea* is wide",
+        "A person's own",
+        "Opened by Ada",
+    )
+    assert len(discord.calls("PATCH /channels/{}")) == 2
+    assert town.said(thread) == ["hello there", "and on"]

@@ -16,6 +16,10 @@ WIDE: dict[str, tuple[float, int]] = {
 }
 
 
+RENAMES = (600.0, 2)  # of one channel: a limit of its own, which no header tells of
+RENAMING = "PATCH /channels/{}"
+
+
 @dataclass
 class _Bucket:
     ends: float = 0.0
@@ -26,6 +30,18 @@ class _Bucket:
 class Quotas:
     wide: dict[str, tuple[float, int]] = field(default_factory=lambda: dict(WIDE))
     _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
+
+    def rename(self, channel: str) -> float:
+        """0 where the channel may be named once more, else the s until it may.
+
+        No page documents it: Discord's issue tracker does (discord-api-docs#1900), and discord.py's (#9626).
+        """
+        window, places = RENAMES
+        bucket, now = self._buckets.setdefault(("name", channel), _Bucket()), time.monotonic()
+        if now >= bucket.ends:
+            bucket.ends, bucket.used = now + window, 0
+        bucket.used += 1
+        return 0.0 if bucket.used <= places else bucket.ends - now
 
     def take(self, route: str, resource: str) -> tuple[bool, dict[str, str]]:
         """Whether there is a place, and the headers that say how many are left."""

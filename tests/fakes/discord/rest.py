@@ -17,7 +17,7 @@ from tests.fakes.discord.faults import Faults
 from tests.fakes.discord.journal import Call, Journal
 from tests.fakes.discord.model import Json
 from tests.fakes.discord.oauth import OAuth
-from tests.fakes.discord.quotas import Quotas
+from tests.fakes.discord.quotas import RENAMING, Quotas
 from tests.fakes.discord.state import Upload, World
 
 API = "/api/v10"
@@ -76,7 +76,7 @@ class Rest:
 
         async def proceed() -> web.Response:
             free, limits = self.quotas.take(call.route, request.match_info.get("channel", ""))
-            response = answer() if free else _too_many(limits)
+            response = self._renamed(call, request) or answer() if free else _too_many(limits)
             response.headers.update(limits)
             call.status = response.status
             self._journal.touch()
@@ -88,6 +88,18 @@ class Rest:
             return await proceed()
         call.fault = fault.name
         return await fault.serve(request, proceed)
+
+    def _renamed(self, call: Call, request: web.Request) -> web.Response | None:
+        """A refusal, where the call would name a channel too often."""
+        if call.route != RENAMING or not isinstance(call.json, dict) or "name" not in call.json:
+            return None
+        wait = self.quotas.rename(request.match_info.get("channel", ""))
+        if not wait:
+            return None
+        body = {"message": "You are being rate limited.", "retry_after": round(wait, 3), "global": False}
+        response = as_json(body, 429)
+        response.headers["Via"] = "1.1 google"
+        return response
 
     def _answer(self, route: Route, call: Call) -> web.Response:
         try:

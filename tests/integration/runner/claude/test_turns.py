@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+from sessiondb import Address
 from tests.fakes.model_api import FakeModelAPI, Gate, ToolUse, answer
 from tests.support.talking import talking
 
@@ -57,3 +58,20 @@ async def test_one_question_is_asked_of_the_model_that_was_chosen_for_it_and_the
     own, chosen, after = [request.json["model"] for request in api.requests]
     assert (chosen, after) == ("claude-opus-4-8", own)
     assert own != chosen
+
+
+async def test_a_title_is_asked_of_its_own_model_beside_the_answers_once_and_charged(
+    api: FakeModelAPI, tmp_path: Path
+) -> None:
+    api.script("It is wide.", "“The wide sea.”", "Still wide.")
+    async with talking(api, tmp_path, title_model="claude-haiku-5-5", models=["claude-opus-4-8"]) as talk:
+        thread = Address("memory", "w", "c", "t")
+        await talk.say("Why is the sea wide?", address=thread, untitled=True)
+        await talk.bot.until(lambda: bool(talk.bot.titles))
+        assert await talk.replies(1) == ["It is wide."]
+        await talk.say("And now?", address=thread, untitled=True)
+        assert await talk.replies(2) == ["It is wide.", "Still wide."]
+        assert talk.bot.titles == [("t", "The wide sea", "Why is the sea wide?")]
+    models = [request.json["model"] for request in api.requests]
+    assert models == ["claude-sonnet-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"]
+    assert "Why is the sea wide?" in str(api.requests[1].json["messages"])
