@@ -173,9 +173,12 @@ class DiscordBot:
             raise SignInError("Discord is not connected right now; try again.")
         api_url = self._config.discord.api_url
         user = await signins.who(code, attempt, api_url, application, self._client_secret)
+        return await self.as_now(str(user))
+
+    async def as_now(self, user: str) -> Viewer:
         try:
             with errors.translated():
-                author = await readers.author(self._connected(), user)
+                author = await readers.author(self._connected(), int(user))
         except DeliveryError as error:
             raise SignInError("Discord does not say who you are right now; try again.") from error
         if author is None:

@@ -167,7 +167,9 @@ class SlackBot:
         return self._sign_ins.at(attempt, self._team) if self._online and self._sign_ins.set_up else ""
 
     async def who(self, code: str, attempt: Attempt) -> Viewer:
-        user = await self._sign_ins.who(code, attempt, self._team)
+        return await self.as_now(await self._sign_ins.who(code, attempt, self._team))
+
+    async def as_now(self, user: str) -> Viewer:
         try:
             known = await self._people.person(user)
             groups = await self._people.groups_of(user)

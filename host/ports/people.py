@@ -41,6 +41,9 @@ class SignsIn(Protocol):
     async def who(self, code: str, attempt: Attempt) -> Viewer:
         """Whoever the platform says came back with this code. Raises `SignInError`."""
 
+    async def as_now(self, user: str) -> Viewer:
+        """The same person with the roles they have by now. Raises `SignInError`."""
+
 
 @runtime_checkable
 class TellsReaders(Protocol):

@@ -40,6 +40,7 @@ class Visitor:
 
     viewer: Viewer
     until: int  # ms UTC
+    as_of: int = 0  # ms UTC at which the platform said who they are
     id: str = field(default_factory=lambda: secrets.token_hex(8))  # by which it is ended
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))  # what their forms bring
     told: list[str] = field(default_factory=list)  # shown once, on the next page
@@ -63,7 +64,7 @@ class Gate:
         self._inside = {key: visitor for key, visitor in self._inside.items() if visitor.until > now}
         while len(self._inside) >= MOST_INSIDE:
             del self._inside[next(iter(self._inside))]
-        self._inside[_hash(cookie)] = Visitor(viewer, now + STAYS)
+        self._inside[_hash(cookie)] = Visitor(viewer, now + STAYS, now)
         return cookie
 
     def visitor(self, request: web.Request, now: int, *, secure: bool) -> Visitor | None:

@@ -24,6 +24,7 @@ from host.governance.sight import Sight
 from host.ports.bot import Bots
 from host.ports.controls import Forbidden, Spent
 from host.ports.events import Viewer
+from host.ports.people import SignInError, SignsIn
 from host.registry.db import open_registry
 from host.registry.port import Registry, Statements
 from host.web import gate, looks
@@ -36,6 +37,8 @@ from sessiondb import SessionError
 
 T = TypeVar("T")
 READERS = 2  # views that are read at a time
+FRESH = 300_000  # ms for which what the platform said of somebody's roles counts
+LONGEST_ANSWER = 5.0  # s it has to say it again
 LONGEST_PATH = 2_000  # characters
 
 log = logging.getLogger(__name__)
@@ -78,6 +81,7 @@ class Page:
         self, settings: Settings, db: Registry, service: Service, bots: Bots, now: Callable[[], int]
     ) -> None:
         self._settings = settings
+        self._bots = bots
         self.db = db
         self.service = service
         self.now = now
@@ -119,6 +123,19 @@ class Page:
         if viewer.address.channel_type != LOCAL:
             await self.db.read(lambda connection: sight.of(connection, self.config.access, viewer))
 
+    async def _is_still(self, visitor: Visitor) -> None:
+        """Roles are given and taken while somebody is signed in; owners are named by the configuration. Raises `SignInError`."""
+        viewer, now = visitor.viewer, self.now()
+        bot = self._bots.get(viewer.address.channel_type)
+        if now - visitor.as_of < FRESH or self.is_owner(visitor) or not isinstance(bot, SignsIn):
+            return
+        try:
+            async with asyncio.timeout(LONGEST_ANSWER):
+                visitor.viewer = await bot.as_now(viewer.author.id)
+        except TimeoutError as error:
+            raise SignInError("Your platform does not say who you are right now; try again.") from error
+        visitor.as_of = now
+
     def shows(self, path: str, show: Show, *, people: bool = False) -> None:
         """A page for owners; with `people`, for whoever is signed in."""
 
@@ -150,7 +167,10 @@ class Page:
                 problem = "You are not signed in, or no longer."
                 return self.plain(request, "enter.html", 401, token="", problem=problem)
             try:
+                await self._is_still(visitor)
                 await self.permit(visitor.viewer)
+            except SignInError as error:  # asked again at the next page
+                return self.plain(request, "enter.html", 401, token="", problem=str(error))
             except Forbidden as error:  # an owner decided so since they signed in
                 self.gate.end(visitor.id)
                 return self.plain(request, "enter.html", 401, token="", problem=str(error))

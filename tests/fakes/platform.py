@@ -51,6 +51,7 @@ class MemoryBot:
         self.open = {"C9"}  # channels that everybody may read
         self.left: set[str] = set()  # people of whom it knows nothing
         self.signs_in = False  # whether people can sign in by it
+        self.groups: dict[str, tuple[str, ...]] = {}  # by person, where they are asked for anew
         self.codes: dict[str, Viewer] = {}  # who comes back with what
         self.attempts: list[Attempt] = []
         self.lose_answers = 0  # so many sends reach the platform, and their answers nobody
@@ -124,6 +125,11 @@ class MemoryBot:
         if code not in self.codes or attempt not in self.attempts:
             raise SignInError("This sign-in is used up or too old; begin again.")
         return self.codes.pop(code)
+
+    async def as_now(self, user: str) -> Viewer:
+        if self.tells_nothing is not None or user in self.left:
+            raise SignInError("The platform does not say who you are right now.")
+        return Viewer(Author(user, user, groups=self.groups.get(user, ())), Address("memory", "w", ""), "dm")
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         return next((Receipt(f"p-{d.key}") for d in self.sent if d.key == delivery.key), None)

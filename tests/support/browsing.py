@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,12 +138,16 @@ ADA, OLGA, EVE = Author("U1", "Ada"), Author("U9", "Olga"), Author("U6", "Eve") 
 
 
 @asynccontextmanager
-async def the_page(tmp_path: Path, **sections: Any) -> AsyncIterator[tuple[Host, MemoryBot, Browser]]:
+async def the_page(
+    tmp_path: Path, now: Callable[[], int] = now_ms, **sections: Any
+) -> AsyncIterator[tuple[Host, MemoryBot, Browser]]:
     access = {"owners": ["memory:U9"], **sections.pop("access", {})}
     bot = MemoryBot()
     bot.signs_in = True
     async with (
-        serving(config(tmp_path, web={**WEB, "public_url": PUBLIC}, access=access, **sections), bot) as (
+        serving(
+            config(tmp_path, web={**WEB, "public_url": PUBLIC}, access=access, **sections), bot, now=now
+        ) as (
             host,
             _,
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from host.ports.bot import Unknown
 from host.ports.events import Viewer
 from host.web.gate import FOR_HOST, SIGNING_IN
+from host.web.page import FRESH
 from sessiondb import Address
 from tests.support.browsing import ADA, EVE, OLGA, Member, signed_in, the_page, told
-from tests.support.hosting import config
+from tests.support.hosting import config, now_ms
 from tests.support.viewing import answered, recorded
 
 OWNERS_VIEWS = ("/failures", "/costs", "/decisions", "/agents", "/audit", "/now/stream")
@@ -133,6 +135,30 @@ async def test_whoever_may_not_ask_an_agent_gets_not_in_and_whoever_may_no_more_
         await olga.send("/access", person="memory:U1", verdict="forget", back="/decisions")
         assert (await ada.get("/conversations")).status == 401  # the sign-in is over for good
         assert host.house is not None
+
+
+async def test_whoever_lost_the_role_is_out_within_minutes_and_a_platform_that_says_nothing_lets_owners_in_alone(
+    tmp_path: Path,
+) -> None:
+    clock = [now_ms()]
+    access = {"unknown": "deny", "groups": ["memory:team"]}
+    async with the_page(tmp_path, now=lambda: clock[0], access=access) as (_, bot, browser):
+        bot.groups["U1"] = ("team",)
+        ada = await signed_in(bot, browser, replace(ADA, groups=("team",)))
+        olga = await signed_in(bot, browser, OLGA)
+        clock[0] += FRESH
+        assert (await ada.get("/conversations")).status == 200
+        clock[0] += FRESH
+        bot.tells_nothing = RuntimeError("the cable is cut")
+        asked = await ada.get("/conversations")
+        assert (asked.status, "does not say who you are" in asked.shown) == (401, True)
+        assert (await olga.get("/conversations")).status == 200
+        bot.tells_nothing = None
+        assert (await ada.get("/conversations")).status == 200
+        bot.groups["U1"] = ()
+        clock[0] += FRESH
+        gone = await ada.get("/conversations")
+        assert (gone.status, "not been given access" in gone.shown) == (401, True)
 
 
 async def test_sign_ins_are_listed_and_ended(tmp_path: Path) -> None:
