@@ -20,6 +20,7 @@ CHUNK = (
     9_900  # UTF-16 units; 12,000 per message is the limit for markdown, 10,000 for the cells of its tables
 )
 TEXT = 4_000  # UTF-16 units of `text` that Slack recommends at most
+LONGEST_TEXT = 39_000  # of which it takes 40,000
 ROWS = 99  # below a table's head; Slack shows 100 rows
 COLUMNS = 20
 
@@ -41,11 +42,22 @@ class SlackChunk:
 
     text: str
     blocks: tuple[dict[str, Any], ...] = ()
+    plain: str = (
+        ""  # the same without blocks, for when Slack refuses them; '' where that is too long for one message
+    )
 
 
 def render(markdown: str, *, keep: Collection[str] = ()) -> list[SlackChunk]:
     """The messages of an answer; `keep` holds the ids of people and channels whose mentions stay alive."""
-    return [SlackChunk(_notice(chunk), (_block(chunk, keep),)) for chunk in _Markdown(keep).chunks(markdown)]
+    return [
+        SlackChunk(_notice(chunk), (_block(chunk, keep),), _in_one(chunk, keep))
+        for chunk in _Markdown(keep).chunks(markdown)
+    ]
+
+
+def _in_one(chunk: str, keep: Collection[str]) -> str:
+    whole = _PlainInOne(keep).chunks(chunk)
+    return whole[0] if len(whole) == 1 else ""
 
 
 def _block(chunk: str, keep: Collection[str]) -> dict[str, Any]:
@@ -56,7 +68,7 @@ def _block(chunk: str, keep: Collection[str]) -> dict[str, Any]:
 
 
 def plain(markdown: str, *, keep: Collection[str] = ()) -> list[SlackChunk]:
-    """The same without blocks, for when Slack refused them."""
+    """The same without blocks, where its marks take too long."""
     return [SlackChunk(chunk) for chunk in _Plain(keep).chunks(markdown)]
 
 
@@ -177,6 +189,10 @@ class _Plain(_Markdown):
         return _escaped(
             "".join(_with_address(href, group) for href, group in groupby(runs, _href)), self.keep
         )
+
+
+class _PlainInOne(_Plain):
+    limit = LONGEST_TEXT
 
 
 def _href(run: Run) -> str:

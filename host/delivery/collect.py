@@ -290,7 +290,7 @@ class Collector:
             return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "failed", 0, NO_PLATFORM)], 1
         operation, mentions = shown
         drawn = ready.drawn.get(out.id) or drawing.at_once(bot, operation, mentions)
-        chunks, plain = drawn.chunks, drawn.plain
+        chunks = drawn.chunks
         judged = self.judged(whose.agent) and replacing.ends_turn(row)
         keys = [self.minting.key(whose.session_id, out.seq, out.id, number) for number in range(len(chunks))]
         common = {
@@ -312,8 +312,7 @@ class Collector:
                 json.dumps(
                     {
                         **common,
-                        "chunk": chunk,
-                        "plain": plain[0] if len(plain) == 1 else None,
+                        **drawing.told(chunk),
                         "mentions": [] if number else list(mentions),
                         "judged": judged and number == len(chunks) - 1,
                     }

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,14 +42,20 @@ class Large:
 @dataclass(frozen=True, slots=True)
 class Drawn:
     chunks: Sequence[dict[str, Any]]
-    plain: Sequence[dict[str, Any]]  # what its only chunk is without marks
     parts: int  # of which the chunks are the first
 
 
 def at_once(bot: Bot, operation: content.Operation, mentions: Sequence[str]) -> Drawn:
     rendered = bot.render(operation, mentions=mentions)
-    plain = bot.render(operation, plain=True, mentions=mentions) if len(rendered) == 1 else []
-    return Drawn(rendered[:MOST_PARTS], plain, len(rendered))
+    return Drawn(rendered[:MOST_PARTS], len(rendered))
+
+
+def told(chunk: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a chunk: how it is sent, and its one fallback."""
+    return {
+        "chunk": {key: value for key, value in chunk.items() if key != "plain"},
+        "plain": chunk.get("plain"),
+    }
 
 
 class Drawing:
@@ -100,4 +106,4 @@ class Drawing:
             else:
                 await asyncio.shield(process.end())
         drawn = json.loads(found)
-        return Drawn(drawn["chunks"], drawn["plain"], drawn["parts"])
+        return Drawn(drawn["chunks"], drawn["parts"])

@@ -36,8 +36,7 @@ def serve(line: socket.socket) -> None:
         render = functools.partial(function(told["by"]), shape.validate_python(operation))
         mentions = tuple(told["mentions"])
         chunks = render(plain=told["plain"], mentions=mentions)
-        plain = render(plain=True, mentions=mentions) if len(chunks) == 1 else []
-        drawn = {"chunks": list(chunks[:MOST_PARTS]), "plain": list(plain[:MOST_PARTS]), "parts": len(chunks)}
+        drawn = {"chunks": list(chunks[:MOST_PARTS]), "parts": len(chunks)}
         apart.answer(line, {}, json.dumps(drawn).encode())
 
 

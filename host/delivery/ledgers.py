@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
-from host.delivery import collect, policy
+from host.delivery import collect, drawing, policy
 from host.delivery.posts import Posts
 from host.mailbox import ledger
 from host.mailbox.inbound import InboundWriter
@@ -179,11 +180,10 @@ class NoticeLedger:
         await self._db.write(job)
 
 
-def notice_payload(notice: Notice, chunk: object, plain: object) -> str:
+def notice_payload(notice: Notice, chunk: Mapping[str, Any]) -> str:
     return json.dumps(
         {
-            "chunk": chunk,
-            "plain": plain,
+            **drawing.told(chunk),
             "target": "",
             "answers": notice.answers,
             "files": "",

@@ -408,11 +408,10 @@ class Deliveries:
         bot = self._bots.get(notice.address.channel_type)
         text = content.Text(notice.text)
         chunks = list(bot.render(text)) if bot else []
-        plain = list(bot.render(text, plain=True)) if bot and len(chunks) == 1 else []
         if found.chunk == 0 and len(chunks) > 1:
             await self._notice_ledger.add_chunks(notice, len(chunks))
         chunk = chunks[found.chunk] if found.chunk < len(chunks) else {}
-        payload = notice_payload(notice, chunk, plain[0] if len(plain) == 1 else None)
+        payload = notice_payload(notice, chunk)
         self._notice_lane(notice).add([replace(parcel, payload=payload)])
         if found.chunk == 0 and len(chunks) > 1:
             await self.deliver_notices()

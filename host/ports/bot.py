@@ -179,8 +179,9 @@ class Bot(Protocol):
     ) -> Sequence[dict[str, Any]]:
         """The chunks of an operation, in order, within the platform's limits. Pure: no I/O, no clock.
 
-        `plain` is the one fallback after the platform rejected a rendering. The first chunk leaves room for the
-        `mentions` that `send` puts in front of it, so that one message, with one receipt, is what notifies.
+        A chunk may bring the same in plain words, a chunk as well, as its `plain`: the one fallback after the platform rejected
+        it. All of it is `plain` where its marks take too long. The first chunk leaves room for the `mentions` that `send` puts
+        in front of it, so that one message, with one receipt, is what notifies.
         """
 
     async def send(self, delivery: Delivery) -> Receipt: ...

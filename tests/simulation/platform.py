@@ -258,7 +258,9 @@ class SimBot:
     ) -> Sequence[dict[str, Any]]:
         text = getattr(operation, "text", "")
         parts = [text[start : start + CHUNK] for start in range(0, max(len(text), 1), CHUNK)]
-        return [{"text": part, "marked": not plain} for part in parts]
+        if plain:
+            return [{"text": part} for part in parts]
+        return [{"text": part, "marked": True, "plain": {"text": part}} for part in parts]
 
     async def send(self, delivery: Delivery) -> Receipt:
         point("send")

@@ -47,9 +47,10 @@ def _card(card: content.Card, plain: bool) -> Sequence[dict[str, Any]]:
     said = "\n\n".join(part for part in (f"### {card.title}" if card.title else "", card.text, rows) if part)
     chunks = _chunks(said, plain)
     place = _place(card.url)
-    if len(chunks) == 1 and not plain and (place or not card.url):
-        return [{"content": "", "card": chunks[0], "url": card.url, "place": place}]
     whole = "\n\n".join(part for part in (said, card.url) if part)
+    if len(chunks) == 1 and not plain and (place or not card.url):
+        box = {"content": "", "card": chunks[0], "url": card.url, "place": place}
+        return [{**box, "plain": {"content": whole}} if len(whole) <= LONGEST else box]
     return [{"content": chunk} for chunk in _chunks(whole, plain)]
 
 
@@ -75,7 +76,12 @@ def _question(asked: content.Question, plain: bool) -> Sequence[dict[str, Any]]:
         "expires_at": asked.expires_at,
         "approval": bool(asked.approval),
     }
-    return [*({"content": chunk} for chunk in before), {"content": last, "question": question}]
+    listed = "" if numbered else "\n\n" + "\n".join(f"{n}. {one}" for n, one in enumerate(asked.options, 1))
+    asks = {"content": last, "question": question}
+    if asked.options and not (numbered or asked.approval) and len(last + listed) <= LONGEST:
+        in_words = {**question, "options": [], "free_text": True}
+        asks["plain"] = {"content": last + listed, "question": in_words}
+    return [*({"content": chunk} for chunk in before), asks]
 
 
 def _chunks(text: str, plain: bool, most: int = LONGEST) -> list[str]:

@@ -32,7 +32,7 @@ def operation(given: content.Operation, *, plain: bool, mentions: Sequence[str] 
             return _posts(text, plain=plain)
         case content.Edit(_, text):
             first, *rest = _posts(text, plain=plain) or [{"do": "post", "text": "…"}]
-            return [{**first, "do": "update"}, *rest]
+            return [_doing("update", first), *rest]
         case content.Reaction(_, emoji):
             return [{"do": "react", "emoji": emoji.strip(":")}]
         case content.File(path, name, comment):
@@ -47,15 +47,30 @@ def operation(given: content.Operation, *, plain: bool, mentions: Sequence[str] 
             return _posts("\n\n".join(part for part in parts if part), plain=plain)
         case content.Question(text, options, free_text):
             posts = _question(text, options, free_text or not options, plain=plain)
-            return [*posts[:-1], {**posts[-1], "approval": bool(given.approval)}]
+            for last in filter(None, (posts[-1], posts[-1].get("plain"))):
+                last["approval"] = bool(given.approval)
+            return posts
 
 
 def _posts(text: str, *, plain: bool) -> list[Json]:
-    chunks = markup.plain(text) if plain else markup.render(text)
-    return [
-        {"do": "post", "text": chunk.text, **({"blocks": list(chunk.blocks)} if chunk.blocks else {})}
-        for chunk in chunks
-    ]
+    return [_post(chunk) for chunk in (markup.plain(text) if plain else markup.render(text))]
+
+
+def _post(chunk: markup.SlackChunk) -> Json:
+    post: Json = {"do": "post", "text": chunk.text}
+    if chunk.blocks:
+        post["blocks"] = list(chunk.blocks)
+    if chunk.plain:
+        post["plain"] = {"do": "post", "text": chunk.plain}
+    return post
+
+
+def _doing(what: str, post: Json) -> Json:
+    return {**post, "do": what, **({"plain": {**post["plain"], "do": what}} if "plain" in post else {})}
+
+
+def _words(text: str) -> Json:
+    return {"type": "section", "text": {"type": "plain_text", "text": text[:3_000]}}
 
 
 def _question(text: str, options: Sequence[str], free_text: bool, *, plain: bool) -> list[Json]:
@@ -70,14 +85,18 @@ def _question(text: str, options: Sequence[str], free_text: bool, *, plain: bool
     posts = _posts(text, plain=plain) or [{"do": "post", "text": "?"}]
     last = posts[-1]
     if "blocks" not in last:
-        last["blocks"] = [{"type": "section", "text": {"type": "plain_text", "text": last["text"][:3_000]}}]
+        last["blocks"] = [_words(last["text"])]
     elements = _choices(options, labels)
     if free_text:
         elements.append(
             {"type": "button", "action_id": WORDS, "text": _label("Answer in words…"), "value": "words"}
         )
     last["do"] = "ask"
-    last["blocks"] = [*last["blocks"], {"type": "actions", "elements": elements}]
+    actions: Json = {"type": "actions", "elements": elements}
+    last["blocks"] = [*last["blocks"], actions]
+    if "plain" in last:
+        words = last["plain"]["text"]
+        last["plain"] = {"do": "ask", "text": words, "blocks": [_words(words), actions]}
     return posts
 
 
@@ -130,9 +149,7 @@ def addressed(
 
 def deciding(payload: Json, decision: Decision) -> list[Json]:
     """A message's blocks with an owner's choices below; what a click has to bring back is in the message itself."""
-    blocks = payload.get("blocks") or [
-        {"type": "section", "text": {"type": "plain_text", "text": str(payload["text"])[:3_000]}}
-    ]
+    blocks = payload.get("blocks") or [_words(str(payload["text"]))]
     buttons = [
         {"type": "button", "action_id": f"{DECISION}-{number}", "text": _label(label), "value": value}
         for number, (value, label) in enumerate(decision.choices)

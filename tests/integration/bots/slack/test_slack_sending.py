@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +87,22 @@ async def test_a_refused_rendering_may_go_as_plain_words_and_a_closed_place_may_
     with pytest.raises(Rejected) as closed:
         await place.bot.send(place.text())
     assert not closed.value.plain_may_work
+
+
+async def test_each_part_of_a_long_answer_can_go_without_its_blocks(place: Place) -> None:
+    words = [f"word{number}" for number in range(3_000)]
+    parts = place.bot.render(content.Text("**All:** " + " ".join(words) + "\n\n" + TABLE))
+    assert len(parts) > 2
+    for part in parts:
+        one = delivery(place.bot, content.Text("…"), place.thread)
+        await place.bot.send(replace(one, payload=part["plain"]))
+    assert not any(message.blocks for message in place.said())
+    whole = " ".join(message.text for message in place.said())
+    assert [word for word in whole.split() if word.startswith("word")] == words
+    [asked] = place.bot.render(content.Question("Which?", ("a", "b")))
+    assert [block["type"] for block in asked["plain"]["blocks"]] == ["section", "actions"]
+    [changed, *_] = place.bot.render(content.Edit("m", "**bold**"))
+    assert changed["plain"] == {"do": "update", "text": "bold"}
 
 
 async def test_an_edit_is_rendered_like_the_message_it_changes(place: Place) -> None:

@@ -54,8 +54,15 @@ def test_more_options_than_buttons_are_listed_and_answered_in_words() -> None:
     assert "30. option 29" in payload["content"]
 
 
+def test_a_question_whose_buttons_are_refused_is_answered_in_words() -> None:
+    [payload] = rendering.render(content.Question("Which?", ("a", "b")))
+    assert payload["plain"]["content"] == "Which?\n\n1. a\n2. b"
+    assert (payload["plain"]["question"]["options"], payload["plain"]["question"]["free_text"]) == ([], True)
+
+
 def test_an_approval_says_for_what() -> None:
     [payload] = rendering.render(content.Question("Delete it?", ("yes", "no"), approval="bash"))
+    assert "plain" not in payload  # nobody allows something in their own words
     assert "Approval needed: bash" in payload["content"]
 
 

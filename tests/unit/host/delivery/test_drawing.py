@@ -63,7 +63,7 @@ async def test_a_platforms_long_text_looks_the_same_wherever_it_is_rendered(
 
 
 def _as_lists(drawn: Drawn) -> Drawn:
-    return replace(drawn, chunks=list(drawn.chunks), plain=list(drawn.plain))
+    return replace(drawn, chunks=list(drawn.chunks))
 
 
 async def test_a_bot_that_renders_cheaply_does_it_on_the_spot(patient: Drawing) -> None:
