@@ -127,7 +127,7 @@ class SlackBot:
         await marks.load()
         listeners = Listeners(self._client, self._people, identity, host, self._owners, marks, self._status)
         app = application(self._client, self._secrets.signing_secret)
-        transport = Transport(app, self._settings, self._secrets.app_token)
+        transport = Transport(app, self._settings, self._secrets.app_token, self._secrets.signing_secret)
         listeners.attach(app, transport)
         self._transport = transport
         try:

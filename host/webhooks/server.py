@@ -11,7 +11,7 @@ import logging
 import math
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -20,13 +20,13 @@ from host.ports.bot import HostBusy
 from host.ports.door import BodyError, Door, body
 from host.ports.events import Author, EventClass, InboundEvent, Ingested, Verdict
 from host.webhooks import signatures
+from host.webhooks.places import NoPlace, Places
 from host.webhooks.signatures import Delivery, Unauthorised, WeakSecret
 from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 256 * 1024  # bytes: as much as an agent can read at one go
-REQUESTS_AT_A_TIME = 8  # of one hook; each may hold a body in memory. Names that are no hook share as many
 NOT_TAKEN = "there is no such hook, or the signature does not fit it"
 
 
@@ -50,7 +50,7 @@ class _Hook:
     secret: bytes
     tokens: float
     filled_at: float  # s of the loop's clock
-    under_way: int = 0
+    places: Places = field(default_factory=Places)
 
     def take(self, clock: float) -> bool:
         """One of `per_minute`, of which half a minute's may come at once."""
@@ -123,15 +123,13 @@ class WebhookServer:
 
     async def _take(self, name: str, request: web.Request) -> web.Response:
         hook = self._hooks.get(name, self._nobody)
-        if hook.under_way >= REQUESTS_AT_A_TIME:
-            raise Refused(429, "too many requests at a time", Retry_After="1")
-        hook.under_way += 1
         try:
-            said = await body(request, LARGEST_BODY)
+            async with hook.places.one(request.remote or ""):
+                said = await body(request, LARGEST_BODY)
         except BodyError as error:
             raise Refused(error.status, str(error)) from error
-        finally:
-            hook.under_way -= 1
+        except NoPlace as error:
+            raise Refused(429, "too many requests at a time", Retry_After="1") from error
         try:
             seconds = self._now() // 1000
             delivery = signatures.verify(hook.config.style, hook.secret, request.headers, said, seconds)

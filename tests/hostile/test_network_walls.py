@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from bots.slack.client import transport
 from host.gateway import egress
 from host.ports import door
-from host.webhooks import signatures
+from host.webhooks import places, signatures
 from tests.fakes.internet import FakeInternet
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.http_mode import signature
 from tests.support.doors import opened
-from tests.support.redteam import Seat, attack, walled
+from tests.support.redteam import Seat, attack, honest, walled
 from tests.support.slack_app import clear_proxies, free_port
 from tests.support.slacking import online
 from tests.support.webhooking import SECRET, generic, github
@@ -142,6 +144,52 @@ async def test_a_body_without_an_end_is_kept_in_memory(
     assert (status == b"413") is standing
 
 
+@walled
+@pytest.mark.parametrize("peers", [1, places.AT_A_TIME], ids=["of one", "of many"])
+async def test_bodies_that_come_slowly_take_every_place_of_a_hook(
+    monkeypatch: pytest.MonkeyPatch, peers: int, standing: bool
+) -> None:
+    if not standing:
+        monkeypatch.setattr(places.Places, "_make_room", _no_room)
+    hook, begun, outcomes = places.Places(), asyncio.Semaphore(0), list[str]()
+
+    async def sends(peer: str) -> None:
+        try:
+            async with hook.one(peer):
+                begun.release()
+                await asyncio.Event().wait()
+        except places.NoPlace:
+            outcomes.append(peer)
+
+    slow = [asyncio.create_task(sends(f"slow {n % peers}")) for n in range(places.AT_A_TIME)]
+    for _ in slow:
+        await begun.acquire()
+    fair = asyncio.create_task(sends("fair"))
+    async with asyncio.timeout(PATIENCE):
+        while not outcomes:  # noqa: ASYNC110 - one of them ends
+            await asyncio.sleep(0)
+    for task in (*slow, fair):
+        task.cancel()
+    await asyncio.gather(*slow, fair, return_exceptions=True)
+    assert (outcomes == ["slow 0"]) is standing
+
+
+@honest
+async def test_whoever_has_as_many_places_of_a_hook_as_others_takes_none_of_theirs() -> None:
+    hook = places.Places()
+    async with AsyncExitStack() as stack:
+        for n in range(places.AT_A_TIME):
+            await stack.enter_async_context(hook.one(f"peer {n % 2}"))
+        with pytest.raises(places.NoPlace):
+            await stack.enter_async_context(hook.one("peer 0"))
+    async with hook.one("peer 0"):
+        pass
+
+
+def _no_room(*_: object) -> None:
+    raise places.NoPlace
+
+
 SLACK_FORGED = ("with another secret", "for another body", "from an hour ago", "without a signature")
 
 
@@ -165,6 +213,43 @@ async def test_an_event_is_not_slacks(
         async with aiohttp.ClientSession() as client, client.post(url, data=body, headers=headers) as answer:
             taken = answer.status == 200
     assert taken is not standing
+
+
+STRANGE = {
+    "that is no JSON": (b"{", {}),
+    "that is deep": (b'{"a":' * 100_000, {}),
+    "whose payload is none": (b"payload=[", {}),
+    "whose parts are no parts": (b'{"authorizations": [1]}', {}),
+    "signed at no time": (BODY, {"X-Slack-Request-Timestamp": "soon", "X-Slack-Signature": "v0=0"}),
+    "signed too long ago to count": (
+        BODY,
+        {"X-Slack-Request-Timestamp": "9" * 400, "X-Slack-Signature": "v0=0"},
+    ),
+    "signed in other letters": (BODY, {"X-Slack-Request-Timestamp": "NOW", "X-Slack-Signature": "v0=é"}),
+}
+
+
+@walled
+async def test_a_stranger_has_a_body_parsed_before_anybody_looks_at_its_signature(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, standing: bool
+) -> None:
+    clear_proxies(monkeypatch)
+    port = free_port()
+    if not standing:
+        monkeypatch.setattr(transport, "_is_slacks", lambda *_: True)
+    async with (
+        FakeSlack() as slack,
+        online(slack, tmp_path, mode="http", port=port),
+        aiohttp.ClientSession() as client,
+    ):
+        found = {}
+        for how, (body, headers) in STRANGE.items():
+            sent = {name: value.replace("NOW", str(int(time.time()))) for name, value in headers.items()}
+            url = f"http://127.0.0.1:{port}/slack/events"
+            async with client.post(url, data=body, headers=sent) as answer:
+                found[how] = answer.status
+    assert (set(found.values()) == {401}) is standing, found
+    assert any(record.exc_info for record in caplog.records) is not standing
 
 
 INSIDE = (

@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
 from host.config import Slack
@@ -50,8 +52,9 @@ class DeafError(Exception):
 
 
 class Transport:
-    def __init__(self, app: AsyncApp, settings: Slack, app_token: str) -> None:
+    def __init__(self, app: AsyncApp, settings: Slack, app_token: str, signing_secret: str = "") -> None:
         self._app = app
+        self._signing_secret = signing_secret
         self._settings = settings
         self._app_token = app_token
         self._handlers: list[AsyncSocketModeHandler] = []
@@ -170,7 +173,7 @@ class Transport:
 
     async def _serve(self) -> None:
         app = self._app.web_app(PATH)
-        app.middlewares.append(_read_in_time)
+        app.middlewares.append(_judged(SignatureVerifier(self._signing_secret)))
         door = Door(app)
         await door.open(self._settings.listen, self._settings.port)
         self._door = door
@@ -183,15 +186,30 @@ class Transport:
         return self._door.address
 
 
-@web.middleware
-async def _read_in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Bolt waits for a body as long as it takes. What was read is kept, and bolt reads that."""
+def _judged(verifier: SignatureVerifier) -> Middleware:
+    """Bolt waits for a body as long as it takes, and parses it before it looks at the signature: a stranger's is not parsed."""
+
+    @web.middleware
+    async def judge(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            async with asyncio.timeout(BODY_DEADLINE):
+                said = await request.read()  # what was read is kept, and bolt reads that
+        except TimeoutError:
+            return web.Response(status=408)
+        return await handler(request) if _is_slacks(verifier, said, request) else web.Response(status=401)
+
+    return judge
+
+
+def _is_slacks(verifier: SignatureVerifier, said: bytes, request: web.Request) -> bool:
     try:
-        async with asyncio.timeout(BODY_DEADLINE):
-            await request.read()
-    except TimeoutError:
-        return web.Response(status=408)
-    return await handler(request)
+        return verifier.is_valid_request(said, dict(request.headers))
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+    ):  # a time that is none, a signature beyond ASCII, a body that is no text
+        return False
 
 
 async def _closed(handler: AsyncSocketModeHandler) -> None:

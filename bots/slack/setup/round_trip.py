@@ -46,7 +46,7 @@ async def round_trip(settings: Slack, secrets: Secrets, channel: str) -> tuple[s
     app = application(client, secrets.signing_secret)
     greeting = Greeting()
     app.event(re.compile(".*"))(greeting.hear)
-    transport = Transport(app, settings, secrets.app_token)
+    transport = Transport(app, settings, secrets.app_token, secrets.signing_secret)
     try:
         await transport.open()
         posted = await client.chat_postMessage(channel=channel, text=GREETING)
