@@ -17,6 +17,8 @@ chat: $(READY)
 # Half of the suite waits for processes, containers and clocks: two workers a core keep the cores busy.
 export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 TESTS ?=
+# Hundreds of processes begin in the suite: each would compile every module again where Python may keep nothing.
+unexport PYTHONDONTWRITEBYTECODE
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)

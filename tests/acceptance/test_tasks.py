@@ -112,7 +112,7 @@ async def test_a_due_time_that_passes_while_the_host_is_down_is_made_up_for_once
     await office.stop(kill=True)
     due = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo("Europe/Berlin"))
     await eventually(lambda: datetime.now(UTC) > due)
-    await office.start()
+    await office.start(first=on_slack.NOTHING_IN_FLIGHT)
     await office.answered(asked, 2)
     await dovecote(office, "tasks")
     assert [m.text for m in office.answers(asked)].count("better late") == 1

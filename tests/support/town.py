@@ -20,6 +20,11 @@ LOOK_EVERY = 0.05  # s between two looks at the log
 OWNER = "discord:1"  # nobody who talks in these tests
 REGISTER = "PUT /applications/{}/commands"
 DOVECOTE = Path(sys.executable).parent / "dovecote"
+# For a host that follows one which was killed: this Discord is done with a dead caller's requests at once.
+NOTHING_IN_FLIGHT = """\
+import dataclasses, host.delivery.policy, bots.discord
+host.delivery.policy.GRACE = 300
+bots.discord.DiscordBot.capabilities = dataclasses.replace(bots.discord.DiscordBot.capabilities, flight=0.5)"""
 
 
 @dataclass
@@ -33,6 +38,7 @@ class Town:
     folder: Path
     config: str = ""
     _process: asyncio.subprocess.Process | None = field(default=None)
+    _first: str = ""  # Python that the process runs before anything else
 
     async def up(self) -> None:
         """Starts the host and waits until events flow: it registers its commands then."""
@@ -53,7 +59,9 @@ class Town:
         environment = {**os.environ, "DISCORD_BOT_TOKEN": self.discord.token, **more}
         log = (self.folder / "host.log").open("ab")
         self._process = await asyncio.create_subprocess_exec(
-            str(DOVECOTE),
+            sys.executable,
+            "-c",
+            f"{self._first}\nfrom host.cli import main; main()",
             "up",
             "--config",
             str(file),
@@ -79,6 +87,7 @@ class Town:
         assert self._process is not None
         self._process.kill()
         await self._process.wait()
+        self._first = NOTHING_IN_FLIGHT
 
     def log(self) -> str:
         return (self.folder / "host.log").read_text("utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -27,7 +28,9 @@ OVER = "SELECT status FROM messages_in WHERE id = ?"
 
 
 class Asked(MemoryBot):
-    """Notes what it is asked for."""
+    """Notes what it is asked for; what a dead host sent is over at once."""
+
+    capabilities = replace(MemoryBot.capabilities, flight=0.0)
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,6 +44,7 @@ class Asked(MemoryBot):
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "GRACE", 20)
+    monkeypatch.setattr(service, "LANE_GRACE", 0.1)
 
 
 def inbound(data: Path) -> Path:
@@ -101,10 +105,7 @@ async def test_whoever_waits_for_an_answer_costs_its_file_no_commit(tmp_path: Pa
     assert bot.said("c") == ["one"]
 
 
-async def test_an_answer_that_an_earlier_life_left_on_its_way_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service, "LANE_GRACE", 0.1)
+async def test_an_answer_that_an_earlier_life_left_on_its_way_is_waited_for(tmp_path: Path) -> None:
     bot = Asked()
     async with serving(config(tmp_path, host={"sweep_every": 3600}), bot) as (host, _):
         bot.gates["c"] = asyncio.Event()

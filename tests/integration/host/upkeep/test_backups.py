@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import pytest
 from host.cli import backups, pausing
 from host.cli.ending import NothingFoundError
 from host.cli.looks import records
+from host.delivery import policy
 from host.folders import seal
 from host.folders.lock import DataFolderError, DataLock
 from host.folders.seal import Seal
@@ -38,6 +40,11 @@ from tests.support.hosting import config, now_ms, serving
 from tests.support.tools import tool
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "GRACE", 20)
+
+
 def backed_up(data: Path, file: Path) -> Made:
     with file.open("wb") as to:
         return make(data, to, lambda _: None)
@@ -49,7 +56,9 @@ def brought_back(file: Path, data: Path) -> Restored:
 
 
 class Platform(MemoryBot):
-    """Of a second life: it has what the first one has sent, and finds it by its key."""
+    """Of a second life: it has what the first one has sent, and finds it by its key; nothing else is on its way."""
+
+    capabilities = replace(MemoryBot.capabilities, flight=0.0)
 
     def __init__(self, before: MemoryBot) -> None:
         super().__init__()
