@@ -17,6 +17,7 @@ POLL_UNASKED = 0.25  # s where no bell rings and nobody has given the runner any
 POLL_QUIET = (
     5.0  # s where a bell was heard before, and nobody has given the runner anything to do for a while
 )
+SOON = 0.5  # s after which an answer is not expected from one moment to the next any more
 ASKED = 3.0  # s after which work that was given is no reason any more to look often: what takes longer may be a quarter late
 RINGS_PER_SECOND = 200  # more are heard at the next poll: a hostile bell costs no more than this
 
@@ -34,6 +35,13 @@ class _Heard:
     due: float = 0.0
     rings: int = 0
     window: float = 0.0
+
+    def next_interval(self, now: float) -> float:
+        """After a look that found nothing. An answer that no bell tells of is looked for as long as it is near."""
+        silent = now - self.asked_at
+        if self.to_runner is None and silent < SOON:
+            return POLL_FASTEST
+        return min(self.interval * 2, self.slowest if silent < ASKED else self.unasked)
 
 
 class Ears:
@@ -94,8 +102,7 @@ class Ears:
                 for heard, changed in zip(due, await self._disk.run(_changed, due), strict=True):
                     if changed:
                         heard.asked_at = clock()
-                    slowest = heard.slowest if clock() - heard.asked_at < ASKED else heard.unasked
-                    heard.interval = POLL_FASTEST if changed else min(heard.interval * 2, slowest)
+                    heard.interval = POLL_FASTEST if changed else heard.next_interval(clock())
                     heard.due = _together(clock(), heard.interval)
                     if changed and heard.session.id in self._live:
                         self._heard(heard.session)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from host.controls.obeying import Orders
 from host.delivery.service import Deliveries
@@ -19,6 +20,7 @@ from host.live import LiveMessages
 from host.live.draining import Draining
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
+from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
 from host.runners.supervisor import Supervisor
@@ -96,10 +98,8 @@ class Sweep:
     async def round(self) -> None:
         """One look at everybody. Raises `SessionError` of host.db."""
         parts = self._parts
-        behind = await parts.records.db.read(inbox.sessions_with_unstored)
         # Before the files, and both before any look: what comes in meanwhile moves them, and voids what the look will prove.
-        works = await parts.records.db.read(lambda c: dict(c.execute(_WORK).fetchall()))
-        busy = await parts.records.db.read(parts.records.sessions.load)
+        behind, works, busy = await parts.records.db.read(self._standing)
         files = await self._disk.run(calm.stamps, busy)
         async with asyncio.TaskGroup() as group:
             for name, look in (
@@ -116,6 +116,11 @@ class Sweep:
                 elif parts.supervisor.lives.has(session) and self._calm.passes(session, seen):
                     continue
                 group.create_task(self._look(session.id, functools.partial(self._look_at, session, seen)))
+
+    def _standing(self, connection: Statements) -> tuple[Collection[str], dict[Any, Any], Sequence[Session]]:
+        """Who has something unstored, how far each session's work has come, and who is not at rest."""
+        works = dict(connection.execute(_WORK).fetchall())
+        return inbox.sessions_with_unstored(connection), works, self._parts.records.sessions.load(connection)
 
     async def _look(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
         """In its turn; what takes too long goes on by itself, and is not begun again before it has ended."""

@@ -6,13 +6,14 @@ shows as a value however it looks; its length, its rate and its level are the ho
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from host.runners.launch.logs import open_log
@@ -23,6 +24,7 @@ LONGEST_LINE = 1_000  # characters that are shown
 LINES = 20  # a minute, of one runner
 LINES_OF_ALL = 300  # a minute
 MINUTE = 60.0  # s
+READ_EVERY = 2.0  # s between two looks at what runners have printed
 LARGEST_REST = 16_384  # bytes of a line without an end that are kept until it comes
 LARGEST_READ = 65_536  # bytes that are read at a time; of more, the last
 TAIL = 100  # lines that an engine is asked for at a time
@@ -134,12 +136,14 @@ class Echo:
 
 
 class Followed:
-    """A runner's file, from where it ends now; `read` echoes what came since."""
+    """A runner's file, from where it ends now; `read` echoes what came since. Any thread may; after `close` nothing is read."""
 
     def __init__(self, path: Path, echo: Echo) -> None:
         """Raises `OSError`."""
         os.close(open_log(path))
         self._echo = echo
+        self._lock = threading.Lock()  # a file that was closed under a read could be another one by then
+        self._closed = False
         self._file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         found = os.fstat(self._file)
         self._at = found.st_size
@@ -148,17 +152,69 @@ class Followed:
             raise OSError(f"{path} is no file")
 
     def read(self) -> None:
-        size = os.fstat(self._file).st_size
-        if size - self._at > LARGEST_READ:
-            self._at = size - LARGEST_READ
-            self._echo.passed_over()
-        data = os.pread(self._file, LARGEST_READ, self._at)
-        self._at += len(data)
-        self._echo.hear(data)
+        with self._lock:
+            if self._closed:
+                return
+            size = os.fstat(self._file).st_size
+            if size == self._at:
+                return
+            if size - self._at > LARGEST_READ:
+                self._at = size - LARGEST_READ
+                self._echo.passed_over()
+            data = os.pread(self._file, LARGEST_READ, self._at)
+            self._at += len(data)
+            self._echo.hear(data)
 
     def end(self) -> None:
         self.read()
         self._echo.end()
 
     def close(self) -> None:
-        os.close(self._file)
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                os.close(self._file)
+
+
+class Followers:
+    """Reads what all runners print in one visit to a thread: a visit for each costs more than fifty runners at rest."""
+
+    def __init__(self) -> None:
+        self._files: set[Followed] = set()
+        self._reading: asyncio.Task[None] | None = None
+
+    def add(self, followed: Followed) -> None:
+        self._files.add(followed)
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._keep_reading(), name="echo")
+
+    async def end(self, followed: Followed) -> None:
+        """Its runner has ended: its last words."""
+        self._files.discard(followed)
+        try:
+            await asyncio.to_thread(_read, [followed], Followed.end)
+        finally:
+            followed.close()
+
+    def close(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _keep_reading(self) -> None:
+        while True:
+            await asyncio.sleep(READ_EVERY)
+            if self._files:
+                broken = await asyncio.to_thread(_read, list(self._files), Followed.read)
+                self._files.difference_update(broken)
+
+
+def _read(files: Sequence[Followed], how: Callable[[Followed], None]) -> list[Followed]:
+    """Those that cannot be read any more; one of them keeps no other from being read."""
+    broken = []
+    for followed in files:
+        try:
+            how(followed)
+        except OSError as error:
+            log.debug("A runner's output is not echoed: %s", error)
+            broken.append(followed)
+    return broken

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
-from host.runners.launch.echo import Echo, Followed
+from host.runners.launch.echo import Echo, Followed, Followers
 from host.runners.launch.logs import open_log
 from host.runners.launch.warm import Kind, Pool, Warm
 
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 LEFTOVER_GRACE = 3.0  # s a runner of an earlier life of the host gets to end
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
-ECHO_EVERY = 2.0  # s between two looks at what a runner prints
 LAST_WORDS = 1.0  # s at the end for what the last runners printed
 MAINTENANCE_DEADLINE = 60.0  # s
 
@@ -50,6 +49,7 @@ class ProcessLauncher:
     def __init__(self, module: str = "runner", *, warm: int = 0) -> None:
         self._module = module
         self.pool = Pool(warm, self._warmed)
+        self._followers = Followers()
         self._following: set[asyncio.Task[None]] = set()
 
     async def start(self, spec: RunnerSpec) -> ProcessRunner:
@@ -62,7 +62,8 @@ class ProcessLauncher:
         except BaseException:
             followed.close()
             raise
-        task = asyncio.create_task(_follow(runner, followed), name=f"echo:{spec.session_id}")
+        self._followers.add(followed)
+        task = asyncio.create_task(self._until_its_end(runner, followed), name=f"echo:{spec.session_id}")
         self._following.add(task)
         task.add_done_callback(self._following.discard)
         return runner
@@ -105,6 +106,11 @@ class ProcessLauncher:
             await asyncio.wait(self._following, timeout=LAST_WORDS)
         for task in self._following:
             task.cancel()
+        self._followers.close()
+
+    async def _until_its_end(self, runner: ProcessRunner, followed: Followed) -> None:
+        await runner.process.wait()
+        await self._followers.end(followed)
 
     async def _handed_over(self, spec: RunnerSpec) -> asyncio.subprocess.Process | None:
         """A warm runner that is the session's from now on. One that did not take it is confirmed dead before another may."""
@@ -171,21 +177,6 @@ class ProcessLauncher:
             raise LaunchError(
                 f"the runner's process could not be started: {error}", transient=True
             ) from error
-
-
-async def _follow(runner: ProcessRunner, followed: Followed) -> None:
-    """What it prints is in the host's log as long as it lives, and a moment longer."""
-    try:
-        while runner.process.returncode is None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(ECHO_EVERY):
-                    await runner.process.wait()
-            await asyncio.to_thread(followed.read)
-        await asyncio.to_thread(followed.end)
-    except OSError as error:
-        log.debug("A runner's output is not echoed: %s", error)
-    finally:
-        followed.close()
 
 
 def _passed_on() -> dict[str, str]:

@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 
-from host.gateway.bells import ASKED, POLL_QUIET, POLL_UNASKED, RINGS_PER_SECOND, Ears, _together
+from host.gateway.bells import (
+    ASKED,
+    POLL_FASTEST,
+    POLL_QUIET,
+    POLL_UNASKED,
+    RINGS_PER_SECOND,
+    SOON,
+    Ears,
+    _together,
+)
 from host.registry.sessions import Session
 from sessiondb import SessionFolder
 from sessiondb.records import Address
@@ -190,6 +199,15 @@ async def test_looks_without_a_bell_stay_near_while_an_answer_may_come_and_only_
     assert without.asked_at < asyncio.get_running_loop().time() - ASKED
     ears.ring(one)
     assert without.asked_at > asyncio.get_running_loop().time() - ASKED
+    ears.ring(other)
+    for ago, intervals in ((0.0, (POLL_FASTEST, 0.04)), (SOON, (0.04, 0.04)), (ASKED, (0.04, 0.04))):
+        assert (
+            without.next_interval(without.asked_at + ago),
+            with_.next_interval(with_.asked_at),
+        ) == intervals
+    without.interval = 1.0
+    assert without.next_interval(without.asked_at + SOON) == POLL_WITHOUT_BELL
+    assert without.next_interval(without.asked_at + ASKED) == POLL_UNASKED
     told = Ears(CountingDisk(), lambda _: None, bells=False, slowest=7.0)
     told.listen(one)
     assert told._live[one.id].slowest == told._live[one.id].unasked == 7.0
