@@ -6,7 +6,6 @@ before it believes what a container wrote.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
@@ -187,11 +186,16 @@ def result_id(row_id: str) -> str:
 
 
 def encode(content: Inbound | Outbound) -> str:
-    fields = dataclasses.asdict(content)
+    fields = fields_of(content)
     for name in ("model", "untitled"):  # a runner that began before its host was upgraded does not know it
         if not fields.get(name, True):
             del fields[name]
-    return json.dumps({"type": content.type, **fields}, ensure_ascii=True)
+    return json.dumps({"type": content.type, **fields}, ensure_ascii=True, default=fields_of)
+
+
+def fields_of(record: Any) -> dict[str, Any]:
+    """For JSON, one level after the other. `dataclasses.asdict` copies each string, and takes four times as long."""
+    return {name: getattr(record, name) for name in record.__slots__}
 
 
 def decode_inbound(text: str) -> Inbound:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SessionFolder:
-    """The folder of one session. `root` is `data/sessions/<session_id>` on the host, `/session` in a container."""
+    """The folder of one session. `root` is `data/sessions/<session_id>` on the host, `/session` in a container.
+
+    The paths that each round trip names several times are put together once.
+    """
 
     root: Path
 
@@ -24,11 +28,11 @@ class SessionFolder:
     def gateway(self) -> Path:
         return self.root / "gateway"
 
-    @property
+    @functools.cached_property
     def inbound_db(self) -> Path:
         return self.inbound / "inbound.db"
 
-    @property
+    @functools.cached_property
     def outbound_db(self) -> Path:
         return self.outbound / "outbound.db"
 
@@ -36,7 +40,7 @@ class SessionFolder:
     def inbound_files(self) -> Path:
         return self.inbound / "files"
 
-    @property
+    @functools.cached_property
     def outbound_files(self) -> Path:
         return self.outbound / "files"
 

@@ -61,13 +61,28 @@ class Collector:
         An action or a large operation that is not `ready` ends the collection before it.
         """
         done = Collected()
-        if ready.rest:
-            self._go_on(writer, whose, busy, ready, done)
-            return done
+        with writer.reading():
+            if ready.rest:
+                self._go_on(writer, whose, busy, ready, done)
+            else:
+                self._look(writer, reader, whose, busy, ready, done)
+        return done
+
+    def _look(
+        self,
+        writer: InboundWriter,
+        reader: OutboundReader,
+        whose: Whose,
+        busy: Busy,
+        ready: Ready,
+        done: Collected,
+    ) -> None:
         pending = writer.pending()
         # Acknowledgements before rows: a turn commits both at once, so a message seen as answered has its rows here.
-        acks = reader.acks([message.id for message in pending])
-        page = reader.rows_after(writer.mark("outbound_read"))
+        read = writer.mark("outbound_read")
+        with reader.at_once():
+            acks = reader.acks([message.id for message in pending])
+            page = reader.rows_after(read)
         by_id = {message.id: message for message in pending}
         done.claimed = _claimed(acks, by_id, writer.value("incarnation"))
         done.seen = [m for m in done.claimed if not self.quiet.hushes(writer, m)]
@@ -83,7 +98,8 @@ class Collector:
         asked = waits.asked_for(reader, acks, self.now())
         late = [m for m in pending if _waits_too_long(m, self.now(), asked.get(m.id, 0))]
         if not rows and not finished and not runs and not late:
-            return done
+            done.owed = writer.owed()
+            return
         with writer.writing():
             if not self._put(writer, rows, whose, busy, ready, done):
                 finished = []  # an answer has its message settled when all of it was read
@@ -97,8 +113,8 @@ class Collector:
             for ack in finished:
                 self._acknowledge(writer, by_id[ack.message_id], ack, asked.get(ack.message_id, 0), done)
             writer.advance_watermark()
+            done.owed = writer.owed()
         self.runs.update(runs)
-        return done
 
     def _go_on(self, writer: InboundWriter, whose: Whose, busy: Busy, ready: Ready, done: Collected) -> None:
         """Rows alone, as they were read: no acknowledgement is looked at, for it may be younger than they are. Whoever fills
@@ -111,6 +127,7 @@ class Collector:
             with writer.writing():
                 self._put(writer, rows, whose, busy, ready, done)
                 writer.advance_watermark()
+        done.owed = writer.owed()
 
     def _put(
         self, writer: InboundWriter, rows: Rows, whose: Whose, busy: Busy, ready: Ready, done: Collected

@@ -31,6 +31,9 @@ class Collected:
     outcomes: list[tuple[str, str]] = field(
         default_factory=list
     )  # of those that runners are done with, by id
+    owed: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # what people are to be told, by what it is about
     work: int = 0  # that it was to read them: bytes
     more: bool = False  # there are more rows to read
     rest: Rows = ()  # what was read with them and comes next, from the one on that has to be waited for

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import random
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from host.delivery.drawing import Drawing
 from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.delivery.losses import Losses
+from host.delivery.outcomes import Outcomes
 from host.delivery.pace import Pace
 from host.delivery.portion import Collected, Ready, Whose
 from host.delivery.posts import Posts
@@ -31,7 +31,7 @@ from host.registry import asked, notices
 from host.registry.notices import Notice
 from host.registry.port import Registry
 from host.registry.sessions import Session
-from sessiondb import Damaged, Incompatible, MessageIn, Missing, SessionError, Status, Unavailable, content
+from sessiondb import Damaged, Incompatible, MessageIn, Missing, SessionError, Unavailable, content
 from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
@@ -90,8 +90,7 @@ class Deliveries:
         self._draining: dict[str, asyncio.Lock] = {}
         self._notice_ledger = NoticeLedger(db, collector.now)
         self._noticed: set[str] = set()
-        self._settling: set[asyncio.Task[None]] = set()
-        self._waiters: dict[str, list[tuple[str, asyncio.Future[str]]]] = {}
+        self._outcomes = Outcomes(mailboxes, self._know, self._answers)
 
     # ── draining a session ───────────────────────────────────────────────────────────────────────────────
 
@@ -180,15 +179,13 @@ class Deliveries:
 
         whose = Whose(session.id, session.place, session.agent, session.folder.outbound_files, left)
 
-        def job(writer: InboundWriter) -> tuple[Collected, list[tuple[str, str]]]:
+        def job(writer: InboundWriter) -> Collected:
             if session.remade:  # in this very visit: nothing that these rows answer is in the file yet
                 raise _on_their_way_back(session)
-            reader = self._reader(session)
-            done = self._collector.collect(writer, reader, whose, busy, ready)
-            return done, writer.owed()
+            return self._collector.collect(writer, self._reader(session), whose, busy, ready)
 
         try:
-            done, owed = await self._mailboxes.use(session, job)
+            done = await self._mailboxes.use(session, job)
         except Unavailable:
             self._close_reader(session)
             raise
@@ -201,7 +198,7 @@ class Deliveries:
                 self._posts.sending(parcel)
             self._lane(session, parcel).add([parcel], intended=parcel.key in done.intended)
         _log_refused(session, done.refused)
-        if owed:
+        if done.owed:
             await self.pay(session)
         if done.settled:
             self.outcome_changed(session)
@@ -239,6 +236,11 @@ class Deliveries:
         """Before any bot: what may be on the platform already is known to be. Raises `sessiondb.SessionError`."""
         async with self._draining.setdefault(session.id, asyncio.Lock()):
             await self._recover(session)
+
+    async def _know(self, session: Session) -> None:
+        """What is on its way there is in a lane."""
+        if session.id not in self._recovered:
+            await self.recover(session)
 
     async def _recover(self, session: Session) -> None:
         """Once per process: what an earlier life of the host had begun and not finished."""
@@ -432,33 +434,15 @@ class Deliveries:
 
     # ── outcomes ─────────────────────────────────────────────────────────────────────────────────────────
 
-    async def settled(self, session: Session, message_id: str) -> str:
-        """Waits for the message's outcome and the delivery of everything that answers it."""
-        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(session.id, []).append((message_id, future))
-        self.outcome_changed(session)
-        return await future
+    async def settled(self, session: Session, message_id: str, *, stored: bool) -> str:
+        """Waits for the message's outcome and the delivery of everything that answers it; "forgotten" where what was `stored`
+        is in the session's file no more."""
+        return await self._outcomes.settled(session, message_id, stored=stored)
 
     def outcome_changed(self, session: Session) -> None:
         """Somebody may be waiting for what was just committed."""
         self._outlets.outcome(session)
-        if session.id in self._waiters:
-            task = asyncio.create_task(self._answer_waiters(session), name=f"settled:{session.id}")
-            self._settling.add(task)
-            task.add_done_callback(self._settling.discard)
-
-    async def _answer_waiters(self, session: Session) -> None:
-        if session.id not in self._recovered:
-            await self.recover(session)
-        for message_id, future in list(self._waiters.get(session.id, ())):
-            outcome = await self._mailboxes.use(session, functools.partial(_outcome, message_id=message_id))
-            if outcome and not future.done() and not self._answers(session, message_id):
-                future.set_result(outcome)
-        left = [(id_, future) for id_, future in self._waiters.get(session.id, ()) if not future.done()]
-        if left:
-            self._waiters[session.id] = left
-        else:
-            self._waiters.pop(session.id, None)
+        self._outcomes.look(session)
 
     def _answers(self, session: Session, message_id: str) -> bool:
         """Whether something that answers the message is on its way: lanes have all that was read and is not over."""
@@ -468,10 +452,7 @@ class Deliveries:
 
     async def stop(self) -> None:
         await asyncio.gather(*(lane.stop(LANE_GRACE) for lane in list(self._lanes.values())))
-        for task in (settling := list(self._settling)):
-            task.cancel()
-        # A thread may be at one's file, which is closed next.
-        await asyncio.gather(*settling, return_exceptions=True)
+        await self._outcomes.stop()
 
     async def close(self) -> None:
         """When nobody drains any more: a reader must not be closed under a thread that reads through it."""
@@ -491,9 +472,3 @@ def _log_refused(session: Session, refused: Sequence[Refused]) -> None:
     if len(refused) > REFUSALS_LOGGED:
         more = len(refused) - REFUSALS_LOGGED
         log.warning("%s more rows refused", more, extra={"action": "row_refused", "session": session.id})
-
-
-def _outcome(writer: InboundWriter, message_id: str) -> str:
-    """The message's status; '' before it has one. Its answer was read with it."""
-    message = writer.message(message_id)
-    return "" if message is None or message.status == Status.PENDING else message.status

@@ -9,7 +9,7 @@ from typing import Any
 
 from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Said
 from host.registry.port import Statements
-from sessiondb.content import Part
+from sessiondb.content import Part, fields_of
 from sessiondb.records import Address
 
 MOST_REPLAYED = 500  # entries of one session in one transaction
@@ -62,23 +62,21 @@ def add(
     trusted: bool,
     now: int,
 ) -> Entry:
-    row = {"event": dataclasses.asdict(event), "answer": answer, "trusted": trusted}
+    row = {"event": event, "answer": answer, "trusted": trusted}
     [(id_,)] = connection.execute(
         "INSERT INTO inbox (key, message_id, state, session_id, event, trigger_, received_at)"
         " VALUES (?, ?, 'routed', ?, ?, ?, ?) RETURNING id",
-        (_text(event.key), event.message_id, session_id, json.dumps(row), int(trigger), now),
+        (_text(event.key), event.message_id, session_id, _json(row), int(trigger), now),
     ).fetchall()
     return Entry(id_, event.message_id, session_id, event, answer, trigger, trusted)
 
 
 def decline(connection: Statements, event: InboundEvent, reason: str, now: int) -> None:
     """Recorded without its text: what a stranger wrote is not kept."""
-    row = {
-        "event": dataclasses.asdict(dataclasses.replace(event, text="", files=(), parts=(), thread_so_far=()))
-    }
+    row = {"event": dataclasses.replace(event, text="", files=(), parts=(), thread_so_far=())}
     connection.execute(
         "INSERT INTO inbox (key, message_id, state, event, trigger_, reason, received_at) VALUES (?, ?, 'declined', ?, 0, ?, ?)",
-        (_text(event.key), event.message_id, json.dumps(row), reason, now),
+        (_text(event.key), event.message_id, _json(row), reason, now),
     )
 
 
@@ -122,7 +120,7 @@ def event_of(kept: str) -> InboundEvent:
 
 
 def kept(event: InboundEvent) -> str:
-    return json.dumps(dataclasses.asdict(event))
+    return _json(event)
 
 
 def _entry(id_: Any, message_id: Any, session_id: Any, kept: Any, trigger: Any) -> Entry:
@@ -156,6 +154,11 @@ def _said(found: dict[str, Any]) -> dict[str, Any]:
         "files": tuple(IncomingFile(**file) for file in found["files"]),
         "parts": tuple(Part(**part) for part in found["parts"]),
     }
+
+
+def _json(value: object) -> str:
+    """Of events and what is in them."""
+    return json.dumps(value, default=fields_of)
 
 
 def _text(key: str) -> str:

@@ -55,7 +55,6 @@ class Reception:
         self._lapse = lapse
         self._db = records.db
         self._sessions = records.sessions
-        self._mailboxes = records.mailboxes
         self._ingress = ingress
         self._deliveries = deliveries
         self._controls = answers.controls
@@ -112,11 +111,7 @@ class Reception:
         session = None if row is None else self._sessions.get(str(row[0]))
         if row is None or session is None:
             raise LookupError(message_id)
-        if row[1] == "stored":
-            known = await self._mailboxes.use(session, lambda writer: writer.message(message_id) is not None)
-            if not known:
-                return "forgotten"
-        return await self._deliveries.settled(session, message_id)
+        return await self._deliveries.settled(session, message_id, stored=row[1] == "stored")
 
     async def channel_became(self, channel: Address, privacy: Privacy) -> None:
         await self._ingress.channel_became(channel, privacy)

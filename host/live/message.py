@@ -23,7 +23,17 @@ from host.mailbox import remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.mailbox.rows import LiveRow
-from host.ports.bot import Bot, DeliveryError, Live, Offline, Receipt, Rejected, ShowsLive, Unknown
+from host.ports.bot import (
+    Bot,
+    DeliveryError,
+    Live,
+    Offline,
+    Receipt,
+    Rejected,
+    ShowsLive,
+    Unknown,
+    shows_live,
+)
 from host.registry import notices
 from host.registry.sessions import Session
 from sessiondb import Address, MessageIn, SessionError, Status
@@ -173,7 +183,7 @@ class LiveMessage:
         return policy.View(
             state=self._row.state if self._row is not None else "",
             fate=fate,
-            working=target is not None and isinstance(self._bot, ShowsLive),
+            working=target is not None and shows_live(self._bot),
             lasted=_clock() - self._since,
             refused=target is not None and target.id == self._refused,
             closing=self._closing,
@@ -193,7 +203,7 @@ class LiveMessage:
     # ── steps ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _take(self, step: Step, target: MessageIn | None) -> None:
-        if not isinstance(self._bot, ShowsLive):
+        if not shows_live(self._bot):
             if self._row is not None:  # its platform is not configured any more, or shows none now
                 await self._put_surely(replace(self._row, state="failed"))
         elif step is Step.OPEN and target is not None:
@@ -286,7 +296,7 @@ class LiveMessage:
     async def _offer(self, fate: Fate) -> None:
         """What is new of the turn; a platform that does not take it now gets what comes next."""
         row, bot = self._row, self._bot
-        if row is None or not isinstance(bot, ShowsLive) or fate is not Fate.CLAIMED:
+        if row is None or not shows_live(bot) or fate is not Fate.CLAIMED:
             return
         if self._news == self._offered:
             return

@@ -12,7 +12,7 @@ from typing import Any
 from host.live import LiveMessages
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
-from host.ports.bot import Bots, DeliveryError, Shown, ShowsLive
+from host.ports.bot import Bots, DeliveryError, Shown, shows_live
 from host.registry.sessions import Session
 from sessiondb import Address, MessageIn, SessionError, Status
 from sessiondb.signals import Progress
@@ -59,7 +59,7 @@ class ProgressBoard:
 
     def _begin(self, session: Session, work: Coroutine[Any, Any, None]) -> None:
         bot = self._bots.get(session.address.channel_type)
-        shows = bot is not None and (bot.capabilities.progress != "none" or isinstance(bot, ShowsLive))
+        shows = bot is not None and (bot.capabilities.progress != "none" or shows_live(bot))
         if not shows or session.id in self._tasks:
             work.close()
             return

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from host.live.message import LiveMessage
 from host.mailbox.open import Records
-from host.ports.bot import Bots, ShowsLive
+from host.ports.bot import Bots, shows_live
 from host.registry.sessions import Session
 from host.runners.lives import Lives
 from sessiondb import Address, MessageIn, SessionError
@@ -51,7 +51,7 @@ class LiveMessages:
             if key[0] == session.id and key[1] not in here:
                 shown.claimed(())
         for address, found in here.items():
-            if isinstance(self._bots.get(address.channel_type), ShowsLive):
+            if shows_live(self._bots.get(address.channel_type)):
                 self._at(session, address).claimed(found)
 
     def news(self, session: Session, address: Address, progress: Progress) -> None:

@@ -6,93 +6,31 @@ Every public method that writes takes part in `writing()`: the caller decides wh
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
-
-import apsw
 
 from host.config import recurrence
 from host.mailbox import bounds, rows, shape
 from host.mailbox.bounds import FREE_OF_COST, Bounds
 from host.mailbox.rows import PARCEL, Entry, LiveRow, NewMessage, Parcel, Question, parcel_of, parcel_row
 from host.mailbox.tasks import Fired, Tasks
+from host.mailbox.transactions import Transactions
 from sessiondb import content, seq
-from sessiondb.connection import open_writer, transaction
-from sessiondb.errors import Damaged, Unavailable
+from sessiondb.errors import Damaged
 from sessiondb.records import MESSAGE_IN_COLUMNS, Address, Destination, MessageIn, Status, message_in
 
-_TASK_OF = "SELECT task_id FROM messages_in WHERE id = ? AND task_id <> ''"
 _LIVE = (
     "message_id, attempt, state, key, channel_type, workspace_id, platform_id, thread_id, answers, asked_by, opened_at,"
     " platform_message_id"
 )
 
-Errand: TypeAlias = "Callable[[InboundWriter], None]"
 
-
-class InboundWriter:
-    """Raises `sessiondb.SessionError`. Not thread-safe: one caller at a time, whatever the thread."""
-
+class InboundWriter(Transactions):
     def __init__(self, path: Path, now: Callable[[], int]) -> None:
-        self._path = path
-        self._now = now
-        self._connection = open_writer(path, "inbound")
-        self._identity = shape.identity(path)
+        super().__init__(path, now)
         self.tasks = Tasks(self._connection, now)
         self.bounds = Bounds(self._connection)
-        self.blocked_since = 0  # ms UTC since when a reader keeps commits out, 0 when none does
-        self._errands: list[Errand] = []
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        try:
-            with transaction(self._connection, self._path):
-                for errand in self._errands:
-                    errand(self)
-                yield
-        except Unavailable as error:
-            if error.path == self._path:
-                self.blocked_since = self.blocked_since or self._now()
-            raise
-        self.blocked_since = 0
-        self._errands.clear()
-
-    def take_along(self, errand: Errand) -> None:
-        """To be done first in the next transaction, whoever begins it; tried again until one commits."""
-        self._errands.append(errand)
-
-    def catch_up(self) -> None:
-        """Before a look at what errands change."""
-        if self._errands and not self._connection.in_transaction:
-            with self.writing():
-                pass
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """A savepoint inside `writing`: what fails here is undone, and the transaction goes on.
-
-        A disk that fails can take the savepoint with the whole transaction; then its failure is the error, not what is missing.
-        """
-        failure: apsw.Error | None = None
-        try:
-            with self._connection:
-                try:
-                    yield
-                except (apsw.FullError, apsw.IOError) as error:
-                    failure = error
-                    raise
-        except apsw.SQLError as error:
-            raise failure or error from None
-
-    def rest(self) -> None:
-        """Gives back the pages that were read, 85 KiB; reading them again takes 5 µs."""
-        self._connection.release_memory()
-
-    def close(self) -> None:
-        self._connection.close()
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -133,6 +71,10 @@ class InboundWriter:
         if self.bounds.may_note() and self.insert(new):
             self.bounds.noted(new.id)
 
+    def status_of(self, id_: str) -> str:
+        """'' for a message that is not there."""
+        return str(self._one("SELECT status FROM messages_in WHERE id = ?", id_) or "")
+
     def message_on_platform(self, address: Address, platform_message_id: str) -> MessageIn | None:
         found = self._messages(
             "platform_message_id = ? AND platform_message_id <> '' AND platform_id = ? ORDER BY seq LIMIT 1",
@@ -170,9 +112,9 @@ class InboundWriter:
         """The outcome of a message that is still pending."""
         sql = (
             "UPDATE messages_in SET status = ?, error = ?, settled_at = ? WHERE id = ? AND status = 'pending'"
+            " RETURNING task_id"
         )
-        self._connection.execute(sql, (status, error[:500], self._now(), id_))
-        if self._connection.changes() and (task := self._one(_TASK_OF, id_)):
+        if task := self._one(sql, status, error[:500], self._now(), id_):
             notice = self.tasks.ended(str(task), id_, status, error)
             if notice is not None:
                 self.owe(notice.about, notice.encode())
@@ -397,21 +339,7 @@ class InboundWriter:
     def paid(self, abouts: Iterable[str]) -> None:
         self._connection.executemany("DELETE FROM owed WHERE about = ?", [(about,) for about in abouts])
 
-    # ── session values ───────────────────────────────────────────────────────────────────────────────────
-
-    def value(self, key: str) -> str:
-        return str(self._one("SELECT value FROM session WHERE key = ?", key) or "")
-
-    def set_value(self, key: str, value: str) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO session (key, value) VALUES (?, ?)", (key, value))
-
-    def mark(self, key: str) -> int:
-        return int(self.value(key) or 0)
-
-    def raise_mark(self, key: str, to: int) -> None:
-        """A mark never falls."""
-        if to > self.mark(key):
-            self.set_value(key, str(to))
+    # ── the file ─────────────────────────────────────────────────────────────────────────────────────────
 
     def is_new(self) -> bool:
         """Nothing was ever written into it."""
@@ -420,10 +348,6 @@ class InboundWriter:
             " OR EXISTS (SELECT 1 FROM tasks)"
         )
         return self._one(sql) == 0
-
-    def is_current(self) -> bool:
-        """False when the file is gone, or another one is in its place."""
-        return shape.identity(self._path) == self._identity
 
     def check_tables(self) -> None:
         """Raises `Damaged`. Another contract's file never gets here."""
@@ -457,10 +381,6 @@ class InboundWriter:
         sql = f"SELECT {PARCEL} FROM delivered WHERE {where}"
         return [parcel_of(row) for row in self._wide(sql, *bindings)]
 
-    def _wide(self, sql: str, *bindings: str | int) -> list[tuple[Any, ...]]:
-        """Rows of many columns. The statement is not kept: that would cost 12 KiB, and to prepare it takes 12 µs."""
-        return self._connection.execute(sql, bindings, can_cache=False).fetchall()
-
     def _is(self, parcel: Parcel) -> bool:
         """Whether the file has the chunk in this state already."""
         sql = "SELECT 1 FROM delivered WHERE message_out_id = ? AND chunk = ? AND state = ?"
@@ -468,10 +388,6 @@ class InboundWriter:
 
     def _max(self, table: str) -> int:
         return int(str(self._one(f"SELECT coalesce(max(seq), 0) FROM {table}")))
-
-    def _one(self, sql: str, *bindings: str | int) -> object:
-        row = self._connection.execute(sql, bindings).fetchone()
-        return None if row is None else row[0]
 
 
 _FORGETTABLE = """

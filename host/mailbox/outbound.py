@@ -195,10 +195,19 @@ class OutboundReader:
         return [(name, state) for name, state in found if name is not None and state is not None]
 
     @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is asked inside is asked of one state of the file, and locks it once. Nothing else belongs inside."""
+        with self._snapshot():
+            yield
+
+    @contextmanager
     def _snapshot(self) -> Iterator[None]:
-        """One read transaction within its budget. The schema is looked at again whenever it has changed: the statements
-        inside see the tables that were checked, and no others."""
+        """One read transaction, each query within its budget. The schema is looked at again whenever it has changed: the
+        statements inside see the tables that were checked, and no others."""
         self._deadline = time.thread_time() + QUERY_BUDGET
+        if self._connection.in_transaction:
+            yield
+            return
         with self._understood():
             self._connection.execute("BEGIN")
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -119,7 +120,12 @@ class InboundEvent:
 
     @property
     def message_id(self) -> str:
-        return "m" + hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+        return _id_of(self.key)
+
+
+@functools.lru_cache(256)  # each station of an event asks for it
+def _id_of(key: str) -> str:
+    return "m" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 AGAIN = "again"  # the value of a COMMAND that asks for another answer to what `refers_to` (a messages_out id) answers

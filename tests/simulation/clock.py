@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import heapq
 import itertools
 import selectors
@@ -15,10 +16,11 @@ import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 TURN = 1e-6  # s every turn of the loop takes: waits shorter than a float can add would never end
@@ -217,6 +219,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _go_on(self) -> None:
         while self._rested:
             self._rested.popleft().switch()
+
+
+class Turns:
+    """The host's `Disk`: what a thread would do is done in a later turn of the loop. Who is cancelled waits for it too."""
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        call = functools.partial(function, *args, **kwargs)
+        running = asyncio.get_running_loop().run_in_executor(None, call)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            raise
+
+    def close(self) -> None:
+        """There is no thread."""
 
 
 class WallClock:

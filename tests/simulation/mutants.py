@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import apsw
 
 import host.delivery.collect
-import host.mailbox.inbound
+import host.mailbox.transactions
 import runner.outbound
 from host.delivery import policy
 from host.delivery.collect import Collector
@@ -136,7 +136,7 @@ def commits_that_a_power_failure_undoes(_: World) -> list[Patch]:
         connection.pragma("synchronous", "full")
         return connection
 
-    return [(runner.outbound, "open_writer", hasty), (host.mailbox.inbound, "open_writer", hasty)]
+    return [(runner.outbound, "open_writer", hasty), (host.mailbox.transactions, "open_writer", hasty)]
 
 
 @mutant(Law.OUTCOME)

@@ -29,7 +29,6 @@ import sessiondb.signals
 from host.app import Host
 from host.assembly import Parts
 from host.config import Config
-from host.folders.disk import ThreadDisk
 from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Bots
 from runner.outbound import OutboundWriter
@@ -37,7 +36,7 @@ from runner.tools.tool import ToolContext
 from sessiondb import Full
 from sessiondb.records import MessageIn
 from tests.simulation import fine, topics
-from tests.simulation.clock import VirtualLoop, WallClock
+from tests.simulation.clock import Turns, VirtualLoop, WallClock
 from tests.simulation.disk import NAME, Disk
 from tests.simulation.faults import Faults
 from tests.simulation.forgotten import Forgotten, Patch
@@ -157,7 +156,7 @@ class World:
         process = self.host_process = self._process("host", f"host-{self.boots}")
         self.config = Config.model_validate(self._settings())
         bot = SimBot(self.platform, nonce=self.nonce)
-        parts = Parts(ThreadDisk(), SimLauncher(self.engine), self.clock.now)
+        parts = Parts(Turns(), SimLauncher(self.engine), self.clock.now)
         self.host = Host(self.config, Bots({"sim": bot}), parts)
         self.say(f"{process.name} boots")
         self._serving = start_in(process, self.host.serve(), process.name)

@@ -40,3 +40,21 @@ async def test_a_cancelled_caller_goes_on_only_when_its_thread_has_ended() -> No
     with pytest.raises(asyncio.CancelledError):
         await holder
     disk.close()
+
+
+async def test_an_error_is_the_callers_and_the_thread_goes_on() -> None:
+    disk = ThreadDisk(1)
+    with pytest.raises(ZeroDivisionError):
+        await disk.run(divmod, 1, 0)
+    assert await disk.run(divmod, 7, 2) == (3, 1)
+    disk.close()
+    with pytest.raises(RuntimeError):
+        await disk.run(divmod, 7, 2)
+
+
+async def test_calls_go_on_beside_each_other_as_far_as_there_are_threads() -> None:
+    disk, all_here = ThreadDisk(3), threading.Barrier(3)
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(disk.run(all_here.wait, 30) for _ in range(3)))
+        await asyncio.gather(*(disk.run(divmod, number, 2) for number in range(20)))
+    disk.close()

@@ -1,0 +1,52 @@
+"""What an open inbound.db remembers inside a transaction, and forgets with it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from host.mailbox.inbound import InboundWriter
+from host.registry.sessions import Session
+
+
+def test_a_value_that_was_undone_is_not_remembered(writer: InboundWriter) -> None:
+    with writer.writing():
+        writer.raise_mark("read", 2)
+        with suppress(ValueError), writer.alone():
+            writer.raise_mark("read", 4)
+            assert writer.mark("read") == 4
+            raise ValueError("it breaks")
+        assert writer.mark("read") == 2
+    with suppress(ValueError), writer.writing():
+        writer.raise_mark("read", 6)
+        assert writer.mark("read") == 6
+        raise ValueError("it breaks")
+    assert writer.mark("read") == 2
+
+
+def test_what_is_written_after_a_look_is_seen_by_the_next(writer: InboundWriter) -> None:
+    with writer.reading():
+        assert writer.mark("read") == 0
+        with writer.writing():
+            writer.raise_mark("read", 2)
+        assert writer.mark("read") == 2
+    with writer.reading():
+        assert writer.mark("read") == 2
+
+
+def test_a_look_keeps_no_lock_when_it_breaks(writer: InboundWriter, session: Session) -> None:
+    other = InboundWriter(session.folder.inbound_db, lambda: 1)
+    with suppress(ValueError), writer.reading():
+        writer.pending()
+        raise ValueError("it breaks")
+    with other.writing():
+        other.raise_mark("read", 2)
+    other.close()
+    assert writer.mark("read") == 2
+
+
+def test_an_errand_is_done_before_a_look_that_it_may_change(writer: InboundWriter) -> None:
+    writer.take_along(lambda writer: writer.raise_mark("read", 2))
+    with writer.reading():
+        assert writer.mark("read") == 0
+        writer.catch_up()
+        assert writer.mark("read") == 2
