@@ -7,6 +7,7 @@ An outbound.db is missed where a heartbeat lies: a runner has been there. What w
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 from collections.abc import Sequence
@@ -22,9 +23,12 @@ log = logging.getLogger(__name__)
 
 EVERY = 60.0  # s between two looks
 
+PORTION = 500  # sessions of one look: whoever commits meanwhile comes in between
+
 _WAITING = (
-    "busy = 0 AND (id IN (SELECT session_id FROM due) OR id IN (SELECT session_id FROM asked)"
-    " OR id IN (SELECT session_id FROM task_copies))"
+    "id > ? AND busy = 0 AND (EXISTS (SELECT 1 FROM due WHERE session_id = sessions.id)"
+    " OR EXISTS (SELECT 1 FROM asked WHERE session_id = sessions.id)"
+    " OR EXISTS (SELECT 1 FROM task_copies WHERE session_id = sessions.id)) ORDER BY id LIMIT ?"
 )
 
 
@@ -41,8 +45,11 @@ class Resting:
         if now < self._look_at:
             return
         self._look_at = now + EVERY
-        sessions = await self._records.db.read(lambda c: self._records.sessions.load(c, _WAITING))
-        missed = await self._disk.run(_missed, sessions)
+        missed: dict[str, str] = {}
+        portion = await self._portion("")
+        while portion:
+            missed |= await self._disk.run(_missed, portion)
+            portion = await self._portion(portion[-1].id) if len(portion) == PORTION else []
         new = {id_: what for id_, what in missed.items() if self._noticed.get(id_) != what}
         self._noticed = missed
         for id_, what in new.items():
@@ -55,6 +62,10 @@ class Resting:
 
         if new:
             await self._records.db.write(busy)
+
+    async def _portion(self, after: str) -> list[Session]:
+        job = functools.partial(self._records.sessions.load, where=_WAITING, bindings=(after, PORTION))
+        return await self._records.db.read(job)
 
 
 def _missed(sessions: Sequence[Session]) -> dict[str, str]:

@@ -51,6 +51,7 @@ class Bench:
 @pytest.fixture
 async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     monkeypatch.setattr(resting, "EVERY", 0.0)
+    monkeypatch.setattr(resting, "PORTION", 1)
     disk = ThreadDisk()
     db = await HostDB.open(tmp_path / "host.db", disk)
     made = Bench(tmp_path, disk, db)
