@@ -141,6 +141,7 @@ class Host:
         await house.ordered.pausing.look()
         await house.supervisor.adopt()
         await house.ordered.forgetting.catch_up()
+        await house.service.handing.resume()
         await (
             house.ordered.orders.obey()
         )  # before anybody is heard: who is to be forgotten is not answered first
@@ -204,6 +205,7 @@ class Host:
         await house.draining.done()
         await house.scheduler.close()
         await house.titles.close()
+        await house.service.handing.close()
         await house.deliveries.stop()
         await house.live.stop()  # the bots are still there: nothing says "working…" while nobody works
         for task in side_tasks:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from host.config import Config
 from host.config.settings import Settings
+from host.controls import handing
 from host.controls import service as controls
 from host.controls.anew import Anew
+from host.controls.handing import Handing
 from host.controls.obeying import Orders
 from host.controls.pausing import Pausing
 from host.controls.reloading import Followers, Reloading
@@ -68,6 +70,7 @@ from host.schedule.homes import Homes
 from host.schedule.orders import KINDS
 from host.schedule.readers import Readers
 from host.schedule.service import Scheduler
+from host.upkeep import exporting
 from host.upkeep import sweep as sweeping
 from host.upkeep.forgetting import Forgetting, Hands
 from host.upkeep.pruning import Pruner
@@ -176,7 +179,7 @@ def assemble(
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), paused, sign_ins.pasted)
     ingress = Ingress(settings, records, onward, now)
-    service = _controls(settings, bots, parts, records, supervisor, ingress, saying, desk)
+    service = _controls(settings, bots, parts, records, onward, ingress, desk, supervisor)
     followers = Followers(desk, supervisor, bots)
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, Own(installation.id, news))
     state = State(settings, db, lives, bots.by_platform, now)
@@ -230,19 +233,30 @@ def _controls(
     bots: Bots,
     parts: Parts,
     records: Records,
-    supervisor: Supervisor,
+    onward: Onward,
     ingress: Ingress,
-    saying: Saying,
     desk: Desk,
+    supervisor: Supervisor,
 ) -> Service:
     data, anew = (
         Path(settings.config.data).resolve(),
         Anew(settings, bots, records.db, ingress.channel_became),
     )
     see = controls.Parts(
-        settings, bots, anew, data, parts.disk, records, supervisor, ingress.ingest, saying, parts.now
+        settings, bots, anew, data, parts.disk, records, supervisor, ingress.ingest, onward.saying, parts.now
     )
-    return Service(see, desk)
+    ways = handing.Ways(
+        settings,
+        records,
+        parts.disk,
+        ingress.ingest,
+        onward.deliveries.settled,
+        supervisor.stop,
+        exporting.said,
+        onward.saying,
+        parts.now,
+    )
+    return Service(see, desk, Handing(ways))
 
 
 def _collector(

@@ -187,6 +187,7 @@ COMMAND_NAMES = Literal[
     "queue",
     "again",
     "summary",
+    "handoff",
     "aside",
     "status",
     "tasks",

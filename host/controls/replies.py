@@ -53,6 +53,8 @@ class Replies:
                 return await self._service.why(viewer, commands.message_named(rest), within)
             case commands.AGAIN:
                 return await self._service.again_here(viewer, rest)
+            case commands.HANDOFF:
+                return await self._service.hand_over(viewer, rest, read_by_all=True)
             case commands.CONFIG:
                 return await self._config(viewer)
         return self._service.help(viewer)

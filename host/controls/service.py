@@ -17,6 +17,7 @@ from host.config.settings import Settings
 from host.controls import history, judging, spending
 from host.controls.anew import Anew
 from host.controls.desk import TaskDesk
+from host.controls.handing import Handing
 from host.controls.queue import Queue
 from host.delivery.saying import Saying
 from host.folders.disk import Disk
@@ -104,11 +105,12 @@ class Parts:
 class Service:
     """The real `host.ports.controls.Controls`."""
 
-    def __init__(self, parts: Parts, desk: TaskDesk) -> None:
+    def __init__(self, parts: Parts, desk: TaskDesk, handing: Handing) -> None:
         self._parts = parts
         self._settings = parts.settings
         self._db = parts.records.db
         self._desk = desk
+        self.handing = handing
         self.queue = Queue(parts.records, parts.supervisor, parts.ingest, parts.saying.pay, parts.now)
 
     # ── who looks ────────────────────────────────────────────────────────────────────────────────────────
@@ -228,6 +230,10 @@ class Service:
         if ingested.verdict is not Verdict.STORED:
             raise Forbidden(ingested.reason or NO_SUCH_CONVERSATION)
         return f"I answer it once more, by {chosen}." if chosen else ONCE_MORE
+
+    async def hand_over(self, viewer: Viewer, text: str, *, read_by_all: bool = False) -> str:
+        await self._sight(viewer)
+        return await self.handing.order(viewer, text, read_by_all=read_by_all)
 
     async def _unsay(self, viewer: Viewer, answer: str) -> str:
         """A removal is the same however often it is made: after a crash in between it is ordered once more."""

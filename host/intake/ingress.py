@@ -430,7 +430,7 @@ def _route_of_session(connection: Statements, event: InboundEvent) -> router.Eng
     if found is None:
         return router.Ignore("its session is gone")
     agent, address = found
-    return router.Engage(agent, address, event.address, trigger=True, engages=False)
+    return router.Engage(agent, address, event.address, trigger=not event.remark, engages=False)
 
 
 def _engaged(connection: Statements, address: Address) -> tuple[str, str] | None:

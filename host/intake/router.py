@@ -81,7 +81,7 @@ def as_wanted(found: Engage, wanted: Literal["off", "context", "wake"], by: Auth
 
 def rule_of(address: Address, routes: Sequence[Route], decided: ChannelRules | None = None) -> Route | None:
     """The rule that holds in the channel; None when no route covers it and no owner opened it either."""
-    rule = next((rule for rule in routes if _fits(rule, address)), None)
+    rule = next((rule for rule in routes if fits(rule, address)), None)
     if decided is None:
         return rule
     if rule is None:
@@ -92,7 +92,7 @@ def rule_of(address: Address, routes: Sequence[Route], decided: ChannelRules | N
     return rule.model_copy(update=changed)
 
 
-def _fits(rule: Route, address: Address) -> bool:
+def fits(rule: Route, address: Address) -> bool:
     pairs = (
         (rule.platform, address.channel_type),
         (rule.workspace, address.workspace_id),

@@ -15,6 +15,7 @@ STOP, CLEAR, MUTE = "stop", "clear", "mute"
 ASIDE = "aside"  # a remark among people: context, wakes nobody
 QUEUE = "queue"  # waits for the end of the turn under way instead of steering it
 AGAIN = "again"
+HANDOFF = "handoff"  # the thread is another agent's from now on
 SUMMARY = "summary"  # the agent sums up what was said
 HELP, STATUS, WHY, USAGE, TASKS, CONFIG = "help", "status", "why", "usage", "tasks", "config"
 
@@ -25,6 +26,7 @@ COMMANDS = {  # what each does, as the help says it
     QUEUE: "waits until I am done, with the words behind it",
     AGAIN: "answers the last question here once more, by the model whose name stands behind it",
     SUMMARY: "sums up what was said here, with the words behind it as a wish",
+    HANDOFF: "gives this thread to the agent whose name stands behind it, with what was said",
     ASIDE: "says something among people",
     STATUS: "what runs here",
     TASKS: "what is scheduled here",
@@ -33,7 +35,7 @@ COMMANDS = {  # what each does, as the help says it
     CONFIG: "who answers here, when, and for how much",
     HELP: "this list",
 }
-SHOWN = frozenset({AGAIN, HELP, STATUS, WHY, USAGE, TASKS, CONFIG})  # the host answers by itself
+SHOWN = frozenset({AGAIN, HANDOFF, HELP, STATUS, WHY, USAGE, TASKS, CONFIG})  # the host answers by itself
 ALONE = frozenset({CLEAR, MUTE})  # what cannot be undone is not begun by a sentence that begins like it
 NEEDS_WORDS = frozenset({QUEUE})  # nothing cannot wait
 UNCLEAR = "unclear"  # of a CONTROL: it begins nearly like an order; the host asks what was meant

@@ -172,6 +172,10 @@ class Controls(Protocol):
     async def again_here(self, viewer: Viewer, model: str) -> str:
         """The same of the last answer in the conversation asked from, by the model that is called so, '' = the agent's."""
 
+    async def hand_over(self, viewer: Viewer, text: str) -> str:
+        """Gives the thread asked from to the agent that `text` begins with, and asks it what stands behind; one line for
+        them alone, and one for all when it is done."""
+
     def is_owner(self, viewer: Viewer) -> bool: ...
 
     def agents(self) -> Sequence[str]:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from host.mailbox.outbound import Accepted, OutboundReader
+from host.ports.events import Said
 from sessiondb import content
 from sessiondb.connection import open_reader
 from sessiondb.layout import SessionFolder
 from sessiondb.records import MESSAGE_IN_COLUMNS, MessageIn, message_in
 
 NOT_SAID = ("system", "control")  # between host and agent: no one wrote it
+MOST_SAID, LONGEST_SAID = 60, 4_000  # entries, and characters of each, that are handed on
 LATEST = 4_102_444_800_000  # ms UTC, the year 2100: whoever wrote a later time, no clock showed it
 
 
@@ -40,6 +42,22 @@ def entries(root: Path) -> list[Entry]:
     if folder.outbound_db.exists():
         found += _answered(folder.outbound_db)
     return sorted(found, key=lambda entry: entry.at)
+
+
+def said(root: Path) -> tuple[Said, ...]:
+    """The last of it, as data for an agent that takes part from now on. Raises `sessiondb.SessionError`."""
+    return tuple(
+        Said(
+            text=entry.said[:LONGEST_SAID],
+            author=entry.who,
+            author_id=entry.who_id,
+            by=entry.raw.get("by", "") if "status" in entry.raw else "agent",
+            at=entry.at,
+            platform_message_id=entry.platform_message_id,
+        )
+        for entry in entries(root)[-MOST_SAID:]
+        if entry.said.strip()
+    )
 
 
 def as_markdown(title: str, found: list[Entry]) -> str:

@@ -50,6 +50,46 @@ async def test_a_chat_with_the_app_is_named_by_the_model_after_its_first_answer_
     assert len(slack.calls("assistant.threads.setTitle")) == 2
 
 
+async def test_a_thread_is_given_to_another_agent_which_is_asked_at_once_and_survives_a_crash(
+    office: Office,
+) -> None:
+    routes = f"""[agents.default]
+[agents.reviewer]
+[[routes]]
+platform = "slack"
+channel = "{office.channel.id}"
+[[routes]]
+platform = "slack"
+agent = "reviewer"
+engage = "always"
+"""
+    office.configure(more=routes)
+    await office.start()
+    root = office.ask("the word is heron")
+    await office.answered(root)
+    office.slack.say(
+        office.ann, office.channel, "!handoff @reviewer @@call read_thread {}\n@@results", root.ts
+    )
+    _, *later = await office.answered(root, 3)
+    told = [message for message in later if "is with" in message.text]
+    [known] = [message for message in later if message not in told]
+    assert [message.text.split(",")[0] for message in told] == ["This thread is with reviewer now"]
+    assert "the word is heron" in known.text
+
+    office.slack.say(office.ann, office.channel, "slowly\n@@sleep 3", root.ts)
+    office.slack.say(office.ann, office.channel, "!handoff default", root.ts)
+    await office.answered(root, 4)
+    await office.stop(kill=True)
+    await office.start(first=on_slack.NOTHING_IN_FLIGHT)
+    answers = await office.answered(root, 6)
+    texts = [message.text for message in answers]
+    assert texts[3].startswith("reviewer is at work here")
+    assert sorted(text.split(",")[0] for text in texts[4:]) == ["This thread is with default now", "slowly"]
+    office.slack.say(office.ann, office.channel, "and on", root.ts)
+    texts = [message.text for message in await office.answered(root, 7)]
+    assert texts.count("and on") == 1
+
+
 async def test_a_direct_message_needs_no_mention(office: Office) -> None:
     await office.start()
     dm = office.slack.open_dm(office.ann)

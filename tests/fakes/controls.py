@@ -90,6 +90,10 @@ class FakeControls:
         self._ask(viewer, "again_here", model)
         return "Once more."
 
+    async def hand_over(self, viewer: Viewer, text: str) -> str:
+        self._ask(viewer, "hand_over", text)
+        return "Given on."
+
     def is_owner(self, viewer: Viewer) -> bool:
         return viewer.author.id in self.owners
 

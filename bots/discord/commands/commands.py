@@ -66,6 +66,8 @@ class Handlers(Protocol):
 
     async def again(self, interaction: Interaction, model: str) -> None: ...
 
+    async def handoff(self, interaction: Interaction, text: str) -> None: ...
+
     async def config(self, interaction: Interaction) -> None: ...
 
     async def status(self, interaction: Interaction) -> None: ...
@@ -93,6 +95,11 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
     @app_commands.describe(model="By which model; leave it out for the agent's own")
     async def again(interaction: Interaction, model: str = "") -> None:
         await handlers.again(interaction, model)
+
+    @tree.command(name="handoff", description="Give this thread to another agent, with what was said")
+    @app_commands.describe(agent="Its name", request="What it is asked to do now; leave it out to wait")
+    async def handoff(interaction: Interaction, agent: str, request: str = "") -> None:
+        await handlers.handoff(interaction, f"{agent} {request}".strip())
 
     @tree.context_menu(name="Ask about this message")
     async def ask_about(interaction: Interaction, message: discord.Message) -> None:
@@ -304,6 +311,16 @@ class Commands:
 
     async def _once_more(self, interaction: Interaction, viewer: Viewer, model: str) -> None:
         await _say(interaction, await self._host.controls.again_here(viewer, model))
+
+    async def handoff(self, interaction: Interaction, text: str) -> None:
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        if (viewer := events.viewer(interaction)) is None:
+            await _say(interaction, NOT_HERE)
+        else:
+            await self._told(interaction, self._hand_over(interaction, viewer, text))
+
+    async def _hand_over(self, interaction: Interaction, viewer: Viewer, text: str) -> None:
+        await _say(interaction, await self._host.controls.hand_over(viewer, text))
 
     async def why(self, interaction: Interaction, message: str) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)

@@ -87,6 +87,9 @@ class NotYet:
     async def again(self, interaction: discord.Interaction[Any], model: str) -> None:
         await self.stop(interaction)
 
+    async def handoff(self, interaction: discord.Interaction[Any], text: str) -> None:
+        await self.stop(interaction)
+
     async def why(self, interaction: discord.Interaction[Any], message: str) -> None:
         await self.stop(interaction)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+
+from tests.fakes.discord import Channel
 from tests.support.town import Town
 
 
@@ -107,6 +110,69 @@ async def test_a_server_that_lets_the_bot_in_is_greeted_once(town: Town) -> None
     await town.answered(question)
     [greeting] = town.said(lobby)
     assert "How do doves find home?" in greeting
+
+
+def _told(town: Town, thread: Channel, words: str) -> bool:
+    return words in town.said(thread)[-1]
+
+
+AGENTS = """
+[agents.default]
+[agents.reviewer]
+[agents.secret]
+[[routes]]
+platform = "discord"
+channel = "{channel}"
+[[routes]]
+platform = "discord"
+agent = "reviewer"
+engage = "pattern"
+pattern = "review"
+[[routes]]
+platform = "slack"
+agent = "secret"
+"""
+
+
+async def test_a_thread_is_given_to_another_agent_with_what_was_said_after_the_turn_that_runs(
+    town: Town,
+) -> None:
+    """Two agents whose routes cover one channel: whatever names whom, each message is answered by one of them, once."""
+    town.config = AGENTS.format(channel=town.channel.id)
+    await town.up()
+    asked = town.discord.say(town.ada, town.channel, "the word is heron; review it", mention_bot=True)
+    thread = await town.answered(asked)
+    for order, told in (
+        ("!handoff", "Name the agent"),
+        ("!handoff @nobody", "There is no agent 'nobody'. Here there are: default, reviewer."),
+        ("!handoff @secret", "Agent 'secret' may not be used in this channel."),
+        ("!handoff @default", "This thread is with **default** already."),
+    ):
+        town.discord.say(town.ada, thread, order)
+        told_of = functools.partial(_told, town, thread, told)
+        await town.until(told_of)
+
+    count = len(town.said(thread))
+    town.discord.say(town.ada, thread, "slowly\n@@sleep 2")
+    await town.until(lambda: town.discord.calls("POST /channels/{}/typing"))
+    town.discord.say(town.ada, thread, "!handoff @Reviewer")
+    await town.until(lambda: len(town.said(thread)) == count + 3)
+    waits, answer, given = town.said(thread)[count:]
+    assert waits == "**default** is at work here: I give the thread to **reviewer** when it is done."
+    assert answer == "slowly"
+    assert given.startswith("This thread is with **reviewer** now")
+
+    town.discord.say(town.ada, thread, "@@call read_thread {}\n@@results", mention_bot=True)
+    await town.until(lambda: len(town.said(thread)) > count + 3)
+    assert "the word is heron" in town.said(thread)[-1]
+    assert "slowly" in town.said(thread)[-1]
+    other = town.discord.say(town.ada, town.channel, "a review of both", mention_bot=True)
+    await town.answered(other)
+    town.discord.say(town.ada, thread, "last of all")
+    await town.until(lambda: "last of all" in town.said(thread))
+    assert len(town.said(town.thread_of(other))) == 1
+    assert town.said(thread).count("last of all") == 1
+    assert len(town.said(thread)) == count + 5
 
 
 async def test_a_thread_is_named_by_the_model_after_its_first_answer_and_never_over_a_persons_name(
