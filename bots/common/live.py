@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 LONGEST_STATUS = 50  # characters
+LOOKED_BACK = 20_000  # characters before a cut in which a code block may have been opened
 
 _TELLTALE = re.compile(r"[/\\=@:{}<>\[\]|`]|[A-Za-z0-9_-]{25,}")
 _FENCE = re.compile(r" {0,3}(?P<mark>`{3,}|~{3,})(?P<info>[^`]*)")
@@ -35,11 +36,11 @@ def tail(markdown: str, most: int) -> str:
     near = start + most // 2
     line, word = markdown.find("\n", start, near), markdown.find(" ", start, near)
     cut = max(line if line >= 0 else word, start - 1) + 1
-    fence = _open_fence(markdown[:cut])
+    fence = open_fence(markdown[max(0, cut - LOOKED_BACK) : cut])
     return f"…\n{fence}\n{markdown[cut:]}" if fence else f"… {markdown[cut:]}"
 
 
-def _open_fence(text: str) -> str:
+def open_fence(text: str) -> str:
     """The line that opened the code block which the text ends in; '' when it ends in none."""
     opened, mark = "", ""
     for line in text.splitlines():

@@ -48,6 +48,11 @@ def render(markdown: str, *, keep: Collection[str] = (), limit: int = CHUNK) -> 
     return writer.chunks(markdown)
 
 
+def quiet(markdown: str) -> str:
+    """For a text that is shown while it grows: as it came, without odd characters and live mentions; no words hide an address."""
+    return _LABELLED.sub(rf"\g<0>{clean.ZERO}", clean.quiet(clean.tidy(markdown), MASS, ()))
+
+
 def inbound(
     text: str, users: Mapping[str, str], channels: Mapping[str, str], bot_user_id: str
 ) -> tuple[str, bool]:
@@ -158,6 +163,7 @@ def _padded(text: str, width: int, align: str) -> str:
     return " " * left + text + " " * (space - left)
 
 
+_LABELLED = re.compile(r"\](?=\()")
 _ADDRESS = re.compile(r"(?<![<\w])https?://[^\s<>()\[\]]+", re.IGNORECASE)
 _INBOUND = re.compile(
     r"<(?:(?P<kind>@[!&]?|#)(?P<target>\d{1,20})|a?:(?P<emoji>\w{1,32}):\d{1,20}|t:(?P<time>-?\d{1,14})(?::[A-Za-z])?"

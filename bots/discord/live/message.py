@@ -19,6 +19,7 @@ from bots.discord.client import errors, places
 from bots.discord.client.parsing import Unread
 from bots.discord.sending.outbox import CLOCK_SKEW, Outbox, buttons_of
 from bots.discord.sending.threads import Threads
+from bots.markup import clean
 from bots.markup import discord as markup
 from host.ports.bot import Live, Receipt
 
@@ -109,15 +110,18 @@ async def _edit(newest: tuple[discord.PartialMessage, str]) -> None:
 
 
 def said(live: Live) -> str:
-    """A line about what is going on, and the end of what is written so far. Pure."""
+    """A line about what is going on, and the end of what is written so far. Pure.
+
+    As it was written: to render a text takes as long as whoever wrote it likes, and this is the loop of all.
+    """
     head = f"-# ⏳ {discord.utils.escape_markdown(common.status_line(live.status, writing=bool(live.text)))}"
     room = markup.CHUNK - len(head) - 1
-    written: list[str] = []
-    for most in SHOWN:
-        written = markup.render(common.tail(live.text, most), limit=room)
-        if len(written) <= 1:
-            break
-    return f"{head}\n{written[-1]}" if written else head
+    for most in SHOWN if live.text else ():
+        written = markup.quiet(common.tail(live.text, most))
+        written += "\n```" if common.open_fence(written) else ""
+        if clean.units(written) <= room:
+            return f"{head}\n{written}"
+    return head
 
 
 def _button_id(key: str) -> str:

@@ -7,6 +7,7 @@ before that, from when on the same message is edited. A crash at any point leave
 
 from __future__ import annotations
 
+import html
 import re
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.latest import Latest
 from bots.common.live import tail, verbs
+from bots.markup import clean
 from bots.markup import slack as markup
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT, code_of, translated
@@ -32,6 +34,8 @@ Json = dict[str, Any]
 PAUSE = 1.5  # s between two changes of one live message; Slack takes 50 edits a minute
 STREAM_LASTS = 240.0  # s after which a stream is ended: Slack lets it die at about 300
 LONGEST = 9_000  # characters that are shown: a stream goes on as an edited message, and that shows the end
+NOTICE = 1_000  # characters of the words that notifications show
+ROOM = 11_000  # UTF-16 units in a block, what is put between them included
 GONE = frozenset({"message_not_found", "thread_not_found"})
 NO_STREAM = frozenset({"message_not_in_streaming_state", *GONE})
 
@@ -184,6 +188,8 @@ class LiveMessages:
 
     async def _appended(self, live: Live, ts: str, written: _Written) -> bool:
         """False when the stream has ended, is about to die, or cannot show this."""
+        if len(live.text) > LONGEST:
+            return False
         text, status = _text(live), _status(live)
         more = text[len(written.text) :] if text.startswith(written.text) else f"\n\n{text}"
         if self._now() - written.since >= STREAM_LASTS or written.shown + len(more) > LONGEST:
@@ -237,8 +243,14 @@ def _status(live: Live) -> str:
 
 
 def _whole(live: Live) -> tuple[str, list[Json]]:
-    """As an ordinary message, which shows the end of what is too long for it."""
-    written = f"{tail(live.text, LONGEST)}\n\n" if live.text else ""
-    shown = f"{written}_{_status(live)}_"
-    first = markup.render(shown)[-1]
-    return links.unlinked(first.text), links.shown(list(first.blocks))
+    """As an ordinary message, which shows the end of what is too long for it.
+
+    As it was written, like a stream: to render a text takes as long as whoever wrote it likes, and this is the loop of all.
+    """
+    shown = ""
+    for most in (LONGEST, LONGEST // 2, LONGEST // 4, LONGEST // 8):
+        shown = links.growing(markup.quiet(tail(live.text, most)))
+        if clean.units(shown) <= ROOM:
+            break
+    whole = f"{shown}\n\n_{_status(live)}_" if shown else f"_{_status(live)}_"
+    return html.escape(whole[-NOTICE:], quote=False), [{"type": "markdown", "text": whole}]
