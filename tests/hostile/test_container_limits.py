@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import secrets
+import signal
 from pathlib import Path
 
 import pytest
 
+from host.runners.launch.docker import DockerLauncher
 from tests.support.dockers import containers_of, docker_config, docker_serving
 from tests.support.engine import require_engine
-from tests.support.redteam import Seat, attack
+from tests.support.hosting import config, serving
+from tests.support.redteam import Seat, attack, twin, walled
+from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.engine"]
 pytestmark = [pytest.mark.docker, attack(Seat.CONTAINER, 8)]
@@ -34,6 +39,20 @@ async def test_memory_and_disk_are_limited_and_the_conversation_goes_on(tmp_path
     assert len(bot.said("c")) == 3
 
 
+@twin("test_memory_and_disk_are_limited_and_the_conversation_goes_on")
+async def test_without_limits_a_container_takes_what_it_likes(tmp_path: Path, image: str) -> None:
+    limits = {"memory_mb": 1_024, "disk_mb": 1_000}
+    async with docker_serving(docker_config(tmp_path, image, runner={"limits": limits})) as (host, bot):
+        take = "python -c 'len(bytearray(500_000_000))' && head -c 20M /dev/zero >/workspace/large"
+        await bot.say("c", shell(f"{take} && echo taken || echo refused"))
+        await bot.until(lambda: len(bot.said("c")) == 1)
+        await host.house.sweep.round()
+        [large] = tmp_path.glob("sessions/*/work/large")
+        assert large.stat().st_size > 8 * 1024**2
+
+    assert bot.said("c")[0].endswith("taken")
+
+
 async def test_nothing_that_was_started_in_a_container_outlives_its_stop(tmp_path: Path, image: str) -> None:
     mark = f"undead-{secrets.token_hex(8)}"
     stubborn = f"setsid nohup bash -c 'trap \"\" TERM HUP INT; exec -a {mark} sleep 1000' >/dev/null 2>&1 &"
@@ -45,6 +64,27 @@ async def test_nothing_that_was_started_in_a_container_outlives_its_stop(tmp_pat
 
     assert containers_of(tmp_path, image) == []
     assert not [pid for pid in Path("/proc").glob("[0-9]*") if mark.encode() in command_line(pid)]
+
+
+@twin("test_nothing_that_was_started_in_a_container_outlives_its_stop")
+async def test_without_a_container_what_was_started_outlives_its_stop(tmp_path: Path) -> None:
+    mark = f"undead-{secrets.token_hex(8)}"
+    apart = f'trap "" TERM HUP INT; touch apart; exec -a {mark} sleep 1000'
+    stubborn = f"setsid nohup bash -c '{apart}' >/dev/null 2>&1 & until [ -e apart ]; do sleep 0.05; done"
+    agents = {"default": {"options": {"tools": ["bash"]}}}  # outside of a container it has to be named
+    async with serving(config(tmp_path, agents=agents)) as (_, bot):
+        await bot.say("c", shell(stubborn) + "started")
+        await bot.until(lambda: bot.said("c") == ["started"])
+        await eventually(lambda: called(mark))
+
+    left = called(mark)
+    for pid in left:
+        os.kill(int(pid.name), signal.SIGKILL)
+    assert left
+
+
+def called(mark: str) -> list[Path]:
+    return [pid for pid in Path("/proc").glob("[0-9]*") if command_line(pid).startswith(mark.encode())]
 
 
 def command_line(process: Path) -> bytes:
@@ -75,7 +115,12 @@ async def test_a_symlink_leads_the_host_nowhere_and_the_only_socket_is_ones_own(
     assert "of the host" not in str(bot.said("c"))
 
 
-async def test_an_image_of_another_contract_is_refused_in_words(tmp_path: Path, image: str) -> None:
+@walled
+async def test_an_image_of_another_contract_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str, standing: bool
+) -> None:
+    if not standing:
+        monkeypatch.setattr(DockerLauncher, "_check_image", lambda _: None)
     recipe = io.BytesIO(f"FROM {image}\nLABEL dovecote.contract=99\n".encode())
     foreign, _ = require_engine().images.build(fileobj=recipe, rm=True)
     assert foreign.id is not None
@@ -86,5 +131,6 @@ async def test_an_image_of_another_contract_is_refused_in_words(tmp_path: Path, 
     finally:
         require_engine().images.remove(foreign.id, force=True)
 
-    assert "speaks contract version 99" in bot.said("c")[0]
-    assert "run `make image`" in bot.said("c")[0]
+    assert ("speaks contract version 99" in bot.said("c")[0]) is standing
+    assert ("run `make image`" in bot.said("c")[0]) is standing
+    assert (bot.said("c") == ["hello"]) is not standing

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from host.gateway.signins import SignIns
 from host.ports.events import Author
 from tests.fakes.mcp_server.loopback import LoopbackMCP, agree
-from tests.support.dockers import docker_config, docker_serving
-from tests.support.redteam import Seat, attack
+from tests.support.dockers import docker_config, docker_serving, left_out
+from tests.support.redteam import Seat, attack, twin, walled
 
 pytest_plugins = ["tests.support.engine"]
 pytestmark = [pytest.mark.docker, attack(Seat.CONTAINER, 9)]
@@ -61,7 +62,26 @@ async def test_a_secret_is_used_and_nowhere_to_be_found(tmp_path: Path, image: s
     assert {seen["authorization"] for seen in server.seen} == {f"Bearer {SECRET}"}
 
 
-async def test_a_sign_in_leaves_neither_code_nor_token_in_the_container(tmp_path: Path, image: str) -> None:
+@twin("test_a_secret_is_used_and_nowhere_to_be_found")
+async def test_a_secret_in_a_container_is_found_there(
+    tmp_path: Path, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a server is given its secret where it runs beside the agent: by the environment."""
+    left_out(monkeypatch, {"SUMS_TOKEN": SECRET})
+    async with docker_serving(docker_config(tmp_path, image)) as (_, bot):
+        await bot.say("c", looking_for(SECRET))
+        await bot.until(lambda: len(bot.said("c")) == 1)
+    assert bot.said("c")[0].split()[0] != "0"
+
+
+@walled
+async def test_a_sign_in_leaves_neither_code_nor_token_in_the_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str, standing: bool
+) -> None:
+    """The address that a person pastes is the host's; as a message like any other its code would lie in the container."""
+    if not standing:
+        pasted = SignIns.pasted
+        monkeypatch.setattr(SignIns, "pasted", lambda self, event: pasted(self, event) and "")
     async with LoopbackMCP(guarded=True) as server:
         options = {"mcp": {"sums": {"url": server.url}}}
         owners = {"owners": [f"memory:{OWNER}"]}
@@ -76,11 +96,12 @@ async def test_a_sign_in_leaves_neither_code_nor_token_in_the_container(tmp_path
             await bot.until(lambda: any("Signed in" in str(sent.payload["text"]) for sent in bot.sent))
             before = len(bot.said("c"))
             await bot.say("c", '@@call mcp__sums__add {"a": 2, "b": 3}\n@@results')
-            await bot.until(lambda: len(bot.said("c")) > before)
-            assert bot.said("c")[-1] == "5"
+            await bot.until(lambda: len(bot.said("c")) > before and bot.said("c")[-1] == "5")
             [token] = server.authority.access
             code = address.partition("code=")[2].partition("&")[0]
-            for number, words in enumerate((token, code), before + 2):
+            found = []
+            for number, words in enumerate((token, code), len(bot.said("c")) + 1):
                 await bot.say("c", looking_for(words))
                 await bot.until(lambda number=number: len(bot.said("c")) >= number)  # type: ignore[misc]
-                assert bot.said("c")[-1].split() == ["0", "0"]
+                found.append(bot.said("c")[-1].split() != ["0", "0"])
+            assert found == [False, not standing]

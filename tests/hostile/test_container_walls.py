@@ -15,8 +15,8 @@ from docker.models.containers import Container
 
 from host.ports.events import Author
 from tests.fakes.model_api import FakeModelAPI, Usage, answer
-from tests.support.dockers import containers_of, docker_config, docker_serving
-from tests.support.redteam import Seat, attack
+from tests.support.dockers import containers_of, docker_config, docker_serving, left_out
+from tests.support.redteam import Seat, attack, twin
 
 pytest_plugins = ["tests.support.engine"]
 pytestmark = [pytest.mark.docker, attack(Seat.CONTAINER, 9)]
@@ -202,3 +202,68 @@ async def test_the_shared_folder_of_another_scope_is_not_in_the_container(tmp_pa
             second, "bash", "-c", "grep -rl 'of the first' /session /workspace /shared /tmp 2>/dev/null"
         )
         assert hunt == ""
+
+
+EVERYTHING: dict[str, Any] = {
+    "network_mode": "host",
+    "hostname": None,
+    "user": "0:0",
+    "read_only": False,
+    "cap_drop": None,
+    "security_opt": None,
+    "tmpfs": None,
+    "ulimits": None,
+    "pids_limit": None,
+    "ipc_mode": None,
+    "extra_hosts": {"example.org": "127.0.0.1"},  # the machine of a test may have nobody who knows names
+}
+KEY_FROM_WITHIN = """
+import os, anthropic, sys
+client = anthropic.Anthropic(base_url=sys.argv[1], max_retries=0)
+with client.messages.stream(model="claude-sonnet-5-5", max_tokens=50, messages=[{"role": "user", "content": "coo"}]) as s:
+    print(s.get_final_text())
+"""
+
+
+@twin(
+    "test_code_in_the_container_gets_nowhere",
+    "test_the_model_answers_through_the_gateway_and_the_key_stays_outside",
+    "test_the_shared_folder_of_another_scope_is_not_in_the_container",
+    "test_container_limits::test_a_symlink_leads_the_host_nowhere_and_the_only_socket_is_ones_own",
+)
+async def test_code_in_a_container_with_everything_gets_everywhere(
+    tmp_path: Path, image: str, listeners: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As containers are often started: with the network, the key, the data folder, as root, without limits."""
+    secret = tmp_path / "host.secret"
+    secret.write_text("of the host")
+    seen = [
+        {"Type": "bind", "Source": str(tmp_path), "Target": place} for place in (str(tmp_path), "/sessions")
+    ]
+    limits = {"largest_file_mb": 1_000, "temporary_mb": 1_000, "pids": 4_096, "open_files": 100_000}
+    async with FakeModelAPI(keys=[KEY]) as api:
+        left_out(monkeypatch, {"ANTHROPIC_API_KEY": KEY}, mounts=seen, **EVERYTHING)
+        async with docker_serving(docker_config(tmp_path, image, runner={"limits": limits})) as (_, bot):
+            await bot.say("neighbour", "a word of the neighbour", author=Author("U2", "Grace"))
+            await bot.until(lambda: len(bot.said("neighbour")) == 1)
+            [container] = containers_of(tmp_path, image)
+            look = (
+                f"grep -rl 'of the neighbour' {tmp_path}/sessions; find {tmp_path} -type s;"
+                f" ln -s {secret} /workspace/leak; cat /workspace/leak"
+            )
+            told = await asyncio.to_thread(run, container, "bash", "-c", look)
+            hunted = json.dumps(container.attrs) + await asyncio.to_thread(run, container, "bash", "-c", HUNT)
+            answered = await asyncio.to_thread(run, container, "python", "-c", KEY_FROM_WITHIN, api.base_url)
+            found = await asyncio.to_thread(probe, container, listeners)
+
+    for name in (*REFUSED, *EXHAUSTED, *(f"network{number}" for number in range(len(listeners)))):
+        assert str(found[name]).startswith("happened"), (name, found)
+    assert set(found["capabilities"]) != {"0"}
+    assert found["no new privileges"] == "0"
+    assert found["uid"] == 0
+    assert found["interfaces"] != ["lo"]
+    assert KEY in hunted
+    assert answered.strip() == "coo"  # a model that is not the agent's, and no budget
+    assert "outbound.db" in told
+    assert "gateway.sock" in told
+    assert "of the host" in told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import resource
 from pathlib import Path
@@ -10,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from host.app import Host
+from host.mailbox import questions
 from host.runners.launch.fake import FakeLauncher
+from sessiondb import SessionFolder
 from sessiondb.connection import open_reader
-from tests.fakes.platform import TIMEOUT
+from tests.support import naive
 from tests.support.attacked import logged, neighbour_is_served, two_sessions
 from tests.support.attacks import CORPUS, FINE, Attack, Target, answer, database, insert
 from tests.support.hosting import config, serving
-from tests.support.redteam import Seat, attack, honest
+from tests.support.redteam import Seat, attack, honest, twin, walled
 
 pytestmark = attack(Seat.CONTAINER, 8)
 
@@ -69,6 +70,37 @@ async def test_an_attack_harms_only_its_own_session(
     assert grown < MEMORY
 
 
+# Refused because no honest runner makes them. To a host that only ever reads, and does not look, they alone do nothing:
+# a trigger or an index works where somebody writes, a view, a column or another encoding when it costs more than these.
+UNNOTICED = {
+    "additional_table",
+    "expression_index",
+    "generated_column",
+    "schema_changed_while_read",
+    "trigger",
+    "utf16",
+    "view_for_a_table",
+    "virtual_table",
+}
+
+
+@twin("test_an_attack_harms_only_its_own_session")
+@pytest.mark.parametrize("attack", CORPUS, ids=lambda attack: attack.name)
+def test_a_host_that_believes_what_it_reads_is_harmed(tmp_path: Path, attack: Attack) -> None:
+    """It shows a text that nobody may send, acts on what is not so, waits without an end, or breaks for all it serves."""
+    own, neighbour = SessionFolder(tmp_path / "own"), SessionFolder(tmp_path / "neighbour")
+    target = Target(own, "m1", neighbour, "m2")
+    for one in (Target(neighbour, "m2", own, "m1"), target):
+        one.folder.outbound_files.mkdir(parents=True)
+        answer(one, FINE if one is target else "of the neighbour", 300_001)
+    assert naive.harm(target) == "", "an honest runner's file"
+    attack.act(target)
+    if attack.then is not None:
+        attack.then(target)
+
+    assert bool(naive.harm(target)) is (attack.name not in UNNOTICED)
+
+
 async def _read_once(host: Host, target: Target) -> None:
     """The host has met the honest file before it turns hostile."""
     with database(target):
@@ -76,20 +108,24 @@ async def _read_once(host: Host, target: Target) -> None:
     await host.house.sweep.round()
 
 
-async def test_a_question_that_is_quarantined_answers_the_call_that_waits_for_it(tmp_path: Path) -> None:
+@walled
+async def test_a_question_that_is_quarantined_answers_the_call_that_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    """Else the turn would wait for an answer for ever."""
+    if not standing:
+        monkeypatch.setattr(questions, "not_asked", lambda *_: None)
     launcher = FakeLauncher()
     async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (_, bot):
         target = await two_sessions(bot, launcher)
         with database(target) as connection:
             odd = '{"type": "ask_question", "text": "Which?", "options": 5}'
             insert(connection, target, 1, "asked", content=odd)
-        async with asyncio.timeout(TIMEOUT):
-            while not ends(target):  # noqa: ASYNC110 - the host's next look
-                await asyncio.sleep(0.02)
-        [(status, told)] = ends(target)
-        assert status == "pending"
-        assert "could not be asked: content:" in told
-        assert bot.said("bad") == []
+        answer(target)
+        await bot.until(lambda: bot.said("bad") == [FINE])  # which stands behind it
+        told = ends(target)
+        assert bool(told) is standing
+        assert all(status == "pending" and "could not be asked: content:" in text for status, text in told)
 
 
 def ends(target: Target) -> list[tuple[str, str]]:

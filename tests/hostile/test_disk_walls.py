@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,11 @@ from docker.models.containers import Container
 
 from host.config import Limits
 from host.folders import tree
+from host.runners import quota
 from host.runners.quota import Used, excess, measure
 from tests.support.dockers import containers_of, docker_config, docker_serving
 from tests.support.redteam import Seat, attack, walled
+from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.engine"]
 pytestmark = [pytest.mark.docker, attack(Seat.CONTAINER, 8)]
@@ -72,13 +74,30 @@ async def test_a_file_that_is_deleted_and_kept_counts(
     assert ("more than 8 MiB" in excess(Limits(disk_mb=8), NOTHING, used)) is standing
 
 
-async def test_a_runner_that_keeps_deleted_files_is_ended(tmp_path: Path, image: str) -> None:
+@walled
+async def test_a_runner_that_keeps_deleted_files_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str, standing: bool
+) -> None:
+    looks: list[Used] = []
+
+    def by_names_alone(roots: Iterable[Path], most: int, _: int) -> Used:
+        looks.append(measure(roots, most))
+        return looks[-1]
+
+    if not standing:
+        monkeypatch.setattr(quota, "measure", by_names_alone)
     async with docker_serving(docker_config(tmp_path, image, runner={"limits": {"disk_mb": 8}})) as (_, bot):
         keep = f"cat >/tmp/keep.py <<'END'\n{KEEP}\nEND\npython /tmp/keep.py open"
         await bot.say("c", shell(keep))
-        await bot.until(lambda: len(bot.said("c")) == 1)
-
-    assert "more than 8 MiB" in bot.said("c")[0]
+        if standing:
+            await bot.until(lambda: len(bot.said("c")) == 1)
+            assert "more than 8 MiB" in bot.said("c")[0]
+        else:
+            await eventually(lambda: bool(list(tmp_path.glob("sessions/*/work/ready"))))
+            seen = len(looks)
+            await eventually(lambda: len(looks) > seen + 1)  # one begins after all is kept
+            assert bot.said("c") == []
+            assert len(containers_of(tmp_path, image)) == 1
 
 
 DEEP = """

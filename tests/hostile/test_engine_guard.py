@@ -119,42 +119,76 @@ async def test_a_container_is_asked_for_with_more(
     assert (answer.status_code == 403) is standing, answer.text
 
 
-async def test_the_engine_is_asked_for_what_no_launcher_asks(client: Any, image: str) -> None:
-    api = client.api
-    asked = [
-        ("POST", "/images/create?fromImage=x"),
-        ("POST", "/build"),
-        ("POST", "/containers/x/exec"),
-        ("POST", "/containers/x/update"),
-        ("PUT", "/containers/x/archive?path=/"),
-        ("GET", "/containers/x/archive?path=/etc/shadow"),
-        ("GET", "/containers/x/export"),
-        ("POST", "/containers/x/attach?stream=1"),
-        ("GET", "/secrets"),
-        ("POST", "/volumes/create"),
-        ("POST", "/swarm/init"),
-        ("DELETE", f"/images/{image}"),
-        ("GET", "/containers/x/../../images/json"),
-        ("GET", "/containers/x%2fexec/json"),
-    ]
-    for method, path in asked:
-        with contextlib.closing(api.request(method, f"{api.base_url}{path}")) as answer:
-            assert answer.status_code in (400, 403), (method, path, answer.text)
+ASKED = [
+    ("POST", "/containers/x/exec"),
+    ("POST", "/containers/x/update"),
+    ("PUT", "/containers/x/archive?path=/"),
+    ("GET", "/containers/x/archive?path=/etc/shadow"),
+    ("GET", "/containers/x/export"),
+    ("POST", "/containers/x/attach?stream=1"),
+    ("GET", "/secrets"),
+    ("GET", "/containers/x/../../images/json"),
+    ("GET", "/containers/x%2fexec/json"),
+]
+CHANGES = [  # the engine of whoever runs this: it is not asked without the guard
+    ("POST", "/images/create?fromImage=x"),
+    ("POST", "/build"),
+    ("POST", "/volumes/create"),
+    ("POST", "/swarm/init"),
+    ("DELETE", "/images/IMAGE"),
+]
 
 
-async def test_a_body_hides_a_word_from_whoever_looks(client: Any, home: Path, image: str) -> None:
+@walled
+async def test_the_engine_is_asked_for_what_no_launcher_asks(client: Any, image: str, standing: bool) -> None:
+    """Without the guard it looks for that container, or does it; what would change it is asked of the guard alone."""
+    asked_of: Any = client if standing else require_engine()
+    api = asked_of.api
+    for method, path in [*ASKED, *CHANGES] if standing else ASKED:
+        url = f"{api.base_url}{path.replace('IMAGE', image)}"
+        with contextlib.closing(
+            api.request(method, url, json={"Cmd": ["true"]} if method == "POST" else None)
+        ) as answer:
+            assert (answer.status_code in (400, 403)) is standing, (method, path, answer.text)
+
+
+@walled
+async def test_a_body_hides_a_word_from_whoever_looks(
+    client: Any, home: Path, image: str, standing: bool
+) -> None:
     """By escapes, by its size, or by coming piece by piece."""
     (home / "data").mkdir(exist_ok=True)
     body = json.dumps(made(image, home))
-    url = client.api._url("/containers/create")
+    asked_of: Any = client if standing else require_engine()
+    api = asked_of.api
     kind = {"Content-Type": "application/json"}
     escaped = body.replace('"NetworkMode"', '"\\u0050rivileged": true, "NetworkMode"')
     late = f'{body[:-1]}, "X": "{"x" * 300_000}", "HostConfig": {{"Privileged": true}}}}'
     for sent in (escaped, late, iter([body.encode()])):
-        answer = client.api.post(url, data=sent, headers=kind)
-        assert answer.status_code in (400, 403, 413), answer.text
+        answer = api.post(api._url("/containers/create"), data=sent, headers=kind)
+        if answer.status_code == 201:
+            container = require_engine().containers.get(answer.json()["Id"])
+            container.remove(force=True)
+            assert container.attrs["HostConfig"]["Privileged"] is isinstance(sent, str)
+        assert (answer.status_code in (400, 403, 413)) is standing, answer.text
 
 
+@walled
 @pytest.mark.usefixtures("client")
-async def test_nobody_else_of_the_machine_reaches_the_guard(guard: str) -> None:
-    assert Path(guard.removeprefix("unix://")).stat().st_mode & 0o077 == 0
+async def test_nobody_else_of_the_machine_reaches_the_guard(guard: str, home: Path, standing: bool) -> None:
+    """Where its configuration did not say whose the socket is, it would be everybody's."""
+    socket = Path(guard.removeprefix("unix://"))
+    if not standing:
+        (home / "open").mkdir()
+        socket = home / "open" / "docker.sock"
+        config = "sed 's/ mode 600/ mode 666/' /etc/haproxy/haproxy.cfg >/tmp/open.cfg"
+        command = ("sh", "-c", f"{config}; exec haproxy -db -f /tmp/open.cfg")
+        own = Installation(require_engine(), guard_image())
+        own.start(
+            *command, mounts={home / "open": "/run/engine:rw"}, environment={"DOVECOTE_HOME": str(home)}
+        )
+        try:
+            await eventually(socket.exists)
+        finally:
+            own.remove()
+    assert (socket.stat().st_mode & 0o077 == 0) is standing

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from host.app import Host
-from host.delivery import room, service
+from host.delivery import collect, room, service
+from host.delivery.portion import Collected, Ready
+from host.delivery.service import Deliveries
 from host.mailbox import bounds
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.rows import Parcel
+from host.registry.notices import Notice
 from host.registry.port import Statements
+from host.registry.sessions import Session
 from host.runners.launch.fake import FakeLauncher
 from sessiondb import content
 from tests.fakes.platform import TIMEOUT
 from tests.support.attacked import neighbour_is_served, two_sessions
 from tests.support.attacks import FINE, Target, answer, database, insert
 from tests.support.hosting import config, serving
-from tests.support.redteam import Seat, attack, honest
+from tests.support.redteam import Seat, attack, honest, walled
 
 pytestmark = attack(Seat.CONTAINER, 8)
 
@@ -99,26 +105,71 @@ async def test_rows_without_an_end_leave_little_in_the_hosts_own_file(
     assert (receipts <= 51 and notes <= 51) is standing
 
 
-async def test_actions_without_an_end_are_answered_one_after_the_other(tmp_path: Path) -> None:
+async def one_within_the_other(of: Deliveries, session: Session, ready: Ready) -> bool:
+    """Each action is carried out while the one before it still is."""
+    done = await of._read_on(session, ready)
+    return done is not None and (done.more or done.asked is not None) and await the_next(of, session, done)
+
+
+async def the_next(of: Deliveries, session: Session, done: Collected) -> bool:
+    if done.asked is None:
+        return await one_within_the_other(of, session, Ready())
+    async with of._collector.actions.prepared(session, done.asked) as handler:
+        ready = Ready(handlers={done.asked.row_id: handler}, rest=done.rest)
+        return await one_within_the_other(of, session, ready)
+
+
+@walled
+async def test_actions_without_an_end_are_answered_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
     """However many lie there, none is reached from within the one before it."""
+    broken = asyncio.Event()
+
+    async def collect_within(of: Deliveries, session: Session) -> bool:
+        try:
+            return await one_within_the_other(of, session, Ready())
+        except RecursionError:
+            broken.set()
+            raise
+
+    if not standing:
+        monkeypatch.setattr(Deliveries, "_collect", collect_within)
+        monkeypatch.setattr(bounds, "MOST_UNREAD", NO_WALL)  # which alone would end it earlier
     launcher = FakeLauncher()
     async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (_, bot):
         target = await two_sessions(bot, launcher)
         flood(target, ROWS["actions that nobody knows"], 700)
         answer(target)
-        await bot.until(lambda: FINE in bot.said("bad"))
-        await neighbour_is_served(bot, target)
+        if standing:
+            await bot.until(lambda: FINE in bot.said("bad"))
+            await neighbour_is_served(bot, target)
+        else:
+            async with asyncio.timeout(TIMEOUT):
+                await broken.wait()
 
 
-async def test_answers_that_cannot_be_shown_are_told_once_for_each_message(tmp_path: Path) -> None:
+@walled
+async def test_answers_that_cannot_be_shown_are_told_once_for_each_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    if not standing:
+        once = collect.undelivered
+
+        def each(parcel: Parcel, session_id: str, now: int) -> Notice:
+            return replace(once(parcel, session_id, now), about=f"undelivered:{parcel.key}")
+
+        monkeypatch.setattr(collect, "undelivered", each)
     launcher = FakeLauncher()
     async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (host, bot):
         target = await two_sessions(bot, launcher)
-        flood(target, ROWS["edits of foreign messages"])
+        flood(target, ROWS["edits of foreign messages"], MANY if standing else 20)
         answer(target)
         await bot.until(lambda: FINE in bot.said("bad"))
-        assert await known(host) == 1
-    assert len(bot.said("bad")) == 2
+        if not standing:
+            await bot.until(lambda: len(bot.said("bad")) == 21)
+        assert (await known(host) == 1) is standing
+    assert (len(bot.said("bad")) == 2) is standing
 
 
 @reached

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from host.app import Host
 from host.mailbox.tasks import Task
+from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.fake import FakeLauncher
-from host.schedule import index
+from host.schedule import changes, index
 from host.schedule.orders import Order, Wish
 from sessiondb import Address, content
 from sessiondb.connection import open_reader
 from tests.support.attacked import neighbour_is_served, two_sessions
 from tests.support.attacks import FINE, Target, answer, database, insert
 from tests.support.hosting import config, serving
-from tests.support.redteam import Seat, attack
+from tests.support.redteam import Seat, attack, walled
 
 pytestmark = attack(Seat.CONTAINER, 7)
 
 FORGED: dict[str, dict[str, Any]] = {
-    "cancel_task": {},
     "pause_task": {},
     "resume_task": {},
     "run_task_now": {},
     "update_task": {"prompt": "evil", "cron": "* * * * *"},
+    "cancel_task": {},
 }
 
 
@@ -57,11 +61,28 @@ def told(target: Target) -> list[tuple[bool, str]]:
     return [(one.ok, one.text) for one in said if isinstance(one, content.System)]
 
 
-async def test_a_forged_action_about_anothers_task_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+def take_the_word_of_whoever_asks(monkeypatch: pytest.MonkeyPatch, asking: str) -> None:
+    """Both walls: that a session names its own tasks alone, and who among people may change one."""
+    found = index.home
+
+    def made_there(connection: Statements, task_id: str) -> index.Home | None:
+        home = found(connection, task_id)
+        return home and replace(home, made_in=asking)
+
+    monkeypatch.setattr(index, "home", made_there)
+    monkeypatch.setattr(changes, "_has_right", lambda *_: True)
+
+
+@walled
+async def test_a_forged_action_about_anothers_task_is_refused_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
     launcher = FakeLauncher()
     async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (host, bot):
         target = await two_sessions(bot, launcher)
         home, task = await task_of_the_neighbour(host, target)
+        if not standing:
+            take_the_word_of_whoever_asks(monkeypatch, target.folder.root.name)
         with database(target) as connection:
             for number, (name, more) in enumerate(FORGED.items()):
                 arguments = {"task_id": task.id, **more}
@@ -73,10 +94,11 @@ async def test_a_forged_action_about_anothers_task_is_refused_and_changes_nothin
         answer(target)
         await bot.until(lambda: bot.said("bad") == [FINE])
         await neighbour_is_served(bot, target)
-        answers = told(target)
-        assert [ok for ok, _ in answers] == [False] * (len(FORGED) + 1)
-        assert all(f"there is no task {task.id}" in text for _, text in answers[:-1])
-        assert await known(host, home, task.id) == task
-        assert await host.house.records.db.read(lambda c: index.home(c, task.id)) == index.Home(
-            home.id, home.id
-        )
+        *answers, far_off = told(target)
+        assert far_off[0] is False
+        assert [ok for ok, _ in answers] == [not standing] * len(FORGED), answers
+        assert all(f"there is no task {task.id}" in text for _, text in answers) is standing
+        assert (await known(host, home, task.id) == task) is standing
+        if standing:
+            found = await host.house.records.db.read(lambda c: index.home(c, task.id))
+            assert found == index.Home(home.id, home.id)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from host.gateway import readers
-from host.gateway.readers import BURST, ROOM, Room
+from host.gateway import readers, reading
+from host.gateway.readers import BURST, Room
 from host.registry.sessions import Session
 from tests.fakes.model_api import FakeModelAPI
 from tests.support.asking import ask
@@ -23,6 +23,7 @@ from tests.support.redteam import Seat, attack, walled
 pytestmark = attack(Seat.CONTAINER, 15)
 
 HEAD = b"POST /v1/messages?beta=true HTTP/1.1\r\nhost: gateway\r\ncontent-length: %d\r\n\r\n"
+HEIGHT = 24 * 1024 * 1024  # bytes of the room here: three such bodies
 VALUES = b"[" + b"0," * 4_000_000 + b"0]"
 
 
@@ -58,9 +59,11 @@ async def status_of(session: Session, body: bytes) -> int:
         writer.close()
 
 
+@walled
 async def test_bodies_that_are_expensive_to_read_are_refused_and_cost_others_nothing(
-    bench: GatewayBench,
+    bench: GatewayBench, monkeypatch: pytest.MonkeyPatch, standing: bool
 ) -> None:
+    """Taken in whole and read on the spot they fill the host, however soon each is refused for what it says."""
     held: list[int] = []
 
     class Watched(Room):
@@ -68,8 +71,11 @@ async def test_bodies_that_are_expensive_to_read_are_refused_and_cost_others_not
             super().take(session, count)
             held.append(self.held)
 
-    bench.gateway._readers.room = Watched()
-    hostile = [await bench.session(str(number)) for number in range(10)]
+    if not standing:
+        monkeypatch.setattr(readers, "SMALL", 10**12)
+        monkeypatch.setattr(reading, "MOST_VALUES", 10**12)
+    bench.gateway._readers.room = Watched(HEIGHT if standing else 10**12)
+    hostile = [await bench.session(str(number)) for number in range(10 if standing else 3)]
     quiet = await bench.client("quiet")
 
     tracemalloc.start()
@@ -78,11 +84,12 @@ async def test_bodies_that_are_expensive_to_read_are_refused_and_cost_others_not
     answers = [await quiet.messages.create(**ask()) for _ in range(5)]
 
     assert all(answer.stop_reason == "end_turn" for answer in answers)
-    assert {413, 429} >= set(await attack) - {0}  # 0: hung up on
-    kept = tracemalloc.get_traced_memory()[0] - before
+    assert ({413, 429} >= set(await attack) - {0}) is standing  # 0: hung up on
+    kept, most = (figure - before for figure in tracemalloc.get_traced_memory())
     tracemalloc.stop()
-    assert kept < len(VALUES)  # no refusal keeps the body that it was for
-    assert max(held) <= ROOM
+    assert (most < 6 * len(VALUES)) is standing
+    assert not standing or kept < len(VALUES)  # no refusal keeps the body that it was for
+    assert max(held) <= HEIGHT
     assert bench.gateway._readers.room.held == 0
     assert len(bench.api.requests) == 5  # nothing of the attack left the host
 

@@ -9,7 +9,7 @@ from docker.models.containers import Container
 
 from host.ports.events import Author
 from tests.support.dockers import containers_of, docker_config, docker_serving
-from tests.support.redteam import Seat, attack, honest
+from tests.support.redteam import Seat, attack, twin
 
 pytest_plugins = ["tests.support.engine"]
 pytestmark = [pytest.mark.docker, attack(Seat.CONTAINER, 8)]
@@ -86,7 +86,7 @@ async def test_no_tool_runs_what_another_conversation_of_the_scope_left(tmp_path
         assert run(second, "cd /workspace && /bin/ls -A") == "mine\n"
 
 
-@honest
+@twin("test_no_tool_runs_what_another_conversation_of_the_scope_left")
 async def test_the_trap_is_one_where_a_tool_is_asked_directly(tmp_path: Path, image: str) -> None:
     """Without the look at the folder the same repository runs its program: the test above would notice."""
     async with docker_serving(docker_config(tmp_path, image)) as (_, bot):

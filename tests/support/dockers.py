@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import apsw
+import pytest
 from docker.models.containers import Container
 
 from host.app import Host
@@ -40,6 +41,23 @@ def containers_of(data: Path, image: str) -> list[Container]:
 def clean_up(data: Path, image: str) -> None:
     with contextlib.suppress(apsw.CantOpenError):
         Installation(require_engine(), image, installation_of(data)).remove()
+
+
+def left_out(monkeypatch: pytest.MonkeyPatch, more: Mapping[str, str] | None = None, **options: Any) -> None:
+    """From now on containers are made with these options in place of the launcher's own, without those that are None.
+
+    `more` is added to the environment, and `mounts` to the folders that the container sees, all of which it may then write.
+    """
+    given, mounts = DockerLauncher._options, options.pop("mounts", [])
+
+    def made(self: DockerLauncher, *args: Any) -> dict[str, Any]:
+        own = given(self, *args)
+        own["environment"] = {**own["environment"], **(more or {})}
+        if mounts:
+            own["mounts"] = [{**mount, "ReadOnly": False} for mount in (*own["mounts"], *mounts)]
+        return {name: value for name, value in {**own, **options}.items() if value is not None}
+
+    monkeypatch.setattr(DockerLauncher, "_options", made)
 
 
 @asynccontextmanager

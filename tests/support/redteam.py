@@ -50,5 +50,5 @@ walled = pytest.mark.parametrize("standing", [True, False], ids=[STANDING, TAKEN
 
 
 def twin(*attacks: str) -> pytest.MarkDecorator:
-    """Shows that these attacks of its module get through without their wall."""
+    """Shows that these attacks get through without their wall: those of its module, or of another as `module::test`."""
     return pytest.mark.twin(of=attacks)

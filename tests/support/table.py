@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import pytest
 from rich.console import Console
@@ -93,8 +94,11 @@ def parts_of(nodeid: str) -> tuple[str, str, str]:
 
 def shown_by(nodeid: str, attacks: str) -> list[str]:
     """Itself, or the attacks whose twin it is: to each it is the form without the wall."""
-    path = parts_of(nodeid)[0]
-    return [f"{path}::{attack}[{TAKEN_AWAY}]" for attack in attacks.split()] or [nodeid]
+    path = PurePosixPath(parts_of(nodeid)[0])
+    named = [
+        (attack.rpartition("::")[0] or path.stem, attack.rpartition("::")[2]) for attack in attacks.split()
+    ]
+    return [f"{path.with_stem(module)}::{attack}[{TAKEN_AWAY}]" for module, attack in named] or [nodeid]
 
 
 def in_words(name: str) -> str:
