@@ -7,6 +7,7 @@ a part below speaks to one above.
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from host.config import Config
 from host.config.settings import Settings
-from host.controls import handing
+from host.controls import channels, handing
 from host.controls import service as controls
 from host.controls.anew import Anew
 from host.controls.handing import Handing
@@ -224,6 +225,7 @@ def _ordered(
     hands = Hands(supervisor, pruner, onward.deliveries, followers.bots)
     forgetting = Forgetting(records, hands, own.installation, feeding, parts.now)
     ways = {"reload": reloading.ordered, "pause": pausing.ordered, "forget": forgetting.ordered}
+    ways["channel"] = functools.partial(channels.ordered, supervisor)
     orders = Orders(records.db, records.sessions, supervisor, followers.desk, pausing, ways)
     return Ordered(orders, reloading, pausing, forgetting), Upkeep(pruner, feeding)
 

@@ -147,6 +147,22 @@ def access(
 
 
 @app.command()
+def channel(
+    address: Annotated[str, typer.Argument(help="platform/workspace/channel.")],
+    revert: Annotated[int, typer.Option(help="The version that is to hold again; 0: as configured.")] = -1,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the versions of a channel's settings, or have an earlier one hold again."""
+    from host.cli import channels
+
+    if revert < 0:
+        channels.show(config_of(config), address, as_json=json)
+    else:
+        channels.revert(config_of(config), address, revert)
+
+
+@app.command()
 def audit(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List who changed what without an agent: channels, access, budgets."""
     from host.cli import owners

@@ -6,7 +6,6 @@ Answers come from small queries on host.db, from the supervisor's memory and fro
 from __future__ import annotations
 
 import asyncio
-import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from host.config import Route, provider
 from host.config.settings import Settings
-from host.controls import history, judging, spending
+from host.controls import channels, history, judging, spending
 from host.controls.anew import Anew
 from host.controls.desk import TaskDesk
 from host.controls.handing import Handing
@@ -22,7 +21,7 @@ from host.controls.queue import Queue
 from host.delivery.saying import Saying
 from host.folders.disk import Disk
 from host.gateway.budget import day_of
-from host.governance import access, audit, requests, rules, sight, words
+from host.governance import access, requests, rules, sight, words
 from host.governance.sight import Sight
 from host.intake import changed, inbox
 from host.intake.ingress import HELD
@@ -55,7 +54,6 @@ from sessiondb.records import Address
 MOST_RUNNING = 20  # conversations of an overview; each costs a look into its files
 NO_SUCH_CONVERSATION = "There is no such conversation."
 OWNERS_ONLY = "Only an owner may do that."
-LARGEST_BUDGET = 1_000_000.0  # US dollars a day
 WORKING = "is working"
 NOT_ASKED = "Only what a person asked can be answered again, and not when it is too long ago."
 ASKERS_ONLY = "Only whoever asked, or an owner, may do that with an answer."
@@ -76,13 +74,6 @@ GREETED = {
     "mention": "Mention me with what you want; in the thread I answer without a mention.",
     "always": "I answer every message here.",
     "pattern": "I answer what fits the pattern that I was given, and whoever mentions me.",
-}
-
-ENGAGES = {
-    "mention": "agents answer when they are mentioned",
-    "always": "agents answer everything",
-    "pattern": "agents answer what fits the configured pattern",
-    "off": "agents are switched off",
 }
 
 
@@ -156,7 +147,7 @@ class Service:
 
     async def holds(self, viewer: Viewer) -> str:
         """Who answers in the channel, when and for how much, one line."""
-        return self._holds(viewer, await self.rules(viewer))
+        return channels.told(self._settings.config, viewer.address, await self.rules(viewer))
 
     async def _rule(self, place: Address) -> Route | None:
         decided = await self._db.read(lambda connection: rules.of_channel(connection, place))
@@ -360,52 +351,34 @@ class Service:
     def agents(self) -> Sequence[str]:
         return tuple(self._settings.config.agents)
 
+    def models(self) -> Sequence[str]:
+        return channels.models(self._settings.config)
+
     async def rules(self, viewer: Viewer) -> ChannelRules:
         await self._sight(viewer)
-        return await self._db.read(
-            lambda connection: rules.of_channel(connection, viewer.address) or ChannelRules()
-        )
+        return await self._db.read(lambda connection: rules.now_of(connection, viewer.address))
 
     async def set_rules(self, viewer: Viewer, wanted: ChannelRules, channel: Address | None = None) -> str:
         """`channel`: of another one than they ask from."""
         self._require_owner(viewer)
-        there = viewer if channel is None else replace(viewer, address=channel)
-        self._check(there, wanted)
+        config, place, now = self._settings.config, channel or viewer.address, self._parts.now()
+        changed_it = await self._db.write(
+            lambda connection: channels.change(connection, config, viewer, place, wanted, now)
+        )
+        if changed_it:
+            await channels.take_effect(self._parts.supervisor, place)
+        return channels.told(config, place, wanted)
 
-        def job(connection: Statements) -> None:
-            rules.put(connection, there.address, wanted)
-            audit.record(
-                connection, viewer, "channel_rules", _recorded(wanted), self._parts.now(), there.address
-            )
-
-        await self._db.write(job)
-        return self._holds(there, wanted)
-
-    def _check(self, viewer: Viewer, wanted: ChannelRules) -> None:
-        budget = wanted.budget_usd_per_day
-        if not viewer.address.platform_id:
-            raise Forbidden("Ask for that in the channel that it is about.")
-        if wanted.agent and wanted.agent not in self._settings.config.agents:
-            known = ", ".join(self._settings.config.agents)
-            raise Forbidden(f"There is no agent {words.one_line(wanted.agent)!r}; known: {known}.")
-        if wanted.engage not in ("", "mention", "always", "off"):
-            raise Forbidden("Agents can answer when mentioned, always, or be off.")
-        if budget != -1 and not (math.isfinite(budget) and 0 <= budget <= LARGEST_BUDGET):
-            raise Forbidden(f"A budget is between $0 and ${LARGEST_BUDGET:,.0f} a day.")
-        covered = rule_of(viewer.address, self._settings.config.routes, wanted) is not None
-        if not covered and wanted.engage != "off" and wanted != ChannelRules():
-            raise Forbidden(
-                "No route of the configuration covers this channel: choose an agent and when it answers."
-            )
-
-    def _holds(self, viewer: Viewer, wanted: ChannelRules) -> str:
-        rule = rule_of(viewer.address, self._settings.config.routes, wanted)
-        if rule is None:
-            return "In this channel there is no agent."
-        parts = [f"agent {rule.agent!r}", ENGAGES[rule.engage]]
-        if wanted.budget_usd_per_day >= 0:
-            parts.append(f"at most ${wanted.budget_usd_per_day:,.2f} a day")
-        return f"In this channel: {', '.join(parts)}."
+    async def revert(self, viewer: Viewer, channel: Address, number: int) -> str:
+        self._require_owner(viewer)
+        config, now = self._settings.config, self._parts.now()
+        changed_it = await self._db.write(
+            lambda connection: channels.revert(connection, config, viewer, channel, number, now)
+        )
+        if changed_it:
+            await channels.take_effect(self._parts.supervisor, channel)
+        held_now = await self._db.read(lambda connection: rules.now_of(connection, channel))
+        return channels.told(config, channel, held_now)
 
     async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
         """Everything a yes means is in the transaction that records it; who is told, is told by notices after it."""
@@ -437,9 +410,3 @@ class Service:
             raise Forbidden(ingested.reason or "No agent answers here.")
         await self._db.write(lambda connection: held.forget(connection, message_id))
         return "Sent as it was written."
-
-
-def _recorded(wanted: ChannelRules) -> str:
-    """What the audit keeps: the whole of what holds from now on."""
-    budget = "" if wanted.budget_usd_per_day < 0 else f"{wanted.budget_usd_per_day:g}"
-    return f"agent={wanted.agent or '-'} engage={wanted.engage or '-'} budget={budget or '-'}"

@@ -1,28 +1,74 @@
-"""What owners decided about channels, kept in host.db over the configuration's routes. Functions for jobs on the connection."""
+"""What owners decided about channels, kept in host.db over the configuration's routes: what holds, and every version of it.
+
+Functions for jobs on the connection.
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import Literal, cast
 
 from host.ports.controls import ChannelRules
+from host.ports.events import Viewer
 from host.registry.port import Statements
 from sessiondb.records import Address
 
 MICRO = 1_000_000  # millionths in a dollar
+MOST_SHOWN = 50  # versions of a channel
 
 Engage = Literal["", "mention", "always", "off"]
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One change of a channel's settings; `after.version` is its number."""
+
+    at: int  # ms UTC
+    user: str  # platform:id, '' of whom was forgotten
+    name: str
+    before: ChannelRules
+    after: ChannelRules
+
+
 def of_channel(connection: Statements, address: Address) -> ChannelRules | None:
     """None where no owner decided anything."""
-    row = connection.execute(
-        "SELECT agent, engage, budget FROM channel_rules WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?",
-        address[:3],
-    ).fetchone()
+    row = connection.execute(_HOLDS, address[:3]).fetchone()
     if row is None:
         return None
-    agent, engage, budget = str(row[0]), cast(Engage, str(row[1])), int(str(row[2]))
-    return ChannelRules(agent, engage, budget / MICRO if budget >= 0 else -1.0)
+    agent, engage, budget, model, instructions = row
+    dollars = int(str(budget)) / MICRO if int(str(budget)) >= 0 else -1.0
+    version = latest(connection, address)
+    return ChannelRules(
+        str(agent), cast(Engage, str(engage)), dollars, str(model), str(instructions), version=version
+    )
+
+
+def now_of(connection: Statements, address: Address) -> ChannelRules:
+    """With the number of the version that holds, also where that is as configured."""
+    return of_channel(connection, address) or ChannelRules(version=latest(connection, address))
+
+
+def latest(connection: Statements, address: Address) -> int:
+    """0 where nothing was ever decided."""
+    [(number,)] = connection.execute(_LATEST, address[:3]).fetchall()
+    return int(str(number))
+
+
+def versions(connection: Statements, address: Address) -> list[Version]:
+    """The latest first."""
+    return [
+        Version(int(str(at)), str(user), str(name), _read(before), _read(after))
+        for at, user, name, before, after in connection.execute(_VERSIONS, (*address[:3], MOST_SHOWN))
+    ]
+
+
+def version(connection: Statements, address: Address, number: int) -> ChannelRules | None:
+    """What held from then on."""
+    if number == 0:
+        return ChannelRules()
+    row = connection.execute(_ONE, (*address[:3], number)).fetchone()
+    return None if row is None else _read(row[0])
 
 
 def budget_of(connection: Statements, address: Address) -> int:
@@ -40,10 +86,46 @@ def put(connection: Statements, address: Address, rules: ChannelRules) -> None:
         return
     budget = _micro(rules.budget_usd_per_day) if rules.budget_usd_per_day >= 0 else -1
     connection.execute(
-        "INSERT OR REPLACE INTO channel_rules VALUES (?, ?, ?, ?, ?, ?)",
-        (*address[:3], rules.agent, rules.engage, budget),
+        "INSERT OR REPLACE INTO channel_rules"
+        " (channel_type, workspace_id, platform_id, agent, engage, budget, model, instructions)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (*address[:3], rules.agent, rules.engage, budget, rules.model, rules.instructions),
     )
+
+
+def change(connection: Statements, viewer: Viewer, address: Address, rules: ChannelRules, now: int) -> int:
+    """One version more; its number."""
+    before = now_of(connection, address)
+    put(connection, address, rules)
+    number = before.version + 1
+    user = f"{viewer.address.channel_type}:{viewer.author.id}"
+    connection.execute(
+        "INSERT INTO channel_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*address[:3], number, now, user, viewer.author.name, _written(before), _written(rules, number)),
+    )
+    return number
+
+
+def _written(rules: ChannelRules, number: int | None = None) -> str:
+    budget = _micro(rules.budget_usd_per_day) if rules.budget_usd_per_day >= 0 else -1
+    version = rules.version if number is None else number
+    return json.dumps([version, rules.agent, rules.engage, budget, rules.model, rules.instructions])
+
+
+def _read(text: object) -> ChannelRules:
+    version, agent, engage, budget, model, instructions = json.loads(str(text))
+    dollars = int(budget) / MICRO if int(budget) >= 0 else -1.0
+    return ChannelRules(agent, cast(Engage, engage), dollars, model, instructions, version=int(version))
 
 
 def _micro(dollars: float) -> int:
     return round(dollars * MICRO)
+
+
+_THERE = "channel_type = ? AND workspace_id = ? AND platform_id = ?"
+_HOLDS = f"SELECT agent, engage, budget, model, instructions FROM channel_rules WHERE {_THERE}"
+_LATEST = f"SELECT coalesce(max(version), 0) FROM channel_versions WHERE {_THERE}"
+_VERSIONS = (
+    f"SELECT at, user, name, before, after FROM channel_versions WHERE {_THERE} ORDER BY version DESC LIMIT ?"
+)
+_ONE = f"SELECT after FROM channel_versions WHERE {_THERE} AND version = ?"

@@ -7,7 +7,7 @@ private channel they ask from, and of their own direct messages. Texts are in wo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -123,6 +123,17 @@ class ChannelRules:
     agent: str = ""
     engage: Literal["", "mention", "always", "off"] = ""
     budget_usd_per_day: float = -1.0
+    model: str = ""  # one of those that the configuration lets the agent have
+    instructions: str = ""  # behind those of the route
+    version: int = field(default=-1, compare=False)  # 0: nobody decided anything yet; -1: whichever holds
+
+
+class Outdated(Forbidden):
+    """Somebody else changed a channel while it was written down how it is to be. `.now` is what holds."""
+
+    def __init__(self, text: str, now: ChannelRules) -> None:
+        super().__init__(text)
+        self.now = now
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +192,18 @@ class Controls(Protocol):
     def agents(self) -> Sequence[str]:
         """The names an owner may choose from."""
 
+    def models(self) -> Sequence[str]:
+        """The models an owner may choose from; not every agent has each of them."""
+
     async def rules(self, viewer: Viewer) -> ChannelRules:
         """Of the channel asked from."""
 
     async def set_rules(self, viewer: Viewer, rules: ChannelRules) -> str:
-        """Owners only. Durable and recorded (who, when, what) when it returns; one line that says what holds now."""
+        """Owners only. Durable and recorded (who, when, what, before and after) when it returns; one line that says what
+        holds now. `rules.version` is what they saw before: `Outdated` where that does not hold any more."""
+
+    async def revert(self, viewer: Viewer, channel: Address, number: int) -> str:
+        """Owners only. What a channel had at a version holds again, as a version of its own; one line that says what holds."""
 
     async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
         """Answers a request that a `Delivery.decision` carried. Owners only (a stranger's access, a budget's raise); whether a

@@ -216,6 +216,7 @@ _ERASE = (
     "DELETE FROM spent_of WHERE budget = 'person ' || :who",
     "DELETE FROM requests WHERE subject ->> '$.platform' = :platform AND subject ->> '$.user' = :user",
     "UPDATE audit SET user = '', name = '' WHERE user = :who",
+    "UPDATE channel_versions SET user = '', name = '' WHERE user = :who",
     "DELETE FROM judgements WHERE user = :who",
     "DELETE FROM users WHERE channel_type = :platform AND user_id = :user",
     "DELETE FROM notices WHERE channel_type = :platform AND private_to = :user",

@@ -9,23 +9,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from host.config import Agent, Config
+from host.config import Agent, Config, provider
+from host.governance import rules
 from host.intake import router
-from host.mailbox.open import Mailboxes
-from host.registry.sessions import Session, Sessions
+from host.mailbox.open import Records
+from host.ports.controls import ChannelRules
+from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
 from sessiondb.records import Address, Destination
 from sessiondb.remote_servers import url_of
 
 
 class Specs:
-    def __init__(self, installation: str, registry: Sessions, mailboxes: Mailboxes) -> None:
+    def __init__(self, installation: str, records: Records) -> None:
         self._installation = installation
-        self._registry = registry
-        self._mailboxes = mailboxes
+        self._db = records.db
+        self._registry = records.sessions
+        self._mailboxes = records.mailboxes
 
     async def spec(self, config: Config, session: Session, incarnation: str) -> RunnerSpec:
-        """Raises `LaunchError` when the session's agent is not configured any more."""
+        """Raises `LaunchError` when the session's agent is not configured any more, `SessionError` when host.db fails."""
         agent = config.agents.get(session.agent)
         if agent is None:
             raise LaunchError(f"its agent {session.agent!r} is not configured any more", transient=False)
@@ -33,14 +36,13 @@ class Specs:
         for folder in (shared, session.folder.work):
             await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         own = self._registry.agent_folder(session)
-        rule = router.rule_of(session.address, config.routes)
+        decided = await self._db.read(lambda connection: rules.of_channel(connection, session.address))
         told = {
             "name": session.agent,
             "provider": "mock" if agent.echoes else agent.provider,
-            "model": agent.model,
             "instructions": agent.instructions,
             "options": told_of(agent.options),
-            "channel": rule.instructions if rule else "",
+            **_of_channel(config, session, agent, decided or ChannelRules()),
         }
         environment = {
             "DOVECOTE_AGENT": json.dumps(told),
@@ -93,6 +95,15 @@ class Specs:
 def _settings_of(config: Config, session: Session) -> tuple[Agent | None, str]:
     rule = router.rule_of(session.address, config.routes)
     return config.agents.get(session.agent), rule.instructions if rule else ""
+
+
+def _of_channel(config: Config, session: Session, agent: Agent, decided: ChannelRules) -> dict[str, str]:
+    """By which model and under which instructions an agent answers there. A model that the configuration does not let it
+    have, or not any more, counts for nothing."""
+    rule = router.rule_of(session.address, config.routes)
+    told = (rule.instructions if rule else "", decided.instructions)
+    model = decided.model if decided.model in provider.choices(agent) else agent.model
+    return {"model": model, "channel": "\n\n".join(part for part in told if part)}
 
 
 def told_of(options: Mapping[str, Any]) -> dict[str, Any]:

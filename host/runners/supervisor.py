@@ -76,7 +76,7 @@ class Supervisor:
         self.lives = lives
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._making_room: set[asyncio.Task[None]] = set()
-        self._specs = Specs(installation, records.sessions, records.mailboxes)
+        self._specs = Specs(installation, records)
         self._quota = quota.DiskQuota(config.runner.limits)
         self._starts = Starts(records.db, now, means.deliveries.notify)
         self._refusals = Refusals(settings, now, means.deliveries.notify)

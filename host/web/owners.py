@@ -10,6 +10,7 @@ from typing import cast
 
 from aiohttp import web
 
+from host.controls import channels
 from host.controls.reloading import Reloading
 from host.governance import audit, requests, rules, words
 from host.governance.access import LOCAL
@@ -56,6 +57,18 @@ class Done:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One version of a channel's settings, in words."""
+
+    number: int
+    at: int
+    who: str
+    before: str
+    after: str
+    instructions: str  # '' where they are as before
+
+
 class Owners:
     def __init__(self, page: Page, reloading: Reloading) -> None:
         self._page = page
@@ -65,6 +78,8 @@ class Owners:
         page.does("/decide", self._decide)
         page.does("/access", self._access)
         page.does("/rules", self._rules)
+        page.shows("/channel", self._channel)
+        page.does("/revert", self._revert)
         page.does("/reload", self._reload)
 
     async def _decisions(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
@@ -81,7 +96,13 @@ class Owners:
             }
 
         values = await self._page.books.read(job)
-        more = {"agents": self._page.service.agents(), "engages": ENGAGES}
+        service = self._page.service
+        more: dict[str, object] = {
+            "agents": service.agents(),
+            "models": service.models(),
+            "engages": ENGAGES,
+            "longest": channels.LONGEST_INSTRUCTIONS,
+        }
         return self._page.html("decisions.html", visitor, values | more)
 
     async def _audit(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
@@ -90,6 +111,17 @@ class Owners:
         done = await self._page.books.read(lambda registry: _done(registry, before))
         older = done[-2].number if len(done) > MOST_SHOWN else 0
         return self._page.html("audit.html", visitor, {"done": done[:MOST_SHOWN], "older": older})
+
+    async def _channel(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
+        """Every version of a channel's settings."""
+        address = _address(request.query.get("of", ""))
+
+        def job(registry: Statements) -> dict[str, object]:
+            versions = [_changed(one) for one in rules.versions(registry, address)]
+            return {"where": where(registry, address), "versions": versions}
+
+        values = await self._page.books.read(job)
+        return self._page.html("channel.html", visitor, values | {"key": json.dumps(address[:3])})
 
     # ── forms ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -117,12 +149,39 @@ class Owners:
     async def _rules(self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]) -> str:
         address = _address(fields.get("channel", ""))
         budget = _budget(fields.get("budget", "").strip())
-        wanted = ChannelRules(fields.get("agent", ""), cast(Engage, fields.get("engage", "")), budget)
+        seen, told = fields.get("version", ""), fields.get("instructions", "")
+        wanted = ChannelRules(
+            fields.get("agent", ""),
+            cast(Engage, fields.get("engage", "")),
+            budget,
+            fields.get("model", ""),
+            told.replace("\r\n", "\n").strip(),
+            version=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 18 else -1,
+        )
         said = await self._page.service.set_rules(visitor.viewer, wanted, address)
+        return said.replace("In this channel", "There", 1)
+
+    async def _revert(self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]) -> str:
+        number = fields.get("version", "")
+        if not (number.isascii() and number.isdigit() and len(number) < 18):
+            raise Forbidden(channels.NO_VERSION)
+        address = _address(fields.get("channel", ""))
+        said = await self._page.service.revert(visitor.viewer, address, int(number))
         return said.replace("In this channel", "There", 1)
 
     async def _reload(self, _: web.Request, visitor: Visitor, __: Mapping[str, str]) -> str:
         return (await self._reloading.reload(visitor.viewer)).told()
+
+
+def _changed(one: rules.Version) -> Changed:
+    return Changed(
+        one.after.version,
+        one.at,
+        words.name(one.name) or one.user or "somebody",
+        channels.recorded(one.before),
+        channels.recorded(one.after),
+        one.after.instructions if one.after.instructions != one.before.instructions else "",
+    )
 
 
 def _open(registry: Statements) -> list[Request]:
@@ -158,7 +217,7 @@ def _channels(registry: Statements, beyond: str) -> list[Channel]:
         _CHANNELS, (*after, *after, MOST_SHOWN + 1)
     ).fetchall():
         address = Address(str(platform), str(workspace), str(channel))
-        decided = rules.of_channel(registry, address) or ChannelRules()
+        decided = rules.now_of(registry, address)
         found.append(Channel(json.dumps(address[:3]), where(registry, address), decided))
     return found
 

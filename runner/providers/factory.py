@@ -29,7 +29,7 @@ def make(settings: Settings) -> AgentProvider:
     if settings.agent.provider == "mock":
         from runner.providers.mock import MockProvider
 
-        return MockProvider()
+        return MockProvider(settings.agent)
     if settings.agent.provider == "claude":
         from runner.providers.claude import ClaudeProvider
 

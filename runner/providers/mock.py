@@ -12,6 +12,7 @@ Every line that starts with `@@` is a step; the other lines are the text of the 
     @@text N                 answer with N characters
     @@title TITLE            of a first message: what its thread is called after the answer
     @@model                  append the model that was chosen for the message
+    @@told                   append what the agent is told for the channel
     @@results                append every tool's result to the answer
 
 Each message of a batch gets an answer of its own. Two more tools exist here: `mock_append` (adds a line to a file of the
@@ -41,6 +42,7 @@ from runner.providers.base import (
     Text,
     Took,
 )
+from runner.settings import Agent
 from runner.tools.box import Toolbox
 from runner.tools.tool import Tool, ToolContext, ToolError
 from runner.turn import model_of
@@ -50,8 +52,11 @@ from sessiondb import content
 class MockProvider:
     name = "mock"
 
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
     def query(self, given: QueryInput) -> MockQuery:
-        return MockQuery(given)
+        return MockQuery(self._agent, given)
 
     async def title(self, said: str) -> str:
         found = (line.removeprefix("@@title ") for line in said.splitlines() if line.startswith("@@title "))
@@ -64,7 +69,8 @@ class _Failed(Exception):
 
 
 class MockQuery:
-    def __init__(self, given: QueryInput) -> None:
+    def __init__(self, agent: Agent, given: QueryInput) -> None:
+        self._agent = agent
         self._given = given
         self._tools: Toolbox = given.tools
         self._pushes: asyncio.Queue[Push | None] = asyncio.Queue()
@@ -129,7 +135,10 @@ class MockQuery:
             elif name == "title":
                 pass  # when the turn is over
             elif name == "model":
-                answer = "\n".join([answer, model_of([message]) or "its own"]).strip()
+                own = self._agent.model or "its own"
+                answer = "\n".join([answer, model_of([message]) or own]).strip()
+            elif name == "told":
+                answer = "\n".join([answer, self._agent.channel]).strip()
             elif name == "stream":
                 async for event in self._stream(answer, float(rest or 0.05)):
                     yield event

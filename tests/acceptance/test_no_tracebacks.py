@@ -28,6 +28,8 @@ COMMANDS = (
     ("usage",),
     ("audit",),
     ("feedback",),
+    ("channel", "slack/T1/C1"),
+    ("channel", "slack/T1/C1", "--revert", "1"),
     ("access",),
     ("access", "slack:U1", "allow"),
     ("why", "m1234567"),

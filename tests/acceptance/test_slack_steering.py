@@ -60,14 +60,24 @@ async def test_the_command_tells_costs_and_the_life_of_a_message_and_stops(offic
 
 
 async def test_an_owner_has_a_channel_answered_without_a_mention_and_that_is_recorded(office: Office) -> None:
-    office.configure(access=owned_by_ann(office))
+    models = '[agents.default]\nmodels = ["claude-opus-4-8", "claude-haiku-4-5"]'
+    office.configure(access=owned_by_ann(office), more=models)
     await office.start()
+    before = office.slack.say(office.bob, office.channel, f"{office.slack.mention()}\n@@model")
+    assert [answer.text for answer in await office.answered(before)] == ["@dovecote its own"]
     await office.slack.slash(office.ann, office.channel, "/dovecote", "config").acknowledged()
     view = next(view for view in office.slack.workspace.views.values() if view.open)
     values = {"agent": {"agent": "default"}, "engage": {"engage": "always"}, "budget": {"budget": ""}}
+    values |= {"model": {"model": "claude-haiku-4-5"}, "instructions": {"instructions": "Speak of doves."}}
     await office.slack.submit_view(office.ann, view, values).acknowledged()
-    root = office.slack.say(office.bob, office.channel, "nobody is mentioned here")
-    await office.answered(root)
+    root = office.slack.say(office.bob, office.channel, "@@model\n@@told")
+    assert [answer.text for answer in await office.answered(root)] == ["claude-haiku-4-5 Speak of doves."]
+    office.slack.say(
+        office.bob, office.channel, "!opus @@model", before.ts
+    )  # for one question, in the older thread
+    assert (await office.answered(before, 2))[1].text == "claude-opus-4-8"
+    office.slack.say(office.bob, office.channel, "@@model", before.ts)
+    assert (await office.answered(before, 3))[2].text == "claude-haiku-4-5"
     connection = apsw.Connection(str(office.folder.path / "data/host.db"), flags=apsw.SQLITE_OPEN_READONLY)
     rows = connection.execute("SELECT * FROM audit").fetchall()
     connection.close()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from host.ports.commands import Grammar, help_text
 from host.ports.controls import (
     ChannelRules,
     Forbidden,
     Judged,
+    Outdated,
     Overview,
     Spent,
     Suggestion,
@@ -100,14 +102,24 @@ class FakeControls:
     def agents(self) -> Sequence[str]:
         return ("default",)
 
+    def models(self) -> Sequence[str]:
+        return ("claude-opus-5-5", "claude-haiku-5-5")
+
     async def rules(self, viewer: Viewer) -> ChannelRules:
         self._ask(viewer, "rules")
         return self.channel_rules
 
     async def set_rules(self, viewer: Viewer, rules: ChannelRules) -> str:
         self._ask_owner(viewer, "set_rules")
-        self.channel_rules = rules
+        now = self.channel_rules
+        if rules != now and rules.version not in (-1, now.version):
+            raise Outdated("Olga has changed this channel in the meantime.", now)
+        self.channel_rules = replace(rules, version=max(now.version, 0) + 1)
         return "In this channel: as you say."
+
+    async def revert(self, viewer: Viewer, channel: Address, number: int) -> str:
+        self._ask_owner(viewer, "revert", str(number))
+        return "In this channel: as before."
 
     async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
         self._ask_owner(viewer, "decide", request, choice)

@@ -33,7 +33,9 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "live-discord", _page(_message(live.said(_live()), _live_view()))
     running = Running("s1", "analyst", HERE, AT, "is working: reading the sheet")
     yield "running-discord", _page(_message("", panels.running([running, running])))
-    form = rules.form(ChannelRules(engage="always", budget_usd_per_day=2.5), ["default", "analyst"])
+    told = "Answer in German. Numbers come from the sheet *Doves*."
+    decided = ChannelRules("", "always", 2.5, "claude-opus-5-5", told, version=3)
+    form = rules.form(decided, ["default", "analyst"], ["claude-opus-5-5", "claude-haiku-5-5"])
     yield (
         "feedback-discord",
         _page(_message("Three doves were ringed **this week**.", judging.view_of("ab12"))),

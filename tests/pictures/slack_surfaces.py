@@ -22,7 +22,9 @@ def pages() -> Iterator[tuple[str, str]]:
         slack_blocks.view(panels.home(_overview(), "Pausing “Who is on call”.", _help())),
     )
     yield "question-slack", slack_blocks.thread(_conversation())
-    form = rules.modal("C1", ChannelRules(engage="always", budget_usd_per_day=2.5), ["default", "analyst"])
+    told = "Answer in German. Numbers come from the sheet *Doves*."
+    decided = ChannelRules("", "always", 2.5, "claude-opus-5-5", told, version=3)
+    form = rules.modal("C1", decided, ["default", "analyst"], ["claude-opus-5-5", "claude-haiku-5-5"])
     yield "rules-slack", slack_blocks.view(form["blocks"])
     yield "feedback-slack", slack_blocks.thread([[*_answer(), judging.block("ab12")]])
     why = judging.modal(judging.Asked("ab12", "C1", "", AT))

@@ -50,6 +50,7 @@ SMALL = {
     "destinations": "what the configuration lists",
     "owed": "notices between two commits",
     "channel_rules": "one row per channel that owners decided about",
+    "channel_versions": "one row per change that an owner made by hand",
     "paused": "one row per agent",
     "forgotten": "one row per person who was forgotten",
     "orders_done": "a ring",

@@ -6,6 +6,7 @@ What a command shows of tasks, costs and messages, its author alone sees.
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -27,7 +28,7 @@ from bots.discord.sending.threads import Threads
 from bots.markup import discord as markup
 from host.ports.bot import HostBusy, Ingest
 from host.ports.commands import message_named
-from host.ports.controls import Forbidden, TaskOrder
+from host.ports.controls import Forbidden, Outdated, TaskOrder
 from host.ports.events import EventClass, InboundEvent, IncomingFile, Ingested, Verdict, Viewer
 from sessiondb import Address
 from sessiondb.content import Part
@@ -351,21 +352,31 @@ class Commands:
             except TimeoutError:
                 await whisper(interaction, words.BUSY)
             else:
-                await interaction.response.send_modal(rules.form(now, controls.agents()))
+                await interaction.response.send_modal(rules.form(now, controls.agents(), controls.models()))
 
-    async def decided(self, interaction: Interaction, _: re.Match[str], entered: Values) -> None:
+    async def decided(self, interaction: Interaction, form: re.Match[str], entered: Values) -> None:
         """The form of `config` came back."""
         await interaction.response.defer(thinking=True, ephemeral=True)
         if (viewer := events.viewer(interaction)) is not None:
-            await self._told(interaction, self._set_rules(interaction, viewer, entered))
+            await self._told(interaction, self._set_rules(interaction, viewer, form, entered))
 
-    async def _set_rules(self, interaction: Interaction, viewer: Viewer, entered: Values) -> None:
+    async def _set_rules(
+        self, interaction: Interaction, viewer: Viewer, form: re.Match[str], entered: Values
+    ) -> None:
         try:
-            wanted = rules.entered(entered)
+            wanted = rules.entered(form, entered)
         except WrongInput as error:
             await _say(interaction, f"Nothing was changed. {error}")
             return
-        await _say(interaction, await self._host.controls.set_rules(viewer, wanted))
+        try:
+            await _say(interaction, await self._host.controls.set_rules(viewer, wanted))
+        except (
+            Outdated
+        ) as error:  # a form cannot be answered by a form: what they wrote is given back to them
+            await _say(interaction, f"{error} Here is what you wrote; `/config` opens the form anew.")
+            await interaction.followup.send(
+                file=discord.File(io.BytesIO(_written(entered)), "yours.txt"), ephemeral=True
+            )
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -385,6 +396,10 @@ class Commands:
             return await self._host.ingest(event)
         except HostBusy:
             return None
+
+
+def _written(entered: Values) -> bytes:
+    return "\n".join(f"{name}: {value}" for name, value in entered.items()).encode("utf-8", "replace")
 
 
 async def whisper(interaction: Interaction, text: str) -> None:

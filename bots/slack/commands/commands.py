@@ -89,9 +89,8 @@ class Commands:
         if not controls.is_owner(viewer):
             return {"text": words.OWNERS_ONLY}
         now = await controls.rules(viewer)
-        await self._client.views_open(
-            trigger_id=trigger_id, view=rules.modal(viewer.address.platform_id, now, controls.agents())
-        )
+        form = rules.modal(viewer.address.platform_id, now, controls.agents(), controls.models())
+        await self._client.views_open(trigger_id=trigger_id, view=form)
         return {}
 
     async def _ask(self, body: Json, text: str) -> Json:

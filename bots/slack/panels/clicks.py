@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -21,7 +22,7 @@ from bots.slack.reading import times
 from bots.slack.reading.events import Reader
 from bots.slack.sending import links, rendering
 from host.ports.bot import HostBusy, Ingest
-from host.ports.controls import Forbidden, Judged, TaskOrder
+from host.ports.controls import Forbidden, Judged, Outdated, TaskOrder
 from host.ports.events import Viewer
 
 log = logging.getLogger(__name__)
@@ -87,11 +88,20 @@ class Clicks:
     async def configured(self, body: Json) -> Json:
         """The owners' form; returns how Slack is to go on with it."""
         view, user = body["view"], str(body["user"]["id"])
-        viewer = await self._reader.viewer(user, str(view["private_metadata"]))
+        channel = rules.Opened.decode(str(view["private_metadata"])).channel
+        viewer = await self._reader.viewer(user, channel)
+        controls = self._host.controls
         try:
-            held = await self._host.controls.set_rules(viewer, rules.submitted(view))
+            wanted = rules.submitted(view)
         except WrongInput as error:
             return _wrong(error.field, str(error))
+        try:
+            held = await controls.set_rules(viewer, wanted)
+        except Outdated as error:  # it stays open with what they entered, above it what somebody else set
+            anew = replace(wanted, version=error.now.version)
+            note = f"{error} Save once more to set what stands below instead."
+            form = rules.modal(channel, anew, controls.agents(), controls.models(), note)
+            return {"response_action": "update", "view": form}
         except Forbidden as error:
             return _wrong(AGENT, str(error))
         except HostBusy:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bots.common import rules
-from bots.common.rules import AGENT, BUDGET, ENGAGE
+from bots.common.rules import AGENT, BUDGET, ENGAGE, INSTRUCTIONS, MODEL
+from bots.slack.panels import panels
 from host.ports.controls import ChannelRules
 
 Json = dict[str, Any]
@@ -15,22 +18,44 @@ MODAL = "dovecote-rules"
 MOST_CHOICES = 100  # of a menu
 
 
-def modal(channel: str, now: ChannelRules, agents: Sequence[str]) -> Json:
-    budget: Json = {"type": "plain_text_input", "action_id": BUDGET, "max_length": 12}
-    if rules.budget(now):
-        budget["initial_value"] = rules.budget(now)
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the form is about, as it travels in the form itself: it outlives any restart."""
+
+    channel: str
+    version: int
+
+    def encode(self) -> str:
+        return json.dumps([self.channel, self.version])
+
+    @classmethod
+    def decode(cls, text: str) -> Opened:
+        channel, version = json.loads(text)
+        return cls(str(channel), int(version))
+
+
+def modal(
+    channel: str, now: ChannelRules, agents: Sequence[str], models: Sequence[str], note: str = ""
+) -> Json:
+    """`note` stands above it."""
     label = f"{rules.BUDGET_LABEL}; empty for no limit of its own"
+    agent = _menu(AGENT, rules.choices(agents, now.agent, MOST_CHOICES), now.agent)
+    model = _menu(MODEL, rules.choices(models, now.model, MOST_CHOICES), now.model)
+    told = _words(INSTRUCTIONS, now.instructions, rules.LONGEST_INSTRUCTIONS) | {"multiline": True}
     return {
         "type": "modal",
         "callback_id": MODAL,
-        "private_metadata": channel,
+        "private_metadata": Opened(channel, now.version).encode(),
         "title": _plain(rules.TITLE),
         "submit": _plain("Save"),
         "close": _plain("Cancel"),
         "blocks": [
-            _input(AGENT, "Agent", _menu(AGENT, rules.agents(agents, MOST_CHOICES), now.agent)),
+            *([panels.section(panels.escaped(note))] if note else []),
+            _input(AGENT, "Agent", agent),
             _input(ENGAGE, "It answers", _menu(ENGAGE, rules.ENGAGES, now.engage)),
-            _input(BUDGET, label, budget, optional=True),
+            _input(MODEL, rules.MODEL_LABEL, model),
+            _input(INSTRUCTIONS, rules.INSTRUCTIONS_LABEL, told, rules.INSTRUCTIONS_HINT, optional=True),
+            _input(BUDGET, label, _words(BUDGET, rules.budget(now), 12), optional=True),
         ],
     }
 
@@ -38,11 +63,9 @@ def modal(channel: str, now: ChannelRules, agents: Sequence[str]) -> Json:
 def submitted(view: Json) -> ChannelRules:
     """Raises `rules.WrongInput`."""
     values = view["state"]["values"]
-    return rules.entered(
-        str(values[AGENT][AGENT]["selected_option"]["value"]),
-        str(values[ENGAGE][ENGAGE]["selected_option"]["value"]),
-        values[BUDGET][BUDGET].get("value") or "",
-    )
+    chosen = {name: str(values[name][name]["selected_option"]["value"]) for name in (AGENT, ENGAGE, MODEL)}
+    typed = {name: str(values[name][name].get("value") or "") for name in (INSTRUCTIONS, BUDGET)}
+    return rules.entered(chosen | typed, Opened.decode(str(view["private_metadata"])).version)
 
 
 def _menu(action: str, choices: dict[str, str], chosen: str) -> Json:
@@ -55,13 +78,19 @@ def _menu(action: str, choices: dict[str, str], chosen: str) -> Json:
     }
 
 
-def _input(block: str, label: str, element: Json, *, optional: bool = False) -> Json:
+def _words(action: str, now: str, most: int) -> Json:
+    element: Json = {"type": "plain_text_input", "action_id": action, "max_length": most}
+    return element | ({"initial_value": now} if now else {})
+
+
+def _input(block: str, label: str, element: Json, hint: str = "", *, optional: bool = False) -> Json:
     return {
         "type": "input",
         "block_id": block,
         "label": _plain(label),
         "element": element,
         "optional": optional,
+        **({"hint": _plain(hint)} if hint else {}),
     }
 
 

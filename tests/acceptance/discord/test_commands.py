@@ -30,19 +30,23 @@ async def test_a_person_asks_what_became_of_a_message_and_what_it_cost(town: Tow
 
 
 async def test_an_owner_opens_a_channel_to_every_message_and_others_may_not(town: Town) -> None:
-    town.config = f'[access]\nowners = ["discord:{town.ada.id}"]'
+    town.config = (
+        f'[access]\nowners = ["discord:{town.ada.id}"]\n[agents.default]\nmodels = ["claude-haiku-4-5"]'
+    )
     await town.up()
     eve = town.discord.add_user("eve", town.guild)
     assert "owner" in await told(town, eve, "config")
     opened = town.discord.run_command(town.ada, town.channel, "config")
     await town.until(lambda: opened.modal)
     sent = {"agent": "default", "engage": "always", "budget": ""}
+    sent |= {"model": "claude-haiku-4-5", "instructions": "Speak of doves."}
     submitted = town.discord.submit_modal(town.ada, opened, sent)
     await town.until(
         lambda: submitted.original is not None and "answer everything" in submitted.original.content
     )
-    question = town.discord.say(eve, town.channel, "without a mention")
-    await town.answered(question)
+    question = town.discord.say(eve, town.channel, "without a mention\n@@model\n@@told")
+    thread = await town.answered(question)
+    assert "without a mention\nclaude-haiku-4-5\nSpeak of doves." in town.said(thread)
 
 
 async def test_stop_in_a_channel_finds_the_thread_that_runs(town: Town) -> None:

@@ -282,9 +282,21 @@ async def test_an_owner_sets_a_channels_rules_in_a_form(room: Room) -> None:
     assert fields["budget"]["value"] == "2.5"
     assert [o["value"] for o in fields["engage"]["options"] if o.get("default")] == ["always"]
     sent = {"agent": "default", "engage": "off", "budget": "1,50"}
+    sent |= {"model": "claude-opus-5-5", "instructions": "<@1> **Numbers** first"}
     submitted = room.server.submit_modal(room.ada, opened, sent)
     assert await room.told(submitted) == "In this channel: as you say."
-    assert room.controls.channel_rules == ChannelRules("default", "off", 1.5)
+    held = ChannelRules("default", "off", 1.5, "claude-opus-5-5", "<@1> **Numbers** first")
+    assert room.controls.channel_rules == held
+
+    # Opened by two, and sent by the other one first: nothing is set, and what was entered comes back.
+    late = room.server.run_command(room.ada, room.channel, "config")
+    await room.server.wait_for(lambda: late.modal)
+    room.controls.channel_rules = replace(held, engage="always", version=5)
+    refused = room.server.submit_modal(room.ada, late, {**sent, "instructions": "Numbers last"})
+    assert "Olga has changed this channel" in await room.told(refused)
+    assert room.controls.channel_rules == replace(held, engage="always")
+    [given_back] = await room.server.wait_for(lambda: refused.followups)
+    assert [file.filename for file in given_back.attachments] == ["yours.txt"]
 
 
 async def test_a_wrong_amount_changes_nothing_and_is_explained(room: Room) -> None:

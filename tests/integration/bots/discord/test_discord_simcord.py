@@ -95,7 +95,13 @@ async def test_an_owner_opens_a_channel_in_a_form(simcord_env: simcord.Env, note
     _, channel, ada = hall(simcord_env)
     notebook.controls.owners = (str(ada.id),)
     shown = await ada.slash(channel, "config")
-    entered = {rules.AGENT: [rules.AS_CONFIGURED], rules.ENGAGE: ["always"], rules.BUDGET: "2.50"}
+    entered = {
+        rules.AGENT: [rules.AS_CONFIGURED],
+        rules.ENGAGE: ["always"],
+        rules.MODEL: [rules.AS_CONFIGURED],
+        rules.INSTRUCTIONS: "In German.",
+        rules.BUDGET: "2.50",
+    }
     told = await ada.submit_modal(shown, entered)
     assert told.ephemeral
     assert (notebook.controls.channel_rules.engage, notebook.controls.channel_rules.budget_usd_per_day) == (

@@ -196,14 +196,43 @@ async def test_an_owner_sets_who_answers_in_a_channel_and_nobody_else_does(place
     assert view is not None
     assert "2.5" in str(view.blocks)
     chosen = {"agent": {"agent": "default"}, "engage": {"engage": "always"}}
+    chosen |= {
+        "model": {"model": "claude-opus-5-5"},
+        "instructions": {"instructions": "<@U1> *Numbers* first"},
+    }
     place.slack.submit_view(place.ann, view, {**chosen, "budget": {"budget": "a lot"}})
     await place.slack.wait_until(lambda: view.body.get("errors"), WITHIN)
     assert view.open
     place.slack.submit_view(place.ann, view, {**chosen, "budget": {"budget": "$3,50"}})
     await place.slack.wait_until(lambda: not view.open, WITHIN)
-    assert place.controls.channel_rules == ChannelRules("default", "always", 3.5)
+    held = ChannelRules("default", "always", 3.5, "claude-opus-5-5", "<@U1> *Numbers* first")
+    assert place.controls.channel_rules == held
     told = await place.slack.wait_until(lambda: place.slack.ephemerals(place.ann)[1:], WITHIN)
     assert "as you say" in told[0].text
+
+    # Opened by two, and sent by the other one first: it stays open with what was entered, and counts once it is sent anew.
+    place.slack.slash(place.ann, place.channel, "/dovecote", "config")
+    late = await place.slack.wait_until(lambda: next((v for v in views.values() if v.open), None), WITHIN)
+    assert late is not None
+    place.controls.channel_rules = replace(held, engage="off", version=5)
+    typed = {**chosen, "instructions": {"instructions": "Numbers last"}, "budget": {"budget": "4"}}
+    await place.slack.submit_view(place.ann, late, typed).acknowledged()
+    assert late.open
+    assert "Olga has changed this channel" in str(late.blocks)
+    assert "Numbers last" in str(late.blocks)
+    assert place.controls.channel_rules == replace(held, engage="off")
+    await place.slack.submit_view(place.ann, late, typed).acknowledged()
+    assert not late.open
+    assert place.controls.channel_rules == replace(held, budget_usd_per_day=4.0, instructions="Numbers last")
+
+    # Whoever may not any more is told so, and it stays open.
+    place.slack.slash(place.ann, place.channel, "/dovecote", "config")
+    lost = await place.slack.wait_until(lambda: next((v for v in views.values() if v.open), None), WITHIN)
+    assert lost is not None
+    place.controls.owners = []
+    await place.slack.submit_view(place.ann, lost, {**typed, "engage": {"engage": "off"}}).acknowledged()
+    assert "Only an owner" in str(lost.body["errors"])
+    assert place.controls.channel_rules.engage == "always"
 
 
 async def test_a_request_to_an_owner_has_buttons_and_shows_what_was_decided(place: Place) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from host.gateway.budget import OverBudget
+from host.governance import rules
 from host.ports.bot import Rejected
-from host.ports.controls import ChannelRules, Forbidden, TaskOrder
+from host.ports.controls import ChannelRules, Forbidden, Outdated, TaskOrder
 from host.ports.events import Author, Verdict
 from sessiondb import Address
 from tests.support.hosting import config, serving
@@ -284,3 +285,64 @@ async def test_a_channel_whose_agent_is_gone_says_so_instead_of_nothing(tmp_path
             "The agent of this conversation is not set up any more.",
         )
         await bot.until(lambda: bot.said("general") == [said.reason])
+
+
+async def test_each_change_of_a_channel_is_a_version_that_can_hold_again(tmp_path: Path) -> None:
+    """By the one store for page, chat and command line; what the file does not let the agent have is refused everywhere."""
+    settings = config(
+        tmp_path, access=OWNERS, agents={"default": {"models": ["claude-opus-4-8", "claude-haiku-4-5"]}}
+    )
+    owner, other = viewer(OWNER, "general"), viewer(Author("U8", "Olga"), "general")
+    settings = settings.model_copy(
+        update={"access": settings.access.model_copy(update={"owners": ("memory:U9", "memory:U8")})}
+    )
+    there = {"privacy": "public", "author": ADA, "mentioned": True}
+    first = ChannelRules(model="claude-haiku-4-5", instructions="Speak of doves.", version=0)
+    async with serving(settings) as (host, bot):
+        controls = host.controls
+        await answered(bot, "general", "@@model", **there)
+        assert "by claude-haiku-4-5, with instructions" in await controls.set_rules(owner, first)
+        await controls.set_rules(owner, first)  # sent twice
+        assert (await controls.rules(owner)).version == 1
+        await answered(bot, "general", "@@model\n@@told", **there)
+        with pytest.raises(Outdated, match="has changed this channel in the meantime") as late:
+            await controls.set_rules(other, ChannelRules(engage="always", version=0))
+        assert late.value.now == first
+        await controls.set_rules(other, ChannelRules(engage="always", version=1))
+        with pytest.raises(Forbidden, match="no model 'claude-opus-5-5'"):
+            await controls.set_rules(owner, ChannelRules(model="claude-opus-5-5"))
+        with pytest.raises(Forbidden, match="at most 3,000 characters"):
+            await controls.set_rules(owner, ChannelRules(instructions="x" * 3_001))
+        for number in (9, 10**15):
+            with pytest.raises(Forbidden, match="no such version"):
+                await controls.revert(owner, owner.address, number)
+        with pytest.raises(Forbidden, match="Only an owner"):
+            await controls.revert(viewer(ADA, "general"), owner.address, 1)
+        assert "by claude-haiku-4-5" in await controls.revert(owner, owner.address, 1)
+        assert await controls.rules(owner) == first
+        await answered(bot, "general", "@@model", **there)
+        assert "agents answer when they are mentioned." in await controls.revert(owner, owner.address, 0)
+        await answered(bot, "general", "@@model", **there)
+        told = bot.said("general")
+        assert told == ["its own", "claude-haiku-4-5\nSpeak of doves.", "claude-haiku-4-5", "its own"]
+        found = await host.house.records.db.read(lambda c: rules.versions(c, owner.address))
+    assert [(one.after.version, one.user, one.before.version) for one in found] == [
+        (4, "memory:U9", 3),
+        (3, "memory:U9", 2),
+        (2, "memory:U8", 1),
+        (1, "memory:U9", 0),
+    ]
+    assert (found[2].before, found[2].after) == (first, ChannelRules(engage="always"))
+
+
+async def test_a_turn_ends_by_the_settings_that_it_began_with(tmp_path: Path) -> None:
+    settings = config(tmp_path, access=OWNERS, agents={"default": {"models": ["claude-haiku-4-5"]}})
+    owner = viewer(OWNER, "dm-ada")
+    async with serving(settings) as (host, bot):
+        dm = {"privacy": "dm", "author": ADA}
+        await bot.say("dm-ada", "@@sleep 1\n@@model", **dm)
+        await bot.until(lambda: bool(bot.shown))
+        await host.controls.set_rules(owner, ChannelRules(model="claude-haiku-4-5"))
+        await bot.until(lambda: bot.said("dm-ada") == ["its own"])
+        await answered(bot, "dm-ada", "@@model", **dm)
+        assert bot.said("dm-ada") == ["its own", "claude-haiku-4-5"]

@@ -311,8 +311,23 @@ async def test_an_owner_switches_a_channel_and_sets_its_budget(tmp_path: Path) -
         ):
             refused = await browser.send("/rules", **{**rules, **wrong})
             assert "There: agent" not in refused.shown
+        told = {**rules, "version": "1", "instructions": "<b>Speak</b> of\r\ndoves."}
+        assert "with instructions of its own" in (await browser.send("/rules", **told)).shown
+        late = await browser.send("/rules", **{**rules, "version": "1", "engage": "always"})
+        assert "olga has changed this channel in the meantime" in late.shown
+        page = await browser.get("/channel?of=" + quote(channel))
+        assert "&lt;b&gt;Speak&lt;/b&gt; of\ndoves." in page.text
+        assert "before: agent=- engage=- budget=-" in page.shown
+        assert (
+            "no such version"
+            in (await browser.send("/revert", channel=channel, version="7", back="/decisions")).shown
+        )
+        back = await browser.send("/revert", channel=channel, version="1", back="/decisions")
+        assert back.shown.count("with instructions of its own") == 0
+        assert "Version 3" in back.shown
     assert recorded(tmp_path) == [
-        (f"{LOCAL}:olga", "c", "channel_rules", "agent=default engage=off budget=2.5")
+        (f"{LOCAL}:olga", "c", "channel_rules", f"agent=default engage=off budget=2.5{more}")
+        for more in ("", f" instructions={len('<b>Speak</b> of doves.')}", "")
     ]
 
 

@@ -34,6 +34,7 @@ COMMANDS = (
     "usage",
     "access",
     "audit",
+    "channel",
     "feedback",
     "send",
     "doctor",
