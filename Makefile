@@ -14,8 +14,8 @@ setup: $(READY)
 chat: $(READY)
 	@$(BIN)/dovecote chat
 
-# Half of the suite waits for processes, containers and clocks: two workers a core keep the cores busy.
-export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$((2 * $$(nproc))))
+# Most of the suite waits for processes, containers and clocks: three workers a core keep the cores busy.
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$((3 * $$(nproc))))
 TESTS ?=
 # Hundreds of processes begin in the suite: each would compile every module again where Python may keep nothing.
 unexport PYTHONDONTWRITEBYTECODE

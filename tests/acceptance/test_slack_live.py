@@ -28,7 +28,7 @@ async def growing(office: Office, root: Message) -> Message:
     """The live message, once it shows words of the answer."""
 
     def look() -> Message | None:
-        found = (m for m in office.answers(root) if m.stream is not None and "word1" in m.text)
+        found = (m for m in office.shown(root) if m.stream is not None and "word1" in m.text)
         return next(found, None)
 
     message = await office.slack.wait_until(look, PATIENCE)
@@ -38,7 +38,7 @@ async def growing(office: Office, root: Message) -> Message:
 
 async def only_the_answer(office: Office, root: Message) -> None:
     def alone() -> bool:
-        said = office.answers(root)
+        said = office.shown(root)
         return len(said) == 1 and said[0].metadata is not None and "end" in said[0].text
 
     await office.slack.wait_until(alone, PATIENCE)
@@ -75,4 +75,4 @@ async def test_a_host_that_dies_while_it_streams_leaves_nothing_beside_the_answe
     await office.stop(kill=True)
     await office.start(first=on_slack.NOTHING_IN_FLIGHT)
     await only_the_answer(office, root)
-    assert message.ts not in [said.ts for said in office.answers(root)]
+    assert message.ts not in [said.ts for said in office.shown(root)]

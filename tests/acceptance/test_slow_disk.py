@@ -15,7 +15,7 @@ PATIENCE = 300.0  # s; a slow disk may take what it takes
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("seconds", "posts"), [(0.15, 12), (0.5, 3)])
+@pytest.mark.parametrize(("seconds", "posts"), [(0.15, 6), (0.5, 1)])
 async def test_a_turn_with_many_posts_on_a_slow_disk_is_one_turn(
     tmp_path: Path, seconds: float, posts: int
 ) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
 
 import pytest
 
 from tests.simulation import holes
-from tests.simulation.catch import MOST, WANTED, catching, recorded
+from tests.simulation.catch import MOST, catching, recorded
 from tests.simulation.forgotten import Patch
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.run import run
@@ -16,6 +15,10 @@ from tests.simulation.world import World
 
 SEEDS = 24
 PROVEN = recorded()
+FIRST = {  # the seeds that noticed a mutant as another law than its own
+    "acknowledgement_before_reply": 3,
+    "parked_turn_keeps_its_follow_ups": 23,
+}
 
 
 def is_a_hole(name: str) -> bool:
@@ -56,17 +59,16 @@ def test_every_law_holds_where_files_are_lost_or_damaged() -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", PROVEN)
 def test_a_broken_law_is_noticed_as_that_law(name: str) -> None:
-    """By three seeds, and those seeds find nothing without it."""
-    found = list(islice(catching(name, PROVEN[name]), WANTED))
-    assert len(found) == WANTED, f"“{MUTANTS[name].law}” is missed in {found} alone"
+    """By a seed that finds nothing without it: one of those that did so last time, or else another."""
+    assert any(catching(name, PROVEN[name])), f"“{MUTANTS[name].law}” is never missed"
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", [name for name in MUTANTS if name not in PROVEN and not is_a_hole(name)])
 def test_a_broken_law_is_noticed(name: str) -> None:
-    """Of these no three seeds are recorded yet. What is neither recorded nor here is looked for by the long run alone."""
+    """As some law, for most seeds. What is neither recorded nor here is looked for by the long run alone."""
     mutant = MUTANTS[name]
-    assert any(run(seed, mutant.make).violations for seed in range(1, MOST))
+    assert any(run(seed, mutant.make).violations for seed in (FIRST.get(name, 1), *range(1, MOST)))
 
 
 def test_the_same_seed_gives_the_same_run() -> None:

@@ -95,12 +95,16 @@ class Office:
         """Ann mentions the agent in the channel."""
         return self.slack.say(self.ann, self.channel, f"{self.slack.mention()}\n{text}", thread_ts)
 
-    def answers(self, root: Message) -> list[Message]:
-        """The agent's messages in the thread of `root`."""
+    def shown(self, root: Message) -> list[Message]:
+        """The agent's messages in the thread of `root`, with those that only show work under way."""
         thread = self.slack.messages(root.channel, root.ts)
         return [message for message in thread if message.bot_id == self.slack.bot_id]
 
+    def answers(self, root: Message) -> list[Message]:
+        return [message for message in self.shown(root) if message.stream is None]
+
     async def answered(self, root: Message, count: int = 1) -> list[Message]:
+        """The answers, once there are so many."""
         await self.slack.wait_until(lambda: len(self.answers(root)) >= count, PATIENCE)
         return self.answers(root)
 

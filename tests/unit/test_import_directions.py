@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,15 +64,21 @@ HEAVY = {
 }
 
 
+@cache
+def read(path: Path) -> tuple[set[ast.stmt], list[ast.Import | ast.ImportFrom]]:
+    """What stands at the top of a module, and each import anywhere in it; read once, for every test asks."""
+    tree = ast.parse(path.read_text("utf-8"))
+    return set(tree.body), [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
     """Each imported top-level package, and whether it is imported when the module is."""
-    tree = ast.parse(path.read_text("utf-8"))
-    top = {id(node) for node in tree.body}
-    for node in ast.walk(tree):
+    top, nodes = read(path)
+    for node in nodes:
         if isinstance(node, ast.Import):
-            yield from ((alias.name.split(".")[0], id(node) in top) for alias in node.names)
+            yield from ((alias.name.split(".")[0], node in top) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.split(".")[0], id(node) in top
+            yield node.module.split(".")[0], node in top
 
 
 def modules(package: str) -> Iterator[tuple[str, set[str]]]:
@@ -79,7 +86,7 @@ def modules(package: str) -> Iterator[tuple[str, set[str]]]:
     for path in sorted((ROOT / package).rglob("*.py")):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         found: set[str] = set()
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in read(path)[1]:
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:

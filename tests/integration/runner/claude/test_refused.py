@@ -134,7 +134,7 @@ async def test_a_refusal_that_is_no_files_fault_costs_no_file(api: FakeModelAPI,
 
 async def test_old_photos_leave_the_request_in_time(api: FakeModelAPI, tmp_path: Path) -> None:
     async with talking(api, tmp_path) as talk:  # model_photos_over_32MiB
-        for number in range(12):
+        for number in range(8):
             await show(talk, "look", (f"{number}.png", noise(1_060, 1_060, seed=number), "image/png"))
         await talk.ask("what is 2+2?")
     assert {request.outcome for request in api.requests} == {"answered"}
