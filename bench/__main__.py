@@ -10,12 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import plots, rounds, table
+from bench import plots, report, rounds, table
 from bench.rounds import Build
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results.json"
 PICTURES = ROOT / "docs" / "pictures"
+PAGE = ROOT / "docs" / "performance.md"
 
 
 def main() -> None:
@@ -34,6 +35,7 @@ def main() -> None:
         results = [figure.result() for figure in builds[0].figures]
         RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
         plots.draw(builds, PICTURES)
+        report.write(results, PAGE)
 
 
 def _asked() -> argparse.Namespace:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 
 from sessiondb import Address
 
-AT_ONCE = 2  # of one address in one commit of host.db; with eight another session's trip took half as long again
+AT_ONCE = (
+    2  # of one address in one commit of host.db; with eight another session's trip took half as long again
+)
 
 
 @dataclass
