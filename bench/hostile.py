@@ -119,7 +119,7 @@ async def _measure(folder: Path) -> list[Figure]:
         _on_slack(served.bot)
         calm = await _round_trips(served)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        async with _gateway(folder / "g") as sockets, _at_it(ATTACK, sockets):
+        async with gateway(folder / "g") as sockets, _at_it(ATTACK, sockets):
             beside_bodies = await _round_trips(served)
         async with _at_it(WRITE, await _sessions(served, folder / "host")):
             beside_rows = await _round_trips(served)
@@ -184,7 +184,7 @@ async def _round_trips(served: Served) -> list[float]:
 
 
 @asynccontextmanager
-async def _gateway(data: Path) -> AsyncIterator[list[str]]:
+async def gateway(data: Path) -> AsyncIterator[list[str]]:
     """The sockets of the sessions that attack."""
     data.mkdir()
     disk = ThreadDisk()

@@ -24,6 +24,7 @@ MODULES = (
     "kept",
     "drain",
     "hostile",
+    "foreign",
     "idle",
     "warm",
     "starts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 Json = dict[str, Any]
@@ -28,6 +29,31 @@ def number(value: object) -> int:
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and len(value) < 20 else 0
     return int(value) if isinstance(value, int | float) and abs(value) < 2**53 else 0
+
+
+def bounded(message: Json, most: int, first: Sequence[str] = ()) -> Json:
+    """The message with so many characters of its words and no more, in their order, those under the keys that are named `first`
+    before others: who wrote it does not decide how long it takes to read."""
+    ordered = {key: message[key] for key in first if key in message} | message
+    budget = _Budget(most)
+    kept = mapping(budget.kept(ordered))
+    return kept if budget.left < 0 else message
+
+
+class _Budget:
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def kept(self, value: object, depth: int = 0) -> object:
+        if isinstance(value, str):
+            before, self.left = self.left, self.left - len(value)
+            return value if self.left >= 0 else f"{value[: max(0, before)]}…"
+        if depth > DEEPEST or not isinstance(value, dict | list):
+            return value
+        self.left -= 1
+        if isinstance(value, dict):
+            return {key: self.kept(one, depth + 1) for key, one in value.items() if self.left > 0}
+        return [self.kept(one, depth + 1) for one in value if self.left > 0]
 
 
 def one_line(text: str) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bots.markup import labels, slack
+from bots.markup import labels, slack, tree
+from bots.slack.live import message as live
+from bots.slack.reading import saying
+from bots.slack.reading.names import Names
 from bots.slack.sending import links, rendering
-from sessiondb import content
+from host.ports.bot import Live
+from sessiondb import Address, content
 from tests.fakes.slack import previews
 from tests.support.redteam import Seat, attack, walled
 
@@ -50,3 +54,36 @@ def test_a_link_hides_where_it_leads(monkeypatch: pytest.MonkeyPatch, written: s
     [chunk] = slack.render(written.format(ADDRESS))
     shown = str(chunk.blocks).replace(f"]({ADDRESS})", "")
     assert (f"({ADDRESS})" in shown) is standing
+
+
+@walled
+@attack(Seat.SLACK, 15)
+def test_an_app_s_message_takes_as_long_to_read_as_it_likes(
+    monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    if not standing:
+        monkeypatch.setattr(saying, "MOST_READ", 10**9)
+    cards = [{"text": "<http://a.example|b> " * 1_000} for _ in range(30)]
+    read = saying.said({"text": "", "attachments": cards}, Names())
+    assert (len(read.text) < 300_000) is standing
+
+
+@walled
+@attack(Seat.CONTAINER, 15)
+def test_a_text_under_way_is_rendered_where_everybody_is_served(
+    monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    rendered = list[str]()
+    parse = tree.parse
+
+    def noted(text: str) -> object:
+        rendered.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(tree, "parse", noted)
+    if not standing:
+        monkeypatch.setattr(slack, "quiet", lambda text: "".join(c.text for c in slack.render(text)))
+    text = "".join("*_**~~[" for _ in range(300))
+    shown = Live("k", Address("slack", "T1", "C1"), "1.1", "U1", "working", text)
+    assert live.shown_so_far(shown)
+    assert (not rendered) is standing

@@ -139,7 +139,7 @@ class LiveMessages:
         return str(answer["ts"])
 
     async def _posted(self, live: Live) -> str:
-        text, blocks = _whole(live)
+        text, blocks = shown_so_far(live)
         answer = await self._client.chat_postMessage(
             channel=live.address.platform_id,
             thread_ts=live.address.thread_id or None,
@@ -181,7 +181,7 @@ class LiveMessages:
             if not written.ended:
                 await self._ended(live, ts)
                 written.ended = True
-            text, blocks = _whole(live)
+            text, blocks = shown_so_far(live)
             await self._client.chat_update(channel=live.address.platform_id, ts=ts, text=text, blocks=blocks)
         except TRANSIENT as error:
             raise translated(error) from error
@@ -242,7 +242,7 @@ def _status(live: Live) -> str:
     return f"Working: {words}" if words else "Writing…" if live.text else "Working…"
 
 
-def _whole(live: Live) -> tuple[str, list[Json]]:
+def shown_so_far(live: Live) -> tuple[str, list[Json]]:
     """As an ordinary message, which shows the end of what is too long for it.
 
     As it was written, like a stream: to render a text takes as long as whoever wrote it likes, and this is the loop of all.

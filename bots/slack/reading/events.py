@@ -245,7 +245,7 @@ class Reader:
 
     async def names(self, messages: Sequence[Json], within: float | None = None) -> Names:
         """Of everybody and every channel that is named in them; what Slack does not say, in so many seconds, keeps its id."""
-        ids = list(dict.fromkeys(one for message in messages for one in ids_in(message)))
+        ids = list(dict.fromkeys(one for message in messages for one in ids_in(saying.within(message))))
         authors = [("user", string(m.get("user"))) for m in messages if m.get("user")]
         ids = list(dict.fromkeys([*authors, *ids]))[:MOST_NAMES]
         asked = {one: asyncio.create_task(self._name(*one)) for one in ids}

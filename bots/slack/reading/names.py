@@ -14,7 +14,9 @@ _CHANNEL = re.compile(r"<#([CDG][A-Z0-9]+)(?:\|[^<>]*)?>")
 _ID = re.compile("[UW][A-Z0-9]+")
 _PEOPLE = ("user_id", "author_id", "slack_id", "participants", "participant_history")
 _CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
-_EMPHASIS = re.compile(r"(?<![\w*_~])([*_~])(?=[^\s*_~])([^\n]*?[^\s*_~])\1(?![\w*_~])")
+_EMPHASIS = re.compile(
+    r"(?<![\w*_~])([*_~])(?=[^\s*_~])([^\n]{0,300}?[^\s*_~])\1(?![\w*_~])"
+)  # with an end to how far each mark looks for its other
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bots.common.shapes import Json, items, joined, mapping, string
+from bots.common.shapes import Json, bounded, items, joined, mapping, string
 from bots.slack.reading import attachments, blocks, files, richtext
 from bots.slack.reading.attachments import without_repetition
 from bots.slack.reading.names import Names
@@ -54,6 +54,10 @@ CONVERSIONS = frozenset({"channel_convert_to_private", "channel_convert_to_publi
 SHOWN = frozenset({"huddle_thread", "sh_room_created"})  # said by nobody, but a thread is about them
 
 
+MOST_READ = 200_000  # characters of one message, cards and forwards included; people write 40,000
+FIRST = ("text", "blocks", "files", "room")  # what is its author's own
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     text: str = ""  # without anything but our own name: ''
@@ -82,7 +86,13 @@ def speaks(message: Json) -> bool:
     return subtype not in ANNOUNCEMENTS | SHOWN and not message.get("hidden")
 
 
+def within(message: Json) -> Json:
+    """What is read of it."""
+    return bounded(message, MOST_READ, FIRST)
+
+
 def said(message: Json, names: Names) -> Spoken:
+    message = within(message)
     attached = [attachments.read(one, names) for one in items(message.get("attachments"))]
     fetched, named = files.read(items(message.get("files")))
     typed, shown = string(message.get("text")), blocks.text(message.get("blocks"), names)

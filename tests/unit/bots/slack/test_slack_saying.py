@@ -478,3 +478,17 @@ def test_captions_are_read_without_their_times() -> None:
     vtt = "WEBVTT\n\nNOTE x\n\n1\n00:00:00.000 --> 00:00:01.000\n<v Ann>please book\n\n"
     vtt += "00:01.000 --> 00:02.000\nthe room\nfor Friday\n"
     assert pages.captions(vtt) == "please book the room for Friday"
+
+
+def test_of_a_message_without_an_end_its_author_s_own_words_are_read_first() -> None:
+    cards = [{"text": "<http://a.example|b> " * 1_000} for _ in range(100)]
+    found = said(attachments=cards, text="what is this?")
+    assert found.text.startswith("what is this?")
+    assert len(found.text) < 2 * saying.MOST_READ
+    assert said(attachments=cards[:5], text="").text.count("a.example") == 5_000
+
+
+def test_a_mark_of_emphasis_does_not_look_for_its_other_without_an_end() -> None:
+    assert NAMES.plain("*bold* and _slanted_") == "bold and slanted"
+    far = "*a" + " a" * 200 + "*"
+    assert NAMES.plain(far) == far
