@@ -60,7 +60,7 @@ def records(data: Path) -> Iterator[Statements | None]:
 
 
 def say(text: str, style: str = "") -> None:
-    _out.print(Text(text, style))
+    _out.print(Text(text, style), soft_wrap=True)
 
 
 def show(what: RenderableType) -> None:

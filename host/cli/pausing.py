@@ -54,7 +54,8 @@ def resume(config: Config, agent: str, *, answer: bool) -> None:
     if agent and not ended:
         _require(config, agent)
     if still:
-        raise NothingFoundError(f"everything is paused, agent {agent} too: `dovecote resume` ends that")
+        own = "its own pause is over, but " if ended else ""
+        raise NothingFoundError(f"{own}everything is paused, agent {agent} too: `dovecote resume` ends that")
     if not (released or ended):
         what = f"agent {agent} is not paused" if agent else "nothing is held or paused there"
         raise NothingFoundError(f"{data}: {what}")

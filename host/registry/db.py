@@ -81,8 +81,8 @@ def open_registry(data: Path, *, of_any_version: bool = False) -> apsw.Connectio
 
 @contextmanager
 def beside(path: Path, *, of_any_version: bool = False) -> Iterator[apsw.Connection]:
-    """host.db, to write a little beside a running host. Raises `Unavailable` where no host has ever run, `SessionError`."""
-    never_ran = Unavailable(path, "no host has run on this folder yet: start it once")
+    """host.db, to write a little beside a running host. Raises `NotYet`, `SessionError`."""
+    never_ran = NotYet(path, f"not there yet: no host has run on {path.parent.resolve()}")
     if not path.exists():
         raise never_ran
     with translated(path):

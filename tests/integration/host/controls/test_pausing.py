@@ -12,7 +12,9 @@ from host.cli.ending import NothingFoundError
 from host.folders.lock import DataLock
 from host.gateway.credentials import EnvironmentCredentials
 from host.governance.pauses import INTERRUPTED, KEPT
+from host.ports import faults
 from host.registry.db import open_registry
+from sessiondb import SessionError
 from tests.fakes.model_api import FakeModelAPI, Gate, Hang
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.hosting import config, serving
@@ -128,6 +130,10 @@ def test_an_agent_that_nobody_knows_and_a_word_too_many_are_refused_in_words(tmp
         pausing.resume(settings, "default", answer=False)
     with pytest.raises(NothingFoundError, match="there is no agent 'nobody'; known: default"):
         pausing.resume(settings, "nobody", answer=False)
+    with pytest.raises(SessionError) as never:
+        pausing.pause(config(tmp_path / "new"), "")
+    assert "no host has run on" in faults.of(never.value)
+    assert "Start one" in faults.of(never.value)
     pausing.pause(settings, "")
     pausing.resume(settings, "", answer=False)
     assert audited(tmp_path) == [("pause", "everything"), ("resume", "everything")]
