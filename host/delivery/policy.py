@@ -51,6 +51,13 @@ def doubtful(parcel: Parcel, now: int) -> Parcel:
     return replace(parcel, state="unknown", lookups=0, next_attempt_at=waits, error="its receipt was lost")
 
 
+def brought_back(parcel: Parcel, up_to: int, now: int, *, held: bool) -> Parcel:
+    """Of a file that is from a backup, or made again: what had not been begun there may have been said since. What quiet hours
+    `held` back, and still do, was not."""
+    begun = parcel.state != "pending" or (held and parcel.next_attempt_at > now)
+    return parcel if begun or parcel.seq > up_to else doubtful(parcel, now)
+
+
 def orphaned(parcel: Parcel, now: int, flight: int) -> Parcel:
     """The host died between intent and receipt: its request may still take effect for `flight` ms.
 

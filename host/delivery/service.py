@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from host.delivery import room
+from host.delivery import policy, room
 from host.delivery.collect import Collector
 from host.delivery.drawing import Drawing
 from host.delivery.lanes import Lane
@@ -251,7 +251,8 @@ class Deliveries:
         )
         session.remade = session.remade or doubtful > 0
         self._recovered.add(session.id)
-        for parcel in open_parcels:
+        for known in open_parcels:
+            parcel = policy.brought_back(known, doubtful, self._now(), held=is_held(known))
             if parcel.state in ("sending", "unknown"):
                 self._posts.sending(parcel)
             self._lane(session, parcel).add([parcel])

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,19 +101,21 @@ async def test_a_post_that_was_made_after_the_backups_moment_is_looked_up_and_no
     async with serving(config(tmp_path / "first")) as (host, bot):
         bot.gates["c"] = asyncio.Event()
         said = await bot.say("c", "hello")
-        async with asyncio.timeout(TIMEOUT):
-            while not _rows(tmp_path / "first"):  # noqa: ASYNC110 - the runner's file
-                await asyncio.sleep(0.02)
+        await _noted(tmp_path / "first", 1)
+        behind = await bot.say("c", "and one that waits behind it")
+        await _noted(tmp_path / "first", 2)
         await asyncio.to_thread(backed_up, tmp_path / "first", tmp_path / "backup")
         bot.gates["c"].set()
-        await host.settled(said.message_id)
+        for one in (said, behind):
+            await host.settled(one.message_id)
     restored = await asyncio.to_thread(brought_back, tmp_path / "backup", tmp_path / "second")
-    assert len(restored.begun) == 1
+    assert [words.rpartition(" ")[2] for words in restored.begun] == ["sending", "pending"]
     pausing.resume(config(tmp_path / "second"), "", answer=False)
     again = Platform(bot)
     async with serving(config(tmp_path / "second"), again) as (host, _):
-        await host.settled(said.message_id)
-    assert again.looked_up
+        for one in (said, behind):
+            await host.settled(one.message_id)
+    assert len(set(again.looked_up)) == 2
     assert again.said("c") == []
 
 
@@ -184,6 +187,22 @@ def _rows(data: Path) -> int:
         except apsw.Error:
             return 0
     return 0
+
+
+async def _noted(data: Path, posts: int) -> None:
+    """Until the host has noted so many that are not on the platform yet."""
+
+    def noted() -> int:
+        found = 0
+        for path in data.glob("sessions/*/inbound/inbound.db"):
+            with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+                connection.set_busy_timeout(5_000)
+                found += len(connection.execute("SELECT 1 FROM delivered WHERE state <> 'sent'").fetchall())
+        return found
+
+    async with asyncio.timeout(TIMEOUT):
+        while await asyncio.to_thread(noted) < posts:  # noqa: ASYNC110 - the host's file
+            await asyncio.sleep(0.02)
 
 
 # ── what containers leave, and what crashes leave ────────────────────────────────────────────────────────
