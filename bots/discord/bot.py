@@ -228,6 +228,11 @@ class DiscordBot:
     async def remove(self, place: Address, platform_message_id: str) -> None:
         await self._connected().outbox.remove(place, platform_message_id)
 
+    async def direct(self, place: Address, user: str) -> Address:
+        with errors.translated():
+            room = await self._connected().create_dm(discord.Object(int(user)))
+        return Address(self.channel_type, "", str(room.id), "")
+
     async def entitle(self, place: Address, title: str, question: str) -> None:
         client = self._connected()
         with errors.translated():

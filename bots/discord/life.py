@@ -15,6 +15,7 @@ import discord
 from bots.common import answering
 from bots.discord.client import hooks, limits, parsing, places, wire
 from bots.discord.client.watch import Watch
+from bots.discord.commands import later
 from bots.discord.commands.commands import Commands
 from bots.discord.live.message import LiveMessages, StopButton
 from bots.discord.panels import judging, rules, strays
@@ -77,6 +78,7 @@ class DoveClient(discord.Client):
         self.forms.on(questions.FORM, self.desk.wrote)
         self.forms.on(rules.FORM, self.commands.decided)
         self.forms.on(judging.FORM, judging.explained)
+        self.forms.on(later.FORM, self.commands.laters.submitted)
         self._tell_ready = on_ready
         self.watch = Watch(self.wait_until_ready, self.receiver.unheard)
         self._known: set[str] | None = None  # servers that are none of the new ones; None until that is known

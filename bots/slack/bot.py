@@ -25,6 +25,7 @@ from bots.slack.client import readers, signins
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.client.transport import Transport, application
+from bots.slack.commands import later
 from bots.slack.commands.commands import Commands
 from bots.slack.commands.shortcuts import Shortcuts
 from bots.slack.commands.surfaces import Surfaces
@@ -42,7 +43,7 @@ from bots.slack.sending import rendering
 from bots.slack.sending.files import Uploads
 from bots.slack.sending.outbox import Sender
 from bots.slack.setup import look as looking
-from bots.slack.setup.manifest import ASK_ABOUT, BECAME, COMMAND
+from bots.slack.setup.manifest import ASK_ABOUT, BECAME, COMMAND, LATER
 from bots.slack.setup.preflight import identify
 from host.config import Access, Config, Slack
 from host.ports.bot import (
@@ -197,6 +198,10 @@ class SlackBot:
         self._must_be_online()
         await self._sender.remove(place, platform_message_id)
 
+    async def direct(self, place: Address, user: str) -> Address:
+        self._must_be_online()
+        return Address(self.channel_type, self._team, await self._sender.room_of(user), "")
+
     async def entitle(self, place: Address, title: str, question: str) -> None:
         """What people see in the history of their direct messages; a thread of a channel has no name."""
         self._must_be_online()
@@ -251,6 +256,7 @@ class Listeners:
         self._clicks = Clicks(client, self._reader, host)
         self._commands = Commands(client, self._reader, host)
         self._shortcuts = Shortcuts(client, self._reader, host)
+        self._laters = later.Laters(client, self._reader, host)
         self._surfaces = Surfaces(client, self._reader, host, self._clicks, status)
         self._host = host
         self._marks = marks
@@ -278,6 +284,7 @@ class Listeners:
         app.command(COMMAND)(self.command)
         app.shortcut(ASK_ABOUT)(self.asked_about)
         app.shortcut(BECAME)(self.became)
+        app.shortcut(LATER)(self.put_off)
         app.action(re.compile(f"^({rendering.ACTION}|{rendering.WORDS})"))(self.clicked)
         app.action(re.compile(f"^({panels.TASK}|{panels.STOP}|{panels.REFRESH})"))(self.pressed)
         app.action(re.compile(f"^{rendering.DECISION}"))(self.decided)
@@ -285,6 +292,8 @@ class Listeners:
         app.action(SLACK_ACTION)(self.judged)
         app.view(rules.MODAL)(self.configured)
         app.view(judging.MODAL)(self.explained)
+        app.view(later.FORM)(self.timed)
+        app.view(later.CONFIRM)(self.confirmed)
         app.event(re.compile(".*"))(self.anything_else)
 
     async def heard(
@@ -352,6 +361,16 @@ class Listeners:
     async def became(self, ack: Callable[[], Awaitable[object]], body: Json, respond: Respond) -> None:
         await ack()
         await self._shortcuts.became(body, respond)
+
+    async def put_off(self, ack: Callable[[], Awaitable[object]], body: Json) -> None:
+        await self._laters.chosen(body)
+        await ack()
+
+    async def timed(self, ack: Callable[..., Awaitable[object]], body: Json) -> None:
+        await ack(**await self._laters.submitted(body))
+
+    async def confirmed(self, ack: Callable[..., Awaitable[object]], body: Json) -> None:
+        await ack(**await self._laters.confirmed(body))
 
     async def pressed(self, ack: Callable[[], Awaitable[object]], body: Json, respond: Respond) -> None:
         await self._clicks.pressed(body, respond)

@@ -9,6 +9,8 @@ from host.governance.sight import Sight
 from host.mailbox.tasks import Task
 from host.ports.controls import TaskOrder, TaskView
 from host.ports.events import Viewer
+from host.schedule.orders import Wish
+from sessiondb.records import Address
 
 
 class TaskDesk(Protocol):
@@ -18,6 +20,9 @@ class TaskDesk(Protocol):
         """Those of the place the viewer asks from first."""
 
     async def order(self, viewer: Viewer, sight: Sight, task_id: str, order: TaskOrder) -> str: ...
+
+    async def add(self, viewer: Viewer, home: tuple[str, Address, str], id_: str, wish: Wish) -> str:
+        """A task of the viewer's own in a conversation, by its agent, place and scope; ordered twice it is one."""
 
     async def one(self, viewer: Viewer, sight: Sight, task_id: str) -> tuple[TaskView, Task]: ...
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from host.config import Route, provider
 from host.config.settings import Settings
-from host.controls import channels, history, judging, spending
+from host.controls import channels, history, judging, later, spending
 from host.controls.anew import Anew
 from host.controls.desk import TaskDesk
 from host.controls.handing import Handing
+from host.controls.later import Laters
 from host.controls.queue import Queue
 from host.delivery.saying import Saying
 from host.folders.disk import Disk
@@ -36,6 +37,8 @@ from host.ports.controls import (
     ChannelRules,
     Forbidden,
     Judged,
+    Later,
+    Offer,
     Overview,
     Running,
     Spent,
@@ -102,6 +105,7 @@ class Service:
         self._db = parts.records.db
         self._desk = desk
         self.handing = handing
+        self._laters = Laters(parts.settings, parts.records.db, parts.bots, desk, parts.now)
         self.queue = Queue(parts.records, parts.supervisor, parts.ingest, parts.saying.pay, parts.now)
 
     # ── who looks ────────────────────────────────────────────────────────────────────────────────────────
@@ -225,6 +229,10 @@ class Service:
     async def hand_over(self, viewer: Viewer, text: str, *, read_by_all: bool = False) -> str:
         await self._sight(viewer)
         return await self.handing.order(viewer, text, read_by_all=read_by_all)
+
+    async def offer(self, viewer: Viewer, wanted: Later) -> Offer:
+        await self._sight(viewer)
+        return await self._laters.offer(viewer, wanted)
 
     async def _unsay(self, viewer: Viewer, answer: str) -> str:
         """A removal is the same however often it is made: after a crash in between it is ordered once more."""
@@ -387,6 +395,9 @@ class Service:
             return ONCE_MORE  # also pressed again: the first press counts, and its line stays
         if request.startswith(changed.UNSAID):
             return await self._unsay(viewer, request.removeprefix(changed.UNSAID))
+        if request.startswith(later.REQUEST):
+            await self._sight(viewer)
+            return await self._laters.decide(viewer, request, choice)
         if request.startswith(HELD):
             return await self._send_as_written(viewer, request.removeprefix(HELD))
         self._require_owner(viewer)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from host.delivery.service import Deliveries
-from host.intake import orders, watermarks
+from host.intake import inbox, orders, watermarks
 from host.intake.ingress import Ingress
 from host.mailbox.open import Records
 from host.ports import commands
@@ -86,6 +86,9 @@ class Reception:
             return await self._ingress.ingest(said)
         if not said.typed or not await self._ingress.concerns(said):
             return Ingested(Verdict.IGNORED, reason="not addressed to an agent")
+        # A history that brings an order once more must not have it carried out once more.
+        if (known := await self._db.read(lambda connection: inbox.find(connection, said.key))) is not None:
+            return Ingested(Verdict.DUPLICATE, known.message_id, known.reason)
         if unclear:
             return await self._ingress.answer(said, said.text, held_back=event)
         return await self._ingress.answer(said, await self._answers.to(said))

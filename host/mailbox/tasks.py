@@ -401,7 +401,7 @@ def _row(task: Task) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def in_words(task: Task, now: int) -> str:
+def in_words(task: Task, now: int, count: int = 3) -> str:
     """One paragraph for the agent or a terminal: what it is, when it comes, where it posts."""
     state = {
         "active": "",
@@ -411,7 +411,7 @@ def in_words(task: Task, now: int) -> str:
     }
     try:
         after = max(now, task.next_at - 1)
-        coming = task.schedule.next_in_words(after) if task.state == "active" else []
+        coming = task.schedule.next_in_words(after, count) if task.state == "active" else []
     except ScheduleError as error:
         coming = [f"unknown ({error})"]
     times = f" Next: {'; '.join(coming)}." if coming else ""

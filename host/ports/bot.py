@@ -233,6 +233,14 @@ class Removes(Protocol):
 
 
 @runtime_checkable
+class OpensDirect(Protocol):
+    """A bot that can begin a direct conversation with a person."""
+
+    async def direct(self, place: Address, user: str) -> Address:
+        """Of somebody who is at `place`. Raises `DeliveryError`."""
+
+
+@runtime_checkable
 class Entitles(Protocol):
     """A bot of a platform whose threads have names."""
 

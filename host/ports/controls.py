@@ -137,6 +137,25 @@ class Outdated(Forbidden):
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """What a person wants of a message at some time: to be reminded of it, or `what` they say."""
+
+    when: str  # in their own words
+    what: str  # '' = a reminder
+    text: str  # of the message
+    author: str = ""  # who wrote it
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What was understood, to be said back; `request` is what `Controls.decide` takes for a yes."""
+
+    request: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestion:
     """What a person could ask."""
 
@@ -186,6 +205,9 @@ class Controls(Protocol):
     async def hand_over(self, viewer: Viewer, text: str) -> str:
         """Gives the thread asked from to the agent that `text` begins with, and asks it what stands behind; one line for
         them alone, and one for all when it is done."""
+
+    async def offer(self, viewer: Viewer, wanted: Later) -> Offer:
+        """Understands when it is to be; nothing is scheduled before its author has `decide`d for it by "yes"."""
 
     def is_owner(self, viewer: Viewer) -> bool: ...
 

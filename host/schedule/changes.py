@@ -14,6 +14,7 @@ from host.schedule.orders import Order, Update, Wish
 from sessiondb.records import Status
 
 NOT_YOURS = "Only whoever asked for the task, or an owner, may do that; pausing is for everybody who sees it."
+TIMES = 5  # that are said when a task is made
 OWNED_BY_FILE = "belongs to the configuration file and is changed there"
 
 
@@ -85,7 +86,7 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> str:
     if known is not None and order.source == "file":
         task = _declared_again(known, task, now)
     writer.tasks.put(task)
-    return f"Scheduled: {tasks.in_words(task, now)}"
+    return f"Scheduled: {tasks.in_words(task, now, TIMES)}"
 
 
 def schedule_of(wish: Wish, zone: str, now: int, shortest_interval: int) -> Schedule:

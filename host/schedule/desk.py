@@ -104,6 +104,28 @@ class Desk:
             raise Forbidden(self._why_not(task) if _may_change(task, viewer, sight) else changes.NOT_YOURS)
         return await self._ordered(viewer, sight, session, (NAMES[order], task, One(task_id=task.id)))
 
+    async def add(self, viewer: Viewer, home: tuple[str, Address, str], id_: str, wish: Wish) -> str:
+        agent, place, scope = home
+        by, now = viewer.author.id, self._now()
+        session = await self._homes.conversation(agent, place, scope, now)
+        order = Order(
+            id=f"person:{by}:{id_}",
+            name="schedule_task",
+            asked=wish,
+            address=place,
+            source="person",
+            zone=wish.zone,
+            by=by,
+            people=(by,),
+            made_in=session.id,
+            limits=self._homes.limits(agent),
+        )
+        await self._db.write(lambda c: audit.record(c, viewer, order.name, order.task_id, now))
+        try:
+            return await self._scheduler.carry_out(session, order)
+        except ScheduleError as error:
+            raise Forbidden(str(error)) from error
+
     async def one(self, viewer: Viewer, sight: Sight, task_id: str) -> tuple[TaskView, Task]:
         """As its file has it now."""
         session, task = await self._found(sight, task_id)

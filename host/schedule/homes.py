@@ -80,6 +80,15 @@ class Homes:
 
         return await self._db.write(job)
 
+    async def conversation(self, agent: str, place: Address, scope: str, now: int) -> Session:
+        """The one that people have there, made if they have had none."""
+
+        def job(connection: Statements) -> Session:
+            id_ = sessions.upsert(connection, agent, place, scope, now)
+            return self._registry.load(connection, "id = ?", (id_,))[0]
+
+        return await self._db.write(job)
+
     def limits(self, agent: str) -> Limits:
         found = self._settings.config.agents.get(agent)
         return (

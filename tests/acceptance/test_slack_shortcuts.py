@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bots.slack.setup.manifest import ASK_ABOUT, BECAME
+from bots.slack.setup.manifest import ASK_ABOUT, BECAME, LATER
 from sessiondb import content
 from tests.fakes.slack import Message
 from tests.support import on_slack
@@ -77,3 +77,33 @@ def _open_questions(office: Office, root: Message) -> list[Message]:
 def _with(office: Office, root: Message, text: str, count: int) -> list[Message]:
     found = [one for one in office.answers(root) if one.text == text]
     return found if len(found) == count else []
+
+
+async def test_a_message_is_made_a_reminder_that_is_said_back_and_confirmed_once(office: Office) -> None:
+    await office.start()
+    said = office.slack.say(office.bob, office.channel, "the *quarterly* report is due")
+    await office.slack.choose(office.ann, said, LATER).acknowledged()
+    view = next(view for view in office.slack.workspace.views.values() if view.open)
+    for wrong in ("soon", "every second", "2020-01-01 09:00"):
+        await office.slack.submit_view(office.ann, view, {"when": {"when": wrong}}).acknowledged()
+        assert list(view.body["errors"]) == ["when"]
+    await office.slack.submit_view(
+        office.ann, view, {"when": {"when": "every weekday at nine"}}
+    ).acknowledged()
+    assert view.open
+    shown = view.blocks[0]["text"]["text"]
+    assert "Reminder: the quarterly report is due" in shown.replace("*", "")
+    assert shown.count("09:00 Europe/") == 5  # in the person's own zone
+    private = view.body["private_metadata"]
+
+    await office.slack.submit_view(office.ann, view).acknowledged()
+    assert view.blocks[0]["text"]["text"].startswith("Scheduled: ")
+    view.body["private_metadata"] = private  # the same card, pressed once more, and by somebody else
+    first = view.blocks[0]["text"]["text"]
+    await office.slack.submit_view(office.ann, view).acknowledged()
+    assert view.blocks[0]["text"]["text"] == first
+    view.body["private_metadata"] = private
+    await office.slack.submit_view(office.bob, view).acknowledged()
+    assert view.blocks[0]["text"]["text"] == "Only whoever asked for it may do that."
+    listed = await office.slack.slash(office.ann, office.channel, "/dovecote", "tasks").acknowledged()
+    assert str(listed).count("'*Reminder: ") == 1

@@ -10,6 +10,8 @@ from host.ports.controls import (
     ChannelRules,
     Forbidden,
     Judged,
+    Later,
+    Offer,
     Outdated,
     Overview,
     Spent,
@@ -95,6 +97,10 @@ class FakeControls:
     async def hand_over(self, viewer: Viewer, text: str) -> str:
         self._ask(viewer, "hand_over", text)
         return "Given on."
+
+    async def offer(self, viewer: Viewer, wanted: Later) -> Offer:
+        self._ask(viewer, "offer", wanted.when)
+        return Offer("later:1", "Understood.")
 
     def is_owner(self, viewer: Viewer) -> bool:
         return viewer.author.id in self.owners

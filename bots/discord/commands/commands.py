@@ -20,6 +20,7 @@ from bots.common.rules import WrongInput
 from bots.common.running import running_here
 from bots.common.shapes import Json, mapping
 from bots.discord.client import errors, places
+from bots.discord.commands.later import Laters
 from bots.discord.panels import panels, rules
 from bots.discord.panels.forms import Values
 from bots.discord.reading import events, saying
@@ -69,6 +70,8 @@ class Handlers(Protocol):
 
     async def handoff(self, interaction: Interaction, text: str) -> None: ...
 
+    async def put_off(self, interaction: Interaction, message: discord.Message) -> None: ...
+
     async def config(self, interaction: Interaction) -> None: ...
 
     async def status(self, interaction: Interaction) -> None: ...
@@ -106,6 +109,10 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
     async def ask_about(interaction: Interaction, message: discord.Message) -> None:
         await handlers.ask_about(interaction, message)
 
+    @tree.context_menu(name="Remind me / make a task")
+    async def put_off(interaction: Interaction, message: discord.Message) -> None:
+        await handlers.put_off(interaction, message)
+
     @tree.context_menu(name="What became of it?")
     async def became(interaction: Interaction, message: discord.Message) -> None:
         await handlers.why(interaction, str(message.id))
@@ -138,6 +145,7 @@ class Commands:
         self._host = host
         self._threads = threads
         self._privacies = privacies
+        self.laters = Laters(client, host)
         self.tree = tree_for(client, self)
 
     async def register(self) -> None:
@@ -173,6 +181,9 @@ class Commands:
             files=spoken.files,
             parts=(part, *spoken.parts),
         )
+
+    async def put_off(self, interaction: Interaction, message: discord.Message) -> None:
+        await self.laters.chosen(interaction, message, _resolved(interaction, message))
 
     async def _forward(
         self,

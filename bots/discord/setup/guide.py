@@ -84,6 +84,9 @@ class NotYet:
     async def ask_about(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
         await self.stop(interaction)
 
+    async def put_off(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
+        await self.stop(interaction)
+
     async def again(self, interaction: discord.Interaction[Any], model: str) -> None:
         await self.stop(interaction)
 

@@ -146,6 +146,13 @@ class Sender:
             if code_of(error) not in GONE:
                 raise translated(error) from error
 
+    async def room_of(self, user: str) -> str:
+        """Their direct conversation with the app."""
+        try:
+            return str((await self._client.conversations_open(users=user))["channel"]["id"])
+        except TRANSIENT as error:
+            raise translated(error) from error
+
     async def entitle(self, place: Address, title: str) -> None:
         if not place.platform_id.startswith("D") or not place.thread_id:
             return

@@ -42,9 +42,14 @@ EVENTS = (
     "reaction_removed",
 )
 COMMAND = "/dovecote"
-ASK_ABOUT, BECAME = "dovecote-ask-about", "dovecote-became"  # what stands in a message's menu
+ASK_ABOUT, BECAME, LATER = (
+    "dovecote-ask-about",
+    "dovecote-became",
+    "dovecote-remind",
+)  # what stands in a message's menu
 SHORTCUTS = {  # the name, of at most 24 characters, and what it does
     ASK_ABOUT: ("Ask about this message", "The agent answers in the thread of the message"),
+    LATER: ("Remind me / make a task", "Asks when, says it back, and does it in your direct messages"),
     BECAME: ("What became of it?", "The life of a message, told to you alone"),
 }
 

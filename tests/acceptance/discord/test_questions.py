@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import apsw
 
 from sessiondb import content
-from tests.fakes.discord import Channel, Message
+from tests.fakes.discord import Channel, Interaction, Message
 from tests.support.town import Town
 
 ASK = "@@ask Which colour? | red | blue\n@@results"
@@ -141,3 +143,35 @@ async def test_a_message_is_asked_about_from_its_menu(town: Town) -> None:
     assert isinstance(chat, content.Chat)
     # What somebody else wrote stands apart from the words of who asks.
     assert [(part.kind, part.text, part.author) for part in chat.parts] == [("quoted", "doves coo", "Ada")]
+
+
+def _refused(sent: Interaction) -> bool:
+    return sent.original is not None and bool(sent.original.content) and not sent.original.components
+
+
+async def test_a_message_is_made_a_reminder_that_is_said_back_and_confirmed_once(town: Town) -> None:
+    await town.up()
+    await town.until(lambda: town.discord.world.commands)
+    said = town.discord.say(town.ada, town.channel, "the report is due")
+    opened = town.discord.run_message_command(town.ada, said, "Remind me / make a task")
+    await town.until(lambda: opened.modal)
+    for words in ("soon", "every second", "2020-01-01 09:00"):
+        wrong = town.discord.submit_modal(town.ada, opened, {"when": words})
+        await town.until(functools.partial(_refused, wrong))
+    await town.kill()
+    await town.up()  # the form outlives the host that showed it
+    sent = town.discord.submit_modal(town.ada, opened, {"when": "in 5 minutes", "what": "Say it is over"})
+    await town.until(lambda: sent.original is not None and sent.original.components)
+    card = sent.original
+    assert card is not None
+    assert card.content.startswith("“Say it is over”")
+    yes = button(card, "Yes, do it")
+    pressed = [
+        town.discord.click(town.ada, card, yes) for _ in range(2)
+    ]  # twice, before anything is answered
+    await town.until(lambda: "Scheduled" in card.content)
+    assert pressed[0].user is town.ada
+    listed = town.discord.run_command(town.ada, town.channel, "tasks")
+    await town.until(lambda: listed.original is not None and not listed.original.loading)
+    assert listed.original is not None
+    assert str(listed.original.components).count("Say it is over") == 1

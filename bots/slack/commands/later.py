@@ -1,0 +1,126 @@
+"""A message is made a reminder or a task: a form asks when, its next page says it back, and its button confirms it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.common import words
+from bots.common.shapes import mapping, string
+from bots.slack.client.errors import TRANSIENT
+from bots.slack.commands.asking import refusal_of
+from bots.slack.reading.events import Reader
+from host.ports.bot import HostBusy, Ingest
+from host.ports.controls import Forbidden, Later
+from host.ports.events import Viewer
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+
+FORM, CONFIRM = "dovecote-later", "dovecote-later-yes"
+WHEN, WHAT = "when", "what"
+KEPT = 2_000  # characters of a message that travel in its form; Slack takes 3,000 in all
+
+
+class Laters:
+    def __init__(self, client: AsyncWebClient, reader: Reader, host: Ingest) -> None:
+        self._client = client
+        self._reader = reader
+        self._host = host
+
+    async def chosen(self, body: Json) -> None:
+        """Slack lets a form be opened for three seconds: what the message says is looked up when it comes back."""
+        message, channel = mapping(body.get("message")), string(mapping(body.get("channel")).get("id"))
+        kept = {"channel": channel, "ts": string(message.get("ts")), "user": string(message.get("user"))}
+        text = string(message.get("text"))[:KEPT]
+        while len(json.dumps({**kept, "text": text})) > 2_900:
+            text = text[: len(text) * 3 // 4]
+        try:
+            await self._client.views_open(
+                trigger_id=str(body["trigger_id"]), view=_form(json.dumps({**kept, "text": text}))
+            )
+        except TRANSIENT as error:
+            log.info("Nobody was asked when: %s", type(error).__name__)
+
+    async def submitted(self, body: Json) -> Json:
+        """How Slack is to go on with the form: to the page that says it back, or with what is wrong in it."""
+        view = body["view"]
+        kept, values = json.loads(view["private_metadata"]), view["state"]["values"]
+        try:
+            viewer = await self._viewer(body, str(kept["channel"]))
+            wanted = Later(
+                when=string(values[WHEN][WHEN].get("value")),
+                what=string(mapping(mapping(values.get(WHAT)).get(WHAT)).get("value")),
+                text=await self._reader.words(str(kept["text"])),
+                author=(await self._reader.author({"user": kept["user"]})).name if kept["user"] else "",
+                link=await self._link(kept),
+            )
+            offer = await self._host.controls.offer(viewer, wanted)
+        except (Forbidden, HostBusy, *TRANSIENT) as error:
+            return {"response_action": "errors", "errors": {WHEN: _refusal(error)[:2_000]}}
+        page = _page("Is that right?", offer.words, json.dumps([kept["channel"], offer.request]))
+        return {"response_action": "update", "view": {**page, "submit": _plain("Yes, do it")}}
+
+    async def confirmed(self, body: Json) -> Json:
+        channel, request = json.loads(body["view"]["private_metadata"])
+        try:
+            viewer = await self._viewer(body, str(channel))
+            line = await self._host.controls.decide(viewer, str(request), "yes")
+        except (Forbidden, HostBusy, *TRANSIENT) as error:
+            return {"response_action": "update", "view": _page("Not scheduled", _refusal(error))}
+        return {"response_action": "update", "view": _page("Scheduled", line)}
+
+    def _viewer(self, body: Json, channel: str) -> Awaitable[Viewer]:
+        return self._reader.viewer(str(body["user"]["id"]), channel, self._host)
+
+    async def _link(self, kept: Json) -> str:
+        """A message that we do not see has none that we could name."""
+        try:
+            found = await self._client.chat_getPermalink(channel=kept["channel"], message_ts=kept["ts"])
+        except TRANSIENT:
+            return ""
+        return str(found["permalink"])
+
+
+def _form(kept: str) -> Json:
+    when: Json = {"type": "plain_text_input", "action_id": WHEN, "max_length": 200}
+    when["placeholder"] = _plain(words.WHEN_SUCH_AS)
+    what: Json = {"type": "plain_text_input", "action_id": WHAT, "multiline": True, "max_length": 1_000}
+    return {
+        "type": "modal",
+        "callback_id": FORM,
+        "private_metadata": kept,
+        "title": _plain(words.LATER),
+        "submit": _plain("Go on"),
+        "close": _plain("Cancel"),
+        "blocks": [
+            {"type": "input", "block_id": WHEN, "label": _plain(words.WHEN), "element": when},
+            {
+                "type": "input",
+                "block_id": WHAT,
+                "label": _plain(words.WHAT),
+                "element": what,
+                "optional": True,
+            },
+        ],
+    }
+
+
+def _page(title: str, text: str, kept: str = "") -> Json:
+    block = {"type": "section", "text": {"type": "plain_text", "text": text[:2_900]}}
+    shown = {"type": "modal", "callback_id": CONFIRM, "title": _plain(title), "close": _plain("Close")}
+    return {**shown, "private_metadata": kept, "blocks": [block]}
+
+
+def _refusal(error: BaseException) -> str:
+    if isinstance(error, Forbidden):
+        return str(error)
+    return words.BUSY if isinstance(error, HostBusy) else refusal_of(error)
+
+
+def _plain(text: str) -> Json:
+    return {"type": "plain_text", "text": text}

@@ -1,0 +1,105 @@
+"""When something is to happen, in people's words: understood to the last of them, or refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from host.config import recurrence
+from host.config.recurrence import ScheduleError
+from host.schedule.spoken import understood
+
+BERLIN = "Europe/Berlin"
+NOW = datetime(2026, 11, 28, 15, 30, 20, tzinfo=ZoneInfo(BERLIN))  # a Saturday
+
+
+def read(text: str, now: datetime = NOW) -> str:
+    found = understood(text, int(now.timestamp() * 1000), str(now.tzinfo))
+    return found.cron or found.at
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        ("in 20 minutes", "2026-11-28T15:51+01:00"),  # never sooner than asked
+        ("Remind me in half an hour", "2026-11-28T16:01+01:00"),
+        ("in 1h30m", "2026-11-28T17:01+01:00"),
+        ("in an hour and a half", "2026-11-28T17:01+01:00"),
+        ("two hours from now", "2026-11-28T17:31+01:00"),
+        ("in 3 days", "2026-12-01 15:30"),
+        ("at 9", "2026-11-29 09:00"),
+        ("at 9pm", "2026-11-28 21:00"),
+        ("21.15", "2026-11-28 21:15"),
+        ("tonight at 9", "2026-11-28 21:00"),
+        ("this evening", "2026-11-28 18:00"),
+        ("Tomorrow at 9.", "2026-11-29 09:00"),
+        ("tomorrow", "2026-11-29 09:00"),
+        ("tomorrow at half past nine", "2026-11-29 09:30"),
+        ("9am tomorrow", "2026-11-29 09:00"),
+        ("tomorrow evening at 8", "2026-11-29 20:00"),
+        ("quarter to ten", "2026-11-29 09:45"),
+        ("the day after tomorrow at noon", "2026-11-30 12:00"),
+        ("next monday at 10", "2026-11-30 10:00"),
+        ("saturday at 9", "2026-12-05 09:00"),
+        ("on December 24th at 18:30", "2026-12-24 18:30"),
+        ("24.12.", "2026-12-24 09:00"),
+        ("the 3rd of march at 8am", "2027-03-03 08:00"),
+        ("29 February", "2028-02-29 09:00"),
+        ("2026-12-31 18:00", "2026-12-31 18:00"),
+    ],
+)
+def test_a_single_time(said: str, at: str) -> None:
+    assert read(said) == at
+
+
+@pytest.mark.parametrize(
+    ("said", "cron"),
+    [
+        ("every weekday at nine", "0 9 * * 1-5"),
+        ("every day at 18:30", "30 18 * * *"),
+        ("daily", "0 9 * * *"),
+        ("every morning at 8", "0 8 * * *"),
+        ("every Monday and Thursday at 9:30", "30 9 * * 1,4"),
+        ("every mon, wed and fri at 10am", "0 10 * * 1,3,5"),
+        ("mondays at 9", "0 9 * * 1"),
+        ("every week on friday at 16:00", "0 16 * * 5"),
+        ("every weekend at 11", "0 11 * * 0,6"),
+        ("monthly on the 15th", "0 9 15 * *"),
+        ("every 1st of the month at 8", "0 8 1 * *"),
+        ("every 15 minutes", "*/15 * * * *"),
+        ("every 2 hours", "0 */2 * * *"),
+        ("0 9 * * 1-5", "0 9 * * 1-5"),
+        ("@daily", "@daily"),
+    ],
+)
+def test_again_and_again(said: str, cron: str) -> None:
+    assert read(said) == cron
+    recurrence.of_cron(cron, BERLIN, 0)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "", "soon", "yesterday", "9 or 10", "tomorrow at 25:00", "at 13pm", "31 february", "12/31", "in minutes",
+        "every second", "every 5 seconds", "every other day", "every second monday", "every 2 weeks", "every 40 minutes",
+        "every day at", "every monday at 9 until christmas", "on monday at 9 and friday at 10", "in 0 minutes",
+        "in 999999 days", "march at 9", "x" * 5_000, "in 5 seconds", "every 0 minutes", "at 9 \x00",
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_to_the_last_word_is_refused_in_words(said: str) -> None:
+    with pytest.raises(ScheduleError) as refused:
+        read(said)
+    assert len(str(refused.value)) < 300
+
+
+def test_an_hour_that_comes_twice_or_not_at_all() -> None:
+    """A length of time is real time and names its offset; a time on the clock that is skipped is refused when it is read."""
+    autumn = datetime(2026, 10, 25, 1, 50, tzinfo=ZoneInfo(BERLIN))
+    assert read("in 20 minutes", autumn) == "2026-10-25T02:10+02:00"
+    assert read("in 80 minutes", autumn) == "2026-10-25T02:10+01:00"
+    spring = datetime(2027, 3, 27, 12, tzinfo=ZoneInfo(BERLIN))
+    skipped = read("tomorrow at 2:30", spring)
+    with pytest.raises(ScheduleError, match="does not exist"):
+        recurrence.of_time(skipped, BERLIN, int(spring.timestamp() * 1000))
