@@ -88,7 +88,8 @@ async def test_compose_up_on_a_fresh_folder_answers_in_slack(tmp_path: Path, ima
 
             def answers() -> list[str]:
                 thread = slack.messages(channel, root.ts)
-                return [message.text for message in thread if message.bot_id == slack.bot_id]
+                ours = [message for message in thread if message.bot_id == slack.bot_id]
+                return [message.text for message in ours if message.stream is None]
 
             await slack.wait_until(answers, PATIENCE)
             host = up.container()

@@ -134,7 +134,8 @@ async def test_three_commands_lead_from_a_clone_to_the_first_answer_in_slack(
 
 def _answers(slack: FakeSlack, question: Message) -> list[Message]:
     thread = slack.messages(question.channel, question.ts)
-    return [message for message in thread if message.bot_id == slack.bot_id and ANSWER in message.text]
+    standing = [message for message in thread if message.bot_id == slack.bot_id and message.stream is None]
+    return [message for message in standing if ANSWER in message.text]
 
 
 async def _kept_as_it_should(

@@ -54,6 +54,9 @@ async def test_every_message_is_answered_once_in_its_thread_and_in_the_order_of_
             await half_answered(THREADS * count // 2)
         await slack.wait_until(lambda: all(len(answers(root)) >= EACH for root in roots), DEADLINE)
         slack.faults.clear()
+        await slack.wait_until(
+            lambda: all(office.shown(root) == office.answers(root) for root in roots), DEADLINE
+        )
         await office.stop()
         given = [answers(root) for root in roots]
         everything = [m for m in slack.workspace.all_messages() if m.bot_id == slack.bot_id]
