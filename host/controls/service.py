@@ -188,6 +188,12 @@ class Service:
             raise Forbidden(NOTHING_ANSWERED)
         return await self.again(viewer, last, model)
 
+    async def models_for(self, answer: str) -> Sequence[str]:
+        found = await self._db.read(lambda connection: judgements.answer(connection, answer))
+        agent = self._settings.config.agents.get(found.agent) if found is not None else None
+        models = provider.choices(agent) if agent is not None else ()
+        return models if len(models) > 1 else ()
+
     async def again(self, viewer: Viewer, answer: str, model: str = "") -> str:
         """Through the one way in, under the answer's own key: however often it is pressed, it is asked once (law 4)."""
         found = await self._db.read(

@@ -195,7 +195,11 @@ class Controls(Protocol):
     async def judge(self, viewer: Viewer, said: Judged) -> str:
         """Notes what the person thinks of an answer, their last choice; one line for them alone."""
 
-    async def again(self, viewer: Viewer, answer: str) -> str:
+    async def models_for(self, answer: str) -> Sequence[str]:
+        """By which its question can be answered once more; empty where there is nothing to choose from. `answer` as in
+        `Judged`."""
+
+    async def again(self, viewer: Viewer, answer: str, model: str = "") -> str:
         """Has the question of an answer answered once more: by whoever asked it, or an owner. `answer` as in `Judged`; one
         line for them alone."""
 

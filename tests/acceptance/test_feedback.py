@@ -193,6 +193,30 @@ async def test_one_question_is_asked_of_another_model_and_typed_again_of_a_third
     await told.acknowledged()
     assert "write" in str(office.slack.ephemerals(office.ann)[-1].blocks)
 
+    # Chosen from the menu of the form behind 👎.
+    other = office.ask("which?\n@@model")
+    [last] = await office.answered(other)
+    view = await with_menu(office, last)
+    menu = next(block["element"] for block in view.blocks if block["block_id"] == "model")
+    assert [option["value"] for option in menu["options"]] == ["claude-opus-4-8", "claude-haiku-4-5"]
+    await office.slack.submit_view(office.ann, view, {"model": {"model": "claude-haiku-4-5"}}).acknowledged()
+    await office.slack.wait_until(
+        lambda: any("claude-haiku-4-5" in one.text for one in office.answers(other)), PATIENCE
+    )
+    await office.slack.wait_until(lambda: last not in office.answers(other), PATIENCE)
+
+
+async def with_menu(office: Office, answer: Message) -> View:
+    """A host that is slow opens the form without it."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            await office.slack.judge(office.ann, answer, "negative").acknowledged()
+            view = await office.slack.wait_until(lambda: form(office), PATIENCE)
+            assert view is not None
+            if "claude-haiku-4-5" in str(view.blocks):
+                return view
+            office.slack.close_view(office.ann, view)
+
 
 def _without(office: Office, root: Message, old: Message) -> list[str]:
     found = office.answers(root)

@@ -86,8 +86,11 @@ class FakeControls:
         self.judged.append(said)
         return "Noted."
 
-    async def again(self, viewer: Viewer, answer: str) -> str:
-        self._ask(viewer, "again", answer)
+    async def models_for(self, answer: str) -> Sequence[str]:
+        return self.models()
+
+    async def again(self, viewer: Viewer, answer: str, model: str = "") -> str:
+        self._ask(viewer, "again", answer, *filter(None, (model,)))
         return "Once more."
 
     async def again_here(self, viewer: Viewer, model: str) -> str:

@@ -40,7 +40,7 @@ def pages() -> Iterator[tuple[str, str]]:
         "feedback-discord",
         _page(_message("Three doves were ringed **this week**.", judging.view_of("ab12"))),
     )
-    why = judging.form("ab12")
+    why = judging.form("ab12", ["claude-opus-5-5", "claude-haiku-5-5"])
     yield "feedback-why-discord", _page(f"<h3>{why.title}</h3>{_parts(why.to_dict()['components'])}")
     yield "rules-discord", _page(f"<h3>{form.title}</h3>{_parts(form.to_dict()['components'])}")
 

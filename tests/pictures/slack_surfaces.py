@@ -27,7 +27,7 @@ def pages() -> Iterator[tuple[str, str]]:
     form = rules.modal("C1", decided, ["default", "analyst"], ["claude-opus-5-5", "claude-haiku-5-5"])
     yield "rules-slack", slack_blocks.view(form["blocks"])
     yield "feedback-slack", slack_blocks.thread([[*_answer(), judging.block("ab12")]])
-    why = judging.modal(judging.Asked("ab12", "C1", "", AT))
+    why = judging.modal(judging.Asked("ab12", "C1", "", AT), ["claude-opus-5-5", "claude-haiku-5-5"])
     yield "feedback-why-slack", slack_blocks.view(why["blocks"])
 
 

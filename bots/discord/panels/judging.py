@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Literal, Self, cast
 
 import discord
@@ -36,7 +37,8 @@ class JudgeButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Answered first: Discord waits three seconds, a disk may take longer. A form has to be that answer itself."""
         if self._choice == "bad":
-            await interaction.response.send_modal(form(self._answer))
+            models = await judging.models_for(interaction.client.host, self._answer)
+            await interaction.response.send_modal(form(self._answer, models))
         else:
             await interaction.response.defer(ephemeral=True, thinking=True)
         said = Judged(self._answer, self._choice, _at(interaction))
@@ -59,15 +61,7 @@ class AgainButton(ui.DynamicItem[ui.Button[ui.View]], template=AGAIN):
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        host: Ingest = interaction.client.host
-        viewer = events.viewer(interaction)
-        try:
-            line = "" if viewer is None else await host.controls.again(viewer, self._answer)
-        except Forbidden as error:
-            line = str(error)
-        except HostBusy:
-            line = words.BUSY
-        await interaction.followup.send(line or words.NOT_TAKEN, ephemeral=True)
+        await _again(interaction, self._answer, "")
 
 
 def view_of(answer: str) -> ui.View:
@@ -78,7 +72,7 @@ def view_of(answer: str) -> ui.View:
     return view
 
 
-def form(answer: str) -> ui.Modal:
+def form(answer: str, models: Sequence[str] = ()) -> ui.Modal:
     shown = ui.Modal(title=judging.TITLE, custom_id=f"{judging.DISCORD_ID}{answer}")
     reason: ui.TextInput[ui.Modal] = ui.TextInput(
         style=discord.TextStyle.paragraph,
@@ -87,6 +81,15 @@ def form(answer: str) -> ui.Modal:
         max_length=judging.LONGEST,
     )
     shown.add_item(ui.Label(text=judging.LABEL, description=judging.HINT, component=reason))
+    if models:
+        menu: ui.Select[Any] = ui.Select(
+            custom_id=judging.MODEL,
+            placeholder=judging.NO_MODEL,
+            options=[discord.SelectOption(label=model, value=model) for model in models],
+            min_values=0,
+            required=False,
+        )
+        shown.add_item(ui.Label(text=judging.MODEL_LABEL, component=menu))
     return shown
 
 
@@ -95,6 +98,20 @@ async def explained(interaction: discord.Interaction[Any], match: re.Match[str],
     await interaction.response.defer(ephemeral=True, thinking=True)
     said = Judged(match["answer"], "bad", _at(interaction), values.get(judging.REASON, ""))
     await _judge(interaction, said, tell=True)
+    if model := values.get(judging.MODEL, ""):
+        await _again(interaction, said.answer, model)
+
+
+async def _again(interaction: discord.Interaction[Any], answer: str, model: str) -> None:
+    host: Ingest = interaction.client.host
+    viewer = events.viewer(interaction)
+    try:
+        line = "" if viewer is None else await host.controls.again(viewer, answer, model)
+    except Forbidden as error:
+        line = str(error)
+    except HostBusy:
+        line = words.BUSY
+    await interaction.followup.send(line or words.NOT_TAKEN, ephemeral=True)
 
 
 async def _judge(interaction: discord.Interaction[Any], said: Judged, *, tell: bool) -> None:

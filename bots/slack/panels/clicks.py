@@ -10,7 +10,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import words
-from bots.common.judging import choice_of
+from bots.common.judging import choice_of, models_for
 from bots.common.rules import AGENT, WrongInput
 from bots.common.running import running_here
 from bots.common.shapes import mapping, string
@@ -152,20 +152,22 @@ class Clicks:
         said = Judged(asked.answer, "bad", asked.at, judging.reason(view))
         if said.reason:
             await self._judge(user, asked, said, tell=True)
-        if judging.wants_another(view):
-            await self._again(user, asked)
+        model = judging.model(view)
+        if model or judging.wants_another(view):
+            await self._again(user, asked, model)
 
-    async def _again(self, user: str, asked: judging.Asked) -> None:
+    async def _again(self, user: str, asked: judging.Asked, model: str) -> None:
         try:
             viewer = await self._reader.viewer(user, asked.channel)
-            line = await self._host.controls.again(viewer, asked.answer)
+            line = await self._host.controls.again(viewer, asked.answer, model)
         except (Forbidden, HostBusy) as error:
             line = _refusal(error)
         await self._whisper(asked.channel, user, line, asked.thread)
 
     async def _ask_why(self, body: Json, asked: judging.Asked) -> None:
+        form = judging.modal(asked, await models_for(self._host, asked.answer))
         try:
-            await self._client.views_open(trigger_id=body["trigger_id"], view=judging.modal(asked))
+            await self._client.views_open(trigger_id=body["trigger_id"], view=form)
         except TRANSIENT as error:
             log.info("Nobody was asked why: %s", type(error).__name__)
 

@@ -6,6 +6,7 @@ The element toggles by itself and tells no state: each click says which button i
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,7 @@ class Asked:
         return cls(str(answer), str(channel), str(thread), int(at))
 
 
-def modal(asked: Asked) -> Json:
+def modal(asked: Asked, models: Sequence[str] = ()) -> Json:
     words: Json = {
         "type": "plain_text_input",
         "action_id": judging.REASON,
@@ -79,12 +80,34 @@ def modal(asked: Asked) -> Json:
                 "element": {"type": "checkboxes", "action_id": judging.AGAIN, "options": [once_more]},
                 "optional": True,
             },
+            *([_menu(models)] if models else []),
         ],
+    }
+
+
+def _menu(models: Sequence[str]) -> Json:
+    return {
+        "type": "input",
+        "block_id": judging.MODEL,
+        "label": _plain(judging.MODEL_LABEL),
+        "element": {
+            "type": "static_select",
+            "action_id": judging.MODEL,
+            "placeholder": _plain(judging.NO_MODEL),
+            "options": [{"text": _plain(model), "value": model} for model in models],
+        },
+        "optional": True,
     }
 
 
 def reason(view: Json) -> str:
     return str(view["state"]["values"][judging.REASON][judging.REASON].get("value") or "")
+
+
+def model(view: Json) -> str:
+    """By which it is to be answered once more; '' when none was chosen."""
+    chosen = (view["state"]["values"].get(judging.MODEL) or {}).get(judging.MODEL) or {}
+    return str((chosen.get("selected_option") or {}).get("value") or "")
 
 
 def wants_another(view: Json) -> bool:

@@ -176,6 +176,16 @@ async def test_one_question_is_asked_of_another_model_and_again_of_a_third_and_s
     town.discord.say(town.ada, thread, "!again")
     await town.until(lambda: len(town.said(thread)) == 2 and "claude-opus-4-8" in town.said(thread))
     assert old not in town.discord.messages(thread)
+
+    # Chosen from the menu of the form behind 👎.
+    last = next(m for m in town.discord.messages(thread)[::-1] if m.content == "claude-opus-4-8")
+    opened = town.discord.click(town.ada, last, buttons(last)["👎"])
+    await town.until(lambda: opened.modal)
+    assert "claude-haiku-4-5" in str(opened.modal)
+    sent = town.discord.submit_modal(town.ada, opened, {"reason": "", "model": "claude-haiku-4-5"})
+    await town.until(lambda: any("by claude-haiku-4-5" in told.content for told in sent.followups))
+    await town.until(lambda: last.deleted and "claude-haiku-4-5" in town.said(thread))
+
     town.discord.say(town.ada, thread, "!summary")
     await town.until(lambda: any(said.startswith("Sum up what was said here") for said in town.said(thread)))
 
