@@ -102,10 +102,10 @@ EXEMPT = {
 }
 
 # Whose statements may read tables from end to end, and why.
-RARE = {
-    "host/registry/forgetting.py": "a person is forgotten by an operator's order: whatever names them has to be found, and no"
-    " index keeps their names",
-}
+RARE = dict.fromkeys(
+    ("host/registry/forgetting.py", "host/upkeep/forgetting.py"),
+    "a person is forgotten by an operator's order: whatever names them has to be found, and no index keeps their names",
+)
 
 
 # What carries every statement out, whoever makes it.
