@@ -42,7 +42,8 @@ async def ask_everybody(world: World) -> None:
             said = world.people.asks(channel, thread)
             before, runners = world.commits.copy(), len(world.engine.runners)
             took = await _answered(world, said)
-            if warm and (len(world.engine.runners) == runners or not _is_brief(world)):
+            warm = warm and _lived(world, runners)
+            if warm:
                 _count(world, said, world.commits - before)
             most = _allowed(world, warm=warm)
             world.say(f"answered after {took:.2f} s of {most:.2f}")
@@ -64,9 +65,9 @@ def _count(world: World, said: Said, commits: Counter[tuple[str, str]]) -> None:
             )
 
 
-def _is_brief(world: World) -> bool:
-    """Whether runners go so soon that one was on its way out when the next question came."""
-    return world.config.runner.idle_exit < BRIEF
+def _lived(world: World, runners: int) -> bool:
+    """Whether one that lived could answer: where they go soon, it may have been on its way out."""
+    return len(world.engine.runners) == runners or world.config.runner.idle_exit >= BRIEF
 
 
 def _shows(world: World) -> bool:
@@ -76,9 +77,10 @@ def _shows(world: World) -> bool:
 async def _ask_the_dying(world: World) -> None:
     """A runner that ends with its answer: what it said waits for no other one, and for no sweep."""
     await _answered(world, world.people.asks("D1", ""))  # it has looked lately, so that it looks soon
-    world.last_words = True
+    world.last_words, runners = True, len(world.engine.runners)
     said = world.people.asks("D1", "")
-    took, most = await _answered(world, said), _allowed(world, warm=True)
+    took = await _answered(world, said)
+    most = _allowed(world, warm=_lived(world, runners))
     world.last_words = False
     world.say(f"the last answer after {took:.2f} s of {most:.2f}")
     if took > most and not await world.is_held(said.event.message_id):
