@@ -10,13 +10,14 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from tests.simulation import holes
+from tests.simulation import holes, spoiled
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.outcome import Outcome
 from tests.simulation.pool import outcomes
 from tests.simulation.run import run
 
-assert holes, "its mutants register themselves"
+for module in (holes, spoiled):
+    assert module, "its mutants register themselves"
 
 RECORD = Path(__file__).with_name("caught.json")
 WANTED = 3  # seeds that notice a mutant

@@ -17,6 +17,7 @@ from runner.providers import factory
 from runner.settings import Settings
 from runner.tools import standard
 from runner.tools.schedule import Schedule
+from runner.tools.tool import Tool
 from runner.watch import FileWatch
 from sessiondb import SessionError
 from sessiondb.signals import RunnerLock, beat
@@ -71,6 +72,7 @@ class Engine:
     latest: dict[str, str] = field(default_factory=dict)  # outbound.db → incarnation the host started last
     broke: Callable[[Law, str], None] = lambda *_: None
     hear: Callable[[str], None] = lambda _: None
+    more_tools: Callable[[Settings], list[Tool]] = lambda _: []
 
     async def asked(self, what: str) -> None:
         """Whatever it is asked. Raises `LaunchError` while it is away."""
@@ -205,7 +207,7 @@ async def _serve(engine: Engine, runner: SimRunner, settings: Settings) -> int:
         watch,
         ring=lambda: engine.hear(runner.session_id),
         now=engine.now,
-        kit=lambda: [*standard(), *Schedule().tools()],
+        kit=lambda: [*standard(), *Schedule().tools(), *engine.more_tools(settings)],
     )
     heart = start_thread(_heartbeat(engine, settings), "heartbeat")
     try:

@@ -88,7 +88,7 @@ class _Laws:
         world = self._world
         if world.platform.waiting:
             self._violated(Law.REST, f"{world.platform.waiting} events were never acknowledged")
-        inbox = _rows(world.data / "host.db", "SELECT message_id, state, session_id FROM inbox ORDER BY id")
+        inbox = rows_of(world.data / "host.db", "SELECT message_id, state, session_id FROM inbox ORDER BY id")
         known = {row["message_id"] for row in inbox}
         self._ruined = {
             row["message_id"] for row in inbox if row["session_id"] in world.ruined
@@ -98,9 +98,9 @@ class _Laws:
                 self._violated(Law.KEPT, f"{id_} was acknowledged and is lost")
         if left := [row["message_id"] for row in inbox if row["state"] == "routed"]:
             self._violated(Law.REST, f"never stored: {left}")
-        if _rows(world.data / "host.db", "SELECT 1 FROM notices WHERE state NOT IN ('sent', 'failed')"):
+        if rows_of(world.data / "host.db", "SELECT 1 FROM notices WHERE state NOT IN ('sent', 'failed')"):
             self._violated(Law.REST, "a notice was never delivered")
-        busy = _rows(world.data / "host.db", "SELECT id FROM sessions WHERE busy = 1")
+        busy = rows_of(world.data / "host.db", "SELECT id FROM sessions WHERE busy = 1")
         later = {s.id for s in self.sessions if any(self._is_for_later(row) for row in s.messages.values())}
         later |= {s.id for s in self.sessions if any(self._goes_on(task) for task in s.tasks)}
         if any(row["id"] not in self._waiting_for_an_operator | later for row in busy):
@@ -268,9 +268,9 @@ class _Laws:
     def ruined(self) -> None:
         """Where a file was damaged or lost and somebody wrote later, people read there that it was; notices may be forgotten."""
         world = self._world
-        inbox = _rows(world.data / "host.db", "SELECT message_id, session_id FROM inbox")
+        inbox = rows_of(world.data / "host.db", "SELECT message_id, session_id FROM inbox")
         home = {row["message_id"]: row["session_id"] for row in inbox}
-        about = [row["about"] for row in _rows(world.data / "host.db", "SELECT about FROM notices")]
+        about = [row["about"] for row in rows_of(world.data / "host.db", "SELECT about FROM notices")]
         for id_, which in world.ruined.items():
             later = [m for m in world.platform.accepted[world.ruined_at[id_] :] if home.get(m) == id_]
             told = any(text.startswith(f"damaged:{id_}") for text in about) or any(
@@ -286,13 +286,13 @@ class _Laws:
     def _is_whole(self, id_: str, which: str) -> bool:
         """What was overwritten had no use, or has been written since."""
         path = self._world.data / "sessions" / id_ / which / f"{which}.db"
-        return _rows(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+        return rows_of(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
 
     def told(self) -> None:
         """Whoever misses a part of an answer reads why where it was to be; what was told is forgotten like the rest."""
         if self._world.forgotten.count:
             return
-        notices = _rows(
+        notices = rows_of(
             self._world.data / "host.db", "SELECT about FROM notices WHERE about LIKE 'undelivered:%'"
         )
         told = {row["about"] for row in notices}
@@ -325,7 +325,7 @@ class _Laws:
         now = self._world.clock.now()
         tasks = {row["id"]: row for session in self.sessions for row in session.tasks}
         copies = {
-            row["task_id"] for row in _rows(self._world.data / "host.db", "SELECT task_id FROM task_copies")
+            row["task_id"] for row in rows_of(self._world.data / "host.db", "SELECT task_id FROM task_copies")
         }
         ran = Counter(row["task_id"] for session in self.sessions for row in session.occurrences)
         self._world.outcome.counted["tasks"] += len(tasks)
@@ -485,7 +485,7 @@ def _session(folder: Path, forgotten: Forgotten) -> Session:
 
     def every(path: Path, table: str, *key: str) -> list[dict[str, Any]]:
         """What is there and what was pruned; a row that a power failure brought back is the one that is there."""
-        rows = [*forgotten.rows(folder.name, table), *_rows(path, f"SELECT * FROM {table}")]
+        rows = [*forgotten.rows(folder.name, table), *rows_of(path, f"SELECT * FROM {table}")]
         return list({tuple(row[name] for name in key): row for row in rows}.values())
 
     messages = {row["id"]: row for row in every(inbound, "messages_in", "id")}
@@ -495,13 +495,13 @@ def _session(folder: Path, forgotten: Forgotten) -> Session:
         every(inbound, "delivered", "message_out_id", "chunk"),
         every(outbound, "messages_out", "id"),
         sorted(every(outbound, "transcript", "step"), key=lambda row: int(row["step"])),
-        _rows(inbound, "SELECT * FROM live"),
-        _rows(inbound, "SELECT * FROM tasks"),
-        _rows(inbound, "SELECT * FROM occurrences"),
+        rows_of(inbound, "SELECT * FROM live"),
+        rows_of(inbound, "SELECT * FROM tasks"),
+        rows_of(inbound, "SELECT * FROM occurrences"),
     )
 
 
-def _rows(path: Path, sql: str) -> list[dict[str, Any]]:
+def rows_of(path: Path, sql: str) -> list[dict[str, Any]]:
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=NAME)
     except apsw.CantOpenError:

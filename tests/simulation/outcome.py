@@ -29,6 +29,8 @@ class Law(StrEnum):
     ALIVE = "a runner is stopped for what it did"  # 11: not for what somebody did to a clock
     APPROVED = "what waits for a yes happens after one"  # 13
     SCOPE = "who works with what was said here has its folder"  # 7
+    PAID = "what is called is paid for"  # 9
+    HELD = "what is held back comes at its time"  # 6
     TIME = "in fine weather an answer waits for nobody"
     ERRORS = "no program meets an error it did not expect"
     ENDS = "the run itself ends"

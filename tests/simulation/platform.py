@@ -11,11 +11,14 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from host.ports.bot import (
     Capabilities,
     Delivery,
+    Fetched,
+    FetchError,
     HostBusy,
     Ingest,
     Live,
@@ -26,7 +29,7 @@ from host.ports.bot import (
     Unknown,
     Unsent,
 )
-from host.ports.events import InboundEvent, Ingested, Privacy, Verdict
+from host.ports.events import InboundEvent, IncomingFile, Ingested, Privacy, Verdict
 from sessiondb import Address, content
 from tests.simulation.outcome import Law
 from tests.simulation.processes import Crash, point
@@ -34,6 +37,11 @@ from tests.simulation.processes import Crash, point
 REDELIVER_AFTER = 7.0  # s until an event that was not acknowledged comes again
 SLOWEST_LANDING = 34.0  # s a request may stay on its way: a client's deadline and a little more
 CHUNK = 60  # characters of one post
+
+
+def bytes_of(reference: str) -> bytes:
+    """What a person attached."""
+    return f"the file {reference}".ljust(40, "!").encode()
 
 
 @dataclass
@@ -47,6 +55,7 @@ class Post:
     question: str
     number: int = 0
     landed_at: float = 0.0  # loop's time
+    file: bytes = b""
 
 
 @dataclass
@@ -256,6 +265,8 @@ class SimBot:
     def render(
         self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
     ) -> Sequence[dict[str, Any]]:
+        if isinstance(operation, content.File):
+            return [{"text": operation.comment, "file": operation.path, "marked": not plain}]
         text = getattr(operation, "text", "")
         parts = [text[start : start + CHUNK] for start in range(0, max(len(text), 1), CHUNK)]
         if plain:
@@ -267,6 +278,8 @@ class SimBot:
         post = Post(
             delivery.key, delivery.address, delivery.payload["text"], delivery.answers, delivery.question
         )
+        if delivery.payload.get("file"):
+            post.file = delivery.read(delivery.payload["file"])
         await self._request(
             delivery.key, lambda: self._land(post), marked=bool(delivery.payload.get("marked"))
         )
@@ -303,6 +316,20 @@ class SimBot:
     def _land(self, post: Post) -> None:
         if not (self._nonce and self._platform.find(post.key)):
             self._platform.land(post)
+
+    async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
+        """In two halves, between which much may happen."""
+        point("fetch")
+        platform, data = self._platform, bytes_of(file.reference)
+        if not platform.weather.online or platform.chance.random() < platform.weather.lookup_fails:
+            raise FetchError("it cannot be had now")
+        path.write_bytes(data[:20])
+        slow = platform.chance.random() < platform.weather.slow
+        await asyncio.sleep(platform.chance.choice((5.0, 90.0)) if slow else 0.1)
+        point("half a file")
+        with path.open("ab") as out:
+            out.write(data[20:])
+        return Fetched()
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
         await self._looked()

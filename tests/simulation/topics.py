@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from host.ports.events import Author, EventClass, InboundEvent, Verdict
 from sessiondb import Address
+from tests.simulation.forgotten import Patch
 from tests.simulation.load import Said
 from tests.simulation.outcome import Law
 from tests.simulation.platform import Post
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 TO_A_SEED = (1, 2)
+LATER = (
+    0.35  # of the seeds from `FROM` on; those before are named in tests or run by CI, and stay what they were
+)
+FROM = 501
 MINUTE, DAY = 60_000, 86_400_000  # ms
 SLOWEST_DISK = 100_000  # ms that a process may hang within a statement
 PROMISED = re.compile(r"Scheduled: (t[0-9a-f]+)")
@@ -40,6 +45,10 @@ class Topic:
 
     def plan(self) -> None:
         """Once, when the run begins."""
+
+    def patches(self) -> list[Patch]:
+        """Of the code, where chance, time or death come in."""
+        return []
 
     def hears(self, post: Post) -> None:
         """Whatever lands on the platform."""
@@ -434,6 +443,12 @@ ALL: tuple[type[Topic], ...] = (
 
 
 def of(world: World) -> list[Topic]:
+    """One of those that came later takes the place of the first, now and then."""
+    from tests.simulation import burdens
+
     chance = random.Random(f"topics-{world.outcome.seed}")
     chosen = chance.sample(ALL, chance.choice(TO_A_SEED))
+    later = world.apart("burdens")
+    if world.outcome.seed >= FROM and later.random() < LATER:
+        chosen[0] = later.choice(burdens.ALL)
     return [topic(world) for topic in chosen]

@@ -401,6 +401,8 @@ class World:
                 (runner.providers.mock, "os", SimpleNamespace(kill=kill, getpid=lambda: 0)),
             ):
                 stack.enter_context(mock.patch.object(target, name, value))
-            for patch in [*self.forgotten.patches(), *(self.forgotten.soon() if self.forgets else ()), *more]:
+            theirs = [patch for topic in self.topics for patch in topic.patches()]
+            soon = self.forgotten.soon() if self.forgets else ()
+            for patch in [*self.forgotten.patches(), *soon, *theirs, *more]:
                 stack.enter_context(mock.patch.object(*patch))
             yield
