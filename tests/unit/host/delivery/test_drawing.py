@@ -77,9 +77,12 @@ async def test_what_takes_too_long_with_its_marks_is_shown_without(quick: Drawin
 
 
 @pytest.mark.parametrize("how", ["render_forever", "render_and_die", "render_out_of_memory"])
-async def test_what_cannot_be_rendered_is_said_and_the_next_is_rendered(quick: Drawing, how: str) -> None:
+async def test_what_cannot_be_rendered_is_said_and_the_next_is_rendered(
+    quick: Drawing, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [chunk] = (await quick.draw(Large("row", rendering_by(how), content.Text(LONG), ()))).chunks
     assert chunk == {"text": TOO_LONG}
+    monkeypatch.setattr(quick, "_deadline", 60.0)  # what can be rendered need not be fast
     drawn = await quick.draw(Large("row", rendering_by("render_much"), content.Text(LONG), ()))
     assert (len(drawn.chunks), drawn.parts) == (200, 1_000)
 
