@@ -75,7 +75,7 @@ async def test_tokens_can_be_counted_and_cost_nothing(bench: GatewayBench) -> No
 SEARCH = {"type": "web_search_20250305", "name": "web_search"}
 BY_URL = {"type": "image", "source": {"type": "url", "url": "https://example.org/?secret"}}
 FOREIGN: dict[str, dict[str, Any]] = {
-    "model": {"model": "claude-haiku-5-5"},
+    "model": {"model": "claude-sonnet-5-5"},
     "models": {"extra_body": {"model": ["claude-opus-5-5"]}},
     "tool": {"tools": [SEARCH]},
     "mcp": {"extra_body": {"mcp_servers": [{"type": "url", "url": "https://example.org", "name": "x"}]}},
@@ -109,10 +109,10 @@ async def test_what_the_agent_is_not_permitted_never_leaves_the_host(bench: Gate
 
 
 async def test_what_the_configuration_adds_is_permitted(bench: GatewayBench) -> None:
-    await bench.start(models=["claude-haiku-5-5"], options={"web_search": True}, betas=["pdfs-2024-09-25"])
+    await bench.start(models=["claude-sonnet-5-5"], options={"web_search": True}, betas=["pdfs-2024-09-25"])
     client = await bench.client()
 
-    asked = {**ask(), "model": "claude-haiku-5-5", "tools": [SEARCH]}
+    asked = {**ask(), "model": "claude-sonnet-5-5", "tools": [SEARCH]}
     await client.messages.create(**asked, extra_headers={"anthropic-beta": "pdfs-2024-09-25"})
 
     assert len(bench.api.requests) == 1

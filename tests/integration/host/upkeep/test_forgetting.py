@@ -138,7 +138,7 @@ async def test_an_answer_that_is_on_its_way_to_them_goes_and_one_to_others_is_st
     bot = MemoryBot()
     async with serving(config(tmp_path), bot) as (host, _):
         for channel, author in (("general", BOB), ("general", EVE), ("dm-eve", EVE)):
-            bot.failures[channel].extend(Unsent("away") for _ in range(3))
+            bot.failures[channel].extend(Unsent("away") for _ in range(100))  # until it is back
             asked = "poppies" if author is BOB else "sesame"
             before = len(bot.failures[channel])
             privacy = "dm" if channel == "dm-eve" else "public"
