@@ -142,18 +142,22 @@ def _schema_page(data: bytearray) -> bytearray:
 
 def backwards(target: Target) -> None:
     """The second row in the file's own order comes before the first, as no SQLite writes it."""
-    with database(target) as connection:
+    path = target.folder.outbound_db
+    new = path.with_name("new")  # honest rows that the host may have read meanwhile would be no attack
+    new.write_bytes(path.read_bytes())
+    with database(target, new) as connection:
         insert(connection, target, 101, "first")
         insert(connection, target, 103, "second")
         [[root]] = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'messages_out'")
         size = int(str(connection.pragma("page_size")))
-    data = bytearray(target.folder.outbound_db.read_bytes())
+    data = bytearray(new.read_bytes())
     page = (int(str(root)) - 1) * size
     for pointer in range(page + 8, page + 8 + 2 * int.from_bytes(data[page + 3 : page + 5], "big"), 2):
         cell = page + int.from_bytes(data[pointer : pointer + 2], "big")
         number = cell + (2 if data[cell] & 0x80 else 1)  # behind the size of what the row holds
         data[number] = 7 if data[number] == 103 else data[number]
-    target.folder.outbound_db.write_bytes(data)
+    new.write_bytes(data)
+    new.replace(path)
 
 
 def schema(*statements: str) -> Callable[[Target], None]:
