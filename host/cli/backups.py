@@ -23,6 +23,7 @@ from host.upkeep.backups.restoring import Restored, restore
 
 AGE, GPG = "age", "gpg"
 REPORT = "age: report unexpected"  # how its errors end, whatever they are
+GPG_HERE = ("--batch", "--no-auto-key-locate")  # a key from the network would be anybody's
 PACKAGES = {AGE: "age", GPG: "gnupg"}
 UNFINISHED = re.compile(r".+\.[0-9a-f]{8}\.unfinished")
 SHOWN = 20  # lines of what may repeat
@@ -114,7 +115,7 @@ def _sealed(raw: IO[bytes], age: str, gpg: str) -> Iterator[IO[bytes]]:
     command = (
         [_tool(AGE), "--encrypt", "--recipient", age]
         if age
-        else [_tool(GPG), "--batch", "--yes", "--trust-model", "always", "--encrypt", "--recipient", gpg]
+        else [_tool(GPG), *GPG_HERE, "--yes", "--trust-model", "always", "--encrypt", "--recipient", gpg]
     )
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=raw, stderr=subprocess.PIPE)
     assert process.stdin is not None  # noqa: S101 - it is a pipe
