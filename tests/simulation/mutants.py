@@ -180,7 +180,13 @@ def call_runs_before_it_is_durable(world: World) -> list[Patch]:
 
 @mutant(Law.ONCE)
 def another_attempt_starts_from_nothing(_: World) -> list[Patch]:
-    return [(OutboundWriter, "unfinished_claims", lambda self: self._acks("status = 'processing'", ()))]
+    return [
+        (
+            OutboundWriter,
+            "unfinished_claims",
+            lambda self: self._acks("status IN ('processing', 'retry') AND status = 'processing'", ()),
+        )
+    ]
 
 
 @mutant(Law.OUTCOME)
