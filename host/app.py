@@ -13,6 +13,7 @@ from host.config import Config
 from host.config.settings import Settings
 from host.controls.reloading import Reloaded, operator
 from host.folders import pulse
+from host.ports import memory
 from host.ports.bot import Bot, BotConfigError, Bots, BotStuck
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
@@ -82,6 +83,7 @@ class Host:
     async def serve(self) -> None:
         """Raises `sessiondb.SessionError` when host.db cannot be opened, `BackupError` when older records cannot be kept,
         `WebhookError` and `WebError` when an address cannot be had, and `BotStuck` after an orderly stop."""
+        memory.give_large_blocks_back()
         if not await self._start_up():
             return
         house = self.house
