@@ -17,7 +17,7 @@ from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
-from sessiondb import SessionError
+from sessiondb import Missing, SessionError
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +71,14 @@ class Losses:
 
         return await self._mailboxes.use(session, job)
 
-    async def begin_anew(self, session: Session, instead: str = "") -> bool:
-        """False when there was no file to lose. Raises `SessionError`."""
+    async def begin_anew(self, session: Session, instead: str | None = None) -> bool:
+        """False when there was no file to lose; `instead`: what another one names that is in its place. Raises `SessionError`."""
 
         def job(writer: InboundWriter) -> int | None:
-            return gone.begin_anew(writer, session, self._now(), instead)
+            # The traces first: a runner that was making its first file may have come to its end since somebody looked.
+            if instead is None and (not gone.was_there(writer, session) or not _is_missing(session)):
+                return None
+            return gone.begin_anew(writer, session, self._now(), instead or "")
 
         high = await self._mailboxes.use(session, job)
         if high is None:
@@ -89,6 +92,16 @@ class Losses:
 
         await self._db.write(known)
         return True
+
+
+def _is_missing(session: Session) -> bool:
+    try:
+        OutboundReader(session.folder.outbound_db).close()
+    except Missing:
+        return True
+    except SessionError:
+        pass
+    return False
 
 
 _KNOWN = "UPDATE sessions SET seq_high_water = max(seq_high_water, ?), busy = 1, work = work + 1 WHERE id = ?"

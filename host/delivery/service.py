@@ -315,7 +315,7 @@ class Deliveries:
         await self._losses.quarantine(session, error)
         await self.deliver_notices()
 
-    async def _begin_anew(self, session: Session, instead: str = "") -> bool:
+    async def _begin_anew(self, session: Session, instead: str | None = None) -> bool:
         if not await self._losses.begin_anew(session, instead):
             return False
         await self.pay(session)

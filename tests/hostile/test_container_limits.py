@@ -7,9 +7,11 @@ import json
 import os
 import secrets
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from docker.errors import APIError
 
 from host.runners.launch.docker import DockerLauncher
 from tests.support.dockers import containers_of, docker_config, docker_serving
@@ -115,6 +117,10 @@ async def test_a_symlink_leads_the_host_nowhere_and_the_only_socket_is_ones_own(
     assert "of the host" not in str(bot.said("c"))
 
 
+def containers_from(image: str) -> bool:
+    return bool(require_engine().containers.list(all=True, filters={"ancestor": image}, ignore_removed=True))
+
+
 @walled
 async def test_an_image_of_another_contract_is_refused_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str, standing: bool
@@ -129,6 +135,12 @@ async def test_an_image_of_another_contract_is_refused_in_words(
             await bot.say("c", "hello")
             await bot.until(lambda: len(bot.said("c")) == 1)
     finally:
+        for left in require_engine().containers.list(
+            all=True, filters={"ancestor": foreign.id}, ignore_removed=True
+        ):
+            with suppress(APIError):  # it is being removed already
+                left.remove(force=True)
+        await eventually(lambda: not containers_from(str(foreign.id)))
         require_engine().images.remove(foreign.id, force=True)
 
     assert ("speaks contract version 99" in bot.said("c")[0]) is standing
