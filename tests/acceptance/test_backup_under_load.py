@@ -17,6 +17,7 @@ from tests.support.on_slack import Office
 THREADS = 8
 RATE = 50  # messages a second
 BEFORE, AFTER = 40, 20  # messages said when the backup begins, and once it has ended
+MOST = 500  # that are said before a slow backup ends: all of them are to be answered in the end
 DEADLINE = 240.0
 MARK = re.compile(r"message \d+")
 
@@ -36,6 +37,8 @@ async def talk(office: Office, roots: list[Message], begun: asyncio.Event, ended
         number += 1
         if number == BEFORE:
             begun.set()
+        if number == MOST:
+            await ended.wait()
         if last is None and ended.is_set():
             last = number + AFTER
         await asyncio.sleep(
