@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -342,7 +343,10 @@ async def test_a_turn_ends_by_the_settings_that_it_began_with(tmp_path: Path) ->
         dm = {"privacy": "dm", "author": ADA}
         await bot.say("dm-ada", "@@sleep 1\n@@model", **dm)
         await bot.until(lambda: bool(bot.shown))
+        [life] = host.house.supervisor.lives.values()
         await host.controls.set_rules(owner, ChannelRules(model="claude-haiku-4-5"))
-        await bot.until(lambda: bot.said("dm-ada") == ["its own"])
+        # What is written before the turn's last commit belongs to that turn, and the answer comes before it.
+        await asyncio.wait_for(life.task, 60)
+        assert bot.said("dm-ada") == ["its own"]
         await answered(bot, "dm-ada", "@@model", **dm)
         assert bot.said("dm-ada") == ["its own", "claude-haiku-4-5"]

@@ -260,6 +260,9 @@ async def test_whoever_exceeds_is_told_and_nobody_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quota, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(
+        quota, "SELDOM", 0.1
+    )  # the longer this takes, the longer is the pause of who was quiet
     watching = DiskQuota(Limits(disk_mb=8, files=100))
     quiet, filling, hiding = (tmp_path / name for name in ("quiet", "filling", "hiding"))
     for folder in (quiet, filling, hiding):
