@@ -104,6 +104,9 @@ class Lane:
     def length(self) -> int:
         return len(self._queue)
 
+    def has(self, key: str) -> bool:
+        return any(parcel.key == key for parcel in self._queue)
+
     def answers(self, message_id: str) -> bool:
         """Whether something that answers this message is on its way."""
         return any(parcel.in_reply_to == message_id for parcel in self._queue)

@@ -193,10 +193,7 @@ class Deliveries:
             self.pace.read(session.id, done.work)
         self._outlets.claims(session, done.seen)
         self._note(session, done)
-        for parcel in done.parcels:
-            if parcel.key in done.intended:
-                self._posts.sending(parcel)
-            self._lane(session, parcel).add([parcel], intended=parcel.key in done.intended)
+        self._put_on_its_way(session, done)
         _log_refused(session, done.refused)
         if done.owed:
             await self.pay(session)
@@ -206,6 +203,17 @@ class Deliveries:
             self._outlets.run_ended(session)
         self._count_refused(session, done)
         return done
+
+    def _put_on_its_way(self, session: Session, done: Collected) -> None:
+        for parcel in done.parcels:
+            if parcel.state == "unknown" and self._is_on_its_way(session, parcel.key):
+                continue  # read again into a file that was made anew; what this process knows of it counts
+            if parcel.key in done.intended:
+                self._posts.sending(parcel)
+            self._lane(session, parcel).add([parcel], intended=parcel.key in done.intended)
+
+    def _is_on_its_way(self, session: Session, key: str) -> bool:
+        return any(lane.has(key) for way, lane in self._lanes.items() if way.session_id == session.id)
 
     def _count_refused(self, session: Session, done: Collected) -> None:
         """Junk costs its session little and the host much: one that writes nothing else is read no more."""
