@@ -182,9 +182,11 @@ class Writer:
     def honest(self, runs: Inline) -> Iterator[Run]:
         """Links whose words look like another address, however these are styled, show the one that they lead to."""
         groups = [(href, list(group)) for href, group in groupby(runs, key=lambda run: run.href)]
-        words = ["", *(label_of(members) for _, members in groups), ""]
-        for number, (href, members) in enumerate(groups, 1):
-            before, label, after = words[number - 1 : number + 2]
+        words = [label_of(members) for _, members in groups]
+        line, end = "".join(words), 0
+        for label, (href, members) in zip(words, groups, strict=True):
+            begin, end = end, end + len(label)
+            before, after = line[max(0, begin - labels.BESIDE) : begin], line[end : end + labels.BESIDE]
             hides = href and labels.disguised(label, href, before, after)
             yield from self.undisguised(members) if hides else members
 

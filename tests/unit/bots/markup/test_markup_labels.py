@@ -97,6 +97,30 @@ def in_the_terminal(text: str) -> str:
         "http://127.1/",
         "127.1:8080/login",
         "https://intranet/login",
+        "bank·com",
+        "bank•com",
+        "bank・com",
+        "bank\u034f.com",
+        "bank\ufe0f.com",
+        "bank\u0338.com",
+        "हिन्दी.भारत",
+        ".bank.com",
+        "/bank.com",
+        "bank.com_",
+        "Go to bank.com- now",
+        "http:/bank.com",
+        "bank<dot>com",
+        "bank【.】com",
+        "bank-dot-com",
+        "cash.app",
+        "allegro.pl",
+        "cash.sh/login",
+        "3232235777/",
+        "3232235777.",
+        "(3232235777)",
+        "“3232235777”",
+        "https:3232235777",
+        "030052000401",
     ],
 )
 def test_words_that_look_like_another_address_are_not_believed(
@@ -146,6 +170,14 @@ def test_words_that_look_like_another_address_are_not_believed(
         "order 3232235777",
         "2026/11/28",
         "+1 415 555 0123",
+        "col·lecció",
+        "build.sh",
+        "./build.sh",
+        "/etc/app.conf",
+        "port:8080",
+        "wait. Dev is down",
+        "see .editorconfig and .htaccess",
+        "c:/a.txt",
     ],
 )
 def test_honest_words_stay_a_link_as_they_are(shown: Callable[[str], str], label: str) -> None:
@@ -172,6 +204,19 @@ def test_one_number_is_honest_in_each_of_its_forms(label: str) -> None:
         "**bank**[.example]({0})",
         "bank.example/[login]({0})",
         "[bank]({0})[.example](https://evil.example/y)",
+        "bank [.example]({0})",
+        "bank [. example]({0})",
+        "go to bank [.example]({0}) now",
+        "[bank]({0}) .example",
+        "[bank.]({0}) example",
+        "[bank]({0}). com",
+        "[bank]({0}) [.example](https://evil.example/y)",
+        "bank dot [com]({0})",
+        "[bank]({0}) dot com",
+        "bank [dot com]({0})",
+        "[https://]({0})bank.example",
+        "[https:]({0})//bank.example",
+        "[https]({0})://bank.example",
     ],
 )
 def test_words_beside_a_link_that_make_an_address_of_its_own_are_read_with_it(
@@ -190,12 +235,30 @@ def test_words_beside_a_link_that_make_an_address_of_its_own_are_read_with_it(
         "evil.example/[x]({0})",
         "[README]({0}).md",
         "a/[b]({0})/c",
+        "see bank.example [docs]({0}) of it",
+        "[docs]({0}). Then more",
+        "All is done. [Dev]({0}) is next",
+        "use the [.envrc]({0}) here",
+        "built on [.NET]({0})",
+        "[docs]({0}) bank.example",
+        "bank\n[.example]({0})",
     ],
 )
 def test_words_beside_a_link_that_are_their_own_leave_it_as_it_is(
     shown: Callable[[str], str], written: str
 ) -> None:
     assert f"({TARGET})" not in shown(written.format(TARGET)).replace(f"]({TARGET})", "")
+
+
+@pytest.mark.parametrize("before", ["bank.example", "bank.example:pw", "bank.example:80", "you:bank.example"])
+def test_what_stands_before_an_at_sign_is_not_where_a_link_leads(before: str) -> None:
+    assert disguised("bank.example", f"https://{before}@evil.example/x")
+    assert not disguised("evil.example", f"https://{before}@evil.example/x")
+
+
+def test_a_mail_address_is_its_own_whatever_is_to_be_written_there() -> None:
+    assert not disguised("a@b.example", "mailto:a@b.example?subject=x")
+    assert disguised("a@bank.example", "mailto:a@b.example")
 
 
 @pytest.mark.parametrize("label", ["[2001:db8::1]", "2001:DB8:0::1", "https://[2001:db8::1]:8443/x"])
