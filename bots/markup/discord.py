@@ -85,8 +85,16 @@ def inbound(
 
 def unfetched(text: str) -> str:
     """With every address in the brackets that keep Discord from fetching a preview: for where no flag does."""
-    found = _ADDRESS.sub(lambda match: f"<{match[0]}>", text)
+    found = _ADDRESS.sub(_bracketed, text)
     return found if len(found) <= CHUNK else text.replace("://", f":{clean.ZERO}//")[:CHUNK]
+
+
+def _bracketed(match: re.Match[str]) -> str:
+    """A backslash would take the bracket's meaning away: before one stands what nobody sees."""
+    if match["kept"]:
+        return match[0]
+    apart = clean.ZERO if match.string[: match.start()].endswith("\\") else ""
+    return f"{apart}<{match[0]}>"
 
 
 def _moment(seconds: int) -> str:
@@ -164,7 +172,7 @@ def _padded(text: str, width: int, align: str) -> str:
 
 
 _LABELLED = re.compile(r"\](?=\()")
-_ADDRESS = re.compile(r"(?<![<\w])https?://[^\s<>()\[\]]+", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?P<kept>(?<!\\)<https?://[^\s<>]+>)|https?://[^\s<>()\[\]]+", re.IGNORECASE)
 _INBOUND = re.compile(
     r"<(?:(?P<kind>@[!&]?|#)(?P<target>\d{1,20})|a?:(?P<emoji>\w{1,32}):\d{1,20}|t:(?P<time>-?\d{1,14})(?::[A-Za-z])?"
     r"|/(?P<command>[^<>:]{1,100}):\d{1,20}|id:(?P<guide>browse|customize|guide|linked-roles)(?::\d{1,20})?)>"

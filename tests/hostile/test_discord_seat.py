@@ -16,7 +16,7 @@ from host.config import Access
 from host.governance import access
 from host.ports.events import Author, Viewer
 from sessiondb import Address
-from tests.fakes.discord.messages import CODE, FETCHED
+from tests.fakes.discord.messages import fetched
 from tests.support.redteam import Seat, attack, walled
 
 pytestmark = attack(Seat.DISCORD, 16)
@@ -117,6 +117,11 @@ ADDRESSES = (
     "(https://evil.example/(a))",
     "https://evil.example/1 https://evil.example/2",
     "a\nhttps://evil.example/#x\nb",
+    "seehttps://evil.example/x",
+    "<https://evil.example/x and more",
+    r"\<https://evil.example/x>",
+    r"\https://evil.example/x",
+    "<HTTPS://evil.example/(x",
 )
 
 
@@ -125,7 +130,7 @@ ADDRESSES = (
 def test_an_address_in_a_note_that_no_flag_covers_is_fetched(text: str, standing: bool) -> None:
     """A person had the agent write it: whoever has the address reads what stands in it."""
     shown = markup.unfetched(text) if standing else text
-    assert (FETCHED.findall(CODE.sub("", shown)) == []) is standing
+    assert (fetched(shown) == []) is standing
 
 
 CALLS = ("@everyone", "@here", "＠everyone", "@EVERYONE", "hi @everyone!", "**@here**")

@@ -129,6 +129,7 @@ async def online(
         bot = DiscordBot(made, folder, server.token, client_options, secret)
         async with connected(bot, notebook):
             yield bot, notebook
+            assert server.world.fetched == [], "no preview was made of what the bot said"
 
 
 def place(channel: Channel, thread: str = "") -> Address:

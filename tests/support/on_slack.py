@@ -117,6 +117,7 @@ async def office(path: Path, slack: FakeSlack | None = None) -> AsyncIterator[Of
         place.configure()
         try:
             yield place
+            assert fake.fetches == [], "no preview was made of what the app said"
         finally:
             await place.stop(kill=True)
             place.folder.kill_runners()

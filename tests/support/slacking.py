@@ -29,6 +29,7 @@ async def online(
     bot, notebook = SlackBot(made, secrets, folder, access), notebook or Notebook()
     async with connected(bot, notebook):
         yield bot, notebook
+        assert slack.fetches == [], "no preview was made of what the app said"
 
 
 def delivery(bot: SlackBot, operation: content.Operation, address: Address, **more: Any) -> Delivery:

@@ -19,7 +19,7 @@ from bots.common import words
 from bots.common.rules import WrongInput
 from bots.common.running import running_here
 from bots.common.shapes import Json, mapping
-from bots.discord.client import errors, places
+from bots.discord.client import errors, places, telling
 from bots.discord.commands.later import Laters
 from bots.discord.panels import panels, rules
 from bots.discord.panels.forms import Values
@@ -196,7 +196,7 @@ class Commands:
         """The question stands under its asker's name; the thread of the answer opens from there."""
         address = places.address_of(interaction.channel)
         if address is None:
-            await interaction.edit_original_response(content=NOT_HERE)
+            await telling.say(interaction, NOT_HERE)
             return
         asked = await interaction.original_response()
         opens = str(asked.id) if places.can_open_thread(interaction.channel) else ""
@@ -209,9 +209,7 @@ class Commands:
         if _accepted(taken):
             who = discord.utils.escape_markdown(interaction.user.display_name)
             try:
-                await interaction.edit_original_response(
-                    content=f"**{who}** asks: {markup.unfetched(shown[:LONGEST_SHOWN])}"
-                )
+                await telling.say(interaction, f"**{who}** asks: {shown[:LONGEST_SHOWN]}")
             except (discord.DiscordException, *errors.TRANSPORT) as error:
                 # It is taken and will be answered: nobody is to be told to ask again.
                 log.warning("A question is not shown: %s", error, extra={"action": "command_not_shown"})
@@ -414,15 +412,7 @@ def _written(entered: Values) -> bytes:
 
 
 async def whisper(interaction: Interaction, text: str) -> None:
-    """To the person alone, whether it was deferred or not."""
-    if interaction.response.is_done():
-        await interaction.followup.send(
-            panels.short(text, LONGEST_SHOWN), ephemeral=True, suppress_embeds=True
-        )
-    else:
-        await interaction.response.send_message(
-            panels.short(text, LONGEST_SHOWN), ephemeral=True, suppress_embeds=True
-        )
+    await telling.whisper(interaction, panels.short(text, LONGEST_SHOWN))
 
 
 async def _refuse(interaction: Interaction, text: str) -> None:
@@ -433,14 +423,14 @@ async def _refuse(interaction: Interaction, text: str) -> None:
 
 
 async def _say(interaction: Interaction, text: str) -> None:
-    await interaction.edit_original_response(content=markup.unfetched(panels.short(text, LONGEST_SHOWN)))
+    await telling.say(interaction, panels.short(text, LONGEST_SHOWN))
 
 
 async def _say_markdown(interaction: Interaction, text: str) -> None:
     first, *rest = markup.render(text) or [words.NOTHING_TO_SHOW]
-    await interaction.edit_original_response(content=markup.unfetched(first))
+    await telling.say(interaction, first)
     for chunk in rest[:3]:
-        await interaction.followup.send(chunk, ephemeral=True, suppress_embeds=True)
+        await telling.whisper(interaction, chunk)
 
 
 async def _show(interaction: Interaction, view: ui.LayoutView) -> None:

@@ -10,7 +10,7 @@ import discord
 from discord import ui
 
 from bots.common import words
-from bots.discord.client import errors
+from bots.discord.client import errors, telling
 from bots.discord.panels import panels
 from bots.discord.panels.forms import Values
 from bots.discord.questions import decisions
@@ -42,18 +42,18 @@ class Laters:
         about = await self._about(interaction, int(match["channel"]), int(match["message"]))
         viewer = events.viewer(interaction)
         if about is None or viewer is None:
-            await interaction.edit_original_response(content=GONE)
+            await telling.say(interaction, GONE)
             return
         wanted = Later(entered.get(WHEN, ""), entered.get(WHAT, ""), about.text, about.author, about.link)
         try:
             offer = await self._host.controls.offer(viewer, wanted)
         except (Forbidden, HostBusy) as error:
             told = str(error) if isinstance(error, Forbidden) else words.BUSY
-            await interaction.edit_original_response(content=panels.short(told, 1_500))
+            await telling.say(interaction, panels.short(told, 1_500))
             return
         shown = discord.utils.escape_mentions(discord.utils.escape_markdown(offer.words))[:1_500]
         view = decisions.view_of(Decision(offer.request, CHOICES))
-        await interaction.edit_original_response(content=shown, view=view)
+        await telling.say(interaction, shown, view=view)
 
     def _remember(self, interaction: Interaction, message: discord.Message, found: dict[str, Any]) -> None:
         spoken = saying.said(found, events.names_for(interaction.client, interaction.guild, found))

@@ -11,6 +11,7 @@ from discord import ui
 
 from bots.common import judging, words
 from bots.common.judging import PRESSED
+from bots.discord.client import telling
 from bots.discord.panels.forms import Values
 from bots.discord.reading import events
 from host.ports.bot import HostBusy, Ingest
@@ -111,7 +112,7 @@ async def _again(interaction: discord.Interaction[Any], answer: str, model: str)
         line = str(error)
     except HostBusy:
         line = words.BUSY
-    await interaction.followup.send(line or words.NOT_TAKEN, ephemeral=True)
+    await telling.whisper(interaction, line or words.NOT_TAKEN)
 
 
 async def _judge(interaction: discord.Interaction[Any], said: Judged, *, tell: bool) -> None:
@@ -125,7 +126,7 @@ async def _judge(interaction: discord.Interaction[Any], said: Judged, *, tell: b
     except HostBusy:
         line, tell = words.BUSY, True
     if tell:
-        await interaction.followup.send(line or words.NOT_TAKEN, ephemeral=True)
+        await telling.whisper(interaction, line or words.NOT_TAKEN)
 
 
 def _at(interaction: discord.Interaction[Any]) -> int:

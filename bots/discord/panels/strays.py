@@ -8,6 +8,8 @@ from typing import Any
 
 import discord
 
+from bots.discord.client import telling
+
 OURS = "dovecote:"
 NOT_KNOWN = "I do not know this any more, so it changes nothing."
 PRESSED = (discord.InteractionType.component, discord.InteractionType.modal_submit)
@@ -20,4 +22,4 @@ async def tell(interaction: discord.Interaction[Any], known: Sequence[re.Pattern
     if interaction.type not in PRESSED or not id_.startswith(OURS):
         return
     if not any(pattern.fullmatch(id_) for pattern in known):
-        await interaction.response.send_message(NOT_KNOWN, ephemeral=True)
+        await telling.whisper(interaction, NOT_KNOWN)

@@ -12,12 +12,12 @@ import discord
 from discord import ui
 
 from bots.common import words
+from bots.discord.client import telling
 from bots.discord.reading import events
 from host.ports.bot import Decision, HostBusy, Ingest, Rejected
 from host.ports.controls import Forbidden
 
 LONGEST_LABEL = 80  # characters of a button's
-LONGEST_CONTENT = 2_000
 
 _ID = re.compile(r"dovecote:decide:(?P<choice>[^:\s]{1,23}):(?P<request>\S{1,60})")  # Discord takes a hundred
 
@@ -45,9 +45,9 @@ class DecisionButton(ui.DynamicItem[ui.Button[ui.View]], template=_ID):
         try:
             outcome = await host.controls.decide(viewer, self._request, self._choice)
         except Forbidden as error:
-            await interaction.followup.send(str(error), ephemeral=True)
+            await telling.whisper(interaction, str(error))
         except HostBusy:
-            await interaction.followup.send(words.BUSY, ephemeral=True)
+            await telling.whisper(interaction, words.BUSY)
         else:
             await _close(interaction, outcome)
 
@@ -68,8 +68,4 @@ def _button_id(request: str, choice: str) -> str:
 
 async def _close(interaction: discord.Interaction[Any], outcome: str) -> None:
     """The buttons go; what was decided stays, and by whom, which the host's line says."""
-    if interaction.message is None:
-        return
-    line = f"\n\n✔ {discord.utils.escape_markdown(' '.join(outcome.split()))[:400]}"
-    before = interaction.message.content[: LONGEST_CONTENT - len(line)]
-    await interaction.edit_original_response(content=before + line, view=None)
+    await telling.close(interaction, discord.utils.escape_markdown(" ".join(outcome.split()))[:400])

@@ -14,7 +14,7 @@ import discord
 from discord import ui
 
 from bots.common import answering, words
-from bots.discord.client import places
+from bots.discord.client import places, telling
 from bots.discord.panels import forms
 from bots.discord.questions.book import Asked, QuestionBook
 from bots.discord.reading import events
@@ -23,7 +23,6 @@ from host.ports.events import EventClass, InboundEvent, Ingested, Verdict
 
 LONGEST_LABEL = 80  # characters of a button
 LONGEST_ANSWER = 4_000  # characters
-LONGEST_CONTENT = 2_000
 OWN_WORDS = "text"
 BUTTON = r"dovecote:(?P<key>[0-9a-f]{1,20}):(?P<choice>\d{1,3}|text)"
 FORM = r"dovecote:(?P<key>[0-9a-f]{1,20}):form"
@@ -60,10 +59,10 @@ class Desk:
         asked = await asyncio.to_thread(self._book.get, key)
         user = str(interaction.user.id)
         if asked is None or (asked.expires_at and asked.expires_at < self._now()):
-            await _whisper(interaction, answering.CLOSED)
+            await telling.whisper(interaction, answering.CLOSED)
             return None
         if not answering.may_answer(user, asked.audience, self.owners, approval=asked.approval):
-            await _whisper(interaction, answering.refusal(asked.audience))
+            await telling.whisper(interaction, answering.refusal(asked.audience))
             return None
         return asked
 
@@ -73,26 +72,24 @@ class Desk:
         try:
             taken = await self._host.ingest(_answer(interaction, asked, value))
         except HostBusy:
-            await interaction.followup.send(words.BUSY, ephemeral=True)
+            await telling.whisper(interaction, words.BUSY)
             return
         if taken.verdict in (Verdict.STORED, Verdict.DUPLICATE):
             await self._close(interaction, taken, value)
         else:
-            await interaction.followup.send(taken.reason or words.NOT_TAKEN, ephemeral=True)
+            await telling.whisper(interaction, taken.reason or words.NOT_TAKEN)
 
     async def _close(self, interaction: discord.Interaction[Any], taken: Ingested, value: str) -> None:
         """The buttons go, who decided what stays."""
         if interaction.message is None:
             return
         if taken.verdict is Verdict.DUPLICATE:
-            await interaction.followup.send(answering.ANSWERED, ephemeral=True)
+            await telling.whisper(interaction, answering.ANSWERED)
             await interaction.edit_original_response(view=None)
             return
         who = discord.utils.escape_markdown(interaction.user.display_name)
         said = discord.utils.escape_markdown(" ".join(value.split()))[:300]
-        line = f"\n\n✔ **{who}**: {said}"
-        before = interaction.message.content[: LONGEST_CONTENT - len(line)]
-        await interaction.edit_original_response(content=before + line, view=None)
+        await telling.close(interaction, f"**{who}**: {said}")
 
 
 class ChoiceButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):
@@ -152,7 +149,3 @@ def _answer(interaction: discord.Interaction[Any], asked: Asked, value: str) -> 
 
 def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-async def _whisper(interaction: discord.Interaction[Any], text: str) -> None:
-    await interaction.response.send_message(text, ephemeral=True)

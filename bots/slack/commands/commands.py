@@ -40,14 +40,15 @@ class Commands:
         """Carries the command out; returns what its author alone is told, as Slack's answer."""
         word, _, rest = str(body.get("text") or "").strip().partition(" ")
         try:
-            found: Json = links.shown(await self._carried_out(body, word.lower(), rest.strip()))
-            return found
+            told = await self._carried_out(body, word.lower(), rest.strip())
         except Forbidden as error:
-            return {"text": panels.escaped(str(error))}
+            told = {"text": panels.escaped(str(error))}
         except HostBusy:
-            return {"text": words.BUSY}
+            told = {"text": words.BUSY}
         except TRANSIENT as error:
-            return {"text": refusal_of(error)}
+            told = {"text": refusal_of(error)}
+        shown: Json = links.shown(told)
+        return shown
 
     async def _carried_out(self, body: Json, word: str, rest: str) -> Json:
         controls = self._host.controls

@@ -62,7 +62,7 @@ class Clicks:
                 shown = await self._panel(viewer, str(action["action_id"]), note)
                 await respond(replace_original=True, response_type="ephemeral", **links.shown(shown))
         except (Forbidden, HostBusy) as error:
-            text = panels.escaped(_refusal(error))
+            text = links.unlinked(panels.escaped(_refusal(error)))
             await respond(replace_original=True, response_type="ephemeral", text=text)
         except TRANSIENT as error:
             log.info("A panel was not refreshed: %s", type(error).__name__)

@@ -162,7 +162,7 @@ class Questions:
             await self._client.chat_postEphemeral(
                 channel=asked.address.platform_id,
                 user=user,
-                text=text,
+                text=links.unlinked(text),
                 thread_ts=asked.address.thread_id or None,
             )
         except TRANSIENT as error:

@@ -20,5 +20,6 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
         found = Town(discord, guild, channel, ada, tmp_path)
         try:
             yield found
+            assert discord.world.fetched == [], "no preview was made of what the bot said"
         finally:
             await found.down()

@@ -28,6 +28,9 @@ def button(message: Message, label: str) -> str:
     raise LookupError(label)
 
 
+LINKED = "Say it is over at https://leak.example/?of=2 today"
+
+
 async def test_a_click_answers_the_question_and_shows_who_decided(town: Town) -> None:
     await town.up()
     thread, message = await asked(town)
@@ -152,7 +155,7 @@ def _refused(sent: Interaction) -> bool:
 async def test_a_message_is_made_a_reminder_that_is_said_back_and_confirmed_once(town: Town) -> None:
     await town.up()
     await town.until(lambda: town.discord.world.commands)
-    said = town.discord.say(town.ada, town.channel, "the report is due")
+    said = town.discord.say(town.ada, town.channel, "the report is due: https://leak.example/?of=1")
     opened = town.discord.run_message_command(town.ada, said, "Remind me / make a task")
     await town.until(lambda: opened.modal)
     for words in ("soon", "every second", "2020-01-01 09:00"):
@@ -160,11 +163,11 @@ async def test_a_message_is_made_a_reminder_that_is_said_back_and_confirmed_once
         await town.until(functools.partial(_refused, wrong))
     await town.kill()
     await town.up()  # the form outlives the host that showed it
-    sent = town.discord.submit_modal(town.ada, opened, {"when": "in 5 minutes", "what": "Say it is over"})
+    sent = town.discord.submit_modal(town.ada, opened, {"when": "in 5 minutes", "what": LINKED})
     await town.until(lambda: sent.original is not None and sent.original.components)
     card = sent.original
     assert card is not None
-    assert card.content.startswith("“Say it is over”")
+    assert card.content.startswith("“Say it is over at <https://leak.example/?of=2> today”")
     yes = button(card, "Yes, do it")
     pressed = [
         town.discord.click(town.ada, card, yes) for _ in range(2)

@@ -29,8 +29,8 @@ from tests.fakes.discord.state import Upload, World, visible
 
 USER_MENTION = re.compile(r"<@!?(\d+)>")
 ROLE_MENTION = re.compile(r"<@&(\d+)>")
-FETCHED = re.compile(r"(?<!<)https?://[^\s<>)]+")  # what Discord would fetch for a preview
-CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
+_ADDRESS = re.compile(r"(?<!\\)<https?://[^\s<>]+>|(?P<fetched>https?://[^\s<>)]+)", re.IGNORECASE)
+_CODE = re.compile(r"(?<!\\)(?:```.*?```|`[^`]*`)", re.DOTALL)
 CUSTOM_EMOJI = re.compile(r"\w{2,32}:\d+")
 SENDER_FLAGS = MessageFlag.SUPPRESS_EMBEDS | MessageFlag.SUPPRESS_NOTIFICATIONS | MessageFlag.IS_COMPONENTS_V2
 
@@ -112,7 +112,13 @@ def fill(world: World, message: Message, body: Json, files: Sequence[Upload]) ->
     message.attachments = message.attachments + [world.store(message.channel, file) for file in files]
     _fill_mentions(world, message, body.get("allowed_mentions"))
     if message.author is world.bot and not message.flags & MessageFlag.SUPPRESS_EMBEDS:
-        world.fetched += FETCHED.findall(CODE.sub("", message.content))
+        world.fetched += fetched(message.content)
+
+
+def fetched(content: str) -> list[str]:
+    """What Discord would fetch for a preview: whole brackets around an address keep it from that, unless escaped."""
+    found = _ADDRESS.finditer(_CODE.sub("", content))
+    return [match["fetched"] for match in found if match["fetched"]]
 
 
 def edit(

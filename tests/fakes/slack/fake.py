@@ -127,7 +127,8 @@ class FakeSlack(Acts, Gestures):
         calls = [call for call in self.recorded if call.method in previews.SAYING]
         found = [address for call in calls for address in previews.fetched(call.args, _parsed(call.args))]
         streams = [message.text for message in self.workspace.all_messages() if message.stream is not None]
-        return [*found, *previews.fetched({}, streams)]
+        answers = [delivery.response for delivery in self.deliveries()]  # to commands and clicks
+        return [*found, *previews.fetched({}, [*streams, *answers, *self.interactions.responded])]
 
     def deliveries(self, event_type: str | None = None) -> list[Delivery]:
         """Everything sent to the app: events by type, interactions by theirs, commands by name."""

@@ -42,6 +42,7 @@ class Interactions:
         self._now = now
         self._triggers: dict[str, _Trigger] = {}
         self._urls: dict[str, _ResponseUrl] = {}
+        self.responded: list[Json] = []  # to response_urls
 
     def trigger(self, user_id: str) -> str:
         trigger_id = f"{len(self._triggers) + 1}.{secrets.token_hex(8)}"
@@ -68,6 +69,7 @@ class Interactions:
 
     def respond(self, key: str, body: Json) -> None:
         """What the app posted to a response_url."""
+        self.responded.append(body)
         target = self._urls.get(key)
         if target is None or not target.uses_left:
             raise ApiError("used_url")

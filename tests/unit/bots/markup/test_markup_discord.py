@@ -101,6 +101,9 @@ def test_a_megabyte_is_cut_into_messages() -> None:
         ("[a page](https://a.example)", "[a page](<https://a.example>)"),
         ("<https://a.example> and http://b.example", "<https://a.example> and <http://b.example>"),
         ("no address", "no address"),
+        ("<https://a.example/(b)>", "<https://a.example/(b)>"),
+        (r"\<https://a.example>", r"\<<https://a.example>>"),
+        (r"\https://a.example", "\\\u200b<https://a.example>"),
     ],
 )
 def test_an_address_in_brackets_is_not_fetched(text: str, quiet: str) -> None:
