@@ -85,7 +85,11 @@ def shown(payload: Any) -> Any:
     if not isinstance(payload, dict):
         return payload
     match payload:
-        case {"type": "rich_text_preformatted"} | {"type": "text", "style": {"code": True}}:
+        case {"type": "rich_text_preformatted"}:
+            return payload
+        case {"type": "text", "style": {"code": True, **other}} if (
+            not other
+        ):  # nobody says what more there may be of it
             return payload
         case {"type": "link", "url": str(url), "text": str(words), **rest}:
             said = words if words == url else f"{words} ({url})"
