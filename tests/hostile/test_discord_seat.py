@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bots.common import answering
+from bots.discord.client import places
 from bots.discord.reading import saying
 from bots.discord.reading.names import Names
 from bots.markup import discord as markup
@@ -16,7 +18,9 @@ from host.config import Access
 from host.governance import access
 from host.ports.events import Author, Viewer
 from sessiondb import Address
+from tests.fakes.discord import FakeDiscord, Permission, Role, User
 from tests.fakes.discord.messages import fetched
+from tests.support.discording import online, place
 from tests.support.redteam import Seat, attack, walled
 
 pytestmark = attack(Seat.DISCORD, 16)
@@ -131,6 +135,31 @@ def test_an_address_in_a_note_that_no_flag_covers_is_fetched(text: str, standing
     """A person had the agent write it: whoever has the address reads what stands in it."""
     shown = markup.unfetched(text) if standing else text
     assert (fetched(shown) == []) is standing
+
+
+@walled
+@attack(Seat.DISCORD, 13)
+@pytest.mark.parametrize("kept_out", ["by a role", "by name", "from its past"])
+async def test_somebody_who_is_kept_out_of_a_channel_has_what_public_channels_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept_out: str, standing: bool
+) -> None:
+    """They may ask where everybody does: what was said there is not to be in the same folder."""
+    if not standing:
+        monkeypatch.setattr(places, "TEXT", ("view_channel",))
+        monkeypatch.setattr(places, "_shuts_out_somebody", lambda *_: False)
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        board, eve = server.add_text_channel(guild, "board"), server.add_user("eve", guild)
+        guests = server.add_role(guild, "Guests", Permission(0), eve)
+        targets = {"by a role": guests, "by name": eve, "from its past": server.everyone(guild)}
+        target: Role | User = targets[kept_out]  # type: ignore[assignment]
+        past = kept_out == "from its past"
+        server.set_overwrite(
+            board, target, deny=Permission.READ_MESSAGE_HISTORY if past else Permission.VIEW_CHANNEL
+        )
+        async with online(server, tmp_path) as (_, notebook):
+            await notebook.until(lambda: place(board) in notebook.became)
+            assert notebook.became[place(board)] == ("private" if standing else "public")
 
 
 CALLS = ("@everyone", "@here", "＠everyone", "@EVERYONE", "hi @everyone!", "**@here**")

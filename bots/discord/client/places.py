@@ -5,12 +5,16 @@ A private thread is a channel of its own, so that what was said in it shares no 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import discord
 
 from host.ports.events import Privacy
 from sessiondb import Address
 
 PLATFORM = "discord"
+TEXT = ("view_channel", "read_message_history")  # what it takes to read what was said
+VOICE = (*TEXT, "connect")
 
 
 def address_of(channel: object) -> Address | None:
@@ -31,21 +35,41 @@ def channel_address(channel: discord.abc.GuildChannel) -> Address:
 
 
 def privacy_of(channel: object) -> Privacy:
-    """Private is what not everyone of the guild may see; what cannot be told counts as private."""
+    """Private is what not everyone of the guild may read; what cannot be told counts as private."""
     if isinstance(channel, discord.DMChannel):
         return "dm"
     if isinstance(channel, discord.Thread):
         return "private" if channel.is_private() else privacy_of(channel.parent)
     if isinstance(channel, discord.abc.GuildChannel):
-        return "public" if _everyone_sees(channel) else "private"
+        return "public" if _everyone_reads(channel) else "private"
     return "private"
 
 
-def _everyone_sees(channel: discord.abc.GuildChannel) -> bool:
+def _everyone_reads(channel: discord.abc.GuildChannel) -> bool:
     """As far as the gateway told of it: what a click or command says of its channel has no overwrites."""
     known = channel.guild.get_channel(channel.id)
     everyone: discord.Role | None = channel.guild.get_role(channel.guild.id)
-    return known is not None and everyone is not None and known.permissions_for(everyone).view_channel
+    if known is None or everyone is None:
+        return False
+    needed = VOICE if isinstance(known, discord.VoiceChannel | discord.StageChannel) else TEXT
+    may = known.permissions_for(everyone)
+    return all(getattr(may, name) for name in needed) and not _shuts_out_somebody(known, needed)
+
+
+def _shuts_out_somebody(channel: discord.abc.GuildChannel, needed: Sequence[str]) -> bool:
+    """A role or a person who may not read what everybody else reads."""
+    return any(
+        getattr(overwrite, name) is False and not _is_nobody(target)
+        for target, overwrite in channel.overwrites.items()
+        for name in needed
+    )
+
+
+def _is_nobody(target: object) -> bool:
+    """A bot's own role, and one that is not in the server any more. Which people are bots is not told of all."""
+    if isinstance(target, discord.Role):
+        return target.is_bot_managed()
+    return isinstance(target, discord.Object) and target.type is discord.Role
 
 
 def lobby(guild: discord.Guild) -> discord.TextChannel | None:

@@ -1,7 +1,8 @@
 """Whom each channel is for: told to the host at every event that may change it, at each connect, and before anything is shown.
 
 Discord names no such change. It follows from a channel's overwrites, which a move to another category may replace, and from
-what @everyone may do in the server; a public thread is for whom its channel is for, a private one for its members.
+what @everyone may do in the server: a channel that keeps a role out is not everybody's. A public thread is for whom its
+channel is for, a private one for its members.
 """
 
 from __future__ import annotations

@@ -68,6 +68,26 @@ async def test_what_everyone_may_in_the_server_changes_all_channels_that_say_not
         assert notebook.named[place(lobby)] == lobby.name
 
 
+async def test_a_channel_that_keeps_somebody_out_is_not_everybodys(square: Square, tmp_path: Path) -> None:
+    server, guild = square.server, square.guild
+    guests = server.add_role(guild, "Guests", Permission(0), server.add_user("eve", guild))
+    async with online(server, tmp_path) as (_, notebook):
+        for target in (guests, square.ada):
+            await told(notebook, square.channel, "public")
+            server.set_overwrite(square.channel, target, deny=HIDDEN)
+            await told(notebook, square.channel, "private")
+            server.set_overwrite(square.channel, target, allow=HIDDEN)
+        await told(notebook, square.channel, "public")
+        server.set_overwrite(square.channel, server.everyone(guild), deny=Permission.READ_MESSAGE_HISTORY)
+        await told(notebook, square.channel, "private")
+        server.set_overwrite(square.channel, server.everyone(guild))
+        server.set_overwrite(square.channel, guests, deny=Permission.SEND_MESSAGES)
+        await told(notebook, square.channel, "public")
+        lobby = server.add_text_channel(guild, "lobby")
+        await told(notebook, lobby, "public")
+        assert notebook.became[place(square.channel)] == "public"
+
+
 async def test_only_those_channels_are_told_of_that_changed(square: Square, tmp_path: Path) -> None:
     server = square.server
     other = server.add_text_channel(square.guild, "other")
