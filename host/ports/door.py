@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import aiohttp
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from host.ports.strangers import Few
+
+log = logging.getLogger(__name__)
 
 CONNECTIONS = 256  # at a time
 CONNECTIONS_OF_A_PEER = 16  # at a time, of one address that is not this machine's
@@ -28,7 +34,10 @@ class Door:
 
     def __init__(self, app: web.Application, *, head_deadline: float = HEAD_DEADLINE) -> None:
         app.middlewares.append(self._timed)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING_GRACE)
+        speech = logging.Logger(__name__)  # aiohttp's about this door alone
+        speech.addFilter(_NotOfStrangers())
+        speech.parent = log
+        self._runner = web.AppRunner(app, access_log=None, logger=speech, shutdown_timeout=CLOSING_GRACE)
         self._head_deadline = head_deadline
         self._inside: dict[asyncio.BaseTransport, _Visitor] = {}
         self._of_peer: Counter[str] = Counter()
@@ -86,6 +95,23 @@ class Door:
             self._of_peer[peer] -= 1
             if not self._of_peer[peer]:
                 del self._of_peer[peer]
+
+
+class _NotOfStrangers(logging.Filter):
+    """What is no HTTP is a line, and no traceback: everybody on the network can send it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._few = Few(log)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError):
+            return True
+        self._few.say(
+            logging.INFO, "A request is no HTTP: %s", type(error).__name__, extra={"action": "no_http"}
+        )
+        return False
 
 
 class _Visitor(asyncio.Protocol):
@@ -166,10 +192,20 @@ async def body(request: web.Request, most: int) -> bytes:
 
 
 def _peer(transport: asyncio.Transport) -> str:
-    """The address a connection comes from; '' for this machine's own."""
     name = transport.get_extra_info("peername")
-    host = str(name[0]) if name else ""
+    return peer_of(str(name[0]) if name else "")
+
+
+def peer_of(host: str) -> str:
+    """Whom a connection counts for: '' for this machine's own, and of IPv6 the network, of which one machine has all."""
     try:
-        return "" if ipaddress.ip_address(host.split("%")[0]).is_loopback else host
+        address = ipaddress.ip_address(host.split("%")[0])
     except ValueError:
         return ""
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_loopback:
+        return ""
+    return (
+        str(address) if address.version == 4 else str(ipaddress.ip_network((int(address), 64), strict=False))
+    )

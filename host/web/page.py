@@ -25,6 +25,7 @@ from host.ports.bot import Bots
 from host.ports.controls import Forbidden, Spent
 from host.ports.events import Viewer
 from host.ports.people import SignInError, SignsIn
+from host.ports.strangers import Few
 from host.registry.db import open_registry
 from host.registry.port import Registry, Statements
 from host.web import gate, looks
@@ -93,6 +94,7 @@ class Page:
         self._public_url = web_.public_url
         self._sign_ins = SignIns(self, bots, web_.public_url, now)
         self._routes: list[web.RouteDef] = []
+        self._few = Few(log)
 
     @property
     def config(self) -> Config:
@@ -214,7 +216,8 @@ class Page:
             return self.plain(request, "enter.html", 403, token="", problem=str(error))
         if not cookie:
             problem = "This link is used up or too old."
-            log.warning("A link to the page was refused", extra={"action": "page_refused"})
+            said = {"action": "page_refused"}
+            self._few.say(logging.WARNING, "A link to the page was refused", extra=said)
             return self.plain(request, "enter.html", 403, token="", problem=problem)
         log.info("Somebody signed in to the page", extra={"action": "page_entered"})
         response = _to("/")

@@ -23,6 +23,7 @@ from host.ports.bot import Bots
 from host.ports.controls import Forbidden
 from host.ports.events import Viewer
 from host.ports.people import Attempt, SignInError, SignsIn
+from host.ports.strangers import Few
 from host.web import gate, looks
 from host.web.gate import Gate, Refused
 
@@ -54,6 +55,7 @@ class SignIns:
         self._now = now
         self._key = secrets.token_bytes(32)
         self._asking = asyncio.Semaphore(AT_A_TIME)
+        self._few = Few(log)
 
     def ways(self, request: web.Request) -> Mapping[str, str]:
         """The platforms by which one can sign in where the request came to."""
@@ -101,7 +103,8 @@ class SignIns:
             viewer = await self._viewer(request, fields)
             await self._page.permit(viewer)
         except (Refused, SignInError, Forbidden) as error:
-            log.warning("A sign-in was refused: %s", error, extra={"action": "page_refused"})
+            said = {"action": "page_refused"}
+            self._few.say(logging.WARNING, "A sign-in was refused: %s", error, extra=said)
             return self._no(request, str(error))
         cookie = self._page.gate.admit(viewer, self._now())
         log.info("Somebody signed in to the page", extra={"action": "page_entered"})

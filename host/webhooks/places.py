@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-AT_A_TIME = 8  # of one hook; each holds a body in memory. Names that are no hook share as many
+AT_A_TIME = 8  # of one name, whether there is such a hook or not; each holds a body in memory
 
 
 class NoPlace(Exception):
@@ -24,6 +24,9 @@ class _Place:
 @dataclass
 class Places:
     _taken: list[_Place] = field(default_factory=list)  # in the order in which they came
+
+    def __len__(self) -> int:
+        return len(self._taken)
 
     @asynccontextmanager
     async def one(self, peer: str) -> AsyncIterator[None]:

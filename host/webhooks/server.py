@@ -10,15 +10,17 @@ import asyncio
 import logging
 import math
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from host.config import Webhook, Webhooks
 from host.ports.bot import HostBusy
-from host.ports.door import BodyError, Door, body
+from host.ports.door import BodyError, Door, body, peer_of
 from host.ports.events import Author, EventClass, InboundEvent, Ingested, Verdict
+from host.ports.strangers import Few
 from host.webhooks import signatures
 from host.webhooks.places import NoPlace, Places
 from host.webhooks.signatures import Delivery, Unauthorised, WeakSecret
@@ -35,10 +37,16 @@ class WebhookError(Exception):
 
 
 class Refused(Exception):
+    proven = True  # that it came from whoever has the secret
+
     def __init__(self, status: int, reason: str, **headers: str) -> None:
         super().__init__(reason)
         self.status = status
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class Unproven(Refused):
+    proven = False
 
 
 @dataclass
@@ -82,6 +90,8 @@ class WebhookServer:
         self._hooks = {name: _hook(name, hook, environment) for name, hook in config.hooks.items()}
         # Whoever tries names learns nothing: one that is no hook is refused as a wrong signature is, after the same work.
         self._nobody = _Hook("", Webhook.model_construct(per_minute=1), secrets.token_bytes(32), 0.0, 0.0)
+        self._strange: dict[str, Places] = {}  # of names that are no hook, while somebody is there
+        self._few = Few(log)
         self._door: Door | None = None
         self.port = 0
 
@@ -114,30 +124,27 @@ class WebhookServer:
         try:
             return await self._take(name, request)
         except Refused as refused:
-            log.info(
-                "Webhook refused: %s",
-                refused,
-                extra={"action": "webhook_refused", "hook": name[:50], "status": refused.status},
-            )
+            told = {"action": "webhook_refused", "hook": name[:50], "status": refused.status}
+            if refused.proven:
+                log.info("Webhook refused: %s", refused, extra=told)
+            else:
+                self._few.say(logging.INFO, "Webhook refused: %s", refused.__cause__ or refused, extra=told)
             return web.json_response({"error": str(refused)}, status=refused.status, headers=refused.headers)
 
     async def _take(self, name: str, request: web.Request) -> web.Response:
         hook = self._hooks.get(name, self._nobody)
         try:
-            async with hook.places.one(request.remote or ""):
+            async with self._place(name, peer_of(request.remote or "")):
                 said = await body(request, LARGEST_BODY)
         except BodyError as error:
-            raise Refused(error.status, str(error)) from error
-        except NoPlace as error:
-            raise Refused(429, "too many requests at a time", Retry_After="1") from error
+            raise Unproven(error.status, str(error)) from error
+        except NoPlace:
+            raise Unproven(429, "too many requests at a time", Retry_After="1") from None
         try:
             seconds = self._now() // 1000
             delivery = signatures.verify(hook.config.style, hook.secret, request.headers, said, seconds)
         except Unauthorised as unauthorised:
-            log.info(
-                "A webhook's request does not fit: %s", unauthorised, extra={"action": "webhook_unsigned"}
-            )
-            raise Refused(401, NOT_TAKEN) from unauthorised
+            raise Unproven(401, NOT_TAKEN) from unauthorised
         if not hook.take(asyncio.get_running_loop().time()):
             again = str(math.ceil(60 / hook.config.per_minute))
             raise Refused(429, f"more than {hook.config.per_minute} a minute", Retry_After=again)
@@ -146,6 +153,18 @@ class WebhookServer:
         if hook.config.platform not in self._platforms:
             raise Refused(503, f"{hook.config.platform} does not run here", Retry_After="60")
         return await self._bring_in(hook, delivery, said)
+
+    @asynccontextmanager
+    async def _place(self, name: str, peer: str) -> AsyncIterator[None]:
+        """Each name has its own, so that nobody learns by taking them which of them is a hook."""
+        hook = self._hooks.get(name)
+        places = hook.places if hook else self._strange.setdefault(name, Places())
+        try:
+            async with places.one(peer):
+                yield
+        finally:
+            if not places:
+                self._strange.pop(name, None)
 
     async def _bring_in(self, hook: _Hook, delivery: Delivery, said: bytes) -> web.Response:
         try:

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from bots.slack.client import transport
+from host.config import Webhooks
 from host.gateway import egress
-from host.ports import door
+from host.ports import door, strangers
+from host.ports.events import InboundEvent, Ingested, Verdict
 from host.webhooks import places, signatures
+from host.webhooks.server import WebhookServer
 from tests.fakes.internet import FakeInternet
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.http_mode import signature
@@ -188,6 +192,88 @@ async def test_whoever_has_as_many_places_of_a_hook_as_others_takes_none_of_thei
 
 def _no_room(*_: object) -> None:
     raise places.NoPlace
+
+
+class _Together(dict[str, places.Places]):
+    """As if all names that are no hook were one."""
+
+    def __init__(self) -> None:
+        super().__init__(none=places.Places())
+
+    def setdefault(self, *_: object) -> places.Places:
+        return self["none"]
+
+
+@walled
+async def test_somebody_learns_which_names_are_hooks_by_taking_every_place(
+    monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    hook = {"platform": "memory", "workspace": "w", "channel": "c", "secret_env": "HOOK_SECRET"}
+    names = Webhooks.model_validate({"port": 0, "ci": hook})
+
+    async def taken(event: InboundEvent) -> Ingested:
+        return Ingested(Verdict.STORED, event.message_id)
+
+    server = WebhookServer(names, {"HOOK_SECRET": SECRET}, {"memory"}, taken, lambda: NOW * 1_000)
+    if not standing:
+        server._strange = _Together()
+    await server.start()
+    url, slow = f"http://127.0.0.1:{server.port}/hooks", list[asyncio.StreamWriter]()
+    try:
+        for _ in range(places.AT_A_TIME):
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"POST /hooks/none HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nh")
+            slow.append(writer)
+        async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as client:
+            while len(server._strange.get("none", ())) < places.AT_A_TIME:  # noqa: ASYNC110 - they come in
+                await asyncio.sleep(0)
+            answers = set()
+            for name in ("ci", "no-hook"):
+                async with client.post(f"{url}/{name}", data=BODY) as answer:
+                    answers.add((answer.status, await answer.text()))
+        assert (len(answers) == 1) is standing, answers
+    finally:
+        for writer in slow:
+            writer.transport.abort()
+        await server.stop()
+    assert not server._strange, "nothing is kept of names that somebody tried"
+
+
+@walled
+@pytest.mark.parametrize("sent", [b"GET / HTTP/9\r\n\r\n", b"GET / HTTP/1.1\r\nBad Header: x\r\n\r\n"])
+async def test_a_stranger_turns_the_log_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, sent: bytes, standing: bool
+) -> None:
+    """What was logged of an attack is gone when enough was logged after it."""
+    caplog.set_level("INFO")
+    if not standing:
+        monkeypatch.setattr(door._NotOfStrangers, "filter", lambda *_: True)
+    async with opened(largest=LARGEST) as address:
+        for _ in range(strangers.MOST + 10):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(sent)
+            async with asyncio.timeout(PATIENCE):
+                await reader.read()
+            writer.close()
+    said = [record for record in caplog.records if record.name.startswith("host")]
+    assert (len(said) <= strangers.MOST + 5) is standing
+    assert any(record.exc_info for record in said) is not standing
+
+
+@walled
+@pytest.mark.parametrize("of", ["2001:db8::{:x}", "2001:db8::{:x}%eth0", "::ffff:192.0.2.9"])
+async def test_a_machine_takes_every_place_by_as_many_addresses_as_it_has(
+    monkeypatch: pytest.MonkeyPatch, of: str, standing: bool
+) -> None:
+    if not standing:
+        monkeypatch.setattr(door, "CONNECTIONS_OF_A_PEER", door.CONNECTIONS)
+    entrance = door.Door(web.Application())
+    visitors = [door._Visitor(entrance, asyncio.Protocol()) for _ in range(door.CONNECTIONS + 1)]
+    got_in = [
+        entrance.enter(visitor, asyncio.Transport(), door.peer_of(of.format(n + 1)))
+        for n, visitor in enumerate(visitors)
+    ]
+    assert sum(got_in) == (door.CONNECTIONS_OF_A_PEER if standing else door.CONNECTIONS)
 
 
 SLACK_FORGED = ("with another secret", "for another body", "from an hour ago", "without a signature")
