@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,11 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from host.cli.screen import Screen, echo
 from host.registry.db import NotYet, open_registry
 from host.registry.port import Statements
 from sessiondb.records import Address
@@ -26,23 +25,7 @@ ELASTIC = ("title", "where", "who", "detail", "when", "what")  # columns that gi
 NARROWEST = 8  # columns of text, to which they do
 GAP = 2  # columns between two columns
 
-_DRIVES = re.compile(
-    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)  # or turns a terminal
-
-
-class Calm(Console):
-    """What people call themselves, and write, drives no terminal. Nothing that is left out takes room, so that columns stand."""
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        for segment in super().render(renderable, options):
-            if segment.control:
-                yield segment
-            else:
-                yield Segment(_DRIVES.sub("", segment.text), segment.style)
-
-
-_out = Calm()
+_out = Screen()
 
 
 @contextmanager
@@ -68,7 +51,7 @@ def show(what: RenderableType) -> None:
 
 
 def say_json(found: object) -> None:
-    print(json.dumps(found, indent=2, ensure_ascii=False))  # noqa: T201 - the command's output
+    echo(json.dumps(found, indent=2, ensure_ascii=False))
 
 
 def table(

@@ -229,9 +229,9 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Print a conversation as Markdown, or as JSON, with everything that was said in it."""
-    from host.cli import exporting
+    from host.cli import exporting, screen
 
-    typer.echo(exporting.export(Path(config_of(config).data), conversation, as_json_text=as_json))
+    screen.echo(exporting.export(Path(config_of(config).data), conversation, as_json_text=as_json))
 
 
 @app.command()
@@ -257,13 +257,13 @@ def forget(
     ] = False,
 ) -> None:
     """Erase a person's messages, what agents remember of them, their name and id."""
-    from host.cli import forgetting
+    from host.cli import forgetting, screen
 
     data = Path(config_of(config).data)
     if listed:
-        typer.echo(forgetting.marks(data))
+        screen.echo(forgetting.marks(data))
     elif dry_run:
-        typer.echo(forgetting.counts(data, forgetting.named(person)))
+        screen.echo(forgetting.counts(data, forgetting.named(person)))
     elif not forgetting.forget(data, forgetting.named(person)):
         sys.exit(1)
 
@@ -285,10 +285,10 @@ def resume(
 @app.command()
 def reload(config: ConfigOption = None) -> None:
     """Have the running host read its configuration again, as SIGHUP does: whole, or not at all."""
-    from host.cli import ordering
+    from host.cli import ordering, screen
 
     told = ordering.reload(Path(config_of(config).data))
-    typer.echo(told)
+    screen.echo(told)
     if told.startswith(ordering.REFUSED):
         sys.exit(1)
 
@@ -303,10 +303,11 @@ def doctor(
 ) -> None:
     """Try everything that Dovecote needs, and say what to do about what is missing. Changes nothing."""
     from host.cli import doctor as examining
+    from host.cli import screen
 
     if json:
         told, well = examining.as_json(config, mend=mend)
-        typer.echo(told)
+        screen.echo(told)
     else:
         well = examining.examine(config, _console(), mend=mend)
     if not well:
@@ -360,9 +361,9 @@ def _run(path: Path | None, platforms: list[str], *, log_to_file: bool, web: boo
 
 
 def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
+    from host.cli.screen import Screen
 
-    return Console(stderr=stderr)
+    return Screen(stderr=stderr)
 
 
 def _complain(sentence: str, style: str = "bold red") -> None:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aiohttp
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from host.cli.screen import Screen
 from host.config import Config, tidied
 from host.folders.seal import Seal, SealError
 from host.gateway.egress import Internet
@@ -34,7 +34,7 @@ from sessiondb.options import McpServer, Options
 LINK_LIVES = 900.0  # s
 PROBE = 15.0  # s for one server
 
-_out = Console()
+_out = Screen()
 
 
 class McpError(Exception):

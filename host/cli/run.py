@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
 from host.app import Host
@@ -23,6 +22,7 @@ from host.cli.looks import engine, everything, model
 from host.cli.looks import platforms as looking
 from host.cli.looks.engine import uses_containers
 from host.cli.looks.platforms import BOTS
+from host.cli.screen import Screen
 from host.config import Config, NotFit, owners, provider
 from host.folders import logs
 from host.folders.disk import ThreadDisk
@@ -103,7 +103,7 @@ class Said:
         if not self._aloud:
             return
         if sys.stdout.isatty():
-            Console().print(Text(banner, "dim"), soft_wrap=True)
+            Screen().print(Text(banner, "dim"), soft_wrap=True)
         elif provider.echoing(config):
             sys.stderr.write(f"{provider.ECHO}. {provider.REMEDY}.\n")
 
@@ -118,7 +118,7 @@ class Said:
         if not self._aloud:
             return
         if sys.stdout.isatty():
-            Console().print(Text(f"! {sentence}", "yellow"), soft_wrap=True)
+            Screen().print(Text(f"! {sentence}", "yellow"), soft_wrap=True)
         else:
             sys.stderr.write(f"{sentence}\n")
 

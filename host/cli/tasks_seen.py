@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from host.cli import listing
 from host.cli.ending import NothingFoundError
 from host.cli.listing import now_ms
+from host.cli.screen import Screen
 from host.config import Config, recurrence
 from host.controls import naming
 from host.controls.naming import Names
@@ -31,8 +31,8 @@ from sessiondb.connection import open_reader
 SHOWN = 20  # occurrences of a task
 SOURCES = {"file": "the configuration file", "person": "the command line", "agent": "an agent"}
 
-_out = listing.Calm()
-_errors = Console(stderr=True)
+_out = Screen()
+_errors = Screen(stderr=True)
 
 
 @dataclass(frozen=True)

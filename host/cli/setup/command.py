@@ -35,8 +35,7 @@ def setup(
     ] = None,
 ) -> None:
     """Set Slack or Discord up, from nothing to a running host: asks, tries each step live, keeps what works."""
-    from rich.console import Console
-
+    from host.cli.screen import Screen
     from host.cli.setup import desk, ending, flow
     from host.config import writing
 
@@ -61,4 +60,4 @@ def setup(
         base_image=base_image,
         start=start,
     )
-    ending.in_a_host(config, wanted, Console(), ask=ask)
+    ending.in_a_host(config, wanted, Screen(), ask=ask)

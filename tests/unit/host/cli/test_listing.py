@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from importlib import resources
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,8 @@ import pytest
 from rich.text import Text
 
 from host.cli import listing
+from host.cli import screen as screens
+from host.cli.screen import Screen
 from host.controls import naming
 from host.controls.naming import Names
 from host.registry import places
@@ -25,7 +28,7 @@ def schema(name: str) -> str:
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     out = io.StringIO()
-    monkeypatch.setattr(listing, "_out", listing.Calm(file=out, width=80))
+    monkeypatch.setattr(listing, "_out", Screen(file=out, width=80))
     return out
 
 
@@ -119,3 +122,15 @@ def test_what_people_call_themselves_drives_no_terminal(screen: io.StringIO) -> 
     listing.show(Text(odd))
     assert not set("\x1b\x07\u202e\x9b") & set(screen.getvalue())
     assert screen.getvalue().count("ev[2J") == 4
+
+
+def test_what_goes_to_programs_too_keeps_what_is_odd_as_json_writes_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    odd = {"who": "ev\x1b[2J\x9b2K\u202e\u2028é\t"}
+    listing.say_json(odd)
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == odd
+    assert not set("\x1b\x9b\u202e\u2028") & set(shown)
+    assert "é" in shown
+    assert screens.escaped("a\tb\x1b]52;c;x\x07\n") == "a\tb\\u001b]52;c;x\\u0007\n"
