@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
-
 from bots.console.bot import ConsoleBot, Screen
 from bots.console.pipe import PipeScreen
 from bots.console.terminal import TerminalScreen
 from host.config import provider
 from host.ports.bot import Bot, Surroundings
+from host.ports.printing import SafeConsole
 
 __all__ = ["ConsoleBot", "make"]
 
@@ -19,5 +18,5 @@ def make(surroundings: Surroundings) -> Bot:
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     screen: Screen = PipeScreen(sys.stdin.buffer, sys.stdout, sys.stderr)
     if interactive:
-        screen = TerminalScreen(Console(), provider.answering(surroundings.config, "console"))
+        screen = TerminalScreen(SafeConsole(), provider.answering(surroundings.config, "console"))
     return ConsoleBot(surroundings.data, surroundings.config.console.user, screen)

@@ -9,6 +9,7 @@ from typing import BinaryIO, TextIO
 from bots.console.bot import ConsoleBot
 from bots.console.transcript import Line
 from host.ports.bot import HostBusy, Shown
+from host.ports.printing import escaped
 
 CHANNEL = "pipe"
 
@@ -23,7 +24,8 @@ class PipeScreen:
         if channel != CHANNEL:
             return
         options = "".join(f"\n  {number}. {option}" for number, option in enumerate(line.options, 1))
-        self._out.write(f"{line.text}{options}\n")
+        said = f"{line.text}{options}\n"
+        self._out.write(escaped(said) if self._out.isatty() else said)
         self._out.flush()
 
     def progress(self, shown: Shown) -> None:

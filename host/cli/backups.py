@@ -16,7 +16,7 @@ from rich.text import Text
 
 from host.cli import forgetting
 from host.cli.listing import utc
-from host.cli.screen import Screen
+from host.ports.printing import SafeConsole
 from host.upkeep.backups import scratch
 from host.upkeep.backups.making import BackupError, make
 from host.upkeep.backups.restoring import Restored, restore
@@ -27,8 +27,8 @@ GPG_HERE = ("--batch", "--no-auto-key-locate")  # a key from the network would b
 PACKAGES = {AGE: "age", GPG: "gnupg"}
 UNFINISHED = re.compile(r".+\.[0-9a-f]{8}\.unfinished")
 SHOWN = 20  # lines of what may repeat
-_out = Screen()
-_progress = Screen(stderr=True)
+_out = SafeConsole()
+_progress = SafeConsole(stderr=True)
 
 
 def write(data: Path, file: Path, *, age: str, gpg: str) -> None:

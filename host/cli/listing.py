@@ -15,7 +15,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from host.cli.screen import Screen, echo
+from host.ports.printing import SafeConsole, echo
 from host.registry.db import NotYet, open_registry
 from host.registry.port import Statements
 from sessiondb.records import Address
@@ -25,7 +25,7 @@ ELASTIC = ("title", "where", "who", "detail", "when", "what")  # columns that gi
 NARROWEST = 8  # columns of text, to which they do
 GAP = 2  # columns between two columns
 
-_out = Screen()
+_out = SafeConsole()
 
 
 @contextmanager

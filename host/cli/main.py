@@ -229,9 +229,10 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Print a conversation as Markdown, or as JSON, with everything that was said in it."""
-    from host.cli import exporting, screen
+    from host.cli import exporting
+    from host.ports import printing
 
-    screen.echo(exporting.export(Path(config_of(config).data), conversation, as_json_text=as_json))
+    printing.echo(exporting.export(Path(config_of(config).data), conversation, as_json_text=as_json))
 
 
 @app.command()
@@ -257,13 +258,14 @@ def forget(
     ] = False,
 ) -> None:
     """Erase a person's messages, what agents remember of them, their name and id."""
-    from host.cli import forgetting, screen
+    from host.cli import forgetting
+    from host.ports import printing
 
     data = Path(config_of(config).data)
     if listed:
-        screen.echo(forgetting.marks(data))
+        printing.echo(forgetting.marks(data))
     elif dry_run:
-        screen.echo(forgetting.counts(data, forgetting.named(person)))
+        printing.echo(forgetting.counts(data, forgetting.named(person)))
     elif not forgetting.forget(data, forgetting.named(person)):
         sys.exit(1)
 
@@ -285,10 +287,11 @@ def resume(
 @app.command()
 def reload(config: ConfigOption = None) -> None:
     """Have the running host read its configuration again, as SIGHUP does: whole, or not at all."""
-    from host.cli import ordering, screen
+    from host.cli import ordering
+    from host.ports import printing
 
     told = ordering.reload(Path(config_of(config).data))
-    screen.echo(told)
+    printing.echo(told)
     if told.startswith(ordering.REFUSED):
         sys.exit(1)
 
@@ -303,11 +306,11 @@ def doctor(
 ) -> None:
     """Try everything that Dovecote needs, and say what to do about what is missing. Changes nothing."""
     from host.cli import doctor as examining
-    from host.cli import screen
+    from host.ports import printing
 
     if json:
         told, well = examining.as_json(config, mend=mend)
-        screen.echo(told)
+        printing.echo(told)
     else:
         well = examining.examine(config, _console(), mend=mend)
     if not well:
@@ -361,9 +364,9 @@ def _run(path: Path | None, platforms: list[str], *, log_to_file: bool, web: boo
 
 
 def _console(*, stderr: bool = False) -> Console:
-    from host.cli.screen import Screen
+    from host.ports.printing import SafeConsole
 
-    return Screen(stderr=stderr)
+    return SafeConsole(stderr=stderr)
 
 
 def _complain(sentence: str, style: str = "bold red") -> None:

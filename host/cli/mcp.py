@@ -15,7 +15,6 @@ import aiohttp
 from rich.table import Table
 from rich.text import Text
 
-from host.cli.screen import Screen
 from host.config import Config, tidied
 from host.folders.seal import Seal, SealError
 from host.gateway.egress import Internet
@@ -26,6 +25,7 @@ from host.governance.access import LOCAL
 from host.intake.pages import pasted_in
 from host.ports.events import Author, Viewer
 from host.ports.findings import Finding
+from host.ports.printing import SafeConsole
 from host.registry import logins
 from host.registry.db import VERSION, beside, open_registry
 from sessiondb import Address, SessionError, Unavailable
@@ -34,7 +34,7 @@ from sessiondb.options import McpServer, Options
 LINK_LIVES = 900.0  # s
 PROBE = 15.0  # s for one server
 
-_out = Screen()
+_out = SafeConsole()
 
 
 class McpError(Exception):

@@ -22,13 +22,13 @@ from host.cli.looks import engine, everything, model
 from host.cli.looks import platforms as looking
 from host.cli.looks.engine import uses_containers
 from host.cli.looks.platforms import BOTS
-from host.cli.screen import Screen
 from host.config import Config, NotFit, owners, provider
 from host.folders import logs
 from host.folders.disk import ThreadDisk
 from host.folders.lock import DataLock
 from host.ports.bot import Bot, Bots, MakeBot, Surroundings
 from host.ports.findings import Finding
+from host.ports.printing import SafeConsole
 from host.runners.launch.base import Launcher
 from host.runners.launch.process import ProcessLauncher
 from host.upkeep import traces
@@ -103,7 +103,7 @@ class Said:
         if not self._aloud:
             return
         if sys.stdout.isatty():
-            Screen().print(Text(banner, "dim"), soft_wrap=True)
+            SafeConsole().print(Text(banner, "dim"), soft_wrap=True)
         elif provider.echoing(config):
             sys.stderr.write(f"{provider.ECHO}. {provider.REMEDY}.\n")
 
@@ -118,7 +118,7 @@ class Said:
         if not self._aloud:
             return
         if sys.stdout.isatty():
-            Screen().print(Text(f"! {sentence}", "yellow"), soft_wrap=True)
+            SafeConsole().print(Text(f"! {sentence}", "yellow"), soft_wrap=True)
         else:
             sys.stderr.write(f"{sentence}\n")
 

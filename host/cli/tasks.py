@@ -102,10 +102,11 @@ def cancel(context: typer.Context, task: TaskArgument) -> None:
 @app.command()
 def export(context: typer.Context) -> None:
     """Print the tasks as JSON, one a line; those of the configuration file are not among them."""
-    from host.cli import screen, tasks_seen
+    from host.cli import tasks_seen
+    from host.ports import printing
 
     for line in tasks_seen.exported(Path(context.obj.data)):
-        screen.echo(line)
+        printing.echo(line)
 
 
 @app.command("import")

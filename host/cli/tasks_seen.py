@@ -14,7 +14,6 @@ from rich.text import Text
 from host.cli import listing
 from host.cli.ending import NothingFoundError
 from host.cli.listing import now_ms
-from host.cli.screen import Screen
 from host.config import Config, recurrence
 from host.controls import naming
 from host.controls.naming import Names
@@ -22,6 +21,7 @@ from host.governance.words import zone_of
 from host.mailbox import ledger, projecting
 from host.mailbox import tasks as records
 from host.mailbox.tasks import Occurrence, Task
+from host.ports.printing import SafeConsole
 from host.registry import orders
 from host.registry.db import open_registry
 from host.schedule.desk import FILE
@@ -31,8 +31,8 @@ from sessiondb.connection import open_reader
 SHOWN = 20  # occurrences of a task
 SOURCES = {"file": "the configuration file", "person": "the command line", "agent": "an agent"}
 
-_out = Screen()
-_errors = Screen(stderr=True)
+_out = SafeConsole()
+_errors = SafeConsole(stderr=True)
 
 
 @dataclass(frozen=True)

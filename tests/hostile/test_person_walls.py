@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import html
+import io
 import logging
 import re
 from pathlib import Path
 
 import pytest
 
+from bots.console import transcript
+from bots.console.pipe import CHANNEL, PipeScreen
+from bots.console.terminal import TerminalScreen
 from bots.markup import slack as markup
 from bots.slack.sending import rendering as slack
+from host.cli import listing
 from host.folders import logs
 from host.intake import incoming
 from host.mailbox import questions
 from host.mailbox.rows import Question
+from host.ports import printing
 from sessiondb import content
 from tests.support.redteam import Seat, attack, walled
 
@@ -52,6 +58,42 @@ def test_a_name_writes_a_line_of_the_log(
         root.handlers[:] = before
     written = (tmp_path / "host.log").read_bytes().decode()
     assert (BREAKS[how] in written.rstrip("\n")) is not standing
+
+
+SEQUENCES = {
+    "clears the screen": "\x1b[2J",
+    "writes the clipboard": "\x1b]52;c;ZXZpbA==\x07",
+    "by one character": "\x9b2K",
+    "hides what it says": "\u202e",
+}
+
+
+class OfATerminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@walled
+@pytest.mark.parametrize("what", SEQUENCES)
+@attack(Seat.PERSON, 16)
+def test_a_title_or_an_option_drives_the_terminal_of_whoever_runs_a_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str, standing: bool
+) -> None:
+    if not standing:
+        monkeypatch.setattr(printing, "DRIVES", re.compile(r"(?!)"))
+    odd = f"Report {SEQUENCES[what]}of today"
+    shown, piped = OfATerminal(), OfATerminal()
+    console = printing.SafeConsole(file=shown, width=80, color_system=None)
+    monkeypatch.setattr(listing, "_out", console)
+    listing.table(["title"], [[odd]])
+    listing.say_json({"title": odd})
+    printing.echo(f"# {odd}")
+    asked = transcript.Line("l1", "agent", odd, 0, question="q", options=(odd,))
+    TerminalScreen(console, "Ada")._print(asked)
+    PipeScreen(io.BytesIO(), piped, piped).said(CHANNEL, asked)
+    said = [shown.getvalue(), piped.getvalue(), capsys.readouterr().out]
+    assert all("of today" in one for one in said)
+    assert any(SEQUENCES[what] in one for one in said) is not standing
 
 
 NAMES = {

@@ -35,9 +35,9 @@ def setup(
     ] = None,
 ) -> None:
     """Set Slack or Discord up, from nothing to a running host: asks, tries each step live, keeps what works."""
-    from host.cli.screen import Screen
     from host.cli.setup import desk, ending, flow
     from host.config import writing
+    from host.ports.printing import SafeConsole
 
     if print_link:
         typer.echo(flow.print_link(config, platform or "slack"))
@@ -60,4 +60,4 @@ def setup(
         base_image=base_image,
         start=start,
     )
-    ending.in_a_host(config, wanted, Screen(), ask=ask)
+    ending.in_a_host(config, wanted, SafeConsole(), ask=ask)

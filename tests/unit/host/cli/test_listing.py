@@ -12,10 +12,10 @@ import pytest
 from rich.text import Text
 
 from host.cli import listing
-from host.cli import screen as screens
-from host.cli.screen import Screen
 from host.controls import naming
 from host.controls.naming import Names
+from host.ports import printing
+from host.ports.printing import SafeConsole
 from host.registry import places
 from host.registry.sessions import scope_name
 from sessiondb import Address
@@ -28,7 +28,7 @@ def schema(name: str) -> str:
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     out = io.StringIO()
-    monkeypatch.setattr(listing, "_out", Screen(file=out, width=80))
+    monkeypatch.setattr(listing, "_out", SafeConsole(file=out, width=80))
     return out
 
 
@@ -133,4 +133,4 @@ def test_what_goes_to_programs_too_keeps_what_is_odd_as_json_writes_it(
     assert json.loads(shown) == odd
     assert not set("\x1b\x9b\u202e\u2028") & set(shown)
     assert "é" in shown
-    assert screens.escaped("a\tb\x1b]52;c;x\x07\n") == "a\tb\\u001b]52;c;x\\u0007\n"
+    assert printing.escaped("a\tb\x1b]52;c;x\x07\n") == "a\tb\\u001b]52;c;x\\u0007\n"

@@ -22,7 +22,7 @@ def echo(text: str) -> None:
     print(escaped(text))  # noqa: T201 - the command's output
 
 
-class Screen(Console):
+class SafeConsole(Console):
     """Nothing that is left out takes room, so that columns stand."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
