@@ -51,17 +51,24 @@ def _everyone_reads(channel: discord.abc.GuildChannel) -> bool:
     everyone: discord.Role | None = channel.guild.get_role(channel.guild.id)
     if known is None or everyone is None:
         return False
-    needed = VOICE if isinstance(known, discord.VoiceChannel | discord.StageChannel) else TEXT
-    may = known.permissions_for(everyone)
-    return all(getattr(may, name) for name in needed) and not _shuts_out_somebody(known, needed)
+    return reads(known, everyone) and not _shuts_out_somebody(known)
 
 
-def _shuts_out_somebody(channel: discord.abc.GuildChannel, needed: Sequence[str]) -> bool:
+def reads(channel: discord.abc.GuildChannel, who: discord.Member | discord.Role) -> bool:
+    may = channel.permissions_for(who)
+    return all(getattr(may, name) for name in _needed(channel))
+
+
+def _needed(channel: discord.abc.GuildChannel) -> Sequence[str]:
+    return VOICE if isinstance(channel, discord.VoiceChannel | discord.StageChannel) else TEXT
+
+
+def _shuts_out_somebody(channel: discord.abc.GuildChannel) -> bool:
     """A role or a person who may not read what everybody else reads."""
     return any(
         getattr(overwrite, name) is False and not _is_nobody(target)
         for target, overwrite in channel.overwrites.items()
-        for name in needed
+        for name in _needed(channel)
     )
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import discord
 
-from bots.discord.client import errors
+from bots.discord.client import errors, places
 from bots.discord.reading import events
 from host.ports.bot import Rejected
 from host.ports.events import Author
@@ -64,8 +64,7 @@ async def _reads(client: discord.Client, member: discord.Member, channel_id: str
         return False
     if isinstance(channel, discord.Thread):
         return await _in_thread(channel, member)
-    may = channel.permissions_for(member)
-    return may.view_channel and may.read_message_history
+    return places.reads(channel, member)
 
 
 async def _thread(client: discord.Client, guild: discord.Guild, id_: int) -> discord.Thread | None:
@@ -81,10 +80,9 @@ async def _in_thread(thread: discord.Thread, member: discord.Member) -> bool:
     """A private one has a channel of its own: it is for its members, and for who may manage threads."""
     if thread.parent is None:
         return False
-    may = thread.parent.permissions_for(member)
-    if not (may.view_channel and may.read_message_history):
+    if not places.reads(thread.parent, member):
         return False
-    if not thread.is_private() or may.manage_threads:
+    if not thread.is_private() or thread.parent.permissions_for(member).manage_threads:
         return True
     try:
         await thread.fetch_member(member.id)
