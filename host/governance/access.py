@@ -66,10 +66,12 @@ def is_guest(access: Access, person: Person) -> bool:
     """Whether the public channels' common memory holds what was not said to them: guests whom the platform names, and on
     Discord members without any of the roles that the configuration lists."""
     platform = person.address.channel_type
-    if person.author.is_bot or platform == LOCAL:
+    if platform == LOCAL:
         return False
-    if person.author.guest:
+    if person.author.guest:  # by an app of theirs, too, which Slack shows as a bot's message
         return True
+    if person.author.is_bot:
+        return False
     roles = platform == BY_ROLES and any(group.startswith(f"{platform}:") for group in access.groups)
     # There the public channels are those that everyone may see: to be listed by name is to belong.
     named = f"{platform}:{person.author.id}" in (*access.users, *access.owners)

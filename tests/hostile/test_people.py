@@ -45,15 +45,17 @@ def within(thread: str) -> dict[str, Any]:
 
 @walled
 @attack(Seat.PERSON, 13)
+@pytest.mark.parametrize("by_an_app", [False, True], ids=["themselves", "by an app of theirs"])
 async def test_a_guest_asks_the_agent_for_what_was_said_in_channels_they_are_not_in(
-    tmp_path: Path, standing: bool
+    tmp_path: Path, by_an_app: bool, standing: bool
 ) -> None:
     """The public channels share a folder; whoever may ask in one of them may ask for all of it."""
+    guest, routes = replace(GUEST, is_bot=by_an_app), [{"agent": "default", "bots": "mention"}]
     access = {"unknown": "allow", "guests": "deny" if standing else "allow"}
     write = '@@call mock_append {"file": "notes", "line": "a secret", "shared": true}\nkept'
-    async with serving(config(tmp_path, access=access)) as (_, bot):
+    async with serving(config(tmp_path, access=access, routes=routes)) as (_, bot):
         await answered(bot, "board", write, author=ADA, **PUBLIC)
-        asked = await bot.say("general", "what do you know?", author=GUEST, **PUBLIC)
+        asked = await bot.say("general", "what do you know?", author=guest, **PUBLIC)
         assert (asked.verdict is Verdict.DECLINED) is standing
         await answered(bot, "random", "hello", author=ADA, **PUBLIC)
         if not standing:
