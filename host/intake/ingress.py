@@ -280,7 +280,7 @@ class Ingress:
     def _accept(
         self, connection: Statements, event: InboundEvent, verdict: router.Engage, *, trusted: bool
     ) -> tuple[Ingested, Entry | None, Session | None]:
-        scope = self._scope(event)
+        scope = sessions.as_known(connection, event, self._scope(event))
         id_ = sessions.upsert(connection, verdict.agent, verdict.session, scope, self._now())
         if event.event_class in (EventClass.MESSAGE, EventClass.COMMAND) and verdict.trigger:
             if not event.author.is_bot:

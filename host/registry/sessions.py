@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from host.ports.events import InboundEvent, Privacy
+from host.ports.events import EventClass, InboundEvent, Privacy
 from host.registry.port import Statements
 from sessiondb import SessionFolder
 from sessiondb.records import Address
@@ -108,6 +108,18 @@ OF_ANOTHER_SCOPE = (
     f" UNION ALL SELECT 1 FROM sessions WHERE {_CHANNEL} AND scope > ?4 AND scope < ?5"
     f" UNION ALL SELECT 1 FROM sessions WHERE {_CHANNEL} AND scope > ?5 LIMIT 1"
 )
+
+
+_IS_PRIVATE = f"SELECT 1 FROM sessions WHERE {_CHANNEL} AND scope = ?4 LIMIT 1"
+
+
+def as_known(connection: Statements, event: InboundEvent, scope: str) -> str:
+    """A hook says for whom its channel was when it was set up; what has become private since is not for others (law 13)."""
+    private = scope_name("private", event.address, "")
+    if event.event_class is not EventClass.WEBHOOK or scope == private:
+        return scope
+    known = connection.execute(_IS_PRIVATE, (*event.address[:3], private)).fetchone()
+    return scope if known is None else private
 
 
 def mark_busy(connection: Statements, id_: str) -> None:

@@ -19,8 +19,8 @@ from host.governance import access as governance
 from host.intake import inbox
 from host.ports.bot import Offline
 from host.ports.controls import Forbidden, TaskOrder
-from host.ports.events import Author, InboundEvent, Privacy, Verdict, Viewer
-from host.registry import held
+from host.ports.events import Author, EventClass, InboundEvent, Privacy, Verdict, Viewer
+from host.registry import held, sessions
 from host.registry.notices import Notice
 from host.registry.sessions import scope_name
 from host.schedule.homes import Homes
@@ -246,6 +246,25 @@ async def test_an_outsider_looks_at_what_a_channel_said_before_it_became_private
         except Forbidden:
             story = ""
         assert (spent == 0, story == "") == (standing, standing)
+
+
+@walled
+@attack(Seat.NETWORK, 13)
+async def test_a_hook_writes_of_a_channel_that_became_private_where_public_channels_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    """Its configuration says still that the channel is public."""
+    if not standing:
+        monkeypatch.setattr(sessions, "as_known", lambda _, __, scope: scope)
+    async with serving(config(tmp_path)) as (host, bot):
+        await answered(bot, "general", "hello", author=ADA, **PUBLIC)
+        await host.house.reception.channel_became(HERE, "private")
+        hook = {"author": Author("webhook:ci", "ci"), "event_class": EventClass.WEBHOOK, "natural_id": "ci:1"}
+        await answered(
+            bot, "general", KEEP, address=HERE._replace(thread_id="of-ci"), privacy="public", **hook
+        )
+        await answered(bot, "lunch", SHOW, author=ADA, **PUBLIC)
+        assert any("a secret" in text for text in bot.said("lunch")) is not standing
 
 
 UNTOLD: dict[str, Callable[[MemoryBot], None]] = {
