@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from markdown_it.common.normalize_url import normalizeLink
 
+from bots.markup import lookalikes
+
 LEAST = 2**24  # numbers below it are not read as an address by themselves
 BESIDE = 200  # characters beside a link that are looked at
 
@@ -22,12 +24,22 @@ def disguised(label: str, href: str, before: str = "", after: str = "") -> bool:
     `before` and `after` is what stands beside them: "[bank](…).example" is read as one word, and "bank [.example](…)" may be.
     """
     if normalizeLink(label) == href.removeprefix("mailto:"):
-        return False
+        return not label.isascii() and lookalikes.deceives(_host(href))
     before, after = before[-BESIDE:], after[:BESIDE]
     return any(
         _makes_another(label, href, behind.search(before)[0], ahead.search(after)[0])  # type: ignore[index]  # they find '' anywhere
         for behind, ahead in ((_TOUCHING_BEFORE, _TOUCHING_AFTER), (_NEAR_BEFORE, _NEAR_AFTER))
     )
+
+
+def told(words: str) -> str:
+    """Plain words, of which platforms make links themselves: an address in letters that pass for others says what it is."""
+
+    def said(address: re.Match[str]) -> str:
+        deceives = lookalikes.deceives(address["host"])
+        return f"{address[0]} ({normalizeLink(address[0])})" if deceives else address[0]
+
+    return words if words.isascii() else _PLAIN.sub(said, words)
 
 
 def _makes_another(label: str, href: str, before: str, after: str) -> bool:
@@ -151,6 +163,7 @@ def _bare(address: str) -> str:
     return re.sub(r"^(?:https?:/{0,3}|//)?(?:www\.)?", "", address.strip().lower()).rstrip("/")
 
 
+_PLAIN = re.compile(r"https?://(?P<host>[\w.-]{1,253})(?:[:/?#][^\s<>|]*)?", re.IGNORECASE)
 _TOUCHING_BEFORE = re.compile(r"(?:(?<![\w@.:/-])[\w@.:/-]{1,80})?$")
 _TOUCHING_AFTER = re.compile(r"^[\w@.:/-]{0,80}")
 _NEAR_BEFORE = re.compile(

@@ -187,8 +187,11 @@ class Writer:
         for label, (href, members) in zip(words, groups, strict=True):
             begin, end = end, end + len(label)
             before, after = line[max(0, begin - labels.BESIDE) : begin], line[end : end + labels.BESIDE]
-            hides = href and labels.disguised(label, href, before, after)
-            yield from self.undisguised(members) if hides else members
+            if not href:
+                yield from (run if run.code else replace(run, text=labels.told(run.text)) for run in members)
+            else:
+                hides = labels.disguised(label, href, before, after)
+                yield from self.undisguised(members) if hides else members
 
     def undisguised(self, members: Sequence[Run]) -> Sequence[Run]:
         last = members[-1]

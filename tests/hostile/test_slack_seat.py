@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.markup import labels, slack, tree
+from bots.markup import labels, lookalikes, slack, tree
 from bots.slack.live import message as live
 from bots.slack.reading import saying
 from bots.slack.reading.names import Names
@@ -54,6 +54,18 @@ def test_a_link_hides_where_it_leads(monkeypatch: pytest.MonkeyPatch, written: s
     [chunk] = slack.render(written.format(ADDRESS))
     shown = str(chunk.blocks).replace(f"]({ADDRESS})", "")
     assert (f"({ADDRESS})" in shown) is standing
+
+
+@walled
+@pytest.mark.parametrize("written", ["see https://\u0430pple.example/x", "<https://xn--pple-43d.example/x>"])
+def test_a_name_in_foreign_letters_passes_for_another(
+    monkeypatch: pytest.MonkeyPatch, written: str, standing: bool
+) -> None:
+    """What browsers show in ASCII would be turned into those letters."""
+    if not standing:
+        monkeypatch.setattr(lookalikes, "deceives", lambda _: False)
+    [chunk] = slack.render(written)
+    assert ("(https://xn--pple-43d.example/x)" in str(chunk.blocks)) is standing
 
 
 @walled

@@ -250,6 +250,40 @@ def test_words_beside_a_link_that_are_their_own_leave_it_as_it_is(
     assert f"({TARGET})" not in shown(written.format(TARGET)).replace(f"]({TARGET})", "")
 
 
+@pytest.mark.parametrize("shown", [on_slack, on_discord])
+@pytest.mark.parametrize(
+    ("written", "leads"),
+    [
+        ("https://\u0430pple.example/x", "https://xn--pple-43d.example/x"),
+        ("<https://xn--pple-43d.example/x>", "https://xn--pple-43d.example/x"),
+        ("https://\u0440\u0430\u0443\u0440\u0430\u04cf.com", "https://xn--80aa0cbo65f.com"),
+        ("https://g\u0131thub.example", "https://xn--gthub-n4a.example"),
+        ("https://\u03bf\u03bd\u03b1.example", "https://xn--mxaxf.example"),
+    ],
+)
+def test_a_name_in_letters_that_pass_for_others_shows_what_it_is(
+    shown: Callable[[str], str], written: str, leads: str
+) -> None:
+    assert f"({leads})" in shown(f"see {written} now").replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "bücher.example",
+        "例え.jp",
+        "пример.рф",
+        "ελλάδα.gr",
+        "x例え.jp",
+        "straße.example",
+        "bank.example",
+        "हिन्दी.भारत",
+    ],
+)
+def test_a_name_in_the_letters_of_its_language_is_shown_as_it_is(host: str) -> None:
+    assert "(" not in on_discord(f"see https://{host}/x now")
+
+
 @pytest.mark.parametrize("before", ["bank.example", "bank.example:pw", "bank.example:80", "you:bank.example"])
 def test_what_stands_before_an_at_sign_is_not_where_a_link_leads(before: str) -> None:
     assert disguised("bank.example", f"https://{before}@evil.example/x")
