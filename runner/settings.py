@@ -30,6 +30,7 @@ class Agent:
     instructions: str = ""
     options: Options = field(default_factory=Options)
     channel: str = ""  # instructions for the channel of this conversation
+    within: tuple[str, ...] | None = None  # of Dovecote's own tools those that its channel allows; None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class Settings:
         workspace = Path(environment.get("DOVECOTE_WORKSPACE") or folder.outbound_files)
         try:
             told = json.loads(_required(environment, "DOVECOTE_AGENT"))
-            agent = Agent(**{**told, "options": Options.of(told.get("options", {}))})
+            within = None if told.get("within") is None else tuple(told["within"])
+            agent = Agent(**{**told, "options": Options.of(told.get("options", {})), "within": within})
         except OptionsError as error:
             raise SettingsError("DOVECOTE_AGENT", str(error)) from error
         except (ValueError, TypeError, AttributeError) as error:

@@ -6,10 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, cast
 
-from host.ports.controls import ChannelRules
+from host.ports.controls import NO_TOOLS, ChannelRules
 
 TITLE = "Who answers here"
+LIMITS_TITLE = "What is allowed here"
 AGENT, ENGAGE, MODEL, INSTRUCTIONS, BUDGET = FIELDS = ("agent", "engage", "model", "instructions", "budget")
+EFFORT, TOOLS, SERVERS, ASKERS, KEEPERS = LIMITS = ("effort", "tools", "servers", "askers", "keepers")
+EFFORT_LABEL = "How hard it thinks"
+TOOLS_LABEL = "Its tools"
+TOOLS_HINT = "Those alone that are chosen. None chosen: all that its configuration gives it."
+SERVERS_LABEL = "Its MCP servers"
+SERVERS_HINT = "Those alone that are chosen, beside the tools above."
+ASKERS_LABEL = "Who may ask"
+ASKERS_HINT = "Empty: whoever may talk to agents at all. Owners always may."
+KEEPERS_LABEL = "Which owners may change this"
+KEEPERS_HINT = "Empty: every owner."
+NO_TOOLS_LABEL = "No tools at all"
+SERVER = "mcp:"  # what an MCP server's name begins with among the tools
 MODEL_LABEL = "Model"
 INSTRUCTIONS_LABEL = "What it is told besides"
 INSTRUCTIONS_HINT = "For this channel alone, behind what its configuration says."
@@ -17,6 +30,7 @@ BUDGET_LABEL = "US dollars a day at most"
 AS_CONFIGURED = "as-configured"  # a choice of a menu cannot be empty
 LARGEST_BUDGET = 1_000_000.0  # US dollars a day
 LONGEST_INSTRUCTIONS = 3_000  # characters; Slack's field takes no more
+MOST_PEOPLE = 25  # in a menu of Discord's
 LONGEST_CHOICE = 75  # characters of a menu's option on Slack
 
 ENGAGES = {
@@ -24,6 +38,10 @@ ENGAGES = {
     "mention": "When it is mentioned",
     "always": "To every message",
     "off": "Never",
+}
+EFFORTS = {
+    AS_CONFIGURED: "As configured",
+    **{name: name for name in ("low", "medium", "high", "xhigh", "max")},
 }
 
 
@@ -47,19 +65,46 @@ def budget(rules: ChannelRules) -> str:
     return f"{rules.budget_usd_per_day:g}" if rules.budget_usd_per_day >= 0 else ""
 
 
+def allowed(known: Sequence[str], held: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The tools of a menu by value, and which of them are chosen. What holds and is there no more is left out: none of them
+    is left then, never all."""
+    labels = {name: name.removeprefix(SERVER) for name in known if len(name) <= LONGEST_CHOICE}
+    chosen = tuple(name for name in held if name in labels)
+    return {NO_TOOLS: NO_TOOLS_LABEL, **labels}, chosen or ((NO_TOOLS,) if held else ())
+
+
 def entered(values: Mapping[str, str], version: int) -> ChannelRules:
-    """`version` is what the form showed. Raises `WrongInput`."""
-    agent, engage, model = (values[name] for name in (AGENT, ENGAGE, MODEL))
-    if engage not in ENGAGES:
+    """Who answers and how. `version` is what the form showed. Raises `WrongInput`."""
+    agent, engage, model = (_of_menu(values[name]) for name in (AGENT, ENGAGE, MODEL))
+    if engage and engage not in ENGAGES:
         raise WrongInput(ENGAGE, "Choose one of these.")
     chosen = ChannelRules(
-        agent="" if agent == AS_CONFIGURED else agent,
-        engage=cast(Literal["", "mention", "always", "off"], "" if engage == AS_CONFIGURED else engage),
+        agent=agent,
+        engage=cast(Literal["", "mention", "always", "off"], engage),
         budget_usd_per_day=_dollars(values[BUDGET]),
-        model="" if model == AS_CONFIGURED else model,
+        model=model,
         instructions=values[INSTRUCTIONS].replace("\r\n", "\n").strip(),
     )
     return replace(chosen, version=version)
+
+
+def limited(values: Mapping[str, str], rules: ChannelRules) -> ChannelRules:
+    """The same rules with what is allowed; several of a menu stand a line each. Raises `WrongInput`."""
+    chosen = [name for field in (TOOLS, SERVERS) for name in values.get(field, "").splitlines()]
+    tools = tuple(dict.fromkeys(chosen))
+    if NO_TOOLS in tools and len(tools) > 1:
+        raise WrongInput(TOOLS, "No tools at all, or some of them: choose one.")
+    return replace(
+        rules,
+        effort=_of_menu(values[EFFORT]),
+        tools=tools,
+        askers=tuple(values[ASKERS].split()),
+        keepers=tuple(values[KEEPERS].split()),
+    )
+
+
+def _of_menu(value: str) -> str:
+    return "" if value == AS_CONFIGURED else value
 
 
 def _dollars(text: str) -> float:

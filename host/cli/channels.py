@@ -80,6 +80,10 @@ def _entry(one: rules.Version) -> dict[str, object]:
                 "budget_usd_per_day": None if held.budget_usd_per_day < 0 else held.budget_usd_per_day,
                 "model": held.model,
                 "instructions": held.instructions,
+                "effort": held.effort,
+                "tools": list(held.tools),
+                "askers": list(held.askers),
+                "keepers": list(held.keepers),
             }
             for when, held in (("before", one.before), ("after", one.after))
         },

@@ -8,15 +8,20 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from host.config import Config, provider
-from host.governance import audit, rules, words
+from host.governance import access, audit, narrowing, rules, words
 from host.intake.router import rule_of
-from host.ports.controls import ChannelRules, Forbidden, Outdated
+from host.ports.controls import NO_TOOLS, ChannelRules, Forbidden, Outdated
 from host.ports.events import Viewer
 from host.registry.port import Statements
 from host.runners.supervisor import Supervisor
 from sessiondb import SessionError
+from sessiondb.options import EFFORTS
 from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
@@ -24,6 +29,19 @@ log = logging.getLogger(__name__)
 LARGEST_BUDGET = 1_000_000.0  # US dollars a day
 LONGEST_INSTRUCTIONS = 3_000  # characters; Slack's field takes no more
 NO_VERSION = "There is no such version of the channel's settings."
+KEPT = "This channel's settings are kept by other owners: ask one of them, or whoever runs the host."
+MOST_NAMED = 25  # people of a channel's list; a menu of Discord's takes no more
+MOST_TOLD = 10  # versions in a chat
+ORDERS = (
+    "`config` alone says what holds, `config versions` what held, `config revert 2` has version 2 hold again."
+)
+VERSIONS = frozenset(
+    {"versions", "version", "history", "revert", "undo"}
+)  # alone, and what each means is shown
+
+_IDS = {"slack": re.compile(r"[UW][A-Z0-9]{1,30}"), "discord": re.compile(r"[0-9]{1,20}")}
+_ANY_ID = re.compile(r"[\w.-]{1,64}")
+_REVERT = re.compile(r"(?:revert|undo)(?: to)?(?: version)? (?:v|#)?(\d{1,15})")
 
 ENGAGES = {
     "mention": "agents answer when they are mentioned",
@@ -59,8 +77,10 @@ def change(
     connection: Statements, config: Config, viewer: Viewer, place: Address, wanted: ChannelRules, now: int
 ) -> bool:
     """Whether anything is other than before: what is sent twice is one version. Raises `Forbidden`, `Outdated`."""
-    check(config, place, wanted)
     before = rules.now_of(connection, place)
+    if not _keeps(viewer, place, before):
+        raise Forbidden(KEPT)
+    check(config, place, wanted)
     if before == wanted:
         return False
     if wanted.version not in (-1, before.version):
@@ -78,8 +98,14 @@ def revert(
     found = rules.version(connection, place, number)
     if found is None:
         raise Forbidden(NO_VERSION)
-    again = ChannelRules(found.agent, found.engage, found.budget_usd_per_day, found.model, found.instructions)
-    return change(connection, config, viewer, place, again, now)
+    return change(connection, config, viewer, place, replace(found, version=-1), now)
+
+
+def _keeps(viewer: Viewer, place: Address, held: ChannelRules) -> bool:
+    """Whoever runs the host may: else nobody could, once those who are named are no owners any more."""
+    platform = viewer.address.channel_type
+    here = platform == place.channel_type and viewer.author.id in held.keepers
+    return not held.keepers or platform == access.LOCAL or here
 
 
 def check(config: Config, place: Address, wanted: ChannelRules) -> None:
@@ -107,6 +133,40 @@ def check(config: Config, place: Address, wanted: ChannelRules) -> None:
         offered = provider.choices(config.agents[rule.agent]) if rule and rule.agent in config.agents else ()
         if wanted.model not in offered:
             raise Forbidden(provider.not_offered(wanted.model, offered))
+    _check_tools(wanted, tools(config, place, wanted))
+    _check_people(config, place, wanted)
+
+
+def tools(config: Config, place: Address, decided: ChannelRules | None) -> tuple[str, ...]:
+    """Of the agent that answers there."""
+    rule = rule_of(place, config.routes, decided)
+    found = config.agents.get(rule.agent) if rule is not None else None
+    return () if found is None else narrowing.tools_of(found)
+
+
+def _check_tools(wanted: ChannelRules, offered: Sequence[str]) -> None:
+    if wanted.effort and wanted.effort not in EFFORTS:
+        raise Forbidden(
+            f"There is no effort {words.one_line(wanted.effort)!r}; there are {', '.join(EFFORTS)}."
+        )
+    if NO_TOOLS in wanted.tools and len(wanted.tools) > 1:
+        raise Forbidden("No tools at all, or some of them: choose one.")
+    if unknown := [name for name in wanted.tools if name not in (NO_TOOLS, *offered)]:
+        raise Forbidden(
+            f"The agent here has no tool {words.one_line(unknown[0])!r}. It has: {', '.join(offered) or 'none'}."
+        )
+
+
+def _check_people(config: Config, place: Address, wanted: ChannelRules) -> None:
+    for listed in (wanted.askers, wanted.keepers):
+        if len(listed) > MOST_NAMED:
+            raise Forbidden(f"At most {MOST_NAMED} people can be named.")
+        for who in listed:
+            if not _IDS.get(place.channel_type, _ANY_ID).fullmatch(who):
+                raise Forbidden(f"{words.one_line(who)!r} is nobody's id on {place.channel_type}.")
+    for who in wanted.keepers:
+        if not access.is_owner(config.access, place.channel_type, who):
+            raise Forbidden(f"{who!r} is no owner: of owners alone it can be said who may change a channel.")
 
 
 def told(config: Config, place: Address, wanted: ChannelRules) -> str:
@@ -117,6 +177,14 @@ def told(config: Config, place: Address, wanted: ChannelRules) -> str:
     parts = [f"agent {rule.agent!r}", ENGAGES[rule.engage]]
     if wanted.model:
         parts.append(f"by {wanted.model}")
+    if wanted.effort:
+        parts.append(f"with {wanted.effort} effort")
+    if wanted.tools:
+        parts.append(_tools_told(wanted.tools))
+    if wanted.askers:
+        parts.append(f"asked by {_many(len(wanted.askers), 'person or group', 'people or groups')} alone")
+    if wanted.keepers:
+        parts.append(f"changed by {_many(len(wanted.keepers), 'owner', 'owners')} alone")
     if wanted.budget_usd_per_day >= 0:
         parts.append(f"at most ${wanted.budget_usd_per_day:,.2f} a day")
     if wanted.instructions:
@@ -128,8 +196,45 @@ def recorded(wanted: ChannelRules) -> str:
     """The whole of what holds from now on; the words of instructions stand in the version."""
     budget = "" if wanted.budget_usd_per_day < 0 else f"{wanted.budget_usd_per_day:g}"
     said = f"agent={wanted.agent or '-'} engage={wanted.engage or '-'} budget={budget or '-'}"
-    said += f" model={wanted.model}" if wanted.model else ""
+    for name in ("model", "effort"):
+        said += f" {name}={value}" if (value := getattr(wanted, name)) else ""
+    for name in ("tools", "askers", "keepers"):
+        said += f" {name}={','.join(value)}" if (value := getattr(wanted, name)) else ""
     return said + (f" instructions={len(wanted.instructions)}" if wanted.instructions else "")
+
+
+def _tools_told(tools: Sequence[str]) -> str:
+    if tools == (NO_TOOLS,):
+        return "without tools"
+    return f"with no tools but {', '.join(tools)}"
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
+
+
+def meant(text: str) -> int | None:
+    """The version that is to hold again, None for those that there are to be shown. Raises `Forbidden`."""
+    said = " ".join(text.casefold().split())
+    if found := _REVERT.fullmatch(said):
+        return int(found[1])
+    if said in VERSIONS:
+        return None
+    raise Forbidden(ORDERS)
+
+
+def listed(connection: Statements, place: Address, zone: ZoneInfo) -> str:
+    """The latest versions, Markdown."""
+    found = rules.versions(connection, place)
+    if not found:
+        return "Nobody has changed anything here; what holds is the configuration's."
+    lines = [
+        f"- **{one.after.version}**, {words.moment(one.at, zone)} by {words.name(one.name) or one.user or 'somebody'}:"
+        f" `{recorded(one.after).replace('`', '')}`"
+        for one in found[:MOST_TOLD]
+    ]
+    back = f"`config revert {found[0].before.version}` takes the last change back."
+    return "\n".join([*lines, "- **0**: as configured", "", back])
 
 
 def _overtaken(connection: Statements, place: Address) -> str:

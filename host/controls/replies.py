@@ -56,7 +56,7 @@ class Replies:
             case commands.HANDOFF:
                 return await self._service.hand_over(viewer, rest, read_by_all=True)
             case commands.CONFIG:
-                return await self._config(viewer)
+                return await self._service.configure(viewer, rest)
         return self._service.help(viewer)
 
     async def _status(self, viewer: Viewer) -> str:
@@ -75,11 +75,6 @@ class Replies:
         if len(here) > MOST_LISTED:
             lines.append(f"- and {len(here) - MOST_LISTED} more")
         return "\n".join(lines) or NO_TASKS
-
-    async def _config(self, viewer: Viewer) -> str:
-        how = commands.changed_by(viewer.address.channel_type)
-        held = await self._service.holds(viewer)
-        return f"{held} Owners change that with {how}." if how else held
 
 
 def _is_here(one: Running | TaskView, viewer: Viewer) -> bool:

@@ -32,7 +32,7 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.mailbox.tasks import Task
 from host.ports.bot import Bots, DeliveryError, Removes
-from host.ports.commands import Grammar, help_text
+from host.ports.commands import Grammar, changed_by, help_text
 from host.ports.controls import (
     ChannelRules,
     Forbidden,
@@ -233,7 +233,9 @@ class Service:
         return f"I answer it once more, by {chosen}." if chosen else ONCE_MORE
 
     async def hand_over(self, viewer: Viewer, text: str, *, read_by_all: bool = False) -> str:
-        await self._sight(viewer)
+        askers = (await self.rules(viewer)).askers
+        if not access.asks_here(self._settings.config.access, viewer, askers):
+            raise Forbidden(access.NOT_HERE)
         return await self.handing.order(viewer, text, read_by_all=read_by_all)
 
     async def offer(self, viewer: Viewer, wanted: Later) -> Offer:
@@ -371,6 +373,22 @@ class Service:
     async def rules(self, viewer: Viewer) -> ChannelRules:
         await self._sight(viewer)
         return await self._db.read(lambda connection: rules.now_of(connection, viewer.address))
+
+    async def tools(self, viewer: Viewer) -> Sequence[str]:
+        decided = await self.rules(viewer)
+        return channels.tools(self._settings.config, viewer.address, decided)
+
+    async def configure(self, viewer: Viewer, text: str) -> str:
+        if not text.strip():
+            how = changed_by(viewer.address.channel_type)
+            held_now = await self.holds(viewer)
+            return f"{held_now} Owners change that with {how}." if how else held_now
+        self._require_owner(viewer)
+        number = channels.meant(text)
+        if number is not None:
+            return await self.revert(viewer, viewer.address, number)
+        zone = words.zone_of(viewer.author.zone, self._settings.config.host.zone)
+        return await self._db.read(lambda connection: channels.listed(connection, viewer.address, zone))
 
     async def set_rules(self, viewer: Viewer, wanted: ChannelRules, channel: Address | None = None) -> str:
         """`channel`: of another one than they ask from."""

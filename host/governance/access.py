@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from host.registry.port import Statements
 from sessiondb.records import Address
 
 LOCAL = "console"  # whoever sits at the host's own terminal is its operator
+NOT_HERE = "In this channel some people alone may ask an agent, as an owner has decided."
 BY_ROLES = "discord"  # where roles, not invitations, say who belongs to the team
 
 
@@ -55,6 +57,13 @@ def is_owner(access: Access, platform: str, user_id: str) -> bool:
 def works_in(access: Access, place: Address) -> bool:
     """Whether the configuration lets agents work in the channel."""
     return not access.channels or f"{place.channel_type}:{place.platform_id}" in access.channels
+
+
+def asks_here(access: Access, person: Person, askers: Collection[str]) -> bool:
+    """Whether a channel lets them ask, as far as they may at all. Owners may: what holds there is theirs to say."""
+    platform, author = person.address.channel_type, person.author
+    known = not askers or platform == LOCAL or is_owner(access, platform, author.id)
+    return known or author.id in askers or any(group in askers for group in author.groups)
 
 
 def in_group(access: Access, person: Person) -> bool:

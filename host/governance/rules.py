@@ -6,7 +6,7 @@ Functions for jobs on the connection.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from host.ports.controls import ChannelRules
@@ -36,12 +36,11 @@ def of_channel(connection: Statements, address: Address) -> ChannelRules | None:
     row = connection.execute(_HOLDS, address[:3]).fetchone()
     if row is None:
         return None
-    agent, engage, budget, model, instructions = row
-    dollars = int(str(budget)) / MICRO if int(str(budget)) >= 0 else -1.0
-    version = latest(connection, address)
-    return ChannelRules(
-        str(agent), cast(Engage, str(engage)), dollars, str(model), str(instructions), version=version
-    )
+    agent, engage, budget, model, instructions, effort, *lists = map(str, row)
+    dollars = int(budget) / MICRO if int(budget) >= 0 else -1.0
+    found = ChannelRules(agent, cast(Engage, engage), dollars, model, instructions, effort)
+    tools, askers, keepers = (tuple(filter(None, one.split("\n"))) for one in lists)
+    return replace(found, tools=tools, askers=askers, keepers=keepers, version=latest(connection, address))
 
 
 def now_of(connection: Statements, address: Address) -> ChannelRules:
@@ -87,9 +86,18 @@ def put(connection: Statements, address: Address, rules: ChannelRules) -> None:
     budget = _micro(rules.budget_usd_per_day) if rules.budget_usd_per_day >= 0 else -1
     connection.execute(
         "INSERT OR REPLACE INTO channel_rules"
-        " (channel_type, workspace_id, platform_id, agent, engage, budget, model, instructions)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (*address[:3], rules.agent, rules.engage, budget, rules.model, rules.instructions),
+        " (channel_type, workspace_id, platform_id, agent, engage, budget, model, instructions, effort, tools, askers,"
+        " keepers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *address[:3],
+            rules.agent,
+            rules.engage,
+            budget,
+            rules.model,
+            rules.instructions,
+            rules.effort,
+            *("\n".join(names) for names in (rules.tools, rules.askers, rules.keepers)),
+        ),
     )
 
 
@@ -109,13 +117,20 @@ def change(connection: Statements, viewer: Viewer, address: Address, rules: Chan
 def _written(rules: ChannelRules, number: int | None = None) -> str:
     budget = _micro(rules.budget_usd_per_day) if rules.budget_usd_per_day >= 0 else -1
     version = rules.version if number is None else number
-    return json.dumps([version, rules.agent, rules.engage, budget, rules.model, rules.instructions])
+    lists = (rules.tools, rules.askers, rules.keepers)
+    return json.dumps(
+        [version, rules.agent, rules.engage, budget, rules.model, rules.instructions, rules.effort, *lists]
+    )
 
 
 def _read(text: object) -> ChannelRules:
-    version, agent, engage, budget, model, instructions = json.loads(str(text))
+    """An older one ends before the effort."""
+    version, agent, engage, budget, model, instructions, *more = json.loads(str(text))
+    effort, *lists = more or ("", (), (), ())
     dollars = int(budget) / MICRO if int(budget) >= 0 else -1.0
-    return ChannelRules(agent, cast(Engage, engage), dollars, model, instructions, version=int(version))
+    found = ChannelRules(agent, cast(Engage, engage), dollars, model, instructions, effort)
+    tools, askers, keepers = map(tuple, lists)
+    return replace(found, tools=tools, askers=askers, keepers=keepers, version=int(version))
 
 
 def _micro(dollars: float) -> int:
@@ -123,7 +138,10 @@ def _micro(dollars: float) -> int:
 
 
 _THERE = "channel_type = ? AND workspace_id = ? AND platform_id = ?"
-_HOLDS = f"SELECT agent, engage, budget, model, instructions FROM channel_rules WHERE {_THERE}"
+_HOLDS = (
+    "SELECT agent, engage, budget, model, instructions, effort, tools, askers, keepers FROM channel_rules"
+    f" WHERE {_THERE}"
+)
 _LATEST = f"SELECT coalesce(max(version), 0) FROM channel_versions WHERE {_THERE}"
 _VERSIONS = (
     f"SELECT at, user, name, before, after FROM channel_versions WHERE {_THERE} ORDER BY version DESC LIMIT ?"

@@ -12,10 +12,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from host import config
 from host.config.settings import Settings
 from host.governance import access, pauses, requests, rules
-from host.intake import changed, inbox, pages, router, speaking
+from host.intake import changed, inbox, pages, permission, router, speaking
 from host.intake.fairness import Gates
 from host.intake.inbox import Entry
 from host.intake.onward import Onward
@@ -120,9 +119,9 @@ class Ingress:
         verdict = self._route(connection, order)
         if isinstance(verdict, router.Ignore):
             return Ingested(Verdict.IGNORED, reason=verdict.reason)
-        permission = self._permission(connection, order, verdict)
-        if isinstance(permission, access.Denied):
-            return self._deny(connection, order, permission)
+        let_in = permission.of(connection, self._settings.config, order, verdict.agent)
+        if isinstance(let_in, access.Denied):
+            return self._deny(connection, order, let_in)
         decision = None
         if held_back is not None:
             kept = inbox.kept(held_back)
@@ -257,9 +256,9 @@ class Ingress:
         empty = event.event_class is EventClass.MESSAGE and event.says_nothing
         if empty and (event.remark or event.author.is_bot or not by_name):
             return Ingested(Verdict.IGNORED, reason=speaking.EMPTY), None, None
-        permission = self._permission(connection, event, verdict)
-        if isinstance(permission, access.Denied):
-            return self._deny(connection, event, permission), None, None
+        let_in = permission.of(connection, self._settings.config, event, verdict.agent)
+        if isinstance(let_in, access.Denied):
+            return self._deny(connection, event, let_in), None, None
         if empty:
             told = Notice(
                 f"empty:{event.message_id}", verdict.answer, speaking.HELP, answers=event.platform_message_id
@@ -275,7 +274,7 @@ class Ingress:
             event = replace(event, author=replace(event.author, zone=self._settings.config.host.zone))
         if event.event_class is EventClass.CONTROL and event.value == "mute":
             return self._mute(connection, event, verdict.answer), None, None
-        return self._accept(connection, event, verdict, trusted=permission.trusted)
+        return self._accept(connection, event, verdict, trusted=let_in.trusted)
 
     def _accept(
         self, connection: Statements, event: InboundEvent, verdict: router.Engage, *, trusted: bool
@@ -323,15 +322,6 @@ class Ingress:
             return False
         id_ = sessions.session_id(verdict.agent, verdict.session)
         return any(found.scope != self._scope(event) for found in self._sessions_of(connection, id_=id_))
-
-    def _permission(
-        self, connection: Statements, event: InboundEvent, verdict: router.Engage
-    ) -> access.Allowed | access.Denied:
-        standing = access.standing_of(connection, event.address.channel_type, event.author.id)
-        permission = _permission(self._settings.config.access, event, standing)
-        if isinstance(permission, access.Allowed) and verdict.agent not in self._settings.config.agents:
-            return access.Denied("The agent of this conversation is not set up any more.")
-        return permission
 
     def _deny(self, connection: Statements, event: InboundEvent, denied: access.Denied) -> Ingested:
         asks = denied.ask_owner and event.event_class not in ABOUT_ANOTHER
@@ -471,14 +461,6 @@ def _remember_user(connection: Statements, event: InboundEvent, apart: bool | No
             now,
         ),
     )
-
-
-def _permission(lists: config.Access, event: InboundEvent, standing: str) -> access.Allowed | access.Denied:
-    """A deletion needs none: it takes away what was let in, and platforms do not say who deleted. A webhook has its
-    signature, and where it goes is the configuration's."""
-    if event.event_class in (EventClass.DELETE, EventClass.WEBHOOK):
-        return access.Allowed(trusted=False)
-    return access.decide(lists, event, standing)
 
 
 def _denial(event: InboundEvent, denied: access.Denied) -> Notice:

@@ -116,6 +116,9 @@ class Overview:
     failures: tuple[Failure, ...] = ()
 
 
+NO_TOOLS = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelRules:
     """What an owner decided about a channel, over the configuration's routes; '' and -1 leave a thing as it is there."""
@@ -125,6 +128,10 @@ class ChannelRules:
     budget_usd_per_day: float = -1.0
     model: str = ""  # one of those that the configuration lets the agent have
     instructions: str = ""  # behind those of the route
+    effort: str = ""  # how hard the model is to think
+    tools: tuple[str, ...] = ()  # of its agent's; (`NO_TOOLS`,) for none, () for all
+    askers: tuple[str, ...] = ()  # ids of people and groups who may ask; () for whoever may talk to agents
+    keepers: tuple[str, ...] = ()  # ids of the owners who may change all this; () for every owner
     version: int = field(default=-1, compare=False)  # 0: nobody decided anything yet; -1: whichever holds
 
 
@@ -224,12 +231,20 @@ class Controls(Protocol):
     async def rules(self, viewer: Viewer) -> ChannelRules:
         """Of the channel asked from."""
 
+    async def tools(self, viewer: Viewer) -> Sequence[str]:
+        """Those of the agent that answers there, as `ChannelRules.tools` names them; a server's are one."""
+
+    async def configure(self, viewer: Viewer, text: str) -> str:
+        """What stands behind `config`: nothing (what holds), `versions` or `revert NUMBER`, for owners. Markdown."""
+
     async def set_rules(self, viewer: Viewer, rules: ChannelRules) -> str:
-        """Owners only. Durable and recorded (who, when, what, before and after) when it returns; one line that says what
-        holds now. `rules.version` is what they saw before: `Outdated` where that does not hold any more."""
+        """Owners only, and of them whom the channel names. Durable and recorded (who, when, what, before and after) when it
+        returns; one line that says what holds now. `rules.version` is what they saw before: `Outdated` where that does not
+        hold any more."""
 
     async def revert(self, viewer: Viewer, channel: Address, number: int) -> str:
-        """Owners only. What a channel had at a version holds again, as a version of its own; one line that says what holds."""
+        """Whom `set_rules` lets. What a channel had at a version holds again, as a version of its own; one line that says what
+        holds."""
 
     async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
         """Answers a request that a `Delivery.decision` carried. Owners only (a stranger's access, a budget's raise); whether a

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from host.config import Agent, Config, provider
-from host.governance import rules
+from host.governance import narrowing, rules
 from host.intake import router
 from host.mailbox.open import Records
 from host.ports.controls import ChannelRules
@@ -36,13 +36,15 @@ class Specs:
         for folder in (shared, session.folder.work):
             await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         own = self._registry.agent_folder(session)
-        decided = await self._db.read(lambda connection: rules.of_channel(connection, session.address))
+        decided = await self._decided(session)
+        agent = narrowing.narrowed(agent, decided)
         told = {
             "name": session.agent,
             "provider": "mock" if agent.echoes else agent.provider,
             "instructions": agent.instructions,
             "options": told_of(agent.options),
-            **_of_channel(config, session, agent, decided or ChannelRules()),
+            **({} if (left := narrowing.within(decided)) is None else {"within": left}),
+            **_of_channel(config, session, agent, decided),
         }
         environment = {
             "DOVECOTE_AGENT": json.dumps(told),
@@ -67,6 +69,17 @@ class Specs:
             _outline(environment, shared.resolve(), shown),
             shown,
         )
+
+    async def there(self, config: Config, session: Session) -> Config:
+        """The same, with of the session's agent what its channel allows. Raises `SessionError` when host.db fails."""
+        if session.agent not in config.agents:
+            return config
+        agent = narrowing.narrowed(config.agents[session.agent], await self._decided(session))
+        return config.model_copy(update={"agents": {**config.agents, session.agent: agent}})
+
+    async def _decided(self, session: Session) -> ChannelRules:
+        found = await self._db.read(lambda connection: rules.of_channel(connection, session.address))
+        return found or ChannelRules()
 
     async def objection(self, config: Config, session: Session, runner: Runner) -> str:
         """Why a runner from an earlier life of the host may not live on; '' when it may. Raises `LaunchError`, `SessionError`."""

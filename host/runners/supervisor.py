@@ -150,7 +150,7 @@ class Supervisor:
             return "its agent is paused"
         if why := await self._specs.objection(config, session, runner):
             return why
-        await self._door.open(session, config)
+        await self._door.open(session, await self._specs.there(config, session))
         self._ears.listen(session)
         self._places.occupy(session.id)
         task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
@@ -253,7 +253,7 @@ class Supervisor:
                 told = self._specs.destinations(config, session)
                 await self._mailboxes.use(session, looks.assignment(session, told, incarnation))
                 self._ears.listen(session)
-                await self._door.open(session, config)
+                await self._door.open(session, await self._specs.there(config, session))
                 given = await self._door.equip(session)
                 environment = {**given.environment, **spec.environment}
                 spec = dataclasses.replace(spec, environment=environment, files=given.files)

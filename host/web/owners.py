@@ -20,6 +20,7 @@ from host.registry.port import Statements
 from host.web.gate import Visitor
 from host.web.page import Page
 from host.web.places import where
+from sessiondb.options import EFFORTS
 from sessiondb.records import Address
 
 MOST_SHOWN = 100
@@ -101,6 +102,7 @@ class Owners:
             "agents": service.agents(),
             "models": service.models(),
             "engages": ENGAGES,
+            "efforts": EFFORTS,
             "longest": channels.LONGEST_INSTRUCTIONS,
         }
         return self._page.html("decisions.html", visitor, values | more)
@@ -156,6 +158,10 @@ class Owners:
             budget,
             fields.get("model", ""),
             told.replace("\r\n", "\n").strip(),
+            fields.get("effort", ""),
+            _listed(fields.get("tools", "")),
+            _listed(fields.get("askers", "")),
+            _listed(fields.get("keepers", "")),
             version=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 18 else -1,
         )
         said = await self._page.service.set_rules(visitor.viewer, wanted, address)
@@ -247,6 +253,11 @@ def _address(text: str) -> Address:
     except (ValueError, TypeError, RecursionError) as error:
         raise Forbidden("That names no channel.") from error
     return Address(platform, workspace, channel)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """Separated by commas: a server's name may have spaces in it."""
+    return tuple(dict.fromkeys(one.strip() for one in text.split(",") if one.strip()))
 
 
 def _budget(text: str) -> float:

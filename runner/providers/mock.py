@@ -134,11 +134,8 @@ class MockQuery:
                 answer = _suffix(name, rest, answer, results)
             elif name == "title":
                 pass  # when the turn is over
-            elif name == "model":
-                own = self._agent.model or "its own"
-                answer = "\n".join([answer, model_of([message]) or own]).strip()
-            elif name == "told":
-                answer = "\n".join([answer, self._agent.channel]).strip()
+            elif (own := self._told(name, message)) is not None:
+                answer = "\n".join([answer, own]).strip()
             elif name == "stream":
                 async for event in self._stream(answer, float(rest or 0.05)):
                     yield event
@@ -150,6 +147,19 @@ class MockQuery:
         if self._aborted.is_set():
             return
         replies.append(Reply(answer or "\n".join(results) or "(done)", message.id))
+
+    def _told(self, name: str, message: PromptMessage) -> str | None:
+        """What it was told to be, None for what is no question about that."""
+        match name:
+            case "model":
+                return model_of([message]) or self._agent.model or "its own"
+            case "effort":
+                return self._agent.options.effort or "as the API has it"
+            case "tools":
+                return ", ".join(sorted(tool.name for tool in self._tools.tools))
+            case "told":
+                return self._agent.channel
+        return None
 
     async def _step(self, name: str, rest: str, call_id: str, attempt: int) -> str:
         if name == "call":

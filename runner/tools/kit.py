@@ -22,7 +22,7 @@ CONTAINER = Path("/session")  # where a container sees its session; elsewhere a 
 
 
 class Kit:
-    """`options.tools` names the tools an agent has; without it, all of them.
+    """`options.tools` names the tools an agent has; without it, all of them. A channel may allow less.
 
     Outside of a container the shell and the files are only there when they are named: nothing isolates them.
     """
@@ -51,6 +51,8 @@ class Kit:
             self._tools = everywhere + (isolated if settings.folder.root == CONTAINER else [])
         else:
             self._tools = [tool for tool in (*everywhere, *isolated) if tool.name in wanted]
+        if (within := settings.agent.within) is not None:
+            self._tools = [tool for tool in self._tools if tool.name in within]
         self._servers = _servers_of(settings)
 
     async def prepare(self) -> None:
@@ -77,8 +79,9 @@ def _servers_of(settings: Settings) -> Servers | None:
 
 def refusal_of_scripts(settings: Settings) -> str:
     """Why a task's script may not run here; '' when it may. It may where the agent has a shell that asks nobody."""
-    options = settings.agent.options
-    if not ("bash" in options.tools if options.tools is not None else settings.folder.root == CONTAINER):
+    options, within = settings.agent.options, settings.agent.within
+    has = "bash" in options.tools if options.tools is not None else settings.folder.root == CONTAINER
+    if not has or (within is not None and "bash" not in within):
         return "scripts run only where the agent has a shell; schedule the task without a script"
     if Approvals(options.approve).covers("bash"):
         return (

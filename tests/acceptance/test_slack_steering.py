@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -78,6 +79,24 @@ async def test_an_owner_has_a_channel_answered_without_a_mention_and_that_is_rec
     assert (await office.answered(before, 2))[1].text == "claude-opus-4-8"
     office.slack.say(office.bob, office.channel, "@@model", before.ts)
     assert (await office.answered(before, 3))[2].text == "claude-haiku-4-5"
+
+    # Less than the agent has, and for one person; until the version before holds again.
+    await office.slack.slash(office.ann, office.channel, "/dovecote", "config").acknowledged()
+    view = next(view for view in office.slack.workspace.views.values() if view.open)
+    fewer: dict[str, dict[str, Any]] = {
+        "effort": {"effort": "low"},
+        "tools": {"tools": ["memory"]},
+        "askers": {"askers": [office.ann.id]},
+    }
+    await office.slack.submit_view(office.ann, view, fewer).acknowledged()
+    own = office.slack.say(office.ann, office.channel, "@@effort\n@@tools")
+    assert [answer.text for answer in await office.answered(own)] == ["low memory, mock_append, mock_die"]
+    office.slack.say(office.bob, office.channel, "May I?")
+    told = await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
+    assert "some people alone may ask" in told[0].text
+    await office.slack.slash(office.ann, office.channel, "/dovecote", "config revert 1").acknowledged()
+    root = office.slack.say(office.bob, office.channel, "@@effort\nMay I now?")
+    assert [answer.text for answer in await office.answered(root)] == ["May I now? as the API has it"]
     connection = apsw.Connection(str(office.folder.path / "data/host.db"), flags=apsw.SQLITE_OPEN_READONLY)
     rows = connection.execute("SELECT * FROM audit").fetchall()
     connection.close()

@@ -114,6 +114,13 @@ class FakeControls:
     def models(self) -> Sequence[str]:
         return ("claude-opus-5-5", "claude-haiku-5-5")
 
+    async def tools(self, viewer: Viewer) -> Sequence[str]:
+        return ("bash", "memory", "mcp:github")
+
+    async def configure(self, viewer: Viewer, text: str) -> str:
+        self._ask_owner(viewer, "configure", text)
+        return f"**config** {text}"
+
     async def rules(self, viewer: Viewer) -> ChannelRules:
         self._ask(viewer, "rules")
         return self.channel_rules

@@ -24,7 +24,9 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "question-slack", slack_blocks.thread(_conversation())
     told = "Answer in German. Numbers come from the sheet *Doves*."
     decided = ChannelRules("", "always", 2.5, "claude-opus-5-5", told, version=3)
-    form = rules.modal("C1", decided, ["default", "analyst"], ["claude-opus-5-5", "claude-haiku-5-5"])
+    models = ["claude-opus-5-5", "claude-haiku-5-5"]
+    offered = rules.Offered(["default", "analyst"], models, ["bash", "memory", "mcp:github"])
+    form = rules.modal("C1", decided, offered)
     yield "rules-slack", slack_blocks.view(form["blocks"])
     yield "feedback-slack", slack_blocks.thread([[*_answer(), judging.block("ab12")]])
     why = judging.modal(judging.Asked("ab12", "C1", "", AT), ["claude-opus-5-5", "claude-haiku-5-5"])

@@ -6,7 +6,6 @@ What a command shows of tasks, costs and messages, its author alone sees.
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -16,12 +15,12 @@ import discord
 from discord import app_commands, ui
 
 from bots.common import words
-from bots.common.rules import WrongInput
 from bots.common.running import running_here
 from bots.common.shapes import Json, mapping
 from bots.discord.client import errors, places, telling
+from bots.discord.commands.configuring import Configuring
 from bots.discord.commands.later import Laters
-from bots.discord.panels import panels, rules
+from bots.discord.panels import panels
 from bots.discord.panels.forms import Values
 from bots.discord.reading import events, saying
 from bots.discord.reading.privacy import Privacies
@@ -29,7 +28,7 @@ from bots.discord.sending.threads import Threads
 from bots.markup import discord as markup
 from host.ports.bot import HostBusy, Ingest
 from host.ports.commands import message_named
-from host.ports.controls import Forbidden, Outdated, TaskOrder
+from host.ports.controls import Forbidden, TaskOrder
 from host.ports.events import EventClass, InboundEvent, IncomingFile, Ingested, Verdict, Viewer
 from sessiondb import Address
 from sessiondb.content import Part
@@ -37,17 +36,21 @@ from sessiondb.content import Part
 log = logging.getLogger(__name__)
 
 LONGEST_SHOWN = 1_500  # characters of a question said again under its asker's name
-FORM_PATIENCE = 2.0  # s to find out what a form shows; it cannot be deferred
 REGISTER_AGAIN = 5.0  # s until commands that Discord did not take are registered again; doubles
 LONGEST_REGISTER_AGAIN = 600.0
 NOT_HERE = "Agents do not work here."
+LIMITS, VERSIONS = "limits", "versions"
+PARTS = {  # of `config`
+    "answers": "Who answers, when, told what, for how much",
+    LIMITS: "Effort, tools, who may ask and who may change",
+    VERSIONS: "Earlier versions",
+}
 
 PLAIN = {  # commands without an option
     "tasks": "What is scheduled, with buttons to pause, run and cancel",
     "stop": "Stop what the agent is doing here",
     "status": "What runs here",
     "usage": "What the agents cost today and this month",
-    "config": "Who answers in this channel, and for how much (owners)",
     "help": "How to talk to the agent, and what else it understands",
 }
 Interaction = discord.Interaction[Any]
@@ -72,7 +75,7 @@ class Handlers(Protocol):
 
     async def put_off(self, interaction: Interaction, message: discord.Message) -> None: ...
 
-    async def config(self, interaction: Interaction) -> None: ...
+    async def config(self, interaction: Interaction, part: str, version: int | None) -> None: ...
 
     async def status(self, interaction: Interaction) -> None: ...
 
@@ -104,6 +107,14 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
     @app_commands.describe(agent="Its name", request="What it is asked to do now; leave it out to wait")
     async def handoff(interaction: Interaction, agent: str, request: str = "") -> None:
         await handlers.handoff(interaction, f"{agent} {request}".strip())
+
+    @tree.command(name="config", description="Who answers in this channel, how, and who may ask (owners)")
+    @app_commands.describe(part="Leave it out for who answers", revert="The version that is to hold again")
+    @app_commands.choices(part=[app_commands.Choice(name=name, value=value) for value, name in PARTS.items()])
+    async def config(
+        interaction: Interaction, part: str = "", revert: app_commands.Range[int, 0] | None = None
+    ) -> None:
+        await handlers.config(interaction, part, revert)
 
     @tree.context_menu(name="Ask about this message")
     async def ask_about(interaction: Interaction, message: discord.Message) -> None:
@@ -146,6 +157,7 @@ class Commands:
         self._threads = threads
         self._privacies = privacies
         self.laters = Laters(client, host)
+        self._configuring = Configuring(host, whisper, _say)
         self.tree = tree_for(client, self)
 
     async def register(self) -> None:
@@ -345,47 +357,25 @@ class Commands:
 
     # ── rules of a channel ───────────────────────────────────────────────────────────────────────────────
 
-    async def config(self, interaction: Interaction) -> None:
+    async def config(self, interaction: Interaction, part: str, version: int | None) -> None:
         viewer = events.viewer(interaction)
-        controls = self._host.controls
         if viewer is None:
             await whisper(interaction, NOT_HERE)
-        elif not controls.is_owner(viewer):
-            await whisper(interaction, words.OWNERS_ONLY)
+        elif version is None and part != VERSIONS:
+            await self._configuring.form(interaction, viewer, limits=part == LIMITS)
         else:
-            try:
-                async with asyncio.timeout(FORM_PATIENCE):
-                    now = await controls.rules(viewer)
-            except Forbidden as error:
-                await whisper(interaction, str(error))
-            except TimeoutError:
-                await whisper(interaction, words.BUSY)
-            else:
-                await interaction.response.send_modal(rules.form(now, controls.agents(), controls.models()))
+            await interaction.response.defer(thinking=True, ephemeral=True)
+            order = VERSIONS if version is None else f"revert {version}"
+            await self._told(interaction, self._configure(interaction, viewer, order))
+
+    async def _configure(self, interaction: Interaction, viewer: Viewer, order: str) -> None:
+        await _say_markdown(interaction, await self._host.controls.configure(viewer, order))
 
     async def decided(self, interaction: Interaction, form: re.Match[str], entered: Values) -> None:
-        """The form of `config` came back."""
+        """A form of `config` came back."""
         await interaction.response.defer(thinking=True, ephemeral=True)
         if (viewer := events.viewer(interaction)) is not None:
-            await self._told(interaction, self._set_rules(interaction, viewer, form, entered))
-
-    async def _set_rules(
-        self, interaction: Interaction, viewer: Viewer, form: re.Match[str], entered: Values
-    ) -> None:
-        try:
-            wanted = rules.entered(form, entered)
-        except WrongInput as error:
-            await _say(interaction, f"Nothing was changed. {error}")
-            return
-        try:
-            await _say(interaction, await self._host.controls.set_rules(viewer, wanted))
-        except (
-            Outdated
-        ) as error:  # a form cannot be answered by a form: what they wrote is given back to them
-            await _say(interaction, f"{error} Here is what you wrote; `/config` opens the form anew.")
-            await interaction.followup.send(
-                file=discord.File(io.BytesIO(_written(entered)), "yours.txt"), ephemeral=True
-            )
+            await self._told(interaction, self._configuring.entered(interaction, viewer, form, entered))
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -405,10 +395,6 @@ class Commands:
             return await self._host.ingest(event)
         except HostBusy:
             return None
-
-
-def _written(entered: Values) -> bytes:
-    return "\n".join(f"{name}: {value}" for name, value in entered.items()).encode("utf-8", "replace")
 
 
 async def whisper(interaction: Interaction, text: str) -> None:

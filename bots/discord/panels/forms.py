@@ -12,7 +12,7 @@ import discord
 
 LONGEST_TITLE = 45  # characters
 
-Values = Mapping[str, str]  # by the fields' ids; '' where nothing was entered
+Values = Mapping[str, str]  # by the fields' ids; '' where nothing was entered, several choices a line each
 OnSubmit = Callable[[discord.Interaction[Any], re.Match[str], Values], Awaitable[None]]
 
 
@@ -47,4 +47,4 @@ def _entered(components: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         yield from _entered(inside)
         if "custom_id" in component:
             values = component.get("values") or [component.get("value") or ""]
-            yield str(component["custom_id"]), str(values[0])
+            yield str(component["custom_id"]), "\n".join(map(str, values))

@@ -1,9 +1,10 @@
-"""The form of `bots.common.rules` as Discord shows it: a form has five fields there, and this one has them all. Pure."""
+"""The form of `bots.common.rules` as Discord shows it: in two, for one has five fields there. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -11,9 +12,10 @@ from discord import ui
 
 from bots.common import rules
 from bots.discord.panels.forms import Values
-from host.ports.controls import ChannelRules
+from host.ports.controls import NO_TOOLS, ChannelRules
 
 FORM = r"dovecote:rules:(-?\d{1,15})"  # with the version that it showed
+LIMITS_FORM = r"dovecote:limits:(-?\d{1,15})"
 MOST_CHOICES = 25  # of a menu
 
 
@@ -42,9 +44,36 @@ def form(now: ChannelRules, agents: Sequence[str], models: Sequence[str]) -> ui.
     return shown
 
 
-def entered(form: re.Match[str], values: Values) -> ChannelRules:
-    """Raises `rules.WrongInput`."""
-    return rules.entered({name: values[name] for name in rules.FIELDS}, int(form[1]))
+def limits(now: ChannelRules, tools: Sequence[str], roles: Collection[str]) -> ui.Modal:
+    """`roles` are the server's, by id: of what was chosen before, Discord wants to be told what it is."""
+    shown = ui.Modal(title=rules.LIMITS_TITLE, custom_id=f"dovecote:limits:{now.version}")
+    effort = _menu(rules.EFFORT, rules.EFFORTS, now.effort)
+    shown.add_item(ui.Label(text=rules.EFFORT_LABEL, component=effort))
+    servers = [name for name in tools if name.startswith(rules.SERVER)]
+    own = [name for name in tools if name not in servers]
+    choices, chosen = rules.allowed(own, now.tools)
+    if any(name in servers for name in now.tools) and NO_TOOLS in chosen:
+        chosen = ()  # some of a server's are left
+    menu = _several(rules.TOOLS, choices, chosen)
+    shown.add_item(ui.Label(text=rules.TOOLS_LABEL, description=rules.TOOLS_HINT, component=menu))
+    if servers:
+        named = {name: name.removeprefix(rules.SERVER) for name in servers}
+        menu = _several(rules.SERVERS, named, [name for name in now.tools if name in servers])
+        shown.add_item(ui.Label(text=rules.SERVERS_LABEL, description=rules.SERVERS_HINT, component=menu))
+    for field, label, hint, ids in (
+        (rules.ASKERS, rules.ASKERS_LABEL, rules.ASKERS_HINT, now.askers),
+        (rules.KEEPERS, rules.KEEPERS_LABEL, rules.KEEPERS_HINT, now.keepers),
+    ):
+        shown.add_item(ui.Label(text=label, description=hint, component=_people(field, ids, roles)))
+    return shown
+
+
+def entered(form: re.Match[str], values: Values, held: ChannelRules) -> ChannelRules:
+    """What `held` becomes; the form asks for half of it. Raises `rules.WrongInput`."""
+    if form.re.pattern == LIMITS_FORM:
+        return rules.limited(values, held)
+    own = rules.entered({name: values[name] for name in rules.FIELDS}, held.version)
+    return replace(own, effort=held.effort, tools=held.tools, askers=held.askers, keepers=held.keepers)
 
 
 def _menu(id_: str, choices: dict[str, str], chosen: str) -> ui.Select[Any]:
@@ -54,3 +83,27 @@ def _menu(id_: str, choices: dict[str, str], chosen: str) -> ui.Select[Any]:
         for value, label in choices.items()
     ]
     return ui.Select(custom_id=id_, options=options)
+
+
+def _several(id_: str, choices: dict[str, str], chosen: Sequence[str]) -> ui.Select[Any]:
+    options = [
+        discord.SelectOption(label=label, value=value, default=value in chosen)
+        for value, label in list(choices.items())[:MOST_CHOICES]
+    ]
+    return ui.Select(custom_id=id_, options=options, required=False, min_values=0, max_values=len(options))
+
+
+def _people(
+    id_: str, chosen: Sequence[str], roles: Collection[str]
+) -> ui.UserSelect[Any] | ui.MentionableSelect[Any]:
+    """Roles may ask, too; owners are people."""
+    kinds = discord.SelectDefaultValueType
+    shown = [
+        discord.SelectDefaultValue(id=int(one), type=kinds.role if one in roles else kinds.user)
+        for one in chosen
+        if one.isdecimal()
+    ]
+    kind = ui.UserSelect if id_ == rules.KEEPERS else ui.MentionableSelect
+    return kind(
+        custom_id=id_, default_values=shown, required=False, min_values=0, max_values=rules.MOST_PEOPLE
+    )

@@ -96,10 +96,13 @@ class NotYet:
     async def why(self, interaction: discord.Interaction[Any], message: str) -> None:
         await self.stop(interaction)
 
+    async def config(self, interaction: discord.Interaction[Any], part: str, version: int | None) -> None:
+        await self.stop(interaction)
+
     async def stop(self, interaction: discord.Interaction[Any]) -> None:
         await interaction.response.send_message("I am only being set up.", ephemeral=True)
 
-    tasks = usage = config = status = help = stop
+    tasks = usage = status = help = stop
 
 
 async def _in_servers(client: Newcomer, desk: Desk, patience: float) -> Greeter:

@@ -66,6 +66,8 @@ class Commands:
             case commands.WHY:
                 return markdown(await controls.why(viewer, commands.message_named(rest)))
             case commands.CONFIG:
+                if rest:
+                    return markdown(await controls.configure(viewer, rest))
                 return await self._config(viewer, str(body["trigger_id"]))
             case commands.STATUS:
                 return running_panel(await running_here(self._host, viewer))
@@ -90,7 +92,8 @@ class Commands:
         if not controls.is_owner(viewer):
             return {"text": words.OWNERS_ONLY}
         now = await controls.rules(viewer)
-        form = rules.modal(viewer.address.platform_id, now, controls.agents(), controls.models())
+        offered = rules.Offered(controls.agents(), controls.models(), await controls.tools(viewer))
+        form = rules.modal(viewer.address.platform_id, now, offered)
         await self._client.views_open(trigger_id=trigger_id, view=form)
         return {}
 

@@ -100,8 +100,8 @@ class Clicks:
         except Outdated as error:  # it stays open with what they entered, above it what somebody else set
             anew = replace(wanted, version=error.now.version)
             note = f"{error} Save once more to set what stands below instead."
-            form = rules.modal(channel, anew, controls.agents(), controls.models(), note)
-            return {"response_action": "update", "view": form}
+            offered = rules.Offered(controls.agents(), controls.models(), await controls.tools(viewer))
+            return {"response_action": "update", "view": rules.modal(channel, anew, offered, note)}
         except Forbidden as error:
             return _wrong(AGENT, str(error))
         except HostBusy:

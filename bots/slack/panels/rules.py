@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bots.common import rules
-from bots.common.rules import AGENT, BUDGET, ENGAGE, INSTRUCTIONS, MODEL
+from bots.common.rules import AGENT, ASKERS, BUDGET, EFFORT, ENGAGE, INSTRUCTIONS, KEEPERS, MODEL, TOOLS
+from bots.common.shapes import mapping
 from bots.slack.panels import panels
 from host.ports.controls import ChannelRules
 
@@ -16,6 +17,15 @@ Json = dict[str, Any]
 
 MODAL = "dovecote-rules"
 MOST_CHOICES = 100  # of a menu
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What there is to choose from."""
+
+    agents: Sequence[str]
+    models: Sequence[str]
+    tools: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +44,11 @@ class Opened:
         return cls(str(channel), int(version))
 
 
-def modal(
-    channel: str, now: ChannelRules, agents: Sequence[str], models: Sequence[str], note: str = ""
-) -> Json:
+def modal(channel: str, now: ChannelRules, offered: Offered, note: str = "") -> Json:
     """`note` stands above it."""
     label = f"{rules.BUDGET_LABEL}; empty for no limit of its own"
-    agent = _menu(AGENT, rules.choices(agents, now.agent, MOST_CHOICES), now.agent)
-    model = _menu(MODEL, rules.choices(models, now.model, MOST_CHOICES), now.model)
+    agent = _menu(AGENT, rules.choices(offered.agents, now.agent, MOST_CHOICES), now.agent)
+    model = _menu(MODEL, rules.choices(offered.models, now.model, MOST_CHOICES), now.model)
     told = _words(INSTRUCTIONS, now.instructions, rules.LONGEST_INSTRUCTIONS) | {"multiline": True}
     return {
         "type": "modal",
@@ -56,16 +64,28 @@ def modal(
             _input(MODEL, rules.MODEL_LABEL, model),
             _input(INSTRUCTIONS, rules.INSTRUCTIONS_LABEL, told, rules.INSTRUCTIONS_HINT, optional=True),
             _input(BUDGET, label, _words(BUDGET, rules.budget(now), 12), optional=True),
+            _input(EFFORT, rules.EFFORT_LABEL, _menu(EFFORT, rules.EFFORTS, now.effort)),
+            _input(TOOLS, rules.TOOLS_LABEL, _tools(offered.tools, now), rules.TOOLS_HINT, optional=True),
+            _input(ASKERS, rules.ASKERS_LABEL, _people(ASKERS, now.askers), rules.ASKERS_HINT, optional=True),
+            _input(
+                KEEPERS, rules.KEEPERS_LABEL, _people(KEEPERS, now.keepers), rules.KEEPERS_HINT, optional=True
+            ),
         ],
     }
 
 
 def submitted(view: Json) -> ChannelRules:
     """Raises `rules.WrongInput`."""
-    values = view["state"]["values"]
-    chosen = {name: str(values[name][name]["selected_option"]["value"]) for name in (AGENT, ENGAGE, MODEL)}
-    typed = {name: str(values[name][name].get("value") or "") for name in (INSTRUCTIONS, BUDGET)}
-    return rules.entered(chosen | typed, Opened.decode(str(view["private_metadata"])).version)
+    values = {block: mapping(mapping(fields).get(block)) for block, fields in view["state"]["values"].items()}
+    fields = {name: values.get(name, {}) for name in (*rules.FIELDS, *rules.LIMITS)}
+    menus = {name: mapping(fields[name].get("selected_option")) for name in (AGENT, ENGAGE, MODEL, EFFORT)}
+    chosen = {name: str(option.get("value") or rules.AS_CONFIGURED) for name, option in menus.items()}
+    typed = {name: str(fields[name].get("value") or "") for name in (INSTRUCTIONS, BUDGET)}
+    people = {name: fields[name].get("selected_users") or [] for name in (ASKERS, KEEPERS)}
+    tools = [str(option["value"]) for option in fields[TOOLS].get("selected_options") or []]
+    lists = {name: "\n".join(map(str, several)) for name, several in (people | {TOOLS: tools}).items()}
+    opened = Opened.decode(str(view["private_metadata"]))
+    return rules.limited(chosen | lists, rules.entered(chosen | typed, opened.version))
 
 
 def _menu(action: str, choices: dict[str, str], chosen: str) -> Json:
@@ -76,6 +96,18 @@ def _menu(action: str, choices: dict[str, str], chosen: str) -> Json:
         "options": list(options.values()),
         "initial_option": options.get(chosen, options[rules.AS_CONFIGURED]),
     }
+
+
+def _tools(known: Sequence[str], now: ChannelRules) -> Json:
+    choices, chosen = rules.allowed(known[: MOST_CHOICES - 1], now.tools)
+    options = {value: {"text": _plain(label), "value": value} for value, label in choices.items()}
+    menu: Json = {"type": "multi_static_select", "action_id": TOOLS, "options": list(options.values())}
+    return menu | ({"initial_options": [options[value] for value in chosen]} if chosen else {})
+
+
+def _people(action: str, chosen: Sequence[str]) -> Json:
+    menu: Json = {"type": "multi_users_select", "action_id": action}
+    return menu | ({"initial_users": list(chosen)} if chosen else {})
 
 
 def _words(action: str, now: str, most: int) -> Json:

@@ -48,6 +48,20 @@ async def test_an_owner_opens_a_channel_to_every_message_and_others_may_not(town
     thread = await town.answered(question)
     assert "without a mention\nclaude-haiku-4-5\nSpeak of doves." in town.said(thread)
 
+    opened = town.discord.run_command(town.ada, town.channel, "config", {"part": "limits"})
+    await town.until(lambda: opened.modal)
+    fewer = {"effort": "low", "tools": ["memory"], "askers": [str(town.ada.id)]}
+    limited = town.discord.submit_modal(town.ada, opened, fewer)
+    await town.until(lambda: limited.original is not None and "asked by 1 person" in limited.original.content)
+    refused = town.discord.say(eve, town.channel, "May I?")
+    question = town.discord.say(town.ada, town.channel, "@@effort\n@@tools")
+    thread = await town.answered(question)
+    assert town.said(thread) == ["low\nmemory, mock_append, mock_die"]
+    assert refused.thread is None
+    assert "version 1" not in await told(town, town.ada, "config", {"revert": 1})
+    question = town.discord.say(eve, town.channel, "May I now?\n@@effort")
+    assert "May I now?\nas the API has it" in town.said(await town.answered(question))
+
 
 async def test_stop_in_a_channel_finds_the_thread_that_runs(town: Town) -> None:
     await town.up()

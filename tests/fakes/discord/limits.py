@@ -30,6 +30,8 @@ THREAD_NAME = 100
 ARCHIVE_MINUTES = (60, 1440, 4320, 10080)
 FORUM_TAGS = 5
 MODAL_TITLE = 45
+LABEL_TEXT = 45  # "Label"
+LABEL_DESCRIPTION = 100  # "Label"
 COMMANDS = 100
 COMMAND_OPTIONS = 25
 DISTINCT_REACTIONS = 20
@@ -99,7 +101,26 @@ def check_modal(data: Json) -> None:
     if not 1 <= len(data.get("components") or ()) <= ROWS:
         found.bad_length(("data", "components"), 1, ROWS)
     _check_custom_ids(found, data.get("components") or [], ("data", "components"))
+    for where, component in walk(data.get("components") or [], ("data", "components")):
+        _check_menu(found, component, where)
     found.raise_if_any()
+
+
+def _check_menu(found: FormErrors, component: Json, path: Path) -> None:
+    """Docs, "String Select" and "User Select": 25 values at most, and no more shown as chosen than may be."""
+    if component.get("type") == LABEL and not 1 <= len(component.get("label") or "") <= LABEL_TEXT:
+        found.bad_length((*path, "label"), 1, LABEL_TEXT)
+    if component.get("type") == LABEL and len(component.get("description") or "") > LABEL_DESCRIPTION:
+        found.too_long((*path, "description"), LABEL_DESCRIPTION)
+    if component.get("type") not in SELECTS:
+        return
+    most = component.get("max_values", 1)
+    options = component.get("options") or []
+    if not 1 <= most <= (len(options) if component["type"] == STRING_SELECT else SELECT_OPTIONS):
+        found.bad_length((*path, "max_values"), 1, SELECT_OPTIONS)
+    shown = [o for o in options if o.get("default")] + list(component.get("default_values") or [])
+    if len(shown) > most:
+        found.bad_length((*path, "default_values"), 0, most)
 
 
 def check_commands(commands: Sequence[Json]) -> None:

@@ -194,8 +194,10 @@ class People(Builder):
             data["resolved"] = resolved
         return self._interact(InteractionType.COMPONENT, user, message.channel, data, message)
 
-    def submit_modal(self, user: User, opened: Interaction, values: Mapping[str, str]) -> Interaction:
-        """Sends the modal that `opened` was answered with; inputs that are not named stay empty."""
+    def submit_modal(
+        self, user: User, opened: Interaction, values: Mapping[str, str | Sequence[str]]
+    ) -> Interaction:
+        """Sends the modal that `opened` was answered with; inputs that are not named stay as it shows them."""
         if opened.modal is None or opened.user is not user:
             raise NotOfferedError("No modal is open for this person")
         inputs = {component.get("custom_id") for _, component in limits.walk(opened.modal["components"])}
@@ -279,7 +281,7 @@ def _command_data(command: Json, resolved: Json) -> Json:
     return {**data, "resolved": resolved} if resolved else data
 
 
-def _submitted(component: Json, values: Mapping[str, str]) -> Json:
+def _submitted(component: Json, values: Mapping[str, str | Sequence[str]]) -> Json:
     """Docs, "Modal Submit Data Structure": rows and labels around what was entered."""
     kind = component["type"]
     if kind == limits.ACTION_ROW:
@@ -288,8 +290,24 @@ def _submitted(component: Json, values: Mapping[str, str]) -> Json:
         return {"type": kind, "id": 1, "component": _submitted(component["component"], values)}
     if kind == limits.TEXT_DISPLAY:
         return {"type": kind, "id": 1}
-    entered = values.get(component["custom_id"], component.get("value") or "")
     data: Json = {"type": kind, "id": 1, "custom_id": component["custom_id"]}
     if kind in limits.SELECTS:
-        return {**data, "values": [entered] if entered else []}
-    return {**data, "value": entered}
+        return {**data, "values": _chosen(component, values.get(component["custom_id"]))}
+    return {**data, "value": values.get(component["custom_id"], component.get("value") or "")}
+
+
+def _chosen(component: Json, named: str | Sequence[str] | None) -> list[str]:
+    """Docs, "String Select" and "User Select": the client refuses what is not offered, too few and too many."""
+    options = component.get("options") or []
+    shown = [o["value"] for o in options if o.get("default")]
+    shown += [one["id"] for one in component.get("default_values") or []]
+    chosen = shown if named is None else [named] if isinstance(named, str) else list(named)
+    chosen = [one for one in chosen if one]
+    least = component.get("min_values", 1) if component.get("required", True) else 0
+    if not least <= len(chosen) <= component.get("max_values", 1):
+        raise NotOfferedError(
+            f"The select {component['custom_id']!r} takes {least} to {component.get('max_values', 1)}"
+        )
+    if options and not {o["value"] for o in options}.issuperset(chosen):
+        raise NotOfferedError(f"The select {component['custom_id']!r} does not offer {chosen}")
+    return chosen

@@ -64,7 +64,7 @@ class Gestures(Core):
     def submit_view(
         self, user: User | str, view: View, values: Mapping[str, Mapping[str, Any]] | None = None
     ) -> Delivery:
-        """`values[block_id][action_id]` is what was typed or chosen ("view_submission payload").
+        """`values[block_id][action_id]` is what was typed or chosen ("view_submission payload"); the rest stays as shown.
 
         The app's answer is carried out when it comes: errors keep the modal open, no answer closes it.
         """
@@ -72,7 +72,8 @@ class Gestures(Core):
         for block in view.blocks:
             if block["type"] == "input":
                 element = block["element"]
-                given = (values or {}).get(block["block_id"], {}).get(element.get("action_id", ""))
+                named = (values or {}).get(block["block_id"], {})
+                given = named.get(element.get("action_id", ""), _shown(element))
                 state[block["block_id"]] = {element.get("action_id", ""): _state(element, given)}
         view.body["state"] = {"values": state}
         payload = self._envelope("view_submission", self.user_of(user)) | {
@@ -224,6 +225,18 @@ def _state(element: Json, given: Any) -> Json:
     if kind in OPTIONS_ELEMENTS:
         return {"type": kind, OPTIONS_ELEMENTS[kind]: [_option(element, each) for each in given or []]}
     return {"type": kind, ID_ELEMENTS.get(kind, "value"): given}
+
+
+def _shown(element: Json) -> Any:
+    """What an element is with nobody's hand on it ("Block elements": initial_…)."""
+    if "initial_option" in element:
+        return element["initial_option"]["value"]
+    if "initial_options" in element:
+        return [option["value"] for option in element["initial_options"]]
+    return next(
+        (element[name] for name in ("initial_users", "initial_user", "initial_value") if name in element),
+        None,
+    )
 
 
 def _option(element: Json, value: str) -> Json:

@@ -299,6 +299,45 @@ async def test_an_owner_sets_a_channels_rules_in_a_form(room: Room) -> None:
     assert [file.filename for file in given_back.attachments] == ["yours.txt"]
 
 
+async def test_what_a_channel_allows_is_a_form_of_its_own_and_each_leaves_the_other_as_it_is(
+    room: Room,
+) -> None:
+    room.controls.owners = (str(room.ada.id),)
+    role = room.server.add_role(room.guild, "staff")
+    asks = (str(room.ada.id), str(role.id))
+    held = ChannelRules("default", "off", 1.5, instructions="Numbers first")
+    room.controls.channel_rules = held
+    for sent, becomes in (
+        ({"effort": "low", "tools": ["memory"], "servers": ["mcp:github"]}, ("memory", "mcp:github")),
+        ({}, ("memory", "mcp:github")),  # as it is shown
+        ({"tools": [], "servers": ["mcp:github"]}, ("mcp:github",)),
+        ({}, ("mcp:github",)),
+        ({"tools": ["none"], "servers": []}, ("none",)),
+        ({"askers": asks, "keepers": [str(room.ada.id)]}, ("none",)),
+        ({"tools": []}, ()),
+    ):
+        opened = room.server.run_command(room.ada, room.channel, "config", {"part": "limits"})
+        await room.server.wait_for(lambda: opened.modal)  # noqa: B023 - waited for at once
+        assert (
+            await room.told(room.server.submit_modal(room.ada, opened, sent))
+            == "In this channel: as you say."
+        )
+        now = room.controls.channel_rules
+        assert (now.effort, now.tools, now.instructions) == ("low", becomes, "Numbers first")
+    assert (now.askers, now.keepers) == (asks, asks[:1])
+    opened = room.server.run_command(room.ada, room.channel, "config", {"part": "answers"})
+    await room.server.wait_for(lambda: opened.modal)
+    await room.told(room.server.submit_modal(room.ada, opened, {"budget": "2"}))
+    assert room.controls.channel_rules == replace(now, budget_usd_per_day=2.0)
+    for given, order in (
+        ({"part": "versions"}, "versions"),
+        ({"revert": 2}, "revert 2"),
+        ({"revert": 0}, "revert 0"),
+    ):
+        told = await room.told(room.server.run_command(room.ada, room.channel, "config", given))
+        assert told == f"**config** {order}"
+
+
 async def test_a_wrong_amount_changes_nothing_and_is_explained(room: Room) -> None:
     room.controls.owners = (str(room.ada.id),)
     opened = room.server.run_command(room.ada, room.channel, "config")

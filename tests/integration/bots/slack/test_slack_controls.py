@@ -225,6 +225,30 @@ async def test_an_owner_sets_who_answers_in_a_channel_and_nobody_else_does(place
     assert not late.open
     assert place.controls.channel_rules == replace(held, budget_usd_per_day=4.0, instructions="Numbers last")
 
+    # What is allowed: chosen once, it stays as it is while something else is set; what is gone is not chosen any more.
+    place.slack.slash(place.ann, place.channel, "/dovecote", "config")
+    limits = await place.slack.wait_until(lambda: next((v for v in views.values() if v.open), None), WITHIN)
+    assert limits is not None
+    allowed = {"effort": {"effort": "low"}, "tools": {"tools": ["memory", "mcp:github"]}}
+    allowed |= {"askers": {"askers": [place.ann.id]}, "keepers": {"keepers": [place.ann.id]}}
+    await place.slack.submit_view(place.ann, limits, allowed).acknowledged()
+    people = {"askers": (place.ann.id,), "keepers": (place.ann.id,)}
+    limited = replace(place.controls.channel_rules, effort="low", tools=("memory", "mcp:github"), **people)
+    assert place.controls.channel_rules == limited
+    assert limited.instructions == "Numbers last"
+    for tools, shown in (
+        (limited.tools, limited.tools),
+        (("bash", "gone"), ("bash",)),
+        (("gone",), ("none",)),
+    ):
+        place.controls.channel_rules = replace(limited, tools=tools)
+        place.slack.slash(place.ann, place.channel, "/dovecote", "config")
+        same = await place.slack.wait_until(lambda: next((v for v in views.values() if v.open), None), WITHIN)
+        assert same is not None
+        await place.slack.submit_view(place.ann, same, {}).acknowledged()
+        assert place.controls.channel_rules == replace(limited, tools=shown)
+    assert "revert 2" in str((await place.command("config revert 2")).blocks)
+
     # Whoever may not any more is told so, and it stays open.
     place.slack.slash(place.ann, place.channel, "/dovecote", "config")
     lost = await place.slack.wait_until(lambda: next((v for v in views.values() if v.open), None), WITHIN)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from host.gateway.budget import OverBudget
-from host.governance import rules
+from host.governance import access, rules
 from host.ports.bot import Rejected
 from host.ports.controls import ChannelRules, Forbidden, Outdated, TaskOrder
 from host.ports.events import Author, Verdict
@@ -334,6 +336,60 @@ async def test_each_change_of_a_channel_is_a_version_that_can_hold_again(tmp_pat
         (1, "memory:U9", 0),
     ]
     assert (found[2].before, found[2].after) == (first, ChannelRules(engage="always"))
+
+
+async def test_a_channel_has_fewer_tools_than_its_agent_and_is_asked_by_whom_it_names(tmp_path: Path) -> None:
+    owners = {**OWNERS, "owners": ("memory:U9", "memory:U8")}
+    settings = config(
+        tmp_path, access=owners, agents={"default": {"options": {"tools": ["memory", "read_thread"]}}}
+    )
+    owner, olga = viewer(OWNER, "general"), viewer(Author("U8", "Olga"), "general")
+    there = {"privacy": "public", "author": ADA, "mentioned": True}
+    async with serving(settings) as (host, bot):
+        controls = host.controls
+        assert await controls.tools(owner) == ("memory", "read_thread")
+        for wrong, why in (
+            (ChannelRules(tools=("bash",)), "has no tool 'bash'. It has: memory, read_thread"),
+            (ChannelRules(tools=("none", "memory")), "choose one"),
+            (ChannelRules(effort="enormous"), "no effort 'enormous'; there are low"),
+            (ChannelRules(keepers=("U1",)), "'U1' is no owner"),
+            (ChannelRules(askers=("Ada Lovelace",)), "'Ada Lovelace' is nobody's id"),
+            (ChannelRules(askers=tuple(f"U{n}" for n in range(26))), "At most 25"),
+        ):
+            with pytest.raises(Forbidden, match=re.escape(why)):
+                await controls.set_rules(owner, wrong)
+        wanted = ChannelRules(effort="low", tools=("memory",), askers=("U2", "staff"), keepers=("U9",))
+        told = await controls.set_rules(owner, wanted)
+        assert (
+            "with low effort, with no tools but memory, asked by 2 people or groups alone, changed by" in told
+        )
+        assert await controls.rules(owner) == wanted
+        denied = await bot.say("general", "@@tools", **there)
+        assert denied.reason == access.NOT_HERE
+        by_group, by_right = replace(ADA, groups=("staff",)), Author("U8", "Olga")
+        await bot.until(lambda: bot.said("general") == [access.NOT_HERE])
+        for asks in (BOB, by_group, by_right):
+            await answered(bot, "general", "@@effort\n@@tools", **{**there, "author": asks})
+        assert bot.said("general")[1:] == ["low\nmemory, mock_append, mock_die"] * 3
+        with pytest.raises(Forbidden, match="some people alone"):
+            await controls.hand_over(viewer(ADA, "general"), "default")
+        assert "asked by 2 people" in await controls.configure(viewer(BOB, "general"), " ")
+        with pytest.raises(Forbidden, match="Only an owner"):
+            await controls.configure(viewer(BOB, "general"), "versions")
+        with pytest.raises(Forbidden, match="kept by other owners"):
+            await controls.configure(olga, "revert 0")
+        with pytest.raises(Forbidden, match="has version 2 hold again"):
+            await controls.configure(owner, "reverse everything")
+        listed = await controls.configure(owner, "Versions")
+        assert "- **1**, " in listed
+        assert "effort=low tools=memory askers=U2,staff keepers=U9" in listed
+        assert listed.endswith("`config revert 0` takes the last change back.")
+        assert "answer when they are mentioned." in await controls.configure(owner, "revert to v0")
+        await controls.set_rules(olga, ChannelRules(tools=("none",)))
+        await answered(bot, "general", "@@tools", **there)
+        assert bot.said("general")[-1] == "mock_append, mock_die"
+        assert "no tools but memory" in await controls.configure(owner, "revert #1")
+        assert await controls.rules(owner) == wanted
 
 
 async def test_a_turn_ends_by_the_settings_that_it_began_with(tmp_path: Path) -> None:
