@@ -383,8 +383,8 @@ class Service:
             how = changed_by(viewer.address.channel_type)
             held_now = await self.holds(viewer)
             return f"{held_now} Owners change that with {how}." if how else held_now
-        self._require_owner(viewer)
         number = channels.meant(text)
+        self._require_owner(viewer)
         if number is not None:
             return await self.revert(viewer, viewer.address, number)
         zone = words.zone_of(viewer.author.zone, self._settings.config.host.zone)
