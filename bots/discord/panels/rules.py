@@ -86,9 +86,10 @@ def _menu(id_: str, choices: dict[str, str], chosen: str) -> ui.Select[Any]:
 
 
 def _several(id_: str, choices: dict[str, str], chosen: Sequence[str]) -> ui.Select[Any]:
+    """What is chosen comes first: what a menu has no room for would be sent back as not chosen."""
+    shown = sorted(choices, key=lambda value: value not in chosen)[:MOST_CHOICES]
     options = [
-        discord.SelectOption(label=label, value=value, default=value in chosen)
-        for value, label in list(choices.items())[:MOST_CHOICES]
+        discord.SelectOption(label=choices[value], value=value, default=value in chosen) for value in shown
     ]
     return ui.Select(custom_id=id_, options=options, required=False, min_values=0, max_values=len(options))
 
