@@ -60,7 +60,8 @@ def is_another(writer: InboundWriter, session: Session, found: str) -> bool:
     """Whether the file that is there was put or made in the place of the session's own; `found`: the incarnation it names, ''
     when none. A runner names itself in the file before its heart beats; of the latest one that may be all."""
     seen = {writer.value(SEEN), _beat(writer, session)} - {""}
-    return bool(seen) and found not in {*seen, *writer.value(SINCE).split(), writer.value("incarnation")}
+    own = {*seen, *writer.value(SINCE).split(), writer.value("incarnation")} - {""}
+    return bool(seen) and found not in own
 
 
 def look(writer: InboundWriter, found: str) -> None:

@@ -128,6 +128,16 @@ def test_another_file_in_its_place_is_a_loss_once(
     assert gone.is_another(writer, session, "one")
 
 
+def test_between_a_loss_and_the_next_start_a_file_that_names_nobody_is_another_loss(
+    writer: InboundWriter, session: Session
+) -> None:
+    lives_and_rests(writer, session, "one")
+    gone.look(writer, "one")
+    assert gone.begin_anew(writer, session, NOW, "copy") is not None
+    assert not gone.is_another(writer, session, "copy")
+    assert gone.is_another(writer, session, "")
+
+
 def test_a_runner_that_dies_early_makes_no_other_file_of_it(writer: InboundWriter, session: Session) -> None:
     """It names itself before its heart beats, or not at all; and the file may be unreadable between two starts."""
     lives_and_rests(writer, session, "one")
