@@ -566,21 +566,25 @@ def test_what_is_encrypted_is_on_no_disk_before(
 KILLED = """
 import io, os, signal, sys
 from pathlib import Path
-from host.upkeep.backups.making import make
-make(Path(sys.argv[1]), io.BytesIO(), lambda _: os.kill(os.getpid(), signal.SIGKILL), in_memory=bool(sys.argv[2]))
+from host.upkeep.backups import making
+making.MEMORY = Path(sys.argv[3])
+making.make(Path(sys.argv[1]), io.BytesIO(), lambda _: os.kill(os.getpid(), signal.SIGKILL), in_memory=bool(sys.argv[2]))
 """
 
 
 @pytest.mark.parametrize("in_memory", [False, True])
 def test_what_a_killed_backup_copied_goes_with_the_next_and_what_one_that_lives_copies_stays(
-    backup: Path, tmp_path: Path, *, in_memory: bool
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_memory: bool
 ) -> None:
+    memory = tmp_path / "memory"  # every backup of this machine clears the one that all share
+    memory.mkdir()
+    monkeypatch.setattr(making, "MEMORY", memory)
     data = tmp_path / "first"
-    place = scratch.MEMORY if in_memory else data
-    before = set(place.glob(".dovecote-copying-*"))
-    killed = subprocess.run([sys.executable, "-c", KILLED, data, "1" * in_memory], check=False, timeout=60)
+    place = memory if in_memory else data
+    killing = [sys.executable, "-c", KILLED, data, "1" * in_memory, memory]
+    killed = subprocess.run(killing, check=False, timeout=60)
     assert killed.returncode == -signal.SIGKILL
-    [left] = set(place.glob(".dovecote-copying-*")) - before
+    [left] = place.glob(".dovecote-copying-*")
     assert (left / "host.db").exists()
     with scratch.folder(place) as living:
         packed = io.BytesIO()
