@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tarfile
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -197,7 +197,10 @@ async def _noted(data: Path, posts: int) -> None:
         for path in data.glob("sessions/*/inbound/inbound.db"):
             with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
                 connection.set_busy_timeout(5_000)
-                found += len(connection.execute("SELECT 1 FROM delivered WHERE state <> 'sent'").fetchall())
+                with suppress(apsw.SQLError):  # its tables are still being made
+                    found += len(
+                        connection.execute("SELECT 1 FROM delivered WHERE state <> 'sent'").fetchall()
+                    )
         return found
 
     async with asyncio.timeout(TIMEOUT):
