@@ -584,7 +584,7 @@ def test_what_a_killed_backup_copied_goes_with_the_next_and_what_one_that_lives_
     monkeypatch.setattr(making, "MEMORY", memory)
     data = tmp_path / "first"
     place = memory if in_memory else data
-    killing = [sys.executable, "-c", KILLED, data, "1" * in_memory, memory]
+    killing = [sys.executable, "-c", KILLED, str(data), "1" * in_memory, str(memory)]
     killed = subprocess.run(killing, check=False, timeout=60)
     assert killed.returncode == -signal.SIGKILL
     [left] = place.glob(".dovecote-copying-*")
