@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, cast
 
-from host.ports.controls import NO_TOOLS, ChannelRules
+from host.ports.controls import LARGEST_BUDGET, NO_TOOLS, SERVER, ChannelRules
+from sessiondb.options import EFFORTS
 
 TITLE = "Who answers here"
 LIMITS_TITLE = "What is allowed here"
@@ -22,15 +23,11 @@ ASKERS_HINT = "Empty: whoever may talk to agents at all. Owners always may."
 KEEPERS_LABEL = "Which owners may change this"
 KEEPERS_HINT = "Empty: every owner."
 NO_TOOLS_LABEL = "No tools at all"
-SERVER = "mcp:"  # what an MCP server's name begins with among the tools
 MODEL_LABEL = "Model"
 INSTRUCTIONS_LABEL = "What it is told besides"
 INSTRUCTIONS_HINT = "For this channel alone, behind what its configuration says."
 BUDGET_LABEL = "US dollars a day at most"
 AS_CONFIGURED = "as-configured"  # a choice of a menu cannot be empty
-LARGEST_BUDGET = 1_000_000.0  # US dollars a day
-LONGEST_INSTRUCTIONS = 3_000  # characters; Slack's field takes no more
-MOST_PEOPLE = 25  # in a menu of Discord's
 LONGEST_CHOICE = 75  # characters of a menu's option on Slack
 
 ENGAGES = {
@@ -39,10 +36,7 @@ ENGAGES = {
     "always": "To every message",
     "off": "Never",
 }
-EFFORTS = {
-    AS_CONFIGURED: "As configured",
-    **{name: name for name in ("low", "medium", "high", "xhigh", "max")},
-}
+EFFORT_NAMES = {AS_CONFIGURED: "As configured", **{name: name for name in EFFORTS}}
 
 
 class WrongInput(Exception):

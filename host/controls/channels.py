@@ -16,7 +16,15 @@ from zoneinfo import ZoneInfo
 from host.config import Config, provider
 from host.governance import access, audit, narrowing, rules, words
 from host.intake.router import rule_of
-from host.ports.controls import NO_TOOLS, ChannelRules, Forbidden, Outdated
+from host.ports.controls import (
+    LARGEST_BUDGET,
+    LONGEST_INSTRUCTIONS,
+    MOST_NAMED,
+    NO_TOOLS,
+    ChannelRules,
+    Forbidden,
+    Outdated,
+)
 from host.ports.events import Viewer
 from host.registry.port import Statements
 from host.runners.supervisor import Supervisor
@@ -26,11 +34,8 @@ from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
 
-LARGEST_BUDGET = 1_000_000.0  # US dollars a day
-LONGEST_INSTRUCTIONS = 3_000  # characters; Slack's field takes no more
 NO_VERSION = "There is no such version of the channel's settings."
 KEPT = "This channel's settings are kept by other owners: ask one of them, or whoever runs the host."
-MOST_NAMED = 25  # people of a channel's list; a menu of Discord's takes no more
 MOST_TOLD = 10  # versions in a chat
 ORDERS = (
     "`config` alone says what holds, `config versions` what held, `config revert 2` has version 2 hold again."

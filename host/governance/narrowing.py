@@ -6,11 +6,10 @@ from collections.abc import Collection
 from fnmatch import fnmatchcase
 
 from host.config import Agent
-from host.ports.controls import ChannelRules
+from host.ports.controls import SERVER, ChannelRules
 from sessiondb.options import TOOLS
 
 OF_THE_API = ("web_search", "web_fetch")
-SERVER = "mcp:"  # before the name of an MCP server, which is allowed as a whole
 
 
 def tools_of(agent: Agent) -> tuple[str, ...]:

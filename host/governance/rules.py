@@ -6,8 +6,9 @@ Functions for jobs on the connection.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from typing import Literal, cast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from host.ports.controls import ChannelRules
 from host.ports.events import Viewer
@@ -36,11 +37,9 @@ def of_channel(connection: Statements, address: Address) -> ChannelRules | None:
     row = connection.execute(_HOLDS, address[:3]).fetchone()
     if row is None:
         return None
-    agent, engage, budget, model, instructions, effort, *lists = map(str, row)
-    dollars = int(budget) / MICRO if int(budget) >= 0 else -1.0
-    found = ChannelRules(agent, cast(Engage, engage), dollars, model, instructions, effort)
-    tools, askers, keepers = (tuple(filter(None, one.split("\n"))) for one in lists)
-    return replace(found, tools=tools, askers=askers, keepers=keepers, version=latest(connection, address))
+    *said, tools, askers, keepers = map(str, row)
+    lists = (filter(None, one.split("\n")) for one in (tools, askers, keepers))
+    return _made(said, lists, latest(connection, address))
 
 
 def now_of(connection: Statements, address: Address) -> ChannelRules:
@@ -83,21 +82,11 @@ def put(connection: Statements, address: Address, rules: ChannelRules) -> None:
             address[:3],
         )
         return
-    budget = _micro(rules.budget_usd_per_day) if rules.budget_usd_per_day >= 0 else -1
     connection.execute(
         "INSERT OR REPLACE INTO channel_rules"
         " (channel_type, workspace_id, platform_id, agent, engage, budget, model, instructions, effort, tools, askers,"
         " keepers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *address[:3],
-            rules.agent,
-            rules.engage,
-            budget,
-            rules.model,
-            rules.instructions,
-            rules.effort,
-            *("\n".join(names) for names in (rules.tools, rules.askers, rules.keepers)),
-        ),
+        (*address[:3], *_said(rules), *map("\n".join, _lists(rules))),
     )
 
 
@@ -115,22 +104,35 @@ def change(connection: Statements, viewer: Viewer, address: Address, rules: Chan
 
 
 def _written(rules: ChannelRules, number: int | None = None) -> str:
-    budget = _micro(rules.budget_usd_per_day) if rules.budget_usd_per_day >= 0 else -1
     version = rules.version if number is None else number
-    lists = (rules.tools, rules.askers, rules.keepers)
-    return json.dumps(
-        [version, rules.agent, rules.engage, budget, rules.model, rules.instructions, rules.effort, *lists]
-    )
+    return json.dumps([version, *_said(rules), *_lists(rules)])
 
 
 def _read(text: object) -> ChannelRules:
     """An older one ends before the effort."""
     version, agent, engage, budget, model, instructions, *more = json.loads(str(text))
     effort, *lists = more or ("", (), (), ())
+    return _made((agent, engage, budget, model, instructions, effort), lists, int(version))
+
+
+def _said(rules: ChannelRules) -> tuple[str | int, ...]:
+    """As it is stored: the budget in millionths, -1 for none."""
+    budget = _micro(rules.budget_usd_per_day) if rules.budget_usd_per_day >= 0 else -1
+    return rules.agent, rules.engage, budget, rules.model, rules.instructions, rules.effort
+
+
+def _lists(rules: ChannelRules) -> tuple[tuple[str, ...], ...]:
+    return rules.tools, rules.askers, rules.keepers
+
+
+def _made(said: Sequence[Any], lists: Iterable[Iterable[str]], version: int) -> ChannelRules:
+    """Of what `_said` and `_lists` gave."""
+    agent, engage, budget, model, instructions, effort = said
     dollars = int(budget) / MICRO if int(budget) >= 0 else -1.0
-    found = ChannelRules(agent, cast(Engage, engage), dollars, model, instructions, effort)
     tools, askers, keepers = map(tuple, lists)
-    return replace(found, tools=tools, askers=askers, keepers=keepers, version=int(version))
+    return ChannelRules(
+        agent, engage, dollars, model, instructions, effort, tools, askers, keepers, version=version
+    )
 
 
 def _micro(dollars: float) -> int:

@@ -117,6 +117,10 @@ class Overview:
 
 
 NO_TOOLS = "none"
+SERVER = "mcp:"  # before the name of an MCP server, which is allowed as a whole
+LARGEST_BUDGET = 1_000_000.0  # US dollars a day
+LONGEST_INSTRUCTIONS = 3_000  # characters; Slack's field takes no more
+MOST_NAMED = 25  # people of a channel's list; a menu of Discord's takes no more
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from host.controls.reloading import Reloading
 from host.governance import audit, requests, rules, words
 from host.governance.access import LOCAL
 from host.governance.rules import Engage
-from host.ports.controls import ChannelRules, Forbidden
+from host.ports.controls import LONGEST_INSTRUCTIONS, ChannelRules, Forbidden
 from host.registry.port import Statements
 from host.web.gate import Visitor
 from host.web.page import Page
@@ -103,7 +103,7 @@ class Owners:
             "models": service.models(),
             "engages": ENGAGES,
             "efforts": EFFORTS,
-            "longest": channels.LONGEST_INSTRUCTIONS,
+            "longest": LONGEST_INSTRUCTIONS,
         }
         return self._page.html("decisions.html", visitor, values | more)
 

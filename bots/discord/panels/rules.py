@@ -12,7 +12,7 @@ from discord import ui
 
 from bots.common import rules
 from bots.discord.panels.forms import Values
-from host.ports.controls import NO_TOOLS, ChannelRules
+from host.ports.controls import LONGEST_INSTRUCTIONS, MOST_NAMED, NO_TOOLS, SERVER, ChannelRules
 
 FORM = r"dovecote:rules:(-?\d{1,15})"  # with the version that it showed
 LIMITS_FORM = r"dovecote:limits:(-?\d{1,15})"
@@ -28,7 +28,7 @@ def form(now: ChannelRules, agents: Sequence[str], models: Sequence[str]) -> ui.
         custom_id=rules.INSTRUCTIONS,
         style=discord.TextStyle.paragraph,
         required=False,
-        max_length=rules.LONGEST_INSTRUCTIONS,
+        max_length=LONGEST_INSTRUCTIONS,
         default=now.instructions or None,
     )
     budget: ui.TextInput[ui.Modal] = ui.TextInput(
@@ -47,9 +47,9 @@ def form(now: ChannelRules, agents: Sequence[str], models: Sequence[str]) -> ui.
 def limits(now: ChannelRules, tools: Sequence[str], roles: Collection[str]) -> ui.Modal:
     """`roles` are the server's, by id: of what was chosen before, Discord wants to be told what it is."""
     shown = ui.Modal(title=rules.LIMITS_TITLE, custom_id=f"dovecote:limits:{now.version}")
-    effort = _menu(rules.EFFORT, rules.EFFORTS, now.effort)
+    effort = _menu(rules.EFFORT, rules.EFFORT_NAMES, now.effort)
     shown.add_item(ui.Label(text=rules.EFFORT_LABEL, component=effort))
-    servers = [name for name in tools if name.startswith(rules.SERVER)]
+    servers = [name for name in tools if name.startswith(SERVER)]
     own = [name for name in tools if name not in servers]
     choices, chosen = rules.allowed(own, now.tools)
     if any(name in servers for name in now.tools) and NO_TOOLS in chosen:
@@ -57,7 +57,7 @@ def limits(now: ChannelRules, tools: Sequence[str], roles: Collection[str]) -> u
     menu = _several(rules.TOOLS, choices, chosen)
     shown.add_item(ui.Label(text=rules.TOOLS_LABEL, description=rules.TOOLS_HINT, component=menu))
     if servers:
-        named = {name: name.removeprefix(rules.SERVER) for name in servers}
+        named = {name: name.removeprefix(SERVER) for name in servers}
         menu = _several(rules.SERVERS, named, [name for name in now.tools if name in servers])
         shown.add_item(ui.Label(text=rules.SERVERS_LABEL, description=rules.SERVERS_HINT, component=menu))
     for field, label, hint, ids in (
@@ -105,6 +105,4 @@ def _people(
         if one.isdecimal()
     ]
     kind = ui.UserSelect if id_ == rules.KEEPERS else ui.MentionableSelect
-    return kind(
-        custom_id=id_, default_values=shown, required=False, min_values=0, max_values=rules.MOST_PEOPLE
-    )
+    return kind(custom_id=id_, default_values=shown, required=False, min_values=0, max_values=MOST_NAMED)

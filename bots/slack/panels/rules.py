@@ -11,7 +11,7 @@ from bots.common import rules
 from bots.common.rules import AGENT, ASKERS, BUDGET, EFFORT, ENGAGE, INSTRUCTIONS, KEEPERS, MODEL, TOOLS
 from bots.common.shapes import mapping
 from bots.slack.panels import panels
-from host.ports.controls import ChannelRules
+from host.ports.controls import LONGEST_INSTRUCTIONS, ChannelRules
 
 Json = dict[str, Any]
 
@@ -49,7 +49,7 @@ def modal(channel: str, now: ChannelRules, offered: Offered, note: str = "") -> 
     label = f"{rules.BUDGET_LABEL}; empty for no limit of its own"
     agent = _menu(AGENT, rules.choices(offered.agents, now.agent, MOST_CHOICES), now.agent)
     model = _menu(MODEL, rules.choices(offered.models, now.model, MOST_CHOICES), now.model)
-    told = _words(INSTRUCTIONS, now.instructions, rules.LONGEST_INSTRUCTIONS) | {"multiline": True}
+    told = _words(INSTRUCTIONS, now.instructions, LONGEST_INSTRUCTIONS) | {"multiline": True}
     return {
         "type": "modal",
         "callback_id": MODAL,
@@ -64,7 +64,7 @@ def modal(channel: str, now: ChannelRules, offered: Offered, note: str = "") -> 
             _input(MODEL, rules.MODEL_LABEL, model),
             _input(INSTRUCTIONS, rules.INSTRUCTIONS_LABEL, told, rules.INSTRUCTIONS_HINT, optional=True),
             _input(BUDGET, label, _words(BUDGET, rules.budget(now), 12), optional=True),
-            _input(EFFORT, rules.EFFORT_LABEL, _menu(EFFORT, rules.EFFORTS, now.effort)),
+            _input(EFFORT, rules.EFFORT_LABEL, _menu(EFFORT, rules.EFFORT_NAMES, now.effort)),
             _input(TOOLS, rules.TOOLS_LABEL, _tools(offered.tools, now), rules.TOOLS_HINT, optional=True),
             _input(ASKERS, rules.ASKERS_LABEL, _people(ASKERS, now.askers), rules.ASKERS_HINT, optional=True),
             _input(
