@@ -162,6 +162,9 @@ async def _serve_session(settings: Settings) -> None:
         kit, desk = Kit(settings, inbound), Desk(files.blocks)
         slowest = slowest_poll(settings.poll_slowest, bell=bell is not None)
         watch = FileWatch(settings.folder.inbound_db, bell, slowest)
+        # It beats once outbound.db names its runner: a file without a name, beside a beat, is another one in its place.
+        beating = threading.Event()
+        heart = threading.Thread(target=_heartbeat, args=(settings, beating), name="heartbeat", daemon=True)
         loop = AgentLoop(
             settings,
             make(settings),
@@ -173,11 +176,10 @@ async def _serve_session(settings: Settings) -> None:
             kit=kit.tools,
             prepare=kit.prepare,
             on_turn=desk.turn,
+            on_up=heart.start,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, loop.stop)
-        beating = threading.Event()
-        threading.Thread(target=_heartbeat, args=(settings, beating), name="heartbeat", daemon=True).start()
         try:
             await desk.open()
             await loop.run()

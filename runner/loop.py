@@ -53,6 +53,7 @@ class AgentLoop:
         kit: Callable[[], Iterable[tools.Tool]] = tools.standard,
         prepare: Callable[[], Awaitable[None]] | None = None,
         on_turn: Callable[[Toolbox | None], None] = lambda _: None,
+        on_up: Callable[[], None] = lambda: None,  # once: from now on the file names this runner
     ) -> None:
         self._settings = settings
         self._provider = provider
@@ -65,6 +66,7 @@ class AgentLoop:
         self._kit = kit
         self._prepare = prepare
         self._on_turn = on_turn
+        self._on_up = on_up
         self._approvals = Approvals(settings.agent.options.approve, settings.agent.options.approve_within)
         self._no_scripts = refusal_of_scripts(settings)
         self._toolbox: Toolbox | None = None  # of the latest turn
@@ -87,6 +89,8 @@ class AgentLoop:
             begun = self._next(None)
             if begun is None and not said:
                 self._outbound.phase("idle")
+            if not said:
+                self._on_up()
             said = True
             if begun is not None:
                 await self._converse(begun)

@@ -199,6 +199,7 @@ async def _serve(engine: Engine, runner: SimRunner, settings: Settings) -> int:
         raise Superseded
     outbound = OutboundWriter(settings.folder.outbound_db, inbound, settings.incarnation, engine.now)
     watch = FileWatch(settings.folder.inbound_db, None, POLL_SLOWEST)
+    hearts: list[asyncio.Task[None]] = []
     runner.loop = AgentLoop(
         settings,
         factory.make(settings),
@@ -208,13 +209,14 @@ async def _serve(engine: Engine, runner: SimRunner, settings: Settings) -> int:
         ring=lambda: engine.hear(runner.session_id),
         now=engine.now,
         kit=lambda: [*standard(), *Schedule().tools(), *engine.more_tools(settings)],
+        on_up=lambda: hearts.append(start_thread(_heartbeat(engine, settings), "heartbeat")),
     )
-    heart = start_thread(_heartbeat(engine, settings), "heartbeat")
     try:
         await runner.loop.run()
         return 0
     finally:
-        heart.cancel()
+        for heart in hearts:
+            heart.cancel()
         outbound.close()
         inbound.close()
 
