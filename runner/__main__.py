@@ -1,7 +1,7 @@
 """`python -m runner`: one runner for one session, configured by environment. `--maintain` cares for its file instead.
 
-Exit codes: 0 done or told to stop, 2 wrong settings, 3 another runner has the session, 4 its files are damaged or
-cannot be written, 5 it speaks another contract version, 6 the host's file could not be read for too long.
+Exit codes: 0 done or told to stop, 2 wrong settings, 3 another runner has the session, 4 its files cannot be written, 5 it
+speaks another contract version, 6 the host's file could not be read for too long, 7 a file of its session is damaged.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from runner.settings import Settings, SettingsError
 from runner.tools.desk import Desk
 from runner.tools.kit import Kit
 from runner.watch import FileWatch
-from sessiondb import Incompatible, SessionError, SessionFolder, Unavailable
-from sessiondb.contract import NOT_SET_UP, WAITED_IN_VAIN
+from sessiondb import Damaged, Incompatible, SessionError, SessionFolder, Unavailable
+from sessiondb.contract import DAMAGED, NOT_SET_UP, WAITED_IN_VAIN
 from sessiondb.signals import Bell, RunnerLock, beat, replace_file, slowest_poll
 
 HEARTBEAT_EVERY = 2.0  # s between two touches while the process lives
@@ -65,6 +65,9 @@ def main() -> int:
     except Unavailable as error:
         log.error("%s for too long; another runner will go on", error)
         return WAITED_IN_VAIN
+    except Damaged as error:
+        log.error("%s", error)
+        return DAMAGED
     except SessionError as error:
         log.error("%s", error)
         return 4

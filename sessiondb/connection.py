@@ -31,6 +31,8 @@ BREATH = (
     0.025  # s in which readers get in between two slow commits, which would follow each other without a gap
 )
 
+LONGEST_FINDING = 200  # characters of what SQLite says of a damaged page
+
 SCHEMA = Path(__file__).with_name("schema")
 
 # SQLite sets no memory aside for a connection: a host keeps hundreds open, and most are at rest. It can be told only while it
@@ -94,6 +96,24 @@ def open_reader(path: Path, *, defensive: bool = False, through: str | None = No
             raise Missing(path, "not initialised yet")
         raise Incompatible(path, int(str(found)), CONTRACT)
     return connection
+
+
+def examine(connection: apsw.Connection, path: Path, most: float) -> None:
+    """Looks at every page. Raises `Damaged` for what is certain; what `most` s of a core do not find is not found."""
+    deadline = time.thread_time() + most
+    handler = object()
+    connection.set_progress_handler(lambda: time.thread_time() > deadline, 5_000, id=handler)
+    try:
+        with translated(path):
+            found = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except apsw.InterruptError:
+        return
+    finally:
+        connection.set_progress_handler(None, id=handler)
+    if found is None or found[0] != "ok":
+        raise Damaged(
+            path, str(found[0] if found else "nothing is known of it").splitlines()[-1][:LONGEST_FINDING]
+        )
 
 
 @contextmanager

@@ -6,6 +6,9 @@ NOT_SET_UP = 2  # a runner's exit code: its settings cannot work; `SessionFolder
 WAITED_IN_VAIN = (
     6  # a runner's exit code: the other side's file was busy for too long, which is no message's fault
 )
+DAMAGED = (
+    7  # a runner's exit code: a file of its session is damaged, says the runner; the host looks for itself
+)
 OUTBOUND_KNOWN = (
     "outbound_known"  # a key of inbound.db's session: the outbound.db that is to be there is not a new one
 )

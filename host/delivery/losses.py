@@ -19,6 +19,8 @@ from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
 from sessiondb import Missing, SessionError
 
+EXAMINATION = 5.0  # s of a core for one file; a look at 100 MB takes one
+
 log = logging.getLogger(__name__)
 
 
@@ -56,6 +58,12 @@ class Losses:
         if await self._db.read(lambda connection: notices.is_over(connection, about)):
             await self._db.write(lambda connection: notices.forget(connection, about))
         session.read = True
+
+    async def examine(self, session: Session, reader: Callable[[Session], OutboundReader]) -> None:
+        """Its runner says that a file is damaged. Its word alone costs nobody a file: the host looks at every page of both, and
+        believes what it finds. Raises `SessionError`: `Unavailable` too where its own file was set aside."""
+        await self._mailboxes.use(session, lambda writer: writer.examine(EXAMINATION))
+        await self._mailboxes.use(session, lambda _: reader(session).examine(EXAMINATION))
 
     async def instead(self, session: Session, reader: Callable[[Session], OutboundReader]) -> str | None:
         """Before a start: the incarnation that the file names ('' for none) where it is not the session's own; None where it

@@ -134,6 +134,17 @@ class Deliveries:
                 log.debug("No look before a start: %s", error)
             return not session.unreadable
 
+    async def examine(self, session: Session) -> None:
+        """A runner has met damage in a file of its session, where the host perhaps never reads."""
+        async with self._draining.setdefault(session.id, asyncio.Lock()):
+            try:
+                await self._losses.examine(session, self._reader)
+            except Damaged as error:
+                self._close_reader(session)
+                await self._quarantine(session, error)
+            except SessionError as error:  # not now; the next runner meets the damage again
+                log.info("No examination: %s", error, extra={"action": "not_examined", "session": session.id})
+
     async def forget_reader(self, session: Session) -> None:
         """Closes the kept connection, once nobody reads through it: the runner is gone."""
         async with self._draining.setdefault(session.id, asyncio.Lock()):

@@ -16,6 +16,7 @@ from host.mailbox.bounds import FREE_OF_COST, Bounds
 from host.mailbox.rows import PARCEL, Entry, LiveRow, NewMessage, Parcel, Question, parcel_of, parcel_row
 from host.mailbox.tasks import Fired, Tasks
 from host.mailbox.transactions import Transactions
+from sessiondb import connection as sqlite
 from sessiondb import content, seq
 from sessiondb.errors import Damaged
 from sessiondb.records import MESSAGE_IN_COLUMNS, Address, Destination, MessageIn, Status, message_in
@@ -353,6 +354,10 @@ class InboundWriter(Transactions):
         """Raises `Damaged`. Another contract's file never gets here."""
         if not shape.has_all_tables(self._connection):
             raise Damaged(self._path, "its tables are not those of an inbound.db")
+
+    def examine(self, most: float) -> None:
+        """Looks at every page, in `most` s of a core. Raises `Damaged` for what is certain."""
+        sqlite.examine(self._connection, self._path, most)
 
     def set_destinations(self, destinations: Sequence[Destination]) -> None:
         """The places the agent may write to by name; skipped when they are the same already."""

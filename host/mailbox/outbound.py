@@ -194,6 +194,12 @@ class OutboundReader:
         found = [(_decoded_text(name), _decoded_text(state)) for name, state in rows]
         return [(name, state) for name, state in found if name is not None and state is not None]
 
+    def examine(self, most: float) -> None:
+        """Looks at every page, in `most` s of a core. Raises `Damaged` for what is certain."""
+        with self._snapshot():
+            self._deadline += most
+            sqlite.examine(self._connection, self._path, most)
+
     @contextmanager
     def at_once(self) -> Iterator[None]:
         """What is asked inside is asked of one state of the file, and locks it once. Nothing else belongs inside."""

@@ -13,6 +13,7 @@ from host.registry.sessions import Session
 from host.runners import sweep
 from host.runners.launch.base import LaunchError
 from sessiondb import SessionError
+from sessiondb.contract import DAMAGED, WAITED_IN_VAIN
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,20 @@ def failure(error: Exception) -> tuple[str, str, bool]:
             return f"{where}{error.strerror or error}", "a folder of this conversation cannot be used", False
     log.error("A start failed by a fault of our own", exc_info=error, extra={"action": "start_broke"})
     return f"{type(error).__name__}: {error}", "a fault of my own; the host's log says more", False
+
+
+def ended(code: int) -> str:
+    """What the end of a runner that did nothing is for a chat."""
+    return _ENDED.get(code, f"my process ended with code {code}; its runner.log says why")
+
+
+_ENDED = {
+    3: "another process of mine still has this conversation",
+    4: "the files of this conversation cannot be written",
+    5: "I was installed in two versions that do not fit",
+    WAITED_IN_VAIN: "the files of this conversation are busy",
+    DAMAGED: "the files of this conversation cannot be read",
+}
 
 
 class Starts:

@@ -21,15 +21,16 @@ from host.ports import figures
 from host.ports.outlet import Outlet
 from host.registry.sessions import Session
 from host.runners import looks, quota, sweep
+from host.runners.care import Care
 from host.runners.launch.base import Launcher, LaunchError, Runner
 from host.runners.life import Life
 from host.runners.lives import Lives
 from host.runners.places import Places
 from host.runners.refusals import Refusals
 from host.runners.specs import Specs
-from host.runners.starts import Starts, failure
-from sessiondb import Damaged, Missing, SessionError, Unavailable
-from sessiondb.contract import EVERYTHING, NOT_SET_UP, WAITED_IN_VAIN
+from host.runners.starts import Starts, ended, failure
+from sessiondb import SessionError, Unavailable
+from sessiondb.contract import NOT_SET_UP, WAITED_IN_VAIN
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Supervisor:
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._making_room: set[asyncio.Task[None]] = set()
         self._specs = Specs(installation, records)
+        self._care = Care(settings, records, means.launcher, means.deliveries, self._specs)
         self._quota = quota.DiskQuota(config.runner.limits)
         self._starts = Starts(records.db, now, means.deliveries.notify)
         self._refusals = Refusals(settings, now, means.deliveries.notify)
@@ -285,7 +287,7 @@ class Supervisor:
         await self._door.close(session)
         await self._deliveries.forget_reader(session)
         log.info("Runner ended with code %s", code, extra={"action": "runner_ended", "session": session.id})
-        await self._drain_after(session, code)
+        await self._care.after(session, code)
         claimed_any, told = await self._mailboxes.use(
             session,
             lambda writer: looks.put_back(
@@ -300,8 +302,10 @@ class Supervisor:
         life.runner, life.ordered_to_stop, life.over_quota = None, False, ""
         if failed and code == NOT_SET_UP:
             await self._starts.refuse(session, await self._refusals.note(session, runner.outline))
+        elif failed:
+            await self._starts.note(session, f"the runner ended with code {code}", ended(code))
         else:
-            await self._starts.note(session, f"the runner ended with code {code}" if failed else "")
+            await self._starts.note(session, "")
 
     async def _guard_disk(self, life: Life, runner: Runner) -> None:
         """Ends a runner whose files have become too much. What it was at fails: another attempt would fill them again."""
@@ -326,29 +330,10 @@ class Supervisor:
                 log.debug("The engine does not tell of a container: %s", error.reason)
                 await asyncio.sleep(quota.LOOK_EVERY)
 
-    async def _drain_after(self, session: Session, code: int) -> None:
-        try:
-            await self._deliveries.drain(session)
-        except Unavailable as error:
-            if not isinstance(error, Missing):  # of one that never committed there is nothing to recover
-                await self._recover(session, f"exit code {code}")
-
     async def recover(self, session: Session) -> None:
         """A file that cannot be read while nobody lives who could be at it."""
         if session.id not in self.lives and not self._closing:
-            await self._recover(session, "left by an earlier life")
-
-    async def _recover(self, session: Session, why: str) -> None:
-        """A runner killed in mid-transaction leaves a hot journal, which only its owner may roll back (law 2)."""
-        try:
-            if not await self._deliveries.sound(session):
-                return
-            spec = await self._specs.spec(self._settings.config, session, "maintenance")
-            await self._launcher.maintain(spec, delivered_up_to=0, older_than=0)
-            await self._deliveries.drain(session)
-        except (LaunchError, Unavailable) as error:
-            told = {"action": "not_recovered", "session": session.id}
-            log.warning("Not recovered yet (%s): %s", why, error, extra=told)
+            await self._care.recover(session, "left by an earlier life")
 
     async def maintain(self, session: Session, *, older_than: int) -> bool:
         """Has outbound.db pruned by its owner; false while a runner lives.
@@ -359,7 +344,7 @@ class Supervisor:
             return False
         if not os.path.lexists(session.folder.outbound_db):
             return True
-        task = asyncio.create_task(self._maintain(session, older_than), name=f"maintain:{session.id}")
+        task = asyncio.create_task(self._care.prune(session, older_than), name=f"maintain:{session.id}")
         life = self.lives[session.id] = Life(session, task)
         try:
             await task
@@ -368,18 +353,6 @@ class Supervisor:
             if life.woken:
                 self.wake(session)
         return True
-
-    async def _maintain(self, session: Session, older_than: int) -> None:
-        # Drained first: an acknowledgement that the host has not read must not go. What is damaged is left for somebody to see.
-        await self._deliveries.drain(session)
-        if session.unreadable:
-            raise Damaged(session.folder.outbound_db, session.unreadable)
-        await self._deliveries.forget_reader(session)
-        # What is on its way is a copy: where somebody is forgotten, rows go that were read, delivered or not.
-        mark = "outbound_read" if older_than >= EVERYTHING else "delivery_watermark"
-        watermark = await self._mailboxes.use(session, lambda writer: writer.mark(mark))
-        spec = await self._specs.spec(self._settings.config, session, "maintenance")
-        await self._launcher.maintain(spec, delivered_up_to=watermark, older_than=older_than)
 
     def _wake_at(self, session: Session, at: int) -> None:
         pause = max(0.0, (at - self._now()) / 1000)

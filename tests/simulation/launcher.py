@@ -19,7 +19,8 @@ from runner.tools import standard
 from runner.tools.schedule import Schedule
 from runner.tools.tool import Tool
 from runner.watch import FileWatch
-from sessiondb import SessionError
+from sessiondb import Damaged, SessionError
+from sessiondb.contract import DAMAGED
 from sessiondb.signals import RunnerLock, beat
 from tests.simulation.outcome import Law
 from tests.simulation.processes import Process, current, point, start_in, start_thread
@@ -148,7 +149,8 @@ class SimLauncher:
         job = start_in(process, _maintain(spec, delivered_up_to, older_than), process.name)
         await asyncio.wait([job])
         if job.cancelled() or job.exception() is not None:
-            raise LaunchError("maintenance failed", transient=True)
+            damaged = not job.cancelled() and isinstance(job.exception(), Damaged)
+            raise LaunchError("maintenance failed", transient=True, code=DAMAGED if damaged else 4)
         process.die("done")
 
     async def close(self) -> None:
@@ -180,7 +182,7 @@ async def _life(engine: Engine, runner: SimRunner, spec: RunnerSpec) -> None:
             code = 3
         except SessionError as error:
             engine.trace(f"{runner.process.name}: {error}")
-            code = 4
+            code = DAMAGED if isinstance(error, Damaged) else 4
         except Exception as error:  # noqa: BLE001 - a bug of the runner: the run has failed
             engine.broke(Law.ERRORS, f"{runner.process.name}: {error!r}")
             code = 1

@@ -27,8 +27,7 @@ PROMISE = re.compile(r"Scheduled: (t[0-9a-f]+)")
 SLOWEST_FIRING = 400_000  # ms
 MOST_ATTEMPTS = 5
 WARNING = "⚠️"
-WAITS = "⚠️ I cannot start right now"  # for as long as its runner cannot read its file; what is in it the host alone can read
-_PLACES = "SELECT id, channel_type, workspace_id, platform_id, thread_id FROM sessions"
+WAITS = "⚠️ I cannot start right now"
 # What topics count by themselves, and what may be said again about something else.
 ALIKE = (
     "*Missed earlier",
@@ -273,13 +272,10 @@ class _Laws:
         inbox = rows_of(world.data / "host.db", "SELECT message_id, session_id FROM inbox")
         home = {row["message_id"]: row["session_id"] for row in inbox}
         about = [row["about"] for row in rows_of(world.data / "host.db", "SELECT about FROM notices")]
-        places = {row.pop("id"): Address(*row.values()) for row in rows_of(world.data / "host.db", _PLACES)}
         for id_, which in world.ruined.items():
             later = [m for m in world.platform.accepted[world.ruined_at[id_] :] if home.get(m) == id_]
             told = any(text.startswith(f"damaged:{id_}") for text in about) or any(
-                f"({id_[:9]})" in post.text
-                or (post.address == places.get(id_) and post.text.startswith(WAITS))
-                for post in self._posts
+                f"({id_[:9]})" in post.text for post in self._posts
             )
             world.outcome.counted[f"{which}.db ruined"] += 1
             world.outcome.counted[f"{which}.db ruined and told"] += told

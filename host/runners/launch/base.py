@@ -14,10 +14,11 @@ from sessiondb import SessionFolder
 
 
 class LaunchError(Exception):
-    def __init__(self, reason: str, *, transient: bool) -> None:
+    def __init__(self, reason: str, *, transient: bool, code: int = 0) -> None:
         super().__init__(reason)
         self.reason = reason
         self.transient = transient
+        self.code = code  # with which a maintenance ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,7 @@ class DockerLauncher:
         finally:
             self._no_longer(name)
         if code != 0:
-            raise LaunchError(f"maintenance ended with code {code}", transient=True)
+            raise LaunchError(f"maintenance ended with code {code}", transient=True, code=code)
 
     async def close(self) -> None:
         if self._events is not None:

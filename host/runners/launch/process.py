@@ -98,7 +98,7 @@ class ProcessLauncher:
             process.kill()
             code = await process.wait()
         if code != 0:
-            raise LaunchError(f"maintenance ended with code {code}", transient=True)
+            raise LaunchError(f"maintenance ended with code {code}", transient=True, code=code)
 
     async def close(self) -> None:
         await self.pool.close()

@@ -142,6 +142,13 @@ def inbound(data: Path) -> Path:
     return found
 
 
+async def answered_elsewhere(host: Host, bot: MemoryBot) -> None:
+    said = await bot.say("d", "well?")
+    await bot.until(lambda: bot.said("d") == ["well?"])
+    async with asyncio.timeout(TIMEOUT):
+        assert await host.settled(said.message_id) == "completed"
+
+
 async def answered(host: Host, bot: MemoryBot, text: str) -> None:
     said = await bot.say("c", text)
     await bot.until(lambda: text in bot.said("c"))
@@ -256,6 +263,29 @@ async def test_a_quarantine_is_told_once_and_ends_when_somebody_takes_the_file_a
     assert [text for text in said if "⚠️" not in text] == ["one", "two", "two", "three"]
     assert sum("an operator has to look" in text for text in said) == 1
     assert sum("were lost" in text for text in said) == 1
+
+
+def no_transcript(path: Path) -> None:
+    """What only a runner reads."""
+    [(page,)] = read(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'transcript'")
+    whole = bytearray(path.read_bytes())
+    whole[(int(str(page)) - 1) * PAGE : int(str(page)) * PAGE] = b"\x55" * PAGE
+    path.write_bytes(whole)
+
+
+async def test_what_only_its_runner_finds_damaged_is_looked_at_by_the_host_and_quarantined(
+    tmp_path: Path,
+) -> None:
+    bot = MemoryBot()
+    async with serving(config(tmp_path, runner=SOON_GONE), bot) as (host, _):
+        await answered(host, bot, "one")
+    no_transcript(outbound(tmp_path))
+    async with serving(config(tmp_path, runner=SOON_GONE), bot) as (host, _):
+        await bot.say("c", "two")
+        await bot.until(lambda: any("an operator has to look" in text for text in bot.said("c")))
+        await bot.say("c", "three")
+        await answered_elsewhere(host, bot)
+    assert len(bot.said("c")) == 2, "it is told once, and nothing is tried for ever"
 
 
 async def test_what_showed_a_turn_goes_though_the_record_of_it_is_lost(
