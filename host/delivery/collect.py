@@ -335,7 +335,7 @@ class Collector:
                     }
                 ),
                 "pending",
-                min(out.deliver_after, self.now() + LONGEST_HOLD),
+                held_until(out, self.now()),
                 key=keys[number],
             )
             for number, chunk in enumerate(chunks)
@@ -383,6 +383,12 @@ def _to_prepare(writer: InboundWriter, out: MessageOut, action: content.Action) 
     if origin is None or doubtful or writer.parcels_of(out.id):
         return None
     return Asked(out.id, action, origin.address, origin)
+
+
+def held_until(out: MessageOut, now: int) -> int:
+    """ms UTC until which the row is kept back: no longer from now on than it asked for when it was written, by whatever clock."""
+    asked = min(out.deliver_after - out.created_at, LONGEST_HOLD)
+    return min(out.deliver_after, now + max(asked, 0))
 
 
 def _routed(writer: InboundWriter, out: MessageOut, origin: MessageIn | None) -> Address | None:

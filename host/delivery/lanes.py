@@ -156,10 +156,9 @@ class Lane:
                     await asyncio.Event().wait()
 
     def _left(self, parcel: Parcel) -> float:
-        """s until it is due."""
-        if _is_held(parcel):
-            return (parcel.next_attempt_at - self._now()) / 1000
-        return self._due.get(parcel.key, 0.0) - asyncio.get_running_loop().time()
+        """s until it is due; what is held back, by whichever clock says so first."""
+        left = self._due.get(parcel.key, 0.0) - asyncio.get_running_loop().time()
+        return min(left, (parcel.next_attempt_at - self._now()) / 1000) if _is_held(parcel) else left
 
     def _note_due(self, parcels: Sequence[Parcel]) -> None:
         """As soon as a wait is decided: the wall's clock may be set before it is stored."""

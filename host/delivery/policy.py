@@ -51,11 +51,16 @@ def doubtful(parcel: Parcel, now: int) -> Parcel:
     return replace(parcel, state="unknown", lookups=0, next_attempt_at=waits, error="its receipt was lost")
 
 
-def brought_back(parcel: Parcel, up_to: int, now: int, *, held: bool) -> Parcel:
-    """Of a file that is from a backup, or made again: what had not been begun there may have been said since. What quiet hours
-    `held` back, and still do, was not."""
+def brought_back(parcel: Parcel, up_to: int, now: int, flight: int, *, held: bool) -> Parcel:
+    """As a new life of the host takes it up. Of a file that is from a backup, or made again: what had not been begun there may
+    have been said since. What quiet hours `held` back, and still do, was not.
+
+    What is unknown waits anew: the life before may have ended just now, with its request on its way for `flight` ms, and the
+    clock may have been set ahead between the two.
+    """
     begun = parcel.state != "pending" or (held and parcel.next_attempt_at > now)
-    return parcel if begun or parcel.seq > up_to else doubtful(parcel, now)
+    back = parcel if begun or parcel.seq > up_to else doubtful(parcel, now)
+    return replace(back, next_attempt_at=now + flight + GRACE) if back.state == "unknown" else back
 
 
 def orphaned(parcel: Parcel, now: int, flight: int) -> Parcel:

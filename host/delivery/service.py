@@ -271,7 +271,9 @@ class Deliveries:
         session.remade = session.remade or doubtful > 0
         self._recovered.add(session.id)
         for known in open_parcels:
-            parcel = policy.brought_back(known, doubtful, self._now(), held=is_held(known))
+            bot = self._bots.get(known.address.channel_type)
+            flight = int(bot.capabilities.flight * 1000) if bot else 0
+            parcel = policy.brought_back(known, doubtful, self._now(), flight, held=is_held(known))
             if parcel.state in ("sending", "unknown"):
                 self._posts.sending(parcel)
             self._lane(session, parcel).add([parcel])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from host.delivery.collect import LONGEST_HOLD, held_until
 from host.runners.launch.fake import FakeLauncher
-from sessiondb import content
+from sessiondb import Kind, MessageOut, content
 from sessiondb.connection import open_reader
 from tests.support.attacked import neighbour_is_served, two_sessions
 from tests.support.attacks import Target, answer, database, insert
@@ -55,6 +57,17 @@ async def test_a_row_that_was_held_back_is_said_at_its_time_and_in_its_order(tmp
         answer(target, "behind it", seq=9_003)
         await bot.until(lambda: bot.said("bad") == ["soon", "behind it"])
         assert _now() >= due
+
+
+def test_a_row_is_held_back_no_longer_than_it_asked_for_by_a_clock_that_was_set_since() -> None:
+    written = 1_700_000_000_000
+    row = MessageOut(1, "o", "m", "", Kind.CHAT, written, written + HOUR, "{}")
+    assert held_until(row, written + 5) == written + HOUR
+    assert held_until(row, written + 2 * HOUR) == written + HOUR
+    assert held_until(row, written - 24 * HOUR) == written - 23 * HOUR
+    assert held_until(replace(row, deliver_after=0), written) == 0
+    assert held_until(replace(row, created_at=0), written) == written + HOUR
+    assert held_until(replace(row, deliver_after=2**62), written) == written + LONGEST_HOLD
 
 
 async def test_a_time_that_is_past_holds_nothing_back(tmp_path: Path) -> None:

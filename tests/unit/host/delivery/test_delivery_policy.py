@@ -80,6 +80,17 @@ def test_a_request_of_a_dead_host_is_looked_up_only_when_it_can_no_longer_land()
     assert policy.orphaned(PARCEL, NOW, 30_000).next_attempt_at == NOW + 30_000 + policy.GRACE
 
 
+def test_what_an_earlier_life_left_unknown_waits_anew_whatever_the_clock_says() -> None:
+    """The clock was set ahead between two lives: it was looked up while the request was still on its way."""
+    unknown = replace(policy.interrupted(PARCEL, NOW - 86_400_000), lookups=1)
+    back = policy.brought_back(unknown, 0, NOW, 30_000, held=False)
+    assert (back.state, back.lookups, back.next_attempt_at) == ("unknown", 1, NOW + 30_000 + policy.GRACE)
+    unsent = replace(PARCEL, state="pending")
+    lost = policy.brought_back(unsent, PARCEL.seq, NOW, 30_000, held=False)
+    assert (lost.state, lost.next_attempt_at) == ("unknown", NOW + 30_000 + policy.GRACE)
+    assert policy.brought_back(unsent, 0, NOW, 30_000, held=False) == unsent
+
+
 def test_a_new_unknown_outcome_starts_its_look_ups_anew() -> None:
     assert policy.interrupted(replace(PARCEL, lookups=1), NOW).lookups == 0
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,21 @@ async def test_a_clock_that_is_set_while_a_wait_is_stored_changes_nothing_of_it(
     bench.book.before_commit = set_back
     await bench.carried(parcel(1))
     assert bench.bot.said("c") == ["1"]
+
+
+async def test_a_clock_that_is_set_back_while_what_is_held_back_stands_in_line_makes_it_wait_no_longer() -> (
+    None
+):
+    """Its turn came after the clock was set: it waited for a day, and with it all that was said after it."""
+    bench = Bench()
+
+    async def set_back(parcels: Sequence[Parcel]) -> None:
+        bench.now -= 86_400_000
+        bench.book.before_commit = None
+
+    bench.book.before_commit = set_back
+    await bench.carried(parcel(1), replace(parcel(3), next_attempt_at=bench.now + 10), parcel(5))
+    assert bench.bot.said("c") == ["1", "3", "5"]
 
 
 class Deaf(MemoryBot):
