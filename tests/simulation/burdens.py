@@ -294,10 +294,12 @@ class Budgeted(Topic):
         if spent < made * self.price:
             self.world.violated(Law.PAID, f"{made} calls were made, and {spent / self.price:g} are paid for")
         told = sum(post.text.startswith(CANNOT) for post in self.world.platform.posts)
-        if told > len(self.hours) and not self.world.forgotten.count:
-            self.world.violated(
-                Law.TOLD, f"who is over the budget was told {told} times in {len(self.hours)} h"
-            )
+        # A host remembers for its retention whom it told; here that may be less than an hour.
+        most = len(self.hours) + sum(
+            about.startswith("over-budget:") for about in self.world.forgotten.notices
+        )
+        if told > most:
+            self.world.violated(Law.TOLD, f"who is over the budget was told {told} times, {most} are enough")
         if self.hours and not told and not self.world.platform.rejected:
             self.world.violated(Law.TOLD, "who is over the budget was never told")
         for session in sessions:

@@ -11,6 +11,7 @@ import apsw
 import host.upkeep.pruning
 import runner.maintain
 from host.mailbox.inbound import InboundWriter
+from host.registry.port import Statements
 
 Patch: TypeAlias = tuple[object, str, object]
 
@@ -21,6 +22,7 @@ class Forgotten:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.count = 0
+        self.notices: list[str] = []  # what they were about: they may be said again
 
     def rows(self, session: str, table: str) -> list[dict[str, Any]]:
         return self._rows.get((session, table), [])
@@ -38,7 +40,7 @@ class Forgotten:
 
     def patches(self) -> list[Patch]:
         messages, deliveries = InboundWriter.forget_messages, InboundWriter.forget_deliveries
-        delete = runner.maintain._delete
+        delete, said = runner.maintain._delete, host.upkeep.pruning._said
 
         def forget_messages(writer: InboundWriter, ids: Iterable[str]) -> None:
             ids = list(ids)
@@ -55,7 +57,16 @@ class Forgotten:
             self.note(connection, table, condition, *bindings)
             return delete(connection, where, *bindings)
 
+        def noted_notices(connection: Statements, *, before: int) -> int:
+            sql = "SELECT about FROM notices WHERE chunk = 0"
+            there = {str(about) for (about,) in connection.execute(sql)}
+            count = said(connection, before=before)
+            there -= {str(about) for (about,) in connection.execute(sql)}
+            self.notices += there
+            return count
+
         return [
+            (host.upkeep.pruning, "_said", noted_notices),
             (InboundWriter, "forget_messages", forget_messages),
             (InboundWriter, "forget_deliveries", forget_deliveries),
             (runner.maintain, "_delete", noted_delete),
