@@ -47,6 +47,7 @@ class Stores:
         self._held: set[int] = set()  # entries of the inbox that stand in a lane
         self._behind: set[str] = set()  # sessions whose next store must read the inbox, not memory
         self._replaying: dict[str, asyncio.Task[None]] = {}
+        self._missed: set[str] = set()  # sessions that got something while the inbox was looked at for them
         self._made: dict[str, int] = {}  # by session: the making of its file that the inbox was last read for
         self._stopped = False
 
@@ -56,8 +57,10 @@ class Stores:
 
     def add(self, session: Session, entry: Entry) -> None:
         """Stores what was just admitted, soon. Nothing overtakes from memory what the inbox has from before, be it that its
-        file was made again just now."""
-        if session.id in self._behind or session.made != self._made.get(session.id, 0):
+        file was made again just now, or that the inbox is being read: that look may have been before this entry."""
+        if session.id in self._replaying:
+            self._missed.add(session.id)
+        elif session.id in self._behind or session.made != self._made.get(session.id, 0):
             self.replay(session)
         else:
             self._enter(session, [entry])
@@ -155,26 +158,31 @@ class Stores:
 
     async def _replay(self, session: Session) -> None:
         try:
-            while session.id in self._behind:
-                self._behind.discard(session.id)
-                await self._end_overtaken(session)
-                entries = await self._db.read(lambda connection: inbox.unstored(connection, session.id))
-                self._enter(session, [entry for entry in entries if entry.id not in self._held])
-                if len(entries) < inbox.MOST_REPLAYED:
-                    return
-                # There may be more, and they come before anything new.
-                self._behind.add(session.id)
-                tasks = [
-                    lane.task for (id_, _), lane in self._lanes.items() if id_ == session.id and lane.task
-                ]
-                if not tasks:
-                    return
-                await asyncio.wait(tasks)
+            while await self._look(session):
+                pass
         except SessionError as error:
             self._behind.add(session.id)
             log.warning("Session %s: not read: %s", session.id, error, extra={"action": "store_failed"})
         finally:
             del self._replaying[session.id]
+            self._missed.discard(session.id)
+
+    async def _look(self, session: Session) -> bool:
+        """Stores what the inbox has of the session; returns whether it must be looked at again."""
+        self._behind.discard(session.id)
+        self._missed.discard(session.id)
+        await self._end_overtaken(session)
+        entries = await self._db.read(lambda connection: inbox.unstored(connection, session.id))
+        self._enter(session, [entry for entry in entries if entry.id not in self._held])
+        if len(entries) < inbox.MOST_REPLAYED:
+            return session.id in self._missed
+        # There may be more, and they come before anything new.
+        tasks = [lane.task for (id_, _), lane in self._lanes.items() if id_ == session.id and lane.task]
+        if tasks:
+            await asyncio.wait(tasks)
+        else:
+            self._behind.add(session.id)
+        return session.id not in self._behind  # what could not be stored now is left to the sweep
 
     async def _end_overtaken(self, session: Session) -> None:
         """Lanes from before the session's file was made again: what stands in them comes anew, behind what is older."""

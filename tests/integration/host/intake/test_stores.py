@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from host.intake import inbox
 from host.ports.bot import Fetched, FetchError, HostBusy
 from host.ports.events import EventClass, IncomingFile
+from host.registry.port import Statements
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving
@@ -83,6 +86,36 @@ async def test_what_is_admitted_while_the_host_ends_overtakes_nothing(tmp_path: 
         found = await host.house.records.mailboxes.use(session, lambda w: [w.message(id_) for id_ in ids])
     assert [message.seq for message in found if message] == sorted(m.seq for m in found if m)
     assert len(found) == 2
+
+
+async def test_what_is_admitted_while_the_inbox_is_read_overtakes_nothing(tmp_path: Path) -> None:
+    """Neither a later message nor an edit of the one that waits there: it would find nothing to change."""
+    bot = MemoryBot()
+    async with serving(config(tmp_path, host={"sweep_every": 3600.0}), bot) as (host, _):
+        records, stores = host.house.records, host.house.ingress.stores
+        await host.settled((await bot.say("c", "before")).message_id)
+        [session] = await records.db.read(lambda c: records.sessions.load(c, "1"))
+        said = [replace(bot.event("c", text), at=1) for text in ("first", "second", "third")]
+        edit = replace(said[0], event_class=EventClass.EDIT, natural_id="e", text="first, changed")
+
+        def admitted(connection: Statements) -> list[inbox.Entry]:
+            return [
+                inbox.add(connection, one, session.id, one.address, trigger=True, trusted=True, now=0)
+                for one in (*said, edit)
+            ]
+
+        _, *later = await records.db.write(admitted)
+        stores.replay(session)
+        await asyncio.sleep(0)  # it begins to read
+        for entry in later:
+            stores.add(session, entry)
+        for event in said:
+            assert await host.settled(event.message_id) == "completed"
+        found = await records.mailboxes.use(session, lambda w: [w.message(e.message_id) for e in said])
+        seqs = [message.seq for message in found if message]
+        assert len(seqs) == 3
+        assert seqs == sorted(seqs)
+        assert "first, changed" in bot.said("c")
 
 
 async def test_what_comes_while_the_host_ends_is_left_to_its_platform(tmp_path: Path) -> None:
