@@ -138,8 +138,10 @@ def is_restoring(connection: Statements, session_id: str) -> bool:
     return connection.execute(sql, (session_id,)).fetchone() is not None
 
 
+# Whoever was told that nothing comes of it is not told so again, nor answered after all.
 _TAKE_UP = (
     "UPDATE inbox SET state = 'routed' WHERE id > ?2 AND session_id = ?1 AND state = 'stored' AND emptied = 0"
+    f" AND NOT EXISTS (SELECT 1 FROM notices WHERE about = '{notices.GAVE_UP}' || message_id)"
 )
 # A bound of 0 is of a task that may be about to be written for the first time.
 _WITHOUT_COPY = (

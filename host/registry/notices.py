@@ -10,6 +10,7 @@ from host.ports.bot import Decision
 from host.registry.port import Statements
 from sessiondb.records import Address
 
+GAVE_UP = "gave-up:"  # before a message's id
 WELCOME = "welcome:"  # before a place: kept for ever, for it is said once
 FORGETTABLE = f"about NOT GLOB '{WELCOME}*' AND about NOT GLOB 'damaged:*:outbound'"
 
