@@ -132,6 +132,16 @@ def drop_live(connection: Statements, session_id: str, address: Address) -> None
     )
 
 
+def forget_live(connection: Statements, session_id: str, before: int, but: Sequence[Address]) -> None:
+    """Of live messages that were opened before; those at these addresses may still be on the platform."""
+    kept = json.dumps([json.dumps(address) for address in but])
+    connection.execute(
+        "DELETE FROM live_copies WHERE session_id = ? AND opened_at < ?"
+        " AND address NOT IN (SELECT value FROM json_each(?))",
+        (session_id, before, kept),
+    )
+
+
 def is_restoring(connection: Statements, session_id: str) -> bool:
     """Whether messages are still on their way back into the session's file."""
     sql = "SELECT 1 FROM inbox WHERE session_id = ? AND state = 'routed' LIMIT 1"

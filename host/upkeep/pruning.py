@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from host.mailbox import ledger, questions
+from host.mailbox import ledger, questions, remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.registry import asked, judgements
@@ -79,11 +79,11 @@ class Pruner:
             _obeyed,
             _held_back,
             _judged,
-            _no_longer_live,
             _dealt_with,
         ):
             while await self._db.write(functools.partial(portion, before=before)) == PORTION:
                 pass
+        await self._no_longer_live(before)
         await asyncio.to_thread(upgrading.drop, self._registry.data, before)
         due = await self._db.read(functools.partial(self._due, now=now, before=before))
         for session, resting in due:
@@ -95,6 +95,26 @@ class Pruner:
                 log.info("Not pruned now: %s", error, extra={"action": "prune_failed", "session": session.id})
                 at = now - AGAIN + AFTER_FAILURE
             await self._db.write(functools.partial(_looked_at, session=session, at=at))
+
+    async def _no_longer_live(self, before: int) -> None:
+        """What a crash left of live messages that are gone; one that still shows a turn stays, however old, for its session's
+        file may be lost yet."""
+        for session in await self._db.read(lambda connection: self._with_old_copies(connection, before)):
+            try:
+                shown = await self._mailboxes.use(session, lambda writer: writer.open_live())
+                kept = [row.address for row in shown]
+                await self._db.write(
+                    functools.partial(remaking.forget_live, session_id=session.id, before=before, but=kept)
+                )
+            except SessionError as error:
+                log.info("Not pruned now: %s", error, extra={"action": "prune_failed", "session": session.id})
+
+    def _with_old_copies(self, connection: Statements, before: int) -> list[Session]:
+        sql = "SELECT DISTINCT session_id FROM live_copies WHERE opened_at < ? LIMIT ?"
+        found = connection.execute(sql, (before, PORTION)).fetchall()
+        return [
+            session for (id_,) in found for session in self._registry.load(connection, "id = ?", (str(id_),))
+        ]
 
     def _due(self, connection: Statements, *, now: int, before: int) -> list[tuple[Session, bool]]:
         """Sessions that may hold something old since they were looked at last, and whether nothing came in since."""
@@ -187,11 +207,6 @@ def _obeyed(connection: Statements, *, before: int) -> int:
 def _held_back(connection: Statements, *, before: int) -> int:
     """What nobody sent after all."""
     return _delete(connection, "held", "held_at < ?", before)
-
-
-def _no_longer_live(connection: Statements, *, before: int) -> int:
-    """What a crash left of live messages that are gone."""
-    return _delete(connection, "live_copies", "opened_at < ?", before)
 
 
 def _judged(connection: Statements, *, before: int) -> int:

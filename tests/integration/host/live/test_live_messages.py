@@ -14,8 +14,9 @@ from host.live import policy
 from host.ports.bot import Live as LiveView
 from host.ports.bot import Offline, Receipt, Unknown
 from host.registry.db import open_registry
+from host.upkeep.pruning import DAY
 from tests.fakes.platform import MemoryBot
-from tests.support.hosting import config, serving
+from tests.support.hosting import config, now_ms, serving
 
 
 @pytest.fixture(autouse=True)
@@ -116,9 +117,11 @@ async def left(monkeypatch: pytest.MonkeyPatch, settings: Config, *said: str) ->
 async def test_what_could_not_be_taken_down_is_found_though_its_records_are_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """inbound.db is what knew of it: host.db has a copy, until it is gone."""
+    """inbound.db is what knew of it: host.db has a copy, until it is gone, whatever is pruned meanwhile."""
     settings = config(tmp_path, runner={"stop_grace": 0.1})
     bot = await left(monkeypatch, settings, "@@sleep 3600", "!stop")
+    async with serving(settings, bot, now=lambda: now_ms() + 100 * DAY) as (host, _):
+        await host.house.upkeep.pruner.round()  # what still shows a turn is not over, however old
     [lost] = (tmp_path / "sessions").glob("*/inbound/inbound.db")
     lost.unlink()
     bot.offline = False
