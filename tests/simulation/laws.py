@@ -297,7 +297,8 @@ class _Laws:
             self._world.data / "host.db", "SELECT about FROM notices WHERE about LIKE 'undelivered:%'"
         )
         told = {row["about"] for row in notices}
-        read = {post.address for post in self._posts if "could not be delivered here" in post.text}
+        said = [*self._posts, *self._world.platform.unsaid]  # a notice that is refused causes no other
+        read = {post.address for post in said if "could not be delivered here" in post.text}
         for session in self.sessions:
             for row in session.delivered:
                 if row["message_out_id"].endswith(":question"):
