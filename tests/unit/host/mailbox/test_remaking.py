@@ -13,6 +13,7 @@ from host.mailbox import remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.remaking import Remains
 from host.mailbox.rows import LiveRow
+from host.registry import notices
 from host.registry.db import HostDB
 from host.registry.notices import Notice
 from host.registry.sessions import Session
@@ -101,3 +102,14 @@ async def test_a_copy_of_what_is_shown_that_is_none_keeps_nothing_else_from_comi
     remaking.begin_again(writer, session, remains, NOW)
     [found] = writer.open_live()
     assert (found.key, found.answers, found.asked_by) == ("k1", "p1", "")
+
+
+async def test_a_message_that_was_given_up_and_told_is_not_taken_up_again(
+    session: Session, db: HostDB
+) -> None:
+    insert = "INSERT INTO inbox (key, message_id, event, received_at, state, session_id) VALUES (?1, ?1, '{}', 1, 'stored', ?2)"
+    await db.write(lambda c: c.executemany(insert, [("m1", session.id), ("m2", session.id)]))
+    await db.write(lambda c: notices.add(c, Notice("gave-up:m1", PLACE, "⚠️ I could not."), NOW))
+    await db.write(lambda c: remaking.salvage(c, session, remaking.DAMAGED, NOW))
+    taken = "SELECT message_id FROM inbox WHERE state = 'routed'"
+    assert await db.read(lambda c: c.execute(taken).fetchall()) == [("m2",)]
