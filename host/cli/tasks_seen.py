@@ -20,11 +20,10 @@ from host.controls.naming import Names
 from host.governance.words import zone_of
 from host.mailbox import ledger, projecting
 from host.mailbox import tasks as records
-from host.mailbox.tasks import Occurrence, Task
+from host.mailbox.tasks import FILE, Occurrence, Task
 from host.ports.printing import SafeConsole
 from host.registry import orders
 from host.registry.db import open_registry
-from host.schedule.desk import FILE
 from sessiondb import SessionError, SessionFolder
 from sessiondb.connection import open_reader
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from host.mailbox import ledger
+from host.mailbox import ledger, tasks
 from host.mailbox.rows import Entry, LiveRow
 from host.registry import notices
 from host.registry.notices import Notice
@@ -66,6 +66,9 @@ def salvage(connection: Statements, session: Session, why: str, now: int) -> Rem
         "UPDATE sessions SET seq_high_water = ?, busy = 1, work = work + 1 WHERE id = ?", (high, session.id)
     )
     notices.add(connection, _notice(session, why, len(nameless), now), now)
+    for id_ in _texts(connection, _CHANGING, session.id):
+        if not id_.startswith(tasks.FILE):  # what is declared is set up again at each start
+            notices.add(connection, _unsure(session, id_, now), now)
     shown = _texts(connection, "SELECT live FROM live_copies WHERE session_id = ?", session.id)
     live = [found for found in map(_live_row, shown) if found is not None]
     return Remains(high, out, ledger.entries(connection, session.id, 0), copies, live, at_rest)
@@ -153,11 +156,12 @@ _TAKE_UP = (
     "UPDATE inbox SET state = 'routed' WHERE id > ?2 AND session_id = ?1 AND state = 'stored' AND emptied = 0"
     f" AND NOT EXISTS (SELECT 1 FROM notices WHERE about = '{notices.GAVE_UP}' || message_id)"
 )
-# A bound of 0 is of a task that may be about to be written for the first time.
 _WITHOUT_COPY = (
     "SELECT task_id FROM due WHERE session_id = ? AND at > 0 AND task_id NOT LIKE '?%'"
     " AND task_id NOT IN (SELECT task_id FROM task_copies)"
 )
+# A bound of 0 is of a task that is about to be written, or was since the last look: it has no copy, or an older one.
+_CHANGING = "SELECT task_id FROM due WHERE session_id = ? AND at = 0 AND task_id NOT LIKE '?%'"
 # What another session has stays its own, whatever this one's file says.
 _KEEP = (
     "INSERT INTO task_copies VALUES (?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET task = excluded.task"
@@ -185,6 +189,15 @@ def _without(session: Session, lost: Sequence[str], now: int) -> Notice:
         f"⚠️ Of this conversation's scheduled tasks {named} could not be restored; please set them up again."
     )
     return Notice(f"{notice_of(session.id, now)}:tasks", session.place, text)
+
+
+def _unsure(session: Session, id_: str, now: int) -> Notice:
+    """Whoever ordered it may have read that it was done; where it is done only now, there is something to be found."""
+    text = (
+        f"⚠️ The scheduled task {id_} was being set up or changed when this conversation's records went: it may be gone, or as"
+        " it was before. Please look, and set it up again if need be."
+    )
+    return Notice(f"{notice_of(session.id, now)}:task:{id_}", session.place, text)
 
 
 def _notice(session: Session, why: str, nameless: int, now: int) -> Notice:

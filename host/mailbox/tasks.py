@@ -86,6 +86,7 @@ class Fired:
     stands_for: tuple[str, ...]
 
 
+FILE = "file-"  # how the ids of declared tasks begin
 OVER = ("done", "cancelled")
 _FORGETTABLE = "state IN ('done', 'cancelled') AND updated_at <= ?"
 _COLUMNS = (

@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 NO_SUCH_TASK = "There is no such task."
 MOST_TASKS = 1_000  # that are shown
 MOST_CHANGING = 20  # sessions whose files are opened for that
-FILE = "file-"  # how the ids of declared tasks begin
 NAMES = {
     TaskOrder.PAUSE: "pause_task",
     TaskOrder.RESUME: "resume_task",
@@ -353,10 +352,10 @@ def _may_change(task: Task, viewer: Viewer, sight: Sight) -> bool:
 def _declared_id(task: config.Task) -> str:
     """The same place, the same task: one that moves is another."""
     place = "\x1f".join((task.agent, task.to.platform, task.to.workspace, task.to.channel, task.to.thread))
-    return f"{FILE}{task.name[:40]}-{hashlib.sha256(place.encode()).hexdigest()[:6]}"
+    return f"{tasks.FILE}{task.name[:40]}-{hashlib.sha256(place.encode()).hexdigest()[:6]}"
 
 
 def _declared(connection: Statements) -> list[str]:
     sql = "SELECT task_id FROM due WHERE task_id >= ? AND task_id < ?"
-    rows = connection.execute(sql, (FILE, f"{FILE}\U0010ffff")).fetchall()
+    rows = connection.execute(sql, (tasks.FILE, f"{tasks.FILE}\U0010ffff")).fetchall()
     return [str(id_) for (id_,) in rows]

@@ -82,6 +82,7 @@ class _Laws:
         ]
         self._waiting_for_an_operator = {id_ for id_, which in world.ruined.items() if which == "outbound"}
         self._rows = {id_: row for session in self.sessions for id_, row in session.messages.items()}
+        self._tasks = {row["id"]: row for s in self.sessions for row in s.tasks}
         self._answered = {row["key"]: row["in_reply_to"] for s in self.sessions for row in s.delivered}
 
     def host(self) -> None:
@@ -124,6 +125,13 @@ class _Laws:
         """The end of a question, by a clock that was set back since."""
         waits = row["kind"] == "system" and row["status"] == "pending"
         return waits and int(row["not_before"]) > self._world.clock.now()
+
+    def _is_under_way(self, row: dict[str, Any]) -> bool:
+        """The latest run of a task that goes on, at the end: its next time had not come yet."""
+        task = self._tasks.get(row["task_id"])
+        if task is None or not self._goes_on(task) or task["next_at"] <= self._world.ended_at:
+            return False
+        return row["status"] == "pending" and bool(row["occurrence_at"] == task["last_occurrence"])
 
     def _goes_on(self, task: dict[str, Any]) -> bool:
         """Its id was in an answer that was refused, so that nobody could end it."""
@@ -178,7 +186,8 @@ class _Laws:
         for id_, row in self._rows.items():
             if id_ in waiting:
                 continue
-            if row["trigger"] and row["status"] == "pending" and not self._is_for_later(row):
+            over = self._is_for_later(row) or self._is_under_way(row)
+            if row["trigger"] and row["status"] == "pending" and not over:
                 self._violated(Law.OUTCOME, f"{id_} ({row['platform_message_id']}) never got an outcome")
             if row["attempts"] >= MOST_ATTEMPTS:
                 self._violated(Law.OUTCOME, f"{id_} was put back after {row['attempts']} attempts")
@@ -323,12 +332,14 @@ class _Laws:
                 self._violated(Law.ONCE, f"effect {line} happened {count} times")
 
     def tasks(self) -> None:
-        """A task that was promised is there, and its time came once or is still to come."""
+        """A task that was promised is there, and its time came once or is still to come; or people read that it may be gone."""
         now = self._world.clock.now()
-        tasks = {row["id"]: row for session in self.sessions for row in session.tasks}
+        tasks = self._tasks
         copies = {
             row["task_id"] for row in rows_of(self._world.data / "host.db", "SELECT task_id FROM task_copies")
         }
+        abouts = [row["about"] for row in rows_of(self._world.data / "host.db", "SELECT about FROM notices")]
+        named = {about.rpartition(":task:")[2] for about in [*abouts, *self._world.forgotten.notices]}
         ran = Counter(row["task_id"] for session in self.sessions for row in session.occurrences)
         self._world.outcome.counted["tasks"] += len(tasks)
         self._world.outcome.counted["runs of tasks"] += sum(ran.values())
@@ -349,7 +360,7 @@ class _Laws:
             if count > 1:
                 self._violated(Law.TASKS, f"{title} was scheduled {count} times")
         for session in self.sessions:
-            self._runs(session, {*tasks, *copies})
+            self._runs(session, {*tasks, *copies, *named})
 
     def _runs(self, session: Session, tasks: set[str]) -> None:
         for row in session.occurrences:
@@ -357,6 +368,8 @@ class _Laws:
             if session.id in self._world.ruined:
                 continue  # a run under way went with the file
             if row["outcome"] == "skipped" and not row["message_id"]:
+                continue
+            if run is not None and not row["outcome"] and self._is_under_way(run):
                 continue
             if run is None or run["status"] != row["outcome"]:
                 self._violated(

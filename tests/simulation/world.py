@@ -82,6 +82,7 @@ class World:
         self.asks_at_the_end = outcome.seed % 3 == 0
         self.effects: Counter[str] = Counter()
         self.commits: Counter[tuple[str, str]] = Counter()  # by kind of process and database
+        self.committed_at: dict[tuple[str, str], float] = {}  # the last one of those; loop's time
         self.ruined: dict[str, str] = {}  # sessions of which somebody damaged or lost a file: which
         self.ruined_at: dict[str, int] = {}  # how many events had been accepted by then
         self.people = People(self._fork(), self.platform, self.chance.randint(6, 14))
@@ -91,6 +92,7 @@ class World:
         self._serving: asyncio.Task[None] | None = None
         self._dead: asyncio.Queue[Process] = asyncio.Queue()
         self.boots = 0
+        self.ended_at = 0  # ms UTC at which the last host was told to stop
         self.gaps = itertools.count(1)
         self.witness = Witness(self.disk, self.violated)
         self.quiet_within = QUIET_WITHIN
@@ -214,6 +216,7 @@ class World:
         helpers[1].cancel()
         assert self.host is not None
         assert self._serving is not None
+        self.ended_at = self.clock.now()
         self.host.stop()
         await asyncio.wait([self._serving], timeout=600)
         if not self._serving.done():
@@ -318,6 +321,7 @@ class World:
         """Who took the lock in time may end its commit: whoever comes next finds what it wrote."""
         self.outcome.counted["commits"] += 1
         self.commits[process.kind, path] += 1
+        self.committed_at[process.kind, path] = self.loop.time()
         if process.kind != "runner" or not path.endswith("outbound.db"):
             return
         started = next((r.incarnation for r in self.engine.runners if r.process is process), "")

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from host.folders.disk import ThreadDisk
-from host.mailbox import remaking
+from host.mailbox import remaking, tasks
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.remaking import Remains
 from host.mailbox.rows import LiveRow
 from host.registry import notices
 from host.registry.db import HostDB
 from host.registry.notices import Notice
+from host.registry.port import Statements
 from host.registry.sessions import Session
+from host.schedule import index
 from sessiondb import Address
 
 NOW = 3_600_000
@@ -80,6 +82,31 @@ def test_a_task_that_is_there_already_stays_as_it_is(writer: InboundWriter, sess
         remaking.begin_again(writer, session, Remains(100, 0, (), [copy("t1")]), NOW)
     assert [task.id for task in writer.tasks.all()] == ["t1"]
     assert writer.owed() == []
+
+
+async def test_a_task_that_was_being_written_and_looked_at_by_nobody_since_is_named(
+    session: Session, db: HostDB
+) -> None:
+    """Whoever ordered it read that it was done; its copy is made by the look that comes next. What is declared comes anew."""
+    ids = ("new", "changed", tasks.FILE + "declared")
+
+    def ordered(connection: Statements) -> remaking.Remains | None:
+        remaking.keep_tasks(connection, session.id, [copy("changed"), copy("quiet")])
+        index.settle(connection, session.id, [("quiet", "", NOW)])
+        for id_ in ids:
+            index.lower(connection, id_, session.id, "")
+        for _ in range(2):  # as after a crash before the new file had anything
+            remains = remaking.salvage(connection, session, remaking.DAMAGED, NOW)
+        return remains
+
+    remains = await db.write(ordered)
+    assert remains is not None
+    assert [id_ for id_, _ in remains.tasks] == ["changed", "quiet"]
+    said = await db.read(lambda c: c.execute("SELECT text FROM notices ORDER BY id").fetchall())
+    texts = [str(text) for (text,) in said]
+    assert "of its scheduled tasks" not in texts[0]
+    assert ["changed was being set up or changed" in texts[1], "new was being" in texts[2]] == [True, True]
+    assert len(texts) == 3
 
 
 @pytest.mark.parametrize("at_rest", [True, False])
