@@ -78,6 +78,7 @@ from host.upkeep.pruning import Pruner
 from host.upkeep.searching.feeding import Feeding
 from host.upkeep.state import State
 from host.upkeep.sweep import Sweep
+from host.upkeep.unusable import Unusable
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ def assemble(
         draining,
         ingress,
         Reception(records, ingress, deliveries, Replies(service), stations, installation.lapse),
-        Sweep(swept, parts.disk, data, config.host.sweep_every, state.told),
+        Sweep(swept, parts.disk, data, config.host.sweep_every, state.told, Unusable(deliveries.notify, now)),
         upkeep,
         state,
         ordered,

@@ -15,7 +15,7 @@ from typing import TypeVar
 import apsw
 
 from host.folders.disk import Disk
-from host.mailbox import ledger, projecting, remaking
+from host.mailbox import ledger, projecting, remaking, shape
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import Entry
 from host.registry.port import Registry
@@ -158,6 +158,7 @@ class Mailboxes:
                 self._say_no_fifos(session)
         except OSError as error:
             raise Full(session.folder.inbound_db, error.strerror or "no folder can be made") from error
+        shape.must_be_files(session.folder.inbound_db)
         with translated(session.folder.inbound_db):
             writer = InboundWriter(session.folder.inbound_db, self._now)
             try:
@@ -210,6 +211,9 @@ def _at(writer: InboundWriter, session: Session, function: Callable[[InboundWrit
             return function(writer)
         except apsw.SQLError:
             writer.check_tables()
+            raise
+        except (apsw.CantOpenError, apsw.IOError, Unavailable, Full):
+            shape.must_be_files(session.folder.inbound_db)
             raise
 
 

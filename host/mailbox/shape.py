@@ -1,8 +1,9 @@
-"""A session's inbound.db as a whole: which file it is, and whether it has the tables that it should."""
+"""A session's inbound.db as a whole: which file it is, whether it is one, and whether it has the tables that it should."""
 
 from __future__ import annotations
 
 import os
+import stat
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import apsw
 
 from sessiondb.connection import schema_sql
 from sessiondb.contract import CONTRACT
+from sessiondb.errors import Damaged
 
 _TABLES = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
 
@@ -37,3 +39,17 @@ def identity(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return found.st_dev, found.st_ino
+
+
+def must_be_files(path: Path) -> None:
+    """A folder, link or FIFO in the place of the file or of its journal is damage: opening it would fail for ever, or wait.
+
+    Raises `Damaged`.
+    """
+    for each in (path, Path(f"{path}-journal")):
+        try:
+            mode = os.lstat(each).st_mode
+        except OSError:
+            continue  # not there, or out of reach: SQLite says what
+        if not stat.S_ISREG(mode):
+            raise Damaged(path, f"{each.name} is no regular file")

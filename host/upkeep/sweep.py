@@ -27,6 +27,7 @@ from host.runners.supervisor import Supervisor
 from host.schedule.service import Scheduler
 from host.upkeep import calm
 from host.upkeep.resting import Resting
+from host.upkeep.unusable import Unusable
 from sessiondb import Missing, SessionError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,13 @@ class Sweep:
     """
 
     def __init__(
-        self, parts: Parts, disk: Disk, data: Path, every: float, told: Callable[[], pulse.Told]
+        self,
+        parts: Parts,
+        disk: Disk,
+        data: Path,
+        every: float,
+        told: Callable[[], pulse.Told],
+        unusable: Unusable,
     ) -> None:
         self._parts = parts
         self._told = told
@@ -76,6 +83,7 @@ class Sweep:
         self._noted: dict[str, int] = {}  # sessions that live, by the `work` after which all was over
         self._calm = calm.Calm()
         self._resting = Resting(parts.records, disk)
+        self._unusable = unusable
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -151,6 +159,14 @@ class Sweep:
             log.exception("A look of the sweep failed", extra={"action": "sweep_failed", "session": name})
 
     async def _look_at(self, session: Session, seen: calm.Seen) -> None:
+        try:
+            await self._look_closely(session, seen)
+        except SessionError as error:
+            await self._unusable.note(session, error)
+            raise
+        self._unusable.well(session)
+
+    async def _look_closely(self, session: Session, seen: calm.Seen) -> None:
         parts = self._parts
         try:
             await parts.deliveries.drain(session)

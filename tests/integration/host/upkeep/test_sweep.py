@@ -13,6 +13,7 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage
 from host.runners.launch.base import LaunchError, Runner
 from host.runners.launch.process import ProcessLauncher
+from host.upkeep import unusable
 from sessiondb import Address, content
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, serving
@@ -143,3 +144,29 @@ async def test_a_session_in_which_something_is_due_later_is_looked_at_though_not
 
         await records.mailboxes.use(session, put)
         assert not await rounds_over_files_of(2)
+
+
+async def test_records_that_the_host_cannot_use_are_told_and_taken_up_again_when_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came in was accepted, and nobody was told that it could not be put where an agent reads it."""
+    monkeypatch.setattr(unusable, "TOLD_AFTER", 0.0)
+    settings = config(tmp_path, host={"sweep_every": 0.05}, runner={"idle_exit": 0.2, "stream_idle": 0.2})
+    async with serving(settings) as (host, bot):
+        for channel in ("c", "d"):
+            await bot.say(channel, "hello")
+            await bot.until(lambda channel=channel: bot.said(channel) == ["hello"])  # type: ignore[misc]
+        found = await host.house.records.db.read(host.house.records.sessions.load)
+        [sick] = [session for session in found if session.place.platform_id == "c"]
+        kept = sick.folder.inbound.rename(sick.folder.root / "away")
+        sick.folder.inbound.write_text("no folder")
+        said = await bot.say("c", "and now?")
+        await bot.until(lambda: any("cannot use this conversation's records" in t for t in bot.said("c")))
+        await bot.say("d", "and you?")
+        await bot.until(lambda: "and you?" in bot.said("d"))
+        sick.folder.inbound.unlink()
+        kept.rename(sick.folder.inbound)
+        await bot.until(lambda: "and now?" in bot.said("c"))
+        async with asyncio.timeout(TIMEOUT):
+            assert await host.settled(said.message_id) == "completed"
+    assert sum("records" in text for text in bot.said("c")) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from host.mailbox.open import Mailboxes
 from host.mailbox.rows import NewMessage
 from host.registry.db import HostDB
 from host.registry.sessions import Session
-from sessiondb import Address, Damaged, Full, SessionError, SessionFolder, content
+from sessiondb import Address, Damaged, Full, SessionError, SessionFolder, Unavailable, content
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -323,3 +324,38 @@ async def test_a_damaged_host_db_is_refused_with_its_remedy(tmp_path: Path) -> N
     with pytest.raises(Damaged, match="backup"):
         await HostDB.open(tmp_path / "host.db", disk)
     disk.close()
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "left").write_text("by somebody")
+
+
+def a_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_link(path: Path) -> None:
+    path.symlink_to("/nowhere/else")
+
+
+@pytest.mark.parametrize("odd", [a_folder, a_fifo, a_link])
+@pytest.mark.parametrize("which", ["inbound.db", "inbound.db-journal"])
+async def test_what_is_no_file_in_the_place_of_one_is_set_aside_and_another_is_made(
+    tmp_path: Path, mailboxes: Mailboxes, odd: Callable[[Path], None], which: str
+) -> None:
+    """What came in was accepted and never answered, and a FIFO held up the thread that opened it."""
+    one = session(tmp_path, "one")
+    async with asyncio.timeout(TIMEOUT):
+        high = await mailboxes.use(one, lambda writer: say(writer, "first"))
+        path = one.folder.inbound / which
+        path.unlink(missing_ok=True)
+        if odd is a_fifo:  # whose file is open would wait for it
+            await mailboxes.close()
+        odd(path)
+        one.seq_high_water = high
+        with contextlib.suppress(Unavailable):  # where the connection was open, the next use finds another
+            await mailboxes.use(one, lambda writer: say(writer, "second"))
+        assert await mailboxes.use(one, lambda writer: say(writer, "second")) > high
+    assert len(list(one.folder.inbound.glob("inbound.db.damaged-*"))) >= 1
+    assert one.remade
