@@ -27,6 +27,7 @@ from host.controls.service import Service
 from host.delivery import service as delivery
 from host.delivery.actions import Actions
 from host.delivery.collect import Collector
+from host.delivery.endings import Endings
 from host.delivery.minting import Minting
 from host.delivery.posts import Posts
 from host.delivery.quiet import Quiet
@@ -186,7 +187,10 @@ def assemble(
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, Own(installation.id, news))
     state = State(settings, db, lives, bots.by_platform, now)
     orders = ordered.orders
-    swept = sweeping.Parts(records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders)
+    endings = Endings(records, bots, parts.now)
+    swept = sweeping.Parts(
+        records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders, endings
+    )
     return House(
         records,
         scheduler,

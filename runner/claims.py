@@ -11,10 +11,10 @@ from runner import doings, turn
 from runner.formatter import PromptMessage, decode
 from runner.inbound import PAGE, InboundReader
 from runner.outbound import OutboundWriter, ParkedCall
-from runner.tools.approval import ALLOW
+from runner.tools import box
 from runner.tools.box import ToolResult
 from runner.turn import Turn
-from sessiondb import content
+from sessiondb import approving, content
 from sessiondb.records import AckStatus, Address, MessageIn, Step
 
 log = logging.getLogger(__name__)
@@ -260,6 +260,7 @@ def _result(call: ParkedCall, answer: content.System) -> str | None:
     if not call.approval:
         return ToolResult(said, is_error=not answer.ok).encode()
     by = f" by {answer.by}" if answer.by else ""
-    if answer.ok and said == ALLOW:
-        return None
+    if answer.ok and said == approving.ALLOW:
+        seen = bool(call.digest) and answer.digest == call.digest
+        return None if seen else ToolResult(box.ANOTHER, is_error=True).encode()
     return ToolResult(f"not run: {said if not answer.ok else 'refused'}{by}", is_error=True).encode()

@@ -15,7 +15,7 @@ from pathlib import Path
 import apsw
 
 from runner.inbound import PATIENCE, InboundReader
-from sessiondb import content, seq
+from sessiondb import approving, content, seq
 from sessiondb.connection import open_writer, transaction
 from sessiondb.contract import OUTBOUND_KNOWN, WAITS
 from sessiondb.errors import Damaged, translated
@@ -44,6 +44,7 @@ class ParkedCall:
     call_id: str
     answered: bool
     approval: bool  # the answer decides whether the call runs; otherwise it is the call's result
+    digest: str = ""  # of the call that waits for a yes
 
 
 class OutboundWriter:
@@ -127,12 +128,17 @@ class OutboundWriter:
 
     def start_approved(self, turn: str, call_id: str, tool: str, deadline: int) -> bool:
         """Whether a person has allowed this call and it did not run since; from here on it counts as run."""
-        if self.state(f"allowed:{turn}:{call_id}") != "yes":
+        if not self.allowed(turn, call_id):
             return False
         with self._writing():
             self._set_state(f"allowed:{turn}:{call_id}", "used")
             self._running(call_id, tool, deadline)
         return True
+
+    def allowed(self, turn: str, call_id: str) -> str:
+        """The digest of the call as a person has allowed it; '' where none has, or it ran since."""
+        found = self.state(f"allowed:{turn}:{call_id}")
+        return "" if found == "used" else found
 
     def emit(self, rows: Sequence[Emitted]) -> None:
         """Before the call that emits them has its result: only where running it again would emit the same rows."""
@@ -199,6 +205,9 @@ class OutboundWriter:
                 "call": call_id,
                 "answered_by": "",
                 "approval": approval,
+                "digest": approving.digest(asked.call)
+                if isinstance(asked, content.Question) and approval
+                else "",
             }
             self._set_state(f"parked:{question.id}", json.dumps(waiting))
             self._state("idle")
@@ -216,6 +225,7 @@ class OutboundWriter:
             waiting["call"],
             bool(waiting["answered_by"]),
             bool(waiting["approval"]),
+            str(waiting.get("digest", "")),
         )
 
     def answer(self, call: ParkedCall, question_id: str, answer_id: str, result: str | None) -> None:
@@ -224,7 +234,7 @@ class OutboundWriter:
             return
         with self._writing():
             if result is None:
-                self._set_state(f"allowed:{call.turn}:{call.call_id}", "yes")
+                self._set_state(f"allowed:{call.turn}:{call.call_id}", call.digest)
             else:
                 self._complete_call(call.turn, call.call_id, result)
             kept = {
@@ -232,6 +242,7 @@ class OutboundWriter:
                 "call": call.call_id,
                 "answered_by": answer_id,
                 "approval": call.approval,
+                "digest": call.digest,
             }
             self._set_state(f"parked:{question_id}", json.dumps(kept))
 

@@ -92,6 +92,7 @@ class System:
     refers_to: str = ""  # id of the messages_out row it is about
     value: str = ""  # of an answer: what the person chose or wrote
     by: str = ""  # of an answer: who
+    digest: str = ""  # of an answer that allows a call: which one was shown and allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ class Question:
     ] = ()  # user ids who may answer; empty = whoever asked; of an approval the host's to fill
     expires_at: int = 0  # ms UTC, 0 = never
     approval: str = ""  # the tool that waits for a yes, '' for an ordinary question
+    call: str = ""  # of an approval: what would run, as `approving.spelled` has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,12 @@ def result_id(row_id: str) -> str:
 
 def encode(content: Inbound | Outbound) -> str:
     fields = fields_of(content)
-    for name in ("model", "untitled"):  # a runner that began before its host was upgraded does not know it
+    for name in (
+        "model",
+        "untitled",
+        "digest",
+        "call",
+    ):  # a runner that began before its host was upgraded does not know it
         if not fields.get(name, True):
             del fields[name]
     return json.dumps({"type": content.type, **fields}, ensure_ascii=True, default=fields_of)

@@ -22,6 +22,7 @@ EFFORTS = ("low", "medium", "high", "xhigh", "max")
 COMPACTORS = ("api", "own")
 LEAST_COMPACTION = 50_000  # tokens; the API refuses a smaller trigger
 APPROVE_WITHIN = 86_400  # s until an approval that nobody gave counts as refused
+MOST_APPROVERS = 20  # people that one approval may need
 LONGEST_WAIT = 30 * 86_400  # s that an approval may stay open
 EVERYWHERE = (
     "send_message",
@@ -105,7 +106,9 @@ class Options:
     tools: tuple[str, ...] | None = None  # None: all of them
     approve: tuple[str, ...] = ()  # patterns of tools that ask first
     approve_within: int = APPROVE_WITHIN
-    approvers: tuple[str, ...] = ()  # who may say yes, as `platform:id`; the host reads it
+    approvers: tuple[str, ...] = ()  # who may say yes, as `platform:id`; the host reads it, and the two below
+    approve_by: int = 1  # how many of them have to
+    asker_approves: bool = True  # whether the yes of whoever asked for it counts
     mcp: Mapping[str, McpServer] = field(default_factory=dict)
 
     @classmethod
@@ -118,6 +121,8 @@ class Options:
             faults += RULES[name](value, (name,)) if name in RULES else ()
         if not any(fault.key[:1] in (("approve",), ("mcp",)) for fault in faults):
             faults += _approvals_of_nothing(given)
+        if not any(fault.key[:1] in (("approvers",), ("approve_by",)) for fault in faults):
+            faults += _approvals_by_too_few(given)
         if faults:
             raise OptionsError(faults)
         servers = {name: _server(name, told) for name, told in given.get("mcp", {}).items()}
@@ -290,6 +295,21 @@ def _approvals_of_nothing(given: Mapping[str, Any]) -> Iterator[OptionFault]:
         yield OptionFault(("approve",), f"names no tool of this agent: {_shown(pattern)}", remedy)
 
 
+def _approvals_by_too_few(given: Mapping[str, Any]) -> Iterator[OptionFault]:
+    """As many as have to say yes must be there, on each platform: nobody is asked across two."""
+    needed, listed = given.get("approve_by", 1), given.get("approvers", ())
+    if needed == 1:
+        return
+    if not listed:
+        remedy = "List under approvers who may say yes; without them it is whoever asked, alone"
+        yield OptionFault(("approve_by",), f"asks for {needed} people where one may answer", remedy)
+    on = [name.partition(":")[0] for name in dict.fromkeys(listed)]
+    for platform in dict.fromkeys(on):
+        if on.count(platform) < needed:
+            problem = f"asks for {needed} people, and approvers names {on.count(platform)} on {platform}"
+            yield OptionFault(("approve_by",), problem, "List more of them, or ask for fewer")
+
+
 def _unknown(given: Mapping[str, Any], known: Collection[str], key: tuple[str, ...]) -> Iterator[OptionFault]:
     for name in given:
         if name not in known:
@@ -330,5 +350,7 @@ RULES: dict[str, Rule] = {
     "approve": _texts,
     "approve_within": _number(1, LONGEST_WAIT),
     "approvers": _texts,
+    "approve_by": _number(1, MOST_APPROVERS),
+    "asker_approves": _flag,
     "mcp": _servers,
 }

@@ -228,6 +228,9 @@ class DiscordBot:
     async def remove(self, place: Address, platform_message_id: str) -> None:
         await self._connected().outbox.remove(place, platform_message_id)
 
+    async def close_question(self, place: Address, platform_message_id: str, line: str) -> None:
+        await self._connected().outbox.close_question(place, platform_message_id, line)
+
     async def direct(self, place: Address, user: str) -> Address:
         with errors.translated():
             room = await self._connected().create_dm(discord.Object(int(user)))

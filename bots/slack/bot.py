@@ -198,6 +198,10 @@ class SlackBot:
         self._must_be_online()
         await self._sender.remove(place, platform_message_id)
 
+    async def close_question(self, place: Address, platform_message_id: str, line: str) -> None:
+        self._must_be_online()
+        await self._sender.close_question(place, platform_message_id, line)
+
     async def direct(self, place: Address, user: str) -> Address:
         self._must_be_online()
         return Address(self.channel_type, self._team, await self._sender.room_of(user), "")
@@ -285,7 +289,7 @@ class Listeners:
         app.shortcut(ASK_ABOUT)(self.asked_about)
         app.shortcut(BECAME)(self.became)
         app.shortcut(LATER)(self.put_off)
-        app.action(re.compile(f"^({rendering.ACTION}|{rendering.WORDS})"))(self.clicked)
+        app.action(re.compile(f"^({rendering.ACTION}|{rendering.WORDS}|{rendering.DETAILS})"))(self.clicked)
         app.action(re.compile(f"^({panels.TASK}|{panels.STOP}|{panels.REFRESH})"))(self.pressed)
         app.action(re.compile(f"^{rendering.DECISION}"))(self.decided)
         app.view(questions.MODAL)(self.submitted)

@@ -150,9 +150,9 @@ class Agent(_Model):
         return self.provider in ("auto", "mock")
 
     @property
-    def approvers(self) -> tuple[str, ...]:
-        """The people who may allow a tool's call, as `platform:id`."""
-        return Options.of(self.options).approvers
+    def rules_of_approval(self) -> Options:
+        """Who may allow a tool's call, and how many have to."""
+        return Options.of(self.options)
 
 
 def without_workspace(platform: str, workspace: str) -> str:

@@ -22,7 +22,7 @@ from host.controls.queue import Queue
 from host.delivery.saying import Saying
 from host.folders.disk import Disk
 from host.gateway.budget import day_of
-from host.governance import access, requests, rules, sight, words
+from host.governance import access, approvals, requests, rules, sight, words
 from host.governance.sight import Sight
 from host.intake import changed, inbox
 from host.intake.ingress import HELD
@@ -34,6 +34,7 @@ from host.mailbox.tasks import Task
 from host.ports.bot import Bots, DeliveryError, Removes
 from host.ports.commands import Grammar, changed_by, help_text
 from host.ports.controls import (
+    CallShown,
     ChannelRules,
     Forbidden,
     Judged,
@@ -174,6 +175,10 @@ class Service:
 
     async def usage(self, viewer: Viewer) -> Spent:
         return await self._spent(viewer, await self._sight(viewer))
+
+    async def call(self, viewer: Viewer, question: str) -> CallShown:
+        seen = await self._sight(viewer)
+        return await self._db.read(lambda connection: approvals.shown(connection, seen, question))
 
     async def judge(self, viewer: Viewer, said: Judged) -> str:
         return await self._db.write(

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from host.delivery import drawing, pace, policy, replacing, waits
+from host.delivery import drawing, notes, pace, policy, replacing, waits
 from host.delivery.actions import Actions, Asked, refusing
 from host.delivery.drawing import Large
 from host.delivery.minting import Minting
@@ -216,6 +216,11 @@ class Collector:
             return [self._act(writer, row, address, doubtful, ready)]
         shown = self._shown(writer, row, whose, address, origin)
         operation, _ = shown
+        if isinstance(operation, content.Question) and (
+            never := self.approvers.unreachable(operation, whose.agent)
+        ):
+            questions.not_asked(writer, out.id, asked_at, never, self.now())
+            return [_quarantined(out.seq, out.id, address, never, out.in_reply_to)]
         parcels, parts = self._chunks(row, shown, whose, address, origin, ready)
         minted = functools.partial(self.minting.key, whose.session_id, out.seq, out.id)
         gone = replacing.removals(writer, row, origin, parcels, self.bots, minted)
@@ -257,7 +262,7 @@ class Collector:
         done.refused.append(Refused(out.seq, out.id, reason))
         tell(writer, out.id, asked_at, f"Not sent: {reason}.")
         if doubtful and not isinstance(row.content, content.Action):
-            owe(writer, _homeless(out.in_reply_to or out.id, asked_at))
+            owe(writer, notes.homeless(out.in_reply_to or out.id, asked_at))
         if isinstance(row.content, content.Question):
             questions.not_asked(writer, out.id, asked_at, reason, self.now())
         return [_quarantined(out.seq, out.id, asked_at, reason)]
@@ -317,6 +322,9 @@ class Collector:
             # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
             "question": keys[0] if keys and isinstance(operation, content.Question) else "",
             "audience": getattr(operation, "audience", ()),
+            "terms": self.approvers.terms(operation, whose.agent, self.now())
+            if isinstance(operation, content.Question)
+            else {},
             "opens": not out.destination and _opens(operation, origin),
         }
         return [
@@ -361,7 +369,7 @@ class Collector:
         here = [p for p in writer.parcels_answering(message.id) if p.address == message.address]
         answered = {parcel.state for parcel in here}
         if answered == {"quarantined"}:
-            owe(writer, _unreadable(message))
+            owe(writer, notes.unreadable(message))
         done.settled = True
 
 
@@ -453,26 +461,6 @@ def owe(writer: InboundWriter, notice: Notice) -> None:
 def _named(message: MessageIn) -> str:
     run = content.decode_inbound(message.content)
     return f"The task “{run.title}” of {run.due}" if isinstance(run, content.Task) else "A task"
-
-
-def _unreadable(asked: MessageIn) -> Notice:
-    """Nothing but quarantined rows answered it: the person who asked is not left in silence."""
-    text = f"⚠️ An answer to this was not fit to be sent; an operator can see why ({asked.id[:9]})."
-    return Notice(f"unreadable:{asked.id}", asked.address, text, answers=asked.platform_message_id)
-
-
-def _homeless(id_: str, place: Address) -> Notice:
-    """What it answers was lost with the host's records of this conversation: said once, however many its parts were."""
-    text = f"⚠️ A part of my answer was lost with this conversation's records ({id_[:9]})."
-    return Notice(f"homeless:{id_}", place, text)
-
-
-def undelivered(parcel: Parcel, session_id: str, now: int) -> Notice:
-    """What is given up is visible where it was expected, once for each message that was answered, and once a day for what
-    answers none; a notice that fails causes no other."""
-    text = f"⚠️ A part of my answer could not be delivered here ({parcel.key[:6]})."
-    of = parcel.in_reply_to or f"{session_id}:{now // 86_400_000}"
-    return Notice(":".join(("undelivered", of, *parcel.address[2:])), parcel.address, text)
 
 
 def _quarantined(number: int, id_: str, address: Address, reason: str, in_reply_to: str = "") -> Parcel:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from host.delivery import collect, drawing, policy
+from host.delivery import drawing, notes, policy
 from host.delivery.posts import Posts
 from host.mailbox import ledger
 from host.mailbox.inbound import InboundWriter
@@ -100,7 +100,7 @@ class SessionLedger:
         for parcel in parcels:
             self._posts.settle(connection, self._session, parcel)
             if parcel.state == "failed":
-                notices.add(connection, collect.undelivered(parcel, self._session.id, now), now)
+                notices.add(connection, notes.undelivered(parcel, self._session.id, now), now)
 
     async def _tell(self) -> None:
         """The agent may wait for an answer to what could not be asked."""

@@ -43,9 +43,11 @@ class Posts:
 
     async def asking(self, session: Session, key: str, parcel: Parcel, now: int) -> None:
         """Before a question is sent."""
+        kept = json.loads(parcel.payload)
+        terms = asked.Terms(**kept.get("terms", {}))
         await self._db.write(
             lambda connection: asked.note(
-                connection, key, session.id, parcel.address, parcel.message_out_id, now
+                connection, key, session.id, parcel.address, parcel.message_out_id, now, terms
             )
         )
 

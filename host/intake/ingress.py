@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from host.config.settings import Settings
-from host.governance import access, pauses, requests, rules
+from host.governance import access, approvals, pauses, requests, rules
 from host.intake import changed, inbox, pages, permission, router, speaking
 from host.intake.fairness import Gates
 from host.intake.inbox import Entry
@@ -41,7 +41,6 @@ OF_MEMBERS = (
     " mentioning me outside of this thread."
 )
 MUTED = "the agent was told to stay out of this thread"
-LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 
 
 class Ingress:
@@ -65,7 +64,7 @@ class Ingress:
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         """Returns when the event is durable. Raises `HostBusy` when it could not be made so."""
-        event = pages.without(_within_limits(event))
+        event = pages.without(speaking.within_limits(event))
         try:
             if told := self._onward.pasted(event):
                 return await self._for_the_host(event, told)
@@ -274,7 +273,11 @@ class Ingress:
             event = replace(event, author=replace(event.author, zone=self._settings.config.host.zone))
         if event.event_class is EventClass.CONTROL and event.value == "mute":
             return self._mute(connection, event, verdict.answer), None, None
-        return self._accept(connection, event, verdict, trusted=let_in.trusted)
+        event, votes = approvals.counted(connection, self._settings.config, event, verdict.agent, self._now())
+        if not votes.decided:
+            return votes.open(event), None, None
+        ingested, entry, session = self._accept(connection, event, verdict, trusted=let_in.trusted)
+        return votes.noted(ingested), entry, session
 
     def _accept(
         self, connection: Statements, event: InboundEvent, verdict: router.Engage, *, trusted: bool
@@ -472,11 +475,3 @@ def _denial(event: InboundEvent, denied: access.Denied) -> Notice:
         text=denied.reason,
         private_to=event.author.id,
     )
-
-
-def _within_limits(event: InboundEvent) -> InboundEvent:
-    """Lone surrogates replaced, overlong text cut with a note."""
-    text = event.text.encode("utf-8", "replace").decode("utf-8")
-    if len(text) > LONGEST_TEXT:
-        text = f"{text[:LONGEST_TEXT]}\n[cut: the message had {len(text)} characters]"
-    return event if text == event.text else replace(event, text=text)

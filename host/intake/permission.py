@@ -37,4 +37,8 @@ def _approves(config: Config, event: InboundEvent, agent: str) -> bool:
     """Whoever may allow a tool's call is asked, and asks nothing."""
     found = config.agents.get(agent)
     who = f"{event.address.channel_type}:{event.author.id}"
-    return event.event_class is EventClass.ANSWER and found is not None and who in found.approvers
+    return (
+        event.event_class is EventClass.ANSWER
+        and found is not None
+        and who in found.rules_of_approval.approvers
+    )

@@ -17,6 +17,7 @@ from sessiondb import Address
 EMPTY = "it says nothing but the agent's name"
 HELP = "What can I do for you? Write it behind my name, or as a reply here."
 BRAKE_TOLD = "Six messages of bots in a row: I say nothing more here until a person writes."
+LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 MOST_IN_A_ROW = 6  # turns that bots begin in one conversation without a person's word
 
 
@@ -73,3 +74,11 @@ def braked(connection: Statements, event: InboundEvent, answer: Address, session
 
 def person_spoke(connection: Statements, session_id: str) -> None:
     connection.execute("DELETE FROM bots_in_a_row WHERE session_id = ?", (session_id,))
+
+
+def within_limits(event: InboundEvent) -> InboundEvent:
+    """Lone surrogates replaced, overlong text cut with a note."""
+    text = event.text.encode("utf-8", "replace").decode("utf-8")
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[:LONGEST_TEXT]}\n[cut: the message had {len(text)} characters]"
+    return event if text == event.text else replace(event, text=text)

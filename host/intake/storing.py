@@ -156,9 +156,10 @@ def _content(entry: Entry, files: tuple[content.Attachment, ...]) -> content.Inb
     if event.event_class is EventClass.WEBHOOK:
         return content.Webhook(event.refers_to, event.text, event.value)
     if event.event_class is EventClass.ANSWER:
-        who = event.author.name or event.author.id
+        who = event.by or event.author.name or event.author.id
+        said = f"{who} answered: {event.value}"
         return content.System(
-            "answer", f"{who} answered: {event.value}", refers_to=event.refers_to, value=event.value, by=who
+            "answer", said, refers_to=event.refers_to, value=event.value, by=who, digest=event.digest
         )
     return content.Chat(
         text=f"{event.value} {event.text}".strip()

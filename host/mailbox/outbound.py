@@ -15,8 +15,8 @@ import apsw
 from pydantic import TypeAdapter, ValidationError
 
 from host.mailbox import untrusted
+from sessiondb import approving, content, seq
 from sessiondb import connection as sqlite
-from sessiondb import content, seq
 from sessiondb.connection import open_reader, schema_sql
 from sessiondb.contract import CONTRACT, WAITS
 from sessiondb.errors import Damaged, Missing, Unavailable, translated
@@ -347,6 +347,12 @@ def _decoded(body: str) -> content.Outbound:
         raise ValueError(
             "its end is no time"
         )  # SQLite holds 64 bits: a larger one would fail where it is kept
+    if (
+        isinstance(valid, content.Question)
+        and valid.approval
+        and not approving.is_of(valid.approval, valid.call)
+    ):
+        raise ValueError("it asks for a yes, and what would run is not there to be shown")
     return valid
 
 

@@ -6,16 +6,18 @@ Its end is a message like any other, due when the time is over: it needs no runn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from host.config.settings import Settings
+from host.governance import approvals
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage, Question
 from host.ports.events import OVER
-from sessiondb import content
+from sessiondb import approving, content
+from sessiondb.options import Options
 from sessiondb.records import Address, Status
 
+LONGEST_SHOWN = 1_500  # characters of a call's arguments on its card
 LONGEST = 30 * 86_400_000  # ms a question may stay open, where it names an end at all
 NOBODY = "nobody answered in time"
 LOST = "its records were lost with those of the conversation; nobody can answer it any more"
@@ -23,47 +25,84 @@ LOST = "its records were lost with those of the conversation; nobody can answer 
 
 @dataclass(frozen=True)
 class Approvers:
-    """Who may allow a call: the people that the agent's configuration lists, else whoever asked, else the owners."""
+    """Who may allow a call, and how many have to: the people that the agent's configuration lists, else whoever asked, else
+    the owners."""
 
     settings: Settings
 
     def settle(
         self, question: content.Question, agent: str, address: Address, asked_by: str
     ) -> content.Question:
-        """The question as it is put. An approval's audience is never the container's to choose."""
+        """The question as it is put. An approval's audience is never the container's to choose, nor what people read of it."""
         own = (asked_by,) if asked_by else ()
-        if question.approval:
-            configured = self.settings.config.agents.get(agent)
-            listed = configured.approvers if configured else ()
-            if listed:  # elsewhere only: nobody who happens to ask here stands in for them
-                here, owners = _of(address.channel_type, listed), self._owners(address.channel_type)
-                audience = here or owners or listed
-            else:
-                audience = own or self._owners(address.channel_type)
+        if not question.approval:
+            return replace(question, audience=question.audience or own)
+        rules = self._rules(agent)
+        named = approvals.named(self.settings.config, agent, address.channel_type)
+        if rules.asker_approves:
+            audience = named or own or self._owners(address.channel_type)
         else:
-            audience = question.audience or own
-        return replace(question, audience=audience)
+            others = named or self._owners(address.channel_type)
+            audience = tuple(person for person in others if person != asked_by)
+        return replace(question, audience=audience, text=_card(question, rules.approve_by, len(audience)))
+
+    def needed(self, question: content.Question, agent: str) -> int:
+        """How many people have to allow it; 0 where it is no approval."""
+        return self._rules(agent).approve_by if question.approval else 0
+
+    def terms(self, question: content.Question, agent: str, now: int) -> dict[str, object]:
+        """What host.db keeps of it, to be counted and shown by."""
+        needed = self.needed(question, agent)
+        return {
+            "ends_at": ends_at(question, now),
+            "needed": needed,
+            "tool": question.approval,
+            "call": question.call if needed else "",
+        }
+
+    def unreachable(self, question: content.Question, agent: str) -> str:
+        """Why there can never be as many as have to allow it; '' where there can."""
+        needed, may = self.needed(question, agent), len(question.audience)
+        return "" if may >= needed else f"{_people(needed)} would have to allow it, and here only {may} may"
+
+    def _rules(self, agent: str) -> Options:
+        configured = self.settings.config.agents.get(agent)
+        return configured.rules_of_approval if configured else Options()
 
     def _owners(self, platform: str) -> tuple[str, ...]:
-        return _of(platform, self.settings.config.access.owners)
+        return approvals.of(platform, self.settings.config.access.owners)
 
 
-def _of(platform: str, people: Sequence[str]) -> tuple[str, ...]:
-    """The platform's own ids of those of them who are on it."""
-    prefix = f"{platform}:"
-    return tuple(person.removeprefix(prefix) for person in people if person.startswith(prefix))
+def _card(question: content.Question, needed: int, may: int) -> str:
+    """What people read of a call: made of what its digest is of, whatever the container would have them read."""
+    if not question.call:
+        return question.text
+    shown, fence = approving.shown(question.call), "`" * 3
+    cut = f"\n… {len(shown)} characters in all: *Details* shows them" if len(shown) > LONGEST_SHOWN else ""
+    some = f" {_people(needed)} of {may} have to allow it." if needed > 1 else ""
+    text = f"May I run `{question.approval}`?{some}\n{fence}\n{shown[:LONGEST_SHOWN].replace(fence, '` ` `')}\n{fence}{cut}"
+    return f"{text}\nDigest `{approving.digest(question.call)[: approvals.SHOWN_DIGEST]}`"
+
+
+def _people(number: int) -> str:
+    return f"{number} people" if number > 1 else "one person"
 
 
 def put(
     writer: InboundWriter, row_id: str, key: str, question: content.Question, address: Address, now: int
 ) -> None:
     """Takes part in the caller's transaction. `key` is what an answer will refer to."""
-    expires_at = min(question.expires_at, now + LONGEST) if question.expires_at else 0
+    expires_at = ends_at(question, now)
     writer.put_question(Question(row_id, key, tuple(question.audience), expires_at, bool(question.approval)))
     if expires_at:
         told = content.System("answer", NOBODY, ok=False, refers_to=row_id)
         writer.insert(NewMessage(_end_of(row_id), "system", address, told, now, not_before=expires_at))
         writer.bounds.noted(_end_of(row_id))
+
+
+def ends_at(question: content.Question, now: int) -> int:
+    """ms UTC, 0 = never; never later than a question may stay open."""
+    return min(question.expires_at, now + LONGEST) if question.expires_at else 0
 
 
 def answered(writer: InboundWriter, question: Question, answer_id: str) -> None:

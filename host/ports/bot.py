@@ -233,6 +233,14 @@ class Removes(Protocol):
 
 
 @runtime_checkable
+class ClosesQuestions(Protocol):
+    """A bot whose questions have buttons."""
+
+    async def close_question(self, place: Address, platform_message_id: str, line: str) -> None:
+        """Its buttons go, and the line stands below; once there are none nothing is done. Raises `DeliveryError`."""
+
+
+@runtime_checkable
 class OpensDirect(Protocol):
     """A bot that can begin a direct conversation with a person."""
 

@@ -72,6 +72,17 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class CallShown:
+    """A call that waits for a yes, or waited, whole."""
+
+    tool: str
+    digest: str
+    text: str  # its arguments
+    by: tuple[str, ...]  # names of those who have allowed it
+    needed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Opinions:
     """What people thought of answers, each person's last choice about each answer."""
 
@@ -202,6 +213,9 @@ class Controls(Protocol):
 
     async def why(self, viewer: Viewer, message: str) -> str:
         """The life of a message as lines of Markdown; '' as message is the last one of the place it is asked from."""
+
+    async def call(self, viewer: Viewer, question: str) -> CallShown:
+        """What would run, and who has allowed it so far, by the question of its approval as an ANSWER names it."""
 
     async def judge(self, viewer: Viewer, said: Judged) -> str:
         """Notes what the person thinks of an answer, their last choice; one line for them alone."""

@@ -106,6 +106,8 @@ class InboundEvent:
     typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
     session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
     model: str = ""  # the host's own: the one that its author chose for it, '' = the agent's
+    by: str = ""  # the host's own, of an ANSWER that several people gave: their names
+    digest: str = ""  # the host's own, of an ANSWER that allows a call: which one
     agent: str = ""  # the host's own, of a WEBHOOK: the agent it is for, '' = the channel's
 
     @property
@@ -142,6 +144,7 @@ OVER = "This question is no longer open."  # the reason why an ANSWER that came 
 class Verdict(StrEnum):
     STORED = "stored"
     DUPLICATE = "duplicate"
+    COUNTED = "counted"  # one yes of several that are needed
     DECLINED = "declined"  # a person may not; told once
     IGNORED = "ignored"  # not meant for an agent
 
@@ -151,6 +154,8 @@ class Ingested:
     verdict: Verdict
     message_id: str = ""
     reason: str = ""
+    by: tuple[str, ...] = ()  # of an answer that several people give: ids of those who have said yes
+    needed: int = 0  # of these people
 
 
 @dataclass(frozen=True, slots=True)

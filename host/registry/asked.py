@@ -9,12 +9,48 @@ from host.registry.port import Statements
 from sessiondb.records import Address
 
 
-def note(connection: Statements, key: str, session_id: str, address: Address, row_id: str, now: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Until when a question waits, and of an approval what would run."""
+
+    ends_at: int = 0  # ms UTC; 0 = for ever, or it is answered
+    needed: int = 0  # of those who may allow it; 0 = no approval
+    tool: str = ""
+    call: str = ""  # as it was shown
+
+
+def note(
+    connection: Statements, key: str, session_id: str, address: Address, row_id: str, now: int, terms: Terms
+) -> None:
     """Before anybody can see the question; again is once. `row_id` is of messages_out."""
     connection.execute(
-        "INSERT OR IGNORE INTO asked VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (key, session_id, *address, row_id, now),
+        "INSERT OR IGNORE INTO asked (key, session_id, channel_type, workspace_id, platform_id, thread_id, row_id,"
+        " asked_at, ends_at, needed, tool, call) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (key, session_id, *address, row_id, now, terms.ends_at, terms.needed, terms.tool, terms.call),
     )
+
+
+def terms_of(connection: Statements, key: str) -> Terms | None:
+    row = connection.execute("SELECT ends_at, needed, tool, call FROM asked WHERE key = ?", (key,)).fetchone()
+    return None if row is None else Terms(int(str(row[0])), int(str(row[1])), str(row[2]), str(row[3]))
+
+
+def over(connection: Statements, key: str) -> None:
+    """It is answered, or has been said to be over."""
+    connection.execute("UPDATE asked SET ends_at = 0 WHERE key = ? AND ends_at > 0", (key,))
+
+
+def ended(connection: Statements, since: int, now: int, most: int) -> list[tuple[str, Asked]]:
+    """Questions whose time came between these, ms UTC, and of which nobody was told yet; by session."""
+    rows = connection.execute(
+        "SELECT session_id, key, row_id, channel_type, workspace_id, platform_id, thread_id FROM asked"
+        " WHERE ends_at > 0 AND ends_at > ? AND ends_at <= ? ORDER BY ends_at LIMIT ?",
+        (since, now, most),
+    ).fetchall()
+    return [
+        (str(session_id), Asked(str(key), str(row_id), Address(*map(str, place))))
+        for session_id, key, row_id, *place in rows
+    ]
 
 
 def find(connection: Statements, key: str) -> tuple[str, Address] | None:
@@ -45,4 +81,6 @@ def of_session(connection: Statements, session_id: str, before: int | None = Non
 
 def forget(connection: Statements, keys: Iterable[str]) -> None:
     """An answer to one of these is to a question that nobody knows any more."""
-    connection.executemany("DELETE FROM asked WHERE key = ?", [(key,) for key in keys])
+    gone = [(key,) for key in keys]
+    connection.executemany("DELETE FROM votes WHERE key = ?", gone)
+    connection.executemany("DELETE FROM asked WHERE key = ?", gone)

@@ -218,6 +218,7 @@ _ERASE = (
     "UPDATE audit SET user = '', name = '' WHERE user = :who",
     "UPDATE channel_versions SET user = '', name = '' WHERE user = :who",
     "DELETE FROM judgements WHERE user = :who",
+    "DELETE FROM votes WHERE user = :who",
     "DELETE FROM users WHERE channel_type = :platform AND user_id = :user",
     "DELETE FROM notices WHERE channel_type = :platform AND private_to = :user",
     "DELETE FROM held WHERE event ->> '$.author.id' = :user AND event ->> '$.address[0]' = :platform",

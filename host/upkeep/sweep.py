@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from host.controls.obeying import Orders
+from host.delivery.endings import Endings
 from host.delivery.service import Deliveries
 from host.folders import pulse
 from host.folders.disk import Disk
@@ -55,6 +56,7 @@ class Parts:
     supervisor: Supervisor
     scheduler: Scheduler
     orders: Orders
+    endings: Endings
 
 
 class Sweep:
@@ -115,6 +117,7 @@ class Sweep:
                 ("places", parts.supervisor.make_room),
                 ("orders", parts.orders.obey),
                 ("resting", self._resting.look),
+                ("endings", parts.endings.look),
             ):
                 group.create_task(self._look(name, look))
             for session, stamps in zip(busy, files, strict=True):

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from sessiondb import content
+from sessiondb import approving, content
 from sessiondb.options import APPROVE_WITHIN
 
-ALLOW, DENY = "Allow", "Deny"
-LONGEST_SHOWN = 1_500  # characters of a call's arguments shown to the person
+
+class TooLongError(Exception):
+    """Nobody can be shown the call whole, so nobody can allow it; the text is for the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """Which tools ask first, and for how many seconds. Who may answer is the host's to say: `approvers` is read there."""
+    """Which tools ask first, and for how many seconds. Who may answer, and how many of them, is the host's to say."""
 
     patterns: tuple[str, ...] = ()
     patience: int = APPROVE_WITHIN
@@ -24,16 +24,19 @@ class Approvals:
         return any(fnmatchcase(tool, pattern) for pattern in self.patterns)
 
     def question(self, tool: str, arguments: object, now: int) -> content.Question | None:
-        """None when the tool needs nobody's yes. `now` is ms UTC."""
+        """None when the tool needs nobody's yes. `now` is ms UTC. Raises `TooLongError`."""
         if not self.covers(tool):
             return None
-        shown = json.dumps(arguments, ensure_ascii=False, indent=1)
-        if len(shown) > LONGEST_SHOWN:
-            shown = shown[:LONGEST_SHOWN] + f"\n… {len(shown)} characters in all"
-        fence = "`" * 3
+        call = approving.spelled(tool, arguments)
+        if len(call) > approving.LONGEST:
+            most, length = approving.LONGEST, len(call)
+            raise TooLongError(
+                f"not run: it needs a person's yes, and nobody reads {length} characters; make it shorter than {most}"
+            )
         return content.Question(
-            f"May I run `{tool}`?\n{fence}\n{shown.replace(fence, '` ` `')}\n{fence}",
-            (ALLOW, DENY),
+            f"May I run `{tool}`?",
+            (approving.ALLOW, approving.DENY),
             expires_at=now + self.patience * 1000,
             approval=tool,
+            call=call,
         )

@@ -15,17 +15,18 @@ from typing import Any
 
 from runner.outbound import Emitted, OutboundWriter
 from runner.tools import schema
-from runner.tools.approval import Approvals
+from runner.tools.approval import Approvals, TooLongError
 from runner.tools.caps import Caps
 from runner.tools.host import HostLine
 from runner.tools.tool import Park, Tool, ToolContext, ToolError
-from sessiondb import content
+from sessiondb import approving, content
 from sessiondb.options import Options
 from sessiondb.records import Destination, MessageIn, Step
 
 INTERRUPTED = "interrupted, outcome unknown: the process died while this call ran"
-
-
+ANOTHER = (
+    "not run: it is not the call that was shown and allowed; make it again, so that people are asked about it"
+)
 BEFORE = "Not done again: an earlier try of this question had done just that. What it returned then:"
 UNKNOWN_THEN = "nothing: it was interrupted, and its outcome is unknown"
 
@@ -133,7 +134,14 @@ class Toolbox:
             if beyond := self.caps.call():
                 return self._finish(call_id, ToolResult(beyond, is_error=True), ())
             if tool is not None and before is None:
-                self._ask_first(tool, arguments, call_id)
+                try:
+                    self._ask_first(tool, arguments, call_id)
+                except TooLongError as error:
+                    return self._finish(call_id, ToolResult(str(error), is_error=True), ())
+        elif (allowed := self._outbound.allowed(self._turn, call_id)) and allowed != _digest(
+            tool, name, arguments
+        ):
+            return self._finish(call_id, ToolResult(ANOTHER, is_error=True), ())
         elif not self._outbound.start_approved(self._turn, call_id, name, deadline) and not _repeatable(tool):
             return self._finish(call_id, ToolResult(INTERRUPTED, is_error=True), ())
         if tool is None:
@@ -156,7 +164,7 @@ class Toolbox:
         return self._finish(call_id, result, emitted, context.consumed)
 
     def _ask_first(self, tool: Tool, arguments: object, call_id: str) -> None:
-        """Raises `Parked` where a person has to allow the call; their answer decides whether it runs."""
+        """Raises `Parked` where a person has to allow the call; their answer decides whether it runs. Raises `TooLongError`."""
         question = self._approvals.question(tool.label or tool.name, arguments, self._now())
         if question is None:
             return
@@ -215,6 +223,10 @@ def _done(earlier: Sequence[Step]) -> dict[str, str]:
 
 def _same(name: str, arguments: object) -> str:
     return json.dumps([name, arguments], sort_keys=True, default=str)
+
+
+def _digest(tool: Tool | None, name: str, arguments: object) -> str:
+    return approving.digest(approving.spelled((tool.label if tool else "") or name, arguments))
 
 
 def _repeatable(tool: Tool | None) -> bool:

@@ -70,6 +70,39 @@ async def test_a_tool_that_needs_a_yes_runs_on_the_word_of_whoever_was_asked_alo
     assert f"Allow* — <@{office.ann.id}>" in question.blocks[-1]["elements"][0]["text"]
 
 
+async def test_two_of_three_have_to_allow_a_call_also_across_a_crash_and_it_runs_once(office: Office) -> None:
+    eve = office.slack.add_user("eve")
+    office.slack.join(eve, office.channel)
+    people = ", ".join(f'"slack:{one.id}"' for one in (office.ann, office.bob, eve))
+    office.configure(
+        more=f'[agents.default.options]\napprove = ["mock_append"]\napprovers = [{people}]\napprove_by = 2\n'
+        "asker_approves = false",
+    )
+    await office.start()
+    root = office.ask('@@call mock_append {"file": "done.txt", "line": "x"}\n@@results')
+    question = await asked(office, root)
+    allow, _, details = (element["value"] for element in question.blocks[-1]["elements"])
+    assert "2 people of 2 have to allow it" in str(question.blocks)
+    await office.slack.click(office.bob, question, "dovecote-details", value=details).acknowledged()
+    shown = next(view for view in office.slack.workspace.views.values() if view.open)
+    assert "done.txt" in str(shown.body)
+    await office.slack.click(
+        office.ann, question, value=allow
+    ).acknowledged()  # the asker's counts for nothing
+    for _ in range(2):  # and each person once
+        await office.slack.click(office.bob, question, value=allow).acknowledged()
+    await office.slack.wait_until(lambda: "1 of 2 have allowed it" in str(question.blocks), PATIENCE)
+    assert office.folder.effects("done.txt") == []
+    await office.stop(kill=True)
+    await office.start(first=on_slack.NOTHING_IN_FLIGHT)
+    await office.slack.click(eve, question, value=allow).acknowledged()
+    await office.answered(root, 2)
+    assert office.folder.effects("done.txt") == ["x"]
+    await office.slack.wait_until(lambda: question.blocks[-1]["type"] == "context", PATIENCE)
+    line = question.blocks[-1]["elements"][0]["text"]
+    assert f"Allow* — <@{office.bob.id}>, <@{eve.id}>" in line
+
+
 async def test_a_question_that_nobody_answered_in_time_loses_its_buttons_when_somebody_tries(
     office: Office,
 ) -> None:

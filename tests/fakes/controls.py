@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from host.ports.commands import Grammar, help_text
 from host.ports.controls import (
+    CallShown,
     ChannelRules,
     Forbidden,
     Judged,
@@ -80,6 +81,10 @@ class FakeControls:
     async def why(self, viewer: Viewer, message: str) -> str:
         self._ask(viewer, "why", message)
         return self.story
+
+    async def call(self, viewer: Viewer, question: str) -> CallShown:
+        self._ask(viewer, "call", question)
+        return CallShown("bash", "d" * 64, '{"command": "ls"}', (), 1)
 
     async def judge(self, viewer: Viewer, said: Judged) -> str:
         self._ask(viewer, "judge", said.answer, said.choice, said.reason)

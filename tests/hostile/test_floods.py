@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from host.app import Host
-from host.delivery import collect, room, service
+from host.delivery import notes, room, service
 from host.delivery.portion import Collected, Ready
 from host.delivery.service import Deliveries
 from host.mailbox import bounds
@@ -154,12 +154,12 @@ async def test_answers_that_cannot_be_shown_are_told_once_for_each_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
 ) -> None:
     if not standing:
-        once = collect.undelivered
+        once = notes.undelivered
 
         def each(parcel: Parcel, session_id: str, now: int) -> Notice:
             return replace(once(parcel, session_id, now), about=f"undelivered:{parcel.key}")
 
-        monkeypatch.setattr(collect, "undelivered", each)
+        monkeypatch.setattr(notes, "undelivered", each)
     launcher = FakeLauncher()
     async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (host, bot):
         target = await two_sessions(bot, launcher)

@@ -7,15 +7,18 @@ from typing import Any
 
 from discord import ui
 
+from bots.discord.client import telling
 from bots.discord.live import message as live
 from bots.discord.panels import judging, panels, rules
 from bots.discord.questions import decisions, questions
 from bots.discord.questions.book import Asked
 from bots.discord.sending import rendering
 from bots.markup import tree
+from host.delivery.endings import EXPIRED
 from host.ports.bot import Decision, Live
 from host.ports.controls import ChannelRules, Running, TaskOrder, TaskView
 from sessiondb import Address, content
+from tests.pictures import approval as drawn
 from tests.pictures import discord_messages
 from tests.pictures import html as shared
 
@@ -64,11 +67,12 @@ def _conversation() -> Iterator[str]:
     yield _message(payload["content"] + "\n\n✔ **Ann**: After lunch")
     decision = Decision("access:1", (("allow", "Let them in"), ("deny", "Keep them out")))
     yield _message("Sam wrote to me and has no access. Let them in?", decisions.view_of(decision))
-    approval = content.Question("Run `make deploy`?", ("Allow", "Deny"), approval="bash")
+    approval = drawn.approval()
     [payload] = rendering.render(approval)
-    yield _message(
-        payload["content"], questions.view_of("ab13", Asked("q", HERE, approval.options, False, ("7",), 0))
-    )
+    view = questions.view_of("ab13", Asked("q", HERE, approval.options, False, ("7",), 0, details=True))
+    counted = f"{questions.VOTES}1 of 2 have allowed it: Ann"
+    yield _message(telling.with_line(payload["content"], counted), view)
+    yield _message(telling.with_line(payload["content"], f"⌛ {EXPIRED}"))
 
 
 def _live() -> Live:

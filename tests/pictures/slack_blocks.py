@@ -59,6 +59,8 @@ def _block(block: Json) -> str:
     match block["type"]:
         case "markdown":
             return html.blocks(tree.parse(block["text"]))
+        case "rich_text":
+            return "".join(map(_rich, block["elements"]))
         case "section":
             beside = _element(block["accessory"]) if "accessory" in block else ""
             return f'<div class="section"><div>{_text(block["text"])}</div>{beside}</div>'
@@ -73,6 +75,25 @@ def _block(block: Json) -> str:
     raise ValueError(block["type"])
 
 
+def _rich(part: Json) -> str:
+    inside = "".join(map(_rich, part.get("elements", ())))
+    match part["type"]:
+        case "rich_text_list":
+            kind = "ol" if part["style"] == "ordered" else "ul"
+            items = "".join(f"<li>{_rich(item)}</li>" for item in part["elements"])
+            return f'<{kind} style="margin-left: {part.get("indent", 0) * 24}px">{items}</{kind}>'
+        case "rich_text_preformatted":
+            return f"<pre>{inside}</pre>"
+        case "rich_text_quote":
+            return f"<blockquote>{inside}</blockquote>"
+        case "rich_text_section":
+            return f"<p>{inside}</p>"
+    shown = escape(part.get("text") or part.get("url") or f"@{part.get('user_id', part.get('name', ''))}")
+    for style, tag in (("bold", "b"), ("italic", "i"), ("strike", "s"), ("code", "code")):
+        shown = f"<{tag}>{shown}</{tag}>" if part.get("style", {}).get(style) else shown
+    return shown.replace("\n", "<br>") if part["type"] == "text" else f'<span class="mention">{shown}</span>'
+
+
 def _element(element: Json) -> str:
     match element["type"]:
         case "button":
@@ -85,6 +106,10 @@ def _element(element: Json) -> str:
         case "static_select":
             shown = element.get("initial_option", {}).get("text") or element["placeholder"]
             return f'<span class="button menu">{_text(shown)}</span>'
+        case "multi_static_select" | "multi_users_select":
+            chosen = [_text(option["text"]) for option in element.get("initial_options", ())]
+            chosen += map(escape, element.get("initial_users", ()))
+            return f'<span class="button menu">{", ".join(chosen) or "&nbsp;"}</span>'
         case "checkboxes":
             return "".join(f"<div>☐ {_text(option['text'])}</div>" for option in element["options"])
         case "plain_text_input":
@@ -95,7 +120,7 @@ def _element(element: Json) -> str:
 def _text(text: Json) -> str:
     """mrkdwn's text is escaped already, and stays so."""
     if text["type"] == "plain_text":
-        return escape(text["text"])
+        return escape(text["text"]).replace("\n", "<br>")
     shown = _ENTITY.sub(_entity, text["text"])
     for mark, tag in (("*", "b"), ("_", "i"), ("~", "s"), ("`", "code")):
         shown = re.sub(

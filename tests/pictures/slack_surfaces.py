@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 from bots.markup import slack as markup
 from bots.slack.panels import judging, panels, rules
+from bots.slack.questions import cards
 from bots.slack.sending import rendering
+from host.delivery.endings import EXPIRED
 from host.ports.bot import Decision
 from host.ports.commands import Grammar, help_text
 from host.ports.controls import ChannelRules, Failure, Opinions, Overview, Running, Spent, TaskOrder, TaskView
 from sessiondb import Address, content
+from tests.pictures import approval as shared
 from tests.pictures import slack_blocks
 
 AT = 1_795_700_000_000  # ms UTC
@@ -22,6 +25,8 @@ def pages() -> Iterator[tuple[str, str]]:
         slack_blocks.view(panels.home(_overview(), "Pausing “Who is on call”.", _help())),
     )
     yield "question-slack", slack_blocks.thread(_conversation())
+    yield "approval-slack", slack_blocks.thread(_approval())
+    yield "approval-details-slack", slack_blocks.view(cards.details(shared.call())["blocks"])
     told = "Answer in German. Numbers come from the sheet *Doves*."
     decided = ChannelRules("", "always", 2.5, "claude-opus-5-5", told, version=3)
     models = ["claude-opus-5-5", "claude-haiku-5-5"]
@@ -74,3 +79,10 @@ def _conversation() -> Iterator[list[panels.Json]]:
         content.Text("Sam (`slack:U012AB3CD`) wrote to me and has no access. Let them in?"), plain=False
     )
     yield rendering.deciding(told, decision)
+
+
+def _approval() -> Iterator[list[panels.Json]]:
+    [asked] = rendering.operation(shared.approval(), plain=False)
+    yield rendering.counted(asked["blocks"], "1 of 2 have allowed it: <@ann>")
+    yield rendering.answered(asked["blocks"], "✅ *Allow* — <@ann>, <@bob>")
+    yield rendering.answered(asked["blocks"], f"⌛ {EXPIRED}")

@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 
 import runner.outbound
-from host.delivery import collect, policy
+from host.delivery import notes, policy
 from host.delivery.collect import Collector
 from host.delivery.ledgers import SessionLedger
 from host.delivery.portion import Collected
@@ -205,7 +205,7 @@ def undelivered_told_after_the_outcome(world: World) -> list[Patch]:
         for parcel in parcels:
             if parcel.state == "failed":
                 death_finds_the_gap(world, every=2)
-                notice = collect.undelivered(parcel, self._session.id, self._now())
+                notice = notes.undelivered(parcel, self._session.id, self._now())
                 await self._db.write(partial(notices.add, notice=notice, now=self._now()))
                 await self._say()
 

@@ -160,7 +160,8 @@ def test_the_example_of_a_setting_is_one_that_is_taken_and_not_its_default(row: 
         way = {"command": "server"} if key in ("args", "env") else way
         Options.of({"mcp": {"one": {**way, key: value}}})
     elif row.name.startswith(OPTIONS):
-        Options.of({row.name.removeprefix(OPTIONS): value})
+        people = {"approvers": ["slack:U1", "slack:U2"]} if row.name.endswith(".approve_by") else {}
+        Options.of({row.name.removeprefix(OPTIONS): value, **people})
     else:
         field = CODE[row.name]
         kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation

@@ -27,10 +27,20 @@ async def say(interaction: Interaction, text: str, **more: Any) -> None:
     await interaction.edit_original_response(content=markup.unfetched(text), **more)
 
 
-async def close(interaction: Interaction, line: str) -> None:
+async def close(interaction: Interaction, line: str, *, instead_of: str = "") -> None:
     """The buttons go; below what stood there, as safe as it was posted, stands what came of it."""
     if interaction.message is None:
         return
-    line = f"\n\n✔ {markup.unfetched(line)}"
-    before = interaction.message.content[: markup.CHUNK - len(line)]
-    await interaction.edit_original_response(content=before + line, view=None)
+    content = with_line(interaction.message.content, f"✔ {line}", instead_of=instead_of)
+    await interaction.edit_original_response(content=content, view=None)
+
+
+def with_line(content: str, line: str, *, instead_of: str = "") -> str:
+    """What stood there with a line below, in the place of an earlier one that begins like `instead_of`."""
+    before = (
+        content.rpartition(f"\n\n{instead_of}")[0]
+        if instead_of and f"\n\n{instead_of}" in content
+        else content
+    )
+    line = f"\n\n{markup.unfetched(line)}"
+    return before[: markup.CHUNK - len(line)] + line

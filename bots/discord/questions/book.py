@@ -26,6 +26,7 @@ class Asked:
     audience: tuple[str, ...]  # user ids who may answer
     expires_at: int  # ms UTC, 0 = never
     approval: bool = False  # of a tool: nobody's yes counts but the audience's
+    details: bool = False  # a button shows what would run
 
     @classmethod
     def of(cls, delivery: Delivery, asked: dict[str, Any]) -> Asked:
@@ -37,6 +38,7 @@ class Asked:
             delivery.audience,
             int(asked["expires_at"]),
             bool(asked["approval"]),
+            bool(asked["details"]),
         )
 
 
@@ -70,6 +72,7 @@ class QuestionBook:
             tuple(map(str, found["audience"])),
             int(found["expires_at"]),
             bool(found["approval"]),
+            bool(found.get("details")),
         )
 
     def forget(self, user: str, keys: Collection[str]) -> None:

@@ -6,9 +6,12 @@ Who may answer is checked before anything else; the host then takes the first an
 from __future__ import annotations
 
 import asyncio
+import io
 import re
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import discord
 from discord import ui
@@ -18,13 +21,18 @@ from bots.discord.client import places, telling
 from bots.discord.panels import forms
 from bots.discord.questions.book import Asked, QuestionBook
 from bots.discord.reading import events
+from bots.markup import discord as markup
 from host.ports.bot import HostBusy, Ingest
+from host.ports.controls import CallShown, Forbidden
 from host.ports.events import EventClass, InboundEvent, Ingested, Verdict
 
+VOTES = "🗳️ "  # before the line that says who has allowed a call so far
 LONGEST_LABEL = 80  # characters of a button
 LONGEST_ANSWER = 4_000  # characters
-OWN_WORDS = "text"
-BUTTON = r"dovecote:(?P<key>[0-9a-f]{1,20}):(?P<choice>\d{1,3}|text)"
+OWN_WORDS, DETAILS = "text", "details"
+LONGEST_INLINE = 1_800  # characters of a call that are shown in a message; a longer one is a file
+MOST_CLOSED = 1_000
+BUTTON = r"dovecote:(?P<key>[0-9a-f]{1,20}):(?P<choice>\d{1,3}|text|details)"
 FORM = r"dovecote:(?P<key>[0-9a-f]{1,20}):form"
 WORDS = "answer"  # the form's field
 
@@ -37,8 +45,13 @@ class Desk:
         self._book = book
         self.owners: frozenset[str] = frozenset()
         self._now = now
+        self._closed: OrderedDict[str, None] = OrderedDict()  # questions whose card says how they ended
+        self._showing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by question
 
     async def clicked(self, interaction: discord.Interaction[Any], key: str, choice: str) -> None:
+        if choice == DETAILS:
+            await self._show_details(interaction, key)
+            return
         asked = await self._asked(interaction, key)
         if asked is None:
             return
@@ -74,10 +87,40 @@ class Desk:
         except HostBusy:
             await telling.whisper(interaction, words.BUSY)
             return
-        if taken.verdict in (Verdict.STORED, Verdict.DUPLICATE):
-            await self._close(interaction, taken, value)
+        # One after the other: who has allowed it so far never stands in the place of what was decided.
+        async with self._showing.setdefault(asked.question, asyncio.Lock()):
+            if taken.verdict in (Verdict.STORED, Verdict.DUPLICATE):
+                self._closed[asked.question] = None
+                while len(self._closed) > MOST_CLOSED:
+                    self._closed.popitem(last=False)
+                await self._close(interaction, taken, value)
+            elif taken.verdict is Verdict.COUNTED:
+                await self._count(interaction, asked, taken)
+            else:
+                await telling.whisper(interaction, taken.reason or words.NOT_TAKEN)
+
+    async def _count(self, interaction: discord.Interaction[Any], asked: Asked, taken: Ingested) -> None:
+        """One yes of several. The buttons stay as they are: who says no more of them takes none back."""
+        if interaction.message is None or asked.question in self._closed:
+            return
+        said = f"{VOTES}{len(taken.by)} of {taken.needed} have allowed it: {_people(taken.by)}"
+        content = telling.with_line(interaction.message.content, said, instead_of=VOTES)
+        await interaction.edit_original_response(content=content)
+
+    async def _show_details(self, interaction: discord.Interaction[Any], key: str) -> None:
+        """Whoever sees the conversation may see what would run in it."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        asked, viewer = await asyncio.to_thread(self._book.get, key), events.viewer(interaction)
+        try:
+            if asked is None or viewer is None:
+                raise Forbidden(answering.CLOSED)
+            call = await self._host.controls.call(viewer, asked.question)
+        except Forbidden as error:
+            await telling.whisper(interaction, str(error))
+        except HostBusy:
+            await telling.whisper(interaction, words.BUSY)
         else:
-            await telling.whisper(interaction, taken.reason or words.NOT_TAKEN)
+            await interaction.followup.send(ephemeral=True, suppress_embeds=True, **_details(call))
 
     async def _close(self, interaction: discord.Interaction[Any], taken: Ingested, value: str) -> None:
         """The buttons go, who decided what stays."""
@@ -88,8 +131,10 @@ class Desk:
             await interaction.edit_original_response(view=None)
             return
         who = discord.utils.escape_markdown(interaction.user.display_name)
+        if len(taken.by) > 1:
+            who = _people(taken.by)
         said = discord.utils.escape_markdown(" ".join(value.split()))[:300]
-        await telling.close(interaction, f"**{who}**: {said}")
+        await telling.close(interaction, f"**{who}**: {said}", instead_of=VOTES)
 
 
 class ChoiceButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):
@@ -130,6 +175,8 @@ def view_of(key: str, asked: Asked) -> ui.View:
         view.add_item(ChoiceButton(key, str(number), option))
     if asked.free_text:
         view.add_item(ChoiceButton(key, OWN_WORDS, "Answer…"))
+    if asked.details:
+        view.add_item(ChoiceButton(key, DETAILS, "Details"))
     return view
 
 
@@ -145,6 +192,25 @@ def _answer(interaction: discord.Interaction[Any], asked: Asked, value: str) -> 
         value=value,
         refers_to=asked.question,
     )
+
+
+def _people(ids: Sequence[str]) -> str:
+    return ", ".join(f"<@{id_}>" for id_ in ids)
+
+
+def _details(call: CallShown) -> dict[str, Any]:
+    """A call as it would run, whole."""
+    so_far = f"Allowed so far by {', '.join(call.by)}. " if call.by else ""
+    needed = f"{so_far}{call.needed} people have to allow it.\n" if call.needed > 1 else ""
+    head = f"**{discord.utils.escape_markdown(call.tool)}**\n{discord.utils.escape_markdown(needed)}Digest `{call.digest}`"
+    if (
+        len(call.text) <= LONGEST_INLINE
+        and "```" not in call.text
+        and len(head) < markup.CHUNK - LONGEST_INLINE - 10
+    ):
+        return {"content": f"{head}\n```\n{call.text}\n```"}
+    data = io.BytesIO(call.text.encode("utf-8", "replace"))
+    return {"content": head[: markup.CHUNK], "file": discord.File(data, "call.json")}
 
 
 def _short(text: str, most: int) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import discord
 from rich.emoji import Emoji
 
-from bots.discord.client import errors, places, wire
+from bots.discord.client import errors, places, telling, wire
 from bots.discord.client.parsing import Unread
 from bots.discord.panels import judging
 from bots.discord.questions import decisions
@@ -176,6 +176,15 @@ class Outbox:
                 await self._message(place, message_id).delete()
             except discord.NotFound:
                 return
+
+    async def close_question(self, place: Address, message_id: str, line: str) -> None:
+        with errors.translated():
+            try:
+                message = await self._message(place, message_id).fetch()
+            except discord.NotFound:
+                return
+            if message.components:
+                await message.edit(content=telling.with_line(message.content, f"⌛ {line}"), view=None)
 
     def _target(self, delivery: Delivery) -> discord.PartialMessage:
         return self._message(delivery.address, delivery.target)

@@ -75,6 +75,7 @@ def _question(asked: content.Question, plain: bool) -> Sequence[dict[str, Any]]:
         "free_text": asked.free_text or numbered or not asked.options,
         "expires_at": asked.expires_at,
         "approval": bool(asked.approval),
+        "details": bool(asked.call),
     }
     listed = "" if numbered else "\n\n" + "\n".join(f"{n}. {one}" for n, one in enumerate(asked.options, 1))
     asks = {"content": last, "question": question}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import logging
@@ -10,15 +11,18 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import answering, words
 from bots.common.shapes import mapping
 from bots.slack.client.errors import TRANSIENT
+from bots.slack.questions import cards
 from bots.slack.reading.events import Identity, Reader
 from bots.slack.sending import links, rendering
 from host.ports.bot import HostBusy, Ingest
+from host.ports.controls import Forbidden
 from host.ports.events import OVER, EventClass, InboundEvent, Verdict
 from sessiondb import Address
 
@@ -64,6 +68,7 @@ class Questions:
         self._me = identity
         self._host = host
         self._owners = owners
+        self._showing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by question
         self._chosen: OrderedDict[str, str] = OrderedDict()  # by question: who chose what, as its card says
 
     async def clicked(self, body: Json) -> None:
@@ -71,6 +76,9 @@ class Questions:
         action = body["actions"][0]
         asked, chosen = self._asked(body, action)
         user = str(body["user"]["id"])
+        if action["action_id"] == rendering.DETAILS:
+            await self._details(body, asked, user)
+            return
         if not self._may_answer(asked, user):
             await self._refuse(asked, user)
             return
@@ -110,49 +118,45 @@ class Questions:
             await self._tell(asked, user, words.BUSY)
             return
         if ingested.verdict is Verdict.STORED:
-            line = f"✅ *{_one_line(value)}* — <@{user}>"
+            line = f"✅ *{_one_line(value)}* — {_people(ingested.by or (user,))}"
             self._chosen[asked.question] = (
                 line  # before anything is awaited: whoever comes second shows the same
             )
             while len(self._chosen) > MOST_CHOSEN:
                 self._chosen.popitem(last=False)
-            await self._close(asked, line)
+            await self._show(asked, line, over=True)
+        elif ingested.verdict is Verdict.COUNTED:
+            counted = f"{len(ingested.by)} of {ingested.needed} have allowed it: {_people(ingested.by)}"
+            await self._show(asked, counted, over=False)
         elif ingested.verdict is Verdict.DUPLICATE:
-            await self._close(asked, self._chosen.get(asked.question, ""))
+            await self._show(asked, self._chosen.get(asked.question, "") or "Answered.", over=True)
             await self._tell(asked, user, answering.ANSWERED)
         elif ingested.reason:
             if ingested.reason == OVER:
-                await self._close(asked, f"⌛ {OVER}")
+                await self._show(asked, f"⌛ {OVER}", over=True)
             await self._tell(asked, user, ingested.reason)
 
-    async def _close(self, asked: Asked, line: str) -> None:
-        """Takes the buttons away; the answer counts whether or not this succeeds."""
+    async def _show(self, asked: Asked, line: str, *, over: bool) -> None:
+        """The answer counts whether or not this succeeds. One after the other: nothing shows buttons again that were taken."""
+        lock = self._showing.setdefault(asked.question, asyncio.Lock())
         try:
-            found = await self._message(asked)
-            blocks: Sequence[Json] = found.get("blocks") or []
-            if not any(block["type"] == "actions" for block in blocks):
-                return
-            await self._client.chat_update(
-                channel=asked.address.platform_id,
-                ts=asked.message_ts,
-                text=links.unlinked(str(found.get("text") or "")[:3_900]),
-                blocks=links.shown(rendering.answered(blocks, line or "Answered.")),
-            )
+            async with lock:
+                if over or asked.question not in self._chosen:
+                    await cards.show(self._client, asked.address, asked.message_ts, line, over=over)
         except TRANSIENT as error:
             log.warning("A question still shows its buttons: %s", type(error).__name__)
 
-    async def _message(self, asked: Asked) -> Json:
-        # The thread's root comes first, whatever the range; alone by its ts a reply is not found everywhere.
-        answer = await self._client.conversations_replies(
-            channel=asked.address.platform_id,
-            ts=asked.address.thread_id or asked.message_ts,
-            oldest=asked.message_ts,
-            latest=asked.message_ts,
-            inclusive=True,
-            limit=2,
-        )
-        found: Json = next((m for m in answer["messages"] if m.get("ts") == asked.message_ts), {})
-        return found
+    async def _details(self, body: Json, asked: Asked, user: str) -> None:
+        """Whoever sees the conversation may see what would run in it."""
+        try:
+            viewer = await self._reader.viewer(user, asked.address.platform_id, self._host)
+            call = await self._host.controls.call(viewer, asked.question)
+        except Forbidden as error:
+            await self._tell(asked, user, str(error))
+        except HostBusy:
+            await self._tell(asked, user, words.BUSY)
+        else:
+            await self._client.views_open(trigger_id=body["trigger_id"], view=cards.details(call))
 
     async def _refuse(self, asked: Asked, user: str) -> None:
         await self._tell(asked, user, answering.refusal(asked.audience))
@@ -209,6 +213,10 @@ def _modal(asked: Asked) -> Json:
             }
         ],
     }
+
+
+def _people(ids: Sequence[str]) -> str:
+    return ", ".join(f"<@{id_}>" for id_ in ids)
 
 
 def _one_line(text: str) -> str:

@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.common.pacing import Pace
 from bots.slack.client.errors import TRANSIENT, code_of, retry_after, translated
 from bots.slack.panels import judging
+from bots.slack.questions import cards
 from bots.slack.reading import histories
 from bots.slack.sending import links, rendering
 from bots.slack.sending.files import Uploads
@@ -142,6 +143,13 @@ class Sender:
     async def remove(self, place: Address, ts: str) -> None:
         try:
             await self._client.chat_delete(channel=place.platform_id, ts=ts)
+        except TRANSIENT as error:
+            if code_of(error) not in GONE:
+                raise translated(error) from error
+
+    async def close_question(self, place: Address, ts: str, line: str) -> None:
+        try:
+            await cards.show(self._client, place, ts, f"⌛ {line}", over=True)
         except TRANSIENT as error:
             if code_of(error) not in GONE:
                 raise translated(error) from error

@@ -18,6 +18,8 @@ MENU = 100  # options of a menu
 BUTTON_VALUE = 1_500  # characters of an option that a button brings back; Slack takes 2,000
 ACTION = "dovecote-answer"
 WORDS = "dovecote-words"
+DETAILS = "dovecote-details"
+VOTES = "votes"  # the block that says who has allowed a call so far
 QUESTION_BLOCK, APPROVAL_BLOCK = "q:", "a:"  # before the question's name
 DECISION = "dovecote-decide"
 DECISION_BLOCK = "d:"  # before the request's name
@@ -46,7 +48,8 @@ def operation(given: content.Operation, *, plain: bool, mentions: Sequence[str] 
             parts = [f"**{title}**" if title else "", text, rows, link]
             return _posts("\n\n".join(part for part in parts if part), plain=plain)
         case content.Question(text, options, free_text):
-            posts = _question(text, options, free_text or not options, plain=plain)
+            details = [_details()] if given.call else []
+            posts = _question(text, options, free_text or not options, details, plain=plain)
             for last in filter(None, (posts[-1], posts[-1].get("plain"))):
                 last["approval"] = bool(given.approval)
             return posts
@@ -73,7 +76,9 @@ def _words(text: str) -> Json:
     return {"type": "section", "text": {"type": "plain_text", "text": text[:3_000]}}
 
 
-def _question(text: str, options: Sequence[str], free_text: bool, *, plain: bool) -> list[Json]:
+def _question(
+    text: str, options: Sequence[str], free_text: bool, more: Sequence[Json], *, plain: bool
+) -> list[Json]:
     options = options[:MENU]
     if any(len(" ".join(option.split())) > LABEL for option in options):
         # A label has no room for it: what is chosen from stands above in full, and the labels are numbered.
@@ -92,7 +97,7 @@ def _question(text: str, options: Sequence[str], free_text: bool, *, plain: bool
             {"type": "button", "action_id": WORDS, "text": _label("Answer in words…"), "value": "words"}
         )
     last["do"] = "ask"
-    actions: Json = {"type": "actions", "elements": elements}
+    actions: Json = {"type": "actions", "elements": [*elements, *more]}
     last["blocks"] = [*last["blocks"], actions]
     if "plain" in last:
         words = last["plain"]["text"]
@@ -133,9 +138,10 @@ def addressed(
 ) -> list[Json]:
     """The blocks of a question with what a click has to bring back: which question, and who may answer.
 
-    It travels in the message itself, so that it outlives any restart; Slack, not the person, hands it back.
+    It travels in the message itself, so that it outlives any restart; Slack, not the person, hands it back. Where there is
+    no room for all of those people none is named, and the host alone decides.
     """
-    who = ",".join(audience[:MOST_ANSWERERS])
+    who = ",".join(audience) if len(audience) <= MOST_ANSWERERS else ""
     found: list[Json] = json.loads(json.dumps(list(blocks)))
     for block in found:
         if block["type"] != "actions":
@@ -160,5 +166,17 @@ def deciding(payload: Json, decision: Decision) -> list[Json]:
 
 def answered(blocks: Sequence[Json], line: str) -> list[Json]:
     """A question's blocks after its answer: nothing to click, and who chose what."""
-    kept = [block for block in blocks if block["type"] != "actions"]
+    kept = [block for block in blocks if block["type"] != "actions" and block.get("block_id") != VOTES]
     return [*kept, {"type": "context", "elements": [{"type": "mrkdwn", "text": line[:2_900]}]}]
+
+
+def counted(blocks: Sequence[Json], line: str) -> list[Json]:
+    """The same while more people have to answer: who has, above the buttons."""
+    kept = [block for block in blocks if block.get("block_id") != VOTES]
+    votes: Json = {"type": "context", "block_id": VOTES}
+    votes["elements"] = [{"type": "mrkdwn", "text": line[:2_900]}]
+    return [*kept[:-1], votes, kept[-1]]
+
+
+def _details() -> Json:
+    return {"type": "button", "action_id": DETAILS, "text": _label("Details"), "value": "details"}

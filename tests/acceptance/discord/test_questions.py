@@ -71,6 +71,46 @@ async def test_an_owner_may_answer_for_others_but_not_say_yes_to_a_tool_for_them
     await town.until(lambda: len(town.said(thread)) == 2)
 
 
+async def test_two_people_have_to_allow_a_call_one_refusal_refuses_and_an_expired_one_says_so(
+    town: Town,
+) -> None:
+    eve = town.discord.add_user("eve", town.guild)
+    town.config = (
+        '[host]\nsweep_every = 0.5\n[agents.default]\noptions = { tools = ["bash"], approve = ["bash"],'
+        f' approvers = ["discord:{town.ada.id}", "discord:{eve.id}"], approve_by = 2 }}'
+    )
+    await town.up()
+    call = '@@call bash {"command": "echo ran"}\n@@results'
+    thread, message = await asked(town, call)
+    seen = town.discord.click(eve, message, button(message, "Details"))
+    await town.until(
+        lambda: any(m is not None and "echo ran" in m.content for m in (*seen.followups, seen.original))
+    )
+    town.discord.click(town.ada, message, button(message, "Allow"))
+    await town.until(lambda: "1 of 2 have allowed it" in message.content)
+    assert message.components
+    town.discord.click(eve, message, button(message, "Allow"))
+    await town.until(lambda: len(town.said(thread)) == 2)
+    assert "ran" in town.said(thread)[1]
+    await town.until(lambda: not message.components)
+    assert "1 of 2" not in message.content
+    thread, message = await asked(town, call)
+    town.discord.click(eve, message, button(message, "Deny"))
+    await town.until(lambda: len(town.said(thread)) == 2)
+    assert "refused" in town.said(thread)[1]
+
+
+async def test_an_approval_that_nobody_gave_in_time_says_so_by_itself(town: Town) -> None:
+    town.config = (
+        "[host]\nsweep_every = 0.5\n[agents.default]\n"
+        'options = { tools = ["bash"], approve = ["bash"], approve_within = 1 }'
+    )
+    await town.up()
+    _, message = await asked(town, '@@call bash {"command": "echo ran"}\n@@results')
+    await town.until(lambda: not message.components)
+    assert "It was not answered in time" in message.content
+
+
 async def test_the_buttons_work_after_a_restart(town: Town) -> None:
     await town.up()
     thread, message = await asked(town)

@@ -29,12 +29,13 @@ class Place:
     ann: User
     channel: Channel
 
-    async def ask(self, options: tuple[str, ...]) -> Message:
+    async def ask(self, options: tuple[str, ...], audience: tuple[str, ...] = ()) -> Message:
         root = self.slack.say(self.ann, self.channel, "root")
         await self.notebook.next()
         self.notebook.events.clear()
         place = Address("slack", self.slack.team_id, self.channel.id, root.ts)
         question = delivery(self.bot, content.Question("Which?", options), place, question=f"q{root.ts}")
+        question = replace(question, audience=audience)
         ts = (await self.bot.send(question)).platform_message_id
         return self.channel.messages[ts]
 
@@ -62,6 +63,15 @@ async def test_an_option_too_long_for_its_button_is_shown_and_answered_in_full(p
         assert (await place.notebook.next()).value == expected
         await place.closed(message)
         place.notebook.events.clear()
+
+
+async def test_more_people_than_a_button_names_may_all_answer_and_the_host_says_who_may_not(
+    place: Place,
+) -> None:
+    message = await place.ask(("Allow", "Deny"), (*(f"U{number}" for number in range(30)), place.ann.id))
+    allow = message.blocks[-1]["elements"][0]["value"]
+    await place.slack.click(place.ann, message, value=allow).acknowledged()
+    assert (await place.notebook.next()).author.id == place.ann.id
 
 
 async def test_an_item_of_a_menu_that_is_cut_can_be_told_from_the_others(place: Place) -> None:

@@ -13,13 +13,14 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.questions import Approvers, refusal
 from host.mailbox.rows import Question
 from host.ports.events import OVER
-from sessiondb import Address, content
+from sessiondb import Address, approving, content
 
 HERE = Address("slack", "T1", "C1")
+CALL = approving.spelled("bash", {"command": "rm -r /work"})
 
 
-def approvers(listed: list[str], owners: list[str]) -> Approvers:
-    agents = {"default": {"options": {"approvers": listed}}}
+def approvers(listed: list[str], owners: list[str], **options: object) -> Approvers:
+    agents = {"default": {"options": {"approvers": listed, **options}}}
     return Approvers(Settings(Config.model_validate({"agents": agents, "access": {"owners": owners}})))
 
 
@@ -38,6 +39,28 @@ def test_an_approvals_audience_is_the_hosts_whatever_the_container_wrote(
     forged = content.Question("May I?", ("Allow", "Deny"), audience=("UEVIL",), approval="bash")
     put = approvers(listed, ["slack:UO", "discord:7"]).settle(forged, "default", HERE, asked_by)
     assert put.audience == audience
+
+
+def test_the_asker_is_left_out_where_the_configuration_says_so_and_too_few_are_not_asked() -> None:
+    some = approvers(["slack:U1", "slack:U2", "slack:U3"], [], approve_by=2, asker_approves=False)
+    asked = content.Question("", ("Allow", "Deny"), approval="bash", call=CALL)
+    assert some.settle(asked, "default", HERE, "U1").audience == ("U2", "U3")
+    assert some.settle(asked, "default", HERE, "U9").audience == ("U1", "U2", "U3")
+    assert some.unreachable(some.settle(asked, "default", HERE, "U1"), "default") == ""
+    alone = approvers([], ["slack:UO"], asker_approves=False).settle(asked, "default", HERE, "U1")
+    assert alone.audience == ("UO",)
+    nobody = approvers([], [], asker_approves=False).settle(asked, "default", HERE, "U1")
+    told = "one person would have to allow it, and here only 0 may"
+    assert approvers([], [], asker_approves=False).unreachable(nobody, "default") == told
+
+
+def test_people_read_what_would_run_whatever_the_container_would_have_them_read() -> None:
+    forged = content.Question("May I look at the weather?", ("Allow", "Deny"), approval="bash", call=CALL)
+    put = approvers(["slack:U1", "slack:U2"], [], approve_by=2).settle(forged, "default", HERE, "U1")
+    assert "weather" not in put.text
+    assert "rm -r /work" in put.text
+    assert "2 people of 2 have to allow it" in put.text
+    assert approving.digest(CALL)[:12] in put.text
 
 
 def test_a_plain_question_goes_to_those_it_names_else_to_whoever_asked() -> None:

@@ -1,0 +1,136 @@
+"""Calls that people allow: how many of them have, and what is decided by that. Jobs on the connection.
+
+A yes is written in the transaction that admits the answer, or that leaves it open: a crash before it leaves a question that
+can be answered, after it one that was, and the same click again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from host.config import Config
+from host.governance import access, audit
+from host.governance.sight import Sight
+from host.ports.controls import CallShown, Forbidden
+from host.ports.events import EventClass, InboundEvent, Ingested, Verdict, Viewer
+from host.registry import asked
+from host.registry.port import Statements
+from sessiondb import approving
+
+UNKNOWN = "I do not know this call any more."
+NO_MORE = "You were asked, but you may not answer this any more."
+SHOWN_DIGEST = 12  # characters of it that people can compare
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    by: tuple[str, ...] = ()  # ids of those who allow it, the first one first
+    needed: int = 0
+    decided: bool = True
+    refused: str = ""  # why this person's answer does not count
+
+    def noted(self, ingested: Ingested) -> Ingested:
+        return replace(ingested, by=self.by, needed=self.needed)
+
+    def open(self, event: InboundEvent) -> Ingested:
+        if self.refused:
+            return Ingested(Verdict.DECLINED, event.message_id, self.refused)
+        return self.noted(Ingested(Verdict.COUNTED, event.message_id))
+
+
+def named(config: Config, agent: str, platform: str) -> tuple[str, ...]:
+    """Ids of those whom the configuration alone has allow an agent's calls, there; () = it leaves that to whoever asked.
+
+    Where it names people elsewhere only, the platform's owners stand in for them, and nobody who happens to ask.
+    """
+    found = config.agents.get(agent)
+    listed = found.rules_of_approval.approvers if found else ()
+    owners = of(platform, config.access.owners)
+    return tuple(dict.fromkeys(of(platform, listed) or owners or listed)) if listed else ()
+
+
+def counted(
+    connection: Statements, config: Config, event: InboundEvent, agent: str, now: int
+) -> tuple[InboundEvent, Votes]:
+    """What an ANSWER decides, whose author was asked; of anything else nothing. One refusal refuses.
+
+    Who was asked and may not any more counts no more, with the yes that they gave before either.
+    """
+    if event.event_class is not EventClass.ANSWER:
+        return event, Votes()
+    terms = asked.terms_of(connection, event.refers_to)
+    if terms is None or not terms.needed:
+        asked.over(connection, event.refers_to)
+        return event, Votes()
+    if not _still(connection, config, agent, event.address.channel_type, event.author.id):
+        return event, Votes(decided=False, refused=NO_MORE)
+    if event.value != approving.ALLOW:
+        asked.over(connection, event.refers_to)
+        _record(connection, event, "refuse_call", terms, now)
+        return event, Votes()
+    votes = _with(connection, config, event, agent, terms, now)
+    by = tuple(id_ for id_, _ in votes)
+    decided = len(votes) >= terms.needed
+    if decided:
+        asked.over(connection, event.refers_to)
+    names = ", ".join(name for _, name in votes)
+    return replace(event, by=names, digest=approving.digest(terms.call)), Votes(by, terms.needed, decided)
+
+
+def _with(
+    connection: Statements, config: Config, event: InboundEvent, agent: str, terms: asked.Terms, now: int
+) -> list[tuple[str, str]]:
+    """Those who allow it, with this person: once, however often they click."""
+    platform = event.address.channel_type
+    connection.execute(
+        "INSERT OR IGNORE INTO votes VALUES (?, ?, ?, ?)",
+        (event.refers_to, f"{platform}:{event.author.id}", event.author.name, now),
+    )
+    if connection.changes():
+        _record(connection, event, "allow_call", terms, now)
+    given = _votes(connection, event.refers_to)
+    return [vote for vote in given if _still(connection, config, agent, platform, vote[0])]
+
+
+def _still(connection: Statements, config: Config, agent: str, platform: str, user: str) -> bool:
+    """Whether somebody who was asked may answer now; what they were asked as is the question's."""
+    people = named(config, agent, platform)
+    out = access.standing_of(connection, platform, user) == "denied"
+    return (not people or user in people) and (not out or access.is_owner(config.access, platform, user))
+
+
+def _record(connection: Statements, event: InboundEvent, action: str, terms: asked.Terms, now: int) -> None:
+    viewer = Viewer(event.author, event.address, event.privacy)
+    detail = f"{terms.tool} {approving.digest(terms.call)[:SHOWN_DIGEST]}"
+    audit.record(connection, viewer, action, detail, now)
+
+
+def shown(connection: Statements, seen: Sight, question: str) -> CallShown:
+    """To whoever may see the conversation. Raises `Forbidden`."""
+    found = asked.find(connection, question)
+    terms = asked.terms_of(connection, question)
+    if found is None or terms is None or not terms.call:
+        raise Forbidden(UNKNOWN)
+    row = connection.execute("SELECT scope FROM sessions WHERE id = ?", (found[0],)).fetchone()
+    if row is None or not seen.sees(str(row[0]), found[1]):
+        raise Forbidden(UNKNOWN)
+    by = tuple(name for _, name in _votes(connection, question))
+    digest, text = approving.digest(terms.call), approving.shown(terms.call)
+    return CallShown(terms.tool, digest, text, by, terms.needed)
+
+
+def _votes(connection: Statements, question: str) -> list[tuple[str, str]]:
+    """Ids and names, the first yes first."""
+    sql = "SELECT user, name FROM votes WHERE key = ? ORDER BY at, user"
+    rows = [
+        (str(user).partition(":")[2], str(name))
+        for user, name in connection.execute(sql, (question,)).fetchall()
+    ]
+    return [(id_, name or id_) for id_, name in rows]
+
+
+def of(platform: str, people: Sequence[str]) -> tuple[str, ...]:
+    """The platform's own ids of those of them who are on it."""
+    prefix = f"{platform}:"
+    return tuple(person.removeprefix(prefix) for person in people if person.startswith(prefix))
