@@ -24,6 +24,7 @@ MODULES = (
     "kept",
     "drain",
     "hostile",
+    "writing",
     "foreign",
     "idle",
     "warm",

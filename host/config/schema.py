@@ -287,6 +287,9 @@ class Runner(_Model):
         50  # runners alive at a time; more sessions wait in turn
     )
     concurrent_starts: Annotated[int, Field(ge=1, le=64)] = 2
+    written_mb_s: Annotated[int, Field(ge=1)] = (
+        48  # what containers may write to disk a second, all together, if they go on; each may write 128 MiB at once
+    )
     warm: Annotated[int, Field(ge=0, le=64)] = (
         2  # processes of a kind kept ready for sessions to come; 0 = none
     )

@@ -21,6 +21,7 @@ class Life:
     runner: Runner | None = None
     started_at: int = 0
     silent_from: int = 0  # from when on a silence counts, ms UTC: its start, or when the clock was last set
+    held_at: int = 0  # when it was last seen held, ms UTC: it shows no life because the host keeps it from it
     busy_at: int = 0  # when it was last seen at work, or was given some
     ordered_to_stop: bool = False
     over_quota: str = ""  # why it was ended: what lies too much on disk
@@ -34,6 +35,7 @@ class Life:
 
     def begins(self, runner: Runner, now: int) -> None:
         self.runner, self.started_at, self.silent_from, self.ordered_to_stop = runner, now, now, False
+        self.held_at = 0
         self.ahead = _ahead(now)
 
     def mind_the_clock(self, now: int) -> bool:

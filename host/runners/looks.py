@@ -35,10 +35,12 @@ def view(writer: InboundWriter, life: Life, runner: Runner, now: int, idle_exit:
         log.debug("No closer look at %s: %s", session.id, error)
     if claims:
         life.busy_at = now
+    if runner.held:
+        life.held_at = now
     return View(
         now=now,
         started_at=life.silent_from,
-        heartbeat_at=beat.at if beat is not None and beat.incarnation == mine else 0,
+        heartbeat_at=max(life.held_at, beat.at if beat is not None and beat.incarnation == mine else 0),
         claims=claims,
         activity_at=activity_at,
         tool_deadline=deadline,

@@ -22,6 +22,7 @@ from host.ports.outlet import Outlet
 from host.registry.sessions import Session
 from host.runners import looks, quota, sweep
 from host.runners.care import Care
+from host.runners.guard import Guard
 from host.runners.launch.base import Launcher, LaunchError, Runner
 from host.runners.life import Life
 from host.runners.lives import Lives
@@ -79,7 +80,7 @@ class Supervisor:
         self._making_room: set[asyncio.Task[None]] = set()
         self._specs = Specs(installation, records)
         self._care = Care(settings, records, means.launcher, means.deliveries, self._specs)
-        self._quota = quota.DiskQuota(config.runner.limits)
+        self._guard = Guard(means.launcher, records.sessions, config.runner)
         self._starts = Starts(records.db, now, means.deliveries.notify)
         self._refusals = Refusals(settings, now, means.deliveries.notify)
         self._at_once = Places(config.runner.concurrent_starts)
@@ -278,7 +279,7 @@ class Supervisor:
     async def _accompany(self, session: Session, runner: Runner) -> None:
         """From start to confirmed end, and what is due after it: recover, drain, put back what it left."""
         life = self.lives[session.id]
-        guard = asyncio.create_task(self._guard_disk(life, runner), name=f"quota:{session.id}")
+        guard = asyncio.create_task(self._guard.keep(life, runner), name=f"guard:{session.id}")
         try:
             code = await runner.wait()
         finally:
@@ -306,29 +307,6 @@ class Supervisor:
             await self._starts.note(session, f"the runner ended with code {code}", ended(code))
         else:
             await self._starts.note(session, "")
-
-    async def _guard_disk(self, life: Life, runner: Runner) -> None:
-        """Ends a runner whose files have become too much. What it was at fails: another attempt would fill them again."""
-        session = life.session
-        folders = (session.folder.outbound, session.folder.work, self._registry.shared(session))
-        pid = await self._first_process(runner)
-        while True:
-            life.over_quota = await self._quota.exceeded(folders, pid)
-            fields = {"action": "over_quota", "session": session.id}
-            log.warning("Runner is stopped: %s", life.over_quota, extra=fields)
-            try:
-                await self._launcher.stop(runner, 0.0)
-                return
-            except LaunchError as error:
-                log.warning("It cannot be stopped yet: %s", error.reason, extra=fields)
-
-    async def _first_process(self, runner: Runner) -> int:
-        while True:
-            try:
-                return await self._launcher.first_process(runner)
-            except LaunchError as error:
-                log.debug("The engine does not tell of a container: %s", error.reason)
-                await asyncio.sleep(quota.LOOK_EVERY)
 
     async def recover(self, session: Session) -> None:
         """A file that cannot be read while nobody lives who could be at it."""
@@ -467,4 +445,4 @@ class Supervisor:
         tasks = [life.task for life in lives]
         if tasks:
             await asyncio.wait(tasks)
-        self._quota.close()
+        self._guard.close()

@@ -55,6 +55,40 @@ async def test_without_limits_a_container_takes_what_it_likes(tmp_path: Path, im
     assert bot.said("c")[0].endswith("taken")
 
 
+WRITE = """
+import itertools
+for number in itertools.count():
+    with open("/workspace/large", "wb", buffering=0) as file:
+        for _ in range(16):
+            file.write(bytes(1_048_576))
+    if number == 40:
+        open("/workspace/written", "w").close()
+"""
+
+
+@walled
+async def test_who_writes_without_an_end_is_held_and_not_taken_for_dead(
+    tmp_path: Path, image: str, caplog: pytest.LogCaptureFixture, standing: bool
+) -> None:
+    runner = {"written_mb_s": 16 if standing else 1_000_000}
+    async with docker_serving(docker_config(tmp_path, image, runner=runner)) as (host, bot):
+        await bot.say("c", "hello")
+        await bot.until(lambda: bot.said("c") == ["hello"])
+        [container] = containers_of(tmp_path, image)
+        [life] = host.house.supervisor.lives.values()
+        container.exec_run(["python", "-c", WRITE], detach=True)
+        if standing:
+            await eventually(lambda: life.runner is not None and life.runner.held)
+            await eventually(lambda: life.runner is not None and not life.runner.held)
+        else:
+            await eventually(lambda: bool(list(tmp_path.glob("sessions/*/work/written"))))
+        await bot.say("c", "still there?")
+        await bot.until(lambda: bot.said("c") == ["hello", "still there?"])
+        assert [one.id for one in containers_of(tmp_path, image)] == [container.id]
+
+    assert ("paced" in [getattr(record, "action", "") for record in caplog.records]) is standing
+
+
 async def test_nothing_that_was_started_in_a_container_outlives_its_stop(tmp_path: Path, image: str) -> None:
     mark = f"undead-{secrets.token_hex(8)}"
     stubborn = f"setsid nohup bash -c 'trap \"\" TERM HUP INT; exec -a {mark} sleep 1000' >/dev/null 2>&1 &"

@@ -14,7 +14,7 @@ import docker
 import pytest
 
 from host.runners.launch import engine as looking
-from tests.support.dockers import docker_config, docker_serving
+from tests.support.dockers import containers_of, docker_config, docker_serving
 from tests.support.engine import ENGINE_TIMEOUT, Installation, guard_image, require_engine
 from tests.support.redteam import Seat, attack, honest, walled
 from tests.support.waiting import eventually
@@ -65,9 +65,16 @@ async def client(guard: str) -> Any:
 @pytest.mark.usefixtures("client")
 async def test_the_launcher_works_through_the_guard(home: Path, image: str, guard: str) -> None:
     settings = docker_config(home / "data", image, runner={"engine": guard})
-    async with docker_serving(settings) as (_, bot):
+    async with docker_serving(settings) as (host, bot):
         await bot.say("c", "hello")
         await bot.until(lambda: bot.said("c") == ["hello"])
+        [life] = host.house.supervisor.lives.values()
+        assert life.runner is not None
+        await host.house.supervisor._launcher.hold(life.runner)
+        assert [one.status for one in containers_of(home / "data", image)] == ["paused"]
+        await host.house.supervisor._launcher.let_go(life.runner)
+        await bot.say("c", "again")
+        await bot.until(lambda: bot.said("c") == ["hello", "again"])
     found = looking.examine(settings.runner, home / "data", thoroughly=True)
     assert (found.problem, found.trouble, found.sees_data) == ("", "", True)
 

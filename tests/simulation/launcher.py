@@ -35,6 +35,7 @@ class SimRunner:
         self.session_id = spec.session_id
         self.incarnation = spec.incarnation
         self.outline = spec.outline
+        self.held = False
         self.folder = spec.folder
         self.scope = spec.shared.name
         self.process = process
@@ -128,6 +129,12 @@ class SimLauncher:
 
     async def first_process(self, runner: Runner) -> int:
         return 0
+
+    async def hold(self, runner: Runner) -> None:
+        raise NotImplementedError  # whose first process is not known is never held
+
+    async def let_go(self, runner: Runner) -> None:
+        raise NotImplementedError
 
     async def reconcile(self, installation: str) -> list[Runner]:
         await self._engine.asked("reconcile")

@@ -43,6 +43,7 @@ class Runner(Protocol):
     session_id: str
     incarnation: str
     outline: str  # of the spec it was started by
+    held: bool  # perhaps none of its processes runs, by the host's order: it shows no life meanwhile
 
     async def wait(self) -> int:
         """Returns the exit code once the end is confirmed; negative for a signal."""
@@ -60,6 +61,15 @@ class Launcher(Protocol):
 
         Raises `LaunchError`.
         """
+
+    async def hold(self, runner: Runner) -> None:
+        """None of its processes runs until it is let go. One that has ended, or is being stopped, stays so.
+
+        Raises `LaunchError`; then it may be held or not.
+        """
+
+    async def let_go(self, runner: Runner) -> None:
+        """Raises `LaunchError`."""
 
     async def reconcile(self, installation: str) -> list[Runner]:
         """Runners of this installation that live from before and are adopted; those that cannot be are stopped.

@@ -28,6 +28,7 @@ from host.runners.launch import binds, engine
 from host.runners.launch import labels as marks
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
 from host.runners.launch.echo import TAIL, Echo
+from host.runners.launch.events import Events
 from host.runners.launch.labels import CONTRACT_LABEL, INCARNATION, INSTALLATION, LOG, OUTLINE, ROLE, SESSION
 from host.runners.launch.logs import append_bounded
 from sessiondb.contract import CONTRACT
@@ -41,11 +42,10 @@ ENGINE_THREADS = 8  # requests to the engine at a time
 REMEMBERED_DEATHS = 1_000
 HEAR_EVERY = 5.0  # s between two looks at what containers print
 LOOK_EVERY = 10.0  # s between two looks at the list when no event hints at one
-RECONNECT = 1.0  # s until a lost stream of events is opened again
-REPLAY = 5  # s of events asked for again at each opening: none may fall between two streams
 KILL_DEADLINE = 30.0  # s for a killed container to be confirmed dead
 MAINTENANCE_DEADLINE = 60  # s
 MOST_UNREAD = 3  # looks after which a container that has ended is over, however it ended
+LONGEST_HELD = 20.0  # s; who is held for longer was forgotten, and is let go
 LOST = -9  # the exit code of a container that somebody else removed
 LARGEST_LOG = 1_000_000  # bytes of a container's output that are kept when it ends
 MIB = 1024 * 1024
@@ -64,11 +64,19 @@ class DockerRunner:
         self.log = Path(labels[LOG])
         self.since = since
         self.echo = Echo(self.session_id, self.incarnation)
+        self.held = False
+        self.held_at = 0.0  # loop time of the last order
+        self.ending = False
+        self.ordering = asyncio.Lock()  # to hold it and to let it go are orders that must not pass each other
         self.unread = 0  # looks at which the engine could not say how it ended
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def wait(self) -> int:
         return await asyncio.shield(self.ended)
+
+    def is_forgotten(self) -> bool:
+        """Whether it is paused without an order, or for longer than anybody orders."""
+        return asyncio.get_running_loop().time() - self.held_at > LONGEST_HELD
 
 
 class DockerLauncher:
@@ -87,7 +95,7 @@ class DockerLauncher:
         self._died: dict[str, None] = {}  # containers, by their events
         self._watching: asyncio.Task[None] | None = None
         self._hearing: asyncio.Task[None] | None = None
-        self._events: _Events | None = None
+        self._events: Events | None = None
 
     # ── the port ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -108,6 +116,10 @@ class DockerLauncher:
 
     async def stop(self, runner: Runner, grace: float) -> None:
         assert isinstance(runner, DockerRunner)  # noqa: S101 - made by this launcher
+        runner.ending = True
+        if runner.held:  # not every engine signals a container that is paused
+            with contextlib.suppress(LaunchError):
+                await self.let_go(runner)
         if grace > 0:
             await self._call(self._signal, runner.container, "SIGTERM")
             with contextlib.suppress(TimeoutError):
@@ -126,17 +138,35 @@ class DockerLauncher:
         assert isinstance(runner, DockerRunner)  # noqa: S101 - made by this launcher
         return await self._call(self._first_process, runner.container)
 
+    async def hold(self, runner: Runner) -> None:
+        assert isinstance(runner, DockerRunner)  # noqa: S101 - made by this launcher
+        async with runner.ordering:
+            if runner.ending:
+                return
+            # Before it is: whoever stops it meanwhile lets it go first.
+            runner.held, runner.held_at = True, asyncio.get_running_loop().time()
+            await self._call(self._pause, runner.container, paused=True)
+
+    async def let_go(self, runner: Runner) -> None:
+        assert isinstance(runner, DockerRunner)  # noqa: S101 - made by this launcher
+        async with runner.ordering:
+            await self._call(self._pause, runner.container, paused=False)
+            runner.held = False
+
     async def reconcile(self, installation: str) -> list[Runner]:
         adopted: list[Runner] = []
         try:
             for found in await self._call(self._list, installation):
                 labels: dict[str, str] = found["Labels"]
-                alive = found["State"] == "running" and labels.get(ROLE) == "runner"
+                alive = found["State"] in ("running", "paused") and labels.get(ROLE) == "runner"
                 if alive and labels.get(CONTRACT_LABEL) == str(CONTRACT):
                     runner = DockerRunner(found["Id"], marks.name_in(found), labels, time.time())
                     self._names[runner.name] += 1
                     self._runners[runner.container] = runner
                     adopted.append(runner)
+                    if found["State"] == "paused":  # the life of the host that held it is over
+                        runner.held = True
+                        await self._alone(runner.name, self.let_go(runner))
                 else:
                     # One that cannot be removed now is a stray at the next look.
                     with contextlib.suppress(LaunchError):
@@ -179,7 +209,7 @@ class DockerLauncher:
             def hint(died: str) -> None:
                 loop.call_soon_threadsafe(self._heard, died)
 
-            self._events = _Events(self._client, installation, hint)
+            self._events = Events(self._client, installation, hint)
             self._watching = asyncio.create_task(self._keep_looking(installation), name="engine")
             self._hearing = asyncio.create_task(self._keep_hearing(), name="echo")
 
@@ -222,14 +252,17 @@ class DockerLauncher:
                     await self._call(self._hear, runner)
 
     async def _look(self, installation: str) -> None:
-        """Settles the ended, removes the strays. Only what was known before the list was made can be judged by it."""
+        """Settles the ended, lets go the forgotten, removes the strays. Only what was known before the list was made can be
+        judged by it."""
         known, named = list(self._runners.values()), set(self._names)
         found = {entry["Id"]: entry for entry in await self._call(self._list, installation)}
         for runner in known:
             entry = found.get(runner.container)
-            ended = entry is None or entry["State"] in ("exited", "dead") or runner.container in self._died
-            if ended:
+            state = entry["State"] if entry is not None else ""
+            if state in ("", "exited", "dead") or runner.container in self._died:
                 await self._alone(runner.name, self._settle(runner, gone=entry is None))
+            elif state == "paused" and runner.is_forgotten():
+                await self._alone(runner.name, self.let_go(runner))
         for entry in found.values():
             name = marks.name_in(entry)
             if name not in named and name not in self._names:
@@ -410,6 +443,19 @@ class DockerLauncher:
             if error.response is None or error.response.status_code != _NOT_RUNNING:
                 raise
 
+    def _pause(self, container: str, *, paused: bool) -> None:
+        """Engines have several answers for one that is so already, or has ended."""
+        api = self._client().api
+        try:
+            (api.pause if paused else api.unpause)(container)
+        except NotFound:
+            return
+        except APIError:
+            with contextlib.suppress(NotFound):
+                state = api.inspect_container(container)["State"]
+                if state["Running"] and bool(state["Paused"]) is not paused:
+                    raise
+
     def _exit_code(self, container: str) -> int:
         try:
             state = self._client().api.inspect_container(container)["State"]
@@ -445,46 +491,3 @@ class DockerLauncher:
             append_bounded(path, stream, LARGEST_LOG)
         except engine.GONE as error:
             log.warning("Output of a container is lost: %s", error, extra={"action": "log_lost"})
-
-
-class _Events:
-    """A thread that hints whenever a container of the installation ends."""
-
-    def __init__(
-        self, client: Callable[[], docker.DockerClient], installation: str, hint: Callable[[str], object]
-    ) -> None:
-        self._client = client
-        self._filters = {
-            "type": "container",
-            "event": ["die", "destroy"],
-            "label": f"{INSTALLATION}={installation}",
-        }
-        self._hint = hint
-        self._closed = threading.Event()
-        self._stream: Any = None
-        threading.Thread(target=self._follow, name="engine-events", daemon=True).start()
-
-    def close(self) -> None:
-        self._closed.set()
-        stream = self._stream
-        if stream is not None:
-            with contextlib.suppress(*engine.GONE):
-                stream.close()
-
-    def _follow(self) -> None:
-        while not self._closed.is_set():
-            try:
-                since = int(time.time()) - REPLAY
-                self._stream = self._client().api.events(since=since, filters=self._filters, decode=True)
-                self._tell("")
-                for event in self._stream:
-                    self._tell(str(event.get("id", "")) if event.get("Action") == "die" else "")
-            except (*engine.GONE, ValueError, AttributeError) as error:
-                # The last two: what a stream raises that is closed while it is read.
-                log.debug("The engine's events ended: %s", error)
-            self._closed.wait(RECONNECT)
-
-    def _tell(self, died: str) -> None:
-        if not self._closed.is_set():
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._hint(died)

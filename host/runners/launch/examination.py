@@ -23,10 +23,11 @@ LABELS = (
     'Set runner.selinux = "z" (or "Z") to have the folders labelled for containers, or "disable" to confine the runners'
     " by everything but SELinux: a container that is confined by it may not reach the host's socket on every policy"
 )
-UNCOUNTED = "files that a container has deleted and keeps open are not counted"
+UNCOUNTED = "files that a container has deleted and keeps open are not counted, nor what it writes a second"
 COUNTED = (
     "Each of its processes may keep runner.limits.open_files of them, of largest_file_mb each. Where the host sees the"
-    " processes of containers (on the machine itself; in a container with `pid: host` and SYS_PTRACE) they count"
+    " processes of containers (on the machine itself; in a container with `pid: host` and SYS_PTRACE) they count, and"
+    " runner.written_mb_s holds"
 )
 
 

@@ -13,6 +13,7 @@ class FakeRunner:
         self.session_id = spec.session_id
         self.incarnation = spec.incarnation
         self.outline = spec.outline
+        self.held = False
         self.spec = spec
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -32,6 +33,8 @@ class FakeLauncher:
             "start": deque(),
             "maintain": deque(),
             "reconcile": deque(),
+            "hold": deque(),
+            "let_go": deque(),
         }
         self.changed = asyncio.Event()
 
@@ -51,6 +54,16 @@ class FakeLauncher:
 
     async def first_process(self, runner: Runner) -> int:
         return 0
+
+    async def hold(self, runner: Runner) -> None:
+        runner.held = True
+        self._maybe_fail("hold")
+        self.changed.set()
+
+    async def let_go(self, runner: Runner) -> None:
+        self._maybe_fail("let_go")
+        runner.held = False
+        self.changed.set()
 
     async def reconcile(self, installation: str) -> list[Runner]:
         self._maybe_fail("reconcile")

@@ -38,6 +38,8 @@ class ProcessRunner:
         self.incarnation = spec.incarnation
         self.outline = spec.outline
         self.process = process
+        self.held = False
+        self.ending = False
 
     async def wait(self) -> int:
         return await self.process.wait()
@@ -70,8 +72,10 @@ class ProcessLauncher:
 
     async def stop(self, runner: Runner, grace: float) -> None:
         assert isinstance(runner, ProcessRunner)  # noqa: S101 - made by this launcher
+        runner.ending = True
         with contextlib.suppress(ProcessLookupError):
             runner.process.terminate()
+        await self.let_go(runner)
         try:
             async with asyncio.timeout(grace):
                 await runner.process.wait()
@@ -82,6 +86,21 @@ class ProcessLauncher:
 
     async def first_process(self, runner: Runner) -> int:
         return 0  # it shares its process namespace with the whole machine
+
+    async def hold(self, runner: Runner) -> None:
+        assert isinstance(runner, ProcessRunner)  # noqa: S101 - made by this launcher
+        if runner.ending or runner.process.returncode is not None:
+            return
+        runner.held = True
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(runner.process.pid, signal.SIGSTOP)
+
+    async def let_go(self, runner: Runner) -> None:
+        assert isinstance(runner, ProcessRunner)  # noqa: S101 - made by this launcher
+        if runner.held:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(runner.process.pid, signal.SIGCONT)
+        runner.held = False
 
     async def reconcile(self, installation: str) -> list[Runner]:
         left = await asyncio.to_thread(_pids_of, installation)

@@ -36,6 +36,23 @@ async def test_a_runner_that_is_started_lives_until_it_is_stopped(
         assert await ended in (0, -15)
 
 
+async def test_a_runner_that_is_held_can_be_let_go_and_stopped(
+    tmp_path: Path, make_launcher: Callable[[], Launcher]
+) -> None:
+    launcher = make_launcher()
+    runner = await launcher.start(spec(tmp_path))
+    async with asyncio.timeout(TIMEOUT):
+        await launcher.hold(runner)
+        assert runner.held
+        await launcher.let_go(runner)
+        assert not runner.held
+        await launcher.hold(runner)
+        await launcher.stop(runner, 20.0)
+        assert await runner.wait() in (0, -15)
+        await launcher.hold(runner)  # it has ended, and stays so
+        await launcher.let_go(runner)
+
+
 async def test_maintenance_of_a_session_without_a_runner_succeeds(
     tmp_path: Path, make_launcher: Callable[[], Launcher]
 ) -> None:

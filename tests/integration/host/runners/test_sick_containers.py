@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from host.config import Runner as Settings
-from host.runners.launch.docker import MOST_UNREAD, DockerLauncher, DockerRunner
+from host.runners.launch.docker import LONGEST_HELD, MOST_UNREAD, DockerLauncher, DockerRunner
 from host.runners.launch.echo import TAIL
 
 PATIENCE = 30.0  # s
@@ -25,18 +25,28 @@ class Engine:
 
     def __init__(self) -> None:
         self.removed: set[str] = set()
+        self.paused: set[str] = set()
+        self.let_go: set[str] = set()
         self.asked = 0
         self.tails: list[str] = []
 
     def container(self, name: str) -> dict[str, Any]:
         labels = {"dovecote.session": name, "dovecote.incarnation": "i", "dovecote.log": self.log}
-        return {"Id": name, "Names": [f"/{name}"], "State": "exited", "Labels": labels}
+        return {
+            "Id": name,
+            "Names": [f"/{name}"],
+            "State": "paused" if name in self.paused - self.let_go else "exited",
+            "Labels": labels,
+        }
 
     async def handle(self, request: web.Request) -> web.Response:
         path, name = request.path, request.path.split("/")[-2 if request.path.endswith("json") else -1]
         if path.endswith("/containers/json"):
             listed = [self.container(name) for name in ("sick", "well") if name not in self.removed]
             return web.json_response(listed)
+        if path.endswith("/unpause"):
+            self.let_go.add(path.split("/")[-2])
+            return web.Response(status=204)
         if path.endswith("/version"):
             return web.json_response({"ApiVersion": "1.41"})
         if "sick" in path:
@@ -109,3 +119,20 @@ async def test_what_a_container_prints_is_heard_while_it_lives_and_once_when_it_
     assert {(record.session, record.runner) for record in said} == {("well", "i")}  # type: ignore[attr-defined]
     assert fake.tails[0] == str(TAIL)  # however much there is
     assert b"no more" in Path(fake.log).read_bytes()
+
+
+async def test_a_container_that_somebody_left_paused_is_let_go_and_no_stray(tmp_path: Path) -> None:
+    async with engine(tmp_path) as (fake, launcher):
+        fake.paused = {"well", "sick"}
+        forgotten, held = (
+            DockerRunner(name, name, fake.container(name)["Labels"]) for name in ("well", "sick")
+        )
+        for known in (forgotten, held):
+            launcher._runners[known.name], launcher._names[known.name] = known, 1
+        held.held_at = asyncio.get_running_loop().time()
+        forgotten.held_at = held.held_at - LONGEST_HELD - 1
+        await launcher._look("installation")
+
+    assert fake.let_go == {"well"}
+    assert not fake.removed
+    assert not forgotten.ended.done()

@@ -12,7 +12,7 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage
 from host.registry.notices import Notice
 from host.registry.sessions import Session
-from host.runners import looks
+from host.runners import looks, sweep
 from host.runners.launch.base import RunnerSpec
 from host.runners.launch.fake import FakeRunner
 from host.runners.life import Life
@@ -54,6 +54,9 @@ class Pair:
 
     def put_back(self, incarnation: str = "one") -> tuple[bool, bool]:
         return looks.put_back(self.host, self.life, incarnation, NOW, free=False)
+
+    def view(self, now: int) -> sweep.View:
+        return looks.view(self.host, self.life, self.process, now, 0)
 
     def attempts(self) -> list[int]:
         return [message.attempts for message in self.host.pending()]
@@ -124,3 +127,21 @@ async def test_over_its_quota_the_messages_fail_and_their_people_are_told(pair: 
     [(about, encoded)] = pair.host.owed()
     assert about == "over-quota:a"
     assert "I was stopped" in Notice.decode(encoded).text
+
+
+async def test_a_runner_that_is_held_is_not_dead_though_it_shows_no_life(pair: Pair) -> None:
+    silent = NOW + sweep.HEARTBEAT_STALE + 1
+    assert sweep.decide(pair.view(silent)) is sweep.Verdict.STOP_HUNG
+
+    pair.process.held = True
+    assert sweep.decide(pair.view(silent)) is sweep.Verdict.KEEP
+    pair.process.held = False
+    assert sweep.decide(pair.view(silent + 1_000)) is sweep.Verdict.KEEP, "it had no time yet to show some"
+    assert sweep.decide(pair.view(silent + sweep.HEARTBEAT_STALE + 1)) is sweep.Verdict.STOP_HUNG
+
+
+async def test_to_be_held_is_no_excuse_for_a_turn_that_does_not_get_on(pair: Pair) -> None:
+    pair.claims("a")
+    pair.process.held = True
+
+    assert sweep.decide(pair.view(NOW + sweep.ACTIVITY_STALE + 1)) is sweep.Verdict.STOP_STUCK

@@ -22,7 +22,7 @@ PLACE = Address("memory", "w", "c")
 
 
 class Sleeper:
-    session_id, incarnation, outline = "s1", "one", ""
+    session_id, incarnation, outline, held = "s1", "one", "", False
 
     async def wait(self) -> int:
         return 0
