@@ -69,7 +69,10 @@ def main() -> None:
     for outcome in outcomes(look, numbers, arguments.workers, limit=LONGEST):
         name = list(MUTANTS)[outcome.seed]
         print(f"{name}: {outcome.trace} by “{MUTANTS[name].law}” {outcome.violations}", flush=True)
-        caught = {**(recorded() if RECORD.exists() else {}), name: [int(seed) for seed in outcome.trace]}
+        found = [int(seed) for seed in outcome.trace if seed.isdigit()]  # else it says where it was ended
+        if not found:
+            continue
+        caught = {**(recorded() if RECORD.exists() else {}), name: found}
         lines = ",\n".join(f'  "{key}": {value}' for key, value in sorted(caught.items()))
         RECORD.write_text(f"{{\n{lines}\n}}\n")
 

@@ -234,7 +234,7 @@ class _Laws:
         )
 
     def _waited_with(self, said: Said) -> bool:
-        """It was in one batch with a question: completed by that, it shared what became of the turn later."""
+        """It was in one batch with a question: completed by that, it shares what becomes of the turn later."""
         here = {
             other.number for other in self._world.people.said if other.asks and _place(other) == _place(said)
         }
@@ -242,7 +242,10 @@ class _Laws:
         asked = any((m := OURS.match(p.text)) and m[1] == "question" and int(m[2]) in here for p in posts)
         asked = asked or (bool(here) and any(p.question for p in posts))  # or for a yes
         # A question expires with the retention: its answer finds nothing any more that it could go on with.
-        return asked and (self._world.forgotten.count > 0 or any(WARNING in post.text for post in posts))
+        open_ = any(self._is_for_later(row) and _address(row) == _place(said) for row in self._rows.values())
+        return asked and (
+            open_ or self._world.forgotten.count > 0 or any(WARNING in post.text for post in posts)
+        )
 
     def _undeliverable(self, said: Said) -> bool:
         """The platform refused a part of what was to be said there."""
