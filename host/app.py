@@ -190,6 +190,8 @@ class Host:
             await self.house.deliveries.recover(session)
         except SessionError as error:
             log.warning("Session %s: %s", session.id, error, extra={"action": "not_recovered"})
+        except Exception:  # one of many: the host begins all the same
+            log.exception("Session %s", session.id, extra={"action": "not_recovered"})
 
     async def _shut_down(self, side_tasks: list[asyncio.Task[None]]) -> None:
         """Nothing new is taken first: platforms bring it again. What is under way for it ends, and begins anew at the next start.

@@ -127,7 +127,7 @@ class Lane:
                 self._pausing = True
                 await self._until_due(parcel)
                 self._pausing = False
-            moved = await self._move(self._queue[0])
+            moved = await self._moved(self._queue[0])
             self.weight -= room.weight(self._queue[0])
             self._queue[0] = moved
             if moved.terminal:
@@ -164,6 +164,14 @@ class Lane:
         """As soon as a wait is decided: the wall's clock may be set before it is stored."""
         clock, now = asyncio.get_running_loop().time(), self._now()
         self._due |= {p.key: clock + max(0, p.next_attempt_at - now) / 1000 for p in parcels}
+
+    async def _moved(self, parcel: Parcel) -> Parcel:
+        """A chunk that breaks us is given up, in words, and those behind it go on."""
+        try:
+            return await self._move(parcel)
+        except Exception:
+            log.exception("A delivery broke", extra={"action": "delivery_broke", "key": parcel.key})
+            return await self._commit(replace(parcel, state="failed", error="a fault of the host's own"))
 
     async def _move(self, parcel: Parcel) -> Parcel:
         """One step of one chunk; returns it as committed."""

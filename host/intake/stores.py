@@ -107,6 +107,10 @@ class Stores:
             self._behind.add(lane.session.id)
             if lane.session.made != lane.made:
                 self.replay(lane.session)
+        except Exception:  # whatever broke it, what came first stays first
+            told = {"action": "store_failed", "session": lane.session.id}
+            log.exception("A store broke", extra=told)
+            self._behind.add(lane.session.id)
         finally:  # at once: what comes from now on is not seen by this task any more
             self._let_go(key, lane)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import functools
 import logging
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from host.config.settings import Settings
 from host.delivery.service import Deliveries
 from host.gateway.bells import Ears
-from host.gateway.server import Door, GatewayError
+from host.gateway.server import Door
 from host.governance.pauses import Pauses
 from host.mailbox.open import Records
 from host.ports import figures
@@ -125,8 +126,8 @@ class Supervisor:
         for runner in left:
             try:
                 why = await self._adopt(runner)
-            except (LaunchError, GatewayError, SessionError) as error:
-                why = str(error)
+            except Exception as error:  # noqa: BLE001 - whatever is odd about one, the host begins and the others live on
+                why, _, _ = failure(error)
             if not why:
                 continue
             log.warning(
@@ -184,11 +185,17 @@ class Supervisor:
                 self._places.free(session.id)
         except SessionError as error:
             log.warning("Session %s has to wait: %s", session.id, error, extra={"action": "session_waits"})
+        except Exception as error:  # noqa: BLE001 - counted, with a pause that grows, and told, as a start that failed is
+            await self._broke(session, error)
         finally:
             self._places.free(session.id)
             self.lives.pop(session.id, None)
             if lived:  # who only waits left nothing to look at, and looking would wake it again, without end
                 self._ended(session)
+
+    async def _broke(self, session: Session, error: Exception) -> None:
+        with contextlib.suppress(SessionError):  # host.db's: then nothing can be counted
+            await self._starts.note(session, *failure(error))
 
     async def _is_time(self, session: Session) -> bool:
         """Whether a runner is to be started now; sets an alarm when it is later."""
@@ -240,8 +247,8 @@ class Supervisor:
                 due = await self._mailboxes.use(life.session, lambda writer: writer.next_due_at())
                 if due is None or due > self._now():  # a question's end may be a day away
                     wanted -= await self.stop(life.session)
-            except (SessionError, LaunchError) as error:
-                log.debug("No place from %s: %s", life.session.id, error)
+            except Exception as error:  # noqa: BLE001 - another may be had
+                log.info("No place from %s: %s", life.session.id, error, extra={"action": "no_place"})
 
     async def _start(self, session: Session) -> Runner | None:
         await self._at_once.take(session.id, background=self.lives[session.id].background)
@@ -438,9 +445,9 @@ class Supervisor:
                 life.task.cancel()
         stopped = await asyncio.gather(*(self.stop(life.session) for life in lives), return_exceptions=True)
         for life, outcome in zip(lives, stopped, strict=True):
-            if isinstance(outcome, LaunchError):
+            if isinstance(outcome, Exception):
                 # Its end cannot be confirmed now; the next life of the host finds it.
-                log.error("Runner not stopped: %s", outcome.reason, extra={"action": "stop_failed"})
+                log.error("Runner not stopped: %s", outcome, extra={"action": "stop_failed"})
                 life.task.cancel()
         tasks = [life.task for life in lives]
         if tasks:

@@ -91,6 +91,9 @@ class Scheduler:
                         "The schedule could not be read: %s", error, extra={"action": "schedule_failed"}
                     )
                     await asyncio.sleep(FIRST_PAUSE)
+                except Exception:  # whatever broke it would break it again after a restart
+                    log.exception("The schedule broke", extra={"action": "schedule_failed"})
+                    await asyncio.sleep(FIRST_PAUSE)
                 if ahead - self._ahead() > CLOCK_SET:
                     log.warning("The clock was set back", extra={"action": "clock_set_back"})
                     group.create_task(self.catch_up(), name="tasks")
@@ -109,6 +112,8 @@ class Scheduler:
                 await self._look_at(await self._db.read(index.sessions_without_copies))
         except SessionError as error:  # host.db; every session is looked at when its time comes
             log.warning("Not every task was looked at: %s", error, extra={"action": "schedule_failed"})
+        except Exception:
+            log.exception("A look at every task broke", extra={"action": "schedule_failed"})
 
     async def _look_at_all(self) -> None:
         """A clock that was ahead put tasks off for longer than they are. A look that did not come to its end is begun anew."""

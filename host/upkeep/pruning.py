@@ -85,16 +85,21 @@ class Pruner:
                 pass
         await self._no_longer_live(before)
         await asyncio.to_thread(upgrading.drop, self._registry.data, before)
-        due = await self._db.read(functools.partial(self._due, now=now, before=before))
-        for session, resting in due:
-            at = now
-            try:
-                if not await self._session(session, before, resting):
-                    at = now - AGAIN + AFTER_FAILURE
-            except (SessionError, LaunchError) as error:
-                log.info("Not pruned now: %s", error, extra={"action": "prune_failed", "session": session.id})
-                at = now - AGAIN + AFTER_FAILURE
+        for session, resting in await self._db.read(functools.partial(self._due, now=now, before=before)):
+            done = await self._tried(session, before, resting)
+            at = now if done else now - AGAIN + AFTER_FAILURE
             await self._db.write(functools.partial(_looked_at, session=session, at=at))
+
+    async def _tried(self, session: Session, before: int, resting: bool) -> bool:
+        """Whatever is odd about one, it is not the first of the next round again."""
+        told = {"action": "prune_failed", "session": session.id}
+        try:
+            return await self._session(session, before, resting)
+        except (SessionError, LaunchError, OSError) as error:
+            log.info("Not pruned now: %s", error, extra=told)
+        except Exception:
+            log.exception("Pruning one conversation broke", extra=told)
+        return False
 
     async def _no_longer_live(self, before: int) -> None:
         """What a crash left of live messages that are gone; one that still shows a turn stays, however old, for its session's
@@ -106,7 +111,7 @@ class Pruner:
                 await self._db.write(
                     functools.partial(remaking.forget_live, session_id=session.id, before=before, but=kept)
                 )
-            except SessionError as error:
+            except Exception as error:  # noqa: BLE001 - of one; the others go on
                 log.info("Not pruned now: %s", error, extra={"action": "prune_failed", "session": session.id})
 
     def _with_old_copies(self, connection: Statements, before: int) -> list[Session]:

@@ -382,7 +382,7 @@ class World:
             process.fuse = 1
             process.point("kills itself")
 
-        waiting = SimpleNamespace(monotonic=self.loop.time, sleep=self.disk.waits)
+        waiting = SimpleNamespace(monotonic=self.loop.time, sleep=self.disk.waits, thread_time=lambda: 0.0)
         with contextlib.ExitStack() as stack:
             for target, name, value in (
                 (sessiondb.connection, "vfs", NAME),

@@ -248,7 +248,9 @@ class DockerLauncher:
         while True:
             await asyncio.sleep(HEAR_EVERY)
             for runner in list(self._runners.values()):
-                with contextlib.suppress(LaunchError):
+                with contextlib.suppress(
+                    Exception
+                ):  # what one prints, or an engine that is away, deafens nobody
                     await self._call(self._hear, runner)
 
     async def _look(self, installation: str) -> None:
@@ -263,19 +265,19 @@ class DockerLauncher:
                 await self._alone(runner.name, self._settle(runner, gone=entry is None))
             elif state == "paused" and runner.is_forgotten():
                 await self._alone(runner.name, self.let_go(runner))
-        for entry in found.values():
+        for id_, entry in found.items():
             name = marks.name_in(entry)
             if name not in named and name not in self._names:
                 log.warning("Stray container removed: %s", name, extra={"action": "stray_removed"})
-                await self._alone(name, self._call(self._remove, entry["Id"]))
+                await self._alone(name, self._call(self._remove, id_))
 
     async def _alone(self, name: str, about_one: Coroutine[Any, Any, None]) -> None:
         """One container that the engine cannot tell of is looked at again, and hides the end of no other (law 15)."""
         try:
             await about_one
-        except LaunchError as error:
+        except Exception as error:  # noqa: BLE001 - a library's own, too
             if name not in self._odd:
-                log.warning("Container %s: %s", name, error.reason, extra={"action": "container_odd"})
+                log.warning("Container %s: %s", name, error, extra={"action": "container_odd"})
             self._odd.add(name)
         else:
             self._odd.discard(name)
@@ -289,14 +291,12 @@ class DockerLauncher:
                 await self._call(self._hear, runner)
                 runner.echo.end()
                 await self._call(self._keep_log, runner.container, runner.log)
-            except LaunchError as error:
+            except Exception as error:
                 runner.unread += 1
                 if runner.unread < MOST_UNREAD:
                     raise
                 # Its end is known all the same: who waits for it is told.
-                log.warning(
-                    "How a container ended is not known: %s", error.reason, extra={"action": "end_unknown"}
-                )
+                log.warning("How a container ended is not known: %s", error, extra={"action": "end_unknown"})
             # What cannot be removed now is a stray at the next look, or in the way of the next start and removed there.
             with contextlib.suppress(LaunchError):
                 await self._call(self._remove, runner.container)

@@ -7,10 +7,11 @@ person takes the whole file with it, since words stay in an index after their ro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -108,14 +109,17 @@ class Feeding:
         lately = 0 if since else began - LATELY
         known = await asyncio.to_thread(_scopes, self._data)
         for path in await asyncio.to_thread(index.files, self._data):
-            await self._step(_tidied, path, known, self._now() - self._kept)
+            async with self._alone(path.name):
+                await self._step(_tidied, path, known, self._now() - self._kept)
         after = ""
         while sessions := await self._db.read(lambda connection: _sessions(connection, since, after)):  # noqa: B023
             after = sessions[-1][0]
             for scope, those in _by_scope(sessions).items():
                 path = index.path_of(self._data, scope)
-                for id_, active_at in await self._step(_behind, path, those, lately):
-                    await self._feed(id_, scope, active_at)
+                async with self._alone(path.name):
+                    for id_, active_at in await self._step(_behind, path, those, lately):
+                        async with self._alone(id_):
+                            await self._feed(id_, scope, active_at)
         self._since = 0 if self._lost else began - OVERLAP
         self.making = False
 
@@ -124,7 +128,18 @@ class Feeding:
             id_ = next(iter(self._news))
             del self._news[id_]
             for found in await self._db.read(lambda connection: _session(connection, id_)):  # noqa: B023
-                await self._feed(*found)
+                async with self._alone(id_):
+                    await self._feed(*found)
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, name: str) -> AsyncIterator[None]:
+        """One file or conversation that is odd leaves the others to be found."""
+        try:
+            yield
+        except (SessionError, OSError) as error:
+            log.info("Not to be found yet: %s", error, extra={"action": "search_behind", "item": name})
+        except Exception:  # nobody's answer depends on it
+            log.exception("The search broke at one of many", extra={"action": "search_behind", "item": name})
 
     async def _feed(self, id_: str, scope: str, active_at: int) -> None:
         path, folder = index.path_of(self._data, scope), SessionFolder(self._data / "sessions" / id_)

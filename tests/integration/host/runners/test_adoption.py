@@ -87,6 +87,17 @@ async def test_a_runner_of_other_settings_is_ended(tmp_path: Path) -> None:
     assert "Be short." in launcher.started[1].spec.environment["DOVECOTE_AGENT"]
 
 
+async def test_a_runner_whose_folder_is_odd_keeps_no_host_down(tmp_path: Path) -> None:
+    launcher = await left_behind(tmp_path)
+    [bell] = (tmp_path / "sessions").glob("*/gateway/to-host.bell")
+    bell.unlink()
+    bell.write_text("no bell")
+    async with serving(config(tmp_path), launcher=launcher) as (_, bot):
+        assert launcher.started[0].ended.done()
+        await bot.say("d", "hello", natural_id="later", privacy="public", mentioned=True)
+        await launcher.nth(2)
+
+
 async def test_a_runner_that_cannot_be_stopped_at_the_start_keeps_no_host_down(tmp_path: Path) -> None:
     launcher = await left_behind(tmp_path, agents={"default": {"instructions": "Be long."}})
     launcher.away = True

@@ -51,7 +51,7 @@ class Engine:
             return web.json_response({"ApiVersion": "1.41"})
         if "sick" in path:
             self.asked += 1
-            return web.json_response({"message": "layer does not exist"}, status=500)
+            return web.json_response({"message": "layer does not exist"}, status=self.status)
         if path.endswith("/logs"):
             self.tails.append(request.query["tail"])
             return web.Response(body=self.printed)
@@ -63,6 +63,7 @@ class Engine:
         return web.Response(body=b"")
 
     log = ""
+    status = 500
     printed = b""
 
 
@@ -84,9 +85,13 @@ async def engine(folder: Path) -> AsyncIterator[tuple[Engine, DockerLauncher]]:
         await runner.cleanup()
 
 
-async def test_one_container_that_cannot_be_read_hides_the_end_of_no_other(tmp_path: Path) -> None:
-    """audit_docker."""
+@pytest.mark.parametrize("status", [500, 200])
+async def test_one_container_that_cannot_be_read_hides_the_end_of_no_other(
+    tmp_path: Path, status: int
+) -> None:
+    """audit_docker; 200: an engine that tells of it what no library expects."""
     async with engine(tmp_path) as (fake, launcher):
+        fake.status = status
         found = {name: DockerRunner(name, name, fake.container(name)["Labels"]) for name in ("sick", "well")}
         for name, known in found.items():
             launcher._runners[name] = known

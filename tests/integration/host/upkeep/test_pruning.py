@@ -17,6 +17,7 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage, Parcel, Question
 from host.ports.events import Author, EventClass, Verdict
 from host.registry.db import open_registry
+from host.registry.sessions import Session
 from host.upkeep import pruning
 from runner.maintain import maintain
 from sessiondb import Address, SessionFolder, Status, content
@@ -40,6 +41,33 @@ def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
 
 def count(path: Path, table: str) -> int:
     return int(rows(path, f"SELECT count(*) FROM {table}")[0][0])
+
+
+class OneIsOdd:
+    """Prunes all but the first, whose folder nobody can enter."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def maintain(self, session: Session, *, older_than: int) -> bool:
+        self.asked.append(session.id)
+        if len(self.asked) == 1:
+            raise RuntimeError("a library's own error")
+        return False
+
+
+async def test_one_that_cannot_be_pruned_for_whatever_reason_is_not_the_first_of_the_next_round(
+    tmp_path: Path,
+) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        for channel in ("c", "d"):
+            said = await bot.say(channel, "hello")
+            await host.settled(said.message_id)
+        odd, records = OneIsOdd(), host.house.records
+        pruner = pruning.Pruner(records, odd, lambda: now_ms() + 100 * DAYS, 30)
+        for _ in range(2):
+            await pruner.round()
+    assert len(odd.asked) == len(set(odd.asked)) == 2
 
 
 async def test_a_conversation_goes_on_after_its_past_was_forgotten(

@@ -240,6 +240,17 @@ async def test_what_is_refused_for_good_lets_the_next_one_be_intended() -> None:
     assert bench.bot.said("c") == ["3"]
 
 
+async def test_a_chunk_that_breaks_us_is_given_up_and_holds_up_nothing_behind_it() -> None:
+    bench = Bench()
+    odd = replace(parcel(1), payload='{"chunk"')
+    assert await bench.carried(odd, parcel(3)) == [
+        [("k1", "sending")],
+        [("k1", "failed")],
+        [("k3", "sending")],
+        [("k3", "sent")],
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "told"), [(0.0, []), (5.0, []), (19.9, []), (20.0, [NOW + 20_000]), (300.0, [NOW + 300_000])]
 )

@@ -130,6 +130,16 @@ async def test_a_file_that_is_damaged_or_a_conversation_that_is_holds_up_no_othe
     assert town.found("public", "osprey") == 1
 
 
+async def test_what_is_no_file_among_those_that_are_searched_holds_up_no_other(town: Town) -> None:
+    """Both before and between the others: everything was begun anew every ten seconds, and came no further."""
+    for scope in ("a", "public", "z"):
+        town.say(await town.session(scope, scope), "osprey")
+    for scope in ("a", "b"):
+        (index.path_of(town.data, scope) / "no file").mkdir(parents=True)
+    await town.everything()
+    assert [town.found(scope, "osprey") for scope in ("public", "z")] == [1, 1]
+
+
 async def test_what_is_forgotten_takes_its_file_with_it_and_the_rest_comes_back(town: Town) -> None:
     ids = [await town.session(channel, "public") for channel in ("one", "two")]
     town.say(ids[0], "kestrel")
