@@ -272,14 +272,21 @@ class OutboundWriter:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with self._whole(), transaction(self._connection, self._path):
-            for turn, kind, text in self._unwritten:
-                self._step(turn, kind, text)
-            yield
-            # Last, inside the write lock: whoever comes after us will see either our commit or a new incarnation.
-            if self._inbound.incarnation() != self._incarnation:
-                raise Superseded
+        try:
+            with self._whole(), transaction(self._connection, self._path):
+                for turn, kind, text in self._unwritten:
+                    self._step(turn, kind, text)
+                yield
+                # Last, inside the write lock: whoever comes after us will see either our commit or a new incarnation.
+                self._require_incarnation()
+        except apsw.ConstraintError:  # whoever goes on with our turn wrote that step first
+            self._require_incarnation()
+            raise
         self._unwritten.clear()
+
+    def _require_incarnation(self) -> None:
+        if self._inbound.incarnation() != self._incarnation:
+            raise Superseded
 
     def _found(self, sql: str, bindings: Sequence[str | int] = ()) -> list[tuple[apsw.SQLiteValue, ...]]:
         with translated(self._path), self._whole():

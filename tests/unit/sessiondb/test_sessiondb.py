@@ -166,6 +166,22 @@ def test_a_runner_that_was_replaced_commits_nothing(tmp_path: Path) -> None:
     assert runner.acks(["m"])["m"].status == "processing"
 
 
+def test_a_runner_whose_turn_another_one_has_taken_up_ends_as_one_that_was_replaced(tmp_path: Path) -> None:
+    """Where no lock keeps the second out: both write the same steps, and that is no bug of the first."""
+    folder = folder_at(tmp_path)
+    host = host_side(folder)
+    first = runner_side(folder)
+    first.start_call("t", "call-1", "{}", "look", 0)
+    with host.writing():
+        host.set_value("incarnation", "two")
+    second = runner_side(folder, "two")
+    second.finish_call("t", "call-1", "seen", [])
+    with pytest.raises(Superseded):
+        first.finish_call("t", "call-1", "seen", [])
+    with pytest.raises(apsw.ConstraintError):  # nobody else: then it is one
+        second.finish_call("t", "call-1", "seen", [])
+
+
 def _fail_after(_: object) -> None:
     raise ZeroDivisionError
 
