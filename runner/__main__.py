@@ -54,8 +54,7 @@ def main() -> int:
         return _alone(settings, orders if isinstance(orders, Care) else None)
     except (SettingsError, UnknownProvider) as error:
         log.error("%s", error)
-        _tell_host(getattr(error, "reason", "") or str(error))
-        return NOT_SET_UP
+        return refuse(getattr(error, "reason", "") or str(error))
     except Superseded:
         log.error("The host has started another incarnation; this one ends")
         return 3
@@ -111,11 +110,12 @@ def _orders(given: list[str]) -> Care | Warm | None:
     return Care(found.delivered_up_to, found.older_than) if found.maintain else None
 
 
-def _tell_host(why: str) -> None:
+def refuse(why: str) -> int:
     """What only a person can cure is told to people, and not tried again."""
     if root := os.environ.get("DOVECOTE_SESSION_DIR"):
         with suppress(OSError):
             replace_file(SessionFolder(Path(root)).refusal, why.encode("utf-8", "replace"))
+    return NOT_SET_UP
 
 
 def _alone(settings: Settings, care: Care | None) -> int:

@@ -13,7 +13,7 @@ from host.config import Limits
 from host.folders import tree
 from host.runners import quota
 from host.runners.quota import Used, excess, measure
-from tests.support.dockers import containers_of, docker_config, docker_serving
+from tests.support.dockers import containers_of, docker_config, docker_serving, left_out
 from tests.support.redteam import Seat, attack, walled
 from tests.support.waiting import eventually
 
@@ -98,6 +98,30 @@ async def test_a_runner_that_keeps_deleted_files_is_ended(
             await eventually(lambda: len(looks) > seen + 1)  # one begins after all is kept
             assert bot.said("c") == []
             assert len(containers_of(tmp_path, image)) == 1
+
+
+RING = """
+import ctypes
+ring = ctypes.CDLL(None, use_errno=True).syscall(425, 8, ctypes.create_string_buffer(120))
+print("made" if ring >= 0 else "refused")
+"""
+
+
+@walled
+async def test_no_io_uring_keeps_files_where_no_process_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str, standing: bool
+) -> None:
+    """Nor any that the first process could be made to make: it may no more than the others."""
+    if not standing:  # another one is the first, and the engine's own filter, which may know of it, is away
+        left_out(monkeypatch, init=True, security_opt=["seccomp=unconfined"])
+    async with docker_serving(docker_config(tmp_path, image)) as (_, bot):
+        await bot.say(
+            "c", shell(f"python - <<'END'\n{RING}\nEND\ngrep -h Seccomp_filters /proc/{{1,self}}/status")
+        )
+        await bot.until(lambda: len(bot.said("c")) == 1)
+
+    ring, _, first, _, own = bot.said("c")[0].split()
+    assert (ring, first) == ("refused" if standing else "made", own)
 
 
 DEEP = """

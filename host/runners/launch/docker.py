@@ -413,7 +413,7 @@ class DockerLauncher:
             "read_only": True,
             "tmpfs": {"/tmp": f"size={limits.temporary_mb}m,mode=1777,nosuid,nodev"},  # noqa: S108 - the container's
             "cap_drop": ["ALL"],
-            "init": True,
+            "init": False,  # the runner's own first process is one, and nobody in the container has more than it
             "mem_limit": limits.memory_mb * MIB,
             "memswap_limit": limits.memory_mb * MIB,
             "nano_cpus": int(limits.cpus * 1_000_000_000),

@@ -83,7 +83,7 @@ def test_the_runner_is_the_entry_point_and_the_working_folder_cannot_replace_it(
 ) -> None:
     (tmp_path / "runner.py").write_text("print('an impostor')")
     tmp_path.chmod(0o755)
-    assert config["Entrypoint"] == ["/opt/venv/bin/python", "-P", "-m", "runner"]
+    assert config["Entrypoint"] == ["/opt/venv/bin/python", "-P", "-m", "runner.first"]
 
     _, printed = installation.run(
         "python",
