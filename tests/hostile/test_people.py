@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +31,7 @@ from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving
 from tests.support.redteam import Seat, attack, walled
 from tests.support.viewing import ADA, BOB, answered, spend, viewer
+from tests.support.waiting import eventually
 
 HERE = Address("memory", "w", "general")
 PUBLIC: dict[str, Any] = {"privacy": "public", "mentioned": True}
@@ -298,6 +300,37 @@ async def test_an_outsider_looks_at_a_channel_whose_change_no_event_told(
         assert (await everything(host, outside, id_, task.id)) == [not standing] * 6
         inside = viewer(ADA, "general", bot.privacies.get("general", "public"))
         assert (await everything(host, inside, id_, task.id))[1:] == [True] * 5
+
+
+class NeverTells(MemoryBot):
+    async def privacy_now(self, channels: Collection[str]) -> Mapping[str, Privacy]:
+        self.asked_about.append(set(channels))
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@walled
+@attack(Seat.PERSON, 15)
+async def test_channels_without_an_end_keep_nobody_waiting_who_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    """So many are asked about at once, and so long; of what nothing was told, nothing is shown."""
+    if standing:
+        monkeypatch.setattr(looks, "MOST_CHANNELS", 2)
+        monkeypatch.setattr(looks, "LONGEST", 0.05)
+    bot = NeverTells()
+    async with serving(config(tmp_path), bot) as (host, _):
+        for channel in ("general", "lunch", "news"):
+            await answered(bot, channel, "hello", author=ADA, **PUBLIC)
+            await spend(host, HERE._replace(platform_id=channel), 70_000)
+        looking = asyncio.create_task(host.controls.overview(viewer(BOB, "random")))
+        await eventually(lambda: bool(bot.asked_about))
+        assert (len(bot.asked_about[0]) <= 2) is standing
+        if standing:
+            seen = await looking
+            assert seen.spent is not None
+            assert seen.spent.today == 0
+        looking.cancel()
 
 
 async def everything(host: Host, who: Viewer, message: str, task: str) -> list[bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.support.waiting import DEADLINE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RUNNER_NEEDS = ("anthropic", "apsw", "charset-normalizer", "mcp", "pillow", "puremagic", "pypdf")
@@ -64,3 +68,38 @@ def test_the_lock_for_traces_pins_exactly_what_they_need_beside_the_hosts() -> N
     needed = closure(tuple(Requirement(one).name for one in extra))
     assert named("requirements-otel.lock") == needed - locked("host")
     assert pins("requirements-otel.lock") <= pins("requirements.lock")
+
+
+ENGINE = """#!/usr/bin/env bash
+case "$*" in
+run*) echo 3.12 x86_64 ;;
+"image inspect"*) [[ -z $DIGEST ]] || echo "$DIGEST" ;;
+build*) printf '%s\\n' "$@" >"$SAID" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("digest", ["", "python@sha256:0123"], ids=["made here", "pulled"])
+def test_an_image_is_built_on_what_was_pulled_and_names_it(tmp_path: Path, digest: str) -> None:
+    """By an engine and a Python that note what they are asked for."""
+    (tmp_path / "bin").mkdir()
+    for name, does in {"docker": ENGINE, "python": "#!/bin/sh\necho 1\n"}.items():
+        (tmp_path / "bin" / name).write_text(does)
+        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "runner").mkdir()
+    for name in ("build-image", "requirements.lock"):
+        shutil.copy(ROOT / "runner" / name, tmp_path / "runner" / name)
+    (tmp_path / ".wheels").mkdir()
+    said = tmp_path / "said"
+    environment = {
+        "PATH": f"{tmp_path}/bin:/usr/bin:/bin",
+        "PYTHON": "python",
+        "DIGEST": digest,
+        "SAID": str(said),
+    }
+    command: list[str | Path] = [tmp_path / "runner" / "build-image", "runner", "python:slim", "made"]
+    subprocess.run(command, env=environment, check=True, timeout=DEADLINE)
+
+    asked = said.read_text().splitlines()
+    assert f"BASE_IMAGE={digest or 'python:slim'}" in asked
+    assert ("org.opencontainers.image.base.digest=sha256:0123" in asked) is bool(digest)

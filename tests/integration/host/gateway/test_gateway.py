@@ -9,6 +9,7 @@ from typing import Any
 import anthropic
 import pytest
 
+from host.gateway import server
 from tests.fakes.model_api import Gate, HttpError, Text, answer, overloaded
 from tests.support.asking import PATIENCE, ask, compacting
 from tests.support.gateway_bench import GatewayBench
@@ -160,6 +161,22 @@ async def test_a_broken_body_is_refused_in_words(bench: GatewayBench, body: byte
     assert answered.status_code == 400
     assert answered.json()["error"]["message"]
     assert bench.api.requests == []
+
+
+async def test_a_body_that_does_not_arrive_gives_its_place_back(
+    bench: GatewayBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "BODY_DEADLINE", 0.05)
+    await bench.start()
+    session = await bench.session()
+    reader, writer = await asyncio.open_unix_connection(str(session.folder.gateway_socket))
+    writer.write(b"POST /v1/messages HTTP/1.1\r\nhost: h\r\ncontent-length: 100\r\n\r\n{")
+    async with asyncio.timeout(PATIENCE):
+        assert b" 408 " in await reader.readline()
+    writer.close()
+    message = await (await bench.client("2")).messages.create(**ask("hello"))
+
+    assert message.stop_reason == "end_turn"
 
 
 async def test_a_doubled_key_means_to_the_api_what_it_meant_to_the_gateway(bench: GatewayBench) -> None:
