@@ -50,6 +50,7 @@ from host.intake.incoming import IncomingFiles
 from host.intake.ingress import Ingress
 from host.intake.onward import Onward
 from host.intake.reception import Reception
+from host.intake.standings import Standings
 from host.live import LiveMessages
 from host.live.draining import Draining
 from host.live.progress import ProgressBoard
@@ -185,9 +186,9 @@ def assemble(
     service = _controls(settings, bots, parts, records, onward, ingress, desk, supervisor)
     followers = Followers(desk, supervisor, bots)
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, Own(installation.id, news))
+    answers, standings = Replies(service), Standings(db, scheduler.changed, now)
     state = State(settings, db, lives, bots.by_platform, now)
-    orders = ordered.orders
-    endings = Endings(records, bots, parts.now)
+    orders, endings = ordered.orders, Endings(records, bots, parts.now)
     swept = sweeping.Parts(
         records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders, endings
     )
@@ -205,7 +206,7 @@ def assemble(
         supervisor,
         draining,
         ingress,
-        Reception(records, ingress, deliveries, Replies(service), stations, installation.lapse),
+        Reception(records, ingress, deliveries, answers, stations, installation.lapse, standings),
         Sweep(swept, parts.disk, data, config.host.sweep_every, state.told, Unusable(deliveries.notify, now)),
         upkeep,
         state,

@@ -31,6 +31,7 @@ from bots.discord.reading.members import Members
 from bots.discord.reading.papers import Papers
 from bots.discord.reading.privacy import Privacies
 from bots.discord.reading.receiver import Receiver
+from bots.discord.reading.standings import Standings
 from bots.discord.sending.outbox import Outbox
 from bots.discord.sending.threads import Threads
 from host.config import Config
@@ -67,6 +68,7 @@ class DoveClient(discord.Client):
         papers = Papers()
         self.privacies = Privacies(self, host)
         self.members = Members()
+        self.standings = Standings(self, host)
         self.receiver = Receiver(self, host, self.threads_of, papers, self.privacies, self.members)
         parsing.guard(self, self.receiver.passed_over, papers.keep)
         self.outbox = Outbox(self, self.threads_of, book)
@@ -103,6 +105,7 @@ class DoveClient(discord.Client):
     def watch_over(self, shards: int) -> None:
         """Reads what was missed, and ends this life when another would do better. Call it before connecting."""
         self._accompany(self.privacies.keep(), "privacy")
+        self._accompany(self.standings.keep(), "standings")
         self._accompany(self.receiver.backfill(), "backfill")
         self._accompany(self.watch.until_useless(shards), "watch")
 
@@ -139,6 +142,7 @@ class DoveClient(discord.Client):
         for guild in self.guilds:
             self._meet(guild)
         self.privacies.connected()
+        self.standings.look_again()
         self.receiver.look_again()
         self._tell_ready()
         if self._registering is None:
@@ -147,6 +151,7 @@ class DoveClient(discord.Client):
 
     async def on_resumed(self) -> None:
         self.privacies.connected()
+        self.standings.look_again()
         self.receiver.look_again()
         self._tell_ready()
 
@@ -154,15 +159,18 @@ class DoveClient(discord.Client):
         if self.is_ready():  # else `on_ready` comes
             self._meet(guild)
         self.privacies.look_again(guild)
+        self.standings.look_again()
         self.receiver.look_again([place.id for place in (*guild.channels, *guild.threads)])
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
+        self.standings.changed()
         if self._known is not None:
             self._known.discard(str(guild.id))
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         _explain_permissions(self, guild)
         self.privacies.look_again(guild)
+        self.standings.look_again()
         self._known = (self._known or set()) - {str(guild.id)}
         self._meet(guild)
         self.receiver.look_again([place.id for place in (*guild.channels, *guild.threads)])
@@ -195,9 +203,22 @@ class DoveClient(discord.Client):
         self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel
     ) -> None:
         self.privacies.look_again(after.guild)
+        self.standings.changed()
+        if before.name != after.name:
+            await self.host.channel_named(places.channel_address(after), after.name)
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        self.standings.changed()
+
+    async def on_raw_thread_update(self, payload: discord.RawThreadUpdateEvent) -> None:
+        self.standings.changed(payload.thread_id)
+
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        self.standings.changed(payload.thread_id)
 
     async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
         self.privacies.look_again(after.guild)
+        self.standings.changed()
 
     async def on_message(self, message: discord.Message) -> None:
         if self.user is not None and message.author.id == self.user.id:

@@ -38,6 +38,7 @@ from bots.slack.reading import saying
 from bots.slack.reading.backfill import Backfill, Marks, NotYet
 from bots.slack.reading.events import Identity, Reader
 from bots.slack.reading.fetching import Fetching
+from bots.slack.reading.standings import Standings
 from bots.slack.reading.times import microseconds, ms
 from bots.slack.sending import rendering
 from bots.slack.sending.files import Uploads
@@ -140,6 +141,9 @@ class SlackBot:
             await listeners.backfill.fill()
             async with asyncio.TaskGroup() as group:
                 group.create_task(marks.keep(), name="slack:marks")
+                group.create_task(
+                    listeners.standings.keep(lambda: listeners.backfill.open), name="slack:stands"
+                )
                 group.create_task(transport.watch(listeners.missed), name="slack:watch")
         finally:
             self._online, self._transport = False, None
@@ -270,6 +274,7 @@ class Listeners:
         self._triggers: OrderedDict[str, None] = OrderedDict()  # of interactions: each is obeyed once
         self._since = int(time.time())
         self._transport: Transport | None = None
+        self.standings = Standings(client, host, identity.team)
         self.backfill = Backfill(client, people, host, marks, self._take_message)
 
     def attach(self, app: AsyncApp, transport: Transport) -> None:
@@ -281,10 +286,12 @@ class Listeners:
         app.event("reaction_removed")(self.reaction)
         app.event("channel_shared")(self.shared)
         app.event("channel_unshared")(self.shared)
+        self.standings.attach(app)
+        app.event("member_left_channel")(self.left)
         app.event("agent_session_stopped")(self._surfaces.stopped)
         app.event("app_home_opened")(self._surfaces.opened)
         app.event("assistant_thread_started")(self._surfaces.began)
-        app.event("member_joined_channel")(self._surfaces.joined)
+        app.event("member_joined_channel")(self.joined)
         app.command(COMMAND)(self.command)
         app.shortcut(ASK_ABOUT)(self.asked_about)
         app.shortcut(BECAME)(self.became)
@@ -349,6 +356,15 @@ class Listeners:
         """With another organisation, or no more: for whom the channel is has changed."""
         await self._reader.became(str(event["channel"]), self._host)
 
+    async def joined(self, event: Json) -> None:
+        if self._reader.is_own(event):
+            await self.standings.of_channel(event)
+        await self._surfaces.joined(event)
+
+    async def left(self, event: Json) -> None:
+        if self._reader.is_own(event):
+            await self.standings.of_channel(event)
+
     async def reaction(self, event: Json) -> None:
         await self._take(await self._read(self._reader.reaction(event), event))
 
@@ -410,6 +426,7 @@ class Listeners:
     async def missed(self) -> int:
         """Reads what the sockets did not bring; returns how much there was."""
         await self.backfill.prepare()
+        self.standings.look_again()
         return await self.backfill.fill()
 
     async def _take_message(self, message: Json) -> bool:

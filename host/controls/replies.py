@@ -82,4 +82,5 @@ def _is_here(one: Running | TaskView, viewer: Viewer) -> bool:
 
 
 def _details(task: TaskView) -> str:
-    return ", ".join(replace(task, problem=words.name(task.problem)).details)
+    said = replace(task, problem=words.name(task.problem), why_paused=words.name(task.why_paused))
+    return ", ".join(said.details)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from host.delivery import drawing, notes, policy
+from host.delivery import drawing, notes, policy, undeliverable
 from host.delivery.posts import Posts
 from host.mailbox import ledger
 from host.mailbox.inbound import InboundWriter
@@ -217,11 +217,13 @@ def _put_notices(connection: Statements, parcels: Sequence[Parcel], now: int) ->
 
 
 def _say_otherwise(connection: Statements, id_: int, now: int) -> None:
-    """What could not be said to a person alone is said in the place it is about, once, and from there nowhere else."""
+    """What could not be said to a person alone is said in the place it is about, once, and from there nowhere else; that an
+    answer could not be said in its place is said to whoever asked, alone."""
     row = connection.execute(
         "SELECT otherwise, decision, text FROM notices WHERE id = ? AND otherwise <> ''", (id_,)
     ).fetchone()
     if row is None:
+        undeliverable.tell(connection, id_, now)
         return
     decision = notices.decision_of(str(row[1]))
     about = f"request:{decision.request}:place" if decision else f"otherwise:{id_}"

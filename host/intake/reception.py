@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from host.delivery.service import Deliveries
 from host.intake import inbox, orders, watermarks
 from host.intake.ingress import Ingress
+from host.intake.standings import Standings
 from host.mailbox.open import Records
 from host.ports import commands
 from host.ports.bot import HostBusy
 from host.ports.controls import Controls
-from host.ports.events import EventClass, InboundEvent, Ingested, Privacy, Verdict
+from host.ports.events import EventClass, InboundEvent, Ingested, Privacy, Standing, Verdict
 from host.ports.stations import Stations
 from host.registry import places
 from host.registry.notices import WELCOME, Notice
@@ -49,7 +50,9 @@ class Reception:
         answers: Answers,
         stations: Stations,
         lapse: Lapse,
+        standings: Standings,
     ) -> None:
+        self._standings = standings
         self._answers = answers
         self._stations = stations
         self._lapse = lapse
@@ -75,6 +78,7 @@ class Reception:
         if event.event_class in SAID and self._lapse.has(event.at):
             ingested = Ingested(Verdict.IGNORED, reason=LAPSED)
         else:
+            await self._standings.spoke(event)
             ingested = await self._taken(event)
         self._stations.taken(event, ingested, came_at)
         return ingested
@@ -118,6 +122,18 @@ class Reception:
 
     async def channel_became(self, channel: Address, privacy: Privacy) -> None:
         await self._ingress.channel_became(channel, privacy)
+
+    async def place_stands(self, place: Address, standing: Standing) -> None:
+        await self._standings.place(place, standing)
+
+    async def person_stands(self, workspace: Address, user: str, *, here: bool) -> None:
+        await self._standings.person(workspace, user, here=here)
+
+    async def inhabited(self, channel_type: str) -> Mapping[Address, Standing]:
+        return await self._standings.inhabited(channel_type)
+
+    async def task_people(self, channel_type: str) -> Sequence[tuple[str, str]]:
+        return await self._standings.people(channel_type)
 
     async def watermark(self, address: Address) -> str:
         return await self._db.read(lambda connection: watermarks.get(connection, address))

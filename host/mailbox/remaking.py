@@ -114,6 +114,12 @@ def keep_tasks(connection: Statements, session_id: str, copies: Sequence[tuple[s
     connection.executemany(_KEEP, [(id_, session_id, task) for id_, task in copies])
 
 
+def task_people(connection: Statements, channel_type: str) -> list[tuple[str, str]]:
+    """Whose tasks there are, by workspace."""
+    rows = connection.execute(_TASK_PEOPLE, (channel_type,)).fetchall()
+    return [(str(workspace), str(user)) for workspace, user in rows if user]
+
+
 def notice_of(session_id: str, now: int) -> str:
     """One an hour: a disk that goes on breaking is said once."""
     return f"damaged:{session_id}:{now // 3_600_000}"
@@ -208,3 +214,9 @@ def _notice(session: Session, why: str, nameless: int, now: int) -> Notice:
     if nameless:
         text += f" {nameless} of its scheduled tasks could not be restored; please set them up again."
     return Notice(notice_of(session.id, now), session.place, text)
+
+
+_TASK_PEOPLE = (
+    f"SELECT DISTINCT workspace_id, CASE WHEN json_valid(task) THEN task ->> '$[{tasks.OWNER_AT}]' END FROM task_copies"
+    " JOIN sessions ON sessions.id = session_id WHERE channel_type = ?"
+)

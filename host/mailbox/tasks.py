@@ -93,6 +93,7 @@ _COLUMNS = (
     "id, title, prompt, cron, at, zone, script, missed, mentions, state, next_at, last_occurrence, failures, problem,"
     " owner, source, made_in, channel_type, workspace_id, platform_id, thread_id, created_at"
 )
+OWNER_AT = [column.strip() for column in _COLUMNS.split(",")].index("owner")  # in a row, and in its copy
 _RUNNING = "SELECT 1 FROM messages_in WHERE task_id = ? AND task_id <> '' AND status = 'pending' LIMIT 1"
 _OCCURRENCE = "task_id, due_at, message_id, stands_for, fired_at, started_at, finished_at, outcome, error"
 
@@ -127,7 +128,7 @@ class Tasks:
             " at = excluded.at, zone = excluded.zone, script = excluded.script, missed = excluded.missed,"
             " mentions = excluded.mentions, state = excluded.state, next_at = excluded.next_at,"
             " last_occurrence = max(last_occurrence, excluded.last_occurrence), failures = excluded.failures,"
-            " problem = excluded.problem, updated_at = excluded.updated_at",
+            " problem = excluded.problem, owner = excluded.owner, updated_at = excluded.updated_at",
             (*_row(task), self._now()),
         )
 
@@ -220,6 +221,10 @@ class Tasks:
             " Change its time or its zone, then resume it."
         )
         return Notice(f"task-aside:{task.id}:{task.next_at}", task.address, text)
+
+    def rest(self, task: Task, why: str) -> None:
+        """It cannot do what it is for, by no fault of its own: it rests, with the reason, until somebody resumes it."""
+        self.put(replace(task, state="paused", problem=why, failures=0))
 
     def natural(self, task: Task) -> int:
         """Its next due time from now on that was not fired, ms UTC; 0 when there is none. Raises `ScheduleError`."""
@@ -417,4 +422,6 @@ def in_words(task: Task, now: int, count: int = 3) -> str:
         coming = [f"unknown ({error})"]
     times = f" Next: {'; '.join(coming)}." if coming else ""
     problem = f" Its last run failed: {task.problem}." if task.failures else ""
+    if task.state == "paused" and task.problem and not task.failures:
+        problem = f" The reason: {task.problem}."
     return f"{task.id} “{task.title}”: {task.schedule.in_words()}.{times}{state[task.state]}{problem}"

@@ -20,7 +20,7 @@ from typing import Any, Literal, Protocol, TypeGuard, runtime_checkable
 from host.config import Config
 from host.folders import attachments
 from host.ports.controls import Controls
-from host.ports.events import InboundEvent, IncomingFile, Ingested, Privacy
+from host.ports.events import InboundEvent, IncomingFile, Ingested, Privacy, Standing
 from sessiondb import content
 from sessiondb.records import Address
 
@@ -134,6 +134,20 @@ class Ingest(Protocol):
 
     async def channel_named(self, channel: Address, name: str) -> None:
         """What people call a channel: told at each connect, and shown in lists. Costs nothing where nothing changed."""
+
+    async def place_stands(self, place: Address, standing: Standing) -> None:
+        """What a place is now, by the platform's own word: told when it changes and at each connect. An address without a
+        channel is a whole workspace. Costs nothing where nothing changed. Raises `HostBusy`."""
+
+    async def person_stands(self, workspace: Address, user: str, *, here: bool) -> None:
+        """Whether somebody is behind an account. Costs nothing where nothing changed. Raises `HostBusy`."""
+
+    async def inhabited(self, channel_type: str) -> Mapping[Address, Standing]:
+        """Where tasks post, and every place that does not stand open, as it was told last: what is to be asked about at each
+        connect. Raises `HostBusy`."""
+
+    async def task_people(self, channel_type: str) -> Sequence[tuple[str, str]]:
+        """Whose tasks there are, and who is gone, by workspace: to be asked about as well. Raises `HostBusy`."""
 
     async def joined(self, place: Address) -> None:
         """The bot was added to a channel, or to a server whose people can be greeted there. Told twice is told once."""

@@ -52,11 +52,13 @@ class TaskView:
     paused: bool
     orders: tuple[TaskOrder, ...]  # what this viewer may order
     problem: str = ""  # of its last run, one line
+    why_paused: str = ""  # where nobody paused it: one line
 
     @property
     def details(self) -> tuple[str, ...]:
         """When it runs, when next, and what became of its last run: what there is of it, in words."""
-        following = "paused" if self.paused else self.next_words and f"next {self.next_words}"
+        resting = f"paused: {self.why_paused}" if self.why_paused else "paused"
+        following = resting if self.paused else self.next_words and f"next {self.next_words}"
         failed = self.problem and f"last run failed: {self.problem}"
         return tuple(part for part in (self.when, following, failed) if part)
 

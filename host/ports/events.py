@@ -149,6 +149,11 @@ class Verdict(StrEnum):
     IGNORED = "ignored"  # not meant for an agent
 
 
+Standing = Literal[
+    "open", "archived", "gone", "removed", "locked"
+]  # of a place: whether the bot can say anything there, and if not, why
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
     verdict: Verdict

@@ -10,6 +10,7 @@ from host.config.recurrence import Schedule, ScheduleError
 from host.mailbox import tasks
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.tasks import Task
+from host.schedule import ended
 from host.schedule.orders import Order, Update, Wish
 from sessiondb.records import Status
 
@@ -151,7 +152,9 @@ def _resume(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
     coming = writer.tasks.natural(task)
     if not coming:
         raise ScheduleError(f"{task.id} is over: its time has passed; update it with a new one")
-    resumed = replace(task, state="active", next_at=coming, failures=0, problem="")
+    # Whoever takes up what somebody left has it from now on.
+    owner = order.by if task.problem == ended.OWNER_GONE else task.owner
+    resumed = replace(task, state="active", next_at=coming, failures=0, problem="", owner=owner)
     writer.tasks.put(resumed)
     return f"Resumed: {tasks.in_words(resumed, now)}"
 

@@ -331,7 +331,8 @@ def _view(task: Task, session: Session, viewer: Viewer, sight: Sight, zone: str)
         next_words=recurrence.moment(task.next_at, zone) if task.state == "active" and task.next_at else "",
         paused=task.state == "paused",
         orders=_orders(task, viewer, sight),
-        problem=task.problem,
+        problem=task.problem if task.failures else "",
+        why_paused=task.problem if task.state == "paused" and not task.failures else "",
     )
 
 

@@ -22,10 +22,12 @@ from host.mailbox import remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.tasks import ITEM_ERRORS, Task
-from host.registry import sessions
+from host.registry import notices, sessions, standing
+from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
-from host.schedule import changes, index
+from host.registry.standing import Ended
+from host.schedule import changes, ended, index
 from host.schedule.orders import Order
 from sessiondb import SessionError
 
@@ -45,6 +47,7 @@ class _Looked:
     waits: bool  # something is there for the runner
     bounds: list[tuple[str, str, int]]
     copies: list[tuple[str, str]]
+    owed: list[tuple[str, str]]  # notices, handed over at once: no runner of it may ever come
 
 
 class Scheduler:
@@ -174,8 +177,9 @@ class Scheduler:
         async with self._one[session.id]:
             try:
                 began = self._now()
-                found = await self._mailboxes.use(session, _look)
-                await self._settle(session, found, began)
+                here = await self._db.read(functools.partial(standing.of, place=session.place))
+                found = await self._mailboxes.use(session, functools.partial(_look, here=here, now=began))
+                await self._settle(session, found, began, here)
             except SessionError as error:
                 pause = min(self._put_off.get(session.id, (0.0, FIRST_PAUSE / 2))[1] * 2, LONGEST_PAUSE)
                 self._put_off[session.id] = asyncio.get_running_loop().time() + pause, pause
@@ -192,15 +196,21 @@ class Scheduler:
         self._put_off.pop(session.id, None)
         return found.waits
 
-    async def _settle(self, session: Session, found: _Looked, began: int) -> None:
+    async def _settle(self, session: Session, found: _Looked, began: int, here: Ended) -> None:
         def job(connection: Statements) -> None:
             index.settle(connection, session.id, found.bounds)
+            if standing.of(connection, session.place) != here:  # it changed meanwhile, and asked for a look
+                index.look_again(connection, session.id)
             index.note_time(connection, max(began, self._now()))
             remaking.keep_tasks(connection, session.id, found.copies)
+            for _, notice in found.owed:  # handed over again after a crash, which is once
+                notices.add(connection, Notice.decode(notice), self._now())
             if found.waits:  # once more, now that it is in the file: resting may have overlooked it
                 sessions.mark_busy(connection, session.id)
 
         await self._db.write(job)
+        if found.owed:
+            await self._mailboxes.use(session, functools.partial(_paid, owed=found.owed))
         (self._with_tasks.add if found.bounds else self._with_tasks.discard)(session.id)
 
     # ── changes ──────────────────────────────────────────────────────────────────────────────────────────
@@ -283,8 +293,9 @@ def _lower(connection: Statements, session_id: str, order: Order) -> bool:
     return True
 
 
-def _look(writer: InboundWriter) -> _Looked:
+def _look(writer: InboundWriter, *, here: Ended, now: int) -> _Looked:
     tasks = writer.tasks
+    ended.rest(writer, here, now)
     due, far = tasks.due(), tasks.too_far()
     if due or far or tasks.has_forgettable():
         with writer.writing():
@@ -294,7 +305,12 @@ def _look(writer: InboundWriter) -> _Looked:
                 _fire(writer, task)
             tasks.forget()
     waits = any(message.task_id for message in writer.pending())
-    return _Looked(waits, tasks.bounds(), tasks.copies())
+    return _Looked(waits, tasks.bounds(), tasks.copies(), writer.owed())
+
+
+def _paid(writer: InboundWriter, *, owed: Sequence[tuple[str, str]]) -> None:
+    with writer.writing():
+        writer.paid(about for about, _ in owed)
 
 
 def _fire(writer: InboundWriter, task: Task) -> None:

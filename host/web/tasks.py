@@ -113,7 +113,9 @@ def _entry(registry: Statements, view: TaskView, homes: Sequence[Shown], seen: S
         return Entry(view, place_of(registry, homes[0], readable=True), True)
     private = [home for home in homes if not seen.reads(home)]
     where = place_of(registry, private[0] if private else Shown(view.address, ""))
-    return Entry(replace(view, title=PRIVATE, problem=view.problem and "it failed"), where, False)
+    return Entry(
+        replace(view, title=PRIVATE, problem=view.problem and "it failed", why_paused=""), where, False
+    )
 
 
 def _reads(seen: Seen, homes: Iterable[Shown]) -> bool:

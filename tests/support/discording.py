@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from bots.discord import DiscordBot
 from host.ports.bot import Bot, Delivery, HostBusy
-from host.ports.events import InboundEvent, Ingested, Privacy, Verdict
+from host.ports.events import InboundEvent, Ingested, Privacy, Standing, Verdict
 from sessiondb import Address, content
 from tests.fakes.controls import FakeControls
 from tests.fakes.discord import Channel, FakeDiscord
@@ -32,6 +32,10 @@ class Notebook:
         self.became: dict[Address, Privacy] = {}
         self.named: dict[Address, str] = {}
         self.joins: list[Address] = []
+        self.stands: dict[Address, Standing] = {}
+        self.people: dict[tuple[str, str], bool] = {}
+        self.with_tasks: dict[Address, Standing] = {}
+        self.asking: list[tuple[str, str]] = []
         self._ignored: list[str] = []
         self._keys: set[str] = set()
         self._changed = asyncio.Event()
@@ -63,6 +67,20 @@ class Notebook:
 
     async def channel_named(self, channel: Address, name: str) -> None:
         self.named[channel] = name
+
+    async def place_stands(self, place: Address, standing: Standing) -> None:
+        self.stands[place] = standing
+        self._changed.set()
+
+    async def person_stands(self, workspace: Address, user: str, *, here: bool) -> None:
+        self.people[workspace.workspace_id, user] = here
+        self._changed.set()
+
+    async def inhabited(self, channel_type: str) -> Mapping[Address, Standing]:
+        return self.with_tasks
+
+    async def task_people(self, channel_type: str) -> Sequence[tuple[str, str]]:
+        return self.asking
 
     async def joined(self, place: Address) -> None:
         self.joins.append(place)

@@ -58,6 +58,9 @@ class MortalDisk:
     def close(self) -> None: ...
 
 
+_HANDED = "SELECT about, text FROM notices WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
+
+
 class Life:
     """One life of a host, as far as tasks are concerned."""
 
@@ -69,9 +72,11 @@ class Life:
         self.scheduler = Scheduler(db, registry, mailboxes, lambda s: self.woken.append(s.id), clock.now)
 
     async def owed(self, session: Session) -> list[Notice]:
-        """What people are going to be told."""
+        """What people are going to be told: the session's file owes it until a look has handed it over."""
         owed = await self.mailboxes.use(session, lambda writer: writer.owed())
-        return [Notice.decode(notice) for _, notice in owed]
+        handed = await self.db.read(lambda c: c.execute(_HANDED, session.place).fetchall())
+        told = [Notice(str(about), session.place, str(text)) for about, text in handed]
+        return told + [Notice.decode(notice) for _, notice in owed]
 
     async def session(self, place: Address = PLACE) -> Session:
         def job(connection: object) -> Session:

@@ -110,3 +110,8 @@ def post_title(channel: object, message_id: int) -> str:
     if not isinstance(channel, discord.Thread) or channel.id != message_id:
         return ""
     return channel.name if isinstance(channel.parent, discord.ForumChannel) else ""
+
+
+def post_tags(channel: object) -> list[str]:
+    """Of a forum post: what its author filed it under, by name."""
+    return [tag.name for tag in channel.applied_tags] if isinstance(channel, discord.Thread) else []

@@ -197,6 +197,8 @@ def _replied_to(said: discord.Message) -> str:
 
 
 def _with_title(text: str, where: discord.abc.MessageableChannel, message_id: int) -> str:
-    """A forum post's first message bears its title, before and after an edit."""
+    """A forum post's first message bears its title and tags, before and after an edit."""
     title = places.post_title(where, message_id)
-    return f"{title}\n\n{text}".strip() if title else text
+    tags = ", ".join(places.post_tags(where)) if title else ""
+    head = f"{title}\n[tags: {tags}]" if tags else title
+    return f"{head}\n\n{text}".strip() if head else text

@@ -113,6 +113,7 @@ class Backfill:
         self._marks = marks
         self._take = take
         self._gates: dict[str, asyncio.Event] = {}
+        self.open: frozenset[str] = frozenset()  # the channels in which the bot was when it last asked
 
     async def passed(self, channel: str) -> None:
         """A live event of the channel waits here for its turn. Raises `NotYet`."""
@@ -127,7 +128,9 @@ class Backfill:
 
     async def prepare(self) -> None:
         """Closes every channel's gate: what comes live from now on stays behind what was missed."""
-        for place in await self._channels():
+        found = await self._channels()
+        self.open = frozenset(place.id for place in found)
+        for place in found:
             self._gates.setdefault(place.id, asyncio.Event())
             if place.privacy != "dm":
                 channel = self._marks.everywhere._replace(platform_id=place.id)

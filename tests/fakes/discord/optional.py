@@ -12,9 +12,7 @@ OPTIONAL: dict[str, frozenset[str]] = {
     "user": frozenset({"system", "public_flags", "flags", "verified", "email", "locale", "mfa_enabled"}),
     "member": frozenset({"avatar", "premium_since", "communication_disabled_until"}),
     "channel": frozenset({"flags", "topic", "nsfw", "rate_limit_per_user", "last_message_id"}),
-    "thread": frozenset(
-        {"flags", "rate_limit_per_user", "last_message_id", "total_message_sent", "applied_tags"}
-    ),
+    "thread": frozenset({"flags", "rate_limit_per_user", "last_message_id", "total_message_sent"}),
     "thread_metadata": frozenset({"invitable", "create_timestamp"}),
     "thread_member": frozenset({"id", "user_id"}),
     "attachment": frozenset({"content_type", "width", "height", "title", "ephemeral", "flags"}),
@@ -31,6 +29,9 @@ WHEN_EMPTY: dict[str, frozenset[str]] = {
     "user": frozenset({"bot"}),
     "member": frozenset({"nick", "pending"}),
     "channel": frozenset({"parent_id"}),
+    "thread": frozenset(
+        {"applied_tags"}
+    ),  # of a forum's posts alone, and there it is what they are filed under
     "message": frozenset({"components", "flags"}),
 }
 

@@ -150,11 +150,37 @@ class Acts(Core):
         self.changes.pulse()
 
     def leave(self, user: User | str, channel: Channel | str) -> None:
-        self.channel_of(channel).members.remove(self.user_of(user).id)
+        """Somebody goes, or with the bot as `user` is taken out: then it hears that it left ("channel_left")."""
+        person, place = self.user_of(user), self.channel_of(channel)
+        place.members.remove(person.id)
+        if person.id == self.bot_user_id:
+            self.events.about_channel("left", place)
         self.changes.pulse()
 
-    def archive(self, channel: Channel | str) -> None:
-        self.channel_of(channel).archived = True
+    def archive(self, channel: Channel | str, *, archived: bool = True) -> None:
+        place = self.channel_of(channel)
+        place.archived = archived
+        if self.bot_user_id in place.members:
+            self.events.about_channel("archive" if archived else "unarchive", place, user="U0ADMIN")
+        self.changes.pulse()
+
+    def rename(self, channel: Channel | str, name: str) -> None:
+        place = self.channel_of(channel)
+        place.name = name
+        self.events.about_channel("rename", place)
+        self.changes.pulse()
+
+    def remove_channel(self, channel: Channel | str) -> None:
+        """For good ("channel_deleted")."""
+        place = self.channel_of(channel)
+        del self.workspace.channels[place.id]
+        self.events.about_channel("deleted", place)
+        self.changes.pulse()
+
+    def deactivate(self, user: User | str, *, deleted: bool = True) -> None:
+        person = self.user_of(user)
+        person.deleted = deleted
+        self.events.person(person)
         self.changes.pulse()
 
     def open_home(self, user: User | str, tab: str = "home") -> None:

@@ -27,6 +27,19 @@ ALL_SUBSCRIPTIONS = frozenset(
         "agent_session_stopped",
         "channel_shared",
         "channel_unshared",
+        "channel_archive",
+        "channel_deleted",
+        "channel_id_changed",
+        "channel_left",
+        "channel_rename",
+        "channel_unarchive",
+        "group_archive",
+        "group_deleted",
+        "group_left",
+        "group_rename",
+        "group_unarchive",
+        "member_left_channel",
+        "user_change",
     }
 )
 
@@ -119,6 +132,20 @@ class Events:
         )
         self.publish(event, kind, channel)
 
+    def about_channel(self, kind: str, channel: Channel, **more: object) -> None:
+        """`kind` is "archive", "unarchive", "deleted", "left" or "rename"; a private channel's is called group_…."""
+        name = f"{'channel' if channel.kind == 'channel' else 'group'}_{kind}"
+        about: object = channel.id
+        if kind == "rename":
+            about = {"id": channel.id, "name": channel.name, "created": channel.created}
+        event: Json = {"type": name, "channel": about, "event_ts": self._workspace.clock.ts(), **more}
+        self._send(event, name)
+
+    def person(self, user: User) -> None:
+        """The whole workspace's app hears of it ("user_change")."""
+        event: Json = {"type": "user_change", "user": wire.user(user), "event_ts": self._workspace.clock.ts()}
+        self._send(event, "user_change")
+
     def home_opened(self, user: User, channel: Channel, tab: str) -> None:
         """Home, or the conversation of an agent app ("app_home_opened": tab)."""
         event: Json = {
@@ -153,8 +180,13 @@ class Events:
         return message.user != bot and (f"<@{bot}>" in message.text or f"<@{bot}|" in message.text)
 
     def publish(self, event: Json, subscription: str, channel: Channel) -> Delivery | None:
+        if self._workspace.bot.id not in channel.members:
+            return None
+        return self._send(event, subscription, shared=channel.ext_shared)
+
+    def _send(self, event: Json, subscription: str, *, shared: bool = False) -> Delivery | None:
         workspace = self._workspace
-        if subscription not in self.subscriptions or workspace.bot.id not in channel.members:
+        if subscription not in self.subscriptions:
             return None
         payload: Json = {
             "token": "verification-token",
@@ -175,6 +207,6 @@ class Events:
                     "is_enterprise_install": False,
                 }
             ],
-            "is_ext_shared_channel": channel.ext_shared,
+            "is_ext_shared_channel": shared,
         }
         return self._courier.submit("events_api", spared("envelope", payload))
