@@ -25,6 +25,7 @@ OF_THE_HOST = {  # what it passes on
     "tasks": ("", "what is scheduled here"),
     "usage": ("", "what it costs"),
     "why": ("", "what became of the last message"),
+    "memory": ("[words]", "what the agent noted"),
 }
 COMMANDS = {**LOCAL, **OF_THE_HOST}
 _COMMAND = re.compile(r"/(?P<name>[A-Za-z][\w-]*)(?:\s+(?P<rest>.*))?", re.DOTALL)

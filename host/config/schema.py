@@ -193,6 +193,7 @@ COMMAND_NAMES = Literal[
     "tasks",
     "usage",
     "why",
+    "memory",
     "config",
     "help",
 ]

@@ -75,7 +75,7 @@ class Handing:
         Raises `Forbidden`. Given twice it is carried out once: the thread is the other agent's by then.
         """
         thread, (word, asked) = viewer.address, _halves(text)
-        before = await self._db.read(lambda connection: _taking_part(connection, thread))
+        before = await self._db.read(lambda connection: taking_part(connection, thread))
         if before is None:
             raise Forbidden(ONLY_THREADS)
         agent, session = await self._chosen(viewer, word), await self._session(before, thread)
@@ -240,7 +240,7 @@ _THREAD = "channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_
 _GIVE = f"UPDATE engaged SET agent = ?, session_id = '' WHERE {_THREAD}"
 
 
-def _taking_part(connection: Statements, thread: Address) -> tuple[str, str] | None:
+def taking_part(connection: Statements, thread: Address) -> tuple[str, str] | None:
     """The agent of the thread, and the session that it goes on with, '' for the thread's own."""
     sql = f"SELECT agent, session_id FROM engaged WHERE {_THREAD} AND thread_id <> ''"
     row = connection.execute(sql, thread).fetchone()
@@ -248,7 +248,7 @@ def _taking_part(connection: Statements, thread: Address) -> tuple[str, str] | N
 
 
 def _asking_of(thread: Address) -> Callable[[Statements], tuple[str, str] | None]:
-    return lambda connection: _taking_part(connection, thread)
+    return lambda connection: taking_part(connection, thread)
 
 
 def _forgetting(id_: str) -> Callable[[Statements], Any]:

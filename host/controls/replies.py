@@ -55,6 +55,8 @@ class Replies:
                 return await self._service.again_here(viewer, rest)
             case commands.HANDOFF:
                 return await self._service.hand_over(viewer, rest, read_by_all=True)
+            case commands.MEMORY:
+                return await self._service.memory(viewer, rest)
             case commands.CONFIG:
                 return await self._service.configure(viewer, rest)
         return self._service.help(viewer)

@@ -19,6 +19,7 @@ from host.controls.desk import TaskDesk
 from host.controls.handing import Handing
 from host.controls.later import Laters
 from host.controls.queue import Queue
+from host.controls.remembering import Remembering
 from host.delivery.saying import Saying
 from host.folders.disk import Disk
 from host.gateway.budget import day_of
@@ -107,6 +108,7 @@ class Service:
         self._desk = desk
         self.handing = handing
         self._laters = Laters(parts.settings, parts.records.db, parts.bots, desk, parts.now)
+        self._remembering = Remembering(parts.settings, parts.records, parts.disk, parts.now)
         self.queue = Queue(parts.records, parts.supervisor, parts.ingest, parts.saying.pay, parts.now)
 
     # ── who looks ────────────────────────────────────────────────────────────────────────────────────────
@@ -242,6 +244,9 @@ class Service:
         if not access.asks_here(self._settings.config.access, viewer, askers):
             raise Forbidden(access.NOT_HERE)
         return await self.handing.order(viewer, text, read_by_all=read_by_all)
+
+    async def memory(self, viewer: Viewer, text: str) -> str:
+        return await self._remembering.told(viewer, text)
 
     async def offer(self, viewer: Viewer, wanted: Later) -> Offer:
         await self._sight(viewer)

@@ -25,10 +25,10 @@ class Entry:
 
 def listing(root: Path, path: str) -> tuple[list[Entry], bool]:
     """What is in the folder, folders first; whether there is more than `MOST_LISTED`. Raises `OSError`."""
-    with _at(root, _parts(path)) as folder:
-        with os.scandir(folder) as inside:
+    with folder(root, _parts(path)) as here:
+        with os.scandir(here) as inside:
             names = [one.name for one in islice(inside, MOST_LISTED + 1)]
-        found = [_entry(folder, name) for name in names[:MOST_LISTED]]
+        found = [_entry(here, name) for name in names[:MOST_LISTED]]
     shown = [one for one in found if one is not None]
     return sorted(shown, key=lambda one: (one.kind != "folder", one.name)), len(names) > MOST_LISTED
 
@@ -37,8 +37,8 @@ def listing(root: Path, path: str) -> tuple[list[Entry], bool]:
 def opened(root: Path, path: str) -> Iterator[tuple[int, os.stat_result]]:
     """A plain file's descriptor, and what it is. Raises `OSError`."""
     *folders, name = _parts(path) or [""]
-    with _at(root, folders) as folder:
-        found = os.open(name, _FILE, dir_fd=folder)
+    with folder(root, folders) as here:
+        found = os.open(name, _FILE, dir_fd=here)
     try:
         what = os.fstat(found)
         if not stat.S_ISREG(what.st_mode):
@@ -59,7 +59,8 @@ def read(root: Path, path: str, most: int) -> tuple[bytes, int]:
 
 
 @contextmanager
-def _at(root: Path, parts: Sequence[str]) -> Iterator[int]:
+def folder(root: Path, parts: Sequence[str]) -> Iterator[int]:
+    """Its descriptor. Raises `OSError`."""
     descriptor = os.open(root, _FOLDER)
     try:
         for part in parts:

@@ -18,6 +18,7 @@ AGAIN = "again"
 HANDOFF = "handoff"  # the thread is another agent's from now on
 SUMMARY = "summary"  # the agent sums up what was said
 HELP, STATUS, WHY, USAGE, TASKS, CONFIG = "help", "status", "why", "usage", "tasks", "config"
+MEMORY = "memory"  # what the agent noted
 
 COMMANDS = {  # what each does, as the help says it
     STOP: "stops what runs",
@@ -32,10 +33,13 @@ COMMANDS = {  # what each does, as the help says it
     TASKS: "what is scheduled here",
     USAGE: "what it costs",
     WHY: "what became of the last message, or of the one whose link stands behind it",
+    MEMORY: "what I noted here, and behind it how to correct and forget it",
     CONFIG: "who answers here, when, and for how much",
     HELP: "this list",
 }
-SHOWN = frozenset({AGAIN, HANDOFF, HELP, STATUS, WHY, USAGE, TASKS, CONFIG})  # the host answers by itself
+SHOWN = frozenset(
+    {AGAIN, HANDOFF, HELP, STATUS, WHY, USAGE, TASKS, MEMORY, CONFIG}
+)  # the host answers by itself
 ALONE = frozenset({CLEAR, MUTE})  # what cannot be undone is not begun by a sentence that begins like it
 NEEDS_WORDS = frozenset({QUEUE})  # nothing cannot wait
 UNCLEAR = "unclear"  # of a CONTROL: it begins nearly like an order; the host asks what was meant

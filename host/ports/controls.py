@@ -237,6 +237,10 @@ class Controls(Protocol):
         """Gives the thread asked from to the agent that `text` begins with, and asks it what stands behind; one line for
         them alone, and one for all when it is done."""
 
+    async def memory(self, viewer: Viewer, text: str) -> str:
+        """What stands behind `memory`: nothing or words to look for (what the agent noted here), `correct MARK WORDS` or
+        `forget MARK yes`. Markdown."""
+
     async def offer(self, viewer: Viewer, wanted: Later) -> Offer:
         """Understands when it is to be; nothing is scheduled before its author has `decide`d for it by "yes"."""
 

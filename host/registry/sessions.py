@@ -149,7 +149,10 @@ class Sessions:
 
     def shared(self, session: Session) -> Path:
         """What the conversations of its privacy scope keep together."""
-        return self.data / "workspaces" / session.agent / session.scope
+        return self.shared_by(session.agent, session.scope)
+
+    def shared_by(self, agent: str, scope: str) -> Path:
+        return self.data / "workspaces" / agent / scope
 
     def agent_folder(self, session: Session) -> Path:
         """Instructions and skills that an operator put there; need not exist."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import apsw
 import pytest
 
-from tests.fakes.slack import Message
+from tests.fakes.slack import Channel, Message
 from tests.support import on_slack
 from tests.support.on_slack import PATIENCE, Office
 
@@ -195,6 +198,62 @@ async def test_the_host_answers_what_is_typed_to_it_and_asks_about_a_near_miss_a
     assert "!stpo the presses" in sent.text
     await office.slack.wait_until(lambda: hint.blocks[-1]["type"] == "context", PATIENCE)
     assert "Sent as it was written" in str(hint.blocks[-1])
+    await notes_are_shown_corrected_and_forgotten_where_they_were_made(office, root)
+
+
+async def notes_are_shown_corrected_and_forgotten_where_they_were_made(office: Office, root: Message) -> None:
+    """In the channel's thread, in Ann's direct messages, and behind the slash command."""
+    note = '@@call memory {"command": "create", "path": "/memories/team.md", "file_text": "%s"}'
+    look = '@@call memory {"command": "view", "path": "/memories/team.md"}\n@@results'
+    dm = office.slack.open_dm(office.ann)
+
+    async def told(words: str, channel: Channel = dm, thread: str | None = None) -> str:
+        """The agent's next message there, as it reads."""
+        seen = {message.ts for message in office.slack.messages(channel, thread)}
+
+        def new() -> Message | None:
+            found = office.slack.messages(channel, thread)
+            ours = (one for one in found if one.bot_id == office.slack.bot_id and one.stream is None)
+            return next((one for one in ours if one.ts not in seen), None)
+
+        office.slack.say(office.ann, channel, words, thread)
+        found = await office.slack.wait_until(new, PATIENCE)
+        assert found is not None
+        return f"{found.text}\n{found.blocks}"
+
+    await told(note % "We meet on Tuesdays\\nAll of us", office.channel, root.ts)
+    await told(note % "I like cocoa\\nI am called Annie")
+    shown, own = await told("!memory", office.channel, root.ts), await told("!memory")
+    assert "We meet on Tuesdays" in shown
+    assert "cocoa" not in shown
+    assert "I like cocoa" in own
+    assert "Tuesdays" not in own
+    mark = re.search(r"([0-9a-f]{4,})  We meet", shown)
+    assert mark is not None
+    refused = await told(f"!memory forget {mark[1]} yes", office.channel, root.ts)
+    assert "an owner alone" in refused
+    assert "no such mark" in await told(
+        f"!memory forget {mark[1]} yes"
+    )  # of the channel, asked for elsewhere
+    drink, name = (re.search(rf"([0-9a-f]{{4,}})  {words}", own) for words in ("I like cocoa", "I am called"))
+    assert drink is not None
+    assert name is not None
+    assert "Corrected" in await told(f"!memory correct {drink[1]} I like coffee")
+    seen = await told(look)  # by the agent in its next turn
+    assert "I like coffee" in seen
+    assert "cocoa" not in seen
+    assert f"`!memory forget {name[1]} yes`" in await told(f"!memory forget {name[1]}")
+    assert "Annie" in await told(look)
+    assert "It is forgotten" in await told(f"!memory forget {name[1]} yes")
+    assert "Annie" not in await told(look)
+    slash = office.slack.slash(office.ann, office.channel, "/dovecote", "memory tuesdays")
+    await slash.acknowledged()
+    assert "We meet on Tuesdays" in str(office.slack.ephemerals(office.ann)[-1].blocks)
+    assert "All of us" not in str(office.slack.ephemerals(office.ann)[-1].blocks)
+    records = str(office.folder.path / "data" / "host.db")
+    with contextlib.closing(apsw.Connection(records, flags=apsw.SQLITE_OPEN_READONLY)) as kept:
+        audit = kept.execute("SELECT detail FROM audit WHERE action = 'memory' ORDER BY rowid").fetchall()
+    assert [str(detail).partition(": ")[2] for (detail,) in audit] == ["1 line corrected", "1 line forgotten"]
 
 
 async def test_a_channel_that_the_bot_is_added_to_is_welcomed_once(office: Office) -> None:

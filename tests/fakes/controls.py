@@ -106,6 +106,10 @@ class FakeControls:
         self._ask(viewer, "hand_over", text)
         return "Given on."
 
+    async def memory(self, viewer: Viewer, text: str) -> str:
+        self._ask(viewer, "memory", text)
+        return f"**memory** {text}"
+
     async def offer(self, viewer: Viewer, wanted: Later) -> Offer:
         self._ask(viewer, "offer", wanted.when)
         return Offer("later:1", "Understood.")

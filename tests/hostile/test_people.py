@@ -106,6 +106,28 @@ async def test_a_guest_joins_a_conversation_of_members_to_ask_there(
 
 @walled
 @attack(Seat.PERSON, 13)
+async def test_a_guest_orders_the_host_to_show_what_members_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    if not standing:
+        monkeypatch.setattr(governance, "sees_in_part", lambda *_: False)
+    async with serving(config(tmp_path, access={"guests": "allow"})) as (host, bot):
+        await answered(bot, "general", KEEP, author=ADA, **within("of-ada"))
+        controls = host.controls
+        assert ("a secret" in await controls.memory(viewer(GUEST, "general"), "")) is not standing
+        thread = replace(viewer(GUEST, "general"), address=HERE._replace(thread_id="of-ada"))
+        if standing:
+            with pytest.raises(Forbidden, match="not for guests"):
+                await controls.memory(thread, "secret")
+        assert "a secret" in await controls.memory(viewer(ADA, "lunch"), "")
+        for apart in (viewer(ADA, "dm-ada", "dm"), viewer(ADA, "general", "private")):
+            assert "Nothing is noted" in await controls.memory(apart, "")
+        with pytest.raises(Forbidden, match="owner"):
+            await controls.memory(viewer(ADA, "general"), "forget everything yes")
+
+
+@walled
+@attack(Seat.PERSON, 13)
 async def test_a_guest_has_a_task_read_in_their_place_what_members_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
 ) -> None:

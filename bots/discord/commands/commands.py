@@ -73,6 +73,8 @@ class Handlers(Protocol):
 
     async def handoff(self, interaction: Interaction, text: str) -> None: ...
 
+    async def memory(self, interaction: Interaction, text: str) -> None: ...
+
     async def put_off(self, interaction: Interaction, message: discord.Message) -> None: ...
 
     async def config(self, interaction: Interaction, part: str, version: int | None) -> None: ...
@@ -108,6 +110,20 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
     async def handoff(interaction: Interaction, agent: str, request: str = "") -> None:
         await handlers.handoff(interaction, f"{agent} {request}".strip())
 
+    @tree.command(name="memory", description="What the agent noted here, to be seen, corrected and forgotten")
+    @app_commands.describe(
+        words="The lines with these words; leave it out for all",
+        correct="The mark of a line that is to say something else: what stands in `words`",
+        forget="The mark of what is to be forgotten, or: everything",
+        sure="Whether to forget it at once",
+    )
+    async def memory(
+        interaction: Interaction, words: str = "", correct: str = "", forget: str = "", sure: bool = False
+    ) -> None:
+        orders = {f"correct {correct} {words}": correct, f"forget {forget} {'yes' if sure else ''}": forget}
+        text = next((order for order, mark in orders.items() if mark), words)
+        await handlers.memory(interaction, text.strip())
+
     @tree.command(name="config", description="Who answers in this channel, how, and who may ask (owners)")
     @app_commands.describe(part="Leave it out for who answers", revert="The version that is to hold again")
     @app_commands.choices(part=[app_commands.Choice(name=name, value=value) for value, name in PARTS.items()])
@@ -115,6 +131,22 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
         interaction: Interaction, part: str = "", revert: app_commands.Range[int, 0] | None = None
     ) -> None:
         await handlers.config(interaction, part, revert)
+
+    _add_menus(tree, handlers)
+
+    @tree.error
+    async def failed(interaction: Interaction, error: app_commands.AppCommandError) -> None:
+        log.error("A command failed", exc_info=error, extra={"action": "command_failed"})
+        try:
+            await whisper(interaction, words.BUSY)
+        except (discord.DiscordException, *errors.TRANSPORT) as again:
+            log.info("Its author could not be told: %s", again, extra={"action": "command_failed"})
+
+    return tree
+
+
+def _add_menus(tree: app_commands.CommandTree[Any], handlers: Handlers) -> None:
+    """Those of a message."""
 
     @tree.context_menu(name="Ask about this message")
     async def ask_about(interaction: Interaction, message: discord.Message) -> None:
@@ -127,16 +159,6 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
     @tree.context_menu(name="What became of it?")
     async def became(interaction: Interaction, message: discord.Message) -> None:
         await handlers.why(interaction, str(message.id))
-
-    @tree.error
-    async def failed(interaction: Interaction, error: app_commands.AppCommandError) -> None:
-        log.error("A command failed", exc_info=error, extra={"action": "command_failed"})
-        try:
-            await whisper(interaction, words.BUSY)
-        except (discord.DiscordException, *errors.TRANSPORT) as again:
-            log.info("Its author could not be told: %s", again, extra={"action": "command_failed"})
-
-    return tree
 
 
 def _plain(
@@ -343,6 +365,16 @@ class Commands:
 
     async def _hand_over(self, interaction: Interaction, viewer: Viewer, text: str) -> None:
         await _say(interaction, await self._host.controls.hand_over(viewer, text))
+
+    async def memory(self, interaction: Interaction, text: str) -> None:
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        if (viewer := events.viewer(interaction)) is None:
+            await _say(interaction, NOT_HERE)
+        else:
+            await self._told(interaction, self._show_memory(interaction, viewer, text))
+
+    async def _show_memory(self, interaction: Interaction, viewer: Viewer, text: str) -> None:
+        await _say_markdown(interaction, await self._host.controls.memory(viewer, text))
 
     async def why(self, interaction: Interaction, message: str) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)

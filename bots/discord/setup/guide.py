@@ -93,6 +93,9 @@ class NotYet:
     async def handoff(self, interaction: discord.Interaction[Any], text: str) -> None:
         await self.stop(interaction)
 
+    async def memory(self, interaction: discord.Interaction[Any], text: str) -> None:
+        await self.stop(interaction)
+
     async def why(self, interaction: discord.Interaction[Any], message: str) -> None:
         await self.stop(interaction)
 

@@ -61,13 +61,11 @@ class Commands:
         match meant.name if meant is not None else commands.HELP:
             case commands.TASKS:
                 return tasks_panel(await controls.tasks(viewer))
-            case commands.USAGE:
-                return markdown((await controls.usage(viewer)).text)
-            case commands.WHY:
-                return markdown(await controls.why(viewer, commands.message_named(rest)))
+            case commands.USAGE | commands.WHY | commands.MEMORY as asked:
+                return markdown(await self._in_words(viewer, asked, rest))
+            case commands.CONFIG if rest:
+                return markdown(await controls.configure(viewer, rest))
             case commands.CONFIG:
-                if rest:
-                    return markdown(await controls.configure(viewer, rest))
                 return await self._config(viewer, str(body["trigger_id"]))
             case commands.STATUS:
                 return running_panel(await running_here(self._host, viewer))
@@ -79,6 +77,15 @@ class Commands:
                 return markdown(controls.help(viewer))
             case only_in_a_thread:
                 return markdown(IN_THE_THREAD % only_in_a_thread)
+
+    async def _in_words(self, viewer: Viewer, name: str, rest: str) -> str:
+        controls = self._host.controls
+        if name == commands.USAGE:
+            return (await controls.usage(viewer)).text
+        if name == commands.MEMORY:
+            told = await controls.memory(viewer, rest)
+            return told.replace("`!", f"`{COMMAND} ")  # what it says to write
+        return await controls.why(viewer, commands.message_named(rest))
 
     async def _stop(self, viewer: Viewer) -> Json:
         """A slash command knows its channel, not the thread: one conversation is stopped, of several one is chosen."""

@@ -73,7 +73,7 @@ def manifest(name: str = "Dovecote", *, url: str = "") -> dict[str, Any]:
     command = {
         "command": COMMAND,
         "description": "Ask the agent, see and steer what it does",
-        "usage_hint": "ask … | status | tasks | stop | usage | why | config | help",
+        "usage_hint": "ask … | status | tasks | stop | usage | why | memory | config | help",
         "should_escape": True,
         **({"url": url} if url else {}),
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+from typing import Any
 
 from tests.fakes.discord import Channel
 from tests.support.town import Town
@@ -91,6 +93,50 @@ async def test_the_host_answers_what_is_typed_to_it_and_asks_about_a_near_miss_a
     await town.answered(question, 6)
     assert town.said(thread)[2] == "!important news"
     assert town.said(thread)[4:] == ["!stpo the presses", "last"]
+    await notes_are_shown_corrected_and_forgotten_where_they_were_made(town, thread)
+
+
+async def notes_are_shown_corrected_and_forgotten_where_they_were_made(town: Town, thread: Channel) -> None:
+    """In the channel's thread, in Ada's direct messages, and behind the slash command."""
+    note = '@@call memory {"command": "create", "path": "/memories/team.md", "file_text": "%s"}'
+    look = '@@call memory {"command": "view", "path": "/memories/team.md"}\n@@results'
+    dm = town.discord.open_dm(town.ada)
+
+    async def told(words: str, channel: Channel = dm) -> str:
+        """The agent's next message there."""
+        before = len(town.said(channel))
+        town.discord.say(town.ada, channel, words)
+        await town.until(lambda: len(town.said(channel)) > before)
+        return town.said(channel)[before]
+
+    async def whispered(options: dict[str, Any], channel: Channel = dm) -> str:
+        asked = town.discord.run_command(town.ada, channel, "memory", options)
+        await town.until(lambda: asked.original is not None and asked.original.content)
+        assert asked.original is not None
+        return asked.original.content
+
+    await told(note % "We meet on Tuesdays\\nAll of us", thread)
+    await told(note % "I like cocoa\\nI am called Addy")
+    shown, own = await told("!memory", thread), await told("!memory")
+    assert "We meet on Tuesdays" in shown
+    assert "cocoa" not in shown
+    assert "I like cocoa" in own
+    assert "Tuesdays" not in own
+    mark, drink = re.search(r"([0-9a-f]{4,})  We", shown), re.search(r"([0-9a-f]{4,})  I like", own)
+    assert mark is not None
+    assert drink is not None
+    assert "an owner alone" in await told(f"!memory forget {mark[1]} yes", thread)
+    assert "no such mark" in await told(
+        f"!memory forget {mark[1]} yes"
+    )  # of the channel, asked for elsewhere
+    assert "We meet on Tuesdays" in await whispered({}, thread)
+    assert "Corrected" in await whispered({"correct": drink[1], "words": "I like coffee"})
+    seen = await told(look)  # by the agent in its next turn
+    assert "I like coffee" in seen
+    assert "cocoa" not in seen
+    assert "2 lines in 1 file" in await told("!memory forget everything")
+    assert "It is forgotten" in await whispered({"forget": "everything", "sure": True})
+    assert "does not exist" in await told(look)
 
 
 async def test_a_server_that_lets_the_bot_in_is_greeted_once(town: Town) -> None:

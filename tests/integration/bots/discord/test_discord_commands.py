@@ -134,6 +134,19 @@ async def test_usage_and_why_are_told_to_their_author_alone(room: Room) -> None:
     assert room.server.messages(room.channel)[0].ephemeral
 
 
+async def test_the_options_of_memory_are_the_words_that_are_typed_for_it(room: Room) -> None:
+    for options in (
+        {},
+        {"words": "of doves"},
+        {"correct": "ab12", "words": "They fly"},
+        {"forget": "ab12"},
+        {"forget": "ab12", "sure": True},
+    ):
+        assert "memory" in await room.run("memory", options)
+    said = ["", "of doves", "correct ab12 They fly", "forget ab12", "forget ab12 yes"]
+    assert [order[1:] for order in room.controls.ordered] == [("memory", text) for text in said]
+
+
 async def test_help_and_status_are_told_to_their_author_alone(room: Room) -> None:
     told = await room.run("help")
     assert "`!stop`" in told
