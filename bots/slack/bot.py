@@ -71,6 +71,7 @@ Json = dict[str, Any]
 CALL_TIMEOUT = 20  # s of one call to the Web API; below the host's deadline for a send
 MOST_SEEN = 5_000  # events whose ids are remembered
 LAST_ATTEMPT = 3  # how often Slack repeats an event at most
+ASK_AGAIN = 300.0  # s until a channel is asked for again whose history Slack could not tell
 BURST = 5  # messages to one channel that need not wait for each other
 
 
@@ -145,6 +146,7 @@ class SlackBot:
                     listeners.standings.keep(lambda: listeners.backfill.open), name="slack:stands"
                 )
                 group.create_task(transport.watch(listeners.missed), name="slack:watch")
+                group.create_task(_asked_again(marks, transport), name="slack:again")
         finally:
             self._online, self._transport = False, None
             await transport.close()
@@ -465,6 +467,14 @@ class Listeners:
             place = event.address.platform_id, event.address.thread_id or event.opens_thread
             self._status.asked(place, event.text, event.author.id)
         return ingested.verdict is Verdict.STORED
+
+
+async def _asked_again(marks: Marks, transport: Transport) -> None:
+    """For ever: channels whose history Slack could not tell."""
+    while True:
+        await asyncio.sleep(ASK_AGAIN)
+        if marks.held:
+            transport.gave_up()
 
 
 def _sent_at(body: Json) -> int:

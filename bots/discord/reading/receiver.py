@@ -37,6 +37,7 @@ SAMPLE = 5  # of them that are asked for
 MOST_ASLEEP = 100  # archived threads whose last words are looked for, the latest conversations first
 MOST_REACTIONS = 2_000  # whose last turn is remembered
 MOST_KNOWN = 2_000  # places outside the library's cache that are not asked for again
+MOST_TRIES = 10  # of one missed message; four minutes in all
 SO_FAR = 30  # messages of a thread that are shown to an agent mentioned in it for the first time
 CANNOT_READ = (discord.DiscordException, HostBusy, *errors.TRANSPORT)
 
@@ -64,6 +65,9 @@ class Receiver:
         self._read_to: dict[
             int, int
         ] = {}  # place -> up to which message its history was taken in, in this life
+        self._failing: dict[
+            int, tuple[int, int]
+        ] = {}  # place -> its message that cannot be taken in, and how often
         self._behind = asyncio.Event()
         self._reactions: OrderedDict[tuple[int, int, str], tuple[bool, int]] = OrderedDict()
         self._members = members
@@ -248,7 +252,7 @@ class Receiver:
             rooms += guild.threads
             found += [room for room in rooms if _readable(room)]
         for address in await self._host.watched(places.PLATFORM):
-            if not address.workspace_id:
+            if not address.workspace_id and address.platform_id.isdecimal():
                 try:
                     place = await self._place(int(address.platform_id))
                 except CANNOT_READ:
@@ -276,7 +280,7 @@ class Receiver:
         taking_part = sorted(
             await self._host.engaged(places.PLATFORM), key=lambda pair: pair[1], reverse=True
         )
-        asleep = [int(address.thread_id) for address, _ in taking_part if address.thread_id]
+        asleep = [int(address.thread_id) for address, _ in taking_part if address.thread_id.isdecimal()]
         found: list[Place] = []
         self._archives_read = True
         for thread_id in [id_ for id_ in asleep if id_ not in active][:MOST_ASLEEP]:
@@ -303,9 +307,25 @@ class Receiver:
                 if isinstance(said, Unread):
                     await self._advance(place, said.id)
                 else:
-                    await self._take(place, said, live=False)
+                    await self._take_missed(place, said)
                 self._read_to[place.id] = said.id
         self._caught_up.add(place.id)
+
+    async def _take_missed(self, place: Place, said: discord.Message) -> None:
+        """What Discord never tells about one, such as who wrote it, takes nothing from those behind it. Raises as
+        `_take` does until it was tried enough."""
+        try:
+            await self._take(place, said, live=False)
+        except discord.HTTPException as error:
+            before, tries = self._failing.get(place.id, (0, 0))
+            tries = tries + 1 if before == said.id else 1
+            self._failing[place.id] = said.id, tries
+            if error.status == 429 or tries < MOST_TRIES:
+                raise
+            told = {"action": "message_skipped", "channel": place.id, "about": said.id}
+            log.warning("A message from Discord was not read: %s", error, extra=told)
+            await self._advance(place, said.id)
+        self._failing.pop(place.id, None)
 
     async def _newest(self, place: Place) -> int:
         """Where a channel begins that is seen for the first time: what was said there before is answered by nobody."""
@@ -340,7 +360,19 @@ class Receiver:
             await self._advance(place, said.id)
 
     async def _event(self, place: Place, said: discord.Message) -> InboundEvent | None:
-        """With what was said before it, where that is news to the agent. Raises as discord.py does."""
+        """One that cannot be read is passed by: read again it would be no better, and others wait behind it. Raises as
+        discord.py does."""
+        try:
+            return await self._whole_event(place, said)
+        except CANNOT_READ:
+            raise
+        except Exception:
+            told = {"action": "message_skipped", "channel": place.id, "about": said.id}
+            log.exception("A message from Discord cannot be read", extra=told)
+            return None
+
+    async def _whole_event(self, place: Place, said: discord.Message) -> InboundEvent | None:
+        """With what was said before it, where that is news to the agent."""
         self._members.met(said.author)
         spoken = self._spoken(place, self._papers.of(said))
         if events.message(said, place, spoken, self._me) is None:
@@ -368,7 +400,13 @@ class Receiver:
         except CANNOT_READ as error:
             log.info("The thread's beginning could not be read: %s", error, extra={"action": "no_history"})
             return ()
-        shown = [self._said(thread, one) for one in reversed(before)]
+        shown: list[Said] = []
+        for one in reversed(before):
+            try:
+                shown.append(self._said(thread, one))
+            except Exception:  # one message that cannot be read takes nobody's words but its own
+                told = {"action": "message_skipped", "channel": thread.id, "about": one.id}
+                log.exception("A message of a thread cannot be read", extra=told)
         return tuple(one for one in shown if not one.says_nothing)
 
     def _said(self, thread: discord.Thread, said: discord.Message) -> Said:

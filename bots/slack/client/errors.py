@@ -35,6 +35,12 @@ def code_of(error: Exception) -> str:
     return ""
 
 
+def is_about_this(error: Exception) -> bool:
+    """Whether Slack answered, and about what was asked: what it cannot tell of one it may tell of all others."""
+    code = code_of(error)
+    return bool(code) and code not in RATE_LIMITED and code not in CURED_BY_AN_OPERATOR
+
+
 def translated(error: Exception) -> DeliveryError:
     """For a call that changes something: what is not proven is unknown."""
     if isinstance(error, aiohttp.ClientConnectorError):

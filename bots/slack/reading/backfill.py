@@ -22,7 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.slack.client.directory import Directory, Place
-from bots.slack.client.errors import TRANSIENT, code_of, retry_after, translated
+from bots.slack.client.errors import TRANSIENT, code_of, is_about_this, retry_after, translated
 from bots.slack.reading.times import microseconds, slack_ts
 from host.ports.bot import HostBusy, Ingest, Rejected
 from sessiondb import Address
@@ -40,7 +40,8 @@ PAGE = 200
 MOST_THREADS = 300  # engaged threads looked into after one gap, the latest first
 AT_ONCE = 4  # channels read at the same time
 TRIES = 5  # of one page
-BUSY_TRIES = 10  # of one channel, about a minute in all
+PAUSE = 1.0  # s until the second of them; each later one waits as much longer
+BUSY_TRIES = 10  # of one channel or one message, about a minute in all
 ALL_KINDS = "public_channel,private_channel,mpim,im"
 FLOOR = "floor"  # the thread id under which the first start of all is kept
 
@@ -62,6 +63,7 @@ class Marks:
         self.everywhere = Address("slack", team, "")
         self._marks: dict[Address, int] = {}
         self._dirty: set[Address] = set()
+        self.held: set[str] = set()  # channels whose gap is still to be read
 
     async def load(self) -> None:
         """Before any socket opens. The first start of all has no past."""
@@ -76,9 +78,14 @@ class Marks:
     def seen(self, address: Address, at: int) -> None:
         """Something of that time (µs) was taken in at the address."""
         for place in {address, self.everywhere} if address.platform_id else {address}:
-            if at > self._marks.get(place, 0):
+            if at > self._marks.get(place, 0) and place.platform_id not in self.held:
                 self._marks[place] = at
                 self._dirty.add(place)
+
+    def hold(self, address: Address, oldest: int) -> None:
+        """Its gap begins at `oldest` (µs) and is not read: what comes live leaves the mark before it."""
+        self._marks.setdefault(address, oldest)
+        self.held.add(address.platform_id)
 
     def oldest(self, address: Address) -> int:
         """Where the address's gap may begin; a place never heard of shares everybody's."""
@@ -166,12 +173,17 @@ class Backfill:
         return found
 
     async def _fill_channel_if_open(self, channel: str, threads: Sequence[tuple[Address, int]]) -> int:
-        """A channel that Slack does not let us read keeps its mark, and holds up no other."""
+        """A channel that Slack does not let us read, or cannot tell of, keeps its mark, and holds up no other."""
+        address = self._marks.everywhere._replace(platform_id=channel)
+        self._marks.held.discard(channel)
+        oldest = self._marks.oldest(address)
         try:
             return await self._fill_patiently(channel, threads)
         except SlackApiError as error:
-            if not isinstance(translated(error), Rejected):
+            if not is_about_this(error):
                 raise
+            if not isinstance(translated(error), Rejected):  # of the kind that passes: asked for again later
+                self._marks.hold(address, oldest)
             log.warning(
                 "The history of %s cannot be read: %s",
                 channel,
@@ -210,15 +222,19 @@ class Backfill:
         return new
 
     async def _take_one(self, message: Json) -> bool:
-        """What Slack refuses for good about one message takes nothing from those behind it."""
-        try:
-            return await self._take(message)
-        except SlackApiError as error:
-            if not isinstance(translated(error), Rejected):
-                raise
-            told = {"action": "message_skipped", "channel": message["channel"], "ts": message["ts"]}
-            log.warning("A message was not read: %s", code_of(error), extra=told)
-            return False
+        """What Slack refuses for good about one message, or never answers, takes nothing from those behind it."""
+        for attempt in range(1, BUSY_TRIES + 1):
+            try:
+                return await self._take(message)
+            except SlackApiError as error:
+                if not is_about_this(error):
+                    raise
+                if isinstance(translated(error), Rejected) or attempt == BUSY_TRIES:
+                    told = {"action": "message_skipped", "channel": message["channel"], "ts": message["ts"]}
+                    log.warning("A message was not read: %s", code_of(error), extra=told)
+                    return False
+            await asyncio.sleep(PAUSE * attempt)
+        raise AssertionError("unreachable")
 
     async def _channels(self) -> list[Place]:
         return [
@@ -234,7 +250,7 @@ class Backfill:
         )
 
     async def _replies(self, channel: str, ts: str, oldest: int) -> AsyncIterator[Json]:
-        """Slack puts the root first, whatever the range."""
+        """Slack puts the root first, whatever the range. A thread that it cannot tell of leaves the others to be read."""
         found = self._paged(
             "messages", self._client.conversations_replies, channel=channel, ts=ts, oldest=slack_ts(oldest)
         )
@@ -243,8 +259,11 @@ class Backfill:
                 if microseconds(message["ts"]) > oldest:
                     yield message
         except SlackApiError as error:
-            if code_of(error) != "thread_not_found":  # deleted meanwhile
+            if not is_about_this(error):
                 raise
+            if code_of(error) != "thread_not_found":  # deleted meanwhile
+                told = {"action": "thread_skipped", "channel": channel, "ts": ts}
+                log.warning("A thread was not read: %s", code_of(error), extra=told)
 
     async def _paged(
         self, key: str, method: Callable[..., Awaitable[AsyncSlackResponse]], **arguments: Any
@@ -268,7 +287,7 @@ async def _read(method: Callable[..., Awaitable[AsyncSlackResponse]], **argument
         except TRANSIENT as error:
             if isinstance(translated(error), Rejected) or attempt == TRIES:
                 raise
-            await asyncio.sleep(max(retry_after(error), float(attempt)))
+            await asyncio.sleep(max(retry_after(error), PAUSE * attempt))
     raise AssertionError("unreachable")
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.reading.times import slack_ts
+from bots.common.shapes import Json, items, mapping, string
+from bots.slack.reading.times import microseconds, slack_ts
 from sessiondb import Address
-
-Json = dict[str, Any]
 
 EVENT_TYPE = "dovecote_delivery"  # Slack drops metadata whose event type has a dot
 CLOCKS_APART = 300_000_000  # µs that Slack's clock and ours may differ
@@ -25,8 +23,7 @@ def marked(key: str) -> Json:
 
 def key_of(message: Json) -> str:
     """The host's key in a message, '' where there is none."""
-    metadata = message.get("metadata") or {}
-    return str((metadata.get("event_payload") or {}).get("id") or "")
+    return string(mapping(mapping(message.get("metadata")).get("event_payload")).get("id"))
 
 
 async def said_since(client: AsyncWebClient, address: Address, at: int) -> AsyncIterator[Json]:
@@ -45,8 +42,9 @@ async def said_since(client: AsyncWebClient, address: Address, at: int) -> Async
             answer = await client.conversations_replies(ts=address.thread_id, **arguments)
         else:
             answer = await client.conversations_history(**arguments)
-        for message in answer["messages"]:
-            yield message
-        cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+        for message in items(answer.get("messages")):
+            if microseconds(message.get("ts")):  # what has no id is no message of ours
+                yield message
+        cursor = string(mapping(answer.get("response_metadata")).get("next_cursor"))
         if not cursor:
             return

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import discord
 import pytest
 
-from tests.fakes.discord import FakeDiscord, payloads
-from tests.support.discording import online
+from bots.discord.reading import receiver
+from tests.fakes.discord import FakeDiscord, Fault, payloads
+from tests.support.discording import Notebook, online
+from tests.support.discording import place as place_of
 
 ODD: dict[str, dict[str, Any]] = {
     "attachments": {"attachments": "none"},
@@ -55,6 +59,54 @@ async def test_a_message_that_cannot_be_read_silences_nobody_live_nor_in_the_his
         server.say(ada, channel, "while nobody was there", mention_bot=True)
         async with online(server, tmp_path, notebook=notebook) as (_, notebook):
             assert (await notebook.next(5)).text == "while nobody was there"
+
+
+async def test_a_message_of_a_history_that_we_cannot_read_silences_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library made it, and what we asked of it broke: the life of the whole bot ended, and each that followed."""
+    made: Callable[[discord.Message], datetime] = vars(discord.Message)["created_at"].fget
+
+    def odd(self: discord.Message) -> datetime:
+        if self.content.endswith("UNREADABLE"):
+            raise OverflowError("a time that is none")
+        return made(self)
+
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada = server.add_user("ada", guild)
+        thread = server.add_thread(channel, ada)
+        async with online(server, tmp_path) as (_, notebook):
+            server.say(ada, channel, "first", mention_bot=True)
+            await notebook.next()
+        for place in (channel, thread):
+            server.say(ada, place, "UNREADABLE", mention_bot=True)
+            server.say(ada, place, "while nobody was there", mention_bot=True)
+        monkeypatch.setattr(discord.Message, "created_at", property(odd))
+        async with online(server, tmp_path, notebook=notebook) as (_, notebook):
+            found = [await notebook.next(number) for number in (2, 3)]
+    assert [event.text for event in found] == ["while nobody was there"] * 2
+    assert [len(event.thread_so_far) for event in found if event.address.thread_id] == [0]
+
+
+async def test_a_missed_message_whose_author_discord_never_tells_takes_nothing_from_those_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without roles nobody is let in; those behind it are."""
+    monkeypatch.setattr(receiver, "AGAIN_AFTER", 0.0)
+    notebook = Notebook()
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        channel = server.add_text_channel(guild)
+        ada, bob = server.add_user("ada", guild), server.add_user("bob", guild)
+        keepers = server.add_role(guild, "keepers")
+        notebook.marks[place_of(channel)] = str(server.say(ada, channel, "seen before").id)
+        server.say(ada, channel, "missed by ada")
+        server.say(bob, channel, "missed by bob")
+        server.faults.next("GET /guilds/{}/members/{}", Fault.unavailable(), times=receiver.MOST_TRIES)
+        async with online(server, tmp_path, notebook, access={"groups": [f"discord:{keepers.id}"]}):
+            assert (await notebook.next()).text == "missed by bob"
 
 
 @pytest.mark.parametrize("odd", ODD)

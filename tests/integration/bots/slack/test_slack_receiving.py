@@ -6,10 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.reading import backfill
+from bots.slack import bot as slack_bot
+from bots.slack.client import transport
+from bots.slack.reading import backfill, histories
 from bots.slack.reading.threads import MOST_READ
 from host.ports.events import EventClass
+from sessiondb import Address
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.faults import Fault
 from tests.support.discording import Notebook
@@ -77,6 +81,45 @@ async def test_a_channel_that_is_closed_to_the_bot_holds_up_no_other(
     async with online(slack, tmp_path, notebook=notebook):
         event = await notebook.next(2)
     assert event.text.endswith("while nobody listened")
+
+
+async def test_a_channel_and_a_thread_that_slack_can_never_tell_hold_up_no_other_and_are_asked_for_again(
+    slack: FakeSlack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An `internal_error` about one of them ended the whole bot, and again at each start."""
+    for name, value in {"AT_ONCE": 1, "PAUSE": 0.0}.items():
+        monkeypatch.setattr(backfill, name, value)
+    monkeypatch.setattr(slack_bot, "ASK_AGAIN", 0.05)
+    monkeypatch.setattr(transport, "LOOK_EVERY", 0.05)
+    ann = slack.add_user("ann")
+    sick, well = slack.add_channel("sick", members=[ann]), slack.add_channel("well", members=[ann])
+    notebook = Notebook()
+    async with online(slack, tmp_path, notebook=notebook):
+        for channel in (sick, well):
+            slack.say(ann, channel, f"{slack.mention()} first")
+        await notebook.next(2)
+        await notebook.until(lambda: len(notebook.marks) > 3)
+    for channel in (sick, well):
+        root = slack.say(ann, channel, f"{slack.mention()} missed in {channel.name}")
+        slack.say(ann, channel, "a reply", root.ts)
+    slack.courier.close()
+    slack.faults.next("conversations.history", Fault.refuse("internal_error"), times=backfill.TRIES)
+    slack.faults.next("conversations.replies", Fault.refuse("internal_error"), times=backfill.TRIES)
+    async with online(slack, tmp_path, notebook=notebook):
+        assert (await notebook.next(3)).text.endswith("missed in well")
+        slack.say(ann, sick, f"{slack.mention()} live")
+        await notebook.until(lambda: sum("missed in sick" in event.text for event in notebook.events) == 1)
+
+
+async def test_a_look_up_passes_by_what_is_no_message(slack: FakeSlack) -> None:
+    ann = slack.add_user("ann")
+    channel = slack.add_channel("general", members=[ann])
+    for odd in ("x", {"event_payload": ["id"]}, {"event_payload": {"id": {"a": 1}}}, None):
+        assert histories.key_of({"metadata": odd}) == ""
+    slack.say(ann, channel, "something")
+    client = AsyncWebClient(slack.bot_token, base_url=slack.api_url)
+    place = Address("slack", slack.team_id, channel.id)
+    assert [one["text"] async for one in histories.said_since(client, place, 0)] == ["something"]
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
