@@ -111,7 +111,7 @@ class Pruner:
                 await self._db.write(
                     functools.partial(remaking.forget_live, session_id=session.id, before=before, but=kept)
                 )
-            except Exception as error:  # noqa: BLE001 - of one; the others go on
+            except (SessionError, OSError) as error:
                 log.info("Not pruned now: %s", error, extra={"action": "prune_failed", "session": session.id})
 
     def _with_old_copies(self, connection: Statements, before: int) -> list[Session]:

@@ -87,15 +87,11 @@ class Feeding:
         again = clock()
         while True:
             self._heard.clear()
-            try:
+            async with self._alone("what is new"):
                 if clock() >= again or not self._since:
                     again = clock() + EVERY
                     await self.everything()
                 await self._latest()
-            except (SessionError, OSError) as error:
-                log.warning("The search is behind: %s", error, extra={"action": "search_behind"})
-            except Exception:  # nobody's answer depends on it
-                log.exception("The search broke", extra={"action": "search_behind"})
             try:
                 async with asyncio.timeout(max(0.0, again - clock()) if self._since else AFTER_LOSS):
                     await self._heard.wait()
@@ -133,13 +129,13 @@ class Feeding:
 
     @contextlib.asynccontextmanager
     async def _alone(self, name: str) -> AsyncIterator[None]:
-        """One file or conversation that is odd leaves the others to be found."""
+        """One file, or one conversation, that is odd leaves the others to be found."""
         try:
             yield
         except (SessionError, OSError) as error:
-            log.info("Not to be found yet: %s", error, extra={"action": "search_behind", "item": name})
+            log.warning("The search is behind: %s", error, extra={"action": "search_behind", "item": name})
         except Exception:  # nobody's answer depends on it
-            log.exception("The search broke at one of many", extra={"action": "search_behind", "item": name})
+            log.exception("The search broke", extra={"action": "search_behind", "item": name})
 
     async def _feed(self, id_: str, scope: str, active_at: int) -> None:
         path, folder = index.path_of(self._data, scope), SessionFolder(self._data / "sessions" / id_)
