@@ -241,7 +241,7 @@ class Collector:
         operation = row.content
         assert not isinstance(operation, content.Action)  # noqa: S101 - these are applied, not shown
         if isinstance(operation, content.Question):
-            asker = origin.author_id if origin else ""
+            asker = questions.asker(writer, origin)
             operation = self.approvers.settle(operation, whose.agent, address, asker)
         return operation, _mentions(writer, operation, origin) if not row.row.destination else ()
 

@@ -15,10 +15,11 @@ from host.mailbox.rows import NewMessage, Question
 from host.ports.events import OVER
 from sessiondb import approving, content
 from sessiondb.options import Options
-from sessiondb.records import Address, Status
+from sessiondb.records import Address, MessageIn, Status
 
 LONGEST_SHOWN = 1_500  # characters of a call's arguments on its card
 LONGEST = 30 * 86_400_000  # ms a question may stay open, where it names an end at all
+MOST_BEFORE = 200  # questions of one turn that are followed back to whoever asked for it
 NOBODY = "nobody answered in time"
 LOST = "its records were lost with those of the conversation; nobody can answer it any more"
 
@@ -86,6 +87,23 @@ def _card(question: content.Question, needed: int, may: int) -> str:
 
 def _people(number: int) -> str:
     return f"{number} people" if number > 1 else "one person"
+
+
+def asker(writer: InboundWriter, origin: MessageIn | None) -> str:
+    """Whoever asked for the turn that asks something; '' where that is nobody, or not known any more.
+
+    What answers a question, or its end, goes on with the turn of the message that the question came from: whoever clicked
+    last did not ask for it.
+    """
+    for _ in range(MOST_BEFORE):
+        if origin is None:
+            return ""
+        said = content.decode_inbound(origin.content)
+        if not isinstance(said, content.System) or said.subject != "answer":
+            return origin.author_id
+        asked = writer.parcels_of(said.refers_to) if said.refers_to else []
+        origin = writer.message(asked[0].in_reply_to) if asked else None
+    return ""
 
 
 def put(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from host.config.settings import Settings
 from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.questions import Approvers, refusal
-from host.mailbox.rows import Question
+from host.mailbox.rows import NewMessage, Parcel, Question
 from host.ports.events import OVER
 from sessiondb import Address, approving, content
 
@@ -111,4 +112,28 @@ def test_a_question_that_cannot_be_asked_is_answered_with_its_end_come_early_and
     assert "the channel is archived" in said.text
     found = writer.question("key")
     assert refusal(found, "U1", is_owner=True, now=2_001) == OVER
+    writer.close()
+
+
+def test_what_goes_on_with_a_turn_asks_for_whoever_asked_for_it_and_not_for_whoever_clicked_last(
+    tmp_path: Path,
+) -> None:
+    """A second call of a turn was Bo's own once he had allowed the first, and nobody's where the first had run out of time."""
+    writer = InboundWriter(tmp_path / "inbound.db", lambda: 1_000)
+    answer = content.System("answer", "Bo answered: Allow", refers_to="row-1")
+    with writer.writing():
+        writer.insert(NewMessage("m", "chat", HERE, content.Chat("Tidy up"), 1, author_id="UADA"))
+        for row, origin in (("row-1", "m"), ("row-2", "click")):
+            questions.put(writer, row, f"k-{row}", content.Question("May I?", expires_at=90_000), HERE, 1_000)
+            writer.put_parcels([Parcel(row, 0, int(row[-1]) * 2 + 1, f"k-{row}", "sent", HERE, "", origin)])
+        writer.insert(NewMessage("click", "system", HERE, answer, 2, author_id="UBO"))
+        writer.insert(
+            NewMessage("lost", "system", HERE, replace(answer, refers_to="gone"), 3, author_id="UBO")
+        )
+        told = content.System("note", "The host was updated.")
+        writer.insert(NewMessage("note", "system", HERE, told, 4))
+    origins = ("m", "click", "row-1:end", "row-2:end", "lost", "note")
+    asked_by = [questions.asker(writer, writer.message(origin)) for origin in origins]
+    assert asked_by == ["UADA", "UADA", "UADA", "UADA", "", ""]
+    assert questions.asker(writer, None) == ""
     writer.close()
