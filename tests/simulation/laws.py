@@ -83,6 +83,8 @@ class _Laws:
         self._waiting_for_an_operator = {id_ for id_, which in world.ruined.items() if which == "outbound"}
         self._rows = {id_: row for session in self.sessions for id_, row in session.messages.items()}
         self._tasks = {row["id"]: row for s in self.sessions for row in s.tasks}
+        notices = rows_of(world.data / "host.db", "SELECT about FROM notices")
+        self._abouts = {row["about"] for row in notices} | set(world.forgotten.notices)
         self._answered = {row["key"]: row["in_reply_to"] for s in self.sessions for row in s.delivered}
 
     def host(self) -> None:
@@ -283,15 +285,14 @@ class _Laws:
         world = self._world
         inbox = rows_of(world.data / "host.db", "SELECT message_id, session_id FROM inbox")
         home = {row["message_id"]: row["session_id"] for row in inbox}
-        about = [row["about"] for row in rows_of(world.data / "host.db", "SELECT about FROM notices")]
         for id_, which in world.ruined.items():
             later = [m for m in world.platform.accepted[world.ruined_at[id_] :] if home.get(m) == id_]
-            told = any(text.startswith(f"damaged:{id_}") for text in about) or any(
+            told = any(about.startswith(f"damaged:{id_}") for about in self._abouts) or any(
                 f"({id_[:9]})" in post.text for post in self._posts
             )
             world.outcome.counted[f"{which}.db ruined"] += 1
             world.outcome.counted[f"{which}.db ruined and told"] += told
-            if later and not told and not world.forgotten.count and not self._is_whole(id_, which):
+            if later and not told and not self._is_whole(id_, which):
                 self._violated(
                     Law.TOLD, f"{id_}: {which}.db was ruined, {len(later)} came later, nobody is told"
                 )
@@ -302,24 +303,13 @@ class _Laws:
         return rows_of(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
 
     def told(self) -> None:
-        """Whoever misses a part of an answer reads why where it was to be; what was told is forgotten like the rest."""
-        if self._world.forgotten.count:
-            return
-        notices = rows_of(
-            self._world.data / "host.db", "SELECT about FROM notices WHERE about LIKE 'undelivered:%'"
-        )
-        told = {row["about"] for row in notices}
-        said = [*self._posts, *self._world.platform.unsaid]  # a notice that is refused causes no other
-        read = {post.address for post in said if "could not be delivered here" in post.text}
+        """Whoever misses a part of an answer is told why where it was to be."""
+        told = [about for about in self._abouts if about.startswith("undelivered:")]
         for session in self.sessions:
             for row in session.delivered:
                 if row["message_out_id"].endswith(":question"):
                     continue  # the call that asks hears that it could not, and the turn goes on
                 place = (row["platform_id"], row["thread_id"])
-                if (
-                    _address(row) in read
-                ):  # its notice may be forgotten since, by a clock that was set by a day
-                    continue
                 if row["state"] == "failed" and not any(
                     about.endswith(":".join(place))
                     and (not row["in_reply_to"] or row["in_reply_to"] in about)
@@ -341,8 +331,7 @@ class _Laws:
         copies = {
             row["task_id"] for row in rows_of(self._world.data / "host.db", "SELECT task_id FROM task_copies")
         }
-        abouts = [row["about"] for row in rows_of(self._world.data / "host.db", "SELECT about FROM notices")]
-        named = {about.rpartition(":task:")[2] for about in [*abouts, *self._world.forgotten.notices]}
+        named = {about.rpartition(":task:")[2] for about in self._abouts}
         ran = Counter(row["task_id"] for session in self.sessions for row in session.occurrences)
         self._world.outcome.counted["tasks"] += len(tasks)
         self._world.outcome.counted["runs of tasks"] += sum(ran.values())

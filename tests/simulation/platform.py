@@ -95,7 +95,6 @@ class Platform:
     taken_as: dict[str, str] = field(default_factory=dict)  # event: the message that the host made of it
     accepted: list[str] = field(default_factory=list)  # message ids, in order of acknowledgement
     rejected: Counter[str] = field(default_factory=Counter)
-    unsaid: list[Post] = field(default_factory=list)  # what it refused to show
     on_question: Callable[[Post], None] = lambda _: None
     live: dict[str, LivePost] = field(default_factory=dict)  # by key
     broke: Callable[[Law, str], None] = lambda *_: None
@@ -281,13 +280,9 @@ class SimBot:
         )
         if delivery.payload.get("file"):
             post.file = delivery.read(delivery.payload["file"])
-        try:
-            await self._request(
-                delivery.key, lambda: self._land(post), marked=bool(delivery.payload.get("marked"))
-            )
-        except Rejected:
-            self._platform.unsaid.append(post)
-            raise
+        await self._request(
+            delivery.key, lambda: self._land(post), marked=bool(delivery.payload.get("marked"))
+        )
         point("sent")
         return Receipt(f"p-{delivery.key}")
 
