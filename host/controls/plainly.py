@@ -55,6 +55,9 @@ def outcome(events: Sequence[Event]) -> str:
         return f"It is tried again{_because(by_what['next attempt'].detail)}."
     if "forgotten" in by_what:
         return "What became of it is forgotten: it is older than what is kept."
+    if "next start" in by_what:
+        reason = by_what["next start"].detail.rstrip(".")
+        return f"It waits, for its agent does not start{f': {reason}' if reason else ''}."
     if "claimed" in by_what:
         return "The agent works on it."
     if "as context that wakes nobody" in by_what.get("routed", Event(0, "")).detail:
@@ -122,6 +125,7 @@ PLAIN: dict[str, Worded] = {
     "claimed": _claimed,
     "not claimed": lambda _: "no agent has taken it up yet",
     "next attempt": lambda detail: f"the next attempt{_because(f': {detail}')}",
+    "next start": lambda detail: f"its agent is started again{_because(f': {detail}')}",
     "pending": lambda _: "",
     "completed": lambda _: "the agent was done",
     "failed": lambda detail: f"it failed{_because(detail)}",

@@ -135,7 +135,7 @@ def story(connection: Statements, data: Path, found: Found) -> list[Event]:
     told = [Event(found.received_at, "received", f"from {found.author} in {found.place}")]
     if found.state == "declined":
         return [*told, Event(found.received_at, "declined", found.reason)]
-    row = connection.execute("SELECT agent FROM sessions WHERE id = ?", (found.session_id,)).fetchone()
+    row = connection.execute(_SESSION, (found.session_id,)).fetchone()
     wakes = "" if found.trigger else ", as context that wakes nobody"
     told.append(
         Event(
@@ -143,32 +143,43 @@ def story(connection: Statements, data: Path, found: Found) -> list[Event]:
         )
     )
     if found.state == "routed":
-        return [*told, Event(0, "waits", "not in the session's file yet; the sweep puts it there")]
+        told.append(Event(0, "waits", "not in the session's file yet; the sweep puts it there"))
+        return [*told, *_starts(row), *_notices(connection, found, (), LATEST)]
     told.append(Event(found.stored_at, "stored", "in the session's inbound.db"))
     folder = SessionFolder((data / "sessions" / found.session_id).resolve())
     said = ledger.answering(connection, found.session_id, found.message_id)
     told += _in_session(folder, found.message_id, said)
     told += _changes(connection, found)
-    told += _notices(connection, found, said)
+    ended = max((event.at for event in told if event.what in ENDED), default=0)
+    told += () if ended or not found.trigger else _starts(row)
+    told += _notices(connection, found, said, ended or LATEST)
     return told
 
 
-def _notices(connection: Statements, found: Found, said: Sequence[Entry]) -> list[Event]:
-    """What people were told of it, of its answer's posts, and of its conversation's records since it came."""
+def _starts(session: Sequence[Any] | None) -> Iterator[Event]:
+    """That its runner does not begin, and when it is tried again."""
+    if session is not None and session[1]:
+        yield Event(int(session[3]), "next start", str(session[2]))
+
+
+def _notices(connection: Statements, found: Found, said: Sequence[Entry], until: int) -> list[Event]:
+    """What people were told of it, of its answer's posts, of its conversation's records since it came, and of what kept its
+    conversation waiting `until` it was over."""
     abouts = [f"{kind}:{found.message_id}" for kind in _TOLD]
     abouts += [f"late:{id_}" for id_ in dict.fromkeys(parcel.message_out_id for parcel, _ in said)]
-    rows = connection.execute(
-        "SELECT created_at, state, text FROM notices WHERE about IN (SELECT value FROM json_each(?1))"
-        " OR (about >= ?2 || ':' AND about < ?2 || ';')"
-        " OR (about >= ?3 || ':' AND about < ?3 || ';' AND created_at >= ?4) ORDER BY id",
-        (
-            json.dumps(abouts),
-            f"undelivered:{found.message_id}",
-            f"damaged:{found.session_id}",
-            found.received_at,
-        ),
-    ).fetchall()
-    return [Event(int(str(at)), f"notice {state}", str(text)) for at, state, text in rows]
+    rows = connection.execute(_OF_IT, (json.dumps(abouts), f"undelivered:{found.message_id}")).fetchall()
+    for kind in _KEPT_WAITING:
+        end = LATEST if kind == "damaged" else until
+        rows += connection.execute(
+            _OF_CONVERSATION, (f"{kind}:{found.session_id}", found.received_at, end)
+        ).fetchall()
+    if found.platform_message_id:
+        place = found.address[:3]
+        rows += connection.execute(
+            _ANSWERING, (found.received_at, found.platform_message_id, *place)
+        ).fetchall()
+    told = {id_: Event(int(str(at)), f"notice {state}", str(text)) for id_, at, state, text in rows}
+    return [told[id_] for id_ in sorted(told)]
 
 
 def _changes(connection: Statements, found: Found) -> Iterator[Event]:
@@ -193,9 +204,14 @@ def _in_session(folder: SessionFolder, message_id: str, said: Sequence[Entry]) -
         yield from _deliveries(said)
         return
     try:
-        rows = inbound.execute(_MESSAGE, (message_id,)).fetchall()
-        known = projecting.answering(inbound, message_id)
-        live = inbound.execute(_LIVE, (message_id,)).fetchall()
+        with translated(folder.inbound_db):
+            rows = inbound.execute(_MESSAGE, (message_id,)).fetchall()
+            known = projecting.answering(inbound, message_id)
+            live = inbound.execute(_LIVE, (message_id,)).fetchall()
+    except SessionError as error:
+        yield Event(0, "unreadable", str(error))
+        yield from _deliveries(said)
+        return
     finally:
         inbound.close()
     if not rows:
@@ -302,6 +318,19 @@ _TOLD = (
     "bots",
     "muted",
     "task-paused",
+)
+# Of a conversation: what they begin with goes on with its id.
+_KEPT_WAITING = ("damaged", "unusable", "no-start", "refused", "not-set-up", "over-quota")
+ENDED = ("completed", "failed", "cancelled")
+LATEST = 2**62  # ms UTC
+_SESSION = "SELECT agent, start_failures, start_error, next_start_at FROM sessions WHERE id = ?"
+_NOTICE = "SELECT id, created_at, state, text FROM notices WHERE"
+_OF_IT = f"{_NOTICE} about IN (SELECT value FROM json_each(?1)) OR (about >= ?2 || ':' AND about < ?2 || ';')"
+_OF_CONVERSATION = f"{_NOTICE} about >= ?1 || ':' AND about < ?1 || ';' AND created_at BETWEEN ?2 AND ?3"
+_IT = "answers = ?2 AND channel_type = ?3 AND workspace_id = ?4 AND platform_id = ?5"
+_ANSWERING = (
+    f"{_NOTICE} state IN ('sent', 'failed') AND created_at >= ?1 AND {_IT} UNION ALL"
+    f" {_NOTICE} state IN ('pending', 'sending', 'unknown') AND created_at >= ?1 AND {_IT}"
 )
 _DELIVERY = {"sent": "delivered", "applied": "order carried out"}
 _LATEST = "SELECT id FROM sessions ORDER BY active_at DESC LIMIT ?"

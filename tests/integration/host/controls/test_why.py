@@ -20,6 +20,7 @@ from host.ports.events import EventClass
 from host.registry import notices
 from host.registry.db import open_host_db, open_registry
 from host.registry.notices import Notice
+from host.runners.launch.fake import FakeLauncher
 from sessiondb import Address, Status, content
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, now_ms, serving
@@ -211,6 +212,13 @@ async def test_the_story_tells_what_became_of_damaged_and_lost_records_and_of_po
     assert "of another" not in seen
     assert "long before it came" not in seen
     assert "looked up 2 times" in seen
+    inbound = session.folder.inbound_db.read_bytes()
+    session.folder.inbound_db.write_bytes(inbound[:4_096] + b"\x55" * (len(inbound) - 4_096))
+    screen.truncate(0)
+    tell(tmp_path, said.message_id)
+    assert "unreadable" in screen.getvalue()
+    assert "looked up 2 times" in screen.getvalue()
+    session.folder.inbound_db.write_bytes(inbound)
     for damage, words in ((b"\x55" * 5_000, "unreadable"), (None, "not claimed")):
         session.folder.outbound_db.unlink() if damage is None else session.folder.outbound_db.write_bytes(
             damage
@@ -219,3 +227,28 @@ async def test_the_story_tells_what_became_of_damaged_and_lost_records_and_of_po
         tell(tmp_path, said.message_id)
         assert words in screen.getvalue()
         tell(tmp_path, said.message_id, verbose=False)
+
+
+async def test_the_story_tells_what_a_message_waits_for(tmp_path: Path, screen: io.StringIO) -> None:
+    """Its runner does not start, its model asks to be left alone, its records are out of reach: each was told where it was
+    asked, and `why` knew none of it."""
+    launcher = FakeLauncher()
+    for _ in range(50):
+        launcher.fail_next("start", "no image", transient=False)
+    async with serving(config(tmp_path), launcher=launcher) as (host, bot):
+        said = await bot.say("c", "hello", platform_message_id="p9")
+        await bot.until(lambda: any("I cannot start right now" in text for text in bot.said("c")))
+        [session] = await host.house.records.db.read(host.house.records.sessions.load)
+    registry = open_host_db(tmp_path / "host.db")
+    place, now = Address("memory", "w", "c"), now_ms()
+    for about, answers in (("waits:t1:5", "p9"), (f"unusable:{session.id}:7", ""), ("waits:t2:5", "p8")):
+        notices.add(registry, Notice(about, place, f"told of {about}", answers=answers), now)
+    before = Notice(f"no-start:{session.id}:1", place, "of a day before")
+    notices.add(registry, before, 1)
+    registry.close()
+    tell(tmp_path, said.message_id)
+    seen = screen.getvalue()
+    for words in ("I cannot start right now", "next start", "told of waits:t1", "told of unusable"):
+        assert words in seen
+    assert "told of waits:t2" not in seen
+    assert "of a day before" not in seen

@@ -44,6 +44,10 @@ def test_the_machinery_s_words_do_not_occur() -> None:
     [
         (BEGUN, "It waits for its turn."),
         (CLAIMED, "The agent works on it."),
+        (
+            [*BEGUN, Event(9, "next start", "the runner ended with code 4")],
+            "It waits, for its agent does not start: the runner ended with code 4.",
+        ),
         ([*BEGUN, Event(1, "declined", "You may not.")], "It was declined: You may not."),
         ([*CLAIMED, Event(5, "failed", "seq 2, after 5 earlier attempts: no disk")], "It failed: no disk."),
         ([*CLAIMED, Event(5, "cancelled", "seq 2: stopped by Ada")], "It was cancelled: stopped by Ada."),
