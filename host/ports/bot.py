@@ -89,6 +89,9 @@ class Live:
     opened_at: int = 0  # ms UTC of the intent
 
 
+LONGEST_WAIT = 6 * 3_600.0  # s that a platform may ask for at once, whatever it says
+
+
 class DeliveryError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -98,7 +101,7 @@ class DeliveryError(Exception):
 class Unsent(DeliveryError):
     def __init__(self, reason: str, retry_after: float = 0.0) -> None:
         super().__init__(reason)
-        self.retry_after = retry_after
+        self.retry_after = min(retry_after, LONGEST_WAIT) if retry_after > 0 else 0.0
 
 
 class Rejected(DeliveryError):

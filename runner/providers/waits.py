@@ -21,9 +21,16 @@ def asked_for(headers: Mapping[str, str]) -> float:
     try:
         seconds = float(named)
     except ValueError:
-        date = email.utils.parsedate_tz(named)
-        seconds = email.utils.mktime_tz(date) - time.time() if date is not None else 0.0
+        seconds = _until(named)
     return seconds if 0.0 < seconds < float("inf") else 0.0
+
+
+def _until(named: str) -> float:
+    date = email.utils.parsedate_tz(named)
+    try:
+        return email.utils.mktime_tz(date) - time.time() if date is not None else 0.0
+    except (ValueError, OverflowError):  # a year that no calendar has
+        return 0.0
 
 
 def beyond_a_turn(headers: Mapping[str, str]) -> float:

@@ -19,6 +19,7 @@ from discord.http import Route
 from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 from multidict import CIMultiDict
 
+from bots.common import waits
 from bots.discord.client.limits import PATIENCE, UNTOLD
 
 MOST = 1_000  # interactions whose next place is remembered
@@ -76,12 +77,12 @@ class _Session:
     async def _asked(self, method: str, url: str, **more: Any) -> AsyncIterator[Any]:
         async with self._session.request(method, url, **more) as answer:
             if answer.status == 429:
-                wait = _seconds(answer.headers, _RETRY_AFTER) or _seconds(answer.headers, _RESET_AFTER)
+                wait = _named(answer.headers, _RETRY_AFTER) or _named(answer.headers, _RESET_AFTER)
                 if wait > PATIENCE:
                     self._took_the_last(wait)
                     raise discord.RateLimited(wait)
             elif answer.headers.get(_REMAINING) == "0":
-                self._took_the_last(_seconds(answer.headers, _RESET_AFTER) or UNTOLD)
+                self._took_the_last(_named(answer.headers, _RESET_AFTER) or UNTOLD)
             yield _Answer(answer)
 
 
@@ -97,8 +98,5 @@ class _Answer:
         return getattr(self._answer, name)
 
 
-def _seconds(headers: Mapping[str, str], name: str) -> float:
-    try:
-        return max(0.0, float(headers.get(name, "")))
-    except ValueError:
-        return 0.0
+def _named(headers: Mapping[str, str], name: str) -> float:
+    return waits.seconds(headers.get(name, ""))

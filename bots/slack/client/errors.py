@@ -6,6 +6,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bots.common import waits
 from host.ports.bot import DeliveryError, Rejected, Unknown, Unsent
 
 TRANSIENT = (aiohttp.ClientError, SlackClientError, TimeoutError, OSError)
@@ -58,10 +59,9 @@ def translated(error: Exception) -> DeliveryError:
 
 
 def retry_after(error: Exception) -> float:
-    """Seconds; 1 when Slack named none."""
+    """Seconds; 1 when Slack, or what stands between, named none."""
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    named = str(headers.get("Retry-After") or headers.get("retry-after") or "1")
-    return float(named) if named.isdigit() else 1.0
+    return waits.seconds(str(headers.get("Retry-After") or headers.get("retry-after") or "")) or 1.0
 
 
 def _status(error: SlackApiError) -> int:
