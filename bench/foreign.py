@@ -35,6 +35,7 @@ SECRET = "of the hook that is measured"
 PLACE = Address("slack", "T1", "C1")
 NESTED = "".join("*_**~~[" for _ in range(8_000))
 MARKS = "*a " * 13_000
+PAIRS = "*a b_ " * 6_500  # of which none is one
 TOOLS = json.dumps(
     {
         "model": "none",
@@ -43,7 +44,7 @@ TOOLS = json.dumps(
         "tools": [{"input_schema": [{"a": n} for n in range(150_000)]}],
     }
 )
-CARDS = [{"text": MARKS, "fields": [{"title": "<http://a|b>" * 200}] * 50} for _ in range(20)]
+CARDS = [{"text": PAIRS, "fields": [{"title": "<http://a|b>" * 200}] * 50} for _ in range(20)]
 
 
 def measure(folder: Path) -> list[Figure]:

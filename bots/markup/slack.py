@@ -107,7 +107,7 @@ def unescaped(text: str) -> str:
 def _linked(target: str, label: str) -> str:
     if not label or target in (label, f"mailto:{label}", f"http://{label}", f"https://{label}"):
         return label if target == f"mailto:{label}" else target
-    label = re.sub(r"([\[\]])", r"\\\1", label)
+    label = label.replace("[", "\\[").replace("]", "\\]")
     return f"[{label}]({target})"
 
 

@@ -14,9 +14,9 @@ _CHANNEL = re.compile(r"<#([CDG][A-Z0-9]+)(?:\|[^<>]*)?>")
 _ID = re.compile("[UW][A-Z0-9]+")
 _PEOPLE = ("user_id", "author_id", "slack_id", "participants", "participant_history")
 _CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
-_EMPHASIS = re.compile(
-    r"(?<![\w*_~])([*_~])(?=[^\s*_~])([^\n]{0,300}?[^\s*_~])\1(?![\w*_~])"
-)  # with an end to how far each mark looks for its other
+_BEGINS = re.compile(r"(?<![\w*_~])[*_~](?=[^\s*_~])")
+_ENDS = re.compile(r"(?<=[^\s*_~])[*_~](?![\w*_~])")
+LONGEST_EMPHASIS = 301  # characters between a mark and its other
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,33 @@ class Names:
 
 def _without_emphasis(text: str) -> str:
     for _ in range(3):  # bold, slanted and struck through, one in the other
-        text, found = _EMPHASIS.subn(r"\2", text)
-        if not found:
+        less = _without_pairs(text)
+        if less == text:
             break
+        text = less
     return text
+
+
+def _without_pairs(text: str) -> str:
+    """Each mark that begins something, with the next that ends it on the same line. Looks at each mark once."""
+    ends: dict[str, list[int]] = {"*": [], "_": [], "~": []}
+    for found in _ENDS.finditer(text):
+        ends[found[0]].append(found.start())
+    if not any(ends.values()):
+        return text
+    for places in ends.values():
+        places.reverse()
+    pieces, done = list[str](), 0
+    for found in _BEGINS.finditer(text):
+        begin, places = found.start(), ends[found[0]]
+        if begin < done:
+            continue
+        while places and places[-1] < begin + 2:
+            places.pop()
+        if places and places[-1] - begin <= LONGEST_EMPHASIS + 1 and "\n" not in text[begin : places[-1]]:
+            pieces += (text[done:begin], text[begin + 1 : places[-1]])
+            done = places[-1] + 1
+    return "".join((*pieces, text[done:]))
 
 
 def ids_in(node: object, depth: int = 0) -> Iterator[tuple[str, str]]:

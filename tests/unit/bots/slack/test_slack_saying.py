@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 from typing import Any
 
 import pytest
@@ -492,3 +494,18 @@ def test_a_mark_of_emphasis_does_not_look_for_its_other_without_an_end() -> None
     assert NAMES.plain("*bold* and _slanted_") == "bold and slanted"
     far = "*a" + " a" * 200 + "*"
     assert NAMES.plain(far) == far
+
+
+EMPHASIS = re.compile(r"(?<![\w*_~])([*_~])(?=[^\s*_~])([^\n]{0,300}?[^\s*_~])\1(?![\w*_~])")
+
+
+def test_marks_of_emphasis_are_taken_away_as_their_pattern_has_it() -> None:
+    """Which looks for the end of each mark anew: as many steps as there are marks, three hundred times."""
+    dice = random.Random(5)
+    for _ in range(2_000):
+        text = "".join(dice.choices("*_~ab \n.(-", k=dice.choice((3, 8, 20, 60))))
+        text += dice.choice(("", f"*{'x' * dice.choice((300, 301, 302))}* "))
+        wanted = text
+        for _ in range(3):
+            wanted = EMPHASIS.sub(r"\2", wanted)
+        assert NAMES.plain(text) == wanted
