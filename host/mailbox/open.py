@@ -15,7 +15,7 @@ from typing import TypeVar
 import apsw
 
 from host.folders.disk import Disk
-from host.mailbox import ledger, projecting, remaking, shape
+from host.mailbox import fence, ledger, projecting, remaking, shape
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import Entry
 from host.registry.port import Registry
@@ -91,6 +91,7 @@ class Mailboxes:
         try:
             await self._make_again(session, writer)
             await self._reconcile(session, writer)
+            await self._disk.run(_at, writer, session, lambda w: fence.keep_out(w, session.scope))
         except BaseException:
             await self._disk.run(writer.close)
             raise

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from host.delivery.collect import give_up_or_postpone, owe
-from host.mailbox import gone
+from host.mailbox import fence, gone
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader
 from host.registry.sessions import Session
@@ -97,7 +97,7 @@ def assignment(
     def assign(writer: InboundWriter) -> None:
         with writer.writing():
             gone.before_a_start(writer, session)
-            writer.set_value("incarnation", incarnation)
+            fence.assign(writer, incarnation, session.scope)
             writer.set_destinations(destinations)
 
     return assign

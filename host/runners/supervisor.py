@@ -17,6 +17,7 @@ from host.delivery.service import Deliveries
 from host.gateway.bells import Ears
 from host.gateway.server import Door
 from host.governance.pauses import Pauses
+from host.mailbox import fence
 from host.mailbox.open import Records
 from host.ports import figures
 from host.ports.outlet import Outlet
@@ -77,6 +78,7 @@ class Supervisor:
         config = settings.config
         self._places = Places(config.runner.concurrent)
         self.lives = lives
+        self._strangers = False  # runners of an earlier host may live, of which nothing is known
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._making_room: set[asyncio.Task[None]] = set()
         self._specs = Specs(installation, records)
@@ -122,6 +124,7 @@ class Supervisor:
             log.error(
                 "Runners could not be reconciled: %s", error.reason, extra={"action": "reconcile_failed"}
             )
+            self._strangers = True
             return
         for runner in left:
             try:
@@ -137,6 +140,7 @@ class Supervisor:
                 await self._launcher.stop(runner, 0.0)
             except LaunchError as error:
                 # The next start of its session takes it out of its way.
+                self._strangers = True
                 log.error("Runner not stopped: %s", error.reason, extra={"action": "stop_failed"})
 
     async def _adopt(self, runner: Runner) -> str:
@@ -401,8 +405,11 @@ class Supervisor:
     async def end_outdated(self, session: Session) -> None:
         """A channel became private or public: its runner has the other folder, and must not read what is said now.
 
-        Raises `Unavailable` when it cannot be ended: then nothing is put before it.
+        Raises `SessionError`, `Unavailable` when it cannot be ended: then nothing is put before it.
         """
+        life = self.lives.get(session.id)
+        if self._strangers and (life is None or life.runner is None):
+            await self._mailboxes.use(session, lambda writer: fence.keep_out(writer, session.scope))
         if self._is_outdated(session):
             try:
                 await self.stop(session)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from host.cli import pausing
 from host.runners.launch.base import LaunchError, Runner
 from host.runners.launch.fake import FakeLauncher
 from tests.fakes.platform import TIMEOUT
@@ -104,3 +106,30 @@ async def test_a_runner_that_cannot_be_stopped_at_the_start_keeps_no_host_down(t
     async with serving(config(tmp_path), launcher=launcher):
         await eventually(lambda: len(launcher.started) == 2)  # where a real engine makes way for it
         launcher.away = False
+
+
+async def test_a_runner_of_which_the_engine_tells_nothing_takes_up_nothing_that_is_private_now(
+    tmp_path: Path,
+) -> None:
+    """It cannot be ended: whoever reads inbound.db finds that another is meant, before anything private stands there."""
+    launcher = await left_behind(tmp_path)
+    pausing.pause(config(tmp_path), "default")  # no start makes it the old one
+    launcher.fail_next("reconcile")
+    async with serving(config(tmp_path), launcher=launcher) as (_, bot):
+        for said, privacy in (("still for all", "public"), ("only for us", "private")):
+            stored = await bot.say("c", said, natural_id=said, privacy=privacy, mentioned=True)
+            sql = "SELECT 1 FROM messages_in WHERE id = ?"
+            await eventually(functools.partial(_file, tmp_path, sql, stored.message_id))
+            [(assigned,)] = _file(tmp_path, "SELECT value FROM session WHERE key = ?", "incarnation")
+            assert (assigned == launcher.started[0].spec.incarnation) == (privacy == "public")
+        assert not launcher.started[0].ended.done()
+
+
+def _file(data: Path, sql: str, binding: str) -> list[tuple[Any, ...]]:
+    [file] = (data / "sessions").glob("*/inbound/inbound.db")
+    connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(5_000)
+    try:
+        return connection.execute(sql, (binding,)).fetchall()
+    finally:
+        connection.close()
