@@ -13,6 +13,7 @@ import apsw
 
 from host.intake.changed import DELETED
 from host.ports.events import Verdict
+from host.registry.notices import direct
 from sessiondb import Address
 from tests.simulation.disk import NAME
 from tests.simulation.forgotten import Forgotten
@@ -28,6 +29,7 @@ SLOWEST_FIRING = 400_000  # ms
 MOST_ATTEMPTS = 5
 WARNING = "⚠️"
 WAITS = "⚠️ I cannot start right now"
+ALONE = direct("sim", "w")  # where a person is told of what cannot be said in its place
 # What topics count by themselves, and what may be said again about something else.
 ALIKE = (
     "*Missed earlier",
@@ -160,6 +162,8 @@ class _Laws:
             alike = text.startswith(ALIKE) or text == " edited"
             # Two conversations at one place may both be told of; what names its conversation is said once.
             times = 1 if found or NAMED.search(text) else max(1, len(self._world.ruined))
+            if about == f" {ALONE}":  # which question it was about is not said: once for each
+                times = sum(one.startswith("unanswered:") for one in self._abouts)
             if text == DELETED:  # once for each question that was taken back
                 times = sum(one.deleted for one in self._world.people.said)
             if count > times and not alike:
