@@ -35,6 +35,8 @@ from host.runners.starts import Starts, ended, failure
 from sessiondb import SessionError, Unavailable
 from sessiondb.contract import NOT_SET_UP, WAITED_IN_VAIN
 
+ENGINE_GRACE = 20.0  # s for the engine when the host stops; what is left then the next life of the host finds
+
 log = logging.getLogger(__name__)
 
 
@@ -450,13 +452,21 @@ class Supervisor:
         for life in lives:
             if self._places.is_waiting(life.session.id):
                 life.task.cancel()
-        stopped = await asyncio.gather(*(self.stop(life.session) for life in lives), return_exceptions=True)
+        stopped = await asyncio.gather(*map(self._stopped_in_time, lives), return_exceptions=True)
         for life, outcome in zip(lives, stopped, strict=True):
             if isinstance(outcome, Exception):
                 # Its end cannot be confirmed now; the next life of the host finds it.
-                log.error("Runner not stopped: %s", outcome, extra={"action": "stop_failed"})
+                log.error("Runner not stopped: %r", outcome, extra={"action": "stop_failed"})
                 life.task.cancel()
         tasks = [life.task for life in lives]
         if tasks:
+            _, left = await asyncio.wait(tasks, timeout=ENGINE_GRACE)
+            for task in left:  # a start, or the care after an end, at an engine that does not come back
+                log.error("Left as it is: %s", task.get_name(), extra={"action": "stop_failed"})
+                task.cancel()
             await asyncio.wait(tasks)
         self._guard.close()
+
+    async def _stopped_in_time(self, life: Life) -> None:
+        async with asyncio.timeout(self._settings.config.runner.stop_grace + ENGINE_GRACE):
+            await self.stop(life.session)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import pytest
 
 from host.cli import pausing
-from host.runners.launch.base import LaunchError, Runner
-from host.runners.launch.fake import FakeLauncher
+from host.runners import supervisor
+from host.runners.launch.base import LaunchError, Runner, RunnerSpec
+from host.runners.launch.fake import FakeLauncher, FakeRunner
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, serving
 from tests.support.waiting import eventually
@@ -32,6 +34,25 @@ class Outliving(FakeLauncher):
             while len(self.started) < number:
                 self.changed.clear()
                 await self.changed.wait()
+
+
+class Hanging(Outliving):
+    """An engine that never answers one kind of call."""
+
+    def __init__(self, hanging: str) -> None:
+        super().__init__()
+        self.hanging, self.asked = hanging, asyncio.Event()
+
+    async def start(self, spec: RunnerSpec) -> FakeRunner:
+        if self.hanging == "start":
+            self.asked.set()
+            await asyncio.Event().wait()
+        return await super().start(spec)
+
+    async def stop(self, runner: Runner, grace: float) -> None:
+        if self.hanging == "stop":
+            await asyncio.Event().wait()
+        await super().stop(runner, grace)
 
 
 async def left_behind(data: Path, **sections: Any) -> Outliving:
@@ -87,6 +108,20 @@ async def test_a_runner_of_other_settings_is_ended(tmp_path: Path) -> None:
         await launcher.nth(2)
     assert launcher.started[0].ended.done()
     assert "Be short." in launcher.started[1].spec.environment["DOVECOTE_AGENT"]
+
+
+@pytest.mark.parametrize("hanging", ["start", "stop"])
+async def test_an_engine_that_hangs_keeps_no_host_from_stopping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hanging: str
+) -> None:
+    monkeypatch.setattr(supervisor, "ENGINE_GRACE", 0.1)
+    launcher = Hanging(hanging)
+    async with serving(config(tmp_path, runner={"stop_grace": 0.1}), launcher=launcher) as (_, bot):
+        await bot.say("c", "hello", privacy="public", mentioned=True)
+        await (launcher.nth(1) if hanging == "stop" else launcher.asked.wait())
+    launcher.hanging = ""
+    async with serving(config(tmp_path), launcher=launcher) as (_, bot):
+        await launcher.nth(1)
 
 
 async def test_a_runner_whose_folder_is_odd_keeps_no_host_down(tmp_path: Path) -> None:
