@@ -7,6 +7,7 @@ from pathlib import Path
 
 import apsw
 
+from host.mailbox import shape
 from sessiondb.errors import Damaged, Unavailable, translated
 
 PAGES = 2_000  # of one step; whoever writes gets in between two
@@ -16,6 +17,7 @@ BUSY = 10_000  # ms a copy waits for a commit
 
 def copy(source: Path, target: Path) -> None:
     """The file as it was at one moment. Raises `SessionError`."""
+    shape.must_be_files(source)  # a container may have put a FIFO there, at which an open waits for ever
     try:
         _by_backup(source, target)
     except (Unavailable, Damaged):

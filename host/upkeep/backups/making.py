@@ -128,7 +128,7 @@ class _Making:
         self._made.sessions += 1
 
     def _database(self, path: Path, name: str) -> None:
-        if not path.exists():
+        if not os.path.lexists(path):
             return
         copied = self._scratch / "copy.db"
         try:

@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -264,6 +266,27 @@ def test_a_file_whose_writer_died_within_a_commit_is_copied_as_it_was_before(tmp
     assert copied.execute("SELECT count(*) FROM session_state").fetchone() == (0,)
     assert copied.pragma("integrity_check") == "ok"
     assert before == (path.read_bytes(), path.with_name("outbound.db-journal").read_bytes())
+
+
+@pytest.mark.parametrize("odd", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("nowhere")])
+def test_what_is_no_file_in_the_place_of_a_database_is_named_and_not_waited_for(
+    tmp_path: Path, odd: Callable[[Path], None]
+) -> None:
+    """Its container may put a FIFO there: the backup never came to its end."""
+    odd(tmp_path / "outbound.db")
+    found: list[Exception] = []
+
+    def take() -> None:
+        try:
+            copy(tmp_path / "outbound.db", tmp_path / "copy.db")
+        except Exception as error:  # noqa: BLE001 - looked at below
+            found.append(error)
+
+    taking = threading.Thread(target=take, daemon=True)
+    taking.start()
+    taking.join(TIMEOUT)
+    [error] = found
+    assert isinstance(error, Damaged)
 
 
 def test_a_file_that_is_no_database_is_named_and_the_rest_is_kept(tmp_path: Path) -> None:
