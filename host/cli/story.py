@@ -17,6 +17,7 @@ from host.governance.words import moment, zone_of
 from host.registry.port import Statements
 from sessiondb import SessionError, SessionFolder
 from sessiondb.connection import open_reader
+from sessiondb.errors import translated
 
 LONGEST_TEXT = 70  # characters of the message that are shown
 
@@ -54,7 +55,10 @@ def _found(registry: Statements, data: Path, name: str) -> list[why.Found]:
     except (NothingFoundError, SessionError):
         return []
     try:
-        row = inbound.execute(_LAST).fetchone()
+        with translated(folder.inbound_db):
+            row = inbound.execute(_LAST).fetchone()
+    except SessionError:
+        return []
     finally:
         inbound.close()
     return why.find(registry, data, str(row[0])) if row else []

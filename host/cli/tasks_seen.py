@@ -26,6 +26,7 @@ from host.registry import orders
 from host.registry.db import open_registry
 from sessiondb import SessionError, SessionFolder
 from sessiondb.connection import open_reader
+from sessiondb.errors import translated
 
 SHOWN = 20  # occurrences of a task
 SOURCES = {"file": "the configuration file", "person": "the command line", "agent": "an agent"}
@@ -167,16 +168,22 @@ def _all(data: Path, *, over: bool = False) -> Iterator[Found]:
     for session_id, agent in rows:
         folder = SessionFolder(data / "sessions" / str(session_id))
         try:
-            connection = open_reader(folder.inbound_db)
+            known = _of(folder, over=over)
         except SessionError as error:
             _errors.print(Text(f"{session_id}: {error}", "yellow"))
             continue
-        try:
+        yield from (Found(task, str(session_id), str(agent), folder) for task in known)
+
+
+def _of(folder: SessionFolder, *, over: bool) -> list[records.Task]:
+    """Raises `SessionError`: also of a file whose header alone is sound."""
+    connection = open_reader(folder.inbound_db)
+    try:
+        with translated(folder.inbound_db):
             tables = records.Tasks(connection, now_ms)
-            for task in tables.known() if over else tables.all():
-                yield Found(task, str(session_id), str(agent), folder)
-        finally:
-            connection.close()
+            return list(tables.known() if over else tables.all())
+    finally:
+        connection.close()
 
 
 def one(data: Path, name: str) -> Found:
