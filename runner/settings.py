@@ -45,6 +45,7 @@ class Settings:
     stream_idle: float = 20.0  # s without an event and with nothing pending that end a provider's stream
     idle_exit: float = 300.0  # s without work after which the process exits
     title_model: str = ""  # by which threads are given titles, '' = they are not
+    fallback_model: str = ""  # answers while the one that is asked is away, '' = none does
     egress: bool = False  # the host opens a way to some hosts of the internet
     without: frozenset[str] = frozenset()  # optional fields that the model's address is known to refuse
     poll_slowest: float = 0.0  # s between two looks at a quiet inbound.db; 0 = as bells allow
@@ -80,6 +81,7 @@ class Settings:
             without=frozenset(environment.get("DOVECOTE_MODEL_WITHOUT", "").split()),
             poll_slowest=_seconds(environment, "DOVECOTE_POLL_SLOWEST", 0.0),
             title_model=environment.get("DOVECOTE_TITLE_MODEL", ""),
+            fallback_model=environment.get("DOVECOTE_FALLBACK_MODEL", ""),
             egress=environment.get("DOVECOTE_EGRESS", "0") == "1",
         )
 

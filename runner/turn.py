@@ -198,3 +198,9 @@ def files_of(messages: Sequence[PromptMessage]) -> list[dict[str, str]]:
 def ids_of_steps(steps: Sequence[Step]) -> list[str]:
     """The messages a turn had put to its model, by its `user` steps."""
     return [str(id_) for step in steps if step.kind == "user" for id_ in json.loads(step.content)["ids"]]
+
+
+def wants_words(message: PromptMessage) -> bool:
+    """Whether a person asked; reactions, deletions and runs of tasks may well be met by silence."""
+    body = message.content
+    return message.trigger and isinstance(body, content.Chat) and body.event in ("message", "command", "edit")

@@ -265,6 +265,11 @@ def _models(found: Mapping[str, Any]) -> Iterator[Crossing]:
             continue
         more = agent.get("models")
         named = [(("agents", name, "model"), agent.get("model", ""))]
+        standing_in = (("agents", name, "fallback_model"), agent.get("fallback_model", ""))
+        if agent.get("provider") == "claude_code" and standing_in[1]:
+            remedy = 'Remove it, or have the agent think by provider = "claude"'
+            yield Crossing(standing_in[0], "is nothing that Claude Code could turn to", remedy)
+        named.append(standing_in)
         named += [(("agents", name, "models"), one) for one in (more if isinstance(more, list) else [])]
         for path, model in named:
             if not isinstance(model, str) or not model:

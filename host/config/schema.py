@@ -138,6 +138,7 @@ class Agent(_Model):
     network: Network = Network()
     reactions: Literal["off", "context", "wake"] = "context"  # of people to messages of its conversations
     feedback: bool = True  # whether people are asked what they think of its answers, by buttons under them
+    fallback_model: str = ""  # answers while its own, or the one that was chosen, is away; '' = none does
     title_model: str = "claude-haiku-5-5"  # names threads after their first answer; '' = the question does
     shortest_task_interval: Seconds = 60.0  # between two runs of one scheduled task
     most_tasks: Annotated[int, Field(ge=1, le=10_000)] = 100  # of one conversation

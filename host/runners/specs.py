@@ -55,6 +55,8 @@ class Specs:
         }
         if agent.title_model:
             environment["DOVECOTE_TITLE_MODEL"] = agent.title_model
+        if agent.fallback_model:
+            environment["DOVECOTE_FALLBACK_MODEL"] = agent.fallback_model
         if slowest := config.host.poll_slowest:
             environment["DOVECOTE_POLL_SLOWEST"] = str(slowest)
         shown = own.resolve() if await asyncio.to_thread(own.is_dir) else None

@@ -35,12 +35,10 @@ from runner.providers.mending import Mending
 from runner.settings import Settings
 from runner.sockets import reachable
 from sessiondb import model_fields
-from sessiondb.content import Chat
 from sessiondb.options import Options
 
 CONTINUATIONS = 5  # answers in a row that may reach their limit before the turn ends with what there is
 LEAST_SUMMARISED = 2_000  # characters; a summary of less is not worth asking for
-MOST_NAMED = 5  # of the things left out, in the line that says so
 NOTHING_SAID = "I was asked twice and found nothing to say. Please ask in other words."
 FORGOTTEN = "(What was said before could not be sent to the model any more; this is a fresh start.)"
 
@@ -141,8 +139,8 @@ class ClaudeQuery:
         shown = set(turn.ids_of_steps(resumed))
         if fresh := [message for message in messages if message.id not in shown]:
             conversation.user(prompt(fresh), turn.files_of(fresh))
-        self._model = turn.model_of(messages)
-        self._addressed = any(map(_wants_words, messages))
+        self._model, self._absent = turn.model_of(messages), ""
+        self._addressed = any(map(turn.wants_words, messages))
         self._mending = Mending(conversation)
         self._told = leftout.from_steps(resumed)  # what the person hears of being left out
         return conversation
@@ -284,7 +282,8 @@ class ClaudeQuery:
             text = NOTHING_SAID
         if text.strip() == SILENT:
             text = ""
-        return base.Result((base.Reply(text + (_left_out(self._told) if text.strip() else "")),))
+        notes = leftout.words(self._told) + failures.stood_in(self._absent, answer.model)
+        return base.Result((base.Reply(text + (notes if text.strip() else "")),))
 
     def _drop_pushes(self) -> None:
         """What was not taken opens the next turn; the loop gives it again."""
@@ -351,7 +350,7 @@ class ClaudeQuery:
         """Streams one answer, which comes last. A stream that breaks is asked for again: nothing runs before the answer is
         complete. `said` is what its text goes on from.
         """
-        tries = waits.Tries(self._options.retries)
+        tries = self._tries()
         while True:
             asked = make()
             try:
@@ -359,19 +358,36 @@ class ClaudeQuery:
                     async for event in streaming:
                         yield event
                 return
-            except (anthropic.APIStatusError, anthropic.APIConnectionError) as error:
+            except (anthropic.APIError, httpx2.HTTPError, _Broken) as error:
                 if isinstance(error, anthropic.APIStatusError) and self._mended(error, asked):
                     continue
                 pause = _pause(tries, error)
-                if pause is None:
-                    raise
-            except (httpx2.HTTPError, _Broken):
-                pause = tries.pause_of_a_stream()
+                if pause is None and self._stands_in(error, str(asked["model"])):
+                    tries, pause = self._tries(), 0.0
+                    yield base.Progress(f"{self._absent} is away; asking {self._model}…")
                 if pause is None:
                     raise
             if told := waits.words(pause):
                 yield base.Progress(told)
             await self._unless_aborted(asyncio.sleep(pause))
+
+    def _tries(self) -> waits.Tries:
+        """Where another model can stand in, the first is not waited for long."""
+        waiting = bool(self._settings.fallback_model) and not self._absent
+        return waits.Tries(min(self._options.retries, 1) if waiting else self._options.retries)
+
+    def _stands_in(self, error: Exception, asked: str) -> bool:
+        """Whether the other model is asked from now on, until the turn ends."""
+        other = self._settings.fallback_model
+        if not other or asked == other:
+            return False
+        if isinstance(error, anthropic.APIStatusError) and not failures.is_away(
+            error.status_code, str(error.type or "")
+        ):
+            return False
+        log.warning("A model is away, and another stands in", extra={"action": "stood_in", "model": other})
+        self._absent, self._model = asked, other
+        return True
 
     def _mended(self, error: anthropic.APIStatusError, asked: dict[str, Any]) -> bool:
         """Whether the same may be asked for again, without what was refused. Raises `_TooLong`."""
@@ -457,12 +473,12 @@ def _said_by(error: anthropic.APIStatusError) -> tuple[int, str]:
     return status, model_fields.detail_of(error.body)
 
 
-def _pause(
-    tries: waits.Tries, error: anthropic.APIStatusError | anthropic.APIConnectionError
-) -> float | None:
+def _pause(tries: waits.Tries, error: Exception) -> float | None:
     """An error in the midst of a stream has the status of the answer that it broke."""
-    if not isinstance(error, anthropic.APIStatusError):
+    if isinstance(error, anthropic.APIConnectionError):
         return tries.pause(0, {})
+    if not isinstance(error, anthropic.APIStatusError):
+        return tries.pause_of_a_stream()
     if error.status_code == 200:
         return tries.pause_of_a_stream()
     return tries.pause(error.status_code, error.response.headers)
@@ -481,18 +497,3 @@ def _answer_of(message: Any) -> Answer:
         block.pop("parsed_output", None)
     usage = message.usage.to_dict(mode="json", exclude_none=True)
     return Answer(content, str(message.stop_reason), str(message.model), usage)
-
-
-def _wants_words(message: PromptMessage) -> bool:
-    """Whether a person asked; reactions, deletions and runs of tasks may well be met by silence."""
-    body = message.content
-    return message.trigger and isinstance(body, Chat) and body.event in ("message", "command", "edit")
-
-
-def _left_out(left: Sequence[leftout.Left]) -> str:
-    """One line for the person."""
-    if not left:
-        return ""
-    names = list(dict.fromkeys(one.name for one in left))
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"\n\n_Left out, for the model did not take it: {', '.join(names[:MOST_NAMED])}{more}._"

@@ -11,6 +11,7 @@ TOO_LARGE = 413  # status of a request with too many bytes, whatever its words
 LONGEST_DETAIL = 300  # characters of the API's own words that are passed on
 
 _TRANSIENT_TYPES = frozenset({"overloaded_error", "rate_limit_error", "api_error", "timeout_error"})
+_AWAY = frozenset({"overloaded_error", "api_error", "timeout_error"})  # in the midst of a stream
 _TRANSIENT_STATUS = frozenset({408, 409, 429})
 _WORDS = {
     "overloaded_error": "The model is overloaded right now.",
@@ -79,6 +80,16 @@ def is_for_what_was_said(status: int, detail: str) -> bool:
     """Whether the same history will be refused again, as far as the words tell."""
     said = any(word in detail.lower() for word in _SAID)
     return status == TOO_LARGE or is_too_long(status, detail) or (is_about_messages(status, detail) and said)
+
+
+def is_away(status: int, error_type: str) -> bool:
+    """Whether the model cannot answer anybody right now; a refusal (4xx) is about what was asked, or by whom."""
+    return status >= 500 or (status == 200 and error_type in _AWAY)
+
+
+def stood_in(absent: str, model: str) -> str:
+    """One line for the person, behind what is said; '' where no model was away."""
+    return f"\n\n(Answered by {model}: {absent} is away right now.)" if absent else ""
 
 
 def connection_lost() -> Error:

@@ -23,6 +23,7 @@ NOTE = "left_out"  # key of the note that records it
 MOST_FILES = 40  # pictures and PDFs in one request; the API takes 100
 MOST_BYTES = 18_000_000  # of their base64; the API takes 32 MB in all
 MOST_PAGES = 100  # of PDFs
+MOST_NAMED = 5  # of the things left out, in the line that says so
 LONG = 8_000  # characters of a text that is worth a shortened version
 KEPT = 2_000  # characters of each end of a shortened text
 FILES = frozenset({"image", "document"})
@@ -228,3 +229,12 @@ def _name(block: JSON) -> str:
 
 def _text(text: str) -> JSON:
     return {"type": "text", "text": text}
+
+
+def words(left: Sequence[Left]) -> str:
+    """One line for the person, behind what is said; '' where nothing is left out."""
+    if not left:
+        return ""
+    names = list(dict.fromkeys(one.name for one in left))
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"\n\n_Left out, for the model did not take it: {', '.join(names[:MOST_NAMED])}{more}._"

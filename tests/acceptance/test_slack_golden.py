@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.model_api import FakeModelAPI, ToolUse, answer
+from tests.fakes.model_api import FakeModelAPI, ToolUse, answer, internal_error, overloaded
 from tests.fakes.slack import Message
 from tests.support import on_slack
 from tests.support.files import pdf, picture
@@ -24,6 +24,7 @@ MODEL = """\
 base_url = "{url}"
 [agents.default]
 provider = "claude"
+fallback_model = "claude-haiku-5-5"
 reactions = "wake"
 """
 
@@ -161,3 +162,15 @@ async def test_forty_messages_of_every_kind_reach_the_model_as_people_see_them(
     await talk.ask({"text": "what were the last two things we said?"})
     found = reading.conversation(conversation.api.requests[-1])
     reading.check("slack", found)
+
+    # The model is away for as long as it is asked, and then for this turn alone.
+    conversation.api.fail_next(overloaded(), internal_error())
+    await talk.ask({"text": "who answers this?"})
+    assert office.answers(talk.root)[-1].text.endswith(
+        "(Answered by claude-haiku-5-5: claude-sonnet-5-5 is away right now.)"
+    )
+    await talk.ask({"text": "and this?"})
+    assert "Answered by" not in office.answers(talk.root)[-1].text
+    models = [str(request.json["model"]) for request in conversation.api.requests[-4:]]
+    assert models == ["claude-sonnet-5-5", "claude-sonnet-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"]
+    assert reading.paid_for(office.folder.path / "data", "claude-haiku-5-5") == 1

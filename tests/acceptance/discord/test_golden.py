@@ -12,7 +12,7 @@ import pytest
 from host.intake.changed import DELETED, TOO_LATE
 from tests.fakes.discord import Channel, FakeDiscord, Message, Upload
 from tests.fakes.discord.model import Attachment
-from tests.fakes.model_api import FakeModelAPI, ToolUse, answer
+from tests.fakes.model_api import DropBeforeAnswer, FakeModelAPI, ToolUse, answer, overloaded
 from tests.support.files import picture
 from tests.support.golden import discord_messages as kinds
 from tests.support.golden import reading
@@ -25,6 +25,7 @@ MODEL = """\
 base_url = "{url}"
 [agents.default]
 provider = "claude"
+fallback_model = "claude-haiku-5-5"
 reactions = "wake"
 """
 
@@ -146,3 +147,13 @@ async def test_forty_messages_of_every_kind_reach_the_model_as_people_see_them(
     await talk.ask({"content": "what were the last three things we said?"})
     found = reading.conversation(talk.api.requests[-1])
     reading.check("discord", found)
+
+    # The model is away for as long as it is asked, and then for this turn alone.
+    talk.api.fail_next(DropBeforeAnswer(), overloaded())
+    await talk.ask({"content": "who answers this?"})
+    assert town.said(thread)[-1].endswith(
+        "(Answered by claude-haiku-5-5: claude-sonnet-5-5 is away right now.)"
+    )
+    await talk.ask({"content": "and this?"})
+    assert "Answered by" not in town.said(thread)[-1]
+    assert reading.paid_for(town.folder / "data", "claude-haiku-5-5") == 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
 from pathlib import Path
 from typing import Any
+
+import apsw
 
 from tests.fakes.model_api import RecordedRequest
 
@@ -21,6 +24,12 @@ def conversation(request: RecordedRequest) -> str:
     text = "\n\n".join(_message(one) for one in request.json["messages"]) + "\n"
     text = _PORT.sub("HOST", _TIME.sub("TIME", text))
     return _MINTED.sub(lambda match: names.setdefault(match.group(), f"ID{len(names) + 1}"), text)
+
+
+def paid_for(data: Path, model: str) -> int:
+    """How many calls of the model the host has charged."""
+    with contextlib.closing(apsw.Connection(str(data / "host.db"), flags=apsw.SQLITE_OPEN_READONLY)) as kept:
+        return len(kept.execute("SELECT 1 FROM usage WHERE model = ? AND cost > 0", (model,)).fetchall())
 
 
 def _message(message: dict[str, Any]) -> str:

@@ -133,3 +133,35 @@ async def test_thinking_comes_back_unchanged_with_its_signature(api: FakeModelAP
     assert api.requests[1].json["messages"][1]["content"][0]["thinking"] == "Let me see."
     assert api.requests[1].json["output_config"] == {"effort": "high"}
     assert api.requests[1].json["max_tokens"] == 500
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [HttpError(503, "busy")] * 2,
+        [ErrorInStream(4), "Half of it."] * 3,
+        [TruncateStream(4), "Half of it."] * 3,
+    ],
+    ids=["5xx", "overloaded in streams", "broken streams"],
+)
+async def test_another_model_goes_on_with_a_turn_whose_model_is_away(
+    api: FakeModelAPI, tmp_path: Path, faults: list[Fault | str]
+) -> None:
+    """From where it was: no tool runs twice. The second call of it in the same turn waits for nobody."""
+    api.script(answer(ToolUse("send_message", {"text": "one"})), *faults)
+    api.script(answer(ToolUse("send_message", {"text": "two"})), "Done.", "Back.")
+    async with talking(api, tmp_path, fallback_model="claude-haiku-5-5") as talk:
+        await talk.say("Do it")
+        told = "Done.\n\n(Answered by claude-haiku-5-5: claude-sonnet-5-5 is away right now.)"
+        assert await talk.replies(3) == ["one", "two", told]
+        assert await talk.ask("Again") == "Back."
+    models = [str(request.json["model"]) for request in api.requests]
+    assert models[-3:] == ["claude-haiku-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"]
+
+
+async def test_no_other_model_is_asked_where_the_first_refuses(api: FakeModelAPI, tmp_path: Path) -> None:
+    api.script(HttpError(400, "messages: too odd"), HttpError(401, "invalid x-api-key"))
+    async with talking(api, tmp_path, fallback_model="claude-haiku-5-5") as talk:
+        assert "too odd" in await talk.ask("First")
+        assert "does not accept" in await talk.ask("Second")
+    assert {request.json["model"] for request in api.requests} == {"claude-sonnet-5-5"}
