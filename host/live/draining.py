@@ -39,6 +39,7 @@ class Draining:
         self._stopping = stopping
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._over = False
         self._busy: dict[str, float] = {}  # by session: s until it is looked at again
         news.heard_by(self._soon)
 
@@ -46,6 +47,8 @@ class Draining:
         """Drains once now, and once more if asked to meanwhile: many rings are one."""
         if session.id in self._tasks:
             self._again.add(session.id)
+            return
+        if self._over:
             return
         self._tasks[session.id] = asyncio.create_task(self._drain(session), name=f"drain:{session.id}")
 
@@ -86,6 +89,7 @@ class Draining:
             self._supervisor.wake(session)
 
     async def done(self) -> None:
-        """Waits for every drain under way."""
+        """Waits for every drain under way; from then on none begins. What is still written the next start reads."""
         while self._tasks:
             await asyncio.wait(list(self._tasks.values()))
+        self._over = True

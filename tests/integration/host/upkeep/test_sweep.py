@@ -170,3 +170,5 @@ async def test_records_that_the_host_cannot_use_are_told_and_taken_up_again_when
         async with asyncio.timeout(TIMEOUT):
             assert await host.settled(said.message_id) == "completed"
     assert sum("records" in text for text in bot.said("c")) == 1
+    host.house.draining._soon(sick)  # a notice that its file is read comes after the end
+    assert not host.house.draining._tasks
