@@ -23,6 +23,7 @@ COMPACTORS = ("api", "own")
 LEAST_COMPACTION = 50_000  # tokens; the API refuses a smaller trigger
 APPROVE_WITHIN = 86_400  # s until an approval that nobody gave counts as refused
 MOST_APPROVERS = 20  # people that one approval may need
+GRANT_WITHIN = 28_800  # s that a yes in advance counts: a day's work
 LONGEST_WAIT = 30 * 86_400  # s that an approval may stay open
 EVERYWHERE = (
     "send_message",
@@ -106,9 +107,12 @@ class Options:
     tools: tuple[str, ...] | None = None  # None: all of them
     approve: tuple[str, ...] = ()  # patterns of tools that ask first
     approve_within: int = APPROVE_WITHIN
-    approvers: tuple[str, ...] = ()  # who may say yes, as `platform:id`; the host reads it, and the two below
+    approvers: tuple[
+        str, ...
+    ] = ()  # who may say yes, as `platform:id`; the host reads it, and the three below
     approve_by: int = 1  # how many of them have to
     asker_approves: bool = True  # whether the yes of whoever asked for it counts
+    grant_within: int = GRANT_WITHIN  # s for which a yes may be given in advance; 0 = never
     mcp: Mapping[str, McpServer] = field(default_factory=dict)
 
     @classmethod
@@ -352,5 +356,6 @@ RULES: dict[str, Rule] = {
     "approvers": _texts,
     "approve_by": _number(1, MOST_APPROVERS),
     "asker_approves": _flag,
+    "grant_within": _number(0, LONGEST_WAIT),
     "mcp": _servers,
 }

@@ -163,6 +163,21 @@ def channel(
 
 
 @app.command()
+def grants(
+    revoke: Annotated[int, typer.Option(help="The number of what is to be taken back.")] = 0,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the tools that people have allowed in advance, or take one of these back."""
+    from host.cli import granting
+
+    if revoke:
+        granting.revoke(config_of(config), revoke)
+    else:
+        granting.show(config_of(config), as_json=json)
+
+
+@app.command()
 def audit(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List who changed what without an agent: channels, access, budgets."""
     from host.cli import owners

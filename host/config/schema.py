@@ -191,6 +191,7 @@ COMMAND_NAMES = Literal[
     "handoff",
     "aside",
     "status",
+    "grants",
     "tasks",
     "usage",
     "why",

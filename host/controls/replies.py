@@ -57,6 +57,8 @@ class Replies:
                 return await self._service.hand_over(viewer, rest, read_by_all=True)
             case commands.MEMORY:
                 return await self._service.memory(viewer, rest)
+            case commands.GRANTS:
+                return await self._service.grants(viewer, rest)
             case commands.CONFIG:
                 return await self._service.configure(viewer, rest)
         return self._service.help(viewer)

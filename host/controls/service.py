@@ -13,7 +13,7 @@ from pathlib import Path
 
 from host.config import Route, provider
 from host.config.settings import Settings
-from host.controls import channels, history, judging, later, spending
+from host.controls import channels, granting, history, judging, later, spending
 from host.controls.anew import Anew
 from host.controls.desk import TaskDesk
 from host.controls.handing import Handing
@@ -181,6 +181,14 @@ class Service:
     async def call(self, viewer: Viewer, question: str) -> CallShown:
         seen = await self._sight(viewer)
         return await self._db.read(lambda connection: approvals.shown(connection, seen, question))
+
+    async def grants(self, viewer: Viewer, text: str) -> str:
+        await self._sight(viewer)
+        number, config, now = granting.meant(text), self._settings.config, self._parts.now()
+        if number:
+            return await self._db.write(lambda c: granting.revoke(c, config, viewer, number, now))
+        zone = words.zone_of(viewer.author.zone, config.host.zone)
+        return await self._db.read(lambda connection: granting.listed(connection, viewer, zone, now))
 
     async def judge(self, viewer: Viewer, said: Judged) -> str:
         return await self._db.write(

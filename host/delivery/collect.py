@@ -8,24 +8,25 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
-from host.delivery import drawing, notes, pace, policy, replacing, waits
+from host.delivery import drawing, notes, pace, policy, replacing, waits, wrapping
 from host.delivery.actions import Actions, Asked, refusing
 from host.delivery.drawing import Large
 from host.delivery.minting import Minting
 from host.delivery.portion import Busy, Collected, Ready, Rows, Whose, seq_of
 from host.delivery.quiet import Quiet, is_held
+from host.governance.approvals import Asking
 from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import Accepted, OutboundReader, Refused
 from host.mailbox.projecting import tell, tell_failed
 from host.mailbox.questions import Approvers
 from host.mailbox.rows import Parcel
-from host.ports.bot import Bots
-from host.registry.notices import Notice, mint_key
+from host.ports.bot import Bot, Bots
+from host.registry.notices import Notice
 from sessiondb import content
-from sessiondb.records import Ack, AckStatus, Address, Kind, MessageIn, MessageOut, Status
+from sessiondb.records import Ack, AckStatus, Address, MessageIn, MessageOut, Status
 
 GIVE_UP_AFTER = 5  # failed attempts of one message
 RETRY_BACKOFF = 2_000  # ms after the first failed attempt; doubles
@@ -88,7 +89,7 @@ class Collector:
         done.seen = [m for m in done.claimed if not self.quiet.hushes(writer, m)]
         rows = self._as_far_as_ready(writer, page.rows, whose, ready, done)
         done.work = pace.weight(page.size, page.rows)
-        done.more = page.more or done.asked is not None or done.large is not None
+        done.more = page.more or done.waits
         finished = [] if done.more else [ack for ack in acks if ack.status is not AckStatus.PROCESSING]
         runs = [
             ack.message_id
@@ -137,7 +138,7 @@ class Collector:
         left = whose.room
         for row in rows:
             if left.spent:
-                done.more, done.asked, done.large = True, None, None
+                done.more, done.asked, done.large, done.asking = True, None, None, None
                 return False
             for parcel in self._row(writer, row, whose, done, ready):
                 at = parcel.address
@@ -161,27 +162,46 @@ class Collector:
         done: Collected,
     ) -> Rows:
         for number, row in enumerate(rows):
-            if not isinstance(row, Accepted) or row.row.id in ready.handlers or row.row.id in ready.drawn:
+            if not isinstance(row, Accepted) or ready.has(row.row.id):
                 continue
             if isinstance(row.content, content.Action):
                 done.asked = _to_prepare(writer, row.row, row.content)
+            elif isinstance(row.content, content.Question) and row.content.approval:
+                done.asking = self._to_count(writer, row, whose)
             elif len(row.row.content) > drawing.SMALL:
                 done.large = self._to_draw(writer, row, whose)
-            if done.asked is not None or done.large is not None:
+            if done.waits:
                 done.rest = rows[number:]
                 return rows[:number]
         return rows
 
-    def _to_draw(self, writer: InboundWriter, row: Accepted, whose: Whose) -> Large | None:
-        """None for what will not be shown."""
+    def _new(
+        self, writer: InboundWriter, row: Accepted
+    ) -> tuple[MessageIn | None, Address | None, Bot | None]:
+        """What a row answers, where it goes and by whom; by nobody what will not be shown."""
         out = row.row
         origin = writer.message(out.in_reply_to) if out.in_reply_to else None
         address = _routed(writer, out, origin)
-        bot = None if address is None else self.bots.get(address.channel_type)
-        if address is None or bot is None or writer.parcels_of(out.id):
+        shown = address is not None and not writer.parcels_of(out.id)
+        return origin, address, self.bots.get(address.channel_type) if address and shown else None
+
+    def _to_count(self, writer: InboundWriter, row: Accepted, whose: Whose) -> Asking | None:
+        """None for what nobody will be asked."""
+        origin, address, bot = self._new(writer, row)
+        if address is None or bot is None:
             return None
-        operation, mentions = self._shown(writer, row, whose, address, origin)
-        return Large(out.id, bot, operation, mentions)
+        question, _ = self._shown(writer, row, whose, address, origin)
+        assert isinstance(question, content.Question)  # noqa: S101 - such a row comes here
+        key = self.minting.key(whose.session_id, row.row.seq, row.row.id, 0)
+        terms = self.approvers.terms(question, whose.agent, self.now())
+        return Asking(row.row.id, key, whose.session_id, whose.agent, address, question.audience, terms)
+
+    def _to_draw(self, writer: InboundWriter, row: Accepted, whose: Whose) -> Large | None:
+        """None for what will not be shown."""
+        origin, address, bot = self._new(writer, row)
+        if address is None or bot is None:
+            return None
+        return Large(row.row.id, bot, *self._shown(writer, row, whose, address, origin))
 
     def _row(
         self,
@@ -211,16 +231,31 @@ class Collector:
             return self._nowhere(writer, row, asked_at, doubtful, done)
         if isinstance(row.content, content.Action | content.Question) and not writer.bounds.may_note():
             done.refused.append(Refused(out.seq, out.id, UNREAD))
-            return [_quarantined(out.seq, out.id, address, UNREAD, out.in_reply_to)]
+            return [wrapping.quarantined(out.seq, out.id, address, UNREAD, out.in_reply_to)]
         if isinstance(row.content, content.Action):
             return [self._act(writer, row, address, doubtful, ready)]
+        parcels = self._carried(writer, row, whose, address, origin, ready)
+        return wrapping.unknown(parcels, known, self.now()) if doubtful else parcels
+
+    def _carried(
+        self,
+        writer: InboundWriter,
+        row: Accepted,
+        whose: Whose,
+        address: Address,
+        origin: MessageIn | None,
+        ready: Ready,
+    ) -> Sequence[Parcel]:
+        """An operation's chunks, and those that it takes away."""
+        out, asked_at = row.row, origin.address if origin else whose.place
         shown = self._shown(writer, row, whose, address, origin)
         operation, _ = shown
-        if isinstance(operation, content.Question) and (
-            never := self.approvers.unreachable(operation, whose.agent)
-        ):
-            questions.not_asked(writer, out.id, asked_at, never, self.now())
-            return [_quarantined(out.seq, out.id, address, never, out.in_reply_to)]
+        if isinstance(operation, content.Question):
+            if never := self.approvers.unreachable(operation, whose.agent):
+                return self._not_asked(writer, row, address, asked_at, never)
+            votes = ready.votes.get(out.id)
+            operation = questions.as_allowed(writer, out.id, operation, asked_at, votes, self.now())
+            shown = (operation, shown[1])
         parcels, parts = self._chunks(row, shown, whose, address, origin, ready)
         minted = functools.partial(self.minting.key, whose.session_id, out.seq, out.id)
         gone = replacing.removals(writer, row, origin, parcels, self.bots, minted)
@@ -231,8 +266,14 @@ class Collector:
                 tell_failed(writer, parcel, self.now())
         if parts > len(parcels):
             self._cut(writer, out, address, asked_at, f"the first {len(parcels)} of {parts} parts")
-        parcels = self.quiet.held(writer, origin, [*parcels, *gone])
-        return _unknown(parcels, known, self.now()) if doubtful else parcels
+        return self.quiet.held(writer, origin, [*parcels, *gone])
+
+    def _not_asked(
+        self, writer: InboundWriter, row: Accepted, address: Address, asked_at: Address, reason: str
+    ) -> Sequence[Parcel]:
+        out = row.row
+        questions.not_asked(writer, out.id, asked_at, reason, self.now())
+        return [wrapping.quarantined(out.seq, out.id, address, reason, out.in_reply_to)]
 
     def _shown(
         self, writer: InboundWriter, row: Accepted, whose: Whose, address: Address, origin: MessageIn | None
@@ -265,7 +306,7 @@ class Collector:
             owe(writer, notes.homeless(out.in_reply_to or out.id, asked_at))
         if isinstance(row.content, content.Question):
             questions.not_asked(writer, out.id, asked_at, reason, self.now())
-        return [_quarantined(out.seq, out.id, asked_at, reason)]
+        return [wrapping.quarantined(out.seq, out.id, asked_at, reason)]
 
     def _act(
         self,
@@ -280,10 +321,10 @@ class Collector:
         if doubtful:
             reason = "the host's records were lost; look whether this took effect before you ask for it again"
             tell(writer, out.id, address, reason)
-            return _quarantined(out.seq, out.id, address, reason, out.in_reply_to)
+            return wrapping.quarantined(out.seq, out.id, address, reason, out.in_reply_to)
         unasked = "an action answers the message that it was asked for in"
         self.actions.apply(writer, out.id, ready.handlers.get(out.id) or refusing(unasked), address)
-        return _parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)
+        return wrapping.parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)
 
     def _refused(self, writer: InboundWriter, row: Refused, fallback: Address) -> Sequence[Parcel]:
         writer.raise_mark("outbound_read", row.seq)
@@ -294,7 +335,7 @@ class Collector:
             origin = writer.message(row.in_reply_to) if row.in_reply_to else None
             place = origin.address if origin else fallback
             questions.not_asked(writer, id_, place, row.reason, self.now())
-        return [_quarantined(row.seq, id_, fallback, row.reason, row.in_reply_to)]
+        return [wrapping.quarantined(row.seq, id_, fallback, row.reason, row.in_reply_to)]
 
     def _chunks(
         self,
@@ -309,7 +350,9 @@ class Collector:
         out = row.row
         bot = self.bots.get(address.channel_type)
         if bot is None:
-            return [_parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "failed", 0, NO_PLATFORM)], 1
+            return [
+                wrapping.parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "failed", 0, NO_PLATFORM)
+            ], 1
         operation, mentions = shown
         drawn = ready.drawn.get(out.id) or drawing.at_once(bot, operation, mentions)
         chunks = drawn.chunks
@@ -322,13 +365,13 @@ class Collector:
             # The host's own key, not the row's id: an id that imitates another session's must not take its answer.
             "question": keys[0] if keys and isinstance(operation, content.Question) else "",
             "audience": getattr(operation, "audience", ()),
-            "terms": self.approvers.terms(operation, whose.agent, self.now())
+            "terms": asdict(self.approvers.terms(operation, whose.agent, self.now()))
             if isinstance(operation, content.Question)
             else {},
-            "opens": not out.destination and _opens(operation, origin),
+            "opens": not out.destination and wrapping.opens(operation, origin),
         }
         return [
-            _parcel(
+            wrapping.parcel(
                 out.seq,
                 out.id,
                 number,
@@ -406,25 +449,12 @@ def _routed(writer: InboundWriter, out: MessageOut, origin: MessageIn | None) ->
     return origin.address if origin else None
 
 
-def _unknown(parcels: Sequence[Parcel], known: Sequence[Parcel], now: int) -> Sequence[Parcel]:
-    """Of a row that is read again into a new file: what the ledger has of it is in the file already, and in its lane."""
-    there = {parcel.chunk for parcel in known}
-    return [policy.doubtful(parcel, now) for parcel in parcels if parcel.chunk not in there]
-
-
 def _mentions(writer: InboundWriter, operation: content.Operation, origin: MessageIn | None) -> Sequence[str]:
     """Whom the post of a task notifies: those whom the task names, and nobody whom its text names."""
     if origin is None or not origin.task_id or not isinstance(operation, content.Text):
         return ()
     task = writer.tasks.get(origin.task_id)
     return () if task is None else task.mentions
-
-
-def _opens(operation: content.Operation, origin: MessageIn | None) -> bool:
-    """Whether replies under it go on with this session: what a task or a webhook has posted where no thread is."""
-    about_another = isinstance(operation, content.Edit | content.Reaction)
-    by_itself = origin is not None and (bool(origin.task_id) or origin.kind == Kind.WEBHOOK)
-    return by_itself and not about_another
 
 
 def give_up_or_postpone(
@@ -461,23 +491,3 @@ def owe(writer: InboundWriter, notice: Notice) -> None:
 def _named(message: MessageIn) -> str:
     run = content.decode_inbound(message.content)
     return f"The task “{run.title}” of {run.due}" if isinstance(run, content.Task) else "A task"
-
-
-def _quarantined(number: int, id_: str, address: Address, reason: str, in_reply_to: str = "") -> Parcel:
-    return _parcel(number, id_, 0, address, in_reply_to, "", "quarantined", 0, reason)
-
-
-def _parcel(
-    number: int,
-    id_: str,
-    chunk: int,
-    address: Address,
-    reply: str,
-    payload: str,
-    state: str,
-    due: int,
-    error: str = "",
-    key: str = "",
-) -> Parcel:
-    key = key or mint_key()
-    return Parcel(id_, chunk, number, key, state, address, payload, reply, next_attempt_at=due, error=error)

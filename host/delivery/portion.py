@@ -10,6 +10,7 @@ from typing import TypeAlias
 from host.delivery.actions import Asked, Handler
 from host.delivery.drawing import Drawn, Large
 from host.delivery.room import Room
+from host.governance.approvals import Asking, Votes
 from host.mailbox.outbound import Accepted, Refused
 from host.mailbox.rows import Parcel
 from sessiondb.records import Address, MessageIn
@@ -39,7 +40,15 @@ class Collected:
     rest: Rows = ()  # what was read with them and comes next, from the one on that has to be waited for
     asked: Asked | None = None  # an action that has to be prepared before anything behind it is read
     large: Large | None = None  # an operation that has to be rendered before that
+    asking: Asking | None = (
+        None  # a call of which it has to be known before that who has allowed it in advance
+    )
     run_ended: bool = False  # a task's run got its outcome
+
+    @property
+    def waits(self) -> bool:
+        """Whether it ended before a row that something outside has to be done for."""
+        return self.asked is not None or self.large is not None or self.asking is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,11 @@ class Ready:
 
     handlers: Mapping[str, Handler] = field(default_factory=dict)  # of actions that are prepared
     drawn: Mapping[str, Drawn] = field(default_factory=dict)  # of large operations that are rendered
+    votes: Mapping[str, Votes] = field(default_factory=dict)  # of calls that need a yes
     rest: Rows = ()  # of the last collection, which ended before one of them: they are not read once more
+
+    def has(self, row_id: str) -> bool:
+        return row_id in self.handlers or row_id in self.drawn or row_id in self.votes
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,7 @@ class Deliveries:
         """Reads on; false when there is nothing more to read now. What has to be waited for is, one row after the other."""
         await self.pace.turn(session.id)
         done = await self._read_on(session, Ready())
-        while done is not None and not self.pace.over and (done.asked is not None or done.large is not None):
+        while done is not None and not self.pace.over and done.waits:
             if (asked := done.asked) is not None:
                 async with self._collector.actions.prepared(session, asked) as handler:
                     ready = Ready(handlers={asked.row_id: handler}, rest=done.rest)
@@ -175,6 +175,9 @@ class Deliveries:
             elif (large := done.large) is not None:
                 drawn = await self._drawing.draw(large)
                 done = await self._read_on(session, Ready(drawn={large.row_id: drawn}, rest=done.rest))
+            elif (asking := done.asking) is not None:
+                votes = await self._collector.approvers.in_advance(self._db, asking, self._now())
+                done = await self._read_on(session, Ready(votes={asking.row_id: votes}, rest=done.rest))
         return done is not None and done.more
 
     async def _read_on(self, session: Session, ready: Ready) -> Collected | None:

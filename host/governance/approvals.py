@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from host.config import Config
-from host.governance import access, audit
+from host.governance import access, audit, grants
 from host.governance.sight import Sight
 from host.ports.controls import CallShown, Forbidden
-from host.ports.events import EventClass, InboundEvent, Ingested, Verdict, Viewer
+from host.ports.events import Author, EventClass, InboundEvent, Ingested, Verdict, Viewer
 from host.registry import asked
 from host.registry.port import Statements
 from sessiondb import approving
+from sessiondb.records import Address
 
 UNKNOWN = "I do not know this call any more."
 NO_MORE = "You were asked, but you may not answer this any more."
@@ -26,6 +27,7 @@ SHOWN_DIGEST = 12  # characters of it that people can compare
 @dataclass(frozen=True, slots=True)
 class Votes:
     by: tuple[str, ...] = ()  # ids of those who allow it, the first one first
+    names: str = ""  # of the same
     needed: int = 0
     decided: bool = True
     refused: str = ""  # why this person's answer does not count
@@ -37,6 +39,19 @@ class Votes:
         if self.refused:
             return Ingested(Verdict.DECLINED, event.message_id, self.refused)
         return self.noted(Ingested(Verdict.COUNTED, event.message_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A call that is about to be put to people."""
+
+    row_id: str  # of messages_out
+    key: str  # what an answer will refer to
+    session_id: str
+    agent: str
+    address: Address
+    audience: tuple[str, ...]
+    terms: asked.Terms
 
 
 def named(config: Config, agent: str, platform: str) -> tuple[str, ...]:
@@ -65,32 +80,87 @@ def counted(
         return event, Votes()
     if not _still(connection, config, agent, event.address.channel_type, event.author.id):
         return event, Votes(decided=False, refused=NO_MORE)
-    if event.value != approving.ALLOW:
+    where = grants.meant(event.value)
+    if event.value != approving.ALLOW and not where:
         asked.over(connection, event.refers_to)
-        _record(connection, event, "refuse_call", terms, now)
+        _record(connection, viewer_of(event), "refuse_call", terms, now)
         return event, Votes()
-    votes = _with(connection, config, event, agent, terms, now)
-    by = tuple(id_ for id_, _ in votes)
-    decided = len(votes) >= terms.needed
-    if decided:
-        asked.over(connection, event.refers_to)
-    names = ", ".join(name for _, name in votes)
-    return replace(event, by=names, digest=approving.digest(terms.call)), Votes(by, terms.needed, decided)
+    _vote(connection, event.refers_to, viewer_of(event), terms, now)
+    if where:
+        _grant(connection, config, event, agent, terms, where, now)
+    votes = _counting(connection, config, agent, event.address.channel_type, event.refers_to, terms)
+    digest = approving.digest(terms.call)
+    return replace(event, value=approving.ALLOW, text=approving.ALLOW, by=votes.names, digest=digest), votes
 
 
-def _with(
-    connection: Statements, config: Config, event: InboundEvent, agent: str, terms: asked.Terms, now: int
-) -> list[tuple[str, str]]:
-    """Those who allow it, with this person: once, however often they click."""
-    platform = event.address.channel_type
+def in_advance(connection: Statements, config: Config, asking: Asking, now: int) -> Votes:
+    """The yeses that were given before the question is put, by those who may answer it now. Again is once: what was
+    counted stays counted, whatever has ended since."""
+    found = config.agents.get(asking.agent)
+    offers = found is not None and found.rules_of_approval.grant_within > 0
+    place, platform = asking.address, asking.address.channel_type
+    held = (
+        grants.holding(connection, place, asking.agent, asking.terms.tool, asking.session_id, now)
+        if offers
+        else []
+    )
+    held = [
+        one
+        for one in held
+        if one.by in asking.audience and _still(connection, config, asking.agent, platform, one.by)
+    ]
+    if held:
+        asked.note(connection, asking.key, asking.session_id, place, asking.row_id, now, asking.terms)
+    elif asked.find(connection, asking.key) is None:
+        return Votes(needed=asking.terms.needed, decided=False)
+    for one in held:
+        viewer = Viewer(Author(one.by, one.name), place)
+        _vote(connection, asking.key, viewer, asking.terms, now, " in advance")
+    return _counting(connection, config, asking.agent, platform, asking.key, asking.terms)
+
+
+def _vote(
+    connection: Statements, key: str, viewer: Viewer, terms: asked.Terms, now: int, how: str = ""
+) -> None:
+    """Once for each person, however often they click."""
+    user = f"{viewer.address.channel_type}:{viewer.author.id}"
     connection.execute(
-        "INSERT OR IGNORE INTO votes VALUES (?, ?, ?, ?)",
-        (event.refers_to, f"{platform}:{event.author.id}", event.author.name, now),
+        "INSERT OR IGNORE INTO votes VALUES (?, ?, ?, ?)", (key, user, viewer.author.name, now)
     )
     if connection.changes():
-        _record(connection, event, "allow_call", terms, now)
-    given = _votes(connection, event.refers_to)
-    return [vote for vote in given if _still(connection, config, agent, platform, vote[0])]
+        _record(connection, viewer, "allow_call", terms, now, how)
+
+
+def _grant(
+    connection: Statements,
+    config: Config,
+    event: InboundEvent,
+    agent: str,
+    terms: asked.Terms,
+    where: grants.Where,
+    now: int,
+) -> None:
+    """For as long as the configuration lets it count now, whatever the card offered; beside the yes, which counts."""
+    found, question = config.agents.get(agent), asked.find(connection, event.refers_to)
+    if found is None or question is None or not (lasting := found.rules_of_approval.grant_within):
+        return
+    session, by = question[0] if where == "here" else "", (event.author.id, event.author.name)
+    ends_at = now + lasting * 1_000
+    grants.give(connection, event.address, agent, terms.tool, session, by, ends_at, now)
+    detail = f"{terms.tool} of {agent} {where} for {grants.span(lasting)}"
+    audit.record(connection, viewer_of(event), "grant", detail, now)
+
+
+def _counting(
+    connection: Statements, config: Config, agent: str, platform: str, key: str, terms: asked.Terms
+) -> Votes:
+    given = _votes(connection, key)
+    votes = [vote for vote in given if _still(connection, config, agent, platform, vote[0])]
+    decided = len(votes) >= terms.needed
+    if decided:
+        asked.over(connection, key)
+    by, names = tuple(id_ for id_, _ in votes), ", ".join(name for _, name in votes)
+    return Votes(by, names, terms.needed, decided)
 
 
 def _still(connection: Statements, config: Config, agent: str, platform: str, user: str) -> bool:
@@ -100,10 +170,15 @@ def _still(connection: Statements, config: Config, agent: str, platform: str, us
     return (not people or user in people) and (not out or access.is_owner(config.access, platform, user))
 
 
-def _record(connection: Statements, event: InboundEvent, action: str, terms: asked.Terms, now: int) -> None:
-    viewer = Viewer(event.author, event.address, event.privacy)
-    detail = f"{terms.tool} {approving.digest(terms.call)[:SHOWN_DIGEST]}"
+def _record(
+    connection: Statements, viewer: Viewer, action: str, terms: asked.Terms, now: int, how: str = ""
+) -> None:
+    detail = f"{terms.tool} {approving.digest(terms.call)[:SHOWN_DIGEST]}{how}"
     audit.record(connection, viewer, action, detail, now)
+
+
+def viewer_of(event: InboundEvent) -> Viewer:
+    return Viewer(event.author, event.address, event.privacy)
 
 
 def shown(connection: Statements, seen: Sight, question: str) -> CallShown:

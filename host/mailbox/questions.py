@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from host.config.settings import Settings
-from host.governance import approvals
+from host.governance import approvals, grants
+from host.governance.approvals import Asking, Votes
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage, Question
 from host.ports.events import OVER
+from host.registry.asked import Terms
+from host.registry.port import Registry
 from sessiondb import approving, content
 from sessiondb.options import Options
 from sessiondb.records import Address, MessageIn, Status
@@ -45,21 +48,28 @@ class Approvers:
         else:
             others = named or self._owners(address.channel_type)
             audience = tuple(person for person in others if person != asked_by)
-        return replace(question, audience=audience, text=_card(question, rules.approve_by, len(audience)))
+        return replace(
+            question,
+            audience=audience,
+            options=(approving.ALLOW, approving.DENY, *grants.offered(rules.grant_within)),
+            free_text=False,
+            text=_card(question, rules.approve_by, len(audience)),
+        )
 
     def needed(self, question: content.Question, agent: str) -> int:
         """How many people have to allow it; 0 where it is no approval."""
         return self._rules(agent).approve_by if question.approval else 0
 
-    def terms(self, question: content.Question, agent: str, now: int) -> dict[str, object]:
+    def terms(self, question: content.Question, agent: str, now: int) -> Terms:
         """What host.db keeps of it, to be counted and shown by."""
         needed = self.needed(question, agent)
-        return {
-            "ends_at": ends_at(question, now),
-            "needed": needed,
-            "tool": question.approval,
-            "call": question.call if needed else "",
-        }
+        call = question.call if needed else ""
+        return Terms(ends_at(question, now), needed, question.approval, call)
+
+    async def in_advance(self, db: Registry, asking: Asking, now: int) -> Votes:
+        """Before it is decided whether anybody is asked."""
+        config = self.settings.config
+        return await db.write(lambda connection: approvals.in_advance(connection, config, asking, now))
 
     def unreachable(self, question: content.Question, agent: str) -> str:
         """Why there can never be as many as have to allow it; '' where there can."""
@@ -127,6 +137,36 @@ def answered(writer: InboundWriter, question: Question, answer_id: str) -> None:
     """The first answer counts; the question's end, if it has not come, never will. In the caller's transaction."""
     writer.answer_question(question.row_id, answer_id)
     writer.settle(_end_of(question.row_id), Status.CANCELLED, "answered")
+
+
+def as_allowed(
+    writer: InboundWriter,
+    row_id: str,
+    question: content.Question,
+    address: Address,
+    votes: Votes | None,
+    now: int,
+) -> content.Question | content.Text:
+    """The question as it is put after what was said in advance. Where that is enough, it becomes the answer now, and one line
+    says so in the question's place. Takes part in the caller's transaction; that it is the question's end come early is as
+    in `not_asked`."""
+    if votes is None or not votes.by:
+        return question
+    if not votes.decided:
+        line = f"{len(votes.by)} of {votes.needed} have allowed it in advance: {votes.names}"
+        return replace(question, text=f"{question.text}\n{line}")
+    digest = approving.digest(question.call)
+    said = f"{votes.names} answered: {approving.ALLOW}"
+    told = content.System(
+        "answer", said, refers_to=row_id, value=approving.ALLOW, by=votes.names, digest=digest
+    )
+    if writer.message(_end_of(row_id)) is None and writer.bounds.may_note():
+        writer.insert(NewMessage(_end_of(row_id), "system", address, told, now))
+        writer.bounds.noted(_end_of(row_id))
+    shown = digest[: approvals.SHOWN_DIGEST]
+    return content.Text(
+        f"🔓 `{question.approval}` runs: allowed in advance by {votes.names}. Digest `{shown}`"
+    )
 
 
 def not_asked(writer: InboundWriter, row_id: str, address: Address, reason: str, now: int) -> None:

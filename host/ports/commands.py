@@ -19,6 +19,7 @@ HANDOFF = "handoff"  # the thread is another agent's from now on
 SUMMARY = "summary"  # the agent sums up what was said
 HELP, STATUS, WHY, USAGE, TASKS, CONFIG = "help", "status", "why", "usage", "tasks", "config"
 MEMORY = "memory"  # what the agent noted
+GRANTS = "grants"  # yeses in advance
 
 COMMANDS = {  # what each does, as the help says it
     STOP: "stops what runs",
@@ -35,10 +36,11 @@ COMMANDS = {  # what each does, as the help says it
     WHY: "what became of the last message, or of the one whose link stands behind it",
     MEMORY: "what I noted here, and behind it how to correct and forget it",
     CONFIG: "who answers here, when, and for how much",
+    GRANTS: "which tools are allowed in advance here; `revoke` and a number behind it take one back",
     HELP: "this list",
 }
 SHOWN = frozenset(
-    {AGAIN, HANDOFF, HELP, STATUS, WHY, USAGE, TASKS, MEMORY, CONFIG}
+    {AGAIN, HANDOFF, HELP, STATUS, WHY, USAGE, TASKS, MEMORY, CONFIG, GRANTS}
 )  # the host answers by itself
 ALONE = frozenset({CLEAR, MUTE})  # what cannot be undone is not begun by a sentence that begins like it
 NEEDS_WORDS = frozenset({QUEUE})  # nothing cannot wait

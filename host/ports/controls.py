@@ -219,6 +219,9 @@ class Controls(Protocol):
     async def call(self, viewer: Viewer, question: str) -> CallShown:
         """What would run, and who has allowed it so far, by the question of its approval as an ANSWER names it."""
 
+    async def grants(self, viewer: Viewer, text: str) -> str:
+        """What stands behind `grants`: nothing (which tools are allowed in advance there), or `revoke NUMBER`. Markdown."""
+
     async def judge(self, viewer: Viewer, said: Judged) -> str:
         """Notes what the person thinks of an answer, their last choice; one line for them alone."""
 

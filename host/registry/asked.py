@@ -36,8 +36,8 @@ def terms_of(connection: Statements, key: str) -> Terms | None:
 
 
 def over(connection: Statements, key: str) -> None:
-    """It is answered, or has been said to be over."""
-    connection.execute("UPDATE asked SET ends_at = 0 WHERE key = ? AND ends_at > 0", (key,))
+    """It is answered, or has been said to be over: what would have run is nobody's to read any more."""
+    connection.execute("UPDATE asked SET ends_at = 0, call = '' WHERE key = ?", (key,))
 
 
 def ended(connection: Statements, since: int, now: int, most: int) -> list[tuple[str, Asked]]:

@@ -195,6 +195,7 @@ _UNTHREAD = (
 _OF_OTHERS = (
     "UPDATE inbox SET event = json_set(event, '$.event.parts', json('[]'), '$.event.thread_so_far', json('[]'))"
     f" WHERE session_id = :session AND (state <> 'routed' OR {_QUOTED})",
+    "UPDATE asked SET call = '' WHERE session_id = :session",  # one that waits for a yes is asked for anew
 )
 _ERASE = (
     "UPDATE inbox SET emptied = 1, state = iif(state = 'routed', 'declined', state), event = json_set(event,"
@@ -219,6 +220,7 @@ _ERASE = (
     "UPDATE channel_versions SET user = '', name = '' WHERE user = :who",
     "DELETE FROM judgements WHERE user = :who",
     "DELETE FROM votes WHERE user = :who",
+    "DELETE FROM grants WHERE user = :who",
     "DELETE FROM users WHERE channel_type = :platform AND user_id = :user",
     "DELETE FROM notices WHERE channel_type = :platform AND private_to = :user",
     "DELETE FROM held WHERE event ->> '$.author.id' = :user AND event ->> '$.address[0]' = :platform",

@@ -73,6 +73,39 @@ async def test_a_tool_that_needs_a_yes_runs_on_the_word_of_whoever_was_asked_alo
     assert f"Allow* — <@{office.ann.id}>" in question.blocks[-1]["elements"][0]["text"]
 
 
+async def test_a_tool_that_is_allowed_here_in_advance_runs_unasked_until_that_is_taken_back(
+    office: Office,
+) -> None:
+    office.configure(more='[agents.default.options]\napprove = ["mock_append"]')
+    await office.start()
+    call = '@@call mock_append {"file": "done.txt", "line": "%s"}\n@@results'
+    root = office.ask(call % "x")
+    question = await asked(office, root)
+    [_, _, here, everywhere, _] = question.blocks[-1]["elements"]
+    assert here["text"]["text"] == "Allow here for 8 hours"
+    assert everywhere["text"]["text"] == "Allow everywhere for 8 hours"
+    await office.slack.click(office.ann, question, value=here["value"]).acknowledged()
+    await office.answered(root, 2)
+    office.ask(call % "y", root.ts)
+    *_, line, _ = await office.answered(root, 4)
+    assert "allowed in advance by ann" in line.text
+    assert office.folder.effects("done.txt") == ["x", "y"]
+    other = office.ask(call % "z")
+    await asked(office, other)  # in another thread it does not count
+    office.slack.say(office.ann, office.channel, "!grants", thread_ts=root.ts)
+    *_, listed = await office.answered(root, 5)
+    assert "mock_append" in listed.text
+    office.slack.say(office.bob, office.channel, "!grants revoke 1", thread_ts=root.ts)
+    *_, refused = await office.answered(root, 6)
+    assert "Only who gave it" in refused.text
+    office.slack.say(office.ann, office.channel, "!grants revoke 1", thread_ts=root.ts)
+    *_, ended = await office.answered(root, 7)
+    assert "Taken back" in ended.text
+    office.ask(call % "w", root.ts)
+    *_, again = await office.answered(root, 8)
+    assert again.blocks[-1]["type"] == "actions"
+
+
 async def test_two_of_three_have_to_allow_a_call_also_across_a_crash_and_it_runs_once(office: Office) -> None:
     eve = office.slack.add_user("eve")
     office.slack.join(eve, office.channel)
@@ -84,7 +117,7 @@ async def test_two_of_three_have_to_allow_a_call_also_across_a_crash_and_it_runs
     await office.start()
     root = office.ask('@@call mock_append {"file": "done.txt", "line": "x"}\n@@results')
     question = await asked(office, root)
-    allow, _, details = (element["value"] for element in question.blocks[-1]["elements"])
+    allow, *_, details = (element["value"] for element in question.blocks[-1]["elements"])
     assert "2 people of 2 have to allow it" in str(question.blocks)
     await office.slack.click(office.bob, question, "dovecote-details", value=details).acknowledged()
     shown = next(view for view in office.slack.workspace.views.values() if view.open)

@@ -86,6 +86,10 @@ class FakeControls:
         self._ask(viewer, "call", question)
         return CallShown("bash", "d" * 64, '{"command": "ls"}', (), 1)
 
+    async def grants(self, viewer: Viewer, text: str) -> str:
+        self._ask(viewer, "grants", text)
+        return f"**grants** {text}"
+
     async def judge(self, viewer: Viewer, said: Judged) -> str:
         self._ask(viewer, "judge", said.answer, said.choice, said.reason)
         self.judged.append(said)

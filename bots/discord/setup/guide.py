@@ -10,7 +10,7 @@ import discord
 
 from bots.discord.bot import INTENT_MISSING, TOKEN, TOKEN_REFUSED
 from bots.discord.client import errors, wire
-from bots.discord.commands.commands import tree_for
+from bots.discord.commands.tree import tree_for
 from host.config import Config, tidied, unfit
 from host.ports.setup import Desk, Greeter, Place, Secret, SecretRefused, SetUpFailed
 
@@ -97,6 +97,9 @@ class NotYet:
         await self.stop(interaction)
 
     async def why(self, interaction: discord.Interaction[Any], message: str) -> None:
+        await self.stop(interaction)
+
+    async def grants(self, interaction: discord.Interaction[Any], revoke: int | None) -> None:
         await self.stop(interaction)
 
     async def config(self, interaction: discord.Interaction[Any], part: str, version: int | None) -> None:

@@ -61,7 +61,7 @@ class Commands:
         match meant.name if meant is not None else commands.HELP:
             case commands.TASKS:
                 return tasks_panel(await controls.tasks(viewer))
-            case commands.USAGE | commands.WHY | commands.MEMORY as asked:
+            case commands.USAGE | commands.WHY | commands.MEMORY | commands.GRANTS as asked:
                 return markdown(await self._in_words(viewer, asked, rest))
             case commands.CONFIG if rest:
                 return markdown(await controls.configure(viewer, rest))
@@ -85,6 +85,8 @@ class Commands:
         if name == commands.MEMORY:
             told = await controls.memory(viewer, rest)
             return told.replace("`!", f"`{COMMAND} ")  # what it says to write
+        if name == commands.GRANTS:
+            return await controls.grants(viewer, rest)
         return await controls.why(viewer, commands.message_named(rest))
 
     async def _stop(self, viewer: Viewer) -> Json:

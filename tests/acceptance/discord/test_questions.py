@@ -100,6 +100,26 @@ async def test_two_people_have_to_allow_a_call_one_refusal_refuses_and_an_expire
     assert "refused" in town.said(thread)[1]
 
 
+async def test_a_tool_that_is_allowed_everywhere_in_advance_runs_unasked_until_that_is_taken_back(
+    town: Town,
+) -> None:
+    town.config = '[agents.default]\noptions = { tools = ["bash"], approve = ["bash"], grant_within = 3600 }'
+    await town.up()
+    call = '@@call bash {"command": "echo ran"}\n@@results'
+    thread, message = await asked(town, call)
+    town.discord.click(town.ada, message, button(message, "Allow everywhere for 1 hour"))
+    await town.until(lambda: len(town.said(thread)) == 2)
+    question = town.discord.say(town.ada, town.channel, call, mention_bot=True)
+    elsewhere = await town.answered(question, 2)
+    assert "allowed in advance by Ada" in town.said(elsewhere)[0]
+    assert "ran" in town.said(elsewhere)[1]
+    await town.until(lambda: town.discord.world.commands)
+    told = town.discord.run_command(town.ada, town.channel, "grants", {"revoke": 1})
+    await town.until(lambda: told.original is not None and "Taken back" in told.original.content)
+    _, message = await asked(town, call)
+    assert button(message, "Allow")
+
+
 async def test_an_approval_that_nobody_gave_in_time_says_so_by_itself(town: Town) -> None:
     town.config = (
         "[host]\nsweep_every = 0.5\n[agents.default]\n"

@@ -36,6 +36,7 @@ COMMANDS = (
     "audit",
     "channel",
     "feedback",
+    "grants",
     "send",
     "doctor",
     "health",

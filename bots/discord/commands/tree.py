@@ -1,0 +1,158 @@
+"""Which commands and menus there are, as Discord is told; who carries them out is somebody else's."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import discord
+from discord import app_commands
+
+from bots.common import words
+from bots.discord.client import errors, telling
+
+log = logging.getLogger(__name__)
+
+LIMITS, VERSIONS = "limits", "versions"
+PARTS = {  # of `config`
+    "answers": "Who answers, when, told what, for how much",
+    LIMITS: "Effort, tools, who may ask and who may change",
+    VERSIONS: "Earlier versions",
+}
+
+PLAIN = {  # commands without an option
+    "tasks": "What is scheduled, with buttons to pause, run and cancel",
+    "stop": "Stop what the agent is doing here",
+    "status": "What runs here",
+    "usage": "What the agents cost today and this month",
+    "help": "How to talk to the agent, and what else it understands",
+}
+Interaction = discord.Interaction[Any]
+
+
+class Handlers(Protocol):
+    async def ask(self, interaction: Interaction, question: str) -> None: ...
+
+    async def ask_about(self, interaction: Interaction, message: discord.Message) -> None: ...
+
+    async def tasks(self, interaction: Interaction) -> None: ...
+
+    async def stop(self, interaction: Interaction) -> None: ...
+
+    async def usage(self, interaction: Interaction) -> None: ...
+
+    async def why(self, interaction: Interaction, message: str) -> None: ...
+
+    async def again(self, interaction: Interaction, model: str) -> None: ...
+
+    async def handoff(self, interaction: Interaction, text: str) -> None: ...
+
+    async def memory(self, interaction: Interaction, text: str) -> None: ...
+
+    async def put_off(self, interaction: Interaction, message: discord.Message) -> None: ...
+
+    async def config(self, interaction: Interaction, part: str, version: int | None) -> None: ...
+
+    async def grants(self, interaction: Interaction, revoke: int | None) -> None: ...
+
+    async def status(self, interaction: Interaction) -> None: ...
+
+    async def help(self, interaction: Interaction) -> None: ...
+
+
+def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.CommandTree[Any]:
+    """Every command there is."""
+    tree: app_commands.CommandTree[Any] = app_commands.CommandTree(client)
+    for name, description in PLAIN.items():
+        tree.add_command(_plain(name, description, getattr(handlers, name)))
+
+    @tree.command(name="ask", description="Ask the agent")
+    @app_commands.describe(question="What you want to know or have done")
+    async def ask(interaction: Interaction, question: str) -> None:
+        await handlers.ask(interaction, question)
+
+    @tree.command(name="why", description="What became of a message")
+    @app_commands.describe(message="The message's link; leave it out for the last one here")
+    async def why(interaction: Interaction, message: str = "") -> None:
+        await handlers.why(interaction, message)
+
+    @tree.command(name="again", description="Answer the last question here once more")
+    @app_commands.describe(model="By which model; leave it out for the agent's own")
+    async def again(interaction: Interaction, model: str = "") -> None:
+        await handlers.again(interaction, model)
+
+    @tree.command(name="handoff", description="Give this thread to another agent, with what was said")
+    @app_commands.describe(agent="Its name", request="What it is asked to do now; leave it out to wait")
+    async def handoff(interaction: Interaction, agent: str, request: str = "") -> None:
+        await handlers.handoff(interaction, f"{agent} {request}".strip())
+
+    @tree.command(name="memory", description="What the agent noted here, to be seen, corrected and forgotten")
+    @app_commands.describe(
+        words="The lines with these words; leave it out for all",
+        correct="The mark of a line that is to say something else: what stands in `words`",
+        forget="The mark of what is to be forgotten, or: everything",
+        sure="Whether to forget it at once",
+    )
+    async def memory(
+        interaction: Interaction, words: str = "", correct: str = "", forget: str = "", sure: bool = False
+    ) -> None:
+        orders = {f"correct {correct} {words}": correct, f"forget {forget} {'yes' if sure else ''}": forget}
+        text = next((order for order, mark in orders.items() if mark), words)
+        await handlers.memory(interaction, text.strip())
+
+    _add_of_the_place(tree, handlers)
+    _add_menus(tree, handlers)
+
+    @tree.error
+    async def failed(interaction: Interaction, error: app_commands.AppCommandError) -> None:
+        log.error("A command failed", exc_info=error, extra={"action": "command_failed"})
+        try:
+            await telling.whisper(interaction, words.BUSY)
+        except (discord.DiscordException, *errors.TRANSPORT) as again:
+            log.info("Its author could not be told: %s", again, extra={"action": "command_failed"})
+
+    return tree
+
+
+def _add_of_the_place(tree: app_commands.CommandTree[Any], handlers: Handlers) -> None:
+    """What holds where they are given."""
+
+    @tree.command(name="config", description="Who answers in this channel, how, and who may ask (owners)")
+    @app_commands.describe(part="Leave it out for who answers", revert="The version that is to hold again")
+    @app_commands.choices(part=[app_commands.Choice(name=name, value=value) for value, name in PARTS.items()])
+    async def config(
+        interaction: Interaction, part: str = "", revert: app_commands.Range[int, 0] | None = None
+    ) -> None:
+        await handlers.config(interaction, part, revert)
+
+    @tree.command(name="grants", description="Which tools are allowed in advance here")
+    @app_commands.describe(revoke="The number of what is to be taken back")
+    async def grants(interaction: Interaction, revoke: app_commands.Range[int, 1] | None = None) -> None:
+        await handlers.grants(interaction, revoke)
+
+
+def _add_menus(tree: app_commands.CommandTree[Any], handlers: Handlers) -> None:
+    """Those of a message."""
+
+    @tree.context_menu(name="Ask about this message")
+    async def ask_about(interaction: Interaction, message: discord.Message) -> None:
+        await handlers.ask_about(interaction, message)
+
+    @tree.context_menu(name="Remind me / make a task")
+    async def put_off(interaction: Interaction, message: discord.Message) -> None:
+        await handlers.put_off(interaction, message)
+
+    @tree.context_menu(name="What became of it?")
+    async def became(interaction: Interaction, message: discord.Message) -> None:
+        await handlers.why(interaction, str(message.id))
+
+
+def _plain(
+    name: str, description: str, handler: Callable[[Interaction], Awaitable[None]]
+) -> app_commands.Command[Any, ..., None]:
+    @app_commands.command(name=name, description=description)
+    async def run(interaction: Interaction) -> None:
+        await handler(interaction)
+
+    return run
