@@ -6,6 +6,7 @@ A mark stands for the person afterwards: it says whether somebody is one of thos
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,8 @@ from sessiondb.records import Address
 
 _LOOK = "look_for_forgotten"
 NOBODY = "(forgotten)"  # in the place of their id in what others did
+OFF = "off"  # the engage rule under which an agent answers nobody
+WITH_LISTS = 10  # parts of a version that has lists of people
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ def erase(connection: Statements, person: Person, mark: str) -> None:
     for table in _WITH_THREADS:
         connection.execute(_UNTHREAD.format(table), named)
     _unsay(connection, person, words)
+    _unlist(connection, person)
     for sql in _ERASE:
         connection.execute(sql, named)
 
@@ -108,6 +112,34 @@ def _unsay(connection: Statements, person: Person, words: re.Pattern[str]) -> No
     for id_, *said in connection.execute(_NOTICES, _named(person)).fetchall():
         if any(words.search(str(text)) for text in said):
             connection.execute("DELETE FROM notices WHERE id = ?", (id_,))
+
+
+def _unlist(connection: Statements, person: Person) -> None:
+    """Of who may ask in a channel and who may change it, now and in earlier versions. A list of askers that would be empty lets
+    everybody in: there nobody is answered until an owner says who is."""
+    for *place, engage, askers, keepers in connection.execute(_LISTS, _named(person)).fetchall():
+        asking, keeping = (
+            [one for one in str(ids).split("\n") if one != person.user] for ids in (askers, keepers)
+        )
+        held = (engage if asking or not askers else OFF, "\n".join(asking), "\n".join(keeping))
+        connection.execute(f"UPDATE channel_rules SET {_UNLISTED} WHERE {_PLACE}", (*held, *place))
+    for *at, before, after in connection.execute(_LISTED_BEFORE, _named(person)).fetchall():
+        found = (_unlisted(str(before), person.user), _unlisted(str(after), person.user))
+        connection.execute(
+            f"UPDATE channel_versions SET before = ?, after = ? WHERE {_PLACE} AND version = ?", (*found, *at)
+        )
+
+
+def _unlisted(version: str, user: str) -> str:
+    """As `_unlist`, of a version as it is written (`host/governance/rules.py`): its rule is third, its two lists the last."""
+    kept = json.loads(version)
+    if len(kept) < WITH_LISTS:
+        return version
+    *rest, askers, keepers = kept
+    asking = [one for one in askers if one != user]
+    if askers and not asking:
+        rest[2] = OFF
+    return json.dumps([*rest, asking, [one for one in keepers if one != user]])
 
 
 def _rename_scope(connection: Statements, session_id: str, whose: str) -> None:
@@ -176,6 +208,17 @@ _COUNTS = {
     "decisions": "SELECT count(*) FROM audit WHERE user = :who OR instr(detail, :who)",
     "judgements": "SELECT count(*) FROM judgements WHERE user = :who",
 }
+_PLACE = "channel_type = ? AND workspace_id = ? AND platform_id = ?"
+_UNLISTED = "engage = ?, askers = ?, keepers = ?"
+_LISTS = """
+SELECT channel_type, workspace_id, platform_id, engage, askers, keepers FROM channel_rules
+WHERE channel_type = :platform AND (instr(char(10) || askers || char(10), char(10) || :user || char(10))
+    OR instr(char(10) || keepers || char(10), char(10) || :user || char(10)))
+"""
+_LISTED_BEFORE = """
+SELECT channel_type, workspace_id, platform_id, version, before, after FROM channel_versions
+WHERE channel_type = :platform AND (instr(before, '"' || :user || '"') OR instr(after, '"' || :user || '"'))
+"""
 _OF_THEIRS = "session_id IN (SELECT id FROM sessions WHERE channel_type = :platform)"
 _NAMES = f"""
 SELECT name FROM users WHERE channel_type = :platform AND user_id = :user AND name <> ''
