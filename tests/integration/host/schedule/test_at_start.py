@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
+import apsw
 import pytest
 
 from host.registry.port import Statements
@@ -31,16 +33,20 @@ async def scheduled(life: Life, count: int) -> list[Session]:
     return found
 
 
-def shut(session: Session) -> Path:
-    """Whoever opens its file now fails, and says so in the log."""
-    aside = session.folder.inbound_db.rename(session.folder.inbound_db.with_name("aside"))
-    session.folder.inbound_db.mkdir()
-    return aside
+def shut(session: Session) -> int:
+    """Whoever opens its file now fails, and says so in the log: a newer Dovecote has written it. Returns its version."""
+    return _written_by(session, 99)
 
 
-def opened_again(session: Session, aside: Path) -> None:
-    session.folder.inbound_db.rmdir()
-    aside.rename(session.folder.inbound_db)
+def opened_again(session: Session, version: int) -> None:
+    _written_by(session, version)
+
+
+def _written_by(session: Session, version: int) -> int:
+    with contextlib.closing(apsw.Connection(str(session.folder.inbound_db))) as connection:
+        before = int(str(connection.pragma("user_version")))
+        connection.pragma("user_version", version)
+        return before
 
 
 def looked(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -62,15 +68,15 @@ async def test_a_start_opens_no_file_of_a_session_whose_tasks_are_known(
     async with living(tmp_path, clock) as life:
         quiet = await scheduled(life, 3)
         await life.scheduler.catch_up()
-    aside = [shut(session) for session in quiet]
+    versions = [shut(session) for session in quiet]
     clock.at += 1
     async with living(tmp_path, clock) as life:
         await life.scheduler.catch_up()
         await life.scheduler.fire()
         assert looked(caplog) == []
         assert all(life.scheduler.has_tasks(session) for session in quiet)
-        for session, path in zip(quiet, aside, strict=True):
-            opened_again(session, path)
+        for session, version in zip(quiet, versions, strict=True):
+            opened_again(session, version)
         clock.at += HOUR
         await life.scheduler.fire()
         assert [len(await life.runs(session)) for session in quiet] == [1, 1, 1]
@@ -104,12 +110,12 @@ async def test_a_file_that_cannot_be_read_while_the_clock_is_set_back_is_looked_
         sick, well = await scheduled(life, 2)
         await life.scheduler.catch_up()
     clock.at = MONDAY
-    aside = shut(sick)
+    version = shut(sick)
     async with living(tmp_path, clock) as life:
         await life.scheduler.catch_up()
         assert set(looked(caplog)) == {sick.id}
         assert await life.db.read(lambda c: _bounds(c, well.id)) == [MONDAY + HOUR // 2]
-    opened_again(sick, aside)
+    opened_again(sick, version)
     async with living(tmp_path, clock) as life:
         await life.scheduler.fire()
         assert await life.db.read(lambda c: _bounds(c, sick.id)) == [MONDAY + HOUR // 2]
