@@ -143,6 +143,31 @@ async def test_a_long_answer_that_was_half_sent_when_the_file_was_lost_is_said_t
     assert "".join(text for text in bot.said("c") if "⚠️" not in text) == whole
 
 
+async def test_an_answer_whose_reading_a_power_failure_took_back_is_said_to_its_end_once(
+    tmp_path: Path,
+) -> None:
+    """A host that was killed within a commit left it visible and not durable; the next one has put a chunk into the ledger."""
+    bot = Asked()
+    whole = "".join(str(number) * 2_000 for number in range(3))
+
+    def shut(_: Delivery) -> None:
+        bot.gates["c"] = asyncio.Event()  # the platform takes one chunk and no other
+
+    bot.on_send = shut
+    async with serving(config(tmp_path, host={"sweep_every": 3600}), bot) as (_, _):
+        said = await bot.say("c", f"@@sleep 1\n{whole}")
+        await eventually(lambda: list((tmp_path / "sessions").glob("*/inbound/inbound.db")))
+        await eventually(lambda: rows(inbound(tmp_path), OVER, (said.message_id,)) == [("pending",)])
+        before = inbound(tmp_path).read_bytes()
+        assert rows(inbound(tmp_path), "SELECT 1 FROM delivered", ()) == []
+        await bot.until(lambda: len(bot.sent) == 1)
+    inbound(tmp_path).write_bytes(before)
+    bot.gates.clear()
+    bot.on_send = lambda _: None
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot) as (_, _):
+        await bot.until(lambda: "".join(bot.said("c")) == whole)
+
+
 async def test_the_life_of_a_message_is_told_though_its_file_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
