@@ -24,6 +24,7 @@ from bots.slack.reading import saying
 from bots.slack.reading.names import Names
 from host.config import Webhooks
 from host.delivery.drawing import Drawing, Large
+from host.delivery.pace import Pace
 from host.ports.bot import Capabilities, Live
 from host.ports.events import InboundEvent, Ingested, Verdict
 from host.webhooks.server import WebhookServer
@@ -128,9 +129,9 @@ async def _schema(folder: Path) -> None:
 async def _markdown(_: Path) -> None:
     bot = BenchBot()
     bot.capabilities = Capabilities(drawn_by="bots.slack.sending.rendering:operation")
-    drawing = Drawing()
+    drawing = Drawing(Pace(time.monotonic))
     try:
-        await drawing.draw(Large("r", bot, content.Text(NESTED), ()))
+        await drawing.draw(Large("r", bot, content.Text(NESTED), ()), "s")
     finally:
         await drawing.close()
 

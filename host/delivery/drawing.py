@@ -1,7 +1,7 @@
 """What an operation looks like on its platform. What is large is rendered by a process apart, one of a session at a time.
 
 A text takes as long to render as whoever wrote it makes it take. What takes too long with its marks is shown without them,
-and what takes too long even so is not shown.
+and what takes too long even so is not shown. What it costs counts among what the session has the host do.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from host.delivery.drawn import MOST_PARTS
+from host.delivery.pace import Pace, of_a_core
 from host.ports.apart import Apart
 from host.ports.bot import Bot
 from sessiondb import content
@@ -23,7 +26,9 @@ log = logging.getLogger(__name__)
 
 SMALL = 4_000  # characters of content that are rendered on the spot
 LARGEST_MARKED = 200_000  # characters that are shown with their marks
-PROCESSES = 2
+# One core is left to those who serve people, however nice these are: where all are busy, each sync of a file waits for the end of
+# somebody's slice, 3 ms of Linux 6.18 for one of 0.3, and an answer has a dozen of them.
+PROCESSES = max(1, min(2, len(os.sched_getaffinity(0)) - 1))
 DEADLINE = 10.0  # s with marks, and as long again without
 START_DEADLINE = 60.0  # s for a process to be there and have its code
 TOO_LONG = "This part of my answer takes too long to show."
@@ -61,21 +66,24 @@ def told(chunk: Mapping[str, Any]) -> dict[str, Any]:
 class Drawing:
     """Processes are started when there is something large to render, and kept."""
 
-    def __init__(self, *, processes: int = PROCESSES, deadline: float = DEADLINE) -> None:
+    def __init__(self, pace: Pace, *, processes: int = PROCESSES, deadline: float = DEADLINE) -> None:
+        self._pace = pace
         self._deadline = deadline
         self._free = asyncio.Semaphore(processes)  # first come, first served; a session waits once at most
         self._idle: deque[Apart] = deque()
 
-    async def draw(self, large: Large) -> Drawn:
+    async def draw(self, large: Large, session_id: str) -> Drawn:
         by = large.bot.capabilities.drawn_by
         if not by:
             return at_once(large.bot, large.operation, large.mentions)
         body = content.encode(large.operation).encode()
         front = {"by": by, "mentions": list(large.mentions)}
+        await self._pace.turn(session_id)
         async with self._free:
             for plain in (False, True):
                 if plain or len(body) <= LARGEST_MARKED:
-                    found = await self._drawn({**front, "plain": plain}, body)
+                    found, seconds = await self._drawn({**front, "plain": plain}, body)
+                    self._pace.read(session_id, of_a_core(seconds))
                     if found is not None:
                         return found
         log.warning("A part of an answer takes too long to render", extra={"action": "render_failed"})
@@ -85,25 +93,25 @@ class Drawing:
         while self._idle:
             await self._idle.popleft().end()
 
-    async def _drawn(self, front: dict[str, Any], body: bytes) -> Drawn | None:
-        """None when it cannot be had in time, or in the memory that there is."""
+    async def _drawn(self, front: dict[str, Any], body: bytes) -> tuple[Drawn | None, float]:
+        """None when it cannot be had in time, or in the memory that there is; and the seconds of a core that it took."""
         try:
             process = self._idle.popleft() if self._idle else await Apart.start("host.delivery.drawn")
         except OSError:
-            return None
-        kept = False
+            return None, 0.0
+        began, kept = time.monotonic(), False
         try:
             async with asyncio.timeout(START_DEADLINE):
                 await process.ask({"by": front["by"]}, b"")
             async with asyncio.timeout(self._deadline):
-                _, found = await process.ask(front, body)
+                cost, found = await process.ask(front, body)
             kept = True
         except (TimeoutError, OSError):
-            return None
+            return None, time.monotonic() - began
         finally:
             if kept:
                 self._idle.append(process)
             else:
                 await asyncio.shield(process.end())
         drawn = json.loads(found)
-        return Drawn(drawn["chunks"], drawn["parts"])
+        return Drawn(drawn["chunks"], drawn["parts"]), cost["seconds"]

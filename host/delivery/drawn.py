@@ -9,6 +9,7 @@ import functools
 import importlib
 import json
 import socket
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ def serve(line: socket.socket) -> None:
     """A question without an operation only has the platform's code imported: that takes the time it takes."""
     while (found := apart.received(line)) is not None:
         told, body = found
+        began = time.process_time()
         if not body:
             function(told["by"])
             apart.answer(line, {})
@@ -37,7 +39,8 @@ def serve(line: socket.socket) -> None:
         mentions = tuple(told["mentions"])
         chunks = render(plain=told["plain"], mentions=mentions)
         drawn = {"chunks": list(chunks[:MOST_PARTS]), "parts": len(chunks)}
-        apart.answer(line, {}, json.dumps(drawn).encode())
+        said = json.dumps(drawn).encode()
+        apart.answer(line, {"seconds": time.process_time() - began}, said)
 
 
 @functools.cache

@@ -1,7 +1,8 @@
 """How fast what sessions write is read: all that is read costs the host work, and those who cause much of it share a part.
 
-Counted is work that is the same on any machine: bytes, and rows that cost their session nothing. A session has `AT_ONCE` of it
-for free, as much as one page; what it wrote beyond is read at its share of `OF_ALL`, so that one that talks is not waited for.
+Counted is work that is the same on any machine, bytes, and rows that cost their session nothing; and the time it takes to
+render what is large, for no length tells that. A session has `AT_ONCE` of it for free, as much as one page; what it wrote
+beyond is read at its share of `OF_ALL`, so that one that talks is not waited for.
 """
 
 from __future__ import annotations
@@ -15,8 +16,14 @@ from sessiondb import content
 AT_ONCE = 8_000_000  # bytes
 OF_ALL = 2_000_000  # bytes a second, of all sessions that have used up what is free
 A_ROW = 5_000  # bytes' worth: one that is refused, or carried out
+A_SECOND = 20_000_000  # bytes' worth: one of a core that is spent on showing what is large
 LONGEST = 5.0  # s a session is waited with at a time
 MOST_KNOWN = 1_000  # sessions of which it is remembered what they owe
+
+
+def of_a_core(seconds: float) -> int:
+    """Bytes' worth of what took so long to render."""
+    return int(seconds * A_SECOND)
 
 
 def weight(size: int, rows: Sequence[Accepted | Refused]) -> int:

@@ -79,8 +79,8 @@ class Deliveries:
         self._losses = Losses(db, mailboxes, collector.now)
         self._outlets = outlets
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
-        self._drawing = Drawing()
         self.pace = Pace(lambda: asyncio.get_running_loop().time())
+        self._drawing = Drawing(self.pace)
         self._readers: dict[str, OutboundReader] = {}
         self._lanes: dict[_Way, Lane] = {}
         self._recovered: set[str] = set()
@@ -173,7 +173,7 @@ class Deliveries:
                     ready = Ready(handlers={asked.row_id: handler}, rest=done.rest)
                     done = await self._read_on(session, ready)
             elif (large := done.large) is not None:
-                drawn = await self._drawing.draw(large)
+                drawn = await self._drawing.draw(large, session.id)
                 done = await self._read_on(session, Ready(drawn={large.row_id: drawn}, rest=done.rest))
             elif (asking := done.asking) is not None:
                 votes = await self._collector.approvers.in_advance(self._db, asking, self._now())

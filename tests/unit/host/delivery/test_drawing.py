@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from bots.slack import Secrets, SlackBot
 from host.config import Slack
 from host.delivery import drawing
 from host.delivery.drawing import TOO_LONG, Drawing, Drawn, Large, at_once
+from host.delivery.pace import AT_ONCE, Pace, of_a_core
 from host.ports.bot import Bot, Capabilities
 from sessiondb import content
 from tests.fakes.platform import MemoryBot
@@ -39,14 +41,14 @@ def rendering_by(name: str) -> MemoryBot:
 
 @pytest.fixture
 async def quick() -> AsyncIterator[Drawing]:
-    made = Drawing(processes=1, deadline=6.0)
+    made = Drawing(Pace(time.monotonic), processes=1, deadline=6.0)
     yield made
     await made.close()
 
 
 @pytest.fixture
 async def patient() -> AsyncIterator[Drawing]:
-    made = Drawing(processes=1, deadline=60.0)
+    made = Drawing(Pace(time.monotonic), processes=1, deadline=60.0)
     yield made
     await made.close()
 
@@ -57,7 +59,7 @@ async def test_a_platforms_long_text_looks_the_same_wherever_it_is_rendered(
 ) -> None:
     bot: Bot = make(tmp_path)
     for operation in (content.Text(LONG), content.Edit("m1", LONG), content.Card("T", LONG)):
-        drawn = await patient.draw(Large("row", bot, operation, ("7", "8")))
+        drawn = await patient.draw(Large("row", bot, operation, ("7", "8")), "s")
         assert drawn == _as_lists(at_once(bot, operation, ("7", "8")))
         assert drawn.chunks
 
@@ -67,12 +69,12 @@ def _as_lists(drawn: Drawn) -> Drawn:
 
 
 async def test_a_bot_that_renders_cheaply_does_it_on_the_spot(patient: Drawing) -> None:
-    drawn = await patient.draw(Large("row", MemoryBot(), content.Text(LONG), ()))
+    drawn = await patient.draw(Large("row", MemoryBot(), content.Text(LONG), ()), "s")
     assert "".join(chunk["text"] for chunk in drawn.chunks) == LONG
 
 
 async def test_what_takes_too_long_with_its_marks_is_shown_without(quick: Drawing) -> None:
-    drawn = await quick.draw(Large("row", rendering_by("render_plainly"), content.Text(LONG), ("7",)))
+    drawn = await quick.draw(Large("row", rendering_by("render_plainly"), content.Text(LONG), ("7",)), "s")
     assert [chunk["text"] for chunk in drawn.chunks] == [LONG[:10], "1"]
 
 
@@ -80,10 +82,10 @@ async def test_what_takes_too_long_with_its_marks_is_shown_without(quick: Drawin
 async def test_what_cannot_be_rendered_is_said_and_the_next_is_rendered(
     quick: Drawing, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [chunk] = (await quick.draw(Large("row", rendering_by(how), content.Text(LONG), ()))).chunks
+    [chunk] = (await quick.draw(Large("row", rendering_by(how), content.Text(LONG), ()), "s")).chunks
     assert chunk == {"text": TOO_LONG}
     monkeypatch.setattr(quick, "_deadline", 60.0)  # what can be rendered need not be fast
-    drawn = await quick.draw(Large("row", rendering_by("render_much"), content.Text(LONG), ()))
+    drawn = await quick.draw(Large("row", rendering_by("render_much"), content.Text(LONG), ()), "s")
     assert (len(drawn.chunks), drawn.parts) == (200, 1_000)
 
 
@@ -91,21 +93,41 @@ async def test_a_text_beyond_all_measure_is_shown_without_its_marks(
     quick: Drawing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drawing, "LARGEST_MARKED", 1_000)
-    drawn = await quick.draw(Large("row", rendering_by("render_plainly"), content.Text(LONG), ()))
+    drawn = await quick.draw(Large("row", rendering_by("render_plainly"), content.Text(LONG), ()), "s")
     assert len(drawn.chunks) == 2
 
 
 async def test_a_client_that_goes_away_leaves_no_half_conversation(quick: Drawing) -> None:
     endless = asyncio.create_task(
-        quick.draw(Large("row", rendering_by("render_forever"), content.Text(LONG), ()))
+        quick.draw(Large("row", rendering_by("render_forever"), content.Text(LONG), ()), "s")
     )
     for _ in range(3):
         await asyncio.sleep(0)
     endless.cancel()
     with pytest.raises(asyncio.CancelledError):
         await endless
-    drawn = await quick.draw(Large("row", rendering_by("render_much"), content.Text(LONG), ()))
+    drawn = await quick.draw(Large("row", rendering_by("render_much"), content.Text(LONG), ()), "s")
     assert drawn.parts == 1_000
+
+
+async def test_what_takes_long_to_render_has_its_session_wait_and_nobody_else(quick: Drawing) -> None:
+    pace = Pace(time.monotonic)
+    quick._pace = pace
+    await quick.draw(Large("row", rendering_by("render_much"), content.Text(LONG), ()), "short")
+    assert pace.wait("short") == 0.0
+    await quick.draw(Large("row", rendering_by("render_forever"), content.Text(LONG), ()), "long")
+    assert pace.wait("long") > 1.0
+    assert pace.wait("short") == 0.0
+
+
+def test_a_tenth_of_a_core_is_what_all_get_who_have_had_much_rendered() -> None:
+    clock = 0.0
+    pace = Pace(lambda: clock)
+    pace.read("s", of_a_core(1.0) + AT_ONCE)
+    clock = 9.9
+    assert pace.wait("s") > 0
+    clock = 10.1
+    assert pace.wait("s") == 0
 
 
 def test_every_platform_names_what_renders_for_it() -> None:
