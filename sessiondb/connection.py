@@ -44,6 +44,18 @@ apsw.initialize()
 vfs: str | None = None  # a VFS registered with apsw, for runs on a simulated disk
 
 
+def _sync(path: Path) -> None:
+    """Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+sync = _sync  # or a simulated disk's
+
+
 def open_writer(
     path: Path, schema: str, *, busy: int = WRITER_BUSY, may_be_new: bool = True
 ) -> apsw.Connection:
@@ -68,6 +80,7 @@ def open_writer(
             if not may_be_new and connection.pragma("user_version") == 0:
                 raise Missing(path, "it was emptied")
             _migrate(connection, path, schema)
+            settle(path)
         return connection
 
 
@@ -96,6 +109,33 @@ def open_reader(path: Path, *, defensive: bool = False, through: str | None = No
             raise Missing(path, "not initialised yet")
         raise Incompatible(path, int(str(found)), CONTRACT)
     return connection
+
+
+def settle(path: Path) -> None:
+    """Makes durable what is to be seen of a file, before anybody acts on it. Raises `Unavailable`.
+
+    Who is killed within a commit may have removed the journal and not synced the folder: the rows are there, and a power failure
+    would take them away again, with what was done about them elsewhere left standing (laws 1, 3 and 6).
+    """
+    try:
+        sync(path.parent)
+    except OSError as error:
+        raise Unavailable(
+            path, f"its folder cannot be synced: {error.strerror or 'no reason is given'}"
+        ) from error
+
+
+def settle_log(path: Path) -> None:
+    """The same for a file in WAL mode: its newest commits stand in the log, perhaps in memory alone. Raises `Unavailable`."""
+    log = Path(f"{path}-wal")
+    try:
+        if vfs is not None or log.exists():
+            sync(log)
+    except OSError as error:
+        raise Unavailable(
+            path, f"its log cannot be synced: {error.strerror or 'no reason is given'}"
+        ) from error
+    settle(path)
 
 
 def examine(connection: apsw.Connection, path: Path, most: float) -> None:

@@ -24,7 +24,7 @@ from host.delivery.room import Room
 from host.mailbox import ledger, questions, remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
-from host.mailbox.outbound import OutboundReader, Refused
+from host.mailbox.outbound import OutboundReader, Refused, settled
 from host.mailbox.rows import Parcel
 from host.ports.stations import Posted, Stations
 from host.registry import asked, notices
@@ -251,7 +251,7 @@ class Deliveries:
             reader.close()
             reader = None
         if reader is None:
-            reader = self._readers[session.id] = OutboundReader(session.folder.outbound_db)
+            reader = self._readers[session.id] = settled(session.folder.outbound_db)
         return reader
 
     async def recover(self, session: Session) -> None:

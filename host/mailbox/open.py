@@ -208,6 +208,7 @@ def _guarded(writer: InboundWriter, session: Session, function: Callable[[Inboun
 
 def _at(writer: InboundWriter, session: Session, function: Callable[[InboundWriter], T]) -> T:
     with translated(session.folder.inbound_db):
+        writer.make_certain()
         try:
             return function(writer)
         except apsw.SQLError:

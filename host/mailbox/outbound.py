@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from host.mailbox import untrusted
 from sessiondb import approving, content, seq
 from sessiondb import connection as sqlite
-from sessiondb.connection import open_reader, schema_sql
+from sessiondb.connection import open_reader, schema_sql, settle
 from sessiondb.contract import CONTRACT, WAITS
 from sessiondb.errors import Damaged, Missing, Unavailable, translated
 from sessiondb.records import Ack, AckStatus, MessageOut, RunnerState
@@ -276,6 +276,12 @@ def expected_schema() -> list[tuple[apsw.SQLiteValue, ...]]:
         return connection.execute(_SCHEMA).fetchall()
     finally:
         connection.close()
+
+
+def settled(path: Path) -> OutboundReader:
+    """For whoever acts on what is read: its runner may have been killed within its last commit. Raises as the reader does."""
+    settle(path)
+    return OutboundReader(path)
 
 
 def _identity(path: Path) -> tuple[int, int]:

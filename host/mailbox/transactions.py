@@ -10,8 +10,8 @@ from typing import Any
 import apsw
 
 from host.mailbox import shape
-from sessiondb.connection import open_writer, transaction
-from sessiondb.errors import Unavailable
+from sessiondb.connection import open_writer, settle, transaction
+from sessiondb.errors import Full, Unavailable
 
 
 class Transactions:
@@ -25,6 +25,7 @@ class Transactions:
         self.blocked_since = 0  # ms UTC since when a reader keeps commits out, 0 when none does
         self._errands: list[Callable[[Any], None]] = []
         self._writing = False
+        self._in_doubt = False  # a commit failed, which may be to be seen all the same
         self._values: dict[str, str] = {}  # of `session`, as far as the transaction under way has asked
 
     @contextmanager
@@ -52,11 +53,20 @@ class Transactions:
             if error.path == self._path:
                 self.blocked_since = self.blocked_since or self._now()
             raise
+        except Full:
+            self._in_doubt = True
+            raise
         finally:
             self._writing = False
             self._values.clear()
         self.blocked_since = 0
         self._errands.clear()
+
+    def make_certain(self) -> None:
+        """Before anything is read. Raises `Unavailable`."""
+        if self._in_doubt:
+            settle(self._path)
+            self._in_doubt = False
 
     def _end_reading(self) -> None:
         if self._connection.in_transaction and not self._writing:

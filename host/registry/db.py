@@ -59,6 +59,7 @@ def open_host_db(path: Path) -> apsw.Connection:
                 .read_text("utf-8")
             )
             connection.execute(f"BEGIN IMMEDIATE;{sql};PRAGMA user_version = {version};COMMIT")
+        sqlite.settle_log(path)
         return connection
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import apsw
 import pytest
 
+from sessiondb import connection
 from tests.simulation import processes
 from tests.simulation.clock import Endless, VirtualLoop
 from tests.simulation.disk import NAME, Disk
 from tests.simulation.forgotten import Patch
 from tests.simulation.outcome import Law, Outcome
 from tests.simulation.pool import outcomes
-from tests.simulation.processes import Process
+from tests.simulation.processes import Crash, Process
 from tests.simulation.run import run
 from tests.simulation.world import World
 
@@ -160,3 +161,53 @@ def test_a_writer_waits_for_a_commit_that_takes_long_and_sees_what_it_committed(
     [(when, rows)] = found
     assert rows in ([1], [])
     assert when > 0.3
+
+
+@pytest.mark.parametrize("settles", [True, False])
+def test_what_was_to_be_seen_after_a_kill_within_a_commit_outlives_a_power_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, settles: bool
+) -> None:
+    """Whoever opens the file makes durable what is found there; without that the failure takes it back."""
+    kept = {_kept_after_a_kill(tmp_path / str(seed), seed, monkeypatch, settles=settles) for seed in range(8)}
+    assert kept == ({True} if settles else {True, False})
+
+
+def _kept_after_a_kill(folder: Path, seed: int, monkeypatch: pytest.MonkeyPatch, *, settles: bool) -> bool:
+    folder.mkdir()
+    path = folder / "inbound.db"
+    loop = VirtualLoop(processes.adopt_task, processes.alone)
+    opened: list[Path] = []
+
+    def committed(process: Process, _: str) -> None:
+        if opened:
+            process.die("between the removal of the journal and the sync of the folder")
+
+    disk = Disk(random.Random(seed), committed, loop.pause)
+    disk.sync_takes = 0.01
+    monkeypatch.setattr(connection, "vfs", NAME)
+    monkeypatch.setattr(connection, "sync", disk.sync if settles else lambda _: None)
+    insert = "INSERT INTO session (key, value) VALUES ('a', 'b')"
+
+    async def writes() -> None:
+        own = connection.open_writer(path, "inbound")
+        opened.append(path)
+        own.execute(insert)
+
+    async def dies() -> None:
+        task = processes.start_in(Process("host", "host", lambda *_: None), writes(), "writes")
+        await asyncio.wait([task])
+        assert isinstance(task.exception(), Crash)
+
+    def found() -> bool:
+        own = connection.open_writer(path, "inbound")
+        row = own.execute("SELECT value FROM session WHERE key = 'a'").fetchone()
+        own.close()
+        return row is not None
+
+    loop.run_until_complete(dies())
+    assert found()
+    disk.lose_power()
+    there = found()
+    loop.close()
+    disk.unregister()
+    return there

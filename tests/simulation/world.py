@@ -386,6 +386,7 @@ class World:
         with contextlib.ExitStack() as stack:
             for target, name, value in (
                 (sessiondb.connection, "vfs", NAME),
+                (sessiondb.connection, "sync", self.disk.sync),
                 (sessiondb.connection, "time", waiting),
                 (sessiondb.connection, "FINE", TRY),
                 (runner.inbound, "time", waiting),
