@@ -64,6 +64,8 @@ def _insert(writer: InboundWriter, attached: Attached) -> None:
     before = attached.before or ((),) * len(entry.event.thread_so_far)
     for number, (said, files) in enumerate(zip(entry.event.thread_so_far, before, strict=True)):
         writer.insert(_context(entry, number, said, files))
+    if entry.event.event_class is EventClass.MESSAGE:
+        _take_its_place(writer, entry)
     message = _message(entry, attached.files)
     if isinstance(message.content, content.System):
         question = writer.question(message.content.refers_to)
@@ -78,6 +80,14 @@ def _insert(writer: InboundWriter, attached: Attached) -> None:
     if entry.event.event_class is EventClass.COMMAND and entry.event.value == AGAIN:
         message = _again(writer, message, entry.event.refers_to)
     writer.insert(message)
+
+
+def _take_its_place(writer: InboundWriter, entry: Entry) -> None:
+    """People go on writing while a thread is read for a mention: of what came along and nobody has read yet the event tells."""
+    event = entry.event
+    copy = writer.message_on_platform(event.address, event.platform_message_id)
+    if copy is not None and BEFORE in copy.id and copy.status == Status.PENDING:
+        writer.settle(copy.id, Status.CANCELLED, "it came as an event of its own")
 
 
 def _again(writer: InboundWriter, message: NewMessage, answer: str) -> NewMessage:
@@ -146,6 +156,7 @@ def _message(entry: Entry, files: tuple[content.Attachment, ...] = ()) -> NewMes
     )
 
 
+BEFORE = "-before-"  # in the ids of what was said in a thread before the agent was named there
 _KINDS = {EventClass.ANSWER: "system", EventClass.CONTROL: "control", EventClass.WEBHOOK: "webhook"}
 
 
@@ -182,7 +193,7 @@ def _context(entry: Entry, number: int, said: Said, files: tuple[content.Attachm
     """Its time is the platform's, but never after the message that it comes before."""
     latest = entry.event.at - 1
     return NewMessage(
-        id=f"{entry.message_id}-before-{number}",
+        id=f"{entry.message_id}{BEFORE}{number}",
         kind="chat",
         address=entry.answer,
         content=content.Chat(said.text, said.author, attachments=files, parts=said.parts, by=said.by),

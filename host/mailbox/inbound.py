@@ -78,7 +78,8 @@ class InboundWriter(Transactions):
 
     def message_on_platform(self, address: Address, platform_message_id: str) -> MessageIn | None:
         found = self._messages(
-            "platform_message_id = ? AND platform_message_id <> '' AND platform_id = ? ORDER BY seq LIMIT 1",
+            "platform_message_id = ? AND platform_message_id <> '' AND platform_id = ?"
+            " ORDER BY status = 'cancelled', seq LIMIT 1",
             platform_message_id,
             address.platform_id,
         )

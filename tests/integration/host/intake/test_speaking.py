@@ -97,6 +97,26 @@ async def test_an_edit_of_what_was_said_before_the_mention_is_told_with_what_it_
         await eventually(lambda: ("or never", 0, "cancelled") in _kept(tmp_path))
 
 
+async def test_what_is_written_while_the_thread_is_read_is_told_once(tmp_path: Path) -> None:
+    """It is in the thread so far that comes with the mention, and its own event comes after that."""
+    reply = {"natural_id": "p2", "platform_message_id": "p2", "privacy": "public", "address": THREAD}
+    async with serving(config(tmp_path), launcher=FakeLauncher()) as (_, bot):
+        root = Said("deploy at 5", "Ann", "u1", at=1, platform_message_id="t")
+        told = Said("or at 6", "Bob", "u2", at=2, platform_message_id="p2")
+        await bot.say("c", "when do we deploy?", **THERE, address=THREAD, thread_so_far=(root, told))
+        await eventually(lambda: len(_kept(tmp_path)) == 3)
+        for _ in range(2):  # the second is a duplicate
+            await bot.say("c", told.text, **reply)
+        await eventually(lambda: ("or at 6", 0, "cancelled") in _kept(tmp_path))
+        kept = [(text, status) for text, _, status in _kept(tmp_path)]
+        assert kept.count(("or at 6", "pending")) == 1
+        assert kept.count(("or at 6", "cancelled")) == 1
+        assert ("deploy at 5", "pending") in kept
+        gone = {"event_class": EventClass.DELETE, "natural_id": "p2:gone", "platform_message_id": "p2"}
+        await bot.say("c", "", address=THREAD, privacy="public", **gone)
+        await eventually(lambda: ("or at 6", 0, "pending") not in _kept(tmp_path))
+
+
 async def test_an_edit_in_a_thread_without_an_agent_is_nobodys_business(tmp_path: Path) -> None:
     async with serving(config(tmp_path), launcher=FakeLauncher()) as (_, bot):
         edit = {"event_class": EventClass.EDIT, "natural_id": "p2:2", "platform_message_id": "p2"}
