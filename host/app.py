@@ -13,11 +13,12 @@ from host.config import Config
 from host.config.settings import Settings
 from host.controls.reloading import Reloaded, operator
 from host.folders import pulse
+from host.folders.seal import Seal, SealError
 from host.ports import memory
 from host.ports.bot import Bot, BotConfigError, Bots, BotStuck
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
-from host.registry import installation, links, resumption
+from host.registry import installation, installs, links, resumption
 from host.registry.db import HostDB
 from host.registry.sessions import Session
 from host.upkeep.backups import scratch, upgrading
@@ -130,6 +131,7 @@ class Host:
 
     async def _take_up(self, db: HostDB) -> None:
         """Where the last life ended, however it did."""
+        await self._renew_seals(db)
         own = await db.write(installation.load)
         self.house = house = assemble(self._settings, self._bots, self._parts, db, own, self._stopping)
         if unsettled := await house.budgets.charge_unsettled():
@@ -153,6 +155,17 @@ class Host:
         else:
             self.web = WebServer(self._settings, house, self._bots, self._parts)
             await self.web.start()
+
+    async def _renew_seals(self, db: HostDB) -> None:
+        """After a start nothing needs a former key any more; one that fails changes nothing."""
+        seal = Seal(Path(self._config.data).resolve(), self._parts.environment)
+        try:
+            renewed = await db.write(lambda connection: installs.renew(connection, seal))
+        except SealError as error:
+            log.warning("Tokens are not sealed anew: %s", error, extra={"action": "seals_not_renewed"})
+            return
+        if renewed:
+            log.info("%d tokens are sealed with the key of today", renewed, extra={"action": "seals_renewed"})
 
     async def _keep_what_was(self) -> None:
         """Records of an earlier version are backed up before they are changed."""

@@ -8,8 +8,12 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 VARIABLE = "DOVECOTE_SEAL_KEY"
+FORMER = (
+    "DOVECOTE_FORMER_SEAL_KEY"  # opens what it sealed and seals nothing more; several stand apart by spaces
+)
 FILE = "seal.key"  # in the data folder, where the environment has none
 SHORTEST = 16  # characters of a key that somebody chose
 
@@ -24,6 +28,8 @@ class Seal:
     def __init__(self, data: Path, environment: Mapping[str, str]) -> None:
         self._file = data / FILE
         self._given = environment.get(VARIABLE, "").strip()
+        former = environment.get(FORMER, "").strip()
+        self._former = tuple(dict.fromkeys(key for key in (former, *former.split()) if len(key) >= SHORTEST))
 
     def seal(self, text: str) -> bytes:
         """Raises `SealError`."""
@@ -31,20 +37,28 @@ class Seal:
 
     def open(self, sealed: bytes) -> str:
         """Raises `SealError`."""
-        from cryptography.fernet import InvalidToken
+        for box in self._boxes():
+            if (found := _opened(box, sealed)) is not None:
+                return found
+        where = VARIABLE if self._given else str(self._file)
+        raise SealError(f"what was sealed cannot be opened with the key of {where}; sign in again")
 
-        try:
-            return bytes(self._box(make=False).decrypt(sealed)).decode()
-        except InvalidToken as error:
-            where = VARIABLE if self._given else str(self._file)
-            raise SealError(
-                f"what was sealed cannot be opened with the key of {where}; sign in again"
-            ) from error
+    def renewed(self, sealed: bytes) -> bytes | None:
+        """The same under the key of today; None where it is already, or where nothing opens it. Raises `SealError`."""
+        if not self._former:
+            return None
+        now, *former = self._boxes()
+        if _opened(now, sealed) is not None:
+            return None
+        texts = (_opened(box, sealed) for box in former)
+        return next((bytes(now.encrypt(text.encode())) for text in texts if text is not None), None)
 
-    def _box(self, *, make: bool):  # type: ignore[no-untyped-def]  # the library is loaded when something is sealed
-        from cryptography.fernet import Fernet
+    def _boxes(self) -> list[Any]:
+        """The key of today first. Raises `SealError`."""
+        return [self._box(make=False), *(_box(key.encode()) for key in self._former)]
 
-        return Fernet(base64.urlsafe_b64encode(hashlib.sha256(self._key(make=make)).digest()))
+    def _box(self, *, make: bool) -> Any:
+        return _box(self._key(make=make))
 
     def _key(self, *, make: bool) -> bytes:
         if self._given:
@@ -91,3 +105,18 @@ class Seal:
         finally:
             os.close(folder)
         return key
+
+
+def _box(key: bytes) -> Any:  # its type is of the library, which is loaded when something is sealed
+    from cryptography.fernet import Fernet
+
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(key).digest()))
+
+
+def _opened(box: Any, sealed: bytes) -> str | None:
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return bytes(box.decrypt(sealed)).decode()
+    except InvalidToken:
+        return None

@@ -20,7 +20,7 @@ from sessiondb import connection as sqlite
 from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
 
 T = TypeVar("T")
-VERSION = 19
+VERSION = 20
 LARGEST_GROUP = 256  # jobs in one commit
 
 Job = Callable[[Statements], Any]

@@ -41,6 +41,8 @@ SMALL = {
     "model_fields": "optional fields of one API",
     "places": "one row per channel",
     "mcp_logins": "one per agent and server of the configuration",
+    "installs": "one per workspace that installed the app",
+    "install_states": "installations under way, at most 1,000",
     "watermarks": "one row per channel",
     "raises": "what owners allowed this month",
     "settings": "what owners set for channels",

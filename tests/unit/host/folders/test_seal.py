@@ -72,3 +72,27 @@ def test_those_who_make_the_key_at_the_same_time_have_the_same(tmp_path: Path) -
         sealed = list(threads.map(lambda number: Seal(tmp_path, {}).seal(str(number)), range(8)))
     assert [Seal(tmp_path, {}).open(one) for one in sealed] == [str(number) for number in range(8)]
     assert [path.name for path in tmp_path.iterdir()] == [seal.FILE]
+
+
+def test_former_keys_open_and_the_key_of_today_seals(tmp_path: Path) -> None:
+    first = Seal(tmp_path, {seal.VARIABLE: KEY}).seal("words")
+    second = Seal(tmp_path, {seal.VARIABLE: "the key of the second year"}).seal("words")
+    environment = {seal.VARIABLE: "the key of the third year!", seal.FORMER: KEY}
+    now = Seal(tmp_path, environment)
+    assert now.open(first) == "words"
+    with pytest.raises(SealError, match="cannot be opened"):
+        now.open(second)
+    with pytest.raises(SealError, match="cannot be opened"):
+        Seal(tmp_path, {seal.VARIABLE: KEY}).open(now.seal("words"))
+
+
+def test_what_a_former_key_sealed_is_sealed_anew_once(tmp_path: Path) -> None:
+    keys = ["0123456789abcdef-first", "0123456789abcdef-second"]
+    old = [Seal(tmp_path, {seal.VARIABLE: key}).seal(key) for key in keys]
+    with_former = Seal(tmp_path, {seal.VARIABLE: KEY, seal.FORMER: " ".join(keys)})
+    fresh = [with_former.renewed(one) for one in old]
+    without = Seal(tmp_path, {seal.VARIABLE: KEY})
+    assert [without.open(one) for one in fresh if one is not None] == keys
+    assert [with_former.renewed(one) for one in fresh if one is not None] == [None, None]
+    assert with_former.renewed(b"damaged") is None
+    assert without.renewed(old[0]) is None

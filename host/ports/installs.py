@@ -1,0 +1,42 @@
+"""Workspaces that installed a platform's app: what is kept of each, and what an installation under way goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """`holder` is a workspace's id, or that of an organisation whose workspaces share one token."""
+
+    holder: str
+    name: str
+    changed_at: int  # ms UTC
+    ended: str = ""  # why; '' while it counts
+
+
+class InstallsError(Exception):
+    """They cannot be had now; the text says why, and nothing secret."""
+
+
+class Installs(Protocol):
+    """Of one platform. Each raises `InstallsError`."""
+
+    async def keep(self, holder: str, name: str, secret: str) -> None:
+        """Durable, and sealed, when it returns. What was kept of the holder before is no more."""
+
+    async def secret(self, holder: str) -> str:
+        """'' where there is none that counts."""
+
+    async def end(self, holder: str, why: str) -> bool:
+        """Its secret is no more; whether it counted until now."""
+
+    async def all(self) -> Sequence[Install]: ...
+
+    async def begin(self) -> str:
+        """A state for an installation that begins: it is good once, and for minutes."""
+
+    async def comes_back(self, state: str) -> bool:
+        """Whether it was begun here, not long ago, and comes back for the first time."""

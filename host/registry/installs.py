@@ -1,0 +1,113 @@
+"""Who installed a platform's app, on the one connection of host.db: secrets sealed, states by their hash."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from host.folders.seal import Seal, SealError
+from host.ports.installs import Install, InstallsError
+from host.registry.port import Registry, Statements
+from sessiondb import SessionError
+
+T = TypeVar("T")
+
+GOOD_FOR = 600_000  # ms from the first step of an installation to the last
+MOST_OPEN = 1_000  # states at a time: anybody can begin an installation, and the oldest goes
+LONGEST_STATE = 200  # characters; ours have 43
+LONGEST_NAME = 100  # characters
+SEALED = (("mcp_logins", "agent", "server"), ("installs", "channel_type", "holder"))  # tables by their keys
+
+
+class Installs:
+    """Of one platform."""
+
+    def __init__(self, db: Registry, seal: Seal, channel_type: str, now: Callable[[], int]) -> None:
+        self._db = db
+        self._seal = seal
+        self._type = channel_type
+        self._now = now
+
+    async def keep(self, holder: str, name: str, secret: str) -> None:
+        """One row, one commit: after a crash the earlier secret counts, or this one."""
+        try:
+            row = self._type, holder, name[:LONGEST_NAME], self._seal.seal(secret), self._now(), ""
+        except SealError as error:
+            raise InstallsError(str(error)) from error
+        await self._write(
+            lambda c: c.execute("INSERT OR REPLACE INTO installs VALUES (?, ?, ?, ?, ?, ?)", row)
+        )
+
+    async def secret(self, holder: str) -> str:
+        found = await self._write(lambda c: c.execute(_SEALED, (self._type, holder)).fetchone())
+        if found is None:
+            return ""
+        try:
+            return self._seal.open(bytes(found[0]))
+        except SealError as error:
+            raise InstallsError(f"{holder}: {error}") from error
+
+    async def end(self, holder: str, why: str) -> bool:
+        def ended(connection: Statements) -> bool:
+            connection.execute(_END, (why, self._now(), self._type, holder))
+            return bool(connection.changes())
+
+        return await self._write(ended)
+
+    async def all(self) -> Sequence[Install]:
+        found = await self._write(lambda c: c.execute(_ALL, (self._type,)).fetchall())
+        return [Install(str(row[0]), str(row[1]), int(str(row[2])), str(row[3])) for row in found]
+
+    async def begin(self) -> str:
+        state, now = secrets.token_urlsafe(32), self._now()
+
+        def begun(connection: Statements) -> None:
+            connection.execute("DELETE FROM install_states WHERE ends_at <= ?", (now,))
+            connection.execute("INSERT INTO install_states VALUES (?, ?)", (_hash(state), now + GOOD_FOR))
+            connection.execute(_TOO_MANY, (MOST_OPEN,))
+
+        await self._write(begun)
+        return state
+
+    async def comes_back(self, state: str) -> bool:
+        if not state or len(state) > LONGEST_STATE:
+            return False
+        row = await self._write(lambda c: c.execute(_TAKEN, (_hash(state),)).fetchone())
+        return row is not None and int(str(row[0])) > self._now()
+
+    async def _write(self, job: Callable[[Statements], T]) -> T:
+        try:
+            return await self._db.write(job)
+        except SessionError as error:
+            raise InstallsError(str(error)) from error
+
+
+def renew(connection: Statements, seal: Seal) -> int:
+    """All that former keys sealed is sealed with the key of today; returns how much. Raises `SealError`."""
+    renewed = 0
+    for table, first, second in SEALED:
+        for *key, sealed in connection.execute(f"SELECT {first}, {second}, sealed FROM {table}").fetchall():
+            if sealed and (fresh := seal.renewed(bytes(sealed))) is not None:
+                where = f"{first} = ? AND {second} = ?"
+                connection.execute(f"UPDATE {table} SET sealed = ? WHERE {where}", (fresh, *key))
+                renewed += 1
+    return renewed
+
+
+def _hash(state: str) -> str:
+    return hashlib.sha256(state.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_SEALED = "SELECT sealed FROM installs WHERE channel_type = ? AND holder = ? AND ended = ''"
+_END = (
+    "UPDATE installs SET ended = ?, sealed = x'', changed_at = ?"
+    " WHERE channel_type = ? AND holder = ? AND ended = ''"
+)
+_ALL = "SELECT holder, name, changed_at, ended FROM installs WHERE channel_type = ? ORDER BY holder"
+_TOO_MANY = (
+    "DELETE FROM install_states WHERE hash IN"
+    " (SELECT hash FROM install_states ORDER BY ends_at DESC LIMIT -1 OFFSET ?)"
+)
+_TAKEN = "DELETE FROM install_states WHERE hash = ? RETURNING ends_at"

@@ -1,0 +1,118 @@
+"""Workspaces that installed an app: kept sealed, one token each; an installation comes back once, and in time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from host.folders import seal
+from host.folders.disk import ThreadDisk
+from host.folders.seal import Seal
+from host.ports.installs import Install, InstallsError
+from host.registry import installs, logins
+from host.registry.db import HostDB
+from host.registry.installs import Installs
+
+KEY = {seal.VARIABLE: "a key that somebody chose"}
+TOMORROW = {seal.VARIABLE: "another that somebody chose", seal.FORMER: KEY[seal.VARIABLE]}
+
+
+class Time:
+    now = 1_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[HostDB]:
+    disk = ThreadDisk()
+    opened = await HostDB.open(tmp_path / "host.db", disk)
+    yield opened
+    await opened.close()
+    disk.close()
+
+
+def kept(db: HostDB, folder: Path, environment: dict[str, str] = KEY, now: Time | None = None) -> Installs:
+    return Installs(db, Seal(folder, environment), "slack", now or Time())
+
+
+async def test_each_holder_has_its_own_secret_and_the_file_shows_none(db: HostDB, tmp_path: Path) -> None:
+    here = kept(db, tmp_path)
+    await here.keep("T1", "Aviary", "xoxb-one")
+    await here.keep("T2", "Barn", "xoxb-two")
+    await here.keep("T1", "Aviary", "xoxb-three")
+    assert [await here.secret(holder) for holder in ("T1", "T2", "T3", "")] == [
+        "xoxb-three",
+        "xoxb-two",
+        "",
+        "",
+    ]
+    assert await Installs(db, Seal(tmp_path, KEY), "discord", Time()).secret("T1") == ""
+    assert await db.scrub()
+    assert b"xoxb-" not in (tmp_path / "host.db").read_bytes()
+
+
+async def test_one_that_ended_has_no_secret_says_why_and_may_begin_again(db: HostDB, tmp_path: Path) -> None:
+    time = Time()
+    here = kept(db, tmp_path, now=time)
+    await here.keep("T1", "Aviary", "xoxb-one")
+    time.now = 2_000
+    assert await here.end("T1", "the app was removed")
+    assert not await here.end("T1", "told again"), "the first reason stays"
+    assert await here.secret("T1") == ""
+    assert await here.all() == [Install("T1", "Aviary", 2_000, "the app was removed")]
+    assert (await db.read(lambda c: c.execute("SELECT sealed FROM installs").fetchone())) == (b"",)
+    await here.keep("T1", "Aviary", "xoxb-two")
+    assert await here.secret("T1") == "xoxb-two"
+    assert await here.all() == [Install("T1", "Aviary", 2_000)]
+
+
+async def test_a_key_that_changed_opens_what_was_kept_and_after_a_renewal_alone(
+    db: HostDB, tmp_path: Path
+) -> None:
+    await kept(db, tmp_path).keep("T1", "Aviary", "xoxb-one")
+    login = logins.Login("bird", "notes", "https://notes.example", {"access_token": "t"}, 0.0, {})
+    sealed = logins.sealed(Seal(tmp_path, KEY), login)
+    await db.write(lambda c: logins.keep(c, "bird", "notes", sealed, 1))
+    alone = {seal.VARIABLE: TOMORROW[seal.VARIABLE]}
+    with pytest.raises(InstallsError, match="cannot be opened with the key of DOVECOTE_SEAL_KEY"):
+        await kept(db, tmp_path, alone).secret("T1")
+    assert await kept(db, tmp_path, TOMORROW).secret("T1") == "xoxb-one"
+    assert await db.write(lambda c: installs.renew(c, Seal(tmp_path, TOMORROW))) == 2
+    assert await db.write(lambda c: installs.renew(c, Seal(tmp_path, TOMORROW))) == 0
+    assert await kept(db, tmp_path, alone).secret("T1") == "xoxb-one"
+    found = await db.read(lambda c: logins.load(c, "bird", "notes"))
+    assert found is not None
+    assert logins.opened(Seal(tmp_path, alone), found, "bird", "notes", login.url) == login
+
+
+async def test_a_state_comes_back_once_in_time_and_to_nobody_who_made_it_up(
+    db: HostDB, tmp_path: Path
+) -> None:
+    time = Time()
+    here = kept(db, tmp_path, now=time)
+    state, late = await here.begin(), await here.begin()
+    assert not await here.comes_back("made up")
+    assert not await here.comes_back("")
+    assert not await here.comes_back("x" * 100_000)
+    assert await here.comes_back(state)
+    assert not await here.comes_back(state)
+    time.now += installs.GOOD_FOR
+    assert not await here.comes_back(late)
+    assert await db.read(lambda c: c.execute("SELECT count(*) FROM install_states").fetchone()) == (0,)
+
+
+async def test_those_who_begin_and_never_come_back_fill_nothing(
+    db: HostDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installs, "MOST_OPEN", 3)
+    time = Time()
+    here = kept(db, tmp_path, now=time)
+    states = []
+    for _ in range(5):
+        states.append(await here.begin())
+        time.now += 1
+    assert [await here.comes_back(state) for state in states] == [False, False, True, True, True]
