@@ -21,6 +21,7 @@ from host.delivery.posts import Posts
 from host.delivery.quiet import Quiet
 from host.delivery.service import Deliveries, Outlets
 from host.folders.disk import ThreadDisk
+from host.governance.masking import Masks
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.questions import Approvers
@@ -62,7 +63,13 @@ async def _delivered(data: Path, count: int, rows: int) -> float:
     bots = Bots({"bench": bot})
     settings = Settings(config)
     collector = Collector(
-        bots, Actions({}), Approvers(settings), now_ms, Minting("bench"), Quiet(settings, now_ms)
+        bots,
+        Actions({}),
+        Approvers(settings),
+        now_ms,
+        Minting("bench"),
+        Quiet(settings, now_ms),
+        Masks(settings),
     )
     over = asyncio.Event()
     outlets = Outlets(

@@ -18,6 +18,7 @@ from host.delivery.collect import Collector
 from host.delivery.minting import Minting
 from host.delivery.portion import Ready, Whose
 from host.delivery.quiet import Quiet
+from host.governance.masking import Masks
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader
 from host.mailbox.questions import Approvers
@@ -44,7 +45,7 @@ def _drains(folder: SessionFolder, delivered: int) -> list[float]:
         writer.insert(NewMessage("m", "chat", PLACE, content.Chat("hello"), 1))
     _fill(folder, delivered)
     settings = Settings(Config())
-    ways = Approvers(settings), now_ms, Minting("bench"), Quiet(settings, now_ms)
+    ways = Approvers(settings), now_ms, Minting("bench"), Quiet(settings, now_ms), Masks(settings)
     collector = Collector(Bots({"bench": BenchBot()}), Actions({}), *ways)
     reader = OutboundReader(folder.outbound_db)
     outbound = open_writer(folder.outbound_db, "outbound")
@@ -80,7 +81,7 @@ def _fill(folder: SessionFolder, rows: int) -> None:
     connection = open_writer(folder.outbound_db, "outbound")
     writer = InboundWriter(folder.inbound_db, now_ms)
     settings = Settings(Config())
-    ways = Approvers(settings), now_ms, Minting("bench"), Quiet(settings, now_ms)
+    ways = Approvers(settings), now_ms, Minting("bench"), Quiet(settings, now_ms), Masks(settings)
     collector = Collector(Bots({"bench": BenchBot()}), Actions({}), *ways)
     reader = OutboundReader(folder.outbound_db)
     try:

@@ -39,12 +39,13 @@ from host.folders.disk import Disk
 from host.folders.seal import Seal
 from host.gateway.bells import Ears
 from host.gateway.budget import Budgets
-from host.gateway.credentials import Credentials, EnvironmentCredentials
+from host.gateway.credentials import Credentials, EnvironmentCredentials, Learnt
 from host.gateway.egress import Internet, Reach
 from host.gateway.fields import Fields
 from host.gateway.remotes import Remotes
 from host.gateway.server import Gateway, Ways
 from host.gateway.signins import SignIns
+from host.governance.masking import Masks
 from host.governance.pauses import Pauses
 from host.intake.incoming import IncomingFiles
 from host.intake.ingress import Ingress
@@ -168,14 +169,14 @@ def assemble(
     mailboxes, lives, stations = records.mailboxes, Lives(), Stations(now, parts.spans)
     news = Outlet[Session]()  # the session's files may hold something new
     due = Outlet[Session]()  # a task of the session has something for its runner
-    live = LiveMessages(records, bots, now, lives)
-    scheduler, desk, titles, actions = _schedule(settings, records, bots, due, now)
-    posts, collector = Posts(db), _collector(settings, bots, actions, installation.id, now)
-    board = ProgressBoard(mailboxes, bots, live, collector.quiet.hushes)
+    live, masks = LiveMessages(records, bots, now, lives), Masks(settings, parts.environment)
+    scheduler, desk, titles, actions = _schedule(settings, records, bots, due, masks, now)
+    posts, collector = Posts(db), _collector(settings, bots, actions, masks, installation.id, now)
+    board = ProgressBoard(mailboxes, bots, live, collector.quiet.hushes, masks)
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
     deliveries = Deliveries(db, mailboxes, collector, posts, heard)
     saying = Saying(deliveries)
-    budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying)
+    budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying, masks)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
     paused, ended = Pauses(), Outlet(board.forget, news)
     means = Means(parts.launcher, deliveries, ears, gateway, due, paused, board.waiting, ended)
@@ -183,7 +184,7 @@ def assemble(
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), paused, sign_ins.pasted)
     ingress = Ingress(settings, records, onward, now)
-    service = _controls(settings, bots, parts, records, onward, ingress, desk, supervisor)
+    service = _controls(settings, bots, parts, records, onward, ingress, desk, supervisor, masks)
     followers = Followers(desk, supervisor, bots)
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, Own(installation.id, news))
     answers, standings = Replies(service), Standings(db, scheduler.changed, now)
@@ -245,13 +246,24 @@ def _controls(
     ingress: Ingress,
     desk: Desk,
     supervisor: Supervisor,
+    masks: Masks,
 ) -> Service:
     data, anew = (
         Path(settings.config.data).resolve(),
         Anew(settings, bots, records.db, ingress.channel_became),
     )
     see = controls.Parts(
-        settings, bots, anew, data, parts.disk, records, supervisor, ingress.ingest, onward.saying, parts.now
+        settings,
+        bots,
+        anew,
+        data,
+        parts.disk,
+        records,
+        supervisor,
+        ingress.ingest,
+        onward.saying,
+        masks,
+        parts.now,
     )
     ways = handing.Ways(
         settings,
@@ -268,37 +280,52 @@ def _controls(
 
 
 def _collector(
-    settings: Settings, bots: Bots, actions: Actions, installation: str, now: Callable[[], int]
+    settings: Settings,
+    bots: Bots,
+    actions: Actions,
+    masks: Masks,
+    installation: str,
+    now: Callable[[], int],
 ) -> Collector:
     def judged(agent: str) -> bool:
         found = settings.config.agents.get(agent)
         return found is not None and found.feedback
 
-    return Collector(
-        bots, actions, Approvers(settings), now, Minting(installation), Quiet(settings, now), judged
-    )
+    minting, quiet = Minting(installation), Quiet(settings, now)
+    return Collector(bots, actions, Approvers(settings), now, minting, quiet, masks, judged)
 
 
 def _schedule(
-    settings: Settings, records: Records, bots: Bots, due: Outlet[Session], now: Callable[[], int]
+    settings: Settings,
+    records: Records,
+    bots: Bots,
+    due: Outlet[Session],
+    masks: Masks,
+    now: Callable[[], int],
 ) -> tuple[Scheduler, Desk, Titles, Actions]:
     scheduler = Scheduler(records.db, records.sessions, records.mailboxes, due, now)
     homes = Homes(settings, records, Readers(settings, records.db, bots))
     desk = Desk(scheduler, homes, records, settings, now)
     tasks = TaskActions(scheduler, homes, records.db, records.mailboxes, settings.config.host.zone, now)
-    titles, known = Titles(settings, bots), dict.fromkeys(KINDS, tasks.prepared)
+    titles, known = Titles(settings, bots, masks, now), dict.fromkeys(KINDS, tasks.prepared)
     return scheduler, desk, titles, Actions({**known, NAME_THREAD: titles.prepared})
 
 
 def _ways_out(
-    settings: Settings, parts: Parts, records: Records, stations: Stations, saying: Saying
+    settings: Settings,
+    parts: Parts,
+    records: Records,
+    stations: Stations,
+    saying: Saying,
+    masks: Masks,
 ) -> tuple[Budgets, SignIns, Gateway]:
     """Of containers: the model, MCP servers on the web, and the hosts that an agent may reach."""
     config, db, now = settings.config, records.db, parts.now
     budgets = Budgets(settings, db, now, saying.soon)
     fields = Fields(config.model.base_url, db, now)
     seal = Seal(Path(config.data).resolve(), parts.environment)
-    sign_ins = SignIns(settings, db, seal, parts.reach, now, saying.soon)
-    ways = Ways(parts.reach, Remotes(parts.environment, parts.credentials, sign_ins))
-    gateway = Gateway(settings, records.mailboxes, budgets, parts.credentials, fields, stations, ways)
+    sign_ins = SignIns(settings, db, seal, parts.reach, now, saying.soon, masks.learn)
+    credentials = Learnt(parts.credentials, masks.learn)
+    ways = Ways(parts.reach, Remotes(parts.environment, credentials, sign_ins))
+    gateway = Gateway(settings, records.mailboxes, budgets, credentials, fields, stations, ways)
     return budgets, sign_ins, gateway

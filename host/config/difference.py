@@ -11,7 +11,7 @@ from typing import Any
 
 from host.config.schema import Config
 
-LIVE = frozenset({"agents", "routes", "access", "tasks", "commands", "budgets", "quiet_hours"})
+LIVE = frozenset({"agents", "routes", "access", "tasks", "commands", "budgets", "quiet_hours", "masking"})
 LIVE_OF_MODEL = frozenset({"budget_usd_per_day", "budget_usd_per_month", "prices"})
 LONGEST_VALUE = 60  # characters of a value that are shown
 NEVER_SHOWN = ".options"  # tools' settings may hold what is nobody's to read in a log

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from host.config import shapes
 from sessiondb.options import Options, OptionsError, is_url, nearest
 
 REFUSED = "dovecote"  # the type of an error that carries a problem and a remedy of ours
@@ -72,6 +73,17 @@ def _pattern(text: str) -> str:
         raise refused(
             f"{text!r} is no regular expression{at}",
             "Correct it; a backslash before a sign means the sign itself",
+        ) from error
+    return text
+
+
+def _shape(text: str) -> str:
+    try:
+        shapes.Shape.spelled(text)
+    except shapes.ShapeError as error:
+        raise refused(
+            f"{text!r} {error}",
+            "Write what it begins with and what it goes on with, such as 'ACME-[A-Z0-9]{20,}'",
         ) from error
     return text
 
@@ -162,6 +174,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 ZoneOrNone = Annotated[str, AfterValidator(_zone_or_none)]
 Hours = Annotated[str, AfterValidator(_hours)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+SecretShape = Annotated[str, AfterValidator(_shape)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]
 Seconds = Annotated[float, Field(gt=0)]
 Dollars = Annotated[float, Field(ge=0), AfterValidator(_dollars)]

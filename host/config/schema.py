@@ -23,6 +23,7 @@ from host.config.kinds import (
     Port,
     PublicAddress,
     Seconds,
+    SecretShape,
     SlackAddress,
     UnitPrice,
     Variable,
@@ -115,6 +116,12 @@ class Network(_Model):
     allow: tuple[HostName, ...] = ()
 
 
+class Masking(_Model):
+    """What is masked in posts besides the tokens that are known by their shape and the secrets of this host."""
+
+    patterns: Annotated[dict[Name, SecretShape], Field(max_length=50)] = {}
+
+
 class Prompt(_Model):
     """What a person could ask: shown where a conversation can begin."""
 
@@ -137,6 +144,7 @@ class Agent(_Model):
     budget_usd_per_month: Dollars = math.inf
     network: Network = Network()
     reactions: Literal["off", "context", "wake"] = "context"  # of people to messages of its conversations
+    mask_secrets: bool = True  # in what it posts; what it does not mask is not searched either
     feedback: bool = True  # whether people are asked what they think of its answers, by buttons under them
     fallback_model: str = ""  # answers while its own, or the one that was chosen, is away; '' = none does
     title_model: str = "claude-haiku-5-5"  # names threads after their first answer; '' = the question does
@@ -394,6 +402,7 @@ class Config(_Model):
     model: Model = Model()
     budgets: Budgets = Budgets()
     credentials: Credentials = Credentials()
+    masking: Masking = Masking()
     access: Access = Access()
     agents: dict[Name, Agent] = {"default": Agent()}
     routes: tuple[Route, ...] = (Route(),)

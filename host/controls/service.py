@@ -24,6 +24,7 @@ from host.delivery.saying import Saying
 from host.folders.disk import Disk
 from host.gateway.budget import day_of
 from host.governance import access, approvals, requests, rules, sight, words
+from host.governance.masking import Masks
 from host.governance.sight import Sight
 from host.intake import changed, inbox
 from host.intake.ingress import HELD
@@ -95,6 +96,7 @@ class Parts:
     supervisor: Supervisor
     ingest: Callable[[InboundEvent], Awaitable[Ingested]]  # the one way in
     saying: Saying
+    masks: Masks
     now: Callable[[], int]
 
 
@@ -180,7 +182,8 @@ class Service:
 
     async def call(self, viewer: Viewer, question: str) -> CallShown:
         seen = await self._sight(viewer)
-        return await self._db.read(lambda connection: approvals.shown(connection, seen, question))
+        found = await self._db.read(lambda connection: approvals.shown(connection, seen, question))
+        return replace(found, text=self._parts.masks.text(found.agent, found.text)[0])
 
     async def grants(self, viewer: Viewer, text: str) -> str:
         await self._sight(viewer)

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from host.governance import audit
 from host.mailbox import ledger, projecting
 from host.mailbox.outbound import OutboundReader
 from host.mailbox.rows import Entry
@@ -150,6 +151,7 @@ def story(connection: Statements, data: Path, found: Found) -> list[Event]:
     said = ledger.answering(connection, found.session_id, found.message_id)
     told += _in_session(folder, found.message_id, said)
     told += _changes(connection, found)
+    told += [Event(at, "masked", what) for at, what in audit.masked_in(connection, found.message_id)]
     ended = max((event.at for event in told if event.what in ENDED), default=0)
     told += () if ended or not found.trigger else _starts(row)
     told += _notices(connection, found, said, ended or LATEST)

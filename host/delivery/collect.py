@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import functools
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
-from host.delivery import drawing, notes, pace, policy, replacing, waits, wrapping
+from host.delivery import drawing, masked, notes, pace, policy, replacing, waits, wrapping
 from host.delivery.actions import Actions, Asked, refusing
 from host.delivery.drawing import Large
+from host.delivery.masked import Shown
 from host.delivery.minting import Minting
 from host.delivery.portion import Busy, Collected, Ready, Rows, Whose, seq_of
 from host.delivery.quiet import Quiet, is_held
 from host.governance.approvals import Asking
+from host.governance.masking import Masks
 from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import Accepted, OutboundReader, Refused
@@ -33,7 +36,6 @@ RETRY_BACKOFF = 2_000  # ms after the first failed attempt; doubles
 LONGEST_RETRY_BACKOFF = 300_000  # ms
 NO_PLATFORM = "no such platform is configured"
 UNREAD = "too much of what it was told before is unread"
-LONGEST_HOLD = 7 * 86_400_000  # ms a row may ask to be held back: it holds back everything behind it
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Collector:
     now: Callable[[], int]
     minting: Minting
     quiet: Quiet
+    masks: Masks
     judged: Callable[[str], bool] = lambda _: (
         True
     )  # the agents of whose answers people are asked what they think
@@ -190,7 +193,7 @@ class Collector:
         origin, address, bot = self._new(writer, row)
         if address is None or bot is None:
             return None
-        question, _ = self._shown(writer, row, whose, address, origin)
+        question = self._shown(writer, row, whose, address, origin).operation
         assert isinstance(question, content.Question)  # noqa: S101 - such a row comes here
         key = self.minting.key(whose.session_id, row.row.seq, row.row.id, 0)
         terms = self.approvers.terms(question, whose.agent, self.now())
@@ -201,7 +204,8 @@ class Collector:
         origin, address, bot = self._new(writer, row)
         if address is None or bot is None:
             return None
-        return Large(row.row.id, bot, *self._shown(writer, row, whose, address, origin))
+        shown = self._shown(writer, row, whose, address, origin)
+        return Large(row.row.id, bot, shown.operation, shown.mentions)
 
     def _row(
         self,
@@ -251,18 +255,19 @@ class Collector:
         """An operation's chunks, and those that it takes away."""
         out, asked_at = row.row, origin.address if origin else whose.place
         shown = self._shown(writer, row, whose, address, origin)
-        operation, _ = shown
+        operation = shown.operation
         if isinstance(operation, content.Question):
             if never := self.approvers.unreachable(operation, whose.agent):
                 return self._not_asked(writer, row, address, asked_at, never)
             votes = ready.votes.get(out.id)
             operation = questions.as_allowed(writer, out.id, operation, asked_at, votes, self.now())
-            shown = (operation, shown[1])
+            shown = replace(shown, operation=operation)
         parcels, parts = self._chunks(row, shown, whose, address, origin, ready)
         minted = functools.partial(self.minting.key, whose.session_id, out.seq, out.id)
         gone = replacing.removals(writer, row, origin, parcels, self.bots, minted)
         if isinstance(operation, content.Question) and parcels:
             questions.put(writer, out.id, parcels[0].key, operation, address, self.now())
+        masked.owe(writer, out.id, out.in_reply_to, whose.agent, address, shown.masked, self.now())
         for parcel in parcels:
             if parcel.state == "failed":
                 tell_failed(writer, parcel, self.now())
@@ -279,14 +284,17 @@ class Collector:
 
     def _shown(
         self, writer: InboundWriter, row: Accepted, whose: Whose, address: Address, origin: MessageIn | None
-    ) -> tuple[content.Operation, Sequence[str]]:
-        """The operation as it is carried out, and whom it notifies."""
-        operation = row.content
+    ) -> Shown:
+        """The operation as it is carried out: without secrets, before it is cut into chunks, so that none is in two of them."""
+        operation, hidden = row.content, Counter[str]()
         assert not isinstance(operation, content.Action)  # noqa: S101 - these are applied, not shown
+
         if isinstance(operation, content.Question):
-            asker = questions.asker(writer, origin)
-            operation = self.approvers.settle(operation, whose.agent, address, asker)
-        return operation, _mentions(writer, operation, origin) if not row.row.destination else ()
+            asker, hide = questions.asker(writer, origin), self.masks.into(hidden, whose.agent)
+            operation = self.approvers.settle(operation, whose.agent, address, asker, hide)
+        mentions = _mentions(writer, operation, origin) if not row.row.destination else ()
+        operation, found = self.masks.operation(whose.agent, operation)
+        return Shown(operation, mentions, hidden + found)
 
     def _cut(
         self, writer: InboundWriter, out: MessageOut, address: Address, asked_at: Address, shown: str
@@ -342,7 +350,7 @@ class Collector:
     def _chunks(
         self,
         row: Accepted,
-        shown: tuple[content.Operation, Sequence[str]],
+        shown: Shown,
         whose: Whose,
         address: Address,
         origin: MessageIn | None,
@@ -355,7 +363,7 @@ class Collector:
             return [
                 wrapping.parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "failed", 0, NO_PLATFORM)
             ], 1
-        operation, mentions = shown
+        operation, mentions = shown.operation, shown.mentions
         drawn = ready.drawn.get(out.id) or drawing.at_once(bot, operation, mentions)
         chunks = drawn.chunks
         judged = self.judged(whose.agent) and replacing.ends_turn(row)
@@ -388,7 +396,7 @@ class Collector:
                     }
                 ),
                 "pending",
-                held_until(out, self.now()),
+                policy.held_until(out, self.now()),
                 key=keys[number],
             )
             for number, chunk in enumerate(chunks)
@@ -436,12 +444,6 @@ def _to_prepare(writer: InboundWriter, out: MessageOut, action: content.Action) 
     if origin is None or doubtful or writer.parcels_of(out.id):
         return None
     return Asked(out.id, action, origin.address, origin)
-
-
-def held_until(out: MessageOut, now: int) -> int:
-    """ms UTC until which the row is kept back: no longer from now on than it asked for when it was written, by whatever clock."""
-    asked = min(out.deliver_after - out.created_at, LONGEST_HOLD)
-    return min(out.deliver_after, now + max(asked, 0))
 
 
 def _routed(writer: InboundWriter, out: MessageOut, origin: MessageIn | None) -> Address | None:

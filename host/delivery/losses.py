@@ -7,12 +7,12 @@ gone or another stands in its place, the session goes on. A file that is gone wa
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from host.mailbox import gone, shape
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
-from host.mailbox.outbound import OutboundReader
+from host.mailbox.outbound import OutboundReader, Refused
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
@@ -20,6 +20,7 @@ from host.registry.sessions import Session
 from sessiondb import Missing, SessionError
 
 EXAMINATION = 5.0  # s of a core for one file; a look at 100 MB takes one
+REFUSALS_LOGGED = 10  # of one read; the rest are counted
 
 log = logging.getLogger(__name__)
 
@@ -113,3 +114,11 @@ def _is_missing(session: Session) -> bool:
 
 
 _KNOWN = "UPDATE sessions SET seq_high_water = max(seq_high_water, ?), busy = 1, work = work + 1 WHERE id = ?"
+
+
+def log_refused(session: Session, refused: Sequence[Refused]) -> None:
+    for row in refused[:REFUSALS_LOGGED]:
+        log.warning("Row refused: %s", row.reason, extra={"action": "row_refused", "session": session.id})
+    if len(refused) > REFUSALS_LOGGED:
+        more = len(refused) - REFUSALS_LOGGED
+        log.warning("%s more rows refused", more, extra={"action": "row_refused", "session": session.id})

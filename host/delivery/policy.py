@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from host.mailbox.rows import Parcel
 from host.ports.bot import DeliveryError, Offline, Receipt, Rejected, Unknown, Unsent
+from sessiondb.records import MessageOut
 
 SEND_DEADLINE = 30.0  # s a bot gets for one call; then the outcome is unknown
 GRACE = (
@@ -16,7 +17,14 @@ FIRST_BACKOFF = 1_000  # ms
 LONGEST_BACKOFF = 600_000  # ms
 HORIZON = 6 * 3_600_000  # ms of trying before a chunk is given up
 LEAST_ATTEMPTS = 12  # made before that: hours in which the host was down were no tries
+LONGEST_HOLD = 7 * 86_400_000  # ms a row may ask to be held back: it holds back everything behind it
 OFFLINE_PAUSE = 2_000  # ms until a bot that is offline is asked again
+
+
+def held_until(out: MessageOut, now: int) -> int:
+    """ms UTC until which the row is kept back: no longer from now on than it asked for when it was written, by whatever clock."""
+    asked = min(out.deliver_after - out.created_at, LONGEST_HOLD)
+    return min(out.deliver_after, now + max(asked, 0))
 
 
 def sent(parcel: Parcel, receipt: Receipt) -> Parcel:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from host.delivery import policy, room
+from host.delivery import losses, masked, policy, room
 from host.delivery.collect import Collector
 from host.delivery.drawing import Drawing
 from host.delivery.lanes import Lane
@@ -24,7 +24,7 @@ from host.delivery.room import Room
 from host.mailbox import ledger, questions, remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
-from host.mailbox.outbound import OutboundReader, Refused, settled
+from host.mailbox.outbound import OutboundReader, settled
 from host.mailbox.rows import Parcel
 from host.ports.stations import Posted, Stations
 from host.registry import asked, notices
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 
 LANE_GRACE = 5.0  # s a send under way gets when its lane ends
 MOST_REFUSED = 2_000  # rows since a message of their session was settled; no runner writes so many
-REFUSALS_LOGGED = 10  # of one read; the rest are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +207,7 @@ class Deliveries:
         self._outlets.claims(session, done.seen)
         self._note(session, done)
         self._put_on_its_way(session, done)
-        _log_refused(session, done.refused)
+        losses.log_refused(session, done.refused)
         if done.owed:
             await self.pay(session)
         if done.settled:
@@ -405,8 +404,11 @@ class Deliveries:
     async def pay(self, session: Session) -> None:
         """Hands what the session's outcomes call for to host.db; a crash in between hands it over again, which is once."""
         owed = await self._mailboxes.use(session, lambda writer: writer.owed())
-        for _, notice in owed:
-            await self.notify(Notice.decode(notice))
+        for about, what in owed:
+            if masked.is_owed(about):
+                await masked.record(self._db, session, about, what)
+            else:
+                await self.notify(Notice.decode(what))
 
         def job(writer: InboundWriter) -> None:
             with writer.writing():
@@ -433,7 +435,7 @@ class Deliveries:
     async def _deliver(self, found: OpenNotice) -> None:
         notice, parcel = found.notice, found.parcel
         bot = self._bots.get(notice.address.channel_type)
-        text = content.Text(notice.text)
+        text = content.Text(self._collector.masks.text("", notice.text)[0])
         chunks = list(bot.render(text)) if bot else []
         if found.chunk == 0 and len(chunks) > 1:
             await self._notice_ledger.add_chunks(notice, len(chunks))
@@ -489,11 +491,3 @@ class Deliveries:
 
 def _on_their_way_back(session: Session) -> Unavailable:
     return Unavailable(session.folder.inbound_db, "its messages are on their way back")
-
-
-def _log_refused(session: Session, refused: Sequence[Refused]) -> None:
-    for row in refused[:REFUSALS_LOGGED]:
-        log.warning("Row refused: %s", row.reason, extra={"action": "row_refused", "session": session.id})
-    if len(refused) > REFUSALS_LOGGED:
-        more = len(refused) - REFUSALS_LOGGED
-        log.warning("%s more rows refused", more, extra={"action": "row_refused", "session": session.id})

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from host.config.settings import Settings
+from host.delivery import masked
 from host.delivery.actions import Asked, Handler, refusing
 from host.governance import words
+from host.governance.masking import Masks
+from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Bots, DeliveryError, Entitles, Offline, Unsent
 from host.registry.sessions import Session
 from sessiondb import content
@@ -29,8 +32,10 @@ LONGEST_PAUSE = 900.0  # s that a platform may ask for: Discord lets a thread be
 
 
 class Titles:
-    def __init__(self, settings: Settings, bots: Bots) -> None:
+    def __init__(self, settings: Settings, bots: Bots, masks: Masks, now: Callable[[], int]) -> None:
         self._settings = settings
+        self._masks = masks
+        self._now = now
         self._bots = bots
         self._naming: set[asyncio.Task[None]] = set()
 
@@ -38,12 +43,19 @@ class Titles:
     async def prepared(self, session: Session, asked: Asked) -> AsyncIterator[Handler]:
         agent = self._settings.config.agents.get(session.agent)
         said = asked.action.arguments.get("title")
-        title = words.one_line(said)[:LONGEST] if isinstance(said, str) else ""
+        title, hidden = self._masks.text(session.agent, words.one_line(said) if isinstance(said, str) else "")
+        title = title[:LONGEST]
         bot = self._bots.get(asked.address.channel_type)
         if agent is None or not agent.title_model or not title or not asked.address.thread_id:
             yield refusing("threads are not named here")
             return
-        yield lambda _: ""
+
+        def handler(writer: InboundWriter) -> str:
+            answers, now = asked.origin.id if asked.origin is not None else "", self._now()
+            masked.owe(writer, asked.row_id, answers, session.agent, asked.address, hidden, now)
+            return ""
+
+        yield handler
         if isinstance(bot, Entitles):
             task = asyncio.create_task(self._name(bot, asked.address, title, _question(asked)), name="title")
             self._naming.add(task)

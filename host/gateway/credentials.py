@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -26,6 +26,7 @@ class Via:
     port: int
     authorization: str = field(repr=False)  # the agent's token, as the value of a Proxy-Authorization header
     trust: ssl.SSLContext = field(repr=False)
+    token: str = field(default="", repr=False)  # that it is made of
 
     @property
     def url(self) -> str:
@@ -62,6 +63,32 @@ class Credentials(Protocol):
         """The proxy turned a grant away: the next one is asked for anew."""
 
     async def close(self) -> None: ...
+
+
+class Learnt:
+    """Credentials of which `learn` hears what the vault issued, before anything is done with it."""
+
+    def __init__(self, credentials: Credentials, learn: Callable[[str, str], None]) -> None:
+        self._credentials = credentials
+        self._learn = learn
+        self.equip = credentials.equip
+        self.distrust = credentials.distrust
+        self.close = credentials.close
+
+    async def grant(self, agent: str) -> Grant:
+        grant = await self._credentials.grant(agent)
+        self._heard(grant.via)
+        return grant
+
+    async def way(self, agent: str) -> Via | None:
+        via = await self._credentials.way(agent)
+        self._heard(via)
+        return via
+
+    def _heard(self, via: Via | None) -> None:
+        if via is not None:
+            self._learn("the vault's token", via.authorization.removeprefix("Basic "))
+            self._learn("the vault's token", via.token)
 
 
 class EnvironmentCredentials:

@@ -170,7 +170,9 @@ class OneCLICredentials:
         if host == DOCKER_NAME:
             host = urlsplit(self._url).hostname or host
         login = f"{unquote(proxy.username or '')}:{unquote(proxy.password)}"
-        return Via(host, port, "Basic " + base64.b64encode(login.encode()).decode(), trust)
+        return Via(
+            host, port, "Basic " + base64.b64encode(login.encode()).decode(), trust, unquote(proxy.password)
+        )
 
 
 def _placeholder(environment: Mapping[str, str]) -> dict[str, str]:

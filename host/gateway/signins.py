@@ -64,8 +64,10 @@ class SignIns:
         reach: Reach,
         now: Callable[[], int],
         say: Callable[[], None],
+        learn: Callable[[str, str], None],
     ) -> None:
-        """`say` is called when people have been told something."""
+        """`say` is called when people have been told something, `learn` with a secret that is held."""
+        self._learn = learn
         self._settings = settings
         self._db = db
         self._seal = seal
@@ -100,6 +102,7 @@ class SignIns:
                 return ""
             if login is None:
                 return ""
+            self._issued(login)
             over = login.expires_at and login.expires_at - EARLY < self._now() / 1000
             if login.token != refused and not over:
                 return login.token
@@ -123,8 +126,14 @@ class SignIns:
                 extra={"action": "mcp_login_over"},
             )
             return ""
+        self._issued(fresh)
         await self._keep(fresh)
         return str(fresh.token)
+
+    def _issued(self, login: Login) -> None:
+        held = {**login.tokens, **login.client}
+        for name in ("access_token", "refresh_token", "client_secret"):
+            self._learn(f"{name} of {login.server}", str(held.get(name) or ""))
 
     async def _keep(self, login: Login) -> None:
         """Raises `Unavailable`, `SessionError`."""

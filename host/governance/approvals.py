@@ -187,12 +187,12 @@ def shown(connection: Statements, seen: Sight, question: str) -> CallShown:
     terms = asked.terms_of(connection, question)
     if found is None or terms is None or not terms.call:
         raise Forbidden(UNKNOWN)
-    row = connection.execute("SELECT scope FROM sessions WHERE id = ?", (found[0],)).fetchone()
+    row = connection.execute("SELECT scope, agent FROM sessions WHERE id = ?", (found[0],)).fetchone()
     if row is None or not seen.sees(str(row[0]), found[1]):
         raise Forbidden(UNKNOWN)
     by = tuple(name for _, name in _votes(connection, question))
     digest, text = approving.digest(terms.call), approving.shown(terms.call)
-    return CallShown(terms.tool, digest, text, by, terms.needed)
+    return CallShown(terms.tool, digest, text, by, terms.needed, str(row[1]))
 
 
 def _votes(connection: Statements, question: str) -> list[tuple[str, str]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from host.governance import masking
+from host.governance.masking import Masks
 from host.live import LiveMessages
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
@@ -35,7 +37,9 @@ class ProgressBoard:
         bots: Bots,
         live: LiveMessages,
         hushes: Callable[[InboundWriter, MessageIn], bool],
+        masks: Masks,
     ) -> None:
+        self._masks = masks
         self._hushes = hushes
         self._mailboxes = mailboxes
         self._bots = bots
@@ -87,12 +91,21 @@ class ProgressBoard:
             bot = self._bots.get(message.address.channel_type) if message else None
             if message is None or bot is None:
                 return
-            self._live.news(session, message.address, progress)
+            seen = self._masked(session, progress)
+            self._live.news(session, message.address, seen)
             if bot.capabilities.progress != "none":
-                shown = Shown(message.address, message.platform_message_id, progress.status, progress.text)
+                shown = Shown(message.address, message.platform_message_id, seen.status, seen.text)
                 await bot.show(shown)
         except (SessionError, DeliveryError) as error:
             log.debug("Progress not shown: %s", error)
+
+    def _masked(self, session: Session, progress: Progress) -> Progress:
+        """What may be the beginning of a secret waits until it is known to be none."""
+        text, hidden = self._masks.so_far(session.agent, progress.text)
+        status, more = self._masks.text(session.agent, progress.status)
+        if hidden or more:
+            log.debug("Masked in what is shown of a turn: %s", masking.told(hidden + more))
+        return replace(progress, text=text, status=status)
 
     def _seen_work(self, writer: InboundWriter, progress: Progress) -> MessageIn | None:
         """The message under way, unless people are to have their quiet of it."""

@@ -6,6 +6,7 @@ Its end is a message like any other, due when the time is over: it needs no runn
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from host.config.settings import Settings
@@ -35,9 +36,15 @@ class Approvers:
     settings: Settings
 
     def settle(
-        self, question: content.Question, agent: str, address: Address, asked_by: str
+        self,
+        question: content.Question,
+        agent: str,
+        address: Address,
+        asked_by: str,
+        hide: Callable[[str], str] = str,
     ) -> content.Question:
-        """The question as it is put. An approval's audience is never the container's to choose, nor what people read of it."""
+        """The question as it is put. An approval's audience is never the container's to choose, nor what people read of it.
+        `hide` takes secrets out of a call before it is cut to be shown."""
         own = (asked_by,) if asked_by else ()
         if not question.approval:
             return replace(question, audience=question.audience or own)
@@ -48,12 +55,13 @@ class Approvers:
         else:
             others = named or self._owners(address.channel_type)
             audience = tuple(person for person in others if person != asked_by)
+        call = hide(approving.shown(question.call)) if question.call else ""
         return replace(
             question,
             audience=audience,
             options=(approving.ALLOW, approving.DENY, *grants.offered(rules.grant_within)),
             free_text=False,
-            text=_card(question, rules.approve_by, len(audience)),
+            text=_card(question, call, rules.approve_by, len(audience)),
         )
 
     def needed(self, question: content.Question, agent: str) -> int:
@@ -84,11 +92,11 @@ class Approvers:
         return approvals.of(platform, self.settings.config.access.owners)
 
 
-def _card(question: content.Question, needed: int, may: int) -> str:
+def _card(question: content.Question, shown: str, needed: int, may: int) -> str:
     """What people read of a call: made of what its digest is of, whatever the container would have them read."""
     if not question.call:
         return question.text
-    shown, fence = approving.shown(question.call), "`" * 3
+    fence = "`" * 3
     cut = f"\n… {len(shown)} characters in all: *Details* shows them" if len(shown) > LONGEST_SHOWN else ""
     some = f" {_people(needed)} of {may} have to allow it." if needed > 1 else ""
     text = f"May I run `{question.approval}`?{some}\n{fence}\n{shown[:LONGEST_SHOWN].replace(fence, '` ` `')}\n{fence}{cut}"

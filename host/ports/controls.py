@@ -82,6 +82,7 @@ class CallShown:
     text: str  # its arguments
     by: tuple[str, ...]  # names of those who have allowed it
     needed: int
+    agent: str = ""  # whose it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ JUDGED = Counter(
     "Choices of people about answers, as they were made",
     ["agent", "model", "choice"],
 )
+MASKED = Counter("dovecote_secrets_masked", "Secrets masked in what agents post", ["agent", "rule"])
 REFUSALS = Counter("dovecote_model_refusals", "Model requests that the gateway refused", ["agent", "reason"])
 STARTS = Counter("dovecote_runner_starts", "Runners started", ["outcome"])
 RUNNERS = Gauge("dovecote_runners", "Runners alive")

@@ -20,7 +20,7 @@ from sessiondb import connection as sqlite
 from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
 
 T = TypeVar("T")
-VERSION = 20
+VERSION = 21
 LARGEST_GROUP = 256  # jobs in one commit
 
 Job = Callable[[Statements], Any]

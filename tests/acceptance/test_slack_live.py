@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.support import on_slack
 from tests.support.on_slack import PATIENCE, Office
 
 WORDS = " ".join(f"word{number}" for number in range(24))
+TOKEN = "ghp_" + "Zk3Qw8Rt5Yp1Lm7Nc4Vb6Xs9Df2Gh0Jj8Ka5"
 LONG = f"@@stream 0.4\n{WORDS} end"
 # Times of the product that would only make these tests longer.
 HASTY = "import host.delivery.policy as d, host.live.policy as l; d.GRACE = 300; l.OPEN_AFTER = 0.5"
@@ -76,3 +78,14 @@ async def test_a_host_that_dies_while_it_streams_leaves_nothing_beside_the_answe
     await office.start(first=on_slack.NOTHING_IN_FLIGHT)
     await only_the_answer(office, root)
     assert message.ts not in [said.ts for said in office.shown(root)]
+
+
+async def test_a_token_in_an_answer_is_masked_while_it_is_written_and_when_it_stands(office: Office) -> None:
+    await office.start(first=HASTY)
+    root = office.ask(f"@@stream 0.4\nThe token is {TOKEN[:20]} or {TOKEN} and word1 {WORDS} end")
+    shown = await growing(office, root)
+    assert "The token is" in shown.text
+    await only_the_answer(office, root)
+    [answer] = office.shown(root)
+    assert "or ‹masked: github-token› and word1" in answer.text
+    assert not [call.method for call in office.slack.calls() if TOKEN[:30] in json.dumps(call.args)]

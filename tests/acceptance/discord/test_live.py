@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.fakes.discord import Channel, Fault, Message
 from tests.support.town import Town
 
+TOKEN = "ghp_" + "Zk3Qw8Rt5Yp1Lm7Nc4Vb6Xs9Df2Gh0Jj8Ka5"
 LONG = "the answer\n@@sleep 6"
 POST = "POST /channels/{}/messages"
 EDIT = "PATCH /channels/{}/messages/{}"
@@ -58,3 +61,18 @@ async def test_its_button_stops_the_turn(town: Town) -> None:
     town.discord.click(town.ada, shown, button["custom_id"])
     await town.until(lambda: town.said(thread) == ["Stopped."])
     await town.until(lambda: not town.live(thread))
+
+
+async def test_a_token_in_an_answer_is_masked_while_it_is_written_and_when_it_stands(town: Town) -> None:
+    await town.up()
+    words = " ".join(f"word{number}" for number in range(12))
+    asked = f"The token is {TOKEN} and {words}\n@@stream 0.5"
+    question = town.discord.say(town.ada, town.channel, asked, mention_bot=True)
+    thread = await working(town, question)
+    [shown] = town.live(thread)
+    await town.until(lambda: shown.deleted or "‹masked: github-token› and" in shown.content)
+    await town.answered(question)
+    await town.until(lambda: not town.live(thread))
+    assert town.said(thread) == [f"The token is ‹masked: github-token› and {words}"]
+    said = [call.json for route in (POST, EDIT) for call in town.discord.calls(route)]
+    assert TOKEN[:12] not in json.dumps(said)

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from host.delivery.collect import LONGEST_HOLD, held_until
+from host.delivery.policy import LONGEST_HOLD, held_until
 from host.runners.launch.fake import FakeLauncher
 from sessiondb import Kind, MessageOut, content
 from sessiondb.connection import open_reader

@@ -104,7 +104,7 @@ async def everywhere(bot: MemoryBot, host: Host, data: Path) -> None:
     def records(connection: Statements) -> None:
         connection.execute("INSERT INTO raises VALUES (?, 20261128, 5)", (f"person {ID}",))
         connection.execute(
-            "INSERT INTO audit VALUES (NULL, 1, 'memory:U9', 'Olga', '', '', '', '', 'access', ?)",
+            "INSERT INTO audit VALUES (NULL, 1, 'memory:U9', 'Olga', '', '', '', '', 'access', ?, '')",
             (f"{EVE.name} ({ID}) allowed",),
         )
 

@@ -17,6 +17,7 @@ from host.delivery.drawing import at_once
 from host.delivery.minting import Minting
 from host.delivery.portion import Collected, Ready, Whose
 from host.delivery.quiet import Quiet
+from host.governance.masking import Masks
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader, Page
 from host.mailbox.questions import Approvers
@@ -51,7 +52,13 @@ class Session:
         self.runner = open_writer(folder.outbound_db, "outbound")
         self.reader = CountingReader(folder.outbound_db)
         settings, self.bot = Settings(Config()), MemoryBot()
-        ways = Approvers(settings), lambda: NOW, Minting("test"), Quiet(settings, lambda: NOW)
+        ways = (
+            Approvers(settings),
+            lambda: NOW,
+            Minting("test"),
+            Quiet(settings, lambda: NOW),
+            Masks(settings),
+        )
         self._collector = Collector(Bots({"memory": self.bot}), Actions({}), *ways)
         self._folder = folder
 

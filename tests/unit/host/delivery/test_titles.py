@@ -12,6 +12,7 @@ from host.config.settings import Settings
 from host.delivery import titles
 from host.delivery.actions import ActionError, Asked
 from host.delivery.titles import Titles
+from host.governance.masking import Masks
 from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Bots, DeliveryError, Rejected, Unknown, Unsent
 from sessiondb import Address, content
@@ -38,7 +39,7 @@ class Naming(MemoryBot):
 async def named(bot: Naming, folder: Path, arguments: dict[str, object], place: Address = THREAD) -> str:
     """The refusal, '' where there is none; every try is over when it returns."""
     settings, clock = Settings(Config(data=folder)), Clock(0)
-    naming = Titles(settings, Bots({"memory": bot}))
+    naming = Titles(settings, Bots({"memory": bot}), Masks(settings), clock.now)
     async with living(folder, clock) as life:
         session = await life.session()
         refused = ""
