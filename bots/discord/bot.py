@@ -152,11 +152,12 @@ class DiscordBot:
     ) -> Sequence[dict[str, Any]]:
         return rendering.drawn(operation, plain=plain, mentions=mentions)
 
-    async def privacy_now(self, channels: Collection[str]) -> Mapping[str, Privacy]:
+    async def privacy_now(self, channels: Collection[Address]) -> Mapping[Address, Privacy]:
         """As the gateway has told, which tells of every change; of a channel that it does not know, nothing."""
         client = self._connected()
-        known = {id_: client.get_channel(int(id_)) for id_ in channels if id_.isdecimal()}
-        return {id_: places.privacy_of(found) for id_, found in known.items() if found is not None}
+        ids = {one: one.platform_id for one in channels if one.platform_id.isdecimal()}
+        known = {one: client.get_channel(int(id_)) for one, id_ in ids.items()}
+        return {one: places.privacy_of(found) for one, found in known.items() if found is not None}
 
     async def readable_now(self, user: str, channels: Collection[Address]) -> frozenset[Address]:
         return await readers.readable(self._connected(), int(user), channels)

@@ -50,7 +50,7 @@ class Anew:
             return seen
         if not isinstance(bot, TellsPrivacy):  # nothing there ever changes
             return replace(seen, channels=seen.channels | channels)
-        told = {id_: kind for id_, kind in (await self._told(bot, channels)).items() if id_ in channels}
+        told = await self._told(bot, viewer.address, channels)
         await self._tell(viewer.address, {id_: kind for id_, kind in told.items() if kind != "public"})
         public = {id_ for id_, kind in told.items() if kind == "public"}
         return replace(seen, channels=seen.channels | public)
@@ -64,10 +64,15 @@ class Anew:
         found = connection.execute(_PUBLIC, (*place[:2], seen.public, MOST_CHANNELS)).fetchall()
         return seen, frozenset(str(id_) for (id_,) in found) - seen.channels
 
-    async def _told(self, bot: TellsPrivacy, channels: frozenset[str]) -> Mapping[str, Privacy]:
+    async def _told(
+        self, bot: TellsPrivacy, place: Address, channels: frozenset[str]
+    ) -> Mapping[str, Privacy]:
+        """By id, and of this workspace: another's channel may have the same."""
+        asked = {place._replace(platform_id=id_, thread_id=""): id_ for id_ in channels}
         try:
             async with asyncio.timeout(LONGEST):
-                return await bot.privacy_now(channels)
+                kinds = await bot.privacy_now(asked)
+            return {asked[one]: kind for one, kind in kinds.items() if one in asked}
         except (DeliveryError, TimeoutError) as error:
             told = {"action": "privacy_not_told", "channels": len(channels)}
             log.warning("Other channels are not shown: %s", str(error) or "no answer in time", extra=told)

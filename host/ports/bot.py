@@ -303,8 +303,8 @@ class Hears(Protocol):
 class TellsPrivacy(Protocol):
     """A bot of a platform whose channels may become private."""
 
-    async def privacy_now(self, channels: Collection[str]) -> Mapping[str, Privacy]:
-        """Of those of these channels, by id, of which the platform tells at this moment; no memory of before.
+    async def privacy_now(self, channels: Collection[Address]) -> Mapping[Address, Privacy]:
+        """Of those of these channels of which the platform tells at this moment; no memory of before.
 
         Raises `DeliveryError` where it tells of none.
         """

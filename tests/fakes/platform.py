@@ -101,11 +101,12 @@ class MemoryBot:
         path.write_bytes(self.files[file.reference])
         return Fetched()
 
-    async def privacy_now(self, channels: Collection[str]) -> Mapping[str, Privacy]:
-        self.asked_about.append(set(channels))
+    async def privacy_now(self, channels: Collection[Address]) -> Mapping[Address, Privacy]:
+        self.asked_about.append({one.platform_id for one in channels})
         if self.tells_nothing is not None:
             raise self.tells_nothing
-        return {id_: self.privacies.get(id_, "public") for id_ in channels if id_ not in self.gone}
+        there = [one for one in channels if one.platform_id not in self.gone]
+        return {one: self.privacies.get(one.platform_id, "public") for one in there}
 
     async def readable_now(self, user: str, channels: Collection[Address]) -> frozenset[Address]:
         if self.tells_nothing is not None:

@@ -325,8 +325,8 @@ async def test_an_outsider_looks_at_a_channel_whose_change_no_event_told(
 
 
 class NeverTells(MemoryBot):
-    async def privacy_now(self, channels: Collection[str]) -> Mapping[str, Privacy]:
-        self.asked_about.append(set(channels))
+    async def privacy_now(self, channels: Collection[Address]) -> Mapping[Address, Privacy]:
+        self.asked_about.append({one.platform_id for one in channels})
         await asyncio.Event().wait()
         raise AssertionError
 

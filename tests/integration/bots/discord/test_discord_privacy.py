@@ -201,7 +201,8 @@ async def test_whoever_asks_is_told_of_the_channels_that_there_are(square: Squar
     other = square.server.add_text_channel(square.guild, "other")
     async with online(square.server, tmp_path) as (bot, notebook):
         await told(notebook, other, "public")
-        asked = [str(square.channel.id), str(other.id), "1", "no number"]
+        ids = [str(square.channel.id), str(other.id), "1", "no number"]
+        asked = [Address("discord", str(square.guild.id), id_) for id_ in ids]
         assert await bot.privacy_now(asked) == {asked[0]: "public", asked[1]: "public"}
         square.hide(other)
         await told(notebook, other, "private")

@@ -37,9 +37,9 @@ async def test_a_name_that_slack_is_slow_to_tell_takes_no_other_with_it(
     async with online(slack, tmp_path) as (bot, _):
         dave, erin = slack.add_user("dave"), slack.add_user("erin")
         reader = Reader(
-            bot._client,
-            Directory(bot._client),
-            await identify(bot._client, bot._secrets.app_token, bot._settings),
+            bot._space.client,
+            Directory(bot._space.client),
+            await identify(bot._space.client, bot._secrets.app_token, bot._settings),
         )
         slack.faults.next("users.info", Fault.slow(told))
         names = await reader.names([{"user": dave.id, "text": f"said to <@{erin.id}>"}], 1.0)
@@ -208,8 +208,8 @@ async def test_guests_and_people_of_other_organisations_are_known_as_such(
             slack.say(person, channel, f"{slack.mention()} hello")
             await notebook.next(number)
         people["ann"].guest = "multi"
-        me = await identify(bot._client, bot._secrets.app_token, bot._settings)
-        seen = await Reader(bot._client, bot._people, me).viewer(people["ann"].id, channel.id)
+        me = await identify(bot._space.client, bot._secrets.app_token, bot._settings)
+        seen = await Reader(bot._space.client, bot._space.people, me).viewer(people["ann"].id, channel.id)
     assert seen.author.guest, "what is shown to whom is asked of Slack at that moment"
     found = [(event.author.guest, event.author.external) for event in notebook.events]
     assert found == [(False, False), (True, False), (True, False), (False, True)]

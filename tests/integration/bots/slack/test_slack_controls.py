@@ -328,15 +328,25 @@ async def test_for_whom_channels_are_is_asked_of_slack_at_that_moment(place: Pla
     slack = place.slack
     others = [slack.add_channel(f"c{number}", members=[place.ann]) for number in range(2 + more)]
     elsewhere = slack.add_channel("elsewhere", private=True, members=[place.ann], with_bot=False)
-    asked = {channel.id for channel in (*others, elsewhere)} | {"C0NOTHING"}
-    public = dict.fromkeys((channel.id for channel in others), "public")
+
+    def at(id_: str, team: str = slack.team_id) -> Address:
+        return Address("slack", team, id_)
+
+    asked = {at(channel.id) for channel in (*others, elsewhere)} | {at("C0NOTHING")}
+    asked |= {at(channel.id, "T0OTHER") for channel in others}
+    public = dict.fromkeys((at(channel.id) for channel in others), "public")
     assert await place.bot.privacy_now(asked) == public
     others[0].kind, others[1].ext_shared = "group", True
-    assert await place.bot.privacy_now(asked) == {**public, others[0].id: "private", others[1].id: "private"}
+    assert await place.bot.privacy_now(asked) == {
+        **public,
+        at(others[0].id): "private",
+        at(others[1].id): "private",
+    }
 
 
 async def test_a_slack_that_answers_otherwise_or_not_at_all_has_told_nothing(place: Place) -> None:
-    channels = [place.slack.add_channel(f"c{number}", members=[place.ann]).id for number in range(10)]
+    made = [place.slack.add_channel(f"c{number}", members=[place.ann]).id for number in range(10)]
+    channels = [Address("slack", place.slack.team_id, id_) for id_ in made]
     faults = place.slack.faults
     for fault in (Fault.rate_limited(30), Fault.http_error(), Fault.refuse("channel_not_found")):
         faults.next("conversations.info", fault)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack import bot as slack_bot
+from bots.slack import workspace
 from bots.slack.client import transport
 from bots.slack.reading import backfill, histories
 from bots.slack.reading.threads import MOST_READ
@@ -89,7 +89,7 @@ async def test_a_channel_and_a_thread_that_slack_can_never_tell_hold_up_no_other
     """An `internal_error` about one of them ended the whole bot, and again at each start."""
     for name, value in {"AT_ONCE": 1, "PAUSE": 0.0}.items():
         monkeypatch.setattr(backfill, name, value)
-    monkeypatch.setattr(slack_bot, "ASK_AGAIN", 0.05)
+    monkeypatch.setattr(workspace, "ASK_AGAIN", 0.05)
     monkeypatch.setattr(transport, "LOOK_EVERY", 0.05)
     ann = slack.add_user("ann")
     sick, well = slack.add_channel("sick", members=[ann]), slack.add_channel("well", members=[ann])

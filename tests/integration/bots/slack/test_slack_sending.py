@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bots.slack import SlackBot
-from host.ports.bot import Delivery, Rejected, Unknown, Unsent
+from host.ports.bot import Delivery, Live, Rejected, Shown, Unknown, Unsent
 from sessiondb import Address, content
 from tests.fakes.slack import Channel, FakeSlack, Message, User
 from tests.fakes.slack.faults import Fault
@@ -212,3 +212,31 @@ async def test_what_is_for_one_person_alone_is_shown_to_them_or_lies_in_their_di
     assert await place.bot.lookup(asked) is not None
     [message] = place.slack.messages(place.slack.open_dm(place.ann))
     assert message.text == "May Sam?"
+
+
+async def test_what_belongs_to_another_workspace_is_said_in_no_channel_of_the_same_id(place: Place) -> None:
+    """As after a token was exchanged for another workspace's: conversations of the first are still in the records."""
+    theirs = Address("slack", "T0OTHER", place.channel.id)
+    sent = delivery(place.bot, content.Text(text="for them alone"), theirs)
+    for heard in place.slack.deliveries():  # what is said at the beginning is read first
+        await heard.acknowledged()
+    before = len(place.slack.calls())
+    live = Live("00ff00ff00ff00ff", theirs, "1.000001", place.ann.id, "thinking", "")
+    for attempt in (
+        place.bot.send(sent),
+        place.bot.lookup(sent),
+        place.bot.remove(theirs, "1.000001"),
+        place.bot.close_question(theirs, "1.000001", "closed"),
+        place.bot.direct(theirs, place.ann.id),
+        place.bot.entitle(theirs, "a title", ""),
+        place.bot.open_live(live),
+        place.bot.find_live(live),
+        place.bot.update_live(live, "1.000001"),
+        place.bot.remove_live(live, "1.000001"),
+    ):
+        with pytest.raises(Rejected, match=f"belongs to workspace T0OTHER.*in {place.slack.team_id}"):
+            await attempt
+    await place.bot.show(Shown(theirs, "1.000001", "thinking", ""))
+    assert await place.bot.readable_now(place.ann.id, {theirs}) == frozenset()
+    assert await place.bot.privacy_now({theirs}) == {}
+    assert len(place.slack.calls()) == before

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bots.slack import Secrets, SlackBot, SlackRefused, make
-from bots.slack.bot import Listeners
+from bots.slack.listening import Listeners
 from bots.slack.setup import guide as setup
 from bots.slack.setup import manifest, round_trip
 from host.config import Config, Slack
