@@ -33,6 +33,7 @@ _RUNNING = {"bash": "A command"}
 
 
 _LOOKS = frozenset({"view_file", "read_thread", "list_tasks"})  # whose calls change nothing anywhere
+_SAID = frozenset({"update_plan"})  # whose calls people saw
 
 
 def before(steps: Iterable[Step]) -> str:
@@ -46,6 +47,7 @@ def _calls(steps: Iterable[Step]) -> tuple[dict[str, str], dict[str, bool]]:
     """Names by call, and whether those that ended failed."""
     steps = list(steps)
     names = {s.tool_use_id: str(json.loads(s.content)["name"]) for s in steps if s.kind == "tool_call"}
+    names = {id_: name for id_, name in names.items() if name not in _SAID}
     return names, {
         s.tool_use_id: bool(json.loads(s.content)["is_error"]) for s in steps if s.kind == "tool_result"
     }

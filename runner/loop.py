@@ -23,6 +23,7 @@ from runner.tools.box import Parked, Toolbox
 from runner.tools.caps import Caps
 from runner.tools.host import HostLine
 from runner.tools.kit import refusal_of_scripts
+from runner.tools.plan import last as last_plan
 from runner.turn import Turn
 from runner.watch import Watch
 from sessiondb import content
@@ -207,10 +208,8 @@ class AgentLoop:
                 self._record(running, event)
             case base.Summarising():
                 self._archive()
-            case base.Text(text):
-                self._showing.show(running.answers, text=text)
-            case base.Progress(status):
-                self._showing.show(running.answers, status=status)
+            case base.Text() | base.Progress() | base.Planned():
+                self._showing.hear(running.answers, event)
             case base.Init(continuation):
                 self._continue_with(continuation)
             case base.Activity():
@@ -417,7 +416,7 @@ class AgentLoop:
         fresh = [message for message in begun.messages if message.id not in shown]
         if fresh:
             self._outbound.record_with_next(begun.id, "user", turn.user_step(fresh, prompt(fresh)))
-        toolbox = Toolbox(
+        self._toolbox = toolbox = Toolbox(
             self._outbound,
             begun.id,
             self._kit,
@@ -434,8 +433,9 @@ class AgentLoop:
             approvals=self._approvals,
             host=HostLine(self._inbound, self._outbound, self._ring),
             caps=Caps.of(self._settings.agent.options, begun.resumed),
+            plan=self._showing.plan,
         )
-        self._toolbox = toolbox
+        self._showing.begin(begun.answers, last_plan(begun.resumed))
         self._on_turn(toolbox)
         return base.QueryInput(
             messages=tuple(begun.messages),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
+from runner.providers import base
 from sessiondb import SessionFolder
+from sessiondb.plan import Item
 from sessiondb.signals import Progress
 
 log = logging.getLogger(__name__)
@@ -23,9 +26,27 @@ class Showing:
         self._what = Progress("", "", "", "")
         self._soon: asyncio.TimerHandle | None = None
 
-    def show(self, answers: str, *, text: str = "", status: str = "") -> None:
+    def begin(self, answers: str, plan: tuple[Item, ...]) -> None:
+        """A turn, which has `plan` where it is taken up again."""
+        self._what = Progress(self._incarnation, answers, "", "", plan)
+        if plan:
+            self._show(self._what)
+
+    def plan(self, plan: tuple[Item, ...]) -> None:
+        self._show(replace(self._what, plan=plan))
+
+    def hear(self, answers: str, event: base.Text | base.Progress | base.Planned) -> None:
+        match event:
+            case base.Text(text):
+                self._show(replace(self._what, message_id=answers, status="", text=text))
+            case base.Progress(status):
+                self._show(replace(self._what, message_id=answers, status=status, text=""))
+            case base.Planned(plan):
+                self._show(replace(self._what, message_id=answers, plan=plan))
+
+    def _show(self, what: Progress) -> None:
         """The last of several that come close together is shown too, a little later: it may have to do for long."""
-        self._what = Progress(self._incarnation, answers, status, text)
+        self._what = what
         if self._soon is None:
             clock = asyncio.get_running_loop()
             pause = max(0.0, self._at + PROGRESS_EVERY - clock.time())

@@ -34,6 +34,7 @@ EVERYWHERE = (
     "send_card",
     "read_thread",
     "memory",
+    "update_plan",
     "schedule_task",
     "list_tasks",
     "update_task",

@@ -14,6 +14,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sessiondb import plan
+
 NO_FIFOS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}  # SMB, exFAT, 9p
 
 
@@ -148,6 +150,7 @@ class Progress:
     message_id: str  # the claimed message this turn answers
     status: str  # verbs for people: "searching the web"
     text: str  # the answer so far
+    plan: tuple[plan.Item, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> Progress | None:
@@ -156,7 +159,8 @@ class Progress:
             return None
         try:
             found = json.loads(data[0])
-            return cls(**{name: str(found[name]) for name in cls.__slots__})
+            words = {name: str(found[name]) for name in ("incarnation", "message_id", "status", "text")}
+            return cls(**words, plan=plan.read(found.get("plan")))
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
 

@@ -1,10 +1,15 @@
-"""What people read of a turn under way: its status in verbs, and the end of a long text."""
+"""What people read of a turn under way: its status in verbs, its plan as a list, and the end of a long text."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+
+from sessiondb.plan import Item, State
 
 LONGEST_STATUS = 50  # characters
+MOST_STEPS = 8  # of a plan that are shown: those around the one under way
+LONGEST_STEP = 80  # characters
 LOOKED_BACK = 20_000  # characters before a cut in which a code block may have been opened
 
 _TELLTALE = re.compile(r"[/\\=@:{}<>\[\]|`]|[A-Za-z0-9_-]{25,}")
@@ -22,6 +27,34 @@ def status_line(status: str, *, writing: bool) -> str:
         return "is writing…"
     words = verbs(status)
     return f"is working: {words}" if words else "is working…"
+
+
+_MARKS = {State.DONE: "✓", State.NOW: "▸", State.NEXT: "○"}
+
+
+def checklist(plan: Sequence[Item], written: Callable[[str], str]) -> list[str]:
+    """A line for each step around the one under way, which reads well without its marks too. `written` makes a text harmless."""
+    done = sum(item.state is State.DONE for item in plan)
+    first = max(0, min(done - 2, len(plan) - MOST_STEPS))
+    shown = plan[first : first + MOST_STEPS]
+    lines = [f"{_MARKS[item.state]} {written(step(item))}" for item in shown]
+    before, after = first, len(plan) - first - len(shown)
+    return [
+        *([f"✓ {before} done before"] if before else []),
+        *lines,
+        *([f"○ and {after} more"] if after else []),
+    ]
+
+
+def done_of(plan: Sequence[Item]) -> str:
+    """How far it is; '' without a plan."""
+    return f"{sum(item.state is State.DONE for item in plan)} of {len(plan)} done" if plan else ""
+
+
+def step(item: Item) -> str:
+    """In one line, which opens no code."""
+    words = item.text.replace("`", "'")
+    return words if len(words) <= LONGEST_STEP else f"{words[: LONGEST_STEP - 1]}…"
 
 
 def tail(markdown: str, most: int) -> str:

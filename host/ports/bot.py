@@ -22,6 +22,7 @@ from host.folders import attachments
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, IncomingFile, Ingested, Privacy, Standing
 from sessiondb import content
+from sessiondb.plan import Item
 from sessiondb.records import Address
 
 
@@ -87,6 +88,7 @@ class Live:
     status: str
     text: str  # what is written so far, Markdown; '' before there is any
     opened_at: int = 0  # ms UTC of the intent
+    plan: tuple[Item, ...] = ()  # what its place may see of what is done and to come
 
 
 LONGEST_WAIT = 6 * 3_600.0  # s that a platform may ask for at once, whatever it says

@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from runner.formatter import PromptMessage, prompt
 from runner.tools.box import Toolbox
+from sessiondb.plan import Item
 from sessiondb.records import Step
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Event",
     "Init",
     "LeftOut",
+    "Planned",
     "Progress",
     "Push",
     "QueryInput",
@@ -54,6 +56,13 @@ class Progress:
     """What it is at, in words for people."""
 
     status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What it has done, does and means to do, where it keeps a list of that itself."""
+
+    plan: tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +143,18 @@ class Error:
 
 
 Event: TypeAlias = (
-    Init | Activity | Progress | Text | Answered | Summarising | Summarised | LeftOut | Took | Result | Error
+    Init
+    | Activity
+    | Progress
+    | Planned
+    | Text
+    | Answered
+    | Summarising
+    | Summarised
+    | LeftOut
+    | Took
+    | Result
+    | Error
 )
 
 

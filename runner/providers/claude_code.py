@@ -246,6 +246,8 @@ class _Heard:
                 self._failure = item.error or ""
                 if not self._failure and (answer := _answer(item)):
                     yield base.Answered(answer.encode())
+                if plan := harness.plan_of(item.content):
+                    yield base.Planned(plan)
             case sdk.SystemMessage(subtype="api_retry", data=told):
                 words = waits.words(_seconds(told.get("retry_delay_ms")))
                 yield base.Progress(words) if words else base.Activity()

@@ -13,6 +13,7 @@ from runner.markup import escape
 from runner.settings import Settings
 from runner.tools.box import Toolbox, ToolResult, call_of
 from runner.tools.desk import SOCKET
+from sessiondb import plan
 from sessiondb.options import DEFAULT_MODEL, Options
 from sessiondb.records import Step
 
@@ -29,6 +30,8 @@ BUILT_IN = {
     "edit_file": ("Edit", "NotebookEdit"),
 }
 ALWAYS = ("Agent", "TodoWrite")  # work inside the harness
+PLANS = "TodoWrite"  # its own list of what it does, which stands in for `update_plan`
+_STATES = {"completed": plan.State.DONE, "in_progress": plan.State.NOW, "pending": plan.State.NEXT}
 WEB = {"web_search": "WebSearch", "web_fetch": "WebFetch"}
 
 
@@ -61,7 +64,7 @@ def options(
             "append": instructions.compose(settings, tools.destinations),
         },
         "tools": [*ALWAYS, *built_in, *web],
-        "disallowed_tools": [f"{PREFIX}{name}" for name in sorted(own)],
+        "disallowed_tools": [f"{PREFIX}{name}" for name in sorted({*own, "update_plan"})],
         "mcp_servers": {SERVER: _server()},
         "strict_mcp_config": True,
         "setting_sources": [],
@@ -112,6 +115,18 @@ def _environment(settings: Settings, told: Options, url: str) -> dict[str, str]:
     else:
         environment["DISABLE_AUTO_COMPACT"] = "1"
     return environment
+
+
+def plan_of(blocks: Sequence[object]) -> tuple[plan.Item, ...]:
+    """What the harness's list says, where one of its calls wrote it anew; the calls come from the model."""
+    for block in reversed(blocks):
+        told = getattr(block, "input", None) if getattr(block, "name", "") == PLANS else None
+        todos = told.get("todos") if isinstance(told, dict) else None
+        if isinstance(todos, list):
+            known = [todo for todo in todos[: plan.MOST] if isinstance(todo, dict)]
+            made = [(todo.get("content"), _STATES.get(str(todo.get("status")))) for todo in known]
+            return tuple(plan.item(t, s) for t, s in made if isinstance(t, str) and t.strip() and s)
+    return ()
 
 
 async def results(tools: Toolbox, resumed: Sequence[Step]) -> list[tuple[str, ToolResult]]:

@@ -21,6 +21,7 @@ from runner.tools.host import HostLine
 from runner.tools.tool import Park, Tool, ToolContext, ToolError
 from sessiondb import approving, content
 from sessiondb.options import Options
+from sessiondb.plan import Item
 from sessiondb.records import Destination, MessageIn, Step
 
 INTERRUPTED = "interrupted, outcome unknown: the process died while this call ran"
@@ -75,6 +76,7 @@ class Toolbox:
         approvals: Approvals | None = None,
         host: HostLine | None = None,
         caps: Caps | None = None,
+        plan: Callable[[tuple[Item, ...]], None] = lambda _: None,
     ) -> None:
         self._outbound = outbound
         self._turn = turn
@@ -90,6 +92,7 @@ class Toolbox:
         self._now = now
         self._approvals = approvals or Approvals()
         self._host = host
+        self._plan = plan
         self.caps = caps or Caps.of(Options(), recorded)
         self.parked = False  # some call waits for a person: the turn ends without an answer of its own
         self._results = {s.tool_use_id: s.content for s in recorded if s.kind == "tool_result"}
@@ -157,6 +160,7 @@ class Toolbox:
             self._destinations,
             self._host,
             self._readable,
+            plan=self._plan,
         )
         result, emitted = await self._run(tool, arguments, context)
         if beyond := self.caps.post(emitted):

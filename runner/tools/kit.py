@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.inbound import InboundReader
 from runner.settings import Settings
-from runner.tools import files, memory, messaging, standard
+from runner.tools import files, memory, messaging, plan, standard
 from runner.tools.approval import Approvals
 from runner.tools.bash import Shell
 from runner.tools.schedule import Schedule
@@ -38,6 +38,7 @@ class Kit:
             Tool.of(messaging.send_card),
             Tool.of(Thread(inbound).read_thread),
             Tool.of(memory.memory),
+            Tool.of(plan.update_plan, repeatable=True),
             *Schedule(refusal_of_scripts(settings)).tools(),
         ]
         isolated = [

@@ -11,6 +11,7 @@ from runner.outbound import Emitted
 from runner.tools import schema
 from runner.tools.host import HostLine, NoAnswer
 from sessiondb import content
+from sessiondb.plan import Item
 from sessiondb.records import Destination, MessageIn
 
 
@@ -43,6 +44,7 @@ class ToolContext:
     shown: list[dict[str, str]] = field(
         default_factory=list
     )  # files that the model looks at, with the result
+    plan: Callable[[tuple[Item, ...]], None] = lambda _: None  # shows people what is done and to come
 
     def emit(self, row: content.Outbound, destination: str = "") -> str:
         """Queues a row for the host and returns its id."""

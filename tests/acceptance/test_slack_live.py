@@ -89,3 +89,17 @@ async def test_a_token_in_an_answer_is_masked_while_it_is_written_and_when_it_st
     [answer] = office.shown(root)
     assert "or ‹masked: github-token› and word1" in answer.text
     assert not [call.method for call in office.slack.calls() if TOKEN[:30] in json.dumps(call.args)]
+
+
+async def test_the_agents_plan_is_shown_while_it_works_and_not_what_it_names(office: Office) -> None:
+    plan = '@@call update_plan {"done": ["Read report.xlsx"], "now": "Compare the lofts", "todo": ["Write it up"]}'
+    office.slack.faults.next("chat.startStream", Fault.refuse("feature_disabled"))
+    await office.start(first=HASTY)
+    root = office.ask(f"the end\n{plan}\n@@sleep 6")
+
+    def listed() -> bool:
+        texts = [str(block.get("text")) for message in office.shown(root) for block in message.blocks]
+        return any("- ✓ Read …\n- ▸ Compare the lofts\n- ○ Write it up" in text for text in texts)
+
+    await office.slack.wait_until(listed, PATIENCE)
+    await only_the_answer(office, root)

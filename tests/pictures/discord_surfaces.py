@@ -17,7 +17,7 @@ from bots.markup import tree
 from host.delivery.endings import EXPIRED
 from host.ports.bot import Decision, Live
 from host.ports.controls import ChannelRules, Running, TaskOrder, TaskView
-from sessiondb import Address, content
+from sessiondb import Address, content, plan
 from tests.pictures import approval as drawn
 from tests.pictures import discord_messages
 from tests.pictures import html as shared
@@ -75,9 +75,12 @@ def _conversation() -> Iterator[str]:
     yield _message(telling.with_line(payload["content"], f"⌛ {EXPIRED}"))
 
 
+PLAN = plan.of(["Read the ringing lists"], "Compare the lofts", ["Count the doves", "Write it up"])
+
+
 def _live() -> Live:
     text = "Three doves were ringed **this week**:\n\n| dove | loft |\n|---|---|\n| Ada | north |\n| Bob | south |\n\nThe next"
-    return Live("k", HERE, "1", "7", "searching the web", text)
+    return Live("k", HERE, "1", "7", "searching the web", text, plan=PLAN)
 
 
 def _live_view() -> ui.View:

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 
 from bots.markup import slack as markup
+from bots.slack.live import message as live
 from bots.slack.panels import judging, panels, rules
 from bots.slack.questions import cards
 from bots.slack.sending import rendering
 from host.delivery.endings import EXPIRED
-from host.ports.bot import Decision
+from host.ports.bot import Decision, Live
 from host.ports.commands import Grammar, help_text
 from host.ports.controls import ChannelRules, Failure, Opinions, Overview, Running, Spent, TaskOrder, TaskView
-from sessiondb import Address, content
+from sessiondb import Address, content, plan
 from tests.pictures import approval as shared
 from tests.pictures import slack_blocks
 
@@ -34,8 +35,16 @@ def pages() -> Iterator[tuple[str, str]]:
     form = rules.modal("C1", decided, offered)
     yield "rules-slack", slack_blocks.view(form["blocks"])
     yield "feedback-slack", slack_blocks.thread([[*_answer(), judging.block("ab12")]])
+    yield "live-slack", slack_blocks.thread([live.shown_so_far(_live())[1]])
     why = judging.modal(judging.Asked("ab12", "C1", "", AT), ["claude-opus-5-5", "claude-haiku-5-5"])
     yield "feedback-why-slack", slack_blocks.view(why["blocks"])
+
+
+def _live() -> Live:
+    steps = plan.of(["Read the ringing lists"], "Compare the lofts", ["Count the doves", "Write it up"])
+    return Live(
+        "k", _at("doves"), "1", "U1", "searching the web", "Three doves were ringed **this week**", plan=steps
+    )
 
 
 def _help() -> str:

@@ -110,11 +110,15 @@ async def _edit(newest: tuple[discord.PartialMessage, str]) -> None:
 
 
 def said(live: Live) -> str:
-    """A line about what is going on, and the end of what is written so far. Pure.
+    """A line about what is going on, the plan, and the end of what is written so far. Pure.
 
     As it was written: to render a text takes as long as whoever wrote it likes, and this is the loop of all.
     """
-    head = f"-# ⏳ {discord.utils.escape_markdown(common.status_line(live.status, writing=bool(live.text)))}"
+    status = discord.utils.escape_markdown(common.status_line(live.status, writing=bool(live.text)))
+    far = common.done_of(live.plan)
+    head = f"-# ⏳ {status} ({far})" if far else f"-# ⏳ {status}"
+    steps = "\n".join([head, *common.checklist(live.plan, _step)])
+    head = steps if clean.units(steps) < markup.CHUNK else head
     room = markup.CHUNK - len(head) - 1
     for most in SHOWN if live.text else ():
         written = markup.quiet(common.tail(live.text, most))
@@ -122,6 +126,10 @@ def said(live: Live) -> str:
         if clean.units(written) <= room:
             return f"{head}\n{written}"
     return head
+
+
+def _step(text: str) -> str:
+    return markup.quiet(discord.utils.escape_markdown(text))
 
 
 def _button_id(key: str) -> str:

@@ -18,7 +18,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.latest import Latest
-from bots.common.live import tail, verbs
+from bots.common.live import checklist, done_of, tail, verbs
 from bots.markup import clean
 from bots.markup import slack as markup
 from bots.slack.client.directory import Directory
@@ -242,6 +242,10 @@ def _status(live: Live) -> str:
     return f"Working: {words}" if words else "Writing…" if live.text else "Working…"
 
 
+def _step(text: str) -> str:
+    return links.growing(markup.quiet(text))
+
+
 def shown_so_far(live: Live) -> tuple[str, list[Json]]:
     """As an ordinary message, which shows the end of what is too long for it.
 
@@ -252,5 +256,8 @@ def shown_so_far(live: Live) -> tuple[str, list[Json]]:
         shown = links.growing(markup.quiet(tail(live.text, most)))
         if clean.units(shown) <= ROOM:
             break
-    whole = f"{shown}\n\n_{_status(live)}_" if shown else f"_{_status(live)}_"
+    steps = "\n".join(f"- {line}" for line in checklist(live.plan, _step))
+    far = done_of(live.plan)
+    status = f"_{_status(live)}_ ({far})" if far else f"_{_status(live)}_"
+    whole = "\n\n".join(filter(None, (shown, steps, status)))
     return html.escape(whole[-NOTICE:], quote=False), [{"type": "markdown", "text": whole}]

@@ -76,3 +76,17 @@ async def test_a_token_in_an_answer_is_masked_while_it_is_written_and_when_it_st
     assert town.said(thread) == [f"The token is ‹masked: github-token› and {words}"]
     said = [call.json for route in (POST, EDIT) for call in town.discord.calls(route)]
     assert TOKEN[:12] not in json.dumps(said)
+
+
+async def test_the_agents_plan_is_shown_while_it_works_and_not_what_it_names(town: Town) -> None:
+    plan = '@@call update_plan {"done": ["Read report.xlsx"], "now": "Compare the lofts", "todo": ["Write it up"]}'
+    await town.up()
+    question = town.discord.say(town.ada, town.channel, f"the answer\n{plan}\n@@sleep 6", mention_bot=True)
+    thread = await working(town, question)
+    [shown] = town.live(thread)
+    await town.until(lambda: "(1 of 3 done)\n✓ Read …\n▸ Compare the lofts\n○ Write it up" in shown.content)
+    await town.kill()
+    await town.up()
+    await town.answered(question)
+    await town.until(lambda: not town.live(thread))
+    assert town.said(thread) == ["the answer"]

@@ -56,8 +56,8 @@ async def messages(slack: FakeSlack, time: list[float]) -> AsyncIterator[LiveMes
     await made.close()
 
 
-def working(slack: FakeSlack, root: Message, **more: str) -> Live:
-    fields = {"status": "searching the web", "text": "", "asked_by": str(root.user), **more}
+def working(slack: FakeSlack, root: Message, **more: Any) -> Live:
+    fields: dict[str, Any] = {"status": "searching the web", "text": "", "asked_by": str(root.user), **more}
     address = Address("slack", slack.team_id, root.channel, fields.pop("thread", root.ts))
     return Live("k1", address, root.ts, opened_at=ms(root.ts), **fields)
 

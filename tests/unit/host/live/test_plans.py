@@ -1,0 +1,33 @@
+"""What others read of an agent's plan."""
+
+from __future__ import annotations
+
+import pytest
+
+from host.live import plans
+from sessiondb import plan
+
+
+@pytest.mark.parametrize(
+    ("step", "shown"),
+    [
+        ("Compare the three offers", "Compare the three offers"),
+        ("Read: lists, then letters.", "Read: lists, then letters."),
+        ("Read /etc/passwd and report.xlsx", "Read … and …"),
+        ("Run `rm -rf build` again", "Run … again"),
+        ('Search for "the merger" now', "Search for … now"),
+        ("Run ls -la --all", "Run ls …"),
+        ("Call https://example.org/?key=1", "Call …"),
+        ("Ask ada@example.org", "Ask …"),
+        ("Use sk0123456789012345678901234", "Use …"),
+        ("Run `never closed", "Run …"),
+    ],
+)
+def test_among_others_a_step_is_words_without_names_arguments_and_secrets(step: str, shown: str) -> None:
+    assert plans.in_verbs(step) == shown
+
+
+def test_whoever_is_alone_with_the_agent_reads_all_of_it() -> None:
+    made = plan.of([], "Read report.xlsx", [])
+    assert plans.seen(made, direct=True) == made
+    assert [item.text for item in plans.seen(made, direct=False)] == ["Read …"]
