@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from host.config import people
+
 CLOSED = "This question is no longer open."
 ANSWERED = "This question has been answered already."
 
@@ -16,10 +18,9 @@ def may_answer(user: str, audience: Collection[str], owners: Collection[str], *,
     return not audience or user in audience or (user in owners and not approval)
 
 
-def ids_on(platform: str, listed: Collection[str]) -> frozenset[str]:
-    """The ids, of one platform, out of what the configuration lists as `platform:id`."""
-    named = (entry.partition(":") for entry in listed)
-    return frozenset(id_ for where, _, id_ in named if where == platform)
+def ids_on(platform: str, listed: Collection[str], workspace: str = "") -> frozenset[str]:
+    """The ids, of one platform, out of what the configuration lists for all of it or for this workspace."""
+    return frozenset(people.there(listed, platform, workspace))
 
 
 def refusal(audience: Sequence[str]) -> str:

@@ -55,10 +55,9 @@ class SlackBot:
     def __init__(self, settings: Slack, secrets: Secrets, folder: Path, access: Access | None = None) -> None:
         self._settings = settings
         self._secrets = secrets
-        access = access or Access()
-        self._owners = set(answering.ids_on("slack", access.owners))  # asked for each time anew
-        groups = answering.ids_on("slack", access.groups)
-        self._space = Workspace(settings, secrets.bot_token, folder, groups)
+        self._access = access or Access()
+        self._owners = set[str]()  # of this workspace, asked for each time anew
+        self._space = Workspace(settings, secrets.bot_token, folder)
         self._sign_ins = signins.SignIns(secrets.client_id, secrets.client_secret, settings.api_url)
         self._online = False
         self._transport: Transport | None = None
@@ -70,14 +69,21 @@ class SlackBot:
         return await looking.look(self._space.client, self._secrets.app_token, self._settings, config)
 
     def follow(self, config: Config) -> None:
+        self._access = config.access
+        self._mind()
+
+    def _mind(self) -> None:
+        """Whom the configuration names for this workspace, once it is known which that is."""
+        access, team = self._access, self._space.team
         self._owners.clear()
-        self._owners.update(answering.ids_on("slack", config.access.owners))
-        self._space.people.mind(answering.ids_on("slack", config.access.groups))
+        self._owners.update(answering.ids_on("slack", access.owners, team))
+        self._space.people.mind(answering.ids_on("slack", access.groups, team))
 
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
         space = self._space
         await space.begin(host, self._secrets.app_token, self._owners)
+        self._mind()
         app = application(space.client, self._secrets.signing_secret)
         transport = Transport(app, self._settings, self._secrets.app_token, self._secrets.signing_secret)
         self._transport = transport

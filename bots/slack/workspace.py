@@ -42,13 +42,13 @@ BURST = 5  # messages to one channel that need not wait for each other
 class Workspace:
     """`team` is known once it was identified."""
 
-    def __init__(self, settings: Slack, token: str, folder: Path, groups: Collection[str]) -> None:
+    def __init__(self, settings: Slack, token: str, folder: Path) -> None:
         self._settings = settings
         # No retry handlers: a post is never repeated blindly, and reads are repeated by whoever asked.
         self.client = AsyncWebClient(
             token, base_url=settings.api_url, timeout=CALL_TIMEOUT, retry_handlers=[]
         )
-        self.people = Directory(self.client, groups)
+        self.people = Directory(self.client)
         pace = Pace(settings.message_interval, BURST)
         self.sender = Sender(self.client, pace, Uploads(self.client, folder))
         self.status = StatusLines(self.client)

@@ -53,6 +53,7 @@ IDS = {  # how the ids of a kind look, an example of one, and where people find 
         "a right click on the server, Copy Server ID",
     ),
 }
+SLACKS = "slack:"
 LISTS = {"owners": "person", "users": "person", "groups": "group", "channels": "channel"}
 
 
@@ -158,22 +159,31 @@ def _id(
 
 
 def _people(found: Mapping[str, Any]) -> Iterator[Crossing]:
-    """Everybody is named as `platform:id`."""
+    """Everybody is named as `platform:id`; on Slack, who may do what can be said of one workspace."""
     access = _table(found, "access")
     for key, kind in LISTS.items():
-        yield from _listed(access.get(key), kind, ("access", key))
+        yield from _listed(access.get(key), kind, ("access", key), apart=True)
     for name, agent in _tables(found, "agents"):
         approvers = _table(agent, "options").get("approvers")
-        yield from _listed(approvers, "person", ("agents", name, "options", "approvers"))
+        yield from _listed(approvers, "person", ("agents", name, "options", "approvers"), apart=True)
     for number, task in _rows(found, "tasks"):
         yield from _listed(task.get("mentions"), "person", ("tasks", number, "mentions"))
     for name, _ in _tables(_table(found, "budgets"), "people"):
         yield from _one(name, "person", ("budgets", "people", name))
 
 
-def _listed(value: object, kind: str, path: tuple[str | int, ...]) -> Iterator[Crossing]:
+def _listed(
+    value: object, kind: str, path: tuple[str | int, ...], *, apart: bool = False
+) -> Iterator[Crossing]:
+    """`apart`: a workspace may be named before the id."""
     for number, name in enumerate(value if isinstance(value, list) else []):
-        if isinstance(name, str):
+        if not isinstance(name, str):
+            continue
+        where, named, id_ = name.rpartition("/")
+        if apart and named and where.startswith(SLACKS):
+            yield from _id("slack", "workspace", where.removeprefix(SLACKS), (*path, number), SLACKS)
+            yield from _id("slack", kind, id_, (*path, number), f"{where}/")
+        else:
             yield from _one(name, kind, (*path, number))
 
 

@@ -170,7 +170,7 @@ def _check_people(config: Config, place: Address, wanted: ChannelRules) -> None:
             if not _IDS.get(place.channel_type, _ANY_ID).fullmatch(who):
                 raise Forbidden(f"{words.one_line(who)!r} is nobody's id on {place.channel_type}.")
     for who in wanted.keepers:
-        if not access.is_owner(config.access, place.channel_type, who):
+        if not access.is_owner(config.access, place, who):
             raise Forbidden(f"{who!r} is no owner: of owners alone it can be said who may change a channel.")
 
 

@@ -54,14 +54,14 @@ def _sees(connection: Statements, config: Config, viewer: Viewer, found: Grant, 
     if platform == access.LOCAL or _user(viewer) == found.user:
         return True
     same = (found.place.channel_type, found.place.workspace_id) == viewer.address[:2]
-    owner = same and access.is_owner(config.access, platform, viewer.author.id)
+    owner = same and access.is_owner(config.access, viewer.address, viewer.author.id)
     return owner or found in grants.there(connection, viewer.address, now)
 
 
 def _may(config: Config, viewer: Viewer, found: Grant) -> bool:
-    platform, user = viewer.address.channel_type, viewer.author.id
-    own = _user(viewer) == found.user or access.is_owner(config.access, platform, user)
-    return own or user in approvals.named(config, found.agent, platform)
+    user = viewer.author.id
+    own = _user(viewer) == found.user or access.is_owner(config.access, viewer.address, user)
+    return own or user in approvals.named(config, found.agent, viewer.address)
 
 
 def _user(viewer: Viewer) -> str:

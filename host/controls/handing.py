@@ -198,7 +198,7 @@ class Handing:
         rule = router.rule_of(place, config.routes, decided)
         if rule is not None and rule.session != "thread":
             raise Forbidden(SHARED)
-        owner = access.is_owner(config.access, place.channel_type, viewer.author.id)
+        owner = access.is_owner(config.access, place, viewer.author.id)
         here = list(config.agents) if owner else _usable(config, place, rule)
         known = ", ".join(here) or "none"
         if not word:

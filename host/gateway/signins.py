@@ -182,11 +182,11 @@ class SignIns:
         return [
             Notice(
                 "",
-                notices.direct(platform, address.workspace_id if platform == address.channel_type else ""),
+                notices.direct(platform, workspace),
                 "",
                 private_to=user,
             )
-            for platform, user in requests.owners_of(self._settings.config.access, address.channel_type)
+            for platform, workspace, user in requests.owners_of(self._settings.config.access, address)
         ]
 
     async def _sign_in(self, key: Key, server: McpServer, told: list[Notice], pending: _Pending) -> None:
@@ -254,7 +254,7 @@ class SignIns:
         address = pasted_in(event.text)
         if not address:
             return ""
-        if not access.is_owner(self._settings.config.access, event.address.channel_type, event.author.id):
+        if not access.is_owner(self._settings.config.access, event.address, event.author.id):
             return "Only an owner can sign in."
         for pending in self._pending.values():
             if pending.landing is not None and pending.landing.arrived(address):

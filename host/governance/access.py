@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from host.config import Access
+from host.config import Access, people
 from host.ports.events import Author, Privacy
 from host.registry.port import Statements
 from sessiondb.records import Address
@@ -49,26 +49,27 @@ def standing_of(connection: Statements, channel_type: str, user_id: str) -> str:
     return "" if row is None else str(row[0])
 
 
-def is_owner(access: Access, platform: str, user_id: str) -> bool:
-    """Whether the person may do everything here."""
-    return platform == LOCAL or (bool(user_id) and f"{platform}:{user_id}" in access.owners)
+def is_owner(access: Access, place: Address, user_id: str) -> bool:
+    """Whether the person may do everything here. Another workspace's owner may have the same id."""
+    return place.channel_type == LOCAL or (
+        bool(user_id) and user_id in people.there(access.owners, *place[:2])
+    )
 
 
 def works_in(access: Access, place: Address) -> bool:
     """Whether the configuration lets agents work in the channel."""
-    return not access.channels or f"{place.channel_type}:{place.platform_id}" in access.channels
+    return not access.channels or place.platform_id in people.there(access.channels, *place[:2])
 
 
 def asks_here(access: Access, person: Person, askers: Collection[str]) -> bool:
     """Whether a channel lets them ask, as far as they may at all. Owners may: what holds there is theirs to say."""
     platform, author = person.address.channel_type, person.author
-    known = not askers or platform == LOCAL or is_owner(access, platform, author.id)
+    known = not askers or platform == LOCAL or is_owner(access, person.address, author.id)
     return known or author.id in askers or any(group in askers for group in author.groups)
 
 
 def in_group(access: Access, person: Person) -> bool:
-    platform = person.address.channel_type
-    return any(f"{platform}:{group}" in access.groups for group in person.author.groups)
+    return not set(person.author.groups).isdisjoint(people.there(access.groups, *person.address[:2]))
 
 
 def is_guest(access: Access, person: Person) -> bool:
@@ -83,7 +84,7 @@ def is_guest(access: Access, person: Person) -> bool:
         return False
     roles = platform == BY_ROLES and any(group.startswith(f"{platform}:") for group in access.groups)
     # There the public channels are those that everyone may see: to be listed by name is to belong.
-    named = f"{platform}:{person.author.id}" in (*access.users, *access.owners)
+    named = person.author.id in people.there((*access.users, *access.owners), *person.address[:2])
     return roles and not named and not in_group(access, person)
 
 
@@ -101,7 +102,7 @@ def apart(access: Access, person: Person) -> bool | None:
     if (
         platform == BY_ROLES
         and person.privacy == "dm"
-        and f"{platform}:{person.author.id}" not in access.users
+        and person.author.id not in people.there(access.users, *person.address[:2])
     ):
         return None
     return is_guest(access, person)
@@ -115,7 +116,7 @@ def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denie
         return Allowed(trusted=True)
     if not author.id:
         return Denied("I could not find out who you are, so I may not answer.")
-    if is_owner(access, platform, author.id):
+    if is_owner(access, event.address, author.id):
         return Allowed(trusted=True)
     if standing == "denied":
         return Denied("You have not been given access to this agent.")
@@ -123,7 +124,7 @@ def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denie
         return Denied("People of other organisations may not use this agent.")
     if event.privacy != "dm" and not works_in(access, event.address):
         return Denied("This agent does not work in this channel.")
-    listed = f"{platform}:{author.id}" in access.users
+    listed = author.id in people.there(access.users, *event.address[:2])
     grouped = in_group(access, event)
     if listed or grouped or standing == "allowed":
         return Allowed(trusted=listed or grouped)

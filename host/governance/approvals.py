@@ -6,10 +6,9 @@ can be answered, after it one that was, and the same click again changes nothing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from host.config import Config
+from host.config import Config, people
 from host.governance import access, audit, grants
 from host.governance.sight import Sight
 from host.ports.controls import CallShown, Forbidden
@@ -54,15 +53,15 @@ class Asking:
     terms: asked.Terms
 
 
-def named(config: Config, agent: str, platform: str) -> tuple[str, ...]:
+def named(config: Config, agent: str, place: Address) -> tuple[str, ...]:
     """Ids of those whom the configuration alone has allow an agent's calls, there; () = it leaves that to whoever asked.
 
     Where it names people elsewhere only, the platform's owners stand in for them, and nobody who happens to ask.
     """
     found = config.agents.get(agent)
     listed = found.rules_of_approval.approvers if found else ()
-    owners = of(platform, config.access.owners)
-    return tuple(dict.fromkeys(of(platform, listed) or owners or listed)) if listed else ()
+    owners = people.there(config.access.owners, *place[:2])
+    return tuple(dict.fromkeys(people.there(listed, *place[:2]) or owners or listed)) if listed else ()
 
 
 def counted(
@@ -78,7 +77,7 @@ def counted(
     if terms is None or not terms.needed:
         asked.over(connection, event.refers_to)
         return event, Votes()
-    if not _still(connection, config, agent, event.address.channel_type, event.author.id):
+    if not _still(connection, config, agent, event.address, event.author.id):
         return event, Votes(decided=False, refused=NO_MORE)
     where = grants.meant(event.value)
     if event.value != approving.ALLOW and not where:
@@ -88,7 +87,7 @@ def counted(
     _vote(connection, event.refers_to, viewer_of(event), terms, now)
     if where:
         _grant(connection, config, event, agent, terms, where, now)
-    votes = _counting(connection, config, agent, event.address.channel_type, event.refers_to, terms)
+    votes = _counting(connection, config, agent, event.address, event.refers_to, terms)
     digest = approving.digest(terms.call)
     return replace(event, value=approving.ALLOW, text=approving.ALLOW, by=votes.names, digest=digest), votes
 
@@ -98,7 +97,7 @@ def in_advance(connection: Statements, config: Config, asking: Asking, now: int)
     counted stays counted, whatever has ended since."""
     found = config.agents.get(asking.agent)
     offers = found is not None and found.rules_of_approval.grant_within > 0
-    place, platform = asking.address, asking.address.channel_type
+    place = asking.address
     held = (
         grants.holding(connection, place, asking.agent, asking.terms.tool, asking.session_id, now)
         if offers
@@ -107,7 +106,7 @@ def in_advance(connection: Statements, config: Config, asking: Asking, now: int)
     held = [
         one
         for one in held
-        if one.by in asking.audience and _still(connection, config, asking.agent, platform, one.by)
+        if one.by in asking.audience and _still(connection, config, asking.agent, place, one.by)
     ]
     if held:
         asked.note(connection, asking.key, asking.session_id, place, asking.row_id, now, asking.terms)
@@ -116,7 +115,7 @@ def in_advance(connection: Statements, config: Config, asking: Asking, now: int)
     for one in held:
         viewer = Viewer(Author(one.by, one.name), place)
         _vote(connection, asking.key, viewer, asking.terms, now, " in advance")
-    return _counting(connection, config, asking.agent, platform, asking.key, asking.terms)
+    return _counting(connection, config, asking.agent, place, asking.key, asking.terms)
 
 
 def _vote(
@@ -152,10 +151,10 @@ def _grant(
 
 
 def _counting(
-    connection: Statements, config: Config, agent: str, platform: str, key: str, terms: asked.Terms
+    connection: Statements, config: Config, agent: str, place: Address, key: str, terms: asked.Terms
 ) -> Votes:
     given = _votes(connection, key)
-    votes = [vote for vote in given if _still(connection, config, agent, platform, vote[0])]
+    votes = [vote for vote in given if _still(connection, config, agent, place, vote[0])]
     decided = len(votes) >= terms.needed
     if decided:
         asked.over(connection, key)
@@ -163,11 +162,11 @@ def _counting(
     return Votes(by, names, terms.needed, decided)
 
 
-def _still(connection: Statements, config: Config, agent: str, platform: str, user: str) -> bool:
+def _still(connection: Statements, config: Config, agent: str, place: Address, user: str) -> bool:
     """Whether somebody who was asked may answer now; what they were asked as is the question's."""
-    people = named(config, agent, platform)
-    out = access.standing_of(connection, platform, user) == "denied"
-    return (not people or user in people) and (not out or access.is_owner(config.access, platform, user))
+    may = named(config, agent, place)
+    out = access.standing_of(connection, place.channel_type, user) == "denied"
+    return (not may or user in may) and (not out or access.is_owner(config.access, place, user))
 
 
 def _record(
@@ -203,9 +202,3 @@ def _votes(connection: Statements, question: str) -> list[tuple[str, str]]:
         for user, name in connection.execute(sql, (question,)).fetchall()
     ]
     return [(id_, name or id_) for id_, name in rows]
-
-
-def of(platform: str, people: Sequence[str]) -> tuple[str, ...]:
-    """The platform's own ids of those of them who are on it."""
-    prefix = f"{platform}:"
-    return tuple(person.removeprefix(prefix) for person in people if person.startswith(prefix))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from host.config import Access
+from host.config import Access, people
 from host.governance import access, audit
 from host.governance.words import dollars, name
 from host.ports.bot import Decision
@@ -44,16 +44,17 @@ class Shortage:
     needed: int  # at least, beyond the limit, for the request
 
 
-def owners_of(rules: Access, platform: str) -> list[tuple[str, str]]:
-    """(platform, user id) of those to ask: on the same platform if there are any."""
-    known = [tuple(owner.partition(":")[::2]) for owner in rules.owners]
-    here = [owner for owner in known if owner[0] == platform]
-    return [(where, user) for where, user in (here or known)][:MOST_OWNERS_ASKED]
+def owners_of(rules: Access, place: Address) -> list[tuple[str, str, str]]:
+    """(platform, workspace, user id) of those to ask: of the same workspace if there are any, else on other platforms."""
+    here = [(*place[:2], user) for user in people.there(rules.owners, *place[:2])]
+    known = [owner.partition(":")[::2] for owner in rules.owners]
+    elsewhere = [(where, id_.rpartition("/")) for where, id_ in known if where != place.channel_type]
+    return (here or [(where, whose, user) for where, (whose, _, user) in elsewhere])[:MOST_OWNERS_ASKED]
 
 
 def ask_access(connection: Statements, rules: Access, event: InboundEvent, now: int) -> bool:
     """A stranger wrote. False when there is no owner to ask."""
-    owners = owners_of(rules, event.address.channel_type)
+    owners = owners_of(rules, event.address)
     if not owners:
         return False
     platform, user = event.address.channel_type, event.author.id
@@ -80,7 +81,7 @@ def ask_raise(
     Asked once per budget, period and amount allowed so far: a no stands until the period ends. False when nobody is left
     to ask.
     """
-    owners = owners_of(rules, address.channel_type)
+    owners = owners_of(rules, address)
     if address.channel_type == access.LOCAL:
         owners, place = [], address
     elif not owners:
@@ -206,7 +207,7 @@ def _open(connection: Statements, id_: str, kind: str, subject: Subject, now: in
 
 def _ask(
     connection: Statements,
-    owners: Sequence[tuple[str, str]],
+    owners: Sequence[tuple[str, str, str]],
     about: Address,
     place: Address | None,
     text: str,
@@ -214,8 +215,7 @@ def _ask(
     now: int,
 ) -> None:
     """Each owner alone. `place` is where everybody is told instead when that cannot be, or there is nobody to tell."""
-    for platform, user in owners:
-        workspace = about.workspace_id if platform == about.channel_type else ""
+    for platform, workspace, user in owners:
         told = Notice(
             f"request:{decision.request}:{platform}:{user}",
             notices.direct(platform, workspace),

@@ -60,7 +60,7 @@ def is_common(address: Address, scope: str) -> bool:
 
 
 def is_owner(rules: Access, viewer: Viewer) -> bool:
-    return access.is_owner(rules, viewer.address.channel_type, viewer.author.id)
+    return access.is_owner(rules, viewer.address, viewer.author.id)
 
 
 def of(connection: Statements, rules: Access, viewer: Viewer) -> Sight:

@@ -224,7 +224,7 @@ class Ingress:
         if session is None:
             return ""
         question = await self._mailboxes.use(session, lambda writer: writer.question(event.refers_to))
-        is_owner = access.is_owner(self._settings.config.access, event.address.channel_type, event.author.id)
+        is_owner = access.is_owner(self._settings.config.access, event.address, event.author.id)
         return questions.refusal(question, event.author.id, is_owner=is_owner, now=self._now())
 
     def _admit_all(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from host.config import people
 from host.config.settings import Settings
 from host.governance import approvals, grants
 from host.governance.approvals import Asking, Votes
@@ -49,11 +50,11 @@ class Approvers:
         if not question.approval:
             return replace(question, audience=question.audience or own)
         rules = self._rules(agent)
-        named = approvals.named(self.settings.config, agent, address.channel_type)
+        named = approvals.named(self.settings.config, agent, address)
         if rules.asker_approves:
-            audience = named or own or self._owners(address.channel_type)
+            audience = named or own or self._owners(address)
         else:
-            others = named or self._owners(address.channel_type)
+            others = named or self._owners(address)
             audience = tuple(person for person in others if person != asked_by)
         call = hide(approving.shown(question.call)) if question.call else ""
         return replace(
@@ -88,8 +89,8 @@ class Approvers:
         configured = self.settings.config.agents.get(agent)
         return configured.rules_of_approval if configured else Options()
 
-    def _owners(self, platform: str) -> tuple[str, ...]:
-        return approvals.of(platform, self.settings.config.access.owners)
+    def _owners(self, place: Address) -> tuple[str, ...]:
+        return people.there(self.settings.config.access.owners, *place[:2])
 
 
 def _card(question: content.Question, shown: str, needed: int, may: int) -> str:

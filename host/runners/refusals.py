@@ -60,8 +60,7 @@ class Refusals:
         """Once a day for each thing that is wrong, however many conversations it stops."""
         about = hashlib.sha256(f"{session.agent}\x1f{why}".encode()).hexdigest()[:16]
         here = session.address
-        for platform, user in requests.owners_of(self._settings.config.access, here.channel_type):
-            workspace = here.workspace_id if platform == here.channel_type else ""
+        for platform, workspace, user in requests.owners_of(self._settings.config.access, here):
             text = f"⚠️ agent {session.agent} is not set up: {why} Put it right and start me again."
             place = notices.direct(platform, workspace)
             await self._notify(

@@ -96,7 +96,7 @@ class Homes:
         )
 
     def is_owner(self, place: Address, user_id: str) -> bool:
-        return access.is_owner(self._settings.config.access, place.channel_type, user_id)
+        return access.is_owner(self._settings.config.access, place, user_id)
 
     async def _listed(self, session: Session, name: str, here: Address) -> Address:
         found = await self._mailboxes.use(session, lambda writer: _destination(writer, name))

@@ -41,7 +41,7 @@ class Readers:
     async def judge(self, people: Collection[str], here: Address, place: Address, scope: str) -> None:
         """Of people who wrote at `here`; `scope` is that of `place`. Raises `ScheduleError`."""
         rules = self._settings.config.access
-        asking = {one for one in people if not access.is_owner(rules, here.channel_type, one)}
+        asking = {one for one in people if not access.is_owner(rules, here, one)}
         if not asking and people:
             return
         if not asking or not asking <= await self._members(asking, here, place):

@@ -33,7 +33,7 @@ async def look(client: AsyncWebClient, app_token: str, settings: Slack, config: 
         remedy = f"Write `/invite @{identity.name}` in a channel; direct messages work without"
         found.append(Finding("Slack's channels", False, "the bot is in none", remedy))
     found += _routes(config, channels, identity.team, identity.name)
-    return [*found, *[finding async for finding in _owners(client, config)]]
+    return [*found, *[finding async for finding in _owners(client, config, identity.team)]]
 
 
 def _unreachable(error: Exception, settings: Slack) -> Finding:
@@ -74,8 +74,8 @@ def _routes(config: Config, channels: set[str], team: str, bot: str) -> Iterator
             )
 
 
-async def _owners(client: AsyncWebClient, config: Config) -> AsyncIterator[Finding]:
-    for owner in sorted(answering.ids_on("slack", config.access.owners))[:MOST_OWNERS]:
+async def _owners(client: AsyncWebClient, config: Config, team: str) -> AsyncIterator[Finding]:
+    for owner in sorted(answering.ids_on("slack", config.access.owners, team))[:MOST_OWNERS]:
         try:
             person = (await client.users_info(user=owner))["user"]
         except SlackApiError as error:

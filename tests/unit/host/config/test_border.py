@@ -336,3 +336,26 @@ def test_money_that_cannot_be_counted_is_refused_and_no_limit_is_inf(
     assert (found.line, problem in f"{found.problem}.") == (2, True), found
     (tmp_path / "mine.toml").write_text("[model]\nbudget_usd_per_month = inf\n", "utf-8")
     assert load(tmp_path / "mine.toml").model.budget_usd_per_month == math.inf
+
+
+def test_who_may_can_be_said_of_one_workspace_of_slack_and_of_none_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        "[access]\nowners = ['slack:T1/U1']\ngroups = ['slack:E1/S1']\nchannels = ['slack:T1/C1']\n"
+        "[agents.default.options]\napprovers = ['slack:T1/W1']\n"
+    )
+    assert load(file).access.owners == ("slack:T1/U1",)
+    for wrong, told in (
+        ("[access]\nowners = ['slack:X1/U1']\n", "'X1' is no workspace's id of Slack"),
+        ("[access]\nowners = ['slack:T1/C1']\n", "'C1' is no person's id of Slack"),
+        ("[access]\nowners = ['slack:T1/T1/U1']\n", "'T1/T1' is no workspace's id of Slack"),
+        ("[access]\nowners = ['slack:/U1']\n", "'' is no workspace's id of Slack"),
+        ("[access]\nowners = ['discord:1/2']\n", "'1/2' is no person's id of Discord"),
+        (
+            f"{TASK}cron = '@daily'\nmentions = ['slack:T1/U1']\n{TO_SLACK}",
+            "'T1/U1' is no person's id of Slack",
+        ),
+    ):
+        file.write_text(wrong)
+        assert (error := refusal(file)) is not None
+        assert told in str(error)

@@ -8,8 +8,8 @@ from typing import Any
 import apsw
 import pytest
 
-from host.config import Access
-from host.governance import access, sight
+from host.config import Access, Config
+from host.governance import access, approvals, requests, sight
 from host.ports.controls import Forbidden
 from host.ports.events import Author, Privacy, Viewer
 from host.registry.db import open_host_db
@@ -133,3 +133,63 @@ def test_people_of_another_organisation_are_shown_nothing_where_they_may_not_ask
 
 def registry(tmp_path: Path) -> apsw.Connection:
     return open_host_db(tmp_path / "host.db")
+
+
+def test_somebody_with_the_same_id_in_another_workspace_is_neither_owner_nor_listed_nor_in_the_group() -> (
+    None
+):
+    rules = Access(
+        owners=("slack:T1/U1",),
+        users=("slack:T1/U2",),
+        groups=("slack:T1/S1",),
+        channels=("slack:T1/C1",),
+        unknown="deny",
+    )
+
+    def here(workspace: str, id_: str, *groups: str, channel: str = "C1") -> Viewer:
+        return Viewer(Author(id_, groups=groups), Address("slack", workspace, channel), "public")
+
+    assert [access.is_owner(rules, here(team, "U1").address, "U1") for team in ("T1", "T2", "")] == [
+        True,
+        False,
+        False,
+    ]
+    for id_, groups in (("U1", ()), ("U2", ()), ("U3", ("S1",))):
+        assert allowed(rules, here("T1", id_, *groups))
+        assert not allowed(rules, here("T2", id_, *groups))
+        assert not allowed(rules, here("T1/U1", id_, *groups))
+    assert access.works_in(rules, Address("slack", "T1", "C1"))
+    assert not access.works_in(rules, Address("slack", "T2", "C1"))
+    assert not access.asks_here(rules, here("T2", "U1"), {"U9"})
+    assert access.asks_here(rules, here("T1", "U1"), {"U9"})
+
+
+def test_the_owners_of_a_workspace_are_asked_and_never_those_of_another() -> None:
+    rules = Access(owners=("slack:T1/U1", "slack:T2/U1", "slack:T2/U2", "slack:U9", "discord:5"))
+    assert requests.owners_of(rules, Address("slack", "T1", "C1")) == [
+        ("slack", "T1", "U1"),
+        ("slack", "T1", "U9"),
+    ]
+    assert requests.owners_of(rules, Address("slack", "T2", "C1")) == [
+        ("slack", "T2", "U1"),
+        ("slack", "T2", "U2"),
+        ("slack", "T2", "U9"),
+    ]
+    apart = Access(owners=("slack:T2/U2", "discord:5"))
+    assert requests.owners_of(apart, Address("slack", "T1", "C1")) == [("discord", "", "5")]
+    assert requests.owners_of(apart, Address("discord", "G", "7")) == [("discord", "G", "5")]
+    assert requests.owners_of(apart, Address("memory", "W", "7")) == [
+        ("slack", "T2", "U2"),
+        ("discord", "", "5"),
+    ]
+
+
+def test_whoever_approves_in_one_workspace_approves_nothing_in_another() -> None:
+    config = Config.model_validate(
+        {
+            "access": {"owners": ["slack:T2/U7"]},
+            "agents": {"bird": {"options": {"approvers": ["slack:T1/U1", "slack:U2"]}}},
+        }
+    )
+    assert approvals.named(config, "bird", Address("slack", "T1", "C1")) == ("U1", "U2")
+    assert approvals.named(config, "bird", Address("slack", "T2", "C1")) == ("U2",)
