@@ -26,8 +26,13 @@ class Item:
 
 
 def item(text: str, state: State) -> Item:
-    words = " ".join(text[: LONGEST * 4].split())
-    return Item(words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…", state)
+    """Cut between words alone: half a secret is not known as one."""
+    words = text[: LONGEST * 4].split()
+    line = " ".join(words)
+    if len(text) > LONGEST * 4 or len(line) > LONGEST:
+        line = " ".join(words[:-1])[: LONGEST - 1]
+        line = f"{line.rpartition(' ')[0]}…"
+    return Item(line, state)
 
 
 def of(done: Iterable[str], now: str, following: Iterable[str]) -> tuple[Item, ...]:

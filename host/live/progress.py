@@ -103,9 +103,14 @@ class ProgressBoard:
         """What may be the beginning of a secret waits until it is known to be none."""
         text, hidden = self._masks.so_far(session.agent, progress.text)
         status, more = self._masks.text(session.agent, progress.status)
+        steps = []
+        for step in progress.plan:
+            told, found = self._masks.text(session.agent, step.text)
+            steps.append(replace(step, text=told))
+            more += found
         if hidden or more:
             log.debug("Masked in what is shown of a turn: %s", masking.told(hidden + more))
-        return replace(progress, text=text, status=status)
+        return replace(progress, text=text, status=status, plan=tuple(steps))
 
     def _seen_work(self, writer: InboundWriter, progress: Progress) -> MessageIn | None:
         """The message under way, unless people are to have their quiet of it."""

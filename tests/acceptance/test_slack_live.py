@@ -93,13 +93,14 @@ async def test_a_token_in_an_answer_is_masked_while_it_is_written_and_when_it_st
 
 async def test_the_agents_plan_is_shown_while_it_works_and_not_what_it_names(office: Office) -> None:
     plan = '@@call update_plan {"done": ["Read report.xlsx"], "now": "Compare the lofts", "todo": ["Write it up"]}'
-    office.slack.faults.next("chat.startStream", Fault.refuse("feature_disabled"))
     await office.start(first=HASTY)
     root = office.ask(f"the end\n{plan}\n@@sleep 6")
 
-    def listed() -> bool:
-        texts = [str(block.get("text")) for message in office.shown(root) for block in message.blocks]
-        return any("- ✓ Read …\n- ▸ Compare the lofts\n- ○ Write it up" in text for text in texts)
+    def steps() -> list[tuple[str, str]]:
+        streams = (message.stream for message in office.shown(root) if message.stream is not None)
+        chunks = (chunk for stream in streams for chunk in stream.chunks)
+        return [(c["title"], c["status"]) for c in chunks if c["type"] == "task_update"]
 
-    await office.slack.wait_until(listed, PATIENCE)
+    shown = [("Read …", "complete"), ("Compare the lofts", "in_progress"), ("Write it up", "pending")]
+    await office.slack.wait_until(lambda: steps()[-3:] == shown, PATIENCE)
     await only_the_answer(office, root)

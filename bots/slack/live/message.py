@@ -2,7 +2,8 @@
 
 A stream carries no metadata before its end, so one whose start has an unknown outcome is found as what all our other
 messages are not: ours, in the thread, after the question, without our mark. It dies after about five minutes; it is ended
-before that, from when on the same message is edited. A crash at any point leaves a message that the host finds and removes.
+before that, from when on the same message is edited. A plan is cards in the stream; a workspace that refuses them once has
+a list in an edited message from then on. A crash at any point leaves a message that the host finds and removes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.latest import Latest
-from bots.common.live import checklist, done_of, tail, verbs
+from bots.common.live import checklist, done_of, step, tail, verbs
 from bots.markup import clean
 from bots.markup import slack as markup
 from bots.slack.client.directory import Directory
@@ -28,6 +29,7 @@ from bots.slack.reading.events import Identity
 from bots.slack.reading.times import microseconds
 from bots.slack.sending import links
 from host.ports.bot import Live, Receipt, Rejected, Unknown, Unsent
+from sessiondb.plan import Item, State
 
 Json = dict[str, Any]
 
@@ -37,6 +39,7 @@ LONGEST = 9_000  # characters that are shown: a stream goes on as an edited mess
 NOTICE = 1_000  # characters of the words that notifications show
 ROOM = 11_000  # UTF-16 units in a block, what is put between them included
 GONE = frozenset({"message_not_found", "thread_not_found"})
+NO_CARDS = frozenset({"invalid_blocks", "invalid_chunks"})  # Slack does not take the plan as cards
 NO_STREAM = frozenset({"message_not_in_streaming_state", *GONE})
 
 _HALF = re.compile(
@@ -54,6 +57,8 @@ class _Written:
     shown: int = 0  # characters
     text: str = ""
     status: str = ""
+    plan: tuple[Item, ...] = ()
+    planned: bool = False  # what is shown of the status is the title of the plan
 
 
 class LiveMessages:
@@ -71,11 +76,12 @@ class LiveMessages:
         self._me = identity
         self._now = now
         self._written: dict[str, _Written] = {}  # by key
+        self._no_cards: set[str] = set()  # workspaces
         self._updates: Latest[tuple[Live, str]] = Latest(self._change, PAUSE)
 
     async def open(self, live: Live) -> Receipt:
         try:
-            if live.address.thread_id and live.asked_by and len(live.text) <= LONGEST:
+            if live.address.thread_id and live.asked_by and self._streams(live):
                 ts = await self._started(live)
                 if ts:
                     return Receipt(ts)
@@ -116,25 +122,42 @@ class LiveMessages:
     async def close(self) -> None:
         await self._updates.close()
 
+    def _streams(self, live: Live) -> bool:
+        """Whether a stream can show this."""
+        return len(live.text) <= LONGEST and not (live.plan and live.address.workspace_id in self._no_cards)
+
+    def _refused(self, live: Live, error: SlackApiError) -> None:
+        if live.plan and code_of(error) in NO_CARDS:
+            self._no_cards.add(live.address.workspace_id)
+
     # ── opening ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def _started(self, live: Live) -> str:
         """The ts of a stream; '' when Slack refuses one here, which proves that there is none."""
         text, status = _text(live), _status(live)
+        planned = bool(live.plan)
         try:
             answer = await self._client.chat_startStream(
                 channel=live.address.platform_id,
                 thread_ts=live.address.thread_id,
                 recipient_user_id=live.asked_by,
                 recipient_team_id=await self._team_of(live.asked_by),
-                chunks=_chunks(live, status, text),
+                chunks=[*_chunks(live, status, text, planned), *_tasks(live, ())],
+                task_display_mode="plan" if planned else None,
             )
         except SlackApiError as error:
             if isinstance(translated(error), Rejected):
+                self._refused(live, error)
                 return ""
             raise
         self._written[live.key] = _Written(
-            streaming=True, since=self._now(), shown=len(text), text=text, status=status
+            streaming=True,
+            since=self._now(),
+            shown=len(text),
+            text=text,
+            status=status,
+            plan=live.plan,
+            planned=planned,
         )
         return str(answer["ts"])
 
@@ -188,13 +211,16 @@ class LiveMessages:
 
     async def _appended(self, live: Live, ts: str, written: _Written) -> bool:
         """False when the stream has ended, is about to die, or cannot show this."""
-        if len(live.text) > LONGEST:
+        if not self._streams(live) or not _goes_on(live.plan, written.plan):
             return False
         text, status = _text(live), _status(live)
         more = text[len(written.text) :] if text.startswith(written.text) else f"\n\n{text}"
         if self._now() - written.since >= STREAM_LASTS or written.shown + len(more) > LONGEST:
             return False
-        chunks = _chunks(live, status if status != written.status else "", more if text else "")
+        news = _chunks(
+            live, status if status != written.status else "", more if text else "", written.planned
+        )
+        chunks = [*news, *_tasks(live, written.plan)]
         if not chunks:
             return True
         written.streaming = (
@@ -206,9 +232,11 @@ class LiveMessages:
             found = translated(error)
             written.streaming = isinstance(found, Unsent)
             if isinstance(found, Rejected):
+                self._refused(live, error)
                 return False
             raise
         written.streaming = True
+        written.plan = live.plan
         written.shown += len(more)
         written.text, written.status = text or written.text, status
         return True
@@ -224,12 +252,37 @@ class LiveMessages:
                 raise
 
 
-def _chunks(live: Live, status: str, text: str) -> list[Json]:
-    card = {"type": "task_update", "id": live.key, "title": status, "status": "in_progress"}
+def _chunks(live: Live, status: str, text: str, planned: bool) -> list[Json]:
+    """In a plan the status is its title; a card beside it would be a step of it."""
+    card: Json = {"type": "task_update", "id": live.key, "title": status, "status": "in_progress"}
+    if planned:
+        card = {"type": "plan_update", "title": status}
     return [
         *([card] if status else []),
         *([{"type": "markdown_text", "text": text}] if text else []),
     ]
+
+
+_CARD = {State.DONE: "complete", State.NOW: "in_progress", State.NEXT: "pending"}
+
+
+def _tasks(live: Live, before: tuple[Item, ...]) -> list[Json]:
+    """A card for each step that is not shown as it is."""
+    return [
+        {
+            "type": "task_update",
+            "id": f"{live.key}-{number}",
+            "title": _step(step(item)),
+            "status": _CARD[item.state],
+        }
+        for number, item in enumerate(live.plan)
+        if item not in before[number : number + 1]
+    ]
+
+
+def _goes_on(plan: tuple[Item, ...], before: tuple[Item, ...]) -> bool:
+    """Whether cards can tell it: a stream takes none of its cards back, and none is made another."""
+    return [item.text for item in plan[: len(before)]] == [item.text for item in before]
 
 
 def _text(live: Live) -> str:

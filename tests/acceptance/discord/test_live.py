@@ -90,3 +90,16 @@ async def test_the_agents_plan_is_shown_while_it_works_and_not_what_it_names(tow
     await town.answered(question)
     await town.until(lambda: not town.live(thread))
     assert town.said(thread) == ["the answer"]
+
+
+async def test_whoever_is_alone_with_the_agent_reads_its_plan_whole_but_for_secrets(town: Town) -> None:
+    await town.up()
+    dm = town.discord.open_dm(town.ada)
+    plan = f'@@call update_plan {{"now": "Read report.xlsx", "todo": ["Try {TOKEN}"]}}'
+    town.discord.say(town.ada, dm, f"the answer\n{plan}\n@@sleep 6")
+    await town.until(lambda: town.live(dm))
+    [shown] = town.live(dm)
+    await town.until(lambda: "▸ Read report.xlsx\n○ Try ‹masked: github-token›" in shown.content)
+    await town.until(lambda: town.said(dm) == ["the answer"] and not town.live(dm))
+    said = [call.json for route in (POST, EDIT) for call in town.discord.calls(route)]
+    assert TOKEN[:12] not in json.dumps(said)

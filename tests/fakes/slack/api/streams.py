@@ -10,6 +10,7 @@ from . import chat
 from .agents import set_session_status
 from .registry import Args, method, warned
 
+STATUSES = ("pending", "in_progress", "complete", "error")
 CHUNKS = frozenset({"markdown_text", "task_update", "plan_update", "blocks"})
 
 
@@ -24,6 +25,8 @@ def start(core: Core, args: Args) -> Json:
             if name not in args:
                 raise ApiError(f"missing_{name}")
         core.workspace.user(args.text("recipient_user_id"))
+    if args.text("task_display_mode") not in (None, "timeline", "plan"):
+        raise ApiError("invalid_arguments")
     chunks = _chunks(core, args)
     core.rate.spend(channel.id)
     expires = None if core.stream_lifetime is None else core.now() + core.stream_lifetime
@@ -82,9 +85,18 @@ def _chunks(core: Core, args: Args) -> list[Json]:
         chunks.insert(0, {"type": "markdown_text", "text": markdown})
     if not all(isinstance(chunk, dict) and chunk.get("type") in CHUNKS for chunk in chunks):
         raise ApiError("invalid_chunks")
+    if not all(_whole(chunk) for chunk in chunks):
+        raise ApiError("invalid_chunks")
     if len(_text(chunks)) > core.limits.markdown_text:
         raise ApiError("msg_too_long")
     return chunks
+
+
+def _whole(chunk: Json) -> bool:
+    """What the documentation of "chat.appendStream" shows of each kind is there."""
+    if chunk["type"] == "task_update":
+        return bool(chunk.get("id") and chunk.get("title")) and chunk.get("status") in STATUSES
+    return chunk["type"] != "plan_update" or bool(chunk.get("title"))
 
 
 def _text(chunks: list[Json]) -> str:

@@ -15,7 +15,7 @@ from bots.slack.reading import histories
 from bots.slack.reading.events import Identity
 from bots.slack.reading.times import ms
 from host.ports.bot import Live, Rejected, Unknown
-from sessiondb import Address
+from sessiondb import Address, plan
 from tests.fakes.slack import Channel, FakeSlack, Message
 from tests.fakes.slack.faults import Fault
 from tests.support.slack_app import clear_proxies, web_client
@@ -202,3 +202,73 @@ async def test_a_conversation_that_is_closed_to_us_gets_no_live_message(
     slack.archive(root.channel)
     with pytest.raises(Rejected):
         await messages.open(working(slack, root))
+
+
+STEPS = plan.of(["Read"], "Compare", ["Write"])
+
+
+def cards(message: Message) -> dict[str, str]:
+    """Titles and states of the steps, the last of each counting; of the plan too, under its own name."""
+    assert message.stream is not None
+    found: dict[str, str] = {}
+    for chunk in message.stream.chunks:
+        if chunk["type"] == "task_update":
+            found[chunk["id"]] = f"{chunk['title']}: {chunk['status']}"
+        elif chunk["type"] == "plan_update":
+            found["plan"] = chunk["title"]
+    return found
+
+
+async def test_a_plan_is_cards_in_the_stream_which_change_and_come_after(
+    slack: FakeSlack, root: Message, messages: LiveMessages
+) -> None:
+    state = working(slack, root, plan=STEPS)
+    ts = (await messages.open(state)).platform_message_id
+    [message] = ours(slack, root.channel)
+    assert slack.calls("chat.startStream")[0].args["task_display_mode"] == "plan"
+    assert cards(message) == {
+        "plan": "Working: searching the web",
+        "k1-0": "Read: complete",
+        "k1-1": "Compare: in_progress",
+        "k1-2": "Write: pending",
+    }
+    messages.update(replace(state, plan=plan.of(["Read", "Compare"], "Write", ["Ask <!here>"])), ts)
+    await slack.wait_until(lambda: "k1-3" in cards(message), WITHIN)
+    assert list(cards(message).values())[1:] == [
+        "Read: complete",
+        "Compare: complete",
+        "Write: in_progress",
+        "Ask <\u200b!here>: pending",
+    ]
+    [appended] = slack.calls("chat.appendStream")
+    assert len(appended.args["chunks"]) == 3  # what stands as it is is not said again
+    await messages.remove(state, ts)
+    assert ours(slack, root.channel) == []
+
+
+async def test_a_plan_that_is_made_anew_goes_on_as_a_list_in_the_same_message(
+    slack: FakeSlack, root: Message, messages: LiveMessages
+) -> None:
+    state = working(slack, root, plan=STEPS)
+    ts = (await messages.open(state)).platform_message_id
+    [message] = ours(slack, root.channel)
+    messages.update(replace(state, plan=plan.of([], "Begin again", [])), ts)
+    await slack.wait_until(lambda: "- ▸ Begin again" in str(message.blocks), WITHIN)
+    assert "Compare" not in str(message.blocks)
+
+
+@pytest.mark.parametrize("refusal", ["invalid_blocks", "invalid_chunks"])
+async def test_a_workspace_that_refuses_cards_once_has_lists_from_then_on(
+    slack: FakeSlack, root: Message, messages: LiveMessages, refusal: str
+) -> None:
+    slack.faults.next("chat.startStream", Fault.refuse(refusal))
+    for key in ("k1", "k2"):
+        state = replace(working(slack, root, plan=STEPS), key=key)
+        ts = (await messages.open(state)).platform_message_id
+        [message] = ours(slack, root.channel)
+        assert message.stream is None
+        assert "- ✓ Read\\n- ▸ Compare\\n- ○ Write" in str(message.blocks)
+        await messages.remove(state, ts)
+    assert len(slack.calls("chat.startStream")) == 1
+    await messages.open(replace(working(slack, root), key="k3"))  # what has no plan is streamed
+    assert len(slack.calls("chat.startStream")) == 2
