@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from host.config import Config
+from host.config import Config, people
 from host.governance import access, rules
 from host.governance.access import Allowed, Denied
 from host.ports.events import EventClass, InboundEvent
@@ -36,9 +36,8 @@ def _by_lists(connection: Statements, config: Config, event: InboundEvent, agent
 def _approves(config: Config, event: InboundEvent, agent: str) -> bool:
     """Whoever may allow a tool's call is asked, and asks nothing."""
     found = config.agents.get(agent)
-    who = f"{event.address.channel_type}:{event.author.id}"
     return (
         event.event_class is EventClass.ANSWER
         and found is not None
-        and who in found.rules_of_approval.approvers
+        and event.author.id in people.there(found.rules_of_approval.approvers, *event.address[:2])
     )

@@ -9,9 +9,10 @@ import apsw
 import pytest
 
 from host.config import Access, Config
-from host.governance import access, approvals, requests, sight
-from host.ports.controls import Forbidden
-from host.ports.events import Author, Privacy, Viewer
+from host.governance import access, approvals, requests, rules, sight
+from host.intake import permission
+from host.ports.controls import ChannelRules, Forbidden
+from host.ports.events import Author, EventClass, InboundEvent, Privacy, Viewer
 from host.registry.db import open_host_db
 from host.registry.sessions import scope_name
 from sessiondb import Address
@@ -193,3 +194,26 @@ def test_whoever_approves_in_one_workspace_approves_nothing_in_another() -> None
     )
     assert approvals.named(config, "bird", Address("slack", "T1", "C1")) == ("U1", "U2")
     assert approvals.named(config, "bird", Address("slack", "T2", "C1")) == ("U2",)
+
+
+def test_whoever_approves_answers_where_others_alone_may_ask_and_not_in_another_workspace(
+    tmp_path: Path,
+) -> None:
+    config = Config.model_validate(
+        {
+            "access": {"unknown": "allow"},
+            "agents": {"bird": {"options": {"approvers": ["slack:T1/U1", "slack:U2"]}}},
+        }
+    )
+    connection = open_host_db(tmp_path / "host.db")
+
+    def heard(team: str, user: str, what: EventClass = EventClass.ANSWER) -> bool:
+        place = Address("slack", team, "C1")
+        rules.put(connection, place, ChannelRules(askers=("U9",)))
+        event = InboundEvent(what, place, "q1", Author(user), 2, "Allow", value="Allow", refers_to="q1")
+        return isinstance(permission.of(connection, config, event, "bird"), access.Allowed)
+
+    asked = [(team, user) for team in ("T1", "T2") for user in ("U1", "U2", "U3")]
+    assert [each for each in asked if heard(*each)] == [("T1", "U1"), ("T1", "U2"), ("T2", "U2")]
+    assert not heard("T1", "U1", EventClass.MESSAGE)
+    connection.close()

@@ -166,6 +166,8 @@ def test_a_grant_is_seen_where_it_counts_and_taken_back_by_its_giver_an_approver
         granting.revoke(db, by, Viewer(Author("U9", "x"), there), 1, 3)
     with pytest.raises(Forbidden, match="no such permission"):
         granting.revoke(db, by, Viewer(Author("U2", "x"), other), 1, 3)
+    with pytest.raises(Forbidden, match="no such permission"):  # another person, with the giver's id
+        granting.revoke(db, by, Viewer(Author("U1", "u1"), other), 1, 3)
     assert "Taken back" in granting.revoke(db, by, Viewer(Author("U2", "x"), there), 1, 3)
     assert put(db, by) == Votes(needed=2, decided=False)
     with pytest.raises(Forbidden, match="no such permission"):
