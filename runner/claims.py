@@ -103,6 +103,18 @@ class Claims:
                 found.append((message, decoded.content))
         return found
 
+    def ends(self, running: Turn) -> tuple[bool, MessageIn | None]:
+        """Whether people have ended it: by an order, or by taking back all that they asked in it."""
+        for order, control in self.controls():
+            if control.command == "stop" and turn.is_about(order, running.address, running.highest_seq):
+                return True, order
+        asked = [m for m in (*running.messages, *(one.message for one in running.pushed)) if m.trigger]
+        if not asked or not all(isinstance(one.content, content.Chat) for one in asked):
+            return False, None
+        ids = {one.id for one in asked}
+        gone = [row.id for row in self._inbound.messages(ids, wait=False) if row.status == "cancelled"]
+        return len(gone) == len(ids), None
+
     def stopped_by(self, order: MessageIn) -> dict[str, list[str]]:
         """Turns that an order to stop ends although none of them runs: a crash interrupted them, or they are to be tried again.
 

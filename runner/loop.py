@@ -159,7 +159,7 @@ class AgentLoop:
         upcoming: asyncio.Task[base.Event | None] | None = None
         try:
             while True:
-                upcoming = upcoming or asyncio.create_task(_next_event(events), name="provider")
+                upcoming = upcoming or asyncio.create_task(base.following(events), name="provider")
                 timeout = None if running is not None else self._until_due(self._settings.stream_idle)
                 woken = await self._wait(timeout, upcoming)
                 if upcoming.done():
@@ -239,14 +239,13 @@ class AgentLoop:
             self._fail(ended, event)
 
     async def _steer(self, query: base.AgentQuery, running: Turn) -> bool:
-        """Pushes follow-ups into the running turn; True when a control message ended it."""
+        """Pushes follow-ups into the running turn; True when people ended it."""
         try:
-            for message, control in self._claims.controls():
-                meant = turn.is_about(message, running.address, running.highest_seq)
-                if control.command == "stop" and meant:
-                    await query.abort()
-                    self._stopped(running, message)
-                    return True
+            ends, order = self._claims.ends(running)
+            if ends:
+                await query.abort()
+                self._stopped(running, order)
+                return True
             for follow_up in self._claims.follow_ups(running):
                 pushed = turn.Pushed(follow_up, self._claims.reread)
                 running.pushed.append(pushed)
@@ -322,13 +321,19 @@ class AgentLoop:
         self._outbound.finish_turn(running.id, [answer], running.consumed, running.waiting)
         self._ring()
 
-    def _stopped(self, running: Turn, order: MessageIn) -> None:
+    def _stopped(self, running: Turn, order: MessageIn | None) -> None:
+        """Without an order its question was taken back, and nobody is told. A crash before the commit ends it as well: what
+        was taken back is claimed no more."""
         self._on_turn(None)  # before people read that it stopped: nothing is done in its name after that
-        text = doings.stopped(self._outbound.steps(running.id))
-        self._outbound.claim([order], running.id)
-        answer = Emitted(f"{order.id}:stopped", content.Text(text), order.id)
-        consumed = [*running.consumed, *running.waiting, order.id]
-        self._outbound.finish_turn(running.id, [answer], consumed, ())
+        answers, consumed = list[Emitted](), [*running.consumed, *running.waiting]
+        if order is not None:
+            text = doings.stopped(self._outbound.steps(running.id))
+            self._outbound.claim([order], running.id)
+            answers, consumed = (
+                [Emitted(f"{order.id}:stopped", content.Text(text), order.id)],
+                [*consumed, order.id],
+            )
+        self._outbound.finish_turn(running.id, answers, consumed, ())
         self._ring()
 
     def _obey_controls(self) -> None:
@@ -493,7 +498,3 @@ class AgentLoop:
         finally:
             watch.cancel()
             stop.cancel()
-
-
-async def _next_event(events: AsyncGenerator[base.Event, None]) -> base.Event | None:
-    return await anext(events, None)

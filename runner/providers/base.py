@@ -214,3 +214,8 @@ class Entitles(Protocol):
 
     async def title(self, said: str) -> str:
         """'' for none. Raises what its library raises."""
+
+
+async def following(events: AsyncGenerator[Event, None]) -> Event | None:
+    """The next event of a stream, None at its end."""
+    return await anext(events, None)

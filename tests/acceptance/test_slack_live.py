@@ -104,3 +104,18 @@ async def test_the_agents_plan_is_shown_while_it_works_and_not_what_it_names(off
     shown = [("Read …", "complete"), ("Compare the lofts", "in_progress"), ("Write it up", "pending")]
     await office.slack.wait_until(lambda: steps()[-3:] == shown, PATIENCE)
     await only_the_answer(office, root)
+
+
+async def test_a_question_that_is_deleted_while_it_is_worked_on_ends_its_turn(office: Office) -> None:
+    await office.start(first=HASTY)
+    root = office.ask("hello")
+    await office.answered(root)
+    question = office.slack.say(office.ann, office.channel, "@@sleep 600\nnever said", root.ts)
+    live = await office.slack.wait_until(
+        lambda: [one for one in office.shown(root) if one.stream is not None], PATIENCE
+    )
+    office.slack.delete(question)
+    await office.slack.wait_until(lambda: not [one for one in office.shown(root) if one in live], PATIENCE)
+    office.slack.say(office.ann, office.channel, "and now?", root.ts)
+    answers = await office.answered(root, 2)
+    assert ["hello" in answers[0].text, answers[1].text] == [True, "and now?"]

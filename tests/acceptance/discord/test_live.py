@@ -103,3 +103,16 @@ async def test_whoever_is_alone_with_the_agent_reads_its_plan_whole_but_for_secr
     await town.until(lambda: town.said(dm) == ["the answer"] and not town.live(dm))
     said = [call.json for route in (POST, EDIT) for call in town.discord.calls(route)]
     assert TOKEN[:12] not in json.dumps(said)
+
+
+async def test_a_question_that_is_deleted_while_it_is_worked_on_ends_its_turn(town: Town) -> None:
+    await town.up()
+    first = town.discord.say(town.ada, town.channel, "hello", mention_bot=True)
+    thread = await town.answered(first)
+    question = town.discord.say(town.ada, thread, "@@sleep 600\nnever said")
+    await town.until(lambda: town.live(thread))
+    town.discord.delete(town.ada, question)
+    await town.until(lambda: not town.live(thread))
+    town.discord.say(town.ada, thread, "and now?")
+    await town.answered(first, 2)
+    assert town.said(thread) == ["hello", "and now?"]

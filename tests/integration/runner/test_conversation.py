@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -259,14 +263,94 @@ async def test_a_follow_up_is_read_as_it_is_when_it_is_taken(tmp_path: Path) -> 
         assert bot.said("c") == ["first", "new words"]
 
 
-def claimed(data: Path) -> set[str]:
+def takes_back(id_: str) -> dict[str, Any]:
+    return {"event_class": EventClass.DELETE, "natural_id": id_, "platform_message_id": id_}
+
+
+async def test_a_question_that_is_deleted_ends_its_turn_and_nothing_is_answered(tmp_path: Path) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        asked = await bot.say("c", "@@sleep 600\nnever said", natural_id="p1", platform_message_id="p1")
+        await eventually(lambda: asked.message_id in claimed(tmp_path))
+        for _ in range(2):
+            await bot.say("c", "", **takes_back("p1"))
+        assert await host.settled(asked.message_id) == "cancelled"
+        following = await bot.say("c", "and now?")
+        assert await host.settled(following.message_id) == "completed"
+        assert bot.said("c") == ["and now?"]
+
+
+async def test_a_turn_goes_on_as_long_as_one_of_those_who_asked_in_it_waits(tmp_path: Path) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        for number, text in enumerate(("@@sleep 600\none", "two", "three"), 1):
+            id_ = f"p{number}"
+            said = await bot.say("c", text, natural_id=id_, platform_message_id=id_)
+            await eventually(lambda said=said: said.message_id in claimed(tmp_path))  # type: ignore[misc]
+        for id_ in ("p1", "p3"):
+            await bot.say("c", "", **takes_back(id_))
+        await eventually(lambda: stored(tmp_path) >= 5)
+        assert not over(tmp_path)
+        await bot.say("c", "", **takes_back("p2"))
+        await eventually(lambda: len(over(tmp_path)) == 3)
+        following = await bot.say("c", "and now?")
+        assert await host.settled(following.message_id) == "completed"
+        assert bot.said("c") == ["and now?"]
+
+
+async def test_what_was_taken_back_is_not_begun_again_by_the_runner_after_the_one_that_died(
+    tmp_path: Path,
+) -> None:
+    """A crash before the turn's end is committed."""
+    async with serving(config(tmp_path)) as (host, bot):
+        asked = await bot.say("c", "@@sleep 600\nnever said", natural_id="p1", platform_message_id="p1")
+        await eventually(lambda: asked.message_id in claimed(tmp_path))
+        [path] = tmp_path.glob("sessions/*/outbound/runner.lock")
+        for process in holders(path):
+            os.kill(process, signal.SIGSTOP)
+        await bot.say("c", "", **takes_back("p1"))
+        assert await host.settled(asked.message_id) == "cancelled"
+        for process in holders(path):
+            os.kill(process, signal.SIGKILL)
+        following = await bot.say("c", "and now?")
+        assert await host.settled(following.message_id) == "completed"
+        assert bot.said("c") == ["and now?"]
+
+
+def holders(path: Path) -> list[int]:
+    """Processes that have the file open."""
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if link.readlink() == path:
+                found.add(int(link.parts[2]))
+    return sorted(found - {os.getpid()})
+
+
+def stored(data: Path) -> int:
+    [path] = data.glob("sessions/*/inbound/inbound.db")
+    connection = open_reader(path)
+    try:
+        return int(str(connection.execute("SELECT count(*) FROM messages_in").fetchall()[0][0]))
+    except apsw.BusyError:
+        return 0
+    finally:
+        connection.close()
+
+
+def over(data: Path) -> set[str]:
+    return claimed(data, " WHERE status <> 'processing'")
+
+
+def claimed(data: Path, which: str = "") -> set[str]:
     try:
         [path] = data.glob("sessions/*/outbound/outbound.db")
         connection = open_reader(path)
     except (ValueError, Unavailable):
         return set()
     try:
-        return {str(id_) for (id_,) in connection.execute("SELECT message_id FROM processing_ack").fetchall()}
+        return {
+            str(id_)
+            for (id_,) in connection.execute(f"SELECT message_id FROM processing_ack{which}").fetchall()
+        }
     except apsw.BusyError:
         return set()
     finally:
