@@ -13,6 +13,7 @@ from bots.slack.client import signins
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.client.transport import Transport, application
 from bots.slack.sending import rendering
+from bots.slack.setup import conformance as conforming
 from bots.slack.setup import look as looking
 from bots.slack.workspace import Workspace
 from host.config import Access, Config, Slack
@@ -29,6 +30,7 @@ from host.ports.bot import (
     Shown,
     Unknown,
 )
+from host.ports.conformance import Operator, Outcome
 from host.ports.events import IncomingFile, Privacy, Viewer
 from host.ports.findings import Finding
 from host.ports.people import Attempt
@@ -67,6 +69,11 @@ class SlackBot:
     async def look(self, config: Config) -> Sequence[Finding]:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
         return await looking.look(self._space.client, self._secrets.app_token, self._settings, config)
+
+    async def conformance(self, config: Config, channel: str, operator: Operator) -> Sequence[Outcome]:
+        """Raises `SlackRefused`, or `BotConfigError` for a channel that cannot be tried in."""
+        tokens = (self._secrets.app_token, self._secrets.signing_secret)
+        return await conforming.conformance(self._settings, self._space.client, tokens, channel, operator)
 
     def follow(self, config: Config) -> None:
         self._access = config.access

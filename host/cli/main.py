@@ -333,6 +333,25 @@ def doctor(
 
 
 @app.command()
+def conformance(
+    platform: Annotated[str, typer.Argument(help="slack.")],
+    channel: Annotated[str, typer.Argument(help="The id of a test channel that the bot is in.")],
+    report: Annotated[Path, typer.Option(help="Where the report goes; it has no names and no ids.")] = Path(
+        "conformance.json"
+    ),
+    wait: Annotated[
+        float, typer.Option(min=0.0, help="Seconds to wait for a press of the button; 0: nobody is there.")
+    ] = 120.0,
+    config: ConfigOption = None,
+) -> None:
+    """Try in a test channel whether a platform does what Dovecote's tests take for granted; exit code 1: it differs."""
+    from host.cli import conforming
+
+    if not conforming.check(config, platform, channel, report, wait, _console()):
+        sys.exit(1)
+
+
+@app.command()
 def health(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Whether the host on this data folder is alive, sweeping and connected; for a container's health check."""
     from json import dumps
