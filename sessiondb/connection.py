@@ -119,6 +119,8 @@ def settle(path: Path) -> None:
     """
     try:
         sync(path.parent)
+    except PermissionError:
+        return  # it may be entered and not read: SQLite does without its sync there as well
     except OSError as error:
         raise Unavailable(
             path, f"its folder cannot be synced: {error.strerror or 'no reason is given'}"

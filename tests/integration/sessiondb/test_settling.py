@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -107,6 +107,30 @@ def test_a_file_that_is_not_there_is_missing_and_so_is_its_folder(tmp_path: Path
         settled(tmp_path / "outbound.db")
     with pytest.raises(Unavailable, match=r"outbound\.db: its folder cannot be synced: No such file"):
         settle(tmp_path / "gone" / "outbound.db")
+
+
+def test_a_folder_that_may_be_entered_and_not_read_keeps_nobody_from_its_file(tmp_path: Path) -> None:
+    """A host that is not root, and a runner of another user; SQLite itself leaves such a folder without its sync."""
+    path = tmp_path / "inner" / "outbound.db"
+    path.parent.mkdir()
+    open_writer(path, "outbound").close()
+    path.parent.chmod(0o711)
+    path.chmod(0o644)
+    tmp_path.chmod(0o711)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        with suppress(BaseException):
+            if os.geteuid() == 0:
+                os.setresuid(65534, 65534, 65534)
+            else:
+                path.parent.chmod(0o311)
+            settle(path)
+            status = 0
+        os._exit(status)
+    _, code = os.waitpid(child, 0)
+    path.parent.chmod(0o700)
+    assert os.waitstatus_to_exitcode(code) == 0
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo"])
