@@ -105,7 +105,7 @@ async def test_what_was_posted_is_removed_when_the_command_is_stopped(
         process, _ = command(tmp_path, slack).start("conformance", "slack", channel.id)
         await slack.wait_for(has_button, 20.0)
         os.kill(process.pid or 0, by)
-        await asyncio.to_thread(process.join, 60)
+        await asyncio.to_thread(process.join, 120)
         assert process.exitcode == 130
         assert slack.messages(channel) == [mine]
 
