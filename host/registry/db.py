@@ -59,7 +59,8 @@ def open_host_db(path: Path) -> apsw.Connection:
                 .read_text("utf-8")
             )
             connection.execute(f"BEGIN IMMEDIATE;{sql};PRAGMA user_version = {version};COMMIT")
-        sqlite.settle_log(path)
+        # SQLite keeps the log beside the file itself, wherever a link of the operator's leads.
+        sqlite.settle_log(path.resolve() if sqlite.vfs is None else path)
         return connection
 
 

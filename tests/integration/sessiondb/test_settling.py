@@ -192,3 +192,18 @@ def test_what_a_killed_host_left_in_its_log_outlives_a_power_failure(
         folder.mkdir()
         kept.add(_kept(folder / "host.db", seed, monkeypatch, settles=settles))
     assert kept == ({True} if settles else {True, False})
+
+
+@pytest.mark.parametrize("of", ["folder", "file"])
+def test_a_data_folder_or_a_registry_that_is_a_link_is_settled_where_it_leads(
+    tmp_path: Path, synced: list[Path], of: str
+) -> None:
+    real, data = tmp_path / "real", tmp_path / "data"
+    real.mkdir()
+    if of == "folder":
+        data.symlink_to(real)
+    else:
+        data.mkdir()
+        (data / "host.db").symlink_to(real / "host.db")
+    open_host_db(data / "host.db").close()
+    assert synced == [real / "host.db-wal", real]
