@@ -91,7 +91,7 @@ class ProgressBoard:
             bot = self._bots.get(message.address.channel_type) if message else None
             if message is None or bot is None:
                 return
-            seen = self._masked(session, progress)
+            seen = await asyncio.to_thread(self._masked, session, progress)  # anybody wrote it
             self._live.news(session, message.address, seen)
             if bot.capabilities.progress != "none":
                 shown = Shown(message.address, message.platform_message_id, seen.status, seen.text)
