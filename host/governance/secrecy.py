@@ -96,7 +96,7 @@ class Rules:
     def hide(self, text: str) -> tuple[str, Counter[str]]:
         """The text without them, and how many which rule found."""
         counts: Counter[str] = Counter()
-        for view in (_as_written, _as_shown):
+        for view in (View, _as_shown):
             text = self._hide(text, view(text), counts)
         return text, counts
 
@@ -171,10 +171,6 @@ class View:
     def at(self, place: int) -> int:
         part = bisect_right(self.begins, place) - 1
         return self.stands[part] + place - self.begins[part]
-
-
-def _as_written(text: str) -> View:
-    return View(text)
 
 
 def _as_shown(text: str) -> View | None:

@@ -16,7 +16,7 @@ from bots.slack.setup.preflight import identify
 from bots.slack.setup.stay import MOST_WAIT, Stay, patiently, word_of
 from host.config import Slack
 from host.ports.bot import BotConfigError
-from host.ports.conformance import NotTried, Operator, Outcome
+from host.ports.conformance import Assumption, NotTried, Operator, Outcome
 
 Json = dict[str, Any]
 
@@ -37,7 +37,7 @@ async def conformance(
     stay = Stay(client, channel, identity.team, settings.message_interval)
     try:
         await _pressed(stay, settings, tokens, operator)
-        return [await _tried(stay, number) for number in range(len(ASSUMPTIONS))]
+        return [await _tried(stay, assumption) for assumption in ASSUMPTIONS]
     finally:
         # Also after Ctrl-C: the cancellation has been delivered, and what is awaited here is carried out.
         if failed := await stay.remove_all():
@@ -54,8 +54,7 @@ async def _may_stay(client: AsyncWebClient, channel: str) -> None:
         raise BotConfigError("Slack: the bot is not in this channel: write `/invite @…` there")
 
 
-async def _tried(stay: Stay, number: int) -> Outcome:
-    assumption = ASSUMPTIONS[number]
+async def _tried(stay: Stay, assumption: Assumption[Stay]) -> Outcome:
     try:
         async with asyncio.timeout(MOST_WAIT + 4 * MOST_CALL):
             seen = await patiently(lambda: assumption.see(stay))
