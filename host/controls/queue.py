@@ -137,7 +137,9 @@ class Queue:
             row = connection.execute(_OUTCOME, (message_id,)).fetchone()
             if row is None or row[0] != outcome:
                 connection.execute(
-                    "INSERT OR REPLACE INTO dealt_with VALUES (?, ?, ?)", (message_id, outcome, now)
+                    "INSERT INTO dealt_with VALUES (?, ?, ?)"
+                    " ON CONFLICT (message_id) DO UPDATE SET outcome = excluded.outcome, at = excluded.at",
+                    (message_id, outcome, now),
                 )
                 audit.record(connection, viewer, action, message_id, now)
 

@@ -93,7 +93,8 @@ def _engage(connection: Statements, session: Session, parcel: Parcel) -> None:
     thread = parcel.address._replace(thread_id=parcel.platform_message_id)
     since = max(0, parcel.first_attempt_at - SKEW)
     connection.execute(
-        "INSERT INTO engaged VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET agent = excluded.agent,"
+        "INSERT INTO engaged VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (channel_type, workspace_id, platform_id, thread_id) DO UPDATE SET agent = excluded.agent,"
         " session_id = excluded.session_id",
         (*thread, session.agent, since, session.id),
     )

@@ -184,13 +184,14 @@ def _charge(
         (*columns, *counts, charged, int(estimated)),
     )
     connection.execute(
-        "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cost = cost + excluded.cost",
+        "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT (agent, day) DO UPDATE SET cost = spent.cost + excluded.cost",
         (columns[2], columns[6], charged),
     )
     limits.charge(connection, Whose(columns[2], columns[1], columns[3], columns[4]), columns[6], charged)
     connection.execute(
         "INSERT INTO spent_by_session SELECT id, ?, agent, scope, channel_type, workspace_id, platform_id, ?, ?"
         " FROM sessions WHERE id = ?"
-        " ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, tokens = tokens + excluded.tokens, scope = excluded.scope",
+        " ON CONFLICT (session_id, day) DO UPDATE SET cost = spent_by_session.cost + excluded.cost,"
+        " tokens = spent_by_session.tokens + excluded.tokens, scope = excluded.scope",
         (columns[6], charged, sum(counts[:4]), columns[1]),
     )

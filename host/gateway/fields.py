@@ -42,7 +42,8 @@ class Fields:
 
         def job(db: Statements) -> None:
             db.execute(
-                "INSERT INTO model_fields VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET refused_at = excluded.refused_at",
+                "INSERT INTO model_fields VALUES (?, ?, ?)"
+                " ON CONFLICT (base_url, field) DO UPDATE SET refused_at = excluded.refused_at",
                 (self._base_url, field, now),
             )
 

@@ -230,7 +230,7 @@ _SET_ASIDE = {
     " AND channel_type || ':' || user_id = :name)",
     "task": "task_id = :name",
 }
-_CHARGE = "INSERT INTO spent_of VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cost = cost + excluded.cost"
+_CHARGE = "INSERT INTO spent_of VALUES (?, ?, ?) ON CONFLICT (budget, day) DO UPDATE SET cost = spent_of.cost + excluded.cost"
 _OF_AGENTS = (
     "SELECT agent, coalesce(sum(cost) FILTER (WHERE day = ?), 0), sum(cost) FROM spent WHERE day BETWEEN ? AND ?"
     " GROUP BY agent"

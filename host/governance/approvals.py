@@ -124,7 +124,7 @@ def _vote(
     """Once for each person, however often they click."""
     user = f"{viewer.address.channel_type}:{viewer.author.id}"
     connection.execute(
-        "INSERT OR IGNORE INTO votes VALUES (?, ?, ?, ?)", (key, user, viewer.author.name, now)
+        "INSERT INTO votes VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (key, user, viewer.author.name, now)
     )
     if connection.changes():
         _record(connection, viewer, "allow_call", terms, now, how)

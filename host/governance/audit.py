@@ -29,8 +29,8 @@ def record(
 def masked(connection: Statements, about: str, agent: str, address: Address, detail: str, now: int) -> bool:
     """What an agent was kept from posting. False where it is known already."""
     connection.execute(
-        "INSERT OR IGNORE INTO audit (at, user, name, channel_type, workspace_id, platform_id, thread_id, action, detail, about)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 'masked', ?, ?)",
+        "INSERT INTO audit (at, user, name, channel_type, workspace_id, platform_id, thread_id, action, detail, about)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 'masked', ?, ?) ON CONFLICT DO NOTHING",
         (now, f"agent:{agent}", agent, *address, detail, about),
     )
     return connection.changes() > 0

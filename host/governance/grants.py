@@ -116,7 +116,8 @@ def _place(columns: Sequence[object]) -> Address:
 
 _GIVE = """
 INSERT INTO grants (channel_type, workspace_id, agent, tool, session_id, user, name, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET ends_at = max(ends_at, excluded.ends_at), name = excluded.name
+ON CONFLICT (channel_type, workspace_id, agent, tool, session_id, user) DO UPDATE SET name = excluded.name,
+ends_at = CASE WHEN excluded.ends_at > grants.ends_at THEN excluded.ends_at ELSE grants.ends_at END
 """
 _COLUMNS = (
     "SELECT g.id, g.agent, g.tool, g.session_id, g.user, g.name, g.ends_at, g.channel_type, g.workspace_id, s.platform_id,"

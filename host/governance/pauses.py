@@ -50,7 +50,7 @@ def since(connection: Statements, agent: str) -> int:
 
 def begin(connection: Statements, agent: str, now: int) -> bool:
     """False where it is paused already."""
-    connection.execute("INSERT OR IGNORE INTO paused VALUES (?, ?)", (agent, now))
+    connection.execute("INSERT INTO paused VALUES (?, ?) ON CONFLICT DO NOTHING", (agent, now))
     return connection.changes() > 0
 
 

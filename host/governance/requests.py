@@ -174,7 +174,7 @@ def set_standing(connection: Statements, platform: str, user: str, standing: str
 def _stand(connection: Statements, platform: str, user: str, standing: str, now: int, name: str = "") -> None:
     connection.execute(
         "INSERT INTO users (channel_type, workspace_id, user_id, name, standing, seen_at) VALUES (?, '', ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET standing = excluded.standing",
+        " ON CONFLICT (channel_type, workspace_id, user_id) DO UPDATE SET standing = excluded.standing",
         (platform, user, name, standing, now),
     )
 
@@ -187,7 +187,8 @@ def _apply_raise(
     if choice == DENY:
         return f"The budget of {words} stays as it is.", f"{budget} {period} not raised"
     connection.execute(
-        "INSERT INTO raises VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount",
+        "INSERT INTO raises VALUES (?, ?, ?)"
+        " ON CONFLICT (budget, period) DO UPDATE SET amount = raises.amount + excluded.amount",
         (budget, period, amount),
     )
     told = f"An owner allowed {dollars(amount)} more: please ask again."
@@ -199,7 +200,7 @@ def _apply_raise(
 def _open(connection: Statements, id_: str, kind: str, subject: Subject, now: int) -> bool:
     """False when it was asked before."""
     connection.execute(
-        "INSERT OR IGNORE INTO requests (id, kind, subject, created_at) VALUES (?, ?, ?, ?)",
+        "INSERT INTO requests (id, kind, subject, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (id_, kind, json.dumps(subject), now),
     )
     return bool(connection.changes())

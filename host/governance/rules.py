@@ -83,9 +83,13 @@ def put(connection: Statements, address: Address, rules: ChannelRules) -> None:
         )
         return
     connection.execute(
-        "INSERT OR REPLACE INTO channel_rules"
+        "INSERT INTO channel_rules"
         " (channel_type, workspace_id, platform_id, agent, engage, budget, model, instructions, effort, tools, askers,"
-        " keepers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " keepers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (channel_type, workspace_id, platform_id) DO UPDATE SET agent = excluded.agent,"
+        " engage = excluded.engage, budget = excluded.budget, model = excluded.model,"
+        " instructions = excluded.instructions, effort = excluded.effort, tools = excluded.tools,"
+        " askers = excluded.askers, keepers = excluded.keepers",
         (*address[:3], *_said(rules), *map("\n".join, _lists(rules))),
     )
 

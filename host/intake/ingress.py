@@ -293,7 +293,7 @@ class Ingress:
                 )  # what they say is known when a person asks
         if verdict.engages:
             connection.execute(
-                "INSERT OR IGNORE INTO engaged VALUES (?, ?, ?, ?, ?, ?, '')",
+                "INSERT INTO engaged VALUES (?, ?, ?, ?, ?, ?, '') ON CONFLICT DO NOTHING",
                 (*verdict.answer, verdict.agent, event.at),
             )
             if not connection.changes():  # it takes part already: what was said before is known
@@ -452,8 +452,8 @@ def _session_of(connection: Statements, id_: str) -> tuple[str, Address] | None:
 def _remember_user(connection: Statements, event: InboundEvent, apart: bool | None, now: int) -> None:
     connection.execute(
         "INSERT INTO users (channel_type, workspace_id, user_id, name, zone, apart, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET name = excluded.name, zone = excluded.zone, apart = excluded.apart,"
-        " seen_at = excluded.seen_at",
+        " ON CONFLICT (channel_type, workspace_id, user_id) DO UPDATE SET name = excluded.name,"
+        " zone = excluded.zone, apart = excluded.apart, seen_at = excluded.seen_at",
         (
             event.address.channel_type,
             event.address.workspace_id,

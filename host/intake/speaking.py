@@ -58,7 +58,8 @@ def by_model(event: InboundEvent, config: Config, to: Engage) -> tuple[InboundEv
 def bot_may_go_on(connection: Statements, session_id: str) -> tuple[bool, bool]:
     """Counts one more turn that a bot begins: whether it may, and whether that is the first that may not."""
     [(turns,)] = connection.execute(
-        "INSERT INTO bots_in_a_row VALUES (?, 1) ON CONFLICT DO UPDATE SET turns = turns + 1 RETURNING turns",
+        "INSERT INTO bots_in_a_row VALUES (?, 1)"
+        " ON CONFLICT (session_id) DO UPDATE SET turns = bots_in_a_row.turns + 1 RETURNING turns",
         (session_id,),
     ).fetchall()
     return turns <= MOST_IN_A_ROW, turns == MOST_IN_A_ROW + 1

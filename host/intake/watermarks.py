@@ -10,7 +10,8 @@ _GET = (
     " AND thread_id = ?"
 )
 _SET = (
-    "INSERT INTO watermarks VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET natural_id = excluded.natural_id"
+    "INSERT INTO watermarks VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (channel_type, workspace_id, platform_id, thread_id) DO UPDATE SET natural_id = excluded.natural_id"
 )
 _ALL = "SELECT channel_type, workspace_id, platform_id, thread_id FROM watermarks WHERE channel_type = ?"
 _ENGAGED = (

@@ -24,8 +24,8 @@ def note(
 ) -> None:
     """Before anybody can see the question; again is once. `row_id` is of messages_out."""
     connection.execute(
-        "INSERT OR IGNORE INTO asked (key, session_id, channel_type, workspace_id, platform_id, thread_id, row_id,"
-        " asked_at, ends_at, needed, tool, call) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO asked (key, session_id, channel_type, workspace_id, platform_id, thread_id, row_id,"
+        " asked_at, ends_at, needed, tool, call) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (key, session_id, *address, row_id, now, terms.ends_at, terms.needed, terms.tool, terms.call),
     )
 

@@ -152,7 +152,10 @@ def _rename_scope(connection: Statements, session_id: str, whose: str) -> None:
 
 def remember(connection: Statements, mark: str, at: int) -> None:
     """That somebody was forgotten, for backups of earlier times."""
-    sql = "INSERT INTO forgotten VALUES (?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)"
+    sql = (
+        "INSERT INTO forgotten VALUES (?, ?) ON CONFLICT (mark) DO UPDATE SET at = excluded.at"
+        " WHERE excluded.at > forgotten.at"
+    )
     connection.execute(sql, (mark, at))
 
 
@@ -171,7 +174,7 @@ def returned(connection: Statements, installation: str) -> list[Person]:
 
 def look(connection: Statements) -> None:
     """Somebody is to be forgotten, or may be there again: the next start finds out, if this life does not."""
-    connection.execute("INSERT OR IGNORE INTO meta VALUES (?, '1')", (_LOOK,))
+    connection.execute("INSERT INTO meta VALUES (?, '1') ON CONFLICT DO NOTHING", (_LOOK,))
 
 
 def is_to_look(connection: Statements) -> bool:

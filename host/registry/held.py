@@ -12,12 +12,16 @@ from host.registry.port import Statements
 
 def keep(connection: Statements, message_id: str, event: str, now: int) -> None:
     """`event` is as the inbox keeps it."""
-    connection.execute("INSERT OR IGNORE INTO held VALUES (?, ?, ?)", (message_id, event, now))
+    connection.execute("INSERT INTO held VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (message_id, event, now))
 
 
 def renew(connection: Statements, id_: str, event: str, now: int) -> None:
     """In the place of what was kept under this id before."""
-    connection.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?)", (id_, event, now))
+    connection.execute(
+        "INSERT INTO held VALUES (?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET event = excluded.event, held_at = excluded.held_at",
+        (id_, event, now),
+    )
 
 
 def beginning(connection: Statements, prefix: str) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from host.registry import resumption
+from host.registry import meta, resumption
 from host.registry.port import Statements
 from host.registry.resumption import Lapse
 from sessiondb.contract import CONTRACT
@@ -21,8 +21,10 @@ class Installation:
 
 def load(connection: Statements) -> Installation:
     """A job on the registry."""
-    connection.execute("INSERT OR IGNORE INTO meta VALUES ('installation', ?)", (secrets.token_hex(6),))
+    connection.execute(
+        "INSERT INTO meta VALUES ('installation', ?) ON CONFLICT DO NOTHING", (secrets.token_hex(6),)
+    )
     # Conversations' files are brought to it one by one, as they are opened: from now on no earlier version reads them all.
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('contract', ?)", (str(CONTRACT),))
+    meta.put(connection, "contract", str(CONTRACT))
     row = connection.execute("SELECT value FROM meta WHERE key = 'installation'").fetchone()
     return Installation(str(row[0]) if row else "", resumption.lapse(connection))

@@ -37,7 +37,12 @@ class Installs:
         except SealError as error:
             raise InstallsError(str(error)) from error
         await self._write(
-            lambda c: c.execute("INSERT OR REPLACE INTO installs VALUES (?, ?, ?, ?, ?, ?)", row)
+            lambda c: c.execute(
+                "INSERT INTO installs VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (channel_type, holder) DO UPDATE SET name = excluded.name, sealed = excluded.sealed,"
+                " changed_at = excluded.changed_at, ended = excluded.ended",
+                row,
+            )
         )
 
     async def secret(self, holder: str) -> str:

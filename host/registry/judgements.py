@@ -123,8 +123,8 @@ OR (state IN ('sending', 'unknown') AND substr(payload, 1, 11) <> '{"removes":')
 _PUT = """
 INSERT INTO judgements (answer, user, session_id, agent, model, choice, reason, day, at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET choice = excluded.choice, at = excluded.at,
-reason = iif(excluded.reason <> '' OR excluded.choice <> judgements.choice, excluded.reason, judgements.reason)
+ON CONFLICT (answer, user) DO UPDATE SET choice = excluded.choice, at = excluded.at,
+reason = CASE WHEN excluded.reason <> '' OR excluded.choice <> judgements.choice THEN excluded.reason ELSE judgements.reason END
 """
 _FORGET = """
 DELETE FROM judgements WHERE (answer, user) IN (SELECT answer, user FROM judgements WHERE at < ? LIMIT ?)

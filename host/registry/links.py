@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from host.registry import meta
 from host.registry.db import beside
 from host.registry.port import Statements
 
@@ -49,7 +50,7 @@ def redeem(connection: Statements, token: str, now: int) -> str:
 
 def serve(connection: Statements, address: str) -> None:
     """Where the host that runs serves its page; '' for nowhere. For a job on host.db."""
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_WHERE, address))
+    meta.put(connection, _WHERE, address)
 
 
 def where(path: Path) -> str:

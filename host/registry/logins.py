@@ -40,7 +40,7 @@ def load(connection: Statements, agent: str, server: str) -> bytes | None:
 def keep(connection: Statements, agent: str, server: str, sealed: bytes, now: int) -> None:
     connection.execute(
         "INSERT INTO mcp_logins VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET sealed = excluded.sealed, changed_at = excluded.changed_at",
+        " ON CONFLICT (agent, server) DO UPDATE SET sealed = excluded.sealed, changed_at = excluded.changed_at",
         (agent, server, sealed, now),
     )
 

@@ -63,8 +63,9 @@ def add(connection: Statements, notice: Notice, now: int, chunk: int = 0) -> Non
     decision = "" if notice.decision is None else json.dumps(asdict(notice.decision))
     otherwise = "" if notice.otherwise is None else json.dumps(notice.otherwise)
     connection.execute(
-        "INSERT OR IGNORE INTO notices (about, chunk, key, private_to, answers, text, decision, otherwise, channel_type,"
-        " workspace_id, platform_id, thread_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO notices (about, chunk, key, private_to, answers, text, decision, otherwise, channel_type,"
+        " workspace_id, platform_id, thread_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
         (
             notice.about,
             chunk,

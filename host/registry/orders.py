@@ -53,4 +53,4 @@ def done(connection: Statements, number: int, outcome: str) -> None:
 
 
 # Whom it was about to forget is nobody's to know any more.
-_DONE = "UPDATE orders SET outcome = ?, body = iif(kind = 'forget', '', body) WHERE id = ?"
+_DONE = "UPDATE orders SET outcome = ?, body = CASE WHEN kind = 'forget' THEN '' ELSE body END WHERE id = ?"

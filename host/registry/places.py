@@ -13,7 +13,8 @@ def call(connection: Statements, channel: Address, name: str) -> None:
     kept = " ".join(name.split())[:LONGEST]
     if kept and kept != called(connection, channel):
         connection.execute(
-            "INSERT INTO places VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name",
+            "INSERT INTO places VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (channel_type, workspace_id, platform_id) DO UPDATE SET name = excluded.name",
             (*channel[:3], kept),
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from host.registry import meta
 from host.registry.port import Statements
 
 _HELD, _LAPSE = "held", "lapse"
@@ -61,7 +62,4 @@ def _get(connection: Statements, key: str) -> dict[str, int]:
 
 
 def _set(connection: Statements, key: str, value: dict[str, int]) -> None:
-    connection.execute(
-        "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-        (key, json.dumps(value)),
-    )
+    meta.put(connection, key, json.dumps(value))

@@ -77,7 +77,8 @@ def upsert(connection: Statements, agent: str, address: Address, scope: str, now
     id_ = session_id(agent, address)
     connection.execute(
         "INSERT INTO sessions (id, agent, channel_type, workspace_id, platform_id, thread_id, scope, created_at, active_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET busy = 1, work = work + 1, active_at = excluded.active_at",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET busy = 1, work = sessions.work + 1, active_at = excluded.active_at",
         (id_, agent, *address, scope, now, now),
     )
     return id_

@@ -48,7 +48,7 @@ def place_stands(connection: Statements, place: Address, standing: Standing, now
     if standing == OPEN:
         connection.execute(_REOPENED, place)
     else:
-        connection.execute("INSERT OR REPLACE INTO closed VALUES (?, ?, ?, ?, ?, ?)", (*place, standing, now))
+        connection.execute(_SHUT, (*place, standing, now))
     _look(connection, place)
     return True
 
@@ -109,6 +109,10 @@ def _below(place: Address) -> tuple[str, tuple[str, ...]]:
 
 _PLACE = "channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
 _KNOWN = f"SELECT why FROM closed WHERE {_PLACE}"
+_SHUT = (
+    "INSERT INTO closed VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (channel_type, workspace_id, platform_id, thread_id) DO UPDATE SET why = excluded.why, since = excluded.since"
+)
 _REOPENED = f"DELETE FROM closed WHERE {_PLACE}"
 _ABOUT = (
     "SELECT why FROM closed WHERE channel_type = ?1 AND workspace_id = ?2 AND platform_id IN ('', ?3)"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from host.registry import meta
 from host.registry.port import Statements
 
 NEVER = 2**62  # later than any due time: the task is paused or over
@@ -52,7 +53,9 @@ def settle(connection: Statements, session_id: str, bounds: Sequence[tuple[str, 
 
 def look_again(connection: Statements, session_id: str) -> None:
     """Its tasks are not known: a bound that lasts until its file could be looked at."""
-    connection.execute("INSERT OR IGNORE INTO due VALUES (?, ?, '', 0)", (f"?{session_id}", session_id))
+    connection.execute(
+        "INSERT INTO due VALUES (?, ?, '', 0) ON CONFLICT DO NOTHING", (f"?{session_id}", session_id)
+    )
 
 
 def due_sessions(connection: Statements, now: int, without: Sequence[str], count: int) -> list[str]:
@@ -114,12 +117,14 @@ def latest_time(connection: Statements) -> int:
 
 def set_time(connection: Statements, now: int) -> None:
     """Every bound was computed anew by this time of day."""
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (LATEST, str(now)))
+    meta.put(connection, LATEST, str(now))
 
 
 def look_at_every_session(connection: Statements) -> None:
     """The index was lost: each session is due now, and what its file says takes the place of that. Done twice, it looks twice."""
-    connection.execute("INSERT OR IGNORE INTO due SELECT '?' || id, id, '', 0 FROM sessions")
+    connection.execute(
+        "INSERT INTO due SELECT '?' || id, id, '', 0 FROM sessions WHERE true ON CONFLICT DO NOTHING"
+    )
 
 
 def is_complete(connection: Statements) -> bool:
@@ -129,4 +134,4 @@ def is_complete(connection: Statements) -> bool:
 
 
 def note_complete(connection: Statements) -> None:
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, 'yes')", (COMPLETE,))
+    meta.put(connection, COMPLETE, "yes")

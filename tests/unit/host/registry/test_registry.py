@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib import resources
 from pathlib import Path
@@ -260,3 +262,44 @@ def test_nothing_is_scrubbed_while_somebody_still_reads_an_older_state(
     assert db.emptied(tmp_path / "host.db", busy=1)
     for connection in (reads, writes):
         connection.close()
+
+
+def test_what_is_put_into_the_registry_is_said_in_words_that_every_engine_has() -> None:
+    """PostgreSQL knows no OR REPLACE and no OR IGNORE, wants to be told which key an upsert means, and takes a bare column in
+    one for either row's."""
+    upserts = [found for sql in _statements() if (found := INTO.search(sql)) and found["table"] in _tables()]
+    assert len(upserts) > 40
+    assert [found.string for found in upserts if found["or"]] == []
+    assert [
+        found.string for found in upserts if re.search(r"ON CONFLICT DO UPDATE|\biif\(", found.string)
+    ] == []
+    assert [
+        found.string
+        for found in upserts
+        if re.search(r"= \w+ \+|\bmax\(", found.string.partition("DO UPDATE")[2])
+    ] == []
+
+
+INTO = re.compile(r"(?:INSERT|(?P<or>INSERT\s+OR\s+\w+|REPLACE))\s+INTO\s+(?P<table>\w+)")
+
+
+def _tables() -> set[str]:
+    schema = resources.files("host.registry").joinpath("schema")
+    return {
+        name
+        for file in schema.iterdir()
+        for name in re.findall(r"^CREATE TABLE (\w+)", file.read_text(), re.M)
+    }
+
+
+def _statements() -> list[str]:
+    """Every text of the host's that may be one, its f-strings with a gap where something is filled in."""
+    found = []
+    for path in Path(str(resources.files("host"))).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = [str(p.value) if isinstance(p, ast.Constant) else "{}" for p in node.values]
+                found.append("".join(parts))
+    return found
