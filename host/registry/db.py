@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import apsw
 
 from host.folders.disk import Disk
 from host.ports.faults import BACKUP
-from host.registry.port import Statements
+from host.registry.groups import Grouped, Job, Outcome
 from sessiondb import connection as sqlite
 from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
 
-T = TypeVar("T")
 VERSION = 21
-LARGEST_GROUP = 256  # jobs in one commit
-
-Job = Callable[[Statements], Any]
-
-
-@dataclass
-class _Waiting:
-    job: Job
-    future: asyncio.Future[Any]
 
 
 class NotYet(Unavailable):
@@ -112,15 +100,13 @@ def emptied(path: Path, *, busy: int = 10_000) -> bool:
         return row is not None and row[0] == 0
 
 
-class HostDB:
-    """The `Registry` of one machine: reads stand in the same queue as writes."""
+class HostDB(Grouped):
+    """The `Registry` of one machine."""
 
     def __init__(self, path: Path, disk: Disk, connection: apsw.Connection) -> None:
+        super().__init__(disk)
         self._path = path
-        self._disk = disk
         self._connection = connection
-        self._queue: list[_Waiting] = []
-        self._pump: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, path: Path, disk: Disk) -> HostDB:
@@ -129,43 +115,16 @@ class HostDB:
         except Damaged as error:
             raise Damaged(path, f"{error.reason}. {BACKUP}") from error
 
-    async def write(self, job: Callable[[Statements], T]) -> T:
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(job, future))
-        if self._pump is None or self._pump.done():
-            self._pump = asyncio.create_task(self._run(), name="hostdb")
-        return await future
-
-    async def read(self, job: Callable[[Statements], T]) -> T:
-        return await self.write(job)
-
     async def scrub(self) -> bool:
         """Free pages are overwritten by every commit (secure_delete); earlier states of pages are in the WAL."""
         await self.write(lambda _: None)
         return await self._disk.run(emptied, self._path)
 
-    async def close(self) -> None:
-        if self._pump is not None:
-            await self._pump
-        await self._disk.run(self._connection.close)
+    def _end(self) -> None:
+        self._connection.close()
 
-    async def _run(self) -> None:
-        while self._queue:
-            group, self._queue = self._queue[:LARGEST_GROUP], self._queue[LARGEST_GROUP:]
-            try:
-                outcomes = await self._disk.run(self._commit, [waiting.job for waiting in group])
-            except Exception as error:  # noqa: BLE001 - every waiter of the group gets it, and nobody else
-                outcomes = [(None, error)] * len(group)
-            for waiting, (value, failure) in zip(group, outcomes, strict=True):
-                if waiting.future.cancelled():
-                    continue
-                if failure is not None:
-                    waiting.future.set_exception(failure)
-                else:
-                    waiting.future.set_result(value)
-
-    def _commit(self, jobs: list[Job]) -> list[tuple[Any, Exception | None]]:
-        outcomes: list[tuple[Any, Exception | None]] = []
+    def _commit(self, jobs: list[Job]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
         with translated(self._path), sqlite.transaction(self._connection, self._path):
             for job in jobs:
                 try:

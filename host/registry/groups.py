@@ -1,0 +1,70 @@
+"""Jobs that wait at a time share a commit, whatever the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+from host.folders.disk import Disk
+from host.registry.port import Statements
+
+T = TypeVar("T")
+LARGEST_GROUP = 256  # jobs in one commit
+
+Job: TypeAlias = Callable[[Statements], Any]
+Outcome: TypeAlias = tuple[Any, Exception | None]  # what the job returned, or what it raised
+
+
+@dataclass
+class _Waiting:
+    job: Job
+    future: asyncio.Future[Any]
+
+
+class Grouped(ABC):
+    """The queue of a `Registry`: reads stand in it with the writes."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._queue: list[_Waiting] = []
+        self._pump: asyncio.Task[None] | None = None
+
+    async def write(self, job: Callable[[Statements], T]) -> T:
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(job, future))
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._run(), name="hostdb")
+        return await future
+
+    async def read(self, job: Callable[[Statements], T]) -> T:
+        return await self.write(job)
+
+    async def close(self) -> None:
+        if self._pump is not None:
+            await self._pump
+        await self._disk.run(self._end)
+
+    @abstractmethod
+    def _commit(self, jobs: list[Job]) -> list[Outcome]:
+        """Each in a savepoint of one transaction, which is committed on return. Blocks."""
+
+    @abstractmethod
+    def _end(self) -> None: ...
+
+    async def _run(self) -> None:
+        while self._queue:
+            group, self._queue = self._queue[:LARGEST_GROUP], self._queue[LARGEST_GROUP:]
+            try:
+                outcomes = await self._disk.run(self._commit, [waiting.job for waiting in group])
+            except Exception as error:  # noqa: BLE001 - every waiter of the group gets it, and nobody else
+                outcomes = [(None, error)] * len(group)
+            for waiting, (value, failure) in zip(group, outcomes, strict=True):
+                if waiting.future.cancelled():
+                    continue
+                if failure is not None:
+                    waiting.future.set_exception(failure)
+                else:
+                    waiting.future.set_result(value)
