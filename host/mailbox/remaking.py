@@ -171,7 +171,7 @@ _CHANGING = "SELECT task_id FROM due WHERE session_id = ? AND at = 0 AND task_id
 # What another session has stays its own, whatever this one's file says.
 _KEEP = (
     "INSERT INTO task_copies VALUES (?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET task = excluded.task"
-    " WHERE session_id = excluded.session_id AND task <> excluded.task"
+    " WHERE task_copies.session_id = excluded.session_id AND task_copies.task <> excluded.task"
 )
 
 
