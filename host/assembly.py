@@ -172,7 +172,7 @@ def assemble(
     live, masks = LiveMessages(records, bots, now, lives), Masks(settings, parts.environment)
     scheduler, desk, titles, actions = _schedule(settings, records, bots, due, masks, now)
     posts, collector = Posts(db), _collector(settings, bots, actions, masks, installation.id, now)
-    board = ProgressBoard(mailboxes, bots, live, collector.quiet.hushes, masks)
+    board = ProgressBoard(records, bots, live, collector.quiet.hushes, masks)
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
     deliveries = Deliveries(db, mailboxes, collector, posts, heard)
     saying = Saying(deliveries)

@@ -11,8 +11,13 @@ from sessiondb.options import EFFORTS
 
 TITLE = "Who answers here"
 LIMITS_TITLE = "What is allowed here"
+SHOWN_TITLE = "What is shown here"
 AGENT, ENGAGE, MODEL, INSTRUCTIONS, BUDGET = FIELDS = ("agent", "engage", "model", "instructions", "budget")
 EFFORT, TOOLS, SERVERS, ASKERS, KEEPERS = LIMITS = ("effort", "tools", "servers", "askers", "keepers")
+WORK, BILL = SHOWN = ("work", "bill")
+WORK_LABEL = "What is seen of its work"
+WORK_HINT = "While it goes on. Who writes with it alone sees all of it."
+BILL_LABEL = "Below each answer"
 EFFORT_LABEL = "How hard it thinks"
 TOOLS_LABEL = "Its tools"
 TOOLS_HINT = "Those alone that are chosen. None chosen: all that its configuration gives it."
@@ -37,6 +42,13 @@ ENGAGES = {
     "off": "Never",
 }
 EFFORT_NAMES = {AS_CONFIGURED: "As configured", **{name: name for name in EFFORTS}}
+
+WORKS = {
+    AS_CONFIGURED: "What it does, in verbs",
+    "all": "Names of files and commands, too",
+    "none": "Only that it works",
+}
+BILLS = {AS_CONFIGURED: "Nothing", "yes": "How long it took and what it cost"}
 
 
 class WrongInput(Exception):
@@ -95,6 +107,15 @@ def limited(values: Mapping[str, str], rules: ChannelRules) -> ChannelRules:
         askers=tuple(values[ASKERS].split()),
         keepers=tuple(values[KEEPERS].split()),
     )
+
+
+def shown(values: Mapping[str, str], rules: ChannelRules) -> ChannelRules:
+    """The same rules with what is shown. Raises `WrongInput`."""
+    work, bill = _of_menu(values[WORK]), _of_menu(values[BILL])
+    for field, value, known in ((WORK, work, WORKS), (BILL, bill, BILLS)):
+        if value and value not in known:
+            raise WrongInput(field, "Choose one of these.")
+    return replace(rules, work=cast(Literal["", "all", "none"], work), bill=bool(bill))
 
 
 def _of_menu(value: str) -> str:

@@ -80,6 +80,7 @@ class DoveClient(discord.Client):
         self.forms.on(questions.FORM, self.desk.wrote)
         self.forms.on(rules.FORM, self.commands.decided)
         self.forms.on(rules.LIMITS_FORM, self.commands.decided)
+        self.forms.on(rules.SHOWN_FORM, self.commands.decided)
         self.forms.on(judging.FORM, judging.explained)
         self.forms.on(later.FORM, self.commands.laters.submitted)
         self._tell_ready = on_ready

@@ -84,6 +84,8 @@ def _entry(one: rules.Version) -> dict[str, object]:
                 "tools": list(held.tools),
                 "askers": list(held.askers),
                 "keepers": list(held.keepers),
+                "work": held.work,
+                "bill": held.bill,
             }
             for when, held in (("before", one.before), ("after", one.after))
         },

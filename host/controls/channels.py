@@ -55,6 +55,12 @@ ENGAGES = {
     "off": "agents are switched off",
 }
 
+WORKS = {
+    "": "showing what it does in verbs",
+    "all": "showing what it does with names of files and commands",
+    "none": "showing of its work only that it goes on",
+}
+
 
 async def take_effect(supervisor: Supervisor, place: Address) -> None:
     """After the commit: no turn begins by what held before, and one that is under way ends as it began."""
@@ -116,6 +122,8 @@ def _keeps(viewer: Viewer, place: Address, held: ChannelRules) -> bool:
 def check(config: Config, place: Address, wanted: ChannelRules) -> None:
     """Raises `Forbidden`."""
     budget = wanted.budget_usd_per_day
+    if wanted.work not in WORKS:
+        raise Forbidden("Of a turn under way verbs can be shown, everything, or nothing.")
     if not place.platform_id:
         raise Forbidden("Ask for that in the channel that it is about.")
     if wanted.agent and wanted.agent not in config.agents:
@@ -190,6 +198,10 @@ def told(config: Config, place: Address, wanted: ChannelRules) -> str:
         parts.append(f"asked by {_many(len(wanted.askers), 'person or group', 'people or groups')} alone")
     if wanted.keepers:
         parts.append(f"changed by {_many(len(wanted.keepers), 'owner', 'owners')} alone")
+    if wanted.work:
+        parts.append(WORKS[wanted.work])
+    if wanted.bill:
+        parts.append("with time and cost below each answer")
     if wanted.budget_usd_per_day >= 0:
         parts.append(f"at most ${wanted.budget_usd_per_day:,.2f} a day")
     if wanted.instructions:
@@ -201,10 +213,11 @@ def recorded(wanted: ChannelRules) -> str:
     """The whole of what holds from now on; the words of instructions stand in the version."""
     budget = "" if wanted.budget_usd_per_day < 0 else f"{wanted.budget_usd_per_day:g}"
     said = f"agent={wanted.agent or '-'} engage={wanted.engage or '-'} budget={budget or '-'}"
-    for name in ("model", "effort"):
+    for name in ("model", "effort", "work"):
         said += f" {name}={value}" if (value := getattr(wanted, name)) else ""
     for name in ("tools", "askers", "keepers"):
         said += f" {name}={','.join(value)}" if (value := getattr(wanted, name)) else ""
+    said += " bill=yes" if wanted.bill else ""
     return said + (f" instructions={len(wanted.instructions)}" if wanted.instructions else "")
 
 

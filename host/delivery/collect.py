@@ -366,7 +366,8 @@ class Collector:
         operation, mentions = shown.operation, shown.mentions
         drawn = ready.drawn.get(out.id) or drawing.at_once(bot, operation, mentions)
         chunks = drawn.chunks
-        judged = self.judged(whose.agent) and replacing.ends_turn(row)
+        closes = replacing.ends_turn(row)
+        judged = closes and self.judged(whose.agent)
         keys = [self.minting.key(whose.session_id, out.seq, out.id, number) for number in range(len(chunks))]
         common = {
             "target": getattr(operation, "message_id", ""),
@@ -393,6 +394,7 @@ class Collector:
                         **drawing.told(chunk),
                         "mentions": [] if number else list(mentions),
                         "judged": judged and number == len(chunks) - 1,
+                        "closes": closes and number == len(chunks) - 1,
                     }
                 ),
                 "pending",

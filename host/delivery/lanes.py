@@ -48,6 +48,9 @@ class Ledger(Protocol):
     async def stands(self, parcel: Parcel, count: int) -> bool:
         """Whether the first `count` chunks of its row are all sent. Raises `sessiondb.SessionError`."""
 
+    async def bill(self, parcel: Parcel) -> str:
+        """What the answer took, where its channel wants that said; else ''. Raises `sessiondb.SessionError`."""
+
     async def asking(self, key: str, parcel: Parcel) -> None:
         """A question is about to be shown: whoever answers it must find the session. Raises `sessiondb.SessionError`."""
 
@@ -210,7 +213,7 @@ class Lane:
             if replacing.is_removal(parcel):
                 receipt = await self._remove(bot, parcel)
             else:
-                receipt = await outcome(bot.send(await self._delivery(parcel)))
+                receipt = await outcome(bot.send(await self._billed(parcel, await self._delivery(parcel))))
         except Rejected as error:
             if error.plain_may_work and (plain := _plain(parcel)) is not None:
                 return plain
@@ -221,6 +224,17 @@ class Lane:
                 await self._tell_of_wait(moved)
             return moved
         return policy.sent(parcel, receipt)
+
+    async def _billed(self, parcel: Parcel, delivery: Delivery) -> Delivery:
+        """It is found out at each attempt anew, and no part of what an attempt is known by: no look-up asks for it. An answer
+        goes out without it rather than not at all."""
+        if not delivery.closes:
+            return delivery
+        try:
+            return replace(delivery, bill=await self._ledger.bill(parcel))
+        except SessionError as error:
+            log.info("What an answer took is not said: %s", error, extra={"action": "no_bill"})
+            return delivery
 
     async def _remove(self, bot: Bot, parcel: Parcel) -> Receipt:
         """Raises `DeliveryError`: `Rejected` where the answer that takes its place does not stand."""
@@ -307,6 +321,7 @@ class Lane:
             audience=tuple(kept.get("audience", ())),
             decision=notices.decision_of(kept.get("decision", "")),
             judged=bool(kept.get("judged")),
+            closes=bool(kept.get("closes")),
             mentions=tuple(kept.get("mentions", ())),
             first_attempt_at=parcel.first_attempt_at,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from host.delivery import drawing, notes, policy, undeliverable
+from host.delivery import bills, drawing, notes, policy, undeliverable
 from host.delivery.posts import Posts
 from host.mailbox import ledger
 from host.mailbox.inbound import InboundWriter
@@ -92,6 +93,17 @@ class SessionLedger:
             lambda connection: ledger.sent(connection, self._session.id, parcel.seq, count) == count
         )
 
+    async def bill(self, parcel: Parcel) -> str:
+        for look in range(bills.LOOKS):
+            if look:
+                await asyncio.sleep(bills.PAUSE)
+            found = await self._db.read(
+                lambda connection: bills.of_answer(connection, self._session.id, parcel, self._now())
+            )
+            if found.settled:
+                break
+        return found.words
+
     async def asking(self, key: str, parcel: Parcel) -> None:
         await self._posts.asking(self._session, key, parcel, self._now())
 
@@ -155,6 +167,10 @@ class NoticeLedger:
     async def stands(self, parcel: Parcel, count: int) -> bool:
         """A notice takes nothing's place."""
         return True
+
+    async def bill(self, parcel: Parcel) -> str:
+        """A notice is no answer."""
+        return ""
 
     async def asking(self, key: str, parcel: Parcel) -> None:
         """A notice asks nothing that an answer could be for."""

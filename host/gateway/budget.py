@@ -46,6 +46,7 @@ class Call:
     cost: int
     place: Address | None = None
     answers: str = ""  # platform id
+    message_id: str = ""  # of the message that it is for
 
     @property
     def whose(self) -> Whose:
@@ -76,9 +77,19 @@ class Budgets:
         def job(connection: Statements) -> int:
             self._check(connection, call, day)
             row = connection.execute(
-                "INSERT INTO reservations (session_id, agent, user_id, task_id, model, day, made_at, cost)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-                (call.session_id, call.agent, call.user_id, call.task_id, call.model, day, now, call.cost),
+                "INSERT INTO reservations (session_id, agent, user_id, task_id, model, day, made_at, cost,"
+                " message_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                (
+                    call.session_id,
+                    call.agent,
+                    call.user_id,
+                    call.task_id,
+                    call.model,
+                    day,
+                    now,
+                    call.cost,
+                    call.message_id,
+                ),
             ).fetchone()
             return int(row[0])  # type: ignore[index]  # RETURNING yields a row
 
@@ -165,12 +176,13 @@ def _charge(
 ) -> None:
     """`cost` None is what had been set aside."""
     row = connection.execute(
-        "DELETE FROM reservations WHERE id = ? RETURNING id, session_id, agent, user_id, task_id, model, day, made_at, cost",
+        "DELETE FROM reservations WHERE id = ?"
+        " RETURNING id, session_id, agent, user_id, task_id, model, day, made_at, message_id, cost",
         (reservation,),
     ).fetchone()
     if row is None:
         return
-    *columns, set_aside = row
+    *columns, message_id, set_aside = row
     charged = set_aside if cost is None else cost
     counts = (
         usage.input_tokens,
@@ -180,8 +192,8 @@ def _charge(
         usage.web_searches,
     )
     connection.execute(
-        "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*columns, *counts, charged, int(estimated)),
+        "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*columns, *counts, charged, int(estimated), message_id),
     )
     connection.execute(
         "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT (agent, day) DO UPDATE SET cost = spent.cost + excluded.cost",

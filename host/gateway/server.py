@@ -280,7 +280,7 @@ class Gateway:
         whose = await self._whose(door.session)
         author, task = (whose.author_id, whose.task_id) if whose else ("", "")
         most = upper_bound(asked.tokens, asked.max_tokens, price)
-        place = (whose.address, whose.platform_message_id) if whose else (None, "")
+        place = (whose.address, whose.platform_message_id, whose.id) if whose else (None, "", "")
         call = Call(door.session.id, door.session.agent, author, task, asked.model, most, *place)
         reservation = await self._reserved(call)
         ended = self._stations.model_called(door.session.id, whose, asked.model)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from host.ports.controls import ChannelRules
@@ -19,6 +19,7 @@ MICRO = 1_000_000  # millionths in a dollar
 MOST_SHOWN = 50  # versions of a channel
 
 Engage = Literal["", "mention", "always", "off"]
+Work = Literal["", "all", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ def of_channel(connection: Statements, address: Address) -> ChannelRules | None:
     row = connection.execute(_HOLDS, address[:3]).fetchone()
     if row is None:
         return None
-    *said, tools, askers, keepers = map(str, row)
+    *said, tools, askers, keepers, work, bill = map(str, row)
     lists = (filter(None, one.split("\n")) for one in (tools, askers, keepers))
-    return _made(said, lists, latest(connection, address))
+    return _made(said, lists, (work, bill), latest(connection, address))
 
 
 def now_of(connection: Statements, address: Address) -> ChannelRules:
@@ -85,12 +86,12 @@ def put(connection: Statements, address: Address, rules: ChannelRules) -> None:
     connection.execute(
         "INSERT INTO channel_rules"
         " (channel_type, workspace_id, platform_id, agent, engage, budget, model, instructions, effort, tools, askers,"
-        " keepers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " keepers, work, bill) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (channel_type, workspace_id, platform_id) DO UPDATE SET agent = excluded.agent,"
         " engage = excluded.engage, budget = excluded.budget, model = excluded.model,"
         " instructions = excluded.instructions, effort = excluded.effort, tools = excluded.tools,"
-        " askers = excluded.askers, keepers = excluded.keepers",
-        (*address[:3], *_said(rules), *map("\n".join, _lists(rules))),
+        " askers = excluded.askers, keepers = excluded.keepers, work = excluded.work, bill = excluded.bill",
+        (*address[:3], *_said(rules), *map("\n".join, _lists(rules)), *_shown(rules)),
     )
 
 
@@ -109,14 +110,15 @@ def change(connection: Statements, viewer: Viewer, address: Address, rules: Chan
 
 def _written(rules: ChannelRules, number: int | None = None) -> str:
     version = rules.version if number is None else number
-    return json.dumps([version, *_said(rules), *_lists(rules)])
+    return json.dumps([version, *_said(rules), *_lists(rules), *_shown(rules)])
 
 
 def _read(text: object) -> ChannelRules:
-    """An older one ends before the effort."""
+    """An older one ends before the effort, or before what is shown."""
     version, agent, engage, budget, model, instructions, *more = json.loads(str(text))
-    effort, *lists = more or ("", (), (), ())
-    return _made((agent, engage, budget, model, instructions, effort), lists, int(version))
+    effort, tools, askers, keepers, *shown = more or ("", (), (), ())
+    said = (agent, engage, budget, model, instructions, effort)
+    return _made(said, (tools, askers, keepers), shown or ("", 0), int(version))
 
 
 def _said(rules: ChannelRules) -> tuple[str | int, ...]:
@@ -129,14 +131,20 @@ def _lists(rules: ChannelRules) -> tuple[tuple[str, ...], ...]:
     return rules.tools, rules.askers, rules.keepers
 
 
-def _made(said: Sequence[Any], lists: Iterable[Iterable[str]], version: int) -> ChannelRules:
-    """Of what `_said` and `_lists` gave."""
+def _shown(rules: ChannelRules) -> tuple[str, int]:
+    return rules.work, int(rules.bill)
+
+
+def _made(
+    said: Sequence[Any], lists: Iterable[Iterable[str]], shown: Sequence[Any], version: int
+) -> ChannelRules:
+    """Of what `_said`, `_lists` and `_shown` gave."""
     agent, engage, budget, model, instructions, effort = said
     dollars = int(budget) / MICRO if int(budget) >= 0 else -1.0
     tools, askers, keepers = map(tuple, lists)
-    return ChannelRules(
-        agent, engage, dollars, model, instructions, effort, tools, askers, keepers, version=version
-    )
+    own = ChannelRules(agent, engage, dollars, model, instructions, effort, tools, askers, keepers)
+    work, bill = shown
+    return replace(own, work=work, bill=bool(int(bill)), version=version)
 
 
 def _micro(dollars: float) -> int:
@@ -145,8 +153,8 @@ def _micro(dollars: float) -> int:
 
 _THERE = "channel_type = ? AND workspace_id = ? AND platform_id = ?"
 _HOLDS = (
-    "SELECT agent, engage, budget, model, instructions, effort, tools, askers, keepers FROM channel_rules"
-    f" WHERE {_THERE}"
+    "SELECT agent, engage, budget, model, instructions, effort, tools, askers, keepers, work, bill"
+    f" FROM channel_rules WHERE {_THERE}"
 )
 _LATEST = f"SELECT coalesce(max(version), 0) FROM channel_versions WHERE {_THERE}"
 _VERSIONS = (

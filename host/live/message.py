@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from host.delivery import policy as delivery
 from host.delivery.calls import outcome
-from host.live import plans, policy
+from host.live import policy
 from host.live.policy import Fate, Step
 from host.mailbox import remaking
 from host.mailbox.inbound import InboundWriter
@@ -34,7 +34,7 @@ from host.ports.bot import (
     Unknown,
     shows_live,
 )
-from host.registry import notices, sessions
+from host.registry import notices
 from host.registry.sessions import Session
 from sessiondb import Address, MessageIn, SessionError, Status
 from sessiondb.signals import Progress
@@ -315,12 +315,8 @@ class LiveMessage:
             self._news.status,
             self._news.text,
             row.opened_at,
-            plans.seen(self._news.plan, direct=self._is_direct(row)),
+            self._news.plan,
         )
-
-    def _is_direct(self, row: LiveRow) -> bool:
-        """Whether whoever asked is the only one who reads there; what is not known to be is not (law 13)."""
-        return self._session.scope == sessions.scope_name("dm", row.address, row.asked_by)
 
     def _unknown(self, flight: float) -> None:
         self._found_nothing = 0

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from host.governance import masking
+from host.governance import masking, rules
 from host.governance.masking import Masks
-from host.live import LiveMessages
+from host.live import LiveMessages, plans
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.open import Mailboxes
+from host.mailbox.open import Records
 from host.ports.bot import Bots, DeliveryError, Shown, shows_live
+from host.registry import sessions
 from host.registry.sessions import Session
 from sessiondb import Address, MessageIn, SessionError, Status
 from sessiondb.signals import Progress
@@ -33,7 +34,7 @@ class ProgressBoard:
 
     def __init__(
         self,
-        mailboxes: Mailboxes,
+        records: Records,
         bots: Bots,
         live: LiveMessages,
         hushes: Callable[[InboundWriter, MessageIn], bool],
@@ -41,7 +42,8 @@ class ProgressBoard:
     ) -> None:
         self._masks = masks
         self._hushes = hushes
-        self._mailboxes = mailboxes
+        self._db = records.db
+        self._mailboxes = records.mailboxes
         self._bots = bots
         self._live = live
         self._seen: dict[str, Progress] = {}
@@ -92,12 +94,20 @@ class ProgressBoard:
             if message is None or bot is None:
                 return
             seen = await asyncio.to_thread(self._masked, session, progress)  # anybody wrote it
+            seen = await self._narrowed(session, message, seen)
             self._live.news(session, message.address, seen)
             if bot.capabilities.progress != "none":
                 shown = Shown(message.address, message.platform_message_id, seen.status, seen.text)
                 await bot.show(shown)
         except (SessionError, DeliveryError) as error:
             log.debug("Progress not shown: %s", error)
+
+    async def _narrowed(self, session: Session, message: MessageIn, progress: Progress) -> Progress:
+        """To what may be seen there: what is not known to be read by whoever asked alone is not (law 13)."""
+        place = message.address
+        direct = session.scope == sessions.scope_name("dm", place, message.author_id)
+        decided = await self._db.read(lambda connection: rules.of_channel(connection, place))
+        return plans.narrowed(progress, direct=direct, work=decided.work if decided else "")
 
     def _masked(self, session: Session, progress: Progress) -> Progress:
         """What may be the beginning of a secret waits until it is known to be none."""

@@ -150,6 +150,8 @@ class ChannelRules:
     tools: tuple[str, ...] = ()  # of its agent's; (`NO_TOOLS`,) for none, () for all
     askers: tuple[str, ...] = ()  # ids of people and groups who may ask; () for whoever may talk to agents
     keepers: tuple[str, ...] = ()  # ids of the owners who may change all this; () for every owner
+    work: Literal["", "all", "none"] = ""  # what several people see of a turn under way; '' = verbs, no names
+    bill: bool = False  # whether an answer says below it how long it took and what it cost
     version: int = field(default=-1, compare=False)  # 0: nobody decided anything yet; -1: whichever holds
 
 

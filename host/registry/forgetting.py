@@ -131,15 +131,16 @@ def _unlist(connection: Statements, person: Person) -> None:
 
 
 def _unlisted(version: str, user: str) -> str:
-    """As `_unlist`, of a version as it is written (`host/governance/rules.py`): its rule is third, its two lists the last."""
+    """As `_unlist`, of a version as `host/governance/rules.py` writes it: its rule is third, its lists ninth and tenth."""
     kept = json.loads(version)
     if len(kept) < WITH_LISTS:
         return version
-    *rest, askers, keepers = kept
+    askers, keepers = kept[8:10]
     asking = [one for one in askers if one != user]
     if askers and not asking:
-        rest[2] = OFF
-    return json.dumps([*rest, asking, [one for one in keepers if one != user]])
+        kept[2] = OFF
+    kept[8:10] = asking, [one for one in keepers if one != user]
+    return json.dumps(kept)
 
 
 def _rename_scope(connection: Statements, session_id: str, whose: str) -> None:
@@ -254,8 +255,8 @@ _ERASE = (
     # Where the answer goes, of a conversation of each person in a channel.
     "UPDATE inbox SET event = replace(event, '\"user:' || :user || '\"', '\"user:' || :gone || '\"')"
     " WHERE instr(event, '\"user:' || :user || '\"')",
-    f"UPDATE usage SET user_id = '' WHERE user_id = :user AND {_OF_THEIRS}",
-    f"UPDATE reservations SET user_id = '' WHERE user_id = :user AND {_OF_THEIRS}",
+    f"UPDATE usage SET user_id = '', message_id = '' WHERE user_id = :user AND {_OF_THEIRS}",
+    f"UPDATE reservations SET user_id = '', message_id = '' WHERE user_id = :user AND {_OF_THEIRS}",
     "UPDATE requests SET decided_by = '' WHERE decided_by <> '' AND decided_by IN"
     " (SELECT name FROM users WHERE channel_type = :platform AND user_id = :user)",
     "DELETE FROM requests WHERE subject ->> '$.budget' = 'person ' || :who",

@@ -14,7 +14,7 @@ from host.controls import channels
 from host.controls.reloading import Reloading
 from host.governance import audit, requests, rules, words
 from host.governance.access import LOCAL
-from host.governance.rules import Engage
+from host.governance.rules import Engage, Work
 from host.ports.controls import LONGEST_INSTRUCTIONS, ChannelRules, Forbidden
 from host.registry.port import Statements
 from host.web.gate import Visitor
@@ -25,6 +25,7 @@ from sessiondb.records import Address
 
 MOST_SHOWN = 100
 ENGAGES = {"": "as configured", "mention": "when mentioned", "always": "always", "off": "off"}
+WORKS = {"": "in verbs", "all": "names of files and commands, too", "none": "only that it works"}
 STANDINGS = {"allow": "allowed", "deny": "denied", "forget": ""}
 
 
@@ -103,6 +104,7 @@ class Owners:
             "models": service.models(),
             "engages": ENGAGES,
             "efforts": EFFORTS,
+            "works": WORKS,
             "longest": LONGEST_INSTRUCTIONS,
         }
         return self._page.html("decisions.html", visitor, values | more)
@@ -162,6 +164,8 @@ class Owners:
             _listed(fields.get("tools", "")),
             _listed(fields.get("askers", "")),
             _listed(fields.get("keepers", "")),
+            cast(Work, fields.get("work", "")),
+            fields.get("bill", "") == "yes",
             version=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 18 else -1,
         )
         said = await self._page.service.set_rules(visitor.viewer, wanted, address)

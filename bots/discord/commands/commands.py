@@ -20,7 +20,7 @@ from bots.common.shapes import Json, mapping
 from bots.discord.client import errors, places, telling
 from bots.discord.commands.configuring import Configuring
 from bots.discord.commands.later import Laters
-from bots.discord.commands.tree import LIMITS, VERSIONS, tree_for
+from bots.discord.commands.tree import VERSIONS, tree_for
 from bots.discord.panels import panels
 from bots.discord.panels.forms import Values
 from bots.discord.reading import events, saying
@@ -277,7 +277,7 @@ class Commands:
         if viewer is None:
             await whisper(interaction, NOT_HERE)
         elif version is None and part != VERSIONS:
-            await self._configuring.form(interaction, viewer, limits=part == LIMITS)
+            await self._configuring.form(interaction, viewer, part)
         else:
             await interaction.response.defer(thinking=True, ephemeral=True)
             order = VERSIONS if version is None else f"revert {version}"

@@ -1,4 +1,4 @@
-"""What owners say about a channel: two forms, for one of Discord's has five fields, and the versions in words."""
+"""What owners say about a channel: three forms, for one of Discord's has five fields, and the versions in words."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from discord import ui
 
 from bots.common import words
 from bots.common.rules import WrongInput
+from bots.discord.commands.tree import LIMITS, SHOWN
 from bots.discord.panels import rules
 from bots.discord.panels.forms import Values
 from host.ports.bot import Ingest
@@ -33,14 +34,14 @@ class Configuring:
         self._whisper = whisper
         self._say = say
 
-    async def form(self, interaction: Interaction, viewer: Viewer, *, limits: bool) -> None:
+    async def form(self, interaction: Interaction, viewer: Viewer, part: str) -> None:
         controls = self._host.controls
         if not controls.is_owner(viewer):
             await self._whisper(interaction, words.OWNERS_ONLY)
             return
         try:
             async with asyncio.timeout(FORM_PATIENCE):
-                shown = await self._form(interaction, viewer, limits=limits)
+                shown = await self._form(interaction, viewer, part)
         except Forbidden as error:
             await self._whisper(interaction, str(error))
         except TimeoutError:
@@ -48,10 +49,12 @@ class Configuring:
         else:
             await interaction.response.send_modal(shown)
 
-    async def _form(self, interaction: Interaction, viewer: Viewer, *, limits: bool) -> ui.Modal:
+    async def _form(self, interaction: Interaction, viewer: Viewer, part: str) -> ui.Modal:
         controls = self._host.controls
         now = await controls.rules(viewer)
-        if not limits:
+        if part == SHOWN:
+            return rules.shown(now)
+        if part != LIMITS:
             return rules.form(now, controls.agents(), controls.models())
         roles = {str(role.id) for role in interaction.guild.roles} if interaction.guild else set()
         return rules.limits(now, await controls.tools(viewer), roles)
@@ -59,7 +62,7 @@ class Configuring:
     async def entered(
         self, interaction: Interaction, viewer: Viewer, form: re.Match[str], entered: Values
     ) -> None:
-        """What the other form asks stays as it holds now; that it is what this one showed, its version says."""
+        """What the other forms ask stays as it holds now; that it is what this one showed, its version says."""
         held = replace(await self._host.controls.rules(viewer), version=int(form[1]))
         try:
             wanted = rules.entered(form, entered, held)

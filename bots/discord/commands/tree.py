@@ -14,10 +14,11 @@ from bots.discord.client import errors, telling
 
 log = logging.getLogger(__name__)
 
-LIMITS, VERSIONS = "limits", "versions"
+LIMITS, SHOWN, VERSIONS = "limits", "shown", "versions"
 PARTS = {  # of `config`
     "answers": "Who answers, when, told what, for how much",
     LIMITS: "Effort, tools, who may ask and who may change",
+    SHOWN: "What is seen of its work, and time and cost below answers",
     VERSIONS: "Earlier versions",
 }
 

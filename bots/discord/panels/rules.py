@@ -1,4 +1,4 @@
-"""The form of `bots.common.rules` as Discord shows it: in two, for one has five fields there. Pure."""
+"""The form of `bots.common.rules` as Discord shows it: in three, for one has five fields there. Pure."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from host.ports.controls import LONGEST_INSTRUCTIONS, MOST_NAMED, NO_TOOLS, SERV
 
 FORM = r"dovecote:rules:(-?\d{1,15})"  # with the version that it showed
 LIMITS_FORM = r"dovecote:limits:(-?\d{1,15})"
+SHOWN_FORM = r"dovecote:shown:(-?\d{1,15})"
 MOST_CHOICES = 25  # of a menu
 
 
@@ -68,12 +69,27 @@ def limits(now: ChannelRules, tools: Sequence[str], roles: Collection[str]) -> u
     return shown
 
 
+def shown(now: ChannelRules) -> ui.Modal:
+    form = ui.Modal(title=rules.SHOWN_TITLE, custom_id=f"dovecote:shown:{now.version}")
+    work = _menu(rules.WORK, rules.WORKS, now.work)
+    form.add_item(ui.Label(text=rules.WORK_LABEL, description=rules.WORK_HINT, component=work))
+    bill = _menu(rules.BILL, rules.BILLS, "yes" if now.bill else "")
+    form.add_item(ui.Label(text=rules.BILL_LABEL, component=bill))
+    return form
+
+
 def entered(form: re.Match[str], values: Values, held: ChannelRules) -> ChannelRules:
-    """What `held` becomes; the form asks for half of it. Raises `rules.WrongInput`."""
+    """What `held` becomes; the form asks for a part of it. Raises `rules.WrongInput`."""
     if form.re.pattern == LIMITS_FORM:
         return rules.limited(values, held)
+    if form.re.pattern == SHOWN_FORM:
+        return rules.shown(values, held)
     own = rules.entered({name: values[name] for name in rules.FIELDS}, held.version)
-    return replace(own, effort=held.effort, tools=held.tools, askers=held.askers, keepers=held.keepers)
+    asked = {
+        name: getattr(own, name)
+        for name in ("agent", "engage", "budget_usd_per_day", "model", "instructions")
+    }
+    return replace(held, **asked)
 
 
 def _menu(id_: str, choices: dict[str, str], chosen: str) -> ui.Select[Any]:

@@ -13,6 +13,7 @@ from bots.common.downloads import guessed
 from bots.common.shapes import Json, items, joined, mapping, number, string
 from bots.discord.reading import rich
 from bots.discord.reading.names import Names, person
+from host.ports import bill
 from host.ports.events import IncomingFile
 from sessiondb.content import Part
 
@@ -90,7 +91,7 @@ def _own(message: Json, names: Names) -> Spoken:
     previews = [one for one in items(message.get("embeds")) if one not in shown]
     files, named = _files(items(message.get("attachments")))
     lines = [
-        names.words(_addressed(string(message.get("content")), names)),
+        names.words(_addressed(bill.without(string(message.get("content"))), names)),
         *(rich.embed(one, names) for one in shown),
         rich.components(message.get("components"), names),
         rich.poll(mapping(message.get("poll")), names),

@@ -25,7 +25,10 @@ from bots.discord.questions import decisions
 from bots.discord.questions.book import Asked, QuestionBook
 from bots.discord.questions.questions import view_of
 from bots.discord.sending import cards
+from bots.discord.sending.rendering import LONGEST
 from bots.discord.sending.threads import Threads
+from bots.markup import clean
+from host.ports import bill
 from host.ports.bot import Delivery, Receipt, Rejected, Unknown
 from sessiondb import Address
 
@@ -136,7 +139,7 @@ class Outbox:
             people = [discord.Object(int(user)) for user in wire.people(delivery.mentions)]
             more["allowed_mentions"] = discord.AllowedMentions(everyone=False, roles=False, users=people)
         try:
-            return await channel.send(_content(delivery) or None, nonce=delivery.key, **more)
+            return await channel.send(_billed(delivery) or None, nonce=delivery.key, **more)
         except discord.HTTPException as error:
             if error.code == errors.TOO_LARGE or error.status == 413:
                 raise Rejected(f"the file is larger than is taken here: {self._most(delivery)}") from error
@@ -251,7 +254,7 @@ def _looks_like(message: discord.Message, delivery: Delivery) -> bool:
         return False
     if message.attachments and not _same_name(message.attachments[0].filename, delivery.payload["name"]):
         return False
-    return message.content.strip() == _content(delivery).strip()
+    return bill.without(message.content).strip() == _content(delivery).strip()
 
 
 def buttons_of(message: discord.Message) -> list[str]:
@@ -269,6 +272,13 @@ def _same_name(shown: str, given: str) -> bool:
 def _content(delivery: Delivery) -> str:
     """With those in front whom it notifies; the rendering left room for them."""
     return f"{wire.named(delivery.mentions)}{delivery.payload['content']}"
+
+
+def _billed(delivery: Delivery) -> str:
+    """With the bill below, where there is room for it: what an answer is looked up by is without."""
+    text = _content(delivery)
+    billed = bill.below(text, delivery.bill) if delivery.bill else text
+    return billed if clean.units(billed) <= LONGEST else text
 
 
 def _is_reply(delivery: Delivery) -> bool:

@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from bots.common import rules
-from bots.common.rules import AGENT, ASKERS, BUDGET, EFFORT, ENGAGE, INSTRUCTIONS, KEEPERS, MODEL, TOOLS
+from bots.common.rules import (
+    AGENT,
+    ASKERS,
+    BILL,
+    BUDGET,
+    EFFORT,
+    ENGAGE,
+    INSTRUCTIONS,
+    KEEPERS,
+    MODEL,
+    TOOLS,
+    WORK,
+)
 from bots.common.shapes import mapping
 from bots.slack.panels import panels
 from host.ports.controls import LONGEST_INSTRUCTIONS, ChannelRules
@@ -17,6 +29,7 @@ Json = dict[str, Any]
 
 MODAL = "dovecote-rules"
 MOST_CHOICES = 100  # of a menu
+MENUS = (AGENT, ENGAGE, MODEL, EFFORT, WORK, BILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,8 @@ def modal(channel: str, now: ChannelRules, offered: Offered, note: str = "") -> 
             _input(
                 KEEPERS, rules.KEEPERS_LABEL, _people(KEEPERS, now.keepers), rules.KEEPERS_HINT, optional=True
             ),
+            _input(WORK, rules.WORK_LABEL, _menu(WORK, rules.WORKS, now.work), rules.WORK_HINT),
+            _input(BILL, rules.BILL_LABEL, _menu(BILL, rules.BILLS, "yes" if now.bill else "")),
         ],
     }
 
@@ -77,15 +92,15 @@ def modal(channel: str, now: ChannelRules, offered: Offered, note: str = "") -> 
 def submitted(view: Json) -> ChannelRules:
     """Raises `rules.WrongInput`."""
     values = {block: mapping(mapping(fields).get(block)) for block, fields in view["state"]["values"].items()}
-    fields = {name: values.get(name, {}) for name in (*rules.FIELDS, *rules.LIMITS)}
-    menus = {name: mapping(fields[name].get("selected_option")) for name in (AGENT, ENGAGE, MODEL, EFFORT)}
+    fields = {name: values.get(name, {}) for name in (*rules.FIELDS, *rules.LIMITS, *rules.SHOWN)}
+    menus = {name: mapping(fields[name].get("selected_option")) for name in MENUS}
     chosen = {name: str(option.get("value") or rules.AS_CONFIGURED) for name, option in menus.items()}
     typed = {name: str(fields[name].get("value") or "") for name in (INSTRUCTIONS, BUDGET)}
     people = {name: fields[name].get("selected_users") or [] for name in (ASKERS, KEEPERS)}
     tools = [str(option["value"]) for option in fields[TOOLS].get("selected_options") or []]
     lists = {name: "\n".join(map(str, several)) for name, several in (people | {TOOLS: tools}).items()}
     opened = Opened.decode(str(view["private_metadata"]))
-    return rules.limited(chosen | lists, rules.entered(chosen | typed, opened.version))
+    return rules.shown(chosen, rules.limited(chosen | lists, rules.entered(chosen | typed, opened.version)))
 
 
 def _menu(action: str, choices: dict[str, str], chosen: str) -> Json:

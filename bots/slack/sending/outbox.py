@@ -14,6 +14,7 @@ from bots.slack.client.errors import TRANSIENT, code_of, retry_after, translated
 from bots.slack.panels import judging
 from bots.slack.questions import cards
 from bots.slack.reading import histories
+from bots.slack.reading.blocks import BILL
 from bots.slack.sending import links, rendering
 from bots.slack.sending.files import Uploads
 from host.ports.bot import Delivery, DeliveryError, Receipt, Rejected, Unknown, Unsent
@@ -94,6 +95,8 @@ class Sender:
             arguments["blocks"] = payload["blocks"]
         if delivery.mentions:
             arguments = _addressed_to(delivery.mentions, arguments)
+        if delivery.bill:
+            arguments = _billed(delivery, arguments)
         if delivery.private_to:
             arguments = links.shown(arguments)
             answer = await self._client.chat_postEphemeral(user=delivery.private_to, **arguments)
@@ -186,6 +189,19 @@ class Sender:
         except TRANSIENT as error:
             raise Unknown(f"the look-up failed ({type(error).__name__} {code_of(error)})") from error
         return None
+
+
+def _billed(delivery: Delivery, arguments: Json) -> Json:
+    """With the bill below, where the message has blocks and room for it; notifications do not tell it."""
+    blocks = arguments.get("blocks") or []
+    if not blocks or len(blocks) >= MOST_BLOCKS:
+        return arguments
+    small: Json = {
+        "type": "context",
+        "block_id": f"{BILL}{delivery.key}",
+        "elements": [{"type": "plain_text", "text": delivery.bill}],
+    }
+    return {**arguments, "blocks": [*blocks, small]}
 
 
 def _addressed_to(users: Sequence[str], arguments: Json) -> Json:

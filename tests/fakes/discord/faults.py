@@ -67,6 +67,11 @@ class Fault(ABC):
         return AnswerLost()
 
     @staticmethod
+    def answer_held(until: asyncio.Event) -> "Fault":
+        """Carried out at once; the caller hears nothing before `until` is set."""
+        return AnswerHeld(until)
+
+    @staticmethod
     def posted_late(after: asyncio.Event) -> "Fault":
         """The caller is cut off at once; the request is carried out when `after` is set."""
         return PostedLate(after)
@@ -149,6 +154,17 @@ class AnswerLost(Fault):
     async def serve(self, request: web.Request, proceed: Proceed) -> web.StreamResponse:
         await proceed()
         return cut_off(request)
+
+
+@dataclass(frozen=True)
+class AnswerHeld(Fault):
+    name = "answer_held"
+    until: asyncio.Event
+
+    async def serve(self, request: web.Request, proceed: Proceed) -> web.StreamResponse:
+        answer = await proceed()
+        await self.until.wait()
+        return answer
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,11 @@ class Fault(ABC):
         return _AnswerLost()
 
     @staticmethod
+    def answer_held(until: asyncio.Event) -> Fault:
+        """Carried out at once; the caller hears nothing before `until`."""
+        return _AnswerHeld(until)
+
+    @staticmethod
     def posted_late(until: asyncio.Event | None = None) -> Fault:
         """Carried out only after the caller gave up, and then not before `until`."""
         return _PostedLate(until)
@@ -103,6 +108,16 @@ class _AnswerLost(Fault):
     async def answer(self, exchange: Exchange) -> web.StreamResponse:
         exchange.perform()
         return exchange.drop()
+
+
+@dataclass(frozen=True)
+class _AnswerHeld(Fault):
+    until: asyncio.Event
+
+    async def answer(self, exchange: Exchange) -> web.StreamResponse:
+        answer = exchange.perform()
+        await self.until.wait()
+        return answer
 
 
 @dataclass(frozen=True)

@@ -237,6 +237,19 @@ async def test_an_owner_sets_who_answers_in_a_channel_and_nobody_else_does(place
     limited = replace(place.controls.channel_rules, effort="low", tools=("memory", "mcp:github"), **people)
     assert place.controls.channel_rules == limited
     assert limited.instructions == "Numbers last"
+    for seen, wanted in (
+        ({"work": {"work": "none"}, "bill": {"bill": "yes"}}, ("none", True)),
+        ({}, ("none", True)),
+    ):
+        place.slack.slash(place.ann, place.channel, "/dovecote", "config")
+        shows = await place.slack.wait_until(
+            lambda: next((v for v in views.values() if v.open), None), WITHIN
+        )
+        assert shows is not None
+        await place.slack.submit_view(place.ann, shows, seen).acknowledged()
+        limited = replace(limited, work="none", bill=True)
+        assert place.controls.channel_rules == limited
+        assert (limited.work, limited.bill) == wanted
     for tools, shown in (
         (limited.tools, limited.tools),
         (("bash", "gone"), ("bash",)),

@@ -36,6 +36,7 @@ class Book:
     def __init__(self) -> None:
         self.commits: list[list[tuple[str, str]]] = []
         self.failing = 0
+        self.unreadable = False
         self.standing = True  # whether the answer stands that takes the place of another
         self.waits: list[int] = []  # until when something that people wait for was put off, ms
         self._changed = asyncio.Event()
@@ -60,6 +61,11 @@ class Book:
         return None
 
     async def asking(self, key: str, parcel: Parcel) -> None: ...
+
+    async def bill(self, parcel: Parcel) -> str:
+        if self.unreadable:
+            raise Unavailable(Path("host.db"), "busy")
+        return f"Took {parcel.seq} s"
 
     async def stands(self, parcel: Parcel, count: int) -> bool:
         return self.standing
@@ -305,6 +311,18 @@ async def test_a_commit_that_fails_is_tried_until_it_is_durable_and_nothing_is_s
     bench.book.before_commit = note
     await bench.carried(parcel(1), parcel(3))
     assert seen == [0, 0, 0, 0, 1, 2]
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_the_end_of_an_answer_says_what_it_took_and_goes_without_that_rather_than_not_at_all(
+    *, readable: bool
+) -> None:
+    bench = Bench()
+    bench.book.unreadable = not readable
+    ends = [replace(one, payload=one.payload[:-1] + ', "closes": true}') for one in (parcel(3), parcel(5))]
+    await bench.carried(parcel(1), *ends)
+    bills = [(delivery.key, delivery.bill) for delivery in bench.bot.sent]
+    assert bills[:2] == [("k1", ""), ("k3", "Took 3 s" if readable else "")]
 
 
 async def test_a_lane_weighs_what_it_has_and_nothing_once_it_is_sent() -> None:

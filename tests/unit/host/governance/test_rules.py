@@ -26,6 +26,23 @@ def test_a_version_from_before_there_were_limits_reads_as_one_without(tmp_path: 
     limited = replace(older, effort="low", tools=("memory", "mcp:my wiki"), askers=("U1",), keepers=("U9",))
     rules.put(connection, HERE, older)
     assert rules.change(connection, OLGA, HERE, limited, 6) == 2
+    shown = replace(limited, work="none", bill=True)
+    assert rules.change(connection, OLGA, HERE, shown, 7) == 3
+    assert rules.of_channel(connection, HERE) == rules.version(connection, HERE, 3) == shown
+    row = (
+        *HERE[:3],
+        4,
+        5,
+        "slack:U9",
+        "Olga",
+        "[0]",
+        f'{BEFORE_EFFORT[:-1]}, "low", ["memory"], ["U1"], []]',
+    )
+    connection.execute("INSERT INTO channel_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    unshown = replace(older, effort="low", tools=("memory",), askers=("U1",))
+    assert rules.version(connection, HERE, 4) == unshown
+    connection.execute("DELETE FROM channel_versions WHERE version > 2")
+    rules.put(connection, HERE, limited)
     [newest, first] = rules.versions(connection, HERE)
     assert (newest.before, newest.after, first.before) == (older, limited, ChannelRules())
     assert rules.of_channel(connection, HERE) == limited

@@ -6,6 +6,7 @@ import pytest
 
 from host.live import plans
 from sessiondb import plan
+from sessiondb.signals import Progress
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,13 @@ def test_whoever_is_alone_with_the_agent_reads_all_of_it() -> None:
     made = plan.of([], "Read report.xlsx", [])
     assert plans.seen(made, direct=True) == made
     assert [item.text for item in plans.seen(made, direct=False)] == ["Read …"]
+
+
+def test_a_channel_shows_of_the_work_what_it_was_set_to() -> None:
+    made = plan.of([], "Read report.xlsx", [])
+    under_way = Progress("i", "m", "reading", "So far", made)
+    shown = {work: plans.narrowed(under_way, direct=False, work=work) for work in ("", "all", "none")}
+    assert [item.text for item in shown[""].plan] == ["Read …"]
+    assert shown["all"] == under_way == plans.narrowed(under_way, direct=True, work="")
+    quiet = shown["none"]
+    assert (quiet.message_id, quiet.status, quiet.text, quiet.plan) == ("m", "", "", ())
