@@ -86,6 +86,30 @@ def split(lines: Iterable[Line], limit: int) -> list[str]:
     return [chunk for chunk in result if chunk.strip()]
 
 
+def pieces(text: str, limit: int) -> list[str]:
+    """A text as it stands in chunks of at most `limit` UTF-16 units: cut after a line, else between words, else anywhere but
+    within an entity. Nothing in it is read, so that it takes as long as it is, whoever wrote it."""
+    result, at = [], 0
+    while at < len(text):
+        end = min(len(text), at + limit)
+        if (over := units(text[at:end]) - limit) > 0:
+            end = max(end - over, at + limit // 2)
+        if end < len(text):
+            end = _break(text, at, end)
+        result.append(text[at:end])
+        at = end
+    return [piece for piece in result if piece.strip()]
+
+
+def _break(text: str, start: int, end: int) -> int:
+    half = (start + end) // 2
+    for mark in ("\n", " "):
+        if (place := text.rfind(mark, half, end)) >= 0:
+            return place + 1
+    entity = text.rfind("&", end - _LONGEST_ENTITY, end)
+    return entity if entity > half and ";" not in text[entity:end] else end
+
+
 class _Page:
     """A chunk in the making."""
 
@@ -247,4 +271,5 @@ def _place(text: str, most: int) -> int:
 
 
 _LONGEST_ATOM = 300
+_LONGEST_ENTITY = len("&quot;")
 _ATOM = re.compile(rf"<(?:[@#]|a?:|t:)[^>\s]{{1,80}}>|https?://[^\s<>]{{1,{_LONGEST_ATOM}}}")

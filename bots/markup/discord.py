@@ -14,7 +14,7 @@ from itertools import chain
 import wcwidth
 
 from bots.markup import clean, tree
-from bots.markup.chunks import Frame, Line
+from bots.markup.chunks import Frame, Line, pieces
 from bots.markup.tree import Inline, Run
 from bots.markup.writer import RAW, Within, Writer, headed, is_mark, language, one_line, raw, unlinked
 
@@ -51,6 +51,11 @@ def render(markdown: str, *, keep: Collection[str] = (), limit: int = CHUNK) -> 
 def quiet(markdown: str) -> str:
     """For a text that is shown while it grows: as it came, without odd characters and live mentions; no words hide an address."""
     return _LABELLED.sub(rf"\g<0>{clean.ZERO}", clean.quiet(clean.tidy(markdown), MASS, ()))
+
+
+def as_written(markdown: str, *, limit: int = CHUNK) -> list[str]:
+    """Messages with every mark as it came: nothing is parsed, so it takes no longer than it is long."""
+    return pieces(quiet(markdown), limit)
 
 
 def inbound(

@@ -68,8 +68,13 @@ def _block(chunk: str, keep: Collection[str]) -> dict[str, Any]:
 
 
 def plain(markdown: str, *, keep: Collection[str] = ()) -> list[SlackChunk]:
-    """The same without blocks, where its marks take too long."""
+    """The same without blocks: what a file's comment is."""
     return [SlackChunk(chunk) for chunk in _Plain(keep).chunks(markdown)]
+
+
+def as_written(markdown: str) -> list[str]:
+    """Messages without blocks, with every mark as it came: nothing is parsed, so it takes no longer than it is long."""
+    return chunks.pieces(_escaped(clean.tidy(markdown), ()), TEXT)
 
 
 def quiet(markdown: str) -> str:

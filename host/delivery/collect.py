@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -35,6 +36,9 @@ GIVE_UP_AFTER = 5  # failed attempts of one message
 RETRY_BACKOFF = 2_000  # ms after the first failed attempt; doubles
 LONGEST_RETRY_BACKOFF = 300_000  # ms
 NO_PLATFORM = "no such platform is configured"
+ON_THE_SPOT = (
+    0.1  # s of a core that a visit takes rows in; what is left is read by the next, after those who waited
+)
 UNREAD = "too much of what it was told before is unread"
 
 
@@ -47,9 +51,7 @@ class Collector:
     minting: Minting
     quiet: Quiet
     masks: Masks
-    judged: Callable[[str], bool] = lambda _: (
-        True
-    )  # the agents of whose answers people are asked what they think
+    judged: Callable[[str], bool] = lambda _: True  # agents of whose answers people are asked what they think
     runs: set[str] = field(default_factory=set)  # messages of tasks whose start is recorded
 
     def collect(
@@ -64,12 +66,13 @@ class Collector:
 
         An action or a large operation that is not `ready` ends the collection before it.
         """
-        done = Collected()
+        done, began = Collected(), time.thread_time()
         with writer.reading():
             if ready.rest:
                 self._go_on(writer, whose, busy, ready, done)
             else:
                 self._look(writer, reader, whose, busy, ready, done)
+        done.seconds = time.thread_time() - began
         return done
 
     def _look(
@@ -136,11 +139,11 @@ class Collector:
     def _put(
         self, writer: InboundWriter, rows: Rows, whose: Whose, busy: Busy, ready: Ready, done: Collected
     ) -> bool:
-        """False when there was no room for all of the rows: what lies behind is read later."""
+        """False when there was no room or no time for all of the rows: what lies behind is read later."""
         started: set[Address] = set()
-        left = whose.room
+        left, until = whose.room, time.thread_time() + ON_THE_SPOT
         for row in rows:
-            if left.spent:
+            if left.spent or time.thread_time() > until:
                 done.more, done.asked, done.large, done.asking = True, None, None, None
                 return False
             for parcel in self._row(writer, row, whose, done, ready):

@@ -1,14 +1,16 @@
 """How fast what sessions write is read: all that is read costs the host work, and those who cause much of it share a part.
 
-Counted is work that is the same on any machine, bytes, and rows that cost their session nothing; and the time it takes to
-render what is large, for no length tells that. A session has `AT_ONCE` of it for free, as much as one page; what it wrote
-beyond is read at its share of `OF_ALL`, so that one that talks is not waited for.
+Counted is work that is the same on any machine, bytes, and rows that cost their session nothing; and the time of a core that it
+takes to mask and to render what was written, for no length tells that. A session has `AT_ONCE` of it for free, as much as one
+page; what it wrote beyond is read at its share of `OF_ALL`, so that one that talks is not waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from host.mailbox.outbound import Accepted, Refused
 from sessiondb import content
@@ -16,14 +18,24 @@ from sessiondb import content
 AT_ONCE = 8_000_000  # bytes
 OF_ALL = 2_000_000  # bytes a second, of all sessions that have used up what is free
 A_ROW = 5_000  # bytes' worth: one that is refused, or carried out
-A_SECOND = 20_000_000  # bytes' worth: one of a core that is spent on showing what is large
+A_SECOND = 20_000_000  # bytes' worth: one of a core that is spent on showing what was written
+USUAL = (
+    0.02  # s of a core that are nobody's: what a visit to a session's files takes that finds an answer there
+)
 LONGEST = 5.0  # s a session is waited with at a time
 MOST_KNOWN = 1_000  # sessions of which it is remembered what they owe
+
+T = TypeVar("T")
 
 
 def of_a_core(seconds: float) -> int:
     """Bytes' worth of what took so long to render."""
     return int(seconds * A_SECOND)
+
+
+def of_a_visit(seconds: float) -> int:
+    """Bytes' worth of a visit that took so long of a core."""
+    return of_a_core(max(0.0, seconds - USUAL))
 
 
 def weight(size: int, rows: Sequence[Accepted | Refused]) -> int:
@@ -40,6 +52,7 @@ class Pace:
         self._owed: dict[str, float] = {}  # bytes by session
         self._at = 0.0  # when that was so
         self._ends: float | None = None  # when nothing more is read
+        self._ending = asyncio.Event()
 
     def read(self, session_id: str, work: int) -> None:
         self._pay()
@@ -57,15 +70,34 @@ class Pace:
     async def turn(self, session_id: str) -> None:
         """Where the host stops nobody is waited with: what is left is read by the next one."""
         if self._ends is None and (wait := self.wait(session_id)):
-            await asyncio.sleep(wait)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._ending.wait()
 
     def end(self, grace: float) -> None:
         """In so many seconds nothing more is read: the host stops."""
         self._ends = self._clock() + grace
+        self._ending.set()
 
     @property
     def over(self) -> bool:
         return self._ends is not None and self._clock() >= self._ends
+
+    async def in_time(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """What comes of it; None where the host stops before, and the work with it."""
+        task, over = asyncio.create_task(work), asyncio.create_task(self._until_over())
+        try:
+            await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            for one in (task, over):
+                one.cancel()
+            await asyncio.gather(task, over, return_exceptions=True)
+
+    async def _until_over(self) -> None:
+        await self._ending.wait()
+        if self._ends is not None:
+            await asyncio.sleep(max(0.0, self._ends - self._clock()))
 
     def _pay(self) -> None:
         now = self._clock()

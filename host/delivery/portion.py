@@ -36,6 +36,7 @@ class Collected:
         default_factory=list
     )  # what people are to be told, by what it is about
     work: int = 0  # that it was to read them: bytes
+    seconds: float = 0.0  # of a core that the visit took
     more: bool = False  # there are more rows to read
     rest: Rows = ()  # what was read with them and comes next, from the one on that has to be waited for
     asked: Asked | None = None  # an action that has to be prepared before anything behind it is read

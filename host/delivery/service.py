@@ -16,7 +16,7 @@ from host.delivery.lanes import Lane
 from host.delivery.ledgers import NoticeLedger, OpenNotice, SessionLedger, notice_payload
 from host.delivery.losses import Losses
 from host.delivery.outcomes import Outcomes
-from host.delivery.pace import Pace
+from host.delivery.pace import Pace, of_a_visit
 from host.delivery.portion import Collected, Ready, Whose
 from host.delivery.posts import Posts
 from host.delivery.quiet import is_held
@@ -172,7 +172,9 @@ class Deliveries:
                     ready = Ready(handlers={asked.row_id: handler}, rest=done.rest)
                     done = await self._read_on(session, ready)
             elif (large := done.large) is not None:
-                drawn = await self._drawing.draw(large, session.id)
+                drawn = await self.pace.in_time(self._drawing.draw(large, session.id))
+                if drawn is None:
+                    return False
                 done = await self._read_on(session, Ready(drawn={large.row_id: drawn}, rest=done.rest))
             elif (asking := done.asking) is not None:
                 votes = await self._collector.approvers.in_advance(self._db, asking, self._now())
@@ -202,8 +204,7 @@ class Deliveries:
         except Unavailable:
             self._close_reader(session)
             raise
-        if not ready.rest:  # else nothing was looked at but rows
-            self.pace.read(session.id, done.work)
+        self.pace.read(session.id, done.work + of_a_visit(done.seconds))
         self._outlets.claims(session, done.seen)
         self._note(session, done)
         self._put_on_its_way(session, done)

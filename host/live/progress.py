@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from host.delivery.pace import Pace, of_a_core
 from host.governance import masking, rules
 from host.governance.masking import Masks
 from host.live import LiveMessages, plans
@@ -29,7 +31,8 @@ class ProgressBoard:
     """Progress is never worth waiting for: one look per session at a time, the last state wins.
 
     The status that a platform shows by itself goes to the bot at once; a long turn's message is `live`'s. `hushes` says of
-    which messages nothing is shown.
+    which messages nothing is shown. To look for secrets in it takes as long as it is long: of those who had much of that time
+    nothing is looked at until it is paid, by a pace of its own, so that no answer waits for what was shown of it.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class ProgressBoard:
         self._mailboxes = records.mailboxes
         self._bots = bots
         self._live = live
+        self._pace = Pace(lambda: asyncio.get_running_loop().time())
         self._seen: dict[str, Progress] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -84,6 +88,8 @@ class ProgressBoard:
             log.debug("Waiting not shown: %s", error)
 
     async def _look(self, session: Session) -> None:
+        if self._pace.wait(session.id):
+            return
         try:
             progress = await asyncio.to_thread(Progress.read, session.folder.progress)
             if progress is None or progress == self._seen.get(session.id):
@@ -93,7 +99,8 @@ class ProgressBoard:
             bot = self._bots.get(message.address.channel_type) if message else None
             if message is None or bot is None:
                 return
-            seen = await asyncio.to_thread(self._masked, session, progress)  # anybody wrote it
+            seen, seconds = await asyncio.to_thread(self._masked, session, progress)  # anybody wrote it
+            self._pace.read(session.id, of_a_core(seconds))
             seen = await self._narrowed(session, message, seen)
             self._live.news(session, message.address, seen)
             if bot.capabilities.progress != "none":
@@ -109,8 +116,9 @@ class ProgressBoard:
         decided = await self._db.read(lambda connection: rules.of_channel(connection, place))
         return plans.narrowed(progress, direct=direct, work=decided.work if decided else "")
 
-    def _masked(self, session: Session, progress: Progress) -> Progress:
-        """What may be the beginning of a secret waits until it is known to be none."""
+    def _masked(self, session: Session, progress: Progress) -> tuple[Progress, float]:
+        """What may be the beginning of a secret waits until it is known to be none; and the seconds of a core that it took."""
+        began = time.thread_time()
         text, hidden = self._masks.so_far(session.agent, progress.text)
         status, more = self._masks.text(session.agent, progress.status)
         steps = []
@@ -120,7 +128,7 @@ class ProgressBoard:
             more += found
         if hidden or more:
             log.debug("Masked in what is shown of a turn: %s", masking.told(hidden + more))
-        return replace(progress, text=text, status=status, plan=tuple(steps))
+        return replace(progress, text=text, status=status, plan=tuple(steps)), time.thread_time() - began
 
     def _seen_work(self, writer: InboundWriter, progress: Progress) -> MessageIn | None:
         """The message under way, unless people are to have their quiet of it."""

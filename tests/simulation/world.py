@@ -394,6 +394,8 @@ class World:
                 (host.delivery.service, "random", SimpleNamespace(Random=self._fork)),
                 (sessiondb.signals, "time", SimpleNamespace(time_ns=lambda: self.clock.now() * 1_000_000)),
                 (host.live.policy, "OPEN_AFTER", self.open_after),
+                (host.delivery.collect, "time", SimpleNamespace(thread_time=lambda: 0.0)),
+                (host.live.progress, "time", SimpleNamespace(thread_time=lambda: 0.0)),
                 (host.mailbox.outbound, "time", SimpleNamespace(thread_time=lambda: 0.0)),
                 (host.mailbox.outbound, "ROWS_PER_READ", self.page),
                 (host.mailbox.open, "_rename", set_aside),

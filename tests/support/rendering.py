@@ -33,3 +33,7 @@ def render_much(*_: Any, **__: Any) -> Sequence[dict[str, Any]]:
 
 def render_out_of_memory(*_: Any, **__: Any) -> Sequence[dict[str, Any]]:
     return [{"text": "x" * 10**12}]
+
+
+def render_as_asked(_: content.Text, *, plain: bool, mentions: Sequence[str]) -> Sequence[dict[str, Any]]:
+    return [{"text": "plain" if plain else "marked"}]

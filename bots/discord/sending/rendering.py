@@ -86,6 +86,4 @@ def _question(asked: content.Question, plain: bool) -> Sequence[dict[str, Any]]:
 
 
 def _chunks(text: str, plain: bool, most: int = LONGEST) -> list[str]:
-    if plain:
-        return [text[start : start + most] for start in range(0, len(text), most)] or ["…"]
-    return markup.render(text, limit=most) or ["…"]
+    return (markup.as_written if plain else markup.render)(text, limit=most) or ["…"]

@@ -56,7 +56,9 @@ def operation(given: content.Operation, *, plain: bool, mentions: Sequence[str] 
 
 
 def _posts(text: str, *, plain: bool) -> list[Json]:
-    return [_post(chunk) for chunk in (markup.plain(text) if plain else markup.render(text))]
+    if plain:
+        return [{"do": "post", "text": piece} for piece in markup.as_written(text)]
+    return [_post(chunk) for chunk in markup.render(text)]
 
 
 def _post(chunk: markup.SlackChunk) -> Json:

@@ -1,6 +1,9 @@
+import re
+
+import pytest
 import wcwidth
 
-from bots.markup import chunks, discord, tree
+from bots.markup import chunks, clean, discord, tree
 from bots.markup.chunks import Holder, Line
 from bots.markup.tree import Inline, Run
 
@@ -67,3 +70,19 @@ def test_a_mention_or_address_is_not_cut() -> None:
     url = "https://e.org/" + "p" * 100
     messages = discord.render("x" * 1_950 + url, keep=())
     assert messages[1] == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 999, "one two " * 99, "line\n" * 99, "😀" * 99, "a😀 " * 99, "&amp;" * 99, "a&lt;" * 99, " \n"],
+)
+@pytest.mark.parametrize("limit", [7, 20, 50])
+def test_pieces_of_a_text_as_it_stands_say_all_of_it_and_fit(text: str, limit: int) -> None:
+    found = chunks.pieces(text, limit)
+    assert "".join(found).strip() == text.strip()
+    assert all(clean.units(piece) <= limit for piece in found)
+    assert not any(re.search(r"&\w*$", piece) for piece in found)
+
+
+def test_a_piece_ends_with_a_line_or_else_with_a_word() -> None:
+    assert chunks.pieces("one two\nthree four five", 12) == ["one two\n", "three four ", "five"]

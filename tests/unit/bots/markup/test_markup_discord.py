@@ -112,3 +112,13 @@ def test_an_address_in_brackets_is_not_fetched(text: str, quiet: str) -> None:
 
 def test_a_text_with_addresses_stays_within_a_message() -> None:
     assert len(discord.unfetched("https://a.example " * 110)) <= discord.CHUNK
+
+
+def test_what_is_shown_as_it_was_written_calls_nobody_and_hides_no_address() -> None:
+    hostile = "*a* @everyone <@&7> <@7> [https://good.example](https://evil.example)"
+    [said] = discord.as_written(hostile)
+    assert said == (
+        "*a* @\u200beveryone <\u200b@&7> <\u200b@7> [https://good.example]\u200b(https://evil.example)"
+    )
+    assert discord.as_written("") == []
+    assert [len(chunk) for chunk in discord.as_written("x" * 5_000, limit=1_900)] == [1_900, 1_900, 1_200]

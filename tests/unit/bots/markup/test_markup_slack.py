@@ -124,3 +124,14 @@ def test_a_deeply_nested_answer_of_many_marks_arrives(unit: str) -> None:
     markdown = unit * (4_000 // len(unit)) + "end"
     chunks = slack.render(markdown)
     assert tree.visible(str(chunks[-1].blocks[0]["text"])).endswith("end")
+
+
+def test_what_is_shown_as_it_was_written_calls_nobody_and_hides_no_address() -> None:
+    hostile = "*a* @channel <!here> <@U1|you> <https://evil.example|https://good.example> & [a](b)"
+    [said] = slack.as_written(hostile)
+    assert said == (
+        "*a* @\u200bchannel &lt;\u200b!here&gt; &lt;\u200b@U1|you&gt; "
+        "&lt;https://evil.example|https://good.example&gt; &amp; [a](b)"
+    )
+    assert slack.as_written(" \n") == []
+    assert len(slack.as_written("word " * 4_000)) == 5

@@ -41,6 +41,13 @@ def test_no_text_takes_more_work_than_its_length_allows(render: Callable[[str], 
     assert work(render, head + unit * (SIZE // len(unit)) + "end") < MOST * SIZE
 
 
+@pytest.mark.parametrize("platform", [slack, discord])
+@pytest.mark.parametrize("unit", ["*a_b*c_", "[a](b", "<@1", "](", "😀", "a\n", "&"])
+def test_a_text_as_it_was_written_takes_no_work_but_where_it_is_cut(platform: Any, unit: str) -> None:
+    """What is too slow with its marks is shown so: it has to be quick whatever is in it."""
+    assert work(platform.as_written, unit * (SIZE // len(unit))) < 4 * SIZE
+
+
 def test_emphasis_that_is_opened_many_times_and_closed_late_is_no_more_work() -> None:
     nested = "*a **b " * (SIZE // 7) + " c** d*" * (SIZE // 7)
     assert work(slack.render, nested) < MOST * len(nested)

@@ -107,5 +107,44 @@ async def test_a_host_that_stops_reads_on_for_a_moment_and_waits_with_nobody() -
     assert [of.over, after(10.0, clock, of, "a") > 0 and of.over] == [False, True]
 
 
+async def test_what_takes_long_is_given_up_where_the_host_stops_and_not_before() -> None:
+    ended = asyncio.Event()
+
+    async def endless() -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return "never"
+
+    async def short() -> str:
+        return "here"
+
+    of = Pace(asyncio.get_running_loop().time)
+    async with asyncio.timeout(5):
+        assert await of.in_time(short()) == "here"
+        waiting = asyncio.create_task(of.in_time(endless()))
+        await asyncio.sleep(0)
+        of.end(0.01)
+        assert await waiting is None
+        await ended.wait()
+
+
+async def test_a_wait_under_way_ends_when_the_host_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "LONGEST", 10_000.0)
+    of = Pace(Clock())
+    of.read("a", 10**12)
+    async with asyncio.timeout(5):
+        waiting = asyncio.create_task(of.turn("a"))
+        await asyncio.sleep(0)
+        of.end(10.0)
+        await waiting
+
+
+def test_a_visit_as_usual_costs_nobody_anything_and_a_long_one_what_it_took() -> None:
+    assert pace.of_a_visit(pace.USUAL) == 0
+    assert pace.of_a_visit(1.0 + pace.USUAL) == pytest.approx(pace.A_SECOND)
+
+
 def test_nothing_is_over_while_the_host_serves() -> None:
     assert not Pace(Clock()).over
