@@ -9,6 +9,7 @@ import secrets
 import signal
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from docker.errors import APIError
@@ -161,7 +162,8 @@ async def test_an_image_of_another_contract_is_refused_in_words(
 ) -> None:
     if not standing:
         monkeypatch.setattr(DockerLauncher, "_check_image", lambda _: None)
-    recipe = io.BytesIO(f"FROM {image}\nLABEL dovecote.contract=99\n".encode())
+    # Of its own: another test at the same moment would be given the same image, and take it away.
+    recipe = io.BytesIO(f"FROM {image}\nLABEL dovecote.contract=99 of={uuid4()}\n".encode())
     foreign, _ = require_engine().images.build(fileobj=recipe, rm=True)
     assert foreign.id is not None
     try:
