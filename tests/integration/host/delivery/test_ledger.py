@@ -19,6 +19,7 @@ from host.delivery import policy, service
 from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Delivery, Receipt
 from sessiondb.connection import open_reader
+from sessiondb.errors import Missing
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.hosting import config, serving
 from tests.support.waiting import eventually
@@ -53,7 +54,10 @@ def inbound(data: Path) -> Path:
 
 
 def rows(path: Path, sql: str, bindings: tuple[str, ...]) -> list[tuple[object, ...]]:
-    connection = open_reader(path)
+    try:
+        connection = open_reader(path)
+    except Missing:  # it is there, and nothing is in it yet
+        return []
     try:
         return connection.execute(sql, bindings).fetchall()
     except apsw.BusyError:
