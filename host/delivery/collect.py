@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from host.delivery import drawing, masked, notes, pace, policy, replacing, waits, wrapping
+from host.delivery import attempts, drawing, masked, notes, pace, policy, replacing, waits, wrapping
 from host.delivery.actions import Actions, Asked, refusing
 from host.delivery.drawing import Large
 from host.delivery.masked import Shown
@@ -32,9 +32,6 @@ from host.registry.notices import Notice
 from sessiondb import content
 from sessiondb.records import Ack, AckStatus, Address, MessageIn, MessageOut, Status
 
-GIVE_UP_AFTER = 5  # failed attempts of one message
-RETRY_BACKOFF = 2_000  # ms after the first failed attempt; doubles
-LONGEST_RETRY_BACKOFF = 300_000  # ms
 NO_PLATFORM = "no such platform is configured"
 ON_THE_SPOT = (
     0.1  # s of a core that a visit takes rows in; what is left is read by the next, after those who waited
@@ -103,7 +100,7 @@ class Collector:
             if by_id[ack.message_id].task_id and ack.message_id not in self.runs
         ]
         asked = waits.asked_for(reader, acks, self.now())
-        late = [m for m in pending if _waits_too_long(m, self.now(), asked.get(m.id, 0))]
+        late = [m for m in pending if attempts.waits_too_long(m, self.now(), asked.get(m.id, 0))]
         if not rows and not finished and not runs and not late:
             done.owed = writer.owed()
             return
@@ -113,7 +110,7 @@ class Collector:
             for message in late:
                 error = writer.error_of(message.id)
                 writer.postpone(
-                    message.id, message.attempts, self.now() + pause_after(message.attempts), error
+                    message.id, message.attempts, self.now() + attempts.pause_after(message.attempts), error
                 )
             for message_id in runs:
                 writer.tasks.started(by_id[message_id].task_id, message_id)
@@ -304,7 +301,7 @@ class Collector:
     ) -> None:
         tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.")
         about = f"cut:{out.in_reply_to or out.id}"
-        owe(writer, Notice(about, address, f"⚠️ My answer was too long: {shown} are shown."))
+        notes.owe(writer, Notice(about, address, f"⚠️ My answer was too long: {shown} are shown."))
 
     def _nowhere(
         self, writer: InboundWriter, row: Accepted, asked_at: Address, doubtful: bool, done: Collected
@@ -316,7 +313,7 @@ class Collector:
         done.refused.append(Refused(out.seq, out.id, reason))
         tell(writer, out.id, asked_at, f"Not sent: {reason}.")
         if doubtful and not isinstance(row.content, content.Action):
-            owe(writer, notes.homeless(out.in_reply_to or out.id, asked_at))
+            notes.owe(writer, notes.homeless(out.in_reply_to or out.id, asked_at))
         if isinstance(row.content, content.Question):
             questions.not_asked(writer, out.id, asked_at, reason, self.now())
         return [wrapping.quarantined(out.seq, out.id, asked_at, reason)]
@@ -416,9 +413,11 @@ class Collector:
                 if waits.put_off(writer, message, ack, until, self.now()):
                     done.settled = True
                     return
-                give_up_or_postpone(writer, message, ack.attempt, ack.error, self.now())
-                done.settled = done.settled or ack.attempt >= GIVE_UP_AFTER
-                done.run_ended = done.run_ended or (bool(message.task_id) and ack.attempt >= GIVE_UP_AFTER)
+                attempts.give_up_or_postpone(writer, message, ack.attempt, ack.error, self.now())
+                done.settled = done.settled or ack.attempt >= attempts.GIVE_UP_AFTER
+                done.run_ended = done.run_ended or (
+                    bool(message.task_id) and ack.attempt >= attempts.GIVE_UP_AFTER
+                )
             return
         writer.settle(message.id, Status(ack.status.value), ack.error)
         done.outcomes.append((message.id, ack.status.value))
@@ -427,7 +426,7 @@ class Collector:
         here = [p for p in writer.parcels_answering(message.id) if p.address == message.address]
         answered = {parcel.state for parcel in here}
         if answered == {"quarantined"}:
-            owe(writer, notes.unreadable(message))
+            notes.owe(writer, notes.unreadable(message))
         done.settled = True
 
 
@@ -464,39 +463,3 @@ def _mentions(writer: InboundWriter, operation: content.Operation, origin: Messa
         return ()
     task = writer.tasks.get(origin.task_id)
     return () if task is None else task.mentions
-
-
-def give_up_or_postpone(
-    writer: InboundWriter, message: MessageIn, attempts: int, error: str, now: int
-) -> None:
-    """After `GIVE_UP_AFTER` attempts the person is told; before, the message waits longer each time."""
-    if attempts < GIVE_UP_AFTER:
-        writer.postpone(message.id, attempts, now + pause_after(attempts), error)
-        return
-    writer.settle(message.id, Status.FAILED, error or "its runner died each time")
-    text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
-    if message.task_id:
-        text = f"⚠️ {_named(message)} failed after {attempts} attempts ({message.id[:9]}): {error or 'its runner died'}."
-    owe(writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id))
-
-
-def pause_after(attempts: int) -> int:
-    """ms until the next attempt after so many that failed."""
-    return min(RETRY_BACKOFF * 2 ** (attempts - 1), LONGEST_RETRY_BACKOFF) if attempts else 0
-
-
-def _waits_too_long(message: MessageIn, now: int, until: int) -> bool:
-    """A clock that was set back since it was postponed would hold it, and what came after it at its address, back.
-
-    `until` is when the model API asked to be asked again, 0 if it did not.
-    """
-    return message.attempts > 0 and message.not_before > max(now + pause_after(message.attempts), until)
-
-
-def owe(writer: InboundWriter, notice: Notice) -> None:
-    writer.owe(notice.about, notice.encode())
-
-
-def _named(message: MessageIn) -> str:
-    run = content.decode_inbound(message.content)
-    return f"The task “{run.title}” of {run.due}" if isinstance(run, content.Task) else "A task"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import Parcel
 from host.registry.notices import Notice
 from sessiondb.records import Address, MessageIn
@@ -25,3 +26,7 @@ def undelivered(parcel: Parcel, session_id: str, now: int) -> Notice:
     text = f"⚠️ A part of my answer could not be delivered here ({parcel.key[:6]})."
     of = parcel.in_reply_to or f"{session_id}:{now // 86_400_000}"
     return Notice(":".join(("undelivered", of, *parcel.address[2:])), parcel.address, text)
+
+
+def owe(writer: InboundWriter, notice: Notice) -> None:
+    writer.owe(notice.about, notice.encode())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from host.delivery.collect import give_up_or_postpone, owe
+from host.delivery.attempts import give_up_or_postpone
+from host.delivery.notes import owe
 from host.mailbox import fence, gone
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader

@@ -109,7 +109,7 @@ async def test_a_full_disk_under_one_side_of_a_session_delays_that_session_only(
 ) -> None:
     monkeypatch.setattr("host.runners.sweep.START_BACKOFF", 50)
     monkeypatch.setattr("host.runners.sweep.LONGEST_START_BACKOFF", 200)
-    monkeypatch.setattr("host.delivery.collect.RETRY_BACKOFF", 10)
+    monkeypatch.setattr("host.delivery.attempts.RETRY_BACKOFF", 10)
     caplog.set_level(logging.INFO)
     bot = MemoryBot()
     settings = config(tmp_path, host={"sweep_every": 0.2})

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import apsw
 
+import host.delivery.attempts
 import host.delivery.collect
 import host.mailbox.transactions
 import runner.outbound
@@ -377,7 +378,7 @@ def no_incarnation_check(_: World) -> list[Patch]:
 
 @mutant(Law.OUTCOME)
 def never_gives_up(_: World) -> list[Patch]:
-    return [(host.delivery.collect, "GIVE_UP_AFTER", 10**6)]
+    return [(host.delivery.attempts, "GIVE_UP_AFTER", 10**6)]
 
 
 def clocks_set_by_days(world: World) -> list[Patch]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from host.app import Host
 from host.assembly import Parts
-from host.delivery import collect, policy
+from host.delivery import attempts, policy
 from host.folders.disk import ThreadDisk
 from host.live import policy as live_policy
 from host.ports.bot import Bots, Capabilities, Delivery, Ingest, Live, Receipt, Shown
@@ -118,7 +118,7 @@ def _event(number: int, said: dict[str, Any]) -> InboundEvent:
 
 async def _serve(data: Path, retry_backoff: int, image: str) -> None:
     policy.GRACE = 200  # the platform answers at once here
-    collect.RETRY_BACKOFF = retry_backoff
+    attempts.RETRY_BACKOFF = retry_backoff
     live_policy.OPEN_AFTER = 0.1  # turns are short here
     runner = {"launcher": "docker", "image": image} if image else {}
     config = hosting.config(data, host={"sweep_every": 0.5}, runner=runner)

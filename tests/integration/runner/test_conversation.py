@@ -107,7 +107,7 @@ async def test_stop_ends_the_running_turn_and_says_so(tmp_path: Path) -> None:
 async def test_stop_reaches_a_turn_that_waits_for_another_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("host.delivery.collect.RETRY_BACKOFF", 3_600_000)
+    monkeypatch.setattr("host.delivery.attempts.RETRY_BACKOFF", 3_600_000)
     async with serving(config(tmp_path)) as (host, bot):
         asked = await bot.say("c", '@@call send_message {"text": "one"}\n@@fail retryable\nnever said')
         await bot.until(lambda: bot.said("c") == ["one"])
@@ -147,7 +147,7 @@ async def test_a_runner_that_dies_in_mid_turn_is_replaced_and_no_effect_is_repea
 async def test_a_message_that_always_kills_its_runner_is_given_up_visibly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("host.delivery.collect.RETRY_BACKOFF", 1)
+    monkeypatch.setattr("host.delivery.attempts.RETRY_BACKOFF", 1)
     async with serving(config(tmp_path)) as (host, bot):
         poison = await bot.say("c", "poison\n@@crash 100")
         async with asyncio.timeout(TIMEOUT):

@@ -54,7 +54,7 @@ async def test_a_long_turn_is_shown_until_its_answer_stands(tmp_path: Path) -> N
 async def test_a_new_attempt_takes_over_what_the_last_one_showed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("host.delivery.collect.RETRY_BACKOFF", 10)
+    monkeypatch.setattr("host.delivery.attempts.RETRY_BACKOFF", 10)
     async with serving(config(tmp_path)) as (_, bot):
         await bot.say("c", "@@sleep 2\n@@crash\n@@sleep 1\ndone")
         await bot.until(lambda: bool(bot.said("c")) and not bot.live)
