@@ -32,7 +32,7 @@ def show_sessions(config: Config, *, everything: bool, as_json: bool) -> None:
             _none(data, as_json=as_json)
             return
         found = conversations.latest(
-            registry, data, -1 if everything else MOST_SESSIONS, runs=lock.held(data)
+            registry, data, conversations.ALL if everything else MOST_SESSIONS, runs=lock.held(data)
         )
         ids = [str(id_) for (id_,) in registry.execute("SELECT id FROM sessions").fetchall()]
         names = Names(registry)

@@ -78,10 +78,11 @@ def sessions(
     """List conversations and what their runners are doing, or what they cost."""
     from host.cli import inspect
     from host.cli import usage as spending
+    from host.controls import conversations
 
     settings = config_of(config)
     if spent:
-        spending.show(settings, most=-1 if everything else inspect.MOST_SESSIONS, as_json=json)
+        spending.show(settings, most=conversations.ALL if everything else inspect.MOST_SESSIONS, as_json=json)
     else:
         inspect.show_sessions(settings, everything=everything, as_json=json)
 

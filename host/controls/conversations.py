@@ -39,7 +39,8 @@ class Row:
     title: str
 
 
-EVERY = ("1", ())  # no condition
+EVERY = ("TRUE", ())  # no condition
+ALL = 2**62
 
 
 def latest(
@@ -51,7 +52,7 @@ def latest(
     *,
     runs: bool,
 ) -> list[Row]:
-    """Those that were active last, `most` of them (-1 = all), below a place in the list; `runs`: a host does.
+    """Those that were active last, `most` of them (`ALL`: there is no end), below a place in the list; `runs`: a host does.
 
     `where`: a condition on `sessions`, with its bindings.
     """

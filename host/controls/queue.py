@@ -201,7 +201,7 @@ _FAILED = """
 SELECT id, about, created_at, text, outcome, channel_type, workspace_id, platform_id, thread_id FROM notices
 LEFT JOIN dealt_with ON dealt_with.message_id = substr(about, instr(about, ':') + 1)
 WHERE id < ? AND chunk = 0 AND id > (SELECT coalesce(max(id), 0) FROM notices WHERE id < ?) - ?
-AND (about GLOB 'gave-up:*' OR about GLOB 'unreadable:*' OR about GLOB 'undelivered:*' OR about GLOB 'damaged:*'
-    OR about GLOB 'no-start:*')
+AND (about LIKE 'gave-up:%' OR about LIKE 'unreadable:%' OR about LIKE 'undelivered:%' OR about LIKE 'damaged:%'
+    OR about LIKE 'no-start:%')
 AND coalesce(outcome, '') <> 'discarded' ORDER BY id DESC LIMIT ?
 """

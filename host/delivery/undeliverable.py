@@ -35,7 +35,7 @@ def tell(connection: Statements, notice_id: int, now: int) -> None:
 
 _NOTICE = (
     "SELECT about, error, channel_type, workspace_id, platform_id, thread_id FROM notices"
-    f" WHERE id = ? AND about GLOB '{UNDELIVERED}*' AND platform_id <> '' AND chunk = 0"
+    f" WHERE id = ? AND about LIKE '{UNDELIVERED}%' AND platform_id <> '' AND chunk = 0"
 )
 _ASKED = (
     "SELECT event ->> '$.event.author.id', event ->> '$.event.privacy', event ->> '$.event.author.is_bot' FROM inbox"

@@ -222,7 +222,7 @@ def _named(connection: Statements, budget: str) -> str:
 
 
 _SET_ASIDE = {
-    "all": "1",
+    "all": "TRUE",
     "agent": "agent = :name",
     "channel": "session_id IN (SELECT id FROM sessions WHERE 'channel ' || channel_type || '/' || workspace_id"
     " || '/' || platform_id || '/' = :budget AND sessions.id = session_id)",

@@ -34,7 +34,7 @@ class Sight:
     def where(self, table: str) -> tuple[str, tuple[str, ...]]:
         """The same as a condition of SQL on a table with scopes and channels, with its bindings."""
         if self.owner:
-            return "1", ()
+            return "TRUE", ()
         named = f"{table}.scope IN ({', '.join('?' * len(self.scopes))})"
         shown = f"({table}.scope <> ? OR {table}.platform_id IN (SELECT value FROM json_each(?)))"
         return f"{named} AND {shown}", (*self.scopes, self.public, json.dumps(sorted(self.channels)))

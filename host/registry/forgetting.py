@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from host.registry import events
 from host.registry.port import Statements
 from host.registry.sessions import scope_name
 from sessiondb.records import Address
@@ -50,7 +51,9 @@ def mark(person: Person, installation: str) -> str:
 
 def sessions_of(connection: Statements, person: Person) -> list[tuple[str, Kind]]:
     """Conversations in which they wrote, were quoted or had models work, and whose these are."""
-    rows = connection.execute(_SESSIONS, _named(person)).fetchall()
+    mentions = connection.execute(_MENTIONS, _named(person)).fetchall()
+    quoting = [str(id_) for id_, event in mentions if events.quotes(str(event), person.user)]
+    rows = connection.execute(_SESSIONS, {**_named(person), "quoting": json.dumps(quoting)}).fetchall()
     return [(str(id_), _kind(person, str(scope), Address(*map(str, place)))) for id_, scope, *place in rows]
 
 
@@ -83,16 +86,39 @@ def erase(connection: Statements, person: Person, mark: str) -> None:
     named = {**_named(person), "gone": gone}
     words = words_for(connection, person)  # first, as long as the records say what their name was
     for id_, kind in sessions_of(connection, person):
-        for sql in _OF_OTHERS:
-            connection.execute(sql, {**named, "session": id_})
+        _unquote(connection, person, id_)
         if kind is Kind.DM:  # the name of what their direct messages share says whose they are
             _rename_scope(connection, id_, gone)
     for table in _WITH_THREADS:
         connection.execute(_UNTHREAD.format(table), named)
     _unsay(connection, person, words)
     _unlist(connection, person)
+    _empty(connection, person, gone)
     for sql in _ERASE:
         connection.execute(sql, named)
+
+
+def _unquote(connection: Statements, person: Person, session_id: str) -> None:
+    """Of others, in a conversation in which they took part: quotes and threads hold their words."""
+    for id_, state, event in connection.execute(_OF_OTHERS, (session_id,)).fetchall():
+        if state != "routed" or _quotes(str(event), person):
+            connection.execute(_PUT, (events.put(str(event), {"parts": [], "thread_so_far": []}), id_))
+    # One that waits for a yes is asked for anew.
+    connection.execute("UPDATE asked SET call = '' WHERE session_id = ?", (session_id,))
+
+
+def _empty(connection: Statements, person: Person, gone: str) -> None:
+    """What they wrote; a key that says who they are is another from now on."""
+    nobody: dict[str, object] = {"author.zone": "", "author.groups": [], "author.id": "", "refers_to": ""}
+    for id_, key, event in connection.execute(_THEIRS, _named(person)).fetchall():
+        values = {**events.EMPTY, **nobody}
+        if person.user in str(key):
+            key = values["natural_id"] = f"{gone}-{id_}"
+        connection.execute(_EMPTIED, (key, events.put(str(event), values), id_))
+
+
+def _quotes(event: str, person: Person) -> bool:
+    return json.loads(event)["event"]["address"][0] == person.platform and events.quotes(event, person.user)
 
 
 def words_for(connection: Statements, person: Person) -> re.Pattern[str]:
@@ -106,7 +132,7 @@ def words_for(connection: Statements, person: Person) -> re.Pattern[str]:
 def _unsay(connection: Statements, person: Person, words: re.Pattern[str]) -> None:
     """In what others did and in what the host said; one that is on its way out is left to its receipt."""
     for id_, detail in connection.execute(
-        "SELECT id, detail FROM audit WHERE instr(detail, ?)", (person.user,)
+        "SELECT id, detail FROM audit WHERE instr(detail, ?) > 0", (person.user,)
     ).fetchall():
         connection.execute("UPDATE audit SET detail = ? WHERE id = ?", (words.sub(NOBODY, str(detail)), id_))
     for id_, *said in connection.execute(_NOTICES, _named(person)).fetchall():
@@ -187,18 +213,22 @@ def looked(connection: Statements) -> None:
 
 
 def _named(person: Person) -> dict[str, str]:
-    return {"platform": person.platform, "user": person.user, "who": str(person), "nobody": NOBODY}
+    return {
+        "platform": person.platform,
+        "user": person.user,
+        "who": str(person),
+        "nobody": NOBODY,
+        "line": "\n",
+    }
 
 
 _SAID = "event ->> '$.event.author.id' = :user AND event ->> '$.event.address[0]' = :platform"
-_QUOTED = (
-    "event ->> '$.event.address[0]' = :platform AND instr(event, :user)"
-    " AND EXISTS (SELECT 1 FROM json_tree(event, '$.event') WHERE key = 'author_id' AND atom = :user)"
-)
+_MENTIONS = "SELECT session_id, event FROM inbox WHERE event ->> '$.event.address[0]' = :platform AND instr(event, :user) > 0"
 _SESSIONS = f"""
 SELECT id, scope, channel_type, workspace_id, platform_id, thread_id FROM sessions
 WHERE channel_type = :platform AND (thread_id = 'user:' || :user
-    OR id IN (SELECT session_id FROM inbox WHERE {_SAID} OR {_QUOTED})
+    OR id IN (SELECT session_id FROM inbox WHERE {_SAID})
+    OR id IN (SELECT value FROM json_each(:quoting))
     OR id IN (SELECT session_id FROM usage WHERE user_id = :user)) ORDER BY 1
 """
 _PEOPLE = """
@@ -209,19 +239,19 @@ _COUNTS = {
     "model calls": "SELECT count(*) FROM usage WHERE user_id = :user AND session_id IN"
     " (SELECT id FROM sessions WHERE channel_type = :platform)",
     "names": "SELECT count(*) FROM users WHERE channel_type = :platform AND user_id = :user",
-    "decisions": "SELECT count(*) FROM audit WHERE user = :who OR instr(detail, :who)",
+    "decisions": "SELECT count(*) FROM audit WHERE user = :who OR instr(detail, :who) > 0",
     "judgements": "SELECT count(*) FROM judgements WHERE user = :who",
 }
 _PLACE = "channel_type = ? AND workspace_id = ? AND platform_id = ?"
 _UNLISTED = "engage = ?, askers = ?, keepers = ?"
 _LISTS = """
 SELECT channel_type, workspace_id, platform_id, engage, askers, keepers FROM channel_rules
-WHERE channel_type = :platform AND (instr(char(10) || askers || char(10), char(10) || :user || char(10))
-    OR instr(char(10) || keepers || char(10), char(10) || :user || char(10)))
+WHERE channel_type = :platform AND (instr(:line || askers || :line, :line || :user || :line) > 0
+    OR instr(:line || keepers || :line, :line || :user || :line) > 0)
 """
 _LISTED_BEFORE = """
 SELECT channel_type, workspace_id, platform_id, version, before, after FROM channel_versions
-WHERE channel_type = :platform AND (instr(before, '"' || :user || '"') OR instr(after, '"' || :user || '"'))
+WHERE channel_type = :platform AND (instr(before, '"' || :user || '"') > 0 OR instr(after, '"' || :user || '"') > 0)
 """
 _OF_THEIRS = "session_id IN (SELECT id FROM sessions WHERE channel_type = :platform)"
 _NAMES = f"""
@@ -238,23 +268,17 @@ _UNTHREAD = (
     "UPDATE {} SET thread_id = 'user:' || :gone || '-' || hex(randomblob(4))"
     " WHERE channel_type = :platform AND thread_id = 'user:' || :user"
 )
-# Of others, in a conversation in which they took part: quotes and threads hold their words.
-_OF_OTHERS = (
-    "UPDATE inbox SET event = json_set(event, '$.event.parts', json('[]'), '$.event.thread_so_far', json('[]'))"
-    f" WHERE session_id = :session AND (state <> 'routed' OR {_QUOTED})",
-    "UPDATE asked SET call = '' WHERE session_id = :session",  # one that waits for a yes is asked for anew
+_OF_OTHERS = "SELECT id, state, event FROM inbox WHERE session_id = ?"
+_PUT = "UPDATE inbox SET event = ? WHERE id = ?"
+_THEIRS = f"SELECT id, key, event FROM inbox WHERE {_SAID}"
+_EMPTIED = (
+    "UPDATE inbox SET emptied = 1, state = CASE WHEN state = 'routed' THEN 'declined' ELSE state END, key = ?, event = ?"
+    " WHERE id = ?"
 )
 _ERASE = (
-    "UPDATE inbox SET emptied = 1, state = iif(state = 'routed', 'declined', state), event = json_set(event,"
-    " '$.event.text', '', '$.event.value', '', '$.event.files', json('[]'),"
-    " '$.event.parts', json('[]'), '$.event.thread_so_far', json('[]'), '$.event.refers_to', '', '$.event.natural_id',"
-    " iif(instr(key, :user), :gone || '-' || id, event ->> '$.event.natural_id'), '$.event.author.name', '',"
-    " '$.event.author.zone', '', '$.event.author.groups', json('[]'), '$.event.author.id', ''),"
-    " key = iif(instr(key, :user), :gone || '-' || id, key)"
-    f" WHERE {_SAID}",
     # Where the answer goes, of a conversation of each person in a channel.
     "UPDATE inbox SET event = replace(event, '\"user:' || :user || '\"', '\"user:' || :gone || '\"')"
-    " WHERE instr(event, '\"user:' || :user || '\"')",
+    " WHERE instr(event, '\"user:' || :user || '\"') > 0",
     f"UPDATE usage SET user_id = '', message_id = '' WHERE user_id = :user AND {_OF_THEIRS}",
     f"UPDATE reservations SET user_id = '', message_id = '' WHERE user_id = :user AND {_OF_THEIRS}",
     "UPDATE requests SET decided_by = '' WHERE decided_by <> '' AND decided_by IN"
@@ -271,5 +295,6 @@ _ERASE = (
     "DELETE FROM users WHERE channel_type = :platform AND user_id = :user",
     "DELETE FROM notices WHERE channel_type = :platform AND private_to = :user",
     "DELETE FROM held WHERE event ->> '$.author.id' = :user AND event ->> '$.address[0]' = :platform",
-    "UPDATE orders SET body = '' WHERE kind = 'forget' AND instr(body, '\"' || :who || '\"')",  # the one that is carried out, too
+    # The one that is carried out, too.
+    "UPDATE orders SET body = '' WHERE kind = 'forget' AND instr(body, '\"' || :who || '\"') > 0",
 )

@@ -56,7 +56,7 @@ class Installs:
 
     async def end(self, holder: str, why: str) -> bool:
         def ended(connection: Statements) -> bool:
-            connection.execute(_END, (why, self._now(), self._type, holder))
+            connection.execute(_END, (why, b"", self._now(), self._type, holder))
             return bool(connection.changes())
 
         return await self._write(ended)
@@ -107,12 +107,12 @@ def _hash(state: str) -> str:
 
 _SEALED = "SELECT sealed FROM installs WHERE channel_type = ? AND holder = ? AND ended = ''"
 _END = (
-    "UPDATE installs SET ended = ?, sealed = x'', changed_at = ?"
+    "UPDATE installs SET ended = ?, sealed = ?, changed_at = ?"
     " WHERE channel_type = ? AND holder = ? AND ended = ''"
 )
 _ALL = "SELECT holder, name, changed_at, ended FROM installs WHERE channel_type = ? ORDER BY holder"
 _TOO_MANY = (
-    "DELETE FROM install_states WHERE hash IN"
-    " (SELECT hash FROM install_states ORDER BY ends_at DESC LIMIT -1 OFFSET ?)"
+    "DELETE FROM install_states WHERE hash NOT IN"
+    " (SELECT hash FROM install_states ORDER BY ends_at DESC LIMIT ?)"
 )
 _TAKEN = "DELETE FROM install_states WHERE hash = ? RETURNING ends_at"

@@ -86,7 +86,8 @@ def counts(
 ) -> list[tuple[str, str, int, int]]:
     """By agent and model how many found answers good, and how many bad; `where` is a condition on `scope`."""
     sql = (
-        "SELECT j.agent, j.model, sum(j.choice = 'good'), sum(j.choice = 'bad') FROM judgements j"
+        "SELECT j.agent, j.model, count(*) FILTER (WHERE j.choice = 'good'),"
+        " count(*) FILTER (WHERE j.choice = 'bad') FROM judgements j"
         f" JOIN sessions s ON s.id = j.session_id WHERE j.day BETWEEN ? AND ? AND {where}"
         " GROUP BY j.agent, j.model ORDER BY count(*) DESC, j.agent, j.model"
     )

@@ -20,6 +20,7 @@ MOST = 100  # that are open at a time; the oldest goes
 LONGEST = 100  # characters of a token; ours have 43
 _MARK = "page-link:"
 _WHERE = "page"
+_LINKS = f"key LIKE '{_MARK}%'"
 
 
 def make(path: Path, user: str, now: int) -> str:
@@ -27,14 +28,14 @@ def make(path: Path, user: str, now: int) -> str:
     token = secrets.token_urlsafe(32)
     with beside(path) as connection, connection:
         connection.execute(
-            "DELETE FROM meta WHERE key GLOB ? AND value ->> '$.until' < ?", (_MARK + "*", now)
+            f"DELETE FROM meta WHERE {_LINKS} AND CAST(value ->> '$.until' AS bigint) < ?", (now,)
         )
         kept = json.dumps({"user": user, "until": now + GOOD_FOR})
         connection.execute("INSERT INTO meta VALUES (?, ?)", (_key(token), kept))
         connection.execute(
-            "DELETE FROM meta WHERE key IN (SELECT key FROM meta WHERE key GLOB ? ORDER BY value ->> '$.until' DESC"
-            " LIMIT -1 OFFSET ?)",
-            (_MARK + "*", MOST),
+            f"DELETE FROM meta WHERE {_LINKS} AND key NOT IN (SELECT key FROM meta WHERE {_LINKS}"
+            " ORDER BY CAST(value ->> '$.until' AS bigint) DESC LIMIT ?)",
+            (MOST,),
         )
     return token
 

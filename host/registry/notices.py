@@ -12,7 +12,7 @@ from sessiondb.records import Address
 
 GAVE_UP = "gave-up:"  # before a message's id
 WELCOME = "welcome:"  # before a place: kept for ever, for it is said once
-FORGETTABLE = f"about NOT GLOB '{WELCOME}*' AND about NOT GLOB 'damaged:*:outbound'"
+FORGETTABLE = f"about NOT LIKE '{WELCOME}%' AND about NOT LIKE 'damaged:%:outbound'"
 
 
 @dataclass(frozen=True, slots=True)

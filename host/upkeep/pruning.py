@@ -17,7 +17,7 @@ from typing import Protocol
 from host.mailbox import ledger, questions, remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
-from host.registry import asked, judgements
+from host.registry import asked, events, judgements
 from host.registry.notices import FORGETTABLE
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -179,17 +179,15 @@ SELECT id, active_at FROM sessions WHERE created_at < ?1 AND pruned_at < ?2 AND 
 AND NOT EXISTS (SELECT 1 FROM inbox WHERE session_id = sessions.id AND state = 'routed')
 ORDER BY pruned_at LIMIT ?4
 """
-_EMPTY = """
-UPDATE inbox SET emptied = 1, event = json_set(event, '$.event.text', '', '$.event.value', '', '$.event.files', json('[]'),
-'$.event.parts', json('[]'), '$.event.thread_so_far', json('[]'), '$.event.author.name', '')
-WHERE id IN (SELECT id FROM inbox WHERE emptied = 0 AND received_at < ? AND state <> 'routed' LIMIT ?)
-"""
+_FULL = "SELECT id, event FROM inbox WHERE emptied = 0 AND received_at < ? AND state <> 'routed' LIMIT ?"
+_EMPTY = "UPDATE inbox SET emptied = 1, event = ? WHERE id = ?"
 
 
 def _inbox(connection: Statements, *, before: int) -> int:
     """What people wrote goes; that it came, when and from whom stays for `why`."""
-    connection.execute(_EMPTY, (before, PORTION))
-    return connection.changes()
+    rows = connection.execute(_FULL, (before, PORTION)).fetchall()
+    connection.executemany(_EMPTY, [(events.put(str(event), events.EMPTY), id_) for id_, event in rows])
+    return len(rows)
 
 
 def _keys(connection: Statements, *, before: int, before_keys: int) -> int:

@@ -51,9 +51,9 @@ class Seen:
     def where(self) -> tuple[str, tuple[str, ...]]:
         """The conversations they know of, as a condition of SQL on `sessions`, with its bindings."""
         if self.owner:
-            return "1", ()
+            return "TRUE", ()
         if not self.there:
-            return "0", ()
+            return "FALSE", ()
         channels = json.dumps([one[:3] for one in sorted(self.channels)])
         named = (
             "(channel_type, workspace_id, platform_id) IN (SELECT value ->> 0, value ->> 1, value ->> 2"

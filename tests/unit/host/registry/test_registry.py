@@ -280,6 +280,18 @@ def test_what_is_put_into_the_registry_is_said_in_words_that_every_engine_has() 
     ] == []
 
 
+def test_what_is_asked_of_the_registry_is_said_in_words_that_every_engine_has_or_can_be_given() -> None:
+    """PostgreSQL has no GLOB, no limit below nothing and no number for a condition; JSON is changed by no statement."""
+    tables = "|".join(sorted(_tables()))
+    asked = [sql for sql in _statements() if re.search(rf"\b(FROM|UPDATE|INTO|JOIN) ({tables})\b", sql)]
+    assert len(asked) > 200
+    assert [sql for sql in asked if ENGINES_OWN.search(sql)] == []
+
+
+ENGINES_OWN = re.compile(
+    r"\bGLOB\b|LIMIT -|\bx''|\biif\(|\bchar\(|\bjson_(set|tree|extract)\(|\bjson\(|\b(WHERE|AND|OR) [01]\b"
+    r"|\b(WHERE|AND|OR) instr\((?:[^()]|\([^()]*\))*\)(?! >)|\bsum\([\w.]+ =|\browid\b|\bIS \?"
+)
 INTO = re.compile(r"(?:INSERT|(?P<or>INSERT\s+OR\s+\w+|REPLACE))\s+INTO\s+(?P<table>\w+)")
 
 

@@ -91,6 +91,6 @@ async def test_the_condition_on_conversations_is_what_is_read(tmp_path: Path) ->
             condition, bindings = seen.where()
             found = connection.execute(f"SELECT id FROM sessions WHERE {condition}", bindings).fetchall()
             assert {ids[str(id_)] for (id_,) in found} == {one for one in EVERYTHING if seen.reads(one)}
-        assert Seen(owner=False).where() == ("0", ())
+        assert Seen(owner=False).where() == ("FALSE", ())
     finally:
         connection.close()
