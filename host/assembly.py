@@ -62,6 +62,7 @@ from host.ports.findings import Finding
 from host.ports.outlet import Outlet
 from host.ports.spans import NoSpans, Spans
 from host.ports.stations import Stations
+from host.registry import installs
 from host.registry.installation import Installation
 from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
@@ -175,7 +176,7 @@ def assemble(
     board = ProgressBoard(records, bots, live, collector.quiet.hushes, masks)
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
     deliveries = Deliveries(db, mailboxes, collector, posts, heard)
-    saying = Saying(deliveries)
+    saying, kept = Saying(deliveries), installs.of(db, Seal(data, parts.environment), now)
     budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying, masks)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
     paused, ended = Pauses(), Outlet(board.forget, news)
@@ -207,7 +208,7 @@ def assemble(
         supervisor,
         draining,
         ingress,
-        Reception(records, ingress, deliveries, answers, stations, installation.lapse, standings),
+        Reception(records, ingress, deliveries, answers, stations, installation.lapse, standings, kept),
         Sweep(swept, parts.disk, data, config.host.sweep_every, state.told, Unusable(deliveries.notify, now)),
         upkeep,
         state,

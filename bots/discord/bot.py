@@ -242,7 +242,7 @@ class DiscordBot:
         with errors.translated():
             await client.threads_of.entitle(place, title[:LONGEST_NAME], question)
 
-    async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
+    async def fetch(self, place: Address, file: IncomingFile, path: Path, most: int) -> Fetched:
         """From Discord's CDN, by the signed link that came with the message; a broken download is begun again."""
         for attempt in range(FETCH_TRIES):
             await asyncio.sleep(FETCH_PAUSE * attempt)

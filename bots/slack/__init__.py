@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bots.slack.bot import Secrets, SlackBot
 from bots.slack.client.signins import CLIENT_ID, CLIENT_SECRET
 from bots.slack.setup.preflight import SlackRefused
 from host.config import Slack, tidied, unfit
+from host.config.environment import SEAL_KEY
 from host.ports.bot import Bot, BotConfigError, Surroundings
 
 __all__ = ["Secrets", "SlackBot", "SlackRefused", "make"]
@@ -21,17 +24,35 @@ def make(surroundings: Surroundings) -> Bot | None:
     settings = settings or Slack()
     names = ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", CLIENT_ID, CLIENT_SECRET)
     secrets = Secrets(token, *(environment.get(name, "") for name in names))
-    needed = {"SLACK_BOT_TOKEN": secrets.bot_token}
+    web = surroundings.config.web
+    public_url = web.public_url if web is not None else ""
+    needed = _needed(settings, secrets, environment)
+    missing = [name for name, value in needed.items() if not value]
+    if settings.installs and not public_url:
+        missing.append("web.public_url")
+    if missing:
+        remedy = (
+            "docs/slack.md says where to find it"
+            if settings.installs
+            else "`dovecote setup slack` says where to find it"
+        )
+        raise BotConfigError(f"Slack: {' and '.join(missing)} not set. {remedy}.")
+    for name, value in needed.items():
+        if name != SEAL_KEY and (problem := unfit(value)):
+            raise BotConfigError(f"Slack: {name} {problem}.")
+    return SlackBot(settings, secrets, surroundings.data, surroundings.config.access, public_url)
+
+
+def _needed(settings: Slack, secrets: Secrets, environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables, and what they hold."""
+    needed = {}
+    if secrets.bot_token or not settings.installs:
+        needed["SLACK_BOT_TOKEN"] = secrets.bot_token
     if settings.mode == "socket":
         needed["SLACK_APP_TOKEN"] = secrets.app_token
     else:
         needed["SLACK_SIGNING_SECRET"] = secrets.signing_secret
-    missing = [name for name, value in needed.items() if not value]
-    if missing:
-        raise BotConfigError(
-            f"Slack: {' and '.join(missing)} not set. `dovecote setup slack` says where to find it."
-        )
-    for name, value in needed.items():
-        if problem := unfit(value):
-            raise BotConfigError(f"Slack: {name} {problem}.")
-    return SlackBot(settings, secrets, surroundings.data, surroundings.config.access)
+    if settings.installs:  # a key that lies beside what it seals would not be worth much
+        needed |= {CLIENT_ID: secrets.client_id, CLIENT_SECRET: secrets.client_secret}
+        needed[SEAL_KEY] = environment.get(SEAL_KEY, "")
+    return needed

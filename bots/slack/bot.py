@@ -6,33 +6,38 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from bots.common import answering
+from bots.slack import listening
 from bots.slack.client import signins
 from bots.slack.client.errors import TRANSIENT
+from bots.slack.client.flow import Flows
 from bots.slack.client.transport import Transport, application
 from bots.slack.sending import rendering
 from bots.slack.setup import conformance as conforming
 from bots.slack.setup import look as looking
 from bots.slack.workspace import Workspace
+from bots.slack.workspaces import Workspaces
 from host.config import Access, Config, Slack
 from host.ports.bot import (
+    BotConfigError,
     Capabilities,
     Delivery,
+    DeliveryError,
     Fetched,
+    FetchError,
     Hearing,
     Ingest,
     Live,
     Offline,
     Receipt,
-    Rejected,
     Shown,
     Unknown,
 )
 from host.ports.conformance import Operator, Outcome
 from host.ports.events import IncomingFile, Privacy, Viewer
 from host.ports.findings import Finding
+from host.ports.installs import Reply
 from host.ports.people import Attempt
 from sessiondb import Address, content
 
@@ -54,12 +59,21 @@ class SlackBot:
         lookup=True, progress="transient", drawn_by="bots.slack.sending.rendering:operation"
     )
 
-    def __init__(self, settings: Slack, secrets: Secrets, folder: Path, access: Access | None = None) -> None:
+    def __init__(
+        self,
+        settings: Slack,
+        secrets: Secrets,
+        folder: Path,
+        access: Access | None = None,
+        public_url: str = "",
+    ) -> None:
+        """`public_url` is where workspaces may install the app."""
         self._settings = settings
         self._secrets = secrets
-        self._access = access or Access()
-        self._owners = set[str]()  # of this workspace, asked for each time anew
-        self._space = Workspace(settings, secrets.bot_token, folder)
+        self._public_url = public_url
+        tokens = secrets.bot_token, secrets.app_token
+        self._spaces = Workspaces(settings, tokens, folder, access or Access())
+        self._flows: Flows | None = None
         self._sign_ins = signins.SignIns(secrets.client_id, secrets.client_secret, settings.api_url)
         self._online = False
         self._transport: Transport | None = None
@@ -68,42 +82,54 @@ class SlackBot:
 
     async def look(self, config: Config) -> Sequence[Finding]:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
-        return await looking.look(self._space.client, self._secrets.app_token, self._settings, config)
+        found = []
+        if self._settings.installs:
+            found.append(looking.installing(self._settings, self._public_url))
+        if self._spaces.own is not None:
+            client, app_token = self._spaces.own.client, self._secrets.app_token
+            found += await looking.look(client, app_token, self._settings, config)
+        return found
 
     async def conformance(self, config: Config, channel: str, operator: Operator) -> Sequence[Outcome]:
         """Raises `SlackRefused`, or `BotConfigError` for a channel that cannot be tried in."""
+        if self._spaces.own is None:
+            raise BotConfigError("Slack: it is tried in the workspace of SLACK_BOT_TOKEN, which is not set")
         tokens = (self._secrets.app_token, self._secrets.signing_secret)
-        return await conforming.conformance(self._settings, self._space.client, tokens, channel, operator)
+        client = self._spaces.own.client
+        return await conforming.conformance(self._settings, client, tokens, channel, operator)
 
     def follow(self, config: Config) -> None:
-        self._access = config.access
-        self._mind()
-
-    def _mind(self) -> None:
-        """Whom the configuration names for this workspace, once it is known which that is."""
-        access, team = self._access, self._space.team
-        self._owners.clear()
-        self._owners.update(answering.ids_on("slack", access.owners, team))
-        self._space.people.mind(answering.ids_on("slack", access.groups, team))
+        self._spaces.follow(config.access)
 
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
-        space = self._space
-        await space.begin(host, self._secrets.app_token, self._owners)
-        self._mind()
-        app = application(space.client, self._secrets.signing_secret)
-        transport = Transport(app, self._settings, self._secrets.app_token, self._secrets.signing_secret)
-        self._transport = transport
+        spaces, settings, secret = self._spaces, self._settings, self._secrets.signing_secret
+        app = application(settings, spaces.authorize, secret)
+        listening.attach(app, spaces.listening, spaces.gone)
+        transport = self._transport = Transport(app, settings, self._secrets.app_token, secret)
         try:
-            await space.prepare(app, transport)
+            await spaces.begin(host)
+            await spaces.prepare(transport)
             await transport.open()
             self._online = True
-            ready()
-            await space.keep(transport)
+            self._flows = self._made_flows(host)
+            await spaces.keep(transport, ready)
         finally:
-            self._online, self._transport = False, None
+            self._online, self._transport, self._flows = False, None, None
             await transport.close()
-            await space.close()
+            await spaces.close()
+
+    def _made_flows(self, host: Ingest) -> Flows | None:
+        if not self._settings.installs:
+            return None
+        secrets = self._secrets.client_id, self._secrets.client_secret
+        kept, api_url = host.installs(self.channel_type), self._settings.api_url
+        return Flows(secrets, self._public_url, api_url, kept, self._spaces)
+
+    async def install(self, step: Literal["install", "oauth_redirect"], query: str, cookie: str) -> Reply:
+        if self._flows is None:
+            return Reply(404, "The app cannot be installed here, or not yet.")
+        return await self._flows.step(step, query, cookie)
 
     def render(
         self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
@@ -111,26 +137,37 @@ class SlackBot:
         return rendering.operation(operation, plain=plain, mentions=mentions)
 
     async def privacy_now(self, channels: Collection[Address]) -> Mapping[Address, Privacy]:
-        here = {one.platform_id: one for one in channels if one.workspace_id == self._space.team}
+        found: dict[Address, Privacy] = {}
         try:
-            return {
-                here[place.id]: place.privacy for place in await self._space.people.places_now(here.keys())
-            }
+            for team, space in list(self._spaces.served.items()):
+                here = {one.platform_id: one for one in channels if one.workspace_id == team}
+                if here:
+                    told = await space.people.places_now(here.keys())
+                    found.update({here[place.id]: place.privacy for place in told})
         except TRANSIENT as error:
             raise Unknown(f"Slack does not tell for whom channels are ({type(error).__name__})") from error
+        return found
 
     async def readable_now(self, user: str, channels: Collection[Address]) -> frozenset[Address]:
         self._must_be_online()
-        return await self._space.readable_now(user, channels)
+        return await self._sole().readable_now(user, channels)
 
     def sign_in_at(self, attempt: Attempt) -> str:
-        return self._sign_ins.at(attempt, self._space.team) if self._online and self._sign_ins.set_up else ""
+        if not self._online or not self._sign_ins.set_up or len(self._spaces.served) != 1:
+            return ""
+        return self._sign_ins.at(attempt, self._sole().team)
 
     async def who(self, code: str, attempt: Attempt) -> Viewer:
-        return await self.as_now(await self._sign_ins.who(code, attempt, self._space.team))
+        return await self.as_now(await self._sign_ins.who(code, attempt, self._sole().team))
 
     async def as_now(self, user: str) -> Viewer:
-        return await self._space.as_now(user)
+        return await self._sole().as_now(user)
+
+    def _sole(self) -> Workspace:
+        """Raises `Unknown` where there are several: a person's id names somebody else in each."""
+        if len(self._spaces.served) != 1:
+            raise Unknown("there are several workspaces, and it is not known whose this person is")
+        return next(iter(self._spaces.served.values()))
 
     def hearing(self) -> Hearing:
         if self._transport is None or not self._online:
@@ -157,12 +194,17 @@ class SlackBot:
         """What people see in the history of their direct messages; a thread of a channel has no name."""
         await self._of(place).sender.entitle(place, title)
 
-    async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
-        return await self._space.fetching.fetch(file, path, most)
+    async def fetch(self, place: Address, file: IncomingFile, path: Path, most: int) -> Fetched:
+        try:
+            space = self._of(place)
+        except DeliveryError as error:
+            raise FetchError(error.reason) from error
+        return await space.fetching.fetch(file, path, most)
 
     async def show(self, shown: Shown) -> None:
-        if self._online and shown.address.workspace_id == self._space.team:
-            await self._space.status.show(shown)
+        space = self._spaces.served.get(shown.address.workspace_id)
+        if self._online and space is not None:
+            await space.status.show(shown)
 
     async def open_live(self, live: Live) -> Receipt:
         return await self._of(live.address).live.open(live)
@@ -177,13 +219,9 @@ class SlackBot:
         await self._of(live.address).live.remove(live, platform_message_id)
 
     def _of(self, place: Address) -> Workspace:
-        """Where it is said. What belongs to another workspace is said in none: the same ids name another channel here."""
+        """Where it is said."""
         self._must_be_online()
-        if place.workspace_id not in ("", self._space.team):  # who names none means the one there is
-            raise Rejected(
-                f"it belongs to workspace {place.workspace_id}, and the bot is in {self._space.team}"
-            )
-        return self._space
+        return self._spaces.at(place)
 
     def _must_be_online(self) -> None:
         if not self._online:

@@ -1,15 +1,18 @@
-"""What bolt calls for a workspace: every event, click and command, each with a listener of its own."""
+"""What bolt calls: every event, click and command has a listener, of the workspace whose it is."""
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any
+from typing import Any, Protocol
 
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -30,7 +33,7 @@ from bots.slack.questions import questions
 from bots.slack.reading import saying
 from bots.slack.reading.backfill import Backfill, Marks, NotYet
 from bots.slack.reading.events import Identity, Reader
-from bots.slack.reading.standings import Standings
+from bots.slack.reading.standings import OF_CHANNELS, Standings
 from bots.slack.reading.times import microseconds, ms
 from bots.slack.sending import rendering
 from bots.slack.setup.manifest import ASK_ABOUT, BECAME, COMMAND, LATER
@@ -39,13 +42,14 @@ from host.ports.events import EventClass, InboundEvent, Verdict
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
+Method = Callable[..., Awaitable[None]]  # a listener, not bound to a workspace yet
 
 MOST_SEEN = 5_000  # events whose ids are remembered
 LAST_ATTEMPT = 3  # how often Slack repeats an event at most
 
 
 class Listeners:
-    """What bolt calls. A listener returns when the host has committed; one that raises is called again by Slack."""
+    """Of one workspace. A listener returns when the host has committed; one that raises is called again by Slack."""
 
     def __init__(
         self,
@@ -72,39 +76,9 @@ class Listeners:
         )  # ids of events, to tell a repetition from a first sight
         self._triggers: OrderedDict[str, None] = OrderedDict()  # of interactions: each is obeyed once
         self._since = int(time.time())
-        self._transport: Transport | None = None
+        self.transport: Transport | None = None  # once there is one
         self.standings = Standings(client, host, identity.team)
         self.backfill = Backfill(client, people, host, marks, self._take_message)
-
-    def attach(self, app: AsyncApp, transport: Transport) -> None:
-        self._transport = transport
-        app.middleware(self.heard)
-        app.event("message")(self.message)
-        app.event("app_mention")(self.message)
-        app.event("reaction_added")(self.reaction)
-        app.event("reaction_removed")(self.reaction)
-        app.event("channel_shared")(self.shared)
-        app.event("channel_unshared")(self.shared)
-        self.standings.attach(app)
-        app.event("member_left_channel")(self.left)
-        app.event("agent_session_stopped")(self._surfaces.stopped)
-        app.event("app_home_opened")(self._surfaces.opened)
-        app.event("assistant_thread_started")(self._surfaces.began)
-        app.event("member_joined_channel")(self.joined)
-        app.command(COMMAND)(self.command)
-        app.shortcut(ASK_ABOUT)(self.asked_about)
-        app.shortcut(BECAME)(self.became)
-        app.shortcut(LATER)(self.put_off)
-        app.action(re.compile(f"^({rendering.ACTION}|{rendering.WORDS}|{rendering.DETAILS})"))(self.clicked)
-        app.action(re.compile(f"^({panels.TASK}|{panels.STOP}|{panels.REFRESH})"))(self.pressed)
-        app.action(re.compile(f"^{rendering.DECISION}"))(self.decided)
-        app.view(questions.MODAL)(self.submitted)
-        app.action(SLACK_ACTION)(self.judged)
-        app.view(rules.MODAL)(self.configured)
-        app.view(judging.MODAL)(self.explained)
-        app.view(later.FORM)(self.timed)
-        app.view(later.CONFIRM)(self.confirmed)
-        app.event(re.compile(".*"))(self.anything_else)
 
     async def heard(
         self, request: AsyncBoltRequest, body: Json, next: Callable[[], Awaitable[object]]
@@ -120,8 +94,8 @@ class Listeners:
             self._seen[event_id] = None
             while len(self._seen) > MOST_SEEN:
                 self._seen.popitem(last=False)
-        if self._transport is not None:
-            self._transport.heard(repeated=repeated)
+        if self.transport is not None:
+            self.transport.heard(repeated=repeated)
         await next()
         return None
 
@@ -146,14 +120,32 @@ class Listeners:
             else:
                 await self._take_message(event)
         except (HostBusy, NotYet, *TRANSIENT):
-            if _attempt(request) >= LAST_ATTEMPT and self._transport is not None:
+            if _attempt(request) >= LAST_ATTEMPT and self.transport is not None:
                 # Slack gives it up. The channel's mark may move on with the next message, but not far: it is read now.
-                self._transport.gave_up()
+                self.transport.gave_up()
             raise
 
     async def shared(self, event: Json) -> None:
         """With another organisation, or no more: for whom the channel is has changed."""
         await self._reader.became(str(event["channel"]), self._host)
+
+    async def channel_changed(self, event: Json) -> None:
+        await self.standings.of_channel(event)
+
+    async def renumbered(self, event: Json) -> None:
+        await self.standings.renumbered(event)
+
+    async def person_changed(self, event: Json) -> None:
+        await self.standings.of_person(event)
+
+    async def stopped(self, event: Json) -> None:
+        await self._surfaces.stopped(event)
+
+    async def opened(self, event: Json) -> None:
+        await self._surfaces.opened(event)
+
+    async def began(self, event: Json) -> None:
+        await self._surfaces.began(event)
 
     async def joined(self, event: Json) -> None:
         if self._reader.is_own(event):
@@ -264,6 +256,86 @@ class Listeners:
             place = event.address.platform_id, event.address.thread_id or event.opens_thread
             self._status.asked(place, event.text, event.author.id)
         return ingested.verdict is Verdict.STORED
+
+
+class Find(Protocol):
+    def __call__(self, context: AsyncBoltContext) -> Listeners | None:
+        """Those of the workspace that Slack speaks of; None where nobody listens for it."""
+
+
+def attach(app: AsyncApp, find: Find, gone: Callable[..., Awaitable[None]]) -> None:
+    """One app hears for all workspaces, and each is told what is its own."""
+
+    async def heard(
+        request: AsyncBoltRequest,
+        body: Json,
+        context: AsyncBoltContext,
+        next: Callable[[], Awaitable[object]],
+    ) -> BoltResponse | None:
+        if (listeners := find(context)) is not None:
+            return await listeners.heard(request, body, next)
+        await next()
+        return None
+
+    app.middleware(heard)
+    for names, method in EVENTS.items():
+        for name in names:
+            app.event(name)(_told(method, find))
+    for name in GOES:
+        app.event(name)(gone)
+    app.command(COMMAND)(_told(Listeners.command, find))
+    for name, method in SHORTCUTS.items():
+        app.shortcut(name)(_told(method, find))
+    for name, method in VIEWS.items():
+        app.view(name)(_told(method, find))
+    for pattern, method in ACTIONS.items():
+        app.action(re.compile(pattern))(_told(method, find))
+    app.event(re.compile(".*"))(_told(Listeners.anything_else, find))
+
+
+def _told(method: Method, find: Find) -> Callable[[AsyncArgs], Awaitable[None]]:
+    """Bolt looks at the names of a listener's arguments; all are in `args`."""
+    wanted = [name for name in inspect.signature(method).parameters if name != "self"]
+
+    async def listener(args: AsyncArgs) -> None:
+        if (listeners := find(args.context)) is not None:
+            await method(listeners, **{name: getattr(args, name) for name in wanted})
+
+    return listener
+
+
+EVENTS: dict[tuple[str, ...], Method] = {
+    ("message", "app_mention"): Listeners.message,
+    ("reaction_added", "reaction_removed"): Listeners.reaction,
+    ("channel_shared", "channel_unshared"): Listeners.shared,
+    OF_CHANNELS: Listeners.channel_changed,
+    ("channel_id_changed",): Listeners.renumbered,
+    ("user_change",): Listeners.person_changed,
+    ("member_left_channel",): Listeners.left,
+    ("agent_session_stopped",): Listeners.stopped,
+    ("app_home_opened",): Listeners.opened,
+    ("assistant_thread_started",): Listeners.began,
+    ("member_joined_channel",): Listeners.joined,
+}
+GOES = ("app_uninstalled", "tokens_revoked")  # a workspace, or its token: bolt asks nobody whose it is
+SHORTCUTS: dict[str, Method] = {
+    ASK_ABOUT: Listeners.asked_about,
+    BECAME: Listeners.became,
+    LATER: Listeners.put_off,
+}
+VIEWS: dict[str, Method] = {
+    questions.MODAL: Listeners.submitted,
+    rules.MODAL: Listeners.configured,
+    judging.MODAL: Listeners.explained,
+    later.FORM: Listeners.timed,
+    later.CONFIRM: Listeners.confirmed,
+}
+ACTIONS: dict[str, Method] = {
+    f"^({rendering.ACTION}|{rendering.WORDS}|{rendering.DETAILS})": Listeners.clicked,
+    f"^({panels.TASK}|{panels.STOP}|{panels.REFRESH})": Listeners.pressed,
+    f"^{rendering.DECISION}": Listeners.decided,
+    f"^{SLACK_ACTION}$": Listeners.judged,
+}
 
 
 def _sent_at(body: Json) -> int:

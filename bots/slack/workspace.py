@@ -10,9 +10,9 @@ import logging
 from collections.abc import Collection
 from pathlib import Path
 
-from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common import answering
 from bots.common.pacing import Pace
 from bots.slack.client import readers
 from bots.slack.client.directory import Directory
@@ -22,11 +22,12 @@ from bots.slack.listening import Listeners
 from bots.slack.live.message import LiveMessages
 from bots.slack.live.progress import StatusLines
 from bots.slack.reading.backfill import Marks
+from bots.slack.reading.events import Identity
 from bots.slack.reading.fetching import Fetching
 from bots.slack.sending.files import Uploads
 from bots.slack.sending.outbox import Sender
 from bots.slack.setup.preflight import identify
-from host.config import Slack
+from host.config import Access, Slack
 from host.ports.bot import Delivery, Ingest, Offline, Receipt
 from host.ports.events import Author, Viewer
 from host.ports.people import SignInError
@@ -40,10 +41,14 @@ BURST = 5  # messages to one channel that need not wait for each other
 
 
 class Workspace:
-    """`team` is known once it was identified."""
+    """`team` is known once it was identified, and it is heard of once its `listeners` are there."""
+
+    listeners: Listeners
+    identity: Identity
 
     def __init__(self, settings: Slack, token: str, folder: Path) -> None:
         self._settings = settings
+        self.token = token
         # No retry handlers: a post is never repeated blindly, and reads are repeated by whoever asked.
         self.client = AsyncWebClient(
             token, base_url=settings.api_url, timeout=CALL_TIMEOUT, retry_handlers=[]
@@ -54,34 +59,51 @@ class Workspace:
         self.status = StatusLines(self.client)
         self.fetching = Fetching(self.client, settings.api_url, token)
         self.team = ""
+        self._owners = set[str]()  # of this workspace, asked for each time anew
         self._live: LiveMessages | None = None
+        self._filling = asyncio.Lock()
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def begin(self, host: Ingest, app_token: str, owners: Collection[str]) -> None:
-        """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
-        identity = await identify(self.client, app_token, self._settings)
-        self._live = LiveMessages(self.client, self.people, identity)
-        self.team = identity.team
-        self._marks = Marks(host, identity.team)
+    async def begin(self, host: Ingest, access: Access, *, whose: str = "") -> None:
+        """Raises `SlackRefused` when the token or the app's settings are wrong; `whose` it is stands in its words."""
+        self.identity = await identify(self.client, whose)
+        self._live = LiveMessages(self.client, self.people, self.identity)
+        self.team = self.identity.team
+        self._marks = Marks(host, self.team)
         await self._marks.load()
-        self._listeners = Listeners(
-            self.client, self.people, identity, host, owners, self._marks, self.status
+        self.listeners = Listeners(
+            self.client, self.people, self.identity, host, self._owners, self._marks, self.status
         )
+        self.mind(access)
 
-    async def prepare(self, app: AsyncApp, transport: Transport) -> None:
-        self._listeners.attach(app, transport)
-        await self._listeners.backfill.prepare()
+    def mind(self, access: Access) -> None:
+        """Whom the configuration names for this workspace."""
+        self._owners.clear()
+        self._owners.update(answering.ids_on("slack", access.owners, self.team))
+        self.people.mind(answering.ids_on("slack", access.groups, self.team))
+
+    async def prepare(self, transport: Transport) -> None:
+        """Before its events come in."""
+        self.listeners.transport = transport
+        await self.listeners.backfill.prepare()
+
+    async def fill(self) -> None:
+        """First of all once its events come in: what was missed."""
+        log.info("Slack is connected", extra={"action": "slack_connected", "team": self.team})
+        async with self._filling:
+            await self.listeners.backfill.fill()
+
+    async def missed(self) -> int:
+        async with self._filling:
+            return await self.listeners.missed()
 
     async def keep(self, transport: Transport) -> None:
-        """For ever, once events come in: first what was missed."""
-        log.info("Slack is connected", extra={"action": "slack_connected", "team": self.team})
-        backfill = self._listeners.backfill
-        await backfill.fill()
+        """For ever, after that."""
+        backfill = self.listeners.backfill
         async with asyncio.TaskGroup() as group:
             group.create_task(self._marks.keep(), name="slack:marks")
-            group.create_task(self._listeners.standings.keep(lambda: backfill.open), name="slack:stands")
-            group.create_task(transport.watch(self._listeners.missed), name="slack:watch")
+            group.create_task(self.listeners.standings.keep(lambda: backfill.open), name="slack:stands")
             group.create_task(_asked_again(self._marks, transport), name="slack:again")
 
     async def close(self) -> None:

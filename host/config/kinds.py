@@ -22,6 +22,7 @@ NATIVE = re.compile(
     r"bedrock[a-z0-9-]*\.[a-z0-9-]+\.amazonaws\.com|[a-z0-9-]*aiplatform\.googleapis\.com", re.IGNORECASE
 )
 HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*[-–—]\s*(\d{1,2})(?::(\d\d))?", re.ASCII)
+TEAM = re.compile(r"T[A-Z0-9]{2,30}", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -170,7 +171,17 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
+def _team(team: str) -> str:
+    if not TEAM.fullmatch(team):
+        raise refused(
+            "is no workspace of Slack",
+            "Write its id, which begins with T: the first part of an address such as app.slack.com/client/T012AB3CD",
+        )
+    return team
+
+
 Zone = Annotated[str, AfterValidator(_zone)]
+Team = Annotated[str, AfterValidator(_team)]
 ZoneOrNone = Annotated[str, AfterValidator(_zone_or_none)]
 Hours = Annotated[str, AfterValidator(_hours)]
 Pattern = Annotated[str, AfterValidator(_pattern)]

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-VARIABLE = "DOVECOTE_SEAL_KEY"
+from host.config.environment import SEAL_KEY
+
+VARIABLE = SEAL_KEY
 FORMER = (
     "DOVECOTE_FORMER_SEAL_KEY"  # opens what it sealed and seals nothing more; several stand apart by spaces
 )

@@ -85,21 +85,22 @@ class IncomingFiles:
             raise FetchError("this platform brings no files")
         folder = going.session.folder.inbound_files / going.entry.message_id
         try:
-            return await self._one(bot, file, folder, going.number - 1)
+            return await self._one(bot, going, file, folder)
         except TimeoutError as error:
             raise FetchError("it took too long") from error
         except OSError as error:
             raise FetchError(f"it could not be stored ({error.strerror})") from error
 
     async def _one(
-        self, bot: Fetches, file: IncomingFile, folder: Path, number: int
+        self, bot: Fetches, going: _Fetching, file: IncomingFile, folder: Path
     ) -> tuple[content.Attachment, tuple[content.Part, ...]]:
         """Under another name first: what bears the final name is complete."""
+        number, place = going.number - 1, going.entry.event.address
         part = folder / f"{number}.part"
         try:
             await asyncio.to_thread(_make, folder)
             async with asyncio.timeout(FETCH_DEADLINE):
-                fetched = await bot.fetch(file, part, LARGEST)
+                fetched = await bot.fetch(place, file, part, LARGEST)
             name = fetched.name or file.name
             path = folder / f"{number}-{safe_name(name)}"
             await asyncio.to_thread(ownership.as_its_folder, part)

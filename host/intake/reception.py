@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from host.delivery.service import Deliveries
@@ -15,6 +15,7 @@ from host.ports import commands
 from host.ports.bot import HostBusy
 from host.ports.controls import Controls
 from host.ports.events import EventClass, InboundEvent, Ingested, Privacy, Standing, Verdict
+from host.ports.installs import Installs
 from host.ports.stations import Stations
 from host.registry import places
 from host.registry.notices import WELCOME, Notice
@@ -51,7 +52,9 @@ class Reception:
         stations: Stations,
         lapse: Lapse,
         standings: Standings,
+        installs: Callable[[str], Installs],
     ) -> None:
+        self._installs = installs
         self._standings = standings
         self._answers = answers
         self._stations = stations
@@ -70,6 +73,9 @@ class Reception:
     @property
     def controls(self) -> Controls:
         return self._controls
+
+    def installs(self, channel_type: str) -> Installs:
+        return self._installs(channel_type)
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         if self._closed:

@@ -21,6 +21,7 @@ from host.config import Config
 from host.folders import attachments
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, IncomingFile, Ingested, Privacy, Standing
+from host.ports.installs import Installs
 from sessiondb import content
 from sessiondb.plan import Item
 from sessiondb.records import Address
@@ -128,6 +129,9 @@ class Ingest(Protocol):
     @property
     def controls(self) -> Controls:
         """What people may see and order without an agent."""
+
+    def installs(self, channel_type: str) -> Installs:
+        """What is kept of the workspaces that installed the platform's app."""
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         """Returns when the event is durable: only then may the platform be told. Raises `HostBusy` otherwise."""
@@ -342,8 +346,9 @@ class Fetched:
 class Fetches(Protocol):
     """A bot that can bring the files people attach."""
 
-    async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
-        """Streams the file to `path`, which it creates. Raises `FetchError`, also beyond `most` bytes."""
+    async def fetch(self, place: Address, file: IncomingFile, path: Path, most: int) -> Fetched:
+        """Streams the file, of a message of that place, to `path`, which it creates. Raises `FetchError`, also beyond `most`
+        bytes."""
 
 
 @dataclass

@@ -1,10 +1,10 @@
-"""Workspaces that installed a platform's app: what is kept of each, and what an installation under way goes by."""
+"""Workspaces that installed a platform's app: what is kept of each, what an installation under way goes by, and its two pages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,21 @@ class Installs(Protocol):
 
     async def comes_back(self, state: str) -> bool:
         """Whether it was begun here, not long ago, and comes back for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a browser is answered: a sentence, or where to go on."""
+
+    status: int
+    text: str = ""
+    location: str = ""
+    cookie: str = ""  # as a header has it
+
+
+@runtime_checkable
+class TakesInstalls(Protocol):
+    """A bot of a platform whose workspaces can install its app from the page."""
+
+    async def install(self, step: Literal["install", "oauth_redirect"], query: str, cookie: str) -> Reply:
+        """The first step, and where the platform sends people back to. `cookie` is what the browser has kept of the first."""

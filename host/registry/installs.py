@@ -89,6 +89,11 @@ class Installs:
             raise InstallsError(str(error)) from error
 
 
+def of(db: Registry, seal: Seal, now: Callable[[], int]) -> Callable[[str], Installs]:
+    """By platform."""
+    return lambda channel_type: Installs(db, seal, channel_type, now)
+
+
 def renew(connection: Statements, seal: Seal) -> int:
     """All that former keys sealed is sealed with the key of today; returns how much. Raises `SealError`."""
     renewed = 0

@@ -31,6 +31,7 @@ from host.registry.port import Registry, Statements
 from host.web import gate, looks
 from host.web.eyes import Eyes, Seen, known
 from host.web.gate import Gate, Refused, Visitor
+from host.web.installing import Installing
 from host.web.looks import Looks
 from host.web.places import Shown
 from host.web.signins import SignIns
@@ -93,6 +94,7 @@ class Page:
         web_ = settings.config.web or Web()
         self._public_url = web_.public_url
         self._sign_ins = SignIns(self, bots, web_.public_url, now)
+        self._installing = Installing(self, bots, web_.public_url)
         self._routes: list[web.RouteDef] = []
         self._few = Few(log)
 
@@ -188,6 +190,7 @@ class Page:
         app.router.add_post("/enter", self._enter)
         self.does("/leave", self._leave, people=True)
         self._sign_ins.serve(app)
+        self._installing.serve(app)
         app.router.add_routes(self._routes)
 
     def html(

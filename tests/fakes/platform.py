@@ -97,7 +97,7 @@ class MemoryBot:
         self.titles.append((place.thread_id, title, question))
         self._changed.set()
 
-    async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
+    async def fetch(self, place: Address, file: IncomingFile, path: Path, most: int) -> Fetched:
         path.write_bytes(self.files[file.reference])
         return Fetched()
 

@@ -15,6 +15,7 @@ import pytest
 from host.folders import ownership
 from host.ports.bot import Fetched
 from host.ports.events import Author, IncomingFile
+from sessiondb import Address
 from tests.fakes.platform import MemoryBot
 from tests.support.dockers import containers_of, docker_config, docker_serving
 from tests.support.redteam import Seat, attack, twin, walled
@@ -35,7 +36,7 @@ def umask() -> Iterator[None]:
 
 
 class FileBot(MemoryBot):
-    async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
+    async def fetch(self, place: Address, file: IncomingFile, path: Path, most: int) -> Fetched:
         await asyncio.to_thread(path.write_text, f"what {file.reference} holds\n")
         return Fetched()
 

@@ -317,7 +317,7 @@ class SimBot:
         if not (self._nonce and self._platform.find(post.key)):
             self._platform.land(post)
 
-    async def fetch(self, file: IncomingFile, path: Path, most: int) -> Fetched:
+    async def fetch(self, place: Address, file: IncomingFile, path: Path, most: int) -> Fetched:
         """In two halves, between which much may happen."""
         point("fetch")
         platform, data = self._platform, bytes_of(file.reference)

@@ -39,14 +39,14 @@ def about(topic: type[Topic]) -> Make:
 @mutant(Law.KEPT, about(burdens.Attached))
 def half_a_file_is_taken_for_one(world: World) -> list[Patch]:
     async def hasty(
-        self: IncomingFiles, bot: Fetches, file: IncomingFile, folder: Path, number: int
+        self: IncomingFiles, bot: Fetches, going: Any, file: IncomingFile, folder: Path
     ) -> tuple[content.Attachment, tuple[content.Part, ...]]:
-        path = folder / f"{number}-{safe_name(file.name)}"
+        path = folder / f"{going.number - 1}-{safe_name(file.name)}"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"the file ")
             death_finds_the_gap(world, every=2)
-            await bot.fetch(file, path, 1000)
+            await bot.fetch(going.entry.event.address, file, path, 1000)
         return content.Attachment(file.name, f"{folder.name}/{path.name}", file.media_type, 40), ()
 
     return [(IncomingFiles, "_one", hasty)]

@@ -15,6 +15,7 @@ from sessiondb import Address, content
 from tests.fakes.controls import FakeControls
 from tests.fakes.discord import Channel, FakeDiscord
 from tests.fakes.discord.client import pointed_at
+from tests.fakes.installs import KeptInstalls
 from tests.support.hosting import config
 
 TIMEOUT = 30.0  # s
@@ -25,6 +26,7 @@ class Notebook:
 
     def __init__(self) -> None:
         self.controls = FakeControls()
+        self.kept = KeptInstalls()
         self.events: list[InboundEvent] = []
         self.marks: dict[Address, str] = {}
         self.taking_part: list[tuple[Address, int]] = []
@@ -39,6 +41,9 @@ class Notebook:
         self._ignored: list[str] = []
         self._keys: set[str] = set()
         self._changed = asyncio.Event()
+
+    def installs(self, channel_type: str) -> KeptInstalls:
+        return self.kept
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         if self.busy:

@@ -50,14 +50,16 @@ class Office:
         text = CONFIG.format(api_url=self.slack.api_url, slack=slack, access=access, more=more)
         (self.folder.path / "dovecote.toml").write_text(for_a_team(text, OWNER))
 
-    async def start(self, *, sockets: int = 2, first: str = "") -> None:
-        """Returns when events flow. `first` is Python that the process runs before anything else."""
+    async def start(self, *, sockets: int = 2, first: str = "", **more: str) -> None:
+        """Returns when events flow. `first` is Python that the process runs before anything else; `more` stands in its
+        environment."""
         environment = {name: value for name, value in os.environ.items() if name not in PROXIES}
         environment |= {
             "PYTHONPATH": str(ROOT),
             "SLACK_BOT_TOKEN": self.slack.bot_token,
             "SLACK_APP_TOKEN": self.slack.app_token,
             "SLACK_SIGNING_SECRET": self.slack.signing_secret,
+            **more,
         }
         with (self.folder.path / "host.err").open("ab") as errors:
             self.process = await asyncio.create_subprocess_exec(

@@ -14,6 +14,8 @@ from sessiondb import Address, content
 from tests.fakes.slack import FakeSlack
 from tests.support.discording import Notebook, connected
 
+PUBLIC = "https://dovecote.example.com"  # where the app is installed
+
 
 @asynccontextmanager
 async def online(
@@ -25,8 +27,11 @@ async def online(
 ) -> AsyncIterator[tuple[SlackBot, Notebook]]:
     """A bot that hears what happens."""
     made = Slack(api_url=slack.api_url, message_interval=0.01, **settings)
-    secrets = Secrets(slack.bot_token, slack.app_token, slack.signing_secret)
-    bot, notebook = SlackBot(made, secrets, folder, access), notebook or Notebook()
+    app = slack.sign_ins
+    secrets = Secrets(
+        slack.bot_token, slack.app_token, slack.signing_secret, app.client_id, app.client_secret
+    )
+    bot, notebook = SlackBot(made, secrets, folder, access, PUBLIC), notebook or Notebook()
     async with connected(bot, notebook):
         yield bot, notebook
         assert slack.fetches == [], "no preview was made of what the app said"

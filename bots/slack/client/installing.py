@@ -17,6 +17,8 @@ from host.ports.installs import Installs
 
 log = logging.getLogger(__name__)
 
+REMOVED, REVOKED = "the app was removed", "the app's token was revoked"  # why a workspace is served no more
+
 
 class InstallationStore(AsyncInstallationStore):
     """Of each workspace, or organisation, the app's own token and no person's: the app asks for none."""
@@ -55,7 +57,7 @@ class InstallationStore(AsyncInstallationStore):
         raise NotImplementedError
 
     async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:
-        await self._kept.end(holder_of(enterprise_id, team_id, org=not team_id), "the app was removed")
+        await self._kept.end(holder_of(enterprise_id, team_id, org=not team_id), REMOVED)
 
     async def async_delete_installation(
         self, *, enterprise_id: str | None, team_id: str | None, user_id: str | None = None

@@ -11,6 +11,8 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -28,23 +30,41 @@ OVERLAP = 10.0  # s within which sockets that were all replaced may have been cl
 SILENCE = 60.0  # s without any event after which somebody asks Slack whether there was none
 MOST_PROVEN_DEAF = 3  # times in a row that sockets turned out deaf before the process gives up
 PATH = "/slack/events"
+NOT_HERE = "No agent works in this workspace: the app has to be installed in it, by whoever runs Dovecote."
 
 
-def application(client: AsyncWebClient, signing_secret: str) -> AsyncApp:
-    """An app that acknowledges an event after its listener has returned, and not when that raised."""
+Authorize = Callable[[AsyncBoltContext, str], Awaitable[AuthorizeResult | None]]  # of an event, by its team
+
+
+def application(settings: Slack, authorize: Authorize, signing_secret: str) -> AsyncApp:
+    """An app that acknowledges an event after its listener has returned, and not when that raised.
+
+    `authorize` says of each event as whom the app acts. Bolt's own way, which SLACK_CLIENT_ID in the environment begins,
+    would look for tokens in a folder of its own.
+    """
+
+    async def speaks(
+        context: AsyncBoltContext, team_id: str | None
+    ) -> Any:  # bolt passes what it finds by name
+        return await authorize(context, team_id or "")
+
     return AsyncApp(
-        client=client,
+        client=AsyncWebClient(base_url=settings.api_url, retry_handlers=[]),
+        authorize=speaks,
+        user_facing_authorize_error_message=NOT_HERE,
         signing_secret=signing_secret or "unused in Socket Mode",
         process_before_response=True,
     )
 
 
-def _has_two_tokens(record: logging.LogRecord) -> bool:
-    return "`token` will be unused" in record.getMessage()
+def speaking_for(client: AsyncWebClient) -> Authorize:
+    """Where there is one workspace, whose token the client has."""
 
+    async def authorize(_: AsyncBoltContext, __: str) -> AuthorizeResult:
+        token, told = client.token, await client.auth_test()
+        return AuthorizeResult.from_auth_test_response(bot_token=token, auth_test_response=told)
 
-# Bolt finds the token of our client in the environment as well, where it belongs, and warns of it at every start.
-logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda record: not _has_two_tokens(record))
+    return authorize
 
 
 class DeafError(Exception):

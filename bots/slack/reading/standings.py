@@ -12,7 +12,6 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
-from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -52,12 +51,6 @@ class Standings:
         self._team = team
         self._changed = asyncio.Event()
         self._asking = asyncio.Lock()  # else an older answer could be told after a newer one
-
-    def attach(self, app: AsyncApp) -> None:
-        for name in OF_CHANNELS:
-            app.event(name)(self.of_channel)
-        app.event("channel_id_changed")(self.renumbered)
-        app.event("user_change")(self.of_person)
 
     async def of_channel(self, event: Json) -> None:
         """It was archived, deleted, renamed, left, or opened again. Raises `HostBusy`: Slack delivers the event again."""

@@ -10,9 +10,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.client.errors import TRANSIENT, code_of
-from bots.slack.client.transport import Transport, application
+from bots.slack.client.transport import Transport, application, speaking_for
 from bots.slack.setup.assumptions import ASSUMPTIONS
-from bots.slack.setup.preflight import identify
+from bots.slack.setup.preflight import check_app_token, identify
 from bots.slack.setup.stay import MOST_WAIT, Stay, patiently, word_of
 from host.config import Slack
 from host.ports.bot import BotConfigError
@@ -32,7 +32,8 @@ async def conformance(
     settings: Slack, client: AsyncWebClient, tokens: tuple[str, str], channel: str, operator: Operator
 ) -> Sequence[Outcome]:
     """`tokens`: the app's, and the signing secret. Raises `BotConfigError` where the channel or the token does not allow it."""
-    identity = await identify(client, tokens[0], settings)
+    identity = await identify(client)
+    await check_app_token(client, tokens[0], settings)
     await _may_stay(client, channel)
     stay = Stay(client, channel, identity.team, settings.message_interval)
     try:
@@ -79,7 +80,7 @@ async def _pressed(stay: Stay, settings: Slack, tokens: tuple[str, str], operato
             stay.click, stay.person = body, str((body.get("user") or {}).get("id") or "")
             heard.set()
 
-    app = application(stay.client, tokens[1])
+    app = application(settings, speaking_for(stay.client), tokens[1])
     app.action(BUTTON)(clicked)
     transport = Transport(app, settings, *tokens)
     try:

@@ -13,7 +13,7 @@ from bots.slack.client.errors import TRANSIENT, code_of
 from bots.slack.client.transport import PATH
 from bots.slack.reading.backfill import ALL_KINDS
 from bots.slack.setup import manifest
-from bots.slack.setup.preflight import SlackRefused, identify
+from bots.slack.setup.preflight import SlackRefused, check_app_token, identify
 from bots.slack.setup.round_trip import LOOK_EVERY, WAIT, round_trip
 from host.config import Config, Slack, tidied, unfit
 from host.ports.setup import Desk, Greeter, Place, Secret, SecretRefused, SetUpFailed
@@ -64,7 +64,8 @@ class SlackGuide:
             _judge(needed, environment.get(needed.variable, ""))
         client = AsyncWebClient(secrets.bot_token, base_url=settings.api_url, timeout=20, retry_handlers=[])
         try:
-            identity = await identify(client, secrets.app_token, settings)
+            identity = await identify(client)
+            await check_app_token(client, secrets.app_token, settings)
             desk.checked(f"Slack takes the tokens and their scopes; the bot is @{identity.name}")
             place = await desk.pick(await _channels(client, identity.name, desk))
             return await _met(client, settings, secrets, place, desk)

@@ -9,8 +9,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import answering
 from bots.slack.client.errors import TRANSIENT, code_of
+from bots.slack.client.flow import INSTALL
 from bots.slack.reading.backfill import ALL_KINDS
-from bots.slack.setup.preflight import identify
+from bots.slack.setup.preflight import check_app_token, identify
 from host.config import Config, Slack
 from host.ports import unreachable
 from host.ports.findings import Finding
@@ -24,7 +25,8 @@ UNKNOWN = ("user_not_found", "user_not_visible", "users_not_found")
 async def look(client: AsyncWebClient, app_token: str, settings: Slack, config: Config) -> list[Finding]:
     """Raises `SlackRefused`. Ends after the first that makes the others pointless."""
     try:
-        identity = await identify(client, app_token, settings)
+        identity = await identify(client)
+        await check_app_token(client, app_token, settings)
         channels = await _channels(client)
     except TRANSIENT as error:
         return [_unreachable(error, settings)]
@@ -34,6 +36,13 @@ async def look(client: AsyncWebClient, app_token: str, settings: Slack, config: 
         found.append(Finding("Slack's channels", False, "the bot is in none", remedy))
     found += _routes(config, channels, identity.team, identity.name)
     return [*found, *[finding async for finding in _owners(client, config, identity.team)]]
+
+
+def installing(settings: Slack, public_url: str) -> Finding:
+    where = f"{public_url}{INSTALL}"
+    return Finding(
+        "Slack's workspaces", True, f"{', '.join(settings.installs)} may install the app at {where}"
+    )
 
 
 def _unreachable(error: Exception, settings: Slack) -> Finding:

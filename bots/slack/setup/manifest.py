@@ -31,6 +31,7 @@ EVENTS = (
     "agent_session_stopped",
     "app_home_opened",
     "app_mention",
+    "app_uninstalled",
     "channel_archive",
     "channel_deleted",
     "channel_id_changed",
@@ -52,6 +53,7 @@ EVENTS = (
     "message.mpim",
     "reaction_added",
     "reaction_removed",
+    "tokens_revoked",
     "user_change",
 )
 COMMAND = "/dovecote"

@@ -32,28 +32,30 @@ class SlackRefused(BotConfigError):
         self.code = code
 
 
-async def identify(client: AsyncWebClient, app_token: str, settings: Slack) -> Identity:
+async def identify(client: AsyncWebClient, whose: str = "") -> Identity:
     """Whom the bot token speaks for. Raises `SlackRefused`, or one of `errors.TRANSIENT` when Slack cannot be asked."""
+    whose = whose or "SLACK_BOT_TOKEN"
     try:
         answer = await client.auth_test()
     except SlackApiError as error:
-        raise _refused("SLACK_BOT_TOKEN", error) from error
+        raise _refused(whose, error) from error
     granted = str(answer.headers.get("x-oauth-scopes") or answer.headers.get("X-OAuth-Scopes") or "")
     missing = set(SCOPES) - {scope.strip() for scope in granted.split(",")}
     if granted and missing:
         raise SlackRefused(
-            "SLACK_BOT_TOKEN",
+            whose,
             f"the scopes {', '.join(sorted(missing))} are missing",
             "Add them under OAuth & Permissions (or paste the manifest again) and install the app again.",
         )
-    if settings.mode == "socket":
-        await _check_app_token(client, app_token)
     return Identity(
         str(answer["team_id"]), str(answer["user_id"]), str(answer["bot_id"]), str(answer["user"])
     )
 
 
-async def _check_app_token(client: AsyncWebClient, app_token: str) -> None:
+async def check_app_token(client: AsyncWebClient, app_token: str, settings: Slack) -> None:
+    """Where sockets are to be opened. Raises as `identify`."""
+    if settings.mode != "socket":
+        return
     try:
         await client.apps_connections_open(app_token=app_token)
     except SlackApiError as error:

@@ -11,7 +11,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.bot import Secrets
-from bots.slack.client.transport import Transport, application
+from bots.slack.client.transport import Transport, application, speaking_for
 from host.config import Slack
 
 Json = dict[str, Any]
@@ -43,7 +43,7 @@ class Greeting:
 async def round_trip(settings: Slack, secrets: Secrets, channel: str) -> tuple[str, bool]:
     """Who answered in time, '' for nobody, and whether an event said so."""
     client = AsyncWebClient(secrets.bot_token, base_url=settings.api_url, timeout=20, retry_handlers=[])
-    app = application(client, secrets.signing_secret)
+    app = application(settings, speaking_for(client), secrets.signing_secret)
     greeting = Greeting()
     app.event(re.compile(".*"))(greeting.hear)
     transport = Transport(app, settings, secrets.app_token, secrets.signing_secret)

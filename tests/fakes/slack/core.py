@@ -10,6 +10,7 @@ from .changes import Changes
 from .delivery import Courier
 from .events import Events
 from .faults import Faults
+from .installing import Installs
 from .interactions import Interactions
 from .limits import ChannelRate, Limits
 from .records import Channel, Json, Message, User
@@ -37,8 +38,21 @@ class Call:
 class Core:
     """Everything a method of the API, a person or a test reaches for."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self.bot_token = "xoxb-fake-bot"
+    workspace: Workspace
+    changes: Changes
+    limits: Limits
+    faults: Faults
+    socket_mode: SocketMode
+    courier: Courier
+    sign_ins: SignIns
+    installs: Installs
+
+    def __init__(self, now: Callable[[], float] = time.monotonic, beside: Core | None = None) -> None:
+        """`beside` another it is one more workspace of the same Slack, with the same app: its sockets bring what happens here."""
+        self.cores: list[Core] = [] if beside is None else beside.cores
+        self.cores.append(self)
+        self.refuses = ""  # what Slack says to the bot's token, once it does
+        self.bot_token = "xoxb-fake-bot" if beside is None else f"xoxb-fake-bot-{len(self.cores)}"
         self.app_token = "xapp-1-fake-app"
         self.signing_secret = "fake-signing-secret"
         self.now = now
@@ -47,18 +61,30 @@ class Core:
         self.app_scopes: set[str] = {"connections:write"}
         self.stream_lifetime: float | None = 300.0  # FACTS: a stream dies at about five minutes
         self.recorded: list[Call] = []
-        self.changes = Changes()
-        self.limits = Limits()
-        self.faults = Faults()
-        self.workspace = Workspace()
+        self._share(beside)
         self.rate = ChannelRate(self.limits, now)
+        self.events = Events(self.workspace, self.courier, lambda: self.origin)
+        self.interactions = Interactions(self.workspace, self.events, self.limits, now)
+
+    def _share(self, beside: Core | None) -> None:
+        """What Slack has once, however many workspaces there are."""
+        self.workspace = Workspace() if beside is None else Workspace(beside.workspace, f"B{len(self.cores)}")
+        if beside is not None:
+            self.origin, self.changes, self.limits = beside.origin, beside.changes, beside.limits
+            self.faults, self.socket_mode, self.courier = beside.faults, beside.socket_mode, beside.courier
+            self.sign_ins, self.installs = beside.sign_ins, beside.installs
+            return
+        self.changes, self.limits, self.faults = Changes(), Limits(), Faults()
         self.socket_mode = SocketMode(self.workspace.app_id, self.changes)
         self.courier = Courier(self.changes, self.socket_mode)
         self.socket_mode.acknowledge = self.courier.acknowledge
         self.courier.take_fault = self.faults.for_event
-        self.events = Events(self.workspace, self.courier, lambda: self.origin)
         self.sign_ins = SignIns(self)
-        self.interactions = Interactions(self.workspace, self.events, self.limits, now)
+        self.installs = Installs(self)
+
+    def of_token(self, token: str | None) -> Core | None:
+        """Whose bot's it is."""
+        return next((core for core in self.cores if core.bot_token == token), None)
 
     @property
     def team_id(self) -> str:

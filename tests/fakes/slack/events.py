@@ -20,6 +20,7 @@ ALL_SUBSCRIPTIONS = frozenset(
     {
         *MESSAGE_SUBSCRIPTIONS.values(),
         "app_mention",
+        "app_uninstalled",
         "reaction_added",
         "reaction_removed",
         "member_joined_channel",
@@ -39,6 +40,7 @@ ALL_SUBSCRIPTIONS = frozenset(
         "group_rename",
         "group_unarchive",
         "member_left_channel",
+        "tokens_revoked",
         "user_change",
     }
 )
@@ -145,6 +147,20 @@ class Events:
         """The whole workspace's app hears of it ("user_change")."""
         event: Json = {"type": "user_change", "user": wire.user(user), "event_ts": self._workspace.clock.ts()}
         self._send(event, "user_change")
+
+    def gone(self, kind: str, **more: object) -> None:
+        """ "app_uninstalled", or "tokens_revoked": their pages show no `authorizations`."""
+        workspace = self._workspace
+        payload: Json = {
+            "token": "verification-token",
+            "team_id": workspace.team_id,
+            "api_app_id": workspace.app_id,
+            "event": {"type": kind, **more},
+            "type": "event_callback",
+            "event_id": workspace.ids.mint("Ev"),
+            "event_time": workspace.clock.seconds(),
+        }
+        self._courier.submit("events_api", payload)
 
     def home_opened(self, user: User, channel: Channel, tab: str) -> None:
         """Home, or the conversation of an agent app ("app_home_opened": tab)."""

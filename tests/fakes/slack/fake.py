@@ -36,12 +36,17 @@ class FakeSlack(Acts, Gestures):
         ack_timeout: float = 3.0,
         retry_delays: tuple[float, ...] = (0.0, 60.0, 300.0),
         now: Callable[[], float] = time.monotonic,
+        beside: FakeSlack | None = None,
     ) -> None:
-        super().__init__(now)
+        super().__init__(now, beside)
+        self._http: HttpMode | None = None
+        self._server: Server
+        if beside is not None:
+            self._server = beside._server
+            return
         self.courier.ack_timeout = ack_timeout
         self.courier.retry_delays = retry_delays
         self._server = Server(self)
-        self._http: HttpMode | None = None
 
     async def __aenter__(self) -> Self:
         self.origin = await self._server.start()
@@ -58,6 +63,19 @@ class FakeSlack(Acts, Gestures):
     @property
     def api_url(self) -> str:
         return f"{self.origin}/api/"
+
+    def add_workspace(self, name: str) -> FakeSlack:
+        """Another on the same server, with the same ids for its people, channels and messages."""
+        found = FakeSlack(now=self.now, beside=self)
+        found.workspace.name, found.workspace.domain = name, name.lower()
+        return found
+
+    def uninstall(self, *, revoked: bool = False) -> None:
+        """The app is removed here, or its token alone revoked: Slack tells of the token, and maybe first, of the app as well."""
+        self.refuses = "token_revoked" if revoked else "account_inactive"
+        if not revoked:
+            self.events.gone("app_uninstalled")
+        self.events.gone("tokens_revoked", tokens={"bot": [self.bot_user_id]})
 
     # Who and what there is.
 

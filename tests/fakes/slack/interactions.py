@@ -67,6 +67,9 @@ class Interactions:
         self._urls[key] = _ResponseUrl(channel, user, source, self._limits.response_url_uses, until)
         return f"{origin}/response/{key}"
 
+    def knows(self, key: str) -> bool:
+        return key in self._urls
+
     def respond(self, key: str, body: Json) -> None:
         """What the app posted to a response_url."""
         self.responded.append(body)

@@ -27,6 +27,7 @@ class Server:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._app = web.Application(client_max_size=LARGEST_BODY)
         core.sign_ins.mount(self._app)
+        core.installs.mount(self._app)
         self._app.router.add_route("*", "/api/{method}", self._api)
         self._app.router.add_get("/link/", core.socket_mode.serve)
         self._app.router.add_post("/upload/{file_id}", self._upload)
@@ -86,12 +87,12 @@ class Server:
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
         token = values.pop("token", None) or bearer or None
         call = Call(request.match_info["method"], values, token)
-        self._core.recorded.append(call)
+        (self._core.of_token(token) or self._core).recorded.append(call)
         return await self._exchange(request, call.method, lambda: self._answer(call))
 
     def _answer(self, call: Call) -> web.StreamResponse:
         headers, status = {}, 200
-        if call.token in (self._core.bot_token, self._core.app_token):
+        if call.token == self._core.app_token or self._core.of_token(call.token) is not None:
             headers["x-oauth-scopes"] = ",".join(sorted(self._granted(call)))
         try:
             call.answer = {"ok": True, **self._carry_out(call)}
@@ -103,7 +104,8 @@ class Server:
         return web.json_response(call.answer, status=status, headers=headers)
 
     def _granted(self, call: Call) -> set[str]:
-        return self._core.app_scopes if call.token == self._core.app_token else self._core.scopes
+        core = self._core.of_token(call.token)
+        return self._core.app_scopes if core is None else core.scopes
 
     def _carry_out(self, call: Call) -> Json:
         """The refusals that every method shares come first ("Slack Web API": errors)."""
@@ -112,13 +114,15 @@ class Server:
             raise ApiError("unknown_method", req_method=call.method)
         if call.token is None:
             raise ApiError("not_authed")
-        kinds = {self._core.bot_token: "bot", self._core.app_token: "app"}
-        if call.token not in kinds:
+        core = self._core.of_token(call.token)
+        if core is None and call.token != self._core.app_token:
             raise ApiError("invalid_auth")
-        if method.token not in (kinds[call.token], "any"):
+        if core is not None and core.refuses:
+            raise ApiError(core.refuses)
+        if method.token not in ("app" if core is None else "bot", "any"):
             raise ApiError("not_allowed_token_type")
         scopes.demand(self._granted(call), *method.scopes)
-        return method.handler(self._core, Args(call.args))
+        return method.handler(core or self._core, Args(call.args))
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         """Raw bytes or a multipart form; the URL is the permission ("files.getUploadURLExternal")."""
@@ -130,7 +134,8 @@ class Server:
             content = await request.read()
 
         def perform() -> web.StreamResponse:
-            file = self._core.workspace.files.get(request.match_info["file_id"])
+            core, id_ = self._filed(request)
+            file = core.workspace.files.get(id_)
             if file is None or len(content) != file.size:
                 return web.Response(status=400, text="upload does not match")
             file.content = content
@@ -143,22 +148,30 @@ class Server:
 
         def perform() -> web.StreamResponse:
             bearer = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-            if bearer != self._core.bot_token or "files:read" not in self._core.scopes:
+            core, id_ = self._filed(request)
+            if bearer != core.bot_token or core.refuses or "files:read" not in core.scopes:
                 return web.Response(text="<!DOCTYPE html><title>Sign in</title>", content_type="text/html")
             try:
-                file = stored(self._core, request.match_info["file_id"])
+                file = stored(core, id_)
             except ApiError:
                 return web.Response(status=404)
             return web.Response(body=file.content, content_type=file.content_type)
 
         return await self._exchange(request, "files:download", perform)
 
+    def _filed(self, request: web.Request) -> tuple[Core, str]:
+        """Whose file it is: an address of Slack's names the workspace before the file ("File object": url_private)."""
+        team, _, id_ = request.match_info["file_id"].rpartition("-")
+        return next((core for core in self._core.cores if core.team_id == team), self._core), id_
+
     async def _response(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
 
         def perform() -> web.StreamResponse:
             try:
-                self._core.interactions.respond(request.match_info["key"], body)
+                key = request.match_info["key"]
+                core = next((one for one in self._core.cores if one.interactions.knows(key)), self._core)
+                core.interactions.respond(key, body)
             except ApiError as refusal:
                 return web.json_response({"ok": False, "error": refusal.error}, status=404)
             return web.Response(text="ok")

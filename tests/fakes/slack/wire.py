@@ -75,7 +75,7 @@ def file(workspace: Workspace, record: File, origin: str, *, shares: bool = True
     if record.record is not None:
         return record.record
     mimetype = mimetypes.guess_type(record.name)[0] or "application/octet-stream"
-    path = f"{origin}/files-pri/{record.id}"
+    path = f"{origin}/files-pri/{workspace.team_id}-{record.id}"
     slug = (
         re.sub(r"[^a-z0-9._-]+", "_", record.name.lower()).lstrip("._") or "file"
     )  # as in Slack's addresses

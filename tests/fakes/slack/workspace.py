@@ -35,25 +35,36 @@ class Ids:
 
 
 class Clock:
-    """Message timestamps: seconds and microseconds, unique and increasing in the whole workspace."""
+    """Message timestamps: seconds and microseconds, unique and increasing in the whole workspace.
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    The n-th is the same in all workspaces that share `minted`: messages have the same ids there.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.time, minted: list[int] | None = None) -> None:
         self._now = now
-        self._last = 0
+        self.minted = [0] if minted is None else minted
+        self._count = 0
 
     def ts(self) -> str:
-        self._last = max(self._last + 1, int(self._now() * 1_000_000))
-        return f"{self._last // 1_000_000}.{self._last % 1_000_000:06d}"
+        self._count += 1
+        if self._count == len(self.minted):
+            self.minted.append(max(self.minted[-1] + 1, int(self._now() * 1_000_000)))
+        last = self.minted[self._count]
+        return f"{last // 1_000_000}.{last % 1_000_000:06d}"
 
     def seconds(self) -> int:
         return int(self._now())
 
 
 class Workspace:
-    def __init__(self) -> None:
+    """One `beside` another mints the same ids for people, channels, messages and files: its own has a `mark` besides."""
+
+    clock: Clock
+
+    def __init__(self, beside: Workspace | None = None, mark: str = "") -> None:
         self.ids = Ids()
-        self.clock = Clock()
-        self.team_id = self.ids.mint("T")
+        self.clock = Clock() if beside is None else Clock(minted=beside.clock.minted)
+        self.team_id = self.ids.mint("T") + mark
         self.other_team_id = self.ids.mint("T")
         self.domain = "aviary"
         self.name = "Aviary"

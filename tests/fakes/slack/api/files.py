@@ -34,7 +34,7 @@ def get_upload_url(core: Core, args: Args) -> Json:
         alt_text=args.text("alt_txt"),
     )
     core.workspace.files[file.id] = file
-    return {"upload_url": f"{core.origin}/upload/{file.id}", "file_id": file.id}
+    return {"upload_url": f"{core.origin}/upload/{core.team_id}-{file.id}", "file_id": file.id}
 
 
 @method("files.completeUploadExternal", "files:write")

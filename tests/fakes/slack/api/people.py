@@ -23,6 +23,12 @@ def auth_test(core: Core, args: Args) -> Json:
     }
 
 
+@method("auth.revoke")
+def auth_revoke(core: Core, args: Args) -> Json:
+    core.refuses = "token_revoked"
+    return {"revoked": True}
+
+
 @method("apps.connections.open", "connections:write", token="app")
 def connections_open(core: Core, args: Args) -> Json:
     return {"url": core.socket_mode.open(core.origin)}

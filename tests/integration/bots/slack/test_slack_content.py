@@ -19,7 +19,7 @@ from sessiondb import Address
 from sessiondb.content import Part
 from tests.fakes.slack import FakeSlack, Fault
 from tests.support.discording import Notebook
-from tests.support.slack_app import clear_proxies
+from tests.support.slack_app import clear_proxies, web_client
 from tests.support.slacking import online
 
 
@@ -34,13 +34,10 @@ async def test_a_name_that_slack_is_slow_to_tell_takes_no_other_with_it(
     slack: FakeSlack, tmp_path: Path
 ) -> None:
     told = asyncio.Event()
-    async with online(slack, tmp_path) as (bot, _):
+    async with online(slack, tmp_path):
         dave, erin = slack.add_user("dave"), slack.add_user("erin")
-        reader = Reader(
-            bot._space.client,
-            Directory(bot._space.client),
-            await identify(bot._space.client, bot._secrets.app_token, bot._settings),
-        )
+        client = web_client(slack)
+        reader = Reader(client, Directory(client), await identify(client))
         slack.faults.next("users.info", Fault.slow(told))
         names = await reader.names([{"user": dave.id, "text": f"said to <@{erin.id}>"}], 1.0)
         told.set()
@@ -92,7 +89,7 @@ async def test_the_thread_so_far_is_what_people_see_in_it(slack: FakeSlack, tmp_
         assert (numbers.author, numbers.author_id, numbers.by) == ("ann", ann.id, "")
         assert numbers.platform_message_id
         [file] = numbers.files
-        await bot.fetch(file, tmp_path / "numbers", 100)
+        await bot.fetch(event.address, file, tmp_path / "numbers", 100)
         assert (tmp_path / "numbers").read_bytes() == b"a,b\n1,2\n"
 
 
@@ -203,13 +200,15 @@ async def test_guests_and_people_of_other_organisations_are_known_as_such(
         "stranger": slack.add_user("eve", external=True),
     }
     channel = slack.add_channel("general", members=people.values())
-    async with online(slack, tmp_path) as (bot, notebook):
+    async with online(slack, tmp_path) as (_, notebook):
         for number, person in enumerate(people.values(), 1):
             slack.say(person, channel, f"{slack.mention()} hello")
             await notebook.next(number)
         people["ann"].guest = "multi"
-        me = await identify(bot._space.client, bot._secrets.app_token, bot._settings)
-        seen = await Reader(bot._space.client, bot._space.people, me).viewer(people["ann"].id, channel.id)
+        client = web_client(slack)
+        seen = await Reader(client, Directory(client), await identify(client)).viewer(
+            people["ann"].id, channel.id
+        )
     assert seen.author.guest, "what is shown to whom is asked of Slack at that moment"
     found = [(event.author.guest, event.author.external) for event in notebook.events]
     assert found == [(False, False), (True, False), (True, False), (False, True)]
@@ -227,7 +226,7 @@ async def _posted(
     slack.post(channel, {"user": ann.id, "subtype": "file_share", "text": "look", "files": [file]})
     event = await notebook.next(count + 1)
     [incoming] = event.files
-    return event, await bot.fetch(incoming, path, 10_000)
+    return event, await bot.fetch(event.address, incoming, path, 10_000)
 
 
 HOSTED = {"url_private": "{api}/files-pri/F0X/a", "url_private_download": "{api}/files-pri/F0X/download/a"}

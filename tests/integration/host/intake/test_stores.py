@@ -26,7 +26,7 @@ class HangingBot(MemoryBot):
         self.hangs = True
         self.asked = asyncio.Event()
 
-    async def fetch(self, file: IncomingFile, path: Path, most: int, *_: Any) -> Any:
+    async def fetch(self, place: Address, file: IncomingFile, path: Path, most: int, *_: Any) -> Any:
         self.asked.set()
         if self.hangs:
             await asyncio.Event().wait()
