@@ -159,7 +159,9 @@ class DiscordBot:
         known = {one: client.get_channel(int(id_)) for one, id_ in ids.items()}
         return {one: places.privacy_of(found) for one, found in known.items() if found is not None}
 
-    async def readable_now(self, user: str, channels: Collection[Address]) -> frozenset[Address]:
+    async def readable_now(
+        self, place: Address, user: str, channels: Collection[Address]
+    ) -> frozenset[Address]:
         return await readers.readable(self._connected(), int(user), channels)
 
     def sign_in_at(self, attempt: Attempt) -> str:
@@ -174,9 +176,9 @@ class DiscordBot:
             raise SignInError("Discord is not connected right now; try again.")
         api_url = self._config.discord.api_url
         user = await signins.who(code, attempt, api_url, application, self._client_secret)
-        return await self.as_now(str(user))
+        return await self.as_now(Address(self.channel_type, "", ""), str(user))
 
-    async def as_now(self, user: str) -> Viewer:
+    async def as_now(self, place: Address, user: str) -> Viewer:
         try:
             with errors.translated():
                 author = await readers.author(self._connected(), int(user))

@@ -38,7 +38,7 @@ from host.ports.conformance import Operator, Outcome
 from host.ports.events import IncomingFile, Privacy, Viewer
 from host.ports.findings import Finding
 from host.ports.installs import Reply
-from host.ports.people import Attempt
+from host.ports.people import Attempt, SignInError
 from sessiondb import Address, content
 
 Json = dict[str, Any]
@@ -148,26 +148,27 @@ class SlackBot:
             raise Unknown(f"Slack does not tell for whom channels are ({type(error).__name__})") from error
         return found
 
-    async def readable_now(self, user: str, channels: Collection[Address]) -> frozenset[Address]:
-        self._must_be_online()
-        return await self._sole().readable_now(user, channels)
+    async def readable_now(
+        self, place: Address, user: str, channels: Collection[Address]
+    ) -> frozenset[Address]:
+        return await self._of(place).readable_now(user, channels)
 
     def sign_in_at(self, attempt: Attempt) -> str:
-        if not self._online or not self._sign_ins.set_up or len(self._spaces.served) != 1:
+        """Where there are several workspaces Slack asks people for theirs."""
+        teams = list(self._spaces.served)
+        if not self._online or not self._sign_ins.set_up or not teams:
             return ""
-        return self._sign_ins.at(attempt, self._sole().team)
+        return self._sign_ins.at(attempt, teams[0] if len(teams) == 1 else "")
 
     async def who(self, code: str, attempt: Attempt) -> Viewer:
-        return await self.as_now(await self._sign_ins.who(code, attempt, self._sole().team))
+        team, user = await self._sign_ins.who(code, attempt, self._spaces.served)
+        return await self.as_now(Address(self.channel_type, team, ""), user)
 
-    async def as_now(self, user: str) -> Viewer:
-        return await self._sole().as_now(user)
-
-    def _sole(self) -> Workspace:
-        """Raises `Unknown` where there are several: a person's id names somebody else in each."""
-        if len(self._spaces.served) != 1:
-            raise Unknown("there are several workspaces, and it is not known whose this person is")
-        return next(iter(self._spaces.served.values()))
+    async def as_now(self, place: Address, user: str) -> Viewer:
+        try:
+            return await self._of(place).as_now(user)
+        except DeliveryError as error:
+            raise SignInError(f"Slack cannot be asked who you are: {error.reason}.") from error
 
     def hearing(self) -> Hearing:
         if self._transport is None or not self._online:

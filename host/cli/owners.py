@@ -74,9 +74,10 @@ def operator() -> Viewer:
     return Viewer(Author(user, user), Address(LOCAL, "local", ""), "dm")
 
 
-_DECIDED = "SELECT channel_type || ':' || user_id, name, standing FROM users WHERE standing <> '' ORDER BY 1"
+_DECIDED = f"SELECT {requests.NAMED}, name, standing FROM users WHERE standing <> '' ORDER BY 1"
 _ASKED = (
-    "SELECT subject ->> '$.platform' || ':' || (subject ->> '$.user'), subject ->> '$.name', 'asks' FROM requests"
+    "SELECT subject ->> '$.platform' || ':' || CASE coalesce(subject ->> '$.workspace', '') WHEN '' THEN ''"
+    " ELSE (subject ->> '$.workspace') || '/' END || (subject ->> '$.user'), subject ->> '$.name', 'asks' FROM requests"
     " WHERE kind = 'access' AND choice = '' ORDER BY created_at"
 )
 _AUDIT = "SELECT at, user, name, channel_type, workspace_id, platform_id, action, detail FROM audit ORDER BY id DESC LIMIT ?"

@@ -160,12 +160,13 @@ def _id(
 
 def _people(found: Mapping[str, Any]) -> Iterator[Crossing]:
     """Everybody is named as `platform:id`; on Slack, who may do what can be said of one workspace."""
-    access = _table(found, "access")
+    access, several = _table(found, "access"), bool(_table(found, "slack").get("installs"))
     for key, kind in LISTS.items():
-        yield from _listed(access.get(key), kind, ("access", key), apart=True)
+        yield from _listed(access.get(key), kind, ("access", key), apart=True, several=several)
     for name, agent in _tables(found, "agents"):
         approvers = _table(agent, "options").get("approvers")
-        yield from _listed(approvers, "person", ("agents", name, "options", "approvers"), apart=True)
+        path = ("agents", name, "options", "approvers")
+        yield from _listed(approvers, "person", path, apart=True, several=several)
     for number, task in _rows(found, "tasks"):
         yield from _listed(task.get("mentions"), "person", ("tasks", number, "mentions"))
     for name, _ in _tables(_table(found, "budgets"), "people"):
@@ -173,9 +174,9 @@ def _people(found: Mapping[str, Any]) -> Iterator[Crossing]:
 
 
 def _listed(
-    value: object, kind: str, path: tuple[str | int, ...], *, apart: bool = False
+    value: object, kind: str, path: tuple[str | int, ...], *, apart: bool = False, several: bool = False
 ) -> Iterator[Crossing]:
-    """`apart`: a workspace may be named before the id."""
+    """`apart`: a workspace may be named before the id, and must be where Slack has `several`."""
     for number, name in enumerate(value if isinstance(value, list) else []):
         if not isinstance(name, str):
             continue
@@ -185,6 +186,10 @@ def _listed(
             yield from _id("slack", kind, id_, (*path, number), f"{where}/")
         else:
             yield from _one(name, kind, (*path, number))
+            if several and name.startswith(SLACKS):
+                problem = f"{name!r} names somebody else in each workspace of slack.installs"
+                remedy = f"Write its workspace before the id, such as {SLACKS}T012AB3CD/{name.removeprefix(SLACKS)}"
+                yield Crossing((*path, number), problem, remedy)
 
 
 def _one(name: str, kind: str, path: tuple[str | int, ...]) -> Iterator[Crossing]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from host.controls import why
+from host.governance import access
 from host.governance.sight import Sight
 from host.governance.words import moment, one_line
 from host.ports.controls import Failure, Forbidden
@@ -60,10 +61,9 @@ def _found(registry: Statements, data: Path, viewer: Viewer, message: str) -> li
 def _sees(registry: Statements, viewer: Viewer, sight: Sight, entry: why.Found) -> bool:
     """What was declined belongs to no conversation: it is between its author and the owners."""
     if sight.owner:
-        return True
+        return sight.sees("", entry.address)
     if not entry.session_id:
-        author = (entry.address.channel_type, entry.author_id)
-        return author == (viewer.address.channel_type, viewer.author.id)
+        return entry.author_id == viewer.author.id and access.same_people(entry.address, viewer.address)
     row = registry.execute(
         "SELECT scope, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?",
         (entry.session_id,),

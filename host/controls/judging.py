@@ -23,7 +23,7 @@ EXPLAINED = "Thank you: your reason is noted for the owners."
 
 def answer_of(connection: Statements, config: Config, viewer: Viewer, key: str) -> Answer:
     """What the button is under, for whom may speak to the agent there. Raises `Forbidden`."""
-    standing = access.standing_of(connection, viewer.address.channel_type, viewer.author.id)
+    standing = access.standing_of(connection, viewer.address, viewer.author.id)
     permission = access.decide(config.access, viewer, standing)
     if isinstance(permission, access.Denied):
         raise Forbidden(permission.reason)

@@ -446,9 +446,9 @@ class Service:
         if request.startswith(HELD):
             return await self._send_as_written(viewer, request.removeprefix(HELD))
         self._require_owner(viewer)
-        now = self._parts.now()
+        now, config = self._parts.now(), self._settings.config
         done = await self._db.write(
-            lambda connection: requests.decide(connection, viewer, request, choice, now)
+            lambda connection: requests.decide(connection, config.access, viewer, request, choice, now)
         )
         self._parts.saying.soon()
         return done
@@ -459,7 +459,9 @@ class Service:
         if event is None:
             raise Forbidden(SENT_ALREADY)
         written = inbox.event_of(event)
-        if not held.is_theirs(written, viewer.author):
+        if not held.is_theirs(written, viewer.author) or not access.same_people(
+            written.address, viewer.address
+        ):
             raise Forbidden("Only whoever wrote it may send it.")
         ingested = await self._parts.ingest(replace(written, privacy=viewer.privacy))
         if ingested.verdict not in (Verdict.STORED, Verdict.DUPLICATE):

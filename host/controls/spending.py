@@ -1,4 +1,4 @@
-"""What models cost, for people: an owner sees all of it, anybody else what the conversations they may see did cost."""
+"""What models cost, for people: an owner of everything sees all of it, others what the conversations they may see did cost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def of(connection: Statements, config: Config, viewer: Viewer, sight: Sight, day
         (day, *scopes),
     )
     # An owner's month is in the small table of sums; that of few conversations in the few rows of theirs.
-    table = "spent" if sight.owner else "spent_by_session"
+    table = "spent" if sight.everything else "spent_by_session"
     by_agent = connection.execute(
         f"SELECT agent, sum(cost) FROM {table} WHERE day BETWEEN ? AND ? AND {where}"  # not what a clock that was ahead spent
         " GROUP BY agent ORDER BY sum(cost) DESC, agent",
@@ -50,8 +50,8 @@ def of(connection: Statements, config: Config, viewer: Viewer, sight: Sight, day
     spent = Spent(
         today=today,
         this_month=this_month,
-        limit_today=limit(config.model.budget_usd_per_day) if sight.owner else NO_LIMIT,
-        limit_this_month=limit(config.model.budget_usd_per_month) if sight.owner else NO_LIMIT,
+        limit_today=limit(config.model.budget_usd_per_day) if sight.everything else NO_LIMIT,
+        limit_this_month=limit(config.model.budget_usd_per_month) if sight.everything else NO_LIMIT,
         tokens_today=tokens,
         here_today=here_today,
         by_agent=tuple((str(agent), int(str(cost))) for agent, cost in by_agent),
@@ -77,10 +77,10 @@ def _worded(spent: Spent, config: Config, sight: Sight, left: Sequence[str], pla
     lines += left
     here = "\n".join(lines[2:])
     for agent, cost in spent.by_agent:
-        most = limit(agents[agent].budget_usd_per_month) if sight.owner and agent in agents else NO_LIMIT
+        most = limit(agents[agent].budget_usd_per_month) if sight.everything and agent in agents else NO_LIMIT
         lines.append(f"- {agent}: {_of(cost, most)} this month")
     lines += [f"- {opinion(one)} this month" for one in spent.opinions]
-    if not sight.owner:
+    if not sight.everything:
         lines.append("*Counted are the conversations that you may see.*")
     return replace(spent, text="\n".join(lines), here=here)
 

@@ -13,6 +13,7 @@ from sessiondb.records import Address
 
 LOCAL = "console"  # whoever sits at the host's own terminal is its operator
 NOT_HERE = "In this channel some people alone may ask an agent, as an owner has decided."
+APART = frozenset({"slack"})  # platforms whose workspaces may give the same id to different people
 BY_ROLES = "discord"  # where roles, not invitations, say who belongs to the team
 
 
@@ -40,12 +41,20 @@ class Denied:
     ask_owner: bool = False
 
 
-def standing_of(connection: Statements, channel_type: str, user_id: str) -> str:
-    """'', 'allowed' or 'denied': what an owner decided, for every workspace as the configuration's lists are."""
-    row = connection.execute(
-        "SELECT standing FROM users WHERE channel_type = ? AND workspace_id = '' AND user_id = ?",
-        (channel_type, user_id),
-    ).fetchone()
+def home(place: Address) -> str:
+    """The workspace whose people's ids are meant; '' where an id is the same person's in all of them."""
+    return place.workspace_id if place.channel_type in APART else ""
+
+
+def same_people(one: Address, other: Address) -> bool:
+    """Whether the same id is the same person's at both places."""
+    return (one.channel_type, home(one)) == (other.channel_type, home(other))
+
+
+def standing_of(connection: Statements, place: Address, user_id: str) -> str:
+    """'', 'allowed' or 'denied': what an owner decided for this workspace, or else for all of them, as the configuration's lists
+    may."""
+    row = connection.execute(_STANDING, (place.channel_type, home(place), user_id)).fetchone()
     return "" if row is None else str(row[0])
 
 
@@ -53,6 +62,13 @@ def is_owner(access: Access, place: Address, user_id: str) -> bool:
     """Whether the person may do everything here. Another workspace's owner may have the same id."""
     return place.channel_type == LOCAL or (
         bool(user_id) and user_id in people.there(access.owners, *place[:2])
+    )
+
+
+def owns_all(access: Access, place: Address, user_id: str) -> bool:
+    """An owner who is named for one workspace (`slack:T…/U…`) decides and sees what is its own, and nothing of another."""
+    return place.channel_type == LOCAL or (
+        bool(user_id) and user_id in people.there(access.owners, place.channel_type, "")
     )
 
 
@@ -134,3 +150,9 @@ def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denie
     if access.unknown == "allow":
         return Allowed(trusted=False)
     return Denied("You have not been given access to this agent.", ask_owner=asks)
+
+
+_STANDING = (
+    "SELECT standing FROM users WHERE channel_type = ?1 AND workspace_id IN ('', ?2) AND user_id = ?3 AND standing <> ''"
+    " ORDER BY workspace_id DESC LIMIT 1"
+)

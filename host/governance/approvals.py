@@ -165,7 +165,7 @@ def _counting(
 def _still(connection: Statements, config: Config, agent: str, place: Address, user: str) -> bool:
     """Whether somebody who was asked may answer now; what they were asked as is the question's."""
     may = named(config, agent, place)
-    out = access.standing_of(connection, place.channel_type, user) == "denied"
+    out = access.standing_of(connection, place, user) == "denied"
     return (not may or user in may) and (not out or access.is_owner(config.access, place, user))
 
 

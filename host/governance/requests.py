@@ -29,6 +29,8 @@ ALLOW, DENY = "allow", "deny"
 ACCESS_CHOICES = ((ALLOW, "Allow"), (DENY, "Deny"))
 MICRO = 1_000_000  # millionths in a dollar
 Subject = dict[str, Any]
+# Of `users`, as a person is named on the command line: with the workspace where it was decided for that alone.
+NAMED = "channel_type || ':' || CASE workspace_id WHEN '' THEN '' ELSE workspace_id || '/' END || user_id"
 NO_SUCH_REQUEST = "There is no such request."
 ASKED = "You have no access to this agent yet. I have asked an owner and will tell you."
 
@@ -58,8 +60,15 @@ def ask_access(connection: Statements, rules: Access, event: InboundEvent, now: 
     if not owners:
         return False
     platform, user = event.address.channel_type, event.author.id
-    id_ = _id("access", platform, user)
-    subject = {"platform": platform, "user": user, "name": event.author.name, "address": event.address}
+    workspace = access.home(event.address)
+    id_ = _about(platform, workspace, user)
+    subject = {
+        "platform": platform,
+        "workspace": workspace,
+        "user": user,
+        "name": event.author.name,
+        "address": event.address,
+    }
     if _open(connection, id_, "access", subject, now):
         where = "in a direct message" if event.privacy == "dm" else f"in channel {event.address.platform_id}"
         text = f"{name(event.author.name)} (`{platform}:{user}`) wrote to me {where} and has no access. Let them in?"
@@ -124,12 +133,12 @@ def raised(connection: Statements, budget: str, period: int) -> int:
     return int(str(row[0])) if row else 0
 
 
-def decide(connection: Statements, viewer: Viewer, id_: str, choice: str, now: int) -> str:
+def decide(connection: Statements, rules: Access, viewer: Viewer, id_: str, choice: str, now: int) -> str:
     """The viewer is an owner. Raises `Forbidden` in words."""
     row = connection.execute(
         "SELECT kind, subject, choice, decided_by FROM requests WHERE id = ?", (id_,)
     ).fetchone()
-    if row is None:
+    if row is None or not _is_theirs(rules, viewer, json.loads(str(row[1]))):
         raise Forbidden(NO_SUCH_REQUEST)
     kind, subject, before, by = str(row[0]), json.loads(str(row[1])), str(row[2]), str(row[3])
     if before:
@@ -146,36 +155,49 @@ def decide(connection: Statements, viewer: Viewer, id_: str, choice: str, now: i
     return f"{done} Decided by {name(who)}."
 
 
+def _is_theirs(rules: Access, viewer: Viewer, subject: Subject) -> bool:
+    """An owner of one workspace alone decides what concerns that alone: of money, what a conversation there asked for."""
+    if access.owns_all(rules, viewer.address, viewer.author.id):
+        return True
+    about = subject.get("addresses") or [subject.get("address") or []]
+    return all(tuple(address[:2]) == viewer.address[:2] for address in about)
+
+
 def _apply_access(
     connection: Statements, id_: str, subject: Subject, choice: str, now: int
 ) -> tuple[str, str]:
     platform, user = str(subject["platform"]), str(subject["user"])
+    place = Address(*map(str, subject["address"]))
+    workspace = str(subject.get("workspace", access.home(place)))
     who = name(str(subject["name"])) or f"`{user}`"
     standing = "allowed" if choice == ALLOW else "denied"
-    _stand(connection, platform, user, standing, now, str(subject["name"]))
+    _stand(connection, (platform, workspace, user), standing, now, str(subject["name"]))
     told = (
         "An owner gave you access. Please write again what you wanted to ask."
         if choice == ALLOW
         else "An owner decided not to give you access."
     )
-    place = Address(*map(str, subject["address"]))
     at = notices.direct(place.channel_type, place.workspace_id)
     notices.add(connection, Notice(f"decided:{id_}", at, told, private_to=user), now)
     done = f"{who} may talk to agents from now on." if choice == ALLOW else f"{who} stays without access."
-    return done, f"{platform}:{user} {standing}"
+    return done, f"{platform}:{f'{workspace}/' if workspace else ''}{user} {standing}"
 
 
 def set_standing(connection: Statements, platform: str, user: str, standing: str, now: int) -> None:
-    """An owner decides unasked: 'allowed', 'denied', or '' to be asked again when the person writes next."""
-    connection.execute("DELETE FROM requests WHERE id = ?", (_id("access", platform, user),))
-    _stand(connection, platform, user, standing, now)
+    """An owner decides unasked: 'allowed', 'denied', or '' to be asked again when the person writes next. `user` is an id, for
+    all workspaces, or has its workspace before it (`T…/U…`)."""
+    workspace, _, id_ = user.rpartition("/")
+    connection.execute("DELETE FROM requests WHERE id = ?", (_about(platform, workspace, id_),))
+    _stand(connection, (platform, workspace, id_), standing, now)
 
 
-def _stand(connection: Statements, platform: str, user: str, standing: str, now: int, name: str = "") -> None:
+def _stand(
+    connection: Statements, person: tuple[str, str, str], standing: str, now: int, name: str = ""
+) -> None:
     connection.execute(
-        "INSERT INTO users (channel_type, workspace_id, user_id, name, standing, seen_at) VALUES (?, '', ?, ?, ?, ?)"
+        "INSERT INTO users (channel_type, workspace_id, user_id, name, standing, seen_at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (channel_type, workspace_id, user_id) DO UPDATE SET standing = excluded.standing",
-        (platform, user, name, standing, now),
+        (*person, name, standing, now),
     )
 
 
@@ -235,6 +257,11 @@ def _ask(
 def _amount(shortage: Shortage) -> int:
     """A quarter of the limit, at least what the request needs, in whole dollars."""
     return max(1, math.ceil(max(shortage.needed, shortage.limit // 4) / MICRO)) * MICRO
+
+
+def _about(platform: str, workspace: str, user: str) -> str:
+    """Of a person's access."""
+    return _id("access", platform, *([workspace] if workspace else []), user)
 
 
 def _id(*parts: str) -> str:

@@ -23,7 +23,7 @@ def _by_lists(connection: Statements, config: Config, event: InboundEvent, agent
     signature, and where it goes is the configuration's."""
     if event.event_class in (EventClass.DELETE, EventClass.WEBHOOK):
         return Allowed(trusted=False)
-    standing = access.standing_of(connection, event.address.channel_type, event.author.id)
+    standing = access.standing_of(connection, event.address, event.author.id)
     permission = access.decide(config.access, event, standing)
     if isinstance(permission, Denied) or _approves(config, event, agent):
         return permission

@@ -41,16 +41,19 @@ class SignsIn(Protocol):
     async def who(self, code: str, attempt: Attempt) -> Viewer:
         """Whoever the platform says came back with this code. Raises `SignInError`."""
 
-    async def as_now(self, user: str) -> Viewer:
-        """The same person with the roles they have by now. Raises `SignInError`."""
+    async def as_now(self, place: Address, user: str) -> Viewer:
+        """The same person, of that place's workspace, with the roles they have by now. Raises `SignInError`."""
 
 
 @runtime_checkable
 class TellsReaders(Protocol):
     """A bot that can say what somebody may read."""
 
-    async def readable_now(self, user: str, channels: Collection[Address]) -> frozenset[Address]:
-        """Of these channels (none a direct message) those that the person may read at this moment; no memory of before.
+    async def readable_now(
+        self, place: Address, user: str, channels: Collection[Address]
+    ) -> frozenset[Address]:
+        """Of these channels (none a direct message) those that the person may read at this moment; no memory of before. They are
+        of that place's workspace: in another the same id names somebody else, and other channels.
 
         Raises `DeliveryError` where the platform tells of none, as of somebody who is not there any more.
         """

@@ -17,7 +17,7 @@ from host.registry.groups import Grouped, Job, Outcome
 from sessiondb import connection as sqlite
 from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
 
-VERSION = 22
+VERSION = 23
 
 
 class NotYet(Unavailable):

@@ -68,7 +68,9 @@ class Readers:
         channel = place._replace(thread_id="")
         try:
             async with asyncio.timeout(LONGEST):
-                return all([channel in await bot.readable_now(user, {channel}) for user in sorted(asking)])
+                return all(
+                    [channel in await bot.readable_now(here, user, {channel}) for user in sorted(asking)]
+                )
         except (DeliveryError, TimeoutError) as error:
             told = {"action": "readers_not_told", "channel": place.platform_id}
             log.warning("A task is refused: %s", str(error) or "no answer in time", extra=told)

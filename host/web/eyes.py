@@ -35,6 +35,7 @@ class Seen:
 
     owner: bool
     platform: str = ""
+    workspace: str = ""  # '' where the platform's people are the same in all of them
     user: str = ""
     there: bool = False  # whether the platform knows them still
     channels: frozenset[Address] = frozenset()
@@ -44,7 +45,7 @@ class Seen:
         address, scope = shown
         if self.owner and sight.is_common(address, scope):
             return True
-        if not self.there or address.channel_type != self.platform:
+        if not self.there or not _is_at(address, self.platform, self.workspace):
             return False
         return scope == scope_name("dm", address, self.user) or _channel(address) in self.channels
 
@@ -78,19 +79,19 @@ class Eyes:
     async def of(self, visitor: Visitor, places: Collection[Shown], *, owner: bool) -> Seen:
         """What of these they read now."""
         viewer = visitor.viewer
-        platform, user = viewer.address.channel_type, viewer.author.id
+        (platform, workspace), user = viewer.address[:2], viewer.author.id
         bot = self._bots.get(platform)
         asked = [
             one
             for one in places
-            if one.address.channel_type == platform and not (owner and sight.is_common(*one))
+            if _is_at(one.address, platform, workspace) and not (owner and sight.is_common(*one))
         ]
         if not isinstance(bot, TellsReaders) or (owner and not asked):
             return Seen(owner)
         channels = {_channel(address) for address, scope in asked if not is_direct(address, scope)}
         try:
             async with asyncio.timeout(LONGEST):
-                found = await bot.readable_now(user, channels)
+                found = await bot.readable_now(viewer.address, user, channels)
         except (DeliveryError, TimeoutError) as error:
             told = {"action": "readers_not_told", "channels": len(channels)}
             log.warning("Words are not shown: %s", str(error) or "no answer in time", extra=told)
@@ -99,7 +100,11 @@ class Eyes:
             log.exception("Words are not shown", extra={"action": "readers_not_told"})
             return Seen(owner)
         own = frozenset(scope for address, scope in asked if scope == scope_name("dm", address, user))
-        return Seen(owner, platform, user, there=True, channels=found & channels, own=own)
+        return Seen(owner, platform, workspace, user, there=True, channels=found & channels, own=own)
+
+
+def _is_at(address: Address, platform: str, workspace: str) -> bool:
+    return address.channel_type == platform and workspace in ("", address.workspace_id)
 
 
 def _channel(address: Address) -> Address:

@@ -203,7 +203,8 @@ def _open(registry: Statements) -> list[Request]:
 
 def _asked(kind: str, subject: Mapping[str, object]) -> str:
     if kind == "access":
-        person = f"{subject['platform']}:{subject['user']}"
+        workspace = f"{subject['workspace']}/" if subject.get("workspace") else ""
+        person = f"{subject['platform']}:{workspace}{subject['user']}"
         return f"{words.name(str(subject['name'])) or person} ({person}) asks to talk to agents."
     amount = words.dollars(int(str(subject["amount"])))
     return f"The budget of {subject['words']} is used up: {amount} more?"
@@ -211,8 +212,9 @@ def _asked(kind: str, subject: Mapping[str, object]) -> str:
 
 def _people(registry: Statements, beyond: str) -> list[Person]:
     """One more than a page has, beyond one of them."""
-    platform, _, user = beyond.partition(":")
-    found = registry.execute(_DECIDED, (platform, user, MOST_SHOWN + 1)).fetchall()
+    platform, _, rest = beyond.partition(":")
+    workspace, _, user = rest.rpartition("/")
+    found = registry.execute(_DECIDED, (platform, user, workspace, MOST_SHOWN + 1)).fetchall()
     return [Person(str(id_), words.name(str(name)), str(standing)) for id_, name, standing in found]
 
 
@@ -276,8 +278,8 @@ def _budget(text: str) -> float:
 
 _OPEN = "SELECT id, kind, subject, created_at FROM requests WHERE choice = '' ORDER BY created_at LIMIT ?"
 _DECIDED = (
-    "SELECT channel_type || ':' || user_id, name, standing FROM users WHERE standing <> ''"
-    " AND (channel_type, user_id) > (?, ?) ORDER BY channel_type, user_id LIMIT ?"
+    f"SELECT {requests.NAMED}, name, standing FROM users WHERE standing <> ''"
+    " AND (channel_type, user_id, workspace_id) > (?, ?, ?) ORDER BY channel_type, user_id, workspace_id LIMIT ?"
 )
 _BEYOND = "(channel_type, workspace_id, platform_id) > (?, ?, ?)"
 _CHANNELS = (

@@ -18,7 +18,7 @@ from host.config.settings import Settings
 from host.controls import spending
 from host.controls.service import Service
 from host.gateway.budget import day_of
-from host.governance import sight, words
+from host.governance import access, sight, words
 from host.governance.access import LOCAL
 from host.governance.sight import Sight
 from host.ports.bot import Bots
@@ -104,7 +104,10 @@ class Page:
         return self._settings.config
 
     def is_owner(self, visitor: Visitor) -> bool:
-        return self.service.is_owner(visitor.viewer)
+        """Of all that there is: an owner of one workspace alone has of the page what its people have."""
+        viewer = visitor.viewer
+        all_of_it = access.owns_all(self.config.access, viewer.address, viewer.author.id)
+        return all_of_it and self.service.is_owner(viewer)
 
     async def sees(self, visitor: Visitor, places: Collection[Shown] | None = None) -> Seen:
         """What of these places they may read now; None: of all that there are on their platform."""
@@ -135,7 +138,7 @@ class Page:
             return
         try:
             async with asyncio.timeout(LONGEST_ANSWER):
-                visitor.viewer = await bot.as_now(viewer.author.id)
+                visitor.viewer = await bot.as_now(viewer.address, viewer.author.id)
         except TimeoutError as error:
             raise SignInError("Your platform does not say who you are right now; try again.") from error
         visitor.as_of = now

@@ -80,7 +80,8 @@ async def two(tmp_path: Path) -> AsyncIterator[Two]:
         other = Office(one.slack.add_workspace("Barn"), one.folder)
         port = free_port()
         web = f'[web]\nport = {port}\npublic_url = "https://{NAME}"\n'
-        one.configure(slack=f'installs = ["{other.slack.team_id}"]', more=web)
+        owners = f'owners = ["slack:{one.slack.team_id}/U0OWNER", "slack:{other.slack.team_id}/U0OWNER"]'
+        one.configure(slack=f'installs = ["{other.slack.team_id}"]', access=owners, more=web)
         yield Two(one, other, port)
 
 

@@ -108,7 +108,9 @@ class MemoryBot:
         there = [one for one in channels if one.platform_id not in self.gone]
         return {one: self.privacies.get(one.platform_id, "public") for one in there}
 
-    async def readable_now(self, user: str, channels: Collection[Address]) -> frozenset[Address]:
+    async def readable_now(
+        self, place: Address, user: str, channels: Collection[Address]
+    ) -> frozenset[Address]:
         if self.tells_nothing is not None:
             raise self.tells_nothing
         if user in self.left:
@@ -127,7 +129,7 @@ class MemoryBot:
             raise SignInError("This sign-in is used up or too old; begin again.")
         return self.codes.pop(code)
 
-    async def as_now(self, user: str) -> Viewer:
+    async def as_now(self, place: Address, user: str) -> Viewer:
         if self.tells_nothing is not None or user in self.left:
             raise SignInError("The platform does not say who you are right now.")
         return Viewer(Author(user, user, groups=self.groups.get(user, ())), Address("memory", "w", ""), "dm")

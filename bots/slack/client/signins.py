@@ -9,6 +9,7 @@ import base64
 import hmac
 import json
 import time
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlencode
 
@@ -44,12 +45,12 @@ class SignIns:
             "state": attempt.state,
             "nonce": attempt.nonce,
             "redirect_uri": attempt.back,
-            "team": team,
+            **({"team": team} if team else {}),
         }
         return f"{self._api_url.removesuffix('api/')}openid/connect/authorize?{urlencode(asked)}"
 
-    async def who(self, code: str, attempt: Attempt, team: str) -> str:
-        """The id of a member of the team. Raises `SignInError`."""
+    async def who(self, code: str, attempt: Attempt, teams: Collection[str]) -> tuple[str, str]:
+        """The team, one of these, and the id of its member. Raises `SignInError`."""
         try:
             client = AsyncWebClient(base_url=self._api_url, timeout=TIMEOUT, retry_handlers=[])
             given = await client.openid_connect_token(
@@ -69,9 +70,10 @@ class SignIns:
             raise SignInError("Slack does not answer right now; try again.") from error
         if told.get("sub") != claims.get("sub") or told.get(USER) != claims.get(USER):
             raise SignInError("Slack named two people.")
-        if told.get(TEAM) != team:
-            raise SignInError("That is another workspace than the one in which the agents work.")
-        return str(told.get(USER) or "")
+        team = str(told.get(TEAM) or "")
+        if team not in teams:
+            raise SignInError("The agents do not work in that workspace.")
+        return team, str(told.get(USER) or "")
 
     def _check(self, claims: dict[str, Any], attempt: Attempt) -> None:
         """Of a token that came from Slack itself, by TLS: OpenID Connect Core 3.1.3.7, 6, lets that stand for its signature."""

@@ -15,6 +15,7 @@ from tests.support.discording import online, place
 from tests.support.signing_in import came_back
 
 BACK = "https://dovecote.example.com/signin/discord/back"
+NOWHERE = Address("discord", "", "")  # people are the same in all servers
 ATTEMPT = Attempt(BACK, "the-state", "the-nonce", "v" * 43)
 
 
@@ -73,15 +74,15 @@ async def test_what_people_may_read_is_asked_of_discord_at_that_moment(tmp_path:
             await notebook.until(lambda: place(private) in notebook.became)
 
             async def reads(user: int) -> set[str]:
-                return {one.platform_id for one in await bot.readable_now(str(user), asked)}
+                return {one.platform_id for one in await bot.readable_now(NOWHERE, str(user), asked)}
 
             assert await reads(ada.id) == {str(public.id), str(private.id)}
             assert await reads(bob.id) == {str(public.id)}
             server.set_roles(guild, ada, [])
             assert await reads(ada.id) == {str(public.id)}
-            assert await bot.readable_now(str(ada.id), []) == frozenset()
+            assert await bot.readable_now(NOWHERE, str(ada.id), []) == frozenset()
             for gone in ("1", str(server.add_user("gone").id)):
                 with pytest.raises(DeliveryError):
-                    await bot.readable_now(gone, asked)
+                    await bot.readable_now(NOWHERE, gone, asked)
         with pytest.raises(Offline):
-            await bot.readable_now(str(ada.id), asked)
+            await bot.readable_now(NOWHERE, str(ada.id), asked)

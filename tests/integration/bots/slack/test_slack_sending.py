@@ -216,7 +216,7 @@ async def test_what_is_for_one_person_alone_is_shown_to_them_or_lies_in_their_di
 
 async def test_what_belongs_to_another_workspace_is_said_in_no_channel_of_the_same_id(place: Place) -> None:
     """As after a token was exchanged for another workspace's: conversations of the first are still in the records."""
-    theirs = Address("slack", "T0OTHER", place.channel.id)
+    theirs, here = (Address("slack", team, place.channel.id) for team in ("T0OTHER", place.slack.team_id))
     sent = delivery(place.bot, content.Text(text="for them alone"), theirs)
     for heard in place.slack.deliveries():  # what is said at the beginning is read first
         await heard.acknowledged()
@@ -237,6 +237,8 @@ async def test_what_belongs_to_another_workspace_is_said_in_no_channel_of_the_sa
         with pytest.raises(Rejected, match=f"belongs to workspace T0OTHER.*in {place.slack.team_id}"):
             await attempt
     await place.bot.show(Shown(theirs, "1.000001", "thinking", ""))
-    assert await place.bot.readable_now(place.ann.id, {theirs}) == frozenset()
+    assert await place.bot.readable_now(here, place.ann.id, {theirs}) == frozenset()
+    with pytest.raises(Rejected):
+        await place.bot.readable_now(theirs, place.ann.id, {theirs})
     assert await place.bot.privacy_now({theirs}) == {}
     assert len(place.slack.calls()) == before

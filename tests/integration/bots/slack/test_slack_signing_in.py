@@ -85,7 +85,7 @@ async def test_refusals_are_told_in_words(slack: tuple[FakeSlack, SlackBot]) -> 
             await bot.who(wrong.encode("utf-8", "replace").decode(), ATTEMPT)
     server.sign_ins.team = "T0ELSEWHERE"
     code = (await came_back(bot, ATTEMPT))["code"]
-    with pytest.raises(SignInError, match="another workspace"):
+    with pytest.raises(SignInError, match="do not work in that workspace"):
         await bot.who(code, ATTEMPT)
     server.sign_ins.team, server.sign_ins.client_secret = "", "changed"
     code = (await came_back(bot, ATTEMPT))["code"]
@@ -117,7 +117,7 @@ async def test_what_people_may_read_is_asked_of_slack_at_that_moment(
     asked.append(place(public.id, "T0OTHER"))
 
     async def reads(user: str) -> set[str]:
-        return {one.platform_id for one in await bot.readable_now(user, asked)}
+        return {one.platform_id for one in await bot.readable_now(place(""), user, asked)}
 
     assert await reads(ann.id) == {public.id, private.id, group.id}
     assert await reads(bob.id) == {public.id, group.id}
@@ -126,13 +126,13 @@ async def test_what_people_may_read_is_asked_of_slack_at_that_moment(
     server.leave(ann, private)
     public.kind = "group"  # and no event told of either
     assert await reads(ann.id) == {group.id}
-    assert await bot.readable_now(ann.id, []) == frozenset()
+    assert await bot.readable_now(place(""), ann.id, []) == frozenset()
     ann.deleted = True
     for gone in (ann.id, "U0NOBODY"):
         with pytest.raises(DeliveryError):
-            await bot.readable_now(gone, asked)
+            await bot.readable_now(place(""), gone, asked)
     for method in ("users.info", "users.conversations"):
         for fault in (Fault.rate_limited(30), Fault.http_error(), Fault.refuse("fatal_error")):
             server.faults.next(method, fault)
             with pytest.raises(DeliveryError):
-                await bot.readable_now(bob.id, asked)
+                await bot.readable_now(place(""), bob.id, asked)

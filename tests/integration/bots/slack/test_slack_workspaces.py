@@ -11,11 +11,13 @@ import pytest
 from bots.slack import Secrets, SlackBot, make
 from host.config import Access, Config, Slack, Web
 from host.ports.bot import BotConfigError, Offline, Rejected, Surroundings
+from host.ports.people import Attempt, SignInError
 from sessiondb import Address
 from sessiondb.content import Text
 from tests.fakes.slack import Channel, FakeSlack, Fault, User
 from tests.support.discording import Notebook, connected
 from tests.support.installing import agreed, began, install
+from tests.support.signing_in import came_back
 from tests.support.slacking import PUBLIC, delivery, online
 
 TEXT = Text("coo")
@@ -244,3 +246,31 @@ async def test_without_a_token_of_its_own_the_bot_begins_with_nobody(
         }
         with pytest.raises(Rejected):
             await bot.send(delivery(bot, TEXT, one.address._replace(workspace_id="")))
+
+
+async def test_people_of_each_workspace_sign_in_to_the_page_and_read_what_is_theirs(
+    towns: tuple[Town, Town], tmp_path: Path
+) -> None:
+    one, other = towns
+    back = f"{PUBLIC}/signin/slack/back"
+    one.slack.sign_ins.redirect_urls.append(back)
+    attempt = Attempt(back, "the-state", "the-nonce", "v" * 43)
+    async with online(one.slack, tmp_path, installs=(other.slack.team_id,)) as (bot, notebook):
+        assert f"team={one.slack.team_id}" in bot.sign_in_at(attempt)
+        await install(bot, other.slack)
+        await served(notebook, other)
+        assert "team=" not in bot.sign_in_at(attempt), "Slack asks for it"
+        for where, name in ((one, "ann"), (other, "zoe")):
+            one.slack.sign_ins.person, one.slack.sign_ins.team = where.ann, where.slack.team_id
+            viewer = await bot.who((await came_back(bot, attempt))["code"], attempt)
+            assert (viewer.author.name, viewer.address.workspace_id) == (name, where.slack.team_id)
+            channels = [one.address, other.address]
+            assert await bot.readable_now(viewer.address, viewer.author.id, channels) == {where.address}
+            assert (await bot.as_now(viewer.address, viewer.author.id)).author.name == name
+        one.slack.sign_ins.team = "T0ELSEWHERE"
+        with pytest.raises(SignInError, match="do not work in that workspace"):
+            await bot.who((await came_back(bot, attempt))["code"], attempt)
+        other.slack.uninstall()
+        await notebook.until(lambda: not notebook.kept.secrets)
+        with pytest.raises(SignInError, match="the app was removed"):
+            await bot.as_now(other.address, other.ann.id)

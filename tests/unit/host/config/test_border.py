@@ -338,6 +338,35 @@ def test_money_that_cannot_be_counted_is_refused_and_no_limit_is_inf(
     assert load(tmp_path / "mine.toml").model.budget_usd_per_month == math.inf
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[access]\nowners = ['slack:T1/U1', 'slack:U2']\n", "access.owners[1]"),
+        ("[access]\nusers = ['slack:U2']\n", "access.users[0]"),
+        ("[access]\ngroups = ['slack:S2']\n", "access.groups[0]"),
+        ("[access]\nchannels = ['slack:C2']\n", "access.channels[0]"),
+        ("[agents.a.options]\napprovers = ['slack:U2']\n", "agents.a.options.approvers[0]"),
+    ],
+)
+def test_where_workspaces_install_the_app_who_may_is_said_of_one_of_them(
+    tmp_path: Path, text: str, key: str
+) -> None:
+    [fault] = faults(tmp_path, f"{text}[slack]\ninstalls = ['T1ABC']\n")
+    assert key in str(fault)
+    assert "names somebody else in each workspace" in str(fault)
+    (tmp_path / "one.toml").write_text(text, "utf-8")
+    assert load(tmp_path / "one.toml").slack is None
+    with_discord = "[access]\nowners = ['slack:T1/U1', 'discord:2']\n[slack]\ninstalls = ['T1ABC']\n"
+    (tmp_path / "both.toml").write_text(with_discord, "utf-8")
+    assert load(tmp_path / "both.toml").slack is not None
+
+
+def test_a_workspace_that_may_install_the_app_is_named_by_its_id(tmp_path: Path) -> None:
+    [fault] = faults(tmp_path, "[slack]\ninstalls = ['acme.slack.com']\n")
+    assert "slack.installs" in str(fault)
+    assert "begins with T" in str(fault)
+
+
 def test_who_may_can_be_said_of_one_workspace_of_slack_and_of_none_elsewhere(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(

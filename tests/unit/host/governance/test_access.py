@@ -217,3 +217,44 @@ def test_whoever_approves_answers_where_others_alone_may_ask_and_not_in_another_
     assert [each for each in asked if heard(*each)] == [("T1", "U1"), ("T1", "U2"), ("T2", "U2")]
     assert not heard("T1", "U1", EventClass.MESSAGE)
     connection.close()
+
+
+def test_an_owner_of_one_workspace_is_none_of_all() -> None:
+    rules = Access(owners=("slack:T1/U1", "slack:U2", "discord:7"))
+    one, other, elsewhere = (Address("slack", team, "C1") for team in ("T1", "T2", ""))
+    assert [access.is_owner(rules, place, "U1") for place in (one, other, elsewhere)] == [True, False, False]
+    assert [access.owns_all(rules, place, "U1") for place in (one, other, elsewhere)] == [False, False, False]
+    assert [access.owns_all(rules, place, "U2") for place in (one, other)] == [True, True]
+    assert access.owns_all(rules, Address("console", "local", ""), "")
+    assert not access.owns_all(rules, one, "")
+
+
+def test_the_same_id_is_the_same_person_in_all_servers_of_discord_and_in_one_workspace_of_slack() -> None:
+    def same(platform: str, one: str, other: str) -> bool:
+        return access.same_people(Address(platform, one, "C1"), Address(platform, other, "C2"))
+
+    assert same("discord", "1", "2")
+    assert same("discord", "", "2")
+    assert same("slack", "T1", "T1")
+    assert not same("slack", "T1", "T2")
+    assert not same("slack", "", "T2")
+    assert not access.same_people(Address("slack", "T1", "C1"), Address("discord", "T1", "C1"))
+
+
+def test_what_an_owner_decided_holds_in_its_workspace_and_before_what_holds_in_all(tmp_path: Path) -> None:
+    connection = open_host_db(tmp_path / "host.db")
+    try:
+        one, other = (Address("slack", team, "C1") for team in ("T1", "T2"))
+        requests.set_standing(connection, "slack", "T1/U5", "allowed", 1)
+        assert [access.standing_of(connection, place, "U5") for place in (one, other)] == ["allowed", ""]
+        requests.set_standing(connection, "slack", "U5", "denied", 1)
+        assert [access.standing_of(connection, place, "U5") for place in (one, other)] == [
+            "allowed",
+            "denied",
+        ]
+        requests.set_standing(connection, "slack", "T1/U5", "", 1)
+        assert access.standing_of(connection, one, "U5") == "denied"
+        requests.set_standing(connection, "discord", "5", "allowed", 1)
+        assert access.standing_of(connection, Address("discord", "1", "2"), "5") == "allowed"
+    finally:
+        connection.close()

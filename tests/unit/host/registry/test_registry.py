@@ -236,6 +236,38 @@ def test_sessions_from_before_the_ledger_are_to_be_read_into_it_and_later_ones_a
     migrated.close()
 
 
+def test_who_was_let_in_on_slack_before_is_so_in_the_workspace_in_which_they_were_heard(
+    tmp_path: Path,
+) -> None:
+    """In another the same id may be somebody else's; of whom nothing was heard nobody knows where they are."""
+    connection = apsw.Connection(str(tmp_path / "host.db"))
+    schema = resources.files("host.registry").joinpath("schema")
+    for version in range(1, 23):
+        sql = schema.joinpath(f"host_{version:04}.sql").read_text("utf-8")
+        connection.execute(f"{sql};PRAGMA user_version = {version}")
+    user = "INSERT INTO users (channel_type, workspace_id, user_id, name, standing, seen_at) VALUES (?, ?, ?, '', ?, 1)"
+    for row in (
+        ("slack", "", "U1", "allowed"),
+        ("slack", "T1", "U1", ""),
+        ("slack", "", "U2", "denied"),
+        ("slack", "T1", "U3", ""),
+        ("discord", "", "4", "allowed"),
+        ("discord", "9", "4", ""),
+    ):
+        connection.execute(user, row)
+    connection.close()
+    migrated = open_host_db(tmp_path / "host.db")
+    found = migrated.execute(
+        "SELECT channel_type, workspace_id, user_id, standing FROM users WHERE standing <> '' ORDER BY 1, 3"
+    ).fetchall()
+    assert found == [
+        ("discord", "", "4", "allowed"),
+        ("slack", "T1", "U1", "allowed"),
+        ("slack", "", "U2", "denied"),
+    ]
+    migrated.close()
+
+
 async def test_what_was_overwritten_is_in_no_file_after_a_scrub_and_a_reader_of_the_past_is_told_of(
     reopen: Callable[[], Awaitable[Registry]], tmp_path: Path
 ) -> None:

@@ -59,6 +59,17 @@ async def test_somebody_reads_what_is_theirs_and_where_they_are(
     assert await read(bot, visitor(), owner=owner) == expected
 
 
+async def test_somebody_with_the_same_id_in_another_workspace_reads_nothing_of_this_one() -> None:
+    bot = MemoryBot()
+    bot.members["U1"] = {"vault", "square", "dm1"}
+    namesake = Visitor(Viewer(Author("U1"), Address("memory", "v", ""), "dm"), 1)
+    assert await read(bot, namesake) == set()
+    everywhere = Visitor(Viewer(Author("U1"), Address("memory", "", ""), "dm"), 1)
+    assert await read(bot, everywhere) == {PUBLIC, GUESTS, PRIVATE, MINE}, (
+        "people are the same in all of them"
+    )
+
+
 async def test_who_is_on_no_platform_or_on_one_that_is_silent_reads_nothing_private() -> None:
     bot = MemoryBot()
     bot.members["U1"] = {"vault"}

@@ -1,0 +1,163 @@
+"""Two workspaces in one host, where the same ids name other people and channels: of one nothing is told in the other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from host.app import Host
+from host.ports.controls import ChannelRules, Forbidden, Judged, TaskOrder
+from host.ports.events import Author, Privacy, Verdict, Viewer
+from host.registry.sessions import session_id
+from sessiondb import Address
+from tests.fakes.platform import MemoryBot
+from tests.support.hosting import config, serving
+from tests.support.viewing import spend
+
+ONE, OTHER = "T0ONE", "T0OTHER"
+ANN, OWNER, STRANGER = Author("U1", "Ann"), Author("U9", "Olga"), Author("U5", "Sam")
+ACCESS = {"unknown": "deny", "users": ["slack:U1"], "owners": [f"slack:{ONE}/U9", f"slack:{OTHER}/U9"]}
+SECRET = "Kestrel"
+
+
+class SlackLike(MemoryBot):
+    channel_type = "slack"
+
+
+@dataclass
+class Places:
+    host: Host
+    bot: MemoryBot
+
+    async def answered(self, team: str, channel: str, text: str, privacy: Privacy, who: Author = ANN) -> str:
+        """The message's id."""
+        before = len(self.bot.sent)
+        said = await self.bot.say(
+            channel, text, author=who, address=at(team, channel), privacy=privacy, mentioned=True
+        )
+        await self.bot.until(lambda: len(self.bot.sent) > before)
+        return said.message_id
+
+
+def at(team: str, channel: str, thread: str = "") -> Address:
+    return Address("slack", team, channel, thread)
+
+
+def looks(team: str, who: Author = ANN, channel: str = "C1", privacy: Privacy = "public") -> Viewer:
+    return Viewer(who, at(team, channel), privacy)
+
+
+@asynccontextmanager
+async def two(tmp_path: Path) -> AsyncIterator[Places]:
+    bot = SlackLike()
+    async with serving(config(tmp_path, access=ACCESS), bot) as (host, _):
+        yield Places(host, bot)
+
+
+async def all_told(host: Host, viewer: Viewer) -> str:
+    """Everything that is shown to somebody who only looks."""
+    controls = host.controls
+    asked: list[Callable[[], Awaitable[object]]] = [
+        lambda: controls.overview(viewer),
+        lambda: controls.tasks(viewer),
+        lambda: controls.usage(viewer),
+        lambda: controls.why(viewer, ""),
+        lambda: controls.grants(viewer, ""),
+        lambda: controls.memory(viewer, ""),
+        lambda: controls.memory(viewer, SECRET),
+        lambda: controls.configure(viewer, ""),
+        lambda: controls.rules(viewer),
+        lambda: controls.tools(viewer),
+    ]
+    told = [controls.help(viewer)]
+    for ask in asked:
+        try:
+            told.append(repr(await ask()))
+        except Forbidden as refused:
+            told.append(str(refused))
+    return "\n".join(told)
+
+
+@pytest.mark.parametrize("who", [ANN, OWNER], ids=["member", "owner"])
+async def test_what_happened_in_one_workspace_is_shown_in_no_other(tmp_path: Path, who: Author) -> None:
+    async with two(tmp_path) as town:
+        said = await town.answered(ONE, "C1", f"{SECRET} in public", "public", who)
+        await town.answered(ONE, "D1", f"{SECRET} alone", "dm", who)
+        await spend(town.host, at(ONE, "C1"), 3_210_000)
+        controls = town.host.controls
+        await controls.set_rules(looks(ONE, OWNER), ChannelRules(instructions=f"Call it {SECRET}."))
+        here, there = looks(ONE, who), looks(OTHER, who)
+        assert SECRET in await all_told(town.host, here)
+        assert "3.21" in await all_told(town.host, here)
+        for viewer in (there, looks(OTHER, who, "D1", "dm")):
+            shown = await all_told(town.host, viewer)
+            assert SECRET not in shown
+            assert "3.21" not in shown
+            assert ONE not in shown
+            assert said not in shown
+        assert "life" in (await controls.why(here, said)) or said in await controls.why(here, said)
+        with pytest.raises(Forbidden, match="no such message"):
+            await controls.why(there, said)
+
+
+@pytest.mark.parametrize("who", [ANN, OWNER], ids=["member", "owner"])
+async def test_what_belongs_to_one_workspace_is_ordered_from_no_other(tmp_path: Path, who: Author) -> None:
+    async with two(tmp_path) as town:
+        await town.answered(ONE, "C1", "hello", "public", who)
+        [sent] = [one for one in town.bot.sent if one.address.workspace_id == ONE]
+        there, controls = looks(OTHER, who), town.host.controls
+        refused: list[Awaitable[object]] = [
+            controls.stop(there, session_id("default", at(ONE, "C1"))),
+            controls.order(there, "t1", TaskOrder.RUN),
+            controls.again(there, sent.key),
+            controls.judge(there, Judged(sent.key, "bad", 1, "")),
+        ]
+        for order in refused:
+            with pytest.raises(Forbidden):
+                await order
+
+
+async def test_a_stranger_is_let_in_by_their_own_workspaces_owner_and_there_alone(tmp_path: Path) -> None:
+    access = {**ACCESS, "unknown": "ask"}
+    bot = SlackLike()
+    async with serving(config(tmp_path, access=access), bot) as (host, _):
+        for team in (ONE, OTHER):
+            said = await bot.say(
+                "C1", "hello", author=STRANGER, address=at(team, "C1"), privacy="public", mentioned=True
+            )
+            assert said.verdict is Verdict.DECLINED
+        await bot.until(lambda: len([one for one in bot.sent if one.decision is not None]) == 2)
+        asked = {one.address.workspace_id: one.decision for one in bot.sent if one.decision is not None}
+        assert set(asked) == {ONE, OTHER}, "each workspace's owner is asked about their own"
+        mine, theirs = asked[ONE], asked[OTHER]
+        assert mine is not None
+        assert theirs is not None
+        assert mine.request != theirs.request
+        with pytest.raises(Forbidden, match="no such request"):
+            await host.controls.decide(looks(OTHER, OWNER), mine.request, "allow")
+        assert "may talk" in await host.controls.decide(looks(ONE, OWNER), mine.request, "allow")
+        again = {"author": STRANGER, "privacy": "public", "mentioned": True}
+        let_in = await bot.say("C1", "again", address=at(ONE, "C1"), **again)
+        kept_out = await bot.say("C1", "again", address=at(OTHER, "C1"), **again)
+        assert (let_in.verdict, kept_out.verdict) == (Verdict.STORED, Verdict.DECLINED)
+
+
+async def test_what_was_declined_in_one_workspace_is_not_its_namesakes_in_another(tmp_path: Path) -> None:
+    async with two(tmp_path) as town:
+        said = await town.bot.say(
+            "C1",
+            f"{SECRET}, please",
+            author=STRANGER,
+            address=at(ONE, "C1"),
+            privacy="public",
+            mentioned=True,
+        )
+        assert said.verdict is Verdict.DECLINED
+        assert "declined" in await town.host.controls.why(looks(ONE, OWNER), said.message_id)
+        for viewer in (looks(OTHER, STRANGER), looks(OTHER, OWNER)):
+            with pytest.raises(Forbidden):
+                await town.host.controls.why(viewer, said.message_id)
