@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from bots.markup import labels, lookalikes, slack, tree
@@ -34,6 +36,30 @@ ADDRESS = "https://evil.example/secret"
 def test_an_edit_has_an_address_fetched(written: str, standing: bool) -> None:
     payloads = list(rendering.operation(content.Edit("m", written), plain=False))
     assert bool(previews.fetched({}, links.shown(payloads) if standing else payloads)) is not standing
+
+
+@walled
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("see evil1.example/secret", ""),
+        ("163.com/secret", ""),
+        ("", "secret.evil.example"),
+        ("", "secret7.com"),
+    ],
+)
+def test_what_is_shown_of_a_turn_has_an_address_fetched(
+    monkeypatch: pytest.MonkeyPatch, text: str, status: str, standing: bool
+) -> None:
+    """Without a scheme: after a digit, which an earlier wall took for a number, and in the line that says what is done."""
+    if not standing:
+        monkeypatch.setattr(
+            links, "_GROWING", (re.compile(r"(?<=[^\W\d_])\.") if text else re.compile("(?!)"),)
+        )
+    shown = Live("k", Address("slack", "T1", "C1", "1.0"), "1.1", "U1", status, text)
+    streamed = live._chunks(shown, live._status(shown), live._text(shown), planned=False)
+    for said in (streamed, live.shown_so_far(shown)[1]):
+        assert bool(previews.fetched({}, said)) is not standing
 
 
 @walled

@@ -291,7 +291,7 @@ def _text(live: Live) -> str:
 
 
 def _status(live: Live) -> str:
-    words = verbs(live.status)
+    words = links.growing(verbs(live.status))
     return f"Working: {words}" if words else "Writing…" if live.text else "Working…"
 
 

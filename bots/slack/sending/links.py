@@ -16,14 +16,14 @@ JOINT = "\N{WORD JOINER}"
 _TICKS = re.compile(r"\\.|(?P<ticks>`+)")  # an escaped one begins no code
 _WHOLE = (
     re.compile(r"(?:https?|ftp|slack):(?=//)|(?:mailto|tel):", re.IGNORECASE),
-    re.compile(r"(?<=[^\W_])\.(?=[^\W\d_]{2})"),
+    re.compile(r"(?<=[^\s.])\.(?=[^\W\d_][^\s.])"),  # some scripts' letters end in marks that are no letters
     re.compile(r"(?<=[\w.+-])@(?=\w)"),
     re.compile(r"\](?=\()"),
 )
-# These look backwards alone: a text that grows at its end keeps what was shown of it.
+# Nothing is put before what a look forward sees: a text that grows at its end keeps what was shown of it. "1." begins a list.
 _GROWING = (
     re.compile(r"(?:https?|ftp|slack|mailto|tel):", re.IGNORECASE),
-    re.compile(r"(?<=[^\W\d_])\."),
+    re.compile(r"(?<=[^\s\d.])\.|(?<=\d)\.(?=[^\W\d_])"),
     re.compile(r"(?<=[\w.+-])@"),
     re.compile(r"(?<!\[[xX ])\]"),
 )

@@ -19,6 +19,8 @@ WAYS_OUT = [
     "<https://evil.example/secret|docs>",
     "HTTPS://EVIL.EXAMPLE/x",
     "www.evil.com",
+    "see evil1.example/secret",
+    "163.com/secret",
 ]
 
 
@@ -32,12 +34,22 @@ def test_no_address_is_left(text: str, change: object) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["https:", "//", "a", ".", "example", "[x]", "](", "@", " ", "`"])),
+    st.lists(st.sampled_from(["https:", "//", "a", "1", ".", "example", "[x]", "](", "@", " ", "`"])),
     st.integers(0, 30),
 )
 def test_a_text_that_grows_keeps_what_was_shown_of_it(pieces: list[str], cut: int) -> None:
     whole = "".join(pieces)
     assert links.growing(whole).startswith(links.growing(whole[:cut]).rstrip(links.JOINT))
+
+
+@pytest.mark.parametrize("change", [links.unlinked, links.growing])
+def test_letters_that_end_in_a_mark_stand_before_a_dot_like_others(change: Callable[[str], str]) -> None:
+    assert change("हिन्दी.example") == f"हिन्दी.{links.JOINT}example"
+
+
+@pytest.mark.parametrize("written", ["1. first\n2. second", "3.14 of 10.5", "…", "."])
+def test_numbers_and_lists_stay_as_they_are(written: str) -> None:
+    assert links.growing(written) == links.unlinked(written) == written
 
 
 @pytest.mark.parametrize(
