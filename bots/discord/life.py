@@ -13,6 +13,7 @@ from typing import Any
 import discord
 
 from bots.common import answering
+from bots.common.faces import Faces
 from bots.discord.client import hooks, limits, parsing, places, wire
 from bots.discord.client.watch import Watch
 from bots.discord.commands import later
@@ -71,7 +72,8 @@ class DoveClient(discord.Client):
         self.standings = Standings(self, host)
         self.receiver = Receiver(self, host, self.threads_of, papers, self.privacies, self.members)
         parsing.guard(self, self.receiver.passed_over, papers.keep)
-        self.outbox = Outbox(self, self.threads_of, book)
+        self.faces = Faces()
+        self.outbox = Outbox(self, self.threads_of, book, self.faces)
         self.live = LiveMessages(self, self.threads_of, self.outbox)
         self.desk = Desk(host, book, events.now_ms)
         self.commands = Commands(self, host, self.threads_of, self.privacies)
@@ -93,6 +95,7 @@ class DoveClient(discord.Client):
         self.follow(config)
 
     def follow(self, config: Config) -> None:
+        self.faces.follow(config)
         self.desk.owners = answering.ids_on(places.PLATFORM, config.access.owners)
         self.members.matter = bool(config.access.groups) or config.access.guests == "deny"
 

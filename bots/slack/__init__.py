@@ -40,7 +40,7 @@ def make(surroundings: Surroundings) -> Bot | None:
     for name, value in needed.items():
         if name != SEAL_KEY and (problem := unfit(value)):
             raise BotConfigError(f"Slack: {name} {problem}.")
-    return SlackBot(settings, secrets, surroundings.data, surroundings.config.access, public_url)
+    return SlackBot(settings, secrets, surroundings.data, surroundings.config, public_url)
 
 
 def _needed(settings: Slack, secrets: Secrets, environment: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from bots.slack.setup import conformance as conforming
 from bots.slack.setup import look as looking
 from bots.slack.workspace import Workspace
 from bots.slack.workspaces import Workspaces
-from host.config import Access, Config, Slack
+from host.config import Config, Slack
 from host.ports.bot import (
     BotConfigError,
     Capabilities,
@@ -64,7 +64,7 @@ class SlackBot:
         settings: Slack,
         secrets: Secrets,
         folder: Path,
-        access: Access | None = None,
+        config: Config | None = None,
         public_url: str = "",
     ) -> None:
         """`public_url` is where workspaces may install the app."""
@@ -72,7 +72,7 @@ class SlackBot:
         self._secrets = secrets
         self._public_url = public_url
         tokens = secrets.bot_token, secrets.app_token
-        self._spaces = Workspaces(settings, tokens, folder, access or Access())
+        self._spaces = Workspaces(settings, tokens, folder, config or Config())
         self._flows: Flows | None = None
         self._sign_ins = signins.SignIns(secrets.client_id, secrets.client_secret, settings.api_url)
         self._online = False
@@ -99,7 +99,7 @@ class SlackBot:
         return await conforming.conformance(self._settings, client, tokens, channel, operator)
 
     def follow(self, config: Config) -> None:
-        self._spaces.follow(config.access)
+        self._spaces.follow(config)
 
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
@@ -124,7 +124,7 @@ class SlackBot:
             return None
         secrets = self._secrets.client_id, self._secrets.client_secret
         kept, api_url = host.installs(self.channel_type), self._settings.api_url
-        return Flows(secrets, self._public_url, api_url, kept, self._spaces)
+        return Flows(secrets, self._public_url, api_url, kept, self._spaces, self._spaces.scopes)
 
     async def install(self, step: Literal["install", "oauth_redirect"], query: str, cookie: str) -> Reply:
         if self._flows is None:

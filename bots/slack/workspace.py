@@ -13,6 +13,7 @@ from pathlib import Path
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import answering
+from bots.common.faces import Faces
 from bots.common.pacing import Pace
 from bots.slack.client import readers
 from bots.slack.client.directory import Directory
@@ -24,6 +25,7 @@ from bots.slack.live.progress import StatusLines
 from bots.slack.reading.backfill import Marks
 from bots.slack.reading.events import Identity
 from bots.slack.reading.fetching import Fetching
+from bots.slack.sending.faces import Customizing
 from bots.slack.sending.files import Uploads
 from bots.slack.sending.outbox import Sender
 from bots.slack.setup.preflight import identify
@@ -46,7 +48,7 @@ class Workspace:
     listeners: Listeners
     identity: Identity
 
-    def __init__(self, settings: Slack, token: str, folder: Path) -> None:
+    def __init__(self, settings: Slack, token: str, folder: Path, faces: Faces) -> None:
         self._settings = settings
         self.token = token
         # No retry handlers: a post is never repeated blindly, and reads are repeated by whoever asked.
@@ -55,7 +57,8 @@ class Workspace:
         )
         self.people = Directory(self.client)
         pace = Pace(settings.message_interval, BURST)
-        self.sender = Sender(self.client, pace, Uploads(self.client, folder))
+        self._customizing = Customizing(faces)
+        self.sender = Sender(self.client, pace, Uploads(self.client, folder), self._customizing)
         self.status = StatusLines(self.client)
         self.fetching = Fetching(self.client, settings.api_url, token)
         self.team = ""
@@ -68,7 +71,8 @@ class Workspace:
     async def begin(self, host: Ingest, access: Access, *, whose: str = "") -> None:
         """Raises `SlackRefused` when the token or the app's settings are wrong; `whose` it is stands in its words."""
         self.identity = await identify(self.client, whose)
-        self._live = LiveMessages(self.client, self.people, self.identity)
+        self._customizing.begin(self.identity.team, self.identity.scopes)
+        self._live = LiveMessages(self.client, self.people, self.identity, self._customizing)
         self.team = self.identity.team
         self._marks = Marks(host, self.team)
         await self._marks.load()

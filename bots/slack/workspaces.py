@@ -17,14 +17,16 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common.faces import Faces
 from bots.common.shapes import Json, mapping
 from bots.slack.client.errors import OPERATOR_PAUSE, TRANSIENT
 from bots.slack.client.installing import REMOVED, REVOKED, InstallationStore
 from bots.slack.client.transport import Transport
 from bots.slack.listening import Listeners
+from bots.slack.sending.faces import SCOPE as CUSTOMIZE
 from bots.slack.setup.preflight import SlackRefused, check_app_token, identify
 from bots.slack.workspace import CALL_TIMEOUT, Workspace
-from host.config import Access, Slack
+from host.config import Config, Slack
 from host.ports.bot import HostBusy, Ingest, Offline, Rejected
 from host.ports.installs import Installs, InstallsError
 from sessiondb import Address
@@ -56,13 +58,15 @@ class Life:
 
 
 class Workspaces:
-    def __init__(self, settings: Slack, tokens: tuple[str, str], folder: Path, access: Access) -> None:
+    def __init__(self, settings: Slack, tokens: tuple[str, str], folder: Path, config: Config) -> None:
         """`tokens`: the bot's own, or '', and the app's."""
         bot_token, self._app_token = tokens
         self._settings = settings
         self._folder = folder
-        self._access = access
-        self.own = Workspace(settings, bot_token, folder) if bot_token else None
+        self._access = config.access
+        self._faces = Faces()
+        self._faces.follow(config)
+        self.own = Workspace(settings, bot_token, folder, self._faces) if bot_token else None
         self._served: dict[str, Workspace] = {}  # by team
         self._lives: dict[str, Life] = {}  # by team, of those that installed the app
         self.ended: dict[str, str] = {}  # why, by team
@@ -70,12 +74,18 @@ class Workspaces:
         self._transport: Transport | None = None
         self._ready: Callable[[], None] = lambda: None
 
-    def follow(self, access: Access) -> None:
-        self._access = access
+    def follow(self, config: Config) -> None:
+        self._access = config.access
+        self._faces.follow(config)
         for space in self._served.values():
-            space.mind(access)
+            space.mind(config.access)
 
     # ── whose it is ──────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """That whoever installs the app is asked for besides, for what is configured."""
+        return (CUSTOMIZE,) if self._faces else ()
 
     @property
     def served(self) -> Mapping[str, Workspace]:
@@ -256,7 +266,7 @@ class Workspaces:
     async def _serve(self, team: str, life: Life, transport: Transport) -> None:
         found = await InstallationStore(self._kept).async_find_bot(enterprise_id=None, team_id=team)
         token = "" if found is None else found.bot_token or ""
-        space = Workspace(self._settings, token, self._folder)
+        space = Workspace(self._settings, token, self._folder, self._faces)
         try:
             await space.begin(self._host, self._access, whose=f"the token of workspace {team}")
             if space.team != team:

@@ -23,6 +23,9 @@ NATIVE = re.compile(
 )
 HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*[-–—]\s*(\d{1,2})(?::(\d\d))?", re.ASCII)
 TEAM = re.compile(r"T[A-Z0-9]{2,30}", re.ASCII)
+EMOJI = re.compile(r":[a-z0-9_+'-]{1,60}:")
+LONGEST_FACE = 40  # characters
+LONGEST_ICON = 500
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -41,6 +44,25 @@ def _zone(name: str) -> str:
 
 def _zone_or_none(name: str) -> str:
     return _zone(name) if name else ""
+
+
+def _face(name: str) -> str:
+    """What people see in place of the app's name; nothing in it may look like a mention or formatting."""
+    name = " ".join(name.split())
+    if len(name) > LONGEST_FACE or not name.isprintable() or set(name) & set("*_~`|<>[]()@#\\:"):
+        raise refused(
+            f"{name[:60]!r} is no name to be seen by",
+            f"Write up to {LONGEST_FACE} letters, digits and blanks",
+        )
+    return name
+
+
+def _icon(text: str) -> str:
+    if text and not (EMOJI.fullmatch(text) or (is_url(text, "https") and len(text) <= LONGEST_ICON)):
+        raise refused(
+            f"{text[:60]!r} is no picture", "Write an emoji's name such as :owl:, or an https:// address"
+        )
+    return text
 
 
 def _hours(text: str) -> str:
@@ -185,6 +207,8 @@ Team = Annotated[str, AfterValidator(_team)]
 ZoneOrNone = Annotated[str, AfterValidator(_zone_or_none)]
 Hours = Annotated[str, AfterValidator(_hours)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+FaceName = Annotated[str, AfterValidator(_face)]
+FaceIcon = Annotated[str, AfterValidator(_icon)]
 SecretShape = Annotated[str, AfterValidator(_shape)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]
 Seconds = Annotated[float, Field(gt=0)]

@@ -13,6 +13,8 @@ from host.config.kinds import (
     DiscordAddress,
     Dollars,
     EngineAddress,
+    FaceIcon,
+    FaceName,
     GatewayAddress,
     HostName,
     Hours,
@@ -146,6 +148,8 @@ class Agent(_Model):
     network: Network = Network()
     reactions: Literal["off", "context", "wake"] = "context"  # of people to messages of its conversations
     mask_secrets: bool = True  # in what it posts; what it does not mask is not searched either
+    name: FaceName = ""  # by which people see it, instead of the app's
+    icon: FaceIcon = ""  # its picture: an emoji's name or an https:// address
     feedback: bool = True  # whether people are asked what they think of its answers, by buttons under them
     fallback_model: str = ""  # answers while its own, or the one that was chosen, is away; '' = none does
     title_model: str = "claude-haiku-5-5"  # names threads after their first answer; '' = the question does

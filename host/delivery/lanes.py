@@ -36,6 +36,10 @@ TOLD_AFTER = 20.0  # s that a platform makes us wait before people are told why 
 class Ledger(Protocol):
     """Where a lane's intents and receipts are kept."""
 
+    @property
+    def agent(self) -> str:
+        """Whose words they have, '' for the host's own."""
+
     async def put(self, parcels: Sequence[Parcel]) -> None:
         """Commits the chunks' states. Raises `sessiondb.SessionError`."""
 
@@ -313,6 +317,7 @@ class Lane:
             key=parcel.key,
             address=parcel.address,
             payload=kept["chunk"],
+            agent=self._ledger.agent,
             answers=kept["answers"],
             target=target,
             files=kept["files"],
@@ -321,6 +326,7 @@ class Lane:
             audience=tuple(kept.get("audience", ())),
             decision=notices.decision_of(kept.get("decision", "")),
             judged=bool(kept.get("judged")),
+            first=not parcel.chunk,
             closes=bool(kept.get("closes")),
             mentions=tuple(kept.get("mentions", ())),
             first_attempt_at=parcel.first_attempt_at,

@@ -47,6 +47,10 @@ class SessionLedger:
         self._say = say
         self._posts = posts
 
+    @property
+    def agent(self) -> str:
+        return self._session.agent
+
     async def put(self, parcels: Sequence[Parcel]) -> None:
         """One commit of host.db, shared with whoever else waits: receipts, what they open, what they must tell, next intents.
 
@@ -150,6 +154,8 @@ class OpenNotice:
 
 class NoticeLedger:
     """Notices travel as parcels whose `message_out_id` is the notice's id."""
+
+    agent = ""
 
     def __init__(self, db: Registry, now: Callable[[], int]) -> None:
         self._db = db

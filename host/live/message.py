@@ -316,6 +316,7 @@ class LiveMessage:
             self._news.text,
             row.opened_at,
             self._news.plan,
+            self._session.agent,
         )
 
     def _unknown(self, flight: float) -> None:

@@ -34,6 +34,7 @@ class Delivery:
     key: str  # minted by the host, at most 20 characters: nonce, metadata
     address: Address
     payload: dict[str, Any]
+    agent: str = ""  # whose words it has, '' for the host's own
     answers: str = ""  # platform id of the message this replies to
     target: str = ""  # platform id of the message to edit or react to
     files: str = ""  # folder that holds the operation's file
@@ -44,6 +45,7 @@ class Delivery:
     audience: tuple[str, ...] = ()  # of a question: the users who may answer it
     decision: Decision | None = None  # of a notice that asks an owner
     judged: bool = False  # people are asked what they think of it, by buttons that name `key`; where the platform has room
+    first: bool = True  # of the messages that one operation became
     closes: bool = False  # the end of a turn's answer
     bill: str = ""  # what the answer took, to be shown below it in small; no word of it
     mentions: tuple[str, ...] = ()  # users whom the message notifies, named in front of it; nobody else is
@@ -92,6 +94,7 @@ class Live:
     text: str  # what is written so far, Markdown; '' before there is any
     opened_at: int = 0  # ms UTC of the intent
     plan: tuple[Item, ...] = ()  # what its place may see of what is done and to come
+    agent: str = ""  # whose work it shows
 
 
 LONGEST_WAIT = 6 * 3_600.0  # s that a platform may ask for at once, whatever it says

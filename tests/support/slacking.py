@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bots.slack import Secrets, SlackBot
-from host.config import Access, Slack
+from host.config import Access, Config, Slack
+from host.config.schema import Agent
 from host.ports.bot import Delivery
 from sessiondb import Address, content
 from tests.fakes.slack import FakeSlack
@@ -23,6 +24,7 @@ async def online(
     folder: Path,
     access: Access | None = None,
     notebook: Notebook | None = None,
+    agents: dict[str, Agent] | None = None,
     **settings: Any,
 ) -> AsyncIterator[tuple[SlackBot, Notebook]]:
     """A bot that hears what happens."""
@@ -31,7 +33,8 @@ async def online(
     secrets = Secrets(
         slack.bot_token, slack.app_token, slack.signing_secret, app.client_id, app.client_secret
     )
-    bot, notebook = SlackBot(made, secrets, folder, access, PUBLIC), notebook or Notebook()
+    config = Config(access=access or Access(), agents=agents or {"default": Agent()})
+    bot, notebook = SlackBot(made, secrets, folder, config, PUBLIC), notebook or Notebook()
     async with connected(bot, notebook):
         yield bot, notebook
         assert slack.fetches == [], "no preview was made of what the app said"

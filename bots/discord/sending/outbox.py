@@ -18,17 +18,15 @@ from typing import Any
 import discord
 from rich.emoji import Emoji
 
+from bots.common.faces import Faces
 from bots.discord.client import errors, places, telling, wire
 from bots.discord.client.parsing import Unread
 from bots.discord.panels import judging
 from bots.discord.questions import decisions
 from bots.discord.questions.book import Asked, QuestionBook
 from bots.discord.questions.questions import view_of
-from bots.discord.sending import cards
-from bots.discord.sending.rendering import LONGEST
+from bots.discord.sending import cards, framing
 from bots.discord.sending.threads import Threads
-from bots.markup import clean
-from host.ports import bill
 from host.ports.bot import Delivery, Receipt, Rejected, Unknown
 from sessiondb import Address
 
@@ -40,10 +38,11 @@ REMEMBERED = 10_000  # of the bot's own messages by nonce, as the gateway told o
 
 
 class Outbox:
-    def __init__(self, client: discord.Client, threads: Threads, book: QuestionBook) -> None:
+    def __init__(self, client: discord.Client, threads: Threads, book: QuestionBook, faces: Faces) -> None:
         self._client = client
         self._threads = threads
         self._book = book
+        self._faces = faces
         self._own: OrderedDict[str, int] = OrderedDict()  # nonce -> message id
         self._ids: set[int] = set()
 
@@ -139,7 +138,9 @@ class Outbox:
             people = [discord.Object(int(user)) for user in wire.people(delivery.mentions)]
             more["allowed_mentions"] = discord.AllowedMentions(everyone=False, roles=False, users=people)
         try:
-            return await channel.send(_billed(delivery) or None, nonce=delivery.key, **more)
+            return await channel.send(
+                framing.framed(delivery, self._faces) or None, nonce=delivery.key, **more
+            )
         except discord.HTTPException as error:
             if error.code == errors.TOO_LARGE or error.status == 413:
                 raise Rejected(f"the file is larger than is taken here: {self._most(delivery)}") from error
@@ -254,7 +255,7 @@ def _looks_like(message: discord.Message, delivery: Delivery) -> bool:
         return False
     if message.attachments and not _same_name(message.attachments[0].filename, delivery.payload["name"]):
         return False
-    return bill.without(message.content).strip() == _content(delivery).strip()
+    return framing.bare(message.content) == framing.bare(framing.worded(delivery))
 
 
 def buttons_of(message: discord.Message) -> list[str]:
@@ -267,18 +268,6 @@ def _same_name(shown: str, given: str) -> bool:
     """Discord replaces what it does not like in a file's name."""
     plain = re.sub(r"[^0-9A-Za-z]", "", given or "file")
     return re.sub(r"[^0-9A-Za-z]", "", shown) == plain
-
-
-def _content(delivery: Delivery) -> str:
-    """With those in front whom it notifies; the rendering left room for them."""
-    return f"{wire.named(delivery.mentions)}{delivery.payload['content']}"
-
-
-def _billed(delivery: Delivery) -> str:
-    """With the bill below, where there is room for it: what an answer is looked up by is without."""
-    text = _content(delivery)
-    billed = bill.below(text, delivery.bill) if delivery.bill else text
-    return billed if clean.units(billed) <= LONGEST else text
 
 
 def _is_reply(delivery: Delivery) -> bool:

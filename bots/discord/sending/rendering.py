@@ -11,7 +11,10 @@ from bots.discord.client import wire
 from bots.markup import discord as markup
 from sessiondb import content
 
-LONGEST = markup.CHUNK
+OURS = (
+    100  # units that a message keeps free for the agent's name above its words, and for the bill below them
+)
+LONGEST = markup.CHUNK - OURS
 LONGEST_URL = 512  # characters of a button's address
 MOST_BUTTONS = 20  # beside the one for an answer in one's own words, in five rows of five
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, Protocol
 
 from slack_bolt.error import BoltError
@@ -84,12 +84,13 @@ class Flows:
         api_url: str,
         kept: Installs,
         town: Town,
+        scopes: Collection[str] = (),
     ) -> None:
-        """`secrets` are the app's id and secret."""
+        """`secrets` are the app's id and secret; `scopes` those that are asked for beside what nothing works without."""
         settings = AsyncOAuthSettings(
             client_id=secrets[0],
             client_secret=secrets[1],
-            scopes=list(SCOPES),
+            scopes=[*SCOPES, *scopes],
             user_scopes=[],  # nobody's own token
             redirect_uri=f"{public_url}{REDIRECT}",
             install_page_rendering_enabled=False,

@@ -28,6 +28,7 @@ from bots.slack.reading import histories
 from bots.slack.reading.events import Identity
 from bots.slack.reading.times import microseconds
 from bots.slack.sending import links
+from bots.slack.sending.faces import Customizing
 from host.ports.bot import Live, Receipt, Rejected, Unknown, Unsent
 from sessiondb.plan import Item, State
 
@@ -69,11 +70,13 @@ class LiveMessages:
         client: AsyncWebClient,
         people: Directory,
         identity: Identity,
+        customizing: Customizing,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._people = people
         self._me = identity
+        self._customizing = customizing
         self._now = now
         self._written: dict[str, _Written] = {}  # by key
         self._no_cards: set[str] = set()  # workspaces
@@ -136,14 +139,19 @@ class LiveMessages:
         """The ts of a stream; '' when Slack refuses one here, which proves that there is none."""
         text, status = _text(live), _status(live)
         planned = bool(live.plan)
+        team = await self._team_of(live.asked_by)
         try:
-            answer = await self._client.chat_startStream(
-                channel=live.address.platform_id,
-                thread_ts=live.address.thread_id,
-                recipient_user_id=live.asked_by,
-                recipient_team_id=await self._team_of(live.asked_by),
-                chunks=[*_chunks(live, status, text, planned), *_tasks(live, ())],
-                task_display_mode="plan" if planned else None,
+            answer = await self._customizing.call(
+                live.agent,
+                lambda face: self._client.chat_startStream(
+                    channel=live.address.platform_id,
+                    thread_ts=live.address.thread_id,
+                    recipient_user_id=live.asked_by,
+                    recipient_team_id=team,
+                    chunks=[*_chunks(live, status, text, planned), *_tasks(live, ())],
+                    task_display_mode="plan" if planned else None,
+                    **face,
+                ),
             )
         except SlackApiError as error:
             if isinstance(translated(error), Rejected):
@@ -163,14 +171,18 @@ class LiveMessages:
 
     async def _posted(self, live: Live) -> str:
         text, blocks = shown_so_far(live)
-        answer = await self._client.chat_postMessage(
-            channel=live.address.platform_id,
-            thread_ts=live.address.thread_id or None,
-            text=text,
-            blocks=blocks,
-            metadata=histories.marked(live.key),
-            unfurl_links=False,
-            unfurl_media=False,
+        answer = await self._customizing.call(
+            live.agent,
+            lambda face: self._client.chat_postMessage(
+                channel=live.address.platform_id,
+                thread_ts=live.address.thread_id or None,
+                text=text,
+                blocks=blocks,
+                metadata=histories.marked(live.key),
+                unfurl_links=False,
+                unfurl_media=False,
+                **face,
+            ),
         )
         self._written[live.key] = _Written(ended=True)
         return str(answer["ts"])

@@ -43,6 +43,7 @@ class Identity:
     user: str
     bot: str
     name: str = ""
+    scopes: frozenset[str] = frozenset()  # of the token, where Slack tells
 
 
 class Reader:

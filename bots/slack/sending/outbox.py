@@ -16,6 +16,7 @@ from bots.slack.questions import cards
 from bots.slack.reading import histories
 from bots.slack.reading.blocks import BILL
 from bots.slack.sending import links, rendering
+from bots.slack.sending.faces import Customizing
 from bots.slack.sending.files import Uploads
 from host.ports.bot import Delivery, DeliveryError, Receipt, Rejected, Unknown, Unsent
 from sessiondb import Address
@@ -30,10 +31,13 @@ MOST_BLOCKS = 50  # of one message
 class Sender:
     """Raises `host.ports.bot.DeliveryError` and nothing else."""
 
-    def __init__(self, client: AsyncWebClient, pace: Pace, uploads: Uploads) -> None:
+    def __init__(
+        self, client: AsyncWebClient, pace: Pace, uploads: Uploads, customizing: Customizing
+    ) -> None:
         self._client = client
         self._pace = pace
         self._uploads = uploads
+        self._customizing = customizing
         self._rooms: dict[str, str] = {}  # the direct messages that were opened, by user
 
     async def send(self, delivery: Delivery) -> Receipt:
@@ -102,10 +106,16 @@ class Sender:
             answer = await self._client.chat_postEphemeral(user=delivery.private_to, **arguments)
             return Receipt(str(answer["message_ts"]))
         arguments["metadata"] = histories.marked(delivery.key)
-        return await self._judged(delivery, arguments) if delivery.judged else await self._said(arguments)
+        said = self._judged if delivery.judged else self._said
+        return await said(delivery, arguments)
 
-    async def _said(self, arguments: Json) -> Receipt:
-        answer = await self._client.chat_postMessage(unfurl_links=False, unfurl_media=False, **arguments)
+    async def _said(self, delivery: Delivery, arguments: Json) -> Receipt:
+        answer = await self._customizing.call(
+            delivery.agent,
+            lambda face: self._client.chat_postMessage(
+                unfurl_links=False, unfurl_media=False, **face, **arguments
+            ),
+        )
         return Receipt(str(answer["ts"]))
 
     async def _judged(self, delivery: Delivery, arguments: Json) -> Receipt:
@@ -113,13 +123,13 @@ class Sender:
         proven unsent, and goes without them."""
         blocks = arguments.get("blocks") or []
         if not blocks or len(blocks) >= judging.MOST_BLOCKS:
-            return await self._said(arguments)
+            return await self._said(delivery, arguments)
         try:
-            return await self._said({**arguments, "blocks": [*blocks, judging.block(delivery.key)]})
+            return await self._said(delivery, {**arguments, "blocks": [*blocks, judging.block(delivery.key)]})
         except SlackApiError as error:
             if code_of(error) != "invalid_blocks":
                 raise
-            return await self._said(arguments)
+            return await self._said(delivery, arguments)
 
     async def _update(self, delivery: Delivery) -> Receipt:
         """Naturally idempotent; a text without blocks would remove the old ones, so both are always sent."""

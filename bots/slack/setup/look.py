@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.common import answering
+from bots.common import answering, faces
 from bots.slack.client.errors import TRANSIENT, code_of
 from bots.slack.client.flow import INSTALL
 from bots.slack.reading.backfill import ALL_KINDS
+from bots.slack.sending import faces as customizing
 from bots.slack.setup.preflight import check_app_token, identify
 from host.config import Config, Slack
 from host.ports import unreachable
@@ -34,6 +35,9 @@ async def look(client: AsyncWebClient, app_token: str, settings: Slack, config: 
     if not channels:
         remedy = f"Write `/invite @{identity.name}` in a channel; direct messages work without"
         found.append(Finding("Slack's channels", False, "the bot is in none", remedy))
+    if faces.of(config) and identity.scopes and customizing.SCOPE not in identity.scopes:
+        seen = "agents have names or pictures of their own, which the app may not use"
+        found.append(Finding("Slack's faces", False, seen, customizing.REMEDY))
     found += _routes(config, channels, identity.team, identity.name)
     return [*found, *[finding async for finding in _owners(client, config, identity.team)]]
 

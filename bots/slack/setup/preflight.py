@@ -40,7 +40,8 @@ async def identify(client: AsyncWebClient, whose: str = "") -> Identity:
     except SlackApiError as error:
         raise _refused(whose, error) from error
     granted = str(answer.headers.get("x-oauth-scopes") or answer.headers.get("X-OAuth-Scopes") or "")
-    missing = set(SCOPES) - {scope.strip() for scope in granted.split(",")}
+    scopes = frozenset(filter(None, (scope.strip() for scope in granted.split(","))))
+    missing = set(SCOPES) - scopes
     if granted and missing:
         raise SlackRefused(
             whose,
@@ -48,7 +49,7 @@ async def identify(client: AsyncWebClient, whose: str = "") -> Identity:
             "Add them under OAuth & Permissions (or paste the manifest again) and install the app again.",
         )
     return Identity(
-        str(answer["team_id"]), str(answer["user_id"]), str(answer["bot_id"]), str(answer["user"])
+        str(answer["team_id"]), str(answer["user_id"]), str(answer["bot_id"]), str(answer["user"]), scopes
     )
 
 

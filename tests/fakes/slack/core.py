@@ -109,6 +109,10 @@ class Core:
     def post_as_bot(self, message: Message) -> Message:
         """Stores a message of the app itself and tells the app about it (FACTS: own bot's event)."""
         message.user, message.bot_id, message.app_id = self.bot.id, self.bot_id, self.app_id
+        if (
+            message.username is not None or message.icons is not None
+        ):  # as the example of chat.postMessage shows
+            message.user, message.subtype = None, message.subtype or "bot_message"
         self.workspace.add_message(message)
         thread = self.workspace.assistant_threads.get((message.channel, message.thread_ts or ""))
         if thread is not None:

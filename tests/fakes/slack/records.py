@@ -59,6 +59,7 @@ class Message:
     bot_id: str | None = None
     app_id: str | None = None
     username: str | None = None
+    icons: Json | None = None
     client_msg_id: str | None = None
     blocks: list[Json] = field(default_factory=list)
     attachments: list[Json] = field(default_factory=list)

@@ -122,6 +122,7 @@ def message(workspace: Workspace, record: Message, origin: str, *, metadata: boo
         "bot_id": record.bot_id,
         "app_id": record.app_id,
         "username": record.username,
+        "icons": record.icons,
         "client_msg_id": record.client_msg_id,
         "blocks": record.blocks or None,
         "attachments": record.attachments or None,

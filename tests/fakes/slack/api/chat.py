@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .. import limits, wire
 from ..core import Core
@@ -61,6 +62,15 @@ def own_message(core: Core, channel: Channel, ts: str | None, error: str) -> Mes
     return message
 
 
+def customized(core: Core, args: Args) -> dict[str, Any]:
+    """Without the scope these are passed over ("chat:write.customize"); an emoji counts more than an address."""
+    if "chat:write.customize" not in core.scopes:
+        return {}
+    emoji, url = args.text("icon_emoji"), args.text("icon_url")
+    icons = {"emoji": emoji} if emoji else {"image_48": url} if url else None
+    return {"username": args.text("username"), "icons": icons}
+
+
 def thread_of(args: Args) -> str | None:
     """It must look like a ts ("chat.postMessage": errors)."""
     thread_ts = args.text("thread_ts") or None
@@ -86,7 +96,7 @@ def post_message(core: Core, args: Args) -> Json:
             blocks=said.blocks,
             attachments=said.attachments,
             metadata=said.metadata,
-            username=args.text("username") if "chat:write.customize" in core.scopes else None,
+            **customized(core, args),
         )
     )
     shown = wire.message(core.workspace, message, core.origin, metadata=True)

@@ -31,7 +31,15 @@ def start(core: Core, args: Args) -> Json:
     core.rate.spend(channel.id)
     expires = None if core.stream_lifetime is None else core.now() + core.stream_lifetime
     stream = Stream(expires, chunks=chunks)
-    message = Message(channel.id, core.workspace.clock.ts(), None, _text(chunks), thread_ts, stream=stream)
+    message = Message(
+        channel.id,
+        core.workspace.clock.ts(),
+        None,
+        _text(chunks),
+        thread_ts,
+        stream=stream,
+        **chat.customized(core, args),
+    )
     core.post_as_bot(message)
     return {"channel": channel.id, "ts": message.ts}
 

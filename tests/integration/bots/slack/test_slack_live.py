@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from bots.common.faces import Faces
 from bots.slack.client.directory import Directory
 from bots.slack.live import message as live
 from bots.slack.live.message import LiveMessages
 from bots.slack.reading import histories
 from bots.slack.reading.events import Identity
 from bots.slack.reading.times import ms
+from bots.slack.sending.faces import Customizing
 from host.ports.bot import Live, Rejected, Unknown
 from sessiondb import Address, plan
 from tests.fakes.slack import Channel, FakeSlack, Message
@@ -46,7 +48,7 @@ def process(slack: FakeSlack, time: list[float]) -> LiveMessages:
     """What one life of the bot knows of its live messages."""
     client = web_client(slack, timeout=2)
     me = Identity(slack.team_id, slack.bot_user_id, slack.bot_id)
-    return LiveMessages(client, Directory(client), me, lambda: time[0])
+    return LiveMessages(client, Directory(client), me, Customizing(Faces()), lambda: time[0])
 
 
 @pytest.fixture

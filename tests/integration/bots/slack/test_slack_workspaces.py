@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bots.slack import Secrets, SlackBot, make
-from host.config import Access, Config, Slack, Web
+from host.config import Config, Slack, Web
 from host.ports.bot import BotConfigError, Offline, Rejected, Surroundings
 from host.ports.people import Attempt, SignInError
 from sessiondb import Address
@@ -232,7 +232,7 @@ async def test_without_a_token_of_its_own_the_bot_begins_with_nobody(
     )
     teams = (one.slack.team_id, other.slack.team_id)
     settings = Slack(api_url=one.slack.api_url, message_interval=0.01, installs=teams)
-    bot = SlackBot(settings, secrets, tmp_path, Access(), PUBLIC)
+    bot = SlackBot(settings, secrets, tmp_path, None, PUBLIC)
     async with connected(bot, notebook):
         for each in (one, other):
             assert (await install(bot, each.slack)).status == 200

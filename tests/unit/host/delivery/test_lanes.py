@@ -33,6 +33,8 @@ def parcel(number: int, state: str = "pending", due: int = 0, plain: str = "null
 class Book:
     """A ledger that keeps its commits; `failing` of them fail first."""
 
+    agent = "poet"
+
     def __init__(self) -> None:
         self.commits: list[list[tuple[str, str]]] = []
         self.failing = 0

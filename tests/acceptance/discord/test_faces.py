@@ -1,0 +1,47 @@
+"""Agents with names of their own on Discord."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.fakes.discord.faults import Fault
+from tests.support.town import Town
+
+FACES = """\
+[agents.default]
+name = "Scribe"
+icon = ":owl:"
+[agents.poet]
+name = "Poet"
+[[routes]]
+platform = "discord"
+channel = "CHANNEL"
+[[routes]]
+platform = "discord"
+agent = "poet"
+"""
+POST = "POST /channels/{}/messages"
+
+
+async def test_each_agent_is_named_above_its_words_once_also_after_a_crash(town: Town) -> None:
+    town.config = FACES.replace("CHANNEL", str(town.channel.id))
+    await town.up()
+    question = town.discord.say(town.ada, town.channel, "hello", mention_bot=True)
+    thread = await town.answered(question)
+    assert town.said(thread) == ["-# 🦉 Scribe\nhello"]
+    town.discord.say(town.ada, thread, "word " * 398)
+    await town.answered(question, 3)
+    _, first, last = town.said(thread)
+    assert first.startswith("-# 🦉 Scribe\nword")
+    assert last.startswith("word")
+
+    # Posted, and the host dies before it has heard so: it is found, and said once.
+    never = asyncio.Event()
+    town.discord.faults.next(POST, Fault.answer_held(never))
+    town.discord.say(town.ada, thread, "Once?")
+    await town.answered(question, 4)
+    await town.kill()
+    await town.up()
+    town.discord.say(town.ada, thread, "!handoff @poet Sing")
+    await town.until(lambda: any(said.startswith("-# Poet\n") for said in town.said(thread)))
+    assert sum("Once?" in said for said in town.said(thread)) == 1
