@@ -62,8 +62,7 @@ class Installs:
         return await self._write(ended)
 
     async def all(self) -> Sequence[Install]:
-        found = await self._write(lambda c: c.execute(_ALL, (self._type,)).fetchall())
-        return [Install(str(row[0]), str(row[1]), int(str(row[2])), str(row[3])) for row in found]
+        return await self._write(lambda connection: known(connection, self._type))
 
     async def begin(self) -> str:
         state, now = secrets.token_urlsafe(32), self._now()
@@ -87,6 +86,11 @@ class Installs:
             return await self._db.write(job)
         except SessionError as error:
             raise InstallsError(str(error)) from error
+
+
+def known(connection: Statements, channel_type: str) -> list[Install]:
+    found = connection.execute(_ALL, (channel_type,)).fetchall()
+    return [Install(str(row[0]), str(row[1]), int(str(row[2])), str(row[3])) for row in found]
 
 
 def of(db: Registry, seal: Seal, now: Callable[[], int]) -> Callable[[str], Installs]:

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
+import apsw
 import pytest
 
+from bots.slack.setup.manifest import BECAME, LATER
+from tests.fakes.slack import Message
 from tests.support import on_slack
-from tests.support.on_slack import Office
+from tests.support.dovecote import ROOT
+from tests.support.on_slack import PATIENCE, Office
 from tests.support.slack_app import free_port
 from tests.support.waiting import eventually
 
 NAME = "dovecote.example.com"
+ROUNDS = 4  # questions that each workspace asks at once
+COMMANDS = (
+    "help",
+    "status",
+    "tasks",
+    "usage",
+    "why",
+    "memory",
+    "memory call",
+    "grants",
+    "config",
+    "stop",
+)
+TYPED = ("!status", "!tasks", "!usage", "!why", "!memory", "!grants", "!config")
 
 
 @dataclass
@@ -26,13 +50,38 @@ class Two:
     other: Office
     port: int
 
-    async def start(self) -> None:
+    @property
+    def secrets(self) -> dict[str, str]:
         app = self.one.slack.sign_ins
-        await self.one.start(
-            SLACK_CLIENT_ID=app.client_id,
-            SLACK_CLIENT_SECRET=app.client_secret,
-            DOVECOTE_SEAL_KEY="a key that somebody chose for this",
+        return {
+            "SLACK_CLIENT_ID": app.client_id,
+            "SLACK_CLIENT_SECRET": app.client_secret,
+            "DOVECOTE_SEAL_KEY": "a key that somebody chose for this",
+        }
+
+    async def start(self) -> None:
+        await self.one.start(more=self.secrets)
+
+    def dovecote(self, *arguments: str) -> str:
+        """What a command says; it waits."""
+        slack = self.one.slack
+        tokens = {"SLACK_BOT_TOKEN": slack.bot_token, "SLACK_APP_TOKEN": slack.app_token, "COLUMNS": "300"}
+        ran = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "from host.cli import main; main()",
+                *arguments,
+                "--config",
+                "dovecote.toml",
+            ],
+            cwd=self.one.folder.path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **tokens, **self.secrets},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
         )
+        return ran.stdout + ran.stderr
 
     async def page(self, path: str, cookie: str = "", name: str = NAME) -> tuple[int, str, dict[str, str]]:
         """As the proxy in front passes it on."""
@@ -107,3 +156,162 @@ async def test_one_that_removes_the_app_is_told_of_and_the_other_goes_on(two: Tw
     await eventually(lambda: "the app was removed; it is served no more" in two.one.log())
     root = two.one.ask("alone")
     await two.one.answered(root)
+    await two.one.stop()
+    told = await asyncio.to_thread(two.dovecote, "doctor")
+    assert "Barn" in told
+    assert "the app was removed" in told
+
+
+async def test_what_is_still_to_be_said_in_one_that_removed_the_app_waits_and_is_said_once_it_has_it_again(
+    two: Two,
+) -> None:
+    """Law 14: held, and told; never with another's token, and once."""
+    await two.start()
+    await two.install()
+    root = two.other.ask("@@sleep 2\nlate")
+    threads = two.other.slack.workspace.assistant_threads
+    await two.other.slack.wait_until(lambda: (root.channel, root.ts) in threads, PATIENCE)
+    before = two.other.slack.bot_token
+    two.other.slack.uninstall()
+    await eventually(lambda: "served no more" in two.one.log())
+    await eventually(
+        lambda: "it waits until the app is installed there again" in two.dovecote("why", root.ts)
+    )
+    assert two.other.answers(root) == []
+    assert [one for one in two.one.slack.workspace.all_messages() if "late" in one.text] == []
+    assert "Installed in Barn" in await two.install()
+    assert before != two.other.slack.bot_token
+    [answer] = await two.other.answered(root)
+    assert "late" in answer.text
+    await two.other.answered(two.other.ask("and on"))
+    assert len(two.other.answers(root)) == 1
+
+
+class Life:
+    """Everything that people of a workspace do with agents, and that all has its own word in it."""
+
+    def __init__(self, office: Office, word: str) -> None:
+        self.office = office
+        self.word = word
+
+    async def lived(self) -> None:
+        slack, office, word = self.office.slack, self.office, self.word
+        roots = [office.ask(f"{word} {number}") for number in range(ROUNDS)]
+        note = {"command": "create", "path": "/memories/team.md", "file_text": f"We call it {word}"}
+        wish = {
+            "title": f"About {word}",
+            "prompt": f"tell of {word}",
+            "cron": "0 9 * * 1",
+            "destination": "channel",
+        }
+        roots.append(office.ask(f"@@call memory {json.dumps(note)}"))
+        roots.append(office.ask(f"@@call schedule_task {json.dumps(wish)}\n@@results"))
+        sends = {"file": f"{word}.txt", "line": word}
+        roots.append(
+            office.ask(
+                f"@@call mock_append {json.dumps(sends)}\n@@call send_file {json.dumps({'path': sends['file']})}"
+            )
+        )
+        roots.append(
+            slack.say(office.ann, office.channel, f"{slack.mention()} see", files=[("a.txt", word.encode())])
+        )
+        dm = slack.open_dm(office.ann)
+        slack.say(office.ann, dm, f"{word}, between us")
+        for root in roots:
+            await office.answered(root)
+        await slack.wait_for(
+            lambda one: one.channel == dm.id and one.bot_id is not None and word in one.text, PATIENCE
+        )
+        asked = office.ask(f"@@ask Which {word}? | red | blue")
+        [card] = await office.answered(asked)
+        await slack.click(office.ann, card, value=first_button(card)).acknowledged()
+        await office.answered(asked, 2)
+        [answer] = await office.answered(roots[0])
+        await slack.judge(office.ann, answer, "negative").acknowledged()
+        slack.react(office.bob, answer, "eyes")
+
+    async def looked(self) -> None:
+        """Whatever there is to be seen, also of what another workspace may have under the same ids."""
+        slack, office = self.office.slack, self.office
+        root = office.ask("hello")
+        await office.answered(root)
+        for person in (office.ann, office.bob):
+            for text in COMMANDS:
+                await slack.slash(person, office.channel, "/dovecote", text).acknowledged()
+            for callback in (BECAME, LATER):
+                await slack.choose(person, root, callback).acknowledged()
+            slack.open_home(person)
+            await slack.wait_until(lambda who=person: slack.workspace.homes.get(who.id), PATIENCE)  # type: ignore[misc]
+        for number, typed in enumerate(TYPED, 2):
+            slack.say(office.ann, office.channel, typed, root.ts)
+            await office.answered(root, number)
+        look = {"command": "view", "path": "/memories/team.md"}
+        found = office.ask(f"@@call memory {json.dumps(look)}\n@@results")
+        assert self.word in (await office.answered(found))[-1].text
+
+    def seen(self) -> str:
+        """All that Slack was given or told there, by whatever way."""
+        slack, workspace = self.office.slack, self.office.slack.workspace
+        given = [call.args for call in slack.calls()]
+        answers = [
+            each.response for each in slack.deliveries() if each.payload.get("team_id") == slack.team_id
+        ]
+        shown = [
+            *workspace.all_messages(),
+            *workspace.ephemerals,
+            *workspace.views.values(),
+            *workspace.homes.values(),
+        ]
+        kept = [
+            *workspace.files.values(),
+            *workspace.sessions.values(),
+            *workspace.assistant_threads.values(),
+        ]
+        return repr((given, answers, shown, kept, slack.interactions.responded))
+
+
+def first_button(card: Message) -> str:
+    found = [
+        element["value"]
+        for block in card.blocks
+        for element in block.get("elements", ())
+        if "value" in element
+    ]
+    return str(found[0])
+
+
+async def test_nothing_of_one_workspace_is_seen_in_the_other_under_the_same_ids(two: Two) -> None:
+    """Commands, cards, forms, Home, memory, tasks and files; what each of them was given, and what its agents can read."""
+    lives = Life(two.one, "Kestrel"), Life(two.other, "Osprey")
+    await two.start()
+    await two.install()
+    await two.answered("begin")
+    await asyncio.gather(*(life.lived() for life in lives))
+    assert two.one.slack.messages(two.one.channel)[0].ts == two.other.slack.messages(two.other.channel)[0].ts
+    await two.one.stop(kill=True)
+    await two.start()
+    await asyncio.gather(*(life.looked() for life in lives))
+    for life, other in (lives, lives[::-1]):
+        seen = life.seen()
+        assert life.word in seen
+        at = seen.find(other.word)
+        assert at == -1, seen[max(0, at - 300) : at + 100]
+        assert re.search(rf"\b{other.office.slack.team_id}\b", seen) is None
+    await two.one.stop()
+    data = two.one.folder.path / "data"
+    kept = sqlite(data / "host.db", "SELECT id, workspace_id, scope FROM sessions")
+    assert {str(workspace) for _, workspace, _ in kept} == {life.office.slack.team_id for life in lives}
+    for id_, workspace, scope in kept:
+        [other] = [life for life in lives if life.office.slack.team_id != workspace]
+        for folder in (data / "sessions" / str(id_), data / "workspaces" / "default" / str(scope)):
+            for file in folder.rglob("*"):
+                if file.is_file() and not file.is_symlink():
+                    assert other.word.encode() not in file.read_bytes(), file
+
+
+def sqlite(path: Path, sql: str) -> list[tuple[object, ...]]:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -50,7 +50,9 @@ class Office:
         text = CONFIG.format(api_url=self.slack.api_url, slack=slack, access=access, more=more)
         (self.folder.path / "dovecote.toml").write_text(for_a_team(text, OWNER))
 
-    async def start(self, *, sockets: int = 2, first: str = "", **more: str) -> None:
+    async def start(
+        self, *, sockets: int = 2, first: str = "", more: Mapping[str, str] | None = None
+    ) -> None:
         """Returns when events flow. `first` is Python that the process runs before anything else; `more` stands in its
         environment."""
         environment = {name: value for name, value in os.environ.items() if name not in PROXIES}
@@ -59,7 +61,7 @@ class Office:
             "SLACK_BOT_TOKEN": self.slack.bot_token,
             "SLACK_APP_TOKEN": self.slack.app_token,
             "SLACK_SIGNING_SECRET": self.slack.signing_secret,
-            **more,
+            **(more or {}),
         }
         with (self.folder.path / "host.err").open("ab") as errors:
             self.process = await asyncio.create_subprocess_exec(

@@ -16,7 +16,7 @@ from host.gateway.budget import day_of
 from host.governance import words
 from host.ports import faults
 from host.ports.findings import Finding
-from host.registry import resumption
+from host.registry import installs, resumption
 from host.registry.db import VERSION, open_registry
 from host.registry.port import Statements
 from sessiondb import Damaged, Incompatible, SessionError, SessionFolder, Unavailable
@@ -26,6 +26,7 @@ from sessiondb.errors import SQLITE, translated
 CHECKED_WHOLE = 64 * 1024**2  # bytes of host.db up to which each page is looked at
 COPIED = 1024**3  # bytes up to which it is looked at in a copy, where looking would leave files beside it
 MOST_TIME = 5.0  # s for the sessions' files
+INSTALLED = "Slack's workspaces"
 MOST_NAMED = 3  # sessions of one kind
 
 
@@ -90,6 +91,7 @@ def _read(config: Config, data: Path, registry: Statements, now: int) -> Seen:
             *_starts(data, registry),
             *_budgets(config, registry, now),
             *_refused_fields(config, registry),
+            *_installs(config, registry),
         ]
     except SQLITE as error:  # a table or a column is missing
         raise Damaged(path, str(error)) from error
@@ -182,6 +184,33 @@ def _more(limit: limits.Limit) -> str:
     sections = {"all": "[model]", "agent": f"[agents.{name}]"}
     section = sections.get(limit.kind, f"[budgets.{limit.kind}]")
     return f"Allow more when an owner is asked, or raise budget_usd_per_{limit.period} in {section}"
+
+
+def _installs(config: Config, registry: Statements) -> Iterator[Finding]:
+    """Workspaces of Slack that may install the app, and whether they have it."""
+    named = config.slack.installs if config.slack is not None else ()
+    known = {one.holder: one for one in installs.known(registry, "slack")}
+    there = [
+        f"{one.name} ({team})" for team in named if (one := known.get(team)) is not None and not one.ended
+    ]
+    if there:
+        yield Finding(INSTALLED, True, f"installed in {', '.join(there)}")
+    for team in named:
+        one = known.get(team)
+        if one is None:
+            yield Finding(INSTALLED, True, f"{team} has not installed the app yet")
+        elif one.ended:
+            seen = (
+                f"{one.name} ({team}): {one.ended}; what is still to be said there waits, and its tasks rest"
+            )
+            remedy = f"Have it installed there again, at /slack/install of web.public_url, or take {team} out of slack.installs"
+            yield Finding(INSTALLED, False, seen, remedy)
+    for one in known.values():
+        if one.holder not in named and not one.ended:
+            seen = f"{one.name} ({one.holder}) has installed the app, and is not served"
+            yield Finding(
+                INSTALLED, False, seen, f"Name {one.holder} in slack.installs, or remove the app there"
+            )
 
 
 def _refused_fields(config: Config, registry: Statements) -> Iterator[Finding]:
