@@ -19,6 +19,7 @@ from bots.discord.life import DoveClient, ShardedDoveClient
 from bots.discord.questions.book import QuestionBook
 from bots.discord.sending import rendering
 from bots.discord.sending.threads import LONGEST_NAME
+from bots.discord.setup import conformance as conforming
 from bots.discord.setup import look as looking
 from host.config import Config
 from host.ports.bot import (
@@ -36,6 +37,7 @@ from host.ports.bot import (
     Receipt,
     Shown,
 )
+from host.ports.conformance import Operator, Outcome
 from host.ports.events import IncomingFile, Privacy, Viewer
 from host.ports.findings import Finding
 from host.ports.people import Attempt, SignInError
@@ -86,6 +88,10 @@ class DiscordBot:
     async def look(self, config: Config) -> Sequence[Finding]:
         """Raises `BotConfigError` for what only a person can cure."""
         return await looking.look(self._token, config, (TOKEN_REFUSED, INTENT_MISSING))
+
+    async def conformance(self, config: Config, channel: str, operator: Operator) -> Sequence[Outcome]:
+        """Raises `BotConfigError` for a token or a channel that cannot be tried with."""
+        return await conforming.conformance(self._token, channel, operator)
 
     def follow(self, config: Config) -> None:
         self._config = config
