@@ -204,9 +204,9 @@ class Ingress:
 
     async def _to_its_question(self, event: InboundEvent) -> InboundEvent | None:
         """An answer belongs to the session of its question, wherever the click says that it happened; None when
-        nobody asked that."""
+        nobody asked that where it did: in another workspace the same id is somebody else's."""
         found = await self._db.read(lambda connection: asked.find(connection, event.refers_to))
-        if found is None or found[1].channel_type != event.address.channel_type:
+        if found is None or not access.same_people(found[1], event.address):
             return None
         session_id, address = found
         return replace(event, session_id=session_id, address=address, natural_id=event.refers_to)

@@ -41,6 +41,10 @@ KEEP = '@@call memory {"command": "create", "path": "/memories/notes", "file_tex
 SHOW = '@@call memory {"command": "view", "path": "/memories/notes"}\n@@results'
 
 
+class SlackLike(MemoryBot):
+    channel_type = "slack"
+
+
 def within(thread: str) -> dict[str, Any]:
     return {"address": HERE._replace(thread_id=thread), **PUBLIC}
 
@@ -463,3 +467,31 @@ async def test_a_stranger_learns_nothing_from_orders_to_the_host(tmp_path: Path,
         told = [sent.payload["text"] for sent in bot.sent if sent.private_to == "U2"]
         assert (told == ["You have not been given access to this agent."]) is standing
         assert bot.said("general")[0] == "the numbers"
+
+
+@walled
+@attack(Seat.SLACK, 13)
+async def test_somebody_of_another_workspace_answers_what_their_namesake_was_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    """There the same id is somebody else's, whom the asked one's workspace takes neither for a guest nor for a stranger."""
+    if not standing:
+        monkeypatch.setattr(governance, "same_people", lambda *_: True)
+    bot = SlackLike()
+    here, there = Address("slack", "T1", "C1", "1.1"), Address("slack", "T2", "C1", "1.1")
+    access = {"users": ["slack:T1/U1"], "unknown": "deny"}
+    async with serving(config(tmp_path, access=access), bot):
+        await bot.say("C1", "@@ask Which? | red | blue\n@@results", author=ADA, address=here, **PUBLIC)
+        await bot.until(lambda: bool(bot.sent) and bool(bot.sent[-1].question))
+        key = bot.sent[-1].question
+        click: dict[str, Any] = {
+            "event_class": EventClass.ANSWER,
+            "natural_id": key,
+            "refers_to": key,
+            "value": "blue",
+        }
+        said = await bot.say("C1", "", author=Author("U1", "Eve"), address=there, **click)
+        assert (said.verdict is Verdict.DECLINED) is standing
+        if standing:
+            own = await bot.say("C1", "", author=ADA, address=here, **click)
+            assert own.verdict is Verdict.STORED
