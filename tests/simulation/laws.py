@@ -23,7 +23,7 @@ from tests.simulation.platform import Post
 from tests.simulation.world import World
 
 OURS = re.compile(r"(answer|note|question) (\d+)")
-NAMED = re.compile(r"\(s[0-9a-f]{8}\)")
+NAMED = re.compile(r"\((s[0-9a-f]{8})\)")
 PROMISE = re.compile(r"Scheduled: (t[0-9a-f]+)")
 SLOWEST_FIRING = 400_000  # ms
 MOST_ATTEMPTS = 5
@@ -161,7 +161,12 @@ class _Laws:
             # Nor do the first words on an answer that was lost say which one it was.
             alike = text.startswith(ALIKE) or text == " edited"
             # Two conversations at one place may both be told of; what names its conversation is said once.
-            times = 1 if found or NAMED.search(text) else max(1, len(self._world.ruined))
+            times = 1 if found else max(1, len(self._world.ruined))
+            if named := NAMED.search(
+                text
+            ):  # that it cannot start, once a day, and a clock may have been set to another
+                days = sum(one.startswith(f"no-start:{named[1]}") for one in self._abouts)
+                times = max(1, days)
             if about == f" {ALONE}":  # which question it was about is not said: once for each
                 times = sum(one.startswith("unanswered:") for one in self._abouts)
             if text == DELETED:  # once for each question that was taken back

@@ -59,6 +59,12 @@ def test_every_law_holds_where_files_are_lost_or_damaged() -> None:
     assert counted["outbound.db ruined and told"] > 1
 
 
+def test_what_is_told_once_a_day_is_told_again_where_the_clock_was_set_to_another_day() -> None:
+    """In 2476 the engine is away on two days, for the clock is set back by one between them."""
+    outcome = run(2476)
+    assert not outcome.violations, outcome.report()
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", PROVEN)
 def test_a_broken_law_is_noticed_as_that_law(name: str) -> None:
