@@ -170,7 +170,7 @@ def _people(found: Mapping[str, Any]) -> Iterator[Crossing]:
     for number, task in _rows(found, "tasks"):
         yield from _listed(task.get("mentions"), "person", ("tasks", number, "mentions"))
     for name, _ in _tables(_table(found, "budgets"), "people"):
-        yield from _one(name, "person", ("budgets", "people", name))
+        yield from _person(name, "person", ("budgets", "people", name))
 
 
 def _listed(
@@ -180,16 +180,23 @@ def _listed(
     for number, name in enumerate(value if isinstance(value, list) else []):
         if not isinstance(name, str):
             continue
-        where, named, id_ = name.rpartition("/")
-        if apart and named and where.startswith(SLACKS):
-            yield from _id("slack", "workspace", where.removeprefix(SLACKS), (*path, number), SLACKS)
-            yield from _id("slack", kind, id_, (*path, number), f"{where}/")
-        else:
-            yield from _one(name, kind, (*path, number))
-            if several and name.startswith(SLACKS):
-                problem = f"{name!r} names somebody else in each workspace of slack.installs"
-                remedy = f"Write its workspace before the id, such as {SLACKS}T012AB3CD/{name.removeprefix(SLACKS)}"
-                yield Crossing((*path, number), problem, remedy)
+        yield from (_person if apart else _one)(name, kind, (*path, number))
+        if several and name.startswith(SLACKS) and "/" not in name:
+            problem = f"{name!r} names somebody else in each workspace of slack.installs"
+            remedy = (
+                f"Write its workspace before the id, such as {SLACKS}T012AB3CD/{name.removeprefix(SLACKS)}"
+            )
+            yield Crossing((*path, number), problem, remedy)
+
+
+def _person(name: str, kind: str, path: tuple[str | int, ...]) -> Iterator[Crossing]:
+    """On Slack a workspace may be named before the id."""
+    where, named, id_ = name.rpartition("/")
+    if named and where.startswith(SLACKS):
+        yield from _id("slack", "workspace", where.removeprefix(SLACKS), path, SLACKS)
+        yield from _id("slack", kind, id_, path, f"{where}/")
+    else:
+        yield from _one(name, kind, path)
 
 
 def _one(name: str, kind: str, path: tuple[str | int, ...]) -> Iterator[Crossing]:

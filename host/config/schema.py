@@ -99,7 +99,10 @@ class Budgets(_Model):
         return _own(self.channel, self.channels.get(channel))
 
     def of_person(self, who: str) -> Budget:
-        return _own(self.person, self.people.get(who))
+        """`who` may have its workspace before the id, and be named with it or without."""
+        platform, _, id_ = who.partition(":")
+        anywhere = f"{platform}:{id_.rpartition('/')[2]}"
+        return _own(self.person, self.people.get(who, self.people.get(anywhere)))
 
 
 def _own(each: Budget, own: Budget | None) -> Budget:

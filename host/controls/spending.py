@@ -59,10 +59,9 @@ def of(connection: Statements, config: Config, viewer: Viewer, sight: Sight, day
             Opinions(*one) for one in judgements.counts(connection, (month, day), seen_from, scopes)
         ),
     )
-    who = f"{place.channel_type}:{viewer.author.id}"
     left = [
         f"**{whose}:** {_of(one.used, one.limit.most)}"
-        for whose, one in limits.of_viewer(connection, config, place, who, day)
+        for whose, one in limits.of_viewer(connection, config, place, viewer.author.id, day)
     ]
     return _worded(spent, config, sight, left, place)
 

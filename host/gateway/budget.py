@@ -11,7 +11,7 @@ from host.config.settings import Settings
 from host.gateway import limits
 from host.gateway.limits import MICRO, Whose
 from host.gateway.prices import Usage
-from host.governance import requests
+from host.governance import access, requests
 from host.governance.requests import Shortage
 from host.registry import notices
 from host.registry.notices import Notice
@@ -108,7 +108,7 @@ class Budgets:
         if call.place is None or not call.user_id or call.task_id:
             return OverBudget(shortage, asked=asked)
         over, now = OverBudget(shortage, asked=asked, told=True), self._now()
-        who = f"{call.place.channel_type}:{call.user_id}:{now // HOUR}"
+        who = f"{access.person(call.place, call.user_id)}:{now // HOUR}"
         told = Notice(f"over-budget:{who}", call.place, f"⚠️ I cannot go on: {over}.", answers=call.answers)
         notices.add(connection, told, now)
         return over

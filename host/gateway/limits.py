@@ -1,7 +1,7 @@
 """Whose budgets a call counts for, what is spent of each, and what is left. Functions for jobs on the registry.
 
-A budget's name: 'all', 'agent NAME', 'channel ADDRESS', 'person PLATFORM:ID', 'task ID'. A period is a day (20261231) or
-a month (20261200).
+A budget's name: 'all', 'agent NAME', 'channel ADDRESS', 'person PLATFORM:ID' (of Slack 'person slack:WORKSPACE/ID'),
+'task ID'. A period is a day (20261231) or a month (20261200).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from host.config import Agent, Config
-from host.governance import requests, rules, words
+from host.governance import access, requests, rules, words
 from host.registry.port import Statements
 from sessiondb.records import Address
 
@@ -101,11 +101,11 @@ def charge(connection: Statements, whose: Whose, day: int, cost: int) -> None:
 
 
 def of_viewer(
-    connection: Statements, config: Config, place: Address, who: str, day: int
+    connection: Statements, config: Config, place: Address, user_id: str, day: int
 ) -> Iterator[tuple[str, Standing]]:
-    """What is left to a person (`platform:id`) and in the channel they ask from, with whose it is in words."""
+    """What is left to a person and in the channel they ask from, with whose it is in words."""
     for whose, budget in (
-        ("You", f"person {who}"),
+        ("You", f"person {access.person(place, user_id)}"),
         ("This channel", f"channel {place._replace(thread_id='')}"),
     ):
         for limit in _limits(budget, _of(connection, config, budget), day, _raised(connection)):
@@ -146,7 +146,7 @@ def _shared(connection: Statements, whose: Whose) -> Iterator[str]:
     if place is not None:
         yield f"channel {place}"
         if whose.user_id:
-            yield f"person {place.channel_type}:{whose.user_id}"
+            yield f"person {access.person(place, whose.user_id)}"
     if whose.task_id:
         yield f"task {whose.task_id}"
 
@@ -213,7 +213,10 @@ def _named(connection: Statements, budget: str) -> str:
         return "this channel"
     if kind == "person":
         platform, _, user = name.partition(":")
-        row = connection.execute(_NAME, (platform, user)).fetchone()
+        workspace, _, user = user.rpartition("/")
+        row = connection.execute(
+            _NAME, {"platform": platform, "workspace": workspace, "user": user}
+        ).fetchone()
         return (words.name(str(row[0])) if row else "") or f"`{name}`"
     row = connection.execute(
         "SELECT task ->> '$.title' FROM task_copies WHERE task_id = ?", (name,)
@@ -227,7 +230,7 @@ _SET_ASIDE = {
     "channel": "session_id IN (SELECT id FROM sessions WHERE 'channel ' || channel_type || '/' || workspace_id"
     " || '/' || platform_id || '/' = :budget AND sessions.id = session_id)",
     "person": "session_id IN (SELECT id FROM sessions WHERE sessions.id = session_id"
-    " AND channel_type || ':' || user_id = :name)",
+    " AND channel_type || ':' || CASE channel_type WHEN 'slack' THEN workspace_id || '/' ELSE '' END || user_id = :name)",
     "task": "task_id = :name",
 }
 _CHARGE = "INSERT INTO spent_of VALUES (?, ?, ?) ON CONFLICT (budget, day) DO UPDATE SET cost = spent_of.cost + excluded.cost"
@@ -239,4 +242,7 @@ _OF_OTHERS = (
     "SELECT budget, coalesce(sum(cost) FILTER (WHERE day = ?), 0), sum(cost) FROM spent_of WHERE day BETWEEN ? AND ?"
     " GROUP BY budget"
 )
-_NAME = "SELECT name FROM users WHERE channel_type = ? AND user_id = ? AND name <> '' ORDER BY seen_at DESC LIMIT 1"
+_NAME = (
+    "SELECT name FROM users WHERE channel_type = :platform AND user_id = :user AND (:workspace = '' OR workspace_id = :workspace)"
+    " AND name <> '' ORDER BY seen_at DESC LIMIT 1"
+)

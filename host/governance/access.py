@@ -51,6 +51,12 @@ def same_people(one: Address, other: Address) -> bool:
     return (one.channel_type, home(one)) == (other.channel_type, home(other))
 
 
+def person(place: Address, user_id: str) -> str:
+    """What is counted for somebody is under this name, which the configuration may give them: `platform:id`, or on platforms
+    whose workspaces may give the same id to others `platform:workspace/id`."""
+    return f"{place.channel_type}:{f'{whose}/' if (whose := home(place)) else ''}{user_id}"
+
+
 def standing_of(connection: Statements, place: Address, user_id: str) -> str:
     """'', 'allowed' or 'denied': what an owner decided for this workspace, or else for all of them, as the configuration's lists
     may."""

@@ -17,7 +17,7 @@ from host.registry.groups import Grouped, Job, Outcome
 from sessiondb import connection as sqlite
 from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
 
-VERSION = 23
+VERSION = 24
 
 
 class NotYet(Unavailable):

@@ -275,6 +275,12 @@ _EMPTIED = (
     "UPDATE inbox SET emptied = 1, state = CASE WHEN state = 'routed' THEN 'declined' ELSE state END, key = ?, event = ?"
     " WHERE id = ?"
 )
+_ITS_BUDGET = "subject ->> '$.budget'"
+# By `platform:id`, or of Slack with the workspace before the id.
+_COUNTED_FOR = (
+    "{budget} >= 'person ' || :platform || ':' AND {budget} < 'person ' || :platform || ';'"
+    " AND ({budget} = 'person ' || :who OR substr({budget}, instr({budget}, '/') + 1) = :user)"
+)
 _ERASE = (
     # Where the answer goes, of a conversation of each person in a channel.
     "UPDATE inbox SET event = replace(event, '\"user:' || :user || '\"', '\"user:' || :gone || '\"')"
@@ -283,9 +289,9 @@ _ERASE = (
     f"UPDATE reservations SET user_id = '', message_id = '' WHERE user_id = :user AND {_OF_THEIRS}",
     "UPDATE requests SET decided_by = '' WHERE decided_by <> '' AND decided_by IN"
     " (SELECT name FROM users WHERE channel_type = :platform AND user_id = :user)",
-    "DELETE FROM requests WHERE subject ->> '$.budget' = 'person ' || :who",
-    "DELETE FROM raises WHERE budget = 'person ' || :who",
-    "DELETE FROM spent_of WHERE budget = 'person ' || :who",
+    f"DELETE FROM requests WHERE {_COUNTED_FOR.format(budget=_ITS_BUDGET)}",
+    f"DELETE FROM raises WHERE {_COUNTED_FOR.format(budget='budget')}",
+    f"DELETE FROM spent_of WHERE {_COUNTED_FOR.format(budget='budget')}",
     "DELETE FROM requests WHERE subject ->> '$.platform' = :platform AND subject ->> '$.user' = :user",
     "UPDATE audit SET user = '', name = '' WHERE user = :who",
     "UPDATE channel_versions SET user = '', name = '' WHERE user = :who",

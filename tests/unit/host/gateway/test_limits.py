@@ -102,7 +102,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 BY_KIND = [
     ("channel", {"place": RANDOM}, "this channel"),
-    ("person", {"user_id": BEN}, "`slack:U1`"),
+    ("person", {"user_id": BEN}, "`slack:T1/U1`"),
     ("task", {"task_id": "t2"}, "task 't1'"),
 ]
 
@@ -136,7 +136,7 @@ async def test_a_person_counts_wherever_they_ask_and_whichever_agent(desk: Desk)
     desk.limited(budgets={"person": {"budget_usd_per_day": 2.0}}, agents={"default": {}, "poet": {}})
     await desk.spend(1.0, place=RANDOM)
     await desk.spend(0.9, agent="poet")
-    assert "for today" in await desk.refusal(0.2, place=Address("slack", "T2", "D7"))
+    assert "for today" in await desk.refusal(0.2, place=Address("slack", "T1", "D7"))
     # Whoever has the same id on another platform is somebody else.
     await desk.spend(1.9, place=Address("discord", "9", "77"))
 
@@ -191,7 +191,7 @@ async def test_what_a_crash_left_set_aside_is_charged_to_everybody_it_counts_for
     assert await desk.budgets.charge_unsettled() == 1
     assert sorted(await desk.rows("SELECT budget, cost FROM spent_of")) == [
         ("channel slack/T1/C1/", 700_000),
-        ("person slack:U1", 700_000),
+        ("person slack:T1/U1", 700_000),
         ("task t1", 700_000),
     ]
 
@@ -271,8 +271,7 @@ async def test_a_viewer_hears_what_is_left_to_them_and_in_their_channel(desk: De
     await desk.spend(1.25)
     viewer = Viewer(Author(ANA), GENERAL, "public")
     day = day_of(desk.now, zone_of("", "UTC"))
-    who = f"slack:{viewer.author.id}"
-    found = await desk.db.read(lambda c: list(limits.of_viewer(c, desk.config, viewer.address, who, day)))
+    found = await desk.db.read(lambda c: list(limits.of_viewer(c, desk.config, viewer.address, ANA, day)))
     assert [(words, one.used, one.limit.most) for words, one in found] == [
         ("You, today", 1_250_000, 4 * MICRO),
         ("This channel, this month", 1_250_000, 50 * MICRO),
@@ -283,11 +282,37 @@ async def test_who_is_forgotten_leaves_no_budget_behind(desk: Desk) -> None:
     desk.limited(budgets={"person": {"budget_usd_per_day": 1.0}}, access={"owners": ["slack:U9"]})
     await desk.spend(0.9)
     await desk.refusal(0.5)
-    await desk.db.write(lambda c: c.execute("INSERT INTO raises VALUES ('person slack:U1', 20260921, 1)"))
+    raised = "INSERT INTO raises VALUES (?, 20260921, 1)"
+    of = [("person slack:U1",), ("person slack:T1/U1",), ("person slack:T1/U11",)]
+    await desk.db.write(lambda c: c.executemany(raised, of))
     await desk.db.write(lambda c: forgetting.erase(c, Person("slack", ANA), "mark"))
     assert await desk.rows("SELECT budget FROM spent_of") == [("channel slack/T1/C1/",)]
-    assert await desk.rows("SELECT * FROM raises") == []
+    assert await desk.rows("SELECT budget FROM raises") == [("person slack:T1/U11",)]
     assert await desk.rows("SELECT id FROM requests") == []
+
+
+async def test_a_person_is_counted_for_in_their_own_workspace_and_told_of_nobody_elses(desk: Desk) -> None:
+    """In another the same id is somebody else's; the configuration may name them with their workspace, or wherever they are."""
+    there = GENERAL._replace(workspace_id="T2")
+    desk.limited(
+        budgets={
+            "people": {"slack:U1": {"budget_usd_per_day": 1.0}, "slack:T2/U1": {"budget_usd_per_day": 3.0}},
+        },
+        access={"owners": ["slack:U9"]},
+    )
+    await desk.spend(0.9)
+    assert "for today" in await desk.refusal(0.5)
+    await desk.spend(2.5, place=there)
+    assert "for today" in await desk.refusal(1.0, place=there)
+    day = day_of(desk.now, zone_of("", "UTC"))
+
+    def both(connection: Statements) -> list[tuple[int, int]]:
+        found = [list(limits.of_viewer(connection, desk.config, at, ANA, day)) for at in (GENERAL, there)]
+        return [(one.used, one.limit.most) for [(_, one)] in found]
+
+    assert await desk.db.read(both) == [(900_000, MICRO), (2_500_000, 3 * MICRO)]
+    told = await desk.rows("SELECT workspace_id FROM notices WHERE about GLOB 'over-budget:*' ORDER BY 1")
+    assert told == [("T1",), ("T2",)], "each hears of their own, in the same hour"
 
 
 def test_the_sums_of_earlier_versions_are_made_of_what_was_kept(
@@ -299,8 +324,11 @@ def test_the_sums_of_earlier_versions_are_made_of_what_was_kept(
     upsert(old, "default", GENERAL, "scope", NOON)
     upsert(old, "default", GENERAL._replace(thread_id="2"), "scope", NOON)
     one, two = session_id("default", GENERAL), session_id("default", GENERAL._replace(thread_id="2"))
+    known = "INSERT INTO users (channel_type, workspace_id, user_id, seen_at) VALUES ('slack', ?, ?, ?)"
+    old.executemany(known, [("T0", ANA, 1), ("T1", ANA, 2)])
     usage = "INSERT INTO usage VALUES (?, ?, 'default', ?, ?, 'm', 20260921, 1, 0, 0, 0, 0, 0, ?, 0)"
-    old.executemany(usage, [(1, one, ANA, "", 5), (2, two, ANA, "t1", 7), (3, "gone", BEN, "", 9)])
+    made = [(1, one, ANA, "", 5), (2, two, ANA, "t1", 7), (3, "gone", BEN, "", 9), (4, one, "U7", "", 2)]
+    old.executemany(usage, made)
     spent = "INSERT INTO spent_by_session VALUES (?, 20260921, 'default', 'scope', 'slack', 'T1', 'C1', ?, 0)"
     old.executemany(spent, [(one, 5), (two, 7)])
     old.close()
@@ -311,7 +339,8 @@ def test_the_sums_of_earlier_versions_are_made_of_what_was_kept(
     found.close()
     assert rows == [
         ("channel slack/T1/C1/", 20260921, 12),
-        ("person slack:U1", 20260921, 12),
+        ("person slack:T1/U1", 20260921, 12),
+        ("person slack:U7", 20260921, 2),
         ("task t1", 20260921, 7),
     ]
 
