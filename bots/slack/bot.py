@@ -85,10 +85,10 @@ class SlackBot:
         found = []
         if self._settings.installs:
             found.append(looking.installing(self._settings, self._public_url))
+        app_token = self._secrets.app_token
         if self._spaces.own is not None:
-            client, app_token = self._spaces.own.client, self._secrets.app_token
-            found += await looking.look(client, app_token, self._settings, config)
-        return found
+            return [*found, *await looking.look(self._spaces.own.client, app_token, self._settings, config)]
+        return [*found, *await looking.app(app_token, self._settings)]
 
     async def conformance(self, config: Config, channel: str, operator: Operator) -> Sequence[Outcome]:
         """Raises `SlackRefused`, or `BotConfigError` for a channel that cannot be tried in."""
@@ -104,7 +104,7 @@ class SlackBot:
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
         spaces, settings, secret = self._spaces, self._settings, self._secrets.signing_secret
-        app = application(settings, spaces.authorize, secret)
+        app = application(settings, spaces.authorize, secret, spaces.whose)
         listening.attach(app, spaces.listening, spaces.gone)
         transport = self._transport = Transport(app, settings, self._secrets.app_token, secret)
         try:

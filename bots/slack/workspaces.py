@@ -18,7 +18,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.faces import Faces
-from bots.common.shapes import Json, mapping
+from bots.common.shapes import Json, mapping, string
 from bots.slack.client.errors import OPERATOR_PAUSE, TRANSIENT
 from bots.slack.client.installing import REMOVED, REVOKED, InstallationStore
 from bots.slack.client.transport import Transport
@@ -114,6 +114,14 @@ class Workspaces:
             return self.own.listeners
         space = self._served.get(context.team_id or "")
         return None if space is None else space.listeners
+
+    def whose(self, body: Mapping[str, object], context: AsyncBoltContext) -> str:
+        """The team. In a channel that workspaces share, a click's own is the team of whoever clicked; what they clicked on was
+        said by the app in one of ours, and is that one's."""
+        said_in = string(mapping(body.get("message")).get("team"))
+        if body.get("type") == "block_actions" and said_in in self._served:
+            return said_in
+        return context.team_id or ""
 
     async def authorize(self, context: AsyncBoltContext, team: str) -> AuthorizeResult | None:
         """For bolt, of each event: as whom the app acts where it came from. Raises `NotServedYet`."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from host.config.recurrence import ScheduleError
 from host.config.settings import Settings
 from host.controls.desk import TaskDesk
-from host.governance import rules, words
+from host.governance import access, rules, words
 from host.intake import inbox, router
 from host.ports.bot import Bots, DeliveryError, OpensDirect
 from host.ports.controls import Forbidden, Later, Offer
@@ -76,7 +76,7 @@ class Laters:
         if found is None:
             raise Forbidden(STALE)
         kept = inbox.event_of(found)
-        if not held.is_theirs(kept, viewer.author):
+        if not held.is_theirs(kept, viewer.author) or not access.same_people(kept.address, viewer.address):
             raise Forbidden("Only whoever asked for it may do that.")
         if choice != YES:
             await self._db.write(lambda connection: held.forget(connection, request))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -36,11 +36,16 @@ NOT_HERE = "No agent works in this workspace: the app has to be installed in it,
 Authorize = Callable[[AsyncBoltContext, str], Awaitable[AuthorizeResult | None]]  # of an event, by its team
 
 
-def application(settings: Slack, authorize: Authorize, signing_secret: str) -> AsyncApp:
+Whose = Callable[[Mapping[str, Any], AsyncBoltContext], str]
+
+
+def application(
+    settings: Slack, authorize: Authorize, signing_secret: str, whose: Whose | None = None
+) -> AsyncApp:
     """An app that acknowledges an event after its listener has returned, and not when that raised.
 
     `authorize` says of each event as whom the app acts. Bolt's own way, which SLACK_CLIENT_ID in the environment begins,
-    would look for tokens in a folder of its own.
+    would look for tokens in a folder of its own. `whose` says of which team it is, where bolt would take another's.
     """
 
     async def speaks(
@@ -48,7 +53,15 @@ def application(settings: Slack, authorize: Authorize, signing_secret: str) -> A
     ) -> Any:  # bolt passes what it finds by name
         return await authorize(context, team_id or "")
 
+    async def belongs(
+        body: Mapping[str, Any], context: AsyncBoltContext, next: Callable[[], Awaitable[object]]
+    ) -> None:
+        if whose is not None:
+            context["team_id"] = whose(body, context)
+        await next()
+
     return AsyncApp(
+        before_authorize=belongs,
         client=AsyncWebClient(base_url=settings.api_url, retry_handlers=[]),
         authorize=speaks,
         user_facing_authorize_error_message=NOT_HERE,

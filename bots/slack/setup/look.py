@@ -49,6 +49,16 @@ def installing(settings: Slack, public_url: str) -> Finding:
     )
 
 
+async def app(app_token: str, settings: Slack) -> list[Finding]:
+    """Where no workspace is the bot's own. Raises `SlackRefused`."""
+    client = AsyncWebClient(base_url=settings.api_url, timeout=20, retry_handlers=[])
+    try:
+        await check_app_token(client, app_token, settings)
+    except TRANSIENT as error:
+        return [_unreachable(error, settings)]
+    return [Finding(WHAT, True, "the app's token is good")] if settings.mode == "socket" else []
+
+
 def _unreachable(error: Exception, settings: Slack) -> Finding:
     if code := code_of(error):
         remedy = "Wait, and look at status.slack.com: it is tried again by itself"

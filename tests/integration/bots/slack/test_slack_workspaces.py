@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bots.slack import Secrets, SlackBot, make
+from bots.slack import Secrets, SlackBot, SlackRefused, make
 from host.config import Config, Slack, Web
 from host.ports.bot import BotConfigError, Offline, Rejected, Surroundings
+from host.ports.conformance import Operator
 from host.ports.people import Attempt, SignInError
 from sessiondb import Address
-from sessiondb.content import Text
-from tests.fakes.slack import Channel, FakeSlack, Fault, User
+from sessiondb.content import Question, Text
+from tests.fakes.slack import Channel, FakeSlack, Fault, Message, User
 from tests.support.discording import Notebook, connected
 from tests.support.installing import agreed, began, install
 from tests.support.signing_in import came_back
@@ -274,3 +275,57 @@ async def test_people_of_each_workspace_sign_in_to_the_page_and_read_what_is_the
         await notebook.until(lambda: not notebook.kept.secrets)
         with pytest.raises(SignInError, match="the app was removed"):
             await bot.as_now(other.address, other.ann.id)
+
+
+async def test_a_click_by_somebody_of_another_workspace_is_about_the_one_in_which_the_card_stands(
+    towns: tuple[Town, Town], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a shared channel Slack names the team of whoever clicked, which may have the app, too, and other questions."""
+    monkeypatch.setenv("FAKE_PAYLOADS", "full")  # a message need not say of which team its author is
+    one, other = towns
+    async with online(one.slack, tmp_path, installs=(other.slack.team_id,)) as (bot, notebook):
+        await install(bot, other.slack)
+        await served(notebook, other)
+        asked = delivery(
+            bot, Question("Which?", ("red", "blue")), one.address, question="q1", audience=(one.ann.id,)
+        )
+        await bot.send(asked)
+        [card] = [message for message in one.slack.messages(one.channel) if message.bot_id]
+        click = one.slack.click(one.ann, card, value=first_value(card))
+        await click.acknowledged()
+        clicked = await notebook.next(1)
+        assert (clicked.refers_to, clicked.address.workspace_id) == ("q1", one.slack.team_id)
+        theirs = {
+            **click.payload,
+            "team": {"id": other.slack.team_id, "domain": "barn"},
+            "trigger_id": "1.other",
+        }
+        theirs["actions"] = [{**theirs["actions"][0], "action_ts": "1.000002"}]
+        await one.slack.courier.submit("interactive", theirs).acknowledged()
+        stranger = {**theirs, "team": {"id": "T0ELSEWHERE", "domain": "x"}, "trigger_id": "1.stranger"}
+        await one.slack.courier.submit("interactive", stranger).acknowledged()
+        assert {event.address.workspace_id for event in notebook.events} == {one.slack.team_id}
+
+
+def first_value(card: Message) -> str:
+    return str(next(e["value"] for block in card.blocks for e in block.get("elements", ()) if "value" in e))
+
+
+async def test_the_doctor_tries_the_apps_token_where_there_is_no_workspace_of_its_own(
+    towns: tuple[Town, Town], tmp_path: Path
+) -> None:
+    one, other = towns
+    for token, well in ((one.slack.app_token, True), ("xapp-wrong", False)):
+        settings = Slack(api_url=one.slack.api_url, installs=(other.slack.team_id,))
+        bot = SlackBot(settings, Secrets("", token), tmp_path, None, PUBLIC)
+        if well:
+            seen = [finding.seen for finding in await bot.look(Config())]
+            assert seen == [
+                f"{other.slack.team_id} may install the app at {PUBLIC}/slack/install",
+                "the app's token is good",
+            ]
+        else:
+            with pytest.raises(SlackRefused, match="SLACK_APP_TOKEN"):
+                await bot.look(Config())
+        with pytest.raises(BotConfigError, match="SLACK_BOT_TOKEN, which is not set"):
+            await bot.conformance(Config(), "C1", Operator(lambda _: None, 0.0))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from host.app import Host
-from host.ports.controls import ChannelRules, Forbidden, Judged, TaskOrder
-from host.ports.events import Author, Privacy, Verdict, Viewer
+from host.ports.controls import ChannelRules, Forbidden, Judged, Later, TaskOrder
+from host.ports.events import Author, EventClass, Privacy, Verdict, Viewer
 from host.registry.sessions import session_id
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
@@ -161,3 +161,33 @@ async def test_what_was_declined_in_one_workspace_is_not_its_namesakes_in_anothe
         for viewer in (looks(OTHER, STRANGER), looks(OTHER, OWNER)):
             with pytest.raises(Forbidden):
                 await town.host.controls.why(viewer, said.message_id)
+
+
+async def test_a_question_of_one_workspace_is_answered_by_no_namesake_in_another(tmp_path: Path) -> None:
+    """A click says by itself where it happened: the question, and what it lets run, is its workspace's people's."""
+    async with two(tmp_path) as town:
+        await town.answered(ONE, "C1", "@@ask Which? | red | blue", "public")
+        [card] = town.bot.sent
+        click = {
+            "event_class": EventClass.ANSWER,
+            "natural_id": card.question,
+            "refers_to": card.question,
+            "value": "red",
+            "author": ANN,
+        }
+        for who in (ANN, OWNER):
+            refused = await town.bot.say("C1", "", address=at(OTHER, "C1"), **{**click, "author": who})
+            assert (refused.verdict, len(town.bot.sent)) == (Verdict.DECLINED, 1)
+        taken = await town.bot.say("C1", "", address=at(ONE, "C1"), **click)
+        assert taken.verdict is Verdict.STORED
+        await town.bot.until(lambda: len(town.bot.sent) == 2)
+        assert town.bot.sent[1].address.workspace_id == ONE
+
+
+async def test_what_somebody_wants_later_is_confirmed_by_no_namesake_in_another(tmp_path: Path) -> None:
+    async with two(tmp_path) as town:
+        wanted = Later(when="tomorrow at nine", what="", text=SECRET)
+        offer = await town.host.controls.offer(looks(ONE), wanted)
+        for choice in ("yes", "no"):
+            with pytest.raises(Forbidden, match="Only whoever asked"):
+                await town.host.controls.decide(looks(OTHER), offer.request, choice)
