@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from host.governance import access
 from host.governance.words import name as clean
 from host.registry import places
 from host.registry.port import Statements
@@ -17,11 +18,15 @@ class Names:
     def __init__(self, registry: Statements) -> None:
         self._registry = registry
 
-    def person(self, platform: str, user: str) -> str:
-        row = self._registry.execute(
-            "SELECT name FROM users WHERE channel_type = ? AND user_id = ? AND name <> '' ORDER BY seen_at DESC LIMIT 1",
-            (platform, user),
-        ).fetchone()
+    def person(self, platform: str, user: str, workspace: str = "") -> str:
+        """Of that workspace, where an id may be somebody else's in another; or it stands before the id (`T…/U…`)."""
+        if platform in access.APART:
+            named, _, user = user.rpartition("/")
+            workspace = named or workspace
+        else:
+            workspace = ""
+        asked = {"platform": platform, "user": user, "workspace": workspace}
+        row = self._registry.execute(_CALLED, asked).fetchone()
         return clean(str(row[0])) if row else user
 
     def place(self, address: Address, scope: str = "") -> str:
@@ -34,7 +39,8 @@ class Names:
     def _channel(self, address: Address, scope: str) -> str:
         mark = f"{address.channel_type}-{address.workspace_id}-dm-"
         if scope.startswith(mark):
-            return self.person(address.channel_type, scope.removeprefix(mark).rsplit("-", 1)[0])
+            user = scope.removeprefix(mark).rsplit("-", 1)[0]
+            return self.person(address.channel_type, user, address.workspace_id)
         name = places.called(self._registry, address)
         return f"#{name}" if name else address.platform_id
 
@@ -60,3 +66,9 @@ def ago(at: int, now: int) -> str:
 def one_line(text: str, most: int = 60) -> str:
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+_CALLED = (
+    "SELECT name FROM users WHERE channel_type = :platform AND user_id = :user AND (:workspace = '' OR workspace_id = :workspace)"
+    " AND name <> '' ORDER BY seen_at DESC LIMIT 1"
+)

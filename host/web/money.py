@@ -100,19 +100,20 @@ def _by_day(registry: Statements, days: list[int]) -> Plot:
 
 def _of(registry: Statements, day: int) -> list[Plot]:
     calls = registry.execute(_CALLS, (day,)).fetchall()
-    people = {str(user): _person(registry, str(user), str(session)) for user, _, _, session, _ in calls}
+    people = {(user, session): _person(registry, str(user), str(session)) for user, _, _, session, _ in calls}
     return [
         _plot("by agent", registry.execute(_BY_AGENT, (day,)).fetchall()),
         _plot("by channel", _channels(registry, day)),
-        _plot("by person", [(people[str(user)], cost) for user, _, _, _, cost in calls]),
+        _plot("by person", [(people[user, session], cost) for user, _, _, session, cost in calls]),
         _plot("by task", [(task, cost) for _, task, _, _, cost in calls if task]),
         _plot("by model", [(model, cost) for _, _, model, _, cost in calls]),
     ]
 
 
 def _person(registry: Statements, user: str, session_id: str) -> str:
-    row = registry.execute("SELECT channel_type FROM sessions WHERE id = ?", (session_id,)).fetchone()
-    return Names(registry).person(str(row[0]) if row else "", user) or "nobody"
+    of = "SELECT channel_type, workspace_id FROM sessions WHERE id = ?"
+    platform, workspace = registry.execute(of, (session_id,)).fetchone() or ("", "")
+    return Names(registry).person(str(platform), user, str(workspace)) or "nobody"
 
 
 def _channels(registry: Statements, day: int) -> list[tuple[str, int]]:
