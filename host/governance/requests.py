@@ -156,11 +156,11 @@ def decide(connection: Statements, rules: Access, viewer: Viewer, id_: str, choi
 
 
 def _is_theirs(rules: Access, viewer: Viewer, subject: Subject) -> bool:
-    """An owner of one workspace alone decides what concerns that alone: of money, what a conversation there asked for."""
+    """An owner of one workspace alone decides what came up there: of money, also where others wait for it as well."""
     if access.owns_all(rules, viewer.address, viewer.author.id):
         return True
     about = subject.get("addresses") or [subject.get("address") or []]
-    return all(tuple(address[:2]) == viewer.address[:2] for address in about)
+    return any(tuple(address[:2]) == viewer.address[:2] for address in about)
 
 
 def _apply_access(

@@ -258,3 +258,28 @@ def test_what_an_owner_decided_holds_in_its_workspace_and_before_what_holds_in_a
         assert access.standing_of(connection, Address("discord", "1", "2"), "5") == "allowed"
     finally:
         connection.close()
+
+
+def test_more_money_is_allowed_by_an_owner_of_any_workspace_in_which_it_ran_out_and_of_no_other(
+    tmp_path: Path,
+) -> None:
+    connection = open_host_db(tmp_path / "host.db")
+    try:
+        rules = Access(owners=tuple(f"slack:{team}/U9" for team in ("T1", "T2", "T3")))
+        short = requests.Shortage("all", 20260921, "all agents for today", 10_000_000, 1)
+        one, two, three = (Address("slack", team, "C1") for team in ("T1", "T2", "T3"))
+        for place in (one, two):
+            assert requests.ask_raise(connection, rules, short, place, None, 1)
+        asked = connection.execute("SELECT workspace_id, private_to FROM notices").fetchall()
+        assert asked == [("T1", "U9")], "whose conversation came later joins, and is told as well"
+        ((id_,),) = connection.execute("SELECT id FROM requests").fetchall()
+        owner = Author("U9", "Olga")
+        with pytest.raises(Forbidden, match="no such request"):
+            requests.decide(connection, rules, Viewer(owner, three, "dm"), str(id_), "allow", 1)
+        assert "higher" in requests.decide(connection, rules, Viewer(owner, two, "dm"), str(id_), "allow", 1)
+        told = connection.execute(
+            "SELECT workspace_id FROM notices WHERE about GLOB 'decided:*' ORDER BY 1"
+        ).fetchall()
+        assert told == [("T1",), ("T2",)]
+    finally:
+        connection.close()
