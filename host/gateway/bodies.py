@@ -8,12 +8,15 @@ from aiohttp import web
 
 from host.gateway.permits import Refused
 from host.gateway.readers import Holding
+from host.ports.door import PACKED, is_packed
 
 
 async def whole(
     request: web.BaseRequest, held: Holding, *, most: int, deadline: float, what: str, taken: str
 ) -> bytearray:
     """At most so many bytes, within so many seconds. Raises `Refused`, which says `what` is larger than is `taken`."""
+    if is_packed(request):
+        raise Refused(415, "invalid_request_error", PACKED)
     parts = bytearray()
     try:
         async with asyncio.timeout(deadline):

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from aiohttp import web
 
 from host.intake.pages import PATH
+from host.ports.door import UNPACKS
 
 THANKS = "<!doctype html><title>Dovecote</title><p>Thank you. You can close this page."
 STRANGER = "<!doctype html><title>Dovecote</title><p>This sign-in is not known here, or over."
@@ -35,7 +36,7 @@ class Landing:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_get(PATH, self._visited)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, auto_decompress=UNPACKS)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()

@@ -35,6 +35,7 @@ from host.gateway.readers import SMALL, Allowance, Holding, Readers, holding
 from host.gateway.remotes import Remotes
 from host.mailbox.open import Mailboxes
 from host.ports import figures
+from host.ports.door import UNPACKS
 from host.ports.stations import Stations
 from host.registry.sessions import Session
 from sessiondb import MessageIn, SessionError
@@ -155,7 +156,8 @@ class Gateway:
             return await self._handle(door, request)
 
         runner = web.ServerRunner(
-            web.Server(handle, handler_cancellation=True, access_log=None), shutdown_timeout=CLOSING_GRACE
+            web.Server(handle, handler_cancellation=True, access_log=None, auto_decompress=UNPACKS),
+            shutdown_timeout=CLOSING_GRACE,
         )
         door = _Open(session, Permit.of(agent), runner, self._tunnels(session, agent))
         await runner.setup()

@@ -25,6 +25,9 @@ CONNECTIONS_OF_A_PEER = 16  # at a time, of one address that is not this machine
 HEAD_DEADLINE = 10.0  # s from the connection, or from the last answer, until a request's head is there
 BODY_DEADLINE = 10.0  # s a body may take to arrive
 CLOSING_GRACE = 5.0  # s for requests under way when the server stops
+UNPACKS = False  # 200 kB can say that they are 200 MB, and would be unpacked in the loop of all: bodies come as they are
+
+PACKED = "a body is taken as it is, and not compressed"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -37,7 +40,9 @@ class Door:
         speech = logging.Logger(__name__)  # aiohttp's about this door alone
         speech.addFilter(_NotOfStrangers())
         speech.parent = log
-        self._runner = web.AppRunner(app, access_log=None, logger=speech, shutdown_timeout=CLOSING_GRACE)
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=speech, shutdown_timeout=CLOSING_GRACE, auto_decompress=UNPACKS
+        )
         self._head_deadline = head_deadline
         self._inside: dict[asyncio.BaseTransport, _Visitor] = {}
         self._of_peer: Counter[str] = Counter()
@@ -174,6 +179,8 @@ class BodyError(Exception):
 
 async def body(request: web.Request, most: int) -> bytes:
     """The whole body, in time and of at most so many bytes. Raises `BodyError`."""
+    if is_packed(request):
+        raise BodyError(415, PACKED)
     too_large = BodyError(413, f"the body has more than {most} bytes")
     if (request.content_length or 0) > most:
         raise too_large
@@ -189,6 +196,10 @@ async def body(request: web.Request, most: int) -> bytes:
     except (ConnectionError, aiohttp.ClientPayloadError, web.RequestPayloadError) as error:
         raise BodyError(400, "the body ended before it was complete") from error
     return bytes(parts)
+
+
+def is_packed(request: web.BaseRequest) -> bool:
+    return request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
 
 
 def _peer(transport: asyncio.Transport) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import shutil
 import tempfile
@@ -12,17 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from host.gateway import readers, reading
+from host.gateway import readers, reading, server
 from host.gateway.readers import BURST, Room
 from host.registry.sessions import Session
 from tests.fakes.model_api import FakeModelAPI
 from tests.support.asking import ask
+from tests.support.doors import counted_unpacking
 from tests.support.gateway_bench import GatewayBench
 from tests.support.redteam import Seat, attack, walled
 
 pytestmark = attack(Seat.CONTAINER, 15)
 
 HEAD = b"POST /v1/messages?beta=true HTTP/1.1\r\nhost: gateway\r\ncontent-length: %d\r\n\r\n"
+PACKED = HEAD.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
 HEIGHT = 24 * 1024 * 1024  # bytes of the room here: three such bodies
 VALUES = b"[" + b"0," * 4_000_000 + b"0]"
 
@@ -44,11 +47,11 @@ async def bench(data: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ga
         await made.stop()
 
 
-async def status_of(session: Session, body: bytes) -> int:
+async def status_of(session: Session, body: bytes, head: bytes = HEAD) -> int:
     """Of one request, sent in pieces; the answer may come, and the line end, before all of it is sent."""
     reader, writer = await asyncio.open_unix_connection(str(session.folder.gateway_socket))
     try:
-        writer.write(HEAD % len(body))
+        writer.write(head % len(body))
         for start in range(0, len(body), 262_144):
             writer.write(body[start : start + 262_144])
             await writer.drain()
@@ -57,6 +60,18 @@ async def status_of(session: Session, body: bytes) -> int:
         return 0
     finally:
         writer.close()
+
+
+@walled
+async def test_a_body_unpacks_to_a_thousand_times_its_size(
+    bench: GatewayBench, monkeypatch: pytest.MonkeyPatch, standing: bool
+) -> None:
+    """While it arrives, in the loop of all, before anybody has counted what it is."""
+    monkeypatch.setattr(server, "UNPACKS", not standing)
+    unpacked = counted_unpacking(monkeypatch)
+    session = await bench.session()
+    assert await status_of(session, gzip.compress(bytes(5_000_000)), PACKED) == 415
+    assert (sum(unpacked) == 0) is standing
 
 
 @walled

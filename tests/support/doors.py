@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from aiohttp import web
+import pytest
+from aiohttp import compression_utils, web
 
 from host.ports import door
 from host.ports.door import Door
@@ -29,3 +31,17 @@ async def opened(head_deadline: float = 30.0, largest: int = 10) -> AsyncIterato
         yield entrance.address
     finally:
         await entrance.close()
+
+
+def counted_unpacking(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of what any server of this process unpacks from now on, in bytes."""
+    sizes = list[int]()
+    unpack = compression_utils.ZLibDecompressor.decompress_sync
+
+    def noted(self: compression_utils.ZLibDecompressor, *given: Any, **named: Any) -> bytes:
+        found = unpack(self, *given, **named)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(compression_utils.ZLibDecompressor, "decompress_sync", noted)
+    return sizes
