@@ -6,18 +6,22 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import discord
 import pytest
 
 from bots.common import answering
-from bots.discord.client import places
+from bots.discord.client import places, telling
+from bots.discord.panels import panels
 from bots.discord.reading import saying
 from bots.discord.reading.names import Names
+from bots.discord.sending import rendering
 from bots.markup import discord as markup
 from host.config import Access
 from host.governance import access
 from host.ports.events import Author, Viewer
-from sessiondb import Address
+from sessiondb import Address, content
 from tests.fakes.discord import FakeDiscord, Permission, Role, User
 from tests.fakes.discord.messages import fetched
 from tests.support.discording import online, place
@@ -231,3 +235,53 @@ def test_a_link_hides_where_it_leads(monkeypatch: pytest.MonkeyPatch, label: str
         monkeypatch.setattr(markup._Markdown, "undisguised", lambda _, members: members)
     shown = "\n".join(markup.render(f"see [{label}](https://evil.example/x)")).replace("\\", "")
     assert ("(https://evil.example/x)" in shown.replace("](https://evil.example/x)", "](…)")) is standing
+
+
+@walled
+@pytest.mark.parametrize(
+    "title",
+    [
+        "[a](b) [bank .example](https://evil.example/x)",
+        "https://a.example/[bank .example](https://evil.example/x)",
+        "[[a](b)] [bank .example](https://evil.example/x)",
+    ],
+)
+def test_a_title_or_an_answer_that_is_shown_as_it_came_hides_where_it_leads(
+    monkeypatch: pytest.MonkeyPatch, title: str, standing: bool
+) -> None:
+    """The library's own way of taking meaning away leaves all links of a line but the first."""
+    if not standing:
+        monkeypatch.setattr(telling, "literal", discord.utils.escape_markdown)
+    shown = panels.short(title)
+    assert bool(re.search(r"(?<!\\)\[bank \.example\]\(https:", shown)) is not standing
+
+
+@walled
+@pytest.mark.parametrize("url", [r"https://evil.example\@bank.example/", "https://\u0430pple.example/x"])
+def test_a_button_says_another_place_than_it_leads_to(
+    monkeypatch: pytest.MonkeyPatch, url: str, standing: bool
+) -> None:
+    """Browsers take a backslash for a slash, and people a letter for its like: there is no button, and the address in words."""
+    if not standing:
+        monkeypatch.setattr(rendering, "_place", lambda url: urlsplit(url).hostname)
+    [shown] = rendering.drawn(content.Card("The bank", "Sign in", (), url))
+    assert (shown.get("place") in ("bank.example", "\u0430pple.example")) is not standing
+    assert ("evil.example" in shown["content"] or "xn--pple-43d" in shown["content"]) is standing
+
+
+@walled
+@pytest.mark.parametrize(
+    "given",
+    [
+        content.Card("Bank", "[bank .example](https://evil.example/x)", (), "https://a.example"),
+        content.Question("Which?", ("[bank .example](https://evil.example/x)", "b")),
+    ],
+)
+def test_words_in_place_of_buttons_that_are_refused_hide_where_a_link_leads(
+    monkeypatch: pytest.MonkeyPatch, given: content.Operation, standing: bool
+) -> None:
+    if not standing:
+        monkeypatch.setattr(markup, "quiet", str)
+        monkeypatch.setattr(markup, "render", lambda text, **_: [text])
+    [shown] = rendering.drawn(given)
+    assert ("[bank .example](https:" in shown["plain"]["content"]) is not standing

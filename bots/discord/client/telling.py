@@ -14,6 +14,11 @@ from bots.markup import discord as markup
 Interaction = discord.Interaction[Any]
 
 
+def literal(text: str) -> str:
+    """What somebody is called or wrote, every mark as it came. The library takes the meaning of a line's first link alone."""
+    return markup.quiet(discord.utils.escape_markdown(text))
+
+
 async def whisper(interaction: Interaction, text: str) -> None:
     """To the person alone, whether it was deferred or not."""
     if interaction.response.is_done():

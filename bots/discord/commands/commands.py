@@ -113,7 +113,7 @@ class Commands:
         fields |= {"files": files, "parts": parts}
         taken = await self._ingest(interaction, _event(interaction, EventClass.COMMAND, address, **fields))
         if _accepted(taken):
-            who = discord.utils.escape_markdown(interaction.user.display_name)
+            who = telling.literal(interaction.user.display_name)
             try:
                 await telling.say(interaction, f"**{who}** asks: {shown[:LONGEST_SHOWN]}")
             except (discord.DiscordException, *errors.TRANSPORT) as error:

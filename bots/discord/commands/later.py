@@ -51,7 +51,7 @@ class Laters:
             told = str(error) if isinstance(error, Forbidden) else words.BUSY
             await telling.say(interaction, panels.short(told, 1_500))
             return
-        shown = discord.utils.escape_mentions(discord.utils.escape_markdown(offer.words))[:1_500]
+        shown = telling.literal(offer.words)[:1_500]
         view = decisions.view_of(Decision(offer.request, CHOICES))
         await telling.say(interaction, shown, view=view)
 

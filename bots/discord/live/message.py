@@ -15,7 +15,7 @@ from discord import ui
 
 from bots.common import live as common
 from bots.common.latest import Latest
-from bots.discord.client import errors, places
+from bots.discord.client import errors, places, telling
 from bots.discord.client.parsing import Unread
 from bots.discord.sending.outbox import CLOCK_SKEW, Outbox, buttons_of
 from bots.discord.sending.threads import Threads
@@ -114,7 +114,7 @@ def said(live: Live) -> str:
 
     As it was written: to render a text takes as long as whoever wrote it likes, and this is the loop of all.
     """
-    status = discord.utils.escape_markdown(common.status_line(live.status, writing=bool(live.text)))
+    status = telling.literal(common.status_line(live.status, writing=bool(live.text)))
     far = common.done_of(live.plan)
     head = f"-# ⏳ {status} ({far})" if far else f"-# ⏳ {status}"
     steps = "\n".join([head, *common.checklist(live.plan, _step)])
@@ -129,7 +129,7 @@ def said(live: Live) -> str:
 
 
 def _step(text: str) -> str:
-    return markup.quiet(discord.utils.escape_markdown(text))
+    return telling.literal(text)
 
 
 def _button_id(key: str) -> str:

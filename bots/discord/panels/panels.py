@@ -14,6 +14,7 @@ import discord
 from discord import ui
 
 from bots.common import words
+from bots.discord.client import telling
 from host.ports.controls import Running, TaskOrder, TaskView
 from sessiondb import Address
 
@@ -169,4 +170,4 @@ def short(text: str, most: int = LONGEST_LINE) -> str:
     """One line in which nothing is markup."""
     line = " ".join(text.split())
     line = line if len(line) <= most else line[: most - 1] + "…"
-    return discord.utils.escape_mentions(discord.utils.escape_markdown(line))
+    return telling.literal(line)

@@ -68,4 +68,4 @@ def _button_id(request: str, choice: str) -> str:
 
 async def _close(interaction: discord.Interaction[Any], outcome: str) -> None:
     """The buttons go; what was decided stays, and by whom, which the host's line says."""
-    await telling.close(interaction, discord.utils.escape_markdown(" ".join(outcome.split()))[:400])
+    await telling.close(interaction, telling.literal(" ".join(outcome.split()))[:400])

@@ -130,10 +130,10 @@ class Desk:
             await telling.whisper(interaction, answering.ANSWERED)
             await interaction.edit_original_response(view=None)
             return
-        who = discord.utils.escape_markdown(interaction.user.display_name)
+        who = telling.literal(interaction.user.display_name)
         if len(taken.by) > 1:
             who = _people(taken.by)
-        said = discord.utils.escape_markdown(" ".join(value.split()))[:300]
+        said = telling.literal(" ".join(value.split()))[:300]
         await telling.close(interaction, f"**{who}**: {said}", instead_of=VOTES)
 
 
@@ -202,7 +202,7 @@ def _details(call: CallShown) -> dict[str, Any]:
     """A call as it would run, whole."""
     so_far = f"Allowed so far by {', '.join(call.by)}. " if call.by else ""
     needed = f"{so_far}{call.needed} people have to allow it.\n" if call.needed > 1 else ""
-    head = f"**{discord.utils.escape_markdown(call.tool)}**\n{discord.utils.escape_markdown(needed)}Digest `{call.digest}`"
+    head = f"**{telling.literal(call.tool)}**\n{telling.literal(needed)}Digest `{call.digest}`"
     if (
         len(call.text) <= LONGEST_INLINE
         and "```" not in call.text

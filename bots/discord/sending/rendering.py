@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from bots.discord.client import wire
 from bots.markup import discord as markup
+from bots.markup import lookalikes
 from sessiondb import content
 
 OURS = (
@@ -53,17 +54,20 @@ def _card(card: content.Card, plain: bool) -> Sequence[dict[str, Any]]:
     whole = "\n\n".join(part for part in (said, card.url) if part)
     if len(chunks) == 1 and not plain and (place or not card.url):
         box = {"content": "", "card": chunks[0], "url": card.url, "place": place}
-        return [{**box, "plain": {"content": whole}} if len(whole) <= LONGEST else box]
+        in_words = _chunks(whole, plain)
+        return [{**box, "plain": {"content": in_words[0]}} if len(in_words) == 1 else box]
     return [{"content": chunk} for chunk in _chunks(whole, plain)]
 
 
 def _place(url: str) -> str:
-    """Where a button with this address would lead; '' where no button can have it."""
+    """Where a button with this address would lead; '' where no button can have it, and where browsers may read another place
+    in it, or people another name: there it stands in words."""
     try:
-        host = urlsplit(url).hostname if re.fullmatch(r"https?://\S+", url, re.IGNORECASE) else ""
+        parts = urlsplit(url) if re.fullmatch(r"https?://[^\s\\]+", url, re.IGNORECASE) else None
+        host = (parts.hostname or "") if parts and "@" not in parts.netloc else ""
     except ValueError:
         return ""
-    return (host or "") if len(url) <= LONGEST_URL else ""
+    return host if len(url) <= LONGEST_URL and not lookalikes.deceives(host) else ""
 
 
 def _question(asked: content.Question, plain: bool) -> Sequence[dict[str, Any]]:
@@ -80,7 +84,8 @@ def _question(asked: content.Question, plain: bool) -> Sequence[dict[str, Any]]:
         "approval": bool(asked.approval),
         "details": bool(asked.call),
     }
-    listed = "" if numbered else "\n\n" + "\n".join(f"{n}. {one}" for n, one in enumerate(asked.options, 1))
+    options = "" if numbered else "\n".join(f"{n}. {one}" for n, one in enumerate(asked.options, 1))
+    listed = f"\n\n{markup.quiet(options)}"
     asks = {"content": last, "question": question}
     if asked.options and not (numbered or asked.approval) and len(last + listed) <= LONGEST:
         in_words = {**question, "options": [], "free_text": True}
