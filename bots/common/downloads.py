@@ -11,6 +11,7 @@ import aiohttp
 from host.ports.bot import FetchError
 
 PIECE = 256 * 1024  # bytes written at a time
+LONGEST_DESCRIPTION = 1_000  # characters of a picture's; Discord takes 1,024, Slack as many at least
 
 _NAMED = mimetypes.MimeTypes()  # what Python itself knows, the same on every machine
 
@@ -31,3 +32,11 @@ async def save(source: aiohttp.StreamReader, path: Path, most: int) -> None:
             await asyncio.to_thread(out.write, piece)
     if not size:
         raise FetchError("it is empty")
+
+
+def described(name: str, comment: str) -> str:
+    """Of a picture, for who does not see it: what is said with it, in one line, else its name; '' of other files."""
+    if not guessed(name).startswith("image/"):
+        return ""
+    words = " ".join(comment.split()) or name
+    return words if len(words) <= LONGEST_DESCRIPTION else f"{words[: LONGEST_DESCRIPTION - 1]}…"

@@ -37,6 +37,7 @@ class Town:
     ada: User
     folder: Path
     config: str = ""
+    launcher: str = 'launcher = "process"'
     _process: asyncio.subprocess.Process | None = field(default=None)
     _first: str = ""  # Python that the process runs before anything else
 
@@ -50,7 +51,7 @@ class Town:
         file = self.folder / "dovecote.toml"
         file.write_text(
             for_a_team(
-                f'data = "{self.folder / "data"}"\n{self.config}\n[runner]\nlauncher = "process"\n'
+                f'data = "{self.folder / "data"}"\n{self.config}\n[runner]\n{self.launcher}\n'
                 f'[discord]\napi_url = "{self.discord.api_url}"\n'
                 f'gateway_url = "{self.discord.gateway_url}"\n',
                 OWNER,

@@ -11,6 +11,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common import downloads
 from bots.common.shapes import items, string
 from bots.slack.client.errors import TRANSIENT, translated
 from bots.slack.reading import histories
@@ -32,12 +33,12 @@ class Uploads:
 
     async def send(self, delivery: Delivery) -> Receipt:
         content = await asyncio.to_thread(_read, delivery, str(delivery.payload["path"]))
-        file_id = await self._upload(str(delivery.payload["name"]), content)
+        name, comment = str(delivery.payload["name"]), str(delivery.payload.get("comment") or "")
+        file_id = await self._upload(name, content, downloads.described(name, comment))
         # Which file it is must be on disk before the step that shows it to people.
         await asyncio.to_thread(self._remember, delivery.key, file_id)
-        comment = str(delivery.payload.get("comment") or "")
         await self._client.files_completeUploadExternal(
-            files=[{"id": file_id, "title": str(delivery.payload["name"])}],
+            files=[{"id": file_id, "title": name}],
             channel_id=delivery.address.platform_id,
             initial_comment=links.unlinked(comment) or None,  # no switch of this call keeps previews away
             thread_ts=delivery.address.thread_id or None,
@@ -51,10 +52,12 @@ class Uploads:
         ts = await self._shared_as(delivery, file_id)
         return Receipt(ts) if ts else None
 
-    async def _upload(self, name: str, content: bytes) -> str:
+    async def _upload(self, name: str, content: bytes, alt: str) -> str:
         """Nobody sees anything of these two steps, so their failure proves the file unsent."""
         try:
-            place = await self._client.files_getUploadURLExternal(filename=name, length=len(content))
+            place = await self._client.files_getUploadURLExternal(
+                filename=name, length=len(content), alt_txt=alt or None
+            )
             async with (
                 aiohttp.ClientSession(trust_env=True) as session,
                 session.post(str(place["upload_url"]), data=content) as answer,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from bots.slack.sending.files import Uploads
 from host.ports.bot import Delivery, DeliveryError, Receipt, Rejected, Unknown, Unsent
 from sessiondb import Address
 
+log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 
@@ -38,6 +40,7 @@ class Sender:
         self._pace = pace
         self._uploads = uploads
         self._customizing = customizing
+        self._tables = True  # whether it takes data tables, as far as is known
         self._rooms: dict[str, str] = {}  # the direct messages that were opened, by user
 
     async def send(self, delivery: Delivery) -> Receipt:
@@ -52,9 +55,9 @@ class Sender:
         try:
             match do:
                 case "post" | "ask":
-                    return await self._post(delivery)
+                    return await self._with_its_table(delivery, self._post)
                 case "update":
-                    return await self._update(delivery)
+                    return await self._with_its_table(delivery, self._update)
                 case "react":
                     return await self._react(delivery)
                 case "file":
@@ -80,6 +83,26 @@ class Sender:
         if isinstance(found, Unsent) and isinstance(error, SlackApiError):
             self._pace.hold(delivery.address.platform_id, retry_after(error))
         return found
+
+    async def _with_its_table(
+        self, delivery: Delivery, call: Callable[[Delivery], Awaitable[Receipt]]
+    ) -> Receipt:
+        """As Slack's data table where it has one; a Slack that knows none refused the whole message: it is proven unsent, and
+        has its table in Markdown from then on."""
+        tabled = delivery.payload.get("tabled")
+        if not tabled or not self._tables or delivery.private_to or delivery.decision is not None:
+            return await call(delivery)
+        try:
+            return await call(replace(delivery, payload={**delivery.payload, "blocks": tabled}))
+        except SlackApiError as error:
+            if code_of(error) != "invalid_blocks":
+                raise
+        receipt = await call(delivery)
+        self._tables = False
+        log.info(
+            "Slack takes no data tables here: Markdown's from now on", extra={"action": "no_data_tables"}
+        )
+        return receipt
 
     async def _post(self, delivery: Delivery) -> Receipt:
         address, payload = delivery.address, delivery.payload

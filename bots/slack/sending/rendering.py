@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bots.markup import slack as markup
+from bots.slack.sending import tables
 from host.ports.bot import Decision
 from sessiondb import content
 
@@ -65,6 +66,9 @@ def _post(chunk: markup.SlackChunk) -> Json:
     post: Json = {"do": "post", "text": chunk.text}
     if chunk.blocks:
         post["blocks"] = list(chunk.blocks)
+        if [block["type"] for block in chunk.blocks] == ["markdown"]:
+            found = tables.tabled(str(chunk.blocks[0]["text"]))
+            post |= {"tabled": found} if found else {}
     if chunk.plain:
         post["plain"] = {"do": "post", "text": chunk.plain}
     return post
@@ -99,6 +103,7 @@ def _question(
             {"type": "button", "action_id": WORDS, "text": _label("Answer in words…"), "value": "words"}
         )
     last["do"] = "ask"
+    last.pop("tabled", None)  # its blocks end in buttons
     actions: Json = {"type": "actions", "elements": [*elements, *more]}
     last["blocks"] = [*last["blocks"], actions]
     if "plain" in last:

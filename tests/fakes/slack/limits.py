@@ -73,6 +73,8 @@ class Limits:
     options: int = 100  # "Select menu element": options
     table_rows: int = 100  # "Table block"
     table_cells: int = 20  # the same page, per row
+    data_rows: int = 101  # "Data table block": the head and 100; a later page says 200
+    data_text: int = 10_000  # the same page: characters of all cells; a later one says 20,000
     image_text: int = 2_000  # "Image block": alt_text; the address may have 3,000
     header_text: int = 150  # "Header block"
     button_text: int = 75  # "Button element"
@@ -119,6 +121,8 @@ def metadata(limits: Limits, value: Any) -> tuple[Json | None, list[str]]:
 
 def message_blocks(limits: Limits, blocks: list[Json]) -> None:
     _blocks(limits, blocks, MESSAGE_BLOCKS - limits.unknown_blocks, limits.blocks)
+    if sum(block["type"] in ("table", "data_table") for block in blocks) > 1:
+        raise _invalid("/blocks", "only one table is allowed")
     markdown = sum(len(str(block.get("text", ""))) for block in blocks if block["type"] == "markdown")
     total = sum(len(text) for block in blocks for text in _texts(block))
     if markdown > limits.markdown_total or total > limits.blocks_total:
@@ -213,6 +217,30 @@ def _table(limits: Limits, block: Json, pointer: str) -> None:
             raise _invalid(f"{pointer}/rows/{number}", f"no more than {limits.table_cells} items allowed")
 
 
+def _data_table(limits: Limits, block: Json, pointer: str) -> None:
+    rows = block.get("rows")
+    if not block.get("caption"):
+        raise _invalid(f"{pointer}/caption", "missing required field: caption")
+    if not 0 < block.get("page_size", 5) <= 100:
+        raise _invalid(f"{pointer}/page_size", "must be between 1 and 100")
+    if not isinstance(rows, list) or not 1 < len(rows) <= limits.data_rows:
+        raise _invalid(f"{pointer}/rows", f"between 2 and {limits.data_rows} items allowed")
+    if len({len(row) for row in rows}) != 1 or not 0 < len(rows[0]) <= limits.table_cells:
+        raise _invalid(f"{pointer}/rows", "all rows must have the same number of values")
+    if sum(len(text) for text in _texts(rows)) > limits.data_text:
+        raise _invalid(f"{pointer}/rows", f"must be less than {limits.data_text + 1} characters")
+    for row, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            here = f"{pointer}/rows/{row}/{column}"
+            kind = cell.get("type")
+            if kind not in ("raw_text", "raw_number", "rich_text") or (kind == "rich_text" and not row):
+                raise _invalid(f"{here}/type", f"unsupported type: {kind}")
+            if kind != "rich_text" and not cell.get("text"):
+                raise _invalid(f"{here}/text", "must be more than 0 characters")
+            if kind == "raw_number" and not isinstance(cell.get("value"), int | float):
+                raise _invalid(f"{here}/value", "must be a number")
+
+
 def _options(limits: Limits, element: Json, pointer: str) -> None:
     options = element.get("options", [])
     if not 0 < len(options) <= limits.options:
@@ -304,6 +332,7 @@ CHECKS: dict[str, Check] = {
     "context": _context,
     "image": _image,
     "table": _table,
+    "data_table": _data_table,
     "header": _header,
     "markdown": _markdown,
     "actions": _actions,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ class Place:
         thread = self.slack.messages(self.channel, self.root.ts)
         return [message for message in thread if message.bot_id == self.slack.bot_id]
 
-    def text(self, text: str = "hello", **more: str) -> Delivery:
+    def text(self, text: str = "hello", **more: Any) -> Delivery:
         return delivery(self.bot, content.Text(text), self.thread, **more)
 
 
@@ -110,10 +111,11 @@ async def test_an_edit_is_rendered_like_the_message_it_changes(place: Place) -> 
     ts = (await place.bot.send(place.text(TABLE))).platform_message_id
     [message] = place.said()
     before = [dict(block) for block in message.blocks]
+    assert [block["type"] for block in before] == ["data_table"]
     await place.bot.send(delivery(place.bot, content.Edit("m", "changed"), place.thread, target=ts))
     assert message.text == "changed"
     await place.bot.send(delivery(place.bot, content.Edit("m", TABLE), place.thread, target=ts))
-    assert [block["text"] for block in message.blocks] == [block["text"] for block in before]
+    assert [block["rows"] for block in message.blocks] == [block["rows"] for block in before]
     assert "<!channel>" not in str(message.blocks)
 
 
@@ -242,3 +244,24 @@ async def test_what_belongs_to_another_workspace_is_said_in_no_channel_of_the_sa
         await place.bot.readable_now(theirs, place.ann.id, {theirs})
     assert await place.bot.privacy_now({theirs}) == {}
     assert len(place.slack.calls()) == before
+
+
+async def test_a_table_is_slacks_own_where_slack_knows_it_and_markdowns_elsewhere(place: Place) -> None:
+    await place.bot.send(place.text(f"Before\n\n{TABLE}\n\nafter", key="1", judged=True))
+    place.slack.limits.unknown_blocks |= {"data_table"}
+    for key in ("2", "3"):
+        await place.bot.send(place.text(f"Before\n\n{TABLE}\n\nafter", key=key, judged=True))
+    kinds = [[block["type"] for block in message.blocks] for message in place.said()]
+    assert kinds == [
+        ["markdown", "data_table", "markdown", "context_actions"],
+        *[["markdown", "context_actions"]] * 2,
+    ]
+    tried = place.slack.calls("chat.postMessage")
+    assert sum("data_table" in str(call.args) for call in tried) == 3, (
+        "once more with its buttons, and once without"
+    )
+
+
+async def test_two_tables_stay_in_markdown(place: Place) -> None:
+    await place.bot.send(place.text(f"{TABLE}\n\nand\n\n{TABLE}"))
+    assert [block["type"] for block in place.said()[0].blocks] == ["markdown"]
