@@ -96,6 +96,8 @@ lock:
 		--generate-hashes --group dev pyproject.toml --output-file requirements.lock
 	echo cyclonedx-bom | uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
 		--generate-hashes - --output-file requirements-sbom.lock
+	printf 'psycopg>=3.3,<4\npsycopg-binary>=3.3,<4\n' | uv pip compile --quiet --universal --python-version 3.11 --no-deps \
+		--no-emit-index-url --no-annotate --no-header --generate-hashes - --output-file requirements-cluster.lock
 	.ci/lock-images
 
 # Bills of materials of both images, sbom/*.json, and the licences in them.

@@ -18,8 +18,8 @@ from host.ports import memory
 from host.ports.bot import Bot, BotConfigError, Bots, BotStuck
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
-from host.registry import installation, installs, links, resumption
-from host.registry.db import HostDB
+from host.registry import elsewhere, installation, installs, links, resumption
+from host.registry.port import Registry
 from host.registry.sessions import Session
 from host.upkeep.backups import scratch, upgrading
 from host.upkeep.service import Manager
@@ -55,7 +55,7 @@ class Host:
             )
         self.web: WebServer | None = None
         self._manager = Manager(parts.environment)
-        self._stuck: BotStuck | None = None
+        self._stuck: BotStuck | SessionError | None = None
         self.started = asyncio.Event()
 
     @property
@@ -83,7 +83,8 @@ class Host:
 
     async def serve(self) -> None:
         """Raises `sessiondb.SessionError` when host.db cannot be opened, `BackupError` when older records cannot be kept,
-        `WebhookError` and `WebError` when an address cannot be had, and `BotStuck` after an orderly stop."""
+        `WebhookError` and `WebError` when an address cannot be had, and `BotStuck`, or
+        `SessionError` where another host leads by now, after an orderly stop."""
         memory.give_large_blocks_back()
         if not await self._start_up():
             return
@@ -121,7 +122,7 @@ class Host:
             await self.webhooks.start()
         async with self._manager.at("Opening the records"):
             await self._keep_what_was()
-            db = await HostDB.open(Path(self._config.data).resolve() / "host.db", self._parts.disk)
+            db = await self._open_registry()
         if not await self._released(db):
             await db.close()
             return False
@@ -129,7 +130,22 @@ class Host:
             await self._take_up(db)
         return True
 
-    async def _take_up(self, db: HostDB) -> None:
+    async def _open_registry(self) -> Registry:
+        loop, cluster = asyncio.get_running_loop(), self._config.cluster
+
+        def lost(error: SessionError) -> None:
+            loop.call_soon_threadsafe(self._end_by, error)
+
+        url = "" if cluster is None else cluster.database
+        return await elsewhere.opened(Path(self._config.data).resolve(), url, self._parts.disk, lost)
+
+    def _end_by(self, error: SessionError) -> None:
+        """What this host keeps from now on is kept nowhere: it acknowledges and delivers nothing more."""
+        log.critical("%s", error, extra={"action": "registry_lost"})
+        self._stuck = error
+        self.stop()
+
+    async def _take_up(self, db: Registry) -> None:
         """Where the last life ended, however it did."""
         await self._renew_seals(db)
         own = await db.write(installation.load)
@@ -156,7 +172,7 @@ class Host:
             self.web = WebServer(self._settings, house, self._bots, self._parts)
             await self.web.start()
 
-    async def _renew_seals(self, db: HostDB) -> None:
+    async def _renew_seals(self, db: Registry) -> None:
         """After a start nothing needs a former key any more; one that fails changes nothing."""
         seal = Seal(Path(self._config.data).resolve(), self._parts.environment)
         try:
@@ -183,7 +199,7 @@ class Host:
                 extra={"action": "backed_up"},
             )
 
-    async def _released(self, db: HostDB) -> bool:
+    async def _released(self, db: Registry) -> bool:
         """A restored folder waits for a person's word, and nothing on it is heard or said; false when told to stop first."""
         told = False
         while await db.read(resumption.held):

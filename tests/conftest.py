@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.postgres import postgres
 from tests.support.tracing import (
     pytest_addoption,
     pytest_configure,
@@ -13,6 +14,7 @@ from tests.support.tracing import (
 )
 
 __all__ = [
+    "postgres",
     "pytest_addoption",
     "pytest_configure",
     "pytest_sessionfinish",

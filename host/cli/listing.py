@@ -16,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from host.ports.printing import SafeConsole, echo
-from host.registry.db import NotYet, open_registry
+from host.registry.db import open_registry
 from host.registry.port import Statements
+from host.registry.where import NotYet
 from sessiondb.records import Address
 
 SHORTEST = 8  # characters of an id that are shown, where so many tell it from all others

@@ -27,8 +27,8 @@ from host.ports.events import Author, Viewer
 from host.ports.findings import Finding
 from host.ports.printing import SafeConsole
 from host.registry import logins
-from host.registry.db import VERSION, beside, open_registry
-from sessiondb import Address, SessionError, Unavailable
+from host.registry.db import beside, open_registry
+from sessiondb import Address, SessionError
 from sessiondb.options import McpServer, Options
 
 LINK_LIVES = 900.0  # s
@@ -166,8 +166,7 @@ def _login(config: Config, agent: str, name: str, server: McpServer) -> logins.L
     data = Path(config.data)
     try:
         with contextlib.closing(open_registry(data)) as registry:
-            older = registry.pragma("user_version") != VERSION
-            found = None if older else logins.load(registry, agent, name)
+            found = logins.load(registry, agent, name)
     except SessionError:
         return None  # no host has run yet
     return None if found is None else logins.opened(Seal(data, os.environ), found, agent, name, server.url)
@@ -193,10 +192,8 @@ def _server(config: Config, agent: str, name: str) -> McpServer:
 def _registry(config: Config) -> Path:
     """host.db, of this version. Raises `SessionError`."""
     path = Path(config.data) / "host.db"
-    with beside(path) as connection:
-        if connection.pragma("user_version") != VERSION:
-            raise Unavailable(path, "its host is of another version: start this one once")
-    return path
+    with beside(path):
+        return path
 
 
 @contextlib.contextmanager

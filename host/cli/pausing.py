@@ -16,7 +16,6 @@ from host.folders import lock
 from host.governance import audit, pauses
 from host.registry import orders, resumption
 from host.registry.db import beside, open_registry
-from sessiondb.connection import transaction
 
 
 def pause(config: Config, agent: str) -> None:
@@ -29,7 +28,7 @@ def pause(config: Config, agent: str) -> None:
         number = orders.give(data / "host.db", "pause", "", now, order)
         listing.say(ordering.outcome(data, number))
         return
-    with beside(data / "host.db") as connection, transaction(connection, data / "host.db"):
+    with beside(data / "host.db", whole=True) as connection:
         begun = pauses.begin(connection, agent, now)
         if begun:
             audit.record(connection, operator(), "pause", pauses.named(agent), now)
@@ -45,7 +44,7 @@ def _is_held(data: Path) -> bool:
 def resume(config: Config, agent: str, *, answer: bool) -> None:
     """Ends pauses, and holds of a restored folder where no agent is named. Raises `NothingFoundError`, `SessionError`."""
     data, now = Path(config.data), now_ms()
-    with beside(data / "host.db") as connection, transaction(connection, data / "host.db"):
+    with beside(data / "host.db", whole=True) as connection:
         released = not agent and resumption.release(connection, now, answer=answer)
         ended = pauses.end(connection, agent)
         still = pauses.since(connection, agent) if agent else 0

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, Field
@@ -153,6 +153,20 @@ def _collector(url: str) -> str:
     return url if urlsplit(url).path not in ("", "/") else f"{url}/v1/traces"
 
 
+def _database(url: str) -> str:
+    """A password would stand in a file that is read, shown and backed up; it is in the environment."""
+    address = urlsplit(url)
+    if address.scheme not in ("postgresql", "postgres") or not url.isprintable():
+        raise refused(
+            "that is no database's address", "Write one such as postgresql://dovecote@db.example.com/dovecote"
+        )
+    if address.password is not None or "password" in parse_qs(address.query, keep_blank_values=True):
+        raise refused(
+            "a password does not belong into the address", "Put it into .env as PGPASSWORD, or into ~/.pgpass"
+        )
+    return url
+
+
 def _engine(address: str) -> str:
     if (
         not address
@@ -221,6 +235,7 @@ VaultAddress = Annotated[str, AfterValidator(_address("http://127.0.0.1:10254", 
 SlackAddress = Annotated[str, AfterValidator(_address("https://slack.com/api/", "http", "https", end="/"))]
 DiscordAddress = Annotated[str, AfterValidator(_address("https://discord.com/api/v10", "http", "https"))]
 GatewayAddress = Annotated[str, AfterValidator(_address("wss://gateway.discord.gg/", "ws", "wss"))]
+DatabaseAddress = Annotated[str, AfterValidator(_database)]
 EngineAddress = Annotated[str, AfterValidator(_engine)]
 PublicAddress = Annotated[str, AfterValidator(_public)]
 HostName = Annotated[str, AfterValidator(_host_name)]

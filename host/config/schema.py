@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from host.config.kinds import (
     CollectorAddress,
+    DatabaseAddress,
     DiscordAddress,
     Dollars,
     EngineAddress,
@@ -404,6 +405,12 @@ class Traces(_Model):
     endpoint: CollectorAddress = "http://127.0.0.1:4318/v1/traces"
 
 
+class Cluster(_Model):
+    """Off unless the section is there. Needs the extra `cluster`."""
+
+    database: DatabaseAddress  # of PostgreSQL; its password is in PGPASSWORD
+
+
 class Config(_Model):
     data: Path = Path("data")
     host: Host = Host()
@@ -425,3 +432,4 @@ class Config(_Model):
     web: Web | None = None
     log: Log = Log()
     traces: Traces | None = None
+    cluster: Cluster | None = None

@@ -15,6 +15,7 @@ from host.config import ConfigError
 from sessiondb.errors import SQLITE, Damaged, Full, Incompatible, SessionError, Unavailable, translated
 
 RECORDS = "host.db"
+DATABASE = "PostgreSQL"
 BACKUP = (
     "Move host.db, host.db-wal and host.db-shm aside, all three together, and put those of a backup in their place"
     " (docs/operations.md)"
@@ -159,6 +160,8 @@ def of_records(error: SessionError) -> Words:
                 f"an older Dovecote wrote it (version {error.found}, this one reads {error.expected})",
                 "Start this one once, which brings it up to date: `dovecote up`, or `dovecote chat`",
             )
+        case _ if error.path.name == DATABASE:
+            return Words(error.reason, "Look at [cluster] database, at PGPASSWORD and into the server's log")
         case Damaged():
             cure = BACKUP if ours else "The host puts it aside and makes a new one when it runs"
             return Words("it is damaged", cure)

@@ -69,11 +69,11 @@ class Asked:
     address: Address
 
 
-def of_session(connection: Statements, session_id: str, before: int | None = None) -> list[Asked]:
+def of_session(connection: Statements, session_id: str, before: int = 2**62) -> list[Asked]:
     """The questions that a session ever asked; those asked before some time, ms UTC."""
     rows = connection.execute(
-        "SELECT key, row_id, channel_type, workspace_id, platform_id, thread_id FROM asked WHERE session_id = ?1"
-        " AND (?2 IS NULL OR asked_at < ?2)",
+        "SELECT key, row_id, channel_type, workspace_id, platform_id, thread_id FROM asked WHERE session_id = ?"
+        " AND asked_at < ?",
         (session_id, before),
     ).fetchall()
     return [Asked(str(key), str(row_id), Address(*map(str, place))) for key, row_id, *place in rows]

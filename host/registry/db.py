@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,17 @@ import apsw
 from host.folders.disk import Disk
 from host.ports.faults import BACKUP
 from host.registry.groups import Grouped, Job, Outcome
+from host.registry.port import Beside
+from host.registry.where import VERSION, NotYet, noted
 from sessiondb import connection as sqlite
-from sessiondb.errors import Damaged, Incompatible, Unavailable, translated
-
-VERSION = 24
+from sessiondb.errors import Damaged, Incompatible, translated
 
 
-class NotYet(Unavailable):
-    """No host has run on this folder."""
+def _by_extra() -> Any:
+    """Only where a folder's registry is in PostgreSQL, whose library is an extra's."""
+    from host.registry import postgresql
+
+    return postgresql
 
 
 def open_host_db(path: Path) -> apsw.Connection:
@@ -52,8 +55,12 @@ def open_host_db(path: Path) -> apsw.Connection:
         return connection
 
 
-def open_registry(data: Path, *, of_any_version: bool = False) -> apsw.Connection:
-    """host.db, to read beside a running host. Raises `sessiondb.SessionError`; `NotYet` where no host has run."""
+def open_registry(data: Path, *, of_any_version: bool = False) -> Beside:
+    """The registry, to read beside a running host; `of_any_version`: host.db itself. Raises `SessionError`; `NotYet` where no
+    host has run."""
+    if not of_any_version and (url := noted(data)):
+        database: Beside = _by_extra().beside(url, writes=False)
+        return database
     path = data / "host.db"
     if not os.path.lexists(path):
         raise NotYet(path, f"not there yet: no host has run on {data.resolve()}")
@@ -70,8 +77,13 @@ def open_registry(data: Path, *, of_any_version: bool = False) -> apsw.Connectio
 
 
 @contextmanager
-def beside(path: Path, *, of_any_version: bool = False) -> Iterator[apsw.Connection]:
-    """host.db, to write a little beside a running host. Raises `NotYet`, `SessionError`."""
+def beside(path: Path, *, of_any_version: bool = False, whole: bool = False) -> Iterator[Beside]:
+    """The registry (`path` is host.db's), to write a little beside a running host; `whole`: as one transaction. Raises `NotYet`,
+    `SessionError`."""
+    if not of_any_version and (url := noted(path.parent)):
+        with _by_extra().writing(url, whole=whole) as database:
+            yield database
+        return
     never_ran = NotYet(path, f"not there yet: no host has run on {path.parent.resolve()}")
     if not path.exists():
         raise never_ran
@@ -85,7 +97,8 @@ def beside(path: Path, *, of_any_version: bool = False) -> Iterator[apsw.Connect
                 raise never_ran
             if found != VERSION and not of_any_version:
                 raise Incompatible(path, found, VERSION)
-            yield connection
+            with sqlite.transaction(connection, path) if whole else nullcontext():
+                yield connection
         finally:
             connection.close()
 
@@ -95,13 +108,16 @@ def emptied(path: Path, *, busy: int = 10_000) -> bool:
     if sqlite.vfs is not None:  # a simulated disk: one connection holds the file
         return True
     with beside(path) as connection:
-        connection.set_busy_timeout(busy)
+        connection.execute(f"PRAGMA busy_timeout = {busy:d}")
         row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return row is not None and row[0] == 0
 
 
 class HostDB(Grouped):
     """The `Registry` of one machine."""
+
+    # SQLite may have rolled back what the others did.
+    everybodys = (apsw.FullError, apsw.IOError)
 
     def __init__(self, path: Path, disk: Disk, connection: apsw.Connection) -> None:
         super().__init__(disk)
@@ -124,26 +140,18 @@ class HostDB(Grouped):
         self._connection.close()
 
     def _commit(self, jobs: list[Job]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
         with translated(self._path), sqlite.transaction(self._connection, self._path):
-            for job in jobs:
-                try:
-                    outcomes.append((self._alone(job), None))
-                except (apsw.FullError, apsw.IOError):
-                    raise  # the disk's failure is everybody's: SQLite may have rolled back what the others did
-                except Exception as error:  # noqa: BLE001 - handed to the one who asked
-                    outcomes.append((None, error))
-        return outcomes
+            return self._outcomes(jobs)
 
     def _alone(self, job: Job) -> Any:
         """In a savepoint: one job's failure is its own. A disk that fails can take the savepoint with the whole transaction;
         then its failure is the error, not the savepoint that is missing."""
-        failure: apsw.Error | None = None
+        failure: Exception | None = None
         try:
             with self._connection:
                 try:
                     return job(self._connection)
-                except (apsw.FullError, apsw.IOError) as error:
+                except self.everybodys as error:
                     failure = error
                     raise
         except apsw.SQLError as error:

@@ -27,6 +27,8 @@ class _Waiting:
 class Grouped(ABC):
     """The queue of a `Registry`: reads stand in it with the writes."""
 
+    everybodys: tuple[type[Exception], ...]  # what ends the whole commit, whichever job met it
+
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
         self._queue: list[_Waiting] = []
@@ -49,10 +51,26 @@ class Grouped(ABC):
 
     @abstractmethod
     def _commit(self, jobs: list[Job]) -> list[Outcome]:
-        """Each in a savepoint of one transaction, which is committed on return. Blocks."""
+        """All in one transaction (`_outcomes`), which is committed on return. Blocks."""
+
+    @abstractmethod
+    def _alone(self, job: Job) -> Any:
+        """What the job returns, in a savepoint: what it raises undoes it and nothing else."""
 
     @abstractmethod
     def _end(self) -> None: ...
+
+    def _outcomes(self, jobs: list[Job]) -> list[Outcome]:
+        """For `_commit`, within its transaction. Raises what is `everybodys`."""
+        outcomes: list[Outcome] = []
+        for job in jobs:
+            try:
+                outcomes.append((self._alone(job), None))
+            except self.everybodys:
+                raise
+            except Exception as error:  # noqa: BLE001 - handed to the one who asked
+                outcomes.append((None, error))
+        return outcomes
 
     async def _run(self) -> None:
         while self._queue:

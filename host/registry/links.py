@@ -26,7 +26,7 @@ _LINKS = f"key LIKE '{_MARK}%'"
 def make(path: Path, user: str, now: int) -> str:
     """The token of a new link for this user of the machine. Raises `sessiondb.SessionError`."""
     token = secrets.token_urlsafe(32)
-    with beside(path) as connection, connection:
+    with beside(path, whole=True) as connection:
         connection.execute(
             f"DELETE FROM meta WHERE {_LINKS} AND CAST(value ->> '$.until' AS bigint) < ?", (now,)
         )

@@ -36,9 +36,16 @@ class Statements(Protocol):
         """How many rows the last statement has changed."""
 
 
+class Beside(Statements, Protocol):
+    """A connection of somebody's own, beside the host's: each statement is a transaction."""
+
+    def close(self) -> None: ...
+
+
 class Registry(Protocol):
     """Jobs never overlap, and one that raises undoes only itself; those that wait at a time share a commit.
 
+    A job may be run again from its beginning, where nothing of it was kept: what it changes beside the registry bears that.
     Both raise what the job raises, or `sessiondb.SessionError` when nothing could be committed.
     """
 
@@ -49,6 +56,7 @@ class Registry(Protocol):
         """Sees every write that was asked for before it."""
 
     async def scrub(self) -> bool:
-        """What was overwritten until now is in no file of the registry's any more; false while somebody reads an older state."""
+        """What was overwritten until now is in no file of the registry's any more; false while somebody reads an older state.
+        A database promises less: nobody can read it there (docs/adr/0032)."""
 
     async def close(self) -> None: ...

@@ -104,7 +104,7 @@ def note_time(connection: Statements, now: int) -> None:
     """With the bounds that were computed by this time of day."""
     connection.execute(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-        " WHERE CAST(meta.value AS INTEGER) < CAST(excluded.value AS INTEGER)",
+        " WHERE CAST(meta.value AS bigint) < CAST(excluded.value AS bigint)",
         (LATEST, str(now)),
     )
 

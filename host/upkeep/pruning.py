@@ -115,7 +115,8 @@ class Pruner:
                 log.info("Not pruned now: %s", error, extra={"action": "prune_failed", "session": session.id})
 
     def _with_old_copies(self, connection: Statements, before: int) -> list[Session]:
-        sql = "SELECT DISTINCT +session_id FROM live_copies WHERE opened_at < ? LIMIT ?"  # +: by the index of its times
+        # No column but a value: the rows are found by the index of their times.
+        sql = "SELECT DISTINCT session_id || '' FROM live_copies WHERE opened_at < ? LIMIT ?"
         found = connection.execute(sql, (before, PORTION)).fetchall()
         return [
             session for (id_,) in found for session in self._registry.load(connection, "id = ?", (str(id_),))

@@ -70,6 +70,17 @@ def test_the_lock_for_traces_pins_exactly_what_they_need_beside_the_hosts() -> N
     assert pins("requirements-otel.lock") <= pins("requirements.lock")
 
 
+def test_the_lock_for_a_cluster_pins_its_library_and_the_host_has_what_that_needs() -> None:
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][
+        "cluster"
+    ]
+    assert [Requirement(one).extras for one in extra] == [{"binary"}]
+    assert named("requirements-cluster.lock") == {"psycopg", "psycopg-binary"}
+    assert {"typing-extensions", "tzdata"} <= locked("host")
+    versions = {pin.partition("==")[2].split()[0] for pin in pins("requirements-cluster.lock")}
+    assert len(versions) == 1
+
+
 ENGINE = """#!/usr/bin/env bash
 case "$*" in
 run*) echo 3.12 x86_64 ;;

@@ -49,6 +49,16 @@ def test_a_licence_that_is_known_passes(tmp_path: Path, licences: list[dict[str,
 
 
 @pytest.mark.parametrize(
+    ("package", "passes"), [("psycopg", True), ("psycopg-binary", True), ("another", False)]
+)
+def test_a_licence_that_was_looked_at_for_one_package_is_that_ones_alone(
+    tmp_path: Path, package: str, passes: bool
+) -> None:
+    done = checked(tmp_path, component(package, {"license": {"id": "LGPL-3.0-only"}}))
+    assert (done.returncode == 0) is passes, done.stderr
+
+
+@pytest.mark.parametrize(
     "licences",
     [
         [],

@@ -16,9 +16,10 @@ from host.gateway.budget import day_of
 from host.governance import words
 from host.ports import faults
 from host.ports.findings import Finding
-from host.registry import installs, resumption
-from host.registry.db import VERSION, open_registry
+from host.registry import elsewhere, installs, resumption
+from host.registry.db import open_registry
 from host.registry.port import Statements
+from host.registry.where import VERSION, noted
 from sessiondb import Damaged, Incompatible, SessionError, SessionFolder, Unavailable
 from sessiondb.connection import open_reader
 from sessiondb.errors import SQLITE, translated
@@ -38,6 +39,8 @@ class Seen:
 
 def look(config: Config, data: Path, now: int, *, before_start: bool) -> Seen:
     """`before_start`: a host is about to open it anyway, so that nothing has to be left as it is."""
+    if config.cluster is not None:
+        return _in_database(config, data, config.cluster.database, now)
     path = data / "host.db"
     if not path.exists() and not path.is_symlink():
         return Seen((Finding("Records", True, "none yet: no host has run here"),))
@@ -45,8 +48,7 @@ def look(config: Config, data: Path, now: int, *, before_start: bool) -> Seen:
         with _opened(data, before_start=before_start) as registry, translated(path):
             return _read(config, data, registry, now)
     except SessionError as error:
-        said = faults.of_records(error)
-        return Seen((Finding("Records", False, f"{error.path}: {said.problem}", said.remedy, stops=True),))
+        return Seen((Finding("Records", False, *_told_of(error), stops=True),))
 
 
 @contextmanager
@@ -84,17 +86,37 @@ def _read(config: Config, data: Path, registry: Statements, now: int) -> Seen:
         seen = "host.db is of an older Dovecote; the next start brings it up to date"
         return Seen((Finding("Records", True, seen),))
     try:
-        newest = _newest(registry)
-        found = [
-            *_held(registry),
-            *_sessions(data, registry),
-            *_starts(data, registry),
-            *_budgets(config, registry, now),
-            *_refused_fields(config, registry),
-            *_installs(config, registry),
-        ]
+        return _found(config, data, registry, now)
     except SQLITE as error:  # a table or a column is missing
         raise Damaged(path, str(error)) from error
+
+
+def _in_database(config: Config, data: Path, url: str, now: int) -> Seen:
+    try:
+        elsewhere.look(url)
+        if not noted(data):
+            return Seen((Finding("Records", True, "the database answers: no host has run on it here"),))
+        with closing(open_registry(data)) as registry:
+            return _found(config, data, registry, now)
+    except SessionError as error:
+        return Seen((Finding("Records", False, *_told_of(error), stops=True),))
+
+
+def _told_of(error: SessionError) -> tuple[str, str]:
+    said = faults.of_records(error)
+    return f"{error.path}: {said.problem}", said.remedy
+
+
+def _found(config: Config, data: Path, registry: Statements, now: int) -> Seen:
+    newest = _newest(registry)
+    found = [
+        *_held(registry),
+        *_sessions(data, registry),
+        *_starts(data, registry),
+        *_budgets(config, registry, now),
+        *_refused_fields(config, registry),
+        *_installs(config, registry),
+    ]
     return Seen(tuple(found), newest)
 
 

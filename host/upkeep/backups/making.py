@@ -24,6 +24,7 @@ import apsw
 
 from host.folders import seal, tree
 from host.registry.db import open_registry
+from host.registry.where import ELSEWHERE, noted
 from host.upkeep.backups import scratch
 from host.upkeep.backups.copying import copy
 from host.upkeep.backups.scratch import MEMORY
@@ -42,6 +43,7 @@ NOT_KEPT = {
     "host.db",
     "host.db-wal",
     "host.db-shm",
+    ELSEWHERE,
     seal.FILE,
     index.FOLDER,  # made again from the conversations
     "backups",  # of earlier versions: see `upgrading`
@@ -73,6 +75,10 @@ def make(data: Path, to: IO[bytes], told: Callable[[str], None], *, in_memory: b
 
     Raises `BackupError`, `OSError`, and `SessionError` for a host.db that cannot be copied."""
     data = data.resolve()
+    if noted(data):
+        raise BackupError(
+            "its records are in PostgreSQL, which has tools of its own for that (docs/operations.md)"
+        )
     open_registry(data, of_any_version=True).close()  # says what is missing in the usual words
     scratch.clear(data, MEMORY)
     with (

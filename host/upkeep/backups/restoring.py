@@ -29,7 +29,9 @@ import apsw
 from host.folders.lock import DataLock
 from host.mailbox.inbound import InboundWriter
 from host.registry import forgetting, resumption
-from host.registry.db import VERSION, beside
+from host.registry.db import beside
+from host.registry.port import Statements
+from host.registry.where import VERSION
 from host.upkeep.backups import scratch
 from host.upkeep.backups.making import END, FORMAT, MANIFEST, BackupError, may_be_link
 from sessiondb import SessionError
@@ -240,11 +242,11 @@ def _hold(new: Path, manifest: dict[str, object], forgotten: Mapping[str, int]) 
     restored = Restored(made_at)
     now = time.time_ns() // 1_000_000
     with beside(new / "host.db", of_any_version=True) as registry:
-        if registry.pragma("quick_check", 1) != "ok":
+        if _told(registry, "PRAGMA quick_check(1)") != "ok":
             raise BackupError("the host.db of this backup is damaged: take another")
         registry.execute("BEGIN IMMEDIATE")
         resumption.hold(registry, made_at, now)
-        if int(str(registry.pragma("user_version"))) == VERSION:
+        if _number(registry, "PRAGMA user_version") == VERSION:
             for mark, at in forgotten.items():
                 forgetting.remember(registry, mark, at)
             forgetting.look(registry)
@@ -304,6 +306,10 @@ def _written(outbound: Path) -> tuple[int, list[tuple[int, str]]]:
     return max((seq for seq, _ in found), default=0), found
 
 
-def _number(connection: apsw.Connection, sql: str, *bindings: int) -> int:
+def _number(connection: Statements, sql: str, *bindings: int) -> int:
+    return int(_told(connection, sql, *bindings) or 0)
+
+
+def _told(connection: Statements, sql: str, *bindings: int) -> str:
     row = connection.execute(sql, bindings).fetchone()
-    return int(str(row[0])) if row else 0
+    return str(row[0]) if row else ""

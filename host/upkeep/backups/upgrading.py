@@ -15,7 +15,7 @@ from pathlib import Path
 import apsw
 
 from host.folders import tree
-from host.registry.db import VERSION
+from host.registry.where import VERSION
 from host.upkeep.backups.making import BackupError, is_kept, make
 from sessiondb.contract import CONTRACT
 from sessiondb.errors import Incompatible

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,5 +37,5 @@ async def test_a_file_of_which_only_the_header_is_sound_hides_no_other_conversat
     [found] = tasks._all(tmp_path / "data")
     assert found.session_id == well.id
     assert sick.id in capsys.readouterr().err
-    with open_registry(tmp_path / "data") as registry:
+    with closing(open_registry(tmp_path / "data")) as registry:
         assert story._found(registry, tmp_path / "data", sick.id) == []

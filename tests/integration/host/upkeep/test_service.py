@@ -17,7 +17,8 @@ import pytest
 from host.cli import pausing
 from host.ports.bot import Hearing
 from host.registry import resumption
-from host.registry.db import VERSION, beside
+from host.registry.db import beside
+from host.registry.where import VERSION
 from host.upkeep.service import Manager
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.hosting import config, now_ms, serving

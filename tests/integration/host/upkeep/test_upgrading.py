@@ -12,7 +12,8 @@ import pytest
 
 from host.cli import tasks_ordered
 from host.ports import faults
-from host.registry.db import VERSION, open_registry
+from host.registry.db import open_registry
+from host.registry.where import VERSION
 from host.upkeep.backups import upgrading
 from host.upkeep.backups.making import MANIFEST, BackupError
 from host.upkeep.backups.restoring import restore

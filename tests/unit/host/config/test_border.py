@@ -62,6 +62,15 @@ HOOK = "[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nworkspace = 'T1'\nc
         # values
         ("[host]\nbells = 'maybe'\n", 2, "host.bells", "must be true or false"),
         ("[host]\nsweep_every = 'often'\n", 2, "host.sweep_every", "must be a number"),
+        ("[cluster]\ndatabase = 'mysql://db/dovecote'\n", 2, "cluster.database", "postgresql://dovecote@db"),
+        (
+            "[cluster]\ndatabase = 'postgresql://d:hush@db/d'\n",
+            2,
+            "cluster.database",
+            "Put it into .env as PGPASSWORD",
+        ),
+        ("[cluster]\ndatabase = 'postgresql://db/d?password='\n", 2, "cluster.database", "PGPASSWORD"),
+        ("[cluster]\n", 1, "cluster.database", "is missing"),
         ("[runner]\nidle_exit = -1\n", 2, "runner.idle_exit", "must be more than 0"),
         ("[slack]\nsockets = 11\n", 2, "slack.sockets", "must be at most 10"),
         ("[runner]\nconcurrent = 1.5\n", 2, "runner.concurrent", "must be a whole number"),

@@ -9,30 +9,56 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib import resources
 from pathlib import Path
+from typing import TypeAlias
 
 import apsw
 import pytest
 
-from host.folders.disk import ThreadDisk
+from host.folders.disk import Disk, ThreadDisk
 from host.registry import db, sessions
 from host.registry.db import HostDB, open_host_db, open_registry
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Sessions
-from sessiondb import Address, Full, Incompatible
+from sessiondb import Address, Full, Incompatible, SessionError
+from tests.support.postgres import Server
 
 PLACE = Address("memory", "w", "c")
 FIRST_VERSION = "aae860ccf44fb83b"  # of the first migration, which data folders have been made with
 
 
+Opened: TypeAlias = Callable[[Disk], Awaitable[Registry]]
+
+
 @pytest.fixture
-async def reopen(tmp_path: Path) -> AsyncIterator[Callable[[], Awaitable[Registry]]]:
-    """The registry as it is, closed and opened again at each call."""
+def on_sqlite(tmp_path: Path) -> Opened:
+    return lambda disk: HostDB.open(tmp_path / "host.db", disk)
+
+
+@pytest.fixture
+def on_postgresql(request: pytest.FixtureRequest) -> Opened:
+    server: Server = request.getfixturevalue("postgres")
+    from host.registry.postgresql import PostgreSQL  # an extra's, where there is one
+
+    url = server.database()
+
+    def ended(error: SessionError) -> None:
+        raise AssertionError(error)
+
+    return lambda disk: PostgreSQL.open(url, disk, ended)
+
+
+@pytest.fixture(
+    params=["on_sqlite", pytest.param("on_postgresql", marks=pytest.mark.xdist_group("postgresql"))]
+)
+async def reopen(request: pytest.FixtureRequest) -> AsyncIterator[Callable[[], Awaitable[Registry]]]:
+    """The registry as it is, closed and opened again at each call; the same promises by each engine."""
     disk, held = ThreadDisk(), list[Registry]()
+    opened: Opened = request.getfixturevalue(request.param)
 
     async def again() -> Registry:
         if held:
             await held.pop().close()
-        held.append(await HostDB.open(tmp_path / "host.db", disk))
+        held.append(await opened(disk))
         return held[0]
 
     yield again
@@ -53,6 +79,7 @@ def keys(statements: Statements) -> list[str]:
     return [str(key) for (key,) in statements.execute("SELECT key FROM meta ORDER BY key").fetchall()]
 
 
+@pytest.mark.parametrize("reopen", ["on_sqlite"], indirect=True)
 async def test_a_disk_that_fails_in_one_job_fails_all_of_its_commit_in_words_and_nothing_later(
     reopen: Callable[[], Awaitable[Registry]],
 ) -> None:
@@ -183,6 +210,7 @@ async def test_what_guests_asked_stays_apart_in_a_public_channel_and_is_the_chan
     ]
 
 
+@pytest.mark.parametrize("reopen", ["on_sqlite"], indirect=True)
 async def test_a_channel_that_is_what_it_was_costs_three_looks_into_an_index(
     reopen: Callable[[], Awaitable[Registry]],
 ) -> None:
@@ -268,6 +296,7 @@ def test_who_was_let_in_on_slack_before_is_so_in_the_workspace_in_which_they_wer
     migrated.close()
 
 
+@pytest.mark.parametrize("reopen", ["on_sqlite"], indirect=True)
 async def test_what_was_overwritten_is_in_no_file_after_a_scrub_and_a_reader_of_the_past_is_told_of(
     reopen: Callable[[], Awaitable[Registry]], tmp_path: Path
 ) -> None:
@@ -322,7 +351,8 @@ def test_what_is_asked_of_the_registry_is_said_in_words_that_every_engine_has_or
 
 ENGINES_OWN = re.compile(
     r"\bGLOB\b|LIMIT -|\bx''|\biif\(|\bchar\(|\bjson_(set|tree|extract)\(|\bjson\(|\b(WHERE|AND|OR) [01]\b"
-    r"|\b(WHERE|AND|OR) instr\((?:[^()]|\([^()]*\))*\)(?! >)|\bsum\([\w.]+ =|\browid\b|\bIS \?"
+    r"|\b(WHERE|AND|OR) instr\((?:[^()]|\([^()]*\))*\)(?! >)|\bsum\([\w.]+ =|\browid\b|\bIS \?|\?\d* IS NULL"
+    r"|DISTINCT \+|AS INTEGER\b"
 )
 INTO = re.compile(r"(?:INSERT|(?P<or>INSERT\s+OR\s+\w+|REPLACE))\s+INTO\s+(?P<table>\w+)")
 

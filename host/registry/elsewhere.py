@@ -1,0 +1,60 @@
+"""Whether a data folder's registry is in a database: the folder says so itself, so that every command finds it there.
+
+What it says is an address without a password: that is in the environment, or where PostgreSQL's own programs look for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from host.folders.disk import Disk
+from host.registry.db import HostDB
+from host.registry.port import Registry
+from host.registry.where import DATABASE, ELSEWHERE, noted
+from sessiondb import connection as sqlite
+from sessiondb.errors import SessionError, Unavailable
+
+EXTRA = "the extra `cluster` is not installed: install requirements-cluster.lock beside the rest, or leave [cluster] out"
+HERE = "the records of this folder are in host.db, and [cluster] names a database: leave it out, or begin with another `data`"
+THERE = "the records of this folder are in a database, and [cluster] names none: name it again"
+
+
+async def opened(data: Path, url: str, disk: Disk, lost: Callable[[SessionError], None]) -> Registry:
+    """By the engine that the configuration names, '' for SQLite; never beside records that are in the other one."""
+    file, note = data / "host.db", data / ELSEWHERE
+    if not url:
+        if noted(data):
+            raise Unavailable(DATABASE, THERE)
+        return await HostDB.open(file, disk)
+    if file.exists():
+        raise Unavailable(DATABASE, HERE)
+    try:
+        from host.registry.postgresql import PostgreSQL
+    except ImportError as error:
+        raise Unavailable(DATABASE, EXTRA) from error
+    registry = await PostgreSQL.open(url, disk, lost)
+    if noted(data) != url:
+        await disk.run(_note, note, url)
+    return registry
+
+
+def look(url: str) -> None:
+    """Whether the database would be taken. Raises `SessionError`."""
+    try:
+        from host.registry import postgresql
+    except ImportError as error:
+        raise Unavailable(DATABASE, EXTRA) from error
+    postgresql.connect(url).close()
+
+
+def _note(path: Path, url: str) -> None:
+    """Before anything is kept there: a start that finds no note would begin with a host.db of its own."""
+    draft = path.with_name(f"{path.name}.new")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(f"{url}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sqlite.sync(path.parent)

@@ -1,0 +1,380 @@
+"""The registry on PostgreSQL: one connection of one host that leads, whole groups of jobs in one serializable transaction.
+
+A commit whose answer was lost is asked for by its transaction's number, never guessed. Who leads holds a lock for as long as its
+connection lives, and a number, the epoch, that every transaction checks: a host that was cut off and comes back finds
+another one there and changes nothing more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from decimal import Decimal
+from importlib import resources
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import conninfo, errors
+
+from host.folders.disk import Disk
+from host.registry import dialect
+from host.registry.groups import Grouped, Job, Outcome
+from host.registry.port import Bindings, Rows
+from host.registry.where import DATABASE as NAME
+from host.registry.where import VERSION, NotYet
+from sessiondb.errors import Damaged, Full, Incompatible, SessionError, Unavailable
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+OLDEST = 140_000  # of servers: functions are written as they have them
+PATIENCE = (
+    20.0  # s in which a group waits for the server, for who led before, and for an answer about its commit
+)
+PAUSE = 0.05  # s before the first other attempt; doubles up to a second
+LOCK = 0x446F_7665 << 32  # beside the oid of the table that says who leads: an advisory lock's number
+# No wait is the server's or the network's alone.
+BOUNDS: dict[str, str | int] = {
+    "client_encoding": "UTF8",
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+SETTINGS = (
+    "-c statement_timeout=60s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+    " -c standard_conforming_strings=on -c default_transaction_isolation=serializable"
+)
+SCHEMA = resources.files("host.registry").joinpath("schema")
+AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)  # nothing was changed: from the beginning
+
+
+class Lost(Unavailable):
+    """Another host leads, or nobody can tell any more what was committed: this one has to end."""
+
+
+class _Again(Exception):
+    """Nothing of the group was committed."""
+
+
+class Found(list[tuple[Any, ...]]):
+    """`Rows`, all of them read."""
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return self.pop(0) if self else None
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        found = list(self)
+        self.clear()
+        return found
+
+
+class Session:
+    """`Statements` on a connection of PostgreSQL's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._changes = 0
+
+    def execute(self, statements: str, bindings: Bindings | None = None, /) -> Rows:
+        cursor = self._connection.execute(
+            dialect.statement(statements).encode(), dialect.bound(bindings or ())
+        )
+        if not (cursor.statusmessage or "").startswith("SELECT"):
+            self._changes = max(cursor.rowcount, 0)
+        return Found(tuple(map(_plain, row)) for row in (cursor.fetchall() if cursor.description else ()))
+
+    def executemany(self, statements: str, sequenceofbindings: Iterable[Bindings], /) -> Rows:
+        for bindings in sequenceofbindings:
+            self.execute(statements, bindings)
+        return Found()
+
+    def changes(self) -> int:
+        return self._changes
+
+
+def _plain(value: Any) -> Any:
+    """A condition's value and a sum's, as SQLite has them."""
+    return int(value) if isinstance(value, bool | Decimal) else value
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns psycopg's errors into `sessiondb.errors`, once, at the edge."""
+    try:
+        yield
+    except AGAIN:
+        raise
+    except (errors.DiskFull, errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction) as error:
+        raise Full(NAME, _said(error)) from error
+    except (
+        errors.DataCorrupted,
+        errors.IndexCorrupted,
+        errors.UndefinedTable,
+        errors.UndefinedColumn,
+    ) as error:
+        raise Damaged(NAME, _said(error)) from error
+    except psycopg.OperationalError as error:
+        raise Unavailable(NAME, _said(error)) from error
+
+
+def _said(error: psycopg.Error) -> str:
+    return " ".join(str(error).split())
+
+
+def connect(url: str) -> Connection:
+    """Raises `SessionError`, also for a server that would lose or change what it is given."""
+    with translated():
+        given = conninfo.conninfo_to_dict(url)
+        options = f"{given.pop('options', None) or ''} {SETTINGS}".strip()
+        bounds = {"application_name": "dovecote", "target_session_attrs": "read-write", **BOUNDS, **given}
+        connection = psycopg.connect(conninfo.make_conninfo("", **bounds, options=options), autocommit=True)
+        try:
+            _require(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _require(connection: Connection) -> None:
+    if connection.info.server_version < OLDEST:
+        raise Full(NAME, f"a server of version {OLDEST // 10_000} or newer is needed")
+    for name, wanted in (("server_encoding", "UTF8"), ("fsync", "on"), ("full_page_writes", "on")):
+        [(found,)] = connection.execute(f"SHOW {name}").fetchall()
+        if found != wanted:
+            raise Full(NAME, f"{name} is {found}: it has to be {wanted}, or records are lost")
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+
+
+def prepare(connection: Connection) -> None:
+    """A database in which there is nothing yet. Raises `SessionError`."""
+    with translated(), connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        [(there,)] = connection.execute("SELECT to_regclass('leader') IS NOT NULL").fetchall()
+        if not there:
+            connection.execute(SCHEMA.joinpath("postgresql.sql").read_bytes())
+
+
+def migrate(connection: Connection) -> None:
+    """Makes the tables, or brings them to this version: for who leads. Raises `SessionError`."""
+    with translated(), connection.transaction():
+        [(found,)] = connection.execute("SELECT version FROM leader").fetchall()
+        if found > VERSION:
+            raise Incompatible(NAME, found, VERSION)
+        for version in range(found + 1, VERSION + 1):
+            text = SCHEMA.joinpath(f"host_{version:04}.sql").read_text("utf-8")
+            connection.execute(dialect.schema(text).encode())
+        if found < VERSION:
+            connection.execute("UPDATE leader SET version = %s", (VERSION,))
+
+
+class Beside(Session):
+    def transaction(self) -> AbstractContextManager[Any]:
+        transaction: AbstractContextManager[Any] = self._connection.transaction()
+        return transaction
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def beside(url: str, *, writes: bool) -> Beside:
+    """Beside a running host. Raises `SessionError`; `NotYet` where none has run."""
+    connection = connect(url)
+    try:
+        with translated():
+            [(there,)] = connection.execute("SELECT to_regclass('leader') IS NOT NULL").fetchall()
+            if not there:
+                raise NotYet(NAME, "not there yet: no host has run on this database")
+            [(found,)] = connection.execute("SELECT version FROM leader").fetchall()
+            if found != VERSION:
+                raise Incompatible(NAME, found, VERSION)
+            if not writes:
+                connection.execute("SET default_transaction_read_only = on")
+    except BaseException:
+        connection.close()
+        raise
+    return Beside(connection)
+
+
+@contextmanager
+def writing(url: str, *, whole: bool) -> Iterator[Beside]:
+    """`whole`: as one transaction. Raises `SessionError`."""
+    connection = beside(url, writes=True)
+    try:
+        with translated(), connection.transaction() if whole else nullcontext():
+            yield connection
+    finally:
+        connection.close()
+
+
+class PostgreSQL(Grouped):
+    """The `Registry` in a database. `lost` is called once, in another thread, when this host must end."""
+
+    everybodys = (*AGAIN, psycopg.OperationalError)
+
+    def __init__(self, url: str, disk: Disk, lost: Callable[[SessionError], None]) -> None:
+        super().__init__(disk)
+        self._url = url
+        self._tell = lost
+        self._lost: Lost | None = None
+        self._epoch = 0  # of ours; 0 before we led
+        self._connection: Connection | None = None
+
+    @classmethod
+    async def open(cls, url: str, disk: Disk, lost: Callable[[SessionError], None]) -> PostgreSQL:
+        """Raises `SessionError`; `Unavailable` while another host leads."""
+        made = cls(url, disk, lost)
+        await disk.run(made._begin)
+        return made
+
+    async def scrub(self) -> bool:
+        """Rows that nobody sees any more make room. What stays of them in pages and in the log is the server's to overwrite."""
+        await self.write(lambda _: None)
+        await self._disk.run(self._vacuum)
+        return True
+
+    def _begin(self) -> None:
+        connection = connect(self._url)
+        try:
+            prepare(connection)
+            self._lead(connection)
+            migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+
+    def _end(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def _vacuum(self) -> None:
+        with translated():
+            self._connected().execute("VACUUM")
+
+    # ── who leads ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _lead(self, connection: Connection) -> None:
+        """Raises `Unavailable` where somebody else has the lock, `Lost` where somebody had it since we had."""
+        with translated():
+            if self._epoch:
+                self._check(connection)
+            if not _until(
+                lambda: _locked(connection), PATIENCE
+            ):  # who was killed just now is noticed by the server
+                raise Unavailable(NAME, "another host serves from this database; end it first")
+            if self._epoch:
+                self._check(connection)
+            else:
+                sql = "UPDATE leader SET epoch = epoch + 1 RETURNING epoch"
+                [(self._epoch,)] = connection.execute(sql).fetchall()
+
+    def _check(self, connection: Connection) -> None:
+        [(found,)] = connection.execute("SELECT epoch FROM leader").fetchall()
+        if found != self._epoch:
+            raise self._losing(f"another host leads (epoch {found}, ours was {self._epoch})")
+
+    def _losing(self, why: str) -> Lost:
+        if self._lost is None:
+            self._lost = Lost(NAME, why)
+            self._tell(self._lost)
+        return self._lost
+
+    def _connected(self) -> Connection:
+        if self._lost is not None:
+            raise self._lost
+        if self._connection is None or self._connection.closed:
+            connection = connect(self._url)
+            try:
+                self._lead(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    # ── groups ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _commit(self, jobs: list[Job]) -> list[Outcome]:
+        until, pause = time.monotonic() + PATIENCE, PAUSE
+        while True:
+            try:
+                return self._attempt(jobs)
+            except (_Again, Unavailable) as error:
+                if isinstance(error, Lost) or time.monotonic() > until:
+                    raise (
+                        error if isinstance(error, SessionError) else Unavailable(NAME, str(error))
+                    ) from error
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    def _attempt(self, jobs: list[Job]) -> list[Outcome]:
+        """Raises `_Again` and `Unavailable` when nothing was committed, `Lost` when this host has to end."""
+        connection = self._connected()
+        try:
+            with translated():
+                connection.execute("BEGIN")
+                self._check(connection)
+                outcomes = self._outcomes(jobs)
+                [(number,)] = connection.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchall()
+        except AGAIN as error:
+            with translated():
+                connection.execute("ROLLBACK")
+            raise _Again(_said(error)) from error
+        except BaseException:  # nothing is left open that a later group would find itself in
+            connection.close()
+            raise
+        try:
+            connection.execute("COMMIT")
+        except AGAIN as error:
+            raise _Again(_said(error)) from error
+        except psycopg.OperationalError as error:
+            connection.close()
+            if number is None or not self._committed(number):
+                raise _Again(_said(error)) from error
+        return outcomes
+
+    def _alone(self, job: Job) -> Any:
+        if self._connection is None:
+            raise psycopg.OperationalError("no connection")
+        with self._connection.transaction():
+            return job(Session(self._connection))
+
+    def _committed(self, number: str) -> bool:
+        """Whether a transaction was, whose commit was not answered: the server knows. Raises `Lost` where nobody does."""
+        status: list[str | None] = []
+
+        def told() -> bool:
+            try:
+                with connect(self._url) as connection:
+                    sql = "SELECT pg_xact_status(%s::xid8)"
+                    status[:] = [row[0] for row in connection.execute(sql, (number,)).fetchall()]
+            except (SessionError, psycopg.OperationalError):
+                return False
+            except psycopg.Error:  # a server that has never heard of it: another took its place
+                status[:] = [None]
+            return status != ["in progress"]
+
+        if not _until(told, PATIENCE) or status == [None]:
+            raise self._losing("a commit's outcome cannot be learnt; the next start finds what was kept")
+        return status == ["committed"]
+
+
+def _locked(connection: Connection) -> bool:
+    [(held,)] = connection.execute(
+        "SELECT pg_try_advisory_lock(%s + 'leader'::regclass::oid::bigint)", (LOCK,)
+    ).fetchall()
+    return bool(held)
+
+
+def _until(known: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not known():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(PAUSE)
+    return True

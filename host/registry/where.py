@@ -1,0 +1,24 @@
+"""What both engines know of a registry: which version this is, and where a data folder says that its own is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from host.ports import faults
+from sessiondb.errors import Unavailable
+
+VERSION = 24
+ELSEWHERE = "database"  # in the data folder: the address of the database that its registry is in
+DATABASE = Path(faults.DATABASE)  # where others name a file
+
+
+class NotYet(Unavailable):
+    """No host has run on this folder."""
+
+
+def noted(data: Path) -> str:
+    """The database's address, as the folder says (`elsewhere`); '' where its registry is host.db."""
+    try:
+        return (data / ELSEWHERE).read_text("utf-8").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,129 @@
+"""A host whose own records are in PostgreSQL: what it says, keeps and forgets is what it would with host.db."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from host.cli.looks import records
+from host.config import Config
+from host.registry import forgetting
+from host.registry.where import ELSEWHERE
+from sessiondb import SessionError
+from tests.fakes.platform import TIMEOUT, MemoryBot
+from tests.support.dovecote import Folder
+from tests.support.hosting import config, now_ms, serving
+from tests.support.postgres import Server
+from tests.support.viewing import ADA, BOB, answered
+
+pytestmark = pytest.mark.xdist_group("postgresql")
+
+
+@pytest.fixture
+def url(postgres: Server) -> str:
+    return postgres.database()
+
+
+def settings(folder: Path, url: str) -> Config:
+    return config(folder / "data", cluster={"database": url})
+
+
+async def test_a_conversation_goes_on_through_cut_connections_and_restarts(
+    postgres: Server, url: str, tmp_path: Path
+) -> None:
+    bot = MemoryBot()
+    async with serving(settings(tmp_path, url), bot):
+        await answered(bot, "C1", "one")
+        postgres.cut_off(url)
+        await answered(bot, "C1", "two")
+    async with serving(settings(tmp_path, url), bot):
+        await answered(bot, "C1", "three")
+        await asyncio.to_thread(postgres.stop)
+        said = asyncio.create_task(answered(bot, "C1", "four"))
+        await asyncio.to_thread(postgres.start)
+        await said
+    assert bot.said("C1") == ["one", "two", "three", "four"]
+    assert (
+        sorted(path.name for path in (tmp_path / "data").iterdir() if path.name.startswith("host.db")) == []
+    )
+    assert (
+        postgres.says(url, "SELECT count(*), count(DISTINCT session_id) FROM inbox WHERE state = 'stored'")
+        == "4|1"
+    )
+    assert postgres.says(url, "SELECT count(*) FROM ledger WHERE state = 'sent'") == "4"
+
+
+async def test_a_host_that_another_took_over_from_ends_and_says_so(
+    postgres: Server, url: str, tmp_path: Path
+) -> None:
+    bot = MemoryBot()
+
+    async def taken_over() -> None:
+        async with serving(settings(tmp_path, url), bot) as (host, _):
+            await answered(bot, "C1", "one")
+            postgres.says(url, "UPDATE leader SET epoch = epoch + 1")
+            async with asyncio.timeout(TIMEOUT):
+                await host._stopping.wait()
+
+    with pytest.raises(SessionError, match="another host leads"):
+        await taken_over()
+    assert bot.said("C1") == ["one"]
+
+
+async def test_commands_find_the_records_where_the_folder_says(
+    postgres: Server, url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "dovecote.toml").write_text(f'[cluster]\ndatabase = "{url}"\n')
+    folder = Folder(tmp_path)
+    told = await asyncio.to_thread(folder.chat, "hello")
+    assert b"hello" in told.stdout, told.stderr.decode()
+    assert (tmp_path / "data" / ELSEWHERE).read_text() == f"{url}\n"
+
+    async def said(*arguments: str, command: str) -> str:
+        process = folder.start(*arguments, command=command)
+        out, errors = await asyncio.to_thread(process.communicate, timeout=TIMEOUT)
+        assert process.returncode == 0, errors.decode()
+        return out.decode()
+
+    [session] = json.loads(await said("--json", command="sessions"))
+    assert "goes on" not in await said(command="pause")
+    assert postgres.says(url, "SELECT count(*) FROM paused") == "1"
+    assert "goes on" in await said(command="resume")
+    assert session["id"] in await said("--json", command="sessions")
+    [message] = postgres.says(url, "SELECT message_id FROM inbox").split()
+    assert "hello" in await said(message, command="why")
+
+
+async def test_a_person_is_forgotten_there_as_well(postgres: Server, url: str, tmp_path: Path) -> None:
+    bot = MemoryBot()
+    async with serving(settings(tmp_path, url), bot) as (host, _):
+        await answered(bot, "C1", "my word is sesame", author=ADA)
+        await answered(bot, "C1", "and mine is another", author=BOB)
+        await host.house.ordered.forgetting.forget(forgetting.Person("memory", ADA.id), None)
+    rows = postgres.says(url, "SELECT event FROM inbox") + postgres.says(
+        url, "SELECT user_id, name FROM users"
+    )
+    assert "sesame" not in rows
+    assert f'"{ADA.id}"' not in rows
+    assert "and mine is another" in rows
+    assert f'"{BOB.id}"' in rows
+
+
+async def test_the_doctor_looks_at_the_database(postgres: Server, url: str, tmp_path: Path) -> None:
+    asked = settings(tmp_path, url)
+    (tmp_path / "data").mkdir()
+
+    def seen(of: Config) -> tuple[bool, str, str]:
+        [found] = records.look(of, tmp_path / "data", now_ms(), before_start=False).findings[:1]
+        return found.well, found.seen, found.remedy
+
+    assert seen(asked)[:2] == (True, "the database answers: no host has run on it here")
+    async with serving(asked) as (_, bot):
+        await answered(bot, "C1", "one")
+        assert seen(asked)[0]
+    well, problem, remedy = seen(settings(tmp_path, url.replace("host=/", "host=/nowhere/")))
+    assert (well, problem.startswith("PostgreSQL: ")) == (False, True)
+    assert "[cluster] database" in remedy

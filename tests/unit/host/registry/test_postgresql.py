@@ -1,0 +1,344 @@
+"""What PostgreSQL adds to the registry's promises (test_registry.py): commits whose answer is lost, and who leads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.folders.disk import ThreadDisk
+from host.registry import db, sessions, where
+from host.registry.port import Registry, Statements
+from sessiondb import Address, Full, Incompatible, SessionError, Unavailable
+from tests.support.postgres import Line, Server, server
+
+pytestmark = pytest.mark.xdist_group("postgresql")
+
+SOON = 0.5  # s of the engine's patience where a test waits for its end
+
+
+class Hosts:
+    """Each opens the registry of one database, and hears when it has lost it."""
+
+    def __init__(self, server: Server, url: str) -> None:
+        self.server = server
+        self.url = url
+        self.disk = ThreadDisk()
+        self.lost: list[SessionError] = []
+        self._open: list[Registry] = []
+
+    async def open(self, url: str = "") -> Registry:
+        from host.registry.postgresql import PostgreSQL
+
+        made = await PostgreSQL.open(url or self.url, self.disk, self.lost.append)
+        self._open.append(made)
+        return made
+
+    def says(self, sql: str) -> str:
+        return self.server.says(self.url, sql)
+
+    async def close(self) -> None:
+        for one in self._open:
+            await one.close()
+        self.disk.close()
+
+
+@pytest.fixture
+async def hosts(postgres: Server) -> AsyncIterator[Hosts]:
+    made = Hosts(postgres, postgres.database())
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def line(postgres: Server) -> Iterator[Line]:
+    with tempfile.TemporaryDirectory(prefix="dovecote-pg-", dir="/tmp") as folder:
+        made = Line(postgres, Path(folder))
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    from host.registry import postgresql
+
+    monkeypatch.setattr(postgresql, "PATIENCE", SOON)
+
+
+class Counted:
+    """A job that counts how often it is run, and puts one row more each time that is kept."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.runs = 0
+
+    def __call__(self, statements: Statements) -> int:
+        self.runs += 1
+        sql = "INSERT INTO meta VALUES (?, '1') ON CONFLICT (key) DO UPDATE SET value = meta.value || '1' RETURNING value"
+        [(value,)] = statements.execute(sql, (self.key,)).fetchall()
+        return len(str(value))
+
+
+# ── commits ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("cut", "runs"), [("before", 2), ("behind", 1)])
+async def test_a_commit_whose_answer_is_lost_is_asked_for_and_kept_once(
+    hosts: Hosts, line: Line, cut: Any, runs: int
+) -> None:
+    registry = await hosts.open(line.url(hosts.url))
+    job = Counted("k")
+    line.cut = cut
+    assert await registry.write(job) == 1
+    assert (job.runs, line.cut) == (runs, "")
+    assert hosts.says("SELECT value FROM meta WHERE key = 'k'") == "1"
+    assert await registry.write(job) == 2
+    assert hosts.lost == []
+
+
+async def test_what_only_reads_is_read_again_after_a_lost_commit(hosts: Hosts, line: Line) -> None:
+    registry = await hosts.open(line.url(hosts.url))
+    line.cut = "behind"
+    assert await registry.read(lambda s: s.execute("SELECT count(*) FROM meta").fetchone()) == (0,)
+    assert hosts.lost == []
+
+
+async def test_a_connection_that_was_cut_is_made_again_and_leads_on(hosts: Hosts) -> None:
+    registry = await hosts.open()
+    await registry.write(Counted("before"))
+    hosts.server.cut_off(hosts.url)
+    assert await registry.write(Counted("after")) == 1
+    assert hosts.lost == []
+    assert hosts.says("SELECT epoch FROM leader") == "1"
+
+
+async def test_a_server_that_fell_and_came_back_has_what_was_answered(hosts: Hosts) -> None:
+    registry = await hosts.open()
+    assert await registry.write(Counted("k")) == 1
+    hosts.server.stop()
+    waiting = asyncio.create_task(registry.write(Counted("k")))
+    await asyncio.to_thread(hosts.server.start)
+    assert await waiting == 2
+
+
+async def test_a_server_that_stays_away_fails_the_group_in_words_and_a_later_one_is_kept(
+    hosts: Hosts, impatient: None
+) -> None:
+    registry = await hosts.open()
+    hosts.server.stop()
+    try:
+        with pytest.raises(Unavailable, match="PostgreSQL"):
+            await registry.write(Counted("k"))
+    finally:
+        hosts.server.start()
+    assert await registry.write(Counted("k")) == 1
+
+
+async def test_a_group_that_somebody_was_faster_than_is_run_again_as_a_whole(hosts: Hosts) -> None:
+    """What its jobs had read is no longer true: none of them is kept as it was."""
+    registry = await hosts.open()
+    await registry.write(lambda s: s.execute("INSERT INTO meta VALUES ('k', '1')"))
+    beside, seen = Counted("beside"), list[str]()
+
+    def slow(statements: Statements) -> None:
+        [(value,)] = statements.execute("SELECT value FROM meta WHERE key = 'k'").fetchall()
+        seen.append(str(value))
+        if len(seen) == 1:
+            hosts.says("UPDATE meta SET value = '5' WHERE key = 'k'")
+        statements.execute("UPDATE meta SET value = ? WHERE key = 'k'", (f"{value}0",))
+
+    await asyncio.gather(registry.write(beside), registry.write(slow))
+    assert seen == ["1", "5"]
+    assert beside.runs == 2
+    assert hosts.says("SELECT value FROM meta ORDER BY key") == "1\n50"
+
+
+async def test_a_statement_that_is_refused_is_its_own_jobs_and_the_group_goes_on(hosts: Hosts) -> None:
+    registry = await hosts.open()
+    refused, kept = await asyncio.gather(
+        registry.write(lambda s: s.execute("INSERT INTO meta VALUES ('k', NULL)")),
+        registry.write(Counted("k")),
+        return_exceptions=True,
+    )
+    assert isinstance(refused, Exception)
+    assert kept == 1
+
+
+# ── who leads ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_second_host_is_told_that_somebody_serves_and_changes_nothing(
+    hosts: Hosts, impatient: None
+) -> None:
+    first = await hosts.open()
+    with pytest.raises(Unavailable, match="another host serves"):
+        await hosts.open()
+    assert await first.write(Counted("k")) == 1
+    assert hosts.lost == []
+
+
+async def test_a_host_that_was_cut_off_while_another_took_over_keeps_nothing_more_and_is_told_once(
+    hosts: Hosts, line: Line
+) -> None:
+    first = await hosts.open(line.url(hosts.url))
+    await first.write(Counted("first"))
+    line.close()  # it does not come back by itself
+    hosts.server.cut_off(hosts.url)
+    second = await hosts.open()
+    with tempfile.TemporaryDirectory(prefix="dovecote-pg-", dir="/tmp") as folder:
+        again = Line(hosts.server, Path(folder))
+        first._url = again.url(hosts.url)  # type: ignore[attr-defined]
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="another host leads"):
+                await first.write(Counted("zombie"))
+        again.close()
+    assert len(hosts.lost) == 1
+    assert await second.write(Counted("second")) == 1
+    assert hosts.says("SELECT key FROM meta ORDER BY key") == "first\nsecond"
+
+
+async def test_a_host_whose_epoch_was_raised_within_its_connection_keeps_nothing_more(hosts: Hosts) -> None:
+    registry = await hosts.open()
+    hosts.says("UPDATE leader SET epoch = epoch + 1")
+    with pytest.raises(Unavailable, match="another host leads"):
+        await registry.write(Counted("zombie"))
+    assert hosts.says("SELECT count(*) FROM meta") == "0"
+    assert len(hosts.lost) == 1
+
+
+async def test_a_server_that_does_not_know_the_commit_ends_the_host(hosts: Hosts, line: Line) -> None:
+    """Another took its place, without the latest of what the first one had: the next start finds what was kept."""
+    registry = await hosts.open(line.url(hosts.url))
+    await registry.write(Counted("k"))
+    with server() as another:
+        line.cut, line.next = "behind", another
+        hosts.server.says(hosts.url, "SELECT pg_current_xact_id()")
+        another.database(name=hosts.url.partition("@/")[2].partition("?")[0])
+        with pytest.raises(Unavailable, match="cannot be learnt"):
+            await registry.write(Counted("k"))
+    assert len(hosts.lost) == 1
+
+
+# ── servers ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_database_that_is_not_utf8_is_refused(hosts: Hosts) -> None:
+    with pytest.raises(Full, match="server_encoding is SQL_ASCII"):
+        await hosts.open(hosts.server.database("-E", "SQL_ASCII"))
+
+
+async def test_a_server_that_does_not_sync_is_refused(hosts: Hosts) -> None:
+    hosts.server.stop()
+    hosts.server.start("fsync=off")
+    try:
+        with pytest.raises(Full, match="fsync is off"):
+            await hosts.open()
+    finally:
+        hosts.server.stop()
+        hosts.server.start()
+
+
+async def test_commits_are_durable_whatever_the_database_is_set_to(hosts: Hosts) -> None:
+    name = hosts.url.partition("@/")[2].partition("?")[0]
+    hosts.says(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    registry = await hosts.open()
+    assert await registry.read(lambda s: s.execute("SHOW synchronous_commit").fetchone()) == ("on",)
+
+
+async def test_a_database_of_a_newer_version_is_left_as_it_is(hosts: Hosts) -> None:
+    await (await hosts.open()).close()
+    hosts.says(f"UPDATE leader SET version = {where.VERSION + 1}")
+    with pytest.raises(Incompatible):
+        await hosts.open()
+
+
+async def test_no_server_is_said_in_words(hosts: Hosts) -> None:
+    with pytest.raises(Unavailable, match=r"PostgreSQL: .*No such file"):
+        await hosts.open("postgresql://dovecote@/d?host=/nowhere")
+
+
+# ── values ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_flags_sums_and_nothing_come_back_as_sqlite_has_them(hosts: Hosts) -> None:
+    registry = await hosts.open()
+    sql = "SELECT 1 = ?, sum(n), max(?, 3), x FROM (SELECT ? AS n, NULL AS x) AS one GROUP BY x"
+    [row] = await registry.read(lambda s: s.execute(sql, (True, 2, 2**40)).fetchall())
+    assert row == (1, 2**40, 3, None)
+    assert [type(value) for value in row[:3]] == [int, int, int]
+
+
+async def test_text_with_a_nul_or_half_a_pair_is_kept_and_found(hosts: Hosts) -> None:
+    """PostgreSQL reads no JSON text in which either stands, even escaped."""
+    registry = await hosts.open()
+    event = '{"event": {"id": "M1", "text": "a\\u0000b \\ud800", "more": {"list": ["x", "y"]}}}'
+
+    def job(statements: Statements) -> list[Any]:
+        statements.execute("INSERT INTO held VALUES (?, ?, 1)", ("a\0b", event))
+        sql = (
+            "SELECT id, event ->> '$.event.id', event ->> '$.event.more.list[1]', event ->> '$.event.none',"
+            " json_valid(event), json_valid('{') FROM held WHERE event ->> '$.event.id' = ?"
+        )
+        return statements.execute(sql, ("M1",)).fetchall()
+
+    assert await registry.write(job) == [("a\ufffdb", "M1", "y", None, 1, 0)]
+
+
+async def test_changes_are_those_of_the_last_statement_that_changes(hosts: Hosts) -> None:
+    registry = await hosts.open()
+
+    def job(statements: Statements) -> list[int]:
+        found = []
+        for sql in (
+            "INSERT INTO meta VALUES ('a', '1'), ('b', '1')",
+            "SELECT * FROM meta WHERE key = 'a'",
+            "INSERT INTO meta VALUES ('a', '1') ON CONFLICT DO NOTHING",
+            "DELETE FROM meta WHERE key = 'b' RETURNING key",
+        ):
+            statements.execute(sql)
+            found.append(statements.changes())
+        return found
+
+    assert await registry.write(job) == [2, 2, 0, 1]
+
+
+# ── beside the host ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_folder_that_says_so_is_read_and_written_in_its_database_beside_the_host(
+    hosts: Hosts, tmp_path: Path
+) -> None:
+    (tmp_path / where.ELSEWHERE).write_text(hosts.url + "\n")
+    with pytest.raises(where.NotYet):
+        db.open_registry(tmp_path)
+    registry = await hosts.open()
+    place = Address("memory", "w", "c")
+    await registry.write(lambda s: sessions.upsert(s, "default", place, "public", 1))
+    with contextlib.closing(db.open_registry(tmp_path)) as reads:
+        assert reads.execute("SELECT platform_id FROM sessions").fetchall() == [("c",)]
+        with pytest.raises(Exception, match="read-only"):
+            reads.execute("DELETE FROM sessions")
+    with db.beside(tmp_path / "host.db") as writes:
+        writes.execute("INSERT INTO paused VALUES ('default', 1)")
+
+    def broken() -> None:
+        with db.beside(tmp_path / "host.db", whole=True) as writes:
+            writes.execute("DELETE FROM paused")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        broken()
+    assert hosts.says("SELECT agent FROM paused") == "default"
+
+
+async def test_a_scrub_has_the_server_make_room_of_what_nobody_sees_any_more(hosts: Hosts) -> None:
+    registry = await hosts.open()
+    sql = "SELECT last_vacuum IS NOT NULL FROM pg_stat_user_tables WHERE relname = 'meta'"
+    assert hosts.says(sql) == "f"
+    assert await registry.scrub()
+    assert hosts.says(sql) == "t"
