@@ -18,6 +18,7 @@ from host.folders import lock
 from host.folders.lock import DataLock
 from host.registry import orders
 from host.registry.db import open_host_db
+from host.registry.where import DATABASE, NotYet, noted
 from host.schedule import desk
 
 
@@ -34,7 +35,9 @@ def bring_in(settings: Config, file: Path) -> None:
 
 
 def add(settings: Config, task: dict[str, Any]) -> None:
-    """Raises `ScheduleError` for what cannot be, whether a host runs or not."""
+    """Raises `ScheduleError` for what cannot be, whether a host runs or not; `NotYet` for a database without records."""
+    if settings.cluster is not None and not noted(Path(settings.data)):
+        raise NotYet(DATABASE, "not there yet: no host has run on this folder")
     try:
         desk.wished(desk.Added.model_validate(task), settings, now_ms())
     except ValidationError as error:
@@ -58,7 +61,7 @@ def order(data: Path, wanted: str, task: object) -> None:
 def _given(data: Path, body: str) -> tuple[int, bool]:
     """The order's number, and whether a host runs."""
     runs = lock.held(data)
-    if not runs and not (data / "host.db").exists():
+    if not runs and not noted(data) and not (data / "host.db").exists():
         _make(data)
     return orders.give(data / "host.db", "task", "", now_ms(), body), runs
 

@@ -160,7 +160,7 @@ def of_records(error: SessionError) -> Words:
                 f"an older Dovecote wrote it (version {error.found}, this one reads {error.expected})",
                 "Start this one once, which brings it up to date: `dovecote up`, or `dovecote chat`",
             )
-        case _ if error.path.name == DATABASE:
+        case _ if error.path.name == DATABASE and "not there yet" not in error.reason:
             return Words(error.reason, "Look at [cluster] database, at PGPASSWORD and into the server's log")
         case Damaged():
             cure = BACKUP if ours else "The host puts it aside and makes a new one when it runs"

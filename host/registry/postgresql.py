@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from decimal import Decimal
 from importlib import resources
 from typing import Any, TypeAlias
@@ -253,8 +253,13 @@ class PostgreSQL(Grouped):
             self._connection.close()
 
     def _vacuum(self) -> None:
-        with translated():
-            self._connected().execute("VACUUM")
+        """By a connection of its own: none of a group's transactions may be open on it. What lasts, the server does by itself."""
+        connection = connect(self._url)
+        try:
+            with translated(), suppress(errors.QueryCanceled):
+                connection.execute("VACUUM")
+        finally:
+            connection.close()
 
     # ── who leads ────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from host.cli import tasks_ordered
 from host.cli.looks import records
 from host.config import Config
+from host.ports import faults
 from host.registry import forgetting
-from host.registry.where import ELSEWHERE
+from host.registry.where import ELSEWHERE, NotYet
 from sessiondb import SessionError
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.dovecote import Folder
@@ -95,6 +97,26 @@ async def test_commands_find_the_records_where_the_folder_says(
     assert session["id"] in await said("--json", command="sessions")
     [message] = postgres.says(url, "SELECT message_id FROM inbox").split()
     assert "hello" in await said(message, command="why")
+
+
+async def test_a_task_is_ordered_where_the_records_are_and_makes_no_others(
+    postgres: Server, url: str, tmp_path: Path
+) -> None:
+    asked, data = settings(tmp_path, url), tmp_path / "data"
+    data.mkdir()
+    task = {
+        "to": ["memory", "w", "C1", ""],
+        "wish": {"title": "News", "prompt": "the news", "cron": "0 9 * * *"},
+    }
+    with pytest.raises(NotYet) as early:
+        tasks_ordered.add(asked, task)
+    assert "dovecote up" in faults.of(early.value)
+    async with serving(asked):
+        pass
+    await asyncio.to_thread(tasks_ordered.add, asked, task)
+    assert not (data / "host.db").exists()
+    async with serving(asked):
+        assert postgres.says(url, "SELECT count(*) FROM due") == "1"
 
 
 async def test_a_person_is_forgotten_there_as_well(postgres: Server, url: str, tmp_path: Path) -> None:
