@@ -80,10 +80,16 @@ _GOES_ON = (
 _ADDRESS = Shape("://", run_of(r"[^\s/@]"))
 SURE = 4  # characters of a secret's beginning that are held back within a word, too
 
+# What posts are without, or nobody sees: controls (of a file in UTF-16 one beside each letter), signs of no width, tags.
+_UNSEEN = (
+    r"\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+    r"\u034f\u061c\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
+)
 _TAKEN_OUT = re.compile(
-    r"\\n|\\(?=[!-/:-@\[-`{-~])|[*`\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]|~~|\|\|"
+    rf"\\n|\\(?=[!-/:-@\[-`{{-~])|[*`{_UNSEEN}]|~~|\|\||</?[A-Za-z][A-Za-z0-9]{{0,15}}(?:\s[^<>\n]{{0,80}})?/?>"
     r"|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31});"
 )
+_NOTHING = re.compile(f"[{_UNSEEN}]")
 
 
 @dataclass(frozen=True)
@@ -197,7 +203,7 @@ def _as_shown(text: str) -> View | None:
 def _instead(taken: str) -> str:
     if taken == "\\n":
         return "\n"
-    return html.unescape(taken)[:1] if taken.startswith("&") else ""
+    return _NOTHING.sub("", html.unescape(taken)[:1]) if taken.startswith("&") else ""
 
 
 def _apart(spans: Iterable[Span]) -> Iterator[Span]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bots.markup import clean
 from host.governance import secrecy
 from host.mailbox import questions
 from host.runners.launch.fake import FakeLauncher
@@ -54,7 +55,7 @@ indirectly = pytest.mark.parametrize("standing", [True, False], ids=["standing",
 
 def got_out(said: Sequence[str], secret: str) -> bool:
     """Also by a piece at the end or the beginning of a message, when markup has been taken off."""
-    said = [re.sub(r"\\\\|\*\*|\u200b", "", html.unescape(one)) for one in said]
+    said = [clean.tidy(re.sub(r"\\u00[01].|\\\\|\*\*|</?b>", "", html.unescape(one))) for one in said]
     pieces = [secret[at : at + PIECE] for at in range(4, len(secret) - PIECE)]
     return any(piece in one for piece in pieces for one in said)
 
@@ -110,6 +111,13 @@ WRITTEN: dict[str, Callable[[str], str]] = {
     "with escapes": lambda secret: secret.replace("_", "\\_").replace("-", "\\-"),
     "with emphasis": lambda secret: f"{secret[:2]}**{secret[2:9]}**{secret[9:]}",
     "with a sign of no width": lambda secret: f"{secret[:2]}\u200b{secret[2:]}",
+    "as in a file of UTF-16": lambda secret: "\0".join(secret),
+    "as for a terminal": lambda secret: f"{secret[:2]}\x9b{secret[2:7]}\x7f{secret[7:]}",
+    "with signs that tag a language": lambda secret: f"{secret[:6]}\U000e0001\U000e0065{secret[6:]}",
+    "with an element": lambda secret: f"{secret[:6]}<b>{secret[6:]}</b>",
+    "with a reference to nothing": lambda secret: (
+        f"{secret[:2]}&ZeroWidthSpace;{secret[2:6]}&shy;{secret[6:]}"
+    ),
     "with references": lambda secret: secret.replace("_", "&#95;").replace("-", "&#45;"),
     "in a block of code": lambda secret: f"```\n{secret}\n```",
     "in a table": lambda secret: f"| a | b |\n|---|---|\n| key | {secret} |",
