@@ -125,3 +125,24 @@ def test_a_text_under_way_is_rendered_where_everybody_is_served(
     shown = Live("k", Address("slack", "T1", "C1"), "1.1", "U1", "working", text)
     assert live.shown_so_far(shown)
     assert (not rendered) is standing
+
+
+@walled
+@attack(Seat.SLACK, 14)
+@pytest.mark.parametrize("plain", [True, False], ids=["as it was written", "where blocks are refused"])
+def test_somebody_is_asked_by_a_part_of_a_question(
+    monkeypatch: pytest.MonkeyPatch, plain: bool, standing: bool
+) -> None:
+    """What it really is about stands at its end."""
+    if not standing:
+        cut = {"type": "section", "text": {"type": "plain_text", "text": ""}}
+        monkeypatch.setattr(
+            rendering,
+            "_words",
+            lambda text: [{**cut, "text": {"type": "plain_text", "text": text[: rendering.SECTION]}}],
+        )
+    asked = content.Question(f"{'May I tidy up? ' * 230} And delete it?", ("yes", "no"))
+    [*_, last] = rendering.operation(asked, plain=plain)
+    shown = (last if plain else last["plain"])["blocks"]
+    assert all(len(block["text"]["text"]) <= 3_000 for block in shown if block["type"] == "section")
+    assert ("And delete it?" in str(shown)) is standing

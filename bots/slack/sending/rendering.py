@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from bots.markup import chunks
 from bots.markup import slack as markup
 from bots.slack.sending import tables
 from host.ports.bot import Decision
@@ -14,6 +15,7 @@ from sessiondb import content
 Json = dict[str, Any]
 
 BUTTONS = 5  # options up to this many are buttons, more are a menu
+SECTION = 3_000  # characters of a section
 LABEL = 75  # characters of a button or an option
 MENU = 100  # options of a menu
 BUTTON_VALUE = 1_500  # characters of an option that a button brings back; Slack takes 2,000
@@ -78,8 +80,10 @@ def _doing(what: str, post: Json) -> Json:
     return {**post, "do": what, **({"plain": {**post["plain"], "do": what}} if "plain" in post else {})}
 
 
-def _words(text: str) -> Json:
-    return {"type": "section", "text": {"type": "plain_text", "text": text[:3_000]}}
+def _words(text: str) -> list[Json]:
+    """As many blocks as it needs: nobody is to choose by a part of what is asked."""
+    parts = chunks.pieces(text, SECTION)
+    return [{"type": "section", "text": {"type": "plain_text", "text": part}} for part in parts]
 
 
 def _question(
@@ -96,7 +100,7 @@ def _question(
     posts = _posts(text, plain=plain) or [{"do": "post", "text": "?"}]
     last = posts[-1]
     if "blocks" not in last:
-        last["blocks"] = [_words(last["text"])]
+        last["blocks"] = _words(last["text"])
     elements = _choices(options, labels)
     if free_text:
         elements.append(
@@ -108,7 +112,7 @@ def _question(
     last["blocks"] = [*last["blocks"], actions]
     if "plain" in last:
         words = last["plain"]["text"]
-        last["plain"] = {"do": "ask", "text": words, "blocks": [_words(words), actions]}
+        last["plain"] = {"do": "ask", "text": words, "blocks": [*_words(words), actions]}
     return posts
 
 
@@ -162,7 +166,7 @@ def addressed(
 
 def deciding(payload: Json, decision: Decision) -> list[Json]:
     """A message's blocks with an owner's choices below; what a click has to bring back is in the message itself."""
-    blocks = payload.get("blocks") or [_words(str(payload["text"]))]
+    blocks = payload.get("blocks") or _words(str(payload["text"]))
     buttons = [
         {"type": "button", "action_id": f"{DECISION}-{number}", "text": _label(label), "value": value}
         for number, (value, label) in enumerate(decision.choices)
