@@ -19,6 +19,7 @@ from tests.fakes.slack import Channel, FakeSlack, Fault, Message, User
 from tests.support.discording import Notebook, connected
 from tests.support.installing import agreed, began, install
 from tests.support.signing_in import came_back
+from tests.support.slack_app import free_port
 from tests.support.slacking import PUBLIC, delivery, online
 
 TEXT = Text("coo")
@@ -329,3 +330,24 @@ async def test_the_doctor_tries_the_apps_token_where_there_is_no_workspace_of_it
                 await bot.look(Config())
         with pytest.raises(BotConfigError, match="SLACK_BOT_TOKEN, which is not set"):
             await bot.conformance(Config(), "C1", Operator(lambda _: None, 0.0))
+
+
+async def test_without_sockets_one_address_takes_the_signed_requests_of_all(
+    towns: tuple[Town, Town], tmp_path: Path
+) -> None:
+    one, other = towns
+    port, teams = free_port(), (other.slack.team_id,)
+    async with online(one.slack, tmp_path, mode="http", port=port, installs=teams) as (bot, notebook):
+        await one.slack.use_http(f"http://127.0.0.1:{port}/slack/events")
+        await install(bot, other.slack)
+        await served(notebook, other)
+        for number, (where, name) in enumerate(((one, "ann"), (other, "zoe")), 1):
+            where.slack.say(where.ann, where.channel, f"{where.slack.mention()} hello")
+            event = await notebook.next(number)
+            assert (event.author.name, event.address.workspace_id) == (name, where.slack.team_id)
+        await other.slack.slash(other.ann, other.channel, "/dovecote", "usage").acknowledged()
+        assert [len(where.slack.ephemerals(where.ann)) for where in towns] == [0, 1]
+        other.slack.uninstall()
+        await notebook.until(lambda: not notebook.kept.secrets)
+        await other.slack.slash(other.ann, other.channel, "/dovecote", "usage").acknowledged()
+        assert "has to be installed in it" in other.slack.ephemerals(other.ann)[-1].text
