@@ -1,6 +1,6 @@
 -- What SQLite brings with it and the registry's statements ask for.
 
-CREATE FUNCTION instr(said text, part text) RETURNS bigint
+CREATE FUNCTION instr(said text, part text) RETURNS integer
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN strpos(said, part);
 
 -- A value within a JSON text, by its path. PostgreSQL reads no text that has a NUL or half of a pair in it, even escaped.
