@@ -6,7 +6,6 @@ The configuration's file is the ceiling: a channel has what its agent may have t
 from __future__ import annotations
 
 import json
-import logging
 import math
 import re
 from collections.abc import Sequence
@@ -28,11 +27,8 @@ from host.ports.controls import (
 from host.ports.events import Viewer
 from host.registry.port import Statements
 from host.runners.supervisor import Supervisor
-from sessiondb import SessionError
 from sessiondb.options import EFFORTS
 from sessiondb.records import Address
-
-log = logging.getLogger(__name__)
 
 NO_VERSION = "There is no such version of the channel's settings."
 KEPT = "This channel's settings are kept by other owners: ask one of them, or whoever runs the host."
@@ -62,18 +58,9 @@ WORKS = {
 }
 
 
-async def take_effect(supervisor: Supervisor, place: Address) -> None:
-    """After the commit: no turn begins by what held before, and one that is under way ends as it began."""
-    for session in supervisor.lives.outdate(place):
-        try:
-            await supervisor.retire(session)
-        except SessionError as error:  # looked at again when it is written to
-            log.debug("Session %s: %s", session.id, error)
-
-
 async def ordered(supervisor: Supervisor, body: str) -> str:
     """Another process of this machine has changed a channel."""
-    await take_effect(supervisor, Address(*map(str, json.loads(body))))
+    supervisor.outdate(Address(*map(str, json.loads(body))))
     return "in force"
 
 

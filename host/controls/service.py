@@ -419,7 +419,7 @@ class Service:
             lambda connection: channels.change(connection, config, viewer, place, wanted, now)
         )
         if changed_it:
-            await channels.take_effect(self._parts.supervisor, place)
+            self._parts.supervisor.outdate(place)
         return channels.told(config, place, wanted)
 
     async def revert(self, viewer: Viewer, channel: Address, number: int) -> str:
@@ -429,7 +429,7 @@ class Service:
             lambda connection: channels.revert(connection, config, viewer, channel, number, now)
         )
         if changed_it:
-            await channels.take_effect(self._parts.supervisor, channel)
+            self._parts.supervisor.outdate(channel)
         held_now = await self._db.read(lambda connection: rules.now_of(connection, channel))
         return channels.told(config, channel, held_now)
 

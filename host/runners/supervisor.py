@@ -9,8 +9,9 @@ import functools
 import logging
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from host.config.settings import Settings
 from host.delivery.service import Deliveries
@@ -32,7 +33,7 @@ from host.runners.places import Places
 from host.runners.refusals import Refusals
 from host.runners.specs import Specs
 from host.runners.starts import Starts, ended, failure
-from sessiondb import SessionError, Unavailable
+from sessiondb import Address, SessionError, Unavailable
 from sessiondb.contract import NOT_SET_UP, WAITED_IN_VAIN
 
 ENGINE_GRACE = 20.0  # s for the engine when the host stops; what is left then the next life of the host finds
@@ -82,7 +83,7 @@ class Supervisor:
         self.lives = lives
         self._strangers = False  # runners of an earlier host may live, of which nothing is known
         self._alarms: dict[str, asyncio.TimerHandle] = {}
-        self._making_room: set[asyncio.Task[None]] = set()
+        self._errands: set[asyncio.Task[None]] = set()
         self._specs = Specs(installation, records)
         self._care = Care(settings, records, means.launcher, means.deliveries, self._specs)
         self._guard = Guard(means.launcher, records.sessions, config.runner)
@@ -236,9 +237,12 @@ class Supervisor:
         await self._places.take(session.id, background=background)
 
     def _room_soon(self) -> None:
-        task = asyncio.create_task(self.make_room(), name="room")
-        self._making_room.add(task)
-        task.add_done_callback(self._making_room.discard)
+        self._soon(self.make_room(), "room")
+
+    def _soon(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
 
     async def make_room(self) -> None:
         """Ends runners that have nothing to do, the longest alive first, while sessions wait for a place."""
@@ -418,6 +422,18 @@ class Supervisor:
             except LaunchError as error:
                 raise Unavailable(session.folder.root, f"its runner does not end: {error.reason}") from error
         await self.retire(session)
+
+    def outdate(self, channel: Address) -> None:
+        """The settings of a channel have changed: no turn begins by what held before. Its runners end as soon as they have
+        nothing to do, and nobody waits for that."""
+        for session in self.lives.outdate(channel):
+            self._soon(self._retired(session), f"retire:{session.id}")
+
+    async def _retired(self, session: Session) -> None:
+        try:
+            await self.retire(session)
+        except SessionError as error:  # looked at again when it is written to
+            log.debug("Session %s: %s", session.id, error)
 
     async def retire(self, session: Session) -> None:
         """Ends a runner whose settings are not in force any more, once it has nothing to do: a turn ends as it began.

@@ -15,7 +15,9 @@ from host.ports.bot import Rejected
 from host.ports.controls import ChannelRules, Forbidden, Outdated, TaskOrder
 from host.ports.events import Author, Verdict
 from sessiondb import Address
+from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, serving
+from tests.support.slow_engine import SlowToStop
 from tests.support.viewing import ADA, BOB, OWNER, OWNERS, answered, recorded, spend, viewer
 
 
@@ -234,6 +236,22 @@ async def test_an_owner_rules_a_channel_and_it_is_recorded_and_holds_after_a_res
         ("memory:U9", "general", "channel_rules", "agent=- engage=off budget=-"),
         ("memory:U9", "general", "channel_rules", "agent=- engage=- budget=-"),
     ]
+
+
+async def test_who_changes_a_channel_waits_for_no_engine_and_what_changed_holds_at_once(
+    tmp_path: Path,
+) -> None:
+    """Slack's form has three seconds for its answer, and an engine takes two for a runner that rests."""
+    engine = SlowToStop()
+    settings = config(tmp_path, access=OWNERS, runner={"idle_exit": 600}, agents={"default": {}, "poet": {}})
+    async with serving(settings, launcher=engine) as (host, bot):
+        await answered(bot, "general", "hello", privacy="public", mentioned=True)
+        async with asyncio.timeout(TIMEOUT):
+            await host.controls.set_rules(viewer(OWNER, "general"), ChannelRules(effort="low"))
+            await engine.hangs.wait()
+            await bot.say("general", "and now?", privacy="public", mentioned=True)
+            engine.comes_back.set()
+            await bot.until(lambda: "and now?" in bot.said("general"))
 
 
 async def test_a_channels_budget_stops_the_calls_of_that_channel_only(tmp_path: Path) -> None:

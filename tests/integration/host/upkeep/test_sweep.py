@@ -17,20 +17,7 @@ from host.upkeep import unusable
 from sessiondb import Address, content
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, serving
-
-
-class SlowToStop(ProcessLauncher):
-    """An engine that takes an order to stop and does not come back for long."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hangs = asyncio.Event()
-        self.comes_back = asyncio.Event()
-
-    async def stop(self, runner: Runner, grace: float) -> None:
-        self.hangs.set()
-        await self.comes_back.wait()
-        await super().stop(runner, grace)
+from tests.support.slow_engine import SlowToStop
 
 
 class AwayForOnce(ProcessLauncher):
