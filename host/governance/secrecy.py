@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from host.config.shapes import Shape, begun, run_of
 
@@ -87,7 +88,11 @@ _UNSEEN = (
 )
 _TAKEN_OUT = re.compile(
     rf"\\n|\\(?=[!-/:-@\[-`{{-~])|[*`{_UNSEEN}]|~~|\|\||</?[A-Za-z][A-Za-z0-9]{{0,15}}(?:\s[^<>\n]{{0,80}})?/?>"
+    r"|!?\[\]\([^()\s]{0,200}\)"
     r"|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31});"
+    # An address is shown with what it encodes.
+    r"|%[0-7][0-9A-Fa-f]|%[CDcd][0-9A-Fa-f]%[89ABab][0-9A-Fa-f]|%[Ee][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){2}"
+    r"|%[Ff][0-7](?:%[89ABab][0-9A-Fa-f]){3}"
 )
 _NOTHING = re.compile(f"[{_UNSEEN}]")
 
@@ -203,7 +208,10 @@ def _as_shown(text: str) -> View | None:
 def _instead(taken: str) -> str:
     if taken == "\\n":
         return "\n"
-    return _NOTHING.sub("", html.unescape(taken)[:1]) if taken.startswith("&") else ""
+    if taken.startswith(("&", "%")):
+        shown = html.unescape(taken) if taken.startswith("&") else unquote(taken)
+        return _NOTHING.sub("", shown[:1])
+    return ""
 
 
 def _apart(spans: Iterable[Span]) -> Iterator[Span]:

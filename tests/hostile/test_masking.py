@@ -119,6 +119,8 @@ WRITTEN: dict[str, Callable[[str], str]] = {
         f"{secret[:2]}&ZeroWidthSpace;{secret[2:6]}&shy;{secret[6:]}"
     ),
     "with references": lambda secret: secret.replace("_", "&#95;").replace("-", "&#45;"),
+    "with an empty link": lambda secret: f"{secret[:8]}[](https://a.example){secret[8:]}",
+    "encoded in an address": lambda secret: f"<https://a.example/{secret[:8]}%00{secret[8:]}>",
     "in a block of code": lambda secret: f"```\n{secret}\n```",
     "in a table": lambda secret: f"| a | b |\n|---|---|\n| key | {secret} |",
     "as a link's label": lambda secret: f"[{secret}](https://a.example)",

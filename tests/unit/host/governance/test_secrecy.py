@@ -108,6 +108,10 @@ HIDING: dict[str, Callable[[str], str]] = {
     "emphasis": lambda text: f"{text[:9]}**{text[9:14]}**{text[14:]}",
     "a character of no width": lambda text: f"{text[:2]}\u200b{text[2:11]}\u2060{text[11:]}",
     "references": lambda text: text.replace("_", "&#95;").replace("-", "&#x2d;"),
+    "an empty link": lambda text: f"{text[:9]}[](https://a.example){text[9:14]}![](){text[14:]}",
+    "what an address encodes": lambda text: f"{text[:9]}%00{text[9:14]}%E2%80%8B{text[14:]}".replace(
+        "_", "%5F"
+    ),
     "a code span": lambda text: f"{text[:12]}``{text[12:]}",
     "a spoiler": lambda text: f"{text[:12]}||{text[12:]}",
 }
@@ -177,6 +181,8 @@ HOSTILE = {
     "headers": "Bearer " * 8_500,
     "escapes": "\\_" * 30_000,
     "references": "&#95;" * 12_000,
+    "empty links": "[](" * 20_000,
+    "what is encoded": "%41" * 20_000,
     "spaces": " " * 60_000,
 }
 
