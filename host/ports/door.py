@@ -198,8 +198,9 @@ async def body(request: web.Request, most: int) -> bytes:
     return bytes(parts)
 
 
-def is_packed(request: web.BaseRequest) -> bool:
-    return request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
+def is_packed(said: web.BaseRequest | aiohttp.ClientResponse) -> bool:
+    """A request, or an answer."""
+    return said.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
 
 
 def _peer(transport: asyncio.Transport) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Sequence
 
 import pytest
@@ -109,6 +110,9 @@ async def test_answers_are_bounded_redirects_are_not_followed_and_nothing_is_kep
         seen.append(request.path)
         if request.path == "/moved":
             return web.Response(status=302, headers={"location": "/large", "set-cookie": "a=b"})
+        if request.path == "/packed":
+            return web.Response(body=gzip.compress(b"x" * 10_000), headers={"Content-Encoding": "gzip"})
+        assert request.headers["Accept-Encoding"] == "identity"
         return web.Response(text="x" * 2_000)
 
     app = web.Application()
@@ -119,6 +123,8 @@ async def test_answers_are_bounded_redirects_are_not_followed_and_nothing_is_kep
         got = await fetch(get(str(server.make_url("/moved"))))
         assert (got.status, seen) == (302, ["/moved"])
         assert len((await fetch(get(str(server.make_url("/large"))))).body) == 2_000
+        with pytest.raises(NotFetched, match="packed, unasked"):
+            await fetch(get(str(server.make_url("/packed"))))
         monkeypatch.setattr(fetching, "LARGEST", 1_000)
         with pytest.raises(NotFetched, match="more than 1000 bytes"):
             await fetch(get(str(server.make_url("/large"))))
