@@ -110,7 +110,7 @@ RARE = dict.fromkeys(
 
 
 # What carries every statement out, whoever makes it.
-CARRIERS = ("host/folders/disk.py", "host/registry/db.py")
+CARRIERS = ("host/folders/disk.py", "host/registry/db.py", "host/registry/groups.py")
 
 
 def is_rare(lines: Iterable[str]) -> bool:

@@ -104,3 +104,4 @@ def test_what_may_read_everything_is_named_with_its_reason() -> None:
     assert statements.is_rare([forgetting, carrier])
     assert not statements.is_rare([forgetting, carrier, "host/intake/inbox.py:42"])
     assert not statements.is_rare([carrier])
+    assert all((statements.ROOT / path).is_file() for path in (*statements.CARRIERS, *statements.RARE))

@@ -82,7 +82,7 @@ async def test_what_is_admitted_while_the_host_ends_overtakes_nothing(tmp_path: 
     async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot) as (host, _):
         for id_ in ids:
             assert await host.settled(id_) == "completed"
-        [session] = await host.house.records.db.read(lambda c: host.house.records.sessions.load(c, "1"))
+        [session] = await host.house.records.db.read(lambda c: host.house.records.sessions.load(c, "TRUE"))
         found = await host.house.records.mailboxes.use(session, lambda w: [w.message(id_) for id_ in ids])
     assert [message.seq for message in found if message] == sorted(m.seq for m in found if m)
     assert len(found) == 2
@@ -94,7 +94,7 @@ async def test_what_is_admitted_while_the_inbox_is_read_overtakes_nothing(tmp_pa
     async with serving(config(tmp_path, host={"sweep_every": 3600.0}), bot) as (host, _):
         records, stores = host.house.records, host.house.ingress.stores
         await host.settled((await bot.say("c", "before")).message_id)
-        [session] = await records.db.read(lambda c: records.sessions.load(c, "1"))
+        [session] = await records.db.read(lambda c: records.sessions.load(c, "TRUE"))
         said = [replace(bot.event("c", text), at=1) for text in ("first", "second", "third")]
         edit = replace(said[0], event_class=EventClass.EDIT, natural_id="e", text="first, changed")
 
