@@ -31,6 +31,7 @@ from host.runners.pace import MIB
 from sessiondb import content
 
 AT_FIRST = 30.0  # s in which each writes what it may at once, on a slow disk
+LONG_ENOUGH = 15.0  # s in which what they write is measured
 PATIENCE = 60.0  # s
 
 # Each writes into its own outbound.db, and away again what the host has read, for its disk has an end.
@@ -94,6 +95,8 @@ async def _measure(data: Path, client: docker.DockerClient) -> list[Figure]:
         at_first = await _for_a_while(served)
         before_it, began = _written(attackers), time.monotonic()
         beside = await round_trips(served)
+        # They are held for a while and let go for another: less than a few of these says nothing.
+        await asyncio.sleep(max(0.0, LONG_ENOUGH - (time.monotonic() - began)))
         wrote = (_written(attackers) - before_it) / (time.monotonic() - began)
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     quiet = Timings("calm", calm)
