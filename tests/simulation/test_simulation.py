@@ -17,8 +17,10 @@ from tests.simulation.world import World
 
 SEEDS = 24
 PROVEN = recorded()
-FIRST = {  # the seeds that noticed a mutant as another law than its own
+FIRST = {  # the seeds that noticed a mutant, mostly as another law than its own
     "acknowledgement_before_reply": 3,
+    "no_incarnation_check": 53,
+    "outcome_without_the_notice_it_owes": 15,
     "parked_turn_keeps_its_follow_ups": 23,
 }
 
