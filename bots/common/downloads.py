@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bots.common.short import shortened
 from host.ports.bot import FetchError
 
 PIECE = 256 * 1024  # bytes written at a time
@@ -39,4 +40,4 @@ def described(name: str, comment: str) -> str:
     if not guessed(name).startswith("image/"):
         return ""
     words = " ".join(comment.split()) or name
-    return words if len(words) <= LONGEST_DESCRIPTION else f"{words[: LONGEST_DESCRIPTION - 1]}…"
+    return shortened(words, LONGEST_DESCRIPTION)

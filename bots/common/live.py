@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from bots.common.short import shortened
 from sessiondb.plan import Item, State
 
 LONGEST_STATUS = 50  # characters
@@ -53,8 +54,7 @@ def done_of(plan: Sequence[Item]) -> str:
 
 def step(item: Item) -> str:
     """In one line, which opens no code."""
-    words = item.text.replace("`", "'")
-    return words if len(words) <= LONGEST_STEP else f"{words[: LONGEST_STEP - 1]}…"
+    return shortened(item.text.replace("`", "'"), LONGEST_STEP)
 
 
 def tail(markdown: str, most: int) -> str:

@@ -14,6 +14,7 @@ import discord
 from discord import ui
 
 from bots.common import words
+from bots.common.short import shortened
 from bots.discord.client import telling
 from host.ports.controls import Running, TaskOrder, TaskView
 from sessiondb import Address
@@ -168,6 +169,4 @@ def moment(at: int) -> str:
 
 def short(text: str, most: int = LONGEST_LINE) -> str:
     """One line in which nothing is markup."""
-    line = " ".join(text.split())
-    line = line if len(line) <= most else line[: most - 1] + "…"
-    return telling.literal(line)
+    return telling.literal(shortened(" ".join(text.split()), most))

@@ -17,6 +17,7 @@ import discord
 from discord import ui
 
 from bots.common import answering, words
+from bots.common.short import shortened
 from bots.discord.client import places, telling
 from bots.discord.panels import forms
 from bots.discord.questions.book import Asked, QuestionBook
@@ -141,7 +142,7 @@ class ChoiceButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):
     def __init__(self, key: str, choice: str, label: str = "?") -> None:
         style = discord.ButtonStyle.primary if choice == "0" else discord.ButtonStyle.secondary
         button: ui.Button[ui.View] = ui.Button(
-            label=_short(label, LONGEST_LABEL), custom_id=f"dovecote:{key}:{choice}", style=style
+            label=shortened(label, LONGEST_LABEL), custom_id=f"dovecote:{key}:{choice}", style=style
         )
         super().__init__(button)
         self._key = key
@@ -211,7 +212,3 @@ def _details(call: CallShown) -> dict[str, Any]:
         return {"content": f"{head}\n```\n{call.text}\n```"}
     data = io.BytesIO(call.text.encode("utf-8", "replace"))
     return {"content": head[: markup.CHUNK], "file": discord.File(data, "call.json")}
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bots.common.downloads import guessed
 from bots.common.shapes import Json, items, joined, mapping, number, string
+from bots.common.short import shortened
 from bots.discord.reading import rich
 from bots.discord.reading.names import Names, person
 from host.ports import bill
@@ -49,7 +50,7 @@ class Spoken:
     @property
     def excerpt(self) -> str:
         line = " ".join(joined([self.text, *(part.text for part in self.parts)]).split())
-        return line if len(line) <= EXCERPT else line[: EXCERPT - 1] + "…"
+        return shortened(line, EXCERPT)
 
 
 def kind_of(message: Json) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import discord
 
+from bots.common.staying import all_tried
 from bots.discord.client import errors
 from bots.discord.setup.assumptions import ASSUMPTIONS
 from bots.discord.setup.stay import Stay, word_of
@@ -33,13 +34,7 @@ async def conformance(token: str, channel: str, operator: Operator) -> Sequence[
         except (discord.DiscordException, *errors.TRANSPORT) as error:
             raise BotConfigError(f"Discord does not answer ({type(error).__name__}): try again") from error
         stay = await _stay(client, channel)
-        try:
-            await _pressed(stay, operator)
-            return [await _tried(stay, assumption) for assumption in ASSUMPTIONS]
-        finally:
-            # Also after Ctrl-C: the cancellation has been delivered, and what is awaited here is carried out.
-            if failed := await stay.remove_all():
-                operator.tell(f"{failed} messages of the check could not be removed: delete them by hand.")
+        return await all_tried(stay, _pressed(stay, operator), ASSUMPTIONS, _tried, operator)
 
 
 async def _stay(client: discord.Client, channel: str) -> Stay:

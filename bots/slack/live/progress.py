@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.live import status_line
+from bots.common.short import shortened
 from bots.slack.client.errors import TRANSIENT
 from host.ports.bot import Shown
 from sessiondb import Address
@@ -44,8 +45,7 @@ class StatusLines:
         """What began a thread names its agent session."""
         if place in self._asked:
             return
-        title = " ".join(text.split())
-        title = title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"
+        title = shortened(" ".join(text.split()), LONGEST_TITLE)
         self._asked[place] = title, by
         if len(self._asked) > MOST_THREADS:
             self._asked.popitem(last=False)

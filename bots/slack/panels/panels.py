@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bots.common import words
+from bots.common.short import shortened
 from host.ports.controls import Failure, Overview, Running, Spent, TaskOrder, TaskView
 from sessiondb import Address
 
@@ -156,5 +157,4 @@ def _plain(text: str) -> Json:
 
 
 def _short(text: str, most: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    return shortened(" ".join(text.split()), most)

@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.shapes import mapping, one_line, string
+from bots.common.short import shortened
 from bots.slack.client import directory
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT, code_of
@@ -153,8 +154,7 @@ class Reader:
         )
         ours = self.is_own(about) or (not about and event.get("item_user") == self._me.user)
         about = about if ours else {}
-        said = one_line((await self.said(about)).text) if about else ""
-        said = said if len(said) <= EXCERPT else said[: EXCERPT - 1] + "…"
+        said = shortened(one_line((await self.said(about)).text), EXCERPT) if about else ""
         return InboundEvent(
             event_class=EventClass.REACTION,
             address=self.address({"ts": ts, "thread_ts": about.get("thread_ts"), "channel": channel}),

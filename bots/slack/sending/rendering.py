@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from bots.common.short import shortened
 from bots.markup import chunks
 from bots.markup import slack as markup
 from bots.slack.sending import tables
@@ -140,8 +141,7 @@ def _choices(options: Sequence[str], labels: Sequence[str]) -> list[Json]:
 
 
 def _label(text: str) -> Json:
-    words = " ".join(text.split()) or "…"
-    return {"type": "plain_text", "text": words if len(words) <= LABEL else words[: LABEL - 1] + "…"}
+    return {"type": "plain_text", "text": shortened(" ".join(text.split()) or "…", LABEL)}
 
 
 def addressed(

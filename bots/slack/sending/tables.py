@@ -10,6 +10,7 @@ import html
 import re
 from typing import Any
 
+from bots.common.short import shortened
 from bots.markup import clean, richtext, tree
 from bots.markup.slack import MASS
 
@@ -26,6 +27,8 @@ _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,15})?")
 
 def tabled(markdown: str) -> list[Json] | None:
     """The blocks of a message whose only table is a data table; None where it has none, several, or one that does not fit."""
+    if "|" not in markdown:  # no parse for nothing: most answers have none
+        return None
     found = [block for block in tree.parse(markdown) if isinstance(block, tree.Table)]
     tidied, lines = clean.tidy(markdown), markdown.split("\n")
     if len(found) != 1 or tidied.count(found[0].source) != 1 or tidied.count("\n") + 1 != len(lines):
@@ -49,7 +52,7 @@ def _block(table: tree.Table) -> Json:
     caption = ", ".join(head for head in heads if head.strip()) or "Table"
     return {
         "type": "data_table",
-        "caption": caption if len(caption) <= LONGEST_CAPTION else f"{caption[: LONGEST_CAPTION - 1]}…",
+        "caption": shortened(caption, LONGEST_CAPTION),
         "page_size": min(len(table.rows), PAGE),
         "rows": [[_raw(head) for head in heads], *([_cell(cell) for cell in row] for row in table.rows)],
     }

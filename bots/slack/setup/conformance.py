@@ -9,6 +9,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common.staying import all_tried
 from bots.slack.client.errors import TRANSIENT, code_of
 from bots.slack.client.transport import Transport, application, speaking_for
 from bots.slack.setup.assumptions import ASSUMPTIONS
@@ -36,13 +37,7 @@ async def conformance(
     await check_app_token(client, tokens[0], settings)
     await _may_stay(client, channel)
     stay = Stay(client, channel, identity.team, settings.message_interval)
-    try:
-        await _pressed(stay, settings, tokens, operator)
-        return [await _tried(stay, assumption) for assumption in ASSUMPTIONS]
-    finally:
-        # Also after Ctrl-C: the cancellation has been delivered, and what is awaited here is carried out.
-        if failed := await stay.remove_all():
-            operator.tell(f"{failed} messages of the check could not be removed: delete them by hand.")
+    return await all_tried(stay, _pressed(stay, settings, tokens, operator), ASSUMPTIONS, _tried, operator)
 
 
 async def _may_stay(client: AsyncWebClient, channel: str) -> None:
