@@ -63,7 +63,7 @@ def _sees(registry: Statements, viewer: Viewer, sight: Sight, entry: why.Found) 
     if sight.owner:
         return sight.sees("", entry.address)
     if not entry.session_id:
-        return entry.author_id == viewer.author.id and access.same_people(entry.address, viewer.address)
+        return access.is_same(viewer, entry.address, entry.author_id)
     row = registry.execute(
         "SELECT scope, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?",
         (entry.session_id,),

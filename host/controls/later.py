@@ -76,7 +76,7 @@ class Laters:
         if found is None:
             raise Forbidden(STALE)
         kept = inbox.event_of(found)
-        if not held.is_theirs(kept, viewer.author) or not access.same_people(kept.address, viewer.address):
+        if not access.is_same(viewer, kept.address, kept.author.id):
             raise Forbidden("Only whoever asked for it may do that.")
         if choice != YES:
             await self._db.write(lambda connection: held.forget(connection, request))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from host.governance import access
 from host.governance.words import name as clean
-from host.registry import places
+from host.registry import people, places
 from host.registry.port import Statements
 from sessiondb.records import Address
 
@@ -25,9 +25,8 @@ class Names:
             workspace = named or workspace
         else:
             workspace = ""
-        asked = {"platform": platform, "user": user, "workspace": workspace}
-        row = self._registry.execute(_CALLED, asked).fetchone()
-        return clean(str(row[0])) if row else user
+        found = people.called(self._registry, platform, workspace, user)
+        return clean(found) if found else user
 
     def place(self, address: Address, scope: str = "") -> str:
         """As people say it: "#general, Slack", "Ana, Slack" for a direct message."""
@@ -66,9 +65,3 @@ def ago(at: int, now: int) -> str:
 def one_line(text: str, most: int = 60) -> str:
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
-
-
-_CALLED = (
-    "SELECT name FROM users WHERE channel_type = :platform AND user_id = :user AND (:workspace = '' OR workspace_id = :workspace)"
-    " AND name <> '' ORDER BY seen_at DESC LIMIT 1"
-)

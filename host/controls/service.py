@@ -459,9 +459,7 @@ class Service:
         if event is None:
             raise Forbidden(SENT_ALREADY)
         written = inbox.event_of(event)
-        if not held.is_theirs(written, viewer.author) or not access.same_people(
-            written.address, viewer.address
-        ):
+        if not access.is_same(viewer, written.address, written.author.id):  # nobody else's to send
             raise Forbidden("Only whoever wrote it may send it.")
         ingested = await self._parts.ingest(replace(written, privacy=viewer.privacy))
         if ingested.verdict not in (Verdict.STORED, Verdict.DUPLICATE):

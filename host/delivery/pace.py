@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from host.mailbox.outbound import Accepted, Refused
+from host.ports.unless import unless
 from sessiondb import content
 
 AT_ONCE = 8_000_000  # bytes
@@ -85,14 +86,7 @@ class Pace:
 
     async def in_time(self, work: Coroutine[Any, Any, T]) -> T | None:
         """What comes of it; None where the host stops before, and the work with it."""
-        task, over = asyncio.create_task(work), asyncio.create_task(self._until_over())
-        try:
-            await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
-            return task.result() if task.done() else None
-        finally:
-            for one in (task, over):
-                one.cancel()
-            await asyncio.gather(task, over, return_exceptions=True)
+        return await unless(self._until_over(), work)
 
     async def _until_over(self) -> None:
         await self._ending.wait()

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from host.config import Agent, Config
 from host.governance import access, requests, rules, words
+from host.registry import people
 from host.registry.port import Statements
 from sessiondb.records import Address
 
@@ -214,10 +215,7 @@ def _named(connection: Statements, budget: str) -> str:
     if kind == "person":
         platform, _, user = name.partition(":")
         workspace, _, user = user.rpartition("/")
-        row = connection.execute(
-            _NAME, {"platform": platform, "workspace": workspace, "user": user}
-        ).fetchone()
-        return (words.name(str(row[0])) if row else "") or f"`{name}`"
+        return words.name(people.called(connection, platform, workspace, user)) or f"`{name}`"
     row = connection.execute(
         "SELECT task ->> '$.title' FROM task_copies WHERE task_id = ?", (name,)
     ).fetchone()
@@ -241,8 +239,4 @@ _OF_AGENTS = (
 _OF_OTHERS = (
     "SELECT budget, coalesce(sum(cost) FILTER (WHERE day = ?), 0), sum(cost) FROM spent_of WHERE day BETWEEN ? AND ?"
     " GROUP BY budget"
-)
-_NAME = (
-    "SELECT name FROM users WHERE channel_type = :platform AND user_id = :user AND (:workspace = '' OR workspace_id = :workspace)"
-    " AND name <> '' ORDER BY seen_at DESC LIMIT 1"
 )

@@ -51,10 +51,19 @@ def same_people(one: Address, other: Address) -> bool:
     return (one.channel_type, home(one)) == (other.channel_type, home(other))
 
 
+def is_same(viewer: Person, place: Address, user_id: str) -> bool:
+    """Whether the viewer is whoever has this id at that place."""
+    return viewer.author.id == user_id and same_people(place, viewer.address)
+
+
 def person(place: Address, user_id: str) -> str:
     """What is counted for somebody is under this name, which the configuration may give them: `platform:id`, or on platforms
     whose workspaces may give the same id to others `platform:workspace/id`."""
-    return f"{place.channel_type}:{f'{whose}/' if (whose := home(place)) else ''}{user_id}"
+    return named(place.channel_type, home(place), user_id)
+
+
+def named(platform: str, workspace: str, user_id: str) -> str:
+    return f"{platform}:{workspace}/{user_id}" if workspace else f"{platform}:{user_id}"
 
 
 def standing_of(connection: Statements, place: Address, user_id: str) -> str:

@@ -180,7 +180,7 @@ def _apply_access(
     at = notices.direct(place.channel_type, place.workspace_id)
     notices.add(connection, Notice(f"decided:{id_}", at, told, private_to=user), now)
     done = f"{who} may talk to agents from now on." if choice == ALLOW else f"{who} stays without access."
-    return done, f"{platform}:{f'{workspace}/' if workspace else ''}{user} {standing}"
+    return done, f"{access.named(platform, workspace, user)} {standing}"
 
 
 def set_standing(connection: Statements, platform: str, user: str, standing: str, now: int) -> None:

@@ -18,6 +18,7 @@ from host.intake.onward import Onward
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.ports.events import EventClass
+from host.ports.unless import unless
 from host.registry.sessions import Session
 from sessiondb import Address, SessionError, Unavailable, content
 
@@ -130,15 +131,8 @@ class Stores:
 
     async def _fetched(self, lane: _Lane, entry: Entry) -> storing.Attached:
         """With its files; without them once an order came behind it: that has to be obeyed now, in its place."""
-        fetch = asyncio.create_task(self._onward.incoming.fetch(lane.session, entry), name="fetch")
-        ordered = asyncio.create_task(lane.ordered.wait(), name="ordered")
-        try:
-            await asyncio.wait({fetch, ordered}, return_when=asyncio.FIRST_COMPLETED)
-            return fetch.result() if fetch.done() else storing.Attached(_without_files(entry))
-        finally:
-            fetch.cancel()
-            ordered.cancel()
-            await asyncio.gather(fetch, ordered, return_exceptions=True)
+        fetched = await unless(lane.ordered.wait(), self._onward.incoming.fetch(lane.session, entry))
+        return storing.Attached(_without_files(entry)) if fetched is None else fetched
 
     async def _store(self, lane: _Lane, attached: list[storing.Attached]) -> None:
         session = lane.session

@@ -13,18 +13,12 @@ import apsw
 
 from host.folders.disk import Disk
 from host.ports.faults import BACKUP
+from host.registry.extra import by_extra
 from host.registry.groups import Grouped, Job, Outcome
 from host.registry.port import Beside
 from host.registry.where import VERSION, NotYet, noted
 from sessiondb import connection as sqlite
 from sessiondb.errors import Damaged, Incompatible, translated
-
-
-def _by_extra() -> Any:
-    """Only where a folder's registry is in PostgreSQL, whose library is an extra's."""
-    from host.registry import postgresql
-
-    return postgresql
 
 
 def open_host_db(path: Path) -> apsw.Connection:
@@ -59,7 +53,7 @@ def open_registry(data: Path, *, of_any_version: bool = False) -> Beside:
     """The registry, to read beside a running host; `of_any_version`: host.db itself. Raises `SessionError`; `NotYet` where no
     host has run."""
     if not of_any_version and (url := noted(data)):
-        database: Beside = _by_extra().beside(url, writes=False)
+        database: Beside = by_extra().beside(url, writes=False)
         return database
     path = data / "host.db"
     if not os.path.lexists(path):
@@ -81,7 +75,7 @@ def beside(path: Path, *, of_any_version: bool = False, whole: bool = False) -> 
     """The registry (`path` is host.db's), to write a little beside a running host; `whole`: as one transaction. Raises `NotYet`,
     `SessionError`."""
     if not of_any_version and (url := noted(path.parent)):
-        with _by_extra().writing(url, whole=whole) as database:
+        with by_extra().writing(url, whole=whole) as database:
             yield database
         return
     never_ran = NotYet(path, f"not there yet: no host has run on {path.parent.resolve()}")

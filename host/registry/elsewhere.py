@@ -11,12 +11,12 @@ from pathlib import Path
 
 from host.folders.disk import Disk
 from host.registry.db import HostDB
+from host.registry.extra import by_extra
 from host.registry.port import Registry
 from host.registry.where import DATABASE, ELSEWHERE, noted
 from sessiondb import connection as sqlite
 from sessiondb.errors import SessionError, Unavailable
 
-EXTRA = "the extra `cluster` is not installed: install requirements-cluster.lock beside the rest, or leave [cluster] out"
 HERE = "the records of this folder are in host.db, and [cluster] names a database: leave it out, or begin with another `data`"
 THERE = "the records of this folder are in a database, and [cluster] names none: name it again"
 
@@ -30,11 +30,7 @@ async def opened(data: Path, url: str, disk: Disk, lost: Callable[[SessionError]
         return await HostDB.open(file, disk)
     if file.exists():
         raise Unavailable(DATABASE, HERE)
-    try:
-        from host.registry.postgresql import PostgreSQL
-    except ImportError as error:
-        raise Unavailable(DATABASE, EXTRA) from error
-    registry = await PostgreSQL.open(url, disk, lost)
+    registry: Registry = await by_extra().PostgreSQL.open(url, disk, lost)
     if noted(data) != url:
         await disk.run(_note, note, url)
     return registry
@@ -42,11 +38,7 @@ async def opened(data: Path, url: str, disk: Disk, lost: Callable[[SessionError]
 
 def look(url: str) -> None:
     """Whether the database would be taken. Raises `SessionError`."""
-    try:
-        from host.registry import postgresql
-    except ImportError as error:
-        raise Unavailable(DATABASE, EXTRA) from error
-    postgresql.connect(url).close()
+    by_extra().connect(url).close()
 
 
 def _note(path: Path, url: str) -> None:

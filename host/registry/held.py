@@ -6,7 +6,6 @@ Jobs on the connection.
 
 from __future__ import annotations
 
-from host.ports.events import Author, InboundEvent
 from host.registry.port import Statements
 
 
@@ -34,11 +33,6 @@ def beginning(connection: Statements, prefix: str) -> list[tuple[str, str]]:
 def find(connection: Statements, message_id: str) -> str | None:
     row = connection.execute("SELECT event FROM held WHERE id = ?", (message_id,)).fetchone()
     return None if row is None else str(row[0])
-
-
-def is_theirs(written: InboundEvent, by: Author) -> bool:
-    """What somebody thought better of sending is nobody else's to send."""
-    return written.author.id == by.id
 
 
 def forget(connection: Statements, message_id: str) -> None:

@@ -57,6 +57,6 @@ class Registry(Protocol):
 
     async def scrub(self) -> bool:
         """What was overwritten until now is in no file of the registry's any more; false while somebody reads an older state.
-        A database promises less: nobody can read it there (docs/adr/0032)."""
+        A database promises less: nobody can read it there (docs/adr/0033)."""
 
     async def close(self) -> None: ...

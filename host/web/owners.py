@@ -13,7 +13,7 @@ from aiohttp import web
 from host.controls import channels
 from host.controls.reloading import Reloading
 from host.governance import audit, requests, rules, words
-from host.governance.access import LOCAL
+from host.governance.access import LOCAL, named
 from host.governance.rules import Engage, Work
 from host.ports.controls import LONGEST_INSTRUCTIONS, ChannelRules, Forbidden
 from host.registry.port import Statements
@@ -203,8 +203,8 @@ def _open(registry: Statements) -> list[Request]:
 
 def _asked(kind: str, subject: Mapping[str, object]) -> str:
     if kind == "access":
-        workspace = f"{subject['workspace']}/" if subject.get("workspace") else ""
-        person = f"{subject['platform']}:{workspace}{subject['user']}"
+        workspace = str(subject.get("workspace") or "")
+        person = named(str(subject["platform"]), workspace, str(subject["user"]))
         return f"{words.name(str(subject['name'])) or person} ({person}) asks to talk to agents."
     amount = words.dollars(int(str(subject["amount"])))
     return f"The budget of {subject['words']} is used up: {amount} more?"
