@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from host import registry
 from host.folders.disk import ThreadDisk
 from host.registry import elsewhere
-from host.registry.db import open_host_db, open_registry
+from host.registry.db import beside, open_host_db, open_registry
 from host.registry.where import ELSEWHERE
 from host.upkeep.backups.making import BackupError, make
 from sessiondb import SessionError, Unavailable
@@ -75,3 +77,17 @@ def test_a_backup_of_a_folder_alone_would_hold_half_and_is_not_made(tmp_path: Pa
     with (tmp_path / "out").open("wb") as out, pytest.raises(BackupError, match="PostgreSQL"):
         make(tmp_path, out, print)
     assert (tmp_path / "out").read_bytes() == b""
+
+
+def test_every_way_to_a_database_says_in_words_that_the_extra_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ELSEWHERE).write_text("postgresql://nowhere.example/dovecote\n")
+    monkeypatch.delattr(registry, "postgresql", raising=False)
+    monkeypatch.setitem(sys.modules, "host.registry.postgresql", None)
+    with pytest.raises(Unavailable, match="`cluster` is not installed"):
+        open_registry(tmp_path)
+    with pytest.raises(Unavailable, match="`cluster` is not installed"), beside(tmp_path / "host.db"):
+        pass
+    with pytest.raises(Unavailable, match="`cluster` is not installed"):
+        elsewhere.look("postgresql://nowhere.example/dovecote")
