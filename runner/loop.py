@@ -328,7 +328,7 @@ class AgentLoop:
         answers, consumed = list[Emitted](), [*running.consumed, *running.waiting]
         if order is not None:
             text = doings.stopped(self._outbound.steps(running.id))
-            self._outbound.claim([order], running.id)
+            self._outbound.claim([order], f"{order.id}-control")  # as whoever comes after a crash obeys it
             answers, consumed = (
                 [Emitted(f"{order.id}:stopped", content.Text(text), order.id)],
                 [*consumed, order.id],

@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from bots.slack.setup.manifest import ASK_ABOUT, BECAME, LATER
-from sessiondb import content
+from sessiondb import Status, content
 from tests.fakes.slack import Message
 from tests.support import on_slack
 from tests.support.on_slack import PATIENCE, Office
@@ -22,13 +22,14 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
 
 
 def chats(office: Office) -> list[content.Chat]:
-    """What the conversations were given, in no order."""
+    """What the conversations were given and nothing has taken the place of, in no order."""
     found = []
     for database in (office.folder.path / "data" / "sessions").glob("*/inbound/inbound.db"):
         connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
         connection.set_busy_timeout(10_000)  # the host may be writing
         rows = connection.execute(
-            "SELECT content FROM messages_in WHERE kind = 'chat' ORDER BY seq"
+            "SELECT content FROM messages_in WHERE kind = 'chat' AND status <> ? ORDER BY seq",
+            (Status.CANCELLED,),
         ).fetchall()
         connection.close()
         found += [content.decode_inbound(str(kept)) for (kept,) in rows]

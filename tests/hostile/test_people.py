@@ -402,7 +402,7 @@ async def test_somebody_sends_what_another_person_wrote_and_thought_better_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: bool
 ) -> None:
     if not standing:
-        monkeypatch.setattr(held, "is_theirs", lambda *_: True)
+        monkeypatch.setattr(governance, "is_same", lambda *_: True)
     async with serving(config(tmp_path)) as (host, bot):
         await bot.say("general", "!stpo the presses", author=ADA, **PUBLIC)
         await bot.until(lambda: bool(bot.sent))

@@ -95,13 +95,17 @@ async def test_a_question_parks_the_turn_and_its_answer_finishes_it(tmp_path: Pa
 
 async def test_stop_ends_the_running_turn_and_says_so(tmp_path: Path) -> None:
     async with serving(config(tmp_path)) as (_, bot):
-        await bot.say("c", "never said\n@@sleep 600")
+        asked = await bot.say("c", "never said\n@@sleep 600")
         await bot.until(lambda: bool(bot.shown))
-        await bot.say("c", "", event_class=EventClass.CONTROL, value="stop")
+        order = await bot.say("c", "", event_class=EventClass.CONTROL, value="stop")
         await bot.until(lambda: len(bot.said("c")) == 1)
         await bot.say("c", "afterwards")
         await bot.until(lambda: len(bot.said("c")) == 2)
     assert bot.said("c") == ["Stopped.", "afterwards"]
+    turns = turns_of(tmp_path)
+    assert turns[order.message_id] != turns[asked.message_id], (
+        "an order that its runner's death left half obeyed is not held by a turn that another order ends"
+    )
 
 
 async def test_stop_reaches_a_turn_that_waits_for_another_try(
