@@ -209,7 +209,8 @@ class Host:
                 self._manager.ready(HELD)
             self._manager.goes_on()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), HELD_LOOK)
+                async with asyncio.timeout(HELD_LOOK):
+                    await self._stopping.wait()
             if self._stopping.is_set():
                 return False
         return True

@@ -14,6 +14,7 @@ import discord
 
 from bots.common import downloads
 from bots.discord.client import errors, places, readers, signins, wire
+from bots.discord.client.connecting import connected
 from bots.discord.client.watch import Watch
 from bots.discord.life import DoveClient, ShardedDoveClient
 from bots.discord.questions.book import QuestionBook
@@ -124,7 +125,7 @@ class DiscordBot:
                 shards = await self._shards(client)
                 if (shards > 1) == isinstance(client, ShardedDoveClient):
                     client.watch_over(shards)
-                    await client.connect()
+                    await connected(client.connect(), "discord:connection")
         except discord.LoginFailure as error:
             raise BotConfigError(TOKEN_REFUSED) from error
         except discord.PrivilegedIntentsRequired as error:

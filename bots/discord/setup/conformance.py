@@ -12,6 +12,7 @@ import discord
 
 from bots.common.staying import all_tried
 from bots.discord.client import errors
+from bots.discord.client.connecting import ended
 from bots.discord.setup.assumptions import ASSUMPTIONS
 from bots.discord.setup.stay import Stay, word_of
 from host.ports.bot import BotConfigError
@@ -95,7 +96,7 @@ async def _pressed(stay: Stay, operator: Operator) -> None:
             )
 
     stay.client.event(on_socket_raw_receive)
-    connected = asyncio.create_task(stay.client.connect(reconnect=False), name="discord:conformance")
+    connection = asyncio.create_task(stay.client.connect(reconnect=False), name="discord:conformance")
     try:
         button = {"type": 2, "style": 2, "label": "Press me", "custom_id": BUTTON}
         await stay.post(components=[{"type": 1, "components": [button]}])
@@ -105,5 +106,4 @@ async def _pressed(stay: Stay, operator: Operator) -> None:
     except (NotTried, TimeoutError, discord.HTTPException):
         stay.why_no_click = "no click arrived in time"
     finally:
-        connected.cancel()
-        await asyncio.wait([connected])
+        await ended(connection)

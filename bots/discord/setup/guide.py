@@ -10,6 +10,7 @@ import discord
 
 from bots.discord.bot import INTENT_MISSING, TOKEN, TOKEN_REFUSED
 from bots.discord.client import errors, wire
+from bots.discord.client.connecting import ended
 from bots.discord.commands.tree import tree_for
 from host.config import Config, tidied, unfit
 from host.ports.setup import Desk, Greeter, Place, Secret, SecretRefused, SetUpFailed
@@ -126,7 +127,7 @@ async def _in_servers(client: Newcomer, desk: Desk, patience: float) -> Greeter:
         raise SetUpFailed("Discord closed the connection. Run this again.")
     finally:
         steps.cancel()
-        connection.cancel()
+        await ended(connection)
 
 
 async def _steps(client: Newcomer, desk: Desk, patience: float) -> Greeter:
