@@ -11,14 +11,15 @@ from rich.text import Text
 from host.cli import inspect, listing
 from host.cli.ending import NothingFoundError
 from host.config import Config
-from host.controls import naming, plainly, why
+from host.controls import plainly, why
 from host.controls.naming import Names
-from host.governance.words import moment, zone_of
+from host.governance.words import moment, one_line, zone_of
 from host.registry.port import Statements
 from sessiondb import SessionError, SessionFolder
 from sessiondb.connection import open_reader
 from sessiondb.errors import translated
 
+LONGEST_CELL = 60  # characters
 LONGEST_TEXT = 70  # characters of the message that are shown
 
 
@@ -74,8 +75,8 @@ def _which(config: Config, found: list[why.Found], *, as_json: bool) -> None:
         [
             entry.message_id,
             listing.clock(entry.received_at, zone),
-            naming.one_line(entry.author),
-            naming.one_line(entry.text),
+            one_line(entry.author, LONGEST_CELL),
+            one_line(entry.text, LONGEST_CELL),
         ]
         for entry in found
     ]
@@ -84,8 +85,8 @@ def _which(config: Config, found: list[why.Found], *, as_json: bool) -> None:
 
 def _plainly(config: Config, found: why.Found, events: list[why.Event], place: str) -> None:
     zone = zone_of("", config.host.zone)
-    said = naming.one_line(found.text, LONGEST_TEXT)
-    listing.say(f"{naming.one_line(found.author)} in {place}{f': “{said}”' if said else ''}", "bold")
+    said = one_line(found.text, LONGEST_TEXT)
+    listing.say(f"{one_line(found.author, LONGEST_CELL)} in {place}{f': “{said}”' if said else ''}", "bold")
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")

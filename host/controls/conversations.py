@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from host.controls.naming import one_line
+from host.governance.words import one_line
 from host.mailbox.outbound import OutboundReader
 from host.registry.port import Statements
 from sessiondb import SessionError, SessionFolder

@@ -60,8 +60,3 @@ def ago(at: int, now: int) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit}"
     return "now" if seconds < 5 else f"{max(0, seconds)} s"
-
-
-def one_line(text: str, most: int = 60) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"

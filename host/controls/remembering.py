@@ -197,7 +197,7 @@ def _listed(found: Sequence[Note], more: bool, looked_for: str) -> str:
         if not named and not fits:
             continue
         head = f"`{note.mark[:letters]}` {_named(note.path)}{'' if note.is_text else ', which is no text'}"
-        told_of_it = [f"{one.mark[:letters]}  {_cut(one.text)}" for one in fits]
+        told_of_it = [f"{one.mark[:letters]}  {words.shortened(one.text, LONGEST_LINE)}" for one in fits]
         shown = _within(told_of_it, room - len(head))
         left += len(fits) - len(shown)
         if len(head) < room:
@@ -231,16 +231,12 @@ def _counted(found: Sequence[Note]) -> str:
 
 def _block(lines: Sequence[str]) -> str:
     """As they stand there: nothing in them is a mention, a link or the end of the block."""
-    inside = "\n".join(_cut(line).replace("```", "'''") for line in lines)
+    inside = "\n".join(words.shortened(line, LONGEST_LINE).replace("```", "'''") for line in lines)
     return f"```\n{inside}\n```" if inside else ""
 
 
 def _named(path: str) -> str:
-    return f"`{_cut(' '.join(path.split()), LONGEST_PATH).replace('`', chr(39))}`"
-
-
-def _cut(line: str, most: int = LONGEST_LINE) -> str:
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+    return f"`{words.one_line(path, LONGEST_PATH).replace('`', chr(39))}`"
 
 
 def _halves(text: str) -> tuple[str, str]:

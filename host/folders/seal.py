@@ -12,7 +12,6 @@ from typing import Any
 
 from host.config.environment import SEAL_KEY
 
-VARIABLE = SEAL_KEY
 FORMER = (
     "DOVECOTE_FORMER_SEAL_KEY"  # opens what it sealed and seals nothing more; several stand apart by spaces
 )
@@ -29,7 +28,7 @@ class Seal:
 
     def __init__(self, data: Path, environment: Mapping[str, str]) -> None:
         self._file = data / FILE
-        self._given = environment.get(VARIABLE, "").strip()
+        self._given = environment.get(SEAL_KEY, "").strip()
         former = environment.get(FORMER, "").strip()
         self._former = tuple(dict.fromkeys(key for key in (former, *former.split()) if len(key) >= SHORTEST))
 
@@ -42,7 +41,7 @@ class Seal:
         for box in self._boxes():
             if (found := _opened(box, sealed)) is not None:
                 return found
-        where = VARIABLE if self._given else str(self._file)
+        where = SEAL_KEY if self._given else str(self._file)
         raise SealError(f"what was sealed cannot be opened with the key of {where}; sign in again")
 
     def renewed(self, sealed: bytes) -> bytes | None:
@@ -66,13 +65,13 @@ class Seal:
         if self._given:
             if len(self._given) < SHORTEST:
                 raise SealError(
-                    f"{VARIABLE} has fewer than {SHORTEST} characters; `openssl rand -base64 32` makes one"
+                    f"{SEAL_KEY} has fewer than {SHORTEST} characters; `openssl rand -base64 32` makes one"
                 )
             return self._given.encode()
         try:
             return self._read() if not make or self._file.exists() else self._made()
         except OSError as error:
-            raise SealError(f"{self._file}: {error.strerror}; sign in again, or set {VARIABLE}") from error
+            raise SealError(f"{self._file}: {error.strerror}; sign in again, or set {SEAL_KEY}") from error
 
     def _read(self) -> bytes:
         with os.fdopen(os.open(self._file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:

@@ -22,9 +22,12 @@ def moment(at: int, zone: ZoneInfo) -> str:
     return f"{datetime.fromtimestamp(at / 1000, zone):%Y-%m-%d %H:%M:%S}" if at else ""
 
 
-def one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
+def one_line(text: str, most: int = LONGEST_LINE) -> str:
+    return shortened(" ".join(text.split()), most)
+
+
+def shortened(text: str, most: int = LONGEST_LINE) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def dollars(micro: int) -> str:

@@ -8,13 +8,14 @@ import pytest
 
 from host.cli.looks import records
 from host.config import Config, Slack
+from host.config.environment import SEAL_KEY
 from host.folders.disk import ThreadDisk
-from host.folders.seal import VARIABLE, Seal
+from host.folders.seal import Seal
 from host.ports.findings import Finding
 from host.registry.db import HostDB
 from host.registry.installs import Installs
 
-KEY = {VARIABLE: "a key that somebody chose"}
+KEY = {SEAL_KEY: "a key that somebody chose"}
 
 
 async def kept(folder: Path, *, removed: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from host.config.environment import SEAL_KEY
 from host.folders import seal
 from host.ports.events import Author
 from tests.fakes.mcp_server.loopback import LoopbackMCP, agree, land
@@ -182,7 +183,7 @@ async def test_a_sign_in_outlives_the_host_and_not_its_key(tmp_path: Path) -> No
         ):
             options = {"mcp": {"sums": {"url": url}}}
             settings = config(tmp_path, agents={"default": {"options": options}}, access=owners)
-            async with serving(settings, bot, environment={seal.VARIABLE: key}):
+            async with serving(settings, bot, environment={SEAL_KEY: key}):
                 case = Case(Caller(bot, tmp_path), bot, server, Clock(), tmp_path)
                 if number == 0:
                     await case.signed_in()

@@ -12,7 +12,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.oauth.installation_store import Installation
 
 from bots.slack.client.installing import InstallationStore, StateStore
-from host.folders import seal
+from host.config.environment import SEAL_KEY
 from host.folders.disk import ThreadDisk
 from host.folders.seal import Seal
 from host.registry.db import HostDB
@@ -23,7 +23,7 @@ from host.registry.installs import Installs
 async def kept(tmp_path: Path) -> AsyncIterator[Installs]:
     disk = ThreadDisk()
     db = await HostDB.open(tmp_path / "host.db", disk)
-    yield Installs(db, Seal(tmp_path, {seal.VARIABLE: "a key that somebody chose"}), "slack", lambda: 1_000)
+    yield Installs(db, Seal(tmp_path, {SEAL_KEY: "a key that somebody chose"}), "slack", lambda: 1_000)
     await db.close()
     disk.close()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from host.config.environment import SEAL_KEY
 from host.folders import seal
 from host.folders.seal import Seal, SealError
 
@@ -26,25 +27,25 @@ def test_what_is_sealed_is_opened_by_who_has_the_key_and_shows_nothing(tmp_path:
 
 
 def test_a_key_of_the_environment_leaves_no_file(tmp_path: Path) -> None:
-    with_key = Seal(tmp_path, {seal.VARIABLE: KEY})
+    with_key = Seal(tmp_path, {SEAL_KEY: KEY})
     assert with_key.open(with_key.seal("words")) == "words"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_key_opens_nothing_and_says_what_to_do(tmp_path: Path) -> None:
-    sealed = Seal(tmp_path, {seal.VARIABLE: KEY}).seal("words")
+    sealed = Seal(tmp_path, {SEAL_KEY: KEY}).seal("words")
     with pytest.raises(SealError, match=r"seal\.key: No such file.*sign in again"):
         Seal(tmp_path, {}).open(sealed)
     Seal(tmp_path, {}).seal("other")
     with pytest.raises(SealError, match=r"cannot be opened with the key of .*seal\.key; sign in again"):
         Seal(tmp_path, {}).open(sealed)
     with pytest.raises(SealError, match="cannot be opened"):
-        Seal(tmp_path, {seal.VARIABLE: KEY}).open(b"damaged")
+        Seal(tmp_path, {SEAL_KEY: KEY}).open(b"damaged")
 
 
 def test_a_key_that_anybody_guesses_or_reads_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SealError, match="fewer than 16 characters"):
-        Seal(tmp_path, {seal.VARIABLE: "short"}).seal("words")
+        Seal(tmp_path, {SEAL_KEY: "short"}).seal("words")
     Seal(tmp_path, {}).seal("words")
     (tmp_path / seal.FILE).chmod(0o644)
     with pytest.raises(SealError, match="can be read by others"):
@@ -75,23 +76,23 @@ def test_those_who_make_the_key_at_the_same_time_have_the_same(tmp_path: Path) -
 
 
 def test_former_keys_open_and_the_key_of_today_seals(tmp_path: Path) -> None:
-    first = Seal(tmp_path, {seal.VARIABLE: KEY}).seal("words")
-    second = Seal(tmp_path, {seal.VARIABLE: "the key of the second year"}).seal("words")
-    environment = {seal.VARIABLE: "the key of the third year!", seal.FORMER: KEY}
+    first = Seal(tmp_path, {SEAL_KEY: KEY}).seal("words")
+    second = Seal(tmp_path, {SEAL_KEY: "the key of the second year"}).seal("words")
+    environment = {SEAL_KEY: "the key of the third year!", seal.FORMER: KEY}
     now = Seal(tmp_path, environment)
     assert now.open(first) == "words"
     with pytest.raises(SealError, match="cannot be opened"):
         now.open(second)
     with pytest.raises(SealError, match="cannot be opened"):
-        Seal(tmp_path, {seal.VARIABLE: KEY}).open(now.seal("words"))
+        Seal(tmp_path, {SEAL_KEY: KEY}).open(now.seal("words"))
 
 
 def test_what_a_former_key_sealed_is_sealed_anew_once(tmp_path: Path) -> None:
     keys = ["0123456789abcdef-first", "0123456789abcdef-second"]
-    old = [Seal(tmp_path, {seal.VARIABLE: key}).seal(key) for key in keys]
-    with_former = Seal(tmp_path, {seal.VARIABLE: KEY, seal.FORMER: " ".join(keys)})
+    old = [Seal(tmp_path, {SEAL_KEY: key}).seal(key) for key in keys]
+    with_former = Seal(tmp_path, {SEAL_KEY: KEY, seal.FORMER: " ".join(keys)})
     fresh = [with_former.renewed(one) for one in old]
-    without = Seal(tmp_path, {seal.VARIABLE: KEY})
+    without = Seal(tmp_path, {SEAL_KEY: KEY})
     assert [without.open(one) for one in fresh if one is not None] == keys
     assert [with_former.renewed(one) for one in fresh if one is not None] == [None, None]
     assert with_former.renewed(b"damaged") is None

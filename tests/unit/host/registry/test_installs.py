@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from host.config.environment import SEAL_KEY
 from host.folders import seal
 from host.folders.disk import ThreadDisk
 from host.folders.seal import Seal
@@ -15,8 +16,8 @@ from host.registry import installs, logins
 from host.registry.db import HostDB
 from host.registry.installs import Installs
 
-KEY = {seal.VARIABLE: "a key that somebody chose"}
-TOMORROW = {seal.VARIABLE: "another that somebody chose", seal.FORMER: KEY[seal.VARIABLE]}
+KEY = {SEAL_KEY: "a key that somebody chose"}
+TOMORROW = {SEAL_KEY: "another that somebody chose", seal.FORMER: KEY[SEAL_KEY]}
 
 
 class Time:
@@ -77,7 +78,7 @@ async def test_a_key_that_changed_opens_what_was_kept_and_after_a_renewal_alone(
     login = logins.Login("bird", "notes", "https://notes.example", {"access_token": "t"}, 0.0, {})
     sealed = logins.sealed(Seal(tmp_path, KEY), login)
     await db.write(lambda c: logins.keep(c, "bird", "notes", sealed, 1))
-    alone = {seal.VARIABLE: TOMORROW[seal.VARIABLE]}
+    alone = {SEAL_KEY: TOMORROW[SEAL_KEY]}
     with pytest.raises(InstallsError, match="cannot be opened with the key of DOVECOTE_SEAL_KEY"):
         await kept(db, tmp_path, alone).secret("T1")
     assert await kept(db, tmp_path, TOMORROW).secret("T1") == "xoxb-one"
