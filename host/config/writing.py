@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
+from tomlkit.items import InlineTable
 
 from host.config.reading import parsed
 
@@ -42,7 +43,8 @@ def changed_text(text: str, changes: Mapping[Key, Any]) -> str:
         table: Any = document
         for part in key[:-1]:
             if part not in table:
-                table[part] = tomlkit.table()
+                inline = isinstance(table, InlineTable)  # which can hold none but its kind
+                table[part] = tomlkit.inline_table() if inline else tomlkit.table()
             table = table[part]
         table[key[-1]] = value
     return tomlkit.dumps(document)

@@ -107,3 +107,25 @@ def test_a_setting_of_the_command_line_is_toml_or_else_text(
 def test_what_is_no_setting_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match=given.replace(".", r"\.")):
         writing.setting(given)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'agents = {default = {model = "claude-opus-5-5"}}\n',
+        'agents.default.model = "claude-opus-5-5"\n',
+        '[agents.default]\nmodel = "claude-opus-5-5"\n\n[runner]\nconcurrent = 3\n\n[agents.bob]\nmodel = "claude-opus-5-5"\n',
+        '[runner]\nconcurrent = 3\n["agents"."default"]\n"model" = "claude-opus-5-5"',
+    ],
+    ids=["a table in a line", "keys with dots", "tables apart", "quoted keys and no last line end"],
+)
+def test_a_key_of_a_table_that_is_new_finds_its_place_however_the_file_is_written(
+    tmp_path: Path, written: str
+) -> None:
+    file = tmp_path / "dovecote.toml"
+    file.write_text(written)
+    before = tomllib.loads(written)
+    writing.change(file, {("agents", "cy", "provider"): "mock", ("agents", "default", "provider"): "mock"})
+    agents = before["agents"] | {"cy": {"provider": "mock"}}
+    agents["default"]["provider"] = "mock"
+    assert tomllib.loads(file.read_text()) == before | {"agents": agents}
