@@ -1,8 +1,11 @@
-"""Who installed a platform's app, on the one connection of host.db: secrets sealed, states by their hash."""
+"""Who installed a platform's app, on the one connection of host.db: secrets sealed, states that came back by their mark.
+
+A state is itself sealed and is kept nowhere before it comes back: whoever begins installations without end writes nothing, and
+pushes out nobody's.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -15,8 +18,9 @@ from sessiondb import SessionError
 T = TypeVar("T")
 
 GOOD_FOR = 600_000  # ms from the first step of an installation to the last
-MOST_OPEN = 1_000  # states at a time: anybody can begin an installation, and the oldest goes
-LONGEST_STATE = 200  # characters; ours have 43
+MOST_BACK = 1_000  # states that came back and are still good: one more, and the oldest could come back again
+LONGEST_STATE = 300  # characters; ours have about 150
+STATE = "installation"  # what a state says that it is, for other things are sealed with the same key
 LONGEST_NAME = 100  # characters
 SEALED = (("mcp_logins", "agent", "server"), ("installs", "channel_type", "holder"))  # tables by their keys
 
@@ -65,21 +69,37 @@ class Installs:
         return await self._write(lambda connection: known(connection, self._type))
 
     async def begin(self) -> str:
-        state, now = secrets.token_urlsafe(32), self._now()
-
-        def begun(connection: Statements) -> None:
-            connection.execute("DELETE FROM install_states WHERE ends_at <= ?", (now,))
-            connection.execute("INSERT INTO install_states VALUES (?, ?)", (_hash(state), now + GOOD_FOR))
-            connection.execute(_TOO_MANY, (MOST_OPEN,))
-
-        await self._write(begun)
-        return state
+        state = f"{STATE}:{self._type}:{self._now() + GOOD_FOR}:{secrets.token_hex(16)}"
+        try:
+            return self._seal.seal(state).decode()
+        except SealError as error:
+            raise InstallsError(str(error)) from error
 
     async def comes_back(self, state: str) -> bool:
-        if not state or len(state) > LONGEST_STATE:
+        """The first to come back with it is written down before anything is done with it: a crash leaves it used."""
+        ends_at, mark = self._opened(state)
+        now = self._now()
+        if ends_at <= now:
             return False
-        row = await self._write(lambda c: c.execute(_TAKEN, (_hash(state),)).fetchone())
-        return row is not None and int(str(row[0])) > self._now()
+
+        def back(connection: Statements) -> bool:
+            connection.execute("DELETE FROM install_states WHERE ends_at <= ?", (now,))
+            connection.execute(_BACK, (mark, ends_at))
+            first = bool(connection.changes())
+            connection.execute(_TOO_MANY, (MOST_BACK,))
+            return first
+
+        return await self._write(back)
+
+    def _opened(self, state: str) -> tuple[int, str]:
+        """When it ends (ms UTC; 0 where it is none of ours), and what it is known by."""
+        if not state or len(state) > LONGEST_STATE or not state.isascii():
+            return 0, ""
+        try:
+            kind, platform, ends_at, mark = self._seal.open(state.encode()).split(":")
+            return (int(ends_at), mark) if (kind, platform) == (STATE, self._type) else (0, "")
+        except (SealError, ValueError):
+            return 0, ""
 
     async def _write(self, job: Callable[[Statements], T]) -> T:
         try:
@@ -110,10 +130,6 @@ def renew(connection: Statements, seal: Seal) -> int:
     return renewed
 
 
-def _hash(state: str) -> str:
-    return hashlib.sha256(state.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 _SEALED = "SELECT sealed FROM installs WHERE channel_type = ? AND holder = ? AND ended = ''"
 _END = (
     "UPDATE installs SET ended = ?, sealed = ?, changed_at = ?"
@@ -124,4 +140,4 @@ _TOO_MANY = (
     "DELETE FROM install_states WHERE hash NOT IN"
     " (SELECT hash FROM install_states ORDER BY ends_at DESC LIMIT ?)"
 )
-_TAKEN = "DELETE FROM install_states WHERE hash = ? RETURNING ends_at"
+_BACK = "INSERT INTO install_states VALUES (?, ?) ON CONFLICT DO NOTHING"

@@ -42,7 +42,7 @@ SMALL = {
     "places": "one row per channel",
     "mcp_logins": "one per agent and server of the configuration",
     "installs": "one per workspace that installed the app",
-    "install_states": "installations under way, at most 1,000",
+    "install_states": "installations that came back in the last ten minutes, at most 1,000",
     "watermarks": "one row per channel",
     "raises": "what owners allowed this month",
     "settings": "what owners set for channels",

@@ -103,17 +103,53 @@ async def test_a_state_comes_back_once_in_time_and_to_nobody_who_made_it_up(
     assert not await here.comes_back(state)
     time.now += installs.GOOD_FOR
     assert not await here.comes_back(late)
-    assert await db.read(lambda c: c.execute("SELECT count(*) FROM install_states").fetchone()) == (0,)
+    assert await here.comes_back(await here.begin())
+    assert await db.read(lambda c: c.execute("SELECT count(*) FROM install_states").fetchone()) == (1,)
 
 
-async def test_those_who_begin_and_never_come_back_fill_nothing(
+async def test_whoever_begins_installations_without_end_writes_nothing_and_pushes_out_nobodys(
+    db: HostDB, tmp_path: Path
+) -> None:
+    here = kept(db, tmp_path)
+    mine = await here.begin()
+    before = (tmp_path / "host.db").read_bytes(), (tmp_path / "host.db-wal").read_bytes()
+    states = {await here.begin() for _ in range(1_500)}
+    assert len(states) == 1_500
+    assert ((tmp_path / "host.db").read_bytes(), (tmp_path / "host.db-wal").read_bytes()) == before
+    assert await here.comes_back(mine)
+
+
+async def test_of_those_that_came_back_no_more_than_a_bound_are_kept(
     db: HostDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(installs, "MOST_OPEN", 3)
+    monkeypatch.setattr(installs, "MOST_BACK", 3)
     time = Time()
     here = kept(db, tmp_path, now=time)
-    states = []
     for _ in range(5):
-        states.append(await here.begin())
+        state = await here.begin()
+        assert await here.comes_back(state)
         time.now += 1
-    assert [await here.comes_back(state) for state in states] == [False, False, True, True, True]
+    assert not await here.comes_back(state)
+    assert await db.read(lambda c: c.execute("SELECT count(*) FROM install_states").fetchone()) == (3,)
+
+
+async def test_a_state_is_of_its_platform_and_nothing_else_that_is_sealed_is_one(
+    db: HostDB, tmp_path: Path
+) -> None:
+    here, sealed = kept(db, tmp_path), Seal(tmp_path, KEY)
+    state = await Installs(db, sealed, "discord", Time()).begin()
+    assert not await here.comes_back(state)
+    for other in ("xoxb-one", "installation:slack:x:y", "token:slack:99999999999999:1", "a:b:c:d:e"):
+        assert not await here.comes_back(sealed.seal(other).decode())
+    mine = await here.begin()
+    spelled = (mine, f"{mine}=", f"{mine}\n", f" {mine}", mine.rstrip("="), mine.swapcase())
+    assert [await here.comes_back(state) for state in spelled].count(True) == 1, "however it is spelled"
+
+
+async def test_a_state_of_a_key_that_is_no_more_in_use_comes_back_to_nobody(
+    db: HostDB, tmp_path: Path
+) -> None:
+    state = await kept(db, tmp_path).begin()
+    alone = {SEAL_KEY: TOMORROW[SEAL_KEY]}
+    assert not await kept(db, tmp_path, alone).comes_back(state)
+    assert await kept(db, tmp_path, TOMORROW).comes_back(state)
