@@ -65,7 +65,8 @@ class Claims:
         """Claims what came in for the running turn's address; context waits for company.
 
         Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again or an order
-        that is still to be obeyed: it applies to what came before it and to nothing else. A task's run is a turn of its own.
+        that is still to be obeyed: it applies to what came before it and to nothing else. A task's run is a turn of its own,
+        and what was spoken opens one: it is listened to before.
         """
         if running.attempt > turn.SPLIT_AFTER or running.earlier or turn.is_again(running.messages[0]):
             return []
@@ -74,7 +75,7 @@ class Claims:
             if message.kind == "task" or self._queued(message):
                 continue
             tried = message.attempts > 0 and message.trigger
-            if tried or message.kind == "control" or len(due) == turn.LARGEST_BATCH:
+            if tried or message.kind == "control" or len(due) == turn.LARGEST_BATCH or self._spoken(message):
                 break
             if message.attempts == 0 and self._answered(message) is None:
                 due.append(message)
@@ -196,6 +197,10 @@ class Claims:
     def _queued(self, message: MessageIn) -> bool:
         decoded = self._decode(message) if message.kind == "chat" else None
         return decoded is not None and isinstance(decoded.content, content.Chat) and decoded.content.queued
+
+    def _spoken(self, message: MessageIn) -> bool:
+        decoded = self._decode(message) if message.kind == "chat" else None
+        return decoded is not None and message.trigger and bool(turn.silent(decoded.content))
 
     def _chose_model(self, message: MessageIn) -> bool:
         decoded = self._decode(message) if message.kind == "chat" else None

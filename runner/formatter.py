@@ -26,6 +26,7 @@ class PromptMessage:
     author_id: str
     content: content.Inbound
     note: str = ""  # of ours, for the model, beside what was said
+    unheard: str = ""  # why the words of a voice message in it are not known
 
 
 def decode(message: MessageIn) -> PromptMessage:
@@ -56,12 +57,10 @@ def _element(message: PromptMessage) -> str:
             attributes |= {"event": body.event, "about": body.about}
         if not message.trigger:
             attributes["context"] = "yes"
-        files = [
-            _tag("file", {"name": a.name, "path": a.path, "type": a.media_type}, "") for a in body.attachments
-        ]
+        files = [_file(one) for one in body.attachments]
         said = _escaped(body.text) + "".join(map(_part, body.parts)) + "".join(files)
-        noted = _tag("note", {}, _escaped(message.note)) if message.note else ""
-        return _tag("message", attributes, said + noted)
+        notes = [note for note in (message.note, _unheard(message)) if note]
+        return _tag("message", attributes, said + "".join(_tag("note", {}, _escaped(note)) for note in notes))
     if isinstance(body, content.Task):
         attributes |= {"title": body.title, "due": body.due}
         missed = [_tag("stands_for", {"due": due}, "") for due in body.stands_for]
@@ -83,6 +82,18 @@ def _who(message: PromptMessage, body: content.Chat) -> dict[str, str]:
         return {"by": body.by}
     who = {"from": body.author_name or message.author_id, "user_id": message.author_id, "by": body.by}
     return who | {"trusted": "yes" if body.trusted else "no"}
+
+
+def _file(file: content.Attachment) -> str:
+    attributes = {"name": file.name, "path": file.path, "type": file.media_type}
+    return _tag("file", {**attributes, "voice": "yes" if file.voice else ""}, "")
+
+
+def _unheard(message: PromptMessage) -> str:
+    if not message.unheard:
+        return ""
+    told = "; its author is told so above your answer" if message.trigger else ""
+    return f"You do not know what is said in this voice message: {message.unheard}{told}."
 
 
 def _part(part: content.Part) -> str:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import os
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner import program
+
 TIME_LIMIT = 60.0  # s
-END_GRACE = 5.0  # s a stopped script's pipes get to close
-LARGEST_OUTPUT = 1_000_000  # bytes of one stream; a script that prints more is stopped
 LONGEST_SHOWN = 20_000  # characters of it that the agent reads
 
 
@@ -29,69 +25,17 @@ class Gate:
 
 async def run(script: str, folder: Path) -> Gate:
     """Raises `GateError`."""
-    process = await _start(script, folder)
-    assert process.stdout is not None  # noqa: S101 - it is a pipe
-    assert process.stderr is not None  # noqa: S101 - it is a pipe
-    reading = [asyncio.create_task(_read(stream)) for stream in (process.stdout, process.stderr)]
+    shell = ("bash", "--noprofile", "--norc", "-c", script)
     try:
-        async with asyncio.timeout(TIME_LIMIT):
-            out, errors = await asyncio.gather(*reading)
-            code = await process.wait()
-    except TimeoutError as error:
-        raise GateError(f"the script took longer than {TIME_LIMIT:g} s and was stopped") from error
-    finally:
-        for task in reading:
-            task.cancel()
-        await asyncio.wait(reading)
-        await _end(process)
-    if code:
-        said = (errors.strip() or out.strip()).splitlines()
-        raise GateError(f"the script failed with status {code}" + (f": {said[-1][:300]}" if said else ""))
-    return _decision(out)
-
-
-async def _start(script: str, folder: Path) -> asyncio.subprocess.Process:
-    try:
-        return await asyncio.create_subprocess_exec(
-            "bash",
-            "--noprofile",
-            "--norc",
-            "-c",
-            script,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=folder,
-            start_new_session=True,
+        ended = await program.run(shell, folder, limit=TIME_LIMIT)
+    except program.ProgramError as error:
+        raise GateError(f"the script {error}") from error
+    if ended.code:
+        said = (ended.errors.strip() or ended.out.strip()).splitlines()
+        raise GateError(
+            f"the script failed with status {ended.code}" + (f": {said[-1][:300]}" if said else "")
         )
-    except (OSError, ValueError) as error:  # no shell, too many processes, a zero byte in it
-        raise GateError(f"the script could not be started: {error}") from error
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """With everything it started. What it had printed is read to its end: asyncio waits for that."""
-    assert process.stdout is not None  # noqa: S101 - it is a pipe
-    assert process.stderr is not None  # noqa: S101 - it is a pipe
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(TimeoutError):  # somebody outside of its group may hold the pipes
-        async with asyncio.timeout(END_GRACE):
-            await asyncio.gather(_discard(process.stdout), _discard(process.stderr))
-            await process.wait()
-
-
-async def _discard(stream: asyncio.StreamReader) -> None:
-    while await stream.read(65_536):
-        pass
-
-
-async def _read(stream: asyncio.StreamReader) -> str:
-    found = bytearray()
-    while part := await stream.read(65_536):
-        found += part
-        if len(found) > LARGEST_OUTPUT:
-            raise GateError(f"the script printed more than {LARGEST_OUTPUT} bytes and was stopped")
-    return found.decode("utf-8", "replace")
+    return _decision(ended.out)
 
 
 def _decision(out: str) -> Gate:

@@ -52,7 +52,7 @@ class AgentLoop:
         ring: Callable[[], None],
         now: Callable[[], int],
         kit: Callable[[], Iterable[tools.Tool]] = tools.standard,
-        prepare: Callable[[], Awaitable[None]] | None = None,
+        prepare: Callable[[Turn], Awaitable[None]] | None = None,
         on_turn: Callable[[Toolbox | None], None] = lambda _: None,
         on_up: Callable[[], None] = lambda: None,  # once: from now on the file names this runner
     ) -> None:
@@ -110,7 +110,7 @@ class AgentLoop:
     async def _converse(self, begun: Turn) -> None:
         """Runs the turn, and further turns of its address while the provider's stream stays open."""
         if self._prepare is not None:
-            await self._prepare()
+            await self._prepare(begun)
         if not await self._passes(begun):
             return
         query = self._provider.query(self._input(begun))
@@ -260,7 +260,7 @@ class AgentLoop:
         if following is None:
             return None
         if self._prepare is not None:
-            await self._prepare()
+            await self._prepare(following)
         given = self._input(following)
         query.push(
             base.Push(given.messages, given.prompt, given.attempt, given.tools, given.history, given.resumed)
@@ -275,7 +275,7 @@ class AgentLoop:
     # ── ends of a turn ───────────────────────────────────────────────────────────────────────────────────
 
     def _finish(self, ended: Turn, result: base.Result) -> None:
-        front = turn.made_up_for(ended.task) + turn.tried_before(doings.before(ended.earlier))
+        front = turn.told_first(ended) + turn.tried_before(doings.before(ended.earlier))
         replies = [reply for reply in result.replies if reply.text.strip()]
         if note := self._toolbox.caps.note if self._toolbox is not None else "":
             replies = base.with_note(replies, note)

@@ -54,7 +54,8 @@ def maintain(outbound_db: Path, *, delivered_up_to: int, older_than: int) -> dic
                 ),
                 "session_state": _delete(
                     connection,
-                    "session_state WHERE (key LIKE 'parked:%' OR key LIKE 'allowed:%') AND updated_at < ?",
+                    "session_state WHERE (key LIKE 'parked:%' OR key LIKE 'allowed:%' OR key LIKE 'heard:%')"
+                    " AND updated_at < ?",
                     older_than,
                 ),
             }

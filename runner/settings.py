@@ -34,6 +34,15 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """What writes voice messages down, as `DOVECOTE_VOICE` carries it in JSON: the file's path is the last argument."""
+
+    command: tuple[str, ...] = ()  # () = nothing does
+    timeout: float = 60.0  # s
+    largest: int = 0  # bytes of a file that it is given
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     folder: SessionFolder
     workspace: Path  # the working folder, this conversation's own
@@ -48,6 +57,7 @@ class Settings:
     fallback_model: str = ""  # answers while the one that is asked is away, '' = none does
     egress: bool = False  # the host opens a way to some hosts of the internet
     without: frozenset[str] = frozenset()  # optional fields that the model's address is known to refuse
+    voice: Voice = Voice()
     poll_slowest: float = 0.0  # s between two looks at a quiet inbound.db; 0 = as bells allow
 
     @property
@@ -83,6 +93,7 @@ class Settings:
             title_model=environment.get("DOVECOTE_TITLE_MODEL", ""),
             fallback_model=environment.get("DOVECOTE_FALLBACK_MODEL", ""),
             egress=environment.get("DOVECOTE_EGRESS", "0") == "1",
+            voice=_voice(environment),
         )
 
 
@@ -91,6 +102,14 @@ def _required(environment: Mapping[str, str], variable: str) -> str:
     if not value:
         raise SettingsError(variable, "is not set; the host sets it when it starts a runner")
     return value
+
+
+def _voice(environment: Mapping[str, str]) -> Voice:
+    try:
+        told = json.loads(environment.get("DOVECOTE_VOICE") or "{}")
+        return Voice(**{**told, "command": tuple(told.get("command", ()))})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise SettingsError("DOVECOTE_VOICE", f"not what writes voice messages down: {error}") from error
 
 
 def _seconds(environment: Mapping[str, str], variable: str, default: float) -> float:

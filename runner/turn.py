@@ -149,12 +149,13 @@ def gate_output(steps: Sequence[Step]) -> str | None:
     return next((str(note["gate"]) for note in notes if "gate" in note), None)
 
 
-def made_up_for(run: PromptMessage | None) -> str:
-    """What a run that comes late says above its answer: the due times it stands for."""
-    if run is None or not isinstance(run.content, content.Task) or not run.content.stands_for:
-        return ""
-    times = "; ".join(run.content.stands_for)
-    return f"*Missed earlier, made up for now: {times}.*\n\n"
+def told_first(ended: Turn) -> str:
+    """What an answer says above all: for which missed runs it is made up, and that its question was not heard."""
+    run, said = ended.task, ""
+    if run is not None and isinstance(run.content, content.Task) and run.content.stands_for:
+        said = f"*Missed earlier, made up for now: {'; '.join(run.content.stands_for)}.*\n\n"
+    unheard = next((one.unheard for one in ended.messages if one.trigger and one.unheard), "")
+    return f"*I do not know what you said in your voice message: {unheard}.*\n\n" if unheard else said
 
 
 def tried_before(did: str) -> str:
@@ -198,6 +199,14 @@ def files_of(messages: Sequence[PromptMessage]) -> list[dict[str, str]]:
 def ids_of_steps(steps: Sequence[Step]) -> list[str]:
     """The messages a turn had put to its model, by its `user` steps."""
     return [str(id_) for step in steps if step.kind == "user" for id_ in json.loads(step.content)["ids"]]
+
+
+def silent(body: content.Inbound) -> list[content.Attachment]:
+    """The voice messages of which nobody has told the words."""
+    if not isinstance(body, content.Chat):
+        return []
+    told = {part.title for part in body.parts if part.kind == "transcript"}
+    return [file for file in body.attachments if file.voice and file.name not in told]
 
 
 def wants_words(message: PromptMessage) -> bool:

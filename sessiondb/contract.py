@@ -16,3 +16,4 @@ WAITS = "waits"  # a key of session_state: "<ms UTC> <turn>", until when that tu
 SAID_BY_HOST = (
     "(said by the host) "  # before a refusal that people hear from the host itself, and need not hear twice
 )
+HEARD = "heard:"  # begins a key of session_state: what is known of a voice message, by its file's path

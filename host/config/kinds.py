@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
@@ -199,6 +200,17 @@ def _variable(name: str) -> str:
     return name
 
 
+def _program(line: str) -> str:
+    """Blanks alone are no program: what is left empty is off, and nothing else."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise refused(f"{line!r} cannot be taken apart: {error}", "Close each quote") from error
+    if bool(words) != bool(line) or "\0" in line:
+        raise refused(f"{line!r} names no program", "Write one such as 'python3 /agent/hear.py', or nothing")
+    return line
+
+
 def _options(given: dict[str, Any]) -> dict[str, Any]:
     try:
         Options.of(given)
@@ -239,5 +251,6 @@ DatabaseAddress = Annotated[str, AfterValidator(_database)]
 EngineAddress = Annotated[str, AfterValidator(_engine)]
 PublicAddress = Annotated[str, AfterValidator(_public)]
 HostName = Annotated[str, AfterValidator(_host_name)]
+ProgramLine = Annotated[str, AfterValidator(_program)]
 Variable = Annotated[str, AfterValidator(_variable)]
 OptionTable = Annotated[dict[str, Any], AfterValidator(_options)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
@@ -24,6 +25,7 @@ from host.config.kinds import (
     OptionTable,
     Pattern,
     Port,
+    ProgramLine,
     PublicAddress,
     Seconds,
     SecretShape,
@@ -315,6 +317,19 @@ class Runner(_Model):
     )
 
 
+class Voice(_Model):
+    """Voice messages of which the platform has no words: a program in the conversation's container writes them down."""
+
+    command: ProgramLine = ""  # the file's path is its last argument, its output the words; '' = none
+    timeout: Annotated[Seconds, Field(le=300)] = 60.0  # for one voice message
+    largest_mb: Annotated[int, Field(ge=1, le=50)] = 25  # of a voice message that it is given
+
+    @property
+    def words(self) -> list[str]:
+        """The command, taken apart as a shell does."""
+        return shlex.split(self.command)
+
+
 class Host(_Model):
     bells: bool = True
     sweep_every: Seconds = 5.0
@@ -417,6 +432,7 @@ class Config(_Model):
     runner: Runner = Runner()
     model: Model = Model()
     budgets: Budgets = Budgets()
+    voice: Voice = Voice()
     credentials: Credentials = Credentials()
     masking: Masking = Masking()
     access: Access = Access()

@@ -68,7 +68,10 @@ class IncomingFiles:
                 attached, known = await self._fetched(going, file)
             except FetchError as error:
                 log.warning("A file was not fetched: %s", error, extra={"action": "fetch_failed"})
-                parts = (*parts, content.Part("file", f"could not be fetched: {error}", title=file.name))
+                what = (
+                    "is a voice message that could not be fetched" if file.voice else "could not be fetched"
+                )
+                parts = (*parts, content.Part("file", f"{what}: {error}", title=file.name))
             else:
                 found.append(attached)
                 better = {(part.kind, part.title) for part in known}
@@ -109,7 +112,9 @@ class IncomingFiles:
         finally:
             await asyncio.to_thread(part.unlink, missing_ok=True)
         media_type = fetched.media_type or file.media_type
-        return content.Attachment(name, f"{folder.name}/{path.name}", media_type, size), fetched.parts
+        spoken = file.voice or fetched.voice
+        attached = content.Attachment(name, f"{folder.name}/{path.name}", media_type, size, spoken)
+        return attached, fetched.parts
 
 
 def _make(folder: Path) -> None:

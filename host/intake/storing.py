@@ -130,9 +130,16 @@ def _change(writer: InboundWriter, entry: Entry) -> list[tuple[Entry, MessageIn]
         old = content.decode_inbound(original.content)
         if isinstance(old, content.Chat):
             writer.replace_content(
-                original.id, replace(old, text=event.text, parts=event.parts, model=event.model)
+                original.id,
+                replace(old, text=event.text, parts=with_words(event.parts, old.parts), model=event.model),
             )
     return [(entry, original)]
+
+
+def with_words(parts: tuple[content.Part, ...], before: tuple[content.Part, ...]) -> tuple[content.Part, ...]:
+    """What an edit does not tell again: the words of a recording, that were asked for when it was fetched."""
+    told = {part.title for part in parts if part.kind == "transcript"}
+    return (*parts, *(one for one in before if one.kind == "transcript" and one.title not in told))
 
 
 def _about(message: NewMessage, original: MessageIn | None) -> NewMessage:

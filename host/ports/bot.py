@@ -343,6 +343,7 @@ class Fetched:
     parts: tuple[
         content.Part, ...
     ] = ()  # its words, as the platform has them: for those of this kind and title before
+    voice: bool = False  # it is a voice message, of which its announcement did not tell
 
 
 @runtime_checkable

@@ -53,6 +53,7 @@ class IncomingFile:
     media_type: str
     bytes: int
     reference: str  # what the bot needs to fetch it
+    voice: bool = False  # a voice message: its author speaks in it
 
 
 @dataclass(frozen=True, slots=True)

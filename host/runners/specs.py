@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from host.config import Agent, Config, provider
+from host.config.schema import Voice
 from host.governance import narrowing, rules
 from host.intake import router
 from host.mailbox.open import Records
@@ -18,6 +19,8 @@ from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
 from sessiondb.records import Address, Destination
 from sessiondb.remote_servers import url_of
+
+MIB = 1024 * 1024
 
 
 class Specs:
@@ -57,6 +60,9 @@ class Specs:
             environment["DOVECOTE_TITLE_MODEL"] = agent.title_model
         if agent.fallback_model:
             environment["DOVECOTE_FALLBACK_MODEL"] = agent.fallback_model
+        if words := config.voice.words:
+            voice = {"timeout": config.voice.timeout, "largest": config.voice.largest_mb * MIB}
+            environment["DOVECOTE_VOICE"] = json.dumps({"command": words, **voice})
         if slowest := config.host.poll_slowest:
             environment["DOVECOTE_POLL_SLOWEST"] = str(slowest)
         shown = own.resolve() if await asyncio.to_thread(own.is_dir) else None
@@ -107,9 +113,9 @@ class Specs:
         ]
 
 
-def _settings_of(config: Config, session: Session) -> tuple[Agent | None, str]:
+def _settings_of(config: Config, session: Session) -> tuple[Agent | None, str, Voice]:
     rule = router.rule_of(session.address, config.routes)
-    return config.agents.get(session.agent), rule.instructions if rule else ""
+    return config.agents.get(session.agent), rule.instructions if rule else "", config.voice
 
 
 def _of_channel(config: Config, session: Session, agent: Agent, decided: ChannelRules) -> dict[str, str]:

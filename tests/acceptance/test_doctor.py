@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from host.config import Runner, provider
+from host.cli.looks import voice
+from host.config import Config, Runner, provider
 from host.runners.launch.engine import examine
 from host.runners.launch.examination import findings
 from tests.fakes.onecli import FakeOneCLI
 from tests.support.installation import installation
+from tests.support.speaking import HEAR
 from tests.support.waiting import DEADLINE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,6 +193,48 @@ def test_a_real_engine_shares_kernel_and_folder_and_has_the_image(tmp_path: Path
     assert findings(found, os.uname().release, "elsewhere")[-1].well is False
     assert "make image" in findings(missing, os.uname().release, boot_id)[-1].remedy
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_program_for_voice_messages_without_containers_is_no_program_at_all(tmp_path: Path) -> None:
+    async with installation(tmp_path) as place:
+        place.write(agents={"default": {"provider": "mock"}}, voice={"command": "hear"})
+        looked = await asyncio.to_thread(place.command.run, "doctor")
+
+    assert looked.code == 1
+    assert "✗  Voice messages" in looked.said
+    assert "runs only in containers" in looked.said
+
+
+@pytest.mark.docker
+def test_the_program_for_voice_messages_is_tried_in_a_container_of_each_agent(
+    tmp_path: Path, image: str
+) -> None:
+    """An agent's folder has a program that works; the other agents have none."""
+    own = tmp_path / "agents" / "pigeon"
+    own.mkdir(parents=True)
+    (own / "hear.py").write_text(HEAR, "utf-8")
+    for path in (own, own / "hear.py"):
+        path.chmod(0o755)
+
+    def found(command: str, timeout: float = 60.0) -> list[str]:
+        told = {
+            "data": str(tmp_path),
+            "agents": {"default": {}, "raven": {}, "pigeon": {}},
+            "runner": {"launcher": "docker", "image": image},
+            "voice": {"command": command, "timeout": timeout},
+        }
+        seen = voice.look(Config.model_validate(told), ["slack"])
+        return [f"{finding.well}: {finding.seen}" for finding in seen]
+
+    other, works = found("python3 /agent/hear.py")
+    assert works == "True: python3 runs, for agent pigeon"
+    assert other.startswith("False: python3 ended with status 2: ")
+    assert "No such file" in other
+    assert found("no-such-program")[0] == (
+        "False: no-such-program could not be started: No such file or directory, for agent default"
+    )
+    assert found("sleep 60", 1.0)[0].startswith("False: sleep ended with status 1")
+    assert found("sh -c 'sleep 60'", 1.0)[0] == "False: sh took longer than 1 s, for agent default"
 
 
 def test_a_host_that_never_swept_is_not_healthy(tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ def _own(message: Json, names: Names) -> Spoken:
     by_person = _is_by_person(message)
     shown = [one for one in items(message.get("embeds")) if not (by_person or rich.is_preview(one))]
     previews = [one for one in items(message.get("embeds")) if one not in shown]
-    files, named = _files(items(message.get("attachments")))
+    spoken = bool(number(message.get("flags")) & VOICE)
+    files, named = _files(items(message.get("attachments")), spoken=spoken)
     lines = [
         names.words(_addressed(bill.without(string(message.get("content"))), names)),
         *(rich.embed(one, names) for one in shown),
@@ -98,7 +99,7 @@ def _own(message: Json, names: Names) -> Spoken:
         rich.poll(mapping(message.get("poll")), names),
         rich.stickers(message),
         *named,
-        _voice(message),
+        _voice(message) if spoken else "",
     ]
     parts = [Part("preview", text) for one in previews if (text := rich.embed(one, names))]
     return Spoken(joined([*lines, _doing(message)]), tuple(parts), files)
@@ -153,7 +154,7 @@ def _whole(found: Spoken) -> str:
     return joined([*lines, *(one for one in attached if not any(one in line for line in lines))])
 
 
-def _files(found: list[Json]) -> tuple[tuple[IncomingFile, ...], list[str]]:
+def _files(found: list[Json], *, spoken: bool) -> tuple[tuple[IncomingFile, ...], list[str]]:
     """Those that can be fetched, and what is said of files: their descriptions, and which are not to be had."""
     files: list[IncomingFile] = []
     named: list[str] = []
@@ -161,7 +162,7 @@ def _files(found: list[Json]) -> tuple[tuple[IncomingFile, ...], list[str]]:
         name = string(one.get("filename")) or "file"
         kind = (string(one.get("content_type")) or guessed(name)).partition(";")[0]
         if url := string(one.get("url")):
-            files.append(IncomingFile(name, kind, number(one.get("size")), url))
+            files.append(IncomingFile(name, kind, number(one.get("size")), url, spoken))
         about = joined([string(one.get("title")), string(one.get("description"))], ": ")
         if about or not url:
             named.append(f"[{name}: {about}]" if about else f"[{name}]")
@@ -169,8 +170,6 @@ def _files(found: list[Json]) -> tuple[tuple[IncomingFile, ...], list[str]]:
 
 
 def _voice(message: Json) -> str:
-    if not number(message.get("flags")) & VOICE:
-        return ""
     lengths = [one.get("duration_secs") for one in items(message.get("attachments"))]
     seconds = next((round(one) for one in lengths if isinstance(one, int | float)), 0)
     return f"[voice message of {seconds} s]" if seconds else "[voice message]"

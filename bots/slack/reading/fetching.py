@@ -73,7 +73,7 @@ class Fetching:
         parts = tuple(files.told(record)) if record else ()
         if wanted.clip and (words := await self._transcript(wanted)):
             parts = (Part("transcript", words, title=name),)
-        return Fetched(name, media_type, parts)
+        return Fetched(name, media_type, parts, voice=files.speaks(record))
 
     async def _record(self, id_: str) -> Json:
         """All of a file of which the message had only a stub."""

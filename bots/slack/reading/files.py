@@ -16,6 +16,7 @@ LISTS = frozenset({"list"})
 CANVASES = frozenset({"quip", "canvas"})
 CANVAS = "application/vnd.slack-docs"
 EMAIL = "email"
+CLIPS = frozenset({"slack_audio", "slack_video"})  # what people record in Slack itself
 
 
 def read(found: Iterable[Json]) -> tuple[tuple[IncomingFile, ...], tuple[Part, ...]]:
@@ -26,7 +27,9 @@ def read(found: Iterable[Json]) -> tuple[tuple[IncomingFile, ...], tuple[Part, .
             named.append(Part("file", why, title=_name(file), link=_link(file)))
         else:
             fetched.append(
-                IncomingFile(_name(file), _media_type(file), number(file.get("size")), reference(file))
+                IncomingFile(
+                    _name(file), _media_type(file), number(file.get("size")), reference(file), speaks(file)
+                )
             )
         named += told(file)
     return tuple(fetched), tuple(named)
@@ -106,11 +109,16 @@ def spoken(file: Json) -> str:
     return string(mapping(mapping(file.get("transcription")).get("preview")).get("content"))
 
 
+def speaks(file: Json) -> bool:
+    """By what Slack calls it: the bytes of a voice clip are said to be of a video, or of nothing."""
+    return string(file.get("subtype")) in CLIPS
+
+
 def waits_for_words(file: Json) -> bool:
     """A clip whose transcript is not there yet, or only as a preview."""
     found = mapping(file.get("transcription"))
     if not found:
-        return string(file.get("subtype")) in ("slack_audio", "slack_video")
+        return speaks(file)
     status = string(found.get("status"))
     if status in ("none", "failed"):
         return False

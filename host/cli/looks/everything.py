@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from host.cli.looks import clock, collector, engine, folder, model, platforms, records
+from host.cli.looks import clock, collector, engine, folder, model, platforms, records, voice
 from host.config import Config
 from host.ports import faults
 from host.ports.bot import Bot
@@ -104,8 +104,16 @@ def outside(
         return await collector.look(config, environment)
 
     looks = [Look("Container engine", containers, CONTAINER)] if with_engine else []
+    looks += _of_voice(config) if with_engine else []
     looks += [Look(collector.WHAT, traces)] if config.traces is not None else []
     return [*looks, Look("Model API", thinking), *(_of_bot(config, bot) for bot in bots.values())]
+
+
+def _of_voice(config: Config) -> list[Look]:
+    async def look() -> Sequence[Finding]:
+        return await aside(lambda: voice.look(config, platforms.SHOWN))
+
+    return [Look(voice.WHAT, look, CONTAINER)] if config.voice.command else []
 
 
 def _of_bot(config: Config, bot: Bot) -> Look:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import requests
 from docker.errors import DockerException, ImageNotFound
 
 from host.config import Runner as Settings
-from host.folders import unnamed
+from host.folders import ownership, unnamed
 from host.runners.launch import binds
 from host.runners.launch.examination import Examination
 from host.runners.launch.labels import CONTRACT_LABEL
 
 TIMEOUT = 60  # s for one request to the engine
+MIB = 1024 * 1024
 LOOK_LASTS = 10  # s a container gets to tell what it sees, once it was looked at itself
 # It lives until it is told to end: what its processes hold is looked at meanwhile.
 LOOK = (
@@ -96,3 +98,56 @@ def connect(address: str) -> docker.DockerClient:
     if address:
         return docker.DockerClient(base_url=address, timeout=TIMEOUT)
     return docker.from_env(timeout=TIMEOUT)
+
+
+# A second of silence, as a voice message would lie there, given to the program as it is in a session.
+SILENCE = """
+import subprocess, sys, wave
+with wave.open("/tmp/silence.wav", "wb") as sound:
+    sound.setnchannels(1), sound.setsampwidth(2), sound.setframerate(16000)
+    sound.writeframes(bytes(32000))
+try:
+    ended = subprocess.run([*sys.argv[2:], "/tmp/silence.wav"], timeout=float(sys.argv[1]), stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+except subprocess.TimeoutExpired:
+    sys.exit("took longer than " + sys.argv[1] + " s")
+except OSError as error:
+    sys.exit("could not be started: " + str(error.strerror))
+if ended.returncode:
+    last = ended.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+    sys.exit(": ".join(["ended with status " + str(ended.returncode), *last])[:300])
+"""
+
+
+def try_hearing(settings: Settings, command: Sequence[str], timeout: float, agent: Path | None) -> str:
+    """What is wrong with the program that writes voice messages down, in a container as an agent has it; '' where it runs.
+    `agent` is the agent's folder."""
+    limits = settings.limits
+    folder = [binds.Bind("/agent", agent.resolve(), read_only=True)] if agent else []
+    uid, gid = ownership.container_ids()
+    try:
+        client = connect(settings.engine)
+        trying = client.containers.run(
+            settings.image,
+            ["-c", SILENCE, f"{timeout:g}", *command],
+            entrypoint="python3",
+            network_mode="none",
+            read_only=True,
+            tmpfs={"/tmp": f"size={limits.temporary_mb}m,mode=1777,nosuid,nodev"},  # noqa: S108 - the container's
+            working_dir="/tmp",  # noqa: S108 - it has no conversation
+            user=f"{uid}:{gid}",
+            cap_drop=["ALL"],
+            mem_limit=limits.memory_mb * MIB,
+            memswap_limit=limits.memory_mb * MIB,
+            pids_limit=limits.pids,
+            **binds.options(folder, settings.selinux),
+            detach=True,
+        )
+        try:
+            code = int(trying.wait(timeout=timeout + LOOK_LASTS)["StatusCode"])
+            said = trying.logs().decode("utf-8", "replace").strip()
+        finally:
+            trying.remove(force=True)
+    except GONE as error:
+        return str(getattr(error, "explanation", None) or error)[:300]
+    return "" if code == 0 else said.splitlines()[-1][:300] if said else f"ended with status {code}"

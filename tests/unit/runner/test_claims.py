@@ -212,3 +212,22 @@ def test_what_is_answered_by_a_model_of_its_own_has_its_turn_to_itself(tmp_path:
             said = content.Chat(text, model=model, queued=bool(model))
             both.host.insert(NewMessage(id_, "chat", HERE, said, created_at=1, trigger=trigger))
     assert both.begin() == ["m1", "m2"]
+
+
+def test_what_was_spoken_joins_no_turn_for_it_is_listened_to_before(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    both.say("a")
+    begun = both.claims.next()
+    assert begun is not None
+    clip = content.Attachment("v.ogg", "v/0-v.ogg", "audio/ogg", 1, voice=True)
+    words = content.Part("transcript", "buy milk", title="v.ogg")
+    with both.host.writing():
+        told = content.Chat("", attachments=(clip,), parts=(words,))
+        both.host.insert(NewMessage("told", "chat", HERE, told, created_at=1))
+        both.host.insert(NewMessage("v", "chat", HERE, content.Chat("", attachments=(clip,)), created_at=1))
+    both.say("b")
+    assert [one.id for one in both.claims.follow_ups(begun)] == ["told"], (
+        "its words are there; nothing passes the other"
+    )
+    both.runner.finish_turn(begun.id, (), begun.consumed, ("told",))
+    assert both.begin() == ["told", "v", "b"]

@@ -24,11 +24,16 @@ def test_a_run_is_claimed_with_the_context_before_it_and_with_nothing_else() -> 
     assert turn.batch_of(due, chat, resumed=False) == [context, chat, later]
 
 
+def told_first(message: PromptMessage) -> str:
+    return turn.told_first(turn.Turn("t", PLACE, 1, [message], [message.id]))
+
+
 def test_a_late_run_says_which_times_it_stands_for() -> None:
     late = PromptMessage("m1", "task", True, 0, "", content.Task("p", stands_for=("Monday", "Tuesday")))
-    assert turn.made_up_for(late) == "*Missed earlier, made up for now: Monday; Tuesday.*\n\n"
-    assert turn.made_up_for(PromptMessage("m1", "task", True, 0, "", content.Task("p"))) == ""
-    assert turn.made_up_for(None) == ""
+    on_time = PromptMessage("m1", "task", True, 0, "", content.Task("p"))
+    asked = PromptMessage("m1", "chat", True, 0, "", content.Chat("hi"))
+    assert told_first(late) == "*Missed earlier, made up for now: Monday; Tuesday.*\n\n"
+    assert told_first(on_time) == told_first(asked) == ""
     assert prompt([late]).count("<stands_for") == 2
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from host.intake import storing
 from host.ports.events import Author, EventClass, Verdict
 from host.runners.launch.fake import FakeLauncher
 from sessiondb import MessageIn, SessionFolder, content
@@ -76,6 +77,24 @@ async def test_an_edit_replaces_what_waits_and_is_told_of_what_is_claimed(
         ("second", "message", ""),
         *([("second", "edit", said.message_id)] if claimed else []),
     ]
+
+
+async def test_an_edit_keeps_the_words_of_a_recording_that_were_asked_for_when_it_was_fetched(
+    tmp_path: Path,
+) -> None:
+    launcher = FakeLauncher()
+    words = content.Part("transcript", "buy milk", title="a.m4a")
+    gone, told = content.Part("preview", "a page"), content.Part("transcript", "buy bread", title="a.m4a")
+    async with serving(config(tmp_path), launcher=launcher) as (_, bot):
+        more = {"natural_id": "p1", "platform_message_id": "p1", "parts": (gone, words)}
+        await bot.say("c", "first", **more)
+        folder = await _folder(launcher)
+        await _change(bot, EventClass.EDIT, "second")
+        await _stored(tmp_path)
+        [chat] = [content.decode_inbound(message.content) for message in _messages(folder)]
+        assert isinstance(chat, content.Chat)
+        assert (chat.text, chat.parts) == ("second", (words,))
+    assert storing.with_words((told,), (words,)) == (told,), "the newer ones count"
 
 
 @pytest.mark.parametrize("claimed", [False, True], ids=["waiting", "claimed"])

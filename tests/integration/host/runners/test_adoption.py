@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,19 @@ async def test_a_runner_of_other_settings_is_ended(tmp_path: Path) -> None:
         await launcher.nth(2)
     assert launcher.started[0].ended.done()
     assert "Be short." in launcher.started[1].spec.environment["DOVECOTE_AGENT"]
+
+
+async def test_a_runner_that_knows_no_program_for_voice_messages_is_ended_once_there_is_one(
+    tmp_path: Path,
+) -> None:
+    launcher = await left_behind(tmp_path)
+    voice = {"command": "hear 'as it is'", "timeout": 5, "largest_mb": 2}
+    async with serving(config(tmp_path, voice=voice), launcher=launcher):
+        await launcher.nth(2)
+    assert launcher.started[0].ended.done()
+    before, now = (started.spec.environment.get("DOVECOTE_VOICE", "") for started in launcher.started)
+    assert before == ""
+    assert json.loads(now) == {"command": ["hear", "as it is"], "timeout": 5.0, "largest": 2 * 1024**2}
 
 
 @pytest.mark.parametrize("hanging", ["start", "stop"])

@@ -49,6 +49,15 @@ def test_an_answer_to_a_command_and_an_invitation_name_what_they_are_about() -> 
     assert said(**game).text == "[invitation to Chess]"
 
 
+def test_a_voice_message_is_one_by_its_flag_and_not_by_its_type() -> None:
+    sound = {**CHART, "filename": "voice-message.ogg", "content_type": "audio/ogg", "duration_secs": 4.6}
+    spoken, sent = said(flags=1 << 13, attachments=[sound]), said(attachments=[sound])
+    assert spoken.text == "[voice message of 5 s]"
+    assert [one.voice for one in (*spoken.files, *sent.files)] == [True, False]
+    again = said(message_snapshots=[{"message": {"flags": 1 << 13, "attachments": [sound]}}])
+    assert [one.voice for one in again.files] == [True], "forwarded as well"
+
+
 def test_what_was_stopped_by_a_rule_is_told_without_what_is_for_programs() -> None:
     fields = [{"name": "rule_name", "value": "No swearing"}, {"name": "decision_id", "value": "1-2"}]
     embed = {"type": "auto_moderation_message", "description": "darn it", "fields": fields}

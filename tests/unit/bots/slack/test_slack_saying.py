@@ -351,7 +351,20 @@ def test_a_clip_is_read_by_its_transcript(more: bool, cut: str) -> None:  # slac
     assert found.parts == (
         Part("transcript", f"please book the room for Friday{cut}", title="audio_message.m4a"),
     )
-    assert [one.name for one in found.files] == ["audio_message.m4a"]
+    assert [(one.name, one.voice) for one in found.files] == [("audio_message.m4a", True)]
+
+
+@pytest.mark.parametrize("media_type", ["video/mp4", "audio/webm", ""])
+def test_a_voice_clip_is_one_by_what_slack_calls_it_and_not_by_its_type(media_type: str) -> None:
+    file = {
+        "id": "F0V",
+        "name": "a.m4a",
+        "mimetype": media_type,
+        "url_private": "https://files.slack.com/F0V",
+    }
+    [recorded] = said(files=[{**file, "subtype": "slack_audio"}]).files
+    [uploaded] = said(files=[file]).files
+    assert (recorded.voice, uploaded.voice) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,14 @@ HOOK = "[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nworkspace = 'T1'\nc
         ("[agents.Default]\n", 1, "agents.Default", "small letters, digits and hyphens"),
         ("[runner.limits]\nmemory = 5\n", 2, "runner.limits.memory", 'Did you mean "memory_mb"?'),
         # values
+        ("[voice]\ncommand = 'hear \"it'\n", 2, "voice.command", "Close each quote"),
+        (
+            "[voice]\ncommand = '  '\n",
+            2,
+            "voice.command",
+            "Write one such as 'python3 /agent/hear.py', or nothing",
+        ),
+        ("[voice]\ntimeout = 301\n", 2, "voice.timeout", "300"),
         ("[host]\nbells = 'maybe'\n", 2, "host.bells", "must be true or false"),
         ("[host]\nsweep_every = 'often'\n", 2, "host.sweep_every", "must be a number"),
         ("[cluster]\ndatabase = 'mysql://db/dovecote'\n", 2, "cluster.database", "postgresql://dovecote@db"),
