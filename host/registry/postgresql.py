@@ -325,7 +325,7 @@ class PostgreSQL(Grouped):
                 connection.execute("BEGIN")
                 self._check(connection)
                 outcomes = self._outcomes(jobs)
-                [(number,)] = connection.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchall()
+                [(number, timeline)] = connection.execute(_NUMBER).fetchall()
         except AGAIN as error:
             with translated():
                 connection.execute("ROLLBACK")
@@ -339,7 +339,7 @@ class PostgreSQL(Grouped):
             raise _Again(_said(error)) from error
         except psycopg.OperationalError as error:
             connection.close()
-            if number is None or not self._committed(number):
+            if number is None or not self._committed(number, timeline):
                 raise _Again(_said(error)) from error
         return outcomes
 
@@ -349,15 +349,15 @@ class PostgreSQL(Grouped):
         with self._connection.transaction():
             return job(Session(self._connection))
 
-    def _committed(self, number: str) -> bool:
-        """Whether a transaction was, whose commit was not answered: the server knows. Raises `Lost` where nobody does."""
+    def _committed(self, number: str, timeline: str) -> bool:
+        """Whether a transaction was, whose commit was not answered: the server knows. Raises `Lost` where nobody does, as after
+        a failover: the same number may be another transaction's there."""
         status: list[str | None] = []
 
         def told() -> bool:
             try:
                 with connect(self._url) as connection:
-                    sql = "SELECT pg_xact_status(%s::xid8)"
-                    status[:] = [row[0] for row in connection.execute(sql, (number,)).fetchall()]
+                    status[:] = [row[0] for row in connection.execute(_STATUS, (timeline, number)).fetchall()]
             except (SessionError, psycopg.OperationalError):
                 return False
             except psycopg.Error:  # a server that has never heard of it: another took its place
@@ -367,6 +367,11 @@ class PostgreSQL(Grouped):
         if not _until(told, PATIENCE) or status == [None]:
             raise self._losing("a commit's outcome cannot be learnt; the next start finds what was kept")
         return status == ["committed"]
+
+
+_TIMELINE = "left(pg_walfile_name(pg_current_wal_lsn()), 8)"  # another one after each failover
+_NUMBER = f"SELECT pg_current_xact_id_if_assigned()::text, {_TIMELINE}"
+_STATUS = f"SELECT CASE WHEN {_TIMELINE} = %s THEN pg_xact_status(%s::xid8) END"
 
 
 def _locked(connection: Connection) -> bool:

@@ -42,9 +42,9 @@ def programs() -> Path:
 
 
 class Server:
-    """Its folder is short: the address of a socket holds 107 bytes."""
+    """Its folder is short: the address of a socket holds 107 bytes. `of` another: a standby that has what that one has now."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, of: Server | None = None) -> None:
         self.folder = folder
         self._programs = programs()
         self._process: subprocess.Popen[bytes] | None = None
@@ -53,6 +53,10 @@ class Server:
             owner = pwd.getpwnam(OWNER)
             os.chown(folder, owner.pw_uid, owner.pw_gid)
             self._as = ["setpriv", f"--reuid={OWNER}", f"--regid={owner.pw_gid}", "--clear-groups"]
+        if of is not None:
+            self._run("pg_basebackup", *of._here(), "-c", "fast", "-D", str(folder / "data"), "--no-sync")
+            (folder / "data" / "standby.signal").touch()
+            return
         options = ["-U", "dovecote", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         self._run("initdb", "-D", str(folder / "data"), *options)
 
@@ -165,12 +169,12 @@ class Line:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
+def server(of: Server | None = None) -> Iterator[Server]:
     """One that has begun."""
     programs()
     folder = Path(tempfile.mkdtemp(prefix="dovecote-pg-", dir="/tmp"))
     try:
-        made = Server(folder)
+        made = Server(folder, of)
         made.start()
         try:
             yield made

@@ -224,6 +224,37 @@ async def test_a_server_that_does_not_know_the_commit_ends_the_host(hosts: Hosts
     assert len(hosts.lost) == 1
 
 
+async def test_a_standby_that_took_over_without_the_commit_is_not_believed_about_its_number(
+    hosts: Hosts, line: Line
+) -> None:
+    """It gives the number to somebody else's transaction, which is committed."""
+    registry = await hosts.open(line.url(hosts.url))
+    await registry.write(Counted("k"))
+    with server(of=hosts.server) as standby:
+        name = hosts.url.partition("@/")[2].partition("?")[0]
+        standby.says(standby.url(name), "SELECT pg_promote()")
+        for _ in range(20):
+            standby.says(standby.url(name), "SELECT pg_current_xact_id()")
+        line.cut, line.next = "behind", standby
+        with pytest.raises(Unavailable, match="cannot be learnt"):
+            await registry.write(Counted("k"))
+        assert standby.says(standby.url(name), "SELECT value FROM meta WHERE key = 'k'") == "1"
+    assert len(hosts.lost) == 1
+
+
+async def test_a_standby_that_took_over_serves_on_what_was_answered(hosts: Hosts, line: Line) -> None:
+    registry = await hosts.open(line.url(hosts.url))
+    await registry.write(Counted("k"))
+    with server(of=hosts.server) as standby:
+        name = hosts.url.partition("@/")[2].partition("?")[0]
+        standby.says(standby.url(name), "SELECT pg_promote()")
+        line.next = standby
+        hosts.server.cut_off(hosts.url)
+        assert await registry.write(Counted("k")) == 2
+        await registry.close()
+    assert hosts.lost == []
+
+
 # ── servers ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
