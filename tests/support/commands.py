@@ -1,10 +1,14 @@
-"""`dovecote` in processes of its own that begin with everything imported: real commands, at the price of a fork."""
+"""`dovecote` in processes of its own that begin with everything imported: real commands, at the price of a fork.
+
+Runners are forked of the same process (tests/support/forking.py).
+"""
 
 from __future__ import annotations
 
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +30,14 @@ PRELOADED = [
         for name in ("doctor", "inspect", "main", "owners", "run", "send", "story", "usage")
     ),
     *(f"host.cli.{name}" for name in ("backups", "mcp", "tasks_ordered", "tasks_seen")),
+    "runner.__main__",
+    "runner.providers.claude",
+    "mcp.client.stdio",
+    "tests.support.forking",
+    "tests.support.frozen",
 ]
-_forked = multiprocessing.get_context("forkserver")
-_forked.set_forkserver_preload(PRELOADED)
+forked = multiprocessing.get_context("forkserver")
+forked.set_forkserver_preload(PRELOADED)
 _fresh = multiprocessing.get_context("spawn")
 # Where this machine's own things are, which no test may reach by chance.
 CLEAN = ("ANTHROPIC", "ONECLI", "SLACK", "DISCORD", "DOCKER", "HTTP", "http", "TZ")
@@ -59,7 +68,7 @@ class Command:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(CLEAN)}
         clean |= {"COLUMNS": "200", "DOCKER_HOST": "unix:///nowhere/docker.sock"} | self.environment
         job = (arguments, self.folder, clean, (given, out), self.uid, self.before)
-        context: Any = _fresh if self.fresh else _forked
+        context: Any = _fresh if self.fresh else forked
         process: BaseProcess = context.Process(target=_child, args=job, daemon=True)
         process.start()
         return process, out
@@ -109,6 +118,7 @@ def _child(
     for fd, path in enumerate(files):
         os.dup2(os.open(path, os.O_RDWR | os.O_APPEND), fd)
     os.dup2(1, 2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background has it ignored
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -54,20 +54,24 @@ class Folder:
         ]
 
     def runner_pids(self) -> list[int]:
-        """Runners that work here: one that was warm before it had its session shows that in nothing but its folder."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                here = (entry / "cwd").readlink().is_relative_to(self.path)
-                if here and b"runner" in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-        return found
+        return runners_in(self.path)
 
     def kill_runners(self) -> None:
         for pid in self.runner_pids():
             os.kill(pid, signal.SIGKILL)
+
+
+def runners_in(folder: Path) -> list[int]:
+    """Runners that work here: one that was warm, or forked, before it had its session shows that in nothing but its folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            here = (entry / "cwd").readlink().is_relative_to(folder)
+            if here and b"runner" in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
 
 
 async def ordered(folder: Path, *arguments: str) -> str:

@@ -16,8 +16,8 @@ from host.config import Config
 from host.folders.disk import ThreadDisk
 from host.ports.bot import Bots
 from host.runners.launch.base import Launcher
-from host.runners.launch.process import ProcessLauncher
 from tests.fakes.platform import TIMEOUT, MemoryBot
+from tests.support.forking import ForkedLauncher
 
 
 def now_ms() -> int:
@@ -43,7 +43,7 @@ async def serving(
     bot = bot or MemoryBot()
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     disk = ThreadDisk()
-    made = Parts(disk, launcher or ProcessLauncher(), now, **parts)
+    made = Parts(disk, launcher or ForkedLauncher(), now, **parts)
     host = Host(settings, Bots({bot.channel_type: bot}), made)
     task = asyncio.create_task(host.serve())
     try:

@@ -11,10 +11,12 @@ from typing import Any
 import apsw
 
 from host.ports.events import EventClass
+from host.runners.launch.base import Launcher
 from sessiondb import Step, Unavailable
 from sessiondb.connection import open_reader
 from tests.fakes.model_api import FakeModelAPI
 from tests.fakes.platform import TIMEOUT, MemoryBot
+from tests.support.dovecote import runners_in
 from tests.support.hosting import config, serving
 
 
@@ -56,14 +58,7 @@ class Talk:
                 await asyncio.sleep(0.02)
 
     def runner_pids(self) -> list[int]:
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                if f"DOVECOTE_SESSION_DIR={self.data}".encode() in (entry / "environ").read_bytes():
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-        return found
+        return runners_in(self.data)
 
     def steps(self) -> list[Step]:
         sql = "SELECT step, turn, kind, tool_use_id, state, content FROM transcript ORDER BY step"
@@ -95,10 +90,11 @@ async def talking(
     data: Path,
     options: dict[str, Any] | None = None,
     sections: dict[str, Any] | None = None,
+    launcher: Launcher | None = None,
     **agent: Any,
 ) -> AsyncIterator[Talk]:
     """`agent` and its `options` are added to the default agent's, `sections` to the configuration."""
     told = {"provider": "claude", "options": {"retries": 1, **(options or {})}, **agent}
     settings = config(data, agents={"default": told}, model={"base_url": api.base_url}, **(sections or {}))
-    async with serving(settings) as (_, bot):
+    async with serving(settings, launcher=launcher) as (_, bot):
         yield Talk(api, bot, data)

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from host.gateway import remotes
+from host.runners.launch.process import ProcessLauncher
 from runner.sockets import reachable
 from tests.fakes.mcp_server.loopback import LoopbackMCP
 from tests.fakes.platform import TIMEOUT
@@ -31,7 +32,8 @@ async def agent(
 ) -> AsyncIterator[Caller]:
     options = {"mcp": {"sums": server}}
     settings = config(data, agents={"default": {"options": options}})
-    async with serving(settings, environment=environment or {}) as (_, bot):
+    launcher = ProcessLauncher()  # fresh ones: what they have in their environment is looked at
+    async with serving(settings, launcher=launcher, environment=environment or {}) as (_, bot):
         yield Caller(bot, data)
 
 

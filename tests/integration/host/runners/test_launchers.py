@@ -14,12 +14,13 @@ from host.runners.launch.base import Launcher
 from host.runners.launch.fake import FakeLauncher
 from host.runners.launch.process import ProcessLauncher
 from tests.fakes.platform import TIMEOUT
+from tests.support.forking import ForkedLauncher
 from tests.support.hosting import config, serving
 from tests.support.launching import spec
 from tests.support.waiting import eventually
 
 
-@pytest.fixture(params=[ProcessLauncher, FakeLauncher])
+@pytest.fixture(params=[ProcessLauncher, ForkedLauncher, FakeLauncher])
 def make_launcher(request: pytest.FixtureRequest) -> Callable[[], Launcher]:
     made: Callable[[], Launcher] = request.param
     return made

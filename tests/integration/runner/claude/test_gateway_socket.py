@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from host.runners.launch.process import ProcessLauncher
 from tests.fakes.model_api import FakeModelAPI
 from tests.support.talking import talking
 
@@ -13,7 +14,7 @@ async def test_the_gateway_adds_the_key_that_no_runner_holds(api: FakeModelAPI, 
         "a-folder-whose-name-is-long" * 4
     )  # the socket's path is longer than an address may be
     deep.mkdir()
-    async with talking(api, deep) as talk:
+    async with talking(api, deep, launcher=ProcessLauncher()) as talk:
         assert "through the wall" in await talk.ask("through the wall")
         pids = talk.runner_pids()
         environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in pids]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.fakes.model_api import FakeModelAPI, ToolUse, answer
 from tests.support.talking import talking
@@ -26,7 +27,7 @@ async def test_the_agent_knows_its_place_its_folder_its_skills_and_who_speaks(
     reading = ToolUse("view_file", {"path": str(skill)})
     prying = ToolUse("view_file", {"path": str(tmp_path / "host.db")})
     api.script(answer(reading, prying), "In euros.")
-    more = {
+    more: dict[str, Any] = {
         "instructions": "Be brief.",
         "destinations": {"news": {"platform": "memory", "channel": "n", "description": "for everyone"}},
     }

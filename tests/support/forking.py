@@ -1,0 +1,86 @@
+"""Runners in processes of their own that begin with everything imported: the real program, at the price of a fork.
+
+A fresh one imports for two seconds of a core where its provider is Claude. `ProcessLauncher` itself, what a fresh process has in
+its environment and how it comes up are seen in the tests of the launchers, in those of warm runners and in the acceptance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import cast
+
+from host.runners.launch.base import LaunchError, RunnerSpec
+from host.runners.launch.logs import open_log
+from host.runners.launch.process import ProcessLauncher, _environment
+from tests.support.commands import forked
+
+
+class ForkedLauncher(ProcessLauncher):
+    async def _spawn(self, spec: RunnerSpec, arguments: Sequence[str]) -> asyncio.subprocess.Process:
+        try:
+            os.close(await asyncio.to_thread(open_log, spec.log))
+        except OSError as error:
+            raise LaunchError(
+                f"the runner's process could not be started: {error}", transient=True
+            ) from error
+        job = (tuple(arguments), spec.folder.work, spec.log, _environment(spec))
+        process: BaseProcess = forked.Process(target=_runner, args=job, daemon=True)
+        process.start()
+        # Another thread that starts a process looks after all of these, and two that look at once lose how one ended.
+        vars(multiprocessing.process)["_children"].discard(process)
+        return cast(asyncio.subprocess.Process, _Forked(process))
+
+
+class _Forked:
+    """As much of asyncio's process as a launcher uses."""
+
+    def __init__(self, process: BaseProcess) -> None:
+        self._process = process
+        self.pid = process.pid or 0
+        loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[int] = loop.create_future()
+        loop.add_reader(process.sentinel, self._ends)
+
+    @property
+    def returncode(self) -> int | None:
+        return self._ended.result() if self._ended.done() else None
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self._ended)
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def _ends(self) -> None:
+        self._ended.get_loop().remove_reader(self._process.sentinel)
+        code = self._process.exitcode
+        if not self._ended.done():
+            self._ended.set_result(255 if code is None else code)
+
+
+def _runner(arguments: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str]) -> None:
+    os.setsid()
+    nothing, said = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_APPEND)
+    for descriptor, given in enumerate((nothing, said, said)):
+        os.dup2(given, descriptor)
+    os.close(nothing)
+    os.close(said)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115
+    sys.argv = ["runner", *arguments]
+    from runner.__main__ import main
+
+    sys.exit(main())
