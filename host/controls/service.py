@@ -32,6 +32,7 @@ from host.intake.router import rule_of
 from host.live.progress import Working, working
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
+from host.mailbox.rows import Parcel
 from host.mailbox.tasks import Task
 from host.ports.bot import Bots, DeliveryError, Removes
 from host.ports.commands import Grammar, changed_by, help_text
@@ -51,10 +52,11 @@ from host.ports.controls import (
 )
 from host.ports.events import AGAIN, EventClass, InboundEvent, Ingested, Verdict, Viewer, again_id
 from host.registry import held, judgements
+from host.registry.judgements import Answer
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.supervisor import Supervisor
-from sessiondb import SessionError
+from sessiondb import MessageIn, SessionError
 from sessiondb.records import Address
 
 MOST_RUNNING = 20  # conversations of an overview; each costs a look into its files
@@ -66,6 +68,7 @@ ASKERS_ONLY = "Only whoever asked, or an owner, may do that with an answer."
 NOTHING_ANSWERED = "There is no answer of mine here."
 REMOVED = "My answer is deleted."
 NOT_REMOVED = "I could not delete my answer now; try again in a minute."
+RECEIPT_IN = (0.1, 0.2, 0.4, 0.8)  # s between two looks
 ONCE_MORE = "I answer it once more."
 TRIED = "That answer was tried again already."
 SENT_ALREADY = "That was sent already, or is too long ago."
@@ -194,8 +197,20 @@ class Service:
         return await self._db.read(lambda connection: granting.listed(connection, viewer, zone, now))
 
     async def judge(self, viewer: Viewer, said: Judged) -> str:
+        await self._answer(viewer, said.answer)
         return await self._db.write(
             lambda connection: judging.judge(connection, self._settings.config, viewer, said)
+        )
+
+    async def _answer(self, viewer: Viewer, key: str) -> Answer:
+        """What the buttons stand under. People see them before the receipt is in the ledger, which is a moment later.
+        Raises `Forbidden`."""
+        for pause in RECEIPT_IN:
+            if await self._db.read(lambda connection: judgements.answer(connection, key)) is not None:
+                break
+            await asyncio.sleep(pause)
+        return await self._db.read(
+            lambda connection: judging.answer_of(connection, self._settings.config, viewer, key)
         )
 
     async def again_here(self, viewer: Viewer, model: str) -> str:
@@ -214,9 +229,7 @@ class Service:
 
     async def again(self, viewer: Viewer, answer: str, model: str = "") -> str:
         """Through the one way in, under the answer's own key: however often it is pressed, it is asked once (law 4)."""
-        found = await self._db.read(
-            lambda connection: judging.answer_of(connection, self._settings.config, viewer, answer)
-        )
+        found = await self._answer(viewer, answer)
         chosen = self._chosen(found.agent, model)
         session = await self._session(found.session_id)
         asked = (
@@ -265,18 +278,21 @@ class Service:
 
     async def _unsay(self, viewer: Viewer, answer: str) -> str:
         """A removal is the same however often it is made: after a crash in between it is ordered once more."""
-        found = await self._db.read(
-            lambda connection: judging.answer_of(connection, self._settings.config, viewer, answer)
-        )
+        found = await self._answer(viewer, answer)
         session = await self._session(found.session_id)
         bot = self._parts.bots.get(found.address.channel_type)
         if session is None or not isinstance(bot, Removes):
             raise Forbidden(NOT_REMOVED)
-        asked, parcels = await self._parts.records.mailboxes.use(
-            session, lambda writer: (writer.message(found.answers), writer.parcels_of(found.row_id))
-        )
+
+        def look(writer: InboundWriter) -> tuple[MessageIn | None, list[Parcel]]:
+            writer.catch_up()  # with what host.db has of it
+            return writer.message(found.answers), writer.parcels_of(found.row_id)
+
+        asked, parcels = await self._parts.records.mailboxes.use(session, look)
         if (asked is None or viewer.author.id != asked.author_id) and not self.is_owner(viewer):
             raise Forbidden(ASKERS_ONLY)
+        if not all(parcel.terminal for parcel in parcels):
+            raise Forbidden(NOT_REMOVED)  # a part of it is on its way, and would stand alone
         try:
             for parcel in parcels:
                 if parcel.state == "sent" and parcel.platform_message_id:

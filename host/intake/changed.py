@@ -6,6 +6,7 @@ Jobs on the connection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from host.ports.bot import Decision
@@ -22,13 +23,17 @@ REQUEST = f"{AGAIN}:"  # before the answer's key
 MOST_TRIES = 20  # that are followed from the question to its newest answer
 
 
-def offer(connection: Statements, event: InboundEvent, place: Address, now: int) -> None:
-    """Once for each answer, however often its question is changed."""
+def offer(
+    connection: Statements, event: InboundEvent, place: Address, now: int, under_way: Mapping[str, str]
+) -> bool:
+    """Once for each answer, however often its question is changed; whether there is one. Once the change is in the session's
+    file: `under_way` is what had no receipt then, and stands maybe, by what it answers. Its first intent is in that file
+    alone, and whatever has a receipt since is in the ledger."""
     edit, deletion = event.event_class is EventClass.EDIT, event.event_class is EventClass.DELETE
     if not (edit or deletion) or event.author.is_bot:
-        return
+        return False
     asked = replace(event, event_class=EventClass.MESSAGE, natural_id=event.platform_message_id)
-    answer = _newest(connection, asked)
+    answer = _newest(connection, asked, under_way)
     if answer and edit:
         again = Decision(f"{REQUEST}{answer}", ((AGAIN, "Answer again"),))
         told = Notice(f"edited:{answer}", place, TOO_LATE, answers=event.platform_message_id, decision=again)
@@ -36,13 +41,14 @@ def offer(connection: Statements, event: InboundEvent, place: Address, now: int)
     elif answer:
         away = Decision(f"{UNSAID}{answer}", (("yes", "Delete my answer"),))
         notices.add(connection, Notice(f"deleted:{answer}", place, DELETED, decision=away), now)
+    return bool(answer)
 
 
-def _newest(connection: Statements, asked: InboundEvent) -> str:
-    """The key of the answer that stands; '' while there is none, or another try is under way."""
+def _newest(connection: Statements, asked: InboundEvent, under_way: Mapping[str, str]) -> str:
+    """The key of the answer that stands; '' while there is none, or another try is worked on."""
     answer = ""
     for _ in range(MOST_TRIES):
-        found = judgements.answer_to(connection, asked.message_id)
+        found = judgements.answer_to(connection, asked.message_id) or under_way.get(asked.message_id, "")
         if not found:
             tried = connection.execute("SELECT 1 FROM inbox WHERE key = ?", (asked.key,)).fetchone()
             return "" if answer and tried else answer

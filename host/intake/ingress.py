@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from host.config.settings import Settings
 from host.governance import access, approvals, pauses, requests, rules
-from host.intake import changed, inbox, pages, permission, router, speaking
+from host.intake import inbox, pages, permission, router, speaking
 from host.intake.fairness import Gates
 from host.intake.inbox import Entry
 from host.intake.onward import Onward
@@ -307,7 +307,6 @@ class Ingress:
             trusted=trusted,
             now=self._now(),
         )
-        changed.offer(connection, event, verdict.answer, self._now())
         if verdict.trigger:
             pauses.tell(connection, event, verdict.agent, verdict.answer, self._now())
         session = self._registry.load(connection, "id = ?", (id_,))[0]

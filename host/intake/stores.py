@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from host.intake import inbox, storing
+from host.intake import changed, inbox, storing
 from host.intake.inbox import Entry
 from host.intake.onward import Onward
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.ports.events import EventClass
 from host.ports.unless import unless
+from host.registry.port import Statements
 from host.registry.sessions import Session
 from sessiondb import Address, SessionError, Unavailable, content
 
@@ -138,21 +139,27 @@ class Stores:
         session = lane.session
         await self._onward.runners.end_outdated(session)
 
-        def store(writer: InboundWriter) -> int:
+        def store(writer: InboundWriter) -> storing.Stored:
             if session.made != lane.made:  # maybe in this very visit: what is older comes back first
                 raise Unavailable(session.folder.inbound_db, "its messages are on their way back")
             return storing.insert_all(writer, attached, session.folder.outbound_db)
 
-        high_water = await self._mailboxes.use(session, store)
+        stored = await self._mailboxes.use(session, store)
         self._onward.runners.wake(session)
         self._onward.deliveries.outcome_changed(session)  # a deletion may have settled what was there
         entries = [one.entry for one in attached]
-        await self._db.write(
-            lambda connection: inbox.mark_stored(connection, entries, high_water, self._now())
-        )
+        if await self._db.write(lambda connection: self._mark(connection, entries, stored)):
+            await self._onward.deliveries.deliver_notices()
         for entry in entries:
             lane.entries.popleft()
             self._held.discard(entry.id)
+
+    def _mark(self, connection: Statements, entries: list[Entry], stored: storing.Stored) -> bool:
+        """Together: a crash before it has a change stored, and what it changed looked for, once more. Whether people are told."""
+        now = self._now()
+        inbox.mark_stored(connection, entries, stored.high_water, now)
+        offers = [changed.offer(connection, e.event, e.answer, now, stored.under_way) for e in entries]
+        return any(offers)
 
     async def _replay(self, session: Session) -> None:
         try:

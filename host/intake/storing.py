@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from host.delivery import replacing
 from host.intake.inbox import Entry
 from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
@@ -24,8 +26,16 @@ class Attached:
     before: tuple[tuple[content.Attachment, ...], ...] = ()  # per message of `thread_so_far`
 
 
-def insert_all(writer: InboundWriter, attached: list[Attached], outbound_db: Path) -> int:
-    """Stores a session's events in order; returns the highest seq in use. Twice is once: ids are the keys' hashes."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    high_water: int  # the highest seq in use
+    under_way: Mapping[str, str] = field(
+        default_factory=dict
+    )  # where something was changed, see `_under_way`
+
+
+def insert_all(writer: InboundWriter, attached: list[Attached], outbound_db: Path) -> Stored:
+    """Stores a session's events in order. Twice is once: ids are the keys' hashes."""
     changed: list[tuple[Entry, MessageIn]] = []
     with writer.writing():
         for one in attached:
@@ -40,7 +50,13 @@ def insert_all(writer: InboundWriter, attached: list[Attached], outbound_db: Pat
             for entry, original in late:
                 told = _about(_message(entry), original)
                 writer.insert(replace(told, trigger=False, address=original.address))
-    return writer.mark("seq_high_water")
+    return Stored(writer.mark("seq_high_water"), _under_way(writer) if changed else {})
+
+
+def _under_way(writer: InboundWriter) -> dict[str, str]:
+    """The keys of what may stand on the platform already and has no receipt yet, by the message that it answers."""
+    open_ = [p for p in writer.open_parcels() if p.state in ("sending", "unknown")]
+    return {parcel.in_reply_to: parcel.key for parcel in open_ if not replacing.is_removal(parcel)}
 
 
 def _may_be_claimed(original: MessageIn, outbound_db: Path) -> bool:

@@ -80,6 +80,23 @@ async def test_each_person_counts_once_with_their_last_choice_and_the_reason_the
     assert await counted(office) == [("default", "mock", 1, 1)]
 
 
+async def test_a_form_that_is_sent_without_words_counts_also_where_the_press_behind_it_failed(
+    office: Office,
+) -> None:
+    await office.start()
+    [answer] = await office.answered(office.ask("hello"))
+    office.slack.faults.next("conversations.info", Fault.http_error(), times=10)
+    office.slack.faults.next("users.info", Fault.http_error(), times=10)
+    pressed = office.slack.judge(office.bob, answer, "negative")
+    view = await office.slack.wait_until(lambda: form(office), PATIENCE)
+    assert view is not None
+    await office.slack.wait_until(lambda: pressed.state == "given_up", PATIENCE)
+    assert await counted(office) == []
+    office.slack.faults.clear()
+    await office.slack.submit_view(office.bob, view, {}).acknowledged()
+    assert await counted(office) == [("default", "mock", 0, 1)]
+
+
 async def test_buttons_of_a_host_that_died_count_and_the_answer_stays_one(office: Office) -> None:
     await office.start()
     root = office.ask("hello")

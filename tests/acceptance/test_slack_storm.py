@@ -1,4 +1,4 @@
-"""500 messages over 25 threads while calls, events and sockets fail at random."""
+"""500 messages over 25 threads, and 500 presses, edits and forms, while calls, events and sockets fail at random."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import apsw
 import pytest
 
 from tests.fakes.slack import FakeSlack, Message
-from tests.support import on_slack
+from tests.support import on_slack, storming
+from tests.support.dovecote import ordered
+from tests.support.storming_on_slack import OnSlack
 
 THREADS = 25
 EACH = 20
@@ -66,6 +68,32 @@ async def test_every_message_is_answered_once_in_its_thread_and_in_the_order_of_
     taken = ingested(tmp_path / "data" / "host.db")
     assert given == [taken[root.ts] for root in roots]
     assert len(everything) == THREADS * EACH, "something stands outside of the threads, or beside the answers"
+
+
+@pytest.mark.timeout(storming.LIMIT)
+@pytest.mark.parametrize("seed", storming.SEEDS)
+async def test_of_presses_edits_forms_and_shortcuts_each_has_its_effect_once(
+    tmp_path: Path, seed: int
+) -> None:
+    slack = FakeSlack(ack_timeout=1.5, retry_delays=(0.0, 0.5, 1.0))
+    async with on_slack.office(tmp_path, slack) as office:
+        rooms = [slack.add_channel(f"room-{number}", members=[office.ann]) for number in range(3)]
+        office.configure(slack="message_interval = 0.02", more=storming.APPROVED)
+        await office.start(first=f"from host.delivery import policy; policy.GRACE = {GRACE}")
+        sky = OnSlack(office, rooms)
+        threads = storming.threads(seed, sky.people(storming.THREADS))
+        storm = storming.Storm(sky, storming.WANTED)
+        await storm.begin(threads)
+        slack.faults.chance(FAULTY, seed=seed, presses=True)
+        await storm.blow(threads)
+        slack.faults.clear()
+        await storm.calm(threads)
+        storm.check(threads, tmp_path)
+        listed = await ordered(tmp_path, "tasks", "--json", "--config", "dovecote.toml")
+        await office.stop()
+        storm.check(threads, tmp_path)
+    assert sorted(one["title"] for one in json.loads(listed)) == sorted(storm.reminders)
+    assert len(slack.faults.injected) > storming.WANTED / 4
 
 
 def ingested(path: Path) -> dict[str, list[str]]:

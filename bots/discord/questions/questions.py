@@ -46,7 +46,7 @@ class Desk:
         self._book = book
         self.owners: frozenset[str] = frozenset()
         self._now = now
-        self._closed: OrderedDict[str, None] = OrderedDict()  # questions whose card says how they ended
+        self._closed: OrderedDict[str, str] = OrderedDict()  # by question that is over: who chose what
         self._showing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by question
 
     async def clicked(self, interaction: discord.Interaction[Any], key: str, choice: str) -> None:
@@ -91,10 +91,12 @@ class Desk:
         # One after the other: who has allowed it so far never stands in the place of what was decided.
         async with self._showing.setdefault(asked.question, asyncio.Lock()):
             if taken.verdict in (Verdict.STORED, Verdict.DUPLICATE):
-                self._closed[asked.question] = None
+                if taken.verdict is Verdict.STORED:
+                    self._closed[asked.question] = _chosen(interaction, taken, value)
+                self._closed.setdefault(asked.question, "")
                 while len(self._closed) > MOST_CLOSED:
                     self._closed.popitem(last=False)
-                await self._close(interaction, taken, value)
+                await self._close(interaction, asked, taken)
             elif taken.verdict is Verdict.COUNTED:
                 await self._count(interaction, asked, taken)
             else:
@@ -123,19 +125,23 @@ class Desk:
         else:
             await interaction.followup.send(ephemeral=True, suppress_embeds=True, **_details(call))
 
-    async def _close(self, interaction: discord.Interaction[Any], taken: Ingested, value: str) -> None:
-        """The buttons go, who decided what stays."""
+    async def _close(self, interaction: discord.Interaction[Any], asked: Asked, taken: Ingested) -> None:
+        """The buttons go, who decided what stays: also when the first who pressed could not have it shown."""
         if interaction.message is None:
             return
+        if line := self._closed[asked.question]:
+            await telling.close(interaction, line, instead_of=VOTES)
+        else:
+            await interaction.edit_original_response(view=None)
         if taken.verdict is Verdict.DUPLICATE:
             await telling.whisper(interaction, answering.ANSWERED)
-            await interaction.edit_original_response(view=None)
-            return
-        who = telling.literal(interaction.user.display_name)
-        if len(taken.by) > 1:
-            who = _people(taken.by)
-        said = telling.literal(" ".join(value.split()))[:300]
-        await telling.close(interaction, f"**{who}**: {said}", instead_of=VOTES)
+
+
+def _chosen(interaction: discord.Interaction[Any], taken: Ingested, value: str) -> str:
+    who = telling.literal(interaction.user.display_name)
+    if len(taken.by) > 1:
+        who = _people(taken.by)
+    return f"**{who}**: {telling.literal(' '.join(value.split()))[:300]}"
 
 
 class ChoiceButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):

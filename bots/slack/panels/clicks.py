@@ -146,12 +146,11 @@ class Clicks:
         await self._judge(user, asked, Judged(answer, choice, at))
 
     async def explained(self, body: Json) -> None:
-        """The form after a 👎. A reason belongs to the click that asked for it."""
+        """The form after a 👎. A reason belongs to the click that asked for it, which may have failed behind the form."""
         view, user = body["view"], str(body["user"]["id"])
         asked = judging.Asked.decode(str(view["private_metadata"]))
         said = Judged(asked.answer, "bad", asked.at, judging.reason(view))
-        if said.reason:
-            await self._judge(user, asked, said, tell=True)
+        await self._judge(user, asked, said, tell=bool(said.reason))
         model = judging.model(view)
         if model or judging.wants_another(view):
             await self._again(user, asked, model)

@@ -7,7 +7,7 @@ import functools
 import apsw
 
 from sessiondb import content
-from tests.fakes.discord import Channel, Interaction, Message
+from tests.fakes.discord import Channel, Fault, Interaction, Message
 from tests.support.town import Town
 
 ASK = "@@ask Which colour? | red | blue\n@@results"
@@ -152,6 +152,19 @@ async def test_of_two_clicks_at_once_one_answers_and_the_other_finds_it_answered
     other = clicks["red" if chosen == "blue" else "blue"]
     await town.until(lambda: any("already" in m.content for m in other.followups))
     assert not any("already" in m.content for m in clicks[chosen].followups)
+
+
+async def test_who_chose_is_shown_by_the_next_press_where_discord_did_not_take_it_at_once(town: Town) -> None:
+    await town.up()
+    thread, message = await asked(town)
+    town.discord.faults.next("PATCH /webhooks/{}/{}/messages/{}", Fault.unavailable())
+    town.discord.click(town.ada, message, button(message, "blue"))
+    await town.until(lambda: len(town.said(thread)) == 2)
+    await town.until(lambda: town.discord.calls("PATCH /webhooks/{}/{}/messages/{}"))
+    late = town.discord.click(town.ada, message, button(message, "red"))
+    await town.until(lambda: any("already" in told.content for told in late.followups))
+    assert not message.components
+    assert message.content.endswith("✔ **Ada**: blue")
 
 
 async def test_a_free_text_question_opens_a_form(town: Town) -> None:

@@ -1,4 +1,4 @@
-"""500 messages over 25 threads while REST calls and the socket fail at random."""
+"""500 messages over 25 threads, and 500 presses, edits and forms, while REST calls and the socket fail at random."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import apsw
 import pytest
 
 from tests.fakes.discord import Channel, Fault
+from tests.support import storming
+from tests.support.dovecote import ordered
+from tests.support.storming_on_discord import OnDiscord
 from tests.support.town import Town
 
 THREADS, MESSAGES = 25, 500
@@ -21,6 +24,11 @@ STORMY = (
     "POST /channels/{}/typing",
     "PATCH /channels/{}/messages/{}",
     "DELETE /channels/{}/messages/{}",
+)
+OF_PRESSES = (
+    "POST /interactions/{}/{}/callback",
+    "POST /webhooks/{}/{}",
+    "PATCH /webhooks/{}/{}/messages/{}",
 )
 REST_TROUBLE = [
     Fault.unavailable(),
@@ -78,3 +86,27 @@ def _ingested(town: Town) -> dict[int, list[str]]:
         found.setdefault(int(record["answer"][3]), []).append(record["event"]["text"])
     connection.close()
     return found
+
+
+@pytest.mark.timeout(storming.LIMIT)
+@pytest.mark.parametrize("seed", storming.SEEDS)
+async def test_of_presses_edits_forms_and_shortcuts_each_has_its_effect_once(town: Town, seed: int) -> None:
+    town.config = storming.APPROVED
+    await town.up()
+    sky = OnDiscord(town)
+    threads = storming.threads(seed, sky.people(storming.THREADS))
+    storm = storming.Storm(sky, storming.WANTED)
+    await storm.begin(threads)
+    town.discord.faults.chance(
+        0.08, seed, REST_TROUBLE, where=lambda call: call.route in (*STORMY, *OF_PRESSES)
+    )
+    town.discord.gateway.chance(0.04, seed)
+    await storm.blow(threads)
+    town.discord.gateway.chance(0.0, seed)
+    town.discord.faults.chance(0.0, seed, REST_TROUBLE)
+    await storm.calm(threads)
+    storm.check(threads, town.folder)
+    listed = await ordered(town.folder, "tasks", "--json", "--config", "dovecote.toml")
+    await town.down()
+    storm.check(threads, town.folder)
+    assert sorted(one["title"] for one in json.loads(listed)) == sorted(storm.reminders)

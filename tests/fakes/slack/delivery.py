@@ -89,7 +89,7 @@ class Courier:
     ) -> Delivery:
         delivery = Delivery(kind, payload, self._changes, on_response=on_response)
         self.deliveries.append(delivery)
-        fault = self.take_fault(delivery) if kind == "events_api" else None
+        fault = self.take_fault(delivery)
         if fault is not None:
             fault.apply(self, delivery)
         else:

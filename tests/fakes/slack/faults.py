@@ -274,6 +274,7 @@ class _Chance:
     call_kinds: Sequence[Callable[[], Fault]]
     event_kinds: Sequence[Callable[[], EventFault]]
     methods: Collection[str] | None
+    presses: bool
 
 
 ANY_EVENT = "events"
@@ -305,14 +306,17 @@ class Faults:
         seed: int,
         kinds: Collection[Kind] = tuple(Kind),
         methods: Collection[str] | None = None,
+        presses: bool = False,
     ) -> None:
-        """From now on each call (of `methods`, or any) and event suffers one of `kinds` at this rate."""
+        """From now on each call (of `methods`, or any) and event suffers one of `kinds` at this rate; with `presses` so does
+        what people press, choose and send in forms, which Slack itself sends once and a proxy may not."""
         self._chance = _Chance(
             rate=rate,
             random=random.Random(seed),
             call_kinds=[make for kind, make in CALL_KINDS.items() if kind in kinds],
             event_kinds=[make for kind, make in EVENT_KINDS.items() if kind in kinds],
             methods=methods,
+            presses=presses,
         )
 
     def clear(self) -> None:
@@ -330,9 +334,10 @@ class Faults:
         return fault
 
     def for_event(self, delivery: Delivery) -> EventFault | None:
+        pressed = delivery.kind != "events_api"
         queue = self._events[delivery.event_type] or self._events[ANY_EVENT]
-        fault = queue.popleft() if queue else None
-        if fault is None and self._chance is not None:
+        fault = queue.popleft() if queue and not pressed else None
+        if fault is None and self._chance is not None and (self._chance.presses or not pressed):
             fault = _draw(self._chance, self._chance.event_kinds)
         if fault is not None:
             self.injected.append((delivery.event_type, fault))

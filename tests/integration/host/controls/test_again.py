@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,25 @@ async def test_a_question_that_was_changed_too_late_is_answered_again_if_its_aut
         await bot.until(lambda: "good night" in bot.said("general") and len(bot.removed) == 2)
 
 
+@pytest.mark.parametrize(
+    ("change", "line"), [(EventClass.EDIT, changed.TOO_LATE), (EventClass.DELETE, changed.DELETED)]
+)
+async def test_people_see_an_answer_before_its_receipt_is_there_and_change_its_question(
+    tmp_path: Path, change: EventClass, line: str
+) -> None:
+    """Its intent is in the session's file alone until then."""
+    async with serving(config(tmp_path, access=OWNERS)) as (_, bot):
+        bot.lose_answers = 1
+        asked = bot.event("dm-ada", "hello")
+        await bot.ingested(asked)
+        await bot.until(lambda: bot.said("dm-ada") == ["hello"])
+        for text in ("good morning", "good evening"):
+            about = {"event_class": change, "platform_message_id": asked.platform_message_id}
+            await bot.say("dm-ada", text, **about)
+        await bot.until(lambda: line in bot.said("dm-ada"))
+    assert bot.said("dm-ada") == ["hello", line]
+
+
 async def test_a_question_that_was_changed_in_time_is_asked_about_by_nobody(tmp_path: Path) -> None:
     async with serving(config(tmp_path, access=OWNERS)) as (_, bot):
         asked = bot.event("dm-ada", "@@sleep 0.5\nhello")
@@ -256,6 +276,31 @@ async def test_of_a_deleted_question_the_answer_goes_too_if_whoever_asked_wants_
             assert await host.controls.decide(viewer(person, "general"), offered.request, "yes") == REMOVED
         assert set(bot.removed) == set(parts)
         assert len(bot.sent) == 3
+
+
+async def test_an_answer_of_which_a_part_is_still_on_its_way_is_not_said_to_be_deleted(
+    tmp_path: Path,
+) -> None:
+    async with serving(config(tmp_path, access=OWNERS)) as (host, bot):
+        rest = asyncio.Event()
+        bot.on_send = lambda _: bot.gates.update({"dm-ada": rest})
+        asked = bot.event("dm-ada", "@@text 3000")
+        await bot.ingested(asked)
+        await bot.until(lambda: len(bot.sent) == 1)
+        gone = {"event_class": EventClass.DELETE, "platform_message_id": asked.platform_message_id}
+        with_first = bot.sent[0].key
+
+        async def unsay() -> str:
+            return await host.controls.decide(viewer(ADA, "dm-ada"), f"{changed.UNSAID}{with_first}", "yes")
+
+        await bot.say("dm-ada", "", natural_id=asked.natural_id, **gone)
+        with pytest.raises(Forbidden):
+            await unsay()
+        assert bot.removed == []
+        rest.set()
+        await bot.until(lambda: changed.DELETED in bot.said("dm-ada"))
+        assert await unsay() == REMOVED
+        assert bot.removed == [f"p-{sent.key}" for sent in bot.sent[:2]]
 
 
 async def test_of_a_question_that_is_deleted_unanswered_nothing_is_asked(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,19 @@ async def test_the_end_of_a_turn_alone_is_judged(tmp_path: Path) -> None:
         await bot.until(lambda: "there" in bot.said("general"))
         judged = [sent.payload["text"] for sent in bot.sent if sent.judged]
         assert judged == ["there"]
+
+
+async def test_an_answer_is_judged_as_soon_as_people_see_it_before_its_receipt_is_known(
+    tmp_path: Path,
+) -> None:
+    async with serving(config(tmp_path, access=OWNERS)) as (host, bot):
+        judged: list[asyncio.Task[str]] = []
+
+        def press(delivery: Delivery) -> None:
+            said = host.controls.judge(viewer(ADA, "dm-ada", "dm"), Judged(delivery.key, "good", 10))
+            judged.append(asyncio.create_task(said))
+
+        bot.on_send = press
+        await answered(bot, "dm-ada", "hello")
+        [told] = judged
+        assert "👍" in await told
