@@ -155,6 +155,7 @@ class Agent(_Model):
     reactions: Literal["off", "context", "wake"] = "context"  # of people to messages of its conversations
     mask_secrets: bool = True  # in what it posts; what it does not mask is not searched either
     name: FaceName = ""  # by which people see it, instead of the app's
+    by_name: bool = True  # whether people call it by its names where several agents serve a channel
     icon: FaceIcon = ""  # its picture: an emoji's name or an https:// address
     feedback: bool = True  # whether people are asked what they think of its answers, by buttons under them
     fallback_model: str = ""  # answers while its own, or the one that was chosen, is away; '' = none does
@@ -244,6 +245,7 @@ class Route(_Model):
     pattern: Pattern = ""
     session: Literal["thread", "channel", "user"] = "thread"
     bots: Literal["never", "mention", "always"] = "mention"  # when other bots' messages count like a person's
+    by_name: bool = True  # whether people call agents there by their names, where several serve it
     instructions: str = ""  # for the agent, in these channels
 
 

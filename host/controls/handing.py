@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from host.config import Config, Route
 from host.config.settings import Settings
 from host.delivery.saying import Saying
 from host.folders.disk import Disk
@@ -199,7 +198,7 @@ class Handing:
         if rule is not None and rule.session != "thread":
             raise Forbidden(SHARED)
         owner = access.is_owner(config.access, place, viewer.author.id)
-        here = list(config.agents) if owner else _usable(config, place, rule)
+        here = list(config.agents) if owner else router.serving(config.agents, place, config.routes, rule)
         known = ", ".join(here) or "none"
         if not word:
             raise Forbidden(f"Name the agent: `!handoff @name`. Here there are: {known}.")
@@ -253,13 +252,6 @@ def _asking_of(thread: Address) -> Callable[[Statements], tuple[str, str] | None
 
 def _forgetting(id_: str) -> Callable[[Statements], Any]:
     return lambda connection: held.forget(connection, id_)
-
-
-def _usable(config: Config, place: Address, rule: Route | None) -> list[str]:
-    """The agents that some route brings to the channel, or an owner: the first route decides who answers, not who may."""
-    named = {route.agent for route in config.routes if route.engage != "off" and router.fits(route, place)}
-    named |= {rule.agent} if rule is not None else set()
-    return [name for name in config.agents if name in named]
 
 
 def _halves(text: str) -> tuple[str, str]:

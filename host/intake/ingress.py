@@ -251,6 +251,7 @@ class Ingress:
         if isinstance(verdict, router.Ignore):
             return Ingested(Verdict.IGNORED, reason=verdict.reason), None, None
         by_name = event.mentioned or event.privacy == "dm"
+        event = replace(event, opening="")  # it has done its work: what people wrote lies in one place
         event, not_offered = speaking.by_model(event, self._settings.config, verdict)
         empty = event.event_class is EventClass.MESSAGE and event.says_nothing
         if empty and (event.remark or event.author.is_bot or not by_name):
@@ -392,13 +393,15 @@ class Ingress:
         return None if isinstance(found, router.Ignore) else replace(found, trigger=False, engages=False)
 
     def _route_by_rules(self, connection: Statements, event: InboundEvent) -> router.Engage | router.Ignore:
-        row = _engaged(connection, event.address)
+        row, config = _engaged(connection, event.address), self._settings.config
+        decided = rules.of_channel(connection, event.address)
         return router.route(
             event,
-            self._settings.config.routes,
+            config.routes,
             None if row is None else row[0],
-            rules.of_channel(connection, event.address),
+            decided,
             None if row is None else _continued(connection, row[1]),
+            speaking.called(event, config, decided),
         )
 
 

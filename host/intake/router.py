@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -35,11 +35,13 @@ def route(
     engaged_agent: str | None,
     decided: ChannelRules | None = None,
     continued: Address | None = None,
+    called: str = "",
 ) -> Engage | Ignore:
     """`engaged_agent` takes part in the event's thread already; None when nobody does. What another bot says there
     without the right to wake it is context: people see it, too.
 
     `continued` names the session that the thread goes on with, where that is not the thread's own.
+    `called` is the agent whose name stands in front: it alone is meant, but where another takes part in the thread.
     `decided` is what an owner decided about the channel, over the routes.
     """
     rule = rule_of(event.address, routes, decided)
@@ -52,10 +54,10 @@ def route(
         return Ignore(
             "another bot's message" if rule.bots == "never" else "another bot's message without a mention"
         )
-    addressed = _addressed(event, rule) and not event.remark and not unasked
+    addressed = (bool(called) or _addressed(event, rule)) and not event.remark and not unasked
     if engaged_agent is None and not addressed:
         return Ignore("not addressed to an agent")
-    agent = event.agent or engaged_agent or rule.agent
+    agent = event.agent or engaged_agent or called or rule.agent
     answer = _answer_address(event, rule)
     about_another = event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
     return Engage(
@@ -90,6 +92,16 @@ def rule_of(address: Address, routes: Sequence[Route], decided: ChannelRules | N
     if decided.engage:
         changed |= {"engage": decided.engage, "pattern": ""}
     return rule.model_copy(update=changed)
+
+
+def serving(
+    agents: Iterable[str], address: Address, routes: Sequence[Route], rule: Route | None
+) -> list[str]:
+    """The agents that some route brings to the channel, or an owner (`rule` is what holds there): the first route decides who
+    answers, not who may."""
+    named = {route.agent for route in routes if route.engage != "off" and fits(route, address)}
+    named |= {rule.agent} if rule is not None else set()
+    return [name for name in agents if name in named]
 
 
 def fits(rule: Route, address: Address) -> bool:

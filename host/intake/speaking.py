@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from host.config import Config, provider
-from host.intake import inbox
+from host.intake import inbox, router
+from host.intake.called import agent as by_its_name
 from host.intake.router import Engage
 from host.ports import commands
+from host.ports.controls import ChannelRules
 from host.ports.events import EventClass, InboundEvent
 from host.registry import notices
 from host.registry.notices import Notice
@@ -19,6 +21,18 @@ HELP = "What can I do for you? Write it behind my name, or as a reply here."
 BRAKE_TOLD = "Six messages of bots in a row: I say nothing more here until a person writes."
 LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 MOST_IN_A_ROW = 6  # turns that bots begin in one conversation without a person's word
+
+
+def called(event: InboundEvent, config: Config, decided: ChannelRules | None) -> str:
+    """The agent that a person calls by name in a channel which several serve; '' for none."""
+    if event.event_class is not EventClass.MESSAGE or event.author.is_bot or event.privacy == "dm":
+        return ""
+    rule = router.rule_of(event.address, config.routes, decided) if event.opening else None
+    if rule is None or not rule.by_name:
+        return ""
+    here = router.serving(config.agents, event.address, config.routes, rule)
+    names = {name: (name, config.agents[name].name) for name in here if config.agents[name].by_name}
+    return by_its_name(event.opening, names) if len(here) > 1 else ""
 
 
 def as_said(connection: Statements, event: InboundEvent) -> InboundEvent:

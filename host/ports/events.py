@@ -84,6 +84,7 @@ class InboundEvent:
     author: Author
     at: int  # ms UTC, the platform's clock
     text: str = ""  # the author's own words; '' where there are none but the bot's name
+    opening: str = ""  # its first words as its author typed them, behind the bot's name; '' where they name somebody else
     platform_message_id: str = ""  # of the message written, edited, deleted or reacted to
     mentioned: bool = (
         False  # its author named the bot, not something quoted in it; of an EDIT: only since this edit, as far as is known

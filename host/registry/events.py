@@ -9,6 +9,7 @@ from typing import Any
 # What people wrote, and how they are called.
 EMPTY: Mapping[str, object] = {
     "text": "",
+    "opening": "",
     "value": "",
     "files": [],
     "parts": [],

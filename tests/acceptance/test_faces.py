@@ -96,3 +96,22 @@ async def test_a_workspace_that_gives_no_faces_sees_the_apps_own_and_is_told_onc
     assert [face(one) for one in answers] == [(None, None)] * 2
     assert [one.user for one in answers] == [office.slack.bot_user_id] * 2
     assert office.log().count("under the app's own name") == 1
+
+
+async def test_an_agent_is_called_by_its_name_and_a_person_of_that_name_is_not(office: Office) -> None:
+    slack = office.slack
+    slack.scopes.add("chat:write.customize")
+    poet = slack.add_user("poet")
+    await office.start(first=HASTY)
+    person = slack.say(office.ann, office.channel, f"{slack.mention(poet)} do you sing?")
+    about = slack.say(office.ann, office.channel, "The poet, I hear, sings")
+    called = slack.say(office.ann, office.channel, "Poet, do you sing?")
+    typed = slack.say(office.ann, office.channel, "@scribe do you write?")
+    both = office.ask("do you?")
+    [sings], [writes], [asked] = [await office.answered(root) for root in (called, typed, both)]
+    assert (face(sings), sings.text.strip()) == (POET, "Poet, do you sing?")
+    assert (face(writes), writes.text.strip()) == (SCRIBE, "@scribe do you write?")
+    assert face(asked) == SCRIBE
+    slack.say(office.ann, office.channel, "again", called.ts)
+    assert [face(one) for one in await office.answered(called, 2)] == [POET, POET]
+    assert office.shown(person) == office.shown(about) == []

@@ -85,6 +85,7 @@ def message(
         author=author_of(member or said.author),
         at=int(said.created_at.timestamp() * 1000),
         text=_with_title(spoken.text, where, said.id),
+        opening=spoken.opening,
         platform_message_id=str(said.id),
         mentioned=spoken.mentioned,
         privacy=places.privacy_of(where),

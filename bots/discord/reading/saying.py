@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from bots.common.downloads import guessed
+from bots.common.opening import opening
 from bots.common.shapes import Json, items, joined, mapping, number, string
 from bots.common.short import shortened
 from bots.discord.reading import rich
@@ -37,6 +38,7 @@ class Spoken:
     parts: tuple[Part, ...] = ()
     files: tuple[IncomingFile, ...] = ()
     mentioned: bool = False  # its author named us
+    opening: str = ""  # how it begins as its author typed it, behind our name
 
     @property
     def gist(self) -> tuple[object, ...]:
@@ -68,6 +70,7 @@ def said(message: Json, names: Names) -> Spoken:
         (*own.parts, *(part for one in others for part in one.parts)),
         (*own.files, *(file for one in others for file in one.files)),
         mentions(message, names),
+        opening(string(message.get("content")), [f"<@{names.me}>", f"<@!{names.me}>"]),
     )
 
 

@@ -81,6 +81,7 @@ class Reader:
             author=await self.author(event),
             at=ms(event["ts"]),
             text=spoken.text,
+            opening=spoken.opening,
             platform_message_id=str(event["ts"]),
             mentioned=mentioned,
             privacy=privacy,

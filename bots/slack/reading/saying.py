@@ -5,8 +5,10 @@ Its author's own words are text: typed, in blocks, on an app's cards. What someb
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from bots.common.opening import opening
 from bots.common.shapes import Json, bounded, items, joined, mapping, string
 from bots.slack.reading import attachments, blocks, files, richtext
 from bots.slack.reading.attachments import without_repetition
@@ -65,6 +67,7 @@ class Spoken:
     files: tuple[IncomingFile, ...] = ()
     mentioned: bool = False  # its author named us
     quoted: bool = False  # we are named in what its author quotes
+    opening: str = ""  # how it begins as its author typed it, behind our name
 
     @property
     def says_nothing(self) -> bool:
@@ -109,7 +112,13 @@ def said(message: Json, names: Names) -> Spoken:
         (*fetched, *(file for one in attached for file in one.files)),
         mentioned,
         quoted,
+        names.literal(opening(typed, _marks(typed, names.me))),
     )
+
+
+def _marks(typed: str, me: str) -> list[str]:
+    """Those that name us, as they stand in front of it."""
+    return [found[0] for found in re.finditer(rf"<@{me}(?:\|[^<>]*)?>", typed[:1_000])] if me else []
 
 
 def mentions(message: Json, me: str) -> tuple[bool, bool]:

@@ -45,3 +45,29 @@ async def test_each_agent_is_named_above_its_words_once_also_after_a_crash(town:
     town.discord.say(town.ada, thread, "!handoff @poet Sing")
     await town.until(lambda: any(said.startswith("-# Poet\n") for said in town.said(thread)))
     assert sum("Once?" in said for said in town.said(thread)) == 1
+
+
+async def test_an_agent_is_called_by_its_name_and_a_person_of_that_name_is_not(town: Town) -> None:
+    town.config = FACES.replace("CHANNEL", str(town.channel.id))
+    poet = town.discord.add_user("poet", town.guild)
+    await town.up()
+    talk = [
+        town.discord.say(town.ada, town.channel, said)
+        for said in (
+            f"{poet.mention} do you sing?",
+            "The poet, I hear, sings",
+            "Poet, do you sing?",
+            "@scribe do you?",
+        )
+    ]
+    both = town.discord.say(town.ada, town.channel, "do you?", mention_bot=True)
+    threads = [await town.answered(question) for question in (*talk[2:], both)]
+    assert [town.said(thread) for thread in threads] == [
+        ["-# Poet\nPoet, do you sing?"],
+        ["-# 🦉 Scribe\n@scribe do you?"],
+        ["-# 🦉 Scribe\ndo you?"],
+    ]
+    town.discord.say(town.ada, threads[0], "again")
+    await town.answered(talk[2], 2)
+    assert town.said(threads[0])[1] == "-# Poet\nagain"
+    assert [town.thread_of(one) for one in talk[:2]] == [None, None]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
+
+import apsw
 
 from host.intake import speaking
 from host.ports.events import Author, EventClass, Said, Verdict
@@ -142,3 +145,60 @@ def _kept(data: Path) -> list[tuple[str, int, str]]:
 
 def _said(event_class: EventClass, natural_id: str) -> dict[str, Any]:
     return {"event_class": event_class, "natural_id": natural_id, "platform_message_id": "p1"}
+
+
+TWO: dict[str, Any] = {
+    "agents": {"ada": {}, "bea": {"name": "Bee"}, "shy": {"by_name": False}, "far": {}},
+    "routes": [
+        {"agent": "ada", "channel": "quiet", "by_name": False},
+        {"agent": "ada"},
+        {"agent": "bea"},
+        {"agent": "shy"},
+        {"agent": "far", "channel": "elsewhere"},
+    ],
+}
+
+
+def _agents(data: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Who was given what."""
+    connection = apsw.Connection(str(data / "host.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        sql = "SELECT s.agent, i.event FROM inbox i JOIN sessions s ON s.id = i.session_id ORDER BY i.id"
+        return [(str(agent), json.loads(str(event))["event"]) for agent, event in connection.execute(sql)]
+    finally:
+        connection.close()
+
+
+async def test_a_name_in_front_calls_its_agent_alone_where_several_serve(tmp_path: Path) -> None:
+    async with serving(config(tmp_path, **TWO), launcher=FakeLauncher()) as (_, bot):
+
+        async def said(text: str, **more: Any) -> Verdict:
+            given = {"privacy": "public", "opening": text, **more}
+            return (await bot.say(given.pop("channel", "c"), text, **given)).verdict
+
+        assert await said("Bee, look", natural_id="1") is Verdict.STORED
+        assert await said("Bee, look", natural_id="1", mentioned=True) is Verdict.DUPLICATE
+        assert await said("@ADA look") is Verdict.STORED
+        assert await said("Bea: look", mentioned=True) is Verdict.STORED
+        assert await said("@bea look", opening="") is Verdict.IGNORED, (
+            "somebody who is called so was mentioned"
+        )
+        assert await said("Shy, look") is Verdict.IGNORED, "it is not called by name"
+        assert await said("Far, look") is Verdict.IGNORED, "it does not serve this channel"
+        assert await said("Bea, look", channel="quiet") is Verdict.IGNORED, "nobody is, there"
+        assert await said("Bea, look", author=ROBOT) is Verdict.IGNORED, (
+            "another bot mentions, or says nothing"
+        )
+        assert await said("Bea, look", remark=True) is Verdict.IGNORED
+        assert await said("Bea, look", privacy="dm") is Verdict.STORED
+        taken = _agents(tmp_path)
+    assert [agent for agent, _ in taken] == ["bea", "ada", "bea", "ada"]
+    assert [event["text"] for _, event in taken] == ["Bee, look", "@ADA look", "Bea: look", "Bea, look"]
+    assert {event["opening"] for _, event in taken} == {""}, "what people wrote lies in one place"
+
+
+async def test_the_one_agent_of_a_channel_is_not_called_by_name(tmp_path: Path) -> None:
+    alone = {"agents": {"ada": {}}, "routes": [{"agent": "ada"}]}
+    async with serving(config(tmp_path, **alone), launcher=FakeLauncher()) as (_, bot):
+        heard = await bot.say("c", "Ada, look", privacy="public", opening="Ada, look")
+        assert heard.verdict is Verdict.IGNORED

@@ -9,7 +9,7 @@ import pytest
 
 from host.config import Access, Route
 from host.governance.access import Allowed, Denied, decide
-from host.intake.router import Engage, Ignore, route, rule_of
+from host.intake.router import Engage, Ignore, route, rule_of, serving
 from host.ports.controls import ChannelRules
 from host.ports.events import Author, EventClass, InboundEvent
 from sessiondb import Address
@@ -194,6 +194,35 @@ def test_an_engaged_thread_keeps_its_agent_but_not_when_agents_are_off() -> None
     assert isinstance(found, Engage)
     assert found.agent == "helper"
     assert isinstance(route(again, [Route()], "helper", ChannelRules(engage="off")), Ignore)
+
+
+def test_who_is_called_by_name_is_meant_alone_but_a_thread_is_one_agents() -> None:
+    rules = [Route(agent="helper", engage="always")]
+    found = route(event(), rules, None, called="poet")
+    assert isinstance(found, Engage)
+    assert (found.agent, found.trigger, found.engages) == ("poet", True, True)
+    there = route(event(address=THREAD), rules, "helper", called="poet")
+    assert isinstance(there, Engage)
+    assert there.agent == "helper"
+    assert isinstance(route(event(remark=True), [Route()], None, called="poet"), Ignore)
+    assert isinstance(route(event(), [Route(engage="off")], None, called="poet"), Ignore)
+
+
+def test_who_serves_a_channel_is_whom_a_route_or_an_owner_brings_there() -> None:
+    routes = [
+        Route(channel="C1", agent="a"),
+        Route(agent="b"),
+        Route(agent="c", engage="off"),
+        Route(channel="C2", agent="d"),
+    ]
+    known = ["d", "c", "b", "a", "e"]
+    assert serving(known, CHANNEL, routes, routes[0]) == ["b", "a"]
+    assert serving(known, CHANNEL, routes, rule_of(CHANNEL, routes, ChannelRules(agent="e"))) == [
+        "b",
+        "a",
+        "e",
+    ]
+    assert serving(known, CHANNEL, [], None) == []
 
 
 def test_a_webhook_needs_no_mention_and_answers_in_the_place_it_names() -> None:
