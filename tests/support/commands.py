@@ -1,6 +1,6 @@
 """`dovecote` in processes of its own that begin with everything imported: real commands, at the price of a fork.
 
-Runners are forked of the same process (tests/support/forking.py).
+Hosts and runners are forked of the same process (tests/support/forking.py).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Command:
         clean |= {"COLUMNS": "200", "DOCKER_HOST": "unix:///nowhere/docker.sock"} | self.environment
         job = (arguments, self.folder, clean, (given, out), self.uid, self.before)
         context: Any = _fresh if self.fresh else forked
-        process: BaseProcess = context.Process(target=_child, args=job, daemon=True)
+        process: BaseProcess = context.Process(target=child, args=job, daemon=True)
         process.start()
         return process, out
 
@@ -107,7 +107,7 @@ def _ended(process: BaseProcess, out: Path) -> Ended:
     return Ended(process.exitcode, said)
 
 
-def _child(
+def child(
     arguments: Sequence[str],
     folder: Path,
     environment: Mapping[str, str],
@@ -122,6 +122,7 @@ def _child(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    time.tzset()
     if uid:
         os.setgroups([])
         os.setgid(uid)

@@ -1,17 +1,20 @@
-"""Runners in processes of their own that begin with everything imported: the real program, at the price of a fork.
+"""Hosts and runners in processes of their own that begin with everything imported: the real program, at the price of a fork.
 
-A fresh one imports for two seconds of a core where its provider is Claude. `ProcessLauncher` itself, what a fresh process has in
-its environment and how it comes up are seen in the tests of the launchers, in those of warm runners and in the acceptance.
+A fresh host imports for more than a second of a core, a runner for two where its provider is Claude. How fresh ones come up, and
+what they have in their environment, is seen in the tests of the launchers, of warm runners, of `chat` and of kills.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import cast
@@ -19,7 +22,7 @@ from typing import cast
 from host.runners.launch.base import LaunchError, RunnerSpec
 from host.runners.launch.logs import open_log
 from host.runners.launch.process import ProcessLauncher, _environment
-from tests.support.commands import forked
+from tests.support import commands
 
 
 class ForkedLauncher(ProcessLauncher):
@@ -30,16 +33,28 @@ class ForkedLauncher(ProcessLauncher):
             raise LaunchError(
                 f"the runner's process could not be started: {error}", transient=True
             ) from error
-        job = (tuple(arguments), spec.folder.work, spec.log, _environment(spec))
-        process: BaseProcess = forked.Process(target=_runner, args=job, daemon=True)
-        process.start()
-        # Another thread that starts a process looks after all of these, and two that look at once lose how one ended.
-        vars(multiprocessing.process)["_children"].discard(process)
-        return cast(asyncio.subprocess.Process, _Forked(process))
+        return _forked(_runner, tuple(arguments), spec.folder.work, spec.log, _environment(spec))
+
+
+def dovecote(
+    *arguments: str, folder: Path, environment: Mapping[str, str], said: Path, first: str = ""
+) -> asyncio.subprocess.Process:
+    """`dovecote` in that folder, with both outputs added to `said`. `first` is Python that runs before."""
+    said.touch()
+    files = (Path(os.devnull), said)
+    return _forked(commands.child, arguments, folder, dict(environment), files, 0, partial(exec, first, {}))
+
+
+def _forked(target: Callable[..., None], *job: object) -> asyncio.subprocess.Process:
+    process: BaseProcess = commands.forked.Process(target=target, args=job, daemon=True)
+    process.start()
+    # Another thread that starts a process looks after all of these, and two that look at once lose how one ended.
+    vars(multiprocessing.process)["_children"].discard(process)
+    return cast(asyncio.subprocess.Process, _Forked(process))
 
 
 class _Forked:
-    """As much of asyncio's process as a launcher uses."""
+    """As much of asyncio's process as is used."""
 
     def __init__(self, process: BaseProcess) -> None:
         self._process = process
@@ -54,6 +69,10 @@ class _Forked:
 
     async def wait(self) -> int:
         return await asyncio.shield(self._ended)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self._process.terminate()

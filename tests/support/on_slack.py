@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.fakes.slack import Channel, FakeSlack, Message, User
-from tests.support.dovecote import ROOT, Folder
+from tests.support.dovecote import Folder
 from tests.support.echoing import for_a_team
+from tests.support.forking import dovecote
 from tests.support.slack_app import PROXIES
 
 PATIENCE = 60.0  # s for one thing to happen; these machines are slow and noisy
@@ -57,25 +57,20 @@ class Office:
         environment."""
         environment = {name: value for name, value in os.environ.items() if name not in PROXIES}
         environment |= {
-            "PYTHONPATH": str(ROOT),
             "SLACK_BOT_TOKEN": self.slack.bot_token,
             "SLACK_APP_TOKEN": self.slack.app_token,
             "SLACK_SIGNING_SECRET": self.slack.signing_secret,
             **(more or {}),
         }
-        with (self.folder.path / "host.err").open("ab") as errors:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",
-                f"{first}\nfrom host.cli import main; main()",
-                "up",
-                "--config",
-                "dovecote.toml",
-                cwd=self.folder.path,
-                env=environment,
-                stdout=errors,
-                stderr=errors,
-            )
+        self.process = dovecote(
+            "up",
+            "--config",
+            "dovecote.toml",
+            folder=self.folder.path,
+            environment=environment,
+            said=self.folder.path / "host.err",
+            first=first,
+        )
         if sockets:
             await self.slack.connected(sockets, PATIENCE)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.fakes.discord import Channel, FakeDiscord, Guild, Message, User, limits
 from tests.fakes.discord.model import MessageType
 from tests.support.echoing import for_a_team
+from tests.support.forking import dovecote
 
 TIMEOUT = 60.0  # s
 LOOK_EVERY = 0.05  # s between two looks at the log
@@ -58,20 +59,15 @@ class Town:
             )
         )
         environment = {**os.environ, "DISCORD_BOT_TOKEN": self.discord.token, **more}
-        log = (self.folder / "host.log").open("ab")
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            f"{self._first}\nfrom host.cli import main; main()",
+        self._process = dovecote(
             "up",
             "--config",
             str(file),
-            env=environment,
-            stdout=log,
-            stderr=log,
-            cwd=self.folder,
+            folder=self.folder,
+            environment=environment,
+            said=self.folder / "host.log",
+            first=self._first,
         )
-        log.close()
 
     async def ended(self) -> int:
         assert self._process is not None

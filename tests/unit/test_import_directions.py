@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("sources")  # one process reads them, for all
+
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"bots", "host", "runner", "sessiondb", "tests", "bench"}
 ALLOWED = {
