@@ -70,7 +70,15 @@ HEAVY = {
 def read(path: Path) -> tuple[set[ast.stmt], list[ast.Import | ast.ImportFrom]]:
     """What stands at the top of a module, and each import anywhere in it; read once, for every test asks."""
     tree = ast.parse(path.read_text("utf-8"))
-    return set(tree.body), [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    found, left = list[ast.Import | ast.ImportFrom](), list[ast.AST](tree.body)
+    while left:  # an import is a statement: none is looked for in expressions, which are most of a tree
+        node = left.pop(0)
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.append(node)
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, name, ())
+            left += inner if isinstance(inner, list) else ()
+    return set(tree.body), found
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
