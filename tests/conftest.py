@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.grouping import pytest_collection_finish
 from tests.support.postgres import postgres
 from tests.support.tracing import (
     pytest_addoption,
@@ -16,6 +17,7 @@ from tests.support.tracing import (
 __all__ = [
     "postgres",
     "pytest_addoption",
+    "pytest_collection_finish",
     "pytest_configure",
     "pytest_sessionfinish",
     "pytest_terminal_summary",

@@ -22,8 +22,6 @@ from tests.support.hosting import config, now_ms, serving
 from tests.support.postgres import Server
 from tests.support.viewing import ADA, BOB, answered
 
-pytestmark = pytest.mark.xdist_group("postgresql")
-
 
 @pytest.fixture
 def url(postgres: Server) -> str:

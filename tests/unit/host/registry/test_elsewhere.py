@@ -39,7 +39,6 @@ async def test_without_a_setting_it_is_a_file_in_the_folder(tmp_path: Path, disk
     assert not (tmp_path / ELSEWHERE).exists()
 
 
-@pytest.mark.xdist_group("postgresql")
 async def test_with_one_it_is_that_database_and_the_folder_says_so(
     tmp_path: Path, disk: ThreadDisk, postgres: Server
 ) -> None:

@@ -17,8 +17,6 @@ from host.registry.port import Registry, Statements
 from sessiondb import Address, Full, Incompatible, SessionError, Unavailable
 from tests.support.postgres import Line, Server, server
 
-pytestmark = pytest.mark.xdist_group("postgresql")
-
 SOON = 0.5  # s of the engine's patience where a test waits for its end
 
 

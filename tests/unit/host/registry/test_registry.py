@@ -47,9 +47,7 @@ def on_postgresql(request: pytest.FixtureRequest) -> Opened:
     return lambda disk: PostgreSQL.open(url, disk, ended)
 
 
-@pytest.fixture(
-    params=["on_sqlite", pytest.param("on_postgresql", marks=pytest.mark.xdist_group("postgresql"))]
-)
+@pytest.fixture(params=["on_sqlite", "on_postgresql"])
 async def reopen(request: pytest.FixtureRequest) -> AsyncIterator[Callable[[], Awaitable[Registry]]]:
     """The registry as it is, closed and opened again at each call; the same promises by each engine."""
     disk, held = ThreadDisk(), list[Registry]()
