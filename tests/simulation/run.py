@@ -28,13 +28,26 @@ MOST_TURNS = 3_000_000  # of the loop; a run takes some ten thousand
 
 def run(seed: int, mutant: Mutant | None = None) -> Outcome:
     """The same seed gives the same run."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # closing a dead process's connection fails
+    gc.disable()
+    gc.freeze()  # what is there stays: it is not looked through after each seed
+    try:
+        return _run(seed, mutant)
+    finally:
+        gc.enable()
+        for _ in range(
+            3
+        ):  # what the dead still do at their end leaves something; the next freeze would keep it for ever
+            if not gc.collect():
+                break
+        sys.unraisablehook = hook
+
+
+def _run(seed: int, mutant: Mutant | None) -> Outcome:
     scratch = "/dev/shm" if Path("/dev/shm").is_dir() else None
     data = Path(tempfile.mkdtemp(prefix="dovecote-", dir=scratch))
     outcome = Outcome(seed)
     loop = VirtualLoop(processes.adopt_task, processes.alone, most_turns=MOST_TURNS)
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # closing a dead process's connection fails
-    gc.disable()
-    gc.freeze()  # what is there stays: it is not looked through after each seed
     try:
         asyncio.set_event_loop(loop)
         with _deaths_reported(outcome):
@@ -44,9 +57,6 @@ def run(seed: int, mutant: Mutant | None = None) -> Outcome:
             _end_tasks(loop)
         asyncio.set_event_loop(None)
         loop.close()
-        gc.enable()
-        gc.collect()
-        sys.unraisablehook = hook
         shutil.rmtree(data, ignore_errors=True)
     return outcome
 
