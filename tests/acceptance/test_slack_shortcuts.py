@@ -10,7 +10,7 @@ import pytest
 
 from bots.slack.setup.manifest import ASK_ABOUT, BECAME, LATER
 from sessiondb import Status, content
-from tests.fakes.slack import Message
+from tests.fakes.slack import Fault, Message
 from tests.support import on_slack
 from tests.support.on_slack import PATIENCE, Office
 
@@ -97,6 +97,17 @@ async def test_a_message_is_made_a_reminder_that_is_said_back_and_confirmed_once
     assert shown.count("09:00 Europe/") == 5  # in the person's own zone
     private = view.body["private_metadata"]
 
+    for _ in range(
+        2
+    ):  # somebody whom Slack cannot tell of now may press it again: nothing is lost, and nothing said twice
+        office.slack.faults.next("users.info", Fault.http_error(), times=10)
+        office.slack.faults.next("conversations.info", Fault.http_error(), times=10)
+        await office.slack.submit_view(office.bob, view).acknowledged()
+        office.slack.faults.clear()
+        page = view.blocks[0]["text"]["text"]
+        assert page.count("Press it once more") == 1
+        assert page.startswith(shown)
+        assert view.body["private_metadata"] == private
     await office.slack.submit_view(office.ann, view).acknowledged()
     assert view.blocks[0]["text"]["text"].startswith("Scheduled: ")
     view.body["private_metadata"] = private  # the same card, pressed once more, and by somebody else

@@ -23,6 +23,7 @@ Json = dict[str, Any]
 
 FORM, CONFIRM = "dovecote-later", "dovecote-later-yes"
 WHEN, WHAT = "when", "what"
+NOT_YET = "\n\n⚠️ Press it once more: "  # between what is asked and why it is asked again
 KEPT = 2_000  # characters of a message that travel in its form; Slack takes 3,000 in all
 
 
@@ -62,16 +63,21 @@ class Laters:
             offer = await self._host.controls.offer(viewer, wanted)
         except (Forbidden, HostBusy, *TRANSIENT) as error:
             return {"response_action": "errors", "errors": {WHEN: _refusal(error)[:2_000]}}
-        page = _page("Is that right?", offer.words, json.dumps([kept["channel"], offer.request]))
-        return {"response_action": "update", "view": {**page, "submit": _plain("Yes, do it")}}
+        return _asked(offer.words, json.dumps([kept["channel"], offer.request]))
 
     async def confirmed(self, body: Json) -> Json:
-        channel, request = json.loads(body["view"]["private_metadata"])
+        """What could not be found out now is asked once more on the same page: an earlier press of its button may have done it,
+        and whoever began anew would have it twice."""
+        kept = str(body["view"]["private_metadata"])
+        channel, request = json.loads(kept)
         try:
             viewer = await self._viewer(body, str(channel))
             line = await self._host.controls.decide(viewer, str(request), "yes")
-        except (Forbidden, HostBusy, *TRANSIENT) as error:
-            return {"response_action": "update", "view": _page("Not scheduled", _refusal(error))}
+        except Forbidden as error:
+            return {"response_action": "update", "view": _page("Not scheduled", str(error))}
+        except (HostBusy, *TRANSIENT) as error:
+            offered = string(mapping(mapping(body["view"]["blocks"][0]).get("text")).get("text"))
+            return _asked(offered.partition(NOT_YET)[0], kept, _refusal(error))
         return {"response_action": "update", "view": _page("Scheduled", line)}
 
     def _viewer(self, body: Json, channel: str) -> Awaitable[Viewer]:
@@ -108,6 +114,11 @@ def _form(kept: str) -> Json:
             },
         ],
     }
+
+
+def _asked(offered: str, kept: str, refusal: str = "") -> Json:
+    page = _page("Is that right?", f"{offered[:2_500]}{NOT_YET}{refusal}" if refusal else offered, kept)
+    return {"response_action": "update", "view": {**page, "submit": _plain("Yes, do it")}}
 
 
 def _page(title: str, text: str, kept: str = "") -> Json:
