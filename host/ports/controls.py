@@ -53,6 +53,8 @@ class TaskView:
     orders: tuple[TaskOrder, ...]  # what this viewer may order
     problem: str = ""  # of its last run, one line
     why_paused: str = ""  # where nobody paused it: one line
+    then_at: tuple[int, ...] = ()  # the four due times after the next, ms UTC
+    then_words: str = ""  # the same in the viewer's zone
 
     @property
     def details(self) -> tuple[str, ...]:
@@ -60,7 +62,8 @@ class TaskView:
         resting = f"paused: {self.why_paused}" if self.why_paused else "paused"
         following = resting if self.paused else self.next_words and f"next {self.next_words}"
         failed = self.problem and f"last run failed: {self.problem}"
-        return tuple(part for part in (self.when, following, failed) if part)
+        after = self.then_words and not self.paused and f"then {self.then_words}"
+        return tuple(part for part in (self.when, following, after, failed) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 NO_SUCH_TASK = "There is no such task."
 MOST_TASKS = 1_000  # that are shown
+SHOWN, MOST_SEEN = 5, 25  # due times of each of the first of them: it takes half a millisecond to find them
 MOST_CHANGING = 20  # sessions whose files are opened for that
 NAMES = {
     TaskOrder.PAUSE: "pause_task",
@@ -83,7 +85,7 @@ class Desk:
         zone = words.zone_of(viewer.author.zone, self._settings.config.host.zone).key
         copies, changing = await self._db.read(lambda connection: self._seen(connection, sight))
         found = [
-            _view(task, session, viewer, sight, zone)
+            (task, session)
             for session, copy in copies
             if (task := tasks.copied(copy)) is not None and task.state != "cancelled"
         ]
@@ -93,9 +95,13 @@ class Desk:
             except SessionError as error:
                 log.warning("Tasks cannot be shown: %s", error, extra={"action": "tasks_unread"})
                 continue
-            found += [_view(task, session, viewer, sight, zone) for task in listed]
-        here = viewer.address
-        return sorted(found, key=lambda view: (view.address[:3] != here[:3], view.next_at or index.NEVER))
+            found += [(task, session) for task in listed]
+        here = viewer.address[:3]
+        found.sort(key=lambda one: (one[0].address[:3] != here, _next_at(one[0]) or index.NEVER))
+        return [
+            _view(task, session, viewer, sight, zone, SHOWN if number < MOST_SEEN else 1)
+            for number, (task, session) in enumerate(found)
+        ]
 
     async def order(self, viewer: Viewer, sight: Sight, task_id: str, order: TaskOrder) -> str:
         session, task = await self._found(sight, task_id)
@@ -320,20 +326,39 @@ def wished(added: Added, settings: Config, now: int) -> Wish:
     return wish
 
 
-def _view(task: Task, session: Session, viewer: Viewer, sight: Sight, zone: str) -> TaskView:
+def _next_at(task: Task) -> int:
+    return task.next_at if task.state == "active" else 0
+
+
+def _view(
+    task: Task, session: Session, viewer: Viewer, sight: Sight, zone: str, times: int = SHOWN
+) -> TaskView:
+    """`times`: how many that it is due are named."""
+    at = _next_at(task)
+    then = _then(task, times - 1) if at else ()
     return TaskView(
         id=task.id,
         title=words.one_line(task.title),
         agent=session.agent,
         address=task.address,
         when=task.schedule.in_words(),
-        next_at=task.next_at if task.state == "active" else 0,
-        next_words=recurrence.moment(task.next_at, zone) if task.state == "active" and task.next_at else "",
+        next_at=at,
+        next_words=recurrence.moment(at, zone) if at else "",
         paused=task.state == "paused",
         orders=_orders(task, viewer, sight),
         problem=task.problem if task.failures else "",
         why_paused=task.problem if task.state == "paused" and not task.failures else "",
+        then_at=then,
+        then_words="; ".join(recurrence.moment(at, zone).removesuffix(f" {zone}") for at in then),
     )
+
+
+def _then(task: Task, count: int) -> tuple[int, ...]:
+    """What is due after the next time; nothing where this machine does not know the task's zone any more."""
+    try:
+        return tuple(islice(task.schedule.times_after(task.next_at), count))
+    except ScheduleError:
+        return ()
 
 
 def _orders(task: Task, viewer: Viewer, sight: Sight) -> tuple[TaskOrder, ...]:

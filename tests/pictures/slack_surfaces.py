@@ -16,6 +16,8 @@ from tests.pictures import approval as shared
 from tests.pictures import slack_blocks
 
 AT = 1_795_700_000_000  # ms UTC
+THEN = "; ".join(f"{day} 2026, 09:00" for day in (
+    "Monday 30 November", "Tuesday 1 December", "Wednesday 2 December", "Thursday 3 December"))  # fmt: skip
 ORDERS = (TaskOrder.RUN, TaskOrder.PAUSE, TaskOrder.CANCEL)
 
 
@@ -59,7 +61,7 @@ def _overview() -> Overview:
     running = Running("s1", "analyst", _at("finance"), AT, "is working: reading the sheet")
     tasks = (
         TaskView("t1", "Build report", "default", _at("builds"), "every weekday at 09:00 (Europe/Berlin)", AT,
-                 "tomorrow at 09:00", False, ORDERS),
+                 "Friday 27 November 2026, 09:00 Europe/Berlin", False, ORDERS, then_words=THEN),
         TaskView("t2", "Who is on call", "default", _at("ops"), "every Monday at 08:30 (Europe/Berlin)", AT, "",
                  True, (TaskOrder.RESUME, TaskOrder.RUN, TaskOrder.CANCEL), "the calendar did not answer"),
     )  # fmt: skip

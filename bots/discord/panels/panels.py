@@ -152,7 +152,13 @@ def _buttons(task: TaskView, page: int, doubted: str) -> list[ui.Item[Any]]:
 
 def _task(task: TaskView) -> str:
     next_words = moment(task.next_at) if task.next_at else ""
-    shown = replace(task, when=short(task.when), next_words=next_words, problem=short(task.problem))
+    shown = replace(
+        task,
+        when=short(task.when),
+        next_words=next_words,
+        then_words=", ".join(map(moment, task.then_at)),
+        problem=short(task.problem),
+    )
     details = " · ".join(shown.details)
     return f"**{short(task.title, LONGEST_TITLE)}** in {place(task.address)}\n{details}"[:LONGEST_ENTRY]
 

@@ -33,6 +33,12 @@ async def test_people_see_tasks_in_their_own_zone_and_may_order_what_is_theirs(t
         [view] = await host.controls.tasks(ada)
         assert (view.id, view.title, view.address) == (id_, "News", Address("memory", "w", "C1"))
         assert "09:00 Europe/Berlin" in view.next_words
+        assert [len(view.then_at), view.then_words.count(", 09:00"), view.then_words.count("Berlin")] == [
+            4,
+            4,
+            0,
+        ]
+        assert view.next_at < view.then_at[0] < view.then_at[3]
         [his] = await host.controls.tasks(bob)
         assert "America/New_York" in his.next_words
         assert his.orders == (TaskOrder.PAUSE,)

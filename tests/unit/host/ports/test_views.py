@@ -24,6 +24,13 @@ def test_a_task_says_when_it_runs_and_when_next() -> None:
     assert TASK.details == ("every weekday at 09:00 (Europe/Berlin)", "next tomorrow at 09:00")
 
 
+def test_after_the_next_time_stand_those_that_follow() -> None:
+    shown = replace(TASK, then_at=(2, 3), then_words="Tuesday; Wednesday", problem="the model was away")
+    assert shown.details[1:3] == ("next tomorrow at 09:00", "then Tuesday; Wednesday")
+    assert replace(shown, paused=True).details[1] == "paused"
+    assert "then" not in " ".join(replace(shown, paused=True).details)
+
+
 def test_a_paused_task_names_no_next_time() -> None:
     assert replace(TASK, paused=True).details == (TASK.when, "paused")
 
