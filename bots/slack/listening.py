@@ -8,6 +8,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from typing import Any, Protocol
 
 from slack_bolt.app.async_app import AsyncApp
@@ -224,6 +225,9 @@ class Listeners:
         event = await self._read(self._reader.message(message), message)
         if event is None:
             return False
+        if event.address.thread_id and not event.mentioned and await self._host.calls(event):
+            before = await self._reader.so_far(event.address, event.natural_id)
+            event = replace(event, thread_so_far=before)
         new = await self._take(event)
         self._marks.seen(event.address._replace(thread_id=""), microseconds(event.natural_id))
         if event.address.thread_id:

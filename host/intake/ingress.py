@@ -140,6 +140,14 @@ class Ingress:
         verdict = await self._db.read(lambda connection: self._route(connection, order))
         return isinstance(verdict, router.Engage)
 
+    async def calls(self, event: InboundEvent) -> bool:
+        """Whether it calls an agent by its name. Raises `SessionError`."""
+        config = self._settings.config
+        if len(config.agents) < 2 or not event.opening:
+            return False
+        decided = await self._db.read(lambda connection: rules.of_channel(connection, event.address))
+        return bool(speaking.called(event, config, decided))
+
     async def channel_became(self, channel: Address, privacy: Privacy) -> None:
         """Its sessions, and with them tasks, runs, costs and buttons, change their scope in one commit; who works with
         the other folder ends. After a crash in between nothing is put before such a runner: `end_outdated` comes first.

@@ -111,6 +111,12 @@ class Reception:
         except SessionError as error:
             raise HostBusy(str(error)) from error
 
+    async def calls(self, event: InboundEvent) -> bool:
+        try:
+            return await self._ingress.calls(event)
+        except SessionError as error:
+            raise HostBusy(str(error)) from error
+
     async def channel_named(self, channel: Address, name: str) -> None:
         """A name is worth no trouble: the next connect tells it again."""
         try:

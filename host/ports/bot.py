@@ -146,6 +146,10 @@ class Ingest(Protocol):
         """What a channel is now: told when it changes, at each connect, and before anything of it is shown. Costs nothing
         where nothing changed."""
 
+    async def calls(self, event: InboundEvent) -> bool:
+        """Whether a message calls an agent by its name: then what was said before in its thread comes along, as with a mention.
+        Raises `HostBusy`."""
+
     async def channel_named(self, channel: Address, name: str) -> None:
         """What people call a channel: told at each connect, and shown in lists. Costs nothing where nothing changed."""
 

@@ -30,6 +30,7 @@ channel = "CHANNEL"
 platform = "slack"
 agent = "poet"
 """
+READ = "@@call read_thread {}\n@@results"
 SCRIBE = ("Scribe", {"emoji": ":lower_left_fountain_pen:"})
 POET = ("Poet", {"image_48": "https://example.org/poet.png"})
 
@@ -115,3 +116,10 @@ async def test_an_agent_is_called_by_its_name_and_a_person_of_that_name_is_not(o
     slack.say(office.ann, office.channel, "again", called.ts)
     assert [face(one) for one in await office.answered(called, 2)] == [POET, POET]
     assert office.shown(person) == office.shown(about) == []
+
+    # In a thread of people it knows what they said before.
+    slack.say(office.bob, office.channel, "The word is heron", about.ts)
+    slack.say(office.ann, office.channel, f"Poet, which word?\n{READ}", about.ts)
+    [knows] = await office.answered(about)
+    assert face(knows) == POET
+    assert "The word is heron" in knows.text

@@ -70,6 +70,9 @@ class Notebook:
         self.became[channel] = privacy
         self._changed.set()
 
+    async def calls(self, event: InboundEvent) -> bool:
+        return False
+
     async def channel_named(self, channel: Address, name: str) -> None:
         self.named[channel] = name
 

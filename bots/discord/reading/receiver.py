@@ -379,7 +379,9 @@ class Receiver:
             return None
         member = await self._members.author(_guild(place), said)
         event = events.message(said, place, spoken, self._me, member)
-        if event is not None and event.mentioned and isinstance(place, discord.Thread):
+        if event is None or not isinstance(place, discord.Thread):
+            return event
+        if event.mentioned or await self._host.calls(event):
             return replace(event, thread_so_far=await self._so_far(place, said))
         return event
 

@@ -20,6 +20,7 @@ channel = "CHANNEL"
 platform = "discord"
 agent = "poet"
 """
+READ = "@@call read_thread {}\n@@results"
 POST = "POST /channels/{}/messages"
 
 
@@ -71,3 +72,11 @@ async def test_an_agent_is_called_by_its_name_and_a_person_of_that_name_is_not(t
     await town.answered(talk[2], 2)
     assert town.said(threads[0])[1] == "-# Poet\nagain"
     assert [town.thread_of(one) for one in talk[:2]] == [None, None]
+
+    # In a thread of people it knows what they said before.
+    people = town.discord.start_thread(town.ada, talk[1], "Birds")
+    town.discord.say(poet, people, "The word is heron")
+    town.discord.say(town.ada, people, f"Poet, which word?\n{READ}")
+    await town.until(lambda: town.said(people))
+    assert town.said(people)[0].startswith("-# Poet\n")
+    assert "The word is heron" in town.said(people)[0]
