@@ -15,10 +15,10 @@ from host.controls.reloading import Reloaded, operator
 from host.folders import pulse
 from host.folders.seal import Seal, SealError
 from host.ports import memory
-from host.ports.bot import Bot, BotConfigError, Bots, BotStuck
+from host.ports.bot import Bot, BotConfigError, Bots, BotStuck, HostBusy
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
-from host.registry import elsewhere, installation, installs, links, resumption
+from host.registry import elsewhere, installation, installs, links, nodes, resumption
 from host.registry.port import Registry
 from host.registry.sessions import Session
 from host.upkeep.backups import scratch, upgrading
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 BOT_RESTART = 1.0  # s until a bot that ended is started again; doubles up to a minute
 LONGEST_BOT_RESTART = 60.0
 HELD_LOOK = 1.0  # s between two looks whether a restored folder was released
+STANDING_LOOK = 1.0  # s between two tries of a node that stands by to serve
 DRAIN_GRACE = 10.0  # s in which what runners wrote is read when the host stops; the rest waits in their files
 HELD = ". ".join(("Records: " + resumption.HELD[0], *resumption.HELD[1:]))
 
@@ -56,6 +57,7 @@ class Host:
         self.web: WebServer | None = None
         self._manager = Manager(parts.environment)
         self._stuck: BotStuck | SessionError | None = None
+        self._stands_by = False
         self.started = asyncio.Event()
 
     @property
@@ -63,7 +65,10 @@ class Host:
         return self.house.reception.controls
 
     async def ingest(self, event: InboundEvent) -> Ingested:
-        """Whoever knocks before the house stands waits for it."""
+        """Whoever knocks before the house stands waits for it; where another node has the house, for its platform to ask that
+        one. Raises `HostBusy`."""
+        if self._stands_by:
+            raise HostBusy("another node serves")
         await self.started.wait()
         return await self.house.reception.ingest(event)
 
@@ -123,6 +128,8 @@ class Host:
         async with self._manager.at("Opening the records"):
             await self._keep_what_was()
             db = await self._open_registry()
+        if db is None:
+            return False
         if not await self._released(db):
             await db.close()
             return False
@@ -130,7 +137,33 @@ class Host:
             await self._take_up(db)
         return True
 
-    async def _open_registry(self) -> Registry:
+    async def _open_registry(self) -> Registry | None:
+        """None when told to stop while another node serves. A terminal's own host does not wait for that."""
+        while True:
+            try:
+                opened = await self._opened_registry()
+            except nodes.Led as error:
+                if set(self._bots.by_platform) == {"console"}:
+                    raise
+                if not await self._stood_by(error):
+                    return None
+            else:
+                self._stands_by = False
+                return opened
+
+    async def _stood_by(self, error: nodes.Led) -> bool:
+        """A while; false when told to stop."""
+        told = f"Standing by: {error.reason}"
+        if not self._stands_by:
+            self._stands_by = True
+            log.info("%s", told, extra={"action": "stands_by"})
+            self._manager.ready(told)
+        self._manager.goes_on()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), STANDING_LOOK)
+        return not self._stopping.is_set()
+
+    async def _opened_registry(self) -> Registry:
         loop, cluster = asyncio.get_running_loop(), self._config.cluster
 
         def lost(error: SessionError) -> None:

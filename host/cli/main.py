@@ -353,6 +353,14 @@ def conformance(
 
 
 @app.command()
+def nodes(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """List the hosts that share a database, and which of them serves."""
+    from host.cli import nodes as listed
+
+    listed.show(Path(config_of(config).data), as_json=json)
+
+
+@app.command()
 def health(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Whether the host on this data folder is alive, sweeping and connected; for a container's health check."""
     from json import dumps

@@ -58,6 +58,9 @@ class Ledger(Protocol):
     async def asking(self, key: str, parcel: Parcel) -> None:
         """A question is about to be shown: whoever answers it must find the session. Raises `sessiondb.SessionError`."""
 
+    def leads(self) -> bool:
+        """Whether what is sent at this moment is this host's to send."""
+
 
 class Lane:
     """`on_idle` is called when the lane has nothing left."""
@@ -217,7 +220,12 @@ class Lane:
             if replacing.is_removal(parcel):
                 receipt = await self._remove(bot, parcel)
             else:
-                receipt = await outcome(bot.send(await self._billed(parcel, await self._delivery(parcel))))
+                delivery = await self._billed(parcel, await self._delivery(parcel))
+                if (
+                    not self._ledger.leads()
+                ):  # stopped since the intent's commit: another may have looked it up
+                    raise Unsent("whether this node still serves is not known")
+                receipt = await outcome(bot.send(delivery))
         except Rejected as error:
             if error.plain_may_work and (plain := _plain(parcel)) is not None:
                 return plain

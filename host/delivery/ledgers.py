@@ -111,6 +111,9 @@ class SessionLedger:
     async def asking(self, key: str, parcel: Parcel) -> None:
         await self._posts.asking(self._session, key, parcel, self._now())
 
+    def leads(self) -> bool:
+        return self._db.leads()
+
     def _put(self, connection: Statements, parcels: Sequence[Parcel], now: int) -> None:
         ledger.put(connection, self._session.id, parcels, now)
         for parcel in parcels:
@@ -180,6 +183,9 @@ class NoticeLedger:
 
     async def asking(self, key: str, parcel: Parcel) -> None:
         """A notice asks nothing that an answer could be for."""
+
+    def leads(self) -> bool:
+        return self._db.leads()
 
     async def open(self) -> list[OpenNotice]:
         def job(connection: Statements) -> list[OpenNotice]:

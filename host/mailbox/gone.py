@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from host.mailbox import remaking
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.remaking import BEFORE
 from host.registry.notices import Notice
 from host.registry.sessions import Session
 from sessiondb import MessageIn, Status, content
@@ -26,7 +27,6 @@ SINCE = (
 )
 MOST_SINCE = 20
 PARTED = "outbound_parted"  # the incarnation whose heartbeat the latest loss left behind
-BEFORE = "outbound_before"  # rows up to this seq were in files that are gone
 LOST = "the record of what was done for it is lost"
 
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 import apsw
 
 from host.folders.disk import Disk
-from host.mailbox import fence, ledger, projecting, remaking, shape
+from host.mailbox import fence, ledger, moving, projecting, remaking, shape
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import Entry
 from host.registry.port import Registry
@@ -87,15 +87,28 @@ class Mailboxes:
 
     async def _opened(self, session: Session) -> InboundWriter:
         """As it should be: made again if it is younger than its session, and in step with the ledger."""
+        elsewhere = moving.is_elsewhere(session, self._db.node)
+        if elsewhere:
+            session.damaged = remaking.MOVED
+            await self._disk.run(moving.clear, session)
         writer = await self._disk.run(self._open_writer, session)
         try:
             await self._make_again(session, writer)
+            if session.node != self._db.node:
+                await self._arrive(session, writer if elsewhere else None)
             await self._reconcile(session, writer)
             await self._disk.run(_at, writer, session, lambda w: fence.keep_out(w, session.scope))
         except BaseException:
             await self._disk.run(writer.close)
             raise
         return writer
+
+    async def _arrive(self, session: Session, moved: InboundWriter | None) -> None:
+        """From here on its files are this node's; `moved`: they were another's."""
+        if moved is not None:
+            await self._disk.run(_at, moved, session, lambda w: moving.tell(w, session))
+        await self._db.write(lambda c: moving.arrive(c, session, self._db.node))
+        session.node = self._db.node
 
     def _hand_over(self, writer: InboundWriter, entries: Sequence[Entry]) -> None:
         if entries:

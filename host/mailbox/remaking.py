@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOST, DAMAGED = "lost", "damaged"
+LOST, DAMAGED, MOVED = "lost", "damaged", "moved"
+MOVED_HERE = "This conversation goes on, on another machine than before."
+BEFORE = "outbound_before"  # rows up to this seq were in files that are gone
 RESTED = "rested_at"  # the highest seq when the last runner had ended and was read; '' while one may live
 NAMED = 10  # tasks
 UNHEARD_OF = 100_000  # seqs that the lost file may have given out and host.db has not heard of
@@ -45,6 +47,7 @@ class Remains:
     tasks: Sequence[tuple[str, str]]  # id and copy, as `Tasks.copies` made them
     live: Sequence[LiveRow] = ()  # what may still show a turn
     at_rest: bool = False  # nothing that was in it waited: no runner had begun anything of it
+    alone: bool = False  # what the runners wrote is gone with it, and what waits is begun anew
 
 
 def salvage(connection: Statements, session: Session, why: str, now: int) -> Remains | None:
@@ -57,9 +60,9 @@ def salvage(connection: Statements, session: Session, why: str, now: int) -> Rem
     sql = "SELECT task_id, task FROM task_copies WHERE session_id = ?"
     copies = [(str(id_), str(task)) for id_, task in connection.execute(sql, (session.id,)).fetchall()]
     nameless = _texts(connection, _WITHOUT_COPY, session.id)
-    if why == LOST and not high and not copies:
+    if why != DAMAGED and not high and not copies:
         return None
-    connection.execute(_TAKE_UP, (session.id, inbox))
+    connection.execute(f"{_TAKE_UP} {_UNANSWERED if why == MOVED else ''}", (session.id, inbox))
     at_rest = connection.changes() == 0
     high += UNHEARD_OF
     connection.execute(
@@ -71,7 +74,8 @@ def salvage(connection: Statements, session: Session, why: str, now: int) -> Rem
             notices.add(connection, _unsure(session, id_, now), now)
     shown = _texts(connection, "SELECT live FROM live_copies WHERE session_id = ?", session.id)
     live = [found for found in map(_live_row, shown) if found is not None]
-    return Remains(high, out, ledger.entries(connection, session.id, 0), copies, live, at_rest)
+    entries = ledger.entries(connection, session.id, 0)
+    return Remains(high, out, entries, copies, live, at_rest, alone=why == MOVED)
 
 
 def begin_again(writer: InboundWriter, session: Session, remains: Remains, now: int) -> None:
@@ -82,6 +86,9 @@ def begin_again(writer: InboundWriter, session: Session, remains: Remains, now: 
         writer.raise_mark("doubtful_up_to", remains.high_water)
         for mark in ("outbound_read", "delivery_watermark"):
             writer.raise_mark(mark, remains.delivered_up_to)
+        if remains.alone:
+            for mark in (BEFORE, "outbound_read"):
+                writer.raise_mark(mark, remains.high_water)
         if remains.at_rest:
             writer.raise_mark(RESTED, remains.high_water)
         writer.project(remains.deliveries)
@@ -162,6 +169,12 @@ _TAKE_UP = (
     "UPDATE inbox SET state = 'routed' WHERE id > ?2 AND session_id = ?1 AND state = 'stored' AND emptied = 0"
     f" AND NOT EXISTS (SELECT 1 FROM notices WHERE about = '{notices.GAVE_UP}' || message_id)"
 )
+# No intent leaves a node before the ledger has it: where one answers, this and what came before it was under way at least.
+_UNANSWERED = (
+    " AND NOT EXISTS (SELECT 1 FROM inbox AS later JOIN ledger ON ledger.in_reply_to = later.message_id"
+    " AND ledger.session_id = ?1 WHERE ledger.in_reply_to <> '' AND later.session_id = ?1 AND later.id >= inbox.id"
+    " AND later.id > ?2 AND later.event ->> '$.answer' = inbox.event ->> '$.answer')"
+)
 _WITHOUT_COPY = (
     "SELECT task_id FROM due WHERE session_id = ? AND at > 0 AND task_id NOT LIKE '?%'"
     " AND task_id NOT IN (SELECT task_id FROM task_copies)"
@@ -208,7 +221,10 @@ def _unsure(session: Session, id_: str, now: int) -> Notice:
 
 def _notice(session: Session, why: str, nameless: int, now: int) -> Notice:
     text = (
-        f"⚠️ This conversation's records were {why} and have been made again ({session.id[:9]}). What was not answered is"
+        f"⚠️ {MOVED_HERE} I do not remember what was said before. What nothing was answered to is begun anew; the rest of an"
+        " answer that was under way, a question that was still open, or a task's run, is lost: please ask again."
+        if why == MOVED
+        else f"⚠️ This conversation's records were {why} and have been made again ({session.id[:9]}). What was not answered is"
         " taken up again; a question that was still open, or a task's run under way, is lost: please ask again."
     )
     if nameless:

@@ -112,6 +112,7 @@ class HostDB(Grouped):
 
     # SQLite may have rolled back what the others did.
     everybodys = (apsw.FullError, apsw.IOError)
+    node = ""
 
     def __init__(self, path: Path, disk: Disk, connection: apsw.Connection) -> None:
         super().__init__(disk)
@@ -129,6 +130,9 @@ class HostDB(Grouped):
         """Free pages are overwritten by every commit (secure_delete); earlier states of pages are in the WAL."""
         await self.write(lambda _: None)
         return await self._disk.run(emptied, self._path)
+
+    def leads(self) -> bool:
+        return True  # the folder's lock goes with the process
 
     def _end(self) -> None:
         self._connection.close()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from host.folders.disk import Disk
+from host.registry import nodes
 from host.registry.db import HostDB
 from host.registry.extra import by_extra
 from host.registry.port import Registry
@@ -22,7 +23,8 @@ THERE = "the records of this folder are in a database, and [cluster] names none:
 
 
 async def opened(data: Path, url: str, disk: Disk, lost: Callable[[SessionError], None]) -> Registry:
-    """By the engine that the configuration names, '' for SQLite; never beside records that are in the other one."""
+    """By the engine that the configuration names, '' for SQLite; never beside records that are in the other one. Raises
+    `SessionError`; `nodes.Led` while another node serves."""
     file, note = data / "host.db", data / ELSEWHERE
     if not url:
         if noted(data):
@@ -30,15 +32,24 @@ async def opened(data: Path, url: str, disk: Disk, lost: Callable[[SessionError]
         return await HostDB.open(file, disk)
     if file.exists():
         raise Unavailable(DATABASE, HERE)
-    registry: Registry = await by_extra().PostgreSQL.open(url, disk, lost)
-    if noted(data) != url:
-        await disk.run(_note, note, url)
+    engine, node = by_extra(), await disk.run(nodes.own, data)
+    try:
+        registry: Registry = await engine.PostgreSQL.open(url, disk, lost, node)
+    except nodes.Led:  # the records are there, whoever serves
+        await _noted(data, note, url, disk)
+        raise
+    await _noted(data, note, url, disk)
     return registry
 
 
 def look(url: str) -> None:
     """Whether the database would be taken. Raises `SessionError`."""
     by_extra().connect(url).close()
+
+
+async def _noted(data: Path, note: Path, url: str, disk: Disk) -> None:
+    if noted(data) != url:
+        await disk.run(_note, note, url)
 
 
 def _note(path: Path, url: str) -> None:

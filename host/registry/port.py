@@ -60,3 +60,10 @@ class Registry(Protocol):
         A database promises less: nobody can read it there (docs/adr/0033)."""
 
     async def close(self) -> None: ...
+
+    @property
+    def node(self) -> str:
+        """Whose data folder this is, where several share a registry; '' on a single machine."""
+
+    def leads(self) -> bool:
+        """Whether what is done outside of the registry at this moment is still this host's to do."""

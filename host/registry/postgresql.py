@@ -1,38 +1,37 @@
 """The registry on PostgreSQL: one connection of one host that leads, whole groups of jobs in one serializable transaction.
 
-A commit whose answer was lost is asked for by its transaction's number, never guessed. Who leads holds a lock for as long as its
-connection lives, and a number, the epoch, that every transaction checks: a host that was cut off and comes back finds
-another one there and changes nothing more.
+A commit whose answer was lost is asked for by its transaction's number, never guessed. Who leads renews a lease (`leases`), and
+every transaction checks its number, the epoch: a host that was cut off and comes back finds another one there and changes
+nothing more.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from decimal import Decimal
 from importlib import resources
-from typing import Any, TypeAlias
+from typing import Any
 
 import psycopg
 from psycopg import conninfo, errors
 
 from host.folders.disk import Disk
-from host.registry import dialect
+from host.registry import dialect, leases
 from host.registry.groups import Grouped, Job, Outcome
+from host.registry.leases import Beats, Connection
+from host.registry.nodes import Led, Node
 from host.registry.port import Bindings, Rows
 from host.registry.where import DATABASE as NAME
 from host.registry.where import VERSION, NotYet
 from sessiondb.errors import Damaged, Full, Incompatible, SessionError, Unavailable
 
-Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
-
 OLDEST = 140_000  # of servers: functions are written as they have them
-PATIENCE = (
-    20.0  # s in which a group waits for the server, for who led before, and for an answer about its commit
-)
+PATIENCE = 20.0  # s in which a group waits for the server and for an answer about its commit
 PAUSE = 0.05  # s before the first other attempt; doubles up to a second
-LOCK = 0x446F_7665 << 32  # beside the oid of the table that says who leads: an advisory lock's number
+LOCK = 0x446F_7665 << 32  # an advisory lock's number: of whoever makes the first tables
 # No wait is the server's or the network's alone.
 BOUNDS: dict[str, str | int] = {
     "client_encoding": "UTF8",
@@ -157,6 +156,9 @@ def prepare(connection: Connection) -> None:
         [(there,)] = connection.execute("SELECT to_regclass('leader') IS NOT NULL").fetchall()
         if not there:
             connection.execute(SCHEMA.joinpath("postgresql.sql").read_bytes())
+        [(there,)] = connection.execute("SELECT to_regclass('lease') IS NOT NULL").fetchall()
+        if not there:  # nor where one host led by a lock
+            connection.execute(SCHEMA.joinpath("nodes.sql").read_bytes())
 
 
 def migrate(connection: Connection) -> None:
@@ -216,20 +218,30 @@ class PostgreSQL(Grouped):
 
     everybodys = (*AGAIN, psycopg.OperationalError)
 
-    def __init__(self, url: str, disk: Disk, lost: Callable[[SessionError], None]) -> None:
+    def __init__(self, url: str, disk: Disk, lost: Callable[[SessionError], None], node: Node) -> None:
         super().__init__(disk)
         self._url = url
         self._tell = lost
+        self._node = node
         self._lost: Lost | None = None
-        self._epoch = 0  # of ours; 0 before we led
+        self._losses = threading.Lock()
+        self._epoch = 0  # of ours
+        self._beats: Beats | None = None
         self._connection: Connection | None = None
 
     @classmethod
-    async def open(cls, url: str, disk: Disk, lost: Callable[[SessionError], None]) -> PostgreSQL:
-        """Raises `SessionError`; `Unavailable` while another host leads."""
-        made = cls(url, disk, lost)
+    async def open(cls, url: str, disk: Disk, lost: Callable[[SessionError], None], node: Node) -> PostgreSQL:
+        """Raises `SessionError`; `Led` while another node serves."""
+        made = cls(url, disk, lost, node)
         await disk.run(made._begin)
         return made
+
+    @property
+    def node(self) -> str:
+        return self._node.id
+
+    def leads(self) -> bool:
+        return self._lost is None and self._beats is not None and self._beats.holds
 
     async def scrub(self) -> bool:
         """Rows that nobody sees any more make room. What stays of them in pages and in the log is the server's to overwrite."""
@@ -244,13 +256,20 @@ class PostgreSQL(Grouped):
             self._lead(connection)
             migrate(connection)
         except BaseException:
+            self._give_up()
             connection.close()
             raise
         self._connection = connection
 
     def _end(self) -> None:
+        self._give_up()
         if self._connection is not None:
             self._connection.close()
+
+    def _give_up(self) -> None:
+        """After all that was done: whoever takes over begins at once."""
+        if self._beats is not None:
+            self._beats.end(giving_back=self._lost is None)
 
     def _vacuum(self) -> None:
         """By a connection of its own: none of a group's transactions may be open on it. What lasts, the server does by itself."""
@@ -264,19 +283,18 @@ class PostgreSQL(Grouped):
     # ── who leads ────────────────────────────────────────────────────────────────────────────────────────
 
     def _lead(self, connection: Connection) -> None:
-        """Raises `Unavailable` where somebody else has the lock, `Lost` where somebody had it since we had."""
+        """Raises `Led` where another node serves."""
         with translated():
-            if self._epoch:
-                self._check(connection)
-            if not _until(
-                lambda: _locked(connection), PATIENCE
-            ):  # who was killed just now is noticed by the server
-                raise Unavailable(NAME, "another host serves from this database; end it first")
-            if self._epoch:
-                self._check(connection)
-            else:
-                sql = "UPDATE leader SET epoch = epoch + 1 RETURNING epoch"
-                [(self._epoch,)] = connection.execute(sql).fetchall()
+            leases.show(connection, self._node)
+            asked = leases.clock()
+            epoch = leases.take(connection, self._node)
+            if epoch is None:
+                raise Led(NAME, f"another host serves from this database: {leases.held_by(connection)}")
+            self._epoch = epoch
+            self._beats = Beats(lambda: connect(self._url), self._node, epoch, asked, self._taken_over)
+
+    def _taken_over(self) -> None:
+        self._losing(f"another host leads by now (our epoch was {self._epoch})")
 
     def _check(self, connection: Connection) -> None:
         [(found,)] = connection.execute("SELECT epoch FROM leader").fetchall()
@@ -284,22 +302,17 @@ class PostgreSQL(Grouped):
             raise self._losing(f"another host leads (epoch {found}, ours was {self._epoch})")
 
     def _losing(self, why: str) -> Lost:
-        if self._lost is None:
-            self._lost = Lost(NAME, why)
-            self._tell(self._lost)
-        return self._lost
+        with self._losses:
+            if self._lost is None:
+                self._lost = Lost(NAME, why)
+                self._tell(self._lost)
+            return self._lost
 
     def _connected(self) -> Connection:
         if self._lost is not None:
             raise self._lost
         if self._connection is None or self._connection.closed:
-            connection = connect(self._url)
-            try:
-                self._lead(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
+            self._connection = connect(self._url)
         return self._connection
 
     # ── groups ───────────────────────────────────────────────────────────────────────────────────────────
@@ -372,13 +385,6 @@ class PostgreSQL(Grouped):
 _TIMELINE = "left(pg_walfile_name(pg_current_wal_lsn()), 8)"  # another one after each failover
 _NUMBER = f"SELECT pg_current_xact_id_if_assigned()::text, {_TIMELINE}"
 _STATUS = f"SELECT CASE WHEN {_TIMELINE} = %s THEN pg_xact_status(%s::xid8) END"
-
-
-def _locked(connection: Connection) -> bool:
-    [(held,)] = connection.execute(
-        "SELECT pg_try_advisory_lock(%s + 'leader'::regclass::oid::bigint)", (LOCK,)
-    ).fetchall()
-    return bool(held)
 
 
 def _until(known: Callable[[], bool], seconds: float) -> bool:

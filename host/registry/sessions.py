@@ -34,6 +34,7 @@ class Session:
     in_ledger: bool = True  # False when its file is older than the ledger and was not read into it yet
     remade: bool = False  # it was made again, and messages may still be on their way back into it
     made: int = 0  # how many times this process made it again
+    node: str = ""  # whose folder has its files, '' on a single machine
 
     @property
     def place(self) -> Address:
@@ -128,7 +129,9 @@ def mark_busy(connection: Statements, id_: str) -> None:
     connection.execute("UPDATE sessions SET busy = 1, work = work + 1 WHERE id = ?", (id_,))
 
 
-_COLUMNS = "id, agent, channel_type, workspace_id, platform_id, thread_id, scope, seq_high_water, in_ledger"
+_COLUMNS = (
+    "id, agent, channel_type, workspace_id, platform_id, thread_id, scope, seq_high_water, in_ledger, node"
+)
 
 
 class Sessions:
@@ -160,12 +163,14 @@ class Sessions:
         return self.data / "agents" / session.agent
 
     def _session(self, row: Sequence[str]) -> Session:
-        id_, agent, channel, workspace, platform, thread, scope, high_water, in_ledger = row
+        id_, agent, channel, workspace, platform, thread, scope, high_water, in_ledger, node = row
         known = self._known.get(id_)
         if known is None:
             folder = SessionFolder(self.data / "sessions" / id_)
             address = Address(channel, workspace, platform, thread)
-            known = Session(id_, agent, address, scope, folder, int(high_water), in_ledger=in_ledger != "0")
+            known = Session(
+                id_, agent, address, scope, folder, int(high_water), in_ledger=in_ledger != "0", node=node
+            )
             self._known[id_] = known
         known.scope = scope
         return known

@@ -99,6 +99,10 @@ async def test_commands_find_the_records_where_the_folder_says(
     assert postgres.says(url, "SELECT count(*) FROM paused") == "1"
     assert "goes on" in await said(command="resume")
     assert session["id"] in await said("--json", command="sessions")
+    [node] = json.loads(await said("--json", command="nodes"))
+    assert node["id"] == (tmp_path / "data" / "node").read_text().strip()
+    assert not node["serves"]  # it has ended, and given its lease back
+    assert node["name"] in await said(command="nodes")
     [message] = postgres.says(url, "SELECT message_id FROM inbox").split()
     assert "hello" in await said(message, command="why")
 

@@ -39,6 +39,7 @@ class Book:
         self.commits: list[list[tuple[str, str]]] = []
         self.failing = 0
         self.unreadable = False
+        self.leading = True
         self.standing = True  # whether the answer stands that takes the place of another
         self.waits: list[int] = []  # until when something that people wait for was put off, ms
         self._changed = asyncio.Event()
@@ -74,6 +75,9 @@ class Book:
 
     async def put_off(self, parcel: Parcel) -> None:
         self.waits.append(parcel.next_attempt_at)
+
+    def leads(self) -> bool:
+        return self.leading
 
 
 class Bench:
@@ -187,6 +191,21 @@ class Deaf(MemoryBot):
         self.looks.set()
         await asyncio.Event().wait()
         return None
+
+
+async def test_what_was_intended_before_its_node_was_stopped_is_not_sent_after_it() -> None:
+    """Another serves by now, and has looked it up."""
+    bench = Bench()
+
+    async def stopped(parcels: Sequence[Parcel]) -> None:
+        bench.book.leading = False
+
+    bench.book.before_commit = stopped
+    bench.lane.add([parcel(1)])
+    await bench.book.until(2)
+    await bench.lane.stop(0.0)
+    assert bench.book.commits == [[("k1", "sending")], [("k1", "pending")]]
+    assert bench.bot.said("c") == []
 
 
 async def test_a_look_up_that_hangs_holds_up_no_stop_and_is_left_to_the_next_start() -> None:

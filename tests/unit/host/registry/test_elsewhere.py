@@ -11,7 +11,7 @@ import pytest
 
 from host import registry
 from host.folders.disk import ThreadDisk
-from host.registry import elsewhere
+from host.registry import elsewhere, nodes
 from host.registry.db import beside, open_host_db, open_registry
 from host.registry.where import ELSEWHERE
 from host.upkeep.backups.making import BackupError, make
@@ -49,9 +49,25 @@ async def test_with_one_it_is_that_database_and_the_folder_says_so(
             lambda s: s.execute("INSERT INTO paused VALUES ('default', 1) ON CONFLICT DO NOTHING")
         )
         await registry.close()
-    assert [path.name for path in tmp_path.iterdir()] == [ELSEWHERE]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [ELSEWHERE, nodes.FILE]
     with closing(open_registry(tmp_path)) as reads:
         assert reads.execute("SELECT count(*) FROM paused").fetchone() == (1,)
+
+
+async def test_a_node_that_stands_by_knows_where_the_records_are_and_is_the_same_at_each_try(
+    tmp_path: Path, disk: ThreadDisk, postgres: Server
+) -> None:
+    url, folders = postgres.database(), (tmp_path / "one", tmp_path / "other")
+    for folder in folders:
+        folder.mkdir()
+    serves = await elsewhere.opened(folders[0], url, disk, ended)
+    for _ in range(2):
+        with pytest.raises(nodes.Led):
+            await elsewhere.opened(folders[1], url, disk, ended)
+    with closing(open_registry(folders[1])) as reads:
+        found = [(one.id, one.serves) for one in nodes.seen(reads)]
+    await serves.close()
+    assert found == [(nodes.own(folders[0]).id, True), (nodes.own(folders[1]).id, False)]
 
 
 async def test_records_in_the_folder_are_not_left_behind_for_an_empty_database(

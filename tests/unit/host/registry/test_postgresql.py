@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from host.folders.disk import ThreadDisk
-from host.registry import db, sessions, where
+from host.registry import db, nodes, sessions, where
+from host.registry.nodes import Led, Node
 from host.registry.port import Registry, Statements
 from sessiondb import Address, Full, Incompatible, SessionError, Unavailable
+from tests.fakes.platform import TIMEOUT
 from tests.support.postgres import Line, Server, server
 
+ADA, BOB = Node("a", "ada"), Node("b", "bob")
 SOON = 0.5  # s of the engine's patience where a test waits for its end
 
 
@@ -30,15 +33,33 @@ class Hosts:
         self.lost: list[SessionError] = []
         self._open: list[Registry] = []
 
-    async def open(self, url: str = "") -> Registry:
+    async def open(self, url: str = "", node: Node = ADA) -> Registry:
         from host.registry.postgresql import PostgreSQL
 
-        made = await PostgreSQL.open(url or self.url, self.disk, self.lost.append)
+        made = await PostgreSQL.open(url or self.url, self.disk, self.lost.append, node)
         self._open.append(made)
         return made
 
     def says(self, sql: str) -> str:
         return self.server.says(self.url, sql)
+
+    def cut(self, one: Registry) -> int:
+        """As if it were killed: it renews nothing more and says nothing to anybody. Returns until when it had the lease."""
+        one._beats._ending.set()  # type: ignore[attr-defined]
+        one._beats._thread.join()  # type: ignore[attr-defined]
+        return int(self.says("SELECT until FROM lease"))
+
+    async def followed(self, node: Node) -> Registry:
+        """As soon as the node may serve."""
+        async with asyncio.timeout(TIMEOUT):
+            while True:
+                with contextlib.suppress(Led):
+                    return await self.open(node=node)
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(TIMEOUT):
+            while not await self.disk.run(true):
+                pass
 
     async def close(self) -> None:
         for one in self._open:
@@ -66,6 +87,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     from host.registry import postgresql
 
     monkeypatch.setattr(postgresql, "PATIENCE", SOON)
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    from host.registry import leases
+
+    for name, seconds in (("LEASE", 1.0), ("GRACE", 0.3), ("BEAT", 0.1)):
+        monkeypatch.setattr(leases, name, seconds)
 
 
 class Counted:
@@ -170,24 +199,102 @@ async def test_a_statement_that_is_refused_is_its_own_jobs_and_the_group_goes_on
 # ── who leads ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_second_host_is_told_that_somebody_serves_and_changes_nothing(
-    hosts: Hosts, impatient: None
-) -> None:
+async def test_a_second_node_is_told_who_serves_and_changes_nothing(hosts: Hosts) -> None:
     first = await hosts.open()
-    with pytest.raises(Unavailable, match="another host serves"):
-        await hosts.open()
+    with pytest.raises(Led, match="another host serves from this database: ada"):
+        await hosts.open(node=BOB)
     assert await first.write(Counted("k")) == 1
+    assert first.leads()
     assert hosts.lost == []
 
 
+async def test_a_lease_is_renewed_whatever_its_host_is_busy_with(hosts: Hosts, brief: None) -> None:
+    from host.registry import leases
+
+    first = await hosts.open()
+    until = hosts.says("SELECT until FROM lease")
+
+    def slow(statements: Statements) -> bool:
+        deadline = leases.clock() + TIMEOUT
+        while leases.clock() < deadline:  # nothing but this job is done meanwhile
+            if int(hosts.says("SELECT until FROM lease")) > int(until) + 2_000 * leases.LEASE:
+                return first.leads()
+        return False
+
+    assert await first.write(slow)
+    with pytest.raises(Led):
+        await hosts.open(node=BOB)
+
+
+async def test_whoever_ends_in_order_is_followed_at_once(hosts: Hosts) -> None:
+    await (await hosts.open()).close()
+    second = await hosts.open(node=BOB)
+    assert await second.write(Counted("k")) == 1
+    assert hosts.says("SELECT epoch FROM leader") == "2"
+
+
+async def test_whoever_was_killed_comes_back_on_its_own_folder_at_once(hosts: Hosts) -> None:
+    """Its folder's lock tells that the one before is gone; its runners are its own to adopt."""
+    first = await hosts.open()
+    hosts.cut(first)
+    again = await hosts.open()
+    assert await again.write(Counted("k")) == 1
+    with pytest.raises(
+        Led
+    ):  # the same folder from another machine, by a share: there the lock may tell nothing
+        await hosts.open(node=Node(ADA.id, "eve"))
+
+
+async def test_a_node_that_is_silent_is_followed_after_lease_and_grace_and_not_before(
+    hosts: Hosts, brief: None
+) -> None:
+    from host.registry import leases
+
+    first = await hosts.open()
+    last = hosts.cut(first)
+    second = await hosts.followed(BOB)
+    taken = int(hosts.says("SELECT until FROM lease")) - 1_000 * leases.LEASE
+    assert taken >= last + 1_000 * leases.GRACE
+    assert not first.leads()  # by its own clock, without asking anybody
+    with pytest.raises(Unavailable, match="another host leads"):
+        await first.write(Counted("zombie"))
+    assert await second.write(Counted("k")) == 1
+    assert hosts.says("SELECT key FROM meta ORDER BY key") == "k"
+
+
+async def test_a_node_finds_by_its_beat_that_another_took_over(hosts: Hosts, brief: None) -> None:
+    """It has nothing to commit, and containers that live."""
+    first = await hosts.open()
+    hosts.says("UPDATE lease SET node = 'b', epoch = 2; UPDATE leader SET epoch = 2")
+    await hosts.until(lambda: bool(hosts.lost))
+    assert not first.leads()
+    assert "another host leads" in str(hosts.lost[0])
+    await first.close()
+    assert hosts.says("SELECT until > 0 FROM lease") == "t"  # what is another's was not given back
+
+
+async def test_a_lease_outlives_its_connections(hosts: Hosts, brief: None) -> None:
+    from host.registry import leases
+
+    first = await hosts.open()
+    for _ in range(2):
+        hosts.server.cut_off(hosts.url)
+        until = int(hosts.says("SELECT until FROM lease"))
+        await hosts.until(lambda u=until: int(hosts.says("SELECT until FROM lease")) > u)  # type: ignore[misc]
+    assert await first.write(Counted("k")) == 1
+    assert hosts.says("SELECT epoch FROM leader") == "1"
+    assert leases.LEASE < SOON * 4
+
+
 async def test_a_host_that_was_cut_off_while_another_took_over_keeps_nothing_more_and_is_told_once(
-    hosts: Hosts, line: Line
+    hosts: Hosts, line: Line, brief: None
 ) -> None:
     first = await hosts.open(line.url(hosts.url))
     await first.write(Counted("first"))
+    hosts.cut(first)
     line.close()  # it does not come back by itself
     hosts.server.cut_off(hosts.url)
-    second = await hosts.open()
+    second = await hosts.followed(BOB)
     with tempfile.TemporaryDirectory(prefix="dovecote-pg-", dir="/tmp") as folder:
         again = Line(hosts.server, Path(folder))
         first._url = again.url(hosts.url)  # type: ignore[attr-defined]
@@ -198,6 +305,28 @@ async def test_a_host_that_was_cut_off_while_another_took_over_keeps_nothing_mor
     assert len(hosts.lost) == 1
     assert await second.write(Counted("second")) == 1
     assert hosts.says("SELECT key FROM meta ORDER BY key") == "first\nsecond"
+
+
+async def test_a_database_in_which_one_host_led_by_a_lock_gets_its_lease(hosts: Hosts) -> None:
+    await (await hosts.open()).close()
+    hosts.says("DROP VIEW nodes_seen; DROP TABLE lease, nodes; DROP FUNCTION ms_now")
+    assert await (await hosts.open(node=BOB)).write(Counted("k")) == 1
+
+
+async def test_nodes_are_listed_who_serves_first_and_those_long_gone_are_not(hosts: Hosts) -> None:
+    first = await hosts.open(node=BOB)
+    hosts.says("INSERT INTO nodes VALUES ('x', 'xeno', '0', 1, 1), ('c', 'cleo', '0', 2, ms_now() - 9000)")
+    await first.close()
+    first = await hosts.open(node=BOB)  # whoever begins to serve forgets them
+    with pytest.raises(Led):
+        await hosts.open(node=ADA)
+    found = await first.read(nodes.seen)
+    assert [(one.name, one.id, one.serves) for one in found] == [
+        ("bob", "b", True),
+        ("ada", "a", False),
+        ("cleo", "c", False),
+    ]
+    assert found[2].silent >= 9_000 > found[1].silent >= 0
 
 
 async def test_a_host_whose_epoch_was_raised_within_its_connection_keeps_nothing_more(hosts: Hosts) -> None:

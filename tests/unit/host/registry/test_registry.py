@@ -37,6 +37,7 @@ def on_sqlite(tmp_path: Path) -> Opened:
 @pytest.fixture
 def on_postgresql(request: pytest.FixtureRequest) -> Opened:
     server: Server = request.getfixturevalue("postgres")
+    from host.registry.nodes import Node
     from host.registry.postgresql import PostgreSQL  # an extra's, where there is one
 
     url = server.database()
@@ -44,7 +45,7 @@ def on_postgresql(request: pytest.FixtureRequest) -> Opened:
     def ended(error: SessionError) -> None:
         raise AssertionError(error)
 
-    return lambda disk: PostgreSQL.open(url, disk, ended)
+    return lambda disk: PostgreSQL.open(url, disk, ended, Node("n1", "here"))
 
 
 @pytest.fixture(params=["on_sqlite", "on_postgresql"])

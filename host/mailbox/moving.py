@@ -1,0 +1,54 @@
+"""A session whose files are in another node's folder, which serves no more: they are made anew here from what both share.
+
+The order, and what a crash between two steps does. What lies here from earlier goes first: it is older than what another node did
+since. Salvage second, the new file third (`remaking`), and last the session is this node's: whoever dies before begins from the
+beginning, and no runner has been started meanwhile.
+
+What may begin anew is told by the ledger, for no intent leaves a node before it is there: a message before which or in whose
+place something was answered is not asked of the agent a second time (law 6). Its people are told, for what stood in the files
+(the agent's memory of the conversation, the rest of a long answer) is on a machine that nobody reaches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+
+from host.mailbox import remaking
+from host.mailbox.inbound import InboundWriter
+from host.registry.port import Statements
+from host.registry.sessions import Session
+from sessiondb import Full, content
+
+
+def is_elsewhere(session: Session, node: str) -> bool:
+    return bool(node and session.node and session.node != node)
+
+
+def clear(session: Session) -> None:
+    """Raises `Full`. The folder of the conversation's work stays: what an agent made there is nowhere else."""
+    for folder in (session.folder.inbound, session.folder.outbound):
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                shutil.rmtree(folder)
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                raise Full(folder, error.strerror or "cannot be taken away") from error
+
+
+def arrive(connection: Statements, session: Session, node: str) -> None:
+    connection.execute("UPDATE sessions SET node = ? WHERE id = ?", (node, session.id))
+
+
+def tell(writer: InboundWriter, session: Session) -> None:
+    """The agent, as context of its next turn."""
+    with writer.writing():
+        note = content.System("note", TOLD, ok=False)
+        writer.note(f"moved:{session.id}:{writer.mark('seq_high_water')}", session.place, note)
+
+
+TOLD = (
+    f"{remaking.MOVED_HERE} What was said and done before is not known to you; what people see of it you can read where they"
+    " talk."
+)

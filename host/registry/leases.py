@@ -1,0 +1,145 @@
+"""The right to serve from a database: a row that one node renews, and any other takes over once nobody has for long enough.
+
+Time is the database's. Whoever holds the lease counts what is left of it by a clock of its own that goes on while the process
+is stopped and the machine asleep, from before it asked: it knows that it is over before anybody else may take it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, TypeAlias
+
+import psycopg
+
+from host.registry.nodes import Node
+from sessiondb.errors import SessionError
+
+log = logging.getLogger(__name__)
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+LEASE = 6.0  # s from a beat
+GRACE = 2.0  # s after that: for what a standby server has not heard of, and for clocks that go apart
+BEAT = 1.5  # s between two
+QUICK = "SET statement_timeout = '4s'"  # a beat that waits longer is no beat
+AWAY = 10_000  # ms of silence after which a node that is heard of again has been away
+FORGOTTEN = 7 * 86_400_000  # ms after which a node that is silent is not listed any more
+
+_TAKE = """
+WITH taken AS (
+    UPDATE lease SET node = %(id)s, name = %(name)s, epoch = (SELECT epoch + 1 FROM leader), until = ms_now() + %(ms)s
+    WHERE until + %(grace)s < ms_now() OR until = 0 OR (node = %(id)s AND name = %(name)s)
+    RETURNING epoch
+)
+UPDATE leader SET epoch = taken.epoch FROM taken RETURNING leader.epoch
+"""
+_RENEW = """
+UPDATE lease SET until = ms_now() + %(ms)s WHERE epoch = %(epoch)s AND epoch = (SELECT leader.epoch FROM leader)
+"""
+_GIVE_BACK = "UPDATE lease SET until = 0 WHERE epoch = %(epoch)s"
+_HERE = """
+INSERT INTO nodes VALUES (%(id)s, %(name)s, %(version)s, ms_now(), ms_now())
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version, beat_at = excluded.beat_at,
+    since = CASE WHEN nodes.beat_at + %(away)s < ms_now() THEN excluded.since ELSE nodes.since END
+"""
+
+
+def clock() -> float:
+    """s; goes on while this process is stopped or its machine asleep."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def show(connection: Connection, node: Node) -> None:
+    """That it is there."""
+    values = {"id": node.id, "name": node.name, "version": version("dovecote"), "away": AWAY}
+    connection.execute(_HERE, values)
+
+
+def take(connection: Connection, node: Node) -> int | None:
+    """The epoch of the lease that is this node's now, or None while another has it. One that was killed and comes back on its
+    own folder waits for nobody: its predecessor is gone, or its folder's lock would not be had."""
+    values = {"id": node.id, "name": node.name, "ms": int(LEASE * 1000), "grace": int(GRACE * 1000)}
+    try:
+        row = connection.execute(_TAKE, values).fetchone()
+    except psycopg.errors.SerializationFailure:  # somebody else did just now, or renewed it
+        return None
+    if row is None:
+        return None
+    connection.execute("DELETE FROM nodes WHERE beat_at < ms_now() - %s", (FORGOTTEN,))
+    return int(row[0])
+
+
+def held_by(connection: Connection) -> str:
+    row = connection.execute("SELECT name FROM lease").fetchone()
+    return str(row[0]) if row else ""
+
+
+class Beats:
+    """Renews a lease from a thread of its own, whatever else its host is busy with; `gone` is called once another has it."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        node: Node,
+        epoch: int,
+        asked: float,
+        gone: Callable[[], None],
+    ) -> None:
+        """`asked`: by `clock`, before the lease was asked for."""
+        self._connect = connect
+        self._node = node
+        self._epoch = epoch
+        self._gone = gone
+        self._over = asked + LEASE
+        self._connection: Connection | None = None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+        self._thread.start()
+
+    @property
+    def holds(self) -> bool:
+        """Whether nobody else can have it by now."""
+        return clock() < self._over
+
+    def end(self, *, giving_back: bool) -> None:
+        """Blocks. After it nobody renews; given back, the next one takes it at once."""
+        self._ending.set()
+        self._thread.join()
+        self._over = 0.0
+        try:
+            if giving_back:
+                self._at_hand().execute(_GIVE_BACK, {"epoch": self._epoch})
+        except (SessionError, psycopg.Error) as error:
+            log.warning("The lease runs out by itself: %s", error, extra={"action": "lease_left"})
+        self._close()
+
+    def _run(self) -> None:
+        while not self._ending.wait(BEAT):
+            asked = clock()
+            try:
+                connection = self._at_hand()
+                renewed = connection.execute(_RENEW, {"epoch": self._epoch, "ms": int(LEASE * 1000)}).rowcount
+                if not renewed:
+                    self._over = 0.0
+                    self._gone()
+                    return
+                self._over = asked + LEASE
+                show(connection, self._node)
+            except (SessionError, psycopg.Error) as error:
+                log.warning("A beat failed: %s", error, extra={"action": "beat_failed"})
+                self._close()
+
+    def _at_hand(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = self._connect()
+            self._connection.execute(QUICK)
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,68 @@
+"""Hosts that share a database: each is a node, known by its data folder; one serves, and the others stand by.
+
+Nothing here asks which engine there is: on a single machine there is one node, without a name.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from host.registry.port import Statements
+from sessiondb import connection as sqlite
+from sessiondb.errors import Unavailable
+
+FILE = "node"  # in the data folder: its id, for whoever else would take it for its own
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    id: str  # of the data folder: conversations' files are where it is
+    name: str  # of the machine
+
+
+class Led(Unavailable):
+    """Another node serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A node as the database knows it. Times are the database's."""
+
+    name: str
+    id: str
+    serves: bool
+    since: int  # ms UTC
+    silent: int  # ms since its latest beat
+    version: str
+
+
+def own(data: Path) -> Node:
+    """This one; a folder gets its id once. Raises `OSError`."""
+    path = data / FILE
+    try:
+        id_ = path.read_text("utf-8").strip()
+    except FileNotFoundError:
+        id_ = secrets.token_hex(6)
+        draft = path.with_name(f"{FILE}.new")
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(f"{id_}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        sqlite.sync(path.parent)
+    return Node(id_, socket.gethostname())
+
+
+def seen(connection: Statements) -> list[Seen]:
+    """Who serves first, then by name. For a registry in a database."""
+    rows = connection.execute(
+        "SELECT name, id, serves, since, silent, version FROM nodes_seen ORDER BY serves DESC, name, id"
+    ).fetchall()
+    return [
+        Seen(str(name), str(id_), bool(serves), int(at), int(silent), str(version))
+        for name, id_, serves, at, silent, version in rows
+    ]

@@ -1,0 +1,87 @@
+"""Two hosts on one database, each a process with a folder of its own: one serves, and when it is gone the other goes on."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from tests.support.postgres import Server
+from tests.support.sharing import Sharing, sharing
+
+SLOW = "@@sleep 3\n"  # a turn that is under way when something happens to its node
+
+
+async def in_the_midst(both: Sharing) -> None:
+    both.say("C1", f"{SLOW}one")
+    await both.until(lambda: both.at_work(1))
+
+
+async def test_when_the_node_that_serves_is_killed_the_other_answers_once_what_was_under_way(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    async with sharing(tmp_path, url) as both:
+        await in_the_midst(both)
+        await both.ada.kill()
+        both.say("C2", "two")
+        await both.until(lambda: both.posts("C1") and both.posts("C2"))
+        both.say("C0", "again")
+        await both.until(lambda: len(both.posts("C0")) == 2)
+        assert [both.posts(channel) for channel in ("C0", "C1", "C2")] == [
+            ["hello", "again"],
+            ["one"],
+            ["two"],
+        ]
+        assert both.twice() == []
+        told = [both.warnings(channel) for channel in ("C0", "C1", "C2")]
+        assert [len(texts) for texts in told] == [1, 1, 0]  # what was there before, and is not remembered
+        assert "on another machine" in told[0][0]
+
+
+async def test_a_node_that_was_stopped_and_goes_on_changes_nothing_more_and_ends(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    async with sharing(tmp_path, url) as both:
+        await in_the_midst(both)
+        both.ada.signal(signal.SIGSTOP)
+        await both.until(lambda: both.posts("C1"))
+        both.ada.signal(signal.SIGCONT)
+        assert await both.ada.ended() != 0
+        assert "another host leads" in both.ada.log()
+        both.say("C1", "two")
+        await both.until(lambda: len(both.posts("C1")) == 2)
+        assert both.posts("C1") == ["one", "two"]
+        assert both.twice() == []
+        assert both.ada.runners() == []
+
+
+async def test_a_node_that_comes_back_with_its_old_files_believes_none_of_them(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    async with sharing(tmp_path, url) as both:
+        await in_the_midst(both)
+        await both.ada.kill()
+        await both.until(lambda: both.posts("C1"))
+        both.say("C1", "two")
+        await both.until(lambda: len(both.posts("C1")) == 2)
+        await both.ada.start()
+        await both.until(lambda: "Standing by" in both.ada.log())
+        await both.bob.kill()
+        both.say("C1", "three")
+        await both.until(lambda: len(both.posts("C1")) == 3)
+        assert both.posts("C1") == ["one", "two", "three"]
+        assert both.twice() == []
+
+
+async def test_a_node_that_ends_in_order_is_followed_at_once_and_one_that_stands_by_ends_when_told(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    async with sharing(tmp_path, url) as both:
+        both.ada.signal(signal.SIGTERM)
+        await both.ada.ended()
+        both.say("C1", "one")
+        await both.until(lambda: both.posts("C1") == ["one"])
+        assert postgres.says(url, "SELECT epoch FROM lease") == "2"

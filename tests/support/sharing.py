@@ -1,0 +1,148 @@
+"""Hosts in processes of their own that share a database and a platform, each with a data folder of its own.
+
+`python -m tests.support.sharing PLATFORM DATA DATABASE`: the platform is that of `durable`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from host.app import Host
+from host.assembly import Parts
+from host.delivery import attempts, policy
+from host.folders.disk import ThreadDisk
+from host.live import policy as live_policy
+from host.ports.bot import Bots
+from host.registry import leases
+from host.runners.launch.process import ProcessLauncher
+from tests.support import hosting
+from tests.support.durable import DurableBot, append, lines
+
+DEADLINE = 120  # s a test waits for something to happen
+LOOK = 0.05  # s between two looks at a file that another process writes
+
+
+class Node:
+    """One host's process."""
+
+    def __init__(self, platform: Path, data: Path, url: str) -> None:
+        self.data = data
+        self._arguments = [str(platform), str(data), url]
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self.data.mkdir(exist_ok=True)
+        with (self.data / "host.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", __name__, *self._arguments, stdout=log, stderr=log
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    async def ended(self) -> int:
+        assert self.process is not None
+        async with asyncio.timeout(DEADLINE):
+            return await self.process.wait()
+
+    async def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.signal(signal.SIGKILL)
+        await self.ended()
+
+    def log(self) -> str:
+        return (self.data / "host.log").read_text()
+
+    def runners(self) -> list[int]:
+        mark = f"DOVECOTE_SESSION_DIR={self.data}/".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+        return found
+
+
+class Sharing:
+    """A platform that outlives them."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.platform = folder / "platform"
+        self.platform.mkdir()
+        self.ada, self.bob = (Node(self.platform, folder / name, url) for name in ("ada", "bob"))
+        self._said = 0
+
+    def say(self, channel: str, text: str) -> None:
+        self._said += 1
+        append(self.platform / "people.jsonl", channel=channel, id=f"n{self._said}", text=text)
+
+    def posts(self, channel: str) -> list[str]:
+        """Without what hosts say of themselves."""
+        found = [str(p["text"]) for p in lines(self.platform / "posts.jsonl") if p["channel"] == channel]
+        return [text for text in found if not text.startswith("⚠️")]
+
+    def warnings(self, channel: str) -> list[str]:
+        found = [str(p["text"]) for p in lines(self.platform / "posts.jsonl") if p["channel"] == channel]
+        return [text for text in found if text.startswith("⚠️")]
+
+    def twice(self) -> list[str]:
+        counted = Counter(str(post["key"]) for post in lines(self.platform / "posts.jsonl"))
+        return [key for key, times in counted.items() if times > 1]
+
+    def at_work(self, count: int) -> bool:
+        """Whether so many turns have begun to show themselves."""
+        shown = [one for one in lines(self.platform / "live.jsonl") if one["change"] == "opened"]
+        return len(shown) >= count
+
+    async def until(self, true: Callable[[], Any]) -> None:
+        async with asyncio.timeout(DEADLINE):
+            while not await asyncio.to_thread(true):  # noqa: ASYNC110 - another process's files
+                await asyncio.sleep(LOOK)
+
+
+@asynccontextmanager
+async def sharing(folder: Path, url: str) -> AsyncIterator[Sharing]:
+    """Ada serves; Bob stands by."""
+    both = Sharing(folder, url)
+    try:
+        await both.ada.start()
+        both.say("C0", "hello")
+        await both.until(lambda: both.posts("C0") == ["hello"])
+        await both.bob.start()
+        await both.until(lambda: "Standing by" in both.bob.log())
+        yield both
+    finally:
+        for node in (both.ada, both.bob):
+            if node.process is not None and node.process.returncode is None:
+                await node.kill()
+            for pid in node.runners():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+async def _serve(platform: Path, data: Path, url: str) -> None:
+    policy.GRACE = 200  # the platform answers at once here
+    attempts.RETRY_BACKOFF = 100
+    live_policy.OPEN_AFTER = 0.1  # turns are short here
+    leases.LEASE, leases.GRACE, leases.BEAT = 3.0, 0.5, 0.3
+    config = hosting.config(data, host={"sweep_every": 0.5}, cluster={"database": url})
+    bot = DurableBot(platform)
+    parts = Parts(ThreadDisk(), ProcessLauncher(), hosting.now_ms)
+    await Host(config, Bots({bot.channel_type: bot}), parts).serve()
+
+
+if __name__ == "__main__":
+    import logging
+
+    logging.basicConfig(level=logging.INFO)
+    asyncio.run(_serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))
