@@ -160,7 +160,8 @@ class Host:
             self._manager.ready(told)
         self._manager.goes_on()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), STANDING_LOOK)
+            async with asyncio.timeout(STANDING_LOOK):
+                await self._stopping.wait()
         return not self._stopping.is_set()
 
     async def _opened_registry(self) -> Registry:
