@@ -7,12 +7,14 @@ plan says does not depend on the rows: without ANALYZE SQLite knows nothing of t
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
+from typing import Any
 
 import apsw
 import apsw.ext
@@ -140,6 +142,8 @@ class Trace:
 
     def begin(self) -> None:
         apsw.connection_hooks.append(self._watch)
+        if importlib.util.find_spec("psycopg") is not None:
+            self._watch_database()
 
     def hear(self, made: Iterable[Made]) -> None:
         self._told.update(made)
@@ -161,8 +165,23 @@ class Trace:
     def _watch(self, connection: apsw.Connection) -> None:
         connection.exec_trace = self._note
 
+    def _watch_database(self) -> None:
+        """Of PostgreSQL's statements the lines are noted alone: SQLite plans what it has too when it makes that itself."""
+        import psycopg
+
+        execute = psycopg.Connection.execute
+
+        def traced(connection: psycopg.Connection[Any], query: Any, *more: Any, **options: Any) -> Any:
+            self._mark(sys._getframe(1), "")
+            return execute(connection, query, *more, **options)
+
+        psycopg.Connection.execute = traced  # type: ignore[method-assign]
+
     def _note(self, _: object, sql: str, __: object) -> bool:
-        frame: FrameType | None = sys._getframe(1)
+        self._mark(sys._getframe(1), sql)
+        return True
+
+    def _mark(self, frame: FrameType | None, sql: str) -> None:
         for depth in range(DEEPEST):
             if frame is None:
                 break
@@ -175,7 +194,6 @@ class Trace:
             elif depth == 0:  # a test's own
                 break
             frame = frame.f_back
-        return True
 
 
 _PREFIX = f"{ROOT}/"

@@ -103,6 +103,16 @@ async def test_a_disk_that_fails_in_one_job_fails_all_of_its_commit_in_words_and
     assert not {"before", "behind"} & set(there)
 
 
+async def test_a_statement_is_made_for_each_of_many_bindings(
+    reopen: Callable[[], Awaitable[Registry]],
+) -> None:
+    registry = await reopen()
+    rows = [("a", "1"), ("b", "2"), ("c", "3")]
+    await registry.write(lambda s: s.executemany("INSERT INTO meta VALUES (?, ?)", rows) and None)
+    await registry.write(lambda s: s.executemany("INSERT INTO meta VALUES (?, ?)", ()) and None)
+    assert await registry.read(keys) == ["a", "b", "c"]
+
+
 async def test_what_a_job_has_written_is_there_after_its_return(
     reopen: Callable[[], Awaitable[Registry]],
 ) -> None:
