@@ -16,7 +16,7 @@ from host.controls.desk import TaskDesk
 from host.governance import access, rules, words
 from host.intake import inbox, router
 from host.ports.bot import Bots, DeliveryError, OpensDirect
-from host.ports.controls import Forbidden, Later, Offer
+from host.ports.controls import Forbidden, Later, NotNow, Offer
 from host.ports.events import EventClass, InboundEvent, Viewer
 from host.registry import held, sessions
 from host.registry.port import Registry
@@ -98,7 +98,7 @@ class Laters:
         try:
             return await bot.direct(viewer.address, viewer.author.id)
         except DeliveryError as error:
-            raise Forbidden(UNREACHABLE) from error
+            raise NotNow(UNREACHABLE) from error
 
 
 def _title(wanted: Later) -> str:

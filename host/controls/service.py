@@ -68,6 +68,7 @@ ASKERS_ONLY = "Only whoever asked, or an owner, may do that with an answer."
 NOTHING_ANSWERED = "There is no answer of mine here."
 REMOVED = "My answer is deleted."
 NOT_REMOVED = "I could not delete my answer now; try again in a minute."
+ON_ITS_WAY = "That answer is still on its way; try again in a minute."
 RECEIPT_IN = (0.1, 0.2, 0.4, 0.8)  # s between two looks
 ONCE_MORE = "I answer it once more."
 TRIED = "That answer was tried again already."
@@ -213,6 +214,15 @@ class Service:
             lambda connection: judging.answer_of(connection, self._settings.config, viewer, key)
         )
 
+    async def _asked(self, session: Session, found: Answer) -> tuple[MessageIn | None, list[Parcel]]:
+        """What it answers, and its parts."""
+
+        def look(writer: InboundWriter) -> tuple[MessageIn | None, list[Parcel]]:
+            writer.catch_up()  # with what host.db has of it
+            return writer.message(found.answers), writer.parcels_of(found.row_id)
+
+        return await self._parts.records.mailboxes.use(session, look)
+
     async def again_here(self, viewer: Viewer, model: str) -> str:
         last = await self._db.read(
             lambda connection: judgements.last(connection, viewer.address, viewer.author.id)
@@ -232,15 +242,11 @@ class Service:
         found = await self._answer(viewer, answer)
         chosen = self._chosen(found.agent, model)
         session = await self._session(found.session_id)
-        asked = (
-            None
-            if session is None
-            else await self._parts.records.mailboxes.use(
-                session, lambda writer: writer.message(found.answers)
-            )
-        )
+        asked, parcels = (None, []) if session is None else await self._asked(session, found)
         if asked is None or asked.kind != "chat":
             raise Forbidden(NOT_ASKED)
+        if not all(parcel.terminal for parcel in parcels):
+            raise Forbidden(ON_ITS_WAY)  # what is not known to stand would be taken away by no other answer
         if viewer.author.id != asked.author_id and not self.is_owner(viewer):
             raise Forbidden(ASKERS_ONLY)
         event = InboundEvent(
@@ -283,12 +289,7 @@ class Service:
         bot = self._parts.bots.get(found.address.channel_type)
         if session is None or not isinstance(bot, Removes):
             raise Forbidden(NOT_REMOVED)
-
-        def look(writer: InboundWriter) -> tuple[MessageIn | None, list[Parcel]]:
-            writer.catch_up()  # with what host.db has of it
-            return writer.message(found.answers), writer.parcels_of(found.row_id)
-
-        asked, parcels = await self._parts.records.mailboxes.use(session, look)
+        asked, parcels = await self._asked(session, found)
         if (asked is None or viewer.author.id != asked.author_id) and not self.is_owner(viewer):
             raise Forbidden(ASKERS_ONLY)
         if not all(parcel.terminal for parcel in parcels):

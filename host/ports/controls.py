@@ -20,6 +20,10 @@ class Forbidden(Exception):
     """The person may not do that, or there is no such thing for them; the text is one line for them alone."""
 
 
+class NotNow(Forbidden):
+    """Nothing was decided: the same may be asked once more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A conversation that is being worked on."""

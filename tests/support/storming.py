@@ -123,6 +123,14 @@ class Sky(ABC):
         """What the agent answered to that."""
 
     @abstractmethod
+    def took(self, pressed: Any) -> bool:
+        """Such a press was not refused."""
+
+    @abstractmethod
+    def fates(self, presses: Sequence[Any]) -> list[str]:
+        """What became of each, in short."""
+
+    @abstractmethod
     def aside(self, thread: Thread, text: str) -> Any:
         """A message in the channel that is not to the agent."""
 
@@ -167,10 +175,15 @@ class Storm:
         async with asyncio.TaskGroup() as group:
             for thread in threads:
                 group.create_task(self._answered(thread))
-        await self._sky.until(lambda: all(self._taken_up(*one) for one in self.abouts), PATIENCE)
+        try:
+            await self._sky.until(lambda: all(self._taken_up(*one) for one in self.abouts), PATIENCE)
+        except TimeoutError as error:
+            open_ = [one for one in self.abouts if not self._taken_up(*one)]
+            told = [(self._sky.words(a), self._sky.asked_about(a, b), self._sky.fates(b)) for a, b in open_]
+            raise AssertionError(f"asked about, answered, pressed: {told}") from error
 
     def _taken_up(self, said: Any, presses: Sequence[Any]) -> bool:
-        taken = sum(self._sky.settled(one) for one in presses)
+        taken = sum(self._sky.took(one) for one in presses)
         return taken <= len(self._sky.asked_about(said, presses)) <= len(presses)
 
     async def _goes_on(self, thread: Thread) -> None:
@@ -331,11 +344,18 @@ class Storm:
         mark, _, old = await self._answered(thread)
         self.gestures["click"] += 1
         key = self._sky.key(old)
-        if choice := await self._sky.once_more(thread, old):
-            self.judged[key, str(thread.asker.id)] = (choice, "")
-        await self._sky.until(
-            lambda: (found := self._with(thread, mark)) and self._sky.key(found[0]) != key, PATIENCE
-        )
+        for _ in range(TRIES):  # of one that is still on its way there is no other yet
+            if choice := await self._sky.once_more(thread, old):
+                self.judged[key, str(thread.asker.id)] = (choice, "")
+            try:
+                return await self._sky.until(lambda: self._is_another(thread, mark, key), SOON)
+            except TimeoutError:
+                continue
+        raise TimeoutError(f"No other answer in {TRIES} tries")
+
+    def _is_another(self, thread: Thread, mark: str, key: str) -> bool:
+        found = self._with(thread, mark)
+        return len(found) == 1 and self._sky.key(found[0]) != key
 
     async def _about(self, thread: Thread) -> None:
         said = self._sky.aside(thread, f"aside {self._mark(thread, 0)}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bots.common import words
 from tests.fakes.discord import Channel, Interaction, Message, NotOfferedError, User
 from tests.fakes.discord.limits import walk
 from tests.fakes.discord.model import MessageType
@@ -93,11 +95,14 @@ class OnDiscord(Sky):
     def settled(self, pressed: Interaction) -> bool:
         """What is told comes when it is noted; a form comes by itself."""
         told = [*pressed.followups, pressed.original]
-        return bool(pressed.modal) or any(one is not None and one.content and not one.loading for one in told)
+        return bool(pressed.modal) or any(
+            one is not None and one.content not in ("", words.BUSY) and not one.loading for one in told
+        )
 
     async def once_more(self, thread: Thread, answer: Message) -> str:
         def gesture() -> None:
-            pressed.extend(self.press(thread.asker, answer, "Try again") for _ in range(2))
+            with contextlib.suppress(GoneError):
+                pressed.extend(self.press(thread.asker, answer, "Try again") for _ in range(2))
 
         pressed: list[Interaction] = []
         await self._again(gesture, lambda: any(map(self.settled, pressed)))
@@ -114,6 +119,15 @@ class OnDiscord(Sky):
         asked = [one.original for one in presses if one.original is not None]
         answers = [m.content for one in asked for m in self._said(self._town.thread_of(one))]
         return [text for text in answers if text == ASKED_ABOUT]
+
+    def took(self, pressed: Interaction) -> bool:
+        return pressed.original is not None and "asks" in pressed.original.content
+
+    def fates(self, presses: Sequence[Interaction]) -> list[str]:
+        return [
+            f"{one.answer} {[(m.content, m.deleted) for m in (one.original, *one.followups) if m is not None]}"
+            for one in presses
+        ]
 
     async def later(self, thread: Thread, message: Message, what: str) -> None:
         person, opened, sent = thread.asker, list[Interaction](), list[Interaction]()

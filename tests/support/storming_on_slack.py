@@ -109,6 +109,12 @@ class OnSlack(Sky):
     def asked_about(self, message: Message, presses: Sequence[Delivery]) -> list[str]:
         return [one.text for one in self._office.answers(message) if one.text == ASKED_ABOUT]
 
+    def took(self, pressed: Delivery) -> bool:
+        return self.settled(pressed)
+
+    def fates(self, presses: Sequence[Delivery]) -> list[str]:
+        return [f"{one.state}, attempts: {len(one.attempts)}" for one in presses]
+
     async def later(self, thread: Thread, message: Message, what: str) -> None:
         person = thread.asker
         form = await self._opened(person, lambda: self._slack.choose(person, message, LATER))
@@ -122,7 +128,10 @@ class OnSlack(Sky):
                 if "Is that right" in str(form.body):
                     self._slack.submit_view(person, form)
 
-        await self._again(confirm, lambda: "Scheduled" in str(form.body))
+        try:
+            await self._again(confirm, lambda: "Scheduled" in str(form.body))
+        except TimeoutError as error:
+            raise AssertionError(f"the page reads {form.body}") from error
         self._slack.close_view(person, form)
 
     async def _opened(self, person: User, gesture: Callable[[], Any]) -> View:

@@ -15,7 +15,7 @@ from bots.slack.client.errors import TRANSIENT
 from bots.slack.commands.asking import refusal_of
 from bots.slack.reading.events import Reader
 from host.ports.bot import HostBusy, Ingest
-from host.ports.controls import Forbidden, Later
+from host.ports.controls import Forbidden, Later, NotNow
 from host.ports.events import Viewer
 
 log = logging.getLogger(__name__)
@@ -73,11 +73,11 @@ class Laters:
         try:
             viewer = await self._viewer(body, str(channel))
             line = await self._host.controls.decide(viewer, str(request), "yes")
-        except Forbidden as error:
-            return {"response_action": "update", "view": _page("Not scheduled", str(error))}
-        except (HostBusy, *TRANSIENT) as error:
+        except (NotNow, HostBusy, *TRANSIENT) as error:
             offered = string(mapping(mapping(body["view"]["blocks"][0]).get("text")).get("text"))
             return _asked(offered.partition(NOT_YET)[0], kept, _refusal(error))
+        except Forbidden as error:
+            return {"response_action": "update", "view": _page("Not scheduled", str(error))}
         return {"response_action": "update", "view": _page("Scheduled", line)}
 
     def _viewer(self, body: Json, channel: str) -> Awaitable[Viewer]:

@@ -296,6 +296,8 @@ async def test_an_answer_of_which_a_part_is_still_on_its_way_is_not_said_to_be_d
         await bot.say("dm-ada", "", natural_id=asked.natural_id, **gone)
         with pytest.raises(Forbidden):
             await unsay()
+        with pytest.raises(Forbidden, match="on its way"):  # it would stand beside the other answer
+            await host.controls.again(viewer(ADA, "dm-ada"), with_first)
         assert bot.removed == []
         rest.set()
         await bot.until(lambda: changed.DELETED in bot.said("dm-ada"))
