@@ -175,7 +175,7 @@ class Trace:
             self._mark(sys._getframe(1), "")
             return execute(connection, query, *more, **options)
 
-        psycopg.Connection.execute = traced  # type: ignore[method-assign]
+        psycopg.Connection.execute = traced
 
     def _note(self, _: object, sql: str, __: object) -> bool:
         self._mark(sys._getframe(1), sql)

@@ -11,7 +11,9 @@ from host.mailbox.inbound import InboundWriter
 from host.registry import sessions
 from host.registry.db import HostDB
 from host.registry.sessions import Session, Sessions
-from tests.unit.host.mailbox.conftest import PLACE
+from sessiondb import Address
+
+PLACE = Address("memory", "w", "c")
 
 
 def test_only_what_another_node_has_is_elsewhere(session: Session) -> None:
