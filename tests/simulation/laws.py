@@ -85,7 +85,8 @@ class _Laws:
         self._waiting_for_an_operator = {id_ for id_, which in world.ruined.items() if which == "outbound"}
         self._rows = {id_: row for session in self.sessions for id_, row in session.messages.items()}
         self._tasks = {row["id"]: row for s in self.sessions for row in s.tasks}
-        notices = rows_of(world.data / "host.db", "SELECT about FROM notices")
+        notices = rows_of(world.data / "host.db", "SELECT about, chunk FROM notices")
+        self._told = [row["about"] for row in notices if row["chunk"] == 0] + list(world.forgotten.notices)
         self._abouts = {row["about"] for row in notices} | set(world.forgotten.notices)
         self._answered = {row["key"]: row["in_reply_to"] for s in self.sessions for row in s.delivered}
 
@@ -162,11 +163,10 @@ class _Laws:
             alike = text.startswith(ALIKE) or text == " edited"
             # Two conversations at one place may both be told of; what names its conversation is said once.
             times = 1 if found else max(1, len(self._world.ruined))
-            if named := NAMED.search(
-                text
-            ):  # that it cannot start, once a day, and a clock may have been set to another
-                days = sum(one.startswith(f"no-start:{named[1]}") for one in self._abouts)
-                times = max(1, days)
+            if (
+                named := NAMED.search(text)
+            ):  # that it cannot start, once a day, and a clock may have been set to another, or what was told is forgotten
+                times = max(1, sum(one.startswith(f"no-start:{named[1]}") for one in self._told))
             if about == f" {ALONE}":  # which question it was about is not said: once for each
                 times = sum(one.startswith("unanswered:") for one in self._abouts)
             if text == DELETED:  # once for each question that was taken back
