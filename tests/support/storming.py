@@ -184,7 +184,7 @@ class Storm:
 
     def _taken_up(self, said: Any, presses: Sequence[Any]) -> bool:
         taken = sum(self._sky.took(one) for one in presses)
-        return taken <= len(self._sky.asked_about(said, presses)) <= len(presses)
+        return max(1, taken) <= len(self._sky.asked_about(said, presses)) <= len(presses)
 
     async def _goes_on(self, thread: Thread) -> None:
         acts = (
@@ -327,7 +327,10 @@ class Storm:
             for good in thread.chance.choices((True, False), k=thread.chance.randint(1, 3)):
                 reason = f"because {mark}" if not good and thread.chance.random() < 0.5 else ""
                 await self._judge(person, answer, reason, good=good)
-                self.judged[self._sky.key(answer), str(person.id)] = ("good" if good else "bad", reason)
+                entry = self._sky.key(answer), str(person.id)
+                before = self.judged.get(entry, ("", ""))
+                kept = reason or (before[1] if before[0] == "bad" else "")  # what was said of the same choice
+                self.judged[entry] = ("good", "") if good else ("bad", kept)
 
     async def _judge(self, person: Any, answer: Any, reason: str, *, good: bool) -> None:
         def judge() -> Any:

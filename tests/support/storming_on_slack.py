@@ -110,7 +110,7 @@ class OnSlack(Sky):
         return [one.text for one in self._office.answers(message) if one.text == ASKED_ABOUT]
 
     def took(self, pressed: Delivery) -> bool:
-        return self.settled(pressed)
+        return False  # what is refused is told privately, and acknowledged like the rest
 
     def fates(self, presses: Sequence[Delivery]) -> list[str]:
         return [f"{one.state}, attempts: {len(one.attempts)}" for one in presses]
