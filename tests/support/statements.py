@@ -96,11 +96,13 @@ EXEMPT = {
     "SELECT received_at FROM inbox ORDER BY id DESC LIMIT 1": "the latest, in the order of the table",
     "INSERT INTO due SELECT '?' || id": "all of them are due, when the index of tasks was lost",
     "FROM messages_in WHERE task_id <> '' ORDER BY seq": "made by tests alone",
-    "in_ledger FROM sessions WHERE TRUE$": "made by tests alone",
+    "in_ledger, node FROM sessions WHERE TRUE$": "made by tests alone",
     "SELECT id FROM messages_in WHERE kind IN ('chat', 'task', 'webhook') ORDER BY seq DESC LIMIT 1": "it stops at the first",
     "ORDER BY active_at DESC, id DESC LIMIT ?": "the latest, in the order of their index",
     "SELECT id, scope FROM sessions$": "all of them are wanted, once, beside the host's queue, for the index of what was said",
     "INSERT INTO spent_of SELECT": "a migration, once",
+    "UPDATE transcript SET kind = 'note', turn = 'forgotten'": "a conversation is forgotten: one step is left of it",
+    "INSERT INTO session_state SELECT 'history_from', max(step)": "a conversation is forgotten: one step is left of it",
     "UPDATE questions SET expires_at = ? WHERE answered_by = '' AND (expires_at": "once, when a session's outbound.db is lost",
 }
 
