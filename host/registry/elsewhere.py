@@ -5,7 +5,6 @@ What it says is an address without a password: that is in the environment, or wh
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from host.registry.db import HostDB
 from host.registry.extra import by_extra
 from host.registry.port import Registry
 from host.registry.where import DATABASE, ELSEWHERE, noted
-from sessiondb import connection as sqlite
 from sessiondb.errors import SessionError, Unavailable
 
 HERE = "the records of this folder are in host.db, and [cluster] names a database: leave it out, or begin with another `data`"
@@ -48,16 +46,6 @@ def look(url: str) -> None:
 
 
 async def _noted(data: Path, note: Path, url: str, disk: Disk) -> None:
-    if noted(data) != url:
-        await disk.run(_note, note, url)
-
-
-def _note(path: Path, url: str) -> None:
     """Before anything is kept there: a start that finds no note would begin with a host.db of its own."""
-    draft = path.with_name(f"{path.name}.new")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(f"{url}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    sqlite.sync(path.parent)
+    if noted(data) != url:
+        await disk.run(nodes.keep, note, url)

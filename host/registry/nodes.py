@@ -47,14 +47,19 @@ def own(data: Path) -> Node:
         id_ = path.read_text("utf-8").strip()
     except FileNotFoundError:
         id_ = secrets.token_hex(6)
-        draft = path.with_name(f"{FILE}.new")
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(f"{id_}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        sqlite.sync(path.parent)
+        keep(path, id_)
     return Node(id_, socket.gethostname())
+
+
+def keep(path: Path, line: str) -> None:
+    """Whole or not there, and on the disk when it returns. Raises `OSError`."""
+    draft = path.with_name(f"{path.name}.new")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sqlite.sync(path.parent)
 
 
 def seen(connection: Statements) -> list[Seen]:
