@@ -196,10 +196,12 @@ def _keys(connection: Statements, *, before: int, before_keys: int) -> int:
 
 
 def _said(connection: Statements, *, before: int) -> int:
+    """A notice goes as a whole: while a part of it waits, its first one is what keeps it from being said anew."""
     return _delete(
         connection,
         "notices",
-        f"state IN ('sent', 'failed') AND created_at < ? AND {FORGETTABLE}",
+        f"state IN ('sent', 'failed') AND created_at < ? AND {FORGETTABLE} AND NOT EXISTS (SELECT 1 FROM"
+        " notices AS rest WHERE rest.about = notices.about AND rest.state NOT IN ('sent', 'failed'))",
         before,
     )
 

@@ -23,12 +23,13 @@ from tests.simulation.platform import Post
 from tests.simulation.world import World
 
 OURS = re.compile(r"(answer|note|question) (\d+)")
-NAMED = re.compile(r"\((s[0-9a-f]{8})\)")
+NAMED = re.compile(r"\((s[0-9a-f]{1,8})(?:\)|$)")
 PROMISE = re.compile(r"Scheduled: (t[0-9a-f]+)")
 SLOWEST_FIRING = 400_000  # ms
 MOST_ATTEMPTS = 5
 WARNING = "⚠️"
 WAITS = "⚠️ I cannot start right now"
+UNUSABLE = "⚠️ I cannot use this conversation's records"
 ALONE = direct("sim", "w")  # where a person is told of what cannot be said in its place
 # What topics count by themselves, and what may be said again about something else.
 ALIKE = (
@@ -165,8 +166,9 @@ class _Laws:
             times = 1 if found else max(1, len(self._world.ruined))
             if (
                 named := NAMED.search(text)
-            ):  # that it cannot start, once a day, and a clock may have been set to another, or what was told is forgotten
-                times = max(1, sum(one.startswith(f"no-start:{named[1]}") for one in self._told))
+            ):  # what is told once a day, and a clock may have been set to another, or what was told is forgotten
+                of = "unusable" if text.startswith(UNUSABLE) else "no-start"
+                times = max(1, sum(one.startswith(f"{of}:{named[1]}") for one in self._told))
             if about == f" {ALONE}":  # which question it was about is not said: once for each
                 times = sum(one.startswith("unanswered:") for one in self._abouts)
             if text == DELETED:  # once for each question that was taken back

@@ -16,7 +16,8 @@ from host.mailbox import questions
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import NewMessage, Parcel, Question
 from host.ports.events import Author, EventClass, Verdict
-from host.registry.db import open_registry
+from host.registry import notices
+from host.registry.db import open_host_db, open_registry
 from host.registry.sessions import Session
 from host.upkeep import pruning
 from runner.maintain import maintain
@@ -109,6 +110,19 @@ async def test_a_conversation_goes_on_after_its_past_was_forgotten(
     ]
     registry.close()
     assert told == ["received", "routed", "stored", "forgotten"]
+
+
+def test_a_notice_of_which_a_part_still_waits_keeps_its_first_part(tmp_path: Path) -> None:
+    """Else the next look would say it anew."""
+    registry = open_host_db(tmp_path / "host.db")
+    notice = notices.Notice("unusable:s1:19675", PLACE, "I cannot use its records")
+    for chunk in (0, 1):
+        notices.add(registry, notice, 1_000, chunk)
+    registry.execute("UPDATE notices SET state = 'sent' WHERE chunk = 0")
+    assert pruning._said(registry, before=2_000) == 0
+    registry.execute("UPDATE notices SET state = 'failed' WHERE chunk = 1")
+    assert pruning._said(registry, before=2_000) == 2
+    registry.close()
 
 
 async def test_whose_a_question_was_is_forgotten_with_its_conversation_and_no_sooner(tmp_path: Path) -> None:
