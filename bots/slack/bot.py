@@ -82,13 +82,10 @@ class SlackBot:
 
     async def look(self, config: Config) -> Sequence[Finding]:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
-        found = []
-        if self._settings.installs:
-            found.append(looking.installing(self._settings, self._public_url))
         app_token = self._secrets.app_token
         if self._spaces.own is not None:
-            return [*found, *await looking.look(self._spaces.own.client, app_token, self._settings, config)]
-        return [*found, *await looking.app(app_token, self._settings)]
+            return await looking.look(self._spaces.own.client, app_token, self._settings, config)
+        return await looking.app(app_token, self._settings)
 
     async def conformance(self, config: Config, channel: str, operator: Operator) -> Sequence[Outcome]:
         """Raises `SlackRefused`, or `BotConfigError` for a channel that cannot be tried in."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +28,8 @@ from bots.slack.sending.faces import SCOPE as CUSTOMIZE
 from bots.slack.setup.preflight import SlackRefused, check_app_token, identify
 from bots.slack.workspace import CALL_TIMEOUT, Workspace
 from host.config import Config, Slack
-from host.ports.bot import HostBusy, Ingest, Offline, Rejected
-from host.ports.installs import Installs, InstallsError
+from host.ports.bot import DeliveryError, HostBusy, Ingest, Offline, Rejected
+from host.ports.installs import KEPT_FOR, Install, Installs, InstallsError
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,9 @@ ENDS = {
     "account_inactive": REMOVED,
     "token_revoked": REVOKED,
 }  # what Slack says to the token of one that is gone
+ASK_AGAIN = 60.0  # s until it is tried again what waits for one that is gone: its return tries all at once
 LOOKS = (0.0, 5.0, 60.0)  # s before each look at a token that may be no more
+KEPT_DAYS = KEPT_FOR // 86_400_000
 OWN_GONE = "Slack: the app was removed from the workspace of SLACK_BOT_TOKEN: install it again, and copy its new token"
 
 
@@ -69,7 +72,10 @@ class Workspaces:
         self.own = Workspace(settings, bot_token, folder, self._faces) if bot_token else None
         self._served: dict[str, Workspace] = {}  # by team
         self._lives: dict[str, Life] = {}  # by team, of those that installed the app
-        self.ended: dict[str, str] = {}  # why, by team
+        self._ended: dict[str, Install] = {}  # by team
+        self._given_up: set[str] = (
+            set()
+        )  # teams of those for which nothing waits any more, once that was said
         self._open = asyncio.Event()  # events come in
         self._transport: Transport | None = None
         self._ready: Callable[[], None] = lambda: None
@@ -98,15 +104,26 @@ class Workspaces:
             return self._served[team]
         if not team and len(self._served) == 1 and not self._settings.installs:
             return next(iter(self._served.values()))  # who names none means the one there is
-        if team in self.ended:
-            raise Offline(
-                f"workspace {team}: {self.ended[team]}; it waits until the app is installed there again"
-            )
+        if (gone := self._ended.get(team)) is not None:
+            raise self._of_one_gone(gone)
         if team in self._lives:
             raise Offline(f"workspace {team} is not connected")
         raise Rejected(
             f"it belongs to workspace {team or '?'}, and the bot is in {', '.join(self._served) or 'none'}"
         )
+
+    def _of_one_gone(self, gone: Install) -> DeliveryError:
+        """It waits for its return, and not for ever: what is said weeks later is asked for by nobody any more."""
+        if int(time.time() * 1000) <= gone.waits_until:
+            until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(gone.waits_until / 1000))
+            reason = f"it waits until the app is installed there again, at most until {until}"
+            return Offline(f"workspace {gone.holder}: {gone.ended}; {reason}", ASK_AGAIN)
+        reason = f"workspace {gone.holder}: {gone.ended}, and was not installed again within {KEPT_DAYS} days"
+        if gone.holder not in self._given_up:
+            self._given_up.add(gone.holder)
+            told = {"action": "workspace_given_up", "team": gone.holder}
+            log.warning("What was still to be said is given up: %s", reason, extra=told)
+        return Rejected(reason)
 
     def listening(self, context: AsyncBoltContext) -> Listeners | None:
         """For what Slack tells in this context. Where nobody can install the app there is one workspace, and all is its own."""
@@ -167,7 +184,7 @@ class Workspaces:
             if install.holder not in self._settings.installs or install.holder in self._served:
                 continue
             if install.ended:
-                self.ended[install.holder] = install.ended
+                self._ended[install.holder] = install
                 await self._stands(
                     install.holder, here=False
                 )  # it may not have been told when that was heard
@@ -213,7 +230,8 @@ class Workspaces:
 
     async def installed(self, team: str) -> None:
         """Its token is on disk: it is served with that from now on."""
-        self.ended.pop(team, None)
+        self._ended.pop(team, None)
+        self._given_up.discard(team)
         before = self._lives.pop(team, None)
         if before is not None and before.task is not None:
             await _ended(before.task)
@@ -305,7 +323,7 @@ class Workspaces:
     async def _end(self, team: str, why: str) -> None:
         """First on disk: a host that dies here begins without it. What it tells afterwards is told at each start."""
         await self._kept.end(team, why)
-        self.ended[team] = why
+        self._ended[team] = Install(team, "", int(time.time() * 1000), why)
         self._lives.pop(team, None)
         log.warning(
             "Workspace %s: %s; it is served no more",

@@ -96,7 +96,8 @@ def not_looked_up(parcel: Parcel, error: DeliveryError, now: int, failing: int) 
     """
     if isinstance(error, Rejected) or (failing > HORIZON and not isinstance(error, Offline)):
         return replace(parcel, state="failed", error=f"it is not known whether it arrived: {error.reason}")
-    return replace(parcel, next_attempt_at=now + GRACE)
+    pause = int(error.retry_after * 1000) if isinstance(error, Offline) else 0
+    return replace(parcel, next_attempt_at=now + max(GRACE, pause))
 
 
 def kind_of(error: DeliveryError) -> str:
@@ -109,7 +110,8 @@ def failed(parcel: Parcel, error: DeliveryError, now: int, jitter: float) -> Par
     """`jitter` is in [0, 1). A `Rejected` that a plain text may cure is the caller's to cure first."""
     match error:
         case Offline():
-            return replace(parcel, state="pending", next_attempt_at=now + OFFLINE_PAUSE, error=error.reason)
+            pause = max(OFFLINE_PAUSE, int(error.retry_after * 1000))
+            return replace(parcel, state="pending", next_attempt_at=now + pause, error=error.reason)
         case Unknown():
             return interrupted(parcel, now)
         case Rejected():

@@ -254,9 +254,13 @@ class LiveMessage:
         """
         try:
             receipt = await outcome(bot.find_live(self._live(row)))
+        except Rejected as error:  # nor could it be removed, if it is there
+            log.warning("A live message may stay: %s", error.reason, extra={"action": "live_stays"})
+            await self._put_surely(replace(row, state="failed"))
+            return
         except DeliveryError as error:
             log.debug("A live message cannot be looked up: %s", error.reason)
-            self._wait(delivery.GRACE / 1000)
+            self._wait(max(delivery.GRACE / 1000, getattr(error, "retry_after", 0.0)))
             self._left = self._closing
             return
         if receipt is not None:
@@ -273,8 +277,8 @@ class LiveMessage:
     async def _remove(self, bot: ShowsLive, row: LiveRow) -> None:
         try:
             await outcome(bot.remove_live(self._live(row), row.platform_message_id))
-        except Offline:
-            self._wait(delivery.OFFLINE_PAUSE / 1000)
+        except Offline as error:
+            self._wait(max(delivery.OFFLINE_PAUSE / 1000, error.retry_after))
         except Rejected as error:
             log.warning("A live message stays: %s", error.reason, extra={"action": "live_stays"})
             await self._put_surely(replace(row, state="failed"))

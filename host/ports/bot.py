@@ -6,7 +6,7 @@ DeliveryError
 ├── Unsent     proven not sent; try again, after `.retry_after` seconds if the platform named a time
 ├── Rejected   the platform refuses this for good; `.plain_may_work` when a plain text would pass
 ├── Unknown    sent or not, nobody knows: look it up before anything is sent again
-└── Offline    the bot is not connected; costs no attempt
+└── Offline    the bot is not connected; costs no attempt, and need not be tried again for `.retry_after` seconds
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ class Unknown(DeliveryError):
 
 
 class Offline(DeliveryError):
-    pass
+    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
 
 
 class Ingest(Protocol):

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+KEPT_FOR = 7 * 86_400_000  # ms that what is still to be said where an app was removed waits for its return
+
 
 @dataclass(frozen=True, slots=True)
 class Install:
@@ -15,6 +17,11 @@ class Install:
     name: str
     changed_at: int  # ms UTC
     ended: str = ""  # why; '' while it counts
+
+    @property
+    def waits_until(self) -> int:
+        """ms UTC; of one that ended: what is still to be said there is given up after that."""
+        return self.changed_at + KEPT_FOR
 
 
 class InstallsError(Exception):

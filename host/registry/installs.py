@@ -7,11 +7,12 @@ pushes out nobody's.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from host.folders.seal import Seal, SealError
-from host.ports.installs import Install, InstallsError
+from host.ports.installs import KEPT_FOR, Install, InstallsError
 from host.registry.port import Registry, Statements
 from sessiondb import SessionError
 
@@ -113,6 +114,33 @@ def known(connection: Statements, channel_type: str) -> list[Install]:
     return [Install(str(row[0]), str(row[1]), int(str(row[2])), str(row[3])) for row in found]
 
 
+def of_one_gone(connection: Statements, channel_type: str, install: Install, now: int) -> str:
+    """What becomes of what is still to be said there, in words."""
+    if now > install.waits_until:
+        return "what was still to be said there is given up"
+    until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(install.waits_until / 1000))
+    count = waiting(connection, channel_type, install.holder)
+    if not count:
+        return "nothing waits to be said there"
+    return f"what is still to be said in {count} place{'s' * (count > 1)} there waits until {until}"
+
+
+def waiting(connection: Statements, channel_type: str, holder: str) -> int:
+    """In how many places of it something is still to be said; looked up in the records of each of its conversations."""
+    row = connection.execute(_WAITING, (channel_type, holder) * 2).fetchone()
+    return int(str(row[0])) if row else 0
+
+
+def gone(connection: Statements, now: int) -> list[str]:
+    """A line for each workspace that had the app and for whose return something still waits."""
+    found = connection.execute(_GONE, (now - KEPT_FOR,)).fetchall()
+    ended = [(str(row[0]), Install(str(row[1]), str(row[2]), int(str(row[3])), str(row[4]))) for row in found]
+    return [
+        f"{one.name} ({one.holder}): {one.ended}; {of_one_gone(connection, platform, one, now)}"
+        for platform, one in ended
+    ]
+
+
 def of(db: Registry, seal: Seal, now: Callable[[], int]) -> Callable[[str], Installs]:
     """By platform."""
     return lambda channel_type: Installs(db, seal, channel_type, now)
@@ -136,6 +164,17 @@ _END = (
     " WHERE channel_type = ? AND holder = ? AND ended = ''"
 )
 _ALL = "SELECT holder, name, changed_at, ended FROM installs WHERE channel_type = ? ORDER BY holder"
+_GONE = (
+    "SELECT channel_type, holder, name, changed_at, ended FROM installs WHERE ended <> '' AND changed_at >= ?"
+)
+_WAITING = """
+SELECT count(*) FROM (
+    SELECT platform_id, thread_id FROM ledger WHERE state IN ('pending', 'sending', 'unknown')
+    AND session_id IN (SELECT id FROM sessions WHERE channel_type = ? AND workspace_id = ?)
+    UNION SELECT platform_id, thread_id FROM notices
+    WHERE state IN ('pending', 'sending', 'unknown') AND channel_type = ? AND workspace_id = ?
+) AS places
+"""
 _TOO_MANY = (
     "DELETE FROM install_states WHERE hash NOT IN"
     " (SELECT hash FROM install_states ORDER BY ends_at DESC LIMIT ?)"

@@ -11,6 +11,7 @@ from host.controls import queue
 from host.controls.queue import Failed, Queue
 from host.ports.bot import HostBusy
 from host.ports.controls import Forbidden
+from host.registry import installs
 from host.registry.port import Statements
 from host.web.gate import Visitor
 from host.web.page import NotThere, Page
@@ -44,7 +45,14 @@ class Queued:
             listed: list[tuple[Failed, str]] = [(one, where(registry, one.address)) for one in found]
             waiting = _waiting(registry, after)
             more = waiting[PER_PAGE - 1].id if len(waiting) > PER_PAGE else ""
-            return {"failures": listed, "older": older, "waiting": waiting[:PER_PAGE], "more": more}
+            gone = installs.gone(registry, self._page.now())
+            return {
+                "gone": gone,
+                "failures": listed,
+                "older": older,
+                "waiting": waiting[:PER_PAGE],
+                "more": more,
+            }
 
         values = await self._page.books.read(job)
         return self._page.html("failures.html", visitor, {**values, "done": DONE})

@@ -148,18 +148,30 @@ async def test_a_workspace_installs_the_app_and_both_are_answered_in_their_own_c
     assert b"xoxb-fake-bot-2" not in (two.one.folder.path / "data" / "host.db").read_bytes()
 
 
-async def test_one_that_removes_the_app_is_told_of_and_the_other_goes_on(two: Two) -> None:
+async def test_one_that_removes_the_app_is_told_of_waited_for_some_days_and_the_other_goes_on(
+    two: Two,
+) -> None:
     await two.start()
     await two.install()
-    await two.answered("first")
+    late = two.other.ask("@@sleep 2\nlate")
+    threads = two.other.slack.workspace.assistant_threads
+    await two.other.slack.wait_until(lambda: (late.channel, late.ts) in threads, PATIENCE)
     two.other.slack.uninstall()
     await eventually(lambda: "the app was removed; it is served no more" in two.one.log())
     root = two.one.ask("alone")
     await two.one.answered(root)
+    records = two.one.folder.path / "data" / "host.db"
+    of_late = "SELECT message_id FROM inbox WHERE event ->> '$.event.text' LIKE '%late'"
+    message = str(sqlite(records, of_late)[0][0])  # one in the first workspace has the same id of Slack
+    await eventually(lambda: "waits until the app is installed" in two.dovecote("why", message))
     await two.one.stop()
     told = await asyncio.to_thread(two.dovecote, "doctor")
     assert "Barn" in told
-    assert "the app was removed" in told
+    assert "the app was removed; what is still to be said in 1 place there waits until" in told
+    long_ago(records)
+    await two.start()
+    await eventually(lambda: "was not installed again within 7 days" in two.dovecote("why", message))
+    await eventually(lambda: "What was still to be said is given up" in two.one.log())
 
 
 async def test_what_is_still_to_be_said_in_one_that_removed_the_app_waits_and_is_said_once_it_has_it_again(
@@ -268,6 +280,15 @@ class Life:
             *workspace.assistant_threads.values(),
         ]
         return repr((given, answers, shown, kept, slack.interactions.responded))
+
+
+def long_ago(path: Path) -> None:
+    """As if the app had been removed a week and an hour before."""
+    connection = apsw.Connection(str(path))
+    try:
+        connection.execute("UPDATE installs SET changed_at = changed_at - 608400000")
+    finally:
+        connection.close()
 
 
 def first_button(card: Message) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Sequence
 
 from host.ports.installs import Install
@@ -17,7 +18,7 @@ class KeptInstalls:
 
     async def keep(self, holder: str, name: str, secret: str) -> None:
         self.secrets[holder] = secret
-        self.installs[holder] = Install(holder, name, next(self._numbers))
+        self.installs[holder] = Install(holder, name, int(time.time() * 1000))
 
     async def secret(self, holder: str) -> str:
         return self.secrets.get(holder, "")
@@ -26,7 +27,7 @@ class KeptInstalls:
         counted = self.secrets.pop(holder, "") != ""
         if counted:
             before = self.installs[holder]
-            self.installs[holder] = Install(holder, before.name, next(self._numbers), why)
+            self.installs[holder] = Install(holder, before.name, int(time.time() * 1000), why)
         return counted
 
     async def all(self) -> Sequence[Install]:

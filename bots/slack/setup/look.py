@@ -9,7 +9,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import answering, faces
 from bots.slack.client.errors import TRANSIENT, code_of
-from bots.slack.client.flow import INSTALL
 from bots.slack.reading.backfill import ALL_KINDS
 from bots.slack.sending import faces as customizing
 from bots.slack.setup.preflight import check_app_token, identify
@@ -40,13 +39,6 @@ async def look(client: AsyncWebClient, app_token: str, settings: Slack, config: 
         found.append(Finding("Slack's faces", False, seen, customizing.REMEDY))
     found += _routes(config, channels, identity.team, identity.name)
     return [*found, *[finding async for finding in _owners(client, config, identity.team)]]
-
-
-def installing(settings: Slack, public_url: str) -> Finding:
-    where = f"{public_url}{INSTALL}"
-    return Finding(
-        "Slack's workspaces", True, f"{', '.join(settings.installs)} may install the app at {where}"
-    )
 
 
 async def app(app_token: str, settings: Slack) -> list[Finding]:

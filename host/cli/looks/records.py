@@ -43,7 +43,8 @@ def look(config: Config, data: Path, now: int, *, before_start: bool) -> Seen:
         return _in_database(config, data, config.cluster.database, now)
     path = data / "host.db"
     if not path.exists() and not path.is_symlink():
-        return Seen((Finding("Records", True, "none yet: no host has run here"),))
+        nobody = _installs(config, None, now)
+        return Seen((Finding("Records", True, "none yet: no host has run here"), *nobody))
     try:
         with _opened(data, before_start=before_start) as registry, translated(path):
             return _read(config, data, registry, now)
@@ -115,7 +116,7 @@ def _found(config: Config, data: Path, registry: Statements, now: int) -> Seen:
         *_starts(data, registry),
         *_budgets(config, registry, now),
         *_refused_fields(config, registry),
-        *_installs(config, registry),
+        *_installs(config, registry, now),
     ]
     return Seen(tuple(found), newest)
 
@@ -208,31 +209,32 @@ def _more(limit: limits.Limit) -> str:
     return f"Allow more when an owner is asked, or raise budget_usd_per_{limit.period} in {section}"
 
 
-def _installs(config: Config, registry: Statements) -> Iterator[Finding]:
+def _installs(config: Config, registry: Statements | None, now: int) -> Iterator[Finding]:
     """Workspaces of Slack that may install the app, and whether they have it."""
     named = config.slack.installs if config.slack is not None else ()
-    known = {one.holder: one for one in installs.known(registry, "slack")}
-    there = [
-        f"{one.name} ({team})" for team in named if (one := known.get(team)) is not None and not one.ended
-    ]
-    if there:
-        yield Finding(INSTALLED, True, f"installed in {', '.join(there)}")
-    for team in named:
-        one = known.get(team)
-        if one is None:
-            yield Finding(INSTALLED, True, f"{team} has not installed the app yet")
-        elif one.ended:
-            seen = (
-                f"{one.name} ({team}): {one.ended}; what is still to be said there waits, and its tasks rest"
-            )
-            remedy = f"Have it installed there again, at /slack/install of web.public_url, or take {team} out of slack.installs"
-            yield Finding(INSTALLED, False, seen, remedy)
+    known = {one.holder: one for one in installs.known(registry, "slack")} if registry else {}
+    there = [f"{one.name} ({team})" for team in named if (one := known.get(team)) and not one.ended]
+    missing = [team for team in named if team not in known]
+    where = f"{config.web.public_url if config.web else ''}/slack/install"
+    said = [f"installed in {', '.join(there)}"] if there else []
+    if missing:
+        said.append(f"{', '.join(missing)} may install the app at {where}, and {_has_not(len(missing))} yet")
+    if said:
+        yield Finding(INSTALLED, True, "; ".join(said))
     for one in known.values():
         if one.holder not in named and not one.ended:
             seen = f"{one.name} ({one.holder}) has installed the app, and is not served"
-            yield Finding(
-                INSTALLED, False, seen, f"Name {one.holder} in slack.installs, or remove the app there"
-            )
+            remedy = f"Name {one.holder} in slack.installs, or remove the app there"
+            yield Finding(INSTALLED, False, seen, remedy)
+        elif one.holder in named and one.ended and registry:
+            waits = installs.of_one_gone(registry, "slack", one, now)
+            seen = f"{one.name} ({one.holder}): {one.ended}; {waits}, and its tasks rest"
+            remedy = f"Have it installed there again, at {where}, or take {one.holder} out of slack.installs"
+            yield Finding(INSTALLED, False, seen, remedy)
+
+
+def _has_not(count: int) -> str:
+    return "has not" if count == 1 else "have not"
 
 
 def _refused_fields(config: Config, registry: Statements) -> Iterator[Finding]:

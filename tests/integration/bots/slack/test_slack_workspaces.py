@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from bots.slack import Secrets, SlackBot, SlackRefused, make
 from host.config import Config, Slack, Web
 from host.ports.bot import BotConfigError, Offline, Rejected, Surroundings
 from host.ports.conformance import Operator
+from host.ports.installs import KEPT_FOR
 from host.ports.people import Attempt, SignInError
 from sessiondb import Address
 from sessiondb.content import Question, Text
@@ -124,8 +125,8 @@ async def test_one_that_removes_the_app_is_served_no_more_until_it_installs_it_a
         assert notebook.stands[everywhere] == "open"
 
 
-async def test_one_that_removed_the_app_while_nobody_listened_is_known_by_its_refusal(
-    towns: tuple[Town, Town], tmp_path: Path
+async def test_one_that_removed_the_app_while_nobody_listened_is_known_by_its_refusal_and_waited_for_some_days(
+    towns: tuple[Town, Town], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     one, other = towns
     notebook = Notebook()
@@ -146,6 +147,17 @@ async def test_one_that_removed_the_app_while_nobody_listened_is_known_by_its_re
     async with online(one.slack, tmp_path, notebook=notebook, installs=teams) as (bot, _):
         with pytest.raises(Offline, match="token was revoked"):
             await bot.send(delivery(bot, TEXT, other.address))
+    gone = notebook.kept.installs[other.slack.team_id]
+    notebook.kept.installs[other.slack.team_id] = replace(gone, changed_at=gone.changed_at - KEPT_FOR)
+    async with online(one.slack, tmp_path, notebook=notebook, installs=teams) as (bot, _):
+        for way in (bot.send, bot.lookup):
+            with pytest.raises(Rejected, match="was not installed again within 7 days"):
+                await way(delivery(bot, TEXT, other.address))
+        assert caplog.text.count("What was still to be said is given up") == 1
+        other.slack.refuses = ""
+        await install(bot, other.slack)
+        await notebook.until(lambda: notebook.stands.get(other.address._replace(platform_id="")) == "open")
+        await sent(bot, other.address)
 
 
 async def test_a_workspace_that_slack_does_not_tell_of_is_tried_again_and_holds_up_no_other(
@@ -321,10 +333,7 @@ async def test_the_doctor_tries_the_apps_token_where_there_is_no_workspace_of_it
         bot = SlackBot(settings, Secrets("", token), tmp_path, None, PUBLIC)
         if well:
             seen = [finding.seen for finding in await bot.look(Config())]
-            assert seen == [
-                f"{other.slack.team_id} may install the app at {PUBLIC}/slack/install",
-                "the app's token is good",
-            ]
+            assert seen == ["the app's token is good"]
         else:
             with pytest.raises(SlackRefused, match="SLACK_APP_TOKEN"):
                 await bot.look(Config())

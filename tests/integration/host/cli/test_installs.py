@@ -7,13 +7,20 @@ from pathlib import Path
 import pytest
 
 from host.cli.looks import records
-from host.config import Config, Slack
+from host.config import Config, Slack, Web
 from host.config.environment import SEAL_KEY
 from host.folders.disk import ThreadDisk
 from host.folders.seal import Seal
+from host.mailbox import ledger
+from host.mailbox.rows import Parcel
 from host.ports.findings import Finding
+from host.ports.installs import KEPT_FOR
+from host.registry import notices
 from host.registry.db import HostDB
 from host.registry.installs import Installs
+from host.registry.notices import Notice
+from host.registry.port import Statements
+from sessiondb import Address
 
 KEY = {SEAL_KEY: "a key that somebody chose"}
 
@@ -27,21 +34,42 @@ async def kept(folder: Path, *, removed: bool) -> None:
     await found.keep("T2BARN", "Barn", "xoxb-two")
     if removed:
         await found.end("T2BARN", "the app was removed")
+        await db.write(_still_to_be_said)
     await db.close()
     disk.close()
 
 
-def told(folder: Path, *teams: str) -> list[Finding]:
-    config = Config(data=folder, slack=Slack(installs=teams))
-    seen = records.look(config, folder, 2_000, before_start=False)
+def _still_to_be_said(connection: Statements) -> None:
+    """An answer in a thread there, and a notice in a channel; and what waits elsewhere under the same ids."""
+    for team in ("T1AVIARY", "T2BARN"):
+        connection.execute(
+            "INSERT INTO sessions (id, agent, channel_type, workspace_id, platform_id, thread_id, scope, created_at, active_at)"
+            " VALUES (?, 'default', 'slack', ?, 'C1', '1.0', 'x', 1, 1)",
+            (f"s{team}", team),
+        )
+        parcel = Parcel("m1", 0, 1, f"k{team}", "pending", Address("slack", team, "C1", "1.0"), "{}")
+        ledger.put(connection, f"s{team}", [parcel], 1)
+        notices.add(connection, Notice(f"about-{team}", Address("slack", team, "C1"), "text"), 1)
+
+
+def told(folder: Path, *teams: str, now: int = 2_000) -> list[Finding]:
+    config = Config(
+        data=folder, slack=Slack(installs=teams), web=Web(public_url="https://dovecote.example.com")
+    )
+    seen = records.look(config, folder, now, before_start=False)
     return [finding for finding in seen.findings if finding.what == records.INSTALLED]
 
 
-async def test_who_has_the_app_is_said_and_who_has_not_yet(tmp_path: Path) -> None:
+async def test_who_has_the_app_and_who_has_not_yet_is_one_line(tmp_path: Path) -> None:
+    where = "may install the app at https://dovecote.example.com/slack/install, and has not yet"
+    [nobody] = told(tmp_path, "T3COOP")
+    assert (nobody.well, nobody.seen) == (True, f"T3COOP {where}")
     await kept(tmp_path, removed=False)
-    there, waits = told(tmp_path, "T1AVIARY", "T2BARN", "T3COOP")
-    assert (there.well, there.seen) == (True, "installed in Aviary (T1AVIARY), Barn (T2BARN)")
-    assert (waits.well, waits.seen) == (True, "T3COOP has not installed the app yet")
+    [line] = told(tmp_path, "T1AVIARY", "T2BARN", "T3COOP")
+    assert (line.well, line.seen) == (
+        True,
+        f"installed in Aviary (T1AVIARY), Barn (T2BARN); T3COOP {where}",
+    )
 
 
 async def test_one_that_removed_the_app_is_said_with_what_waits_and_what_to_do(tmp_path: Path) -> None:
@@ -50,9 +78,14 @@ async def test_one_that_removed_the_app_is_said_with_what_waits_and_what_to_do(t
     assert there.seen == "installed in Aviary (T1AVIARY)"
     assert not gone.well
     assert not gone.stops, "the others are served"
-    assert gone.seen.startswith("Barn (T2BARN): the app was removed; what is still to be said there waits")
+    assert (
+        gone.seen
+        == "Barn (T2BARN): the app was removed; what is still to be said in 2 places there waits until 1970-01-08 00:00 UTC,"
+        " and its tasks rest"
+    )
     assert "/slack/install" in gone.remedy
     assert "xoxb" not in f"{there}{gone}"
+    assert "still to be said there is given up" in told(tmp_path, "T2BARN", now=1_001 + KEPT_FOR)[-1].seen
 
 
 @pytest.mark.parametrize("teams", [(), ("T1AVIARY",)])
