@@ -16,6 +16,7 @@ _ONE = {  # I had …
     "memory": "used my memory",
     "send_message": "sent a message",
     "send_file": "sent a file",
+    "send_document": "sent a document",
     "send_card": "sent a card",
     "edit_message": "edited a message",
     "add_reaction": "added a reaction",

@@ -137,6 +137,16 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A result that is read as a page of its own, where its platform has pages and lets us; else a file with this text."""
+
+    type: ClassVar[str] = "document"
+    title: str
+    text: str  # Markdown
+    comment: str = ""  # said beside it
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     name: str
     value: str
@@ -174,12 +184,12 @@ class Action:
     arguments: dict[str, Any]
 
 
-Operation: TypeAlias = Text | Edit | Reaction | File | Card | Question
+Operation: TypeAlias = Text | Edit | Reaction | File | Document | Card | Question
 Outbound: TypeAlias = Operation | Action
 
 INBOUND: dict[str, type[Inbound]] = {cls.type: cls for cls in (Chat, Task, Webhook, System, Control)}
 OUTBOUND: dict[str, type[Outbound]] = {
-    cls.type: cls for cls in (Text, Edit, Reaction, File, Card, Question, Action)
+    cls.type: cls for cls in (Text, Edit, Reaction, File, Document, Card, Question, Action)
 }
 
 

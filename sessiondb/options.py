@@ -29,6 +29,7 @@ EVERYWHERE = (
     "send_message",
     "ask_user_question",
     "send_file",
+    "send_document",
     "edit_message",
     "add_reaction",
     "send_card",

@@ -65,6 +65,8 @@ class ConsoleBot:
                 return [{"text": "\n".join([f"**{title}**", text, *rows, url]).strip()}]
             case content.File(path, name, comment):
                 return [{"text": f"{comment}\n📎 {name}".strip(), "file": path}]
+            case content.Document(title, text, comment):
+                return [{"text": "\n\n".join(part for part in (comment, f"# {title}", text) if part)}]
             case content.Reaction(_, emoji):
                 return [{"text": f":{emoji}:"}]
             case content.Edit(_, text):

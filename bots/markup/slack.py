@@ -7,7 +7,7 @@ escaped as Slack wants them, a table is never inside a list item nor larger than
 import html
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
 from typing import Any
 
@@ -20,6 +20,7 @@ CHUNK = (
     9_900  # UTF-16 units; 12,000 per message is the limit for markdown, 10,000 for the cells of its tables
 )
 TEXT = 4_000  # UTF-16 units of `text` that Slack recommends at most
+PAGE = 300_000  # UTF-16 units of a canvas, of which Slack takes 1 MiB: three bytes each at most
 LONGEST_TEXT = 39_000  # of which it takes 40,000
 ROWS = 99  # below a table's head; Slack shows 100 rows
 COLUMNS = 20
@@ -70,6 +71,12 @@ def _block(chunk: str, keep: Collection[str]) -> dict[str, Any]:
 def plain(markdown: str, *, keep: Collection[str] = ()) -> list[SlackChunk]:
     """The same without blocks: what a file's comment is."""
     return [SlackChunk(chunk) for chunk in _Plain(keep).chunks(markdown)]
+
+
+def page(markdown: str) -> str:
+    """The same as a canvas, whole; '' where it is too long for one. Nothing in it is fetched, and nobody is mentioned."""
+    pages = _Page().chunks(markdown)
+    return pages[0] if len(pages) == 1 else ""
 
 
 def as_written(markdown: str) -> list[str]:
@@ -161,6 +168,15 @@ class _Markdown(Writer):
 
     def escaped(self, match: re.Match[str]) -> str:
         return html.escape(match[0], quote=False) if match[0] in "<>&" else super().escaped(match)
+
+
+class _Page(_Markdown):
+    """A canvas has three sizes of headings."""
+
+    limit = PAGE
+
+    def heading(self, block: tree.Heading, within: Within) -> Iterator[Line]:
+        return super().heading(replace(block, level=min(block.level, 3)), within)
 
 
 class _Plain(_Markdown):

@@ -25,6 +25,7 @@ from bots.slack.live.progress import StatusLines
 from bots.slack.reading.backfill import Marks
 from bots.slack.reading.events import Identity
 from bots.slack.reading.fetching import Fetching
+from bots.slack.sending.canvases import Canvases
 from bots.slack.sending.faces import Customizing
 from bots.slack.sending.files import Uploads
 from bots.slack.sending.outbox import Sender
@@ -58,7 +59,9 @@ class Workspace:
         self.people = Directory(self.client)
         pace = Pace(settings.message_interval, BURST)
         self._customizing = Customizing(faces)
-        self.sender = Sender(self.client, pace, Uploads(self.client, folder), self._customizing)
+        uploads = Uploads(self.client, folder)
+        self._canvases = Canvases(self.client, folder, uploads, self._customizing)
+        self.sender = Sender(self.client, pace, uploads, self._canvases, self._customizing)
         self.status = StatusLines(self.client)
         self.fetching = Fetching(self.client, settings.api_url, token)
         self.team = ""
@@ -72,6 +75,7 @@ class Workspace:
         """Raises `SlackRefused` when the token or the app's settings are wrong; `whose` it is stands in its words."""
         self.identity = await identify(self.client, whose)
         self._customizing.begin(self.identity.team, self.identity.scopes)
+        self._canvases.begin(self.identity.user, self.identity.scopes)
         self._live = LiveMessages(self.client, self.people, self.identity, self._customizing)
         self.team = self.identity.team
         self._marks = Marks(host, self.team)

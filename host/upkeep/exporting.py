@@ -142,6 +142,8 @@ def answer(row: Accepted) -> list[Entry]:
             text = f"(reaction) {said.emoji}"
         case content.File():
             text = "\n\n".join(piece for piece in (said.comment, f"[file: {said.name}]") if piece)
+        case content.Document():
+            text = "\n\n".join(piece for piece in (said.comment, f"# {said.title}", said.text) if piece)
         case content.Question():
             text = "\n".join([said.text, *(f"- {option}" for option in said.options)])
         case content.Card():

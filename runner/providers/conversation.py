@@ -41,7 +41,15 @@ AGAIN = (
 )
 SILENT = "<silent/>"  # the whole of an answer that means to say nothing
 HEARD = frozenset(
-    {"send_message", "send_file", "edit_message", "add_reaction", "send_card", "ask_user_question"}
+    {
+        "send_message",
+        "send_file",
+        "send_document",
+        "edit_message",
+        "add_reaction",
+        "send_card",
+        "ask_user_question",
+    }
 )  # tools by which people hear of an agent that says no more
 WINDOW = "model_context_window_exceeded"  # the answer was cut off where the model can hold no more
 MOST_KEPT = 40_000  # characters of the running turn's last messages that stay as they are behind a summary

@@ -11,7 +11,10 @@ from sessiondb import content
 from sessiondb.options import Options
 from sessiondb.records import Step
 
-POSTING = frozenset({"send_message", "send_file", "send_card"})  # whose calls put something new before people
+POSTING = frozenset(
+    {"send_message", "send_file", "send_document", "send_card"}
+)  # whose calls put something new before people
+POSTS = content.Text | content.File | content.Document | content.Card
 PATIENCE = (
     2  # answers of the model that may still ask for more after it was told; the next that does ends the turn
 )
@@ -55,7 +58,7 @@ class Caps:
 
     def post(self, emitted: Sequence[Emitted]) -> str:
         """Counts what a call is about to post; why it is not posted, in words for the model, or ''."""
-        posts = sum(isinstance(one.content, content.Text | content.File | content.Card) for one in emitted)
+        posts = sum(isinstance(one.content, POSTS) for one in emitted)
         if not posts or self.messages + posts <= self.most_messages:
             self.messages += posts
             return ""

@@ -33,6 +33,7 @@ class Kit:
         everywhere = [
             *standard(),
             Tool.of(outbox.send_file),
+            Tool.of(messaging.send_document),
             Tool.of(messaging.edit_message),
             Tool.of(messaging.add_reaction),
             Tool.of(messaging.send_card),

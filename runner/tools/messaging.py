@@ -50,6 +50,20 @@ async def send_card(
     return f"queued as {context.emit(content.Card(title, text, rows, url))}"
 
 
+async def send_document(
+    context: ToolContext, title: str, text: str, comment: str = "", destination: str = ""
+) -> str:
+    """Send a long result, in Markdown, as a document of its own: a report, minutes, a comparison of several screens.
+
+    People read it as a page where their platform has pages, else as a file. The comment stands beside it in the conversation,
+    and what is short belongs into the answer.
+    """
+    _check(title)
+    _check(text)
+    _known(context, destination)
+    return f"queued as {context.emit(content.Document(title, text, comment), destination)}"
+
+
 class Outbox:
     """Files on their way to people: copied out of the workspace, so that later changes do not reach what was sent."""
 

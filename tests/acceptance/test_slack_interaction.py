@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +12,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.fakes.slack import Channel, Message
+from tests.fakes.slack import Channel, File, Message
+from tests.fakes.slack.faults import Fault
 from tests.support import on_slack
 from tests.support.on_slack import PATIENCE, Office
 
@@ -371,6 +374,31 @@ async def test_a_file_that_the_agent_sends_stands_in_the_thread_that_asked(offic
     assert (sent.files[0].name, sent.files[0].content) == ("r.csv", b"a;b\n")
     assert "there it is" in answer.text
     assert [message.ts for message in office.slack.messages(office.channel)] == [root.ts]
+
+
+async def test_a_report_is_one_canvas_that_its_channel_reads_also_after_a_crash(
+    office: Office,
+) -> None:
+    asked = f"@@call send_document {json.dumps({'title': 'Lofts', 'text': '# Lofts', 'comment': 'Here:'})}\nthere it is"
+
+    def canvases() -> list[File]:
+        return [one for one in office.slack.workspace.files.values() if one.canvas is not None]
+
+    # The host dies once the link is posted, before anybody may open it.
+    office.slack.scopes.add("canvases:write")
+    await office.start(first=on_slack.NOTHING_IN_FLIGHT)
+    office.slack.faults.next("chat.postMessage", Fault.answer_held(asyncio.Event()))
+    root = office.ask(asked)
+    await office.answered(root)
+    [canvas] = canvases()
+    assert canvas.readers == set()
+    await office.stop(kill=True)
+    await office.start(first=on_slack.NOTHING_IN_FLIGHT)
+    link, answer = await office.answered(root, 2)
+    assert (link.text.startswith("Here:"), f"/{canvas.id}|Lofts>" in link.text) == (True, True)
+    assert "there it is" in answer.text
+    assert canvases() == [canvas]
+    assert (canvas.title, canvas.readers) == ("Lofts", {office.channel.id})
 
 
 async def test_the_slash_command_asks_in_the_channel_and_is_answered_in_a_thread(office: Office) -> None:

@@ -78,6 +78,7 @@ OPERATIONS: dict[str, Callable[[str], content.Outbound]] = {
     "a card's title": lambda secret: content.Card(f"of {secret}"),
     "a card's field": lambda secret: content.Card("of", fields=(content.Field("key", secret),)),
     "a card's link": lambda secret: content.Card("of", url=f"https://a.example/?key={secret}"),
+    "a document": lambda secret: content.Document(f"of {secret}", f"# It is\n\n{secret}", f"with {secret}"),
     "a question's option": lambda secret: content.Question("Which?", (secret, "no")),
     "a question": lambda secret: content.Question(f"Is it {secret}?", ("yes", "no")),
     "a call that needs a yes": call,

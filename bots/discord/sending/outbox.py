@@ -18,7 +18,7 @@ from typing import Any
 import discord
 from rich.emoji import Emoji
 
-from bots.common import downloads
+from bots.common import documents, downloads
 from bots.common.faces import Faces
 from bots.discord.client import errors, places, telling, wire
 from bots.discord.client.parsing import Unread
@@ -278,6 +278,6 @@ def _is_reply(delivery: Delivery) -> bool:
 
 
 def _attachment(delivery: Delivery) -> discord.File:
-    found = io.BytesIO(delivery.read(str(delivery.payload["file"])))
+    found = io.BytesIO(documents.attached(delivery, "file"))
     name, comment = delivery.payload["name"] or "file", str(delivery.payload.get("content") or "")
     return discord.File(found, filename=name, description=downloads.described(name, comment) or None)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from bots.common import documents
 from bots.discord.client import wire
 from bots.markup import discord as markup
 from bots.markup import lookalikes
@@ -39,6 +40,11 @@ def render(operation: content.Operation, *, plain: bool = False, room: int = 0) 
         case content.File(path, name, comment):
             *before, last = _chunks(comment, plain) if comment.strip() else [""]
             return [*({"content": chunk} for chunk in before), {"content": last, "file": path, "name": name}]
+        case content.Document(title, text, comment):
+            *before, last = _chunks(comment, plain) if comment.strip() else [""]
+            name = documents.named(title)
+            file = {"content": last, "file": name, "name": name, "document": text}
+            return [*({"content": chunk} for chunk in before), file]
         case content.Card():
             return _card(operation, plain)
         case content.Question():

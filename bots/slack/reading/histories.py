@@ -16,14 +16,19 @@ PAGE = 200
 MOST_PAGES = 10
 
 
-def marked(key: str) -> Json:
-    """The metadata by which a message is found again."""
-    return {"event_type": EVENT_TYPE, "event_payload": {"id": key}}
+def marked(key: str, canvas: str = "") -> Json:
+    """The metadata by which a message is found again, and the canvas that it links."""
+    return {"event_type": EVENT_TYPE, "event_payload": {"id": key} | ({"canvas": canvas} if canvas else {})}
 
 
 def key_of(message: Json) -> str:
     """The host's key in a message, '' where there is none."""
     return string(mapping(mapping(message.get("metadata")).get("event_payload")).get("id"))
+
+
+def canvas_of(message: Json) -> str:
+    """The id of the canvas that a message links, '' where it links none."""
+    return string(mapping(mapping(message.get("metadata")).get("event_payload")).get("canvas"))
 
 
 async def said_since(client: AsyncWebClient, address: Address, at: int) -> AsyncIterator[Json]:

@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
 from pathlib import Path
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.common import downloads
+from bots.common import documents, downloads
 from bots.common.shapes import items, string
 from bots.slack.client.errors import TRANSIENT, translated
 from bots.slack.reading import histories
 from bots.slack.sending import links
+from bots.slack.sending.noted import Noted
 from host.ports.bot import Delivery, Receipt, Rejected, Unknown, Unsent
 
 LARGEST = 50 * 1024 * 1024  # bytes of a file that an agent sends
 SHARED = 10  # looks for the message that shows a file just shared
 SHARED_PAUSE = 0.3  # s between them; Slack shares after it answered
-REMEMBERED = 7 * 86_400.0  # s; longer than an outcome can stay unknown
 
 
 class Uploads:
-    """`folder` remembers by delivery key which file was about to be shared, for the look-up after a crash."""
+    """In `folder` it stands by delivery key which file was about to be shared, for the look-up after a crash."""
 
     def __init__(self, client: AsyncWebClient, folder: Path) -> None:
         self._client = client
-        self._folder = folder
+        self._noted = Noted(folder, "upload")
 
     async def send(self, delivery: Delivery) -> Receipt:
-        content = await asyncio.to_thread(_read, delivery, str(delivery.payload["path"]))
+        content = await asyncio.to_thread(_read, delivery)
         name, comment = str(delivery.payload["name"]), str(delivery.payload.get("comment") or "")
         file_id = await self._upload(name, content, downloads.described(name, comment))
         # Which file it is must be on disk before the step that shows it to people.
-        await asyncio.to_thread(self._remember, delivery.key, file_id)
+        await asyncio.to_thread(self._noted.put, delivery.key, file_id)
         await self._client.files_completeUploadExternal(
             files=[{"id": file_id, "title": name}],
             channel_id=delivery.address.platform_id,
@@ -46,7 +44,7 @@ class Uploads:
         return await self._receipt(delivery, file_id)
 
     async def lookup(self, delivery: Delivery) -> Receipt | None:
-        file_id = await asyncio.to_thread(self._remembered, delivery.key)
+        file_id = await asyncio.to_thread(self._noted.get, delivery.key)
         if not file_id:
             return None
         ts = await self._shared_as(delivery, file_id)
@@ -98,26 +96,9 @@ class Uploads:
                 return str(message["ts"])
         return ""
 
-    def _path(self, key: str) -> Path:
-        return self._folder / f"{key}.upload"
 
-    def _remember(self, key: str, file_id: str) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for old in self._folder.glob("*.upload"):
-            if old.stat().st_mtime < time.time() - REMEMBERED:
-                old.unlink(missing_ok=True)
-        with self._path(key).open("w", encoding="utf-8") as out:
-            out.write(file_id)
-            out.flush()
-            os.fsync(out.fileno())
-
-    def _remembered(self, key: str) -> str:
-        path = self._path(key)
-        return path.read_text("utf-8") if path.exists() else ""
-
-
-def _read(delivery: Delivery, path: str) -> bytes:
-    content = delivery.read(path, largest=LARGEST)
+def _read(delivery: Delivery) -> bytes:
+    content = documents.attached(delivery, "path", largest=LARGEST)
     if not content:
         raise Rejected("the file is empty, and Slack takes no empty files")
     return content

@@ -17,6 +17,7 @@ from bots.slack.questions import cards
 from bots.slack.reading import histories
 from bots.slack.reading.blocks import BILL
 from bots.slack.sending import links, rendering
+from bots.slack.sending.canvases import Canvases
 from bots.slack.sending.faces import Customizing
 from bots.slack.sending.files import Uploads
 from host.ports.bot import Delivery, DeliveryError, Receipt, Rejected, Unknown, Unsent
@@ -34,11 +35,17 @@ class Sender:
     """Raises `host.ports.bot.DeliveryError` and nothing else."""
 
     def __init__(
-        self, client: AsyncWebClient, pace: Pace, uploads: Uploads, customizing: Customizing
+        self,
+        client: AsyncWebClient,
+        pace: Pace,
+        uploads: Uploads,
+        canvases: Canvases,
+        customizing: Customizing,
     ) -> None:
         self._client = client
         self._pace = pace
         self._uploads = uploads
+        self._canvases = canvases
         self._customizing = customizing
         self._tables = True  # whether it takes data tables, as far as is known
         self._rooms: dict[str, str] = {}  # the direct messages that were opened, by user
@@ -62,6 +69,8 @@ class Sender:
                     return await self._react(delivery)
                 case "file":
                     return await self._uploads.send(delivery)
+                case "document":
+                    return await self._canvases.send(delivery)
         except DeliveryError:
             raise
         except TRANSIENT as error:
@@ -215,6 +224,8 @@ class Sender:
                 return Receipt("")
             if delivery.payload.get("do") == "file":
                 return await self._uploads.lookup(delivery)
+            if delivery.payload.get("do") == "document":
+                return await self._canvases.lookup(delivery)
             said = histories.said_since(self._client, delivery.address, delivery.first_attempt_at)
             async for message in said:
                 if histories.key_of(message) == delivery.key:

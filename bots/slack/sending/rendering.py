@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from bots.common import documents
 from bots.common.short import shortened
 from bots.markup import chunks
 from bots.markup import slack as markup
@@ -17,6 +18,7 @@ Json = dict[str, Any]
 
 BUTTONS = 5  # options up to this many are buttons, more are a menu
 SECTION = 3_000  # characters of a section
+TITLE = 150  # characters of a document's
 LABEL = 75  # characters of a button or an option
 MENU = 100  # options of a menu
 BUTTON_VALUE = 1_500  # characters of an option that a button brings back; Slack takes 2,000
@@ -46,6 +48,8 @@ def operation(given: content.Operation, *, plain: bool, mentions: Sequence[str] 
             words, *more = [chunk.text for chunk in markup.plain(comment)] or [""]
             file: Json = {"do": "file", "path": path, "name": name, "comment": words}
             return [file, *({"do": "post", "text": text} for text in more)]
+        case content.Document():
+            return _document(given, plain=plain)
         case content.Card(title, text, fields, url):
             rows = "\n".join(f"- **{field.name}**: {field.value}" for field in fields)
             link = f"<{url}>" if url.startswith(("http://", "https://")) else ""
@@ -57,6 +61,22 @@ def operation(given: content.Operation, *, plain: bool, mentions: Sequence[str] 
             for last in filter(None, (posts[-1], posts[-1].get("plain"))):
                 last["approval"] = bool(given.approval)
             return posts
+
+
+def _document(given: content.Document, *, plain: bool) -> list[Json]:
+    """With both forms of it: a file has the text as it was written, a canvas what Slack may make of it."""
+    title = shortened(" ".join(given.title.split()), TITLE)
+    words, *more = [chunk.text for chunk in markup.plain(given.comment)] or [""]
+    document: Json = {
+        "do": "document",
+        "name": documents.named(title),
+        "title": title,
+        "label": next((chunk.text for chunk in markup.plain(title)), title),
+        "comment": words,
+        "document": given.text,
+        "canvas": "" if plain else markup.page(given.text),
+    }
+    return [document, *({"do": "post", "text": text} for text in more)]
 
 
 def _posts(text: str, *, plain: bool) -> list[Json]:

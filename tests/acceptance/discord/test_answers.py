@@ -30,17 +30,21 @@ async def test_a_table_arrives_aligned_and_nothing_that_only_discord_reads_as_ma
     assert "\\|\\|hidden" in answer or "|\u200b|hidden" in answer
 
 
-async def test_an_agent_sends_a_file_and_reacts_to_the_question(town: Town) -> None:
-    town.config = '[agents.default]\noptions = { tools = ["create_file", "send_file", "add_reaction"] }'
+async def test_an_agent_sends_files_and_reacts_to_the_question(town: Town) -> None:
+    town.config = '[agents.default]\noptions = { tools = ["create_file", "send_file", "send_document", "add_reaction"] }'
     await town.up()
     steps = [
         '@@call create_file {"path": "a.csv", "text": "x,y\\n"}',
         '@@call send_file {"path": "a.csv", "comment": "the table"}',
+        '@@call send_document {"title": "Doves: a report", "text": "# Doves\\n\\nMany.", "comment": "the report"}',
         '@@call add_reaction {"emoji": "eyes"}',
     ]
     question = town.discord.say(town.ada, town.channel, "\n".join(["done", *steps]), mention_bot=True)
-    thread = await town.answered(question, 2)
-    assert town.said(thread) == ["the table", "done"]
-    [sent] = [m for m in town.discord.messages(thread) if m.attachments]
-    assert [(file.filename, file.data) for file in sent.attachments] == [("a.csv", b"x,y\n")]
+    thread = await town.answered(question, 3)
+    assert town.said(thread) == ["the table", "the report", "done"]
+    table, report = [m for m in town.discord.messages(thread) if m.attachments]
+    assert [(file.filename, file.data) for file in table.attachments] == [("a.csv", b"x,y\n")]
+    assert [(file.filename, file.data) for file in report.attachments] == [
+        ("Doves a report.md", b"# Doves\n\nMany.")
+    ]
     await town.until(lambda: list(question.reactions) == ["👀"])

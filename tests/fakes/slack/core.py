@@ -58,6 +58,10 @@ class Core:
         self.now = now
         self.origin = ""
         self.scopes: set[str] = set(MANIFEST)
+        self.canvases = (
+            ""  # what Slack says to whoever makes one ("canvases.create": errors); '' where it lets them
+        )
+        self.lists_canvases = False  # files.list tells of them, which no document promises
         self.app_scopes: set[str] = {"connections:write"}
         self.stream_lifetime: float | None = 300.0  # FACTS: a stream dies at about five minutes
         self.recorded: list[Call] = []

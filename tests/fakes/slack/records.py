@@ -37,6 +37,8 @@ class File:
     shares: list[tuple[str, str]] = field(default_factory=list)  # (channel id, ts of the message)
     record: Json | None = None  # what files.info says instead, whole
     content_type: str = "application/octet-stream"
+    canvas: str | None = None  # the Markdown of one
+    readers: set[str] = field(default_factory=set)  # of a canvas: who may read it, people and channels
 
 
 @dataclass(eq=False)

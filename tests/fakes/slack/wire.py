@@ -101,6 +101,9 @@ def file(workspace: Workspace, record: File, origin: str, *, shares: bool = True
         "groups": [*places["group"], *places["mpim"]],
         "ims": places["im"],
     }
+    if record.canvas is not None:
+        shape |= {"mimetype": "application/vnd.slack-docs", "filetype": "quip", "mode": "quip"}
+        shape |= {"permalink": f"{origin}/docs/{workspace.team_id}/{record.id}"}
     if record.alt_text is not None:
         shape["alt_txt"] = record.alt_text
     if shares:

@@ -80,6 +80,8 @@ def list_files(core: Core, args: Args) -> Json:
         for file in core.workspace.files.values()
         if not file.deleted
         and file.content is not None
+        and (file.canvas is None or core.lists_canvases)
+        and file.created >= args.number("ts_from", 0)
         and (channel is None or any(place == channel for place, _ in file.shares))
         and (user is None or file.user == user)
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,9 @@ from typing import Any
 import pytest
 
 from bots.slack import SlackBot
-from host.ports.bot import Delivery, Live, Rejected, Shown, Unknown, Unsent
+from host.ports.bot import Delivery, Live, Receipt, Rejected, Shown, Unknown, Unsent
 from sessiondb import Address, content
-from tests.fakes.slack import Channel, FakeSlack, Message, User
+from tests.fakes.slack import Channel, FakeSlack, File, Message, User
 from tests.fakes.slack.faults import Fault
 from tests.support.slack_app import clear_proxies
 from tests.support.slacking import delivery, online
@@ -43,10 +45,16 @@ class Place:
 @pytest.fixture
 async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
     clear_proxies(monkeypatch)
-    async with FakeSlack() as slack, online(slack, tmp_path) as (bot, _):
-        ann = slack.add_user("ann")
-        channel = slack.add_channel("general", members=[ann])
-        yield Place(slack, bot, ann, channel, slack.say(ann, channel, "root"))
+    async with FakeSlack() as slack:
+        slack.scopes.add("canvases:write")
+        async with online(slack, tmp_path) as (bot, _):
+            yield _place(slack, bot)
+
+
+def _place(slack: FakeSlack, bot: SlackBot) -> Place:
+    ann = slack.add_user("ann")
+    channel = slack.add_channel("general", members=[ann])
+    return Place(slack, bot, ann, channel, slack.say(ann, channel, "root"))
 
 
 async def test_an_answer_whose_confirmation_was_lost_is_found_by_its_key(place: Place) -> None:
@@ -185,6 +193,109 @@ async def test_a_file_is_still_found_when_the_host_died_before_it_noted_the_rece
     [message] = place.said()
     assert receipt.platform_message_id == message.ts
     assert await place.bot.lookup(given) == receipt
+
+
+PAGE = "# Lofts\n\n### Small\n\n[x](https://leak.example/1)\n\n&lt;\u200b!channel>"
+REPORT = content.Document(
+    "Loft <report>", "# Lofts\n\n#### Small\n\n![x](https://leak.example/1)\n\n<!channel>", "Here:"
+)
+
+
+LOST = {
+    "lost": Fault.answer_lost(),
+    "cut": Fault.drop(),
+    "503": Fault.http_error(),
+    "slowly": Fault.rate_limited(0),
+}
+STEPS = (
+    "canvases.create",
+    "canvases.edit",
+    "files.info",
+    "chat.postMessage",
+    "conversations.info",
+    "canvases.access.set",
+)
+
+
+def canvases(place: Place) -> list[File]:
+    return [one for one in place.slack.workspace.files.values() if one.canvas is not None and not one.deleted]
+
+
+async def settled(place: Place, given: Delivery) -> Receipt:
+    """As the host does it: an unknown outcome is looked up before anything is sent again."""
+    for _ in range(5):
+        try:
+            return await place.bot.send(given)
+        except Unsent:
+            continue
+        except Unknown:
+            with suppress(Unknown):
+                if (found := await place.bot.lookup(given)) is not None:
+                    return found
+    raise AssertionError("it does not come to an end")
+
+
+@pytest.mark.parametrize("lists", [False, True], ids=["files.list says nothing", "files.list tells of them"])
+async def test_a_document_is_one_canvas_for_those_who_read_its_conversation_whatever_call_was_lost(
+    place: Place, tmp_path: Path, *, lists: bool
+) -> None:
+    place.slack.lists_canvases = lists
+    here = place.channel.id
+    for number, (step, how) in enumerate([("", ""), *itertools.product(STEPS, LOST)]):
+        before = canvases(place)
+        given = delivery(place.bot, REPORT, place.thread, key=f"{number:>16}")
+        if step:
+            place.slack.faults.next(step, LOST[how])
+        receipt = await settled(place, given)
+        *_, message = said = place.said()
+        assert (len(said), message.ts) == (number + 1, receipt.platform_message_id), (step, how)
+        for note in tmp_path.glob("**/*.canvas"):
+            note.unlink()  # as on another machine
+        assert await place.bot.lookup(given) == receipt
+        *left, canvas = canvases(place)[len(before) :]
+        assert (canvas.title, canvas.readers) == ("Loft <report>", {here}), (step, how)
+        assert f"/docs/{place.slack.team_id}/{canvas.id}|Loft &lt;report&gt;>*" in message.text
+        assert message.text.startswith("Here:\n\n:page_facing_up: *<http://")
+        assert canvas.canvas == PAGE
+        lost = (step, how, lists) == ("canvases.create", "lost", False)
+        assert [one.readers for one in left] == [set()] * lost, (
+            "one that is not found again is nobody's to read"
+        )
+
+
+async def test_a_canvas_in_direct_messages_is_those_peoples(place: Place) -> None:
+    bob = place.slack.add_user("bob")
+    for people in ([place.ann], [place.ann, bob]):
+        room = Address("slack", place.slack.team_id, place.slack.open_dm(*people).id)
+        await place.bot.send(delivery(place.bot, REPORT, room, key=room.platform_id))
+        assert canvases(place)[-1].readers == {one.id for one in people}
+
+
+@pytest.mark.parametrize("step", ["canvases.create", "canvases.edit", "canvases.access.set"])
+async def test_a_document_that_may_not_be_a_canvas_is_a_file_and_nothing_of_the_canvas_stays(
+    place: Place, step: str
+) -> None:
+    for number, cut in enumerate(("", "chat.delete", "files.completeUploadExternal")):
+        given = delivery(place.bot, REPORT, place.thread, key=f"{number:>16}")
+        place.slack.faults.next(step, Fault.refuse("canvas_not_found"))
+        if cut:
+            place.slack.faults.next(cut, Fault.answer_lost())
+        receipt = await settled(place, given)
+        place.slack.faults.clear()
+        *_, message = said = place.said()
+        assert (len(said), message.ts) == (number + 1, receipt.platform_message_id), cut
+        assert [(one.name, one.content) for one in message.files] == [
+            ("Loft report.md", REPORT.text.encode())
+        ]
+        assert canvases(place) == []
+
+
+async def test_a_workspace_that_takes_no_canvases_is_asked_for_one_once(place: Place) -> None:
+    place.slack.canvases = "free_teams_cannot_create_non_tabbed_canvases"
+    for key in ("one", "two"):
+        await place.bot.send(delivery(place.bot, REPORT, place.thread, key=key))
+    assert [one.files[0].name for one in place.said()] == ["Loft report.md"] * 2
+    assert len(place.slack.calls("canvases.create")) == 1
 
 
 async def test_a_file_that_is_no_plain_file_of_the_folder_is_refused(place: Place, tmp_path: Path) -> None:
