@@ -54,48 +54,54 @@ class Shape:
 
     def found_in(self, text: str, *, apart: bool = False) -> Iterator[tuple[int, int]]:
         """Where it stands, in turn; `apart`: not within a word. What begins within a run ends where that does, so each sign
-        is looked at once."""
-        at, end = text.find(self.begins), 0
+        is looked at once. Underscores at its end that it can do without are emphasis around it."""
+        at, end, bare = text.find(self.begins), 0, 0
         while at >= 0:
             body = at + len(self.begins)
-            end = self._end(text, body, end)
-            fits = self.least <= end - body and (not self.most or end - body <= self.most)
+            if body > end:
+                end = self._end(text, body)
+                bare = _without_underscores(text, body, end)
+            fits = self.least <= end - body and (not self.most or bare - body <= self.most)
             if fits and not (apart and _within_a_word(text, at)):
-                yield at, end
+                yield at, max(bare, body + self.least)
                 at = text.find(self.begins, end)
             else:
                 at = text.find(self.begins, at + 1)
 
-    def under_way(self, text: str, *, apart: bool = False) -> int:
+    def under_way(self, text: str) -> int:
         """Where one may have begun in a text that goes on: it, or its beginning, reaches the end. The length if nowhere."""
         at, end = text.find(self.begins), 0
         while at >= 0:
-            end = self._end(text, at + len(self.begins), end)
-            if end == len(text) and self.goes_on is not None and not (apart and _within_a_word(text, at)):
+            body = at + len(self.begins)
+            if body > end:
+                end = self._end(text, body)
+            if end == len(text) and self.goes_on is not None:
                 return at
             at = text.find(self.begins, at + 1)
-        return begun(text, self.begins, apart=apart)
+        return begun(text, self.begins)
 
-    def _end(self, text: str, body: int, known: int) -> int:
-        if self.goes_on is None:
-            return body
-        if body <= known:
-            return known
-        run = self.goes_on.match(text, body)
+    def _end(self, text: str, body: int) -> int:
+        run = self.goes_on.match(text, body) if self.goes_on is not None else None
         return run.end() if run is not None else body
 
 
-def begun(text: str, word: str, *, apart: bool = False) -> int:
+def begun(text: str, word: str) -> int:
     """Where the longest beginning of the word stands at the end of the text."""
     for length in range(min(len(word) - 1, len(text)), 0, -1):
-        at = len(text) - length
-        if text.endswith(word[:length]) and not (apart and _within_a_word(text, at)):
-            return at
+        if text.endswith(word[:length]):
+            return len(text) - length
     return len(text)
 
 
 def _within_a_word(text: str, at: int) -> bool:
-    return at > 0 and (text[at - 1].isalnum() or text[at - 1] == "_")
+    """`key_` and `1` before a token are no word that goes on with it, as `ta` before `sk-ant-` is."""
+    return text[max(at - 1, 0) : at].isascii() and text[max(at - 1, 0) : at].isalpha()
+
+
+def _without_underscores(text: str, body: int, end: int) -> int:
+    while end > body and text[end - 1] == "_":
+        end -= 1
+    return end
 
 
 def run_of(signs: str) -> re.Pattern[str]:

@@ -1,16 +1,17 @@
 """Which parts of a text are secrets, by rule. Pure, and as long in looking as the text is long, whoever wrote it.
 
 A text is looked at as it is written and as it is shown: what a platform's markup takes out of it (`ghp\\_a`, `gh**p_a**`, a
-character of no width) hides nothing. What encodes a secret (base64, backwards, in two messages) does.
+link around a half of it, a character of no width) hides nothing. What encodes a secret (base64, backwards, in two messages) does.
 """
 
 from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -31,11 +32,17 @@ class Known:
     name: str
     shape: Shape
     mixed: bool = True  # digits, or letters of both cases: no words with hyphens
+    apart: bool = False  # words end in its beginning, as "task" in "sk"
 
 
 def _known(name: str, signs: str, least: int, *begins: str, most: int = 0, mixed: bool = True) -> list[Known]:
     run = run_of(signs)
-    return [Known(name, Shape(begin, run, least, most), mixed) for begin in begins]
+    return [
+        Known(name, Shape(begin, run, least, most), mixed, begin.startswith(WORDS_END_SO)) for begin in begins
+    ]
+
+
+WORDS_END_SO = ("sk-", "sk_", "rk_", "hf_", "npm_", "ntn_", "ghs_", "ghu_")
 
 
 KNOWN = (
@@ -54,17 +61,20 @@ KNOWN = (
     *_known("notion-token", "[A-Za-z0-9]", 40, "ntn_", "secret_"),
 )
 JWT = re.compile(
-    r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}+\.eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{16,}+(?![A-Za-z0-9_-])"
+    r"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{11,}+)\.eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{16,}+(?![A-Za-z0-9_-])"
 )
+SHORTEST_HEADER = 11  # signs of a JWT's
 HEADERS = {
-    "bearer": re.compile(r"\bBearer[ \t]{1,4}([A-Za-z0-9._~+/-]{20,}+)", re.IGNORECASE),
-    "basic": re.compile(r"\bBasic[ \t]{1,4}([A-Za-z0-9+/]{16,}+)", re.IGNORECASE),
+    "bearer": re.compile(r"(?<![A-Za-z])Bearer[ \t]{1,4}([A-Za-z0-9._~+/-]{20,}+)", re.IGNORECASE),
+    "basic": re.compile(r"(?<![A-Za-z])Basic[ \t]{1,4}([A-Za-z0-9+/]{16,}+)", re.IGNORECASE),
 }
+HEADER_BEGUN = re.compile(r"(?<![A-Za-z])(?:Bearer|Basic)[ \t]{1,4}([A-Za-z0-9._~+/=-]++)\Z", re.IGNORECASE)
 IN_ADDRESS = re.compile(r"://[^\s/?#@:<>\"'`|\\]{0,128}+:([^\s/?#@<>\"'`|]{3,512}+)@")
 STANDS_FOR_ONE = re.compile(
     r"\W.*|pass(?:word|wd|phrase)?|pwd|pw|secret|token|api-?key|x+|changeme", re.IGNORECASE
 )
 KEY_BEGINS = "-----BEGIN "
+KEY_ENDS = re.compile(r"-----END [^-\n]{1,70}-----")
 KEY = re.compile(r"-----BEGIN (?:(?!PRIVATE )[A-Z0-9]{1,20} ){0,4}+PRIVATE KEY(?: BLOCK)?-----")
 KEY_LINES = re.compile(
     r"(?:(?:\s|>|\\n){0,80}+[A-Za-z0-9+/]{16,}+)++(?:\s{0,8}+[A-Za-z0-9+/]{1,80}+=)?={0,2}"
@@ -73,27 +83,42 @@ ENOUGH = re.compile(r"[A-Za-z0-9+/]{16}")  # of a key that has other lines befor
 LONGEST_KEY = 20_000  # characters from its beginning to its end
 
 # What may have begun at the end of a text that goes on, beside what is known by its beginning.
-_WORD = run_of(r"[!-~]")
 _GOES_ON = (
     *(known.shape for known in KNOWN),
-    *(Shape(begin, _WORD) for begin in ("eyJ", "Bearer ", "bearer ", "Basic ", "basic ")),
+    Shape("eyJ", run_of("[A-Za-z0-9_.-]")),
+    Shape("://", run_of(r"[^\s/@]")),
 )
-_ADDRESS = Shape("://", run_of(r"[^\s/@]"))
-SURE = 4  # characters of a secret's beginning that are held back within a word, too
 
 # What posts are without, or nobody sees: controls (of a file in UTF-16 one beside each letter), signs of no width, tags.
 _UNSEEN = (
     r"\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
     r"\u034f\u061c\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
 )
-_TAKEN_OUT = re.compile(
-    rf"\\n|\\(?=[!-/:-@\[-`{{-~])|[*`{_UNSEEN}]|~~|\|\||</?[A-Za-z][A-Za-z0-9]{{0,15}}(?:\s[^<>\n]{{0,80}})?/?>"
-    r"|!?\[\]\([^()\s]{0,200}\)"
+_WIDE = r"\uff01-\uff5e\U0001d400-\U0001d7ff"  # letters that are read as others
+_MARKS = (
+    rf"\\{{1,8}}+(?:[nrt]|u[0-9A-Fa-f]{{4}})|\\[!-/:-@\[-`{{-~]|\x1b\[[0-9;]{{0,20}}[A-Za-z]|[*`{_UNSEEN}{_WIDE}]|~~|\|\|"
+    r"|</?[A-Za-z][A-Za-z0-9]{0,15}(?:\s[^<>\n]{0,80})?/?>"
+    r"|!?\[\](?:\([^()\s]{0,200}\)|\[[^\[\]]{0,200}\])"
     r"|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31});"
     # An address is shown with what it encodes.
     r"|%[0-7][0-9A-Fa-f]|%[CDcd][0-9A-Fa-f]%[89ABab][0-9A-Fa-f]|%[Ee][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){2}"
     r"|%[Ff][0-7](?:%[89ABab][0-9A-Fa-f]){3}"
 )
+# Of links only their labels, and no emphasis by underscores: not within a word, where they are none.
+_LINKS = (
+    r"!?\[|\](?:\(\s{0,8}+(?:<[^<>\n]{0,500}(?:>|\Z)|(?:[^()\s<]|\([^()\s]{0,100}(?:\)|\Z)){0,2000}+)"
+    r"(?:\s{1,8}+(?:\"[^\"\n]{0,200}(?:\"|\Z)|'[^'\n]{0,200}(?:'|\Z)))?\s{0,8}+(?:\)|\Z)|\[[^\[\]]{0,200}(?:\]|\Z)|\Z)"
+    r"|(?<!\w)_++|(?<!_)_++(?!\w)"
+)
+_TAKEN_OUT = re.compile(_MARKS)
+_TAKEN_OUT_OF_LABELS = re.compile(f"{_MARKS}|{_LINKS}")
+_MORE = re.compile(_LINKS)
+# What may become one of these.
+_MARK_BEGUN = re.compile(
+    r"(?:\\{1,8}(?:u[0-9A-Fa-f]{0,3})?|\x1b\[?[0-9;]{0,20}|~{1,2}|\|{1,2}|</?(?:[A-Za-z][^<>\n]{0,97})?|!|!?\[\]?(?:\([^()\s]{0,200})?"
+    r"|&[#A-Za-z0-9]{0,31}|(?:%[0-9A-Fa-f]{0,2}){1,4})\Z"
+)
+LONGEST_MARK = 250  # characters
 _NOTHING = re.compile(f"[{_UNSEEN}]")
 
 
@@ -107,31 +132,50 @@ class Rules:
     def hide(self, text: str) -> tuple[str, Counter[str]]:
         """The text without them, and how many which rule found."""
         counts: Counter[str] = Counter()
-        for view in (View, _as_shown):
+        for view in VIEWS:
             text = self._hide(text, view(text), counts)
         return text, counts
 
     def said(self, text: str) -> str:
         """As much of a text that goes on as no secret can begin in."""
-        shown = _as_shown(text) or View(text)
-        seen = shown.text
+        mark = _MARK_BEGUN.search(text, max(len(text) - LONGEST_MARK, 0))
+        wholes = (text, text[: mark.start()]) if mark is not None else (text,)
+        sure = len(text)
+        for whole in wholes:
+            views = [found for view in VIEWS if (found := view(whole)) is not None]
+            ends = min(self._sure_of(view) for view in views)
+            sure = min(sure, ends) if ends < len(whole) else sure
+        if sure == len(text):
+            return text
+        for begin, end, _ in _apart(self._stand_in(views)):
+            if begin < sure < end:  # what is held back would leave the beginning of this one
+                return text[:begin]
+        return text[:sure]
+
+    def _stand_in(self, views: Iterable[View]) -> Iterator[Span]:
+        for view in views:
+            for at, end, name in self._found(view.text):
+                yield view.at(at), view.at(end - 1) + 1, name
+
+    def _sure_of(self, view: View) -> int:
+        seen = view.text
+        header = HEADER_BEGUN.search(seen)
         ends = [
-            *(shape.under_way(seen, apart=True) for shape in _GOES_ON),
-            *(shape.under_way(seen) for shape in (_ADDRESS, *self.shapes.values())),
-            *(_value_begun(seen, value) for value in self.values),
+            *(shape.under_way(seen) for shape in (*_GOES_ON, *self.shapes.values())),
+            *(begun(seen, value) for value in self.values),
+            header.start(1) if header is not None else len(seen),
             _key_begun(seen),
         ]
-        return text[: shown.at(min(ends))]
+        return view.at(min(ends))
 
     def _hide(self, text: str, view: View | None, counts: Counter[str]) -> str:
         if view is None:
             return text
         parts: list[str] = []
         done = 0
-        for at, end, name in _apart(self._found(view.text)):
-            begin = view.at(at)
+        for begin, end, name in _apart(self._stand_in((view,))):
             parts += (text[done:begin], HIDDEN.format(f"masked: {name}"))
-            done = view.at(end - 1) + 1
+            done = end
             counts[name] += 1
         return "".join((*parts, text[done:]))
 
@@ -150,11 +194,13 @@ class Rules:
 def _tokens(text: str) -> Iterator[Span]:
     """By what they begin with."""
     for known in KNOWN:
-        for at, end in known.shape.found_in(text, apart=True):
+        for at, end in known.shape.found_in(text, apart=known.apart):
             if _by_chance(text[at + len(known.shape.begins) : end], mixed=known.mixed):
                 yield at, end, known.name
     for found in JWT.finditer(text):
-        yield *found.span(), "jwt"
+        at = found[1].find("eyJ")
+        if 0 <= at <= len(found[1]) - SHORTEST_HEADER:
+            yield found.start() + at, found.start() + len(found[0].rstrip("_")), "jwt"
 
 
 def _marked(text: str) -> Iterator[Span]:
@@ -186,10 +232,19 @@ class View:
 
 def _as_shown(text: str) -> View | None:
     """None where that is the same."""
+    return _without(_TAKEN_OUT, text)
+
+
+def _as_read(text: str) -> View | None:
+    """Of links the labels only. None where `_as_shown` is the same."""
+    return _without(_TAKEN_OUT_OF_LABELS, text) if _MORE.search(text) else None
+
+
+def _without(marks: re.Pattern[str], text: str) -> View | None:
     parts: list[str] = []
     begins, stands = [], []
     done = length = 0
-    for found in _TAKEN_OUT.finditer(text):
+    for found in marks.finditer(text):
         instead = _instead(found[0])
         for part, stands_at in ((text[done : found.start()], done), (instead, found.start())):
             if part:
@@ -206,12 +261,20 @@ def _as_shown(text: str) -> View | None:
 
 
 def _instead(taken: str) -> str:
-    if taken == "\\n":
-        return "\n"
+    if taken.startswith("\\"):
+        name = taken.lstrip("\\")
+        if name.startswith("u"):
+            return _NOTHING.sub("", chr(int(name[1:], 16)))
+        return "\n" if name in ("n", "r", "t") else taken[-1]
     if taken.startswith(("&", "%")):
-        shown = html.unescape(taken) if taken.startswith("&") else unquote(taken)
-        return _NOTHING.sub("", shown[:1])
+        taken = (html.unescape(taken) if taken.startswith("&") else unquote(taken))[:1]
+        return _NOTHING.sub("", unicodedata.normalize("NFKC", taken)[:1])
+    if len(taken) == 1 and not taken.isascii():
+        return _NOTHING.sub("", unicodedata.normalize("NFKC", taken)[:1])
     return ""
+
+
+VIEWS: Sequence[Callable[[str], View | None]] = (View, _as_shown, _as_read)
 
 
 def _apart(spans: Iterable[Span]) -> Iterator[Span]:
@@ -255,9 +318,4 @@ def _key_begun(text: str) -> int:
     if at < 0:
         return begun(text, KEY_BEGINS)
     whole = KEY.match(text, at) is not None or "\n" not in text[at:]
-    return at if whole and "-----END " not in text[at:] else len(text)
-
-
-def _value_begun(text: str, value: str) -> int:
-    at = begun(text, value)
-    return at if len(text) - at >= SURE else begun(text, value, apart=True)
+    return at if whole and KEY_ENDS.search(text, at) is None else len(text)

@@ -43,6 +43,26 @@ SECRETS = {
     "private-key that is cut": PEM[:400],
 }
 AROUND = ("{}", "token: {} and so on", "`{}`", "```\nKEY={}\n```", "| a | {} |", "<{}>", "('{}')", "[it]({})")
+AROUND += (
+    "_{}_",
+    "__{}__",
+    "***{}***",
+    "**_{}_**",
+    "_Token: {}_",
+    "|| _{}_ ||",
+    "[_{}_](https://a.example)",
+    "é{}",
+    "1{}",
+    "密{}",
+)
+AROUND += (
+    "key_{}",
+    "GITHUB_PAT_{}",
+    "__{}__: a key",
+    '{{"a": "\\t{}"}}',
+    '{{"a": "\\\\u003d{}"}}',
+    "\x1b[32m{}\x1b[0m",
+)
 
 
 @pytest.mark.parametrize("around", AROUND)
@@ -112,6 +132,14 @@ HIDING: dict[str, Callable[[str], str]] = {
     "what an address encodes": lambda text: f"{text[:9]}%00{text[9:14]}%E2%80%8B{text[14:]}".replace(
         "_", "%5F"
     ),
+    "an empty link by reference": lambda text: f"{text[:9]}[][a]{text[9:]}\n\n[a]: https://a.example",
+    "a link around its half": lambda text: f"{text[:9]}[{text[9:14]}](https://a.example/(b) 'c'){text[14:]}",
+    "two links": lambda text: f"[{text[:14]}](https://a.example)[{text[14:]}][b]",
+    "wide letters": lambda text: "".join(chr(ord(sign) + 0xFEE0) for sign in text[:4]) + text[4:],
+    "bold letters of mathematics": lambda text: "".join(
+        chr(ord(sign) - ord("a") + 0x1D41A) if "a" <= sign <= "z" else sign for sign in text
+    ),
+    "colours of a terminal": lambda text: f"{text[:9]}\x1b[1;32m{text[9:]}",
     "a code span": lambda text: f"{text[:12]}``{text[12:]}",
     "a spoiler": lambda text: f"{text[:12]}||{text[12:]}",
 }
@@ -121,7 +149,17 @@ HIDING: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("what", ["github-token", "slack-token", "anthropic-key"])
 def test_what_markup_takes_out_of_a_text_hides_nothing(what: str, how: str) -> None:
     hidden, counts = Rules().hide(f"see {HIDING[how](SECRETS[what])} there")
-    assert (hidden, counts) == (f"see ‹masked: {what}› there", {what: 1})
+    assert counts == {what: 1}
+    assert f"‹masked: {what}›" in hidden
+    assert not any(SECRETS[what][at : at + 8] in hidden for at in range(4, len(SECRETS[what]) - 8))
+
+
+def test_a_secret_of_this_host_is_found_with_emphasis_at_its_hyphens_and_with_its_signs_of_markup_escaped() -> (
+    None
+):
+    rules = Rules({"correct-horse-battery": "A_KEY", "pa*ss_wo`rd": "B_KEY"})
+    assert rules.hide("correct-_horse_-battery")[0] == "‹masked: A_KEY›"
+    assert rules.hide("pa\\*ss\\_wo\\`rd")[0] == "‹masked: B_KEY›"
 
 
 def test_a_secret_of_this_host_and_one_of_the_operators_shape_are_masked_by_their_names() -> None:
@@ -147,6 +185,25 @@ def test_of_a_text_that_grows_no_sign_of_a_secret_is_shown_and_nothing_is_taken_
     assert (
         seen[-1] == f"Here is it: {'' if 'cut' in what else rest}"
     )  # of a key that has no end all waits for the answer
+
+
+@pytest.mark.parametrize("how", [*HIDING, *AROUND])
+@pytest.mark.parametrize("what", ["github-token", "slack-token", "google-key"])
+def test_of_a_text_that_grows_no_sign_of_a_secret_is_shown_whatever_hides_it(what: str, how: str) -> None:
+    secret = SECRETS[what]
+    text = f"see {HIDING[how](secret) if how in HIDING else how.format(secret)} there"
+    seen = frames(text, Rules())
+    for before, after in itertools.pairwise(seen):
+        assert after.startswith(before)
+    assert f"‹masked: {what}›" in seen[-1]
+
+
+def test_of_a_text_that_grows_nothing_is_cut_within_a_secret_whose_end_may_be_another_ones_beginning() -> (
+    None
+):
+    rules = Rules({"correct horse": "DEPLOY_KEY"})
+    assert rules.hide(rules.said("It is correct horse"))[0] in ("It is ", "It is ‹masked: DEPLOY_KEY›")
+    assert rules.said("Bearer  abc") == "Bearer  "
 
 
 def test_of_a_text_that_grows_secrets_of_this_host_and_of_the_operators_shapes_are_held_back_too() -> None:
@@ -182,6 +239,17 @@ HOSTILE = {
     "escapes": "\\_" * 30_000,
     "references": "&#95;" * 12_000,
     "empty links": "[](" * 20_000,
+    "links": "[a](b" * 12_000,
+    "links without end": "](" + "a" * 60_000,
+    "brackets in links": "](((" * 15_000,
+    "titles of links": '](a "' * 12_000,
+    "references of links": "][" * 30_000,
+    "underscores": "_" * 60_000,
+    "words with underscores": "ghp_" * 15_000,
+    "runs of underscores": "a__ " * 15_000,
+    "headers without value": "bearer basic " * 5_000,
+    "backslashes": "\\" * 60_000,
+    "colours": "\x1b[" * 30_000,
     "what is encoded": "%41" * 20_000,
     "spaces": " " * 60_000,
 }
