@@ -75,6 +75,7 @@ from host.schedule.homes import Homes
 from host.schedule.orders import KINDS
 from host.schedule.readers import Readers
 from host.schedule.service import Scheduler
+from host.schedule.trials import Trials
 from host.upkeep import exporting
 from host.upkeep import sweep as sweeping
 from host.upkeep.forgetting import Forgetting, Hands
@@ -306,7 +307,8 @@ def _schedule(
 ) -> tuple[Scheduler, Desk, Titles, Actions]:
     scheduler = Scheduler(records.db, records.sessions, records.mailboxes, due, now)
     homes = Homes(settings, records, Readers(settings, records.db, bots))
-    desk = Desk(scheduler, homes, records, settings, now)
+    trials = Trials(homes, records.mailboxes, bots, due, now)
+    desk = Desk(scheduler, homes, trials, records, settings, now)
     tasks = TaskActions(scheduler, homes, records.db, records.mailboxes, settings.config.host.zone, now)
     titles, known = Titles(settings, bots, masks, now), dict.fromkeys(KINDS, tasks.prepared)
     return scheduler, desk, titles, Actions({**known, NAME_THREAD: titles.prepared})

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN = 0.1  # s until inbound.db is looked at again that was busy
 LOST = "<note>What was said before is lost; this is a fresh start.</note>"
+NOT_WOKEN = "Its script found nothing to do: nobody would be told anything."
 MOST_WAIT = 86_400.0  # s that a turn asks to be left alone at most; the host bounds it too
 ACTIVITY_EVERY = 5_000  # ms between two records of activity while nothing else commits
 
@@ -140,8 +141,14 @@ class AgentLoop:
                 self._fail(begun, base.Error(str(error), retryable=True))
                 return False
             if not passed.wake:
+                front = turn.trial_of(begun)
+                said = [Emitted(f"{begun.id}:final:0", content.Text(f"{front}{NOT_WOKEN}"), begun.answers)]
                 self._outbound.finish_turn(
-                    begun.id, (), begun.consumed, (), error="its script did not wake the agent"
+                    begun.id,
+                    said if front else (),
+                    begun.consumed,
+                    (),
+                    error="its script did not wake the agent",
                 )
                 self._ring()
                 return False

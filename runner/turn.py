@@ -151,11 +151,19 @@ def gate_output(steps: Sequence[Step]) -> str | None:
 
 def told_first(ended: Turn) -> str:
     """What an answer says above all: for which missed runs it is made up, and that its question was not heard."""
-    run, said = ended.task, ""
+    run, said = ended.task, trial_of(ended)
     if run is not None and isinstance(run.content, content.Task) and run.content.stands_for:
         said = f"*Missed earlier, made up for now: {'; '.join(run.content.stands_for)}.*\n\n"
     unheard = next((one.unheard for one in ended.messages if one.trigger and one.unheard), "")
     return f"*I do not know what you said in your voice message: {unheard}.*\n\n" if unheard else said
+
+
+def trial_of(begun: Turn) -> str:
+    """How the answer of a task's trial begins; '' for every other turn."""
+    run = begun.task.content if begun.task is not None else None
+    if not isinstance(run, content.Task) or not run.trial:
+        return ""
+    return f"🧪 *A trial of “{' '.join(run.title.split())}”: you alone read it, and it counts as no run.*\n\n"
 
 
 def tried_before(did: str) -> str:

@@ -72,6 +72,7 @@ class Task:
     stands_for: tuple[str, ...] = ()  # missed times this run makes up for, in words
     script: str = ""
     output: str = ""  # of the script, once the runner has run it
+    trial: bool = False  # one person alone reads what comes of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,7 @@ def encode(content: Inbound | Outbound) -> str:
         "untitled",
         "digest",
         "call",
+        "trial",
     ):  # a runner that began before its host was upgraded does not know it
         if not fields.get(name, True):
             del fields[name]

@@ -18,6 +18,7 @@ WHEN_SUCH_AS = "tomorrow at 9, in 20 minutes, every weekday at nine"
 WHAT = "What to do then (empty: remind me)"
 ABOUT = "What about this message?"  # what choosing it in a message's menu says
 NOT_TAKEN = "No agent answers here."
+TRY_FIRST = "Try it first"  # of what is not scheduled yet
 BUSY = "I cannot take that right now; please try again in a minute."
 
 ORDERS = {
@@ -25,6 +26,7 @@ ORDERS = {
     TaskOrder.PAUSE: "Pause",
     TaskOrder.RESUME: "Resume",
     TaskOrder.CANCEL: "Cancel",
+    TaskOrder.TRY: "Try it",
 }
 
 

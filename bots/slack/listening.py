@@ -184,6 +184,10 @@ class Listeners:
     async def confirmed(self, ack: Callable[..., Awaitable[object]], body: Json) -> None:
         await ack(**await self._laters.confirmed(body))
 
+    async def tried(self, ack: Callable[[], Awaitable[object]], body: Json) -> None:
+        await self._laters.tried(body)
+        await ack()
+
     async def pressed(self, ack: Callable[[], Awaitable[object]], body: Json, respond: Respond) -> None:
         await self._clicks.pressed(body, respond)
         await ack()
@@ -337,6 +341,7 @@ VIEWS: dict[str, Method] = {
 ACTIONS: dict[str, Method] = {
     f"^({rendering.ACTION}|{rendering.WORDS}|{rendering.DETAILS})": Listeners.clicked,
     f"^({panels.TASK}|{panels.STOP}|{panels.REFRESH})": Listeners.pressed,
+    f"^{later.TRY_FIRST}$": Listeners.tried,
     f"^{rendering.DECISION}": Listeners.decided,
     f"^{SLACK_ACTION}$": Listeners.judged,
 }

@@ -24,6 +24,9 @@ class TaskDesk(Protocol):
     async def add(self, viewer: Viewer, home: tuple[str, Address, str], id_: str, wish: Wish) -> str:
         """A task of the viewer's own in a conversation, by its agent, place and scope; ordered twice it is one."""
 
+    async def try_wish(self, viewer: Viewer, agent: str, id_: str, wish: Wish) -> str:
+        """What `add` would make a task, run once, where the viewer alone reads it."""
+
     async def one(self, viewer: Viewer, sight: Sight, task_id: str) -> tuple[TaskView, Task]: ...
 
     async def edit(self, viewer: Viewer, sight: Sight, task_id: str, wanted: Mapping[str, str]) -> str: ...

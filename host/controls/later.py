@@ -16,7 +16,7 @@ from host.controls.desk import TaskDesk
 from host.governance import access, rules, words
 from host.intake import inbox, router
 from host.ports.bot import Bots, DeliveryError, OpensDirect
-from host.ports.controls import Forbidden, Later, NotNow, Offer
+from host.ports.controls import TRY, Forbidden, Later, NotNow, Offer
 from host.ports.events import EventClass, InboundEvent, Viewer
 from host.registry import held, sessions
 from host.registry.port import Registry
@@ -78,7 +78,7 @@ class Laters:
         kept = inbox.event_of(found)
         if not access.is_same(viewer, kept.address, kept.author.id):
             raise Forbidden("Only whoever asked for it may do that.")
-        if choice != YES:
+        if choice not in (YES, TRY):
             await self._db.write(lambda connection: held.forget(connection, request))
             return GIVEN_UP
         place = await self._direct(viewer)
@@ -86,10 +86,11 @@ class Laters:
         rule = router.rule_of(place, self._settings.config.routes, decided)
         if rule is None or rule.engage == "off":
             raise Forbidden(NOBODY)
+        wish = orders.wish(json.loads(kept.value))
+        if choice == TRY:
+            return await self._desk.try_wish(viewer, rule.agent, request.removeprefix(REQUEST), wish)
         scope = sessions.scope_name("dm", place, viewer.author.id)
-        return await self._desk.add(
-            viewer, (rule.agent, place, scope), request, orders.wish(json.loads(kept.value))
-        )
+        return await self._desk.add(viewer, (rule.agent, place, scope), request, wish)
 
     async def _direct(self, viewer: Viewer) -> Address:
         bot = self._bots.get(viewer.address.channel_type)

@@ -11,11 +11,12 @@ from dataclasses import replace
 from host.controls.service import Service
 from host.governance import words
 from host.ports import commands
-from host.ports.controls import Controls, Forbidden, Running, TaskView
+from host.ports.controls import Controls, Forbidden, Running, TaskOrder, TaskView
 from host.ports.events import InboundEvent, Viewer
 from sessiondb.records import Address
 
 MOST_LISTED = 15
+NO_SUCH_TASK = "There is no such task here: `!tasks` names those that there are."
 NOTHING_RUNS = "Nothing is running here."
 NO_TASKS = "Nothing is scheduled here. Ask the agent to do something later or regularly, and it will show up."
 
@@ -43,6 +44,8 @@ class Replies:
         match name:
             case commands.STATUS:
                 return await self._status(viewer)
+            case commands.TASKS if tried := commands.tried(rest):
+                return await self._try(viewer, tried)
             case commands.TASKS:
                 return await self._tasks(viewer)
             case commands.USAGE:
@@ -75,10 +78,17 @@ class Replies:
 
     async def _tasks(self, viewer: Viewer) -> str:
         here = [one for one in await self._service.tasks(viewer) if _is_here(one, viewer)]
-        lines = [f"- **{words.name(one.title)}**: {_details(one)}" for one in here[:MOST_LISTED]]
+        lines = [f"- **{words.name(one.title)}** ({one.id}): {_details(one)}" for one in here[:MOST_LISTED]]
         if len(here) > MOST_LISTED:
             lines.append(f"- and {len(here) - MOST_LISTED} more")
         return "\n".join(lines) or NO_TASKS
+
+    async def _try(self, viewer: Viewer, task_id: str) -> str:
+        """Of this place alone: what it is called is said to all who read here."""
+        here = {one.id for one in await self._service.tasks(viewer) if _is_here(one, viewer)}
+        if task_id not in here:
+            raise Forbidden(NO_SUCH_TASK)
+        return await self._service.order(viewer, task_id, TaskOrder.TRY)
 
 
 def _is_here(one: Running | TaskView, viewer: Viewer) -> bool:

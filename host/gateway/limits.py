@@ -13,7 +13,7 @@ from typing import Protocol
 
 from host.config import Agent, Config
 from host.governance import access, requests, rules, words
-from host.registry import people
+from host.registry import people, trials
 from host.registry.port import Statements
 from sessiondb.records import Address
 
@@ -134,11 +134,13 @@ def least_left(of: Iterable[Standing]) -> Mapping[tuple[str, str], float]:
 
 
 def place_of(connection: Statements, session_id: str) -> Address | None:
-    """The channel a session belongs to."""
+    """The channel whose purse a session spends from."""
     row = connection.execute(
-        "SELECT channel_type, workspace_id, platform_id FROM sessions WHERE id = ?", (session_id,)
+        "SELECT channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?", (session_id,)
     ).fetchone()
-    return None if row is None else Address(*map(str, row))
+    if row is None:
+        return None
+    return trials.judged_at(connection, Address(*map(str, row)))._replace(thread_id="")
 
 
 def _shared(connection: Statements, whose: Whose) -> Iterator[str]:

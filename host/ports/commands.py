@@ -31,7 +31,7 @@ COMMANDS = {  # what each does, as the help says it
     HANDOFF: "gives this thread to the agent whose name stands behind it, with what was said",
     ASIDE: "says something among people",
     STATUS: "what runs here",
-    TASKS: "what is scheduled here",
+    TASKS: "what is scheduled here; `try` and a task's id behind it run it once where you alone read it",
     USAGE: "what it costs",
     WHY: "what became of the last message, or of the one whose link stands behind it",
     MEMORY: "what I noted here, and behind it how to correct and forget it",
@@ -50,6 +50,7 @@ NEAR = 2  # letters
 _MARK = "!"
 _BEFORE = re.compile(r"^@\S+\s+(?=[!！])")
 _WORD = re.compile(r"[^\W_][\w-]*")
+_TRIED = re.compile(r"try\s+[`“\"]?([a-z0-9-]{1,60})[`”\".]?", re.IGNORECASE)
 _ENDS = ".,!?:;…。！？"
 _LINKS = (  # to a message: Slack's, Discord's
     re.compile(r"/archives/[A-Z0-9]+/p(\d{10})(\d{6})\b"),
@@ -131,6 +132,12 @@ def marked(text: str) -> tuple[str, str]:
 def changed_by(platform: str) -> str:
     """How an owner changes what holds in a channel; '' where it cannot be done in a chat."""
     return _CONFIGURED_BY.get(platform, "")
+
+
+def tried(rest: str) -> str:
+    """Behind `tasks`: the id of the task that is to be tried, '' where none is."""
+    found = _TRIED.fullmatch(rest.strip().strip("`"))
+    return found[1].lower() if found else ""
 
 
 def message_named(rest: str) -> str:

@@ -40,6 +40,7 @@ class TaskOrder(StrEnum):
     RESUME = "resume"
     RUN = "run"
     CANCEL = "cancel"
+    TRY = "try"  # now, where whoever tries it alone reads it
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,8 @@ class Overview:
     spent: Spent | None = None
     failures: tuple[Failure, ...] = ()
 
+
+TRY = "try"  # what `Controls.decide` takes for a trial: the offer stands as it was
 
 NO_TOOLS = "none"
 SERVER = "mcp:"  # before the name of an MCP server, which is allowed as a whole

@@ -15,6 +15,8 @@ from host.governance import narrowing, rules
 from host.intake import router
 from host.mailbox.open import Records
 from host.ports.controls import ChannelRules
+from host.registry import trials
+from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
 from sessiondb.records import Address, Destination
@@ -86,8 +88,10 @@ class Specs:
         return config.model_copy(update={"agents": {**config.agents, session.agent: agent}})
 
     async def _decided(self, session: Session) -> ChannelRules:
-        found = await self._db.read(lambda connection: rules.of_channel(connection, session.address))
-        return found or ChannelRules()
+        def job(connection: Statements) -> ChannelRules | None:
+            return rules.of_channel(connection, trials.judged_at(connection, session.address))
+
+        return await self._db.read(job) or ChannelRules()
 
     async def objection(self, config: Config, session: Session, runner: Runner) -> str:
         """Why a runner from an earlier life of the host may not live on; '' when it may. Raises `LaunchError`, `SessionError`."""
@@ -105,6 +109,10 @@ class Specs:
 
     def destinations(self, config: Config, session: Session) -> list[Destination]:
         agent = config.agents[session.agent]
+        if session.address.thread_id.startswith(
+            trials.THREAD
+        ):  # whoever tries a task alone reads what it says
+            return []
         return [
             Destination(
                 name, place.description, Address(place.platform, place.workspace, place.channel, place.thread)

@@ -87,7 +87,8 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> str:
     if known is not None and order.source == "file":
         task = _declared_again(known, task, now)
     writer.tasks.put(task)
-    return f"Scheduled: {tasks.in_words(task, now, TIMES)}"
+    tried = f" Who asked for it sees its first run alone and now with `!tasks try {task.id}`."
+    return f"Scheduled: {tasks.in_words(task, now, TIMES)}{tried if order.source == 'agent' else ''}"
 
 
 def schedule_of(wish: Wish, zone: str, now: int, shortest_interval: int) -> Schedule:

@@ -30,6 +30,7 @@ from host.schedule import changes, index, orders
 from host.schedule.homes import Homes
 from host.schedule.orders import One, Order, Update, Wish
 from host.schedule.service import Scheduler
+from host.schedule.trials import Trials, Tried
 from sessiondb import SessionError
 from sessiondb.records import Address
 
@@ -65,12 +66,14 @@ class Desk:
         self,
         scheduler: Scheduler,
         homes: Homes,
+        trials: Trials,
         records: Records,
         settings: Settings,
         now: Callable[[], int],
     ) -> None:
         self._scheduler = scheduler
         self._homes = homes
+        self._trials = trials
         self._db = records.db
         self._registry = records.sessions
         self._mailboxes = records.mailboxes
@@ -107,7 +110,17 @@ class Desk:
         session, task = await self._found(sight, task_id)
         if order not in _orders(task, viewer, sight):
             raise Forbidden(self._why_not(task) if _may_change(task, viewer, sight) else changes.NOT_YOURS)
+        if order is TaskOrder.TRY:
+            tried = Tried(task.id, task.title, task.prompt, task.script, task.schedule.zone)
+            return await self._try(viewer, session.agent, tried)
         return await self._ordered(viewer, sight, session, (NAMES[order], task, One(task_id=task.id)))
+
+    async def try_wish(self, viewer: Viewer, agent: str, id_: str, wish: Wish) -> str:
+        return await self._try(viewer, agent, Tried(id_, wish.title, wish.prompt, wish.script, wish.zone))
+
+    async def _try(self, viewer: Viewer, agent: str, tried: Tried) -> str:
+        await self._db.write(lambda c: audit.record(c, viewer, "try_task", tried.id, self._now()))
+        return await self._trials.begin(viewer, agent, tried)
 
     async def add(self, viewer: Viewer, home: tuple[str, Address, str], id_: str, wish: Wish) -> str:
         agent, place, scope = home
@@ -367,7 +380,7 @@ def _orders(task: Task, viewer: Viewer, sight: Sight) -> tuple[TaskOrder, ...]:
     resting = TaskOrder.RESUME if task.state == "paused" else TaskOrder.PAUSE
     if not _may_change(task, viewer, sight):
         return (TaskOrder.PAUSE,) if resting is TaskOrder.PAUSE else ()
-    kept = (resting, TaskOrder.RUN)
+    kept = (resting, TaskOrder.TRY, TaskOrder.RUN)
     return kept if task.source == "file" else (*kept, TaskOrder.CANCEL)
 
 

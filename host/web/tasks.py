@@ -30,6 +30,7 @@ WORDS = {
     TaskOrder.PAUSE: "Pause",
     TaskOrder.RESUME: "Resume",
     TaskOrder.CANCEL: "Cancel",
+    TaskOrder.TRY: "Try it",
 }
 EDITED = ("title", "prompt", "cron", "at", "zone")  # fields of the form; an empty one changes nothing
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from bots.slack.commands.later import TRY_FIRST
 from bots.slack.setup.manifest import ASK_ABOUT, BECAME, LATER
 from sessiondb import Status, content
 from tests.fakes.slack import Fault, Message
@@ -96,6 +97,16 @@ async def test_a_message_is_made_a_reminder_that_is_said_back_and_confirmed_once
     assert "Reminder: the quarterly report is due" in shown.replace("*", "")
     assert shown.count("09:00 Europe/") == 5  # in the person's own zone
     private = view.body["private_metadata"]
+
+    await office.slack.click(office.ann, view, TRY_FIRST).acknowledged()
+    page = view.blocks[0]["text"]["text"]
+    assert page.startswith(shown)
+    assert "you alone read it" in page
+    direct = office.slack.workspace.direct([office.ann.id])
+    [trial] = await office.slack.wait_until(
+        lambda: [one for one in office.slack.messages(direct) if "quarterly" in one.text], PATIENCE
+    )
+    assert trial.text.startswith("🧪 A trial of “Reminder: the quarterly report is due”")
 
     for _ in range(
         2

@@ -77,7 +77,7 @@ async def test_a_task_is_asked_for_posts_is_replied_to_paused_and_cancelled(offi
     assert "tell me more" in reply.text
     assert len(list(office.folder.path.glob("data/sessions/*"))) == 2  # the asking thread, and the task's own
 
-    [id_] = re.findall(r"\bt[0-9a-f]{9}\b", confirmed.text)
+    [id_] = set(re.findall(r"\bt[0-9a-f]{9}\b", confirmed.text))
     told = await dovecote(office, "tasks", id_)
     assert "completed" in told
     assert post.ts in told  # which platform message it was
@@ -85,7 +85,18 @@ async def test_a_task_is_asked_for_posts_is_replied_to_paused_and_cancelled(offi
     wish = {"title": "Weekly", "prompt": "week <@U1>", "cron": "0 9 * * 1", "destination": "channel"}
     weekly = office.ask(scheduling(**wish, mentions=[office.bob.id]))
     [confirmed] = await office.answered(weekly)
-    [id_] = re.findall(r"\bt[0-9a-f]{9}\b", confirmed.text)
+    [id_] = set(re.findall(r"\bt[0-9a-f]{9}\b", confirmed.text))
+    assert f"!tasks try {id_}" in confirmed.text
+    office.slack.say(office.bob, office.channel, f"!tasks try {id_}", weekly.ts)  # not his to try
+    _, told = await office.answered(weekly, 2)
+    assert "Only whoever asked" in told.text
+    office.slack.say(office.ann, office.channel, f"!tasks try {id_}", weekly.ts)
+    direct = office.slack.workspace.direct([office.ann.id])
+    [trial] = await office.slack.wait_until(lambda: office.slack.messages(direct), PATIENCE)
+    assert trial.text.startswith("🧪 A trial of “Weekly”")
+    assert "week" in trial.text
+    assert not posted(office, "week <")
+    assert "completed" not in await dovecote(office, "tasks", id_)  # it counts as no run
     await office.slack.slash(office.ann, office.channel, "/dovecote", "tasks").acknowledged()
     panel = office.slack.ephemerals(office.ann)[-1]
     await office.slack.click(office.ann, panel, f"{panels.TASK}-pause", value=id_).acknowledged()

@@ -16,13 +16,13 @@ from bots.discord.panels.forms import Values
 from bots.discord.questions import decisions
 from bots.discord.reading import events, saying
 from host.ports.bot import Decision, HostBusy, Ingest
-from host.ports.controls import Forbidden, Later
+from host.ports.controls import TRY, Forbidden, Later
 
 FORM = r"dovecote:later:(?P<channel>\d{1,20}):(?P<message>\d{1,20})"
 WHEN, WHAT = "when", "what"
 MOST = 500  # messages that are remembered until their form comes back
 GONE = "I do not see that message any more: choose it once more."
-CHOICES = (("yes", "Yes, do it"), ("no", "No"))
+CHOICES = (("yes", "Yes, do it"), (TRY, words.TRY_FIRST), ("no", "No"))
 Interaction = discord.Interaction[Any]
 
 

@@ -31,7 +31,7 @@ COLOUR = discord.Colour(0x5B7FA6)
 
 class TaskButton(
     ui.DynamicItem[ui.Button[ui.LayoutView]],
-    template=rf"dovecote:task:(?P<deed>run|pause|resume|cancel|doubt):(?P<page>\d{{1,4}}):(?P<task>\S{{1,{LONGEST_ID}}})",
+    template=rf"dovecote:task:(?P<deed>run|pause|resume|cancel|try|doubt):(?P<page>\d{{1,4}}):(?P<task>\S{{1,{LONGEST_ID}}})",
 ):
     """Orders something of a task; `DOUBT` asks whether it is really to be cancelled."""
 

@@ -15,7 +15,7 @@ from bots.common import words
 from bots.discord.client import telling
 from bots.discord.reading import events
 from host.ports.bot import Decision, HostBusy, Ingest, Rejected
-from host.ports.controls import Forbidden
+from host.ports.controls import TRY, Forbidden
 
 LONGEST_LABEL = 80  # characters of a button's
 
@@ -49,7 +49,10 @@ class DecisionButton(ui.DynamicItem[ui.Button[ui.View]], template=_ID):
         except HostBusy:
             await telling.whisper(interaction, words.BUSY)
         else:
-            await _close(interaction, outcome)
+            if self._choice == TRY:  # which decides nothing
+                await telling.whisper(interaction, telling.literal(outcome))
+            else:
+                await _close(interaction, outcome)
 
 
 def view_of(decision: Decision) -> ui.View:

@@ -15,15 +15,16 @@ from bots.slack.client.errors import TRANSIENT
 from bots.slack.commands.asking import refusal_of
 from bots.slack.reading.events import Reader
 from host.ports.bot import HostBusy, Ingest
-from host.ports.controls import Forbidden, Later, NotNow
+from host.ports.controls import TRY, Forbidden, Later, NotNow
 from host.ports.events import Viewer
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
-FORM, CONFIRM = "dovecote-later", "dovecote-later-yes"
+FORM, CONFIRM, TRY_FIRST = "dovecote-later", "dovecote-later-yes", "dovecote-later-try"
 WHEN, WHAT = "when", "what"
 NOT_YET = "\n\n⚠️ Press it once more: "  # between what is asked and why it is asked again
+TRIED = "\n\n🧪 "  # the same before what became of a trial
 KEPT = 2_000  # characters of a message that travel in its form; Slack takes 3,000 in all
 
 
@@ -74,11 +75,26 @@ class Laters:
             viewer = await self._viewer(body, str(channel))
             line = await self._host.controls.decide(viewer, str(request), "yes")
         except (NotNow, HostBusy, *TRANSIENT) as error:
-            offered = string(mapping(mapping(body["view"]["blocks"][0]).get("text")).get("text"))
-            return _asked(offered.partition(NOT_YET)[0], kept, _refusal(error))
+            return _asked(_offered(body["view"]), kept, NOT_YET, _refusal(error))
         except Forbidden as error:
             return {"response_action": "update", "view": _page("Not scheduled", str(error))}
         return {"response_action": "update", "view": _page("Scheduled", line)}
+
+    async def tried(self, body: Json) -> None:
+        """The page stays as it is, with what became of the trial below it: nothing is scheduled by it."""
+        view = body["view"]
+        kept = str(view["private_metadata"])
+        channel, request = json.loads(kept)
+        try:
+            viewer = await self._viewer(body, str(channel))
+            line = await self._host.controls.decide(viewer, str(request), TRY)
+        except (Forbidden, HostBusy, *TRANSIENT) as error:
+            line = _refusal(error)
+        shown = _asked(_offered(view), kept, TRIED, line)["view"]
+        try:
+            await self._client.views_update(view_id=view["id"], hash=view["hash"], view=shown)
+        except TRANSIENT as error:
+            log.info("What became of a trial was not shown: %s", type(error).__name__)
 
     def _viewer(self, body: Json, channel: str) -> Awaitable[Viewer]:
         return self._reader.viewer(str(body["user"]["id"]), channel, self._host)
@@ -116,9 +132,18 @@ def _form(kept: str) -> Json:
     }
 
 
-def _asked(offered: str, kept: str, refusal: str = "") -> Json:
-    page = _page("Is that right?", f"{offered[:2_500]}{NOT_YET}{refusal}" if refusal else offered, kept)
-    return {"response_action": "update", "view": {**page, "submit": _plain("Yes, do it")}}
+def _asked(offered: str, kept: str, before: str = "", told: str = "") -> Json:
+    """`told` stands below what is offered, after `before`."""
+    page = _page("Is that right?", f"{offered[:2_000]}{before}{told}" if told else offered, kept)
+    button = {"type": "button", "action_id": TRY_FIRST, "text": _plain(words.TRY_FIRST), "value": TRY}
+    blocks = [*page["blocks"], {"type": "actions", "elements": [button]}]
+    return {"response_action": "update", "view": {**page, "blocks": blocks, "submit": _plain("Yes, do it")}}
+
+
+def _offered(view: Json) -> str:
+    """What a page of `_asked` offers, without what it told besides."""
+    text = string(mapping(mapping(view["blocks"][0]).get("text")).get("text"))
+    return text.partition(NOT_YET)[0].partition(TRIED)[0]
 
 
 def _page(title: str, text: str, kept: str = "") -> Json:

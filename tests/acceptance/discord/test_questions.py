@@ -242,6 +242,11 @@ async def test_a_message_is_made_a_reminder_that_is_said_back_and_confirmed_once
     assert card is not None
     assert card.content.startswith("“Say it is over at <https://leak.example/?of=2> today”")
     yes = button(card, "Yes, do it")
+    town.discord.click(town.ada, card, button(card, "Try it first"))
+    direct = town.discord.open_dm(town.ada)
+    await town.until(lambda: any("A trial of" in one for one in town.said(direct)))
+    assert "Say it is over" in town.said(direct)[0]
+    assert card.components  # nothing is decided by it
     pressed = [
         town.discord.click(town.ada, card, yes) for _ in range(2)
     ]  # twice, before anything is answered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,8 @@ async def test_status_tasks_and_config_speak_of_the_place_where_they_are_asked(t
         schedule = '@@call schedule_task {"title": "Report *now*", "prompt": "go", "cron": "0 9 * * *"}\nset'
         await answered(bot, "general", schedule, address=THREAD, **PUBLIC)
         await answered(bot, "general", "!tasks", address=THREAD, privacy="public")
-        assert "**Report now**: at 09:00 every day (UTC), next " in bot.said("general")[-1]
+        listed = bot.said("general")[-1]
+        assert re.match(r"- \*\*Report now\*\* \(t[0-9a-f]{9}\): at 09:00 every day \(UTC\), next ", listed)
         await answered(bot, "random", "!tasks", **PUBLIC)
         assert "Nothing is scheduled here" in bot.said("random")[-1]
         await answered(bot, "random", "!config", **PUBLIC)

@@ -1,0 +1,102 @@
+"""A task's first run, tried where one person alone reads it: now, by the same agent, asked the same.
+
+The series knows nothing of it: no occurrence is recorded and no time moves on. It works under the rules and on the budget of
+the place where the task works, and may write to nobody but whoever tries it. What a crash does: the conversation is marked busy,
+then its message is written, in one transaction of its file. Before that there is no trial; from then on there is one, which is
+answered as any message is. While it runs no other begins, so that a second press after a crash is no second answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from host.config import recurrence
+from host.governance import words
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
+from host.mailbox.rows import NewMessage
+from host.ports.bot import Bots, DeliveryError, OpensDirect
+from host.ports.controls import Forbidden, NotNow
+from host.ports.events import Viewer
+from host.registry import sessions, trials
+from host.registry.sessions import Session
+from host.schedule.homes import Homes
+from sessiondb import content
+
+NOBODY = "I cannot write to you directly here, where alone it would be said."
+UNREACHABLE = (
+    "I cannot write to you directly right now: allow direct messages from me, or try again in a minute."
+)
+UNDER_WAY = "It is being tried already: its answer comes in your direct messages."
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What is tried: a task, or one that is to be."""
+
+    id: str  # the task's, or of what would make it one
+    title: str
+    prompt: str
+    script: str
+    zone: str
+
+
+class Trials:
+    """`wake` is called with the conversation that got something to run."""
+
+    def __init__(
+        self,
+        homes: Homes,
+        mailboxes: Mailboxes,
+        bots: Bots,
+        wake: Callable[[Session], None],
+        now: Callable[[], int],
+    ) -> None:
+        self._homes = homes
+        self._mailboxes = mailboxes
+        self._bots = bots
+        self._wake = wake
+        self._now = now
+
+    async def begin(self, viewer: Viewer, agent: str, tried: Tried) -> str:
+        """One line for them. Raises `Forbidden`, `sessiondb.SessionError`."""
+        bot, person, now = self._bots.get(viewer.address.channel_type), viewer.author.id, self._now()
+        if not isinstance(bot, OpensDirect):
+            raise Forbidden(NOBODY)
+        try:
+            place = await bot.direct(viewer.address, person)
+        except DeliveryError as error:
+            raise NotNow(UNREACHABLE) from error
+        own = place._replace(thread_id=trials.thread(tried.id))
+        scope = sessions.scope_name("dm", place, person)
+        session = await self._homes.conversation(agent, own, scope, now)
+        new = NewMessage(
+            id="k" + hashlib.sha256(f"{session.id}\x1f{now}".encode()).hexdigest()[:24],
+            kind="task",
+            address=place,
+            content=content.Task(
+                tried.prompt,
+                tried.title,
+                recurrence.moment(now, tried.zone),
+                script=tried.script,
+                trial=True,
+            ),
+            created_at=now,
+            author_id=person,
+            task_id=tried.id,
+        )
+        if not await self._mailboxes.use(session, lambda writer: _begun(writer, new)):
+            raise Forbidden(UNDER_WAY)
+        self._wake(session)
+        return (
+            f"I try “{words.name(tried.title)}” now, in your direct messages, where you alone read it. It counts as no run. It is"
+            " asked what the real run is asked, by the same rules and on the same budget, without what was said where the task"
+            " works. It can post nowhere else; whatever else its tools do is done."
+        )
+
+
+def _begun(writer: InboundWriter, new: NewMessage) -> bool:
+    with writer.writing():
+        return not any(message.task_id for message in writer.pending()) and writer.insert(new)
