@@ -42,7 +42,16 @@ SECRETS = {
     "private-key in JSON": PEM.replace("\n", "\\n"),
     "private-key that is cut": PEM[:400],
 }
-AROUND = ("{}", "token: {} and so on", "`{}`", "```\nKEY={}\n```", "| a | {} |", "<{}>", "('{}')", "[it]({})")
+AROUND: tuple[str, ...] = (
+    "{}",
+    "token: {} and so on",
+    "`{}`",
+    "```\nKEY={}\n```",
+    "| a | {} |",
+    "<{}>",
+    "('{}')",
+    "[it]({})",
+)
 AROUND += (
     "_{}_",
     "__{}__",
@@ -268,7 +277,7 @@ def test_twice_the_text_takes_no_more_than_about_twice_as_long(what: str) -> Non
             best = min(best, time.thread_time() - begun)
         return best
 
-    text = HOSTILE[what]
+    text = HOSTILE[what][:32_000]
     assert cost(text) < 24 * max(cost(text[: len(text) // 8]), 0.002)
 
 
