@@ -329,6 +329,6 @@ def _ways_out(
     seal = Seal(Path(config.data).resolve(), parts.environment)
     sign_ins = SignIns(settings, db, seal, parts.reach, now, saying.soon, masks.learn)
     credentials = Learnt(parts.credentials, masks.learn)
-    ways = Ways(parts.reach, Remotes(parts.environment, credentials, sign_ins))
+    ways = Ways(parts.reach, Remotes(parts.environment, credentials, sign_ins), parts.environment)
     gateway = Gateway(settings, records.mailboxes, budgets, credentials, fields, stations, ways)
     return budgets, sign_ins, gateway

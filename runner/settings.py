@@ -55,6 +55,7 @@ class Settings:
     idle_exit: float = 300.0  # s without work after which the process exits
     title_model: str = ""  # by which threads are given titles, '' = they are not
     fallback_model: str = ""  # answers while the one that is asked is away, '' = none does
+    fallback_elsewhere: bool = False  # it is at another address than the model
     egress: bool = False  # the host opens a way to some hosts of the internet
     without: frozenset[str] = frozenset()  # optional fields that the model's address is known to refuse
     voice: Voice = Voice()
@@ -92,6 +93,7 @@ class Settings:
             poll_slowest=_seconds(environment, "DOVECOTE_POLL_SLOWEST", 0.0),
             title_model=environment.get("DOVECOTE_TITLE_MODEL", ""),
             fallback_model=environment.get("DOVECOTE_FALLBACK_MODEL", ""),
+            fallback_elsewhere=environment.get("DOVECOTE_FALLBACK_ELSEWHERE", "0") == "1",
             egress=environment.get("DOVECOTE_EGRESS", "0") == "1",
             voice=_voice(environment),
         )

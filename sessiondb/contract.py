@@ -16,4 +16,5 @@ WAITS = "waits"  # a key of session_state: "<ms UTC> <turn>", until when that tu
 SAID_BY_HOST = (
     "(said by the host) "  # before a refusal that people hear from the host itself, and need not hear twice
 )
+ELSEWHERE = "/fallback"  # begins the path, at the gateway, of what is asked of an agent's other model at an address of its own
 HEARD = "heard:"  # begins a key of session_state: what is known of a voice message, by its file's path

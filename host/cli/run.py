@@ -220,7 +220,7 @@ def _of_use_in_a_terminal(found: Iterable[Finding]) -> Iterator[Finding]:
     return (
         finding
         for finding in found
-        if finding.what in ("Model API", "Clock", "Slack", "Discord")
+        if finding.what in ("Model API", model.STANDS_IN, "Clock", "Slack", "Discord")
         or (finding.what.startswith("Agent ") and finding.seen != provider.ECHO)
     )
 

@@ -280,28 +280,45 @@ WHEN = {
 
 
 def _models(found: Mapping[str, Any]) -> Iterator[Crossing]:
-    url = _table(found, "model").get("base_url", ANTHROPIC)
-    own = isinstance(url, str) and ANTHROPIC in url and not NATIVE.search(url)
+    own = _is_anthropics(_table(found, "model").get("base_url", ANTHROPIC))
     for name, agent in _tables(found, "agents"):
         if agent.get("provider") == "mock":
             continue
+        yield from _standing_in(name, agent)
+        elsewhere = agent.get("fallback_url")
         more = agent.get("models")
-        named = [(("agents", name, "model"), agent.get("model", ""))]
-        standing_in = (("agents", name, "fallback_model"), agent.get("fallback_model", ""))
-        if agent.get("provider") == "claude_code" and standing_in[1]:
-            remedy = 'Remove it, or have the agent think by provider = "claude"'
-            yield Crossing(standing_in[0], "is nothing that Claude Code could turn to", remedy)
-        named.append(standing_in)
-        named += [(("agents", name, "models"), one) for one in (more if isinstance(more, list) else [])]
-        for path, model in named:
+        named = [(("agents", name, "model"), agent.get("model", ""), own)]
+        standing_in = agent.get("fallback_model", "")
+        named.append(
+            (("agents", name, "fallback_model"), standing_in, _is_anthropics(elsewhere) if elsewhere else own)
+        )
+        named += [(("agents", name, "models"), one, own) for one in (more if isinstance(more, list) else [])]
+        for path, model, anthropics in named:
             if not isinstance(model, str) or not model:
                 continue
-            if not MODEL_NAME.fullmatch(model) or (own and not model.startswith("claude-")):
+            if not MODEL_NAME.fullmatch(model) or (anthropics and not model.startswith("claude-")):
                 remedy = (
                     nearest(model, MODELS) or f'Write its name as the API has it, such as "{DEFAULT_MODEL}"'
                 )
-                whose = "of Anthropic's API" if own else ""
+                whose = "of Anthropic's API" if anthropics else ""
                 yield Crossing(path, f"{model!r} is no model's name {whose}".rstrip(), remedy)
+
+
+def _standing_in(name: str, agent: Mapping[str, Any]) -> Iterator[Crossing]:
+    if agent.get("provider") == "claude_code" and agent.get("fallback_model"):
+        remedy = 'Remove it, or have the agent think by provider = "claude"'
+        yield Crossing(
+            ("agents", name, "fallback_model"), "is nothing that Claude Code could turn to", remedy
+        )
+    for key, needs in (("fallback_url", "fallback_model"), ("fallback_key_env", "fallback_url")):
+        if agent.get(key) and not agent.get(needs):
+            yield Crossing(
+                ("agents", name, key), f"says nothing without {needs}", f"Set {needs}, or remove it"
+            )
+
+
+def _is_anthropics(url: object) -> bool:
+    return isinstance(url, str) and ANTHROPIC in url and not NATIVE.search(url)
 
 
 def _table(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -125,6 +125,10 @@ def _model_address(url: str) -> str:
     return url
 
 
+def _model_address_or_none(url: str) -> str:
+    return _model_address(url) if url.strip() else ""
+
+
 def _address(example: str, *schemes: str, end: str = "") -> Callable[[str], str]:
     def judge(url: str) -> str:
         url = url.strip()
@@ -200,6 +204,10 @@ def _variable(name: str) -> str:
     return name
 
 
+def _variable_or_none(name: str) -> str:
+    return _variable(name) if name else ""
+
+
 def _program(line: str) -> str:
     """Blanks alone are no program: what is left empty is off, and nothing else."""
     try:
@@ -242,6 +250,7 @@ Dollars = Annotated[float, Field(ge=0), AfterValidator(_dollars)]
 UnitPrice = Annotated[float, Field(ge=0, le=100_000)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 ModelAddress = Annotated[str, AfterValidator(_model_address)]
+ModelAddressOrNone = Annotated[str, AfterValidator(_model_address_or_none)]
 CollectorAddress = Annotated[str, AfterValidator(_collector)]
 VaultAddress = Annotated[str, AfterValidator(_address("http://127.0.0.1:10254", "http", "https"))]
 SlackAddress = Annotated[str, AfterValidator(_address("https://slack.com/api/", "http", "https", end="/"))]
@@ -253,4 +262,5 @@ PublicAddress = Annotated[str, AfterValidator(_public)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 ProgramLine = Annotated[str, AfterValidator(_program)]
 Variable = Annotated[str, AfterValidator(_variable)]
+VariableOrNone = Annotated[str, AfterValidator(_variable_or_none)]
 OptionTable = Annotated[dict[str, Any], AfterValidator(_options)]

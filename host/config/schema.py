@@ -21,6 +21,7 @@ from host.config.kinds import (
     HostName,
     Hours,
     ModelAddress,
+    ModelAddressOrNone,
     Name,
     OptionTable,
     Pattern,
@@ -33,6 +34,7 @@ from host.config.kinds import (
     Team,
     UnitPrice,
     Variable,
+    VariableOrNone,
     VaultAddress,
     Zone,
     ZoneOrNone,
@@ -159,6 +161,8 @@ class Agent(_Model):
     icon: FaceIcon = ""  # its picture: an emoji's name or an https:// address
     feedback: bool = True  # whether people are asked what they think of its answers, by buttons under them
     fallback_model: str = ""  # answers while its own, or the one that was chosen, is away; '' = none does
+    fallback_url: ModelAddressOrNone = ""  # where that one is; '' = where its own is
+    fallback_key_env: VariableOrNone = ""  # names the variable with the key for it; '' = none is sent
     title_model: str = "claude-haiku-5-5"  # names threads after their first answer; '' = the question does
     shortest_task_interval: Seconds = 60.0  # between two runs of one scheduled task
     most_tasks: Annotated[int, Field(ge=1, le=10_000)] = 100  # of one conversation

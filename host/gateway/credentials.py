@@ -53,6 +53,9 @@ class Credentials(Protocol):
     async def grant(self, agent: str) -> Grant:
         """Raises `NoCredential`."""
 
+    async def abroad(self, agent: str) -> Grant:
+        """For an address that is not the model's own, and that nobody named a key for. Raises `NoCredential`."""
+
     async def way(self, agent: str) -> Via | None:
         """By which the agent's other connections have to go. Raises `NoCredential`."""
 
@@ -80,6 +83,11 @@ class Learnt:
         self._heard(grant.via)
         return grant
 
+    async def abroad(self, agent: str) -> Grant:
+        grant = await self._credentials.abroad(agent)
+        self._heard(grant.via)
+        return grant
+
     async def way(self, agent: str) -> Via | None:
         via = await self._credentials.way(agent)
         self._heard(via)
@@ -103,6 +111,9 @@ class EnvironmentCredentials:
         if problem := unfit(self._key):
             raise NoCredential(f"ANTHROPIC_API_KEY {problem}")
         return Grant({"x-api-key": self._key})
+
+    async def abroad(self, agent: str) -> Grant:
+        return Grant({})
 
     async def way(self, agent: str) -> Via | None:
         return None

@@ -96,7 +96,7 @@ class Permit:
         by_option = {kind for option, kind in SERVER_TOOLS.items() if agent.options.get(option) is True}
         own = () if agent.echoes else (agent.model or DEFAULT_MODEL,)
         titles = (agent.title_model,) if agent.provider == "claude" and agent.title_model else ()
-        standing_in = (agent.fallback_model,) if agent.fallback_model else ()
+        standing_in = (agent.fallback_model,) if agent.fallback_model and not agent.fallback_url else ()
         return cls(
             models=frozenset({*own, *titles, *standing_in, *agent.models}),
             betas=BETAS.union(agent.betas, HARNESS_BETAS if agent.provider == "claude_code" else ()),

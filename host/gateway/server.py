@@ -26,6 +26,7 @@ from host.gateway.binding import listening_on
 from host.gateway.budget import Budgets, Call, OverBudget
 from host.gateway.credentials import Credentials, Grant, NoCredential, Via
 from host.gateway.egress import Internet, Reach, Tunnels
+from host.gateway.elsewhere import Elsewhere, granted, split
 from host.gateway.fields import LARGEST_REFUSAL, REFUSALS, Fields
 from host.gateway.front import Entrance
 from host.gateway.meter import Meter, count
@@ -91,6 +92,7 @@ class _Open:
     permit: Permit
     runner: web.ServerRunner
     tunnels: Tunnels
+    elsewhere: Elsewhere | None = None
     entrance: Entrance | None = None
     listener: asyncio.Server | None = None
     under_way: int = 0
@@ -107,6 +109,7 @@ class _Passing:
     asked: Asked
     held: Holding
     grant: Grant
+    elsewhere: Elsewhere | None  # where it goes instead of to the model's own place
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class Ways:
 
     reach: Reach = field(default_factory=Internet)
     remotes: Remotes | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)  # with the keys of other models' places
 
 
 class Gateway:
@@ -159,7 +163,7 @@ class Gateway:
             web.Server(handle, handler_cancellation=True, access_log=None, auto_decompress=UNPACKS),
             shutdown_timeout=CLOSING_GRACE,
         )
-        door = _Open(session, Permit.of(agent), runner, self._tunnels(session, agent))
+        door = _Open(session, Permit.of(agent), runner, self._tunnels(session, agent), Elsewhere.of(agent))
         await runner.setup()
         serve = runner.server
         assert serve is not None  # noqa: S101 - it is set up
@@ -228,9 +232,14 @@ class Gateway:
         costs_nothing = True
         try:
             with holding(self._readers.room, door.session.id) as held:
-                asked = await self._asked(door, request, held)
-                grant = await self._credentials.grant(door.session.agent)
-                passing = _Passing(door, request, asked, held, grant)
+                elsewhere, path = split(request.path, door.elsewhere)
+                asked = await self._asked(
+                    door, elsewhere.permit if elsewhere else door.permit, request, path, held
+                )
+                grant = await granted(
+                    elsewhere, door.session.agent, self._credentials, self._ways.environment
+                )
+                passing = _Passing(door, request, asked, held, grant, elsewhere)
                 if not asked.is_charged:
                     return await self._pass(passing, Meter(streamed=False))
                 response = await self._pass_paid(passing)
@@ -258,7 +267,9 @@ class Gateway:
             if costs_nothing:
                 door.free.spend(request.content_length or LARGEST_BODY)
 
-    async def _asked(self, door: _Open, request: web.BaseRequest, held: Holding) -> Asked:
+    async def _asked(
+        self, door: _Open, permit: Permit, request: web.BaseRequest, path: str, held: Holding
+    ) -> Asked:
         """One body of a session at a time, from its first byte until it is read. Raises `Refused`."""
         async with door.reading:
             raw = await bodies.whole(
@@ -270,7 +281,7 @@ class Gateway:
                 taken="the model API takes",
             )
             asked = await self._readers.read(
-                door.permit, request.method, request.path, request.query_string, request.headers, raw
+                permit, request.method, path, request.query_string, request.headers, raw
             )
         held.body = asked.body
         return replace(asked, body=b"")
@@ -344,7 +355,8 @@ class Gateway:
                         refusal += chunk
                     await response.write(chunk)
                 meter.end()
-                await self._learn(asked, answer.status, bytes(refusal))
+                if passing.elsewhere is None:
+                    await self._learn(asked, answer.status, bytes(refusal))
                 await response.write_eof()
             except (aiohttp.ClientError, ConnectionError, TimeoutError):
                 # Either side is gone. Half an answer must not look whole.
@@ -364,7 +376,8 @@ class Gateway:
         }
         if asked.betas:
             headers["anthropic-beta"] = ",".join(asked.betas)
-        url = self._settings.config.model.base_url + asked.path
+        place = passing.elsewhere.url if passing.elsewhere else self._settings.config.model.base_url
+        url = place + asked.path
         try:
             return await self._client().post(
                 url,

@@ -75,7 +75,11 @@ class Masks:
     def _made(self) -> Rules:
         config = self._settings.config
         hooks = config.webhooks.hooks.values() if config.webhooks is not None else ()
-        named = {hook.secret_env for hook in hooks}
+        named = {hook.secret_env for hook in hooks} | {
+            name
+            for agent in config.agents.values()
+            for name in _named_by(agent.fallback_key_env, agent.options)
+        }
         found = [
             (secret, name)
             for name, value in self._environment.items()
@@ -87,6 +91,13 @@ class Masks:
         }
         shapes = {name: Shape.spelled(text) for name, text in config.masking.patterns.items()}
         return Rules(dict(sorted(values.items(), key=lambda one: -len(one[0]))), shapes)
+
+
+def _named_by(key: str, options: Mapping[str, Any]) -> list[str]:
+    """Variables that an agent's table says hold secrets."""
+    servers = options.get("mcp")
+    tables = servers.values() if isinstance(servers, Mapping) else ()
+    return [key, *(str(one.get("secret_env", "")) for one in tables if isinstance(one, Mapping))]
 
 
 def told(counts: Mapping[str, int]) -> str:

@@ -62,6 +62,7 @@ class Specs:
             environment["DOVECOTE_TITLE_MODEL"] = agent.title_model
         if agent.fallback_model:
             environment["DOVECOTE_FALLBACK_MODEL"] = agent.fallback_model
+            environment["DOVECOTE_FALLBACK_ELSEWHERE"] = "1" if agent.fallback_url else "0"
         if words := config.voice.words:
             voice = {"timeout": config.voice.timeout, "largest": config.voice.largest_mb * MIB}
             environment["DOVECOTE_VOICE"] = json.dumps({"command": words, **voice})

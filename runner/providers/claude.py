@@ -30,10 +30,9 @@ from runner.providers.compaction import (
     tightened,
 )
 from runner.providers.conversation import JSON, SILENT, WINDOW, Answer, Conversation, Summary
-from runner.providers.fields import Fields
 from runner.providers.mending import Mending
+from runner.providers.ways import Ways
 from runner.settings import Settings
-from runner.sockets import reachable
 from sessiondb import model_fields
 from sessiondb.options import Options
 
@@ -69,36 +68,31 @@ class ClaudeProvider:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._options = settings.agent.options
-        self._fields = Fields(settings.without)
         self._attachments = Attachments(settings.folder.inbound_files, settings.workspace)
-        self._client = _client(settings)
+        self._ways = Ways(settings)
 
     def query(self, given: base.QueryInput) -> ClaudeQuery:
-        return ClaudeQuery(
-            self._client, self._settings, self._options, self._fields, self._attachments, given
-        )
+        return ClaudeQuery(self._ways, self._settings, self._options, self._attachments, given)
 
     async def title(self, said: str) -> str:
         """Asked once: a refusal or a lost connection leaves the thread as it is called."""
-        made = await self._client.beta.messages.create(**request.of_title(self._settings, said))
+        made = await self._ways.own.client.beta.messages.create(**request.of_title(self._settings, said))
         return "".join(block.text for block in made.content if block.type == "text")
 
 
 class ClaudeQuery:
     def __init__(
         self,
-        client: anthropic.AsyncAnthropic,
+        ways: Ways,
         settings: Settings,
         options: Options,
-        fields: Fields,
         attachments: Attachments,
         given: base.QueryInput,
     ) -> None:
-        self._client = client
+        self._ways = ways
         self._settings = settings
         self._options = options
-        self._fields = fields
-        self._compaction = Compaction(options, fields)
+        self._compaction = Compaction(options, ways.own.fields)
         self._unsummarised = False  # no summary could be had: this turn goes on as long as it can without
         self._tools = given.tools
         self._attachments = attachments
@@ -139,7 +133,7 @@ class ClaudeQuery:
         shown = set(turn.ids_of_steps(resumed))
         if fresh := [message for message in messages if message.id not in shown]:
             conversation.user(prompt(fresh), turn.files_of(fresh))
-        self._model, self._absent = turn.model_of(messages), ""
+        self._model, self._absent, self._way = turn.model_of(messages), "", self._ways.own
         self._addressed = any(map(turn.wants_words, messages))
         self._mending = Mending(conversation)
         self._told = leftout.from_steps(resumed)  # what the person hears of being left out
@@ -379,20 +373,21 @@ class ClaudeQuery:
     def _stands_in(self, error: Exception, asked: str) -> bool:
         """Whether the other model is asked from now on, until the turn ends."""
         other = self._settings.fallback_model
-        if not other or asked == other:
+        way = self._ways.other
+        if not other or (asked == other and self._way is way):
             return False
         if isinstance(error, anthropic.APIStatusError) and not failures.is_away(
             error.status_code, str(error.type or "")
         ):
             return False
         log.warning("A model is away, and another stands in", extra={"action": "stood_in", "model": other})
-        self._absent, self._model = asked, other
+        self._absent, self._model, self._way = asked, other, way
         return True
 
     def _mended(self, error: anthropic.APIStatusError, asked: dict[str, Any]) -> bool:
         """Whether the same may be asked for again, without what was refused. Raises `_TooLong`."""
         status, detail = _said_by(error)
-        if self._fields.are_refused(status, detail, self._fields.apply(asked)):
+        if self._way.fields.are_refused(status, detail, self._way.fields.apply(asked)):
             return True
         if failures.is_too_long(status, detail):
             raise _TooLong(error)
@@ -403,10 +398,10 @@ class ClaudeQuery:
         return False
 
     def _sendable(self, asked: dict[str, Any]) -> dict[str, Any]:
-        return self._fields.apply({**asked, "messages": leftout.as_sent(asked["messages"])})
+        return self._way.fields.apply({**asked, "messages": leftout.as_sent(asked["messages"])})
 
     async def _stream(self, sendable: dict[str, Any], text: str) -> AsyncGenerator[base.Event | Answer, None]:
-        manager = self._client.beta.messages.stream(**sendable)
+        manager = self._way.client.beta.messages.stream(**sendable)
         stream = await self._unless_aborted(manager.__aenter__())
         complete = False
         try:
@@ -455,17 +450,6 @@ class ClaudeQuery:
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task})
-
-
-def _client(settings: Settings) -> anthropic.AsyncAnthropic:
-    """By the gateway's socket: it knows the session by the socket and adds the real credential."""
-    transport = httpx2.AsyncHTTPTransport(uds=reachable(settings.folder.gateway_socket))
-    return anthropic.AsyncAnthropic(
-        api_key="dovecote",
-        base_url="http://gateway",
-        http_client=anthropic.DefaultAsyncHttpxClient(transport=transport),
-        max_retries=0,  # the library sleeps as long as it is told, and shows nobody
-    )
 
 
 def _said_by(error: anthropic.APIStatusError) -> tuple[int, str]:

@@ -89,6 +89,8 @@ def is_away(status: int, error_type: str) -> bool:
 
 def stood_in(absent: str, model: str) -> str:
     """One line for the person, behind what is said; '' where no model was away."""
+    if model == absent:
+        return f"\n\n(Answered by {model} at another address: its own is away right now.)"
     return f"\n\n(Answered by {model}: {absent} is away right now.)" if absent else ""
 
 

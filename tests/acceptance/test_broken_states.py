@@ -512,6 +512,13 @@ async def nobody_listens_there(place: Installation) -> AsyncIterator[str]:
 
 
 @state("network")
+async def nobody_listens_where_the_other_model_is(place: Installation) -> AsyncIterator[str]:
+    other = {"fallback_model": "claude-haiku-5-5", "fallback_url": odd_servers.nowhere()}
+    place.write(agents={"default": {"provider": "claude", **other}})
+    yield "nothing listens at 127.0.0.1:1. Correct agents.default.fallback_url"
+
+
+@state("network")
 async def nobody_answers(place: Installation) -> AsyncIterator[str]:
     async with odd_servers.silent(closing=False) as url:
         place.write(model={"base_url": url})

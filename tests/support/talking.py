@@ -95,6 +95,7 @@ async def talking(
 ) -> AsyncIterator[Talk]:
     """`agent` and its `options` are added to the default agent's, `sections` to the configuration."""
     told = {"provider": "claude", "options": {"retries": 1, **(options or {})}, **agent}
-    settings = config(data, agents={"default": told}, model={"base_url": api.base_url}, **(sections or {}))
+    own = {"model": {"base_url": api.base_url}, **(sections or {})}
+    settings = config(data, agents={"default": told}, **own)
     async with serving(settings, launcher=launcher) as (_, bot):
         yield Talk(api, bot, data)

@@ -61,6 +61,24 @@ async def test_the_providers_own_beta_passes(bench: GatewayBench) -> None:
     assert bench.api.requests[0].betas == {"compact-2026-01-12"}
 
 
+async def test_where_the_other_model_is_nothing_else_passes_and_it_passes_nowhere_else(
+    bench: GatewayBench,
+) -> None:
+    other: dict[str, Any] = {"fallback_model": "claude-sonnet-5-5", "fallback_url": bench.api.base_url}
+    await bench.start(**other)
+    client = await bench.client()
+    elsewhere = client.with_options(base_url="http://gateway/fallback")
+    for way, model in ((client, "claude-sonnet-5-5"), (elsewhere, "claude-opus-5-5")):
+        with pytest.raises(anthropic.PermissionDeniedError, match="is not one of this agent's"):
+            await way.messages.create(**ask(model=model))
+    twice = client.with_options(base_url="http://gateway/fallback/fallback")
+    with pytest.raises(anthropic.NotFoundError):
+        await twice.messages.create(**ask(model="claude-sonnet-5-5"))
+    with pytest.raises(anthropic.AuthenticationError):  # the key is the model's own, and stays at its place
+        await elsewhere.messages.create(**ask(model="claude-sonnet-5-5"))
+    assert "x-api-key" not in {name.lower() for name in bench.api.requests[-1].headers}
+
+
 async def test_tokens_can_be_counted_and_cost_nothing(bench: GatewayBench) -> None:
     await bench.start(budget_usd_per_day=0)
     client = await bench.client()

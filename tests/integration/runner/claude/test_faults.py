@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from tests.fakes.model_api import (
     overloaded,
     rate_limited,
 )
+from tests.support import odd_servers
 from tests.support.talking import talking
 
 
@@ -157,6 +159,39 @@ async def test_another_model_goes_on_with_a_turn_whose_model_is_away(
         assert await talk.ask("Again") == "Back."
     models = [str(request.json["model"]) for request in api.requests]
     assert models[-3:] == ["claude-haiku-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"]
+
+
+@pytest.mark.parametrize("variable", ["", "OTHERS_KEY"], ids=["without a key", "with a key of its own"])
+async def test_a_model_at_another_address_answers_while_nothing_listens_at_the_first(
+    api: FakeModelAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """The same model, even; its key, and neither the first's key nor either address, is anywhere in its session."""
+    async with FakeModelAPI(keys=["sk-others"]) as other:
+        monkeypatch.setenv("OTHERS_KEY", "sk-others")
+        away, first = {"base_url": odd_servers.nowhere()}, "claude-sonnet-5-5"
+        elsewhere: dict[str, Any] = {
+            "fallback_model": first,
+            "fallback_url": other.base_url,
+            "fallback_key_env": variable,
+        }
+        if not variable:
+            other.script(HttpError(401, "invalid x-api-key"))
+        other.script(answer(ToolUse("send_message", {"text": "one"})), "Done.")
+        async with talking(api, tmp_path, sections={"model": away}, **elsewhere) as talk:
+            await talk.say("Do it")
+            if variable:
+                told = f"Done.\n\n(Answered by {first} at another address: its own is away right now.)"
+                assert await talk.replies(2) == ["one", told]
+            else:
+                assert "does not accept" in (await talk.replies(1))[0]
+        headers = [{name.lower(): value for name, value in one.headers.items()} for one in other.requests]
+        assert {one.get("x-api-key") for one in headers} == {"sk-others" if variable else None}
+        assert api.requests == []
+        kept = [file.read_bytes() for file in (tmp_path / "sessions").rglob("*") if file.is_file()]
+        assert kept
+        assert not any(
+            what.encode() in one for one in kept for what in ("sk-others", api.key, other.base_url)
+        )
 
 
 async def test_no_other_model_is_asked_where_the_first_refuses(api: FakeModelAPI, tmp_path: Path) -> None:

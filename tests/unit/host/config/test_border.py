@@ -194,6 +194,24 @@ HOOK = "[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nworkspace = 'T1'\nc
             "agents.default.models",
             "no model's name of Anthropic's API",
         ),
+        (
+            "[agents.default]\nfallback_model = 'gpt-5'\nfallback_url = 'localhost:4000'\n",
+            3,
+            "agents.default.fallback_url",
+            "https://api.anthropic.com",
+        ),
+        (
+            "[agents.default]\nfallback_url = 'http://litellm:4000'\n",
+            2,
+            "agents.default.fallback_url",
+            "Set fallback_model",
+        ),
+        (
+            "[agents.default]\nfallback_model = 'claude-haiku-5-5'\nfallback_key_env = 'OTHERS_KEY'\n",
+            3,
+            "agents.default.fallback_key_env",
+            "Set fallback_url",
+        ),
         ("[agents.default.options]\nmax_token = 5\n", 2, "agents.default.options.max_token", '"max_tokens"'),
         (
             "[agents.default]\noptions = { effort = 'hight' }\n",
@@ -307,6 +325,10 @@ def test_models_of_another_server_may_be_called_anything(tmp_path: Path) -> None
         "[model]\nbase_url = 'http://litellm:4000/v1'\n[agents.default]\nmodel = 'openai/gpt-5'\n"
     )
     assert load(file).agents["default"].model == "openai/gpt-5"
+    file.write_text(
+        "[agents.default]\nfallback_model = 'openai/gpt-5'\nfallback_url = 'http://litellm:4000/v1'\n"
+    )
+    assert load(file).agents["default"].fallback_url == "http://litellm:4000"
 
 
 def test_the_console_and_other_ids_of_people_are_taken_as_they_are(tmp_path: Path) -> None:
