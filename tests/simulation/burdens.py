@@ -27,9 +27,9 @@ from runner.tools.messaging import Outbox
 from runner.tools.tool import Tool
 from tests.simulation.clock import EPOCH
 from tests.simulation.faults import FAULTS_LAST
-from tests.simulation.forgotten import Patch
 from tests.simulation.load import Said
 from tests.simulation.outcome import Law
+from tests.simulation.patches import Patch
 from tests.simulation.platform import Post, bytes_of
 from tests.simulation.processes import point, start_in
 from tests.simulation.topics import Topic

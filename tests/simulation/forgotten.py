@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import apsw
 
@@ -12,8 +12,7 @@ import host.upkeep.pruning
 import runner.maintain
 from host.mailbox.inbound import InboundWriter
 from host.registry.port import Statements
-
-Patch: TypeAlias = tuple[object, str, object]
+from tests.simulation.patches import Patch
 
 
 class Forgotten:

@@ -38,9 +38,9 @@ from runner.outbound import OutboundWriter, Superseded
 from sessiondb.connection import transaction
 from sessiondb.records import MessageIn
 from tests.simulation.faults import FAULTS_LAST
-from tests.simulation.forgotten import Patch
 from tests.simulation.mutants import death_finds_the_gap, mutant, wait_in_the_gap
 from tests.simulation.outcome import Law
+from tests.simulation.patches import Patch
 from tests.simulation.topics import Topic
 from tests.simulation.world import World
 
@@ -267,8 +267,10 @@ def a_session_is_not_busy_when_it_is_fired(_: World) -> list[Patch]:
         ids = index.due_sessions(connection, self._now(), self._waiting, service.AT_ONCE)
         return [s for id_ in ids for s in self._registry.load(connection, "id = ?", (id_,))]
 
-    async def forgetful_too(self: Scheduler, session: Session, found: Any) -> None:
-        await self._db.write(lambda connection: index.settle(connection, session.id, found.bounds))
+    settle = Scheduler._settle
+
+    async def forgetful_too(self: Scheduler, session: Session, found: Any, *more: Any) -> None:
+        await settle(self, session, replace(found, waits=False), *more)
 
     return [(Scheduler, "_next_due", forgetful), (Scheduler, "_settle", forgetful_too)]
 

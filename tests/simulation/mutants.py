@@ -41,8 +41,8 @@ from runner.turn import claimable
 from sessiondb.connection import open_writer, transaction
 from sessiondb.records import Ack, AckStatus, Address, MessageIn
 from tests.simulation.faults import FAULTS_LAST
-from tests.simulation.forgotten import Patch
 from tests.simulation.outcome import Law
+from tests.simulation.patches import Patch
 from tests.simulation.processes import current, point
 from tests.simulation.world import World
 
@@ -130,10 +130,15 @@ def marked_stored_before_it_is(_: World) -> list[Patch]:
 # ── laws 2 and 5: what a turn did commits together, and stays ────────────────────────────────────────────
 
 
-@mutant(Law.ONCE)
+def power_that_fails_often(world: World) -> list[Patch]:
+    world.faults.kinds = ["power", "power", "power", "weather"]
+    return []
+
+
+@mutant(Law.ONCE, power_that_fails_often)
 def commits_that_a_power_failure_undoes(_: World) -> list[Patch]:
-    def hasty(path: Path, schema: str) -> apsw.Connection:
-        connection = open_writer(path, schema)
+    def hasty(path: Path, schema: str, **more: Any) -> apsw.Connection:
+        connection = open_writer(path, schema, **more)
         connection.pragma("synchronous", "full")
         return connection
 
@@ -190,7 +195,7 @@ def another_attempt_starts_from_nothing(_: World) -> list[Patch]:
     ]
 
 
-@mutant(Law.OUTCOME)
+@mutant(Law.RELEASED)
 def parked_turn_keeps_its_follow_ups(_: World) -> list[Patch]:
     park = OutboundWriter.park
 

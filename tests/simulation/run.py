@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 
 from tests.simulation import laws, processes
 from tests.simulation.clock import Endless, Stalled, VirtualLoop
-from tests.simulation.forgotten import Patch
 from tests.simulation.outcome import Law, Outcome
+from tests.simulation.patches import Patch
 from tests.simulation.processes import Crash, current
 from tests.simulation.world import World
 

@@ -19,9 +19,9 @@ from host.registry.notices import Notice
 from host.registry.port import Statements
 from sessiondb import Address, content
 from tests.simulation import burdens
-from tests.simulation.forgotten import Patch
 from tests.simulation.mutants import Make, death_finds_the_gap, mutant
 from tests.simulation.outcome import Law
+from tests.simulation.patches import Patch
 from tests.simulation.topics import Topic
 from tests.simulation.world import World
 
@@ -56,8 +56,8 @@ def half_a_file_is_taken_for_one(world: World) -> list[Patch]:
 def what_is_sent_goes_on_changing_with_the_agents_own_file(world: World) -> list[Patch]:
     copy = shutil.copyfile
 
-    def linked(source: Path, target: Path) -> None:
-        copy(source, target)
+    def linked(source: Path, target: Path, **more: bool) -> None:
+        copy(source, target, **more)
         world.loop.call_later(0.1, copy, source, target)
 
     return [(shutil, "copyfile", linked)]
@@ -100,9 +100,9 @@ def calls_of_an_earlier_life_are_free(_: World) -> list[Patch]:
 def whoever_is_over_the_budget_reads_so_each_time(_: World) -> list[Patch]:
     add = notices.add
 
-    def wordy(connection: Any, notice: Notice, now: int) -> None:
+    def wordy(connection: Any, notice: Notice, now: int, chunk: int = 0) -> None:
         more = f":{notice.answers}" if notice.about.startswith("over-budget:") else ""
-        add(connection, replace(notice, about=f"{notice.about}{more}"), now)
+        add(connection, replace(notice, about=f"{notice.about}{more}"), now, chunk)
 
     return [(notices, "add", wordy)]
 

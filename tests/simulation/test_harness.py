@@ -12,12 +12,13 @@ from pathlib import Path
 import apsw
 import pytest
 
+from host.registry import notices
 from sessiondb import connection
 from tests.simulation import processes
 from tests.simulation.clock import Endless, VirtualLoop
 from tests.simulation.disk import NAME, Disk
-from tests.simulation.forgotten import Patch
 from tests.simulation.outcome import Law, Outcome
+from tests.simulation.patches import Patch, refuse_misfit
 from tests.simulation.pool import outcomes
 from tests.simulation.processes import Crash, Process
 from tests.simulation.run import run
@@ -219,3 +220,14 @@ def test_a_run_leaves_nothing_behind_that_the_next_one_would_keep_for_ever() -> 
     gc.collect()
     run(12)
     assert gc.collect() < 100
+
+
+def test_what_cannot_be_called_as_that_for_which_it_stands_in_is_refused() -> None:
+    """It failed as a TypeError, which was taken for the law that its mutant breaks."""
+    refuse_misfit((notices, "add", lambda connection, notice, now, chunk=0: None))
+    with pytest.raises(TypeError, match="add does not fit: too many positional arguments"):
+        refuse_misfit((notices, "add", lambda connection, notice, now: None))
+    with pytest.raises(
+        TypeError, match="open_writer does not fit: got an unexpected keyword argument 'busy'"
+    ):
+        refuse_misfit((connection, "open_writer", lambda path, schema: None))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from host.ports.events import Author, EventClass, InboundEvent, Verdict
 from sessiondb import Address
-from tests.simulation.forgotten import Patch
 from tests.simulation.load import Said
 from tests.simulation.outcome import Law
+from tests.simulation.patches import Patch
 from tests.simulation.platform import Post
 
 if TYPE_CHECKING:

@@ -20,6 +20,10 @@ _HELD = (
     "SELECT a.message_id, a.turn FROM processing_ack AS a JOIN transcript AS t ON t.turn = a.turn"
     " WHERE a.status = 'processing' AND t.kind = 'final'"
 )
+_PARKED = (
+    "SELECT a.message_id, a.turn FROM processing_ack AS a JOIN session_state AS s ON s.key LIKE 'parked:%'"
+    " AND s.value <> '' WHERE a.status = 'processing' AND s.value ->> '$.turn' = a.turn AND s.value ->> '$.answered_by' = ''"
+)
 _ASKED = "SELECT 1 FROM messages_out WHERE content LIKE '%ask_question%' LIMIT 1"
 
 
@@ -57,7 +61,7 @@ class Witness:
                 ).fetchone()
                 if row is None or row[0] != "pending":
                     continue  # taken back, or over: who holds it does not matter
-                self._violated(Law.RELEASED, f"{id_} is held by {turn}, which is over")
+                self._violated(Law.RELEASED, f"{id_} is held by {turn}, which is over or parked")
             for row_id, answers in unread:
                 if answers in ids:
                     self._violated(
@@ -74,8 +78,9 @@ def _unread(path: str, above: int) -> tuple[list[tuple[Any, ...]], list[tuple[An
     when it has been settled."""
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=NAME)
     try:
+        parked = connection.execute(_PARKED).fetchall()
         if connection.execute(_ASKED).fetchall():
-            return [], []
+            return [], parked
         return connection.execute(_UNREAD, (above,)).fetchall(), connection.execute(_HELD).fetchall()
     except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError):
         return [], []  # somebody has damaged it

@@ -39,10 +39,11 @@ from tests.simulation import fine, topics
 from tests.simulation.clock import Turns, VirtualLoop, WallClock
 from tests.simulation.disk import NAME, Disk
 from tests.simulation.faults import Faults
-from tests.simulation.forgotten import Forgotten, Patch
+from tests.simulation.forgotten import Forgotten
 from tests.simulation.launcher import Engine, SimLauncher
 from tests.simulation.load import People
 from tests.simulation.outcome import Law, Outcome
+from tests.simulation.patches import Patch, refuse_misfit
 from tests.simulation.platform import Platform, Post, SimBot
 from tests.simulation.processes import Process, current, point, start_in
 from tests.simulation.witness import Witness
@@ -411,5 +412,6 @@ class World:
             theirs = [patch for topic in self.topics for patch in topic.patches()]
             soon = self.forgotten.soon() if self.forgets else ()
             for patch in [*self.forgotten.patches(), *soon, *theirs, *more]:
+                refuse_misfit(patch)
                 stack.enter_context(mock.patch.object(*patch))
             yield
