@@ -22,7 +22,7 @@ from bots.slack.client.transport import Transport
 from bots.slack.listening import Listeners
 from bots.slack.live.message import LiveMessages
 from bots.slack.live.progress import StatusLines
-from bots.slack.reading.backfill import Marks
+from bots.slack.reading.backfill import Backfill, Marks
 from bots.slack.reading.events import Identity
 from bots.slack.reading.fetching import Fetching
 from bots.slack.sending.canvases import Canvases
@@ -67,6 +67,7 @@ class Workspace:
         self.team = ""
         self._owners = set[str]()  # of this workspace, asked for each time anew
         self._live: LiveMessages | None = None
+        self._backfill: Backfill | None = None
         self._filling = asyncio.Lock()
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -83,6 +84,7 @@ class Workspace:
         self.listeners = Listeners(
             self.client, self.people, self.identity, host, self._owners, self._marks, self.status
         )
+        self._backfill = self.listeners.backfill
         self.mind(access)
 
     def mind(self, access: Access) -> None:
@@ -102,9 +104,10 @@ class Workspace:
         async with self._filling:
             await self.listeners.backfill.fill()
 
-    async def missed(self) -> int:
+    async def missed(self, *, unheard: bool = False) -> int:
+        """`unheard`: there may be nothing."""
         async with self._filling:
-            return await self.listeners.missed()
+            return await (self.listeners.unheard() if unheard else self.listeners.missed())
 
     async def keep(self, transport: Transport) -> None:
         """For ever, after that."""
@@ -112,10 +115,12 @@ class Workspace:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._marks.keep(), name="slack:marks")
             group.create_task(self.listeners.standings.keep(lambda: backfill.open), name="slack:stands")
-            group.create_task(_asked_again(self._marks, transport), name="slack:again")
+            group.create_task(_asked_again(backfill, transport), name="slack:again")
 
     async def close(self) -> None:
         await self.status.close()
+        if self._backfill is not None:
+            await self._backfill.close()
         if self._live is not None:
             await self._live.close()
 
@@ -150,9 +155,9 @@ class Workspace:
         return Viewer(author, Address("slack", self.team, ""), "dm")
 
 
-async def _asked_again(marks: Marks, transport: Transport) -> None:
+async def _asked_again(backfill: Backfill, transport: Transport) -> None:
     """For ever: channels whose history Slack could not tell."""
     while True:
         await asyncio.sleep(ASK_AGAIN)
-        if marks.held:
+        if backfill.waiting:
             transport.gave_up()

@@ -249,10 +249,10 @@ class Workspaces:
         elif self.is_own(team):
             log.error("%s", OWN_GONE, extra={"action": "workspace_ended", "team": team})
 
-    async def _missed(self) -> int:
-        found = 0 if self.own is None else await self.own.missed()
+    async def _missed(self, *, unheard: bool = False) -> int:
+        found = 0 if self.own is None else await self.own.missed(unheard=unheard)
         asked = {
-            asyncio.create_task(space.missed(), name=f"slack:missed:{team}")
+            asyncio.create_task(space.missed(unheard=unheard), name=f"slack:missed:{team}")
             for team, space in self._served.items()
             if space is not self.own
         }

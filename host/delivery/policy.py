@@ -96,7 +96,7 @@ def not_looked_up(parcel: Parcel, error: DeliveryError, now: int, failing: int) 
     """
     if isinstance(error, Rejected) or (failing > HORIZON and not isinstance(error, Offline)):
         return replace(parcel, state="failed", error=f"it is not known whether it arrived: {error.reason}")
-    pause = int(error.retry_after * 1000) if isinstance(error, Offline) else 0
+    pause = int(error.retry_after * 1000) if isinstance(error, (Offline, Unsent)) else 0
     return replace(parcel, next_attempt_at=now + max(GRACE, pause))
 
 

@@ -36,6 +36,10 @@ def code_of(error: Exception) -> str:
     return ""
 
 
+def is_rate_limited(error: Exception) -> bool:
+    return isinstance(error, SlackApiError) and (_status(error) == 429 or code_of(error) in RATE_LIMITED)
+
+
 def is_about_this(error: Exception) -> bool:
     """Whether Slack answered, and about what was asked: what it cannot tell of one it may tell of all others."""
     code = code_of(error)
@@ -49,13 +53,20 @@ def translated(error: Exception) -> DeliveryError:
     if not isinstance(error, SlackApiError):
         return Unknown(f"no answer from Slack ({type(error).__name__})")
     code = code_of(error)
-    if _status(error) == 429 or code in RATE_LIMITED:
+    if is_rate_limited(error):
         return Unsent("Slack asks to slow down", retry_after(error))
     if not code or code in UNSURE:
         return Unknown(f"Slack answered {_status(error)} {code}".rstrip())
     if code in CURED_BY_AN_OPERATOR:
         return Unsent(f"Slack refuses the token: {code}", OPERATOR_PAUSE)
     return Rejected(f"Slack refuses it: {code}", plain_may_work=code in PLAIN_MAY_WORK)
+
+
+def failed_look(error: Exception) -> DeliveryError:
+    """For a look-up: it says nothing of what was sent."""
+    if is_rate_limited(error):
+        return Unsent("Slack asks to slow down", retry_after(error))
+    return Unknown(f"the look-up failed ({type(error).__name__} {code_of(error)})")
 
 
 def retry_after(error: Exception) -> float:

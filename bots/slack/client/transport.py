@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -80,6 +80,11 @@ def speaking_for(client: AsyncWebClient) -> Authorize:
     return authorize
 
 
+class Missed(Protocol):
+    def __call__(self, *, unheard: bool = False) -> Awaitable[int]:
+        """`unheard`: nothing but silence speaks for it."""
+
+
 class DeafError(Exception):
     """No socket could be opened: the whole bot is to be started again."""
 
@@ -124,7 +129,7 @@ class Transport:
         """Slack will not deliver an event again that we could not take."""
         self._given_up = True
 
-    async def watch(self, missed: Callable[[], Awaitable[int]]) -> None:
+    async def watch(self, missed: Missed) -> None:
         """For ever, or until `DeafError` or `BotStuck`. `missed` reads what was not heard and says how much there was.
 
         A socket can be open, answer pings and bring nothing. Two things give it away: Slack repeats an event that we never
@@ -157,7 +162,7 @@ class Transport:
                 await missed()
             elif loop.time() - self._heard_at > SILENCE:
                 self._heard_at = loop.time()
-                if await missed():
+                if await missed(unheard=True):
                     await self._reopen_deaf()
 
     def _all_replaced(self, now: float) -> bool:

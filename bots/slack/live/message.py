@@ -23,13 +23,13 @@ from bots.common.live import checklist, done_of, step, tail, verbs
 from bots.markup import clean
 from bots.markup import slack as markup
 from bots.slack.client.directory import Directory
-from bots.slack.client.errors import TRANSIENT, code_of, translated
+from bots.slack.client.errors import TRANSIENT, code_of, failed_look, translated
 from bots.slack.reading import histories
 from bots.slack.reading.events import Identity
 from bots.slack.reading.times import microseconds
 from bots.slack.sending import links
 from bots.slack.sending.faces import Customizing
-from host.ports.bot import Live, Receipt, Rejected, Unknown, Unsent
+from host.ports.bot import Live, Receipt, Rejected, Unsent
 from sessiondb.plan import Item, State
 
 Json = dict[str, Any]
@@ -78,6 +78,8 @@ class LiveMessages:
         self._me = identity
         self._customizing = customizing
         self._now = now
+        self._looks = histories.Looks(client)
+        self._perhaps: dict[str, str] = {}  # by key: a message that may be it, of looks that were cut short
         self._written: dict[str, _Written] = {}  # by key
         self._no_cards: set[str] = set()  # workspaces
         self._updates: Latest[tuple[Live, str]] = Latest(self._change, PAUSE)
@@ -93,9 +95,9 @@ class LiveMessages:
             raise translated(error) from error
 
     async def find(self, live: Live) -> Receipt | None:
-        found = ""
+        found = self._perhaps.pop(live.key, "")
         try:
-            async for message in histories.said_since(self._client, live.address, live.opened_at):
+            async for message in self._looks.said_since(live.key, live.address, live.opened_at):
                 if histories.key_of(message) == live.key:
                     return Receipt(str(message["ts"]))
                 if live.address.thread_id and self._may_be(live, message):
@@ -103,7 +105,9 @@ class LiveMessages:
         except TRANSIENT as error:
             if code_of(error) in GONE:
                 return None
-            raise Unknown(f"the look-up failed ({type(error).__name__} {code_of(error)})") from error
+            if found:  # the next look goes on where this one was cut short
+                self._perhaps[live.key] = found
+            raise failed_look(error) from error
         return Receipt(found) if found else None
 
     def update(self, live: Live, ts: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.slack.client.errors import is_rate_limited
 from bots.slack.sending import links, rendering
 from host.ports.controls import CallShown
 from sessiondb import Address
@@ -15,9 +17,18 @@ Json = dict[str, Any]
 LONGEST_SECTION = 3_000  # characters
 
 
-async def show(client: AsyncWebClient, place: Address, ts: str, line: str, *, over: bool) -> None:
-    """Puts the line below; takes the buttons away when it is `over`. Nothing changes where there are none any more."""
-    found = await _message(client, place, ts)
+async def show(
+    client: AsyncWebClient, place: Address, ts: str, line: str, *, over: bool, as_clicked: Json | None = None
+) -> None:
+    """Puts the line below; takes the buttons away when it is `over`. Nothing changes where there are none any more.
+
+    `as_clicked` is the message as Slack showed it with a click, for when it does not say what stands there now."""
+    try:
+        found = await _message(client, place, ts)
+    except SlackApiError as error:
+        if not as_clicked or not is_rate_limited(error):
+            raise
+        found = as_clicked
     blocks = found.get("blocks") or []
     if not any(block["type"] == "actions" for block in blocks):
         return

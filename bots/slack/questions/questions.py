@@ -86,7 +86,7 @@ class Questions:
             await self._client.views_open(trigger_id=body["trigger_id"], view=_modal(asked))
             return
         label = str(((action.get("selected_option") or action).get("text") or {}).get("text") or "")
-        await self._answer(asked, user, chosen or label)
+        await self._answer(asked, user, chosen or label, mapping(body.get("message")))
 
     async def submitted(self, body: Json) -> None:
         """The modal for an answer in words."""
@@ -100,7 +100,7 @@ class Questions:
     def _may_answer(self, asked: Asked, user: str) -> bool:
         return answering.may_answer(user, asked.audience, self._owners, approval=asked.approval)
 
-    async def _answer(self, asked: Asked, user: str, value: str) -> None:
+    async def _answer(self, asked: Asked, user: str, value: str, clicked: Json | None = None) -> None:
         event = InboundEvent(
             event_class=EventClass.ANSWER,
             address=asked.address,
@@ -124,25 +124,26 @@ class Questions:
             )
             while len(self._chosen) > MOST_CHOSEN:
                 self._chosen.popitem(last=False)
-            await self._show(asked, line, over=True)
+            await self._show(asked, line, clicked, over=True)
         elif ingested.verdict is Verdict.COUNTED:
             counted = f"{len(ingested.by)} of {ingested.needed} have allowed it: {_people(ingested.by)}"
-            await self._show(asked, counted, over=False)
+            await self._show(asked, counted, clicked, over=False)
         elif ingested.verdict is Verdict.DUPLICATE:
-            await self._show(asked, self._chosen.get(asked.question, "") or "Answered.", over=True)
+            await self._show(asked, self._chosen.get(asked.question, "") or "Answered.", clicked, over=True)
             await self._tell(asked, user, answering.ANSWERED)
         elif ingested.reason:
             if ingested.reason == OVER:
-                await self._show(asked, f"⌛ {OVER}", over=True)
+                await self._show(asked, f"⌛ {OVER}", clicked, over=True)
             await self._tell(asked, user, ingested.reason)
 
-    async def _show(self, asked: Asked, line: str, *, over: bool) -> None:
+    async def _show(self, asked: Asked, line: str, clicked: Json | None, *, over: bool) -> None:
         """The answer counts whether or not this succeeds. One after the other: nothing shows buttons again that were taken."""
         lock = self._showing.setdefault(asked.question, asyncio.Lock())
         try:
             async with lock:
                 if over or asked.question not in self._chosen:
-                    await cards.show(self._client, asked.address, asked.message_ts, line, over=over)
+                    place, ts = asked.address, asked.message_ts
+                    await cards.show(self._client, place, ts, line, over=over, as_clicked=clicked)
         except TRANSIENT as error:
             log.warning("A question still shows its buttons: %s", type(error).__name__)
 

@@ -25,6 +25,9 @@ READ = 2.0  # s for the thread before a mention, with the names in it: Slack wai
 THREAD_READ = 1.2  # s of them for the messages
 MOST_READ = 50  # messages of the thread before a mention: its first and the latest
 PAGE = 200
+KEPT = 5.0  # s; `READ` and a little more
+CUT = "[what was said after this, up to the message that calls you, could not be read in time]"
+NOTHING = "[what was said before in this thread could not be read in time]"
 
 
 class Threads:
@@ -37,9 +40,18 @@ class Threads:
         self._client = client
         self._names = names
         self._is_own = is_own
+        self._reading: dict[tuple[Address, str], asyncio.Task[tuple[Said, ...]]] = {}
 
     async def so_far(self, address: Address, ts: str) -> tuple[Said, ...]:
-        """What there was time to read."""
+        """What there was time to read; where that is not all, the agent is told so. Slack tells of a mention twice, and it is
+        read once: the second could be refused, and taken in first."""
+        place = address, ts
+        if (task := self._reading.get(place)) is None:
+            task = self._reading[place] = asyncio.create_task(self._read(address, ts), name="slack:thread")
+            asyncio.get_running_loop().call_later(KEPT, self._reading.pop, place, None)
+        return await asyncio.shield(task)
+
+    async def _read(self, address: Address, ts: str) -> tuple[Said, ...]:
         first: list[Json] = []
         latest: deque[Json] = deque(maxlen=MOST_READ - 1)
         count = 0
@@ -50,13 +62,17 @@ class Threads:
                 async for message in self._thread(address, ts):
                     (latest if first else first).append(message)
                     count += 1
+            whole = True
         except TRANSIENT as error:
             log.info("A thread was not read to its end: %s", type(error).__name__)
+            whole = False
         messages = [*first, *latest]
         found = self._lines(messages, await self._names(messages, until - clock()))
         if count > len(messages):
             note = f"[{count - len(messages)} messages in between are left out]"
             found.insert(1, Said(note, by="host", at=found[0].at if found else 0))
+        if not whole:
+            found.append(Said(CUT if found else NOTHING, by="host", at=found[-1].at if found else ms(ts)))
         return tuple(found)
 
     def _lines(self, messages: Sequence[Json], names: Names) -> list[Said]:

@@ -50,6 +50,7 @@ class Canvases:
         self, client: AsyncWebClient, folder: Path, uploads: Uploads, customizing: Customizing
     ) -> None:
         self._client = client
+        self._looks = histories.Looks(client)
         self._uploads = uploads
         self._customizing = customizing
         self._noted = Noted(folder, "canvas")
@@ -209,7 +210,7 @@ class Canvases:
 
     async def _link_of(self, delivery: Delivery) -> tuple[str, str]:
         """Which message it is, and of which canvas; '' for none."""
-        said = histories.said_since(self._client, delivery.address, delivery.first_attempt_at)
+        said = self._looks.said_since(delivery.key, delivery.address, delivery.first_attempt_at)
         async for message in said:
             if histories.key_of(message) == delivery.key:
                 return str(message["ts"]), histories.canvas_of(message)

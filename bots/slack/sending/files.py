@@ -27,6 +27,7 @@ class Uploads:
 
     def __init__(self, client: AsyncWebClient, folder: Path) -> None:
         self._client = client
+        self._looks = histories.Looks(client)
         self._noted = Noted(folder, "upload")
 
     async def send(self, delivery: Delivery) -> Receipt:
@@ -91,7 +92,8 @@ class Uploads:
         return ""
 
     async def _shown_as(self, delivery: Delivery, file_id: str) -> str:
-        async for message in histories.said_since(self._client, delivery.address, delivery.first_attempt_at):
+        said = self._looks.said_since(delivery.key, delivery.address, delivery.first_attempt_at)
+        async for message in said:
             if file_id in (string(file.get("id")) for file in items(message.get("files"))):
                 return str(message["ts"])
         return ""

@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.pacing import Pace
-from bots.slack.client.errors import TRANSIENT, code_of, retry_after, translated
+from bots.slack.client.errors import TRANSIENT, code_of, failed_look, retry_after, translated
 from bots.slack.panels import judging
 from bots.slack.questions import cards
 from bots.slack.reading import histories
@@ -47,6 +47,7 @@ class Sender:
         self._uploads = uploads
         self._canvases = canvases
         self._customizing = customizing
+        self._looks = histories.Looks(client)
         self._tables = True  # whether it takes data tables, as far as is known
         self._rooms: dict[str, str] = {}  # the direct messages that were opened, by user
 
@@ -226,12 +227,12 @@ class Sender:
                 return await self._uploads.lookup(delivery)
             if delivery.payload.get("do") == "document":
                 return await self._canvases.lookup(delivery)
-            said = histories.said_since(self._client, delivery.address, delivery.first_attempt_at)
+            said = self._looks.said_since(delivery.key, delivery.address, delivery.first_attempt_at)
             async for message in said:
                 if histories.key_of(message) == delivery.key:
                     return Receipt(str(message["ts"]))
         except TRANSIENT as error:
-            raise Unknown(f"the look-up failed ({type(error).__name__} {code_of(error)})") from error
+            raise failed_look(error) from error
         return None
 
 

@@ -12,7 +12,7 @@ from .events import Events
 from .faults import Faults
 from .installing import Installs
 from .interactions import Interactions
-from .limits import ChannelRate, Limits
+from .limits import ChannelRate, HistoryRate, Limits
 from .records import Channel, Json, Message, User
 from .scopes import MANIFEST
 from .signin import SignIns
@@ -67,6 +67,7 @@ class Core:
         self.recorded: list[Call] = []
         self._share(beside)
         self.rate = ChannelRate(self.limits, now)
+        self.history_rate = HistoryRate(self.limits, now)
         self.events = Events(self.workspace, self.courier, lambda: self.origin)
         self.interactions = Interactions(self.workspace, self.events, self.limits, now)
 

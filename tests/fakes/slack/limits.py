@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -96,6 +97,11 @@ class Limits:
     channel_rate: float | None = (
         None  # "chat.postMessage": one message a second and channel; None switches it off
     )
+    history_pause: float | None = (
+        None  # s between two calls of conversations.history, and of conversations.replies, in a
+    )
+    # workspace: 60 for apps that are distributed outside of the Marketplace ("Rate limits"); None switches it off
+    history_page: int = 15  # the same page: the most and the usual number of objects, where it is on
     channel_burst: int = 3  # "Rate limits": short bursts are let through; the size is not documented
 
 
@@ -372,3 +378,22 @@ class ChannelRate:
             self._buckets[channel_id] = (tokens, self.now())
             raise RateLimitedError(retry_after=max(1, round((1 - tokens) / rate)))
         self._buckets[channel_id] = (tokens - 1, self.now())
+
+
+@dataclass
+class HistoryRate:
+    """One turn for each method in a workspace; a refused call costs none."""
+
+    limits: Limits
+    now: Callable[[], float]
+    _taken: dict[str, float] = field(default_factory=dict)  # by method
+
+    def spend(self, method: str) -> int | None:
+        """How many objects it may give; None where there is no such limit."""
+        if (pause := self.limits.history_pause) is None:
+            return None
+        left = self._taken.get(method, -pause) + pause - self.now()
+        if left > 0:
+            raise RateLimitedError(retry_after=max(1, math.ceil(left)))
+        self._taken[method] = self.now()
+        return self.limits.history_page

@@ -103,8 +103,9 @@ def _shown(core: Core, args: Args, messages: list[Message]) -> list[Json]:
 def history(core: Core, args: Args) -> Json:
     """Newest first; replies are not in it unless they were broadcast."""
     channel = _readable(core, args)
+    most = core.history_rate.spend("conversations.history")
     wanted = [m for m in channel.messages.values() if m.in_history and _in_range(args, m)]
-    some, paging = page(args, wanted[::-1])
+    some, paging = page(args, wanted[::-1], most=most)
     return {"messages": _shown(core, args, some), "pin_count": 0, **paging}
 
 
@@ -112,12 +113,13 @@ def history(core: Core, args: Args) -> Json:
 def replies(core: Core, args: Args) -> Json:
     """Oldest first, the root always ahead, whatever the range; a reply's own ts gives that reply alone."""
     channel = _readable(core, args)
+    most = core.history_rate.spend("conversations.replies")
     ts = args.required("ts")
     if ts not in channel.messages:
         raise ApiError("thread_not_found")
     named = channel.messages[ts]
     thread = [named] if named.is_reply else [named, *(m for m in channel.replies(ts) if _in_range(args, m))]
-    some, paging = page(args, thread)
+    some, paging = page(args, thread, most=most)
     return {"messages": _shown(core, args, some), **paging}
 
 

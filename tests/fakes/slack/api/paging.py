@@ -15,11 +15,12 @@ T = TypeVar("T")
 MOST = 1_000  # "conversations.history": limit
 
 
-def page(args: Args, items: Sequence[T], default: int = 100) -> tuple[list[T], Json]:
-    """One page, and the members that tell of the next."""
+def page(args: Args, items: Sequence[T], default: int = 100, most: int | None = None) -> tuple[list[T], Json]:
+    """One page, of `most` items where there is such a limit, and the members that tell of the next."""
     limit = args.number("limit", default) or default
     if not 0 < limit <= MOST:
         raise ApiError("invalid_limit")
+    limit = min(limit, most or MOST)
     start = _position(args.text("cursor"))
     more = start + limit < len(items)
     cursor = base64.b64encode(f"next:{start + limit}".encode()).decode() if more else ""

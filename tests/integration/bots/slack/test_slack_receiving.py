@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack import workspace
 from bots.slack.client import transport
-from bots.slack.reading import backfill, histories
+from bots.slack.reading import backfill, histories, turns
 from bots.slack.reading.threads import MOST_READ
 from host.ports.events import EventClass
 from sessiondb import Address
@@ -87,8 +87,8 @@ async def test_a_channel_and_a_thread_that_slack_can_never_tell_hold_up_no_other
     slack: FakeSlack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An `internal_error` about one of them ended the whole bot, and again at each start."""
-    for name, value in {"AT_ONCE": 1, "PAUSE": 0.0}.items():
-        monkeypatch.setattr(backfill, name, value)
+    monkeypatch.setattr(backfill, "AT_ONCE", 1)
+    monkeypatch.setattr(turns, "PAUSE", 0.0)
     monkeypatch.setattr(workspace, "ASK_AGAIN", 0.05)
     monkeypatch.setattr(transport, "LOOK_EVERY", 0.05)
     ann = slack.add_user("ann")
@@ -103,8 +103,8 @@ async def test_a_channel_and_a_thread_that_slack_can_never_tell_hold_up_no_other
         root = slack.say(ann, channel, f"{slack.mention()} missed in {channel.name}")
         slack.say(ann, channel, "a reply", root.ts)
     slack.courier.close()
-    slack.faults.next("conversations.history", Fault.refuse("internal_error"), times=backfill.TRIES)
-    slack.faults.next("conversations.replies", Fault.refuse("internal_error"), times=backfill.TRIES)
+    slack.faults.next("conversations.history", Fault.refuse("internal_error"), times=turns.TRIES)
+    slack.faults.next("conversations.replies", Fault.refuse("internal_error"), times=turns.TRIES)
     async with online(slack, tmp_path, notebook=notebook):
         assert (await notebook.next(3)).text.endswith("missed in well")
         slack.say(ann, sick, f"{slack.mention()} live")
@@ -119,7 +119,8 @@ async def test_a_look_up_passes_by_what_is_no_message(slack: FakeSlack) -> None:
     slack.say(ann, channel, "something")
     client = AsyncWebClient(slack.bot_token, base_url=slack.api_url)
     place = Address("slack", slack.team_id, channel.id)
-    assert [one["text"] async for one in histories.said_since(client, place, 0)] == ["something"]
+    looks = histories.Looks(client)
+    assert [one["text"] async for one in looks.said_since("k", place, 0)] == ["something"]
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])

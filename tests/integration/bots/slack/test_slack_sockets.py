@@ -34,7 +34,7 @@ async def test_sockets_that_stay_deaf_however_often_they_are_opened_anew_are_giv
         sockets = Transport(app, Slack(api_url=slack.api_url), slack.app_token)
         looked = 0
 
-        async def missed() -> int:
+        async def missed(*, unheard: bool = False) -> int:
             nonlocal looked
             looked += 1
             return 1  # the histories hold what no socket brought
