@@ -88,8 +88,8 @@ async def test_a_task_is_asked_for_posts_is_replied_to_paused_and_cancelled(offi
     [id_] = set(re.findall(r"\bt[0-9a-f]{9}\b", confirmed.text))
     assert f"!tasks try {id_}" in confirmed.text
     office.slack.say(office.bob, office.channel, f"!tasks try {id_}", weekly.ts)  # not his to try
-    _, told = await office.answered(weekly, 2)
-    assert "Only whoever asked" in told.text
+    _, refused = await office.answered(weekly, 2)
+    assert "Only whoever asked" in refused.text
     office.slack.say(office.ann, office.channel, f"!tasks try {id_}", weekly.ts)
     direct = office.slack.workspace.direct([office.ann.id])
     [trial] = await office.slack.wait_until(lambda: office.slack.messages(direct), PATIENCE)
