@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner import egress, instructions
-from runner.claims import Claims
-from runner.hearing import Hearing
 from runner.inbound import InboundReader
 from runner.loop import AgentLoop
 from runner.maintain import maintain
@@ -31,7 +29,6 @@ from runner.providers.factory import UnknownProvider, make
 from runner.settings import Settings, SettingsError
 from runner.tools.desk import Desk
 from runner.tools.kit import Kit
-from runner.turn import Turn
 from runner.watch import FileWatch
 from sessiondb import Damaged, Incompatible, SessionError, SessionFolder, Unavailable
 from sessiondb.contract import DAMAGED, NOT_SET_UP, WAITED_IN_VAIN
@@ -166,13 +163,6 @@ async def _serve_session(settings: Settings) -> None:
     with _bells(settings) as (bell, ring):
         files = Attachments(settings.folder.inbound_files, settings.workspace)
         kit, desk = Kit(settings, inbound), Desk(files.blocks)
-        ears = Claims(inbound, outbound, settings.incarnation, now_ms)
-        hearing = Hearing(settings, outbound, lambda turn: ears.ends(turn)[0], ring)
-
-        async def prepare(begun: Turn) -> None:
-            await kit.prepare()
-            await hearing.hear(begun)
-
         slowest = slowest_poll(settings.poll_slowest, bell=bell is not None)
         watch = FileWatch(settings.folder.inbound_db, bell, slowest)
         # It beats once outbound.db names its runner: a file without a name, beside a beat, is another one in its place.
@@ -187,7 +177,7 @@ async def _serve_session(settings: Settings) -> None:
             ring=ring,
             now=now_ms,
             kit=kit.tools,
-            prepare=prepare,
+            prepare=kit.prepare,
             on_turn=desk.turn,
             on_up=heart.start,
         )

@@ -61,12 +61,14 @@ class Claims:
         batch = list(takewhile(lambda m: m.seq <= first.seq or not (alone or self._queued(m)), batch))
         return self._open(f"{first.id}-{first.attempts + 1}", batch)
 
-    def follow_ups(self, running: Turn) -> list[PromptMessage]:
-        """Claims what came in for the running turn's address; context waits for company.
+    def follow_ups(
+        self, running: Turn, holds: Callable[[PromptMessage], bool] = lambda _: False
+    ) -> list[PromptMessage]:
+        """Claims what came in for the running turn's address; context waits for company, and everything for what `holds`: it is
+        still listened to.
 
         Nothing joins a turn that may kill its runner again, and nothing passes what is still to be tried again or an order
-        that is still to be obeyed: it applies to what came before it and to nothing else. A task's run is a turn of its own,
-        and what was spoken opens one: it is listened to before.
+        that is still to be obeyed: it applies to what came before it and to nothing else. A task's run is a turn of its own.
         """
         if running.attempt > turn.SPLIT_AFTER or running.earlier or turn.is_again(running.messages[0]):
             return []
@@ -75,7 +77,9 @@ class Claims:
             if message.kind == "task" or self._queued(message):
                 continue
             tried = message.attempts > 0 and message.trigger
-            if tried or message.kind == "control" or len(due) == turn.LARGEST_BATCH or self._spoken(message):
+            if tried or message.kind == "control" or len(due) == turn.LARGEST_BATCH:
+                break
+            if (decoded := self._decode(message)) is not None and holds(decoded):
                 break
             if message.attempts == 0 and self._answered(message) is None:
                 due.append(message)
@@ -197,10 +201,6 @@ class Claims:
     def _queued(self, message: MessageIn) -> bool:
         decoded = self._decode(message) if message.kind == "chat" else None
         return decoded is not None and isinstance(decoded.content, content.Chat) and decoded.content.queued
-
-    def _spoken(self, message: MessageIn) -> bool:
-        decoded = self._decode(message) if message.kind == "chat" else None
-        return decoded is not None and message.trigger and bool(turn.silent(decoded.content))
 
     def _chose_model(self, message: MessageIn) -> bool:
         decoded = self._decode(message) if message.kind == "chat" else None

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -52,21 +52,65 @@ class Hearing:
         self._outbound = outbound
         self._ends = ends
         self._ring = ring
+        self._left = MOST_CLIPS
+        self._aside: asyncio.Task[None] | None = None
+        self._aside_of = ""  # the path of what is listened to there
 
     async def hear(self, begun: Turn) -> None:
         """Puts the words of its voice messages into the turn; of those without words, why there are none."""
         shown = set(turn.ids_of_steps(begun.resumed))
-        left = MOST_CLIPS
+        self._left = MOST_CLIPS
         for number, message in enumerate(begun.messages):
-            for clip in turn.silent(message.content):
-                words, why = self._recorded(clip)
+            for clip in self._sounds(message):
                 # What a turn that is taken up again has told its model already stays as it was.
-                if why and left and message.id not in shown and self._may_be_heard(clip):
-                    left -= 1
-                    words, why = await self._heard(begun, clip)
-                begun.messages[number] = _with(begun.messages[number], clip, words, why)
+                if message.id not in shown and self._left and self._waits(clip):
+                    self._left -= 1
+                    self._show(begun)
+                    await self._unless_ended(begun, self._listening(clip))
+            begun.messages[number] = self.known(message)
 
-    def _may_be_heard(self, clip: content.Attachment) -> bool:
+    # ── beside a turn ────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def aside(self) -> asyncio.Task[None] | None:
+        """What listens while a turn runs, until it is done."""
+        return self._aside if self._aside is not None and not self._aside.done() else None
+
+    def holds(self, message: PromptMessage) -> bool:
+        """Whether a message that came while a turn runs is still to be listened to, which begins with that. What the turn has no
+        room for stays so: the next turn hears it."""
+        clip = next(filter(self._waits, self._sounds(message)), None)
+        if clip is None:
+            return False
+        if self.aside is None and self._left:
+            self._left -= 1
+            self._aside, self._aside_of = self._listening(clip), clip.path
+        return True
+
+    def known(self, message: PromptMessage) -> PromptMessage:
+        """The message with the words that are known of it, or why they are not."""
+        for clip in self._sounds(message):
+            message = _with(message, clip, *self._recorded(clip))
+        return message
+
+    async def close(self) -> None:
+        if (task := self.aside) is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
+    # ── one sound ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _sounds(self, message: PromptMessage) -> list[content.Attachment]:
+        """What is to be written down of it: voice messages, and what else it brings to be heard, where a program listens."""
+        listens = bool(self._settings.voice.command)
+        return [
+            file for file in turn.untold(message.content) if file.voice or (listens and turn.is_sound(file))
+        ]
+
+    def _waits(self, clip: content.Attachment) -> bool:
+        """Whether it is still to be listened to, or just now is."""
+        if self.aside is not None and self._aside_of == clip.path:
+            return True
         kept = self._kept(clip)
         return "words" not in kept and kept.get("begun", 0) < MOST_BEGUN and not self._refusal(clip)
 
@@ -77,20 +121,22 @@ class Hearing:
             return str(kept["words"]), "" if kept["words"] else "no words were found in it"
         return "", str(kept.get("failed") or self._refusal(clip) or "it was not listened to")
 
-    async def _heard(self, begun: Turn, clip: content.Attachment) -> tuple[str, str]:
+    def _listening(self, clip: content.Attachment) -> asyncio.Task[None]:
+        if self._aside is not None and self._aside_of == clip.path and not self._aside.done():
+            return self._aside
+        return asyncio.create_task(self._listen(clip), name="hearing")
+
+    async def _listen(self, clip: content.Attachment) -> None:
+        """Its end is on disk when it returns."""
         voice, tried = self._settings.voice, int(self._kept(clip).get("begun", 0)) + 1
         self._keep(clip, {"begun": tried, "failed": "the program that writes it down did not come to an end"})
-        self._show(begun)
         command = (*voice.command, str(self._settings.folder.inbound_files / clip.path))
-        running = program.run(command, self._settings.workspace, limit=voice.timeout)
         try:
-            ended = await self._unless_ended(begun, running)
+            ended = await program.run(command, self._settings.workspace, limit=voice.timeout)
         except program.ProgramError as error:
             log.warning("The voice message %s was not written down: the program %s", clip.path, error)
             self._keep(clip, {"begun": tried, "failed": "the program that writes it down was stopped"})
-            return self._recorded(clip)
-        if ended is None:
-            return self._recorded(clip)
+            return
         if ended.code:
             said = (ended.errors.strip() or ended.out.strip()).splitlines()[-1:]
             log.warning(
@@ -99,22 +145,18 @@ class Hearing:
             self._keep(clip, {"begun": tried, "failed": "the program that writes it down failed"})
         else:
             self._keep(clip, {"words": ended.out.strip()[:LONGEST_WORDS]})
-        return self._recorded(clip)
 
-    async def _unless_ended(
-        self, begun: Turn, running: Coroutine[None, None, program.Ended]
-    ) -> program.Ended | None:
-        """None where people ended the turn first: then the program is gone."""
-        task = asyncio.create_task(running, name="hearing")
+    async def _unless_ended(self, begun: Turn, listening: asyncio.Task[None]) -> None:
+        """Where people end the turn first the program is gone."""
         try:
-            while not task.done():
-                await asyncio.wait({task}, timeout=LOOK_EVERY)
-                if not task.done() and self._is_ended(begun):
-                    return None
-            return task.result()
+            while not listening.done():
+                await asyncio.wait({listening}, timeout=LOOK_EVERY)
+                if not listening.done() and self._is_ended(begun):
+                    return
+            listening.result()
         finally:
-            task.cancel()
-            await asyncio.wait({task})
+            listening.cancel()
+            await asyncio.wait({listening})
 
     def _is_ended(self, begun: Turn) -> bool:
         try:
@@ -151,7 +193,9 @@ class Hearing:
 
 def _with(message: PromptMessage, clip: content.Attachment, words: str, why: str) -> PromptMessage:
     body = message.content
-    if why or not isinstance(body, content.Chat):
-        return replace(message, unheard=message.unheard or why)
+    if why or not isinstance(
+        body, content.Chat
+    ):  # a file that is no message of its own is a file all the same
+        return replace(message, unheard=message.unheard or why) if clip.voice else message
     part = content.Part("transcript", words, title=clip.name)
     return replace(message, content=replace(body, parts=(*body.parts, part)))

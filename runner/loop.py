@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from runner import archive, doings, gate, tools, turn
 from runner.claims import Claims
-from runner.formatter import prompt
+from runner.formatter import PromptMessage, prompt
+from runner.hearing import Hearing
 from runner.inbound import InboundReader
+from runner.obeying import Orders
 from runner.outbound import Emitted, OutboundWriter
 from runner.providers import base
 from runner.settings import Settings
@@ -31,6 +33,7 @@ from sessiondb.errors import Unavailable
 from sessiondb.records import AckStatus, MessageIn
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 LOOK_AGAIN = 0.1  # s until inbound.db is looked at again that was busy
 LOST = "<note>What was said before is lost; this is a fresh start.</note>"
@@ -53,7 +56,7 @@ class AgentLoop:
         ring: Callable[[], None],
         now: Callable[[], int],
         kit: Callable[[], Iterable[tools.Tool]] = tools.standard,
-        prepare: Callable[[Turn], Awaitable[None]] | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
         on_turn: Callable[[Toolbox | None], None] = lambda _: None,
         on_up: Callable[[], None] = lambda: None,  # once: from now on the file names this runner
     ) -> None:
@@ -62,6 +65,8 @@ class AgentLoop:
         self._inbound = inbound
         self._outbound = outbound
         self._claims = Claims(inbound, outbound, settings.incarnation, now)
+        self._hearing = Hearing(settings, outbound, lambda running: self._claims.ends(running)[0], ring)
+        self._orders = Orders(self._claims, outbound, self._forget, ring)
         self._watch = watch
         self._ring = ring
         self._now = now
@@ -102,6 +107,7 @@ class AgentLoop:
             if left <= 0:
                 break
             await self._wait(self._until_due(left))
+        await self._hearing.close()
         await self._titling.close()
         self._outbound.phase("stopping")
         self._ring()
@@ -110,8 +116,7 @@ class AgentLoop:
 
     async def _converse(self, begun: Turn) -> None:
         """Runs the turn, and further turns of its address while the provider's stream stays open."""
-        if self._prepare is not None:
-            await self._prepare(begun)
+        await self._made_ready(begun)
         if not await self._passes(begun):
             return
         query = self._provider.query(self._input(begun))
@@ -125,6 +130,11 @@ class AgentLoop:
             self._showing.stop()
             self._on_turn(None)
             await events.aclose()
+
+    async def _made_ready(self, begun: Turn) -> None:
+        if self._prepare is not None:
+            await self._prepare()
+        await self._hearing.hear(begun)
 
     async def _passes(self, begun: Turn) -> bool:
         """Whether the agent is to be asked: a task's script decides, once per run, and its decision is recorded."""
@@ -253,21 +263,26 @@ class AgentLoop:
                 await query.abort()
                 self._stopped(running, order)
                 return True
-            for follow_up in self._claims.follow_ups(running):
-                pushed = turn.Pushed(follow_up, self._claims.reread)
+            hearing = self._hearing
+            for claimed in self._claims.follow_ups(running, hearing.holds):
+                follow_up = hearing.known(claimed)
+                pushed = turn.Pushed(follow_up, self._reread)
                 running.pushed.append(pushed)
                 query.push(base.Push((follow_up,), prompt([follow_up]), again=pushed.again))
         except Unavailable:
             self._look_again = True
         return False
 
+    def _reread(self, id_: str) -> PromptMessage | None:
+        found = self._claims.reread(id_)
+        return None if found is None else self._hearing.known(found)
+
     async def _push_next(self, query: base.AgentQuery, last: Turn) -> Turn | None:
         """The next turn of the same address goes into the stream that is still open."""
         following = None if self._ordered() else self._next(last)
         if following is None:
             return None
-        if self._prepare is not None:
-            await self._prepare(following)
+        await self._made_ready(following)
         given = self._input(following)
         query.push(
             base.Push(given.messages, given.prompt, given.attempt, given.tools, given.history, given.resumed)
@@ -343,55 +358,15 @@ class AgentLoop:
         self._outbound.finish_turn(running.id, answers, consumed, ())
         self._ring()
 
-    def _obey_controls(self) -> None:
-        """Control messages that come while nothing runs. What was interrupted, or waits for another try, is stopped too.
-
-        The last turn ends with the order, in one commit: a crash before leaves the order to be obeyed again.
-        """
-        for message, control in self._claims.controls():
-            if control.command == "stop":
-                self._stop_what_rests(message)
-                continue
-            text = "Nothing is running."
-            if control.command == "clear":
-                self._archive()
-                self._outbound.clear_history(f"continuation:{self._provider.name}")
-                text = "Forgotten. We start afresh."
-            self._obeyed(message, text, f"{message.id}-control")
-
-    def _stop_what_rests(self, order: MessageIn) -> None:
-        """Ends the turns that do not run, and what people asked and nobody has begun."""
-        text, turn_id, stopped = "Nothing is running.", f"{order.id}-control", list[str]()
-        unbegun = self._claims.unbegun(order)
-        if unbegun:
-            text = "Stopped before I had begun."
-        if ended := self._claims.stopped_by(order):
-            text = doings.stopped([step for id_ in ended for step in self._outbound.steps(id_)])
-            *others, (turn_id, stopped) = ended.items()
-            for other, ids in others:
-                self._outbound.finish_turn(other, (), ids, ())
-        self._obeyed(order, text, turn_id, stopped, unbegun)
-
-    def _obeyed(
-        self,
-        order: MessageIn,
-        text: str,
-        turn_id: str,
-        stopped: Sequence[str] = (),
-        unbegun: Sequence[MessageIn] = (),
-    ) -> None:
-        """`stopped` has its claim already; whatever the order ends is acknowledged with it."""
-        self._outbound.claim([order, *unbegun], f"{order.id}-control")
-        answer = Emitted(f"{order.id}:obeyed", content.Text(text), order.id)
-        consumed = [order.id, *stopped, *(message.id for message in unbegun)]
-        self._outbound.finish_turn(turn_id, [answer], consumed, ())
-        self._ring()
+    def _forget(self) -> None:
+        self._archive()
+        self._outbound.clear_history(f"continuation:{self._provider.name}")
 
     # ── small parts ──────────────────────────────────────────────────────────────────────────────────────
 
     def _next(self, last: Turn | None) -> Turn | None:
         try:
-            self._obey_controls()
+            self._orders.obey()
             begun = self._claims.next(last.address if last else None)
         except Unavailable:
             self._look_again = True
@@ -402,11 +377,15 @@ class AgentLoop:
 
     def _ordered(self) -> bool:
         """Whether a control message waits."""
+        return self._looked(lambda: bool(self._claims.controls()), False)
+
+    def _looked(self, look: Callable[[], T], otherwise: T) -> T:
+        """`otherwise` while the host is at inbound.db: it is looked at again soon."""
         try:
-            return bool(self._claims.controls())
+            return look()
         except Unavailable:
             self._look_again = True
-            return False
+            return otherwise
 
     def _continue_with(self, continuation: str) -> None:
         key = f"continuation:{self._provider.name}"
@@ -414,11 +393,7 @@ class AgentLoop:
             self._outbound.set_state(key, continuation)
 
     def _next_is_elsewhere(self, last: Turn) -> bool:
-        try:
-            return self._claims.waits_elsewhere(last.address)
-        except Unavailable:
-            self._look_again = True
-            return False
+        return self._looked(lambda: self._claims.waits_elsewhere(last.address), False)
 
     def _input(self, begun: Turn) -> base.QueryInput:
         if not self._outbound.remembers() and self._inbound.was_answered():
@@ -474,17 +449,13 @@ class AgentLoop:
             log.warning("The conversation could not be archived: %s", error)
 
     def _until_due(self, at_most: float) -> float:
-        try:
-            due = self._inbound.next_due_at(self._now())
-        except Unavailable:
-            self._look_again = True
-            return at_most
+        due = self._looked(lambda: self._inbound.next_due_at(self._now()), None)
         return at_most if due is None else max(0.0, min(at_most, (due - self._now()) / 1000))
 
     async def _wait(
         self, timeout: float | None, upcoming: asyncio.Task[base.Event | None] | None = None
     ) -> bool:
-        """Waits for a change of inbound.db, the provider's next event, a stop or `timeout` seconds.
+        """Waits for a change of inbound.db, the provider's next event, the words of a voice message, a stop or `timeout` seconds.
 
         True when inbound.db may have changed, or could not be read when it was looked at: the change that told of it is over,
         and no other need come.
@@ -494,8 +465,7 @@ class AgentLoop:
             timeout = LOOK_AGAIN if timeout is None else min(timeout, LOOK_AGAIN)
         watch = asyncio.create_task(self._watch.changed(), name="watch")
         waited: set[asyncio.Task[Any]] = {watch}
-        if upcoming is not None:
-            waited.add(upcoming)
+        waited |= {task for task in (upcoming, self._hearing.aside) if task is not None}
         stop = asyncio.create_task(self._stopping.wait(), name="stop")
         if not self._stopping.is_set():
             waited.add(stop)

@@ -209,12 +209,16 @@ def ids_of_steps(steps: Sequence[Step]) -> list[str]:
     return [str(id_) for step in steps if step.kind == "user" for id_ in json.loads(step.content)["ids"]]
 
 
-def silent(body: content.Inbound) -> list[content.Attachment]:
-    """The voice messages of which nobody has told the words."""
+def untold(body: content.Inbound) -> list[content.Attachment]:
+    """The files of which nobody has told the words."""
     if not isinstance(body, content.Chat):
         return []
     told = {part.title for part in body.parts if part.kind == "transcript"}
-    return [file for file in body.attachments if file.voice and file.name not in told]
+    return [file for file in body.attachments if file.name not in told]
+
+
+def is_sound(file: content.Attachment) -> bool:
+    return file.media_type.startswith("audio/")
 
 
 def wants_words(message: PromptMessage) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
-from tests.fakes.model_api import FakeModelAPI
+from sessiondb import Unavailable
+from sessiondb.connection import open_reader
+from tests.fakes.model_api import FakeModelAPI, Gate, ToolUse, answer
 from tests.fakes.slack import Channel
 from tests.support import on_slack, speaking
 from tests.support.dockers import clean_up, containers_of
@@ -26,6 +30,9 @@ class Talk:
         self.api = api
         self.dm: Channel = office.slack.open_dm(office.ann)
         self._recorded = 0
+
+    def type(self, text: str) -> None:
+        self.office.slack.say(self.office.ann, self.dm, text)
 
     def speak(self, seconds: int, **more: Any) -> None:
         """As Slack tells of a clip: with the type of a video, and a transcript only where there is one."""
@@ -81,7 +88,7 @@ async def test_slacks_transcript_is_what_was_said_and_without_one_both_sides_are
 
 
 @pytest.mark.docker
-async def test_a_clip_is_written_down_in_the_container_and_once_more_after_a_crash_in_the_middle(
+async def test_a_clip_is_written_down_in_the_container_also_after_a_crash_and_while_a_turn_runs(
     talk: Talk, image: str
 ) -> None:
     office = talk.office
@@ -101,7 +108,32 @@ async def test_a_clip_is_written_down_in_the_container_and_once_more_after_a_cra
         assert await talk.answered(1) == "You said: 7 seconds about pigeons"
         talk.speak(4)
         assert await talk.answered(2) == "You said: 4 seconds about pigeons"
+
+        # While a turn runs, it steers it, as what is typed does; so does a sound that is no clip.
+        asked, gate = len(talk.api.requests), Gate()
+        talk.api.script(answer(ToolUse("send_message", {"text": "Looking."}), gate=gate), "Both, then.")
+        talk.type("Which pigeons?")
+        await talk.api.received(asked + 1)
+        talk.speak(5)
+        talk.speak(6, subtype="", mimetype="audio/wav", name="call.wav")
+        await eventually(lambda: claimed(data) == 5)
+        await gate.open()
+        assert await talk.answered(4) == "Both, then."
+        assert len(talk.api.requests) == asked + 2
+        told = talk.api.requests[-1].user_text
+        for words in ('"audio_message.wav">5 seconds about', '"call.wav">6 seconds about'):
+            assert words in told
         await office.stop()
     finally:
         clean_up(data, image)
-    assert speaking.begun(data) == ["7", "7", "4"]
+    assert speaking.begun(data) == ["7", "7", "4", "5", "6"]
+
+
+def claimed(data: Path) -> int:
+    """Messages that the runner has claimed so far."""
+    [path] = data.glob("sessions/*/outbound/outbound.db")
+    try:
+        with contextlib.closing(open_reader(path)) as connection:
+            return len(connection.execute("SELECT 1 FROM processing_ack").fetchall())
+    except (Unavailable, apsw.BusyError):
+        return 0

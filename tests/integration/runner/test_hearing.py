@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sys
 import wave
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from sessiondb import Address, SessionFolder, content
 from sessiondb.contract import EVERYTHING
 from sessiondb.records import Step
 from sessiondb.signals import Progress
-from tests.support.waiting import DEADLINE
+from tests.support.waiting import DEADLINE, eventually
 
 HERE = Address("memory", "w", "c", "t1")
 LENGTH = """\
@@ -71,15 +72,16 @@ class Ear:
             sound.writeframes(bytes(100 * seconds))
         return content.Attachment(name, f"{by}/0-{name}", "audio/wav", file.stat().st_size, voice=True)
 
+    def hearing(self) -> Hearing:
+        return Hearing(self.settings, self.outbound, lambda _: self.ended.is_set(), self.rung.set)
+
     async def hear(self, *messages: PromptMessage, resumed: list[Step] | None = None) -> Turn:
         begun = Turn(
             "m1-1", HERE, 1, list(messages), [message.id for message in messages], resumed=resumed or []
         )
 
         async with asyncio.timeout(DEADLINE):
-            await Hearing(self.settings, self.outbound, lambda _: self.ended.is_set(), self.rung.set).hear(
-                begun
-            )
+            await self.hearing().hear(begun)
         return begun
 
     @property
@@ -127,10 +129,71 @@ async def test_the_platforms_own_transcript_needs_no_program(ear: Ear) -> None:
     assert ear.runs == 0
 
 
-async def test_other_files_are_not_listened_to(ear: Ear) -> None:
+async def test_a_sound_that_is_no_voice_message_is_listened_to_as_well_and_missed_without_a_word(
+    ear: Ear,
+) -> None:
     song = replace(ear.clip(), voice=False)
     begun = await ear.hear(spoken(song))
-    assert (ear.runs, told_first(begun), "<note>" in prompt(begun.messages)) == (0, "", False)
+    assert '<transcript title="voice.wav">about 3 seconds of speech</transcript>' in prompt(begun.messages)
+    ear.program(LENGTH + "sys.exit(1)")
+    another = replace(ear.clip(by="m2"), voice=False)
+    text = replace(another, path="m2/1-notes.txt", name="notes.txt", media_type="text/plain")
+    begun = await ear.hear(spoken(another, text, id_="m2"))
+    assert (told_first(begun), "<note>" in prompt(begun.messages)) == ("", False)
+    ear.settings = replace(ear.settings, voice=Voice())
+    await ear.hear(spoken(replace(ear.clip(by="m3"), voice=False), id_="m3"))
+    assert ear.runs == 2
+
+
+async def test_what_comes_while_a_turn_runs_is_listened_to_beside_it_and_heard_once(ear: Ear) -> None:
+    ear.program(f"open('go').read(); {LENGTH}")
+    os.mkfifo(ear.workspace / "go")
+    hearing, message = ear.hearing(), spoken(ear.clip())
+    other = spoken(ear.clip("other.wav", by="m2"), id_="m2")
+    assert hearing.holds(message)
+    assert hearing.holds(other), "one after the other"
+    assert hearing.holds(message)
+    assert hearing.known(message).unheard
+    beside = hearing.aside
+    assert beside is not None
+    begun = Turn(
+        "m1-1", HERE, 1, [message], ["m1"]
+    )  # the turn ended meanwhile: the next one waits for the same run
+    async with asyncio.timeout(DEADLINE):
+        listening = asyncio.create_task(hearing.hear(begun))
+        await asyncio.to_thread((ear.workspace / "go").write_text, "")
+        await listening
+    assert beside.done()
+    assert hearing.aside is None
+    assert not hearing.holds(message)
+    assert prompt(begun.messages) == prompt([hearing.known(message)])
+    assert "about 3 seconds of speech" in prompt(begun.messages)
+    assert ear.runs == 1
+
+
+async def test_of_more_than_a_turn_listens_to_the_next_one_hears_the_rest(ear: Ear) -> None:
+    hearing = ear.hearing()
+    clips = [ear.clip(f"{number}.wav", 1, by=f"m{number}") for number in range(MOST_CLIPS + 1)]
+    for number, clip in enumerate(clips):
+        message = spoken(clip, id_=f"m{number}")
+        assert hearing.holds(message)
+        async with asyncio.timeout(DEADLINE):
+            while (beside := hearing.aside) is not None:
+                await asyncio.wait({beside})
+        assert hearing.holds(message) is (number == MOST_CLIPS)
+    assert ear.runs == MOST_CLIPS
+    begun = await ear.hear(spoken(clips[-1]))
+    assert "about 1 seconds" in prompt(begun.messages)
+
+
+async def test_a_runner_that_ends_leaves_no_program_behind(ear: Ear) -> None:
+    ear.program("import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(1000)")
+    hearing = ear.hearing()
+    assert hearing.holds(spoken(ear.clip()))
+    file = ear.workspace / "pid"
+    await eventually(lambda: file.exists() and file.read_text())
+    await hearing.close()
+    assert not Path(f"/proc/{file.read_text()}").exists()
 
 
 @pytest.mark.parametrize(
