@@ -83,10 +83,17 @@ def _block(work: Callable[[int], Outcome], seeds: range, commit: str, workers: i
 
 
 def _commit() -> str:
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
+    """With “-dirty” behind it where something else was changed than what is written here."""
+    commit = _git("describe", "--always")
+    return (
+        f"{commit}-dirty"
+        if _git("status", "--porcelain", "--", ":/", ":(top,exclude).ci/simulate.*")
+        else commit
     )
-    return told.stdout.strip()
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def main(arguments: Sequence[str] | None = None, work: Callable[[int], Outcome] = run) -> int:
