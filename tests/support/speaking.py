@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import audioop
 import io
+import os
 import re
+import shutil
+import subprocess
 import wave
 from pathlib import Path
 
 from tests.fakes.model_api import FakeModelAPI, RecordedRequest
+from tests.support.tools import tool
 
 CONFIG = """\
 [model]
@@ -21,6 +26,14 @@ COMMAND = '[voice]\ncommand = "python3 /agent/hear.py"\n'
 HEAR = """\
 import sys, time, wave
 with wave.open(sys.argv[1]) as sound:
+    if sound.getframerate() == 16000:  # somebody speaks
+        sys.path.insert(0, "/agent/lib")
+        from pocketsphinx import Decoder
+        decoder = Decoder(samprate=16000, loglevel="FATAL")
+        decoder.start_utt()
+        decoder.process_raw(sound.readframes(sound.getnframes()), full_utt=True)
+        decoder.end_utt()
+        sys.exit(print(decoder.hyp().hypstr))
     seconds = sound.getnframes() // sound.getframerate()
 with open("begun", "a+") as begun:
     begun.write(f"{seconds}\\n")
@@ -42,6 +55,25 @@ def sound(seconds: int) -> bytes:
         file.setsampwidth(1)
         file.setframerate(1000)
         file.writeframes(bytes(1000 * seconds))
+    return made.getvalue()
+
+
+def understood(data: Path, words: str) -> bytes:
+    """The words, said by a machine's voice; and beside what `install` puts into the agent's folder a real program for speech with
+    its model, which hears them. Empty where no such program is: `pip install --target FOLDER -r requirements-speech.lock`, with
+    the folder in DOVECOTE_TEST_SPEECH."""
+    if not (found := os.environ.get("DOVECOTE_TEST_SPEECH")):
+        return b""
+    shutil.copytree(Path(found) / "pocketsphinx", data / "agents" / "default" / "lib" / "pocketsphinx")
+    command = [tool("espeak-ng"), "-v", "en-us", "-s", "120", "--stdout", words]
+    said = subprocess.run(command, capture_output=True, check=True).stdout
+    rate, head = int.from_bytes(said[24:28], "little"), 44
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(audioop.ratecv(said[head:], 2, 1, rate, 16_000, None)[0])
     return made.getvalue()
 
 

@@ -48,13 +48,14 @@ async def test_where_nothing_writes_it_down_both_sides_are_told(town: Town, api:
 
 
 @pytest.mark.docker
-async def test_a_voice_message_is_written_down_in_the_container_and_a_broken_one_is_answered_all_the_same(
+async def test_what_somebody_says_is_written_down_in_the_container_and_a_broken_message_is_answered_all_the_same(
     town: Town, api: FakeModelAPI, image: str
 ) -> None:
     data = town.folder / "data"
     town.config += speaking.COMMAND
     town.launcher = f'launcher = "docker"\nimage = "{image}"'
     speaking.install(data)
+    speech = speaking.understood(data, "one two three four five")
     try:
         await town.up()
         dm = town.discord.open_dm(town.ada)
@@ -62,9 +63,14 @@ async def test_a_voice_message_is_written_down_in_the_container_and_a_broken_one
         await town.until(lambda: len(town.said(dm)) == 1)
         speak(town, dm, b"no sound at all")
         await town.until(lambda: len(town.said(dm)) == 2)
+        if speech:
+            speak(town, dm, speech)
+            await town.until(lambda: len(town.said(dm)) == 3)
         await town.down()
     finally:
         clean_up(data, image)
     failed = speaking.UNHEARD.format("the program that writes it down failed")
-    assert town.said(dm) == ["You said: 3 seconds about pigeons", f"_{failed}_\n\nI heard nothing."]
+    first, second, *heard = town.said(dm)
+    assert [first, second] == ["You said: 3 seconds about pigeons", f"_{failed}_\n\nI heard nothing."]
     assert speaking.begun(data) == ["3"]
+    assert ["two three four five" in one for one in heard] == [True] * bool(speech)
