@@ -30,6 +30,13 @@ def status_line(status: str, *, writing: bool) -> str:
     return f"is working: {words}" if words else "is working…"
 
 
+def lasting(minutes: int) -> str:
+    """How long it has gone on, behind what it does; '' for less than a minute."""
+    hours, rest = divmod(minutes, 60)
+    told = [f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest)
+    return f" · {' '.join(told)}" if told else ""
+
+
 _MARKS = {State.DONE: "✓", State.NOW: "▸", State.NEXT: "○"}
 
 

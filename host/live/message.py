@@ -69,7 +69,7 @@ class LiveMessage:
         self._claimed: Sequence[MessageIn] = ()
         self._since = 0.0  # loop time at which the work here was first seen
         self._news = Progress("", "", "", "")
-        self._offered = self._news
+        self._offered = self._news, 0
         self._refused = ""  # id of a message for which the platform takes no live message
         self._not_before = 0.0  # loop time until which the next call waits
         self._found_nothing = 0
@@ -125,7 +125,7 @@ class LiveMessage:
                 return
             if step is Step.WAIT:
                 await self._offer(fate)
-                await self._pause(self._until_open())
+                await self._pause(self._until_next())
             elif (left := self._not_before - _clock()) > 0:
                 await self._pause(left)
             else:
@@ -194,6 +194,15 @@ class LiveMessage:
         left = self._since + policy.OPEN_AFTER - _clock()
         return left if self._row is None and left > 0 else None
 
+    def _until_next(self) -> float | None:
+        """s until it is time to open, or for a sign of what is shown already."""
+        if self._row is None:
+            return self._until_open()
+        return policy.SIGN_EVERY - (_clock() - self._since) % policy.SIGN_EVERY
+
+    def _signs(self) -> int:
+        return int((_clock() - self._since) // policy.SIGN_EVERY)
+
     async def _pause(self, seconds: float | None) -> None:
         """By the loop's clock, so that a wall clock that jumps changes nothing; a change cuts it short."""
         with contextlib.suppress(TimeoutError):
@@ -232,7 +241,7 @@ class LiveMessage:
             log.debug("No live message now: %s", error)
             self._wait(policy.OPEN_AGAIN)
             return
-        self._offered = self._news
+        self._offered = self._news, self._signs()
         try:
             receipt = await outcome(bot.open_live(self._live(row)))
         except Unknown:
@@ -298,13 +307,14 @@ class LiveMessage:
         self._wait(max(backoff / 1000, getattr(error, "retry_after", 0.0)))
 
     async def _offer(self, fate: Fate) -> None:
-        """What is new of the turn; a platform that does not take it now gets what comes next."""
+        """What is new of the turn, if only that it still goes on; a platform that does not take it now gets what comes next."""
         row, bot = self._row, self._bot
         if row is None or not shows_live(bot) or fate is not Fate.CLAIMED:
             return
-        if self._news == self._offered:
+        newest = self._news, self._signs()
+        if newest == self._offered:
             return
-        self._offered = self._news
+        self._offered = newest
         with contextlib.suppress(DeliveryError):
             await outcome(bot.update_live(self._live(row), row.platform_message_id))
 
@@ -321,6 +331,7 @@ class LiveMessage:
             row.opened_at,
             self._news.plan,
             self._session.agent,
+            self._signs(),
         )
 
     def _unknown(self, flight: float) -> None:

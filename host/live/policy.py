@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 OPEN_AFTER = 4.0  # s a turn lasts before people are shown a message; most are answered sooner
+SIGN_EVERY = (
+    60.0  # s between two signs that work goes on of which nothing else is heard: the minutes it has taken
+)
 LINGER = 10_000  # ms a message may wait for its next attempt while its live message stays up
 OPEN_AGAIN = 15.0  # s until an opening that the platform did not take is tried again
 

@@ -95,6 +95,7 @@ class Live:
     opened_at: int = 0  # ms UTC of the intent
     plan: tuple[Item, ...] = ()  # what its place may see of what is done and to come
     agent: str = ""  # whose work it shows
+    minutes: int = 0  # whole ones that the turn has gone on, as far as this process saw
 
 
 LONGEST_WAIT = 6 * 3_600.0  # s that a platform may ask for at once, whatever it says

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -58,6 +59,23 @@ async def test_a_long_answer_is_streamed_outlives_its_stream_and_stands_alone_in
     await office.slack.wait_until(lambda: message.edited_at is not None and message.text != shown, PATIENCE)
     await only_the_answer(office, root)
     assert [call.args["ts"] for call in office.slack.calls("chat.delete")] == [message.ts]
+
+
+async def test_while_a_tool_is_silent_its_stream_is_ended_before_it_dies_and_the_message_shows_that_it_goes_on(
+    office: Office,
+) -> None:
+    office.slack.stream_lifetime = 2.5
+    aging = "; import bots.slack.live.message as m; m.STREAM_LASTS = 1.0; l.SIGN_EVERY = 0.4"
+    await office.start(first=HASTY + aging)
+    root = office.ask("the end\n@@sleep 6")
+    [message] = await office.slack.wait_until(
+        lambda: [one for one in office.shown(root) if one.stream is not None], PATIENCE
+    )
+    await office.slack.wait_until(lambda: re.search(r" · ([3-9]|1\d) min", message.text), PATIENCE)
+    assert message.stream is not None
+    assert message.stream.state == "stopped"
+    await only_the_answer(office, root)
+    assert [call.error for call in office.slack.calls("chat.appendStream") if call.error] == []
 
 
 async def test_a_stream_whose_start_was_not_confirmed_is_found_and_removed(office: Office) -> None:

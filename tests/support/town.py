@@ -40,7 +40,7 @@ class Town:
     config: str = ""
     launcher: str = 'launcher = "process"'
     _process: asyncio.subprocess.Process | None = field(default=None)
-    _first: str = ""  # Python that the process runs before anything else
+    first: str = ""  # Python that the process runs before anything else
 
     async def up(self) -> None:
         """Starts the host and waits until events flow: it registers its commands then."""
@@ -66,7 +66,7 @@ class Town:
             folder=self.folder,
             environment=environment,
             said=self.folder / "host.log",
-            first=self._first,
+            first=self.first,
         )
 
     async def ended(self) -> int:
@@ -84,7 +84,7 @@ class Town:
         assert self._process is not None
         self._process.kill()
         await self._process.wait()
-        self._first = NOTHING_IN_FLIGHT
+        self.first = NOTHING_IN_FLIGHT
 
     def log(self) -> str:
         return (self.folder / "host.log").read_text("utf-8")

@@ -116,7 +116,8 @@ def said(live: Live) -> str:
     """
     status = telling.literal(common.status_line(live.status, writing=bool(live.text)))
     far = common.done_of(live.plan)
-    head = f"-# ⏳ {status} ({far})" if far else f"-# ⏳ {status}"
+    head = f"-# ⏳ {status}{common.lasting(live.minutes)}"
+    head = f"{head} ({far})" if far else head
     steps = "\n".join([head, *common.checklist(live.plan, _step)])
     head = steps if clean.units(steps) < markup.CHUNK else head
     room = markup.CHUNK - len(head) - 1

@@ -1,17 +1,17 @@
 """The message that shows a long turn while it works: a stream where Slack allows one, an edited message elsewhere.
 
 A stream carries no metadata before its end, so one whose start has an unknown outcome is found as what all our other
-messages are not: ours, in the thread, after the question, without our mark. It dies after about five minutes; it is ended
-before that, from when on the same message is edited. A plan is cards in the stream; a workspace that refuses them once has
-a list in an edited message from then on. A crash at any point leaves a message that the host finds and removes.
+messages are not: ours, in the thread, after the question, without our mark. It dies after about five minutes; a timer ends
+it before that, whether anything is heard of the turn or not, from when on the same message is edited. A plan is cards in
+the stream; a workspace that refuses them once has a list in an edited message from then on. A crash at any point leaves a
+message that the host finds and removes.
 """
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.latest import Latest
-from bots.common.live import checklist, done_of, step, tail, verbs
+from bots.common.live import checklist, done_of, lasting, step, tail, verbs
 from bots.markup import clean
 from bots.markup import slack as markup
 from bots.slack.client.directory import Directory
@@ -54,12 +54,14 @@ class _Written:
 
     streaming: bool = False  # more can be appended
     ended: bool = False  # it is no stream, for certain
-    since: float = 0.0
+    old: bool = False  # a stream that is to be ended
     shown: int = 0  # characters
     text: str = ""
     status: str = ""
     plan: tuple[Item, ...] = ()
     planned: bool = False  # what is shown of the status is the title of the plan
+    newest: Live | None = None
+    aging: asyncio.TimerHandle | None = None
 
 
 class LiveMessages:
@@ -71,13 +73,11 @@ class LiveMessages:
         people: Directory,
         identity: Identity,
         customizing: Customizing,
-        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._people = people
         self._me = identity
         self._customizing = customizing
-        self._now = now
         self._looks = histories.Looks(client)
         self._perhaps: dict[str, str] = {}  # by key: a message that may be it, of looks that were cut short
         self._written: dict[str, _Written] = {}  # by key
@@ -111,7 +111,16 @@ class LiveMessages:
         return Receipt(found) if found else None
 
     def update(self, live: Live, ts: str) -> None:
+        if (written := self._written.get(live.key)) is not None:
+            written.newest = live
         self._updates.offer(live.key, (live, ts))
+
+    def _aged(self, key: str, ts: str) -> None:
+        """What is newest of it is shown once more, by then in another way."""
+        written = self._written.get(key)
+        if written is not None and written.newest is not None and not written.ended:
+            written.old = True
+            self._updates.offer(key, (written.newest, ts))
 
     async def remove(self, live: Live, ts: str) -> None:
         """No update may come after it; the second time there is nothing left to remove."""
@@ -125,8 +134,13 @@ class LiveMessages:
             if code_of(error) not in GONE:
                 raise translated(error) from error
         self._written.pop(live.key, None)
+        if written is not None and written.aging is not None:
+            written.aging.cancel()
 
     async def close(self) -> None:
+        for written in self._written.values():
+            if written.aging is not None:
+                written.aging.cancel()
         await self._updates.close()
 
     def _streams(self, live: Live) -> bool:
@@ -162,16 +176,18 @@ class LiveMessages:
                 self._refused(live, error)
                 return ""
             raise
+        ts = str(answer["ts"])
         self._written[live.key] = _Written(
             streaming=True,
-            since=self._now(),
             shown=len(text),
             text=text,
             status=status,
             plan=live.plan,
             planned=planned,
+            newest=live,
+            aging=asyncio.get_running_loop().call_later(STREAM_LASTS, self._aged, live.key, ts),
         )
-        return str(answer["ts"])
+        return ts
 
     async def _posted(self, live: Live) -> str:
         text, blocks = shown_so_far(live)
@@ -231,7 +247,7 @@ class LiveMessages:
             return False
         text, status = _text(live), _status(live)
         more = text[len(written.text) :] if text.startswith(written.text) else f"\n\n{text}"
-        if self._now() - written.since >= STREAM_LASTS or written.shown + len(more) > LONGEST:
+        if written.old or written.shown + len(more) > LONGEST:
             return False
         news = _chunks(
             live, status if status != written.status else "", more if text else "", written.planned
@@ -308,7 +324,8 @@ def _text(live: Live) -> str:
 
 def _status(live: Live) -> str:
     words = links.growing(verbs(live.status))
-    return f"Working: {words}" if words else "Writing…" if live.text else "Working…"
+    told = f"Working: {words}" if words else "Writing…" if live.text else "Working…"
+    return told + lasting(live.minutes)
 
 
 def _step(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from tests.fakes.discord import Channel, Fault, Message
 from tests.support.town import Town
@@ -21,12 +22,14 @@ async def working(town: Town, question: Message) -> Channel:
     return thread
 
 
-async def test_a_long_turn_is_shown_and_only_its_answer_stays(town: Town) -> None:
+async def test_a_long_turn_that_says_nothing_is_shown_to_go_on_and_only_its_answer_stays(town: Town) -> None:
+    town.first = "import host.live.policy as l; l.OPEN_AFTER = 0.3; l.SIGN_EVERY = 0.4"
     await town.up()
     question = town.discord.say(town.ada, town.channel, LONG, mention_bot=True)
     thread = await working(town, question)
     [shown] = town.live(thread)
     assert shown.content.startswith("-# ⏳ is working")
+    await town.until(lambda: re.search(r" · ([3-9]|1\d) min", shown.content))
     await town.answered(question)
     await town.until(lambda: not town.live(thread))
     assert town.said(thread) == ["the answer"]

@@ -44,16 +44,16 @@ def root(slack: FakeSlack) -> Message:
     return slack.say(ada, slack.add_channel("general", members=[ada]), "a long question")
 
 
-def process(slack: FakeSlack, time: list[float]) -> LiveMessages:
+def process(slack: FakeSlack) -> LiveMessages:
     """What one life of the bot knows of its live messages."""
     client = web_client(slack, timeout=2)
     me = Identity(slack.team_id, slack.bot_user_id, slack.bot_id)
-    return LiveMessages(client, Directory(client), me, Customizing(Faces()), lambda: time[0])
+    return LiveMessages(client, Directory(client), me, Customizing(Faces()))
 
 
 @pytest.fixture
-async def messages(slack: FakeSlack, time: list[float]) -> AsyncIterator[LiveMessages]:
-    made = process(slack, time)
+async def messages(slack: FakeSlack) -> AsyncIterator[LiveMessages]:
+    made = process(slack)
     yield made
     await made.close()
 
@@ -124,19 +124,20 @@ async def test_a_stream_that_dies_goes_on_as_an_edit_of_the_same_message(
     assert ours(slack, root.channel) == []
 
 
-async def test_a_stream_is_ended_before_it_dies_of_age(
-    slack: FakeSlack, root: Message, messages: LiveMessages, time: list[float]
+async def test_a_stream_of_which_nothing_more_is_heard_is_ended_before_it_dies_of_age(
+    slack: FakeSlack, root: Message, messages: LiveMessages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(live, "STREAM_LASTS", 0.2)
     state = working(slack, root)
     ts = (await messages.open(state)).platform_message_id
     [message] = ours(slack, root.channel)
-    time[0] = live.STREAM_LASTS
-    messages.update(replace(state, text="after four minutes"), ts)
-    await slack.wait_until(lambda: "after four minutes" in message.text, WITHIN)
+    await slack.wait_until(lambda: message.edited_at is not None, WITHIN)
     assert message.stream is not None
     assert message.stream.state == "stopped"
     assert message.metadata == histories.marked("k1")
-    assert [call.error for call in slack.calls("chat.appendStream")] == []
+    messages.update(replace(state, minutes=65), ts)
+    await slack.wait_until(lambda: "Working: searching the web · 1 h 5 min" in message.text, WITHIN)
+    assert slack.calls("chat.appendStream") == []
 
 
 async def test_what_grows_beyond_a_message_shows_its_end(
@@ -176,7 +177,7 @@ async def test_a_stream_whose_start_was_never_confirmed_is_found_among_our_other
     with pytest.raises(Unknown):
         await messages.open(state)
     await client.chat_postMessage(**other, text="another", metadata=histories.marked("k2"))
-    next_life = process(slack, time)
+    next_life = process(slack)
     found = await next_life.find(state)
     assert found is not None
     await next_life.remove(state, found.platform_message_id)
@@ -190,11 +191,11 @@ async def test_the_next_life_of_the_bot_goes_on_with_the_message_of_the_last(
     state = working(slack, root)
     ts = (await messages.open(state)).platform_message_id
     [message] = ours(slack, root.channel)
-    next_life = process(slack, time)
+    next_life = process(slack)
     next_life.update(replace(state, text="back again"), ts)
     await slack.wait_until(lambda: "back again" in message.text, WITHIN)
     await next_life.close()
-    await process(slack, time).remove(state, ts)
+    await process(slack).remove(state, ts)
     assert ours(slack, root.channel) == []
 
 

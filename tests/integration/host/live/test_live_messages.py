@@ -51,6 +51,16 @@ async def test_a_long_turn_is_shown_until_its_answer_stands(tmp_path: Path) -> N
         assert bot.live_as_answer_landed == [1]
 
 
+async def test_of_a_turn_that_says_nothing_more_it_is_shown_that_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "SIGN_EVERY", 0.2)
+    async with serving(config(tmp_path), GatedBot()) as (_, bot):
+        await bot.say("c", "@@sleep 600\nnever said")
+        await bot.until(lambda: [shown.minutes for shown in bot.live.values()] == [3])
+        assert bot.live_log.count("updated") >= 2
+
+
 async def test_a_new_attempt_takes_over_what_the_last_one_showed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,17 @@ def test_a_status_is_verbs_and_never_an_argument(status: str, shown: str) -> Non
     assert live.status_line(status, writing=False) == shown
 
 
+@pytest.mark.parametrize(
+    ("minutes", "told"),
+    [(0, ""), (1, " · 1 min"), (59, " · 59 min"), (60, " · 1 h"), (61, " · 1 h 1 min"), (1500, " · 25 h")],
+)
+def test_long_work_says_how_long_it_has_gone_on(minutes: int, told: str) -> None:
+    assert live.lasting(minutes) == told
+    shown = Live("k", NOWHERE, "1", "2", "searching the web", "", minutes=minutes)
+    assert said(shown) == f"-# ⏳ is working: searching the web{told}"
+    assert shown_so_far(shown)[0] == f"_Working: searching the web{told}_"
+
+
 def test_a_long_text_shows_its_end_from_the_beginning_of_a_line() -> None:
     text = "\n".join(f"line {number}" for number in range(100))
     shown = live.tail(text, 60)
