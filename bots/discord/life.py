@@ -74,7 +74,7 @@ class DoveClient(discord.Client):
         parsing.guard(self, self.receiver.passed_over, papers.keep)
         self.faces = Faces()
         self.outbox = Outbox(self, self.threads_of, book, self.faces)
-        self.live = LiveMessages(self, self.threads_of, self.outbox)
+        self.live = LiveMessages(self, self.threads_of, self.outbox, self.faces)
         self.desk = Desk(host, book, events.now_ms)
         self.commands = Commands(self, host, self.threads_of, self.privacies)
         self.tree = self.commands.tree

@@ -14,9 +14,11 @@ import discord
 from discord import ui
 
 from bots.common import live as common
+from bots.common.faces import Faces
 from bots.common.latest import Latest
 from bots.discord.client import errors, places, telling
 from bots.discord.client.parsing import Unread
+from bots.discord.sending import framing
 from bots.discord.sending.outbox import CLOCK_SKEW, Outbox, buttons_of
 from bots.discord.sending.threads import Threads
 from bots.markup import clean
@@ -30,8 +32,9 @@ GONE = (errors.UNKNOWN_MESSAGE, errors.UNKNOWN_CHANNEL)
 
 
 class LiveMessages:
-    def __init__(self, client: discord.Client, threads: Threads, outbox: Outbox) -> None:
+    def __init__(self, client: discord.Client, threads: Threads, outbox: Outbox, faces: Faces) -> None:
         self._client = client
+        self._faces = faces
         self._threads = threads
         self._outbox = outbox
         self._edits: Latest[tuple[discord.PartialMessage, str]] = Latest(_edit, EDIT_EVERY)  # by channel
@@ -44,7 +47,7 @@ class LiveMessages:
             view.add_item(StopButton(live.key))
             return await self._outbox.post(
                 live.key,
-                lambda: channel.send(said(live), nonce=live.key, view=view, suppress_embeds=True),
+                lambda: channel.send(self._said(live), nonce=live.key, view=view, suppress_embeds=True),
             )
 
     async def find(self, live: Live) -> Receipt | None:
@@ -67,7 +70,7 @@ class LiveMessages:
 
     def update(self, live: Live, message_id: str) -> None:
         message = self._message(live, message_id)
-        self._edits.offer(str(message.channel.id), (message, said(live)))
+        self._edits.offer(str(message.channel.id), (message, self._said(live)))
 
     async def remove(self, live: Live, message_id: str) -> None:
         message = self._message(live, message_id)
@@ -81,6 +84,9 @@ class LiveMessages:
 
     async def close(self) -> None:
         await self._edits.close()
+
+    def _said(self, live: Live) -> str:
+        return said(live, framing.named(live.agent, self._faces))
 
     def _message(self, live: Live, message_id: str) -> discord.PartialMessage:
         channel = self._client.get_partial_messageable(places.channel_id(live.address))
@@ -109,12 +115,13 @@ async def _edit(newest: tuple[discord.PartialMessage, str]) -> None:
         await message.edit(content=text)
 
 
-def said(live: Live) -> str:
-    """A line about what is going on, the plan, and the end of what is written so far. Pure.
+def said(live: Live, who: str = "") -> str:
+    """A line about what is going on and `who` is at it, the plan, and the end of what is written so far. Pure.
 
     As it was written: to render a text takes as long as whoever wrote it likes, and this is the loop of all.
     """
     status = telling.literal(common.status_line(live.status, writing=bool(live.text)))
+    status = f"{who} {status}" if who else status
     far = common.done_of(live.plan)
     head = f"-# ⏳ {status}{common.lasting(live.minutes)}"
     head = f"{head} ({far})" if far else head

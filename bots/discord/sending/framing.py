@@ -32,12 +32,18 @@ def framed(delivery: Delivery, faces: Faces) -> str:
 
 def above(delivery: Delivery, faces: Faces) -> str:
     """Once, above the first of the messages that belong together."""
-    face = faces.of(delivery.agent) if delivery.first else None
-    if face is None or not face.name:
+    who = named(delivery.agent, faces) if delivery.first else ""
+    return f"-# {who}\n" if who else ""
+
+
+def named(agent: str, faces: Faces) -> str:
+    """By what people see of it; '' of one without a name of its own."""
+    face = faces.of(agent)
+    if not face.name:
         return ""
     picture = Emoji.replace(face.icon) if face.icon.startswith(":") else ""
     shown = f"{picture} " if picture and not picture.startswith(":") else ""
-    return f"-# {shown}{face.name}\n"
+    return f"{shown}{face.name}"
 
 
 def worded(delivery: Delivery) -> str:

@@ -24,15 +24,16 @@ async def working(town: Town, question: Message) -> Channel:
 
 async def test_a_long_turn_that_says_nothing_is_shown_to_go_on_and_only_its_answer_stays(town: Town) -> None:
     town.first = "import host.live.policy as l; l.OPEN_AFTER = 0.3; l.SIGN_EVERY = 0.4"
+    town.config = '[agents.default]\nname = "Scribe"\nicon = ":owl:"\n'
     await town.up()
     question = town.discord.say(town.ada, town.channel, LONG, mention_bot=True)
     thread = await working(town, question)
     [shown] = town.live(thread)
-    assert shown.content.startswith("-# ⏳ is working")
+    assert shown.content.startswith("-# ⏳ 🦉 Scribe is working")
     await town.until(lambda: re.search(r" · ([3-9]|1\d) min", shown.content))
     await town.answered(question)
     await town.until(lambda: not town.live(thread))
-    assert town.said(thread) == ["the answer"]
+    assert town.said(thread) == ["-# 🦉 Scribe\nthe answer"]
     assert len([call for call in town.discord.calls(POST) if call.status == 200]) == 2
 
 

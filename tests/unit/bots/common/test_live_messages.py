@@ -58,6 +58,7 @@ def test_a_code_block_that_is_cut_is_opened_again() -> None:
 
 @given(st.text(max_size=4_000), st.text(max_size=60))
 def test_what_is_shown_always_fits(text: str, status: str) -> None:
+    assert len(said(Live("k", NOWHERE, "1", "2", status, text), "🦉 Scribe" * 6).encode("utf-16-le")) <= 4_000
     shown = said(Live("k", NOWHERE, "1", "2", status, text))
     assert len(shown.encode("utf-16-le", "replace")) // 2 <= 2_000
     assert shown.startswith("-# ⏳ is ")
