@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from contextlib import closing
 from pathlib import Path
 
 from host.cli import listing, ordering
@@ -14,21 +15,30 @@ from host.folders import lock
 from host.registry import forgetting, orders
 from host.registry.db import open_registry
 from host.registry.forgetting import Person
+from host.registry.where import noted
 
 LATER = "no host runs here: it will be done when one starts"
 
 
-def named(name: str) -> Person:
-    """Who was never here is forgotten as well; but an id that nobody can have is a slip, and "forgotten" would be a lie.
+def named(data: Path, name: str) -> Person:
+    """Who was never here is forgotten as well; but an id that nobody can have is a slip, and "forgotten" would be a lie. One that
+    several workspaces may have given to different people says not who is meant.
 
-    Raises `NothingFoundError`.
+    Raises `NothingFoundError`, `SessionError`.
     """
     person = forgetting.parsed(name)
     if person is None or (problem := crossing.no_person(str(person))):
         raise NothingFoundError(
             problem if person else f"{name!r} names nobody: write platform:id, such as slack:U012AB3CD"
         )
-    return person
+    if not (data / "host.db").exists() and not noted(data):
+        return person
+    with closing(open_registry(data)) as registry:
+        known = forgetting.meant(registry, person)
+    if len(known) > 1:
+        meant = ", ".join(map(str, known))
+        raise NothingFoundError(f"{name!r} may be somebody else in each workspace: write {meant}")
+    return known[0]
 
 
 def forget(data: Path, person: Person) -> bool:
@@ -42,21 +52,15 @@ def forget(data: Path, person: Person) -> bool:
 
 def counts(data: Path, person: Person) -> str:
     """What there is to take away. Raises `SessionError`."""
-    registry = open_registry(data)
-    try:
+    with closing(open_registry(data)) as registry:
         found = forgetting.counted(registry, person)
-    finally:
-        registry.close()
     return "there is: " + ", ".join(f"{number} {kind}" for kind, number in found.items())
 
 
 def marks(data: Path) -> str:
     """Raises `SessionError`."""
-    registry = open_registry(data)
-    try:
+    with closing(open_registry(data)) as registry:
         return json.dumps(forgetting.remembered(registry))
-    finally:
-        registry.close()
 
 
 def read(file: Path) -> dict[str, int]:

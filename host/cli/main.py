@@ -281,8 +281,8 @@ def forget(
     if listed:
         printing.echo(forgetting.marks(data))
     elif dry_run:
-        printing.echo(forgetting.counts(data, forgetting.named(person)))
-    elif not forgetting.forget(data, forgetting.named(person)):
+        printing.echo(forgetting.counts(data, forgetting.named(data, person)))
+    elif not forgetting.forget(data, forgetting.named(data, person)):
         sys.exit(1)
 
 

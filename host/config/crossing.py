@@ -209,7 +209,7 @@ def _one(name: str, kind: str, path: tuple[str | int, ...]) -> Iterator[Crossing
 
 def no_person(name: str) -> str:
     """Why it can be nobody's `platform:id`, with the remedy; '' when it may be somebody's."""
-    return next((f"{found.problem}. {found.remedy}" for found in _one(name, "person", ())), "")
+    return next((f"{found.problem}. {found.remedy}" for found in _person(name, "person", ())), "")
 
 
 def _named(name: str, kind: str) -> str:

@@ -65,9 +65,7 @@ def _may(config: Config, viewer: Viewer, found: Grant) -> bool:
 
 
 def _gave(viewer: Viewer, found: Grant) -> bool:
-    """Somebody of another workspace may have the same id; direct messages of Discord, whose ids are unique, have none."""
-    here = viewer.address.workspace_id in ("", found.place.workspace_id)
-    return here and f"{viewer.address.channel_type}:{viewer.author.id}" == found.user
+    return access.person(viewer.address, viewer.author.id) == found.user
 
 
 def _line(one: Grant, zone: ZoneInfo) -> str:

@@ -37,7 +37,7 @@ def judge(connection: Statements, config: Config, viewer: Viewer, said: Judged) 
     """Raises `Forbidden`. A line for the person alone."""
     found = answer_of(connection, config, viewer, said.answer)
     found = replace(found, model=found.model or _configured(config, found))
-    user = f"{viewer.address.channel_type}:{viewer.author.id}"
+    user = access.person(viewer.address, viewer.author.id)
     reason = said.reason.strip()[:LONGEST_REASON]
     day = day_of(found.sent_at or said.at, words.zone_of("", config.host.zone))
     judged = Judgement(said.answer, user, said.choice, said.at, reason)

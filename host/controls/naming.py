@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from host.governance import access
+from host.config.people import APART
 from host.governance.words import name as clean
 from host.registry import people, places
 from host.registry.port import Statements
@@ -20,7 +20,7 @@ class Names:
 
     def person(self, platform: str, user: str, workspace: str = "") -> str:
         """Of that workspace, where an id may be somebody else's in another; or it stands before the id (`T…/U…`)."""
-        if platform in access.APART:
+        if platform in APART:
             named, _, user = user.rpartition("/")
             workspace = named or workspace
         else:

@@ -13,7 +13,6 @@ from sessiondb.records import Address
 
 LOCAL = "console"  # whoever sits at the host's own terminal is its operator
 NOT_HERE = "In this channel some people alone may ask an agent, as an owner has decided."
-APART = frozenset({"slack"})  # platforms whose workspaces may give the same id to different people
 BY_ROLES = "discord"  # where roles, not invitations, say who belongs to the team
 
 
@@ -43,7 +42,7 @@ class Denied:
 
 def home(place: Address) -> str:
     """The workspace whose people's ids are meant; '' where an id is the same person's in all of them."""
-    return place.workspace_id if place.channel_type in APART else ""
+    return place.workspace_id if place.channel_type in people.APART else ""
 
 
 def same_people(one: Address, other: Address) -> bool:
@@ -57,13 +56,9 @@ def is_same(viewer: Person, place: Address, user_id: str) -> bool:
 
 
 def person(place: Address, user_id: str) -> str:
-    """What is counted for somebody is under this name, which the configuration may give them: `platform:id`, or on platforms
-    whose workspaces may give the same id to others `platform:workspace/id`."""
-    return named(place.channel_type, home(place), user_id)
-
-
-def named(platform: str, workspace: str, user_id: str) -> str:
-    return f"{platform}:{workspace}/{user_id}" if workspace else f"{platform}:{user_id}"
+    """What somebody did, and what is counted for them, is under this name, which the configuration may give them:
+    `platform:id`, or on platforms whose workspaces may give the same id to others `platform:workspace/id`."""
+    return people.named(place.channel_type, home(place), user_id)
 
 
 def standing_of(connection: Statements, place: Address, user_id: str) -> str:

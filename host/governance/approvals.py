@@ -122,7 +122,7 @@ def _vote(
     connection: Statements, key: str, viewer: Viewer, terms: asked.Terms, now: int, how: str = ""
 ) -> None:
     """Once for each person, however often they click."""
-    user = f"{viewer.address.channel_type}:{viewer.author.id}"
+    user = access.person(viewer.address, viewer.author.id)
     connection.execute(
         "INSERT INTO votes VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (key, user, viewer.author.name, now)
     )
@@ -198,7 +198,7 @@ def _votes(connection: Statements, question: str) -> list[tuple[str, str]]:
     """Ids and names, the first yes first."""
     sql = "SELECT user, name FROM votes WHERE key = ? ORDER BY at, user"
     rows = [
-        (str(user).partition(":")[2], str(name))
+        (people.parts(str(user))[2], str(name))
         for user, name in connection.execute(sql, (question,)).fetchall()
     ]
     return [(id_, name or id_) for id_, name in rows]

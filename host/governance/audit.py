@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from host.governance import access
 from host.ports.events import Viewer
 from host.registry.port import Statements
 from sessiondb.records import Address
@@ -18,7 +19,7 @@ def record(
     channel: Address | None = None,
 ) -> None:
     """`channel`: it is about another one than they order it from."""
-    user = f"{viewer.address.channel_type}:{viewer.author.id}"
+    user = access.person(viewer.address, viewer.author.id)
     connection.execute(
         "INSERT INTO audit (at, user, name, channel_type, workspace_id, platform_id, thread_id, action, detail)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

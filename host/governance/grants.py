@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from host.config import people
+from host.governance import access
 from host.registry.port import Statements
 from sessiondb.records import Address
 
@@ -30,7 +32,7 @@ class Grant:
 
     @property
     def by(self) -> str:
-        return self.user.partition(":")[2]
+        return people.parts(self.user)[2]
 
     def told(self) -> str:
         """For the audit, and for lists."""
@@ -66,7 +68,7 @@ def give(
 ) -> None:
     """`by`: id and name. Given again it ends when the later one does; those that have ended go."""
     connection.execute("DELETE FROM grants WHERE ends_at <= ?", (now,))
-    user = f"{place.channel_type}:{by[0]}"
+    user = access.person(place, by[0])
     connection.execute(_GIVE, (*place[:2], agent, tool, session_id, user, by[1], ends_at))
 
 

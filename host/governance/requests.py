@@ -180,7 +180,7 @@ def _apply_access(
     at = notices.direct(place.channel_type, place.workspace_id)
     notices.add(connection, Notice(f"decided:{id_}", at, told, private_to=user), now)
     done = f"{who} may talk to agents from now on." if choice == ALLOW else f"{who} stays without access."
-    return done, f"{access.named(platform, workspace, user)} {standing}"
+    return done, f"{people.named(platform, workspace, user)} {standing}"
 
 
 def set_standing(connection: Statements, platform: str, user: str, standing: str, now: int) -> None:
@@ -240,7 +240,7 @@ def _ask(
     """Each owner alone. `place` is where everybody is told instead when that cannot be, or there is nobody to tell."""
     for platform, workspace, user in owners:
         told = Notice(
-            f"request:{decision.request}:{platform}:{user}",
+            f"request:{decision.request}:{people.named(platform, workspace, user)}",
             notices.direct(platform, workspace),
             text,
             private_to=user,

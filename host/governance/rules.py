@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from host.governance import access
 from host.ports.controls import ChannelRules
 from host.ports.events import Viewer
 from host.registry.port import Statements
@@ -100,7 +101,7 @@ def change(connection: Statements, viewer: Viewer, address: Address, rules: Chan
     before = now_of(connection, address)
     put(connection, address, rules)
     number = before.version + 1
-    user = f"{viewer.address.channel_type}:{viewer.author.id}"
+    user = access.person(viewer.address, viewer.author.id)
     connection.execute(
         "INSERT INTO channel_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*address[:3], number, now, user, viewer.author.name, _written(before), _written(rules, number)),

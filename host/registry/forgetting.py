@@ -1,6 +1,7 @@
 """What host.db holds of one person, and taking it away. Functions for jobs on the registry.
 
 A mark stands for the person afterwards: it says whether somebody is one of those who were forgotten, and not who that was.
+On a platform whose workspaces may give the same id to others a person is one of a workspace.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from host.config import people
 from host.registry import events
 from host.registry.port import Statements
 from host.registry.sessions import scope_name
@@ -26,9 +28,10 @@ WITH_LISTS = 10  # parts of a version that has lists of people
 class Person:
     platform: str
     user: str
+    workspace: str = ""  # '' where an id is the same person's in all of them
 
     def __str__(self) -> str:
-        return f"{self.platform}:{self.user}"
+        return people.named(self.platform, self.workspace, self.user)
 
 
 class Kind(StrEnum):
@@ -40,9 +43,20 @@ class Kind(StrEnum):
 
 
 def parsed(text: str) -> Person | None:
-    """`slack:U012AB3CD`; None for what names nobody."""
-    platform, _, user = text.strip().partition(":")
-    return Person(platform, user) if platform and user and ":" not in user else None
+    """`slack:T012AB3CD/U012AB3CD`, `discord:123456789012345678`; None for what names nobody."""
+    platform, workspace, user = people.parts(text.strip())
+    known = (
+        platform and user and ":" not in f"{workspace}{user}" and (not workspace or platform in people.APART)
+    )
+    return Person(platform, user, workspace) if known else None
+
+
+def meant(connection: Statements, person: Person) -> list[Person]:
+    """Everybody who may be meant by an id without a workspace, where workspaces may give it to different people."""
+    if person.workspace or person.platform not in people.APART:
+        return [person]
+    rows = connection.execute(_WORKSPACES, {"platform": person.platform}).fetchall()
+    return [Person(person.platform, person.user, str(workspace)) for (workspace,) in rows] or [person]
 
 
 def mark(person: Person, installation: str) -> str:
@@ -118,22 +132,24 @@ def _empty(connection: Statements, person: Person, gone: str) -> None:
 
 
 def _quotes(event: str, person: Person) -> bool:
-    return json.loads(event)["event"]["address"][0] == person.platform and events.quotes(event, person.user)
+    platform, workspace, *_ = json.loads(event)["event"]["address"]
+    there = platform == person.platform and person.workspace in ("", workspace)
+    return there and events.quotes(event, person.user)
 
 
 def words_for(connection: Statements, person: Person) -> re.Pattern[str]:
     """How they are called, and nobody whose id or name only begins with theirs. The terminal's person is a common word."""
     names = [str(name) for (name,) in connection.execute(_NAMES, _named(person)).fetchall()]
-    called = [] if person.platform == "console" else [person.user, *names]
+    called = [] if person.platform == "console" else [f"{person.platform}:{person.user}", person.user, *names]
     alternatives = "|".join(re.escape(word) for word in (str(person), *called))
-    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)")
+    # An id after the one of a workspace, `T…/U…`, is somebody's there.
+    elsewhere = r"(?<![A-Z0-9]/)" if person.workspace else ""
+    return re.compile(rf"(?<!\w){elsewhere}(?:{alternatives})(?!\w)")
 
 
 def _unsay(connection: Statements, person: Person, words: re.Pattern[str]) -> None:
     """In what others did and in what the host said; one that is on its way out is left to its receipt."""
-    for id_, detail in connection.execute(
-        "SELECT id, detail FROM audit WHERE instr(detail, ?) > 0", (person.user,)
-    ).fetchall():
+    for id_, detail in connection.execute(_TOLD, _named(person)).fetchall():
         connection.execute("UPDATE audit SET detail = ? WHERE id = ?", (words.sub(NOBODY, str(detail)), id_))
     for id_, *said in connection.execute(_NOTICES, _named(person)).fetchall():
         if any(words.search(str(text)) for text in said):
@@ -195,8 +211,18 @@ def returned(connection: Statements, installation: str) -> list[Person]:
     """Who is in the records again with something of a time before they were forgotten: a backup brought it back."""
     marks = remembered(connection)
     rows = connection.execute(_PEOPLE).fetchall()
-    found = [(Person(str(platform), str(user)), int(str(at))) for platform, user, at in rows if user]
-    return [person for person, at in found if at < marks.get(mark(person, installation), 0)]
+    found = [
+        (Person(str(platform), str(user), str(workspace) if platform in people.APART else ""), int(str(at)))
+        for platform, workspace, user, at in rows
+        if user
+    ]
+    return list(dict.fromkeys(one for one, at in found if at < _forgotten_at(marks, one, installation)))
+
+
+def _forgotten_at(marks: dict[str, int], person: Person, installation: str) -> int:
+    """Before workspaces counted, whoever had the id in any of them."""
+    anywhere = Person(person.platform, person.user)
+    return max(marks.get(mark(one, installation), 0) for one in (person, anywhere))
 
 
 def look(connection: Statements) -> None:
@@ -216,57 +242,70 @@ def _named(person: Person) -> dict[str, str]:
     return {
         "platform": person.platform,
         "user": person.user,
+        "workspace": person.workspace,
         "who": str(person),
         "nobody": NOBODY,
         "line": "\n",
     }
 
 
-_SAID = "event ->> '$.event.author.id' = :user AND event ->> '$.event.address[0]' = :platform"
-_MENTIONS = "SELECT session_id, event FROM inbox WHERE event ->> '$.event.address[0]' = :platform AND instr(event, :user) > 0"
+_HERE = "channel_type = :platform AND (:workspace = '' OR workspace_id = :workspace)"
+_FROM_HERE = "event ->> '$.event.address[0]' = :platform AND (:workspace = '' OR event ->> '$.event.address[1]' = :workspace)"
+_SAID = f"event ->> '$.event.author.id' = :user AND {_FROM_HERE}"
+_MENTIONS = f"SELECT session_id, event FROM inbox WHERE {_FROM_HERE} AND instr(event, :user) > 0"
+_WORKSPACES = (
+    "SELECT workspace_id FROM users WHERE channel_type = :platform AND workspace_id <> ''"
+    " UNION SELECT workspace_id FROM sessions WHERE channel_type = :platform AND workspace_id <> '' ORDER BY 1"
+)
+# What operators did is of no workspace, and may name anybody.
+_TOLD = (
+    "SELECT id, detail FROM audit WHERE instr(detail, :user) > 0"
+    " AND (:workspace = '' OR workspace_id = :workspace OR channel_type <> :platform)"
+)
 _SESSIONS = f"""
 SELECT id, scope, channel_type, workspace_id, platform_id, thread_id FROM sessions
-WHERE channel_type = :platform AND (thread_id = 'user:' || :user
+WHERE {_HERE} AND (thread_id = 'user:' || :user
     OR id IN (SELECT session_id FROM inbox WHERE {_SAID})
     OR id IN (SELECT value FROM json_each(:quoting))
     OR id IN (SELECT session_id FROM usage WHERE user_id = :user)) ORDER BY 1
 """
 _PEOPLE = """
-SELECT event ->> '$.event.address[0]', event ->> '$.event.author.id', min(received_at) FROM inbox GROUP BY 1, 2
+SELECT event ->> '$.event.address[0]', event ->> '$.event.address[1]', event ->> '$.event.author.id', min(received_at)
+FROM inbox GROUP BY 1, 2, 3
 """
 _COUNTS = {
     "messages": f"SELECT count(*) FROM inbox WHERE {_SAID}",
     "model calls": "SELECT count(*) FROM usage WHERE user_id = :user AND session_id IN"
-    " (SELECT id FROM sessions WHERE channel_type = :platform)",
-    "names": "SELECT count(*) FROM users WHERE channel_type = :platform AND user_id = :user",
+    f" (SELECT id FROM sessions WHERE {_HERE})",
+    "names": f"SELECT count(*) FROM users WHERE {_HERE} AND user_id = :user",
     "decisions": "SELECT count(*) FROM audit WHERE user = :who OR instr(detail, :who) > 0",
     "judgements": "SELECT count(*) FROM judgements WHERE user = :who",
 }
 _PLACE = "channel_type = ? AND workspace_id = ? AND platform_id = ?"
 _UNLISTED = "engage = ?, askers = ?, keepers = ?"
-_LISTS = """
+_LISTS = f"""
 SELECT channel_type, workspace_id, platform_id, engage, askers, keepers FROM channel_rules
-WHERE channel_type = :platform AND (instr(:line || askers || :line, :line || :user || :line) > 0
+WHERE {_HERE} AND (instr(:line || askers || :line, :line || :user || :line) > 0
     OR instr(:line || keepers || :line, :line || :user || :line) > 0)
 """
-_LISTED_BEFORE = """
+_LISTED_BEFORE = f"""
 SELECT channel_type, workspace_id, platform_id, version, before, after FROM channel_versions
-WHERE channel_type = :platform AND (instr(before, '"' || :user || '"') > 0 OR instr(after, '"' || :user || '"') > 0)
+WHERE {_HERE} AND (instr(before, '"' || :user || '"') > 0 OR instr(after, '"' || :user || '"') > 0)
 """
-_OF_THEIRS = "session_id IN (SELECT id FROM sessions WHERE channel_type = :platform)"
+_OF_THEIRS = f"session_id IN (SELECT id FROM sessions WHERE {_HERE})"
 _NAMES = f"""
-SELECT name FROM users WHERE channel_type = :platform AND user_id = :user AND name <> ''
+SELECT name FROM users WHERE {_HERE} AND user_id = :user AND name <> ''
 UNION SELECT event ->> '$.event.author.name' FROM inbox WHERE {_SAID} AND event ->> '$.event.author.name' <> ''
 """
-_NOTICES = """
+_NOTICES = f"""
 SELECT id, private_to, about, text, decision FROM notices
-WHERE channel_type = :platform AND state NOT IN ('sending', 'unknown')
+WHERE {_HERE} AND state NOT IN ('sending', 'unknown')
 """
 # A conversation of each person in a channel is kept under their id.
 _WITH_THREADS = ("sessions", "engaged", "asked", "ledger", "notices", "watermarks")
 _UNTHREAD = (
     "UPDATE {} SET thread_id = 'user:' || :gone || '-' || hex(randomblob(4))"
-    " WHERE channel_type = :platform AND thread_id = 'user:' || :user"
+    f" WHERE {_HERE} AND thread_id = 'user:' || :user"
 )
 _OF_OTHERS = "SELECT id, state, event FROM inbox WHERE session_id = ?"
 _PUT = "UPDATE inbox SET event = ? WHERE id = ?"
@@ -276,31 +315,37 @@ _EMPTIED = (
     " WHERE id = ?"
 )
 _ITS_BUDGET = "subject ->> '$.budget'"
-# By `platform:id`, or of Slack with the workspace before the id.
+# Of whom nothing is known in another workspace an id without one is as well.
+_NOBODY_ELSE = "NOT EXISTS (SELECT 1 FROM users WHERE channel_type = :platform AND user_id = :user AND workspace_id <> '')"
 _COUNTED_FOR = (
-    "{budget} >= 'person ' || :platform || ':' AND {budget} < 'person ' || :platform || ';'"
-    " AND ({budget} = 'person ' || :who OR substr({budget}, instr({budget}, '/') + 1) = :user)"
+    "({budget} = 'person ' || :who"
+    f" OR ({{budget}} = 'person ' || :platform || ':' || :user AND {_NOBODY_ELSE}))"
 )
 _ERASE = (
     # Where the answer goes, of a conversation of each person in a channel.
     "UPDATE inbox SET event = replace(event, '\"user:' || :user || '\"', '\"user:' || :gone || '\"')"
-    " WHERE instr(event, '\"user:' || :user || '\"') > 0",
+    f" WHERE instr(event, '\"user:' || :user || '\"') > 0 AND {_FROM_HERE}",
     f"UPDATE usage SET user_id = '', message_id = '' WHERE user_id = :user AND {_OF_THEIRS}",
     f"UPDATE reservations SET user_id = '', message_id = '' WHERE user_id = :user AND {_OF_THEIRS}",
     "UPDATE requests SET decided_by = '' WHERE decided_by <> '' AND decided_by IN"
-    " (SELECT name FROM users WHERE channel_type = :platform AND user_id = :user)",
+    f" (SELECT name FROM users WHERE {_HERE} AND user_id = :user)"
+    " AND (:workspace = '' OR instr(subject, '\"' || :workspace || '\"') > 0)",
+    f"DELETE FROM users WHERE {_HERE} AND user_id = :user",
+    f"DELETE FROM users WHERE channel_type = :platform AND workspace_id = '' AND user_id = :user AND {_NOBODY_ELSE}",
     f"DELETE FROM requests WHERE {_COUNTED_FOR.format(budget=_ITS_BUDGET)}",
     f"DELETE FROM raises WHERE {_COUNTED_FOR.format(budget='budget')}",
     f"DELETE FROM spent_of WHERE {_COUNTED_FOR.format(budget='budget')}",
-    "DELETE FROM requests WHERE subject ->> '$.platform' = :platform AND subject ->> '$.user' = :user",
+    "DELETE FROM requests WHERE subject ->> '$.platform' = :platform AND subject ->> '$.user' = :user"
+    " AND (:workspace = '' OR subject ->> '$.workspace' = :workspace)",
     "UPDATE audit SET user = '', name = '' WHERE user = :who",
     "UPDATE channel_versions SET user = '', name = '' WHERE user = :who",
     "DELETE FROM judgements WHERE user = :who",
     "DELETE FROM votes WHERE user = :who",
     "DELETE FROM grants WHERE user = :who",
-    "DELETE FROM users WHERE channel_type = :platform AND user_id = :user",
-    "DELETE FROM notices WHERE channel_type = :platform AND private_to = :user",
-    "DELETE FROM held WHERE event ->> '$.author.id' = :user AND event ->> '$.address[0]' = :platform",
+    f"DELETE FROM notices WHERE {_HERE} AND private_to = :user",
+    "DELETE FROM held WHERE event ->> '$.author.id' = :user AND event ->> '$.address[0]' = :platform"
+    " AND (:workspace = '' OR event ->> '$.address[1]' = :workspace)",
     # The one that is carried out, too.
-    "UPDATE orders SET body = '' WHERE kind = 'forget' AND instr(body, '\"' || :who || '\"') > 0",
+    "UPDATE orders SET body = '' WHERE kind = 'forget' AND (instr(body, '\"' || :who || '\"') > 0"
+    " OR instr(body, '\"' || :platform || ':' || :user || '\"') > 0)",
 )

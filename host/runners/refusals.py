@@ -13,6 +13,7 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from host.config import people
 from host.config.settings import Settings
 from host.governance import requests
 from host.registry import notices
@@ -64,7 +65,12 @@ class Refusals:
             text = f"⚠️ agent {session.agent} is not set up: {why} Put it right and start me again."
             place = notices.direct(platform, workspace)
             await self._notify(
-                Notice(f"not-set-up:{about}:{day}:{platform}:{user}", place, text, private_to=user)
+                Notice(
+                    f"not-set-up:{about}:{day}:{people.named(platform, workspace, user)}",
+                    place,
+                    text,
+                    private_to=user,
+                )
             )
 
 

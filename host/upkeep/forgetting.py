@@ -14,6 +14,7 @@ import functools
 import json
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,11 +124,27 @@ class Forgetting:
         if person is None:
             return f"refused: {told['person']!r} names nobody"
         by = Author(told["by"], told["by"])
+        found: Counter[str] = Counter()
         try:
-            found = await self.forget(person, Viewer(by, Address(LOCAL, "local", ""), "dm"))
+            for one in await self._meant(person):
+                found.update(await self.forget(one, Viewer(by, Address(LOCAL, "local", ""), "dm")))
         except NotForgotten as error:
             return f"refused: not everything could be taken away; order it again: {error}"
         return f"forgotten: {words(found)}"
+
+    async def _meant(self, person: Person) -> list[Person]:
+        """An order that an earlier Dovecote was given names no workspace. All of them are marked before the first goes: with them
+        goes the order."""
+        now = self._now()
+
+        def job(connection: Statements) -> list[Person]:
+            everybody = forgetting.meant(connection, person)
+            for one in everybody if len(everybody) > 1 else ():
+                forgetting.remember(connection, forgetting.mark(one, self._installation), now)
+                forgetting.look(connection)
+            return everybody
+
+        return await self.records.db.write(job)
 
     async def forget(self, person: Person, viewer: Viewer | None) -> dict[str, int]:
         """What was taken away, by kind. `viewer` ordered it. Raises `NotForgotten`, `SessionError`."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from host.governance import audit
+from host.governance import access, audit
 from host.governance.access import LOCAL
 from host.registry.port import Statements
 from host.web.gate import STAYS, Visitor
@@ -27,8 +27,8 @@ class Inside:
         named = [one for one in self._theirs(visitor) if one.id == fields.get("signin", "")]
         if not named:
             raise NotThere("There is no such sign-in.")
-        author, now = named[0].viewer, self._page.now()
-        told = f"{author.address.channel_type}:{author.author.id}"
+        now = self._page.now()
+        told = _person(named[0])
 
         def job(connection: Statements) -> None:
             audit.record(connection, visitor.viewer, "sign_out", told, now)
@@ -44,5 +44,5 @@ class Inside:
         return [one for one in inside if _person(one) == _person(visitor)]
 
 
-def _person(visitor: Visitor) -> tuple[str, str]:
-    return visitor.viewer.address.channel_type, visitor.viewer.author.id
+def _person(visitor: Visitor) -> str:
+    return access.person(visitor.viewer.address, visitor.viewer.author.id)

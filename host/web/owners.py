@@ -10,10 +10,11 @@ from typing import cast
 
 from aiohttp import web
 
+from host.config import people
 from host.controls import channels
 from host.controls.reloading import Reloading
 from host.governance import audit, requests, rules, words
-from host.governance.access import LOCAL, named
+from host.governance.access import LOCAL
 from host.governance.rules import Engage, Work
 from host.ports.controls import LONGEST_INSTRUCTIONS, ChannelRules, Forbidden
 from host.registry.port import Statements
@@ -204,7 +205,7 @@ def _open(registry: Statements) -> list[Request]:
 def _asked(kind: str, subject: Mapping[str, object]) -> str:
     if kind == "access":
         workspace = str(subject.get("workspace") or "")
-        person = named(str(subject["platform"]), workspace, str(subject["user"]))
+        person = people.named(str(subject["platform"]), workspace, str(subject["user"]))
         return f"{words.name(str(subject['name'])) or person} ({person}) asks to talk to agents."
     amount = words.dollars(int(str(subject["amount"])))
     return f"The budget of {subject['words']} is used up: {amount} more?"

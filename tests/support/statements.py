@@ -101,6 +101,8 @@ EXEMPT = {
     "ORDER BY active_at DESC, id DESC LIMIT ?": "the latest, in the order of their index",
     "SELECT id, scope FROM sessions$": "all of them are wanted, once, beside the host's queue, for the index of what was said",
     "INSERT INTO spent_of SELECT": "a migration, once",
+    "UPDATE audit SET user = 'slack:'": "a migration, once",
+    "UPDATE judgements SET user = 'slack:'": "a migration, once",
     "UPDATE transcript SET kind = 'note', turn = 'forgotten'": "a conversation is forgotten: one step is left of it",
     "INSERT INTO session_state SELECT 'history_from', max(step)": "a conversation is forgotten: one step is left of it",
     "UPDATE questions SET expires_at = ? WHERE answered_by = '' AND (expires_at": "once, when a session's outbound.db is lost",

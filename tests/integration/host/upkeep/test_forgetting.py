@@ -15,8 +15,10 @@ from host.cli import backups, forgetting, pausing
 from host.cli.ending import NothingFoundError
 from host.folders import logs
 from host.folders.lock import DataLock
+from host.governance import audit
 from host.ports.bot import Unsent
-from host.ports.events import Author, EventClass, Said
+from host.ports.controls import Judged
+from host.ports.events import Author, EventClass, Said, Viewer
 from host.registry.db import open_registry
 from host.registry.forgetting import Person
 from host.registry.port import Statements
@@ -310,12 +312,63 @@ async def test_a_crash_in_the_middle_is_made_good_by_the_next_start(tmp_path: Pa
     assert left(tmp_path) == []
 
 
+async def test_of_two_people_with_one_id_in_two_workspaces_the_one_who_is_named_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    class SlackLike(MemoryBot):
+        channel_type = "slack"
+
+    bot = SlackLike()
+    one, other = (("T0ONE", "Evelyn Quill", "sesame"), ("T0OTHER", "Erna Falk", "poppies"))
+    owner = ("slack:T0ONE/U0OWNER", "slack:T0OTHER/U0OWNER")
+    access = {"unknown": "deny", "users": ["slack:U1"], "owners": list(owner)}
+    async with serving(config(tmp_path, access=access), bot) as (host, _):
+        for team, name, word in (one, other):
+            for channel, privacy in (("C1", "public"), ("D1", "dm")):
+                where = {"address": Address("slack", team, channel), "privacy": privacy, "mentioned": True}
+                before = len(bot.sent)
+                await bot.say(channel, f"{word} in {channel}", author=Author("U1", name), **where)
+                await bot.until(lambda before=before: len(bot.sent) > before)  # type: ignore[misc]
+            viewer = Viewer(Author("U1", name), Address("slack", team, "C1"), "public")
+            judged = [sent for sent in bot.sent if sent.address == viewer.address][-1].key
+            await host.controls.judge(viewer, Judged(judged, "bad", 1, word))
+            await host.house.records.db.write(
+                lambda c, viewer=viewer, word=word: audit.record(c, viewer, "access", f"by U1, {word}", 1)  # type: ignore[misc]
+            )
+        with pytest.raises(NothingFoundError, match="write slack:T0ONE/U1, slack:T0OTHER/U1"):
+            forgetting.named(tmp_path, "slack:U1")
+        her = forgetting.named(tmp_path, "slack:T0ONE/U1")
+        assert forgetting.counts(tmp_path, her).startswith(
+            "there is: 2 messages, 0 model calls, 1 names, 1 d"
+        )
+        told = await host.house.ordered.forgetting.ordered(json.dumps({"person": str(her), "by": "ann"}))
+        assert told.startswith("forgotten: 2 messages")
+        assert forgetting.counts(tmp_path, Person("slack", "U1", "T0OTHER")).startswith(
+            "there is: 2 messages"
+        )
+    assert [line for line in left(tmp_path, (b"sesame", b"Evelyn")) if "host.db" not in line] == []
+    registry = open_registry(tmp_path)
+    try:
+        kept = {
+            table: registry.execute(f"SELECT user FROM {table} ORDER BY user").fetchall()
+            for table in ("judgements", "audit")
+        }
+        assert kept["judgements"] == [("slack:T0OTHER/U1",)]
+        assert kept["audit"] == [("",), ("console:ann",), ("slack:T0OTHER/U1",)]
+        names = registry.execute("SELECT workspace_id, name FROM users").fetchall()
+        assert names == [("T0OTHER", "Erna Falk")]
+    finally:
+        registry.close()
+
+
 def test_what_names_nobody_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(NothingFoundError, match="'eve' names nobody: write platform:id"):
-        forgetting.named("eve")
+        forgetting.named(tmp_path, "eve")
     for slip in ("SLACK:U1", "slack:u1", "slack:<@U1>", "slack:U1/..", "irc:U1", "discord:ada"):
-        with pytest.raises(NothingFoundError, match=r"(is no person's id of|says not where it belongs)"):
-            forgetting.named(slip)
+        with pytest.raises(
+            NothingFoundError, match=r"(is no (person|workspace)'s id of|says not where it belongs)"
+        ):
+            forgetting.named(tmp_path, slip)
     odd = tmp_path / "list"
     odd.write_text("[1]")
     with pytest.raises(NothingFoundError, match="is not what `dovecote forget --list` prints"):

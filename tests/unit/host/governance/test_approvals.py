@@ -58,7 +58,7 @@ def test_each_person_counts_once_and_the_answer_names_all_of_them_and_the_call(d
     assert (event.by, event.digest) == ("u1, u2", approving.digest(CALL))
     recorded = db.execute("SELECT user, action, detail FROM audit ORDER BY id").fetchall()
     told = f"bash {approving.digest(CALL)[:12]}"
-    assert recorded == [("slack:U1", "allow_call", told), ("slack:U2", "allow_call", told)]
+    assert recorded == [("slack:T1/U1", "allow_call", told), ("slack:T1/U2", "allow_call", told)]
     assert asked.ended(db, 0, 1_000, 9) == []  # nothing is to be said of what is decided
 
 

@@ -305,6 +305,37 @@ def test_who_was_let_in_on_slack_before_is_so_in_the_workspace_in_which_they_wer
     migrated.close()
 
 
+def test_who_did_something_on_slack_before_did_it_in_its_workspace(tmp_path: Path) -> None:
+    connection = apsw.Connection(str(tmp_path / "host.db"))
+    schema = resources.files("host.registry").joinpath("schema")
+    for version in range(1, 26):
+        sql = schema.joinpath(f"host_{version:04}.sql").read_text("utf-8")
+        connection.execute(f"{sql};PRAGMA user_version = {version}")
+    session = "INSERT INTO sessions (id, agent, channel_type, workspace_id, platform_id, thread_id, scope, created_at, active_at)"
+    connection.execute(f"{session} VALUES ('s1', 'a', 'slack', 'T1', 'C1', '', 'x', 1, 1)")
+    connection.execute(
+        "INSERT INTO asked (key, session_id, channel_type, workspace_id, platform_id, thread_id)"
+        " VALUES ('q', 's1', 'slack', 'T1', 'C1', '')"
+    )
+    audit = "INSERT INTO audit VALUES (NULL, 1, ?, 'Ann', ?, ?, 'C1', '', 'access', '', '')"
+    for row in (("slack:U1", "slack", "T1"), ("discord:4", "discord", "9"), ("console:you", "slack", "T1")):
+        connection.execute(audit, row)
+    for table, values in {
+        "channel_versions": "'slack', 'T1', 'C1', 1, 1, 'slack:U1', 'Ann', '[]', '[]'",
+        "grants": "NULL, 'slack', 'T1', 'a', 'bash', '', 'slack:U1', 'Ann', 1",
+        "judgements": "'k', 'slack:U1', 's1', 'a', '', 'good', '', 1, 1",
+        "votes": "'q', 'slack:U1', 'Ann', 1",
+    }.items():
+        connection.execute(f"INSERT INTO {table} VALUES ({values})")
+    connection.close()
+    migrated = open_host_db(tmp_path / "host.db")
+    found = [user for (user,) in migrated.execute("SELECT user FROM audit ORDER BY id").fetchall()]
+    assert found == ["slack:T1/U1", "discord:4", "console:you"]
+    for table in ("channel_versions", "grants", "judgements", "votes"):
+        assert migrated.execute(f"SELECT user FROM {table}").fetchall() == [("slack:T1/U1",)], table
+    migrated.close()
+
+
 @pytest.mark.parametrize("reopen", ["on_sqlite"], indirect=True)
 async def test_what_was_overwritten_is_in_no_file_after_a_scrub_and_a_reader_of_the_past_is_told_of(
     reopen: Callable[[], Awaitable[Registry]], tmp_path: Path
