@@ -21,6 +21,7 @@ from host.delivery.posts import Posts
 from host.delivery.quiet import Quiet
 from host.delivery.service import Deliveries, Outlets
 from host.folders.disk import ThreadDisk
+from host.governance.languages import Languages
 from host.governance.masking import Masks
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
@@ -79,7 +80,7 @@ async def _delivered(data: Path, count: int, rows: int) -> float:
         room=lambda _: None,
         stations=Stations(now_ms),
     )
-    deliveries = Deliveries(db, mailboxes, collector, Posts(db), outlets)
+    deliveries = Deliveries(db, mailboxes, collector, Posts(db), Languages(settings, db, now_ms), outlets)
     found = [await _ready(db, mailboxes, Sessions(data), number, rows) for number in range(count)]
     began = time.perf_counter()
     await asyncio.gather(*(deliveries.drain(session) for session in found))

@@ -45,6 +45,7 @@ from host.gateway.fields import Fields
 from host.gateway.remotes import Remotes
 from host.gateway.server import Gateway, Ways
 from host.gateway.signins import SignIns
+from host.governance.languages import Languages
 from host.governance.masking import Masks
 from host.governance.pauses import Pauses
 from host.intake.incoming import IncomingFiles
@@ -171,12 +172,14 @@ def assemble(
     mailboxes, lives, stations = records.mailboxes, Lives(), Stations(now, parts.spans)
     news = Outlet[Session]()  # the session's files may hold something new
     due = Outlet[Session]()  # a task of the session has something for its runner
-    live, masks = LiveMessages(records, bots, now, lives), Masks(settings, parts.environment)
+    languages = Languages(settings, db, now)
+    live, masks = LiveMessages(records, bots, now, lives, languages), Masks(settings, parts.environment)
     scheduler, desk, titles, actions = _schedule(settings, records, bots, due, masks, now)
-    posts, collector = Posts(db), _collector(settings, bots, actions, masks, installation.id, now)
-    board = ProgressBoard(records, bots, live, collector.quiet.hushes, masks)
+    posts = Posts(db)
+    collector = _collector(settings, bots, actions, masks, installation.id, now)
+    board = ProgressBoard(records, bots, live, collector.quiet.hushes, masks, languages)
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
-    deliveries = Deliveries(db, mailboxes, collector, posts, heard)
+    deliveries = Deliveries(db, mailboxes, collector, posts, languages, heard)
     saying, kept = Saying(deliveries), installs.of(db, Seal(data, parts.environment), now)
     budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying, masks)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
@@ -189,7 +192,7 @@ def assemble(
     service = _controls(settings, bots, parts, records, onward, ingress, desk, supervisor, masks)
     followers = Followers(desk, supervisor, bots)
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, Own(installation.id, news))
-    answers, standings = Replies(service), Standings(db, scheduler.changed, now)
+    answers, standings = Replies(service, languages), Standings(db, scheduler.changed, now)
     state = State(settings, db, lives, bots.by_platform, now)
     orders, endings = ordered.orders, Endings(records, bots, parts.now)
     swept = sweeping.Parts(

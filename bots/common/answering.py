@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from host.config import people
+from host.ports.controls import CallShown
+from host.ports.events import OVER
+from host.words import Sentence, alternatives, as_it_is, clauses, joined, many, say
 
-CLOSED = "This question is no longer open."
-ANSWERED = "This question has been answered already."
+CLOSED = OVER
+ANSWERED = say("This question has been answered already.")
 
 
 def may_answer(user: str, audience: Collection[str], owners: Collection[str], *, approval: bool) -> bool:
@@ -23,6 +26,25 @@ def ids_on(platform: str, listed: Collection[str], workspace: str = "") -> froze
     return frozenset(people.there(listed, platform, workspace))
 
 
-def refusal(audience: Sequence[str]) -> str:
+def votes(call: CallShown) -> Sentence:
+    """Who has allowed it, how many have to, and the digest of what they allow."""
+    digest = say("Digest {digest}", digest=call.digest)
+    if call.needed <= 1:
+        return digest
+    needed = many("{count} person has to allow it.", "{count} people have to allow it.", call.needed)
+    if not call.by:
+        return joined("\n", [needed, digest])
+    so_far = say("Allowed so far by {people}.", people=clauses(call.by))
+    return joined("\n", [joined(" ", [so_far, needed]), digest])
+
+
+def counted(by: Sequence[str], needed: int) -> Sentence:
+    """`by` are ids, which both platforms show as names."""
+    people = clauses([as_it_is(f"<@{id_}>") for id_ in by])
+    return say("{count} of {needed} have allowed it: {people}", count=len(by), needed=needed, people=people)
+
+
+def refusal(audience: Sequence[str]) -> Sentence:
     """Both platforms show `<@id>` as a name."""
-    return f"Only {' or '.join(f'<@{id_}>' for id_ in audience)} may answer this."
+    named = [as_it_is(f"<@{id_}>") for id_ in audience]
+    return say("Only {people} may answer this.", people=alternatives(named))

@@ -7,23 +7,26 @@ from collections.abc import Sequence
 from typing import Literal
 
 from host.ports.bot import HostBusy, Ingest
+from host.words import Sentence, say
 
-PRESSED: dict[Literal["good", "bad"], tuple[str, str]] = {  # the button, and what a screen reader says of it
-    "good": ("👍", "This answer was good"),
-    "bad": ("👎", "This answer was not good"),
+PRESSED: dict[
+    Literal["good", "bad"], tuple[str, Sentence]
+] = {  # the button, and what a screen reader says of it
+    "good": ("👍", say("This answer was good")),
+    "bad": ("👎", say("This answer was not good")),
 }
 PATIENCE = 2.0  # s of the three that a platform waits for a form
 MOST_MODELS = 25  # of a menu on Discord
-TITLE = "What was wrong?"
+TITLE = say("What was wrong?")
 AGAIN = "again"  # the form's other field, and a button
-TRY_AGAIN = "Try again"
+TRY_AGAIN = say("Try again")
 MODEL = "model"  # the form's menu, where there is more than one
-MODEL_LABEL = "Have it answered once more, by"
-NO_MODEL = "Choose a model"
+MODEL_LABEL = say("Have it answered once more, by")
+NO_MODEL = say("Choose a model")
 LONGEST_MODEL = 75  # characters of a menu's option on Slack
 REASON = "reason"  # the form's field
-LABEL = "In your words, if you like"
-HINT = "The owners of this agent read it."
+LABEL = say("In your words, if you like")
+HINT = say("The owners of this agent read it.")
 LONGEST = 2_000  # characters of a reason
 SLACK_ACTION = "dovecote-judge"
 DISCORD_ID = "dovecote:judge:"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from bots.common.short import shortened
+from host.words import Sentence, as_it_is, joined, known, laid_out, many, say
 from sessiondb.plan import Item, State
 
 LONGEST_STATUS = 50  # characters
@@ -23,40 +24,41 @@ def verbs(status: str) -> str:
     return "" if len(words) > LONGEST_STATUS or _TELLTALE.search(words) else words
 
 
-def status_line(status: str, *, writing: bool) -> str:
+def status_line(status: str, *, writing: bool) -> Sentence:
     if writing:
-        return "is writing…"
+        return say("is writing…")
     words = verbs(status)
-    return f"is working: {words}" if words else "is working…"
+    return say("is working: {words}", words=known(words)) if words else say("is working…")
 
 
-def lasting(minutes: int) -> str:
+def lasting(minutes: int) -> Sentence:
     """How long it has gone on, behind what it does; '' for less than a minute."""
     hours, rest = divmod(minutes, 60)
-    told = [f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest)
-    return f" · {' '.join(told)}" if told else ""
+    parts = [say("{hours} h", hours=hours)] * bool(hours) + [say("{minutes} min", minutes=rest)] * bool(rest)
+    return laid_out(" · {time}", time=joined(" ", parts)) if parts else as_it_is("")
 
 
 _MARKS = {State.DONE: "✓", State.NOW: "▸", State.NEXT: "○"}
 
 
-def checklist(plan: Sequence[Item], written: Callable[[str], str]) -> list[str]:
+def checklist(plan: Sequence[Item], written: Callable[[str], str]) -> list[Sentence]:
     """A line for each step around the one under way, which reads well without its marks too. `written` makes a text harmless."""
     done = sum(item.state is State.DONE for item in plan)
     first = max(0, min(done - 2, len(plan) - MOST_STEPS))
     shown = plan[first : first + MOST_STEPS]
-    lines = [f"{_MARKS[item.state]} {written(step(item))}" for item in shown]
+    lines = [as_it_is(f"{_MARKS[item.state]} {written(step(item))}") for item in shown]
     before, after = first, len(plan) - first - len(shown)
     return [
-        *([f"✓ {before} done before"] if before else []),
+        *([many("✓ {count} done before", "✓ {count} done before", before)] if before else []),
         *lines,
-        *([f"○ and {after} more"] if after else []),
+        *([many("○ and {count} more", "○ and {count} more", after)] if after else []),
     ]
 
 
-def done_of(plan: Sequence[Item]) -> str:
+def done_of(plan: Sequence[Item]) -> Sentence:
     """How far it is; '' without a plan."""
-    return f"{sum(item.state is State.DONE for item in plan)} of {len(plan)} done" if plan else ""
+    done = sum(item.state is State.DONE for item in plan)
+    return say("{done} of {all} done", done=done, all=len(plan)) if plan else as_it_is("")
 
 
 def step(item: Item) -> str:

@@ -7,56 +7,64 @@ from dataclasses import replace
 from typing import Literal, cast
 
 from host.ports.controls import LARGEST_BUDGET, NO_TOOLS, SERVER, ChannelRules
+from host.words import Sentence, called, languages, say
 from sessiondb.options import EFFORTS
 
-TITLE = "Who answers here"
-LIMITS_TITLE = "What is allowed here"
-SHOWN_TITLE = "What is shown here"
+TITLE = say("Who answers here")
+LIMITS_TITLE = say("What is allowed here")
+SHOWN_TITLE = say("What is shown here")
 AGENT, ENGAGE, MODEL, INSTRUCTIONS, BUDGET = FIELDS = ("agent", "engage", "model", "instructions", "budget")
 EFFORT, TOOLS, SERVERS, ASKERS, KEEPERS = LIMITS = ("effort", "tools", "servers", "askers", "keepers")
-WORK, BILL = SHOWN = ("work", "bill")
-WORK_LABEL = "What is seen of its work"
-WORK_HINT = "While it goes on. Who writes with it alone sees all of it."
-BILL_LABEL = "Below each answer"
-EFFORT_LABEL = "How hard it thinks"
-TOOLS_LABEL = "Its tools"
-TOOLS_HINT = "Those alone that are chosen. None chosen: all that its configuration gives it."
-SERVERS_LABEL = "Its MCP servers"
-SERVERS_HINT = "Those alone that are chosen, beside the tools above."
-ASKERS_LABEL = "Who may ask"
-ASKERS_HINT = "Empty: whoever may talk to agents at all. Owners always may."
-KEEPERS_LABEL = "Which owners may change this"
-KEEPERS_HINT = "Empty: every owner."
-NO_TOOLS_LABEL = "No tools at all"
-MODEL_LABEL = "Model"
-INSTRUCTIONS_LABEL = "What it is told besides"
-INSTRUCTIONS_HINT = "For this channel alone, behind what its configuration says."
-BUDGET_LABEL = "US dollars a day at most"
+WORK, BILL, LANGUAGE = SHOWN = ("work", "bill", "language")
+WORK_LABEL = say("What is seen of its work")
+WORK_HINT = say("While it goes on. Who writes with it alone sees all of it.")
+BILL_LABEL = say("Below each answer")
+LANGUAGE_LABEL = say("In which language I speak here")
+LANGUAGE_HINT = say("My own words. The agent answers in the language that it is asked in.")
+EFFORT_LABEL = say("How hard it thinks")
+TOOLS_LABEL = say("Its tools")
+TOOLS_HINT = say("Those alone that are chosen. None chosen: all that its configuration gives it.")
+SERVERS_LABEL = say("Its MCP servers")
+SERVERS_HINT = say("Those alone that are chosen, beside the tools above.")
+ASKERS_LABEL = say("Who may ask")
+ASKERS_HINT = say("Empty: whoever may talk to agents at all. Owners always may.")
+KEEPERS_LABEL = say("Which owners may change this")
+KEEPERS_HINT = say("Empty: every owner.")
+NO_TOOLS_LABEL = say("No tools at all")
+MODEL_LABEL = say("Model")
+INSTRUCTIONS_LABEL = say("What it is told besides")
+INSTRUCTIONS_HINT = say("For this channel alone, behind what its configuration says.")
+BUDGET_LABEL = say("US dollars a day at most")
+BUDGET_HINT = say("Empty for no limit of its own.")
 AS_CONFIGURED = "as-configured"  # a choice of a menu cannot be empty
 LONGEST_CHOICE = 75  # characters of a menu's option on Slack
 
 ENGAGES = {
-    AS_CONFIGURED: "As configured",
-    "mention": "When it is mentioned",
-    "always": "To every message",
-    "off": "Never",
+    AS_CONFIGURED: say("As configured"),
+    "mention": say("When it is mentioned"),
+    "always": say("To every message"),
+    "off": say("Never"),
 }
-EFFORT_NAMES = {AS_CONFIGURED: "As configured", **{name: name for name in EFFORTS}}
+EFFORT_NAMES = {AS_CONFIGURED: say("As configured"), **{name: name for name in EFFORTS}}
 
 WORKS = {
-    AS_CONFIGURED: "What it does, in verbs",
-    "all": "Names of files and commands, too",
-    "none": "Only that it works",
+    AS_CONFIGURED: say("What it does, in verbs"),
+    "all": say("Names of files and commands, too"),
+    "none": say("Only that it works"),
 }
-BILLS = {AS_CONFIGURED: "Nothing", "yes": "How long it took and what it cost"}
+BILLS = {AS_CONFIGURED: say("Nothing"), "yes": say("How long it took and what it cost")}
+
+
+LANGUAGES = {AS_CONFIGURED: say("As configured"), **{name: called(name) for name in languages()}}
 
 
 class WrongInput(Exception):
-    """`.field` is where the form shows the text."""
+    """`.field` is where the form shows `.text`."""
 
-    def __init__(self, field: str, text: str) -> None:
+    def __init__(self, field: str, text: Sentence) -> None:
         super().__init__(text)
         self.field = field
+        self.text = text
 
 
 def choices(known: Sequence[str], chosen: str, most: int) -> dict[str, str]:
@@ -83,7 +91,7 @@ def entered(values: Mapping[str, str], version: int) -> ChannelRules:
     """Who answers and how. `version` is what the form showed. Raises `WrongInput`."""
     agent, engage, model = (_of_menu(values[name]) for name in (AGENT, ENGAGE, MODEL))
     if engage and engage not in ENGAGES:
-        raise WrongInput(ENGAGE, "Choose one of these.")
+        raise WrongInput(ENGAGE, say("Choose one of these."))
     chosen = ChannelRules(
         agent=agent,
         engage=cast(Literal["", "mention", "always", "off"], engage),
@@ -99,7 +107,7 @@ def limited(values: Mapping[str, str], rules: ChannelRules) -> ChannelRules:
     chosen = [name for field in (TOOLS, SERVERS) for name in values.get(field, "").splitlines()]
     tools = tuple(dict.fromkeys(chosen))
     if NO_TOOLS in tools and len(tools) > 1:
-        raise WrongInput(TOOLS, "No tools at all, or some of them: choose one.")
+        raise WrongInput(TOOLS, say("No tools at all, or some of them: choose one."))
     return replace(
         rules,
         effort=_of_menu(values[EFFORT]),
@@ -111,11 +119,11 @@ def limited(values: Mapping[str, str], rules: ChannelRules) -> ChannelRules:
 
 def shown(values: Mapping[str, str], rules: ChannelRules) -> ChannelRules:
     """The same rules with what is shown. Raises `WrongInput`."""
-    work, bill = _of_menu(values[WORK]), _of_menu(values[BILL])
-    for field, value, known in ((WORK, work, WORKS), (BILL, bill, BILLS)):
+    work, bill, language = (_of_menu(values[name]) for name in SHOWN)
+    for field, value, known in ((WORK, work, WORKS), (BILL, bill, BILLS), (LANGUAGE, language, LANGUAGES)):
         if value and value not in known:
-            raise WrongInput(field, "Choose one of these.")
-    return replace(rules, work=cast(Literal["", "all", "none"], work), bill=bool(bill))
+            raise WrongInput(field, say("Choose one of these."))
+    return replace(rules, work=cast(Literal["", "all", "none"], work), bill=bool(bill), language=language)
 
 
 def _of_menu(value: str) -> str:
@@ -131,5 +139,5 @@ def _dollars(text: str) -> float:
     except ValueError:
         amount = -1.0
     if not 0 <= amount < LARGEST_BUDGET:
-        raise WrongInput(BUDGET, "A number of dollars, such as 2.50.")
+        raise WrongInput(BUDGET, say("A number of dollars, such as 2.50."))
     return amount

@@ -3,44 +3,47 @@
 from __future__ import annotations
 
 from host.ports.controls import Spent, TaskOrder
+from host.words import Sentence, dollars, say
 
-NOTHING_RUNS = "Nothing is running here."
-NOTHING_AT_ALL = "Nothing is running."
-NO_TASKS = (
+NOTHING_RUNS = say("Nothing is running here.")
+NOTHING_AT_ALL = say("Nothing is running.")
+NO_TASKS = say(
     "No tasks are scheduled here. Ask the agent to do something later or regularly, and it will show up."
 )
-NO_FAILURES = "Every message was answered lately."
-OWNERS_ONLY = "Only an owner of this installation can change that."
-NOTHING_TO_SHOW = "There is nothing to show."
-LATER = "Remind me, or do it"
-WHEN = "When"
-WHEN_SUCH_AS = "tomorrow at 9, in 20 minutes, every weekday at nine"
-WHAT = "What to do then (empty: remind me)"
-ABOUT = "What about this message?"  # what choosing it in a message's menu says
-NOT_TAKEN = "No agent answers here."
-TRY_FIRST = "Try it first"  # of what is not scheduled yet
-BUSY = "I cannot take that right now; please try again in a minute."
+NO_FAILURES = say("Every message was answered lately.")
+OWNERS_ONLY = say("Only an owner of this installation can change that.")
+NOTHING_TO_SHOW = say("There is nothing to show.")
+LATER = say("Remind me, or do it")
+WHEN = say("When")
+WHEN_SUCH_AS = say("tomorrow at 9, in 20 minutes, every weekday at nine")
+WHAT = say("What to do then (empty: remind me)")
+ABOUT = say("What about this message?")  # what choosing it in a message's menu says
+NOT_TAKEN = say("No agent answers here.")
+TRY_FIRST = say("Try it first")  # of what is not scheduled yet
+BUSY = say("I cannot take that right now; please try again in a minute.")
 
 ORDERS = {
-    TaskOrder.RUN: "Run now",
-    TaskOrder.PAUSE: "Pause",
-    TaskOrder.RESUME: "Resume",
-    TaskOrder.CANCEL: "Cancel",
-    TaskOrder.TRY: "Try it",
+    TaskOrder.RUN: say("Run now"),
+    TaskOrder.PAUSE: say("Pause"),
+    TaskOrder.RESUME: say("Resume"),
+    TaskOrder.CANCEL: say("Cancel"),
+    TaskOrder.TRY: say("Try it"),
 }
 
 
-def dollars(millionths: int) -> str:
-    return f"${millionths / 1_000_000:,.2f}"
-
-
-def spending(spent: Spent) -> str:
+def spending(spent: Spent) -> Sentence:
     """One line; a limit is named where there is one."""
 
-    def of(used: int, limit: int) -> str:
-        return dollars(used) + (f" of {dollars(limit)}" if limit >= 0 else "")
+    def of(used: int, limit: int) -> Sentence:
+        return (
+            say("{amount} of {limit}", amount=dollars(used), limit=dollars(limit))
+            if limit >= 0
+            else dollars(used)
+        )
 
-    return (
-        f"Today {of(spent.today, spent.limit_today)}, this month {of(spent.this_month, spent.limit_this_month)};"
-        f" {spent.tokens_today:,} tokens today"
+    return say(
+        "Today {today}, this month {month}; {tokens:,} tokens today",
+        today=of(spent.today, spent.limit_today),
+        month=of(spent.this_month, spent.limit_this_month),
+        tokens=spent.tokens_today,
     )

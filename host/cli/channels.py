@@ -86,6 +86,7 @@ def _entry(one: rules.Version) -> dict[str, object]:
                 "keepers": list(held.keepers),
                 "work": held.work,
                 "bill": held.bill,
+                "language": held.language,
             }
             for when, held in (("before", one.before), ("after", one.after))
         },

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from host.config import shapes
+from host.words import languages
 from sessiondb.options import Options, OptionsError, is_url, nearest
 
 REFUSED = "dovecote"  # the type of an error that carries a problem and a remedy of ours
@@ -41,6 +42,18 @@ def _zone(name: str) -> str:
         hint = nearest(name, available_timezones()) or "Write one such as 'Europe/Berlin'"
         raise refused(f"{name!r} is no IANA time zone", hint) from error
     return name
+
+
+def _language(name: str) -> str:
+    if name not in languages():
+        raise refused(
+            f"{name!r} is no language that is spoken here", f"Write one of {', '.join(languages())}"
+        )
+    return name
+
+
+def _language_or_none(name: str) -> str:
+    return _language(name) if name else ""
 
 
 def _zone_or_none(name: str) -> str:
@@ -239,6 +252,8 @@ def _team(team: str) -> str:
 Zone = Annotated[str, AfterValidator(_zone)]
 Team = Annotated[str, AfterValidator(_team)]
 ZoneOrNone = Annotated[str, AfterValidator(_zone_or_none)]
+Language = Annotated[str, AfterValidator(_language)]
+LanguageOrNone = Annotated[str, AfterValidator(_language_or_none)]
 Hours = Annotated[str, AfterValidator(_hours)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 FaceName = Annotated[str, AfterValidator(_face)]

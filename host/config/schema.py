@@ -20,6 +20,8 @@ from host.config.kinds import (
     GatewayAddress,
     HostName,
     Hours,
+    Language,
+    LanguageOrNone,
     ModelAddress,
     ModelAddressOrNone,
     Name,
@@ -251,6 +253,7 @@ class Route(_Model):
     bots: Literal["never", "mention", "always"] = "mention"  # when other bots' messages count like a person's
     by_name: bool = True  # whether people call agents there by their names, where several serve it
     instructions: str = ""  # for the agent, in these channels
+    language: LanguageOrNone = ""  # of what the host itself says in these channels; default: its own
 
 
 class QuietHours(_Model):
@@ -344,6 +347,7 @@ class Host(_Model):
     )
     retention_days: Annotated[int, Field(ge=1)] = 90  # what is over and older is forgotten, on both sides
     zone: Zone = "UTC"
+    language: Language = "en"  # of what the host itself says, where nothing else is set or known
 
 
 class Console(_Model):

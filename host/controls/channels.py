@@ -27,6 +27,7 @@ from host.ports.controls import (
 from host.ports.events import Viewer
 from host.registry.port import Statements
 from host.runners.supervisor import Supervisor
+from host.words import languages
 from sessiondb.options import EFFORTS
 from sessiondb.records import Address
 
@@ -109,6 +110,9 @@ def _keeps(viewer: Viewer, place: Address, held: ChannelRules) -> bool:
 def check(config: Config, place: Address, wanted: ChannelRules) -> None:
     """Raises `Forbidden`."""
     budget = wanted.budget_usd_per_day
+    if wanted.language and wanted.language not in languages():
+        known = ", ".join(languages())
+        raise Forbidden(f"There is no language {words.one_line(wanted.language)!r} here; known: {known}.")
     if wanted.work not in WORKS:
         raise Forbidden("Of a turn under way verbs can be shown, everything, or nothing.")
     if not place.platform_id:
@@ -200,7 +204,7 @@ def recorded(wanted: ChannelRules) -> str:
     """The whole of what holds from now on; the words of instructions stand in the version."""
     budget = "" if wanted.budget_usd_per_day < 0 else f"{wanted.budget_usd_per_day:g}"
     said = f"agent={wanted.agent or '-'} engage={wanted.engage or '-'} budget={budget or '-'}"
-    for name in ("model", "effort", "work"):
+    for name in ("model", "effort", "work", "language"):
         said += f" {name}={value}" if (value := getattr(wanted, name)) else ""
     for name in ("tools", "askers", "keepers"):
         said += f" {name}={','.join(value)}" if (value := getattr(wanted, name)) else ""

@@ -9,25 +9,36 @@ from __future__ import annotations
 from dataclasses import replace
 
 from host.controls.service import Service
+from host.controls.telling import Telling, telling
 from host.governance import words
+from host.governance.languages import Languages
 from host.ports import commands
 from host.ports.controls import Controls, Forbidden, Running, TaskOrder, TaskView
-from host.ports.events import InboundEvent, Viewer
+from host.ports.events import InboundEvent, Ingested, Viewer
+from host.words import joined, laid_out, many, say, told
 from sessiondb.records import Address
 
 MOST_LISTED = 15
-NO_SUCH_TASK = "There is no such task here: `!tasks` names those that there are."
-NOTHING_RUNS = "Nothing is running here."
-NO_TASKS = "Nothing is scheduled here. Ask the agent to do something later or regularly, and it will show up."
+NO_SUCH_TASK = say("There is no such task here: `!tasks` names those that there are.")
+NOTHING_RUNS = say("Nothing is running here.")
+NO_TASKS = say(
+    "Nothing is scheduled here. Ask the agent to do something later or regularly, and it will show up."
+)
 
 
 class Replies:
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, languages: Languages) -> None:
         self._service = service
+        self._languages = languages
+        self._controls = Telling(service, languages)
 
     @property
     def controls(self) -> Controls:
-        return self._service
+        return self._controls
+
+    async def told(self, event: InboundEvent, ingested: Ingested) -> Ingested:
+        language = await self._languages.of_viewer(Viewer(event.author, event.address, event.privacy))
+        return told(ingested, language)
 
     async def welcome(self, place: Address) -> str:
         return await self._service.welcome(place)
@@ -35,8 +46,10 @@ class Replies:
     async def to(self, order: InboundEvent) -> str:
         """Markdown. `order` is a CONTROL with one of `commands.SHOWN` as its value."""
         viewer = Viewer(order.author, order.address, order.privacy)
+        language = await self._languages.of_viewer(viewer)
         try:
-            return await self._told(viewer, order.value, order.text)
+            with telling(language):
+                return told(await self._told(viewer, order.value, order.text), language)
         except Forbidden as error:
             return str(error)
 
@@ -71,17 +84,31 @@ class Replies:
         here = [one for one in overview.running if _is_here(one, viewer)]
         zone = words.zone_of(viewer.author.zone, self._service.zone)
         lines = [
-            f"- **{one.agent}** {words.name(one.status)}, since {words.moment(one.since, zone)}"
+            say(
+                "- **{agent}** {status}, since {time}",
+                agent=one.agent,
+                status=one.status,
+                time=words.moment(one.since, zone),
+            )
             for one in here[:MOST_LISTED]
         ]
-        return "\n".join(lines) or NOTHING_RUNS
+        return joined("\n", lines) if lines else NOTHING_RUNS
 
     async def _tasks(self, viewer: Viewer) -> str:
         here = [one for one in await self._service.tasks(viewer) if _is_here(one, viewer)]
-        lines = [f"- **{words.name(one.title)}** ({one.id}): {_details(one)}" for one in here[:MOST_LISTED]]
+        lines = [
+            laid_out(
+                "- **{title}** ({id}): {details}",
+                title=words.name(one.title),
+                id=one.id,
+                details=_details(one),
+            )
+            for one in here[:MOST_LISTED]
+        ]
         if len(here) > MOST_LISTED:
-            lines.append(f"- and {len(here) - MOST_LISTED} more")
-        return "\n".join(lines) or NO_TASKS
+            more = len(here) - MOST_LISTED
+            lines.append(many("- and {count} more", "- and {count} more", more))
+        return joined("\n", lines) if lines else NO_TASKS
 
     async def _try(self, viewer: Viewer, task_id: str) -> str:
         """Of this place alone: what it is called is said to all who read here."""

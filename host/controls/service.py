@@ -56,6 +56,7 @@ from host.registry.judgements import Answer
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.supervisor import Supervisor
+from host.words import say
 from sessiondb import MessageIn, SessionError
 from sessiondb.records import Address
 
@@ -376,7 +377,7 @@ class Service:
             raise Forbidden(NO_SUCH_CONVERSATION)
         under_way = await self._look(session)
         if under_way is None:
-            return "Nothing is running there."
+            return say("Nothing is running there.")
         event = InboundEvent(
             event_class=EventClass.CONTROL,
             address=under_way.address,
@@ -391,7 +392,7 @@ class Service:
         ingested = await self._parts.ingest(event)
         if ingested.verdict is not Verdict.STORED:
             raise Forbidden(ingested.reason or NO_SUCH_CONVERSATION)
-        return "Stopping."
+        return say("Stopping.")
 
     async def _session(self, id_: str) -> Session | None:
         def job(connection: Statements) -> list[Session]:

@@ -29,6 +29,7 @@ from host.mailbox.questions import Approvers
 from host.mailbox.rows import Parcel
 from host.ports.bot import Bot, Bots
 from host.registry.notices import Notice
+from host.words import told
 from sessiondb import content
 from sessiondb.records import Ack, AckStatus, Address, MessageIn, MessageOut, Status
 
@@ -379,6 +380,7 @@ class Collector:
             "terms": asdict(self.approvers.terms(operation, whose.agent, self.now()))
             if isinstance(operation, content.Question)
             else {},
+            "language": whose.language,
             "opens": not out.destination and wrapping.opens(operation, origin),
         }
         return [
@@ -391,7 +393,7 @@ class Collector:
                 json.dumps(
                     {
                         **common,
-                        **drawing.told(chunk),
+                        **drawing.kept(told(chunk, whose.language)),
                         "mentions": [] if number else list(mentions),
                         "judged": judged and number == len(chunks) - 1,
                         "closes": closes and number == len(chunks) - 1,

@@ -61,7 +61,7 @@ def at_once(bot: Bot, operation: content.Operation, mentions: Sequence[str]) -> 
     return Drawn(rendered[:MOST_PARTS], len(rendered))
 
 
-def told(chunk: Mapping[str, Any]) -> dict[str, Any]:
+def kept(chunk: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of a chunk: how it is sent, and its one fallback."""
     return {
         "chunk": {key: value for key, value in chunk.items() if key != "plain"},

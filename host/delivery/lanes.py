@@ -23,6 +23,7 @@ from host.mailbox.rows import Parcel
 from host.ports import figures
 from host.ports.bot import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unsent
 from host.registry import notices
+from host.words import ENGLISH
 from sessiondb import SessionError
 from sessiondb.records import Address
 
@@ -338,6 +339,7 @@ class Lane:
             closes=bool(kept.get("closes")),
             mentions=tuple(kept.get("mentions", ())),
             first_attempt_at=parcel.first_attempt_at,
+            language=kept.get("language") or ENGLISH,
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from host.delivery import bills, drawing, notes, policy, undeliverable
 from host.delivery.posts import Posts
+from host.governance.languages import Languages
 from host.mailbox import ledger
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
@@ -160,8 +161,9 @@ class NoticeLedger:
 
     agent = ""
 
-    def __init__(self, db: Registry, now: Callable[[], int]) -> None:
+    def __init__(self, db: Registry, languages: Languages, now: Callable[[], int]) -> None:
         self._db = db
+        self._languages = languages
         self._now = now
 
     async def put(self, parcels: Sequence[Parcel]) -> None:
@@ -188,6 +190,12 @@ class NoticeLedger:
         return self._db.leads()
 
     async def open(self) -> list[OpenNotice]:
+        """Each is told in the language of its place by then. That is committed before any of it is sent, so that every attempt,
+        every part and every look-up has the same words; a crash before it leaves what can be told once more."""
+        untold = await self._db.read(lambda connection: connection.execute(_UNTOLD).fetchall())
+        if untold:
+            await self._db.write(lambda connection: self._tell(connection, untold))
+
         def job(connection: Statements) -> list[OpenNotice]:
             sql = (
                 f"SELECT {_NOTICE} FROM notices WHERE state IN ('pending', 'sending', 'unknown') ORDER BY id"
@@ -197,6 +205,11 @@ class NoticeLedger:
             return [_notice(latest, *row) for row in connection.execute(sql).fetchall()]
 
         return await self._db.read(job)
+
+    def _tell(self, connection: Statements, untold: Sequence[Sequence[object]]) -> None:
+        for id_, private_to, *place in untold:
+            language = self._languages.at(connection, Address(*map(str, place)), str(private_to))
+            notices.tell(connection, int(str(id_)), language)
 
     async def add_chunks(self, notice: Notice, count: int) -> None:
         """Before its first chunk is sent: whoever sees that one sent sees the others too."""
@@ -211,7 +224,7 @@ class NoticeLedger:
 def notice_payload(notice: Notice, chunk: Mapping[str, Any]) -> str:
     return json.dumps(
         {
-            **drawing.told(chunk),
+            **drawing.kept(chunk),
             "target": "",
             "answers": notice.answers,
             "files": "",
@@ -259,6 +272,10 @@ def _say_otherwise(connection: Statements, id_: int, now: int) -> None:
     notices.add(connection, told, now)
 
 
+_UNTOLD = (
+    "SELECT id, private_to, channel_type, workspace_id, platform_id, thread_id FROM notices WHERE state IN ('pending', 'sending',"
+    " 'unknown') AND words <> '' ORDER BY id"
+)
 _NOTICE = (
     "id, about, chunk, key, private_to, answers, text, decision, channel_type, workspace_id, platform_id, thread_id,"
     " state, attempts, lookups, next_attempt_at, first_attempt_at, error"

@@ -13,6 +13,7 @@ from host.delivery.room import Room
 from host.governance.approvals import Asking, Votes
 from host.mailbox.outbound import Accepted, Refused
 from host.mailbox.rows import Parcel
+from host.words import ENGLISH
 from sessiondb.records import Address, MessageIn
 
 Rows: TypeAlias = Sequence[Accepted | Refused]
@@ -74,6 +75,7 @@ class Whose:
     agent: str
     files: Path  # those that its rows may name
     room: Room  # for what may be on its way beside what is
+    language: str = ENGLISH  # of the place
 
 
 def seq_of(row: Accepted | Refused) -> int:

@@ -21,6 +21,7 @@ from host.delivery.portion import Collected, Ready, Whose
 from host.delivery.posts import Posts
 from host.delivery.quiet import is_held
 from host.delivery.room import Room
+from host.governance.languages import Languages
 from host.mailbox import ledger, questions, remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
@@ -66,6 +67,7 @@ class Deliveries:
         mailboxes: Mailboxes,
         collector: Collector,
         posts: Posts,
+        languages: Languages,
         outlets: Outlets,
         chance: random.Random | None = None,
     ) -> None:
@@ -75,6 +77,7 @@ class Deliveries:
         self._collector = collector
         self._now = collector.now
         self._posts = posts
+        self._languages = languages
         self._losses = Losses(db, mailboxes, collector.now)
         self._outlets = outlets
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
@@ -87,7 +90,7 @@ class Deliveries:
         self._made_again: set[str] = set()  # sessions whose open questions are to be looked for
         self._backlogged: dict[str, Session] = {}  # sessions with more to read than may be on its way
         self._draining: dict[str, asyncio.Lock] = {}
-        self._notice_ledger = NoticeLedger(db, collector.now)
+        self._notice_ledger = NoticeLedger(db, languages, collector.now)
         self._noticed: set[str] = set()
         self._outcomes = Outcomes(mailboxes, self._know, self._answers)
 
@@ -192,7 +195,8 @@ class Deliveries:
             lane = self._lanes.get(_Way(session.id, address))
             return lane is not None and not lane.idle
 
-        whose = Whose(session.id, session.place, session.agent, session.folder.outbound_files, left)
+        files, language = session.folder.outbound_files, await self._languages.lately(session.place)
+        whose = Whose(session.id, session.place, session.agent, files, left, language)
 
         def job(writer: InboundWriter) -> Collected:
             if session.remade:  # in this very visit: nothing that these rows answer is in the file yet

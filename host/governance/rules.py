@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from host.config import Route
 from host.governance import access
 from host.ports.controls import ChannelRules
 from host.ports.events import Viewer
@@ -34,14 +35,23 @@ class Version:
     after: ChannelRules
 
 
+def fits(rule: Route, address: Address) -> bool:
+    pairs = (
+        (rule.platform, address.channel_type),
+        (rule.workspace, address.workspace_id),
+        (rule.channel, address.platform_id),
+    )
+    return all(want in ("*", have) for want, have in pairs)
+
+
 def of_channel(connection: Statements, address: Address) -> ChannelRules | None:
     """None where no owner decided anything."""
     row = connection.execute(_HOLDS, address[:3]).fetchone()
     if row is None:
         return None
-    *said, tools, askers, keepers, work, bill = map(str, row)
+    *said, tools, askers, keepers, work, bill, language = map(str, row)
     lists = (filter(None, one.split("\n")) for one in (tools, askers, keepers))
-    return _made(said, lists, (work, bill), latest(connection, address))
+    return _made(said, lists, (work, bill, language), latest(connection, address))
 
 
 def now_of(connection: Statements, address: Address) -> ChannelRules:
@@ -87,11 +97,12 @@ def put(connection: Statements, address: Address, rules: ChannelRules) -> None:
     connection.execute(
         "INSERT INTO channel_rules"
         " (channel_type, workspace_id, platform_id, agent, engage, budget, model, instructions, effort, tools, askers,"
-        " keepers, work, bill) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " keepers, work, bill, language) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (channel_type, workspace_id, platform_id) DO UPDATE SET agent = excluded.agent,"
         " engage = excluded.engage, budget = excluded.budget, model = excluded.model,"
         " instructions = excluded.instructions, effort = excluded.effort, tools = excluded.tools,"
-        " askers = excluded.askers, keepers = excluded.keepers, work = excluded.work, bill = excluded.bill",
+        " askers = excluded.askers, keepers = excluded.keepers, work = excluded.work, bill = excluded.bill,"
+        " language = excluded.language",
         (*address[:3], *_said(rules), *map("\n".join, _lists(rules)), *_shown(rules)),
     )
 
@@ -115,11 +126,11 @@ def _written(rules: ChannelRules, number: int | None = None) -> str:
 
 
 def _read(text: object) -> ChannelRules:
-    """An older one ends before the effort, or before what is shown."""
+    """An older one ends before the effort, before what is shown, or before the language."""
     version, agent, engage, budget, model, instructions, *more = json.loads(str(text))
     effort, tools, askers, keepers, *shown = more or ("", (), (), ())
     said = (agent, engage, budget, model, instructions, effort)
-    return _made(said, (tools, askers, keepers), shown or ("", 0), int(version))
+    return _made(said, (tools, askers, keepers), (*(shown or ("", 0)), "")[:3], int(version))
 
 
 def _said(rules: ChannelRules) -> tuple[str | int, ...]:
@@ -132,8 +143,8 @@ def _lists(rules: ChannelRules) -> tuple[tuple[str, ...], ...]:
     return rules.tools, rules.askers, rules.keepers
 
 
-def _shown(rules: ChannelRules) -> tuple[str, int]:
-    return rules.work, int(rules.bill)
+def _shown(rules: ChannelRules) -> tuple[str, int, str]:
+    return rules.work, int(rules.bill), rules.language
 
 
 def _made(
@@ -144,8 +155,8 @@ def _made(
     dollars = int(budget) / MICRO if int(budget) >= 0 else -1.0
     tools, askers, keepers = map(tuple, lists)
     own = ChannelRules(agent, engage, dollars, model, instructions, effort, tools, askers, keepers)
-    work, bill = shown
-    return replace(own, work=work, bill=bool(int(bill)), version=version)
+    work, bill, language = shown
+    return replace(own, work=work, bill=bool(int(bill)), language=language, version=version)
 
 
 def _micro(dollars: float) -> int:
@@ -154,7 +165,7 @@ def _micro(dollars: float) -> int:
 
 _THERE = "channel_type = ? AND workspace_id = ? AND platform_id = ?"
 _HOLDS = (
-    "SELECT agent, engage, budget, model, instructions, effort, tools, askers, keepers, work, bill"
+    "SELECT agent, engage, budget, model, instructions, effort, tools, askers, keepers, work, bill, language"
     f" FROM channel_rules WHERE {_THERE}"
 )
 _LATEST = f"SELECT coalesce(max(version), 0) FROM channel_versions WHERE {_THERE}"

@@ -461,15 +461,18 @@ def _session_of(connection: Statements, id_: str) -> tuple[str, Address] | None:
 
 def _remember_user(connection: Statements, event: InboundEvent, apart: bool | None, now: int) -> None:
     connection.execute(
-        "INSERT INTO users (channel_type, workspace_id, user_id, name, zone, apart, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO users (channel_type, workspace_id, user_id, name, zone, locale, apart, seen_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (channel_type, workspace_id, user_id) DO UPDATE SET name = excluded.name,"
-        " zone = excluded.zone, apart = excluded.apart, seen_at = excluded.seen_at",
+        " zone = excluded.zone, locale = CASE excluded.locale WHEN '' THEN users.locale ELSE excluded.locale END,"
+        " apart = excluded.apart, seen_at = excluded.seen_at",
         (
             event.address.channel_type,
             event.address.workspace_id,
             event.author.id,
             event.author.name,
             event.author.zone,
+            event.author.locale,
             apart,
             now,
         ),

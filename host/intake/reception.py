@@ -32,6 +32,9 @@ class Answers(Protocol):
     async def to(self, order: InboundEvent) -> str:
         """What is said to an order that the host answers itself, Markdown."""
 
+    async def told(self, event: InboundEvent, ingested: Ingested) -> Ingested:
+        """With the reason in the language of the place."""
+
     async def welcome(self, place: Address) -> str:
         """What is said where the bot was added; '' for nothing."""
 
@@ -87,7 +90,7 @@ class Reception:
             await self._standings.spoke(event)
             ingested = await self._taken(event)
         self._stations.taken(event, ingested, came_at)
-        return ingested
+        return await self._answers.told(event, ingested) if ingested.reason else ingested
 
     async def _taken(self, event: InboundEvent) -> Ingested:
         said = orders.obeyed(event, self._controls.grammar)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from host.config import Route
+from host.governance.rules import fits
 from host.ports.controls import ChannelRules
 from host.ports.events import Author, EventClass, InboundEvent
 from sessiondb.records import Address
@@ -102,15 +103,6 @@ def serving(
     named = {route.agent for route in routes if route.engage != "off" and fits(route, address)}
     named |= {rule.agent} if rule is not None else set()
     return [name for name in agents if name in named]
-
-
-def fits(rule: Route, address: Address) -> bool:
-    pairs = (
-        (rule.platform, address.channel_type),
-        (rule.workspace, address.workspace_id),
-        (rule.channel, address.platform_id),
-    )
-    return all(want in ("*", have) for want, have in pairs)
 
 
 def _addressed(event: InboundEvent, rule: Route) -> bool:

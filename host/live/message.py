@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from host.delivery import policy as delivery
 from host.delivery.calls import outcome
+from host.governance.languages import Languages
 from host.live import policy
 from host.live.policy import Fate, Step
 from host.mailbox import remaking
@@ -36,6 +37,7 @@ from host.ports.bot import (
 )
 from host.registry import notices
 from host.registry.sessions import Session
+from host.words import ENGLISH
 from sessiondb import Address, MessageIn, SessionError, Status
 from sessiondb.signals import Progress
 
@@ -55,6 +57,7 @@ class LiveMessage:
         records: Records,
         now: Callable[[], int],
         is_live: Callable[[Session], bool],
+        languages: Languages,
         *,
         clean: bool,
     ) -> None:
@@ -65,6 +68,8 @@ class LiveMessage:
         self._mailboxes = records.mailboxes
         self._now = now
         self._is_live = is_live
+        self._languages = languages
+        self._language = ENGLISH
         self._row: LiveRow | None = None
         self._claimed: Sequence[MessageIn] = ()
         self._since = 0.0  # loop time at which the work here was first seen
@@ -112,6 +117,7 @@ class LiveMessage:
             return
         while not await self._loaded():
             await self._pause(LEDGER_PAUSE)
+        self._language = await self._languages.lately(self._address)
         while not self._left:
             self._changed.clear()
             try:
@@ -332,6 +338,7 @@ class LiveMessage:
             self._news.plan,
             self._session.agent,
             self._signs(),
+            self._language,
         )
 
     def _unknown(self, flight: float) -> None:

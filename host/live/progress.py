@@ -12,6 +12,7 @@ from typing import Any
 
 from host.delivery.pace import Pace, of_a_core
 from host.governance import masking, rules
+from host.governance.languages import Languages
 from host.governance.masking import Masks
 from host.live import LiveMessages, plans
 from host.mailbox.inbound import InboundWriter
@@ -19,12 +20,13 @@ from host.mailbox.open import Records
 from host.ports.bot import Bots, DeliveryError, Shown, shows_live
 from host.registry import sessions
 from host.registry.sessions import Session
+from host.words import mark
 from sessiondb import Address, MessageIn, SessionError, Status
 from sessiondb.signals import Progress
 
 log = logging.getLogger(__name__)
 
-WAITING = "waiting for a free place…"
+WAITING = mark("waiting for a free place…")
 
 
 class ProgressBoard:
@@ -42,7 +44,9 @@ class ProgressBoard:
         live: LiveMessages,
         hushes: Callable[[InboundWriter, MessageIn], bool],
         masks: Masks,
+        languages: Languages,
     ) -> None:
+        self._languages = languages
         self._masks = masks
         self._hushes = hushes
         self._db = records.db
@@ -83,7 +87,8 @@ class ProgressBoard:
             bot = self._bots.get(session.address.channel_type)
             if wanting and bot is not None and bot.capabilities.progress != "none":
                 message = wanting[-1]
-                await bot.show(Shown(message.address, message.platform_message_id, WAITING, ""))
+                language = await self._languages.lately(message.address)
+                await bot.show(Shown(message.address, message.platform_message_id, WAITING, "", language))
         except (SessionError, DeliveryError) as error:
             log.debug("Waiting not shown: %s", error)
 
@@ -104,7 +109,8 @@ class ProgressBoard:
             seen = await self._narrowed(session, message, seen)
             self._live.news(session, message.address, seen)
             if bot.capabilities.progress != "none":
-                shown = Shown(message.address, message.platform_message_id, seen.status, seen.text)
+                language = await self._languages.lately(message.address)
+                shown = Shown(message.address, message.platform_message_id, seen.status, seen.text, language)
                 await bot.show(shown)
         except (SessionError, DeliveryError) as error:
             log.debug("Progress not shown: %s", error)

@@ -7,6 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from host.governance.languages import Languages
 from host.live.message import LiveMessage
 from host.mailbox.open import Records
 from host.ports.bot import Bots, shows_live
@@ -29,7 +30,9 @@ class LiveMessages:
         bots: Bots,
         now: Callable[[], int],
         lives: Lives,
+        languages: Languages,
     ) -> None:
+        self._languages = languages
         self._records = records
         self._mailboxes = records.mailboxes
         self._bots = bots
@@ -110,6 +113,7 @@ class LiveMessages:
                 self._records,
                 self._now,
                 self._lives.has,
+                self._languages,
                 clean=self._knows(session),
             )
             self._shown[key] = shown

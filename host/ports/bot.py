@@ -22,6 +22,7 @@ from host.folders import attachments
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, IncomingFile, Ingested, Privacy, Standing
 from host.ports.installs import Installs
+from host.words import ENGLISH
 from sessiondb import content
 from sessiondb.plan import Item
 from sessiondb.records import Address
@@ -50,6 +51,7 @@ class Delivery:
     bill: str = ""  # what the answer took, to be shown below it in small; no word of it
     mentions: tuple[str, ...] = ()  # users whom the message notifies, named in front of it; nobody else is
     first_attempt_at: int = 0  # ms UTC
+    language: str = ENGLISH  # of what the bot itself adds
 
     def read(self, path: str, *, largest: int = attachments.LARGEST) -> bytes:
         """The file at `path` below `files`, whatever the container has made of it. Raises `Rejected`."""
@@ -80,6 +82,7 @@ class Shown:
     answers: str  # platform id of the message being answered
     status: str
     text: str
+    language: str = ENGLISH  # of the words around these
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class Live:
     plan: tuple[Item, ...] = ()  # what its place may see of what is done and to come
     agent: str = ""  # whose work it shows
     minutes: int = 0  # whole ones that the turn has gone on, as far as this process saw
+    language: str = ENGLISH  # of the words around these
 
 
 LONGEST_WAIT = 6 * 3_600.0  # s that a platform may ask for at once, whatever it says

@@ -162,6 +162,7 @@ class ChannelRules:
     keepers: tuple[str, ...] = ()  # ids of the owners who may change all this; () for every owner
     work: Literal["", "all", "none"] = ""  # what several people see of a turn under way; '' = verbs, no names
     bill: bool = False  # whether an answer says below it how long it took and what it cost
+    language: str = ""  # of what the host itself says
     version: int = field(default=-1, compare=False)  # 0: nobody decided anything yet; -1: whichever holds
 
 
@@ -207,7 +208,10 @@ class Controls(Protocol):
     def grammar(self) -> Grammar:
         """The words of the commands, with the aliases of the configuration."""
 
-    def help(self, viewer: Viewer) -> str:
+    async def language(self, viewer: Viewer) -> str:
+        """In which the host speaks where they ask from; all that these methods return is in it."""
+
+    async def help(self, viewer: Viewer) -> str:
         """How to talk to agents and to the host here, Markdown."""
 
     async def suggestions(self, place: Address) -> Sequence[Suggestion]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from host.words import say
 from sessiondb.content import Part
 from sessiondb.records import Address
 
@@ -42,6 +43,7 @@ class Author:
     external: bool = False  # of another organisation in a shared channel
     groups: tuple[str, ...] = ()  # roles or user groups, by id
     zone: str = ""  # IANA
+    locale: str = ""  # in which they read the platform, as it calls it; '' where it does not say
     guest: bool = False  # of the workspace or server, but not of all its public channels
 
 
@@ -140,7 +142,7 @@ def again_id(answer: str) -> str:
     return f"{AGAIN}-{answer}"
 
 
-OVER = "This question is no longer open."  # the reason why an ANSWER that came too late is declined
+OVER = say("This question is no longer open.")  # the reason why an ANSWER that came too late is declined
 
 
 class Verdict(StrEnum):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from host.ports.bot import Decision
 from host.registry.port import Statements
+from host.words import Sentence, as_it_is, told
 from sessiondb.records import Address
 
 GAVE_UP = "gave-up:"  # before a message's id
@@ -28,7 +30,7 @@ class Notice:
     )
 
     def encode(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps({**asdict(self), "words": self.words})
 
     @classmethod
     def decode(cls, encoded: str) -> Notice:
@@ -36,7 +38,42 @@ class Notice:
         otherwise = found["otherwise"] and Address(*found["otherwise"])
         decision = decision_of(json.dumps(found["decision"])) if found["decision"] else None
         address = Address(*found["address"])
-        return cls(**{**found, "address": address, "decision": decision, "otherwise": otherwise})
+        words = found.pop("words", None)
+        made = cls(**{**found, "address": address, "decision": decision, "otherwise": otherwise})
+        return worded(made, words) if words else made
+
+    @property
+    def words(self) -> list[Any]:
+        """What text and choices are made of, so that they can be told in another language; empty where that is nothing."""
+        labels = () if self.decision is None else [label for _, label in self.decision.choices]
+        texts = (self.text, *labels)
+        return (
+            [as_it_is(text).packed() for text in texts] if any(isinstance(t, Sentence) for t in texts) else []
+        )
+
+
+def worded(notice: Notice, words: list[Any]) -> Notice:
+    """`notice` made anew from its `words`."""
+    text, *labels = map(Sentence.unpacked, words)
+    decision = notice.decision
+    if decision is not None:
+        choices = tuple((value, label) for (value, _), label in zip(decision.choices, labels, strict=True))
+        decision = replace(decision, choices=choices)
+    return replace(notice, text=text, decision=decision)
+
+
+def tell(connection: Statements, id_: int, language: str) -> None:
+    """From now on the notice's text is what is said in the language."""
+    sql = "SELECT words, decision FROM notices WHERE id = ? AND words <> ''"
+    row = connection.execute(sql, (id_,)).fetchone()
+    if row is None:
+        return
+    notice = Notice("", Address("", "", ""), "", decision=decision_of(str(row[1])))
+    said = told(worded(notice, json.loads(str(row[0]))), language)
+    decision = "" if said.decision is None else json.dumps(asdict(said.decision))
+    connection.execute(
+        "UPDATE notices SET text = ?, decision = ?, words = '' WHERE id = ?", (said.text, decision, id_)
+    )
 
 
 def direct(channel_type: str, workspace_id: str) -> Address:
@@ -63,8 +100,8 @@ def add(connection: Statements, notice: Notice, now: int, chunk: int = 0) -> Non
     decision = "" if notice.decision is None else json.dumps(asdict(notice.decision))
     otherwise = "" if notice.otherwise is None else json.dumps(notice.otherwise)
     connection.execute(
-        "INSERT INTO notices (about, chunk, key, private_to, answers, text, decision, otherwise, channel_type,"
-        " workspace_id, platform_id, thread_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO notices (about, chunk, key, private_to, answers, text, decision, otherwise, words, channel_type,"
+        " workspace_id, platform_id, thread_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         (
             notice.about,
@@ -72,9 +109,10 @@ def add(connection: Statements, notice: Notice, now: int, chunk: int = 0) -> Non
             mint_key(),
             notice.private_to,
             notice.answers,
-            notice.text,
+            str(notice.text),
             decision,
             otherwise,
+            json.dumps(notice.words) if notice.words else "",
             *notice.address,
             now,
         ),

@@ -21,6 +21,7 @@ from host.registry.port import Statements
 from host.web.gate import Visitor
 from host.web.page import Page
 from host.web.places import where
+from host.words import languages
 from sessiondb.options import EFFORTS
 from sessiondb.records import Address
 
@@ -106,6 +107,7 @@ class Owners:
             "engages": ENGAGES,
             "efforts": EFFORTS,
             "works": WORKS,
+            "languages": languages(),
             "longest": LONGEST_INSTRUCTIONS,
         }
         return self._page.html("decisions.html", visitor, values | more)
@@ -167,6 +169,7 @@ class Owners:
             _listed(fields.get("keepers", "")),
             cast(Work, fields.get("work", "")),
             fields.get("bill", "") == "yes",
+            fields.get("language", ""),
             version=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 18 else -1,
         )
         said = await self._page.service.set_rules(visitor.viewer, wanted, address)

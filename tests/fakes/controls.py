@@ -39,6 +39,7 @@ class FakeControls:
         self.grammar = Grammar({"halt": "stop"})
         self.suggested: Sequence[Suggestion] = (Suggestion("What can you do?", "Tell me what you can do."),)
         self.forbid = ""
+        self.spoken = "en"
         self.judged: list[Judged] = []
 
     def _ask(self, viewer: Viewer, *what: str) -> None:
@@ -52,7 +53,10 @@ class FakeControls:
             raise Forbidden("Only an owner may do that.")
         self._ask(viewer, *what)
 
-    def help(self, viewer: Viewer) -> str:
+    async def language(self, viewer: Viewer) -> str:
+        return self.spoken
+
+    async def help(self, viewer: Viewer) -> str:
         return help_text(self.grammar, viewer.address.channel_type)
 
     async def suggestions(self, place: Address) -> Sequence[Suggestion]:

@@ -50,8 +50,9 @@ FLOORS = (  # of host/, from the top down: a room imports only what stands below
     "ports",
     "folders",
     "config",
+    "words",
 )
-SEEN_BY_BOTS = {"host.ports", "host.config"}
+SEEN_BY_BOTS = {"host.ports", "host.config", "host.words"}
 MOST_ON_THE_GROUND = 8  # modules directly in host/; everything else has a room
 HEAVY = {
     "opentelemetry",

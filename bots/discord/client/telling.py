@@ -5,13 +5,60 @@ The flag counts where a message is made; an answer that was deferred is one alre
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, TypeVar
 
 import discord
+from discord import ui
 
+from bots.discord.reading import events
 from bots.markup import discord as markup
+from host import words
+from host.words import ENGLISH, Sentence, spoken
 
 Interaction = discord.Interaction[Any]
+T = TypeVar("T")
+PATIENCE = 1.0  # s of the three that Discord waits for an answer
+_SHOWN: tuple[tuple[type[Any], tuple[str, ...]], ...] = (  # what people read of each
+    (ui.TextDisplay, ("content",)),
+    (ui.Button, ("label",)),
+    (ui.Select, ("placeholder",)),
+    (ui.TextInput, ("placeholder",)),
+    (ui.Label, ("text", "description")),
+)
+
+
+async def language_of(interaction: Interaction) -> str:
+    """In which its author is answered; where that is not known at once, as they read Discord."""
+    viewer = events.viewer(interaction)
+    if viewer is not None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                language: str = await interaction.client.host.controls.language(viewer)
+                return language
+        except TimeoutError:
+            pass
+    return spoken(str(interaction.locale)) or ENGLISH
+
+
+async def told(interaction: Interaction, said: T) -> T:
+    """Words, a panel or a form in that language."""
+    return in_language(said, await language_of(interaction))
+
+
+def in_language(said: T, language: str) -> T:
+    if not isinstance(said, ui.View | ui.LayoutView | ui.Modal):
+        return words.told(said, language)
+    if isinstance(said, ui.Modal):
+        said.title = words.told(said.title, language)
+    for item in said.walk_children():
+        shown: Any = item.item if isinstance(item, ui.DynamicItem) else item
+        for name in next((names for kind, names in _SHOWN if isinstance(shown, kind)), ()):
+            if isinstance(text := getattr(shown, name, None), Sentence):
+                setattr(shown, name, text.told(language))
+        for option in getattr(shown, "options", ()):
+            option.label = words.told(option.label, language)
+    return said
 
 
 def literal(text: str) -> str:
@@ -21,6 +68,7 @@ def literal(text: str) -> str:
 
 async def whisper(interaction: Interaction, text: str) -> None:
     """To the person alone, whether it was deferred or not."""
+    text = await told(interaction, text)
     if interaction.response.is_done():
         await interaction.followup.send(text, ephemeral=True, suppress_embeds=True)
     else:
@@ -29,7 +77,11 @@ async def whisper(interaction: Interaction, text: str) -> None:
 
 async def say(interaction: Interaction, text: str, **more: Any) -> None:
     """As what was deferred, or what the buttons stand below, reads from now on."""
-    await interaction.edit_original_response(content=markup.unfetched(text), **more)
+    language = await language_of(interaction)
+    if "view" in more:
+        more["view"] = in_language(more["view"], language)
+    text = markup.unfetched(words.told(text, language))
+    await interaction.edit_original_response(content=text, **more)
 
 
 async def close(interaction: Interaction, line: str, *, instead_of: str = "") -> None:

@@ -31,6 +31,7 @@ from host.ports.bot import HostBusy, Ingest
 from host.ports.commands import message_named
 from host.ports.controls import Forbidden, TaskOrder
 from host.ports.events import EventClass, InboundEvent, IncomingFile, Ingested, Verdict, Viewer
+from host.words import say
 from sessiondb import Address
 from sessiondb.content import Part
 
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 LONGEST_SHOWN = 1_500  # characters of a question said again under its asker's name
 REGISTER_AGAIN = 5.0  # s until commands that Discord did not take are registered again; doubles
 LONGEST_REGISTER_AGAIN = 600.0
-NOT_HERE = "Agents do not work here."
+NOT_HERE = say("Agents do not work here.")
 Interaction = discord.Interaction[Any]
 
 
@@ -82,8 +83,8 @@ class Commands:
         part = Part("quoted", spoken.text, author=author.display_name, author_id=str(author.id))
         await self._forward(
             interaction,
-            words.ABOUT,
-            f"about {message.jump_url}",
+            await telling.told(interaction, words.ABOUT),
+            await telling.told(interaction, say("about {link}", link=message.jump_url)),
             files=spoken.files,
             parts=(part, *spoken.parts),
         )
@@ -115,7 +116,8 @@ class Commands:
         if _accepted(taken):
             who = telling.literal(interaction.user.display_name)
             try:
-                await telling.say(interaction, f"**{who}** asks: {shown[:LONGEST_SHOWN]}")
+                asks = say("**{person}** asks: {words}", person=who, words=shown[:LONGEST_SHOWN])
+                await telling.say(interaction, asks)
             except (discord.DiscordException, *errors.TRANSPORT) as error:
                 # It is taken and will be answered: nobody is to be told to ask again.
                 log.warning("A question is not shown: %s", error, extra={"action": "command_not_shown"})
@@ -136,7 +138,7 @@ class Commands:
         else:
             event = _event(interaction, EventClass.CONTROL, viewer.address, value="stop")
             taken = await self._ingest(interaction, event)
-            await _say(interaction, "Stopping." if _accepted(taken) else _refusal(taken))
+            await _say(interaction, say("Stopping.") if _accepted(taken) else _refusal(taken))
 
     async def _stop_one(self, interaction: Interaction, viewer: Viewer) -> None:
         found = await running_here(self._host, viewer)
@@ -206,7 +208,7 @@ class Commands:
         if (viewer := events.viewer(interaction)) is None:
             await _say(interaction, NOT_HERE)
         else:
-            await _say_markdown(interaction, self._host.controls.help(viewer))
+            await _say_markdown(interaction, await self._host.controls.help(viewer))
 
     async def status(self, interaction: Interaction) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
@@ -313,6 +315,7 @@ class Commands:
 
 
 async def whisper(interaction: Interaction, text: str) -> None:
+    text = await telling.told(interaction, text)
     await telling.whisper(interaction, panels.short(text, LONGEST_SHOWN))
 
 
@@ -324,10 +327,12 @@ async def _refuse(interaction: Interaction, text: str) -> None:
 
 
 async def _say(interaction: Interaction, text: str) -> None:
+    text = await telling.told(interaction, text)
     await telling.say(interaction, panels.short(text, LONGEST_SHOWN))
 
 
 async def _say_markdown(interaction: Interaction, text: str) -> None:
+    text = await telling.told(interaction, text)
     first, *rest = markup.render(text) or [words.NOTHING_TO_SHOW]
     await telling.say(interaction, first)
     for chunk in rest[:3]:
@@ -335,7 +340,7 @@ async def _say_markdown(interaction: Interaction, text: str) -> None:
 
 
 async def _show(interaction: Interaction, view: ui.LayoutView) -> None:
-    await interaction.edit_original_response(view=view)
+    await interaction.edit_original_response(view=await telling.told(interaction, view))
 
 
 def _event(
@@ -345,7 +350,7 @@ def _event(
         event_class=event_class,
         address=address,
         natural_id=str(interaction.id),
-        author=events.author_of(interaction.user),
+        author=events.author_of(interaction.user, str(interaction.locale)),
         at=int(interaction.created_at.timestamp() * 1000),
         mentioned=True,
         privacy=places.privacy_of(interaction.channel),

@@ -14,12 +14,14 @@ from discord import ui
 
 from bots.common import words
 from bots.common.rules import WrongInput
+from bots.discord.client import telling
 from bots.discord.commands.tree import LIMITS, SHOWN
 from bots.discord.panels import rules
 from bots.discord.panels.forms import Values
 from host.ports.bot import Ingest
 from host.ports.controls import ChannelRules, Forbidden, Outdated
 from host.ports.events import Viewer
+from host.words import say
 
 FORM_PATIENCE = 2.0  # s to find out what a form shows; it cannot be deferred
 Interaction = discord.Interaction[Any]
@@ -37,7 +39,7 @@ class Configuring:
     async def form(self, interaction: Interaction, viewer: Viewer, part: str) -> None:
         controls = self._host.controls
         if not controls.is_owner(viewer):
-            await self._whisper(interaction, words.OWNERS_ONLY)
+            await self._whisper(interaction, await telling.told(interaction, words.OWNERS_ONLY))
             return
         try:
             async with asyncio.timeout(FORM_PATIENCE):
@@ -45,9 +47,9 @@ class Configuring:
         except Forbidden as error:
             await self._whisper(interaction, str(error))
         except TimeoutError:
-            await self._whisper(interaction, words.BUSY)
+            await self._whisper(interaction, await telling.told(interaction, words.BUSY))
         else:
-            await interaction.response.send_modal(shown)
+            await interaction.response.send_modal(await telling.told(interaction, shown))
 
     async def _form(self, interaction: Interaction, viewer: Viewer, part: str) -> ui.Modal:
         controls = self._host.controls
@@ -67,7 +69,7 @@ class Configuring:
         try:
             wanted = rules.entered(form, entered, held)
         except WrongInput as error:
-            await self._say(interaction, f"Nothing was changed. {error}")
+            await self._say(interaction, say("Nothing was changed. {reason}", reason=error.text))
             return
         await self._set(interaction, viewer, wanted, entered)
 
@@ -77,7 +79,10 @@ class Configuring:
         try:
             await self._say(interaction, await self._host.controls.set_rules(viewer, wanted))
         except Outdated as error:  # a form cannot be answered by a form: what they wrote is given back
-            await self._say(interaction, f"{error} Here is what you wrote; `/config` opens the form anew.")
+            await self._say(
+                interaction,
+                say("{changed} Here is what you wrote; `/config` opens the form anew.", changed=str(error)),
+            )
             await interaction.followup.send(
                 file=discord.File(io.BytesIO(_written(entered)), "yours.txt"), ephemeral=True
             )

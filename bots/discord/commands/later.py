@@ -17,12 +17,13 @@ from bots.discord.questions import decisions
 from bots.discord.reading import events, saying
 from host.ports.bot import Decision, HostBusy, Ingest
 from host.ports.controls import TRY, Forbidden, Later
+from host.words import say
 
 FORM = r"dovecote:later:(?P<channel>\d{1,20}):(?P<message>\d{1,20})"
 WHEN, WHAT = "when", "what"
 MOST = 500  # messages that are remembered until their form comes back
-GONE = "I do not see that message any more: choose it once more."
-CHOICES = (("yes", "Yes, do it"), (TRY, words.TRY_FIRST), ("no", "No"))
+GONE = say("I do not see that message any more: choose it once more.")
+CHOICES = (("yes", say("Yes, do it")), (TRY, words.TRY_FIRST), ("no", say("No")))
 Interaction = discord.Interaction[Any]
 
 
@@ -35,7 +36,7 @@ class Laters:
     async def chosen(self, interaction: Interaction, message: discord.Message, found: dict[str, Any]) -> None:
         """A form has to be the answer itself; the message as it was shown is remembered meanwhile."""
         self._remember(interaction, message, found)
-        await interaction.response.send_modal(_form(message))
+        await interaction.response.send_modal(await telling.told(interaction, _form(message)))
 
     async def submitted(self, interaction: Interaction, match: re.Match[str], entered: Values) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
@@ -48,7 +49,7 @@ class Laters:
         try:
             offer = await self._host.controls.offer(viewer, wanted)
         except (Forbidden, HostBusy) as error:
-            told = str(error) if isinstance(error, Forbidden) else words.BUSY
+            told = str(error) if isinstance(error, Forbidden) else await telling.told(interaction, words.BUSY)
             await telling.say(interaction, panels.short(told, 1_500))
             return
         shown = telling.literal(offer.words)[:1_500]

@@ -24,6 +24,7 @@ from bots.discord.sending.threads import Threads
 from bots.markup import clean
 from bots.markup import discord as markup
 from host.ports.bot import Live, Receipt
+from host.words import say, told
 
 EDIT_EVERY = 2.0  # s between two edits in one channel; Discord takes about one a second
 SHOWN = (1_600, 800, 400)  # characters of an answer under way: the first length whose rendering fits
@@ -45,6 +46,7 @@ class LiveMessages:
             channel = self._client.get_partial_messageable(await self._threads.open(live.address))
             view = ui.View(timeout=None)
             view.add_item(StopButton(live.key))
+            view = telling.in_language(view, live.language)
             return await self._outbox.post(
                 live.key,
                 lambda: channel.send(self._said(live), nonce=live.key, view=view, suppress_embeds=True),
@@ -97,7 +99,7 @@ class StopButton(ui.DynamicItem[ui.Button[ui.View]], template=r"dovecote:stop:(?
     """Ends the turn, as `/stop` would: whoever may do that may press it."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(ui.Button(label="Stop", custom_id=_button_id(key)))
+        super().__init__(ui.Button(label=say("Stop"), custom_id=_button_id(key)))
 
     @classmethod
     async def from_custom_id(
@@ -120,12 +122,12 @@ def said(live: Live, who: str = "") -> str:
 
     As it was written: to render a text takes as long as whoever wrote it likes, and this is the loop of all.
     """
-    status = telling.literal(common.status_line(live.status, writing=bool(live.text)))
+    status = telling.literal(common.status_line(live.status, writing=bool(live.text)).told(live.language))
     status = f"{who} {status}" if who else status
-    far = common.done_of(live.plan)
-    head = f"-# ⏳ {status}{common.lasting(live.minutes)}"
+    far = common.done_of(live.plan).told(live.language)
+    head = f"-# ⏳ {status}{common.lasting(live.minutes).told(live.language)}"
     head = f"{head} ({far})" if far else head
-    steps = "\n".join([head, *common.checklist(live.plan, _step)])
+    steps = "\n".join([head, *told(common.checklist(live.plan, _step), live.language)])
     head = steps if clean.units(steps) < markup.CHUNK else head
     room = markup.CHUNK - len(head) - 1
     for most in SHOWN if live.text else ():

@@ -39,7 +39,8 @@ class JudgeButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):
         """Answered first: Discord waits three seconds, a disk may take longer. A form has to be that answer itself."""
         if self._choice == "bad":
             models = await judging.models_for(interaction.client.host, self._answer)
-            await interaction.response.send_modal(form(self._answer, models))
+            shown = await telling.told(interaction, form(self._answer, models))
+            await interaction.response.send_modal(shown)
         else:
             await interaction.response.defer(ephemeral=True, thinking=True)
         said = Judged(self._answer, self._choice, _at(interaction))

@@ -17,15 +17,22 @@ from bots.common import words
 from bots.common.short import shortened
 from bots.discord.client import telling
 from host.ports.controls import Running, TaskOrder, TaskView
+from host.words import Sentence, as_it_is, many, say
 from sessiondb import Address
 
 MOST_TASKS = 5  # on a page: six components each, and Discord takes forty
 MOST_RUNNING = 8  # three components each
 LONGEST_TITLE = 120  # characters
 LONGEST_LINE = 200
-LONGEST_ENTRY = 700  # of one task or conversation; Discord takes 4,000 in all
+LONGEST_DETAILS = 500  # of one task; Discord takes 4,000 in all
 LONGEST_ID = 60  # of a task: a button's id has a hundred characters
 DOUBT = "doubt"
+LABELS = {
+    "back": say("◀ Back"),
+    "on": say("More ▶"),
+    "look": say("Refresh"),
+    "keep": say("Keep it"),
+}
 COLOUR = discord.Colour(0x5B7FA6)
 
 
@@ -37,9 +44,7 @@ class TaskButton(
 
     def __init__(self, deed: str, page: int, task: str) -> None:
         final = deed == TaskOrder.CANCEL.value
-        label = {DOUBT: words.ORDERS[TaskOrder.CANCEL] + "…", TaskOrder.CANCEL.value: "Yes, cancel it"}.get(
-            deed
-        )
+        label = {DOUBT: say("Cancel…"), TaskOrder.CANCEL.value: say("Yes, cancel it")}.get(deed)
         button: ui.Button[ui.LayoutView] = ui.Button(
             label=label or words.ORDERS[TaskOrder(deed)],
             style=discord.ButtonStyle.danger if final else discord.ButtonStyle.secondary,
@@ -69,7 +74,7 @@ class PageButton(
     """Turns to a page of the list of tasks, as it is now."""
 
     def __init__(self, way: str, page: int) -> None:
-        label = {"back": "◀ Back", "on": "More ▶", "look": "Refresh", "keep": "Keep it"}[way]
+        label = LABELS[way]
         super().__init__(ui.Button(label=label, custom_id=f"dovecote:tasks:{way}:{page}"))
         self.page = page
 
@@ -88,7 +93,9 @@ class HaltButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"dovecote:h
 
     def __init__(self, session: str) -> None:
         super().__init__(
-            ui.Button(label="Stop", style=discord.ButtonStyle.danger, custom_id=f"dovecote:halt:{session}")
+            ui.Button(
+                label=say("Stop"), style=discord.ButtonStyle.danger, custom_id=f"dovecote:halt:{session}"
+            )
         )
         self.session = session
 
@@ -107,7 +114,7 @@ def tasks(found: Sequence[TaskView], page: int = 0, note: str = "", doubted: str
     last = max(0, (len(found) - 1) // MOST_TASKS)
     page = min(page, last)
     box: ui.Container[ui.LayoutView] = ui.Container(
-        ui.TextDisplay("### Scheduled tasks"), accent_colour=COLOUR
+        ui.TextDisplay(say("### Scheduled tasks")), accent_colour=COLOUR
     )
     if not found:
         box.add_item(ui.TextDisplay(words.NO_TASKS))
@@ -122,21 +129,30 @@ def tasks(found: Sequence[TaskView], page: int = 0, note: str = "", doubted: str
 
 
 def running(found: Sequence[Running], note: str = "") -> ui.LayoutView:
-    box: ui.Container[ui.LayoutView] = ui.Container(ui.TextDisplay("### Running here"), accent_colour=COLOUR)
+    box: ui.Container[ui.LayoutView] = ui.Container(
+        ui.TextDisplay(say("### Running here")), accent_colour=COLOUR
+    )
     if not found:
         box.add_item(ui.TextDisplay(words.NOTHING_RUNS))
     for one in found[:MOST_RUNNING]:
-        line = f"**{short(one.agent)}** in {place(one.address)} {short(one.status, 100)}, since {moment(one.since)}"
+        line = say(
+            "**{agent}** in {place} {status}, since {time}",
+            agent=short(one.agent),
+            place=place(one.address),
+            status=short(one.status, 100),
+            time=moment(one.since),
+        )
         box.add_item(ui.Section(ui.TextDisplay(line), accessory=HaltButton(one.session_id)))
     if len(found) > MOST_RUNNING:
-        box.add_item(ui.TextDisplay(f"-# and {len(found) - MOST_RUNNING} more"))
+        more = len(found) - MOST_RUNNING
+        box.add_item(ui.TextDisplay(many("-# and {count} more", "-# and {count} more", more)))
     return _panel(box, [], note)
 
 
 def _panel(box: ui.Container[ui.LayoutView], buttons: Sequence[ui.Item[Any]], note: str) -> ui.LayoutView:
     view = ui.LayoutView(timeout=None)
     if note:
-        view.add_item(ui.TextDisplay(short(note)))
+        view.add_item(ui.TextDisplay(note if isinstance(note, Sentence) else short(note)))
     view.add_item(box)
     if buttons:
         view.add_item(ui.ActionRow(*buttons))
@@ -150,7 +166,7 @@ def _buttons(task: TaskView, page: int, doubted: str) -> list[ui.Item[Any]]:
     return [TaskButton(deed, page, task.id) for deed in deeds]
 
 
-def _task(task: TaskView) -> str:
+def _task(task: TaskView) -> Sentence:
     next_words = moment(task.next_at) if task.next_at else ""
     shown = replace(
         task,
@@ -159,13 +175,19 @@ def _task(task: TaskView) -> str:
         then_words=", ".join(map(moment, task.then_at)),
         problem=short(task.problem),
     )
-    details = " · ".join(shown.details)
-    return f"**{short(task.title, LONGEST_TITLE)}** in {place(task.address)}\n{details}"[:LONGEST_ENTRY]
+    return say(
+        "**{title}** in {place}\n{details}",
+        title=short(task.title, LONGEST_TITLE),
+        place=place(task.address),
+        details=" · ".join(shown.details)[:LONGEST_DETAILS],
+    )
 
 
-def place(address: Address) -> str:
+def place(address: Address) -> Sentence:
     room = address.thread_id or address.platform_id
-    return f"<#{room}>" if address.workspace_id and room.isdigit() else "a direct message"
+    if address.workspace_id and room.isdigit():
+        return as_it_is(f"<#{room}>")
+    return say("a direct message")
 
 
 def moment(at: int) -> str:

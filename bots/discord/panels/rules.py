@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from discord import ui
 from bots.common import rules
 from bots.discord.panels.forms import Values
 from host.ports.controls import LONGEST_INSTRUCTIONS, MOST_NAMED, NO_TOOLS, SERVER, ChannelRules
+from host.words import say
 
 FORM = r"dovecote:rules:(-?\d{1,15})"  # with the version that it showed
 LIMITS_FORM = r"dovecote:limits:(-?\d{1,15})"
@@ -35,13 +36,12 @@ def form(now: ChannelRules, agents: Sequence[str], models: Sequence[str]) -> ui.
     budget: ui.TextInput[ui.Modal] = ui.TextInput(
         custom_id=rules.BUDGET, required=False, max_length=12, default=rules.budget(now) or None
     )
-    shown.add_item(ui.Label(text="Agent", component=agent))
-    shown.add_item(ui.Label(text="It answers", component=engage))
+    shown.add_item(ui.Label(text=say("Agent"), component=agent))
+    shown.add_item(ui.Label(text=say("It answers"), component=engage))
     shown.add_item(ui.Label(text=rules.MODEL_LABEL, component=model))
     hint = rules.INSTRUCTIONS_HINT
     shown.add_item(ui.Label(text=rules.INSTRUCTIONS_LABEL, description=hint, component=told))
-    hint = "Empty for no limit of its own"
-    shown.add_item(ui.Label(text=rules.BUDGET_LABEL, description=hint, component=budget))
+    shown.add_item(ui.Label(text=rules.BUDGET_LABEL, description=rules.BUDGET_HINT, component=budget))
     return shown
 
 
@@ -75,6 +75,8 @@ def shown(now: ChannelRules) -> ui.Modal:
     form.add_item(ui.Label(text=rules.WORK_LABEL, description=rules.WORK_HINT, component=work))
     bill = _menu(rules.BILL, rules.BILLS, "yes" if now.bill else "")
     form.add_item(ui.Label(text=rules.BILL_LABEL, component=bill))
+    language = _menu(rules.LANGUAGE, rules.LANGUAGES, now.language)
+    form.add_item(ui.Label(text=rules.LANGUAGE_LABEL, description=rules.LANGUAGE_HINT, component=language))
     return form
 
 
@@ -92,7 +94,7 @@ def entered(form: re.Match[str], values: Values, held: ChannelRules) -> ChannelR
     return replace(held, **asked)
 
 
-def _menu(id_: str, choices: dict[str, str], chosen: str) -> ui.Select[Any]:
+def _menu(id_: str, choices: Mapping[str, str], chosen: str) -> ui.Select[Any]:
     chosen = chosen if chosen in choices else rules.AS_CONFIGURED
     options = [
         discord.SelectOption(label=label, value=value, default=value == chosen)

@@ -9,9 +9,10 @@ from typing import Any
 import discord
 
 from bots.discord.client import telling
+from host.words import say
 
 OURS = "dovecote:"
-NOT_KNOWN = "I do not know this any more, so it changes nothing."
+NOT_KNOWN = say("I do not know this any more, so it changes nothing.")
 PRESSED = (discord.InteractionType.component, discord.InteractionType.modal_submit)
 
 

@@ -16,6 +16,7 @@ from bots.discord.client import telling
 from bots.discord.reading import events
 from host.ports.bot import Decision, HostBusy, Ingest, Rejected
 from host.ports.controls import TRY, Forbidden
+from host.words import Sentence
 
 LONGEST_LABEL = 80  # characters of a button's
 
@@ -26,7 +27,8 @@ class DecisionButton(ui.DynamicItem[ui.Button[ui.View]], template=_ID):
     def __init__(self, request: str, choice: str, label: str = "?", *, first: bool = False) -> None:
         style = discord.ButtonStyle.primary if first else discord.ButtonStyle.secondary
         id_ = _button_id(request, choice)
-        super().__init__(ui.Button(label=label[:LONGEST_LABEL], custom_id=id_, style=style))
+        label = label if isinstance(label, Sentence) else label[:LONGEST_LABEL]
+        super().__init__(ui.Button(label=label, custom_id=id_, style=style))
         self._request = request
         self._choice = choice
 

@@ -26,6 +26,7 @@ from bots.markup import discord as markup
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import CallShown, Forbidden
 from host.ports.events import EventClass, InboundEvent, Ingested, Verdict
+from host.words import Sentence, known, say
 
 VOTES = "🗳️ "  # before the line that says who has allowed a call so far
 LONGEST_LABEL = 80  # characters of a button
@@ -57,7 +58,7 @@ class Desk:
         if asked is None:
             return
         if choice == OWN_WORDS:
-            await interaction.response.send_modal(answer_form(key))
+            await interaction.response.send_modal(await telling.told(interaction, answer_form(key)))
         elif int(choice) < len(asked.options):
             await self._take(interaction, asked, asked.options[int(choice)])
 
@@ -92,6 +93,7 @@ class Desk:
         async with self._showing.setdefault(asked.question, asyncio.Lock()):
             if taken.verdict in (Verdict.STORED, Verdict.DUPLICATE):
                 if taken.verdict is Verdict.STORED:
+                    value = await telling.told(interaction, known(value)) if asked.approval else value
                     self._closed[asked.question] = _chosen(interaction, taken, value)
                 self._closed.setdefault(asked.question, "")
                 while len(self._closed) > MOST_CLOSED:
@@ -106,7 +108,8 @@ class Desk:
         """One yes of several. The buttons stay as they are: who says no more of them takes none back."""
         if interaction.message is None or asked.question in self._closed:
             return
-        said = f"{VOTES}{len(taken.by)} of {taken.needed} have allowed it: {_people(taken.by)}"
+        counted = await telling.told(interaction, answering.counted(taken.by, taken.needed))
+        said = f"{VOTES}{counted}"
         content = telling.with_line(interaction.message.content, said, instead_of=VOTES)
         await interaction.edit_original_response(content=content)
 
@@ -123,7 +126,9 @@ class Desk:
         except HostBusy:
             await telling.whisper(interaction, words.BUSY)
         else:
-            await interaction.followup.send(ephemeral=True, suppress_embeds=True, **_details(call))
+            await interaction.followup.send(
+                ephemeral=True, suppress_embeds=True, **_details(call, await telling.language_of(interaction))
+            )
 
     async def _close(self, interaction: discord.Interaction[Any], asked: Asked, taken: Ingested) -> None:
         """The buttons go, who decided what stays: also when the first who pressed could not have it shown."""
@@ -148,7 +153,9 @@ class ChoiceButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):
     def __init__(self, key: str, choice: str, label: str = "?") -> None:
         style = discord.ButtonStyle.primary if choice == "0" else discord.ButtonStyle.secondary
         button: ui.Button[ui.View] = ui.Button(
-            label=shortened(label, LONGEST_LABEL), custom_id=f"dovecote:{key}:{choice}", style=style
+            label=label if isinstance(label, Sentence) else shortened(label, LONGEST_LABEL),
+            custom_id=f"dovecote:{key}:{choice}",
+            style=style,
         )
         super().__init__(button)
         self._key = key
@@ -167,11 +174,11 @@ class ChoiceButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):
 
 def answer_form(key: str) -> ui.Modal:
     """For an answer in one's own words; `Desk.wrote` gets it."""
-    form = ui.Modal(title="Your answer", custom_id=f"dovecote:{key}:form")
+    form = ui.Modal(title=say("Your answer"), custom_id=f"dovecote:{key}:form")
     words: ui.TextInput[ui.Modal] = ui.TextInput(
         style=discord.TextStyle.paragraph, custom_id=WORDS, max_length=LONGEST_ANSWER
     )
-    form.add_item(ui.Label(text="Answer", component=words))
+    form.add_item(ui.Label(text=say("Answer"), component=words))
     return form
 
 
@@ -179,11 +186,11 @@ def view_of(key: str, asked: Asked) -> ui.View:
     """Never registered: the library finds the buttons by their pattern, in this life or the next."""
     view = ui.View(timeout=None)
     for number, option in enumerate(asked.options):
-        view.add_item(ChoiceButton(key, str(number), option))
+        view.add_item(ChoiceButton(key, str(number), known(option) if asked.approval else option))
     if asked.free_text:
-        view.add_item(ChoiceButton(key, OWN_WORDS, "Answer…"))
+        view.add_item(ChoiceButton(key, OWN_WORDS, say("Answer…")))
     if asked.details:
-        view.add_item(ChoiceButton(key, DETAILS, "Details"))
+        view.add_item(ChoiceButton(key, DETAILS, say("Details")))
     return view
 
 
@@ -192,7 +199,7 @@ def _answer(interaction: discord.Interaction[Any], asked: Asked, value: str) -> 
         event_class=EventClass.ANSWER,
         address=asked.address,
         natural_id=asked.question,
-        author=events.author_of(interaction.user),
+        author=events.author_of(interaction.user, str(interaction.locale)),
         at=int(interaction.created_at.timestamp() * 1000),
         text=value,
         privacy=places.privacy_of(interaction.channel),
@@ -205,11 +212,10 @@ def _people(ids: Sequence[str]) -> str:
     return ", ".join(f"<@{id_}>" for id_ in ids)
 
 
-def _details(call: CallShown) -> dict[str, Any]:
+def _details(call: CallShown, language: str) -> dict[str, Any]:
     """A call as it would run, whole."""
-    so_far = f"Allowed so far by {', '.join(call.by)}. " if call.by else ""
-    needed = f"{so_far}{call.needed} people have to allow it.\n" if call.needed > 1 else ""
-    head = f"**{telling.literal(call.tool)}**\n{telling.literal(needed)}Digest `{call.digest}`"
+    votes = answering.votes(call).told(language)
+    head = f"**{telling.literal(call.tool)}**\n{telling.literal(votes)}"
     if (
         len(call.text) <= LONGEST_INLINE
         and "```" not in call.text

@@ -26,14 +26,15 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def author_of(user: discord.User | discord.Member) -> Author:
+def author_of(user: discord.User | discord.Member, locale: str = "") -> Author:
+    """`locale`: of an interaction; messages do not say it."""
     roles = (
         tuple(str(role.id) for role in user.roles if not role.is_default())
         if isinstance(user, discord.Member)
         else ()
     )
     guest = isinstance(user, discord.Member) and (user.flags.guest or user.pending)
-    return Author(str(user.id), user.display_name, is_bot=user.bot, groups=roles, guest=guest)
+    return Author(str(user.id), user.display_name, is_bot=user.bot, groups=roles, guest=guest, locale=locale)
 
 
 def viewer(interaction: discord.Interaction[Any]) -> Viewer | None:
@@ -41,7 +42,9 @@ def viewer(interaction: discord.Interaction[Any]) -> Viewer | None:
     address = places.address_of(interaction.channel)
     if address is None:
         return None
-    return Viewer(author_of(interaction.user), address, places.privacy_of(interaction.channel))
+    return Viewer(
+        author_of(interaction.user, str(interaction.locale)), address, places.privacy_of(interaction.channel)
+    )
 
 
 def names_for(client: discord.Client, guild: discord.Guild | None, message: Json) -> Names:

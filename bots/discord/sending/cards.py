@@ -6,6 +6,7 @@ import discord
 from discord import ui
 
 from bots.discord.panels.panels import COLOUR
+from host.words import say
 
 LONGEST_LABEL = 80  # characters of a button's
 
@@ -14,7 +15,7 @@ def view_of(text: str, url: str = "", place: str = "") -> ui.LayoutView:
     """`place` is the host that the address names."""
     box: ui.Container[ui.LayoutView] = ui.Container(ui.TextDisplay(text), accent_colour=COLOUR)
     if url:
-        label = f"Open {place}"[:LONGEST_LABEL]
+        label = say("Open {place}", place=place[: LONGEST_LABEL // 2])
         box.add_item(ui.ActionRow(ui.Button(style=discord.ButtonStyle.link, label=label, url=url)))
     view = ui.LayoutView(timeout=None)
     view.add_item(box)

@@ -130,6 +130,8 @@ class Outbox:
             more["view"] = decisions.view_of(delivery.decision)
         if delivery.judged:
             more["view"] = judging.view_of(delivery.key)
+        if "view" in more:
+            more["view"] = telling.in_language(more["view"], delivery.language)
         if _is_reply(delivery):
             more["reference"] = discord.MessageReference(
                 message_id=int(delivery.answers), channel_id=channel_id, fail_if_not_exists=False

@@ -36,6 +36,7 @@ class Person:
     team: str = ""
     stranger: bool = False
     guest: bool = False  # of some channels, or of one
+    locale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Directory:
             return id_
 
     async def _ask_person(self, id_: str) -> Person:
-        found = (await self._client.users_info(user=id_))["user"]
+        found = (await self._client.users_info(user=id_, include_locale=True))["user"]
         profile = found.get("profile") or {}
         return Person(
             id_,
@@ -126,6 +127,7 @@ class Directory:
             found.get("team_id") or "",
             bool(found.get("is_stranger")),
             bool(found.get("is_restricted") or found.get("is_ultra_restricted")),
+            found.get("locale") or "",
         )
 
     async def _ask_members(self, group: str) -> frozenset[str]:

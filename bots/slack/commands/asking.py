@@ -17,15 +17,16 @@ from bots.slack.reading.times import ms
 from bots.slack.sending import links
 from host.ports.bot import HostBusy, Ingest
 from host.ports.events import EventClass, InboundEvent, IncomingFile, Verdict
+from host.words import say, told
 from sessiondb.content import Part
 
 log = logging.getLogger(__name__)
 
 NO_ANSWER = {
-    "not_in_channel": "I am not in this channel: invite me first.",
-    "channel_not_found": "I am not in this conversation: invite me first.",
+    "not_in_channel": say("I am not in this channel: invite me first."),
+    "channel_not_found": say("I am not in this conversation: invite me first."),
 }
-UNREACHABLE = "Slack could not be reached; please try again in a minute."
+UNREACHABLE = say("Slack could not be reached; please try again in a minute.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,11 @@ class Asking:
         channel, user = asked.channel, asked.user
         author = await self._reader.author({"user": user, "team": asked.team})
         privacy = await self._reader.privacy({"channel": channel})
+        language = await self._reader.language(user, channel, self._host)
         # The words themselves are shown when the host has let them in, not before.
         posted = await self._client.chat_postMessage(
             channel=channel,
-            text=f"<@{user}> asks …",
+            text=told(say("{person} asks …", person=f"<@{user}>"), language),
             thread_ts=asked.thread or None,
             unfurl_links=False,
             unfurl_media=False,
@@ -84,16 +86,16 @@ class Asking:
         if ingested.verdict is Verdict.STORED:
             if asked.thread:
                 self._reader.follow(address)
-            await self._show(channel, ts, user, asked.text)
+            await self._show(channel, ts, user, asked.text, language)
             return ""
         # Whoever may not ask is not to speak through us either; and what was asked already stands above.
         await self._client.chat_delete(channel=channel, ts=ts)
         return "" if ingested.verdict is Verdict.DUPLICATE else ingested.reason or words.NOT_TAKEN
 
-    async def _show(self, channel: str, ts: str, user: str, asked: str) -> None:
+    async def _show(self, channel: str, ts: str, user: str, asked: str, language: str) -> None:
         """No switch of this call keeps previews away: an address stands there as words."""
         said = " ".join(chunk.text for chunk in markup.plain(asked)[:1]) or panels.escaped(asked)
-        text = f"<@{user}> asks: {links.unlinked(said)}"
+        text = told(say("{person} asks: {words}", person=f"<@{user}>", words=links.unlinked(said)), language)
         try:
             await self._client.chat_update(channel=channel, ts=ts, text=text)
         except TRANSIENT as error:
@@ -105,4 +107,4 @@ def refusal_of(error: BaseException) -> str:
     code = code_of(error) if isinstance(error, SlackApiError) else ""
     if not code:  # nothing came, or nothing that Slack itself would say
         return UNREACHABLE
-    return NO_ANSWER.get(code, f"Slack did not let me do that here ({code}).")
+    return NO_ANSWER.get(code) or say("Slack did not let me do that here ({code}).", code=code)

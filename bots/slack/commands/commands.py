@@ -22,11 +22,11 @@ from host.ports.bot import HostBusy, Ingest
 from host.ports.commands import Slip
 from host.ports.controls import Forbidden, Running, TaskView
 from host.ports.events import Viewer
+from host.words import Sentence, say, told
 
 Json = dict[str, Any]
 
 ASK = "ask"
-IN_THE_THREAD = f"`{COMMAND}` does not know which thread you mean: write `!%s` in it."
 
 
 class Commands:
@@ -40,14 +40,15 @@ class Commands:
         """Carries the command out; returns what its author alone is told, as Slack's answer."""
         word, _, rest = str(body.get("text") or "").strip().partition(" ")
         try:
-            told = await self._carried_out(body, word.lower(), rest.strip())
+            answer = await self._carried_out(body, word.lower(), rest.strip())
         except Forbidden as error:
-            told = {"text": panels.escaped(str(error))}
+            answer = {"text": panels.escaped(str(error))}
         except HostBusy:
-            told = {"text": words.BUSY}
+            answer = {"text": words.BUSY}
         except TRANSIENT as error:
-            told = {"text": refusal_of(error)}
-        shown: Json = links.shown(told)
+            answer = {"text": refusal_of(error)}
+        language = await self._reader.language(str(body["user_id"]), str(body["channel_id"]), self._host)
+        shown: Json = links.shown(told(answer, language))
         return shown
 
     async def _carried_out(self, body: Json, word: str, rest: str) -> Json:
@@ -56,7 +57,8 @@ class Commands:
             return await self._ask(body, rest)
         meant = controls.grammar.word(word, rest)
         if isinstance(meant, Slip):
-            return markdown(meant.why.replace("`!", f"`{COMMAND} "))
+            language = await self._reader.language(str(body["user_id"]), str(body["channel_id"]), self._host)
+            return markdown(told(meant.why, language).replace("`!", f"`{COMMAND} "))
         viewer = await self._reader.viewer(str(body["user_id"]), str(body["channel_id"]), self._host)
         match meant.name if meant is not None else commands.HELP:
             case commands.TASKS:
@@ -74,17 +76,17 @@ class Commands:
             case commands.STOP:
                 return await self._stop(viewer)
             case commands.HELP:
-                return markdown(controls.help(viewer))
+                return markdown(await controls.help(viewer))
             case only_in_a_thread:
-                return markdown(IN_THE_THREAD % only_in_a_thread)
+                return markdown(in_the_thread(only_in_a_thread).told(await controls.language(viewer)))
 
     async def _in_words(self, viewer: Viewer, name: str, rest: str) -> str:
         controls = self._host.controls
         if name == commands.USAGE:
             return (await controls.usage(viewer)).text
         if name == commands.MEMORY:
-            told = await controls.memory(viewer, rest)
-            return told.replace("`!", f"`{COMMAND} ")  # what it says to write
+            noted = await controls.memory(viewer, rest)
+            return noted.replace("`!", f"`{COMMAND} ")  # what it says to write
         if name == commands.GRANTS:
             return await controls.grants(viewer, rest)
         return await controls.why(viewer, commands.message_named(rest))
@@ -102,7 +104,7 @@ class Commands:
             return {"text": words.OWNERS_ONLY}
         now = await controls.rules(viewer)
         offered = rules.Offered(controls.agents(), controls.models(), await controls.tools(viewer))
-        form = rules.modal(viewer.address.platform_id, now, offered)
+        form = told(rules.modal(viewer.address.platform_id, now, offered), await controls.language(viewer))
         await self._client.views_open(trigger_id=trigger_id, view=form)
         return {}
 
@@ -118,12 +120,18 @@ class Commands:
         return {"text": panels.escaped(refused)} if refused else {}
 
 
+def in_the_thread(word: str) -> Sentence:
+    return say(
+        "`{command}` does not know which thread you mean: write `!{word}` in it.", command=COMMAND, word=word
+    )
+
+
 def tasks_panel(found: Sequence[TaskView], note: str = "") -> Json:
-    return _panel("What is scheduled", panels.tasks(found), note)
+    return _panel(say("What is scheduled"), panels.tasks(found), note)
 
 
 def running_panel(found: Sequence[Running], note: str = "") -> Json:
-    return _panel("What is running here", panels.running(found), note)
+    return _panel(say("What is running here"), panels.running(found), note)
 
 
 def _panel(text: str, blocks: list[Json], note: str) -> Json:
@@ -131,5 +139,7 @@ def _panel(text: str, blocks: list[Json], note: str) -> Json:
 
 
 def markdown(text: str) -> Json:
-    first = markup.render(text or words.NOTHING_TO_SHOW)[0]
+    if not text:
+        return {"text": words.NOTHING_TO_SHOW}
+    first = markup.render(text)[0]
     return {"text": first.text, "blocks": list(first.blocks)}

@@ -17,13 +17,14 @@ from bots.slack.reading.events import Reader
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import TRY, Forbidden, Later, NotNow
 from host.ports.events import Viewer
+from host.words import Sentence, as_it_is, joined, known, say, told
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 FORM, CONFIRM, TRY_FIRST = "dovecote-later", "dovecote-later-yes", "dovecote-later-try"
 WHEN, WHAT = "when", "what"
-NOT_YET = "\n\n⚠️ Press it once more: "  # between what is asked and why it is asked again
+NOT_YET = "\n\n⚠️ "  # between what is asked and why it is asked again
 TRIED = "\n\n🧪 "  # the same before what became of a trial
 KEPT = 2_000  # characters of a message that travel in its form; Slack takes 3,000 in all
 
@@ -41,9 +42,11 @@ class Laters:
         text = string(message.get("text"))[:KEPT]
         while len(json.dumps({**kept, "text": text})) > 2_900:
             text = text[: len(text) * 3 // 4]
+        language = await self._language(body, channel)
         try:
             await self._client.views_open(
-                trigger_id=str(body["trigger_id"]), view=_form(json.dumps({**kept, "text": text}))
+                trigger_id=str(body["trigger_id"]),
+                view=told(_form(json.dumps({**kept, "text": text})), language),
             )
         except TRANSIENT as error:
             log.info("Nobody was asked when: %s", type(error).__name__)
@@ -63,8 +66,10 @@ class Laters:
             )
             offer = await self._host.controls.offer(viewer, wanted)
         except (Forbidden, HostBusy, *TRANSIENT) as error:
-            return {"response_action": "errors", "errors": {WHEN: _refusal(error)[:2_000]}}
-        return _asked(offer.words, json.dumps([kept["channel"], offer.request]))
+            refusal = told(_refusal(error), await self._language(body, str(kept["channel"])))
+            return {"response_action": "errors", "errors": {WHEN: refusal[:2_000]}}
+        asked = _asked(offer.words, json.dumps([kept["channel"], offer.request]))
+        return told(asked, await self._language(body, str(kept["channel"])))
 
     async def confirmed(self, body: Json) -> Json:
         """What could not be found out now is asked once more on the same page: an earlier press of its button may have done it,
@@ -75,10 +80,16 @@ class Laters:
             viewer = await self._viewer(body, str(channel))
             line = await self._host.controls.decide(viewer, str(request), "yes")
         except (NotNow, HostBusy, *TRANSIENT) as error:
-            return _asked(_offered(body["view"]), kept, NOT_YET, _refusal(error))
+            again = say("Press it once more: {reason}", reason=known(_refusal(error)))
+            page = _asked(_offered(body["view"]), kept, NOT_YET, again)
         except Forbidden as error:
-            return {"response_action": "update", "view": _page("Not scheduled", str(error))}
-        return {"response_action": "update", "view": _page("Scheduled", line)}
+            page = {"response_action": "update", "view": _page(say("Not scheduled"), str(error))}
+        else:
+            page = {"response_action": "update", "view": _page(say("Scheduled"), line)}
+        return told(page, await self._language(body, str(channel)))
+
+    async def _language(self, body: Json, channel: str) -> str:
+        return await self._reader.language(str(body["user"]["id"]), channel, self._host)
 
     async def tried(self, body: Json) -> None:
         """The page stays as it is, with what became of the trial below it: nothing is scheduled by it."""
@@ -90,7 +101,8 @@ class Laters:
             line = await self._host.controls.decide(viewer, str(request), TRY)
         except (Forbidden, HostBusy, *TRANSIENT) as error:
             line = _refusal(error)
-        shown = _asked(_offered(view), kept, TRIED, line)["view"]
+        page = _asked(_offered(view), kept, TRIED, line)["view"]
+        shown = told(page, await self._language(body, str(channel)))
         try:
             await self._client.views_update(view_id=view["id"], hash=view["hash"], view=shown)
         except TRANSIENT as error:
@@ -117,8 +129,8 @@ def _form(kept: str) -> Json:
         "callback_id": FORM,
         "private_metadata": kept,
         "title": _plain(words.LATER),
-        "submit": _plain("Go on"),
-        "close": _plain("Cancel"),
+        "submit": _plain(say("Go on")),
+        "close": _plain(say("Cancel")),
         "blocks": [
             {"type": "input", "block_id": WHEN, "label": _plain(words.WHEN), "element": when},
             {
@@ -132,12 +144,14 @@ def _form(kept: str) -> Json:
     }
 
 
-def _asked(offered: str, kept: str, before: str = "", told: str = "") -> Json:
-    """`told` stands below what is offered, after `before`."""
-    page = _page("Is that right?", f"{offered[:2_000]}{before}{told}" if told else offered, kept)
+def _asked(offered: str, kept: str, before: str = "", below: str = "") -> Json:
+    """`below` stands below what is offered, after `before`."""
+    text = joined(before, [as_it_is(offered[:2_000]), below]) if below else offered
+    page = _page(say("Is that right?"), text, kept)
     button = {"type": "button", "action_id": TRY_FIRST, "text": _plain(words.TRY_FIRST), "value": TRY}
     blocks = [*page["blocks"], {"type": "actions", "elements": [button]}]
-    return {"response_action": "update", "view": {**page, "blocks": blocks, "submit": _plain("Yes, do it")}}
+    view = {**page, "blocks": blocks, "submit": _plain(say("Yes, do it"))}
+    return {"response_action": "update", "view": view}
 
 
 def _offered(view: Json) -> str:
@@ -147,8 +161,11 @@ def _offered(view: Json) -> str:
 
 
 def _page(title: str, text: str, kept: str = "") -> Json:
-    block = {"type": "section", "text": {"type": "plain_text", "text": text[:2_900]}}
-    shown = {"type": "modal", "callback_id": CONFIRM, "title": _plain(title), "close": _plain("Close")}
+    block = {
+        "type": "section",
+        "text": {"type": "plain_text", "text": text if isinstance(text, Sentence) else text[:2_900]},
+    }
+    shown = {"type": "modal", "callback_id": CONFIRM, "title": _plain(title), "close": _plain(say("Close"))}
     return {**shown, "private_metadata": kept, "blocks": [block]}
 
 

@@ -18,6 +18,7 @@ from bots.slack.reading.events import Reader
 from bots.slack.sending import links
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import Forbidden
+from host.words import told
 from sessiondb.content import Part
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,10 @@ class Shortcuts:
         self._asking = Asking(client, reader, host)
 
     async def ask_about(self, body: Json, respond: Respond) -> None:
-        await self._told(respond, self._ask_about(body))
+        await self._told(body, respond, self._ask_about(body))
 
     async def became(self, body: Json, respond: Respond) -> None:
-        await self._told(respond, self._became(body))
+        await self._told(body, respond, self._became(body))
 
     async def _ask_about(self, body: Json) -> Json:
         """In the thread of the message. What somebody else wrote stays apart from the words of who asks."""
@@ -51,7 +52,7 @@ class Shortcuts:
                 user=str(person["id"]),
                 team=string(person.get("team_id")) or string(mapping(body.get("team")).get("id")),
                 trigger=str(body["trigger_id"]),
-                text=words.ABOUT,
+                text=told(words.ABOUT, await self._reader.language(str(person["id"]), channel, self._host)),
                 thread=thread or ("" if private else ts),  # a direct message is one conversation
                 files=spoken.files,
                 parts=(quoted, *spoken.parts),
@@ -65,18 +66,21 @@ class Shortcuts:
         message = string(mapping(body.get("message")).get("ts"))
         return markdown(await self._host.controls.why(viewer, message))
 
-    async def _told(self, respond: Respond, doing: Awaitable[Json]) -> None:
+    async def _told(self, body: Json, respond: Respond, doing: Awaitable[Json]) -> None:
         """Whoever chose it, alone."""
         try:
-            told = await doing
+            answer = await doing
         except Forbidden as error:
-            told = {"text": panels.escaped(str(error))}
+            answer = {"text": panels.escaped(str(error))}
         except HostBusy:
-            told = {"text": words.BUSY}
+            answer = {"text": words.BUSY}
         except TRANSIENT as error:
-            told = {"text": refusal_of(error)}
+            answer = {"text": refusal_of(error)}
         try:
-            if told:
-                await respond(response_type="ephemeral", replace_original=False, **links.shown(told))
+            if answer:
+                channel = string(mapping(body.get("channel")).get("id"))
+                language = await self._reader.language(str(body["user"]["id"]), channel, self._host)
+                answer = links.shown(told(answer, language))
+                await respond(response_type="ephemeral", replace_original=False, **answer)
         except TRANSIENT as error:
             log.info("A person was not told: %s", type(error).__name__)

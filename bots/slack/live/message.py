@@ -30,6 +30,7 @@ from bots.slack.reading.times import microseconds
 from bots.slack.sending import links
 from bots.slack.sending.faces import Customizing
 from host.ports.bot import Live, Receipt, Rejected, Unsent
+from host.words import known, say, told
 from sessiondb.plan import Item, State
 
 Json = dict[str, Any]
@@ -323,9 +324,11 @@ def _text(live: Live) -> str:
 
 
 def _status(live: Live) -> str:
-    words = links.growing(verbs(live.status))
-    told = f"Working: {words}" if words else "Writing…" if live.text else "Working…"
-    return told + lasting(live.minutes)
+    words = links.growing(told(known(verbs(live.status)), live.language))
+    said = (
+        say("Working: {words}", words=words) if words else say("Writing…") if live.text else say("Working…")
+    )
+    return f"{said.told(live.language)}{lasting(live.minutes).told(live.language)}"
 
 
 def _step(text: str) -> str:
@@ -342,8 +345,8 @@ def shown_so_far(live: Live) -> tuple[str, list[Json]]:
         shown = links.growing(markup.quiet(tail(live.text, most)))
         if clean.units(shown) <= ROOM:
             break
-    steps = "\n".join(f"- {line}" for line in checklist(live.plan, _step))
-    far = done_of(live.plan)
+    steps = "\n".join(f"- {line}" for line in told(checklist(live.plan, _step), live.language))
+    far = done_of(live.plan).told(live.language)
     status = f"_{_status(live)}_ ({far})" if far else f"_{_status(live)}_"
     whole = "\n\n".join(filter(None, (shown, steps, status)))
     return html.escape(whole[-NOTICE:], quote=False), [{"type": "markdown", "text": whole}]

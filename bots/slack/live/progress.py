@@ -59,7 +59,7 @@ class StatusLines:
         place = shown.address.platform_id, shown.address.thread_id or shown.answers
         if not place[1]:
             return
-        line = status_line(shown.status, writing=bool(shown.text))
+        line = status_line(shown.status, writing=bool(shown.text)).told(shown.language)
         before = self._shown.get(place)
         if before is not None and (line == before.text or time.monotonic() - before.at < LEAST_PAUSE):
             return

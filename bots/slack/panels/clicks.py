@@ -24,6 +24,7 @@ from bots.slack.sending import links, rendering
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import Forbidden, Judged, Outdated, TaskOrder
 from host.ports.events import Viewer
+from host.words import say, told
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -41,10 +42,11 @@ class Clicks:
         try:
             viewer = await self._reader.viewer(user, dm, self._host)
             overview = await self._host.controls.overview(viewer)
-            how = markup.plain(self._host.controls.help(viewer))[0].text
+            how = markup.plain(await self._host.controls.help(viewer))[0].text
             blocks = panels.home(overview, note, how)
         except (Forbidden, HostBusy) as error:
             blocks = [panels.section(panels.escaped(_refusal(error)))]
+        blocks = told(blocks, await self._reader.language(user, dm, self._host))
         view = {"type": "home", "private_metadata": dm, "blocks": blocks}
         await self._client.views_publish(user_id=user, view=view)
 
@@ -59,10 +61,12 @@ class Clicks:
             if view:
                 await self.home(user, place, note)
             else:
-                shown = await self._panel(viewer, str(action["action_id"]), note)
+                language = await self._host.controls.language(viewer)
+                shown = told(await self._panel(viewer, str(action["action_id"]), note), language)
                 await respond(replace_original=True, response_type="ephemeral", **links.shown(shown))
         except (Forbidden, HostBusy) as error:
-            text = links.unlinked(panels.escaped(_refusal(error)))
+            refusal = told(_refusal(error), await self._reader.language(user, place, self._host))
+            text = links.unlinked(panels.escaped(refusal))
             await respond(replace_original=True, response_type="ephemeral", text=text)
         except TRANSIENT as error:
             log.info("A panel was not refreshed: %s", type(error).__name__)
@@ -91,21 +95,28 @@ class Clicks:
         channel = rules.Opened.decode(str(view["private_metadata"])).channel
         viewer = await self._reader.viewer(user, channel)
         controls = self._host.controls
+        language = await controls.language(viewer)
         try:
             wanted = rules.submitted(view)
         except WrongInput as error:
-            return _wrong(error.field, str(error))
+            return _wrong(error.field, told(error.text, language))
         try:
             held = await controls.set_rules(viewer, wanted)
         except Outdated as error:  # it stays open with what they entered, above it what somebody else set
             anew = replace(wanted, version=error.now.version)
-            note = f"{error} Save once more to set what stands below instead."
+            note = told(
+                say("{changed} Save once more to set what stands below instead.", changed=str(error)),
+                language,
+            )
             offered = rules.Offered(controls.agents(), controls.models(), await controls.tools(viewer))
-            return {"response_action": "update", "view": rules.modal(channel, anew, offered, note)}
+            return {
+                "response_action": "update",
+                "view": told(rules.modal(channel, anew, offered, note), language),
+            }
         except Forbidden as error:
             return _wrong(AGENT, str(error))
         except HostBusy:
-            return _wrong(AGENT, words.BUSY)
+            return _wrong(AGENT, told(words.BUSY, language))
         await self._whisper(viewer.address.platform_id, user, held)
         return {}
 
@@ -165,6 +176,7 @@ class Clicks:
 
     async def _ask_why(self, body: Json, asked: judging.Asked) -> None:
         form = judging.modal(asked, await models_for(self._host, asked.answer))
+        form = told(form, await self._reader.language(str(body["user"]["id"]), asked.channel, self._host))
         try:
             await self._client.views_open(trigger_id=body["trigger_id"], view=form)
         except TRANSIENT as error:
@@ -181,6 +193,7 @@ class Clicks:
             await self._whisper(asked.channel, user, line, asked.thread)
 
     async def _whisper(self, channel: str, user: str, text: str, thread: str = "") -> None:
+        text = told(text, await self._reader.language(user, channel, self._host))
         try:
             await self._client.chat_postEphemeral(
                 channel=channel,

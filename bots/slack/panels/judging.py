@@ -12,6 +12,7 @@ from typing import Any
 
 from bots.common import judging
 from bots.common.judging import PRESSED, SLACK_ACTION
+from host.words import say
 
 Json = dict[str, Any]
 
@@ -62,8 +63,8 @@ def modal(asked: Asked, models: Sequence[str] = ()) -> Json:
         "callback_id": MODAL,
         "private_metadata": asked.encode(),
         "title": _plain(judging.TITLE),
-        "submit": _plain("Send"),
-        "close": _plain("Leave it at 👎"),
+        "submit": _plain(say("Send")),
+        "close": _plain(say("Leave it at 👎")),
         "blocks": [
             {
                 "type": "input",
@@ -76,7 +77,7 @@ def modal(asked: Asked, models: Sequence[str] = ()) -> Json:
             {
                 "type": "input",
                 "block_id": judging.AGAIN,
-                "label": _plain("And now"),
+                "label": _plain(say("And now")),
                 "element": {"type": "checkboxes", "action_id": judging.AGAIN, "options": [once_more]},
                 "optional": True,
             },

@@ -12,6 +12,7 @@ from typing import Any
 from bots.common import words
 from bots.common.short import shortened
 from host.ports.controls import Failure, Overview, Running, Spent, TaskOrder, TaskView
+from host.words import Sentence, as_it_is, clauses, dollars, joined, laid_out, many, say
 from sessiondb import Address
 
 Json = dict[str, Any]
@@ -24,17 +25,22 @@ MOST_RUNNING = 20
 MOST_FAILURES = 10
 SECTION = 2_900  # characters; Slack takes 3,000
 TITLE = 150  # characters of a task's title
+REASON = 180  # of what a failure says: ten of them stand in one section
+DETAIL = 600  # of what is said of it, each
 
 
-def running(found: Sequence[Running], waiting: int = 0, nothing: str = words.NOTHING_RUNS) -> list[Json]:
+def running(found: Sequence[Running], waiting: int = 0, nothing: Sentence = words.NOTHING_RUNS) -> list[Json]:
     shown = [_running(one) for one in found[:MOST_RUNNING]] or [section(nothing)]
     more = len(found) - MOST_RUNNING
     notes = [
-        f"{more} more running" if more > 0 else "",
-        f"{waiting} waiting for a free place" if waiting else "",
+        *([many("{count} more running", "{count} more running", more)] if more > 0 else []),
+        *(
+            [many("{count} waiting for a free place", "{count} waiting for a free place", waiting)]
+            if waiting
+            else []
+        ),
     ]
-    line = ", ".join(note for note in notes if note)
-    return [*shown, *([context(line)] if line else [])]
+    return [*shown, *([context(clauses(notes))] if notes else [])]
 
 
 def tasks(found: Sequence[TaskView]) -> list[Json]:
@@ -42,39 +48,50 @@ def tasks(found: Sequence[TaskView]) -> list[Json]:
         return [section(words.NO_TASKS)]
     blocks = [block for task in found[:MOST_TASKS] for block in _task(task)]
     more = len(found) - MOST_TASKS
-    return [*blocks, *([context(f"and {more} more: ask the agent for the list")] if more > 0 else [])]
+    if more <= 0:
+        return blocks
+    rest = many(
+        "and {count} more: ask the agent for the list", "and {count} more: ask the agent for the list", more
+    )
+    return [*blocks, context(rest)]
 
 
 def home(overview: Overview, note: str, help_text: str) -> list[Json]:
-    refresh = {"type": "actions", "elements": [_button("Refresh", f"{REFRESH}-home", "refresh")]}
+    refresh = {"type": "actions", "elements": [_button(say("Refresh"), f"{REFRESH}-home", "refresh")]}
     return [
         *([context(escaped(note))] if note else []),
-        header("Running now"),
+        header(say("Running now")),
         *running(overview.running, overview.waiting, words.NOTHING_AT_ALL),
-        header("Tasks"),
+        header(say("Tasks")),
         *tasks(overview.tasks),
-        header("Costs"),
+        header(say("Costs")),
         *spending(overview.spent),
-        header("Not answered"),
+        header(say("Not answered")),
         *failures(overview.failures),
         refresh,
-        header("How to talk to me"),
+        header(say("How to talk to me")),
         section(help_text),
     ]
 
 
 def spending(spent: Spent | None) -> list[Json]:
     if spent is None:
-        return [section("Nobody has kept an account yet.")]
-    agents = " · ".join(f"{escaped(name)} {words.dollars(cost)}" for name, cost in spent.by_agent[:10])
+        return [section(say("Nobody has kept an account yet."))]
+    agents = joined(
+        " · ",
+        [
+            laid_out("{name} {cost}", name=escaped(name), cost=dollars(cost))
+            for name, cost in spent.by_agent[:10]
+        ],
+    )
     opinions = " — ".join(
         f"{escaped(one.agent)}{f' ({escaped(one.model)})' if one.model else ''} 👍 {one.good} 👎 {one.bad}"
         for one in spent.opinions[:10]
     )
     return [
         section(escaped(words.spending(spent))),
-        *([context(f"This month by agent: {agents}")] if agents else []),
-        *([context(f"What people thought: {opinions}")] if opinions else []),
+        *([context(say("This month by agent: {agents}", agents=agents))] if agents else []),
+        *([context(say("What people thought: {opinions}", opinions=opinions))] if opinions else []),
     ]
 
 
@@ -82,23 +99,41 @@ def failures(found: Sequence[Failure]) -> list[Json]:
     if not found:
         return [section(words.NO_FAILURES)]
     lines = [
-        f"• {moment(failure.at)} in {place(failure.address)}: {escaped(_short(failure.reason, 200))}"
+        say(
+            "• {time} in {place}: {reason}",
+            time=moment(failure.at),
+            place=place(failure.address),
+            reason=escaped(_short(failure.reason, 200))[:REASON],
+        )
         for failure in found[:MOST_FAILURES]
     ]
-    return [section("\n".join(lines))]
+    return [section(joined("\n", lines))]
 
 
 def _running(one: Running) -> Json:
-    line = f"*{escaped(one.agent)}* in {place(one.address)} {escaped(_short(one.status, 100))}"
-    block = section(f"{line}\nsince {moment(one.since)}")
-    block["accessory"] = {**_button("Stop", STOP, one.session_id), "style": "danger"}
+    line = say(
+        "*{agent}* in {place} {status}\nsince {time}",
+        agent=escaped(one.agent),
+        place=place(one.address),
+        status=escaped(_short(one.status, 100)),
+        time=moment(one.since),
+    )
+    block = section(line)
+    block["accessory"] = {**_button(say("Stop"), STOP, one.session_id), "style": "danger"}
     return block
 
 
 def _task(task: TaskView) -> list[Json]:
     title = escaped(_short(task.title, TITLE))
-    details = escaped(" · ".join(task.details))
-    head = section(f"*{title}* in {place(task.address)}\n{details}")
+    details = [as_it_is(escaped(_short(one, DETAIL))) for one in task.details]
+    head = section(
+        say(
+            "*{title}* in {place}\n{details}",
+            title=title,
+            place=place(task.address),
+            details=joined(" · ", details),
+        )
+    )
     if not task.orders:
         return [head]
     return [head, {"type": "actions", "elements": [_order(task, order) for order in task.orders]}]
@@ -109,10 +144,10 @@ def _order(task: TaskView, order: TaskOrder) -> Json:
     if order is TaskOrder.CANCEL:
         button["style"] = "danger"
         button["confirm"] = {
-            "title": _plain("Cancel this task?"),
+            "title": _plain(say("Cancel this task?")),
             "text": _plain(_short(task.title, TITLE)),
-            "confirm": _plain("Cancel it"),
-            "deny": _plain("Keep it"),
+            "confirm": _plain(say("Cancel it")),
+            "deny": _plain(say("Keep it")),
         }
     return button
 
@@ -120,10 +155,10 @@ def _order(task: TaskView, order: TaskOrder) -> Json:
 # ── pieces ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def place(address: Address) -> str:
+def place(address: Address) -> Sentence:
     if address.platform_id.startswith("D"):
-        return "a direct message"
-    return f"<#{address.platform_id}>" if address.platform_id else "another place"
+        return say("a direct message")
+    return as_it_is(f"<#{address.platform_id}>") if address.platform_id else say("another place")
 
 
 def moment(at: int) -> str:
@@ -132,16 +167,23 @@ def moment(at: int) -> str:
 
 
 def escaped(text: str) -> str:
-    """Words as mrkdwn takes them: nothing in them is a mention, a link or bold."""
+    """Words as mrkdwn takes them: nothing in them is a mention, a link or bold. The host's own are such words."""
+    if isinstance(text, Sentence):
+        return text
     return html.escape(text, quote=False).replace("*", "∗").replace("_", "_\u200b").replace("`", "ʼ")
 
 
 def section(mrkdwn: str) -> Json:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": mrkdwn[:SECTION]}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": _within(mrkdwn)}}
 
 
 def context(mrkdwn: str) -> Json:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": mrkdwn[:SECTION]}]}
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": _within(mrkdwn)}]}
+
+
+def _within(text: str) -> str:
+    """A sentence is told later; what is long in it was cut before."""
+    return text if isinstance(text, Sentence) else text[:SECTION]
 
 
 def header(text: str) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from bots.common.rules import (
     ENGAGE,
     INSTRUCTIONS,
     KEEPERS,
+    LANGUAGE,
     MODEL,
     TOOLS,
     WORK,
@@ -24,12 +25,13 @@ from bots.common.rules import (
 from bots.common.shapes import mapping
 from bots.slack.panels import panels
 from host.ports.controls import LONGEST_INSTRUCTIONS, ChannelRules
+from host.words import say
 
 Json = dict[str, Any]
 
 MODAL = "dovecote-rules"
 MOST_CHOICES = 100  # of a menu
-MENUS = (AGENT, ENGAGE, MODEL, EFFORT, WORK, BILL)
+MENUS = (AGENT, ENGAGE, MODEL, EFFORT, WORK, BILL, LANGUAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,6 @@ class Opened:
 
 def modal(channel: str, now: ChannelRules, offered: Offered, note: str = "") -> Json:
     """`note` stands above it."""
-    label = f"{rules.BUDGET_LABEL}; empty for no limit of its own"
     agent = _menu(AGENT, rules.choices(offered.agents, now.agent, MOST_CHOICES), now.agent)
     model = _menu(MODEL, rules.choices(offered.models, now.model, MOST_CHOICES), now.model)
     told = _words(INSTRUCTIONS, now.instructions, LONGEST_INSTRUCTIONS) | {"multiline": True}
@@ -68,15 +69,21 @@ def modal(channel: str, now: ChannelRules, offered: Offered, note: str = "") -> 
         "callback_id": MODAL,
         "private_metadata": Opened(channel, now.version).encode(),
         "title": _plain(rules.TITLE),
-        "submit": _plain("Save"),
-        "close": _plain("Cancel"),
+        "submit": _plain(say("Save")),
+        "close": _plain(say("Cancel")),
         "blocks": [
             *([panels.section(panels.escaped(note))] if note else []),
-            _input(AGENT, "Agent", agent),
-            _input(ENGAGE, "It answers", _menu(ENGAGE, rules.ENGAGES, now.engage)),
+            _input(AGENT, say("Agent"), agent),
+            _input(ENGAGE, say("It answers"), _menu(ENGAGE, rules.ENGAGES, now.engage)),
             _input(MODEL, rules.MODEL_LABEL, model),
             _input(INSTRUCTIONS, rules.INSTRUCTIONS_LABEL, told, rules.INSTRUCTIONS_HINT, optional=True),
-            _input(BUDGET, label, _words(BUDGET, rules.budget(now), 12), optional=True),
+            _input(
+                BUDGET,
+                rules.BUDGET_LABEL,
+                _words(BUDGET, rules.budget(now), 12),
+                rules.BUDGET_HINT,
+                optional=True,
+            ),
             _input(EFFORT, rules.EFFORT_LABEL, _menu(EFFORT, rules.EFFORT_NAMES, now.effort)),
             _input(TOOLS, rules.TOOLS_LABEL, _tools(offered.tools, now), rules.TOOLS_HINT, optional=True),
             _input(ASKERS, rules.ASKERS_LABEL, _people(ASKERS, now.askers), rules.ASKERS_HINT, optional=True),
@@ -85,6 +92,12 @@ def modal(channel: str, now: ChannelRules, offered: Offered, note: str = "") -> 
             ),
             _input(WORK, rules.WORK_LABEL, _menu(WORK, rules.WORKS, now.work), rules.WORK_HINT),
             _input(BILL, rules.BILL_LABEL, _menu(BILL, rules.BILLS, "yes" if now.bill else "")),
+            _input(
+                LANGUAGE,
+                rules.LANGUAGE_LABEL,
+                _menu(LANGUAGE, rules.LANGUAGES, now.language),
+                rules.LANGUAGE_HINT,
+            ),
         ],
     }
 
@@ -103,7 +116,7 @@ def submitted(view: Json) -> ChannelRules:
     return rules.shown(chosen, rules.limited(chosen | lists, rules.entered(chosen | typed, opened.version)))
 
 
-def _menu(action: str, choices: dict[str, str], chosen: str) -> Json:
+def _menu(action: str, choices: Mapping[str, str], chosen: str) -> Json:
     options = {value: {"text": _plain(label), "value": value} for value, label in choices.items()}
     return {
         "type": "static_select",

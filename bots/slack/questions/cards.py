@@ -7,14 +7,17 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.common.answering import votes
 from bots.slack.client.errors import is_rate_limited
 from bots.slack.sending import links, rendering
 from host.ports.controls import CallShown
+from host.words import laid_out, say
 from sessiondb import Address
 
 Json = dict[str, Any]
 
 LONGEST_SECTION = 3_000  # characters
+LONGEST_TOOL = 1_000
 
 
 async def show(
@@ -57,14 +60,15 @@ async def _message(client: AsyncWebClient, place: Address, ts: str) -> Json:
 
 def details(call: CallShown) -> Json:
     """A call as it would run, whole: nothing in it is read as marks, and its lines stand as they are."""
-    so_far = f"Allowed so far by {', '.join(call.by)}. " if call.by else ""
-    needed = f"{so_far}{call.needed} people have to allow it.\n" if call.needed > 1 else ""
-    head = {"type": "plain_text", "text": f"{call.tool}\n{needed}Digest {call.digest}"[:LONGEST_SECTION]}
+    head = {
+        "type": "plain_text",
+        "text": laid_out("{tool}\n{votes}", tool=call.tool[:LONGEST_TOOL], votes=votes(call)),
+    }
     parts = [call.text[at : at + LONGEST_SECTION] for at in range(0, len(call.text), LONGEST_SECTION)]
     return {
         "type": "modal",
-        "title": {"type": "plain_text", "text": "What would run"},
-        "close": {"type": "plain_text", "text": "Close"},
+        "title": {"type": "plain_text", "text": say("What would run")},
+        "close": {"type": "plain_text", "text": say("Close")},
         "blocks": [{"type": "section", "text": {**head, "emoji": False}}, *map(_as_is, parts)],
     }
 

@@ -24,6 +24,7 @@ from bots.slack.sending import links, rendering
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import Forbidden
 from host.ports.events import OVER, EventClass, InboundEvent, Verdict
+from host.words import known, say, told
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,8 @@ class Questions:
             await self._refuse(asked, user)
             return
         if action["action_id"] == rendering.WORDS:
-            await self._client.views_open(trigger_id=body["trigger_id"], view=_modal(asked))
+            form = told(_modal(asked), await self._language(asked, user))
+            await self._client.views_open(trigger_id=body["trigger_id"], view=form)
             return
         label = str(((action.get("selected_option") or action).get("text") or {}).get("text") or "")
         await self._answer(asked, user, chosen or label, mapping(body.get("message")))
@@ -118,6 +120,7 @@ class Questions:
             await self._tell(asked, user, words.BUSY)
             return
         if ingested.verdict is Verdict.STORED:
+            value = told(known(value), await self._language(asked, user)) if asked.approval else value
             line = f"✅ *{_one_line(value)}* — {_people(ingested.by or (user,))}"
             self._chosen[asked.question] = (
                 line  # before anything is awaited: whoever comes second shows the same
@@ -126,14 +129,17 @@ class Questions:
                 self._chosen.popitem(last=False)
             await self._show(asked, line, clicked, over=True)
         elif ingested.verdict is Verdict.COUNTED:
-            counted = f"{len(ingested.by)} of {ingested.needed} have allowed it: {_people(ingested.by)}"
+            votes = answering.counted(ingested.by, ingested.needed)
+            counted = told(votes, await self._language(asked, user))
             await self._show(asked, counted, clicked, over=False)
         elif ingested.verdict is Verdict.DUPLICATE:
-            await self._show(asked, self._chosen.get(asked.question, "") or "Answered.", clicked, over=True)
+            over = told(say("Answered."), await self._language(asked, user))
+            await self._show(asked, self._chosen.get(asked.question, "") or over, clicked, over=True)
             await self._tell(asked, user, answering.ANSWERED)
         elif ingested.reason:
-            if ingested.reason == OVER:
-                await self._show(asked, f"⌛ {OVER}", clicked, over=True)
+            closed = told(OVER, await self._language(asked, user))
+            if ingested.reason in (OVER, closed):
+                await self._show(asked, f"⌛ {closed}", clicked, over=True)
             await self._tell(asked, user, ingested.reason)
 
     async def _show(self, asked: Asked, line: str, clicked: Json | None, *, over: bool) -> None:
@@ -157,12 +163,17 @@ class Questions:
         except HostBusy:
             await self._tell(asked, user, words.BUSY)
         else:
-            await self._client.views_open(trigger_id=body["trigger_id"], view=cards.details(call))
+            shown = told(cards.details(call), await self._language(asked, user))
+            await self._client.views_open(trigger_id=body["trigger_id"], view=shown)
 
     async def _refuse(self, asked: Asked, user: str) -> None:
         await self._tell(asked, user, answering.refusal(asked.audience))
 
+    async def _language(self, asked: Asked, user: str) -> str:
+        return await self._reader.language(user, asked.address.platform_id, self._host)
+
     async def _tell(self, asked: Asked, user: str, text: str) -> None:
+        text = told(text, await self._language(asked, user))
         try:
             await self._client.chat_postEphemeral(
                 channel=asked.address.platform_id,
@@ -197,14 +208,14 @@ def _modal(asked: Asked) -> Json:
         "type": "modal",
         "callback_id": MODAL,
         "private_metadata": asked.encode(),
-        "title": {"type": "plain_text", "text": "Your answer"},
-        "submit": {"type": "plain_text", "text": "Answer"},
-        "close": {"type": "plain_text", "text": "Cancel"},
+        "title": {"type": "plain_text", "text": say("Your answer")},
+        "submit": {"type": "plain_text", "text": say("Answer")},
+        "close": {"type": "plain_text", "text": say("Cancel")},
         "blocks": [
             {
                 "type": "input",
                 "block_id": WORDS_BLOCK,
-                "label": {"type": "plain_text", "text": "In your words"},
+                "label": {"type": "plain_text", "text": say("In your words")},
                 "element": {
                     "type": "plain_text_input",
                     "action_id": WORDS_BLOCK,

@@ -23,6 +23,7 @@ from bots.slack.reading.threads import Threads, name_of
 from bots.slack.reading.times import ms
 from host.ports.bot import Ingest
 from host.ports.events import Author, EventClass, InboundEvent, Privacy, Said, Viewer
+from host.words import ENGLISH
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ Json = dict[str, Any]
 
 MOST_FOLLOWED = 20_000  # threads
 MOST_NAMES = 60  # people and channels that are asked for by name, of one reading
+LANGUAGE_PATIENCE = 1.0  # s of the three that Slack waits for a form
 EXCERPT = 200  # characters of a message that somebody reacted to
 NOBODY = frozenset(
     {"user_not_found", "user_not_visible"}
@@ -194,6 +196,17 @@ class Reader:
         self._people.forget_person(user)
         return Viewer(await self.author({"user": user}), address, privacy)
 
+    async def language(self, user: str, channel: str, host: Ingest) -> str:
+        """In which somebody is told something there; English where that is not known at once."""
+        address = Address("slack", self._me.team, channel)
+        try:
+            async with asyncio.timeout(LANGUAGE_PATIENCE):
+                privacy = await self.privacy({"channel": channel}) if channel else "dm"
+                author = await self.author({"user": user}) if privacy == "dm" else Author(user)
+                return await host.controls.language(Viewer(author, address, privacy))
+        except (TimeoutError, *TRANSIENT):
+            return ENGLISH
+
     async def became(self, channel: str, host: Ingest) -> None:
         """By Slack's own word now, whatever the event says: two conversions may come in any order."""
         place = await self._people.place_now(channel)
@@ -240,6 +253,7 @@ class Reader:
             groups=await self._people.groups_of(user),
             zone=person.zone,
             guest=person.guest,
+            locale=person.locale,
         )
 
     async def said(self, message: Json) -> Spoken:

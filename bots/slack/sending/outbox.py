@@ -21,6 +21,7 @@ from bots.slack.sending.canvases import Canvases
 from bots.slack.sending.faces import Customizing
 from bots.slack.sending.files import Uploads
 from host.ports.bot import Delivery, DeliveryError, Receipt, Rejected, Unknown, Unsent
+from host.words import told
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -158,7 +159,8 @@ class Sender:
         if not blocks or len(blocks) >= judging.MOST_BLOCKS:
             return await self._said(delivery, arguments)
         try:
-            return await self._said(delivery, {**arguments, "blocks": [*blocks, judging.block(delivery.key)]})
+            judged = told(judging.block(delivery.key), delivery.language)
+            return await self._said(delivery, {**arguments, "blocks": [*blocks, judged]})
         except SlackApiError as error:
             if code_of(error) != "invalid_blocks":
                 raise

@@ -12,6 +12,7 @@ from bots.markup import chunks
 from bots.markup import slack as markup
 from bots.slack.sending import tables
 from host.ports.bot import Decision
+from host.words import Sentence, say
 from sessiondb import content
 
 Json = dict[str, Any]
@@ -125,7 +126,7 @@ def _question(
     elements = _choices(options, labels)
     if free_text:
         elements.append(
-            {"type": "button", "action_id": WORDS, "text": _label("Answer in words…"), "value": "words"}
+            {"type": "button", "action_id": WORDS, "text": _label(say("Answer in words…")), "value": "words"}
         )
     last["do"] = "ask"
     last.pop("tabled", None)  # its blocks end in buttons
@@ -154,13 +155,15 @@ def _choices(options: Sequence[str], labels: Sequence[str]) -> list[Json]:
         {
             "type": "static_select",
             "action_id": f"{ACTION}-menu",
-            "placeholder": _label("Choose…"),
+            "placeholder": _label(say("Choose…")),
             "options": menu,
         }
     ]
 
 
 def _label(text: str) -> Json:
+    if isinstance(text, Sentence):  # short in every language, and told by whoever posts it
+        return {"type": "plain_text", "text": text}
     return {"type": "plain_text", "text": shortened(" ".join(text.split()) or "…", LABEL)}
 
 
@@ -210,4 +213,4 @@ def counted(blocks: Sequence[Json], line: str) -> list[Json]:
 
 
 def _details() -> Json:
-    return {"type": "button", "action_id": DETAILS, "text": _label("Details"), "value": "details"}
+    return {"type": "button", "action_id": DETAILS, "text": _label(say("Details")), "value": "details"}

@@ -84,12 +84,15 @@ class FakeSlack(Acts, Gestures):
         name: str,
         *,
         tz: str = "Europe/Berlin",
+        locale: str = "en-US",
         external: bool = False,
         guest: str = "",
         is_bot: bool = False,
     ) -> User:
         """`guest` is "multi" or "single", of channels."""
-        return self.workspace.add_user(name, tz=tz, external=external, guest=guest, is_bot=is_bot)
+        return self.workspace.add_user(
+            name, tz=tz, locale=locale, external=external, guest=guest, is_bot=is_bot
+        )
 
     def add_channel(
         self, name: str, *, private: bool = False, members: Iterable[User | str] = (), with_bot: bool = True

@@ -15,6 +15,7 @@ class User:
     name: str
     team_id: str
     tz: str = "Europe/Berlin"
+    locale: str = "en-US"
     external: bool = False  # of another workspace, seen through Slack Connect
     guest: str = ""  # "multi" or "single": of those channels alone to which they were invited
     is_bot: bool = False

@@ -36,7 +36,9 @@ def connections_open(core: Core, args: Args) -> Json:
 
 @method("users.info", "users:read")
 def users_info(core: Core, args: Args) -> Json:
-    return {"user": wire.user(core.workspace.user(args.required("user")))}
+    """The locale only on request ("Locale locale locale")."""
+    user = core.workspace.user(args.required("user"))
+    return {"user": wire.user(user) | ({"locale": user.locale} if args.flag("include_locale") else {})}
 
 
 @method("users.list", "users:read")

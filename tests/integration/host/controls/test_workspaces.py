@@ -73,7 +73,7 @@ async def all_told(host: Host, viewer: Viewer) -> str:
         lambda: controls.rules(viewer),
         lambda: controls.tools(viewer),
     ]
-    told = [controls.help(viewer)]
+    told = [await controls.help(viewer)]
     for ask in asked:
         try:
             told.append(repr(await ask()))

@@ -1,0 +1,47 @@
+"""What the host itself says to people, and in which languages (docs/adr/0035).
+
+A sentence is marked where it stands, with its values by name, and told in the language of the place it goes to:
+
+    say("I paused {tasks}: {owner} is gone.", tasks=title, owner=name).told("de")
+"""
+
+from host.words.catalogues import ENGLISH, Catalogue, catalogue, languages, mark, spoken
+from host.words.figures import called
+from host.words.sentences import (
+    Sentence,
+    Value,
+    alternatives,
+    as_it_is,
+    clauses,
+    dollars,
+    joined,
+    known,
+    laid_out,
+    many,
+    moment,
+    say,
+    told,
+)
+
+__all__ = [
+    "ENGLISH",
+    "Catalogue",
+    "Sentence",
+    "Value",
+    "alternatives",
+    "as_it_is",
+    "called",
+    "catalogue",
+    "clauses",
+    "dollars",
+    "joined",
+    "known",
+    "laid_out",
+    "languages",
+    "many",
+    "mark",
+    "moment",
+    "say",
+    "spoken",
+    "told",
+]
