@@ -266,6 +266,7 @@ def _controls(
         records,
         supervisor,
         ingress.ingest,
+        onward.deliveries.under_way,
         onward.saying,
         masks,
         parts.now,

@@ -21,21 +21,26 @@ OTHERWISE = "You have chosen otherwise since, and that counts."
 EXPLAINED = "Thank you: your reason is noted for the owners."
 
 
-def answer_of(connection: Statements, config: Config, viewer: Viewer, key: str) -> Answer:
-    """What the button is under, for whom may speak to the agent there. Raises `Forbidden`."""
+def answer_of(
+    connection: Statements, config: Config, viewer: Viewer, key: str, under_way: Answer | None = None
+) -> Answer:
+    """What the button is under, for whom may speak to the agent there; `under_way` is what has no receipt yet. Raises
+    `Forbidden`."""
     standing = access.standing_of(connection, viewer.address, viewer.author.id)
     permission = access.decide(config.access, viewer, standing)
     if isinstance(permission, access.Denied):
         raise Forbidden(permission.reason)
-    found = judgements.answer(connection, key)
+    found = judgements.answer(connection, key) or under_way
     if found is None or found.address[:3] != viewer.address[:3]:
         raise Forbidden(UNKNOWN)
     return found
 
 
-def judge(connection: Statements, config: Config, viewer: Viewer, said: Judged) -> str:
+def judge(
+    connection: Statements, config: Config, viewer: Viewer, said: Judged, under_way: Answer | None = None
+) -> str:
     """Raises `Forbidden`. A line for the person alone."""
-    found = answer_of(connection, config, viewer, said.answer)
+    found = answer_of(connection, config, viewer, said.answer, under_way)
     found = replace(found, model=found.model or _configured(config, found))
     user = access.person(viewer.address, viewer.author.id)
     reason = said.reason.strip()[:LONGEST_REASON]

@@ -100,6 +100,7 @@ class Parts:
     records: Records
     supervisor: Supervisor
     ingest: Callable[[InboundEvent], Awaitable[Ingested]]  # the one way in
+    under_way: Callable[[str], tuple[str, Parcel] | None]  # by key, what people see and has no receipt yet
     saying: Saying
     masks: Masks
     now: Callable[[], int]
@@ -199,21 +200,28 @@ class Service:
         return await self._db.read(lambda connection: granting.listed(connection, viewer, zone, now))
 
     async def judge(self, viewer: Viewer, said: Judged) -> str:
-        await self._answer(viewer, said.answer)
-        return await self._db.write(
-            lambda connection: judging.judge(connection, self._settings.config, viewer, said)
-        )
+        found, config = await self._answer(viewer, said.answer, at_once=True), self._settings.config
+        return await self._db.write(lambda c: judging.judge(c, config, viewer, said, found))
 
-    async def _answer(self, viewer: Viewer, key: str) -> Answer:
-        """What the buttons stand under. People see them before the receipt is in the ledger, which is a moment later.
-        Raises `Forbidden`."""
-        for pause in RECEIPT_IN:
-            if await self._db.read(lambda connection: judgements.answer(connection, key)) is not None:
+    async def _answer(self, viewer: Viewer, key: str, *, at_once: bool = False) -> Answer:
+        """What the buttons stand under. People see them before the receipt is in the ledger, a moment or, where the platform is
+        slow to tell, half a minute before; `at_once` does without. Raises `Forbidden`."""
+        under_way: Answer | None = None
+        for pause in (*RECEIPT_IN, 0.0):
+            under_way = await self._under_way(key)
+            if (at_once and under_way) or await self._db.read(lambda c: judgements.answer(c, key)):
                 break
             await asyncio.sleep(pause)
-        return await self._db.read(
-            lambda connection: judging.answer_of(connection, self._settings.config, viewer, key)
-        )
+        config = self._settings.config
+        return await self._db.read(lambda c: judging.answer_of(c, config, viewer, key, under_way))
+
+    async def _under_way(self, key: str) -> Answer | None:
+        session_id, parcel = self._parts.under_way(key) or ("", None)
+        at = parcel.first_attempt_at or self._parts.now() if parcel else 0
+        whose = await self._db.read(lambda c: judgements.whose(c, session_id, at)) if parcel else None
+        if parcel is None or whose is None:
+            return None
+        return Answer(session_id, *whose, parcel.address, at, parcel.message_out_id, parcel.in_reply_to)
 
     async def _asked(self, session: Session, found: Answer) -> tuple[MessageIn | None, list[Parcel]]:
         """What it answers, and its parts."""

@@ -115,8 +115,8 @@ class Lane:
     def length(self) -> int:
         return len(self._queue)
 
-    def has(self, key: str) -> bool:
-        return any(parcel.key == key for parcel in self._queue)
+    def parcel(self, key: str) -> Parcel | None:
+        return next((parcel for parcel in self._queue if parcel.key == key), None)
 
     def answers(self, message_id: str) -> bool:
         """Whether something that answers this message is on its way."""

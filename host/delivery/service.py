@@ -231,7 +231,12 @@ class Deliveries:
             self._lane(session, parcel).add([parcel], intended=parcel.key in done.intended)
 
     def _is_on_its_way(self, session: Session, key: str) -> bool:
-        return any(lane.has(key) for way, lane in self._lanes.items() if way.session_id == session.id)
+        return any(lane.parcel(key) for way, lane in self._lanes.items() if way.session_id == session.id)
+
+    def under_way(self, key: str) -> tuple[str, Parcel] | None:
+        """What has no receipt yet, and the session that it is of: the platform may show it all the same."""
+        found = ((way.session_id, lane.parcel(key)) for way, lane in self._lanes.items())
+        return next(((session_id, parcel) for session_id, parcel in found if parcel is not None), None)
 
     def _count_refused(self, session: Session, done: Collected) -> None:
         """Junk costs its session little and the host much: one that writes nothing else is read no more."""

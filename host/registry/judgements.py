@@ -40,6 +40,12 @@ def answer(connection: Statements, key: str) -> Answer | None:
     return Answer(str(session_id), str(agent), str(model or ""), address, at, str(row_id), str(answers))
 
 
+def whose(connection: Statements, session_id: str, at: int) -> tuple[str, str] | None:
+    """The agent of a session, and the model that was paid for last, as of then; '' for none."""
+    row = connection.execute(_WHOSE, (at, session_id)).fetchone()
+    return None if row is None else (str(row[0]), str(row[1] or ""))
+
+
 def last(connection: Statements, place: Address, user: str) -> str:
     """The key of the last answer at an address; '' when there is none. Its conversation is the thread's, the channel's, or
     the one of whoever asks."""
@@ -107,6 +113,10 @@ SELECT l.session_id, s.agent, (
     ORDER BY made_at DESC LIMIT 1
 ), l.first_attempt_at, l.message_out_id, l.in_reply_to, l.channel_type, l.workspace_id, l.platform_id, l.thread_id
 FROM ledger l JOIN sessions s ON s.id = l.session_id WHERE l.key = ? AND l.state <> 'failed'
+"""
+_WHOSE = """
+SELECT agent, (SELECT model FROM usage WHERE session_id = s.id AND made_at <= ? ORDER BY made_at DESC LIMIT 1)
+FROM sessions s WHERE id = ?
 """
 _CONVERSATIONS = """
 SELECT id FROM sessions WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id IN (?, '', ?)

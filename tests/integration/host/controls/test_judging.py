@@ -98,3 +98,20 @@ async def test_an_answer_is_judged_as_soon_as_people_see_it_before_its_receipt_i
         await answered(bot, "dm-ada", "hello")
         [told] = judged
         assert "👍" in await told
+
+
+async def test_an_answer_whose_platform_is_slow_to_tell_is_judged_meanwhile(tmp_path: Path) -> None:
+    """Longer than anybody waits for a press to be heard."""
+    async with serving(config(tmp_path, access=OWNERS, agents=MOCK)) as (host, bot):
+        bot.lose_answers = 1
+        await bot.say("dm-ada", "hello", author=ADA, privacy="dm")
+        await bot.until(lambda: bool(bot.sent))
+        [found] = bot.sent
+        ada = viewer(ADA, "dm-ada", "dm")
+        assert "👍" in await host.controls.judge(ada, Judged(found.key, "good", 10))
+        assert "reason" in await host.controls.judge(ada, Judged(found.key, "bad", 20, "wrong"))
+        with pytest.raises(Forbidden, match="do not know this answer"):
+            await host.controls.judge(viewer(ADA, "random"), Judged(found.key, "good", 30))
+        with pytest.raises(Forbidden, match="still on its way"):
+            await host.controls.again(ada, found.key)
+        assert (await host.controls.usage(ada)).opinions == (Opinions("default", "mock", 0, 1),)
