@@ -118,15 +118,25 @@ def _legal(text: str) -> str:
     return _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def clock(ms: int, zone: str) -> str:
+    """`09:05`, in UTC where this machine does not know the zone."""
+    there = _there(ms, zone)
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%H:%M} UTC" if there is None else f"{there:%H:%M}"
+
+
 def _local(ms: int, zone: str) -> str:
     """What the author's own clock said, with its zone; '' when this machine does not know the zone."""
+    there = _there(ms, zone)
+    return "" if there is None else f"{there:%A %Y-%m-%d %H:%M} {zone}"
+
+
+def _there(ms: int, zone: str) -> datetime | None:
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
-        there = datetime.fromtimestamp(ms / 1000, ZoneInfo(zone))
+        return datetime.fromtimestamp(ms / 1000, ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ""
-    return f"{there:%A %Y-%m-%d %H:%M} {zone}"
+        return None
 
 
 def _time(ms: int) -> str:

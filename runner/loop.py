@@ -37,7 +37,6 @@ T = TypeVar("T")
 
 LOOK_AGAIN = 0.1  # s until inbound.db is looked at again that was busy
 LOST = "<note>What was said before is lost; this is a fresh start.</note>"
-NOT_WOKEN = "Its script found nothing to do: nobody would be told anything."
 MOST_WAIT = 86_400.0  # s that a turn asks to be left alone at most; the host bounds it too
 ACTIVITY_EVERY = 5_000  # ms between two records of activity while nothing else commits
 
@@ -151,15 +150,9 @@ class AgentLoop:
                 self._fail(begun, base.Error(str(error), retryable=True))
                 return False
             if not passed.wake:
-                front = turn.trial_of(begun)
-                said = [Emitted(f"{begun.id}:final:0", content.Text(f"{front}{NOT_WOKEN}"), begun.answers)]
-                self._outbound.finish_turn(
-                    begun.id,
-                    said if front else (),
-                    begun.consumed,
-                    (),
-                    error="its script did not wake the agent",
-                )
+                told, why = turn.not_woken(begun), "its script did not wake the agent"
+                said = [Emitted(f"{begun.id}:final:0", content.Text(told), begun.answers)] if told else []
+                self._outbound.finish_turn(begun.id, said, begun.consumed, (), error=why)
                 self._ring()
                 return False
             output = passed.output
@@ -372,7 +365,7 @@ class AgentLoop:
             self._look_again = True
             return None
         if begun is not None:
-            self._active_at = self._now()  # the claim has recorded it
+            begun.begun_at = self._active_at = self._now()  # the claim has recorded it
         return begun
 
     def _ordered(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
-from runner.formatter import PromptMessage
+from runner.formatter import PromptMessage, clock
 from sessiondb import content
 from sessiondb.records import Ack, AckStatus, Address, MessageIn, Step
 
@@ -42,6 +42,7 @@ class Turn:
     pushed: list[Pushed] = field(default_factory=list)  # not taken yet
     highest_seq: int = 0
     earlier: list[Step] = field(default_factory=list)  # of the tries before, where it is another one
+    begun_at: int = 0  # ms UTC
 
     def take(self, count: int) -> tuple[list[PromptMessage], list[str]]:
         """The provider took the next `count` pushes: they belong to this turn now.
@@ -151,7 +152,7 @@ def gate_output(steps: Sequence[Step]) -> str | None:
 
 def told_first(ended: Turn) -> str:
     """What an answer says above all: for which missed runs it is made up, and that its question was not heard."""
-    run, said = ended.task, trial_of(ended)
+    run, said = ended.task, trial_of(ended) or late_of(ended)
     if run is not None and isinstance(run.content, content.Task) and run.content.stands_for:
         said = f"*Missed earlier, made up for now: {'; '.join(run.content.stands_for)}.*\n\n"
     unheard = next((one.unheard for one in ended.messages if one.trigger and one.unheard), "")
@@ -164,6 +165,21 @@ def trial_of(begun: Turn) -> str:
     if not isinstance(run, content.Task) or not run.trial:
         return ""
     return f"🧪 *A trial of “{' '.join(run.title.split())}”: you alone read it, and it counts as no run.*\n\n"
+
+
+def not_woken(begun: Turn) -> str:
+    """What is said where a script did not wake the agent: nothing, but to whoever tries the task."""
+    front = trial_of(begun)
+    return f"{front}Its script found nothing to do: nobody would be told anything." if front else ""
+
+
+def late_of(begun: Turn) -> str:
+    """What the answer of a task says above all that began later than was promised; '' where it was kept."""
+    run = begun.task.content if begun.task is not None else None
+    if not isinstance(run, content.Task) or not run.promised or begun.begun_at <= run.promised:
+        return ""
+    by, at = clock(run.promised, run.promised_in), clock(begun.begun_at, run.promised_in)
+    return f"*Later than I promised: due {run.due}, to begin by {by}; I began at {at}.*\n\n"
 
 
 def tried_before(did: str) -> str:

@@ -73,6 +73,8 @@ class Task:
     script: str = ""
     output: str = ""  # of the script, once the runner has run it
     trial: bool = False  # one person alone reads what comes of it
+    promised: int = 0  # ms UTC by when it was to begin; 0 = nothing was said
+    promised_in: str = ""  # IANA zone, of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,8 @@ def encode(content: Inbound | Outbound) -> str:
         "digest",
         "call",
         "trial",
+        "promised",
+        "promised_in",
     ):  # a runner that began before its host was upgraded does not know it
         if not fields.get(name, True):
             del fields[name]

@@ -59,6 +59,7 @@ def add(
     missed: Annotated[str, typer.Option(help="run_once, run_all or skip.")] = "run_once",
     script: Annotated[Path | None, typer.Option(help="A file with the script that decides.")] = None,
     mention: Annotated[list[str] | None, typer.Option(help="The id of a person each post notifies.")] = None,
+    punctual: Annotated[bool, typer.Option("--punctual", help="Begun at its very minute.")] = False,
 ) -> None:
     """Schedule a task."""
     from host.cli import tasks_ordered
@@ -72,6 +73,7 @@ def add(
         "missed": missed,
     }
     wish |= {"script": script.read_text("utf-8") if script else "", "mentions": mention or []}
+    wish["punctual"] = punctual
     tasks_ordered.add(context.obj, {"agent": agent, "to": _place(to), "wish": wish})
 
 

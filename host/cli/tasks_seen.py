@@ -18,7 +18,7 @@ from host.config import Config, recurrence
 from host.controls import naming
 from host.controls.naming import Names
 from host.governance.words import zone_of
-from host.mailbox import ledger, projecting
+from host.mailbox import ledger, projecting, promise
 from host.mailbox import tasks as records
 from host.mailbox.tasks import FILE, Occurrence, Task
 from host.ports.printing import SafeConsole
@@ -61,7 +61,7 @@ def show_all(config: Config, *, as_json: bool) -> None:
                 [
                     short[one.task.id],
                     one.task.title,
-                    one.task.schedule.in_words(),
+                    one.task.when,
                     _next(one.task),
                     names.place(one.task.address) if names else "",
                 ]
@@ -83,7 +83,7 @@ def _for_programs(found: Found) -> dict[str, Any]:
     return {
         "id": task.id,
         "title": task.title,
-        "when": task.schedule.in_words(),
+        "when": task.when,
         "next_at": listing.iso(task.next_at),
         "state": task.state,
         "problem": task.problem,
@@ -119,7 +119,7 @@ def show(config: Config, name: str, *, as_json: bool) -> None:
             Text(recurrence.moment(occurrence.due_at, found.task.schedule.zone)),
             Text(listing.clock(occurrence.started_at, zone)),
             Text(_took(occurrence)),
-            Text(_run_of(occurrence)),
+            Text(_run_of(occurrence, found.task.window)),
             Text(posted),
         )
     _out.print(table)
@@ -200,7 +200,7 @@ def one(data: Path, name: str) -> Found:
 def _described(found: Found) -> Iterator[tuple[str, str]]:
     task = found.task
     yield task.id, task.title
-    yield "when", task.schedule.in_words()
+    yield "when", task.when
     yield "state", task.state
     if task.state == "active":
         yield "next", "; ".join(task.schedule.next_in_words(max(now_ms(), task.last_occurrence)))
@@ -236,10 +236,12 @@ def _receipts(data: Path, found: Found) -> list[tuple[Occurrence, str]]:
         registry.close()
 
 
-def _run_of(occurrence: Occurrence) -> str:
+def _run_of(occurrence: Occurrence, window: int) -> str:
     outcome = occurrence.outcome or ("running" if occurrence.started_at else "waits")
     made_up = f"; stands for {occurrence.stands_for}" if occurrence.stands_for else ""
-    return f"{outcome}{': ' + occurrence.error if occurrence.error else ''}{made_up}"
+    late = promise.later(occurrence.due_at, occurrence.started_at, window)
+    told = f"{outcome}{': ' + occurrence.error if occurrence.error else ''}{made_up}"
+    return f"{told}; {late}" if late else told
 
 
 def _why_nothing(occurrence: Occurrence) -> str:
@@ -261,5 +263,6 @@ def _exported(found: Found) -> dict[str, Any]:
         "script": task.script,
         "missed": task.missed,
         "mentions": list(task.mentions),
+        "punctual": bool(schedule.cron) and not task.window,
     }
     return {"agent": found.agent, "to": list(task.address), "wish": wish, "paused": task.state == "paused"}

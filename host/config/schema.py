@@ -205,6 +205,7 @@ class Task(_Model):
     script: str = ""
     missed: Literal["run_once", "run_all", "skip"] = "run_once"
     mentions: tuple[str, ...] = ()
+    punctual: bool = False  # begun at its very minute, whatever else is due then
 
 
 COMMAND_NAMES = Literal[
@@ -348,6 +349,9 @@ class Host(_Model):
     retention_days: Annotated[int, Field(ge=1)] = 90  # what is over and older is forgotten, on both sides
     zone: Zone = "UTC"
     language: Language = "en"  # of what the host itself says, where nothing else is set or known
+    task_window: Annotated[float, Field(ge=0, le=3_600)] = (
+        300.0  # s over which tasks of the same minute are spread; each is told how late it may begin
+    )
 
 
 class Console(_Model):

@@ -15,6 +15,7 @@ from host.config.settings import Settings
 from host.controls.desk import TaskDesk
 from host.governance import access, rules, words
 from host.intake import inbox, router
+from host.mailbox import promise
 from host.ports.bot import Bots, DeliveryError, OpensDirect
 from host.ports.controls import TRY, Forbidden, Later, NotNow, Offer
 from host.ports.events import EventClass, InboundEvent, Viewer
@@ -68,7 +69,14 @@ class Laters:
         await self._db.write(lambda connection: held.keep(connection, REQUEST + id_, inbox.kept(kept), now))
         coming = "\n".join(f"- {one}" for one in schedule.next_in_words(now, TIMES))
         often = f"{schedule.in_words()}. Next:\n" if schedule.cron else ""
-        return Offer(REQUEST + id_, f"“{asked['title']}”\n{often}{coming}")
+        window = promise.window_of(schedule, int(self._settings.config.host.task_window * 1000), now)
+        first = schedule.next_after(now)
+        late = (
+            f"\nEach begins a little after its time: the next {promise.between(first, window, zone)}."
+            if window
+            else ""
+        )
+        return Offer(REQUEST + id_, f"“{asked['title']}”\n{often}{coming}{late}")
 
     async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
         """Raises `Forbidden`."""

@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from host.config import recurrence
 from host.governance import audit
-from host.mailbox import ledger, projecting
+from host.mailbox import ledger, projecting, promise
 from host.mailbox.outbound import OutboundReader
 from host.mailbox.rows import Entry
 from host.registry.port import Statements
@@ -210,6 +211,7 @@ def _in_session(folder: SessionFolder, message_id: str, said: Sequence[Entry]) -
             rows = inbound.execute(_MESSAGE, (message_id,)).fetchall()
             known = projecting.answering(inbound, message_id)
             live = inbound.execute(_LIVE, (message_id,)).fetchall()
+            promised = inbound.execute(_PROMISED, (message_id,)).fetchall()
     except SessionError as error:
         yield Event(0, "unreadable", str(error))
         yield from _deliveries(said)
@@ -230,6 +232,12 @@ def _in_session(folder: SessionFolder, message_id: str, said: Sequence[Entry]) -
             str(status),
             detail + (f": {problem}" if problem and status != "pending" else ""),
         )
+    for due, began, by in promised:
+        yield Event(
+            int(str(due)), "due", f"to begin within {recurrence.length(int(str(by)) - int(str(due)))}"
+        )
+        if late := promise.later(int(str(due)), int(str(began)), int(str(by)) - int(str(due))):
+            yield Event(int(str(began)), "late", late)
     for at, state, platform_id in live:
         yield Event(int(str(at)), f"live message {state}", f"as {platform_id}" if platform_id else "")
     yield from _deliveries(ledger.latest(known, said))
@@ -346,3 +354,8 @@ _ANSWERED = (
 )
 _MESSAGE = "SELECT seq, status, attempts, not_before, error, settled_at FROM messages_in WHERE id = ?"
 _LIVE = "SELECT updated_at, state, platform_message_id FROM live WHERE message_id = ?"
+_PROMISED = (
+    "SELECT due_at, started_at, content ->> '$.promised' FROM messages_in JOIN occurrences"
+    " ON occurrences.task_id = messages_in.task_id AND due_at = occurrence_at"
+    " WHERE messages_in.id = ? AND content ->> '$.promised' > 0"
+)

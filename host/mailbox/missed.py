@@ -26,23 +26,25 @@ class Firing:
     next_at: int
 
 
-def decide(schedule: Schedule, policy: Policy, next_at: int, now: int) -> Firing:
-    """`next_at` is due. `run_all` runs the earliest due time now and leaves the others due."""
+def decide(schedule: Schedule, policy: Policy, next_at: int, now: int, window: int = 0) -> Firing:
+    """`next_at` is due, and may run so many ms later. `run_all` runs the earliest due time now and leaves the others due."""
+    late_after = LATE + window
     if policy == "run_all":
-        late = (recurrence.moment(next_at, schedule.zone),) if now - next_at > LATE else ()
+        late = (recurrence.moment(next_at, schedule.zone),) if now - next_at > late_after else ()
         return Firing(next_at, late, 0, next_at, schedule.next_after(next_at))
     latest = schedule.latest(next_at, now) or next_at
     following = schedule.next_after(latest)
     if policy == "skip":
-        if now - latest > LATE:
+        if now - latest > late_after:
             return Firing(0, (), latest, latest, following)
         earlier = schedule.between(next_at - 1, latest, 1)
         return Firing(latest, (), earlier[0] if earlier else 0, latest, following)
-    return Firing(latest, _made_up_for(schedule, next_at, latest, now), 0, latest, following)
+    return Firing(latest, _made_up_for(schedule, next_at, latest, now - late_after), 0, latest, following)
 
 
-def _made_up_for(schedule: Schedule, first: int, latest: int, now: int) -> tuple[str, ...]:
-    if first == latest and now - latest <= LATE:
+def _made_up_for(schedule: Schedule, first: int, latest: int, on_time: int) -> tuple[str, ...]:
+    """`on_time`: what was due then is not late."""
+    if first == latest and latest >= on_time:
         return ()
     earlier = schedule.between(first - 1, latest, MOST_COUNTED)
     said = [recurrence.moment(due, schedule.zone) for due in (*earlier, latest)]

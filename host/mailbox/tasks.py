@@ -16,7 +16,7 @@ from typing import Any, Literal
 import apsw
 
 from host.config.recurrence import Schedule, ScheduleError
-from host.mailbox import missed
+from host.mailbox import missed, promise
 from host.mailbox.missed import Policy
 from host.registry.notices import Notice
 from sessiondb.records import Address
@@ -57,10 +57,16 @@ class Task:
     made_in: str  # session id
     address: Address  # where it posts
     created_at: int
+    window: int = 0  # ms after a due time within which a run begins, as whoever asked for it was told
 
     @property
     def over(self) -> bool:
         return self.state in OVER
+
+    @property
+    def when(self) -> str:
+        """For people: at which times it is due, and how late it may begin."""
+        return f"{self.schedule.in_words()}{promise.within(self.window)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ class Fired:
     message_id: str
     occurrence: int
     stands_for: tuple[str, ...]
+    out_of_turn: bool = False  # somebody ordered it
 
 
 FILE = "file-"  # how the ids of declared tasks begin
@@ -155,11 +162,12 @@ class Tasks:
         some day.
         """
         rows = self._connection.execute(
-            "SELECT id, made_in, state, next_at, updated_at FROM tasks"
+            "SELECT id, made_in, state, next_at, updated_at, mentions FROM tasks"
         ).fetchall()
         bounds = []
-        for id_, made_in, state, next_at, updated_at in rows:
+        for id_, made_in, state, next_at, updated_at, more in rows:
             at = int(str(next_at)) if state == "active" else 0
+            at += promise.put_off(str(id_), _window(str(more))) if at else 0
             if at and self.running(str(id_)):
                 at = max(at, self._now() + LOOK_AGAIN)
             elif state in OVER:
@@ -182,11 +190,12 @@ class Tasks:
     # ── firing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def due(self) -> list[Task]:
-        """Active tasks whose time has come and that have no run under way, the longest due first."""
-        found = self._tasks(
-            "state = 'active' AND next_at > 0 AND next_at <= ? ORDER BY next_at, id", self._now()
-        )
-        return [task for task in found if not self.running(task.id)]
+        """Active tasks whose time has come, and their place in its window, and that have no run under way; the longest due
+        first."""
+        now = self._now()
+        found = self._tasks("state = 'active' AND next_at > 0 AND next_at <= ? ORDER BY next_at, id", now)
+        come = [task for task in found if task.next_at + promise.put_off(task.id, task.window) <= now]
+        return [task for task in come if not self.running(task.id)]
 
     def running(self, id_: str) -> bool:
         """At most one live run per task: what comes due meanwhile waits for its end."""
@@ -197,7 +206,7 @@ class Tasks:
 
         The caller inserts the message in the same transaction: neither is ever there without the other.
         """
-        firing = missed.decide(task.schedule, task.missed, task.next_at, self._now())
+        firing = missed.decide(task.schedule, task.missed, task.next_at, self._now(), task.window)
         moved = replace(task, next_at=firing.next_at, last_occurrence=firing.last)
         if not firing.next_at:
             moved = replace(moved, state="done")
@@ -253,7 +262,7 @@ class Tasks:
         at = self._now()
         while self._one("SELECT 1 FROM occurrences WHERE task_id = ? AND due_at = ?", task.id, at) == 1:
             at += 1
-        return self._fired(task, at, ())
+        return replace(self._fired(task, at, ()), out_of_turn=True)
 
     def _fired(self, task: Task, occurrence: int, stands_for: tuple[str, ...]) -> Fired:
         id_ = message_id(task.id, occurrence)
@@ -392,17 +401,30 @@ def task_of(row: Sequence[Any]) -> Task:
         made,
     ) = rest
     return Task(
-        id_, title, prompt, Schedule(zone, cron, at), script, policy, tuple(json.loads(mentions)), state,
+        id_, title, prompt, Schedule(zone, cron, at), script, policy, tuple(_more(mentions)["mentions"]), state,
         next_at, last, failures, problem, owner, source, made_in,
-        Address(channel, workspace, platform, thread), made,
+        Address(channel, workspace, platform, thread), made, _window(mentions),
     )  # fmt: skip
 
 
+def _more(text: str) -> dict[str, Any]:
+    """The column `mentions`, which holds more than its name says: earlier files have a list of ids there."""
+    found = json.loads(text)
+    return found if isinstance(found, dict) else {"mentions": found}
+
+
+def _window(more: str) -> int:
+    try:
+        return int(_more(more).get("window", 0))
+    except (ValueError, TypeError):  # its row cannot be read, and is due at once: looked at, it is set aside
+        return 0
+
+
 def _row(task: Task) -> tuple[Any, ...]:
-    schedule = task.schedule
+    schedule, more = task.schedule, {"mentions": task.mentions, "window": task.window}
     return (
         task.id, task.title, task.prompt, schedule.cron, schedule.at, schedule.zone, task.script, task.missed,
-        json.dumps(task.mentions), task.state, task.next_at, task.last_occurrence, task.failures, task.problem,
+        json.dumps(more), task.state, task.next_at, task.last_occurrence, task.failures, task.problem,
         task.owner, task.source, task.made_in, *task.address, task.created_at,
     )  # fmt: skip
 
@@ -421,7 +443,9 @@ def in_words(task: Task, now: int, count: int = 3) -> str:
     except ScheduleError as error:
         coming = [f"unknown ({error})"]
     times = f" Next: {'; '.join(coming)}." if coming else ""
+    if coming and task.window:
+        times += f" The next begins {promise.between(task.next_at, task.window, task.schedule.zone)}."
     problem = f" Its last run failed: {task.problem}." if task.failures else ""
     if task.state == "paused" and task.problem and not task.failures:
         problem = f" The reason: {task.problem}."
-    return f"{task.id} “{task.title}”: {task.schedule.in_words()}.{times}{state[task.state]}{problem}"
+    return f"{task.id} “{task.title}”: {task.when}.{times}{state[task.state]}{problem}"

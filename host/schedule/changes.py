@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from host.config import recurrence
 from host.config.recurrence import Schedule, ScheduleError
-from host.mailbox import tasks
+from host.mailbox import promise, tasks
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.tasks import Task
 from host.schedule import ended
@@ -83,6 +83,7 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> str:
         made_in=order.made_in,
         address=order.address,
         created_at=now,
+        window=0 if wish.punctual else promise.window_of(schedule, order.limits.window, now),
     )
     if known is not None and order.source == "file":
         task = _declared_again(known, task, now)
@@ -132,6 +133,12 @@ def _update(writer: InboundWriter, order: Order, task: Task, asked: Update, now:
         mentions=task.mentions if asked.mentions is None else asked.mentions,
         schedule=schedule,
     )
+    punctual = not task.window if asked.punctual is None else asked.punctual
+    if schedule != task.schedule or asked.punctual is not None:
+        window = (
+            0 if punctual and task.schedule.cron else promise.window_of(schedule, order.limits.window, now)
+        )
+        changed = replace(changed, window=window)
     if schedule != task.schedule:
         revived = "active" if task.state == "done" else task.state
         changed = replace(changed, state=revived, next_at=writer.tasks.natural(changed))

@@ -300,7 +300,7 @@ class Desk:
 
     async def _declare(self, id_: str, task: config.Task) -> None:
         place = Address(task.to.platform, task.to.workspace, task.to.channel, task.to.thread)
-        kept = {"prompt", "cron", "at", "zone", "script", "missed"}
+        kept = {"prompt", "cron", "at", "zone", "script", "missed", "punctual"}
         whom = [person.removeprefix(f"{place.channel_type}:") for person in task.mentions]
         told = {**task.model_dump(include=kept), "title": task.title or task.name, "mentions": whom}
         wish = orders.wish(told)
@@ -354,7 +354,7 @@ def _view(
         title=words.one_line(task.title),
         agent=session.agent,
         address=task.address,
-        when=task.schedule.in_words(),
+        when=task.when,
         next_at=at,
         next_words=recurrence.moment(at, zone) if at else "",
         paused=task.state == "paused",

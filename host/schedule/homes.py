@@ -90,10 +90,11 @@ class Homes:
         return await self._db.write(job)
 
     def limits(self, agent: str) -> Limits:
-        found = self._settings.config.agents.get(agent)
-        return (
-            Limits() if found is None else Limits(int(found.shortest_task_interval * 1000), found.most_tasks)
-        )
+        config = self._settings.config
+        found, window = config.agents.get(agent), int(config.host.task_window * 1000)
+        if found is None:
+            return Limits(window=window)
+        return Limits(int(found.shortest_task_interval * 1000), found.most_tasks, window)
 
     def is_owner(self, place: Address, user_id: str) -> bool:
         return access.is_owner(self._settings.config.access, place, user_id)

@@ -39,6 +39,7 @@ class Wish(_Asked):
     script: Script = ""
     missed: Policy = "run_once"
     mentions: Annotated[tuple[User, ...], Field(max_length=20)] = ()
+    punctual: bool = False  # begun at its very minute, whatever else is due then
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Wish:
@@ -59,6 +60,7 @@ class Update(_Asked):
     script: Script | None = None
     missed: Policy | None = None
     mentions: Annotated[tuple[User, ...] | None, Field(max_length=20)] = None
+    punctual: bool | None = None
 
     @model_validator(mode="after")
     def _not_both(self) -> Update:
@@ -94,6 +96,7 @@ class Limits:
 
     shortest_interval: int = 60_000  # ms
     most: int = 100  # active or paused, of one session
+    window: int = 0  # ms over which tasks of the same minute are spread
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from host.config.recurrence import moment
+from host.mailbox import promise
 from host.mailbox.tasks import Occurrence, Tasks
 from host.ports.controls import Forbidden, TaskOrder, TaskView
 from host.registry.port import Statements
@@ -64,6 +65,7 @@ class Scheduled:
         [entry] = await self._shown(visitor, [view])
         runs = await self._page.books.read(lambda registry: self._runs(registry, view.id))
         values = {"task": entry.task, "where": entry.where, "runs": runs, "words": WORDS, "due": moment}
+        values["late"] = lambda run: promise.later(run.due_at, run.started_at, task.window)
         editable = task if entry.readable and TaskOrder.CANCEL in view.orders else None
         return self._page.html(
             "task.html", visitor, values | {"zone": self._page.config.host.zone, "edited": editable}

@@ -40,6 +40,7 @@ class Schedule:
         script: str = "",
         missed: Literal["run_once", "run_all", "skip"] = "run_once",
         mentions: list[str] | None = None,
+        punctual: bool = False,
     ) -> str:
         """Have work done later, once or again and again. Tell the person the times that the result names.
 
@@ -49,7 +50,8 @@ class Schedule:
         "channel" as a new message in this conversation's channel, or give the name of a listed destination. `script` is
         a shell script that runs first and decides with its last line, {"wake": true, "data": …}, whether you are asked
         at all. `missed` says what happens to times at which nothing could run. `mentions` are the ids of people who are
-        to be notified by each post; leave it out unless they asked for it.
+        to be notified by each post; leave it out unless they asked for it. What comes again may begin some minutes after its
+        time, as the result says, for others are due then too: tell the person; `punctual` only where the very minute counts.
         """
         self._may_run(script)
         given: dict[str, Any] = {
@@ -60,7 +62,12 @@ class Schedule:
             "zone": zone,
             "missed": missed,
         }
-        given |= {"destination": destination, "script": script, "mentions": mentions or []}
+        given |= {
+            "destination": destination,
+            "script": script,
+            "mentions": mentions or [],
+            "punctual": punctual,
+        }
         return await context.ask_host(content.Action("schedule_task", given))
 
     async def update_task(
@@ -75,11 +82,13 @@ class Schedule:
         script: str | None = None,
         missed: Literal["run_once", "run_all", "skip"] | None = None,
         mentions: list[str] | None = None,
+        punctual: bool | None = None,
     ) -> str:
         """Change a scheduled task; what is left out stays as it is."""
         self._may_run(script or "")
         given: dict[str, Any] = {"task_id": task_id, "cron": cron, "at": at, "zone": zone}
         changed = {"title": title, "prompt": prompt, "script": script, "missed": missed, "mentions": mentions}
+        given |= {} if punctual is None else {"punctual": punctual}
         given |= {name: value for name, value in changed.items() if value is not None}
         return await context.ask_host(content.Action("update_task", given))
 

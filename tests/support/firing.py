@@ -86,11 +86,18 @@ class Life:
         return await self.db.write(job)
 
     async def schedule(
-        self, session: Session, cron: str, *, missed: Policy = "run_once", name: str = "o1"
+        self, session: Session, cron: str, *, missed: Policy = "run_once", name: str = "o1", window: int = 0
     ) -> str:
         wish = Wish(title="T", prompt="p", cron=cron, missed=missed)
         order = Order(
-            name, "schedule_task", wish, PLACE, "person", "UTC", master=True, limits=Limits(most=10_000)
+            name,
+            "schedule_task",
+            wish,
+            PLACE,
+            "person",
+            "UTC",
+            master=True,
+            limits=Limits(most=10_000, window=window),
         )
         await self.scheduler.carry_out(session, order)
         return order.task_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from host.mailbox import tasks
 from host.mailbox.missed import Policy
 from host.schedule import index
 from host.schedule.service import AT_ONCE
-from sessiondb import Address, Status
-from tests.support.firing import Clock, MortalDisk, living
+from sessiondb import Address, Status, content
+from tests.support.firing import Clock, Life, MortalDisk, living
 
 MONDAY = int(datetime(2026, 11, 23, 8, 30, tzinfo=UTC).timestamp() * 1000)
 HOUR, DAY = 3_600_000, 86_400_000
@@ -392,3 +393,45 @@ async def test_a_task_put_off_by_a_clock_that_was_years_ahead_comes_at_its_next_
         assert "Paused" in paused
         await life.end_runs(session)
         assert "24 November 2026" in await life.change(session, "resume_task", task)
+
+
+async def test_tasks_of_the_same_minute_are_fired_over_their_window_and_never_before_their_time(
+    tmp_path: Path,
+) -> None:
+    """Also when the host starts in the middle of it, and when a clock is set back in the middle of it: each once."""
+    clock = Clock(MONDAY)
+    due, window = MONDAY + HOUR // 2, 300_000
+    fired: dict[str, int] = {}
+
+    async def fire(life: Life, places: Sequence[Address]) -> None:
+        await life.scheduler.fire()
+        for place in places:
+            for run in await life.runs(await life.session(place)):
+                fired.setdefault(run.task_id, clock.at)
+
+    places = [Address("memory", "w", f"C{number}") for number in range(20)]
+    async with living(tmp_path, clock) as life:
+        for number, place in enumerate(places):
+            await life.schedule(await life.session(place), "0 9 * * *", name=f"o{number}", window=window)
+        clock.at = due - 1
+        await fire(life, places)
+        assert not fired
+        clock.at = due + 60_000
+        await fire(life, places)
+        assert 0 < len(fired) < 20
+    clock.at = due + 180_000  # it was down meanwhile
+    async with living(tmp_path, clock) as life:
+        await life.scheduler.catch_up()
+        await fire(life, places)
+        assert len(fired) < 20
+        clock.at = due + 30_000
+        await life.scheduler.catch_up()
+        await fire(life, places)
+        clock.at = due + window
+        await fire(life, places)
+        runs = [await life.runs(await life.session(place)) for place in places]
+        assert [len(of) for of in runs] == [1] * 20
+        told = [content.decode_inbound(run.content) for of in runs for run in of]
+        assert {(one.stands_for, one.promised) for one in told if isinstance(one, content.Task)} == {
+            ((), due + window)
+        }
