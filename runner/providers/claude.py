@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import anthropic
@@ -33,6 +34,7 @@ from runner.providers.conversation import JSON, SILENT, WINDOW, Answer, Conversa
 from runner.providers.mending import Mending
 from runner.providers.ways import Ways
 from runner.settings import Settings
+from runner.sockets import reachable
 from sessiondb import model_fields
 from sessiondb.options import Options
 
@@ -69,7 +71,7 @@ class ClaudeProvider:
         self._settings = settings
         self._options = settings.agent.options
         self._attachments = Attachments(settings.folder.inbound_files, settings.workspace)
-        self._ways = Ways(settings)
+        self._ways = Ways(settings, partial(_client, settings))
 
     def query(self, given: base.QueryInput) -> ClaudeQuery:
         return ClaudeQuery(self._ways, self._settings, self._options, self._attachments, given)
@@ -83,7 +85,7 @@ class ClaudeProvider:
 class ClaudeQuery:
     def __init__(
         self,
-        ways: Ways,
+        ways: Ways[anthropic.AsyncAnthropic],
         settings: Settings,
         options: Options,
         attachments: Attachments,
@@ -450,6 +452,17 @@ class ClaudeQuery:
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task})
+
+
+def _client(settings: Settings, base_url: str) -> anthropic.AsyncAnthropic:
+    """By the gateway's socket: it knows the session by the socket and adds the real credential."""
+    transport = httpx2.AsyncHTTPTransport(uds=reachable(settings.folder.gateway_socket))
+    return anthropic.AsyncAnthropic(
+        api_key="dovecote",
+        base_url=base_url,
+        http_client=anthropic.DefaultAsyncHttpxClient(transport=transport),
+        max_retries=0,  # the library sleeps as long as it is told, and shows nobody
+    )
 
 
 def _said_by(error: anthropic.APIStatusError) -> tuple[int, str]:
