@@ -170,13 +170,14 @@ def assemble(
     data = Path(config.data).resolve()
     records = Records(db, Sessions(data), Mailboxes(parts.disk, db, now))
     mailboxes, lives, stations = records.mailboxes, Lives(), Stations(now, parts.spans)
-    news = Outlet[Session]()  # the session's files may hold something new
-    due = Outlet[Session]()  # a task of the session has something for its runner
+    news, due = (
+        Outlet[Session](),
+        Outlet[Session](),
+    )  # its files may hold news; a task has something for its runner
     languages = Languages(settings, db, now)
     live, masks = LiveMessages(records, bots, now, lives, languages), Masks(settings, parts.environment)
     scheduler, desk, titles, actions = _schedule(settings, records, bots, due, masks, now)
-    posts = Posts(db)
-    collector = _collector(settings, bots, actions, masks, installation.id, now)
+    posts, collector = Posts(db), _collector(settings, bots, actions, masks, installation.id, now)
     board = ProgressBoard(records, bots, live, collector.quiet.hushes, masks, languages)
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
     deliveries = Deliveries(db, mailboxes, collector, posts, languages, heard)

@@ -224,14 +224,11 @@ class Deliveries:
 
     def _put_on_its_way(self, session: Session, done: Collected) -> None:
         for parcel in done.parcels:
-            if parcel.state == "unknown" and self._is_on_its_way(session, parcel.key):
+            if parcel.state == "unknown" and self.under_way(parcel.key):
                 continue  # read again into a file that was made anew; what this process knows of it counts
             if parcel.key in done.intended:
                 self._posts.sending(parcel)
             self._lane(session, parcel).add([parcel], intended=parcel.key in done.intended)
-
-    def _is_on_its_way(self, session: Session, key: str) -> bool:
-        return any(lane.parcel(key) for way, lane in self._lanes.items() if way.session_id == session.id)
 
     def under_way(self, key: str) -> tuple[str, Parcel] | None:
         """What has no receipt yet, and the session that it is of: the platform may show it all the same."""
