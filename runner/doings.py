@@ -1,4 +1,4 @@
-"""What a turn did, in words for people who have just stopped it."""
+"""What a turn does, in words for whoever waits for it, and what it did, for whoever has just stopped it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,49 @@ from collections.abc import Iterable, Sequence
 
 from sessiondb.records import Step
 
-_ONE = {  # I had …
-    "bash": "run a command",
-    "view_file": "looked at a file",
-    "create_file": "written a file",
-    "edit_file": "edited a file",
-    "memory": "used my memory",
-    "send_message": "sent a message",
-    "send_file": "sent a file",
-    "send_document": "sent a document",
-    "send_card": "sent a card",
-    "edit_message": "edited a message",
-    "add_reaction": "added a reaction",
-    "read_thread": "read the thread",
-    "ask_user_question": "asked a question",
-    "schedule_task": "scheduled a task",
-    "update_task": "changed a task",
-    "pause_task": "paused a task",
-    "resume_task": "resumed a task",
-    "cancel_task": "cancelled a task",
-    "run_task_now": "started a task",
-    "list_tasks": "looked at the tasks",
+# What one call is: "I had …", and "is working: …".
+_WORDS = {
+    "bash": ("run a command", "running a command"),
+    "view_file": ("looked at a file", "reading a file"),
+    "create_file": ("written a file", "writing a file"),
+    "edit_file": ("edited a file", "editing a file"),
+    "memory": ("used my memory", "looking into its notes"),
+    "send_message": ("sent a message", "sending a message"),
+    "send_file": ("sent a file", "sending a file"),
+    "send_document": ("sent a document", "sending a document"),
+    "send_card": ("sent a card", "sending a card"),
+    "edit_message": ("edited a message", "editing a message"),
+    "add_reaction": ("added a reaction", "adding a reaction"),
+    "read_thread": ("read the thread", "reading the thread"),
+    "ask_user_question": ("asked a question", "asking a question"),
+    "schedule_task": ("scheduled a task", "scheduling a task"),
+    "update_task": ("changed a task", "changing a task"),
+    "pause_task": ("paused a task", "pausing a task"),
+    "resume_task": ("resumed a task", "resuming a task"),
+    "cancel_task": ("cancelled a task", "cancelling a task"),
+    "run_task_now": ("started a task", "starting a task"),
+    "list_tasks": ("looked at the tasks", "looking at the tasks"),
+    "update_plan": ("made a plan", "planning"),
+    "mcp_status": ("looked at its servers", "looking at its servers"),
+    "web_search": ("searched the web", "searching the web"),
+    "web_fetch": ("read a page", "reading a page"),
+    "Agent": ("asked a helper", "asking a helper"),
 }
+# The harness's own tools, by what they are here.
+_ALIKE = {
+    "Bash": "bash",
+    "Read": "view_file",
+    "Glob": "view_file",
+    "Grep": "view_file",
+    "Write": "create_file",
+    "Edit": "edit_file",
+    "NotebookEdit": "edit_file",
+    "TodoWrite": "update_plan",
+    "WebSearch": "web_search",
+    "WebFetch": "web_fetch",
+}
+SOME_TOOL = "using a tool"
+LONGEST_SERVER = 24  # letters of a server's name that people are told
 _RUNNING = {"bash": "A command"}
 
 
@@ -68,8 +89,18 @@ def stopped(steps: Sequence[Step]) -> str:
     return " ".join(parts)
 
 
+def under_way(name: str) -> str:
+    """What a call of the tool is, in verbs for whoever waits; the name comes from the model."""
+    name = _ALIKE.get(name, name)
+    if name in _WORDS:
+        return _WORDS[name][1]
+    server = name.removeprefix("mcp__").partition("__")[0] if name.startswith("mcp__") else ""
+    words = " ".join("".join(c if c.isalnum() else " " for c in server).split())
+    return f"using {words}" if 0 < len(words) <= LONGEST_SERVER else SOME_TOOL
+
+
 def _times(name: str, count: int) -> str:
-    told = _ONE.get(name, f"used `{_short(name)}`")
+    told = _WORDS[name][0] if name in _WORDS else f"used `{_short(name)}`"
     return told if count == 1 else f"{told} ({count} times)"
 
 

@@ -9,26 +9,17 @@ from bots.common.short import shortened
 from host.words import Sentence, as_it_is, joined, known, laid_out, many, say
 from sessiondb.plan import Item, State
 
-LONGEST_STATUS = 50  # characters
 MOST_STEPS = 8  # of a plan that are shown: those around the one under way
 LONGEST_STEP = 80  # characters
 LOOKED_BACK = 20_000  # characters before a cut in which a code block may have been opened
 
-_TELLTALE = re.compile(r"[/\\=@:{}<>\[\]|`]|[A-Za-z0-9_-]{25,}")
 _FENCE = re.compile(r" {0,3}(?P<mark>`{3,}|~{3,})(?P<info>[^`]*)")
-
-
-def verbs(status: str) -> str:
-    """The status in one short line; '' when it looks like a path, an argument or a secret."""
-    words = " ".join(status.split())
-    return "" if len(words) > LONGEST_STATUS or _TELLTALE.search(words) else words
 
 
 def status_line(status: str, *, writing: bool) -> Sentence:
     if writing:
         return say("is writing…")
-    words = verbs(status)
-    return say("is working: {words}", words=known(words)) if words else say("is working…")
+    return say("is working: {words}", words=known(status)) if status else say("is working…")
 
 
 def lasting(minutes: int) -> Sentence:

@@ -29,7 +29,7 @@ from host.governance.sight import Sight
 from host.intake import changed, inbox
 from host.intake.ingress import HELD
 from host.intake.router import rule_of
-from host.live.progress import Working, working
+from host.live.progress import Working, status_of, working
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.mailbox.rows import Parcel
@@ -63,7 +63,6 @@ from sessiondb.records import Address
 MOST_RUNNING = 20  # conversations of an overview; each costs a look into its files
 NO_SUCH_CONVERSATION = "There is no such conversation."
 OWNERS_ONLY = "Only an owner may do that."
-WORKING = "is working"
 NOT_ASKED = "Only what a person asked can be answered again, and not when it is too long ago."
 ASKERS_ONLY = "Only whoever asked, or an owner, may do that with an answer."
 NOTHING_ANSWERED = "There is no answer of mine here."
@@ -346,12 +345,22 @@ class Service:
         lives.sort(key=lambda life: life[1], reverse=True)
         looked = await asyncio.gather(*(self._look(session) for session, _ in lives[:MOST_RUNNING]))
         return tuple(
-            Running(
-                session.id, session.agent, found.address, max(found.since, started), found.status or WORKING
-            )
-            for (session, started), found in zip(lives, looked, strict=False)
-            if found is not None
+            [
+                Running(
+                    session.id,
+                    session.agent,
+                    found.address,
+                    max(found.since, started),
+                    await self._doing(session, found),
+                )
+                for (session, started), found in zip(lives, looked, strict=False)
+                if found is not None
+            ]
         )
+
+    async def _doing(self, session: Session, under_way: Working) -> str:
+        words = await status_of(self._parts.records, self._parts.masks, session, under_way)
+        return say("is working: {words}", words=words) if words else say("is working")
 
     async def _look(self, session: Session) -> Working | None:
         def job(writer: InboundWriter) -> Working | None:

@@ -6,13 +6,48 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from host.words import Sentence, known, mark, say
 from sessiondb.plan import Item
 from sessiondb.signals import Progress
 
 HIDDEN = "…"
+USING = "using "
+VERBS = (  # what a runner says of its work
+    mark("running a command"),
+    mark("reading a file"),
+    mark("writing a file"),
+    mark("editing a file"),
+    mark("looking into its notes"),
+    mark("sending a message"),
+    mark("sending a file"),
+    mark("sending a document"),
+    mark("sending a card"),
+    mark("editing a message"),
+    mark("adding a reaction"),
+    mark("reading the thread"),
+    mark("asking a question"),
+    mark("scheduling a task"),
+    mark("changing a task"),
+    mark("pausing a task"),
+    mark("resuming a task"),
+    mark("cancelling a task"),
+    mark("starting a task"),
+    mark("looking at the tasks"),
+    mark("planning"),
+    mark("looking at its servers"),
+    mark("searching the web"),
+    mark("reading a page"),
+    mark("asking a helper"),
+    mark("using a tool"),
+    mark("waiting"),
+    mark("summarising…"),
+    mark("listening to the voice message…"),
+)
+LONGEST_STATUS = 50  # characters
 
 _QUOTED = re.compile(r"`[^`]*`?|\"[^\"]*\"|“[^”]*”")  # how names, commands and arguments are set off
 _TELLTALE = re.compile(r"[/\\=@{}<>\[\]|`$~_*#&]|\w[.:]\w|--|^-\w|^\.\w|[\w-]{25,}")
+_NO_VERBS = re.compile(r"[/\\=@:{}<>\[\]|`*_~#$&]|[A-Za-z0-9_-]{25,}")
 _AGAIN = re.compile(r"…(?:[ ,;]+…)+")
 
 
@@ -21,6 +56,18 @@ def narrowed(progress: Progress, *, direct: bool, work: str) -> Progress:
     if work == "none":
         return replace(progress, status="", text="", plan=())
     return replace(progress, plan=seen(progress.plan, direct=direct or work == "all"))
+
+
+def verbs(status: str) -> str:
+    """It in one short line, whoever wrote it; '' where it looks like a path, an argument or a secret."""
+    words = " ".join(status[: LONGEST_STATUS * 4].split())
+    return "" if len(words) > LONGEST_STATUS or _NO_VERBS.search(words) else words
+
+
+def spoken(verbs: str) -> Sentence:
+    """The same, which can be told in a language: a runner has words for its tools, and the names of servers among them."""
+    name = verbs.removeprefix(USING)
+    return known(verbs) if verbs in VERBS or name == verbs else say("using {name}", name=name)
 
 
 def seen(plan: tuple[Item, ...], *, direct: bool) -> tuple[Item, ...]:

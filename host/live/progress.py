@@ -126,7 +126,7 @@ class ProgressBoard:
         """What may be the beginning of a secret waits until it is known to be none; and the seconds of a core that it took."""
         began = time.thread_time()
         text, hidden = self._masks.so_far(session.agent, progress.text)
-        status, more = self._masks.text(session.agent, progress.status)
+        status, more = self._masks.text(session.agent, plans.verbs(progress.status))
         steps = []
         for step in progress.plan:
             told, found = self._masks.text(session.agent, step.text)
@@ -134,7 +134,8 @@ class ProgressBoard:
             more += found
         if hidden or more:
             log.debug("Masked in what is shown of a turn: %s", masking.told(hidden + more))
-        return replace(progress, text=text, status=status, plan=tuple(steps)), time.thread_time() - began
+        seen = replace(progress, text=text, status=plans.spoken(status), plan=tuple(steps))
+        return seen, time.thread_time() - began
 
     def _seen_work(self, writer: InboundWriter, progress: Progress) -> MessageIn | None:
         """The message under way, unless people are to have their quiet of it."""
@@ -150,13 +151,21 @@ def _claimed(writer: InboundWriter, progress: Progress) -> MessageIn | None:
     return message if writer.value("incarnation") == progress.incarnation else None
 
 
+async def status_of(records: Records, masks: Masks, session: Session, working: Working) -> str:
+    """What may be seen of what it does, where that is shown; '' for nothing."""
+    decided = await records.db.read(lambda connection: rules.of_channel(connection, working.address))
+    if decided is not None and decided.work == "none":
+        return ""
+    return plans.spoken(masks.text(session.agent, plans.verbs(working.status))[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Working:
     """What a session has before it."""
 
     address: Address  # where its answer goes
     since: int  # ms UTC by the platform's clock: when it was asked
-    status: str  # in verbs, '' when the runner said nothing yet
+    status: str  # as the runner has it, '' when it said nothing yet
 
 
 def working(writer: InboundWriter, progress_file: Path) -> Working | None:

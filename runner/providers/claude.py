@@ -19,7 +19,7 @@ import anthropic
 import httpx2
 from anthropic.lib.streaming import BetaAsyncMessageStream
 
-from runner import turn
+from runner import doings, turn
 from runner.formatter import PromptMessage, prompt
 from runner.providers import base, failures, leftout, request, waits
 from runner.providers.attachments import Attachments
@@ -170,7 +170,7 @@ class ClaudeQuery:
                             yield event
                 answer = cast(Answer, conversation.last)
                 for call in answer.calls:
-                    yield base.Progress(f"{call['name']}…")
+                    yield base.Progress(doings.under_way(str(call["name"])))
                     await self._call(call)
                 cut = cut + 1 if answer.stop_reason == "max_tokens" else 0
                 ends = answer.stop_reason == WINDOW or not conversation.continues or cut > CONTINUATIONS
@@ -413,7 +413,7 @@ class ClaudeQuery:
                         text += event.text
                         yield base.Activity() if SILENT.startswith(text.strip()) else base.Text(text)
                     case "content_block_start" if event.content_block.type in ("tool_use", "server_tool_use"):
-                        yield base.Progress(f"{event.content_block.name}…")
+                        yield base.Progress(doings.under_way(event.content_block.name))
                     case "content_block_start" if event.content_block.type == "compaction":
                         yield base.Summarising()
                     case "message_stop":

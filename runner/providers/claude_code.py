@@ -17,7 +17,7 @@ from typing import Any
 
 import claude_agent_sdk as sdk
 
-from runner import egress, turn
+from runner import doings, egress, turn
 from runner.formatter import PromptMessage, prompt
 from runner.providers import base, failures, harness, waits
 from runner.providers.attachments import Attachments, bare
@@ -284,7 +284,7 @@ def _streamed(said: str, event: dict[str, Any]) -> tuple[str, base.Event]:
         case {"type": "content_block_delta", "delta": {"type": "text_delta", "text": str(text)}}:
             return said + text, base.Text(said + text)
         case {"type": "content_block_start", "content_block": {"type": "tool_use", "name": name}}:
-            return said, base.Progress(f"{str(name).removeprefix(harness.PREFIX)}…")
+            return said, base.Progress(doings.under_way(str(name).removeprefix(harness.PREFIX)))
     return said, base.Activity()
 
 

@@ -28,6 +28,7 @@ import signal
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+from runner import doings
 from runner.formatter import PromptMessage
 from runner.providers.base import (
     Activity,
@@ -140,7 +141,7 @@ class MockQuery:
                 async for event in self._stream(answer, float(rest or 0.05)):
                     yield event
             else:
-                yield Progress(f"{name}…")
+                yield Progress(_doing(name, rest))
                 if result := await self._step(name, rest, f"{message.id}-{number}", attempt):
                     results.append(result)
             yield Activity()
@@ -227,6 +228,13 @@ def _suffix(name: str, rest: str, answer: str, results: list[str]) -> str:
     if name == "text":
         return "x" * int(rest or 1)
     return "\n".join([answer, *results]).strip()
+
+
+def _doing(name: str, rest: str) -> str:
+    if name == "sleep":
+        return "waiting"
+    tool = {"call": rest.partition(" ")[0], "ask": "ask_user_question"}.get(name, name)
+    return doings.under_way(tool)
 
 
 def _json(text: str) -> object:

@@ -125,7 +125,7 @@ async def test_a_full_disk_under_one_side_of_a_session_delays_that_session_only(
                 disk.fill()
             second = await bot.say("c", f"{call}\n@@sleep 1\nsecond")
             if side == "outbound":  # in mid-turn: the claim is committed, the answer cannot be
-                await bot.until(lambda: any(shown.status == "sleep…" for shown in bot.shown))
+                await bot.until(lambda: any(shown.status == "waiting" for shown in bot.shown))
                 disk.fill()
             await eventually(
                 lambda: logged(caplog, {"inbound": "store_failed", "outbound": "start_failed"}[side])

@@ -74,10 +74,10 @@ def test_a_key_makes_a_new_line_and_the_message_is_one(terminal: Terminal) -> No
 
 def test_ctrl_c_stops_the_turn_and_twice_leaves(terminal: Terminal) -> None:
     terminal.enter("@@sleep 600")
-    terminal.see("sleep…")
+    terminal.see("waiting")
     terminal.type(CTRL_C)
     terminal.see("Stopping.")
-    terminal.until(lambda: "sleep…" not in terminal.all, "the end of the status")
+    terminal.until(lambda: "waiting" not in terminal.all, "the end of the status")
     terminal.enter("still here")
     terminal.see("still here", times=2)
     terminal.type(CTRL_C)
@@ -128,7 +128,7 @@ def test_after_a_restart_one_sees_that_an_earlier_message_is_still_worked_on(tmp
     first = Terminal(tmp_path, "chat")
     first.see("/help for commands")
     first.enter("@@sleep 6")
-    first.see("sleep…")
+    first.see("waiting")
     first.type(CTRL_D)
     first.see("Waiting for what runs in “main”")
     assert first.end() == 0
@@ -145,7 +145,7 @@ def test_a_window_that_is_closed_drains(tmp_path: Path) -> None:
     window = Terminal(tmp_path, "chat")
     window.see("/help for commands")
     window.enter("@@sleep 1")
-    window.see("sleep…")
+    window.see("waiting")
     window.hang_up()
     assert window.end() == 0
     assert "Stopping" in (tmp_path / "data" / "logs" / "host.log").read_text()

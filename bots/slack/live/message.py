@@ -19,7 +19,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.latest import Latest
-from bots.common.live import checklist, done_of, lasting, step, tail, verbs
+from bots.common.live import checklist, done_of, lasting, step, tail
 from bots.markup import clean
 from bots.markup import slack as markup
 from bots.slack.client.directory import Directory
@@ -324,7 +324,7 @@ def _text(live: Live) -> str:
 
 
 def _status(live: Live) -> str:
-    words = links.growing(told(known(verbs(live.status)), live.language))
+    words = links.growing(markup.quiet(told(known(live.status), live.language)))
     said = (
         say("Working: {words}", words=words) if words else say("Writing…") if live.text else say("Working…")
     )

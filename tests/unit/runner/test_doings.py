@@ -6,8 +6,12 @@ import json
 
 import pytest
 
-from runner.doings import stopped
+from host.live import plans
+from runner import doings
+from runner.doings import SOME_TOOL, stopped, under_way
+from runner.providers import harness
 from sessiondb import Step
+from sessiondb.options import TOOLS
 
 
 def turn(*calls: tuple[str, str]) -> list[Step]:
@@ -41,3 +45,30 @@ def turn(*calls: tuple[str, str]) -> list[Step]:
 )
 def test_stop_says_what_was_done_and_what_was_cut_off(calls: list[tuple[str, str]], words: str) -> None:
     assert stopped(turn(*calls)) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("bash", "running a command"),
+        ("mcp__github__get_me", "using github"),
+        ("mcp__our-wiki_2__find", "using our wiki 2"),
+        ("mcp__a/../../b\n`c`__x", "using a b c"),
+        ("mcp__" + "x" * 100 + "__y", SOME_TOOL),
+        ("mcp____y", SOME_TOOL),
+        ("get_secrets", SOME_TOOL),
+        ("", SOME_TOOL),
+    ],
+)
+def test_whoever_waits_is_told_in_verbs_what_a_call_is(name: str, words: str) -> None:
+    assert under_way(name) == words
+
+
+def test_every_tool_that_there_is_has_words_of_its_own() -> None:
+    built_in = [name for names in harness.BUILT_IN.values() for name in names]
+    every = [*TOOLS, "mcp_status", *harness.ALWAYS, *harness.WEB, *harness.WEB.values(), *built_in]
+    assert [name for name in every if under_way(name) == SOME_TOOL] == []
+    assert {under_way(name) for name in every} | {SOME_TOOL} <= set(
+        plans.VERBS
+    )  # in which languages have them
+    assert all(stopped(turn((name, "done"))).count("`") == 0 for name in doings._WORDS)

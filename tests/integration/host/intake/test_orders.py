@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from host.intake import orders
 from host.ports.bot import Decision
-from host.ports.controls import Forbidden
+from host.ports.controls import ChannelRules, Forbidden
 from host.ports.events import Author, Verdict
 from host.registry.db import open_registry
 from host.upkeep import pruning
 from sessiondb import Address
+from sessiondb.signals import Progress
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, now_ms, serving
-from tests.support.viewing import ADA, BOB, answered, spend, viewer
+from tests.support.viewing import ADA, BOB, OWNER, OWNERS, answered, spend, viewer
 
 THREAD = Address("memory", "w", "general", "t1")
 PUBLIC: dict[str, Any] = {"privacy": "public", "mentioned": True}
@@ -171,11 +173,25 @@ async def test_among_people_only_what_is_this_channels_own_is_said(tmp_path: Pat
 
 
 async def test_status_tasks_and_config_speak_of_the_place_where_they_are_asked(tmp_path: Path) -> None:
-    async with serving(config(tmp_path)) as (_, bot):
+    settings = config(tmp_path, access=OWNERS, masking={"patterns": {"staff": "EMP-[0-9]{6}"}})
+    async with serving(settings) as (host, bot):
         await bot.say("general", "@@sleep 600", address=THREAD, **PUBLIC)
         await bot.until(lambda: bool(bot.shown))
+        [file] = tmp_path.glob("sessions/*/outbound/progress.json")
+        for status, shown in (
+            ("waiting", "- **default** is working: waiting, since"),
+            (
+                "cat /etc/passwd",
+                "- **default** is working, since",
+            ),  # a hostile container writes what it likes
+            ("reading EMP-123456", "- **default** is working: reading ‹masked: staff›, since"),
+        ):
+            replace(cast(Progress, Progress.read(file)), status=status).write(file)
+            await answered(bot, "general", "!status", address=THREAD, privacy="public")
+            assert bot.said("general")[-1].startswith(shown)
+        await host.controls.set_rules(viewer(OWNER, "general", "public"), ChannelRules(work="none"))
         await answered(bot, "general", "!status", address=THREAD, privacy="public")
-        assert "- **default** sleep" in bot.said("general")[-1]
+        assert bot.said("general")[-1].startswith("- **default** is working, since")
         await answered(bot, "random", "!status", **PUBLIC)
         assert bot.said("random") == ["Nothing is running here."]
         await bot.say("general", "!stop now, please", address=THREAD, privacy="public")

@@ -28,6 +28,21 @@ def test_among_others_a_step_is_words_without_names_arguments_and_secrets(step: 
     assert plans.in_verbs(step) == shown
 
 
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        ("searching  the web", "searching the web"),
+        ("", ""),
+        ("cat /etc/passwd", ""),
+        ("token=abc", ""),
+        ("a" * 30, ""),
+        ("word " * 100_000, ""),
+    ],
+)
+def test_a_status_is_verbs_and_never_an_argument(status: str, shown: str) -> None:
+    assert plans.verbs(status) == shown
+
+
 def test_whoever_is_alone_with_the_agent_reads_all_of_it() -> None:
     made = plan.of([], "Read report.xlsx", [])
     assert plans.seen(made, direct=True) == made
