@@ -166,14 +166,10 @@ def assemble(
     stopping: asyncio.Event,
 ) -> House:
     """`stopping` is set when nobody is to be woken any more."""
-    config, now = settings.config, parts.now
-    data = Path(config.data).resolve()
+    config, now, data = settings.config, parts.now, Path(settings.config.data).resolve()
     records = Records(db, Sessions(data), Mailboxes(parts.disk, db, now))
     mailboxes, lives, stations = records.mailboxes, Lives(), Stations(now, parts.spans)
-    news, due = (
-        Outlet[Session](),
-        Outlet[Session](),
-    )  # its files may hold news; a task has something for its runner
+    news, due = Outlet[Session](), Outlet[Session]()  # its files may hold more; a task has work for it
     languages = Languages(settings, db, now)
     live, masks = LiveMessages(records, bots, now, lives, languages), Masks(settings, parts.environment)
     scheduler, desk, titles, actions = _schedule(settings, records, bots, due, masks, now)

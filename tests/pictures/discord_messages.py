@@ -8,9 +8,7 @@ from tests.pictures import html
 
 
 def page(messages: Iterable[str]) -> str:
-    return framed(
-        "".join(html.MESSAGE.format(body=html.blocks(tree.parse(_common(text)))) for text in messages)
-    )
+    return framed("".join(html.message(html.blocks(tree.parse(_common(text)))) for text in messages))
 
 
 def framed(messages: str, style: str = "") -> str:

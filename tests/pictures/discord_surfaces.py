@@ -1,26 +1,31 @@
 """What Discord shows beside plain answers, drawn from the payloads that the bot really sends."""
 
 import html
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from discord import ui
 
+from bots.common.faces import Faces
 from bots.discord.client import telling
 from bots.discord.live import message as live
 from bots.discord.panels import judging, panels, rules
 from bots.discord.questions import decisions, questions
 from bots.discord.questions.book import Asked
-from bots.discord.sending import rendering
+from bots.discord.sending import framing, rendering
 from bots.markup import tree
+from host.config import Agent, Config
 from host.delivery.endings import EXPIRED
-from host.ports.bot import Decision, Live
+from host.ports import bill
+from host.ports.bot import Decision, Delivery, Live
 from host.ports.controls import ChannelRules, Running, TaskOrder, TaskView
 from sessiondb import Address, content, plan
 from tests.pictures import approval as drawn
 from tests.pictures import discord_messages
 from tests.pictures import html as shared
+from tests.support.plotting import LOFTS
 
 AT = 1_795_700_000_000  # ms UTC
 ORDERS = (TaskOrder.RUN, TaskOrder.PAUSE, TaskOrder.CANCEL)
@@ -33,7 +38,8 @@ def pages() -> Iterator[tuple[str, str]]:
     """Name and page."""
     yield "tasks-discord", _page(_message("", panels.tasks(_tasks(), note="Pausing: Who is on call.")))
     yield "question-discord", _page(*_conversation())
-    yield "live-discord", _page(_message(live.said(_live()), _live_view()))
+    yield "faces-discord", _page(*map(_message, _answers()))
+    yield "live-discord", _page(_message(live.said(_live(), "🦉 Scribe"), _live_view()))
     running = Running("s1", "analyst", HERE, AT, "is working: reading the sheet")
     yield "running-discord", _page(_message("", panels.running([running, running])))
     told = "Answer in German. Numbers come from the sheet *Doves*."
@@ -46,6 +52,17 @@ def pages() -> Iterator[tuple[str, str]]:
     why = judging.form("ab12", ["claude-opus-5-5", "claude-haiku-5-5"])
     yield "feedback-why-discord", _page(f"<h3>{why.title}</h3>{_parts(why.to_dict()['components'])}")
     yield "rules-discord", _page(f"<h3>{form.title}</h3>{_parts(form.to_dict()['components'])}")
+
+
+def _answers() -> Iterator[str]:
+    """Of two agents: with a table and what it took, and a document."""
+    faces = Faces()
+    agents = {"scribe": Agent(name="Scribe", icon=":owl:"), "poet": Agent(name="Poet")}
+    faces.follow(Config(agents=agents))
+    [table] = rendering.render(content.Text(f"The lofts:\n\n{LOFTS}\n\nThat is all."))
+    yield framing.framed(Delivery("k", HERE, dict(table), "scribe", bill=bill.said(74_000, 128_000)), faces)
+    [report] = rendering.render(content.Document("Lofts in autumn", "# Lofts", "The whole report:"))
+    yield framing.framed(Delivery("k", HERE, dict(report), "poet"), faces) + f"\n\n📎 `{report['name']}`"
 
 
 def _tasks() -> list[TaskView]:
@@ -98,7 +115,7 @@ def _page(*messages: str) -> str:
 
 def _message(text: str, view: ui.View | ui.LayoutView | None = None) -> str:
     parts = _parts(view.to_components()) if view is not None else ""
-    return shared.MESSAGE.format(body=_markdown(text) + parts)
+    return shared.message(_markdown(text) + parts)
 
 
 def _parts(components: list[Any]) -> str:
@@ -140,10 +157,14 @@ def _markdown(text: str) -> str:
     """With what only Discord has: small lines, moments and places."""
     text = re.sub(r"<t:\d+:f>", "19 November 2026 09:00", text)
     text = re.sub(r"<#\d+>", "#builds", text)
-    lines = text.split("\n")
-    small = [line.removeprefix("-# ") for line in lines if line.startswith("-# ")]
-    rest = "\n".join(line for line in lines if not line.startswith("-# "))
-    return "".join(f"<small>{html.escape(line)}</small>" for line in small) + shared.blocks(tree.parse(rest))
+    lines = [line.replace("|", "\\|") for line in text.split("\n")]  # it has no tables
+    parts = itertools.groupby(lines, lambda line: line.startswith("-# "))
+    return "".join(
+        "".join(f"<small>{html.escape(line.removeprefix('-# '))}</small>" for line in part)
+        if small
+        else shared.blocks(tree.parse("\n".join(part)))
+        for small, part in parts
+    )
 
 
 _STYLE = (

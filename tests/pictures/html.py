@@ -19,8 +19,13 @@ table {{ border-collapse: collapse }} td, th {{ border: 1px solid #ddd; padding:
 {extra}
 </style>{messages}"""
 
-MESSAGE = """<div class="message"><div class="face">D</div><div class="words">
-<div><span class="name">Dovecote</span> <span class="app">APP</span></div>{body}</div></div>"""
+MESSAGE = """<div class="message"><div class="face">{face}</div><div class="words">
+<div><span class="name">{name}</span> <span class="app">APP</span></div>{body}</div></div>"""
+
+
+def message(body: str, name: str = "Dovecote", face: str = "D") -> str:
+    """`body` is HTML; `face` is a letter, or an emoji."""
+    return MESSAGE.format(body=body, name=html.escape(name), face=html.escape(face))
 
 
 def blocks(parsed: Iterable[tree.Block]) -> str:

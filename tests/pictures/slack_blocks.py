@@ -28,8 +28,18 @@ def page(messages: Iterable[slack.SlackChunk]) -> str:
     return _page("".join(message(chunk.blocks) for chunk in messages))
 
 
-def message(blocks: Iterable[Json]) -> str:
-    return html.MESSAGE.format(body="".join(map(_block, blocks)))
+def message(blocks: Iterable[Json], name: str = "Dovecote", face: str = "D") -> str:
+    return html.message("".join(map(_block, blocks)), name, face)
+
+
+def posted(messages: Iterable[Json], faces: Mapping[str, str]) -> str:
+    """As they are in the channel, each under its own name; `faces` are pictures by name."""
+    shown = ((one.get("blocks") or [_words(one["text"])], str(one["username"])) for one in messages)
+    return _page("".join(message(blocks, name, faces[name]) for blocks, name in shown))
+
+
+def _words(text: str) -> Json:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
 def thread(messages: Iterable[Iterable[Json]]) -> str:
@@ -59,6 +69,8 @@ def _block(block: Json) -> str:
     match block["type"]:
         case "markdown":
             return html.blocks(tree.parse(block["text"]))
+        case "data_table":
+            return _table(block)
         case "rich_text":
             return "".join(map(_rich, block["elements"]))
         case "section":
@@ -73,6 +85,27 @@ def _block(block: Json) -> str:
         case "input":
             return f'<div class="label">{_text(block["label"])}</div>{_element(block["element"])}'
     raise ValueError(block["type"])
+
+
+def _table(block: Json) -> str:
+    """Sorted and turned over by buttons in Slack; numbers stand to the right."""
+    head, *rows = block["rows"]
+    heads = "".join(f"<th>{_cell(cell)} <small>⇅</small></th>" for cell in head)
+    shown = "".join(f"<tr>{''.join(map(_column, row))}</tr>" for row in rows[: block["page_size"]])
+    pages = -(-len(rows) // block["page_size"])
+    foot = f'<div class="context">1 of {pages}</div>' if pages > 1 else ""
+    return (
+        f'<div class="context">{escape(block["caption"])}</div><table><tr>{heads}</tr>{shown}</table>{foot}'
+    )
+
+
+def _column(cell: Json) -> str:
+    side = ' style="text-align: right"' if cell["type"] == "raw_number" else ""
+    return f"<td{side}>{_cell(cell)}</td>"
+
+
+def _cell(cell: Json) -> str:
+    return _block(cell) if cell["type"] == "rich_text" else escape(str(cell["text"]))
 
 
 def _rich(part: Json) -> str:
@@ -131,11 +164,13 @@ def _text(text: Json) -> str:
     return shown.replace("\n", "<br>")
 
 
-_ENTITY = re.compile(r"<(?P<kind>[@#!])(?P<target>[^<>|]+)(?:\|(?P<label>[^<>]*))?>")
+_ENTITY = re.compile(r"<(?P<kind>[@#!]|(?=https?:))(?P<target>[^<>|]+)(?:\|(?P<label>[^<>]*))?>")
 
 
 def _entity(match: re.Match[str]) -> str:
     if match["kind"] == "!":
         at = datetime.fromtimestamp(int(match["target"].split("^")[1]), UTC)
         return at.strftime("%b %-d at %-I:%M %p")
+    if not match["kind"]:
+        return f'<a href="{match["target"]}">{match["label"]}</a>'
     return f'<span class="mention">{match["kind"]}{match["label"] or match["target"]}</span>'

@@ -6,14 +6,16 @@ from bots.markup import slack as markup
 from bots.slack.live import message as live
 from bots.slack.panels import judging, panels, rules
 from bots.slack.questions import cards
-from bots.slack.sending import rendering
+from bots.slack.sending import canvases, outbox, rendering
 from host.delivery.endings import EXPIRED
-from host.ports.bot import Decision, Live
+from host.ports import bill
+from host.ports.bot import Decision, Delivery, Live
 from host.ports.commands import Grammar, help_text
 from host.ports.controls import ChannelRules, Failure, Opinions, Overview, Running, Spent, TaskOrder, TaskView
 from sessiondb import Address, content, plan
 from tests.pictures import approval as shared
 from tests.pictures import slack_blocks
+from tests.support.plotting import LOFTS
 
 AT = 1_795_700_000_000  # ms UTC
 THEN = "; ".join(f"{day} 2026, 09:00" for day in (
@@ -37,9 +39,20 @@ def pages() -> Iterator[tuple[str, str]]:
     form = rules.modal("C1", decided, offered)
     yield "rules-slack", slack_blocks.view(form["blocks"])
     yield "feedback-slack", slack_blocks.thread([[*_answer(), judging.block("ab12")]])
+    yield "faces-slack", slack_blocks.posted(_posts(), {"Scribe": "🦉", "Poet": "P"})
     yield "live-slack", slack_blocks.thread([live.shown_so_far(_live())[1]])
     why = judging.modal(judging.Asked("ab12", "C1", "", AT), ["claude-opus-5-5", "claude-haiku-5-5"])
     yield "feedback-why-slack", slack_blocks.view(why["blocks"])
+
+
+def _posts() -> Iterator[panels.Json]:
+    """Of two agents: with a data table and what it took, and a document that is a canvas."""
+    [table] = rendering.operation(content.Text(f"The lofts:\n\n{LOFTS}\n\nThat is all."), plain=False)
+    delivery = Delivery("k", _at("doves"), table, bill=bill.said(74_000, 128_000))
+    yield outbox.billed(delivery, {"username": "Scribe", "text": table["text"], "blocks": table["tabled"]})
+    document = content.Document("Lofts in autumn", "# Lofts", "The whole report:")
+    [page] = rendering.operation(document, plain=False)
+    yield {"username": "Poet", "text": canvases.worded(page, "https://aviary.slack.com/docs/T1/F1")}
 
 
 def _live() -> Live:

@@ -129,12 +129,13 @@ def said(live: Live, who: str = "") -> str:
     head = f"{head} ({far})" if far else head
     steps = "\n".join([head, *told(common.checklist(live.plan, _step), live.language)])
     head = steps if clean.units(steps) < markup.CHUNK else head
-    room = markup.CHUNK - len(head) - 1
+    gap = "\n\n" if live.plan else "\n"
+    room = markup.CHUNK - len(head) - len(gap)
     for most in SHOWN if live.text else ():
         written = markup.quiet(common.tail(live.text, most))
         written += "\n```" if common.open_fence(written) else ""
         if clean.units(written) <= room:
-            return f"{head}\n{written}"
+            return f"{head}{gap}{written}"
     return head
 
 

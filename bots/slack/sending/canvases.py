@@ -139,10 +139,9 @@ class Canvases:
             raise Unsent(found.reason) if isinstance(found, Unknown) else found from error
 
     async def _linked(self, delivery: Delivery, canvas: str, link: str) -> str:
-        words, label = str(delivery.payload["comment"]), str(delivery.payload["label"])
         arguments: Json = {
             "channel": delivery.address.platform_id,
-            "text": "\n\n".join(part for part in (words, f":page_facing_up: *<{link}|{label}>*") if part),
+            "text": worded(delivery.payload, link),
             "metadata": histories.marked(delivery.key, canvas),
         }
         if delivery.address.thread_id:
@@ -225,6 +224,12 @@ class Canvases:
             code,
             extra={"action": "no_canvases"},
         )
+
+
+def worded(payload: Json, link: str) -> str:
+    """What the message says that links a canvas."""
+    words = (str(payload["comment"]), f"📄 *<{link}|{payload['label']}>*")
+    return "\n\n".join(part for part in words if part)
 
 
 def _is_refusal(error: Exception) -> bool:

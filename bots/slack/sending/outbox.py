@@ -134,7 +134,7 @@ class Sender:
         if delivery.mentions:
             arguments = _addressed_to(delivery.mentions, arguments)
         if delivery.bill:
-            arguments = _billed(delivery, arguments)
+            arguments = billed(delivery, arguments)
         if delivery.private_to:
             arguments = links.shown(arguments)
             answer = await self._client.chat_postEphemeral(user=delivery.private_to, **arguments)
@@ -238,7 +238,7 @@ class Sender:
         return None
 
 
-def _billed(delivery: Delivery, arguments: Json) -> Json:
+def billed(delivery: Delivery, arguments: Json) -> Json:
     """With the bill below, where the message has blocks and room for it; notifications do not tell it."""
     blocks = arguments.get("blocks") or []
     if not blocks or len(blocks) >= MOST_BLOCKS:

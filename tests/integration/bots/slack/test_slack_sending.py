@@ -255,7 +255,7 @@ async def test_a_document_is_one_canvas_for_those_who_read_its_conversation_what
         *left, canvas = canvases(place)[len(before) :]
         assert (canvas.title, canvas.readers) == ("Loft <report>", {here}), (step, how)
         assert f"/docs/{place.slack.team_id}/{canvas.id}|Loft &lt;report&gt;>*" in message.text
-        assert message.text.startswith("Here:\n\n:page_facing_up: *<http://")
+        assert message.text.startswith("Here:\n\n📄 *<http://")
         assert canvas.canvas == PAGE
         lost = (step, how, lists) == ("canvases.create", "lost", False)
         assert [one.readers for one in left] == [set()] * lost, (
