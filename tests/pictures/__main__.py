@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 from bots.markup import discord, slack
 from tests.pictures import discord_messages, discord_surfaces, slack_blocks, slack_surfaces, terminal_surfaces
 
@@ -22,6 +24,7 @@ FLAGS = (
 MEASURE = (
     "<script>document.body.dataset.height = Math.ceil(document.body.getBoundingClientRect().height)</script>"
 )
+SPARE = 300  # pixels more than the page has: a window that is low shows less than its height
 HEIGHT = re.compile(r'data-height="(\d+)"')
 
 
@@ -56,7 +59,10 @@ def shoot(browser: str, page: str, target: Path) -> None:
         height = HEIGHT.search(_run(*command, "--window-size=780,200", "--dump-dom", source.as_uri()))
         if height is None:
             sys.exit(f"Chromium did not measure {target.name}")
-        _run(*command, f"--window-size=780,{height[1]}", f"--screenshot={target}", source.as_uri())
+        size = f"--window-size=780,{int(height[1]) + SPARE}"
+        _run(*command, size, f"--screenshot={target}", source.as_uri())
+    with Image.open(target) as whole:
+        whole.crop((0, 0, whole.width, int(height[1]))).save(target)
     print(target)
 
 
