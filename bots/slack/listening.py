@@ -28,6 +28,7 @@ from bots.slack.commands.commands import Commands
 from bots.slack.commands.shortcuts import Shortcuts
 from bots.slack.commands.surfaces import Surfaces
 from bots.slack.live.progress import StatusLines
+from bots.slack.organisations import CHANGES
 from bots.slack.panels import judging, panels, rules
 from bots.slack.panels.clicks import Clicks, Respond
 from bots.slack.questions import questions
@@ -330,7 +331,11 @@ EVENTS: dict[tuple[str, ...], Method] = {
     ("assistant_thread_started",): Listeners.began,
     ("member_joined_channel",): Listeners.joined,
 }
-GOES = ("app_uninstalled", "tokens_revoked")  # a workspace, or its token: bolt asks nobody whose it is
+GOES = (
+    "app_uninstalled",
+    "tokens_revoked",
+    *CHANGES,
+)  # a workspace, or its token: bolt asks nobody whose it is
 SHORTCUTS: dict[str, Method] = {
     ASK_ABOUT: Listeners.asked_about,
     BECAME: Listeners.became,

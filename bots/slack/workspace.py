@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
-
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import answering
 from bots.common.faces import Faces
@@ -19,6 +18,7 @@ from bots.slack.client import readers
 from bots.slack.client.directory import Directory
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.client.transport import Transport
+from bots.slack.client.web import WorkspaceClient
 from bots.slack.listening import Listeners
 from bots.slack.live.message import LiveMessages
 from bots.slack.live.progress import StatusLines
@@ -49,13 +49,18 @@ class Workspace:
     listeners: Listeners
     identity: Identity
 
-    def __init__(self, settings: Slack, token: str, folder: Path, faces: Faces) -> None:
+    def __init__(
+        self, settings: Slack, token: str, folder: Path, faces: Faces, within: tuple[str, str] = ("", "")
+    ) -> None:
+        """`within`: the organisation whose token it is, and which of its workspaces this one is."""
         self._settings = settings
+        self._within = within
         self.token = token
         # No retry handlers: a post is never repeated blindly, and reads are repeated by whoever asked.
-        self.client = AsyncWebClient(
+        self.client = WorkspaceClient(
             token, base_url=settings.api_url, timeout=CALL_TIMEOUT, retry_handlers=[]
         )
+        self.client.team = within[1]
         self.people = Directory(self.client)
         pace = Pace(settings.message_interval, BURST)
         self._customizing = Customizing(faces)
@@ -74,7 +79,7 @@ class Workspace:
 
     async def begin(self, host: Ingest, access: Access, *, whose: str = "") -> None:
         """Raises `SlackRefused` when the token or the app's settings are wrong; `whose` it is stands in its words."""
-        self.identity = await identify(self.client, whose)
+        self.identity = await self._identified(whose)
         self._customizing.begin(self.identity.team, self.identity.scopes)
         self._canvases.begin(self.identity.user, self.identity.scopes)
         self._live = LiveMessages(self.client, self.people, self.identity, self._customizing)
@@ -86,6 +91,11 @@ class Workspace:
         )
         self._backfill = self.listeners.backfill
         self.mind(access)
+
+    async def _identified(self, whose: str) -> Identity:
+        found = await identify(self.client, whose)
+        organisation, team = self._within
+        return replace(found, team=team) if organisation and found.organisation == organisation else found
 
     def mind(self, access: Access) -> None:
         """Whom the configuration names for this workspace."""

@@ -21,9 +21,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.common.faces import Faces
 from bots.common.shapes import Json, mapping, string
 from bots.slack.client.errors import OPERATOR_PAUSE, TRANSIENT
-from bots.slack.client.installing import REMOVED, REVOKED, InstallationStore
+from bots.slack.client.installing import ENDS, InstallationStore
 from bots.slack.client.transport import Transport
 from bots.slack.listening import Listeners
+from bots.slack.organisations import CHANGES, Organisation
 from bots.slack.sending.faces import SCOPE as CUSTOMIZE
 from bots.slack.setup.preflight import SlackRefused, check_app_token, identify
 from bots.slack.workspace import CALL_TIMEOUT, Workspace
@@ -37,10 +38,7 @@ log = logging.getLogger(__name__)
 ALL_READY = 10.0  # s at a start for those who installed the app: who takes longer is served later
 GATE = 2.4  # s an event waits until its workspace is served; Slack gives up after 3 and delivers again
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # s until one that failed is tried again
-ENDS = {
-    "account_inactive": REMOVED,
-    "token_revoked": REVOKED,
-}  # what Slack says to the token of one that is gone
+ORGANISATION = "E"  # begins the ids of organisations
 ASK_AGAIN = 60.0  # s until it is tried again what waits for one that is gone: its return tries all at once
 LOOKS = (0.0, 5.0, 60.0)  # s before each look at a token that may be no more
 KEPT_DAYS = KEPT_FOR // 86_400_000
@@ -72,6 +70,7 @@ class Workspaces:
         self.own = Workspace(settings, bot_token, folder, self._faces) if bot_token else None
         self._served: dict[str, Workspace] = {}  # by team
         self._lives: dict[str, Life] = {}  # by team, of those that installed the app
+        self._organisations: dict[str, tuple[Organisation, asyncio.Task[None]]] = {}  # by id
         self._ended: dict[str, Install] = {}  # by team
         self._given_up: set[str] = (
             set()
@@ -106,7 +105,7 @@ class Workspaces:
             return next(iter(self._served.values()))  # who names none means the one there is
         if (gone := self._ended.get(team)) is not None:
             raise self._of_one_gone(gone)
-        if team in self._lives:
+        if team in self._lives or self._is_joining(team):
             raise Offline(f"workspace {team} is not connected")
         raise Rejected(
             f"it belongs to workspace {team or '?'}, and the bot is in {', '.join(self._served) or 'none'}"
@@ -138,7 +137,8 @@ class Workspaces:
         said_in = string(mapping(body.get("message")).get("team"))
         if body.get("type") == "block_actions" and said_in in self._served:
             return said_in
-        return context.team_id or ""
+        # Of an organisation's, who is meant by an event stands outside of what it was sent for.
+        return context.team_id or string(body.get("team_id"))
 
     async def authorize(self, context: AsyncBoltContext, team: str) -> AuthorizeResult | None:
         """For bolt, of each event: as whom the app acts where it came from. Raises `NotServedYet`."""
@@ -153,7 +153,7 @@ class Workspaces:
         sole = self.own if not self._settings.installs else None
         space = self._served.get(team, sole)
         if space is None:
-            return None
+            return self._of_organisation(context, team)
         me = space.identity
         return AuthorizeResult(
             enterprise_id=context.enterprise_id,
@@ -162,6 +162,26 @@ class Workspaces:
             bot_id=me.bot,
             bot_token=space.token,
         )
+
+    def _of_organisation(self, context: AsyncBoltContext, team: str) -> AuthorizeResult | None:
+        """Of one of its workspaces the event comes again once that is served. Raises `NotServedYet`."""
+        found, _ = self._organisations.get(context.enterprise_id or "", (None, None))
+        if team and found is not None and context.is_enterprise_install:
+            found.doubt()
+        if team and (self._is_joining(team) or (found is not None and context.is_enterprise_install)):
+            raise NotServedYet(team)
+        if found is None or found.identity is None:
+            return None
+        return AuthorizeResult(
+            enterprise_id=found.id,
+            team_id=None,
+            bot_user_id=found.identity.user,
+            bot_id=found.identity.bot,
+            bot_token=found.token,
+        )
+
+    def _is_joining(self, team: str) -> bool:
+        return any(team in one.known for one, _ in self._organisations.values())
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -180,17 +200,29 @@ class Workspaces:
         self._transport = transport
         if self.own is not None:
             await self.own.prepare(transport)
+        store, within = InstallationStore(self._kept), dict[str, set[str]]()
         for install in await self._kept.all() if self._settings.installs else ():
-            if install.holder not in self._settings.installs or install.holder in self._served:
+            whose = "" if install.ended else await _organisation_of(store, install.holder)
+            if not self._may_have(install, whose) or install.holder in self._served:
                 continue
-            if install.ended:
+            if whose:
+                within.setdefault(whose, set()).add(install.holder)
+            elif install.holder.startswith(ORGANISATION):
+                within.setdefault(install.holder, set())
+            elif install.ended:
                 self._ended[install.holder] = install
                 await self._stands(
                     install.holder, here=False
                 )  # it may not have been told when that was heard
             else:
                 self._begin_life(install.holder, transport)
-        if coming := [asyncio.ensure_future(life.ready.wait()) for life in self._lives.values()]:
+        for organisation, teams in within.items():
+            self._begin_organisation(organisation, frozenset(teams))
+        asked = [one.looked.wait() for one, _ in self._organisations.values()]
+        if coming := [
+            asyncio.ensure_future(each)
+            for each in (*asked, *(one.ready.wait() for one in self._lives.values()))
+        ]:
             _, late = await asyncio.wait(coming, timeout=ALL_READY)
             for waiting in late:
                 waiting.cancel()
@@ -208,6 +240,9 @@ class Workspaces:
             group.create_task(transport.watch(self._missed), name="slack:watch")
 
     async def close(self) -> None:
+        asking = [task for _, task in self._organisations.values()]
+        self._organisations.clear()
+        await _ended(*asking)
         tasks = [life.task for life in self._lives.values() if life.task is not None]
         self._lives.clear()
         await _ended(*tasks)
@@ -225,11 +260,19 @@ class Workspaces:
         if self.is_own(team):
             return "This workspace is served already, by the token in SLACK_BOT_TOKEN."
         if team not in self._settings.installs:
-            return f"Whoever runs Dovecote has not named this workspace, {team}, in slack.installs."
+            what = "organisation" if team.startswith(ORGANISATION) else "workspace"
+            return f"Whoever runs Dovecote has not named this {what}, {team}, in slack.installs."
         return ""
 
     async def installed(self, team: str) -> None:
-        """Its token is on disk: it is served with that from now on."""
+        """Its token is on disk: it is served with that from now on. An organisation's: each workspace that it is let into."""
+        if team.startswith(ORGANISATION):
+            former, task = self._organisations.pop(team, (None, None))
+            if task is not None:
+                await _ended(task)
+            if self._transport is not None:
+                self._begin_organisation(team, former.known if former is not None else frozenset())
+            return
         self._ended.pop(team, None)
         self._given_up.discard(team)
         before = self._lives.pop(team, None)
@@ -244,10 +287,31 @@ class Workspaces:
         team = context.team_id or ""
         if event.get("type") == "tokens_revoked" and not mapping(event.get("tokens")).get("bot"):
             return
+        organisation, _ = self._organisations.get(context.enterprise_id or team, (None, None))
+        if organisation is not None:
+            organisation.doubt()
+        if event.get("type") in CHANGES:
+            return
         if team in self._lives:
             self._lives[team].doubt.set()
         elif self.is_own(team):
             log.error("%s", OWN_GONE, extra={"action": "workspace_ended", "team": team})
+
+    async def joins(self, team: str, name: str, organisation: str) -> None:
+        store = InstallationStore(self._kept)
+        new = await store.joined(team, name, organisation)
+        if team in self._served or (team in self._lives and not new) or self._transport is None:
+            return
+        if (await store.token_of(team))[1] == organisation:
+            log.info("A workspace joined", extra={"action": "installed", "team": team})
+            await self.installed(team)
+
+    async def leaves(self, team: str, why: str) -> None:
+        life = self._lives.get(team)
+        if (await InstallationStore(self._kept).token_of(team))[1]:
+            if life is not None and life.task is not None:
+                await _ended(life.task)
+            await self._end(team, why)
 
     async def _missed(self, *, unheard: bool = False) -> int:
         found = 0 if self.own is None else await self.own.missed(unheard=unheard)
@@ -264,6 +328,22 @@ class Workspaces:
         return found
 
     # ── one that installed the app ───────────────────────────────────────────────────────────────────────
+
+    def _may_have(self, install: Install, organisation: str) -> bool:
+        """Whether the configuration lets it have the app. Whose one was that ended is not known any more."""
+        named = self._settings.installs
+        whole = any(one.startswith(ORGANISATION) for one in named)
+        return install.holder in named or organisation in named or bool(install.ended and whole)
+
+    def _begin_organisation(self, id_: str, known: frozenset[str]) -> None:
+        def client(token: str) -> AsyncWebClient:
+            return AsyncWebClient(
+                token, base_url=self._settings.api_url, timeout=CALL_TIMEOUT, retry_handlers=[]
+            )
+
+        found = Organisation(id_, self._kept, client, self)
+        found.known = known
+        self._organisations[id_] = found, asyncio.create_task(found.live(), name=f"slack:organisation:{id_}")
 
     def _begin_life(self, team: str, transport: Transport) -> None:
         self._lives[team] = life = Life()
@@ -290,9 +370,9 @@ class Workspaces:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _serve(self, team: str, life: Life, transport: Transport) -> None:
-        found = await InstallationStore(self._kept).async_find_bot(enterprise_id=None, team_id=team)
-        token = "" if found is None else found.bot_token or ""
-        space = Workspace(self._settings, token, self._folder, self._faces)
+        token, organisation = await InstallationStore(self._kept).token_of(team)
+        within = (organisation, team) if organisation else ("", "")
+        space = Workspace(self._settings, token, self._folder, self._faces, within)
         try:
             await space.begin(self._host, self._access, whose=f"the token of workspace {team}")
             if space.team != team:
@@ -336,6 +416,13 @@ class Workspaces:
     async def _stands(self, team: str, *, here: bool) -> None:
         """Its tasks rest while it is gone."""
         await self._host.place_stands(Address("slack", team, ""), "open" if here else "gone")
+
+
+async def _organisation_of(store: InstallationStore, team: str) -> str:
+    try:
+        return (await store.token_of(team))[1]
+    except InstallsError:  # which is said when it is to be served
+        return ""
 
 
 async def _ended(*tasks: asyncio.Task[None]) -> None:

@@ -24,7 +24,7 @@ NATIVE = re.compile(
     r"bedrock[a-z0-9-]*\.[a-z0-9-]+\.amazonaws\.com|[a-z0-9-]*aiplatform\.googleapis\.com", re.IGNORECASE
 )
 HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?\s*[-–—]\s*(\d{1,2})(?::(\d\d))?", re.ASCII)
-TEAM = re.compile(r"T[A-Z0-9]{2,30}", re.ASCII)
+TEAM = re.compile(r"[TE][A-Z0-9]{2,30}", re.ASCII)
 EMOJI = re.compile(r":[a-z0-9_+'-]{1,60}:")
 LONGEST_FACE = 40  # characters
 LONGEST_ICON = 500
@@ -244,7 +244,8 @@ def _team(team: str) -> str:
     if not TEAM.fullmatch(team):
         raise refused(
             "is no workspace of Slack",
-            "Write its id, which begins with T: the first part of an address such as app.slack.com/client/T012AB3CD",
+            "Write its id, which begins with T, or an organisation's, with E: the first part of an address such as"
+            " app.slack.com/client/T012AB3CD",
         )
     return team
 

@@ -374,7 +374,7 @@ class Slack(_Model):
     listen: str = "127.0.0.1"  # for mode = "http"
     port: Port = 3000
     message_interval: Seconds = 1.0  # between two messages to one channel, after a short burst
-    installs: tuple[Team, ...] = ()  # workspaces that may install the app, besides that of SLACK_BOT_TOKEN
+    installs: tuple[Team, ...] = ()  # workspaces, or organisations (E…), that may install the app besides
 
 
 class Webhook(_Model):

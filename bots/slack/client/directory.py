@@ -37,6 +37,7 @@ class Person:
     stranger: bool = False
     guest: bool = False  # of some channels, or of one
     locale: str = ""
+    teams: tuple[str, ...] = ()  # of an organisation in which they are members
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ class Directory:
             bool(found.get("is_stranger")),
             bool(found.get("is_restricted") or found.get("is_ultra_restricted")),
             found.get("locale") or "",
+            tuple(map(str, (found.get("enterprise_user") or {}).get("teams") or ())),
         )
 
     async def _ask_members(self, group: str) -> frozenset[str]:

@@ -60,9 +60,9 @@ class Flow(AsyncOAuthFlow):
     async def store_installation(self, request: AsyncBoltRequest, installation: Installation) -> None:
         """A token that is not to be kept is given back at once, but for the bot's own. One that is kept is served from the next
         start on where this process dies before it does so."""
-        team = installation.team_id or ""
-        whole = "The app was installed for a whole organisation: choose one of its workspaces."
-        if why := whole if installation.is_enterprise_install or not team else self._town.refused(team):
+        whole = installation.enterprise_id if installation.is_enterprise_install else ""
+        team = whole or installation.team_id or ""
+        if why := self._town.refused(team):
             if not self._town.is_own(team):
                 await self.client.auth_revoke(token=installation.bot_token or "")
             log.warning(
@@ -120,9 +120,13 @@ class Flows:
 
 
 async def _succeeded(args: AsyncSuccessArgs) -> BoltResponse:
-    name = args.installation.team_name or args.installation.team_id
+    found = args.installation
+    name = found.team_name or found.team_id or found.enterprise_name or found.enterprise_id
+    invite = "Invite the bot to a channel there, or write to it."
+    if found.is_enterprise_install:
+        invite = "Add it to workspaces in the organisation's settings, and invite the bot to channels there."
     forget = args.settings.state_utils.build_set_cookie_for_deletion()
-    said = f"Installed in {name}. Invite the bot to a channel there, or write to it."
+    said = f"Installed in {name}. {invite}"
     return BoltResponse(status=200, body=said, headers={"Set-Cookie": [forget]})
 
 

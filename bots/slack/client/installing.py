@@ -18,6 +18,10 @@ from host.ports.installs import Installs
 log = logging.getLogger(__name__)
 
 REMOVED, REVOKED = "the app was removed", "the app's token was revoked"  # why a workspace is served no more
+ENDS = {  # what Slack says to the token of one that is gone
+    "account_inactive": REMOVED,
+    "token_revoked": REVOKED,
+}
 
 
 class InstallationStore(AsyncInstallationStore):
@@ -44,6 +48,23 @@ class InstallationStore(AsyncInstallationStore):
         holder = holder_of(enterprise_id, team_id, org=bool(is_enterprise_install))
         secret = await self._kept.secret(holder) if holder else ""
         return Bot(**json.loads(secret)) if secret else None
+
+    async def token_of(self, team: str) -> tuple[str, str]:
+        """By which a workspace is served, and the organisation whose it is: '' where it is its own. Raises `InstallsError`."""
+        kept = json.loads(await self._kept.secret(team) or "{}")
+        if organisation := str(kept.get("organisation") or ""):
+            found = await self.async_find_bot(
+                enterprise_id=organisation, team_id=None, is_enterprise_install=True
+            )
+            return (found.bot_token or "" if found else ""), organisation
+        return str(kept.get("bot_token") or ""), ""
+
+    async def joined(self, team: str, name: str, organisation: str) -> bool:
+        """A workspace of an organisation that has the app; false where it has a token of its own, or was known."""
+        if await self._kept.secret(team):
+            return False
+        await self._kept.keep(team, name, json.dumps({"organisation": organisation}))
+        return True
 
     async def async_find_installation(
         self,

@@ -47,6 +47,7 @@ class Identity:
     bot: str
     name: str = ""
     scopes: frozenset[str] = frozenset()  # of the token, where Slack tells
+    organisation: str = ""  # whose token it is, where it is no workspace's own
 
 
 class Reader:
@@ -249,7 +250,7 @@ class Reader:
             user,
             person.name,
             is_bot=person.is_bot or bool(event.get("bot_id")),
-            external=person.stranger or self._me.team != (person.team or team),
+            external=person.stranger or self._me.team not in (person.team or team, *person.teams),
             groups=await self._people.groups_of(user),
             zone=person.zone,
             guest=person.guest,

@@ -48,9 +48,9 @@ async def identify(client: AsyncWebClient, whose: str = "") -> Identity:
             f"the scopes {', '.join(sorted(missing))} are missing",
             "Add them under OAuth & Permissions (or paste the manifest again) and install the app again.",
         )
-    return Identity(
-        str(answer["team_id"]), str(answer["user_id"]), str(answer["bot_id"]), str(answer["user"]), scopes
-    )
+    whole = str(answer.get("enterprise_id") or "") if answer.get("is_enterprise_install") else ""
+    me = str(answer["user_id"]), str(answer["bot_id"]), str(answer["user"])
+    return Identity(str(answer.get("team_id") or ""), *me, scopes, whole)
 
 
 async def check_app_token(client: AsyncWebClient, app_token: str, settings: Slack) -> None:

@@ -213,7 +213,10 @@ def _installs(config: Config, registry: Statements | None, now: int) -> Iterator
     """Workspaces of Slack that may install the app, and whether they have it."""
     named = config.slack.installs if config.slack is not None else ()
     known = {one.holder: one for one in installs.known(registry, "slack")} if registry else {}
-    there = [f"{one.name} ({team})" for team in named if (one := known.get(team)) and not one.ended]
+    # Those of an organisation that has the app as a whole (E…) need not be named.
+    whole = any(one.startswith("E") for one in named)
+    served = {team: one for team, one in known.items() if team in named or (whole and team.startswith("T"))}
+    there = [f"{one.name} ({team})" for team, one in served.items() if not one.ended]
     missing = [team for team in named if team not in known]
     where = f"{config.web.public_url if config.web else ''}/slack/install"
     said = [f"installed in {', '.join(there)}"] if there else []
@@ -222,11 +225,11 @@ def _installs(config: Config, registry: Statements | None, now: int) -> Iterator
     if said:
         yield Finding(INSTALLED, True, "; ".join(said))
     for one in known.values():
-        if one.holder not in named and not one.ended:
+        if one.holder not in served and not one.ended:
             seen = f"{one.name} ({one.holder}) has installed the app, and is not served"
             remedy = f"Name {one.holder} in slack.installs, or remove the app there"
             yield Finding(INSTALLED, False, seen, remedy)
-        elif one.holder in named and one.ended and registry:
+        elif one.holder in served and one.ended and registry:
             waits = installs.of_one_gone(registry, "slack", one, now)
             seen = f"{one.name} ({one.holder}): {one.ended}; {waits}, and its tasks rest"
             remedy = f"Have it installed there again, at {where}, or take {one.holder} out of slack.installs"

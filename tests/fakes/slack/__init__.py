@@ -18,6 +18,7 @@ from .fake import FakeSlack
 from .faults import EventFault, Fault, Kind
 from .http_mode import ChallengeError, signature
 from .limits import Limits
+from .organisations import Organisation
 from .records import AgentSession, Channel, Ephemeral, File, Message, User, View
 from .sockets import Socket
 
@@ -35,6 +36,7 @@ __all__ = [
     "Kind",
     "Limits",
     "Message",
+    "Organisation",
     "Socket",
     "User",
     "View",

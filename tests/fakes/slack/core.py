@@ -13,6 +13,7 @@ from .faults import Faults
 from .installing import Installs
 from .interactions import Interactions
 from .limits import ChannelRate, HistoryRate, Limits
+from .organisations import Organisation
 from .records import Channel, Json, Message, User
 from .scopes import MANIFEST
 from .signin import SignIns
@@ -52,6 +53,7 @@ class Core:
         self.cores: list[Core] = [] if beside is None else beside.cores
         self.cores.append(self)
         self.refuses = ""  # what Slack says to the bot's token, once it does
+        self.organisation: Organisation | None = None  # whose workspace it is
         self.bot_token = "xoxb-fake-bot" if beside is None else f"xoxb-fake-bot-{len(self.cores)}"
         self.app_token = "xapp-1-fake-app"
         self.signing_secret = "fake-signing-secret"
@@ -87,9 +89,28 @@ class Core:
         self.sign_ins = SignIns(self)
         self.installs = Installs(self)
 
-    def of_token(self, token: str | None) -> Core | None:
-        """Whose bot's it is."""
-        return next((core for core in self.cores if core.bot_token == token), None)
+    def of_token(self, token: str | None, args: Json | None = None) -> Core | None:
+        """Whose bot's it is; of an organisation's, that of the workspace which a call is about."""
+        own = next((core for core in self.cores if core.bot_token == token), None)
+        if own is not None:
+            return own
+        within = [
+            core for core in self.cores if core.organisation is not None and core.organisation.token == token
+        ]
+        return next((core for core in within if core.has(args or {})), within[0] if within else None)
+
+    def is_of(self, token: str) -> bool:
+        whole = self.organisation
+        return token == self.bot_token or (whole is not None and token == whole.token and not whole.refuses)
+
+    def has(self, args: Json) -> bool:
+        """Whether a call is about something of this workspace: no other of its organisation has the same ids."""
+        if "team_id" in args:
+            return bool(args["team_id"] == self.team_id)
+        named = {str(value) for value in args.values()}
+        there = {*self.workspace.channels, *self.workspace.files, *self.workspace.views}
+        people = {id_ for id_, user in self.workspace.users.items() if not user.is_bot}
+        return not named.isdisjoint(there | people | self.interactions.triggers)
 
     @property
     def team_id(self) -> str:

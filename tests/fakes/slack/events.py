@@ -148,12 +148,14 @@ class Events:
         event: Json = {"type": "user_change", "user": wire.user(user), "event_ts": self._workspace.clock.ts()}
         self._send(event, "user_change")
 
-    def gone(self, kind: str, **more: object) -> None:
-        """ "app_uninstalled", or "tokens_revoked": their pages show no `authorizations`."""
+    def gone(self, kind: str, team: str | None = "", organisation: str | None = None, **more: object) -> None:
+        """ "app_uninstalled", or "tokens_revoked": their pages show no `authorizations`; and, of an organisation, which
+        workspaces its token is good for."""
         workspace = self._workspace
         payload: Json = {
             "token": "verification-token",
-            "team_id": workspace.team_id,
+            "team_id": workspace.team_id if team == "" else team,
+            **({"enterprise_id": organisation} if organisation else {}),
             "api_app_id": workspace.app_id,
             "event": {"type": kind, **more},
             "type": "event_callback",
@@ -208,7 +210,7 @@ class Events:
             "token": "verification-token",
             "team_id": workspace.team_id,
             "context_team_id": workspace.team_id,
-            "context_enterprise_id": None,
+            "context_enterprise_id": workspace.organisation or None,
             "api_app_id": workspace.app_id,
             "event": event,
             "type": "event_callback",
@@ -216,11 +218,11 @@ class Events:
             "event_time": workspace.clock.seconds(),
             "authorizations": [
                 {
-                    "enterprise_id": None,
+                    "enterprise_id": workspace.organisation or None,
                     "team_id": workspace.team_id,
                     "user_id": workspace.bot.id,
                     "is_bot": True,
-                    "is_enterprise_install": False,
+                    "is_enterprise_install": bool(workspace.organisation),
                 }
             ],
             "is_ext_shared_channel": shared,

@@ -14,6 +14,7 @@ from .core import Call
 from .delivery import Delivery
 from .gestures import Gestures
 from .http_mode import HttpMode
+from .organisations import Organisation
 from .records import Channel, Ephemeral, Message, User
 from .server import Server
 from .sockets import Socket
@@ -68,6 +69,14 @@ class FakeSlack(Acts, Gestures):
         """Another on the same server, with the same ids for its people, channels and messages."""
         found = FakeSlack(now=self.now, beside=self)
         found.workspace.name, found.workspace.domain = name, name.lower()
+        return found
+
+    def add_to_organisation(self, name: str, organisation: Organisation) -> FakeSlack:
+        """One more workspace, of an organisation: without the app, until that is granted."""
+        found = self.add_workspace(name)
+        first = next((core for core in self.cores if core.organisation is organisation), None)
+        found.workspace.join_organisation(organisation.id, None if first is None else first.workspace)
+        found.organisation, found.bot_token = organisation, "xoxb-fake-nobody"
         return found
 
     def uninstall(self, *, revoked: bool = False) -> None:

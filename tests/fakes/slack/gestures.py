@@ -118,7 +118,8 @@ class Gestures(Core):
             "command": command,
             "text": text,
             "api_app_id": self.app_id,
-            "is_enterprise_install": "false",
+            "is_enterprise_install": "true" if self.workspace.organisation else "false",
+            **({"enterprise_id": self.workspace.organisation} if self.workspace.organisation else {}),
             "response_url": self.interactions.response_url(self.origin, place.id, person.id, None),
             "trigger_id": self.interactions.trigger(person.id),
         }
@@ -137,8 +138,8 @@ class Gestures(Core):
             "token": "verification-token",
             "trigger_id": self.interactions.trigger(user.id),
             "team": {"id": self.team_id, "domain": self.workspace.domain},
-            "enterprise": None,
-            "is_enterprise_install": False,
+            "enterprise": {"id": self.workspace.organisation} if self.workspace.organisation else None,
+            "is_enterprise_install": bool(self.workspace.organisation),
         }
         return spared("interaction", whole)
 

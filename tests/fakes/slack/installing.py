@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from aiohttp import BasicAuth, web
 
+from .organisations import Organisation
 from .records import Json, User
 from .scopes import MANIFEST
 
@@ -23,7 +24,7 @@ class Installs:
     core: Core
     redirect_urls: list[str] = field(default_factory=list)
     where: tuple[Core, User] | None = None
-    whole: bool = False  # for a whole organisation
+    whole: Organisation | None = None  # for which it is installed as a whole
     codes: dict[str, tuple[Core, User, str]] = field(default_factory=dict)
 
     def mount(self, app: web.Application) -> None:
@@ -58,10 +59,11 @@ class Installs:
         core, person, back = found
         if form.get("redirect_uri") != back:
             return _answer({"ok": False, "error": "bad_redirect_uri"})
+        if self.whole is not None:
+            return _answer(self._of_organisation(self.whole, core, person))
         if core.refuses:
             core.refuses, core.bot_token = "", f"xoxb-fake-{secrets.token_hex(8)}"
         team = {"id": core.team_id, "name": core.workspace.name}
-        enterprise = {"id": "E000000001", "name": "Aviaries"} if self.whole else None
         return _answer(
             {
                 "ok": True,
@@ -70,12 +72,29 @@ class Installs:
                 "scope": ",".join(sorted(core.scopes)),
                 "bot_user_id": core.bot_user_id,
                 "app_id": core.app_id,
-                "team": None if self.whole else team,
-                "enterprise": enterprise,
-                "is_enterprise_install": self.whole,
+                "team": team,
+                "enterprise": None,
+                "is_enterprise_install": False,
                 "authed_user": {"id": person.id},
             }
         )
+
+    def _of_organisation(self, whole: Organisation, core: Core, person: User) -> Json:
+        """ "Organization-ready apps": sample oauth.v2.access response."""
+        if whole.refuses:
+            whole.refuses, whole.token = "", f"xoxb-fake-{secrets.token_hex(8)}"
+        return {
+            "ok": True,
+            "access_token": whole.token,
+            "token_type": "bot",
+            "scope": ",".join(sorted(core.scopes)),
+            "bot_user_id": core.bot_user_id,
+            "app_id": core.app_id,
+            "team": None,
+            "enterprise": {"id": whole.id, "name": whole.name},
+            "is_enterprise_install": True,
+            "authed_user": {"id": person.id},
+        }
 
 
 def _answer(body: Json) -> web.Response:

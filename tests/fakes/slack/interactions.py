@@ -44,6 +44,10 @@ class Interactions:
         self._urls: dict[str, _ResponseUrl] = {}
         self.responded: list[Json] = []  # to response_urls
 
+    @property
+    def triggers(self) -> set[str]:
+        return set(self._triggers)
+
     def trigger(self, user_id: str) -> str:
         trigger_id = f"{len(self._triggers) + 1}.{secrets.token_hex(8)}"
         self._triggers[trigger_id] = _Trigger(user_id, self._now() + self.trigger_lifetime)

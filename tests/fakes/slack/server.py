@@ -87,12 +87,12 @@ class Server:
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
         token = values.pop("token", None) or bearer or None
         call = Call(request.match_info["method"], values, token)
-        (self._core.of_token(token) or self._core).recorded.append(call)
+        (self._core.of_token(token, values) or self._core).recorded.append(call)
         return await self._exchange(request, call.method, lambda: self._answer(call))
 
     def _answer(self, call: Call) -> web.StreamResponse:
         headers, status = {}, 200
-        if call.token == self._core.app_token or self._core.of_token(call.token) is not None:
+        if call.token == self._core.app_token or self._core.of_token(call.token, call.args) is not None:
             headers["x-oauth-scopes"] = ",".join(sorted(self._granted(call)))
         try:
             call.answer = {"ok": True, **self._carry_out(call)}
@@ -104,7 +104,7 @@ class Server:
         return web.json_response(call.answer, status=status, headers=headers)
 
     def _granted(self, call: Call) -> set[str]:
-        core = self._core.of_token(call.token)
+        core = self._core.of_token(call.token, call.args)
         return self._core.app_scopes if core is None else core.scopes
 
     def _carry_out(self, call: Call) -> Json:
@@ -114,11 +114,15 @@ class Server:
             raise ApiError("unknown_method", req_method=call.method)
         if call.token is None:
             raise ApiError("not_authed")
-        core = self._core.of_token(call.token)
+        core = self._core.of_token(call.token, call.args)
         if core is None and call.token != self._core.app_token:
             raise ApiError("invalid_auth")
         if core is not None and core.refuses:
             raise ApiError(core.refuses)
+        if core is not None and core.organisation is not None:
+            answer = core.organisation.judge(core, call)
+            if answer is not None:
+                return answer
         if method.token not in ("app" if core is None else "bot", "any"):
             raise ApiError("not_allowed_token_type")
         scopes.demand(self._granted(call), *method.scopes)
@@ -149,7 +153,7 @@ class Server:
         def perform() -> web.StreamResponse:
             bearer = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
             core, id_ = self._filed(request)
-            if bearer != core.bot_token or core.refuses or "files:read" not in core.scopes:
+            if not core.is_of(bearer) or core.refuses or "files:read" not in core.scopes:
                 return web.Response(text="<!DOCTYPE html><title>Sign in</title>", content_type="text/html")
             try:
                 file = stored(core, id_)

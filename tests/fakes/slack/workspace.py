@@ -66,6 +66,7 @@ class Workspace:
         self.clock = Clock() if beside is None else Clock(minted=beside.clock.minted)
         self.team_id = self.ids.mint("T") + mark
         self.other_team_id = self.ids.mint("T")
+        self.organisation = ""  # its id, where it is one of an organisation that installed the app as a whole
         self.domain = "aviary"
         self.name = "Aviary"
         self.app_id = self.ids.mint("A")
@@ -79,6 +80,13 @@ class Workspace:
         self.sessions: dict[tuple[str, str | None], AgentSession] = {}
         self.assistant_threads: dict[tuple[str, str], AssistantThread] = {}
         self.bot = self.add_user("dovecote", is_bot=True, app_id=self.app_id)
+
+    def join_organisation(self, id_: str, first: Workspace | None) -> None:
+        """Before anything is in it. Ids are unique there, and the app has one bot in all workspaces; `first` was there before."""
+        self.organisation = id_
+        if first is not None:
+            self.ids, self.app_id, self.bot = first.ids, first.app_id, first.bot
+            self.users = {first.bot.id: first.bot}
 
     def add_user(
         self,

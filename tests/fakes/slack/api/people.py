@@ -23,6 +23,13 @@ def auth_test(core: Core, args: Args) -> Json:
     }
 
 
+@method("auth.teams.list")
+def auth_teams_list(core: Core, args: Args) -> Json:
+    """Of a workspace's own token; an organisation's is answered by the organisation."""
+    teams, paging = page(args, [{"id": core.team_id, "name": core.workspace.name}])
+    return {"teams": teams, "response_metadata": paging["response_metadata"]}
+
+
 @method("auth.revoke")
 def auth_revoke(core: Core, args: Args) -> Json:
     core.refuses = "token_revoked"

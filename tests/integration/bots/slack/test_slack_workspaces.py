@@ -184,9 +184,6 @@ async def test_an_installation_ends_with_a_word_where_it_is_not_wanted(
         assert third.refuses == "token_revoked", "a token that is not kept is given back"
         assert "served already" in (await install(bot, one.slack)).text
         assert one.slack.refuses == "", "Slack gave out its own token once more"
-        other.slack.installs.whole = True
-        assert "whole organisation" in (await install(bot, other.slack)).text
-        other.slack.installs.whole, other.slack.refuses = False, ""
         address, cookie = await began(bot)
         other.slack.installs.where = other.slack, other.ann
         back = await agreed(address)

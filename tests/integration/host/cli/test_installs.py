@@ -98,3 +98,10 @@ async def test_one_that_has_the_app_and_is_not_named_is_said_not_to_be_served(
         f"{name} has installed the app, and is not served"
         for name in ("Aviary (T1AVIARY)", "Barn (T2BARN)")[len(teams) :]
     ]
+
+
+async def test_workspaces_of_an_organisation_that_is_named_need_not_be(tmp_path: Path) -> None:
+    await kept(tmp_path, removed=True)
+    there, gone = told(tmp_path, "E0WHOLE")
+    assert there.seen.startswith("installed in Aviary (T1AVIARY); E0WHOLE may install the app at")
+    assert gone.seen.startswith("Barn (T2BARN): the app was removed")
