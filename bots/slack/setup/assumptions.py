@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bots.slack.setup.stay import Stay
+from slack_sdk.errors import SlackApiError
+
+from bots.slack.client.errors import code_of
+from bots.slack.sending.canvases import NOT_HERE
+from bots.slack.setup.stay import Stay, word_of
 from host.ports.conformance import Assumption, NotTried
 
 Json = dict[str, Any]
@@ -178,6 +182,27 @@ async def _ephemeral(stay: Stay) -> str:
     return "in it" if any(m["ts"] == answer["message_ts"] for m in await stay.history()) else "not in it"
 
 
+async def _canvas(stay: Stay) -> str:
+    """As documents are sent; a workspace that takes none has files of them."""
+    client, title = stay.client, {"type": "markdown", "markdown": "A check by Dovecote"}
+    try:
+        made = await client.canvases_create(title="check", document_content=title)
+    except SlackApiError as error:
+        if code_of(error) not in NOT_HERE:
+            raise
+        raise NotTried(f"documents are files here: {word_of(error)}") from error
+    canvas = str(made["canvas_id"])
+    try:
+        rename = {"operation": "rename", "title_content": title}
+        await client.canvases_edit(canvas_id=canvas, changes=[rename])
+        link = str((await client.files_info(file=canvas))["file"].get("permalink") or "")
+        await stay.post(text=f"<{link}|A check by Dovecote>")
+        opened = client.canvases_access_set(canvas_id=canvas, access_level="read", channel_ids=[stay.channel])
+        return await stay.verdict(opened) if link else "without an address"
+    finally:
+        await client.canvases_delete(canvas_id=canvas)
+
+
 INVALID = "invalid_blocks"
 LONG = "msg_blocks_too_long"
 ASSUMPTIONS: tuple[Assumption[Stay], ...] = (
@@ -207,5 +232,6 @@ ASSUMPTIONS: tuple[Assumption[Stay], ...] = (
     Assumption("Headers about rates on success", "none", _rate_headers),
     Assumption("A stream that is begun, continued and ended", "accepted", _streamed),
     Assumption("A stream that is continued after its end", "message_not_in_streaming_state", _after_the_stop),
+    Assumption("A canvas that is renamed, linked and opened to its channel", "accepted", _canvas),
     Assumption("A note for one person, in the channel's history", "not in it", _ephemeral),
 )
