@@ -9,6 +9,7 @@ from pathlib import Path
 
 from host.config.environment import tidied
 from host.config.schema import Agent, Config
+from host.words import Sentence, clauses, joined, say
 from sessiondb.options import DEFAULT_MODEL
 
 _WORD = re.compile(r"[^\W_]+")  # of a model's name
@@ -70,10 +71,11 @@ def named(word: str, models: Sequence[str]) -> str:
     return next((model for model in models if wanted in _words(model)), "")
 
 
-def not_offered(word: str, models: Sequence[str]) -> str:
+def not_offered(word: str, models: Sequence[str]) -> Sentence:
     """For whoever wanted it."""
-    known = f"There are: {', '.join(models)}." if models else "It has one alone."
-    return f"The agent here has no model {'-'.join(_WORD.findall(word))[:40]!r}. {known}"
+    none = say("The agent here has no model {model!r}.", model="-".join(_WORD.findall(word))[:40])
+    there = say("There are: {models}.", models=clauses(models)) if models else say("It has one alone.")
+    return joined(" ", [none, there])
 
 
 def _words(name: str) -> str:

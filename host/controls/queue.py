@@ -23,6 +23,7 @@ from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
 from host.runners.supervisor import Supervisor
+from host.words import say
 from sessiondb import MessageIn, Status
 from sessiondb.records import Address
 
@@ -187,7 +188,10 @@ def _discarded(writer: InboundWriter, session: Session, now: int) -> int:
         for message in waiting:
             writer.settle(message.id, Status.CANCELLED, DISCARDED)
         if waiting:
-            text = f"⚠️ An owner has taken off what waited here ({len(waiting)}): it is not answered. Please ask again."
+            text = say(
+                "⚠️ An owner has taken off what waited here ({count}): it is not answered. Please ask again.",
+                count=len(waiting),
+            )
             last = waiting[-1]
             notice = Notice(
                 f"discarded:{session.id}:{now}", last.address, text, answers=last.platform_message_id

@@ -15,7 +15,7 @@ from host.governance.languages import Languages
 from host.ports import commands
 from host.ports.controls import Controls, Forbidden, Running, TaskOrder, TaskView
 from host.ports.events import InboundEvent, Ingested, Viewer
-from host.words import joined, laid_out, many, say, told
+from host.words import joined, known, laid_out, many, say, told
 from sessiondb.records import Address
 
 MOST_LISTED = 15
@@ -38,7 +38,7 @@ class Replies:
 
     async def told(self, event: InboundEvent, ingested: Ingested) -> Ingested:
         language = await self._languages.of_viewer(Viewer(event.author, event.address, event.privacy))
-        return told(ingested, language)
+        return replace(ingested, reason=known(ingested.reason).told(language))
 
     async def welcome(self, place: Address) -> str:
         return await self._service.welcome(place)

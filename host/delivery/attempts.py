@@ -5,6 +5,7 @@ from __future__ import annotations
 from host.delivery import notes
 from host.mailbox.inbound import InboundWriter
 from host.registry.notices import Notice
+from host.words import Sentence, known, say
 from sessiondb import content
 from sessiondb.records import MessageIn, Status
 
@@ -21,9 +22,17 @@ def give_up_or_postpone(
         writer.postpone(message.id, attempts, now + pause_after(attempts), error)
         return
     writer.settle(message.id, Status.FAILED, error or "its runner died each time")
-    text = f"⚠️ I could not answer this after {attempts} attempts ({message.id[:9]})."
+    text = say(
+        "⚠️ I could not answer this after {attempts} attempts ({id}).", attempts=attempts, id=message.id[:9]
+    )
     if message.task_id:
-        text = f"⚠️ {_named(message)} failed after {attempts} attempts ({message.id[:9]}): {error or 'its runner died'}."
+        text = say(
+            "⚠️ {task} failed after {attempts} attempts ({id}): {reason}.",
+            task=_named(message),
+            attempts=attempts,
+            id=message.id[:9],
+            reason=known(error) if error else say("its runner died"),
+        )
     notes.owe(
         writer, Notice(f"gave-up:{message.id}", message.address, text, answers=message.platform_message_id)
     )
@@ -42,6 +51,8 @@ def waits_too_long(message: MessageIn, now: int, until: int) -> bool:
     return message.attempts > 0 and message.not_before > max(now + pause_after(message.attempts), until)
 
 
-def _named(message: MessageIn) -> str:
+def _named(message: MessageIn) -> Sentence:
     run = content.decode_inbound(message.content)
-    return f"The task “{run.title}” of {run.due}" if isinstance(run, content.Task) else "A task"
+    if not isinstance(run, content.Task):
+        return say("A task")
+    return say("The task “{title}” of {due}", title=run.title, due=run.due)

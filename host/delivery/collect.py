@@ -29,7 +29,7 @@ from host.mailbox.questions import Approvers
 from host.mailbox.rows import Parcel
 from host.ports.bot import Bot, Bots
 from host.registry.notices import Notice
-from host.words import told
+from host.words import say, told
 from sessiondb import content
 from sessiondb.records import Ack, AckStatus, Address, MessageIn, MessageOut, Status
 
@@ -261,7 +261,8 @@ class Collector:
             if never := self.approvers.unreachable(operation, whose.agent):
                 return self._not_asked(writer, row, address, asked_at, never)
             votes = ready.votes.get(out.id)
-            operation = questions.as_allowed(writer, out.id, operation, asked_at, votes, self.now())
+            now, language = self.now(), whose.language
+            operation = questions.as_allowed(writer, out.id, operation, asked_at, votes, now, language)
             shown = replace(shown, operation=operation)
         parcels, parts = self._chunks(row, shown, whose, address, origin, ready)
         minted = functools.partial(self.minting.key, whose.session_id, out.seq, out.id)
@@ -273,7 +274,7 @@ class Collector:
             if parcel.state == "failed":
                 tell_failed(writer, parcel, self.now())
         if parts > len(parcels):
-            self._cut(writer, out, address, asked_at, f"the first {len(parcels)} of {parts} parts")
+            self._cut(writer, out, address, asked_at, len(parcels), parts)
         return self.quiet.held(writer, origin, [*parcels, *gone])
 
     def _not_asked(
@@ -292,17 +293,28 @@ class Collector:
 
         if isinstance(operation, content.Question):
             asker, hide = questions.asker(writer, origin), self.masks.into(hidden, whose.agent)
-            operation = self.approvers.settle(operation, whose.agent, address, asker, hide)
+            operation = self.approvers.settle(operation, whose.agent, address, asker, hide, whose.language)
         mentions = _mentions(writer, operation, origin) if not row.row.destination else ()
         operation, found = self.masks.operation(whose.agent, operation)
         return Shown(operation, mentions, hidden + found)
 
     def _cut(
-        self, writer: InboundWriter, out: MessageOut, address: Address, asked_at: Address, shown: str
+        self,
+        writer: InboundWriter,
+        out: MessageOut,
+        address: Address,
+        asked_at: Address,
+        shown: int,
+        parts: int,
     ) -> None:
-        tell(writer, out.id, asked_at, f"Too long: only {shown} are sent.")
+        tell(writer, out.id, asked_at, f"Too long: only the first {shown} of {parts} parts are sent.")
         about = f"cut:{out.in_reply_to or out.id}"
-        notes.owe(writer, Notice(about, address, f"⚠️ My answer was too long: {shown} are shown."))
+        text = say(
+            "⚠️ My answer was too long: the first {shown} of {parts} parts are shown.",
+            shown=shown,
+            parts=parts,
+        )
+        notes.owe(writer, Notice(about, address, text))
 
     def _nowhere(
         self, writer: InboundWriter, row: Accepted, asked_at: Address, doubtful: bool, done: Collected

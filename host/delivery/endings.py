@@ -19,6 +19,7 @@ from host.registry import asked
 from host.registry.asked import Asked
 from host.registry.port import Statements
 from host.registry.sessions import Session
+from host.words import say
 from sessiondb import SessionError
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 MOST = 20  # questions of one look
 LATEST = 86_400_000  # ms after its end: a platform that was away longer shows what a click would change
 GRACE = 2_000  # ms in which a click that came in time may be on its way
-EXPIRED = "It was not answered in time: this is over."
+EXPIRED = say("It was not answered in time: this is over.")
 
 
 class Endings:

@@ -21,6 +21,7 @@ from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
+from host.words import say
 from sessiondb import SessionError
 from sessiondb.records import Address
 
@@ -139,9 +140,11 @@ def _caught_up(writer: InboundWriter) -> int:
 def _late(parcel: Parcel, person: str) -> Notice:
     place = parcel.address
     until = f"{datetime.fromtimestamp(parcel.next_attempt_at / 1000, UTC):%H:%M} UTC"
-    text = (
-        f"{place.channel_type.capitalize()} lets me write no more in that channel until {until}: my answer to what you asked"
-        " there comes by itself then."
+    text = say(
+        "{platform} lets me write no more in that channel until {time}: my answer to what you asked there comes by itself"
+        " then.",
+        platform=place.channel_type.capitalize(),
+        time=until,
     )
     at = notices.direct(place.channel_type, place.workspace_id)
     return Notice(f"late:{parcel.message_out_id}", at, text, private_to=person)

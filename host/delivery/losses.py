@@ -17,6 +17,7 @@ from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
+from host.words import say
 from sessiondb import Missing, SessionError
 
 EXAMINATION = 5.0  # s of a core for one file; a look at 100 MB takes one
@@ -47,7 +48,9 @@ class Losses:
         log.error(
             "Session quarantined: %s", error, extra={"action": "session_quarantined", "session": session.id}
         )
-        text = f"⚠️ This conversation's records are damaged; an operator has to look ({session.id[:9]})."
+        text = say(
+            "⚠️ This conversation's records are damaged; an operator has to look ({id}).", id=session.id[:9]
+        )
         notice = Notice(notices.of_quarantine(session.id), session.place, text)
         await self._db.write(lambda connection: notices.add(connection, notice, self._now()))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from host.registry import notices, places
 from host.registry.notices import Notice
 from host.registry.port import Statements
+from host.words import known, say
 from sessiondb.records import Address
 
 UNDELIVERED = "undelivered:"  # before the message that was answered, then the place
@@ -25,9 +26,11 @@ def tell(connection: Statements, notice_id: int, now: int) -> None:
         return
     address = Address(*place)
     where = places.called(connection, address)
-    text = (
-        f"⚠️ I have an answer to what you asked in {f'#{where}' if where else 'a channel'}, and I cannot write there any more:"
-        f" {error or 'it is refused'}. Ask me again where I can, also here."
+    text = say(
+        "⚠️ I have an answer to what you asked in {place}, and I cannot write there any more: {reason}. Ask me again where I"
+        " can, also here.",
+        place=f"#{where}" if where else say("a channel"),
+        reason=known(error) if error else say("it is refused"),
     )
     alone = notices.direct(address.channel_type, address.workspace_id)
     notices.add(connection, Notice(f"unanswered:{message_id}", alone, text, private_to=str(asked[0])), now)

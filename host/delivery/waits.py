@@ -10,6 +10,7 @@ from host.delivery.policy import HORIZON
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader
 from host.registry.notices import Notice
+from host.words import say
 from sessiondb import content
 from sessiondb.records import Ack, AckStatus, MessageIn
 
@@ -33,7 +34,9 @@ def put_off(writer: InboundWriter, message: MessageIn, ack: Ack, until: int, now
     # Never 0: what comes after it at its address would overtake it. A crash before this commit finds the same words again.
     writer.postpone(message.id, max(1, message.attempts), until, ack.error)
     if message.trigger and until > now:
-        text = f"⏳ The model asks us to wait until {_there(message, until)}. I go on by myself then."
+        text = say(
+            "⏳ The model asks us to wait until {time}. I go on by myself then.", time=_there(message, until)
+        )
         about = f"waits:{ack.turn}:{until // SAID_AGAIN}"
         notice = Notice(about, message.address, text, answers=message.platform_message_id)
         writer.owe(notice.about, notice.encode())

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from host.config.settings import Settings
 from host.gateway import limits
-from host.gateway.limits import MICRO, Whose
+from host.gateway.limits import Whose
 from host.gateway.prices import Usage
 from host.governance import access, requests
 from host.governance.requests import Shortage
@@ -17,6 +17,7 @@ from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import room, scope_name
+from host.words import dollars, say
 from sessiondb.records import Address
 
 HOUR = 3_600_000  # ms
@@ -26,9 +27,15 @@ class OverBudget(Exception):
     """The text is one line for people. `told`: the host itself says it, to this person once an hour."""
 
     def __init__(self, shortage: Shortage, *, asked: bool = False, told: bool = False) -> None:
-        limit = f"${shortage.limit / MICRO:,.2f}"
-        more = "; an owner has been asked for more" if asked else ""
-        super().__init__(f"the budget of {shortage.words} ({limit}) does not allow another request{more}")
+        text = say(
+            "the budget of {whose} ({limit}) does not allow another request",
+            whose=shortage.words,
+            limit=dollars(shortage.limit),
+        )
+        if asked:
+            text = say("{refused}; an owner has been asked for more", refused=text)
+        super().__init__(text)
+        self.text = text
         self.shortage = shortage
         self.told = told
 
@@ -109,7 +116,12 @@ class Budgets:
             return OverBudget(shortage, asked=asked)
         over, now = OverBudget(shortage, asked=asked, told=True), self._now()
         who = f"{access.person(call.place, call.user_id)}:{now // HOUR}"
-        told = Notice(f"over-budget:{who}", call.place, f"⚠️ I cannot go on: {over}.", answers=call.answers)
+        told = Notice(
+            f"over-budget:{who}",
+            call.place,
+            say("⚠️ I cannot go on: {reason}.", reason=over.text),
+            answers=call.answers,
+        )
         notices.add(connection, told, now)
         return over
 

@@ -15,11 +15,12 @@ from host.config import Agent, Config
 from host.governance import access, requests, rules, words
 from host.registry import people, trials
 from host.registry.port import Statements
+from host.words import Sentence, as_it_is, laid_out, say
 from sessiondb.records import Address
 
 MICRO = 1_000_000  # millionths in a dollar
 DAY, MONTH = "day", "month"
-PERIODS = {DAY: "today", MONTH: "this month"}
+PERIODS = {DAY: say("today"), MONTH: say("this month")}
 
 
 class Money(Protocol):
@@ -77,9 +78,9 @@ def of_call(connection: Statements, config: Config, whose: Whose, day: int) -> I
         yield from _limits(budget, _of(connection, config, budget), day, _raised(connection))
 
 
-def told(connection: Statements, limit: Limit) -> str:
+def told(connection: Statements, limit: Limit) -> Sentence:
     """For people: "agent 'default' for today"."""
-    return f"{_named(connection, limit.budget)} for {PERIODS[limit.period]}"
+    return say("{whose} for {period}", whose=_named(connection, limit.budget), period=PERIODS[limit.period])
 
 
 def used(connection: Statements, limit: Limit, day: int) -> int:
@@ -103,14 +104,15 @@ def charge(connection: Statements, whose: Whose, day: int, cost: int) -> None:
 
 def of_viewer(
     connection: Statements, config: Config, place: Address, user_id: str, day: int
-) -> Iterator[tuple[str, Standing]]:
+) -> Iterator[tuple[Sentence, Standing]]:
     """What is left to a person and in the channel they ask from, with whose it is in words."""
     for whose, budget in (
-        ("You", f"person {access.person(place, user_id)}"),
-        ("This channel", f"channel {place._replace(thread_id='')}"),
+        (say("You"), f"person {access.person(place, user_id)}"),
+        (say("This channel"), f"channel {place._replace(thread_id='')}"),
     ):
         for limit in _limits(budget, _of(connection, config, budget), day, _raised(connection)):
-            yield f"{whose}, {PERIODS[limit.period]}", Standing(limit, used(connection, limit, day))
+            told_of = laid_out("{whose}, {period}", whose=whose, period=PERIODS[limit.period])
+            yield told_of, Standing(limit, used(connection, limit, day))
 
 
 def standings(connection: Statements, config: Config, day: int) -> list[Standing]:
@@ -205,23 +207,23 @@ def _spent(connection: Statements, config: Config, day: int) -> dict[str, tuple[
     return found
 
 
-def _named(connection: Statements, budget: str) -> str:
+def _named(connection: Statements, budget: str) -> Sentence:
     """For people: it stands in the line that they get."""
     kind, _, name = budget.partition(" ")
     if kind == "all":
-        return "all agents"
+        return say("all agents")
     if kind == "agent":
-        return f"agent {name!r}"
+        return say("agent {name!r}", name=name)
     if kind == "channel":
-        return "this channel"
+        return say("this channel")
     if kind == "person":
         platform, _, user = name.partition(":")
         workspace, _, user = user.rpartition("/")
-        return words.name(people.called(connection, platform, workspace, user)) or f"`{name}`"
+        return as_it_is(words.name(people.called(connection, platform, workspace, user)) or f"`{name}`")
     row = connection.execute(
         "SELECT task ->> '$.title' FROM task_copies WHERE task_id = ?", (name,)
     ).fetchone()
-    return f"task {words.name(str(row[0] or '')) if row else name!r}"
+    return say("task {title}", title=words.name(str(row[0] or "")) if row else repr(name))
 
 
 _SET_ASIDE = {

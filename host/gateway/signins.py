@@ -27,6 +27,7 @@ from host.registry.logins import Login
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, room
+from host.words import as_it_is, known, say
 from sessiondb.options import McpServer
 from sessiondb.records import Address
 
@@ -197,9 +198,14 @@ class SignIns:
             await self._tell(
                 told,
                 about,
-                f"The MCP server `{name}` of agent `{agent}` asks for a sign-in. [Open this page]({url}) and agree there."
-                " If the page you land on does not load, copy its address from the browser and send it to me here."
-                " The link works for an hour.",
+                say(
+                    "The MCP server `{server}` of agent `{agent}` asks for a sign-in. [Open this page]({url}) and agree there. If"
+                    " the page you land on does not load, copy its address from the browser and send it to me here. The link"
+                    " works for an hour.",
+                    server=name,
+                    agent=agent,
+                    url=url,
+                ),
             )
             pending.begun.set()
 
@@ -213,16 +219,25 @@ class SignIns:
                 )
             await self._keep(login)
             done = True
-            said = f"Signed in: agent `{agent}` can use the MCP server `{name}` from its next message on."
+            said = say(
+                "Signed in: agent `{agent}` can use the MCP server `{server}` from its next message on.",
+                agent=agent,
+                server=name,
+            )
         except (SignInFailed, NotFetched, Unavailable) as error:
             pending.trouble = str(error)
-            said = f"The sign-in at the MCP server `{name}` of agent `{agent}` failed: {error}."
+            said = say(
+                "The sign-in at the MCP server `{server}` of agent `{agent}` failed: {reason}.",
+                server=name,
+                agent=agent,
+                reason=known(str(error)),
+            )
         except TimeoutError:
-            said = ""
+            said = as_it_is("")
         except Exception as error:  # noqa: BLE001 - the end of a task: nobody waits for it
             pending.trouble = "the host made a mistake"
             log.error("A sign-in ended: %s", type(error).__name__, extra={"action": "mcp_sign_in_failed"})
-            said = ""
+            said = as_it_is("")
         finally:
             was_shown = pending.begun.is_set()
             pending.landing = None
@@ -255,11 +270,11 @@ class SignIns:
         if not address:
             return ""
         if not access.is_owner(self._settings.config.access, event.address, event.author.id):
-            return "Only an owner can sign in."
+            return say("Only an owner can sign in.")
         for pending in self._pending.values():
             if pending.landing is not None and pending.landing.arrived(address):
-                return "Thank you. I will tell you when it is done."
-        return "This sign-in is over. Ask again for what needs it, and I will send a new link."
+                return say("Thank you. I will tell you when it is done.")
+        return say("This sign-in is over. Ask again for what needs it, and I will send a new link.")
 
 
 async def _library() -> Any:

@@ -9,10 +9,11 @@ from typing import Protocol
 from host.config import Access, people
 from host.ports.events import Author, Privacy
 from host.registry.port import Statements
+from host.words import say
 from sessiondb.records import Address
 
 LOCAL = "console"  # whoever sits at the host's own terminal is its operator
-NOT_HERE = "In this channel some people alone may ask an agent, as an owner has decided."
+NOT_HERE = say("In this channel some people alone may ask an agent, as an owner has decided.")
 BY_ROLES = "discord"  # where roles, not invitations, say who belongs to the team
 
 
@@ -141,25 +142,27 @@ def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denie
     if platform == LOCAL:
         return Allowed(trusted=True)
     if not author.id:
-        return Denied("I could not find out who you are, so I may not answer.")
+        return Denied(say("I could not find out who you are, so I may not answer."))
     if is_owner(access, event.address, author.id):
         return Allowed(trusted=True)
     if standing == "denied":
-        return Denied("You have not been given access to this agent.")
+        return Denied(say("You have not been given access to this agent."))
     if author.external and access.external == "deny":
-        return Denied("People of other organisations may not use this agent.")
+        return Denied(say("People of other organisations may not use this agent."))
     if event.privacy != "dm" and not works_in(access, event.address):
-        return Denied("This agent does not work in this channel.")
+        return Denied(say("This agent does not work in this channel."))
     listed = author.id in people.there(access.users, *event.address[:2])
     grouped = in_group(access, event)
     if listed or grouped or standing == "allowed":
         return Allowed(trusted=listed or grouped)
     asks = access.unknown == "ask"
     if access.guests == "deny" and event.privacy == "public" and is_guest(access, event):
-        return Denied("Guests may not use this agent in channels that the whole team shares.", ask_owner=asks)
+        return Denied(
+            say("Guests may not use this agent in channels that the whole team shares."), ask_owner=asks
+        )
     if access.unknown == "allow":
         return Allowed(trusted=False)
-    return Denied("You have not been given access to this agent.", ask_owner=asks)
+    return Denied(say("You have not been given access to this agent."), ask_owner=asks)
 
 
 _STANDING = (

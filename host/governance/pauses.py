@@ -13,11 +13,12 @@ from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
+from host.words import say
 from sessiondb.records import Address
 
 EVERYBODY = ""  # in the place of an agent's name
-KEPT = "⏸️ I am paused. What you wrote is kept, and I answer it when I go on."
-INTERRUPTED = "⏸️ I am paused. What I was at goes on afterwards."
+KEPT = say("⏸️ I am paused. What you wrote is kept, and I answer it when I go on.")
+INTERRUPTED = say("⏸️ I am paused. What I was at goes on afterwards.")
 
 
 class Pauses:

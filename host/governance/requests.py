@@ -14,25 +14,26 @@ from typing import Any
 
 from host.config import Access, people
 from host.governance import access, audit
-from host.governance.words import dollars, name
+from host.governance.words import name
 from host.ports.bot import Decision
 from host.ports.controls import Forbidden
 from host.ports.events import InboundEvent, Viewer
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Statements
+from host.words import Sentence, as_it_is, dollars, say
 from sessiondb.records import Address
 
 MOST_OWNERS_ASKED = 20
 MOST_TOLD = 100  # conversations that hear of one decision about money
 ALLOW, DENY = "allow", "deny"
-ACCESS_CHOICES = ((ALLOW, "Allow"), (DENY, "Deny"))
+ACCESS_CHOICES = ((ALLOW, say("Allow")), (DENY, say("Deny")))
 MICRO = 1_000_000  # millionths in a dollar
 Subject = dict[str, Any]
 # Of `users`, as a person is named on the command line: with the workspace where it was decided for that alone.
 NAMED = "channel_type || ':' || CASE workspace_id WHEN '' THEN '' ELSE workspace_id || '/' END || user_id"
-NO_SUCH_REQUEST = "There is no such request."
-ASKED = "You have no access to this agent yet. I have asked an owner and will tell you."
+NO_SUCH_REQUEST = say("There is no such request.")
+ASKED = say("You have no access to this agent yet. I have asked an owner and will tell you.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Shortage:
 
     budget: str  # 'all', 'agent NAME', 'channel ADDRESS'
     period: int  # a day 20261231, or a month 20261200
-    words: str  # "agent 'default' for today"
+    words: Sentence  # "agent 'default' for today"
     limit: int  # with what was allowed beyond it already
     needed: int  # at least, beyond the limit, for the request
 
@@ -70,8 +71,14 @@ def ask_access(connection: Statements, rules: Access, event: InboundEvent, now: 
         "address": event.address,
     }
     if _open(connection, id_, "access", subject, now):
-        where = "in a direct message" if event.privacy == "dm" else f"in channel {event.address.platform_id}"
-        text = f"{name(event.author.name)} (`{platform}:{user}`) wrote to me {where} and has no access. Let them in?"
+        who, where = {"name": name(event.author.name), "id": f"{platform}:{user}"}, event.address.platform_id
+        text = say("{name} (`{id}`) wrote to me in a direct message and has no access. Let them in?", **who)
+        if event.privacy != "dm":
+            text = say(
+                "{name} (`{id}`) wrote to me in channel {place} and has no access. Let them in?",
+                place=where,
+                **who,
+            )
         place = None if event.privacy == "dm" else event.address
         _ask(connection, owners, event.address, place, text, Decision(id_, ACCESS_CHOICES), now)
     return True
@@ -101,13 +108,18 @@ def ask_raise(
         "budget": shortage.budget,
         "period": shortage.period,
         "words": shortage.words,
+        "said": shortage.words.packed(),
         "amount": amount,
         "addresses": [address],
     }
     if not _open(connection, id_, "budget", subject, now):
         return _joins(connection, id_, address)
-    text = f"The budget of {shortage.words} ({dollars(shortage.limit)}) is used up, and a conversation has to stop."
-    choices = ((ALLOW, f"Allow {dollars(amount)} more"), (DENY, "Not now"))
+    text = say(
+        "The budget of {whose} ({limit}) is used up, and a conversation has to stop.",
+        whose=shortage.words,
+        limit=dollars(shortage.limit),
+    )
+    choices = ((ALLOW, say("Allow {amount} more", amount=dollars(amount))), (DENY, say("Not now")))
     _ask(connection, owners, address, place, text, Decision(id_, choices), now)
     return True
 
@@ -133,7 +145,9 @@ def raised(connection: Statements, budget: str, period: int) -> int:
     return int(str(row[0])) if row else 0
 
 
-def decide(connection: Statements, rules: Access, viewer: Viewer, id_: str, choice: str, now: int) -> str:
+def decide(
+    connection: Statements, rules: Access, viewer: Viewer, id_: str, choice: str, now: int
+) -> Sentence:
     """The viewer is an owner. Raises `Forbidden` in words."""
     row = connection.execute(
         "SELECT kind, subject, choice, decided_by FROM requests WHERE id = ?", (id_,)
@@ -142,9 +156,11 @@ def decide(connection: Statements, rules: Access, viewer: Viewer, id_: str, choi
         raise Forbidden(NO_SUCH_REQUEST)
     kind, subject, before, by = str(row[0]), json.loads(str(row[1])), str(row[2]), str(row[3])
     if before:
-        return f"That was decided already: {by} said {'yes' if before == ALLOW else 'no'}."
+        if before == ALLOW:
+            return say("That was decided already: {person} said yes.", person=by)
+        return say("That was decided already: {person} said no.", person=by)
     if choice not in (ALLOW, DENY):
-        raise Forbidden("That is no choice of this request.")
+        raise Forbidden(say("That is no choice of this request."))
     who = viewer.author.name or viewer.author.id
     connection.execute(
         "UPDATE requests SET choice = ?, decided_by = ?, decided_at = ? WHERE id = ?", (choice, who, now, id_)
@@ -152,7 +168,7 @@ def decide(connection: Statements, rules: Access, viewer: Viewer, id_: str, choi
     apply = _apply_access if kind == "access" else _apply_raise
     done, detail = apply(connection, id_, subject, choice, now)
     audit.record(connection, viewer, kind, detail, now)
-    return f"{done} Decided by {name(who)}."
+    return say("{done} Decided by {person}.", done=done, person=name(who))
 
 
 def _is_theirs(rules: Access, viewer: Viewer, subject: Subject) -> bool:
@@ -165,7 +181,7 @@ def _is_theirs(rules: Access, viewer: Viewer, subject: Subject) -> bool:
 
 def _apply_access(
     connection: Statements, id_: str, subject: Subject, choice: str, now: int
-) -> tuple[str, str]:
+) -> tuple[Sentence, str]:
     platform, user = str(subject["platform"]), str(subject["user"])
     place = Address(*map(str, subject["address"]))
     workspace = str(subject.get("workspace", access.home(place)))
@@ -173,13 +189,15 @@ def _apply_access(
     standing = "allowed" if choice == ALLOW else "denied"
     _stand(connection, (platform, workspace, user), standing, now, str(subject["name"]))
     told = (
-        "An owner gave you access. Please write again what you wanted to ask."
+        say("An owner gave you access. Please write again what you wanted to ask.")
         if choice == ALLOW
-        else "An owner decided not to give you access."
+        else say("An owner decided not to give you access.")
     )
     at = notices.direct(place.channel_type, place.workspace_id)
     notices.add(connection, Notice(f"decided:{id_}", at, told, private_to=user), now)
-    done = f"{who} may talk to agents from now on." if choice == ALLOW else f"{who} stays without access."
+    done = say("{person} may talk to agents from now on.", person=who)
+    if choice == DENY:
+        done = say("{person} stays without access.", person=who)
     return done, f"{people.named(platform, workspace, user)} {standing}"
 
 
@@ -203,20 +221,23 @@ def _stand(
 
 def _apply_raise(
     connection: Statements, id_: str, subject: Subject, choice: str, now: int
-) -> tuple[str, str]:
-    budget, words = str(subject["budget"]), str(subject["words"])
+) -> tuple[Sentence, str]:
+    budget, whose = str(subject["budget"]), as_it_is(str(subject["words"]))
+    if "said" in subject:
+        whose = Sentence.unpacked(subject["said"])
     period, amount = int(str(subject["period"])), int(str(subject["amount"]))
     if choice == DENY:
-        return f"The budget of {words} stays as it is.", f"{budget} {period} not raised"
+        return say("The budget of {whose} stays as it is.", whose=whose), f"{budget} {period} not raised"
     connection.execute(
         "INSERT INTO raises VALUES (?, ?, ?)"
         " ON CONFLICT (budget, period) DO UPDATE SET amount = raises.amount + excluded.amount",
         (budget, period, amount),
     )
-    told = f"An owner allowed {dollars(amount)} more: please ask again."
+    told = say("An owner allowed {amount} more: please ask again.", amount=dollars(amount))
     for number, address in enumerate(subject["addresses"]):
         notices.add(connection, Notice(f"decided:{id_}:{number}", Address(*map(str, address)), told), now)
-    return f"The budget of {words} is {dollars(amount)} higher.", f"{budget} {period} +{dollars(amount)}"
+    done = say("The budget of {whose} is {amount} higher.", whose=whose, amount=dollars(amount))
+    return done, f"{budget} {period} +{dollars(amount)}"
 
 
 def _open(connection: Statements, id_: str, kind: str, subject: Subject, now: int) -> bool:

@@ -14,11 +14,12 @@ from host.ports.events import AGAIN, EventClass, InboundEvent, again_id
 from host.registry import judgements, notices
 from host.registry.notices import Notice
 from host.registry.port import Statements
+from host.words import say
 from sessiondb import Address
 
-DELETED = "The question is deleted. Shall my answer go, too?"
+DELETED = say("The question is deleted. Shall my answer go, too?")
 UNSAID = "unsay:"  # before the answer's key
-TOO_LATE = "I had answered this before you changed it."
+TOO_LATE = say("I had answered this before you changed it.")
 REQUEST = f"{AGAIN}:"  # before the answer's key
 MOST_TRIES = 20  # that are followed from the question to its newest answer
 
@@ -35,11 +36,11 @@ def offer(
     asked = replace(event, event_class=EventClass.MESSAGE, natural_id=event.platform_message_id)
     answer = _newest(connection, asked, under_way)
     if answer and edit:
-        again = Decision(f"{REQUEST}{answer}", ((AGAIN, "Answer again"),))
+        again = Decision(f"{REQUEST}{answer}", ((AGAIN, say("Answer again")),))
         told = Notice(f"edited:{answer}", place, TOO_LATE, answers=event.platform_message_id, decision=again)
         notices.add(connection, told, now)
     elif answer:
-        away = Decision(f"{UNSAID}{answer}", (("yes", "Delete my answer"),))
+        away = Decision(f"{UNSAID}{answer}", (("yes", say("Delete my answer")),))
         notices.add(connection, Notice(f"deleted:{answer}", place, DELETED, decision=away), now)
     return bool(answer)
 

@@ -27,16 +27,17 @@ from host.registry import asked, held, notices, sessions
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
+from host.words import say
 from sessiondb import Address, SessionError
 
 log = logging.getLogger(__name__)
 
-NO_QUESTION = "I do not know this question any more, so the answer changes nothing."
+NO_QUESTION = say("I do not know this question any more, so the answer changes nothing.")
 ANSWERED = "an order to the host, which it answered itself"
 HELD = "held:"  # before a message's id: the request to send it as it was written
 SEND = "send"
 PASTED = "it belongs to a sign-in, which is the host's own"
-OF_MEMBERS = (
+OF_MEMBERS = say(
     "This conversation has at hand what all public channels share, so it is not for guests: start one of your own by"
     " mentioning me outside of this thread."
 )
@@ -125,7 +126,7 @@ class Ingress:
         if held_back is not None:
             kept = inbox.kept(held_back)
             held.keep(connection, held_back.message_id, kept, self._now())
-            decision = Decision(f"{HELD}{held_back.message_id}", ((SEND, "Send it as written"),))
+            decision = Decision(f"{HELD}{held_back.message_id}", ((SEND, say("Send it as written")),))
         told = Notice(
             f"order:{order.message_id}",
             verdict.answer,
@@ -356,7 +357,9 @@ class Ingress:
             "DELETE FROM engaged WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?",
             thread,
         )
-        told = Notice(f"muted:{event.message_id}", thread, "I stay out of this thread until I am mentioned.")
+        told = Notice(
+            f"muted:{event.message_id}", thread, say("I stay out of this thread until I am mentioned.")
+        )
         return self._decline(connection, event, MUTED, told)
 
     def _route(self, connection: Statements, event: InboundEvent) -> router.Engage | router.Ignore:

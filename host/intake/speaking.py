@@ -14,11 +14,12 @@ from host.ports.events import EventClass, InboundEvent
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Statements
+from host.words import say
 from sessiondb import Address
 
 EMPTY = "it says nothing but the agent's name"
-HELP = "What can I do for you? Write it behind my name, or as a reply here."
-BRAKE_TOLD = "Six messages of bots in a row: I say nothing more here until a person writes."
+HELP = say("What can I do for you? Write it behind my name, or as a reply here.")
+BRAKE_TOLD = say("Six messages of bots in a row: I say nothing more here until a person writes.")
 LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 MOST_IN_A_ROW = 6  # turns that bots begin in one conversation without a person's word
 

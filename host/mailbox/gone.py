@@ -17,6 +17,7 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.remaking import BEFORE
 from host.registry.notices import Notice
 from host.registry.sessions import Session
+from host.words import Sentence, joined, mark, say
 from sessiondb import MessageIn, Status, content
 from sessiondb.contract import OUTBOUND_KNOWN
 from sessiondb.signals import read_heartbeat
@@ -27,7 +28,7 @@ SINCE = (
 )
 MOST_SINCE = 20
 PARTED = "outbound_parted"  # the incarnation whose heartbeat the latest loss left behind
-LOST = "the record of what was done for it is lost"
+LOST = mark("the record of what was done for it is lost")
 
 
 def before_a_start(writer: InboundWriter, session: Session) -> None:
@@ -116,21 +117,24 @@ def _tell(writer: InboundWriter, session: Session, lost: list[MessageIn], now: i
     next turn there."""
     wanted = {m.address: m for m in lost if not _is_quiet(m)}
     for address, last in wanted.items():
-        text = f"{_LOST.format(session.id[:9])} {_UNFINISHED} {_FORGOTTEN}"
+        text = joined(" ", [_lost(session), _UNFINISHED, _FORGOTTEN])
         about = f"damaged:{session.id}:{last.id}"
         notice = Notice(about, address, text, answers=last.platform_message_id)
         writer.owe(about, notice.encode())
         writer.note(about, address, content.System("note", _TOLD, ok=False))
     if not wanted:
         about = remaking.notice_of(session.id, now)
-        text = f"{_LOST.format(session.id[:9])} {_FORGOTTEN}"
+        text = joined(" ", [_lost(session), _FORGOTTEN])
         writer.owe(about, Notice(about, session.place, text).encode())
         writer.note(f"{about}:gone", session.place, content.System("note", _TOLD, ok=False))
 
 
-_LOST = "⚠️ My records of this conversation were lost ({})."
-_UNFINISHED = (
+def _lost(session: Session) -> Sentence:
+    return say("⚠️ My records of this conversation were lost ({id}).", id=session.id[:9])
+
+
+_UNFINISHED = say(
     "What was not answered here is not begun again, for nobody knows how far it got: please ask again."
 )
-_FORGOTTEN = "I do not remember what was said before."
+_FORGOTTEN = say("I do not remember what was said before.")
 _TOLD = "Your record of this conversation was lost: what was said and done before is not known to you."

@@ -18,6 +18,7 @@ from host.mailbox.rows import NewMessage, Question
 from host.ports.events import OVER
 from host.registry.asked import Terms
 from host.registry.port import Registry
+from host.words import ENGLISH, Sentence, as_it_is, joined, say
 from sessiondb import approving, content
 from sessiondb.options import Options
 from sessiondb.records import Address, MessageIn, Status
@@ -25,6 +26,7 @@ from sessiondb.records import Address, MessageIn, Status
 LONGEST_SHOWN = 1_500  # characters of a call's arguments on its card
 LONGEST = 30 * 86_400_000  # ms a question may stay open, where it names an end at all
 MOST_BEFORE = 200  # questions of one turn that are followed back to whoever asked for it
+ASKED_ONLY = say("Only the people who were asked may answer this.")
 NOBODY = "nobody answered in time"
 LOST = "its records were lost with those of the conversation; nobody can answer it any more"
 
@@ -43,6 +45,7 @@ class Approvers:
         address: Address,
         asked_by: str,
         hide: Callable[[str], str] = str,
+        language: str = ENGLISH,
     ) -> content.Question:
         """The question as it is put. An approval's audience is never the container's to choose, nor what people read of it.
         `hide` takes secrets out of a call before it is cut to be shown."""
@@ -62,7 +65,7 @@ class Approvers:
             audience=audience,
             options=(approving.ALLOW, approving.DENY, *grants.offered(rules.grant_within)),
             free_text=False,
-            text=_card(question, call, rules.approve_by, len(audience)),
+            text=_card(question, call, rules.approve_by, len(audience)).told(language),
         )
 
     def needed(self, question: content.Question, agent: str) -> int:
@@ -93,15 +96,19 @@ class Approvers:
         return people.there(self.settings.config.access.owners, *place[:2])
 
 
-def _card(question: content.Question, shown: str, needed: int, may: int) -> str:
+def _card(question: content.Question, shown: str, needed: int, may: int) -> Sentence:
     """What people read of a call: made of what its digest is of, whatever the container would have them read."""
     if not question.call:
-        return question.text
+        return as_it_is(question.text)
     fence = "`" * 3
-    cut = f"\n… {len(shown)} characters in all: *Details* shows them" if len(shown) > LONGEST_SHOWN else ""
-    some = f" {_people(needed)} of {may} have to allow it." if needed > 1 else ""
-    text = f"May I run `{question.approval}`?{some}\n{fence}\n{shown[:LONGEST_SHOWN].replace(fence, '` ` `')}\n{fence}{cut}"
-    return f"{text}\nDigest `{approving.digest(question.call)[: approvals.SHOWN_DIGEST]}`"
+    ask = say("May I run `{tool}`?", tool=question.approval)
+    if needed > 1:
+        some = say("{needed} people of {may} have to allow it.", needed=needed, may=may)
+        ask = joined(" ", [ask, some])
+    code = as_it_is(f"{fence}\n{shown[:LONGEST_SHOWN].replace(fence, '` ` `')}\n{fence}")
+    cut = say("… {count} characters in all: *Details* shows them", count=len(shown))
+    digest = say("Digest `{digest}`", digest=approving.digest(question.call)[: approvals.SHOWN_DIGEST])
+    return joined("\n", [ask, code, *([cut] if len(shown) > LONGEST_SHOWN else []), digest])
 
 
 def _people(number: int) -> str:
@@ -155,6 +162,7 @@ def as_allowed(
     address: Address,
     votes: Votes | None,
     now: int,
+    language: str = ENGLISH,
 ) -> content.Question | content.Text:
     """The question as it is put after what was said in advance. Where that is enough, it becomes the answer now, and one line
     says so in the question's place. Takes part in the caller's transaction; that it is the question's end come early is as
@@ -162,8 +170,13 @@ def as_allowed(
     if votes is None or not votes.by:
         return question
     if not votes.decided:
-        line = f"{len(votes.by)} of {votes.needed} have allowed it in advance: {votes.names}"
-        return replace(question, text=f"{question.text}\n{line}")
+        line = say(
+            "{count} of {needed} have allowed it in advance: {people}",
+            count=len(votes.by),
+            needed=votes.needed,
+            people=votes.names,
+        )
+        return replace(question, text=f"{question.text}\n{line.told(language)}")
     digest = approving.digest(question.call)
     said = f"{votes.names} answered: {approving.ALLOW}"
     told = content.System(
@@ -173,9 +186,13 @@ def as_allowed(
         writer.insert(NewMessage(_end_of(row_id), "system", address, told, now))
         writer.bounds.noted(_end_of(row_id))
     shown = digest[: approvals.SHOWN_DIGEST]
-    return content.Text(
-        f"🔓 `{question.approval}` runs: allowed in advance by {votes.names}. Digest `{shown}`"
+    runs = say(
+        "🔓 `{tool}` runs: allowed in advance by {people}. Digest `{digest}`",
+        tool=question.approval,
+        people=votes.names,
+        digest=shown,
     )
+    return content.Text(runs.told(language))
 
 
 def not_asked(writer: InboundWriter, row_id: str, address: Address, reason: str, now: int) -> None:
@@ -216,7 +233,7 @@ def refusal(question: Question | None, person: str, *, is_owner: bool, now: int)
         return OVER
     stands_in = is_owner and not question.approval  # an owner may answer for others, but not allow for them
     if question.audience and person not in question.audience and not stands_in:
-        return "Only the people who were asked may answer this."
+        return ASKED_ONLY
     if question.expires_at and now >= question.expires_at and not question.answered_by:
         return OVER
     return ""

@@ -22,6 +22,7 @@ from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
+from host.words import Sentence, clauses, joined, many, say
 from sessiondb import Address
 
 if TYPE_CHECKING:
@@ -203,32 +204,57 @@ def _texts(connection: Statements, sql: str, session_id: str) -> list[str]:
 
 
 def _without(session: Session, lost: Sequence[str], now: int) -> Notice:
-    named = ", ".join(lost[:NAMED]) + (f" and {len(lost) - NAMED} more" if len(lost) > NAMED else "")
-    text = (
-        f"⚠️ Of this conversation's scheduled tasks {named} could not be restored; please set them up again."
+    named = clauses(lost[:NAMED])
+    if more := max(0, len(lost) - NAMED):
+        named = many("{names} and {count} more", "{names} and {count} more", more, names=named)
+    text = say(
+        "⚠️ Of this conversation's scheduled tasks {names} could not be restored; please set them up again.",
+        names=named,
     )
     return Notice(f"{notice_of(session.id, now)}:tasks", session.place, text)
 
 
 def _unsure(session: Session, id_: str, now: int) -> Notice:
     """Whoever ordered it may have read that it was done; where it is done only now, there is something to be found."""
-    text = (
-        f"⚠️ The scheduled task {id_} was being set up or changed when this conversation's records went: it may be gone, or as"
-        " it was before. Please look, and set it up again if need be."
+    text = say(
+        "⚠️ The scheduled task {id} was being set up or changed when this conversation's records went: it may be gone, or as"
+        " it was before. Please look, and set it up again if need be.",
+        id=id_,
     )
     return Notice(f"{notice_of(session.id, now)}:task:{id_}", session.place, text)
 
 
-def _notice(session: Session, why: str, nameless: int, now: int) -> Notice:
-    text = (
-        f"⚠️ {MOVED_HERE} I do not remember what was said before. What nothing was answered to is begun anew; the rest of an"
-        " answer that was under way, a question that was still open, or a task's run, is lost: please ask again."
-        if why == MOVED
-        else f"⚠️ This conversation's records were {why} and have been made again ({session.id[:9]}). What was not answered is"
-        " taken up again; a question that was still open, or a task's run under way, is lost: please ask again."
+def _moved_or_made(session: Session, why: str) -> Sentence:
+    if why == MOVED:
+        return say(
+            "⚠️ This conversation goes on, on another machine than before. I do not remember what was said before. What nothing"
+            " was answered to is begun anew; the rest of an answer that was under way, a question that was still open, or a"
+            " task's run, is lost: please ask again."
+        )
+    made = say(
+        "What was not answered is taken up again; a question that was still open, or a task's run under way, is lost: please"
+        " ask again."
     )
+    if why == DAMAGED:
+        again = say(
+            "⚠️ This conversation's records were damaged and have been made again ({id}).", id=session.id[:9]
+        )
+    else:
+        again = say(
+            "⚠️ This conversation's records were lost and have been made again ({id}).", id=session.id[:9]
+        )
+    return joined(" ", [again, made])
+
+
+def _notice(session: Session, why: str, nameless: int, now: int) -> Notice:
+    text = _moved_or_made(session, why)
     if nameless:
-        text += f" {nameless} of its scheduled tasks could not be restored; please set them up again."
+        rest = many(
+            "{count} of its scheduled tasks could not be restored; please set it up again.",
+            "{count} of its scheduled tasks could not be restored; please set them up again.",
+            nameless,
+        )
+        text = joined(" ", [text, rest])
     return Notice(notice_of(session.id, now), session.place, text)
 
 

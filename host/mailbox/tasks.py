@@ -19,6 +19,7 @@ from host.config.recurrence import Schedule, ScheduleError
 from host.mailbox import missed, promise
 from host.mailbox.missed import Policy
 from host.registry.notices import Notice
+from host.words import known, say
 from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
@@ -225,9 +226,12 @@ class Tasks:
         """
         problem = " ".join(why.split())[:200]
         self.put(replace(task, state="paused", problem=problem, failures=max(1, task.failures)))
-        text = (
-            f"⏸️ I paused the task “{task.title}” ({task.id}), for I cannot tell when it is due: {problem}."
-            " Change its time or its zone, then resume it."
+        text = say(
+            "⏸️ I paused the task “{title}” ({id}), for I cannot tell when it is due: {reason}. Change its time or its zone, then"
+            " resume it.",
+            title=task.title,
+            id=task.id,
+            reason=known(problem),
         )
         return Notice(f"task-aside:{task.id}:{task.next_at}", task.address, text)
 
@@ -318,9 +322,12 @@ class Tasks:
             self.put(failed)
             return None
         self.put(replace(failed, state="paused"))
-        text = (
-            f"⏸️ I paused the task “{task.title}” ({task.id}): it failed {failed.failures} times in a row."
-            f" The last time: {failed.problem or 'no reason given'}"
+        text = say(
+            "⏸️ I paused the task “{title}” ({id}): it failed {failures} times in a row. The last time: {reason}",
+            title=task.title,
+            id=task.id,
+            failures=failed.failures,
+            reason=known(failed.problem) if failed.problem else say("no reason given"),
         )
         return Notice(f"task-paused:{message_id}", task.address, text)
 

@@ -19,6 +19,7 @@ from host.config import Limits
 from host.folders import tree, unnamed
 from host.registry.notices import Notice
 from host.registry.sessions import Session
+from host.words import Sentence, as_it_is, joined, known, say
 from sessiondb.records import MessageIn
 
 MIB = 1024 * 1024
@@ -31,7 +32,7 @@ ROOM_TO_CLEAN = MIB  # bytes by which a session that starts beyond its quota may
 FILES_TO_CLEAN = 100
 FILLED_BY = 16 * MIB  # bytes that are taken from a disk before everybody who works on it is looked at
 FILLED_BY_FILES = 1_000
-HIDES = "this conversation hides files where they cannot be measured"
+HIDES = say("this conversation hides files where they cannot be measured")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,22 +162,23 @@ def _timed(folders: list[Path], most: int, pid: int) -> tuple[Used, float]:
 
 def notice(session: Session, why: str, now: int, message: MessageIn | None = None) -> Notice:
     """That its runner was stopped: told where the message came from, or once a day where the conversation is."""
-    remedy = "An operator has to look" if why == HIDES else "Ask me to delete some"
-    text = f"⚠️ I was stopped: {why} ({session.id[:9]}). {remedy}."
+    remedy = say("An operator has to look.") if why == HIDES else say("Ask me to delete some.")
+    stopped = say("⚠️ I was stopped: {reason} ({id}).", reason=known(why), id=session.id[:9])
+    text = joined(" ", [stopped, remedy])
     if message is None:
         return Notice(f"over-quota:{session.id}:{now // 86_400_000}", session.place, text)
     return Notice(f"over-quota:{message.id}", message.address, text, answers=message.platform_message_id)
 
 
-def excess(limits: Limits, first: Used, used: Used) -> str:
+def excess(limits: Limits, first: Used, used: Used) -> Sentence:
     """'' while it is within limits. Pure."""
     if used.size > max(limits.disk_mb * MIB, first.size + ROOM_TO_CLEAN):
-        return f"the files of this conversation take more than {limits.disk_mb} MiB"
+        return say("the files of this conversation take more than {most} MiB", most=limits.disk_mb)
     if used.files > max(limits.files, first.files + FILES_TO_CLEAN):
-        return f"this conversation has more than {limits.files} files"
+        return say("this conversation has more than {most} files", most=limits.files)
     if used.hidden:
         return HIDES
-    return ""
+    return as_it_is("")
 
 
 def measure(folders: Iterable[Path], most: int, pid: int = 0) -> Used:

@@ -19,6 +19,7 @@ from host.governance import requests
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.sessions import Session
+from host.words import say
 from sessiondb.signals import read_small
 
 LONGEST = 500  # characters of a runner's sentence that people are shown
@@ -52,7 +53,11 @@ class Refusals:
         why = await asyncio.to_thread(_sentence, session.folder.refusal)
         log.error("Not set up: %s", why, extra={"action": "not_set_up", "session": session.id})
         day = self._now() // 86_400_000
-        text = f"⚠️ not set up: {why} Your message waits until that is put right ({session.id[:9]})."
+        text = say(
+            "⚠️ not set up: {reason} Your message waits until that is put right ({id}).",
+            reason=why,
+            id=session.id[:9],
+        )
         await self._notify(Notice(f"not-set-up:{session.id}:{day}", session.place, text))
         await self._tell_owners(session, why, day)
         return f"not set up: {why}"
@@ -62,7 +67,11 @@ class Refusals:
         about = hashlib.sha256(f"{session.agent}\x1f{why}".encode()).hexdigest()[:16]
         here = session.address
         for platform, workspace, user in requests.owners_of(self._settings.config.access, here):
-            text = f"⚠️ agent {session.agent} is not set up: {why} Put it right and start me again."
+            text = say(
+                "⚠️ agent {agent} is not set up: {reason} Put it right and start me again.",
+                agent=session.agent,
+                reason=why,
+            )
             place = notices.direct(platform, workspace)
             await self._notify(
                 Notice(

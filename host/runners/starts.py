@@ -12,6 +12,7 @@ from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
 from host.runners import sweep
 from host.runners.launch.base import LaunchError
+from host.words import Sentence, joined, known, say
 from sessiondb import SessionError
 from sessiondb.contract import DAMAGED, WAITED_IN_VAIN
 
@@ -32,25 +33,29 @@ def failure(error: Exception) -> tuple[str, str, bool]:
         case GatewayError():
             return str(error), str(error), not error.transient
         case SessionError():
-            return str(error), "the files of this conversation cannot be read or written", False
+            return str(error), say("the files of this conversation cannot be read or written"), False
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
-            return f"{where}{error.strerror or error}", "a folder of this conversation cannot be used", False
+            return (
+                f"{where}{error.strerror or error}",
+                say("a folder of this conversation cannot be used"),
+                False,
+            )
     log.error("A start failed by a fault of our own", exc_info=error, extra={"action": "start_broke"})
-    return f"{type(error).__name__}: {error}", "a fault of my own; the host's log says more", False
+    return f"{type(error).__name__}: {error}", say("a fault of my own; the host's log says more"), False
 
 
-def ended(code: int) -> str:
+def ended(code: int) -> Sentence:
     """What the end of a runner that did nothing is for a chat."""
-    return _ENDED.get(code, f"my process ended with code {code}; its runner.log says why")
+    return _ENDED.get(code) or say("my process ended with code {code}; its runner.log says why", code=code)
 
 
 _ENDED = {
-    3: "another process of mine still has this conversation",
-    4: "the files of this conversation cannot be written",
-    5: "I was installed in two versions that do not fit",
-    WAITED_IN_VAIN: "the files of this conversation are busy",
-    DAMAGED: "the files of this conversation cannot be read",
+    3: say("another process of mine still has this conversation"),
+    4: say("the files of this conversation cannot be written"),
+    5: say("I was installed in two versions that do not fit"),
+    WAITED_IN_VAIN: say("the files of this conversation are busy"),
+    DAMAGED: say("the files of this conversation cannot be read"),
 }
 
 
@@ -109,8 +114,10 @@ class Starts:
             figures.STARTS.labels("failed").inc()
             log.warning("Start failed: %s", failure, extra={"action": "start_failed", "session": session.id})
         if failures == ALARM_AFTER or refused:
-            text = f"⚠️ I cannot start right now; your message waits and I keep trying ({session.id[:9]})."
+            text = say(
+                "⚠️ I cannot start right now; your message waits and I keep trying ({id}).", id=session.id[:9]
+            )
             if told:
-                text += f" Reason: {told}."
+                text = joined(" ", [text, say("Reason: {reason}.", reason=known(told))])
             about, day = "refused" if refused else "no-start", self._now() // 86_400_000
             await self._notify(Notice(f"{about}:{session.id}:{day}", session.place, text))

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from host.registry.notices import Notice
 from host.registry.sessions import Session
+from host.words import Sentence, known, say
 from sessiondb import SessionError
 
 TOLD_AFTER = 20.0  # s
@@ -38,8 +39,10 @@ class Unusable:
             await self._notify(Notice(about, session.place, _told(session, error)))
 
 
-def _told(session: Session, error: SessionError) -> str:
-    return (
-        f"⚠️ I cannot use this conversation's records right now ({session.id[:9]}): {error.reason}."
-        " Your message waits and I keep trying; an operator has to look."
+def _told(session: Session, error: SessionError) -> Sentence:
+    return say(
+        "⚠️ I cannot use this conversation's records right now ({id}): {reason}. Your message waits and I keep trying; an"
+        " operator has to look.",
+        id=session.id[:9],
+        reason=known(error.reason),
     )

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("host", "bots")
 LOCALE = ROOT / "host" / "words" / "locale"
 MARKS = {"say": 1, "mark": 1, "many": 2}  # how many sentences each takes
+CONFLICT = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 PLURALS = {
     "de": "nplurals=2; plural=(n != 1);",
     "es": "nplurals=2; plural=(n != 1);",
@@ -59,7 +60,7 @@ def _of(path: Path) -> Iterator[Marked]:
     }
     own = path.parent.name == "words"
     file = str(path.relative_to(ROOT))
-    for node in ast.walk(tree):
+    for node in sorted(ast.walk(tree), key=lambda found: getattr(found, "lineno", 0)):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
         if (mark := node.func.id) in MARKS and (own or mark in known):
@@ -91,9 +92,11 @@ def _problem(forms: Sequence[str], given: frozenset[str] | None, mark: str) -> s
 
 
 def written(language: str) -> str:
-    """The catalogue as it should stand, with the translations that it has; what is marked no more is left out."""
+    """The catalogue as it should stand, with the translations that it has; what is marked no more is left out. Where two
+    branches were brought together it has those of both."""
     path = LOCALE / f"{language}.po"
-    translations = parsed(path.read_text("utf-8")) if path.exists() else {}
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    translations = parsed("\n".join(line for line in lines if not line.startswith(CONFLICT)))
     kind = "MIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8"
     header = f"Language: {language}\n{kind}\nPlural-Forms: {PLURALS[language]}\n"
     entries = [_entry([], "", header)]

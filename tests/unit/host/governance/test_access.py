@@ -15,6 +15,7 @@ from host.ports.controls import ChannelRules, Forbidden
 from host.ports.events import Author, EventClass, InboundEvent, Privacy, Viewer
 from host.registry.db import open_host_db
 from host.registry.sessions import scope_name
+from host.words import say
 from sessiondb import Address
 
 GUEST = Author("U7", "Gail", guest=True)
@@ -266,7 +267,7 @@ def test_more_money_is_allowed_by_an_owner_of_any_workspace_in_which_it_ran_out_
     connection = open_host_db(tmp_path / "host.db")
     try:
         rules = Access(owners=tuple(f"slack:{team}/U9" for team in ("T1", "T2", "T3")))
-        short = requests.Shortage("all", 20260921, "all agents for today", 10_000_000, 1)
+        short = requests.Shortage("all", 20260921, say("all agents"), 10_000_000, 1)
         one, two, three = (Address("slack", team, "C1") for team in ("T1", "T2", "T3"))
         for place in (one, two):
             assert requests.ask_raise(connection, rules, short, place, None, 1)
