@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from host.config import shapes
+from host.config import patterns, shapes
 from host.words import languages
 from sessiondb.options import Options, OptionsError, is_url, nearest
 
@@ -104,7 +104,12 @@ def _dollars(amount: float) -> float:
 
 def _pattern(text: str) -> str:
     try:
-        re.compile(text)
+        patterns.compiled(text)
+    except patterns.PatternError as error:
+        raise refused(
+            f"{text!r} is nothing that can be looked for in bounded time, whatever the text ({error})",
+            "Say it without looking ahead or behind, references back, possessive repeats and repeats of more than 1,000",
+        ) from error
     except re.error as error:
         at = f", from its character {error.pos + 1} on" if error.pos is not None else ""
         raise refused(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from host.config import Route
+from host.config import Route, patterns
 from host.governance.rules import fits
 from host.ports.controls import ChannelRules
 from host.ports.events import Author, EventClass, InboundEvent
@@ -112,7 +111,7 @@ def _addressed(event: InboundEvent, rule: Route) -> bool:
         return True
     if rule.engage == "always":
         return True
-    return rule.engage == "pattern" and re.search(rule.pattern, event.text[:4_000]) is not None
+    return rule.engage == "pattern" and patterns.found(rule.pattern, event.text[:4_000])
 
 
 def _answer_address(event: InboundEvent, rule: Route) -> Address:

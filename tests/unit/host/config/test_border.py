@@ -112,6 +112,12 @@ HOOK = "[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nworkspace = 'T1'\nc
         (f"{TASK}{TO_SLACK}", 1, "tasks[0]", "neither cron nor at"),
         (f"{TASK}cron = '@daily'\nat = '2030-01-01 10:00'\n{TO_SLACK}", 1, "tasks[0]", "both cron and at"),
         ("[[routes]]\nengage = 'pattern'\npattern = '(a'\n", 3, "routes[0].pattern", "no regular expression"),
+        (
+            "[[routes]]\nengage = 'pattern'\npattern = '(?=a)'\n",
+            3,
+            "routes[0].pattern",
+            "without looking ahead or behind",
+        ),
         ("[[routes]]\nengage = 'pattern'\n", 1, "routes[0]", "go together"),
         # names that lead nowhere
         ("[[routes]]\nagent = 'nobody'\n", 2, "routes[0].agent", r"write \[agents.nobody\]"),

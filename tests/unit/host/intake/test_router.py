@@ -70,6 +70,8 @@ def test_a_pattern_engages() -> None:
     rule = Route(engage="pattern", pattern="(?i)deploy")
     assert engaged(event(text="Deploy failed"), rule) is not None
     assert engaged(event(text="lunch?"), rule) is None
+    slow = Route(engage="pattern", pattern=r"^(\w+\s?)*\?$")  # which stepping back would be at for ever
+    assert engaged(event(text="a" * 5_000 + "!"), slow) is None
 
 
 def test_session_modes_name_the_session_but_the_answer_stays_where_it_was_asked() -> None:
