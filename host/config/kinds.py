@@ -107,7 +107,7 @@ def _pattern(text: str) -> str:
         patterns.compiled(text)
     except patterns.PatternError as error:
         raise refused(
-            f"{text!r} is nothing that can be looked for in bounded time, whatever the text ({error})",
+            f"{text!r} is nothing that can be looked for in bounded time, whatever the text, for its {error}",
             "Say it without looking ahead or behind, references back, possessive repeats and repeats of more than 1,000",
         ) from error
     except re.error as error:

@@ -17,7 +17,7 @@ _NUMBERED = {"u": 4, "U": 8}  # digits
 
 
 class PatternError(ValueError):
-    """It cannot be looked for in a bounded time; the text says why."""
+    """It cannot be looked for in a bounded time, for the sake of what the text is."""
 
 
 def found(pattern: str, text: str) -> bool:
@@ -36,9 +36,9 @@ def compiled(pattern: str) -> Any:
     try:
         return re2.compile(_written(pattern), options)
     except re2.error as error:
-        told = error.args[0] if error.args else ""
-        why = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
-        raise PatternError(why) from error
+        told = error.args[0] if error.args else b""
+        said = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+        raise PatternError(said.rpartition(": ")[2]) from error  # "invalid perl operator: (?="
 
 
 def _written(pattern: str) -> str:
