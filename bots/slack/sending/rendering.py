@@ -66,7 +66,9 @@ def operation(given: content.Operation, *, plain: bool, mentions: Sequence[str] 
 
 def _document(given: content.Document, *, plain: bool) -> list[Json]:
     """With both forms of it: a file has the text as it was written, a canvas what Slack may make of it."""
-    title = shortened(" ".join(given.title.split()), TITLE)
+    title = shortened(
+        " ".join(given.title.split()).replace("![", "["), TITLE
+    )  # in a canvas that is a mention
     words, *more = [chunk.text for chunk in markup.plain(given.comment)] or [""]
     document: Json = {
         "do": "document",

@@ -197,7 +197,7 @@ async def test_a_file_is_still_found_when_the_host_died_before_it_noted_the_rece
 
 PAGE = "# Lofts\n\n### Small\n\n[x](https://leak.example/1)\n\n&lt;\u200b!channel>"
 REPORT = content.Document(
-    "Loft <report>", "# Lofts\n\n#### Small\n\n![x](https://leak.example/1)\n\n<!channel>", "Here:"
+    "![Loft] <report>", "# Lofts\n\n#### Small\n\n![x](https://leak.example/1)\n\n<!channel>", "Here:"
 )
 
 
@@ -253,8 +253,8 @@ async def test_a_document_is_one_canvas_for_those_who_read_its_conversation_what
             note.unlink()  # as on another machine
         assert await place.bot.lookup(given) == receipt
         *left, canvas = canvases(place)[len(before) :]
-        assert (canvas.title, canvas.readers) == ("Loft <report>", {here}), (step, how)
-        assert f"/docs/{place.slack.team_id}/{canvas.id}|Loft &lt;report&gt;>*" in message.text
+        assert (canvas.title, canvas.readers) == ("[Loft] <report>", {here}), (step, how)
+        assert f"/docs/{place.slack.team_id}/{canvas.id}|[Loft] &lt;report&gt;>*" in message.text
         assert message.text.startswith("Here:\n\n📄 *<http://")
         assert canvas.canvas == PAGE
         lost = (step, how, lists) == ("canvases.create", "lost", False)
