@@ -32,6 +32,9 @@ class Greeter:
 
     id: str
     name: str
+    workspace: str = (
+        ""  # in which the id is theirs, where others are served in which it may be somebody else's
+    )
 
 
 class SecretRefused(Exception):

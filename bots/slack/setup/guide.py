@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -68,7 +69,8 @@ class SlackGuide:
             await check_app_token(client, secrets.app_token, settings)
             desk.checked(f"Slack takes the tokens and their scopes; the bot is @{identity.name}")
             place = await desk.pick(await _channels(client, identity.name, desk))
-            return await _met(client, settings, secrets, place, desk)
+            greeter = await _met(client, settings, secrets, place, desk)
+            return replace(greeter, workspace=identity.team) if settings.installs else greeter
         except SlackRefused as error:
             raise SecretRefused(error.variable, str(error)) from error
         except TRANSIENT as error:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from host.config import Config, owners
+from host.config import Config, owners, people
 from host.ports.bot import Bot, BotConfigError, MakeBot, Surroundings
 from host.ports.findings import Finding, Looks
 
@@ -64,5 +64,9 @@ def _owners(config: Config, bots: Collection[str]) -> Iterator[Finding]:
             yield Finding(
                 "Owners", False, seen, "Write platform:id in access.owners, such as slack:U012AB3CD"
             )
+    for team in config.slack.installs if config.slack is not None else ():
+        if team.startswith("T") and not people.there(config.access.owners, "slack", team):
+            seen = f"nobody is one in workspace {team}, so nobody can let people in or allow money there"
+            yield Finding("Owners", False, seen, f"Name somebody of it in access.owners: slack:{team}/U…")
     if nobody := owners.missing(config, sorted(bots)):
         yield Finding("Owners", False, nobody, owners.remedy(sorted(bots)))

@@ -19,7 +19,7 @@ from host.cli.looks import engine, model
 from host.cli.setup import desk as desks
 from host.cli.setup import image
 from host.cli.setup.desk import Desk, Wanted
-from host.config import Config, dotenv, provider, writing
+from host.config import Config, dotenv, people, provider, writing
 from host.ports.bot import BotConfigError
 from host.ports.setup import Guide, Secret, SecretRefused, SetUpFailed
 from host.runners.launch.examination import INSTALL
@@ -70,6 +70,7 @@ class Flow:
         dotenv.take_in(self._secrets, os.environ)
         writing.change(self._file, self._wanted.settings)
         self._keep(self._wanted.secrets)
+        self._judge_owner()
         platform = self._wanted.platform or await self._platform()
         guide = guide_of(platform)
         await self._tokens(guide)
@@ -78,6 +79,14 @@ class Flow:
         await self._runners()
         await self._owner(guide, platform)
         self._desk.checked(f"everything is in {self._file} and {self._secrets}")
+
+    def _judge_owner(self) -> None:
+        """Before anything is asked. Raises `SetUpFailed`."""
+        owner, slack = self._wanted.owner, self._config().slack
+        if owner and "/" not in owner and slack is not None and slack.installs:
+            raise SetUpFailed(
+                f"{owner} may be somebody else in each workspace: write its own before it, such as T012AB3CD/{owner}"
+            )
 
     # ── the platform's part ──────────────────────────────────────────────────────────────────────────────
 
@@ -113,7 +122,7 @@ class Flow:
             if not again:
                 return
         greeter = await self._visited(guide)
-        named = f"{platform}:{greeter.id}"
+        named = people.named(platform, greeter.workspace, greeter.id)
         if named in known or self._wanted.owner:
             return
         if await self._desk.agree(f"{greeter.name} ({named}) answered. Make them an owner?", otherwise=True):

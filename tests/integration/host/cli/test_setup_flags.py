@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from host.cli.setup import flow, image
+from host import config as configuration
+from host.cli.looks import platforms
+from host.cli.setup import desk, flow, image
+from host.cli.setup.desk import Wanted
 from host.config import Config, dotenv
 from host.ports.bot import BotConfigError
 from host.ports.setup import SetUpFailed
@@ -97,6 +100,39 @@ async def test_everything_as_flags_ends_well_and_a_second_run_changes_only_what_
             f"slack:{ann.id}",
             "slack:U0BOSS",
         ]
+
+
+async def test_where_others_may_install_the_app_whoever_answers_is_an_owner_in_their_workspace_alone(
+    tmp_path: Path,
+) -> None:
+    async with FakeSlack() as slack, FakeModelAPI() as api:
+        ann = slack.add_user("ann")
+        slack.add_channel("general", members=[ann])
+        given = [f"--secret={name}={value}" for name, value in secrets(slack, api).items()]
+        several = [
+            '--set=slack.installs=["T0OTHER"]',
+            "--launcher=process",
+            "--budget=7",
+            "--channel=#general",
+        ]
+        named = ["slack", *addresses(slack, api), *given, *several, "--no-start"]
+        first = asyncio.create_task(setup(tmp_path, *named))
+        greeting = await slack.wait_for(lambda message: message.bot_id == slack.bot_id, PATIENCE)
+        slack.react(ann, greeting, "wave")
+        code, said = await first
+        assert code == 0, said
+        kept = tomllib.loads((tmp_path / "dovecote.toml").read_text())
+        assert kept["access"]["owners"] == [f"slack:{slack.team_id}/{ann.id}"]
+        config = configuration.load(tmp_path / "dovecote.toml")
+        [nobody] = [one.seen for one in platforms.configured(config, ["slack"], ()) if one.what == "Owners"]
+        assert nobody.startswith("nobody is one in workspace T0OTHER")
+        wanted = Wanted("slack", owner="U0BOSS")
+        out = Console(file=io.StringIO())
+        (apart := tmp_path / "apart").mkdir()  # from the secrets, which it would take into this process
+        (tmp_path / "dovecote.toml").rename(apart / "dovecote.toml")
+        again = flow.Flow(apart / "dovecote.toml", wanted, out, desk.of(out, wanted, ask=False))
+        with pytest.raises(SetUpFailed, match="U0BOSS may be somebody else in each workspace"):
+            await again.run()
 
 
 async def test_each_thing_that_is_missing_or_wrong_ends_it_with_a_sentence(tmp_path: Path) -> None:
