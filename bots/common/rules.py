@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, cast
 
-from host.ports.controls import LARGEST_BUDGET, NO_TOOLS, SERVER, ChannelRules
+from host.ports import money
+from host.ports.controls import NO_TOOLS, SERVER, ChannelRules
 from host.words import Sentence, called, languages, say
 from sessiondb.options import EFFORTS
 
@@ -76,7 +77,7 @@ def choices(known: Sequence[str], chosen: str, most: int) -> dict[str, str]:
 
 def budget(rules: ChannelRules) -> str:
     """As a person would write it."""
-    return f"{rules.budget_usd_per_day:g}" if rules.budget_usd_per_day >= 0 else ""
+    return money.written(rules.budget_usd_per_day) if rules.budget_usd_per_day >= 0 else ""
 
 
 def allowed(known: Sequence[str], held: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -131,13 +132,9 @@ def _of_menu(value: str) -> str:
 
 
 def _dollars(text: str) -> float:
-    text = text.strip().removeprefix("$").replace(",", ".")
-    if not text:
+    if not text.strip():
         return -1.0
     try:
-        amount = float(text)
-    except ValueError:
-        amount = -1.0
-    if not 0 <= amount < LARGEST_BUDGET:
-        raise WrongInput(BUDGET, say("A number of dollars, such as 2.50."))
-    return amount
+        return money.entered(text)
+    except money.NoAmount as error:
+        raise WrongInput(BUDGET, error.text) from error

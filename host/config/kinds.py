@@ -98,7 +98,7 @@ def _hours(text: str) -> str:
 def _dollars(amount: float) -> float:
     """What is counted, in millionths, or no limit at all."""
     if MOST_DOLLARS < amount < math.inf:
-        raise refused(f"{amount:g} US dollars are more than can be counted", "Write inf for no limit")
+        raise refused(f"{amount:,.0f} US dollars are more than can be counted", "Write inf for no limit")
     return amount
 
 

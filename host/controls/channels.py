@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from host.config import Config, provider
 from host.governance import access, audit, narrowing, rules, words
 from host.intake.router import rule_of
+from host.ports import money
 from host.ports.controls import (
     LARGEST_BUDGET,
     LONGEST_INSTRUCTIONS,
@@ -202,7 +203,7 @@ def told(config: Config, place: Address, wanted: ChannelRules) -> str:
 
 def recorded(wanted: ChannelRules) -> str:
     """The whole of what holds from now on; the words of instructions stand in the version."""
-    budget = "" if wanted.budget_usd_per_day < 0 else f"{wanted.budget_usd_per_day:g}"
+    budget = "" if wanted.budget_usd_per_day < 0 else money.written(wanted.budget_usd_per_day)
     said = f"agent={wanted.agent or '-'} engage={wanted.engage or '-'} budget={budget or '-'}"
     for name in ("model", "effort", "work", "language"):
         said += f" {name}={value}" if (value := getattr(wanted, name)) else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -16,6 +15,7 @@ from host.controls.reloading import Reloading
 from host.governance import audit, requests, rules, words
 from host.governance.access import LOCAL
 from host.governance.rules import Engage, Work
+from host.ports import money
 from host.ports.controls import LONGEST_INSTRUCTIONS, ChannelRules, Forbidden
 from host.registry.port import Statements
 from host.web.gate import Visitor
@@ -272,12 +272,9 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _budget(text: str) -> float:
     try:
-        budget = float(text) if text else -1.0
-    except ValueError as error:
-        raise Forbidden("A budget is a number of US dollars a day.") from error
-    if math.isnan(budget) or (text and budget < 0):
-        raise Forbidden("A budget is a number of US dollars a day.")
-    return budget
+        return money.entered(text) if text else -1.0
+    except money.NoAmount as error:
+        raise Forbidden(error.text) from error
 
 
 _OPEN = "SELECT id, kind, subject, created_at FROM requests WHERE choice = '' ORDER BY created_at LIMIT ?"

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.text import Text
 
+from host.ports import money
 from host.ports.setup import Place, SetUpFailed
 
 MOST_CHOICES = 200  # shown of a list; the rest is found by typing
@@ -51,7 +52,7 @@ class Desk(Protocol):
     async def secret(self, variable: str, where: str, *, needed: bool) -> str:
         """Not shown while it is typed. Raises `SetUpFailed` where nobody can be asked for what is needed."""
 
-    async def number(self, question: str, otherwise: float) -> float: ...
+    async def dollars(self, question: str, otherwise: float) -> float: ...
 
     async def agree(self, question: str, *, otherwise: bool) -> bool: ...
 
@@ -118,7 +119,7 @@ class Flags(_Said):
             )
         return ""
 
-    async def number(self, question: str, otherwise: float) -> float:
+    async def dollars(self, question: str, otherwise: float) -> float:
         return otherwise
 
     async def agree(self, question: str, *, otherwise: bool) -> bool:
@@ -155,17 +156,18 @@ class Terminal(_Said):
             if typed or not needed:
                 return typed
 
-    async def number(self, question: str, otherwise: float) -> float:
+    async def dollars(self, question: str, otherwise: float) -> float:
         import questionary
 
         def fits(text: str) -> bool | str:
             try:
-                return float(text) >= 0 or "Write 0 or more"
-            except ValueError:
-                return "Write a number, such as 10"
+                money.entered(text)
+            except money.NoAmount as error:
+                return str(error)
+            return True
 
-        asked = questionary.text(question, default=f"{otherwise:g}", validate=fits)
-        return float(await asked.unsafe_ask_async())
+        asked = questionary.text(question, default=money.written(otherwise), validate=fits)
+        return money.entered(await asked.unsafe_ask_async())
 
     async def agree(self, question: str, *, otherwise: bool) -> bool:
         import questionary

@@ -6,6 +6,7 @@ Run again it leaves what works as it is and changes only what is asked for.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -20,6 +21,7 @@ from host.cli.setup import desk as desks
 from host.cli.setup import image
 from host.cli.setup.desk import Desk, Wanted
 from host.config import Config, dotenv, people, provider, writing
+from host.ports import money
 from host.ports.bot import BotConfigError
 from host.ports.setup import Guide, Secret, SecretRefused, SetUpFailed
 from host.runners.launch.examination import INSTALL
@@ -181,9 +183,11 @@ class Flow:
             return
         else:
             question = "How many US dollars may all agents together spend a day?"
-            amount = await self._desk.number(question, settings.budget_usd_per_day)
+            amount = await self._desk.dollars(question, settings.budget_usd_per_day)
         writing.change(self._file, {("model", "budget_usd_per_day"): float(amount)})
-        self._desk.checked(f"at most {amount:g} US dollars a day")
+        self._desk.checked(
+            f"at most {amount if math.isinf(amount) else money.written(amount)} US dollars a day"
+        )
 
     async def _runners(self) -> None:
         """Containers where they can be had; processes only for those who know what that means."""

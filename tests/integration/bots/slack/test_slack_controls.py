@@ -190,20 +190,21 @@ async def test_behind_the_slash_command_stand_the_same_words_as_behind_the_mark(
 async def test_an_owner_sets_who_answers_in_a_channel_and_nobody_else_does(place: Place) -> None:
     assert "Only an owner" in (await place.command("config")).text
     place.controls.owners = [place.ann.id]
-    place.controls.channel_rules = ChannelRules(engage="off", budget_usd_per_day=2.5)
+    place.controls.channel_rules = ChannelRules(engage="off", budget_usd_per_day=12345.67)
     place.slack.slash(place.ann, place.channel, "/dovecote", "config")
     views = place.slack.workspace.views
     view = await place.slack.wait_until(lambda: next((v for v in views.values() if v.open), None), WITHIN)
     assert view is not None
-    assert "2.5" in str(view.blocks)
+    assert "12345.67" in str(view.blocks)
     chosen = {"agent": {"agent": "default"}, "engage": {"engage": "always"}}
     chosen |= {
         "model": {"model": "claude-opus-5-5"},
         "instructions": {"instructions": "<@U1> *Numbers* first"},
     }
-    place.slack.submit_view(place.ann, view, {**chosen, "budget": {"budget": "a lot"}})
-    await place.slack.wait_until(lambda: view.body.get("errors"), WITHIN)
-    assert view.open
+    for wrong, why in (("a lot", "such as 2.50"), ("1,000", "write 1000 or 1.")):
+        place.slack.submit_view(place.ann, view, {**chosen, "budget": {"budget": wrong}})
+        await place.slack.wait_until(lambda: why in str(view.body.get("errors")), WITHIN)  # noqa: B023
+        assert view.open
     place.slack.submit_view(place.ann, view, {**chosen, "budget": {"budget": "$3,50"}})
     await place.slack.wait_until(lambda: not view.open, WITHIN)
     held = ChannelRules("default", "always", 3.5, "claude-opus-5-5", "<@U1> *Numbers* first")

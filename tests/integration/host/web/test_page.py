@@ -301,10 +301,11 @@ async def test_an_owner_switches_a_channel_and_sets_its_budget(tmp_path: Path) -
         }
         done = await browser.send("/rules", **rules)
         assert "agents are switched off, at most $2.50 a day" in done.shown
-        assert 'value="2.5"' in done.text
+        assert 'value="2.50"' in done.text
         for wrong in (
             {"budget": "nan"},
             {"budget": "-1"},
+            {"budget": "1,000"},
             {"engage": "x"},
             {"channel": "{"},
             {"agent": "nobody"},
@@ -326,7 +327,7 @@ async def test_an_owner_switches_a_channel_and_sets_its_budget(tmp_path: Path) -
         assert back.shown.count("with instructions of its own") == 0
         assert "Version 3" in back.shown
     assert recorded(tmp_path) == [
-        (f"{LOCAL}:olga", "c", "channel_rules", f"agent=default engage=off budget=2.5{more}")
+        (f"{LOCAL}:olga", "c", "channel_rules", f"agent=default engage=off budget=2.50{more}")
         for more in ("", f" instructions={len('<b>Speak</b> of doves.')}", "")
     ]
 
