@@ -7,6 +7,7 @@ from dataclasses import replace
 from host.config import Config
 from host.gateway.budget import day_of
 from host.governance import access, words
+from host.mailbox.rows import Parcel
 from host.ports import figures
 from host.ports.controls import Forbidden, Judged
 from host.ports.events import Viewer
@@ -19,6 +20,14 @@ LONGEST_REASON = 2_000  # characters
 THANKS = {"good": "Thank you: 👍 is noted.", "bad": "Thank you: 👎 is noted."}
 OTHERWISE = "You have chosen otherwise since, and that counts."
 EXPLAINED = "Thank you: your reason is noted for the owners."
+
+
+def under_way(connection: Statements, session_id: str, parcel: Parcel, now: int) -> Answer | None:
+    """What has no receipt yet."""
+    at = parcel.first_attempt_at or now
+    if (whose := judgements.whose(connection, session_id, at)) is None:
+        return None
+    return Answer(session_id, *whose, parcel.address, at, parcel.message_out_id, parcel.in_reply_to)
 
 
 def answer_of(

@@ -215,12 +215,8 @@ class Service:
         return await self._db.read(lambda c: judging.answer_of(c, config, viewer, key, under_way))
 
     async def _under_way(self, key: str) -> Answer | None:
-        session_id, parcel = self._parts.under_way(key) or ("", None)
-        at = parcel.first_attempt_at or self._parts.now() if parcel else 0
-        whose = await self._db.read(lambda c: judgements.whose(c, session_id, at)) if parcel else None
-        if parcel is None or whose is None:
-            return None
-        return Answer(session_id, *whose, parcel.address, at, parcel.message_out_id, parcel.in_reply_to)
+        found, now = self._parts.under_way(key), self._parts.now()
+        return await self._db.read(lambda c: judging.under_way(c, *found, now)) if found else None
 
     async def _asked(self, session: Session, found: Answer) -> tuple[MessageIn | None, list[Parcel]]:
         """What it answers, and its parts."""
