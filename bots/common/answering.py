@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from host.config import people
 from host.ports.controls import CallShown
 from host.ports.events import OVER
-from host.words import Sentence, alternatives, as_it_is, clauses, joined, many, say
+from host.words import Sentence, alternatives, as_it_is, clauses, joined, known, length, many, say
 
 CLOSED = OVER
 ANSWERED = say("This question has been answered already.")
@@ -36,6 +37,21 @@ def votes(call: CallShown) -> Sentence:
         return joined("\n", [needed, digest])
     so_far = say("Allowed so far by {people}.", people=clauses(call.by))
     return joined("\n", [joined(" ", [so_far, needed]), digest])
+
+
+_IN_ADVANCE = re.compile(r"Allow (here|everywhere) for (\d+) (second|minute|hour|day)s?")
+_UNITS = {"second": 1_000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
+
+
+def choice(option: str) -> Sentence:
+    """What the host itself lets people choose from, to be told; the answer is the option as it is."""
+    found = _IN_ADVANCE.fullmatch(option)
+    if found is None:
+        return known(option)
+    span = length(int(found[2]) * _UNITS[found[3]])
+    if found[1] == "here":
+        return say("Allow here for {span}", span=span)
+    return say("Allow everywhere for {span}", span=span)
 
 
 def counted(by: Sequence[str], needed: int) -> Sentence:

@@ -24,6 +24,7 @@ from host.mailbox.tasks import FILE, Occurrence, Task
 from host.ports.printing import SafeConsole
 from host.registry import orders
 from host.registry.db import open_registry
+from host.words import moment
 from sessiondb import SessionError, SessionFolder
 from sessiondb.connection import open_reader
 from sessiondb.errors import translated
@@ -75,7 +76,7 @@ def show_all(config: Config, *, as_json: bool) -> None:
 def _next(task: Task) -> str:
     if task.state == "paused":
         return "paused"
-    return recurrence.moment(task.next_at, task.schedule.zone) if task.next_at else ""
+    return moment(task.next_at, task.schedule.zone) if task.next_at else ""
 
 
 def _for_programs(found: Found) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def show(config: Config, name: str, *, as_json: bool) -> None:
     zone = zone_of(found.task.schedule.zone, config.host.zone)
     for occurrence, posted in receipts:
         table.add_row(
-            Text(recurrence.moment(occurrence.due_at, found.task.schedule.zone)),
+            Text(moment(occurrence.due_at, found.task.schedule.zone)),
             Text(listing.clock(occurrence.started_at, zone)),
             Text(_took(occurrence)),
             Text(_run_of(occurrence, found.task.window)),

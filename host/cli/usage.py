@@ -17,9 +17,9 @@ from host.gateway.budget import day_of
 from host.gateway.limits import Standing
 from host.governance import words
 from host.governance.sight import Sight
-from host.governance.words import dollars
 from host.ports.controls import Spent
 from host.registry.port import Statements
+from host.words import dollars
 from sessiondb.records import Address
 
 _SUMS = (

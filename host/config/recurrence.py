@@ -18,6 +18,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
+from host.words import Sentence, as_it_is, moment, recurring, say
+
 NICKNAMES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -43,7 +45,11 @@ LOOK_BACK = (3_600_000, 86_400_000, 40 * 86_400_000, 400 * 86_400_000, 5 * 366 *
 
 
 class ScheduleError(ValueError):
-    """It cannot be scheduled; the text is for a person."""
+    """It cannot be scheduled; `.text` is for a person."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = as_it_is(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +123,16 @@ class Schedule:
         times = islice(self.times_after(now), SAMPLE)
         return min((later - earlier for earlier, later in pairwise(times)), default=0)
 
-    def in_words(self) -> str:
+    def in_words(self) -> Sentence:
         if not self.cron:
-            return f"once, on {moment(self.at, self.zone)}"
+            return say("once, on {moment}", moment=moment(self.at, self.zone))
         try:
             parsed = CronSim(self.cron, datetime(2000, 1, 1, tzinfo=UTC))
         except CronSimError:
-            return f"{self.cron} ({self.zone})"
+            return as_it_is(f"{self.cron} ({self.zone})")
         text = str(parsed.explain())
-        return f"{text[0].lower()}{_ordinals(text[1:])}{self._uneven()}{_either(parsed)} ({self.zone})"
+        english = f"{text[0].lower()}{_ordinals(text[1:])}{self._uneven()}{_either(parsed)} ({self.zone})"
+        return recurring(self.cron, self.zone, english)
 
     def _uneven(self) -> str:
         """A step that does not divide its field leaves a shorter gap at the end, which nobody hears in "every seventh"."""
@@ -136,7 +143,7 @@ class Schedule:
                 return f", counted anew every {unit}"
         return ""
 
-    def next_in_words(self, after: int, count: int = 3) -> list[str]:
+    def next_in_words(self, after: int, count: int = 3) -> list[Sentence]:
         return [moment(due, self.zone) for due in islice(self.times_after(after), count)]
 
 
@@ -269,31 +276,8 @@ def known_zone(zone: str) -> ZoneInfo:
         raise ScheduleError(f"{zone!r} is not an IANA time zone such as Europe/Berlin") from error
 
 
-def moment(ms: int, zone: str) -> str:
-    """`Friday 27 November 2026, 09:00 Europe/Berlin`; with the offset where the clock shows a time twice.
-
-    In UTC where this machine does not know the zone (any more): what is shown to people never fails.
-    """
-    try:
-        where = known_zone(zone)
-    except ScheduleError:
-        where, zone = ZoneInfo("UTC"), "UTC"
-    local = datetime.fromtimestamp(ms / 1000, where)
-    text = f"{local:%A} {local.day} {local:%B %Y, %H:%M} {zone}"
-    other = local.replace(fold=1 - local.fold)
-    return f"{text} (UTC{local:%z})" if other.utcoffset() != local.utcoffset() else text
-
-
 def iso(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat()
-
-
-def length(ms: int) -> str:
-    """`5 minutes`, `90 seconds`."""
-    for unit, name in ((86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute")):
-        if ms >= unit and ms % unit == 0:
-            return f"{ms // unit} {name}{'s' if ms != unit else ''}"
-    return f"{ms / 1000:g} seconds"
 
 
 def _on_a_clock(cron: str, after: int, offset: timedelta) -> Iterator[tuple[int, timedelta]]:

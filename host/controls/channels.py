@@ -28,14 +28,14 @@ from host.ports.controls import (
 from host.ports.events import Viewer
 from host.registry.port import Statements
 from host.runners.supervisor import Supervisor
-from host.words import languages
+from host.words import Sentence, called, clauses, dollars, joined, languages, many, say
 from sessiondb.options import EFFORTS
 from sessiondb.records import Address
 
-NO_VERSION = "There is no such version of the channel's settings."
-KEPT = "This channel's settings are kept by other owners: ask one of them, or whoever runs the host."
+NO_VERSION = say("There is no such version of the channel's settings.")
+KEPT = say("This channel's settings are kept by other owners: ask one of them, or whoever runs the host.")
 MOST_TOLD = 10  # versions in a chat
-ORDERS = (
+ORDERS = say(
     "`config` alone says what holds, `config versions` what held, `config revert 2` has version 2 hold again."
 )
 VERSIONS = frozenset(
@@ -47,16 +47,16 @@ _ANY_ID = re.compile(r"[\w.-]{1,64}")
 _REVERT = re.compile(r"(?:revert|undo)(?: to)?(?: version)? (?:v|#)?(\d{1,15})")
 
 ENGAGES = {
-    "mention": "agents answer when they are mentioned",
-    "always": "agents answer everything",
-    "pattern": "agents answer what fits the configured pattern",
-    "off": "agents are switched off",
+    "mention": say("agents answer when they are mentioned"),
+    "always": say("agents answer everything"),
+    "pattern": say("agents answer what fits the configured pattern"),
+    "off": say("agents are switched off"),
 }
 
 WORKS = {
-    "": "showing what it does in verbs",
-    "all": "showing what it does with names of files and commands",
-    "none": "showing of its work only that it goes on",
+    "": say("showing what it does in verbs"),
+    "all": say("showing what it does with names of files and commands"),
+    "none": say("showing of its work only that it goes on"),
 }
 
 
@@ -113,26 +113,38 @@ def check(config: Config, place: Address, wanted: ChannelRules) -> None:
     budget = wanted.budget_usd_per_day
     if wanted.language and wanted.language not in languages():
         known = ", ".join(languages())
-        raise Forbidden(f"There is no language {words.one_line(wanted.language)!r} here; known: {known}.")
+        raise Forbidden(
+            say(
+                "There is no language {name!r} here; known: {names}.",
+                name=words.one_line(wanted.language),
+                names=known,
+            )
+        )
     if wanted.work not in WORKS:
-        raise Forbidden("Of a turn under way verbs can be shown, everything, or nothing.")
+        raise Forbidden(say("Of a turn under way verbs can be shown, everything, or nothing."))
     if not place.platform_id:
-        raise Forbidden("Ask for that in the channel that it is about.")
+        raise Forbidden(say("Ask for that in the channel that it is about."))
     if wanted.agent and wanted.agent not in config.agents:
         known = ", ".join(config.agents)
-        raise Forbidden(f"There is no agent {words.one_line(wanted.agent)!r}; known: {known}.")
+        raise Forbidden(
+            say("There is no agent {name!r}; known: {names}.", name=words.one_line(wanted.agent), names=known)
+        )
     if wanted.engage not in ("", "mention", "always", "off"):
-        raise Forbidden("Agents can answer when mentioned, always, or be off.")
+        raise Forbidden(say("Agents can answer when mentioned, always, or be off."))
     if budget != -1 and not (math.isfinite(budget) and 0 <= budget <= LARGEST_BUDGET):
-        raise Forbidden(f"A budget is between $0 and ${LARGEST_BUDGET:,.0f} a day.")
+        raise Forbidden(say("A budget is between $0 and {most} a day.", most=f"${LARGEST_BUDGET:,.0f}"))
     if len(wanted.instructions) > LONGEST_INSTRUCTIONS:
         raise Forbidden(
-            f"Instructions have at most {LONGEST_INSTRUCTIONS:,} characters; these have {len(wanted.instructions):,}."
+            say(
+                "Instructions have at most {most:,} characters; these have {count:,}.",
+                most=LONGEST_INSTRUCTIONS,
+                count=len(wanted.instructions),
+            )
         )
     rule = rule_of(place, config.routes, wanted)
     if rule is None and wanted.engage != "off" and wanted != ChannelRules():
         raise Forbidden(
-            "No route of the configuration covers this channel: choose an agent and when it answers."
+            say("No route of the configuration covers this channel: choose an agent and when it answers.")
         )
     if wanted.model:
         offered = provider.choices(config.agents[rule.agent]) if rule and rule.agent in config.agents else ()
@@ -152,53 +164,76 @@ def tools(config: Config, place: Address, decided: ChannelRules | None) -> tuple
 def _check_tools(wanted: ChannelRules, offered: Sequence[str]) -> None:
     if wanted.effort and wanted.effort not in EFFORTS:
         raise Forbidden(
-            f"There is no effort {words.one_line(wanted.effort)!r}; there are {', '.join(EFFORTS)}."
+            say(
+                "There is no effort {name!r}; there are {names}.",
+                name=words.one_line(wanted.effort),
+                names=", ".join(EFFORTS),
+            )
         )
     if NO_TOOLS in wanted.tools and len(wanted.tools) > 1:
-        raise Forbidden("No tools at all, or some of them: choose one.")
+        raise Forbidden(say("No tools at all, or some of them: choose one."))
     if unknown := [name for name in wanted.tools if name not in (NO_TOOLS, *offered)]:
         raise Forbidden(
-            f"The agent here has no tool {words.one_line(unknown[0])!r}. It has: {', '.join(offered) or 'none'}."
+            say(
+                "The agent here has no tool {name!r}. It has: {names}.",
+                name=words.one_line(unknown[0]),
+                names=", ".join(offered) or say("none"),
+            )
         )
 
 
 def _check_people(config: Config, place: Address, wanted: ChannelRules) -> None:
     for listed in (wanted.askers, wanted.keepers):
         if len(listed) > MOST_NAMED:
-            raise Forbidden(f"At most {MOST_NAMED} people can be named.")
+            raise Forbidden(say("At most {most} people can be named.", most=MOST_NAMED))
         for who in listed:
             if not _IDS.get(place.channel_type, _ANY_ID).fullmatch(who):
-                raise Forbidden(f"{words.one_line(who)!r} is nobody's id on {place.channel_type}.")
+                raise Forbidden(
+                    say(
+                        "{id!r} is nobody's id on {platform}.",
+                        id=words.one_line(who),
+                        platform=place.channel_type,
+                    )
+                )
     for who in wanted.keepers:
         if not access.is_owner(config.access, place, who):
-            raise Forbidden(f"{who!r} is no owner: of owners alone it can be said who may change a channel.")
+            raise Forbidden(
+                say("{id!r} is no owner: of owners alone it can be said who may change a channel.", id=who)
+            )
 
 
-def told(config: Config, place: Address, wanted: ChannelRules) -> str:
+def told(config: Config, place: Address, wanted: ChannelRules) -> Sentence:
     """One line, for people."""
     rule = rule_of(place, config.routes, wanted)
     if rule is None:
-        return "In this channel there is no agent."
-    parts = [f"agent {rule.agent!r}", ENGAGES[rule.engage]]
+        return say("In this channel there is no agent.")
+    parts = [say("agent {name!r}", name=rule.agent), ENGAGES[rule.engage]]
     if wanted.model:
-        parts.append(f"by {wanted.model}")
+        parts.append(say("by {model}", model=wanted.model))
     if wanted.effort:
-        parts.append(f"with {wanted.effort} effort")
+        parts.append(say("with {effort} effort", effort=wanted.effort))
     if wanted.tools:
         parts.append(_tools_told(wanted.tools))
     if wanted.askers:
-        parts.append(f"asked by {_many(len(wanted.askers), 'person or group', 'people or groups')} alone")
+        askers = len(wanted.askers)
+        parts.append(
+            many("asked by {count} person or group alone", "asked by {count} people or groups alone", askers)
+        )
     if wanted.keepers:
-        parts.append(f"changed by {_many(len(wanted.keepers), 'owner', 'owners')} alone")
+        keepers = len(wanted.keepers)
+        parts.append(many("changed by {count} owner alone", "changed by {count} owners alone", keepers))
     if wanted.work:
         parts.append(WORKS[wanted.work])
     if wanted.bill:
-        parts.append("with time and cost below each answer")
+        parts.append(say("with time and cost below each answer"))
     if wanted.budget_usd_per_day >= 0:
-        parts.append(f"at most ${wanted.budget_usd_per_day:,.2f} a day")
+        most = dollars(round(wanted.budget_usd_per_day * rules.MICRO))
+        parts.append(say("at most {amount} a day", amount=most))
     if wanted.instructions:
-        parts.append("with instructions of its own")
-    return f"In this channel: {', '.join(parts)}."
+        parts.append(say("with instructions of its own"))
+    if wanted.language:
+        parts.append(say("in which I speak {language}", language=called(wanted.language)))
+    return say("In this channel: {settings}.", settings=clauses(parts))
 
 
 def recorded(wanted: ChannelRules) -> str:
@@ -213,14 +248,10 @@ def recorded(wanted: ChannelRules) -> str:
     return said + (f" instructions={len(wanted.instructions)}" if wanted.instructions else "")
 
 
-def _tools_told(tools: Sequence[str]) -> str:
+def _tools_told(tools: Sequence[str]) -> Sentence:
     if tools == (NO_TOOLS,):
-        return "without tools"
-    return f"with no tools but {', '.join(tools)}"
-
-
-def _many(count: int, one: str, more: str) -> str:
-    return f"{count} {one if count == 1 else more}"
+        return say("without tools")
+    return say("with no tools but {names}", names=", ".join(tools))
 
 
 def meant(text: str) -> int | None:
@@ -233,21 +264,29 @@ def meant(text: str) -> int | None:
     raise Forbidden(ORDERS)
 
 
-def listed(connection: Statements, place: Address, zone: ZoneInfo) -> str:
+def listed(connection: Statements, place: Address, zone: ZoneInfo) -> Sentence:
     """The latest versions, Markdown."""
     found = rules.versions(connection, place)
     if not found:
-        return "Nobody has changed anything here; what holds is the configuration's."
+        return say("Nobody has changed anything here; what holds is the configuration's.")
     lines = [
-        f"- **{one.after.version}**, {words.moment(one.at, zone)} by {words.name(one.name) or one.user or 'somebody'}:"
-        f" `{recorded(one.after).replace('`', '')}`"
+        say(
+            "- **{version}**, {time} by {person}: `{settings}`",
+            version=one.after.version,
+            time=words.moment(one.at, zone),
+            person=words.name(one.name) or one.user or say("somebody"),
+            settings=recorded(one.after).replace("`", ""),
+        )
         for one in found[:MOST_TOLD]
     ]
-    back = f"`config revert {found[0].before.version}` takes the last change back."
-    return "\n".join([*lines, "- **0**: as configured", "", back])
+    back = say("`config revert {version}` takes the last change back.", version=found[0].before.version)
+    return joined("\n", [*lines, say("- **0**: as configured"), "", back])
 
 
-def _overtaken(connection: Statements, place: Address) -> str:
+def _overtaken(connection: Statements, place: Address) -> Sentence:
     [last, *_] = rules.versions(connection, place)
-    who = words.name(last.name) or last.user or "Somebody"
-    return f"{who} has changed this channel in the meantime, so nothing of yours is set yet. Now: {recorded(last.after)}."
+    return say(
+        "{person} has changed this channel in the meantime, so nothing of yours is set yet. Now: {settings}.",
+        person=words.name(last.name) or last.user or say("Somebody"),
+        settings=recorded(last.after),
+    )

@@ -11,11 +11,14 @@ from host.governance.grants import Grant
 from host.ports.controls import Forbidden
 from host.ports.events import Viewer
 from host.registry.port import Statements
+from host.words import Sentence, joined, say
 
-NONE = "Nobody has allowed a tool in advance here. Whoever is asked about a call can: *Allow here*, *Allow everywhere*."
-NO_SUCH = "There is no such permission here any more."
-NOT_YOURS = "Only who gave it, who may allow such calls, or an owner may take it back."
-HOW = "`grants` alone lists what is allowed in advance, `grants revoke 2` takes number 2 back."
+NONE = say(
+    "Nobody has allowed a tool in advance here. Whoever is asked about a call can: *Allow here*, *Allow everywhere*."
+)
+NO_SUCH = say("There is no such permission here any more.")
+NOT_YOURS = say("Only who gave it, who may allow such calls, or an owner may take it back.")
+HOW = say("`grants` alone lists what is allowed in advance, `grants revoke 2` takes number 2 back.")
 
 _REVOKE = re.compile(r"(?:revoke|remove|delete|end)\s+#?(\d{1,15})")
 
@@ -34,7 +37,9 @@ def meant(text: str) -> int:
 def listed(connection: Statements, viewer: Viewer, zone: ZoneInfo, now: int) -> str:
     found = grants.there(connection, viewer.address, now)
     lines = [_line(one, zone) for one in found]
-    return "\n".join([*lines, "", "`grants revoke` with a number takes one back."]) if lines else NONE
+    if not lines:
+        return NONE
+    return joined("\n", [*lines, "", say("`grants revoke` with a number takes one back.")])
 
 
 def revoke(connection: Statements, config: Config, viewer: Viewer, number: int, now: int) -> str:
@@ -46,7 +51,7 @@ def revoke(connection: Statements, config: Config, viewer: Viewer, number: int, 
         raise Forbidden(NOT_YOURS)
     grants.revoke(connection, number)
     audit.record(connection, viewer, "revoke_grant", f"{found.told()}, of {found.user}", now)
-    return f"Taken back: {found.told()}. The next call is asked about again."
+    return say("Taken back: {grant}. The next call is asked about again.", grant=found.told())
 
 
 def _sees(connection: Statements, config: Config, viewer: Viewer, found: Grant, now: int) -> bool:
@@ -68,8 +73,13 @@ def _gave(viewer: Viewer, found: Grant) -> bool:
     return access.person(viewer.address, viewer.author.id) == found.user
 
 
-def _line(one: Grant, zone: ZoneInfo) -> str:
-    where = "in one conversation" if one.here else "everywhere"
-    until = words.moment(one.ends_at, zone)
-    who = words.name(one.name) or one.by
-    return f"- **{one.id}**: `{one.tool}` of {words.name(one.agent)} {where}, by {who}, until {until}"
+def _line(one: Grant, zone: ZoneInfo) -> Sentence:
+    return say(
+        "- **{number}**: `{tool}` of {agent} {where}, by {person}, until {time}",
+        number=one.id,
+        tool=one.tool,
+        agent=words.name(one.agent),
+        where=say("in one conversation") if one.here else say("everywhere"),
+        person=words.name(one.name) or one.by,
+        time=words.moment(one.ends_at, zone),
+    )

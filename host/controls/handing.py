@@ -28,15 +28,16 @@ from host.registry import held, notices, sessions
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
+from host.words import Sentence, known, say
 from sessiondb import SessionError
 from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
 
 KEPT = "handoff:"  # how the ids of orders begin that wait for the end of a turn
-ONLY_THREADS = "Only a thread in which an agent takes part can be given to another one."
-SHARED = "The threads of this channel are one conversation, so none of them can be given away alone."
-LATER = "What was said here cannot be read right now; nothing was changed, try again in a minute."
+ONLY_THREADS = say("Only a thread in which an agent takes part can be given to another one.")
+SHARED = say("The threads of this channel are one conversation, so none of them can be given away alone.")
+LATER = say("What was said here cannot be read right now; nothing was changed, try again in a minute.")
 
 
 class Settled(Protocol):
@@ -79,7 +80,7 @@ class Handing:
             raise Forbidden(ONLY_THREADS)
         agent, session = await self._chosen(viewer, word), await self._session(before, thread)
         if agent == before[0]:
-            return f"This thread is with **{agent}** already."
+            return say("This thread is with **{agent}** already.", agent=agent)
         now = self._ways.now()
         event = InboundEvent(
             event_class=EventClass.COMMAND,
@@ -97,7 +98,11 @@ class Handing:
         await self._db.write(lambda connection: held.renew(connection, id_, inbox.kept(event), now))
         if await self._unanswered(session, thread):
             self._wait(id_, thread, session)
-            return f"**{before[0]}** is at work here: I give the thread to **{agent}** when it is done."
+            return say(
+                "**{old}** is at work here: I give the thread to **{new}** when it is done.",
+                old=before[0],
+                new=agent,
+            )
         await self._carry_out(id_, tells=not read_by_all)
         return _line(before[0], agent)
 
@@ -158,7 +163,7 @@ class Handing:
         ingested = await self._ways.ingest(given)
         if ingested.verdict not in (Verdict.STORED, Verdict.DUPLICATE):
             await self._db.write(_forgetting(id_))
-            raise Forbidden(ingested.reason or ONLY_THREADS)
+            raise Forbidden(known(ingested.reason) if ingested.reason else ONLY_THREADS)
 
         def job(connection: Statements) -> None:
             connection.execute(_GIVE, (agent, *thread))
@@ -199,14 +204,24 @@ class Handing:
             raise Forbidden(SHARED)
         owner = access.is_owner(config.access, place, viewer.author.id)
         here = list(config.agents) if owner else router.serving(config.agents, place, config.routes, rule)
-        known = ", ".join(here) or "none"
+        names = ", ".join(here) or say("none")
         if not word:
-            raise Forbidden(f"Name the agent: `!handoff @name`. Here there are: {known}.")
+            raise Forbidden(say("Name the agent: `!handoff @name`. Here there are: {names}.", names=names))
         found = next((name for name in config.agents if name.casefold() == word.casefold()), "")
         if not found:
-            raise Forbidden(f"There is no agent {words.name(word)!r}. Here there are: {known}.")
+            raise Forbidden(
+                say(
+                    "There is no agent {name!r}. Here there are: {names}.", name=words.name(word), names=names
+                )
+            )
         if found not in here:
-            raise Forbidden(f"Agent {found!r} may not be used in this channel. Here there are: {known}.")
+            raise Forbidden(
+                say(
+                    "Agent {name!r} may not be used in this channel. Here there are: {names}.",
+                    name=found,
+                    names=names,
+                )
+            )
         return found
 
     async def _session(self, before: tuple[str, str], thread: Address) -> Session:
@@ -259,5 +274,9 @@ def _halves(text: str) -> tuple[str, str]:
     return word.lstrip("@").rstrip(".,:;!?"), rest[0].strip() if rest else ""
 
 
-def _line(old: str, new: str) -> str:
-    return f"This thread is with **{new}** now, which has read what was said here; **{old}** is out of it."
+def _line(old: str, new: str) -> Sentence:
+    return say(
+        "This thread is with **{new}** now, which has read what was said here; **{old}** is out of it.",
+        new=new,
+        old=old,
+    )

@@ -14,9 +14,10 @@ from host.ports.controls import Failure, Forbidden
 from host.ports.events import Viewer
 from host.registry.db import open_registry
 from host.registry.port import Statements
+from host.words import joined, say
 from sessiondb.records import Address
 
-NO_SUCH_MESSAGE = "I know of no such message."
+NO_SUCH_MESSAGE = say("I know of no such message.")
 LAST_LOOKED_AT = 5_000  # entries of the inbox among which the last one of a place is looked for
 NOTICES_LOOKED_AT = 500
 MOST_FAILURES = 10
@@ -40,7 +41,7 @@ def story(data: Path, viewer: Viewer, sight: Sight, asked: Asked, zone: ZoneInfo
             raise Forbidden(NO_SUCH_MESSAGE)
         if len(seen) > 1:
             listed = [f"- `{entry.message_id}` {moment(entry.received_at, zone)}" for entry in seen]
-            return "\n".join(["Several messages fit; ask for one of them:", *listed])
+            return joined("\n", [say("Several messages fit; ask for one of them:"), *listed])
         events = why.story(registry, data, seen[0])
     finally:
         registry.close()

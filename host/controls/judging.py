@@ -14,12 +14,13 @@ from host.ports.events import Viewer
 from host.registry import judgements
 from host.registry.judgements import Answer, Judgement
 from host.registry.port import Statements
+from host.words import say
 
-UNKNOWN = "I do not know this answer any more, so nothing was noted."
+UNKNOWN = say("I do not know this answer any more, so nothing was noted.")
 LONGEST_REASON = 2_000  # characters
-THANKS = {"good": "Thank you: 👍 is noted.", "bad": "Thank you: 👎 is noted."}
-OTHERWISE = "You have chosen otherwise since, and that counts."
-EXPLAINED = "Thank you: your reason is noted for the owners."
+THANKS = {"good": say("Thank you: 👍 is noted."), "bad": say("Thank you: 👎 is noted.")}
+OTHERWISE = say("You have chosen otherwise since, and that counts.")
+EXPLAINED = say("Thank you: your reason is noted for the owners.")
 
 
 def under_way(connection: Statements, session_id: str, parcel: Parcel, now: int) -> Answer | None:

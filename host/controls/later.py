@@ -22,18 +22,19 @@ from host.ports.events import EventClass, InboundEvent, Viewer
 from host.registry import held, sessions
 from host.registry.port import Registry
 from host.schedule import changes, orders, spoken
+from host.words import as_it_is, joined, laid_out, say
 from sessiondb.records import Address
 
 REQUEST = "later:"  # before the id: what is confirmed or given up
 YES = "yes"
 TIMES = 5  # that are said back
 LONGEST_QUOTED = 8_000  # characters of the message
-STALE = "That was a while ago, and I do not know it any more: choose it in the message's menu once more."
-NOBODY = "No agent answers in your direct messages here, where this would be said."
-UNREACHABLE = (
+STALE = say("That was a while ago, and I do not know it any more: choose it in the message's menu once more.")
+NOBODY = say("No agent answers in your direct messages here, where this would be said.")
+UNREACHABLE = say(
     "I cannot write to you directly right now: allow direct messages from me, or try again in a minute."
 )
-GIVEN_UP = "Nothing was scheduled."
+GIVEN_UP = say("Nothing was scheduled.")
 
 
 class Laters:
@@ -56,7 +57,7 @@ class Laters:
             asked |= {"cron": when.cron} if when.cron else {"at": when.at}
             schedule = changes.schedule_of(orders.wish(asked), zone, now, 0)
         except ScheduleError as error:
-            raise Forbidden(str(error)) from error
+            raise Forbidden(error.text) from error
         id_ = secrets.token_hex(8)
         kept = InboundEvent(
             event_class=EventClass.COMMAND,
@@ -67,16 +68,16 @@ class Laters:
             value=json.dumps(asked),
         )
         await self._db.write(lambda connection: held.keep(connection, REQUEST + id_, inbox.kept(kept), now))
-        coming = "\n".join(f"- {one}" for one in schedule.next_in_words(now, TIMES))
-        often = f"{schedule.in_words()}. Next:\n" if schedule.cron else ""
+        coming = [laid_out("- {time}", time=one) for one in schedule.next_in_words(now, TIMES)]
         window = promise.window_of(schedule, int(self._settings.config.host.task_window * 1000), now)
         first = schedule.next_after(now)
-        late = (
-            f"\nEach begins a little after its time: the next {promise.between(first, window, zone)}."
-            if window
-            else ""
-        )
-        return Offer(REQUEST + id_, f"“{asked['title']}”\n{often}{coming}{late}")
+        told = [as_it_is(f"“{asked['title']}”"), *coming]
+        if schedule.cron:
+            told.insert(1, say("{recurrence}. Next:", recurrence=schedule.in_words()))
+        if window:
+            span = promise.between(first, window, zone)
+            told.append(say("Each begins a little after its time: the next {between}.", between=span))
+        return Offer(REQUEST + id_, joined("\n", told))
 
     async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
         """Raises `Forbidden`."""
@@ -85,7 +86,7 @@ class Laters:
             raise Forbidden(STALE)
         kept = inbox.event_of(found)
         if not access.is_same(viewer, kept.address, kept.author.id):
-            raise Forbidden("Only whoever asked for it may do that.")
+            raise Forbidden(say("Only whoever asked for it may do that."))
         if choice not in (YES, TRY):
             await self._db.write(lambda connection: held.forget(connection, request))
             return GIVEN_UP

@@ -24,6 +24,7 @@ from host.ports.controls import Forbidden
 from host.ports.events import Viewer
 from host.registry import sessions
 from host.registry.port import Statements
+from host.words import Sentence, as_it_is, clauses, joined, many, say
 
 FORGET, CORRECT, YES, EVERYTHING = "forget", "correct", "yes", "everything"
 SHORTEST_MARK = 4  # letters
@@ -31,15 +32,19 @@ LONGEST_SHOWN = 2_600  # characters of an answer: one message on either platform
 LONGEST_LINE = 200
 LONGEST_PATH = 80
 LONGEST_CORRECTION = 2_000
-NOTHING = "Nothing is noted here. Ask the agent to remember something, and it will show up."
-NO_AGENT = "No agent answers here."
-OF_MEMBERS = "What is noted for this conversation is of all public channels, so it is not for guests."
-OWNERS_ONLY = "This is noted for all public channels together, so an owner alone may change it. The agent may, if you ask it."
-HOW_TO_FORGET = "`!memory forget MARK` takes the line or file away whose mark stands before it, `!memory forget everything` all."
-HOW_TO_CORRECT = "`!memory correct MARK NEW WORDS` has the line say that instead."
-GONE = "There is no such mark here, or what it stood for has changed: `!memory` shows what there is."
-NOT_NOW = "That could not be changed right now; try again in a minute."
-STAYS = "What was said in a conversation stays in it until `!clear`."
+NOTHING = say("Nothing is noted here. Ask the agent to remember something, and it will show up.")
+NO_AGENT = say("No agent answers here.")
+OF_MEMBERS = say("What is noted for this conversation is of all public channels, so it is not for guests.")
+OWNERS_ONLY = say(
+    "This is noted for all public channels together, so an owner alone may change it. The agent may, if you ask it."
+)
+HOW_TO_FORGET = say(
+    "`!memory forget MARK` takes the line or file away whose mark stands before it, `!memory forget everything` all."
+)
+HOW_TO_CORRECT = say("`!memory correct MARK NEW WORDS` has the line say that instead.")
+GONE = say("There is no such mark here, or what it stood for has changed: `!memory` shows what there is.")
+NOT_NOW = say("That could not be changed right now; try again in a minute.")
+STAYS = say("What was said in a conversation stays in it until `!clear`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ class Remembering:
         if not mark or not text:
             raise Forbidden(HOW_TO_CORRECT)
         if len(text) > LONGEST_CORRECTION:
-            raise Forbidden(f"A line may have up to {LONGEST_CORRECTION:,} characters.")
+            raise Forbidden(say("A line may have up to {most:,} characters.", most=LONGEST_CORRECTION))
         found, _ = await self._disk.run(notes.read, place.root)
         note, line = _marked(found, mark)
         if line is None:
@@ -130,7 +135,9 @@ class Remembering:
         await self._change(
             viewer, place, "1 line corrected", lambda: notes.correct(place.root, note, line, new)
         )
-        return f"Corrected, from:\n{_block([line.text])}\nto:\n{_block([new])}"
+        return say(
+            "Corrected, from:\n{before}\nto:\n{after}", before=_block([line.text]), after=_block([new])
+        )
 
     async def _forget(self, viewer: Viewer, place: Place, mark: str, *, sure: bool) -> str:
         if not mark:
@@ -142,9 +149,14 @@ class Remembering:
             _everything(place.root, found, more) if mark == EVERYTHING else _of_mark(place.root, found, mark)
         )
         if not sure:
-            return f"That takes away {loss.words}:\n{loss.shown}\n`!memory forget {mark} yes` does it."
+            return say(
+                "That takes away {what}:\n{shown}\n`!memory forget {mark} yes` does it.",
+                what=loss.words,
+                shown=loss.shown,
+                mark=mark,
+            )
         await self._change(viewer, place, f"{loss.counted} forgotten", loss.change)
-        return f"It is forgotten. {STAYS}"
+        return joined(" ", [say("It is forgotten."), STAYS])
 
     async def _change(self, viewer: Viewer, place: Place, what: str, change: Callable[[], None]) -> None:
         detail, now = f"{place.agent} in {place.scope}: {what}", self._now()
@@ -158,8 +170,8 @@ class Remembering:
 
 
 def _everything(root: Path, found: Sequence[Note], more: bool) -> Loss:
-    counted = f"{_counted(found)}{' and more' if more else ''}"
-    return Loss(counted, "everything", counted, partial(notes.take_all, root))
+    counted = say("{what} and more", what=_counted(found)) if more else _counted(found)
+    return Loss(counted, say("everything"), counted, partial(notes.take_all, root))
 
 
 def _of_mark(root: Path, found: Sequence[Note], mark: str) -> Loss:
@@ -167,10 +179,10 @@ def _of_mark(root: Path, found: Sequence[Note], mark: str) -> Loss:
     note, line = _marked(found, mark)
     if line is not None:
         shown, change = _block([line.text]), partial(notes.take_line, root, note, line)
-        return Loss("1 line", f"of {_named(note.path)} the line", shown, change)
+        return Loss("1 line", say("of {file} the line", file=_named(note.path)), shown, change)
     counted = _counted([note])
     beginning = _block([one.text for one in note.lines[:5]])
-    return Loss(counted, f"{_named(note.path)}, {counted}", beginning, partial(notes.take, root, note))
+    return Loss(counted, clauses([_named(note.path), counted]), beginning, partial(notes.take, root, note))
 
 
 def _marked(found: Sequence[Note], mark: str) -> tuple[Note, Line | None]:
@@ -190,24 +202,27 @@ def _listed(found: Sequence[Note], more: bool, looked_for: str) -> str:
     if not found and not more:
         return NOTHING
     letters, wanted = _letters(found), looked_for.casefold()
-    told, left, room = list[str](), 0, LONGEST_SHOWN
+    told, left, room = list[Sentence](), 0, LONGEST_SHOWN
     for note in found:
         named = wanted in note.path.casefold()
         fits = [line for line in note.lines if named or wanted in line.text.casefold()]
         if not named and not fits:
             continue
-        head = f"`{note.mark[:letters]}` {_named(note.path)}{'' if note.is_text else ', which is no text'}"
+        head = as_it_is(f"`{note.mark[:letters]}` {_named(note.path)}")
+        if not note.is_text:
+            head = say("{file}, which is no text", file=head)
         told_of_it = [f"{one.mark[:letters]}  {words.shortened(one.text, LONGEST_LINE)}" for one in fits]
         shown = _within(told_of_it, room - len(head))
         left += len(fits) - len(shown)
         if len(head) < room:
-            told.append(f"{head}\n{_block(shown)}".strip())
+            told.append(joined("\n", [head, _block(shown)]) if shown else head)
             room -= len(told[-1]) + 1
     if not told:
-        return f"Nothing that is noted here has “{words.name(looked_for)}” in it."
+        return say("Nothing that is noted here has “{words}” in it.", words=words.name(looked_for))
     if left or more:
-        told.append(f"And {left or 'more'} lines. `!memory WORDS` shows those with the words.")
-    return "\n".join([*told, HOW_TO_CORRECT, HOW_TO_FORGET])
+        rest = many("And {count} line.", "And {count} lines.", left) if left else say("And more lines.")
+        told.append(joined(" ", [rest, say("`!memory WORDS` shows those with the words.")]))
+    return joined("\n", [*told, HOW_TO_CORRECT, HOW_TO_FORGET])
 
 
 def _within(lines: Sequence[str], room: int) -> Sequence[str]:
@@ -224,9 +239,13 @@ def _letters(found: Sequence[Note]) -> int:
     )
 
 
-def _counted(found: Sequence[Note]) -> str:
+def _counted(found: Sequence[Note]) -> Sentence:
     lines = sum(len(note.lines) for note in found)
-    return f"{lines} line{'' if lines == 1 else 's'} in {len(found)} file{'' if len(found) == 1 else 's'}"
+    return say(
+        "{lines} in {files}",
+        lines=many("{count} line", "{count} lines", lines),
+        files=many("{count} file", "{count} files", len(found)),
+    )
 
 
 def _block(lines: Sequence[str]) -> str:

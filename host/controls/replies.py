@@ -15,7 +15,7 @@ from host.governance.languages import Languages
 from host.ports import commands
 from host.ports.controls import Controls, Forbidden, Running, TaskOrder, TaskView
 from host.ports.events import InboundEvent, Ingested, Viewer
-from host.words import joined, known, laid_out, many, say, told
+from host.words import Sentence, clauses, joined, known, laid_out, many, say, told
 from sessiondb.records import Address
 
 MOST_LISTED = 15
@@ -122,6 +122,10 @@ def _is_here(one: Running | TaskView, viewer: Viewer) -> bool:
     return viewer.privacy == "dm" or one.address[:3] == viewer.address[:3]
 
 
-def _details(task: TaskView) -> str:
-    said = replace(task, problem=words.name(task.problem), why_paused=words.name(task.why_paused))
-    return ", ".join(said.details)
+def _details(task: TaskView) -> Sentence:
+    said = replace(task, problem=_literal(task.problem), why_paused=_literal(task.why_paused))
+    return clauses(said.details)
+
+
+def _literal(text: str) -> str:
+    return text if isinstance(text, Sentence) else words.name(text)

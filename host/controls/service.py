@@ -56,34 +56,34 @@ from host.registry.judgements import Answer
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.supervisor import Supervisor
-from host.words import say
+from host.words import joined, known, laid_out, say
 from sessiondb import MessageIn, SessionError
 from sessiondb.records import Address
 
 MOST_RUNNING = 20  # conversations of an overview; each costs a look into its files
-NO_SUCH_CONVERSATION = "There is no such conversation."
-OWNERS_ONLY = "Only an owner may do that."
-NOT_ASKED = "Only what a person asked can be answered again, and not when it is too long ago."
-ASKERS_ONLY = "Only whoever asked, or an owner, may do that with an answer."
-NOTHING_ANSWERED = "There is no answer of mine here."
-REMOVED = "My answer is deleted."
-NOT_REMOVED = "I could not delete my answer now; try again in a minute."
-ON_ITS_WAY = "That answer is still on its way; try again in a minute."
+NO_SUCH_CONVERSATION = say("There is no such conversation.")
+OWNERS_ONLY = say("Only an owner may do that.")
+NOT_ASKED = say("Only what a person asked can be answered again, and not when it is too long ago.")
+ASKERS_ONLY = say("Only whoever asked, or an owner, may do that with an answer.")
+NOTHING_ANSWERED = say("There is no answer of mine here.")
+REMOVED = say("My answer is deleted.")
+NOT_REMOVED = say("I could not delete my answer now; try again in a minute.")
+ON_ITS_WAY = say("That answer is still on its way; try again in a minute.")
 RECEIPT_IN = (0.1, 0.2, 0.4, 0.8)  # s between two looks
-ONCE_MORE = "I answer it once more."
-TRIED = "That answer was tried again already."
-SENT_ALREADY = "That was sent already, or is too long ago."
+ONCE_MORE = say("I answer it once more.")
+TRIED = say("That answer was tried again already.")
+SENT_ALREADY = say("That was sent already, or is too long ago.")
 
 SUGGESTED = (  # where an agent's configuration suggests nothing
-    Suggestion("What can you do?", "What can you do for me, and what can you not do?"),
-    Suggestion("Summarise something", "Summarise this for me: "),
-    Suggestion("Every weekday morning", "Every weekday at 9, tell me what I should look at today."),
-    Suggestion("Explain a file", "I will upload a file. Tell me what is in it."),
+    Suggestion(say("What can you do?"), say("What can you do for me, and what can you not do?")),
+    Suggestion(say("Summarise something"), say("Summarise this for me: ")),
+    Suggestion(say("Every weekday morning"), say("Every weekday at 9, tell me what I should look at today.")),
+    Suggestion(say("Explain a file"), say("I will upload a file. Tell me what is in it.")),
 )
 GREETED = {
-    "mention": "Mention me with what you want; in the thread I answer without a mention.",
-    "always": "I answer every message here.",
-    "pattern": "I answer what fits the pattern that I was given, and whoever mentions me.",
+    "mention": say("Mention me with what you want; in the thread I answer without a mention."),
+    "always": say("I answer every message here."),
+    "pattern": say("I answer what fits the pattern that I was given, and whoever mentions me."),
 }
 
 
@@ -155,9 +155,14 @@ class Service:
         rule = await self._rule(place)
         if rule is None or rule.engage == "off" or not access.works_in(self._settings.config.access, place):
             return ""
-        asked = "\n".join(f"- {one.message.strip()}" for one in await self.suggestions(place))
-        hello = f"Hello! I am {rule.agent!r}, an AI agent. {GREETED[rule.engage]}"
-        return f"{hello}\n\nYou could ask:\n{asked}\n\n`!help` shows what else I understand."
+        asked = [laid_out("- {message}", message=one.message) for one in await self.suggestions(place)]
+        return say(
+            "Hello! I am {agent!r}, an AI agent. {greeting}\n\nYou could ask:\n{suggestions}\n\n`!help` shows what else I"
+            " understand.",
+            agent=rule.agent,
+            greeting=GREETED[rule.engage],
+            suggestions=joined("\n", asked),
+        )
 
     async def holds(self, viewer: Viewer) -> str:
         """Who answers in the channel, when and for how much, one line."""
@@ -270,8 +275,8 @@ class Service:
         if ingested.verdict is Verdict.DUPLICATE:
             return TRIED
         if ingested.verdict is not Verdict.STORED:
-            raise Forbidden(ingested.reason or NO_SUCH_CONVERSATION)
-        return f"I answer it once more, by {chosen}." if chosen else ONCE_MORE
+            raise Forbidden(known(ingested.reason) if ingested.reason else NO_SUCH_CONVERSATION)
+        return say("I answer it once more, by {model}.", model=chosen) if chosen else ONCE_MORE
 
     async def hand_over(self, viewer: Viewer, text: str, *, read_by_all: bool = False) -> str:
         askers = (await self.rules(viewer)).askers
@@ -323,7 +328,7 @@ class Service:
         try:
             return await self._parts.disk.run(history.story, self._parts.data, viewer, seen, asked, zone)
         except SessionError as error:
-            raise Forbidden("The records cannot be read right now; try again in a minute.") from error
+            raise Forbidden(say("The records cannot be read right now; try again in a minute.")) from error
 
     async def _spent(self, viewer: Viewer, seen: Sight) -> Spent:
         day = day_of(self._parts.now(), words.zone_of("", self._settings.config.host.zone))
@@ -404,7 +409,7 @@ class Service:
         )
         ingested = await self._parts.ingest(event)
         if ingested.verdict is not Verdict.STORED:
-            raise Forbidden(ingested.reason or NO_SUCH_CONVERSATION)
+            raise Forbidden(known(ingested.reason) if ingested.reason else NO_SUCH_CONVERSATION)
         return say("Stopping.")
 
     async def _session(self, id_: str) -> Session | None:
@@ -434,7 +439,11 @@ class Service:
         if not text.strip():
             how = changed_by(viewer.address.channel_type)
             held_now = await self.holds(viewer)
-            return f"{held_now} Owners change that with {how}." if how else held_now
+            return (
+                say("{settings} Owners change that with {command}.", settings=held_now, command=how)
+                if how
+                else held_now
+            )
         number = channels.meant(text)
         self._require_owner(viewer)
         if number is not None:
@@ -491,9 +500,9 @@ class Service:
             raise Forbidden(SENT_ALREADY)
         written = inbox.event_of(event)
         if not access.is_same(viewer, written.address, written.author.id):  # nobody else's to send
-            raise Forbidden("Only whoever wrote it may send it.")
+            raise Forbidden(say("Only whoever wrote it may send it."))
         ingested = await self._parts.ingest(replace(written, privacy=viewer.privacy))
         if ingested.verdict not in (Verdict.STORED, Verdict.DUPLICATE):
-            raise Forbidden(ingested.reason or "No agent answers here.")
+            raise Forbidden(known(ingested.reason) if ingested.reason else say("No agent answers here."))
         await self._db.write(lambda connection: held.forget(connection, message_id))
-        return "Sent as it was written."
+        return say("Sent as it was written.")

@@ -9,11 +9,11 @@ from dataclasses import replace
 from host.config import Config
 from host.gateway import limits
 from host.governance.sight import Sight
-from host.governance.words import dollars
 from host.ports.controls import Opinions, Spent
 from host.ports.events import Viewer
 from host.registry import judgements
 from host.registry.port import Statements
+from host.words import Sentence, dollars, joined, laid_out, say
 from sessiondb.records import Address
 
 MICRO = limits.MICRO
@@ -60,28 +60,34 @@ def of(connection: Statements, config: Config, viewer: Viewer, sight: Sight, day
         ),
     )
     left = [
-        f"**{whose}:** {_of(one.used, one.limit.most)}"
+        laid_out("**{whose}:** {amount}", whose=whose, amount=_of(one.used, one.limit.most))
         for whose, one in limits.of_viewer(connection, config, place, viewer.author.id, day)
     ]
     return _worded(spent, config, sight, left, place)
 
 
-def _worded(spent: Spent, config: Config, sight: Sight, left: Sequence[str], place: Address) -> Spent:
+def _worded(spent: Spent, config: Config, sight: Sight, left: Sequence[Sentence], place: Address) -> Spent:
     agents = config.agents
     lines = [
-        f"**Today:** {_of(spent.today, spent.limit_today)}, {spent.tokens_today:,} tokens",
-        f"**This month:** {_of(spent.this_month, spent.limit_this_month)}",
-        f"**{'In this thread' if place.thread_id else 'Here'}, today:** {dollars(spent.here_today)}",
+        say(
+            "**Today:** {amount}, {tokens:,} tokens",
+            amount=_of(spent.today, spent.limit_today),
+            tokens=spent.tokens_today,
+        ),
+        say("**This month:** {amount}", amount=_of(spent.this_month, spent.limit_this_month)),
+        say("**In this thread, today:** {amount}", amount=dollars(spent.here_today))
+        if place.thread_id
+        else say("**Here, today:** {amount}", amount=dollars(spent.here_today)),
     ]
     lines += left
-    here = "\n".join(lines[2:])
+    here = joined("\n", lines[2:])
     for agent, cost in spent.by_agent:
         most = limit(agents[agent].budget_usd_per_month) if sight.everything and agent in agents else NO_LIMIT
-        lines.append(f"- {agent}: {_of(cost, most)} this month")
-    lines += [f"- {opinion(one)} this month" for one in spent.opinions]
+        lines.append(say("- {agent}: {amount} this month", agent=agent, amount=_of(cost, most)))
+    lines += [say("- {opinions} this month", opinions=opinion(one)) for one in spent.opinions]
     if not sight.everything:
-        lines.append("*Counted are the conversations that you may see.*")
-    return replace(spent, text="\n".join(lines), here=here)
+        lines.append(say("*Counted are the conversations that you may see.*"))
+    return replace(spent, text=joined("\n", lines), here=here)
 
 
 def opinion(of: Opinions) -> str:
@@ -90,8 +96,10 @@ def opinion(of: Opinions) -> str:
     return f"{of.agent}{model}: 👍 {of.good:,} · 👎 {of.bad:,}"
 
 
-def _of(cost: int, limit: int) -> str:
-    return f"{dollars(cost)} of {dollars(limit)}" if limit >= 0 else dollars(cost)
+def _of(cost: int, limit: int) -> Sentence:
+    if limit < 0:
+        return dollars(cost)
+    return say("{amount} of {limit}", amount=dollars(cost), limit=dollars(limit))
 
 
 def limit(budget: float) -> int:

@@ -9,12 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from host.config import recurrence
 from host.governance import audit
 from host.mailbox import ledger, projecting, promise
 from host.mailbox.outbound import OutboundReader
 from host.mailbox.rows import Entry
 from host.registry.port import Statements
+from host.words import length
 from sessiondb import Missing, SessionError, SessionFolder
 from sessiondb.connection import open_reader
 from sessiondb.errors import translated
@@ -233,9 +233,7 @@ def _in_session(folder: SessionFolder, message_id: str, said: Sequence[Entry]) -
             detail + (f": {problem}" if problem and status != "pending" else ""),
         )
     for due, began, by in promised:
-        yield Event(
-            int(str(due)), "due", f"to begin within {recurrence.length(int(str(by)) - int(str(due)))}"
-        )
+        yield Event(int(str(due)), "due", f"to begin within {length(int(str(by)) - int(str(due)))}")
         if late := promise.later(int(str(due)), int(str(began)), int(str(by)) - int(str(due))):
             yield Event(int(str(began)), "late", late)
     for at, state, platform_id in live:

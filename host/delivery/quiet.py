@@ -17,6 +17,7 @@ from host.config.settings import Settings
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import Parcel
 from host.mailbox.tasks import Task
+from host.words import moment
 from sessiondb.records import Address, MessageIn
 
 REASON = "quiet hours until"  # how the error of a parcel that waits so begins
@@ -47,7 +48,7 @@ class Quiet:
         until = self._until(task, parcel.address) if parcel.state == "pending" else 0
         if until <= parcel.next_attempt_at:
             return parcel
-        why = f"{REASON} {recurrence.moment(until, task.schedule.zone)}"
+        why = f"{REASON} {moment(until, task.schedule.zone)}"
         return replace(parcel, next_attempt_at=until, error=why)
 
     def _until(self, task: Task, place: Address) -> int:

@@ -15,11 +15,12 @@ from host.ports.controls import CallShown, Forbidden
 from host.ports.events import Author, EventClass, InboundEvent, Ingested, Verdict, Viewer
 from host.registry import asked
 from host.registry.port import Statements
+from host.words import say
 from sessiondb import approving
 from sessiondb.records import Address
 
-UNKNOWN = "I do not know this call any more."
-NO_MORE = "You were asked, but you may not answer this any more."
+UNKNOWN = say("I do not know this call any more.")
+NO_MORE = say("You were asked, but you may not answer this any more.")
 SHOWN_DIGEST = 12  # characters of it that people can compare
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 from host.config import people
 from host.governance import access
 from host.registry.port import Statements
+from host.words import Sentence, say
 from sessiondb.records import Address
 
 Where = Literal["", "here", "everywhere"]
@@ -34,9 +35,10 @@ class Grant:
     def by(self) -> str:
         return people.parts(self.user)[2]
 
-    def told(self) -> str:
+    def told(self) -> Sentence:
         """For the audit, and for lists."""
-        return f"{self.tool} of {self.agent} {'in one conversation' if self.here else 'everywhere'}"
+        where = say("in one conversation") if self.here else say("everywhere")
+        return say("{tool} of {agent} {where}", tool=self.tool, agent=self.agent, where=where)
 
 
 def offered(seconds: int) -> tuple[str, ...]:

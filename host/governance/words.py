@@ -30,11 +30,6 @@ def shortened(text: str, most: int = LONGEST_LINE) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def dollars(micro: int) -> str:
-    """From millionths of a dollar."""
-    return f"${micro / 1_000_000:,.2f}"
-
-
 def name(text: str) -> str:
     """A person's name as they chose it, without what would look like formatting or a mention."""
     kept = "".join(" " if c in "*_~`|<>[]()@#\\" else c for c in text)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from host.config import recurrence
 from host.mailbox import bounds, rows, shape
 from host.mailbox.bounds import FREE_OF_COST, Bounds
 from host.mailbox.rows import PARCEL, Entry, LiveRow, NewMessage, Parcel, Question, parcel_of, parcel_row
 from host.mailbox.tasks import Fired, Tasks
 from host.mailbox.transactions import Transactions
+from host.words import moment
 from sessiondb import connection as sqlite
 from sessiondb import content, seq
 from sessiondb.errors import Damaged
@@ -124,7 +124,7 @@ class InboundWriter(Transactions):
     def run_task(self, fired: Fired) -> None:
         """The message of an occurrence, in the transaction that moves its task on."""
         task = fired.task
-        due = recurrence.moment(fired.occurrence, task.schedule.zone)
+        due = moment(fired.occurrence, task.schedule.zone)
         self.insert(
             NewMessage(
                 id=fired.message_id,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from host.config import recurrence
 from host.config.recurrence import Schedule
+from host.words import moment
 
 Policy = Literal["run_once", "run_all", "skip"]
 
@@ -30,7 +30,7 @@ def decide(schedule: Schedule, policy: Policy, next_at: int, now: int, window: i
     """`next_at` is due, and may run so many ms later. `run_all` runs the earliest due time now and leaves the others due."""
     late_after = LATE + window
     if policy == "run_all":
-        late = (recurrence.moment(next_at, schedule.zone),) if now - next_at > late_after else ()
+        late = (moment(next_at, schedule.zone),) if now - next_at > late_after else ()
         return Firing(next_at, late, 0, next_at, schedule.next_after(next_at))
     latest = schedule.latest(next_at, now) or next_at
     following = schedule.next_after(latest)
@@ -47,7 +47,7 @@ def _made_up_for(schedule: Schedule, first: int, latest: int, on_time: int) -> t
     if first == latest and latest >= on_time:
         return ()
     earlier = schedule.between(first - 1, latest, MOST_COUNTED)
-    said = [recurrence.moment(due, schedule.zone) for due in (*earlier, latest)]
+    said = [moment(due, schedule.zone) for due in (*earlier, latest)]
     if len(said) <= MOST_NAMED:
         return tuple(said)
     left = f"{len(said) - 4} more" if len(earlier) < MOST_COUNTED else f"more than {MOST_COUNTED - 4} more"

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from host.config import recurrence
 from host.config.recurrence import Schedule, ScheduleError
+from host.words import Sentence, as_it_is, length, say
 
 PART = 4  # of the shortest time between two runs: its first quarter
 LEFT = 5  # the last fifth of a window is for waiting for a place
@@ -32,14 +33,14 @@ def put_off(task_id: str, window: int) -> int:
     return int.from_bytes(hashlib.sha256(task_id.encode()).digest()[:8], "big") % span if span > 0 else 0
 
 
-def within(window: int) -> str:
+def within(window: int) -> Sentence:
     """Behind when a task is due; '' for one that is punctual."""
-    return f", within {recurrence.length(window)}" if window else ""
+    return say(", within {length}", length=length(window)) if window else as_it_is("")
 
 
-def between(due: int, window: int, zone: str) -> str:
+def between(due: int, window: int, zone: str) -> Sentence:
     """ "between 09:00 and 09:05"."""
-    return f"between {clock(due, zone)} and {clock(due + window, zone)}"
+    return say("between {begin} and {end}", begin=clock(due, zone), end=clock(due + window, zone))
 
 
 def clock(ms: int, zone: str) -> str:
@@ -55,4 +56,4 @@ def later(due: int, begun: int, window: int) -> str:
     over = begun - due - window
     if not window or not begun or over <= 0:
         return ""
-    return f"begun {recurrence.length(-(-over // MINUTE) * MINUTE)} later than promised"
+    return f"begun {length(-(-over // MINUTE) * MINUTE)} later than promised"

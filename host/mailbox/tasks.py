@@ -19,7 +19,7 @@ from host.config.recurrence import Schedule, ScheduleError
 from host.mailbox import missed, promise
 from host.mailbox.missed import Policy
 from host.registry.notices import Notice
-from host.words import known, say
+from host.words import Sentence, joined, known, laid_out, say
 from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
@@ -65,9 +65,11 @@ class Task:
         return self.state in OVER
 
     @property
-    def when(self) -> str:
+    def when(self) -> Sentence:
         """For people: at which times it is due, and how late it may begin."""
-        return f"{self.schedule.in_words()}{promise.within(self.window)}"
+        return laid_out(
+            "{recurrence}{window}", recurrence=self.schedule.in_words(), window=promise.within(self.window)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,23 +438,30 @@ def _row(task: Task) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def in_words(task: Task, now: int, count: int = 3) -> str:
+def in_words(task: Task, now: int, count: int = 3) -> Sentence:
     """One paragraph for the agent or a terminal: what it is, when it comes, where it posts."""
-    state = {
-        "active": "",
-        "paused": " It is paused.",
-        "done": " It is over.",
-        "cancelled": " It is cancelled.",
-    }
     try:
         after = max(now, task.next_at - 1)
         coming = task.schedule.next_in_words(after, count) if task.state == "active" else []
     except ScheduleError as error:
-        coming = [f"unknown ({error})"]
-    times = f" Next: {'; '.join(coming)}." if coming else ""
+        coming = [say("unknown ({reason})", reason=str(error))]
+    told = [say("{id} “{title}”: {when}.", id=task.id, title=task.title, when=task.when)]
+    if coming:
+        told.append(say("Next: {times}.", times=joined("; ", coming)))
     if coming and task.window:
-        times += f" The next begins {promise.between(task.next_at, task.window, task.schedule.zone)}."
-    problem = f" Its last run failed: {task.problem}." if task.failures else ""
-    if task.state == "paused" and task.problem and not task.failures:
-        problem = f" The reason: {task.problem}."
-    return f"{task.id} “{task.title}”: {task.when}.{times}{state[task.state]}{problem}"
+        span = promise.between(task.next_at, task.window, task.schedule.zone)
+        told.append(say("The next begins {between}.", between=span))
+    if task.state in _STATES:
+        told.append(_STATES[task.state])
+    if task.failures:
+        told.append(say("Its last run failed: {reason}.", reason=known(task.problem)))
+    elif task.state == "paused" and task.problem:
+        told.append(say("The reason: {reason}.", reason=known(task.problem)))
+    return joined(" ", told)
+
+
+_STATES = {
+    "paused": say("It is paused."),
+    "done": say("It is over."),
+    "cancelled": say("It is cancelled."),
+}

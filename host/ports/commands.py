@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from host.words import Sentence, alternatives, joined, laid_out, say
+
 STOP, CLEAR, MUTE = "stop", "clear", "mute"
 ASIDE = "aside"  # a remark among people: context, wakes nobody
 QUEUE = "queue"  # waits for the end of the turn under way instead of steering it
@@ -22,22 +24,22 @@ MEMORY = "memory"  # what the agent noted
 GRANTS = "grants"  # yeses in advance
 
 COMMANDS = {  # what each does, as the help says it
-    STOP: "stops what runs",
-    CLEAR: "forgets what was said",
-    MUTE: "keeps me quiet until I am mentioned",
-    QUEUE: "waits until I am done, with the words behind it",
-    AGAIN: "answers the last question here once more, by the model whose name stands behind it",
-    SUMMARY: "sums up what was said here, with the words behind it as a wish",
-    HANDOFF: "gives this thread to the agent whose name stands behind it, with what was said",
-    ASIDE: "says something among people",
-    STATUS: "what runs here",
-    TASKS: "what is scheduled here; `try` and a task's id behind it run it once where you alone read it",
-    USAGE: "what it costs",
-    WHY: "what became of the last message, or of the one whose link stands behind it",
-    MEMORY: "what I noted here, and behind it how to correct and forget it",
-    CONFIG: "who answers here, when, and for how much",
-    GRANTS: "which tools are allowed in advance here; `revoke` and a number behind it take one back",
-    HELP: "this list",
+    STOP: say("stops what runs"),
+    CLEAR: say("forgets what was said"),
+    MUTE: say("keeps me quiet until I am mentioned"),
+    QUEUE: say("waits until I am done, with the words behind it"),
+    AGAIN: say("answers the last question here once more, by the model whose name stands behind it"),
+    SUMMARY: say("sums up what was said here, with the words behind it as a wish"),
+    HANDOFF: say("gives this thread to the agent whose name stands behind it, with what was said"),
+    ASIDE: say("says something among people"),
+    STATUS: say("what runs here"),
+    TASKS: say("what is scheduled here; `try` and a task's id behind it run it once where you alone read it"),
+    USAGE: say("what it costs"),
+    WHY: say("what became of the last message, or of the one whose link stands behind it"),
+    MEMORY: say("what I noted here, and behind it how to correct and forget it"),
+    CONFIG: say("who answers here, when, and for how much"),
+    GRANTS: say("which tools are allowed in advance here; `revoke` and a number behind it take one back"),
+    HELP: say("this list"),
 }
 SHOWN = frozenset(
     {AGAIN, HANDOFF, HELP, STATUS, WHY, USAGE, TASKS, MEMORY, CONFIG, GRANTS}
@@ -70,7 +72,7 @@ class Slip:
     """Nearly an order. `why` is one line for its author."""
 
     word: str
-    why: str
+    why: Sentence
 
 
 class Grammar:
@@ -92,11 +94,17 @@ class Grammar:
         name = self._known.get(word)
         if name is None:
             near = self._nearest(word)
-            return None if near is None else Slip(word, f"There is no `!{word}`. Did you mean `!{near}`?")
+            return (
+                None
+                if near is None
+                else Slip(word, say("There is no `!{word}`. Did you mean `!{near}`?", word=word, near=near))
+            )
         if name in ALONE and rest:
-            return Slip(word, f"`!{word}` stands alone: {COMMANDS[name]}. Nothing was done.")
+            return Slip(
+                word, say("`!{word}` stands alone: {does}. Nothing was done.", word=word, does=COMMANDS[name])
+            )
         if name in NEEDS_WORDS and not rest:
-            return Slip(word, f"`!{word}` {COMMANDS[name]}: there are none.")
+            return Slip(word, say("`!{word}` {does}: there are none.", word=word, does=COMMANDS[name]))
         return Order(name, rest)
 
     def _nearest(self, word: str) -> str | None:
@@ -105,21 +113,26 @@ class Grammar:
         return min(near)[1] if near else None
 
 
-def help_text(grammar: Grammar, platform: str) -> str:
+def help_text(grammar: Grammar, platform: str) -> Sentence:
     """Markdown."""
-    told = "*In a channel* mention me; in the thread I answer without a mention. *In a direct message* just write."
+    told = say(
+        "*In a channel* mention me; in the thread I answer without a mention. *In a direct message* just write."
+    )
     also: dict[str, list[str]] = {}
     for alias, name in grammar.aliases.items():
         also.setdefault(name, []).append(f"`!{alias}`")
     lines = [
-        f"- `!{name}`{' or ' + ', '.join(also[name]) if name in also else ''}: {does}"
+        laid_out("- {names}: {does}", names=alternatives([f"`!{name}`", *also.get(name, [])]), does=does)
         for name, does in COMMANDS.items()
     ]
     slash = {
-        "slack": "\n\n`/dovecote ask …` asks here and opens a thread; `/dovecote` knows the words above as well.",
-        "discord": "\n\n`/ask` asks here and opens a thread; the words above are commands behind `/`, too.",
+        "slack": say(
+            "`/dovecote ask …` asks here and opens a thread; `/dovecote` knows the words above as well."
+        ),
+        "discord": say("`/ask` asks here and opens a thread; the words above are commands behind `/`, too."),
     }
-    return f"{told}\n\n" + "\n".join(lines) + slash.get(platform, "")
+    parts = [told, joined("\n", lines), *([slash[platform]] if platform in slash else [])]
+    return joined("\n\n", parts)
 
 
 def marked(text: str) -> tuple[str, str]:

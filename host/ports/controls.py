@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from host.ports.commands import Grammar
 from host.ports.events import Viewer
+from host.words import Sentence, as_it_is, say
 from sessiondb.records import Address
 
 
@@ -62,13 +63,18 @@ class TaskView:
     then_words: str = ""  # the same in the viewer's zone
 
     @property
-    def details(self) -> tuple[str, ...]:
+    def details(self) -> tuple[Sentence, ...]:
         """When it runs, when next, and what became of its last run: what there is of it, in words."""
-        resting = f"paused: {self.why_paused}" if self.why_paused else "paused"
-        following = resting if self.paused else self.next_words and f"next {self.next_words}"
-        failed = self.problem and f"last run failed: {self.problem}"
-        after = self.then_words and not self.paused and f"then {self.then_words}"
-        return tuple(part for part in (self.when, following, after, failed) if part)
+        told = [as_it_is(self.when)] if self.when else []
+        if self.paused:
+            told.append(say("paused: {reason}", reason=self.why_paused) if self.why_paused else say("paused"))
+        elif self.next_words:
+            told.append(say("next {time}", time=self.next_words))
+        if self.then_words and not self.paused:
+            told.append(say("then {times}", times=self.then_words))
+        if self.problem:
+            told.append(say("last run failed: {reason}", reason=self.problem))
+        return tuple(told)
 
 
 @dataclass(frozen=True, slots=True)

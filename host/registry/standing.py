@@ -13,13 +13,14 @@ from typing import cast
 from host.ports.events import Standing
 from host.registry import places
 from host.registry.port import Statements
+from host.words import mark
 from sessiondb.records import Address
 
 WORDS: Mapping[str, str] = {
-    "archived": "was archived",
-    "gone": "is not there any more, or I was taken out of it",
-    "removed": "lets me write no more: I was taken out of it",
-    "locked": "is locked",
+    "archived": mark("was archived"),
+    "gone": mark("is not there any more, or I was taken out of it"),
+    "removed": mark("lets me write no more: I was taken out of it"),
+    "locked": mark("is locked"),
 }
 OPEN: Standing = "open"
 

@@ -12,20 +12,22 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.tasks import Task
 from host.schedule import ended
 from host.schedule.orders import Order, Update, Wish
+from host.words import Sentence, joined, length, say
 from sessiondb.records import Status
 
-NOT_YOURS = "Only whoever asked for the task, or an owner, may do that; pausing is for everybody who sees it."
+NOT_YOURS = say(
+    "Only whoever asked for the task, or an owner, may do that; pausing is for everybody who sees it."
+)
 TIMES = 5  # that are said when a task is made
-OWNED_BY_FILE = "belongs to the configuration file and is changed there"
 
 
-def carry_out(writer: InboundWriter, order: Order, now: int) -> str:
+def carry_out(writer: InboundWriter, order: Order, now: int) -> Sentence:
     """Returns what became of it. Raises `ScheduleError`."""
     if isinstance(order.asked, Wish):
         return _schedule(writer, order, order.asked, now)
     task = writer.tasks.get(order.task_id)
     if task is None or task.state == "cancelled":
-        raise ScheduleError(f"there is no task {order.task_id}")
+        raise ScheduleError(say("there is no task {id}", id=order.task_id))
     if order.name != "pause_task" and not _has_right(order, task):
         raise ScheduleError(NOT_YOURS)
     if isinstance(order.asked, Update):
@@ -52,15 +54,17 @@ def carry_out_once(writer: InboundWriter, order: Order, now: int) -> tuple[bool,
         try:
             ok, text = True, carry_out(writer, order, now)
         except ScheduleError as error:
-            ok, text = False, str(error)
+            ok, text = False, error.text
         writer.tasks.note_done(order.id, ok=ok, text=text)
     return ok, text
 
 
-def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> str:
+def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> Sentence:
     known = writer.tasks.get(order.task_id)
     if known is None and len(writer.tasks.all()) >= order.limits.most:
-        raise ScheduleError(f"there are {order.limits.most} tasks here already; cancel some first")
+        raise ScheduleError(
+            say("there are {count} tasks here already; cancel some first", count=order.limits.most)
+        )
     # A file goes on naming a single time that has passed; anybody else who names one is mistaken.
     since = 0 if order.source == "file" and wish.at else now
     schedule = schedule_of(wish, order.zone, since, order.limits.shortest_interval)
@@ -88,8 +92,11 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> str:
     if known is not None and order.source == "file":
         task = _declared_again(known, task, now)
     writer.tasks.put(task)
-    tried = f" Who asked for it sees its first run alone and now with `!tasks try {task.id}`."
-    return f"Scheduled: {tasks.in_words(task, now, TIMES)}{tried if order.source == 'agent' else ''}"
+    done = say("Scheduled: {task}", task=tasks.in_words(task, now, TIMES))
+    if order.source != "agent":
+        return done
+    tried = say("Who asked for it sees its first run alone and now with `!tasks try {id}`.", id=task.id)
+    return joined(" ", [done, tried])
 
 
 def schedule_of(wish: Wish, zone: str, now: int, shortest_interval: int) -> Schedule:
@@ -113,7 +120,7 @@ def _declared_again(known: Task, task: Task, now: int) -> Task:
     return kept
 
 
-def _update(writer: InboundWriter, order: Order, task: Task, asked: Update, now: int) -> str:
+def _update(writer: InboundWriter, order: Order, task: Task, asked: Update, now: int) -> Sentence:
     _not_owned_by_file(order, task)
     schedule = task.schedule
     if asked.cron.strip() or asked.at.strip():
@@ -122,7 +129,7 @@ def _update(writer: InboundWriter, order: Order, task: Task, asked: Update, now:
         )
     elif asked.zone:
         if not schedule.cron:
-            raise ScheduleError("to move a single time to another zone, give its time anew")
+            raise ScheduleError(say("to move a single time to another zone, give its time anew"))
         schedule = _when(schedule.cron, "", asked.zone, now, order.limits.shortest_interval)
     changed = replace(
         task,
@@ -143,47 +150,52 @@ def _update(writer: InboundWriter, order: Order, task: Task, asked: Update, now:
         revived = "active" if task.state == "done" else task.state
         changed = replace(changed, state=revived, next_at=writer.tasks.natural(changed))
     writer.tasks.put(changed)
-    return f"Changed: {tasks.in_words(changed, now)}"
+    return say("Changed: {task}", task=tasks.in_words(changed, now))
 
 
-def _pause(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
+def _pause(writer: InboundWriter, order: Order, task: Task, now: int) -> Sentence:
     if task.state == "done":
-        raise ScheduleError(f"{task.id} is over: it does not come again")
-    running = " The run under way is finished first." if writer.tasks.running(task.id) else ""
+        raise ScheduleError(say("{id} is over: it does not come again", id=task.id))
+    running = writer.tasks.running(task.id)
     writer.tasks.put(replace(task, state="paused"))
-    return f"Paused {task.id} “{task.title}”.{running}"
+    done = say("Paused {id} “{title}”.", id=task.id, title=task.title)
+    return joined(" ", [done, say("The run under way is finished first.")]) if running else done
 
 
-def _resume(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
+def _resume(writer: InboundWriter, order: Order, task: Task, now: int) -> Sentence:
     if task.state == "active":
-        return f"It was not paused: {tasks.in_words(task, now)}"
+        return say("It was not paused: {task}", task=tasks.in_words(task, now))
     coming = writer.tasks.natural(task)
     if not coming:
-        raise ScheduleError(f"{task.id} is over: its time has passed; update it with a new one")
+        raise ScheduleError(say("{id} is over: its time has passed; update it with a new one", id=task.id))
     # Whoever takes up what somebody left has it from now on.
     owner = order.by if task.problem == ended.OWNER_GONE else task.owner
     resumed = replace(task, state="active", next_at=coming, failures=0, problem="", owner=owner)
     writer.tasks.put(resumed)
-    return f"Resumed: {tasks.in_words(resumed, now)}"
+    return say("Resumed: {task}", task=tasks.in_words(resumed, now))
 
 
-def _cancel(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
+def _cancel(writer: InboundWriter, order: Order, task: Task, now: int) -> Sentence:
     _not_owned_by_file(order, task)
     writer.tasks.put(replace(task, state="cancelled", next_at=0))
     for message in writer.pending():
         if message.task_id == task.id:
             writer.settle(message.id, Status.CANCELLED, "its task was cancelled")
-    return f"Cancelled {task.id} “{task.title}”. It will not run again."
+    return say("Cancelled {id} “{title}”. It will not run again.", id=task.id, title=task.title)
 
 
-def _run(writer: InboundWriter, order: Order, task: Task, now: int) -> str:
+def _run(writer: InboundWriter, order: Order, task: Task, now: int) -> Sentence:
     if writer.tasks.running(task.id):
-        raise ScheduleError(f"{task.id} is running already; its answer comes when it is done")
+        raise ScheduleError(say("{id} is running already; its answer comes when it is done", id=task.id))
     writer.run_task(writer.tasks.run_now(task))
-    return f"{task.id} “{task.title}” runs now; what it has to say is posted where it always posts."
+    return say(
+        "{id} “{title}” runs now; what it has to say is posted where it always posts.",
+        id=task.id,
+        title=task.title,
+    )
 
 
-_SIMPLE: dict[str, Callable[[InboundWriter, Order, Task, int], str]] = {
+_SIMPLE: dict[str, Callable[[InboundWriter, Order, Task, int], Sentence]] = {
     "pause_task": _pause,
     "resume_task": _resume,
     "cancel_task": _cancel,
@@ -197,13 +209,16 @@ def _when(cron: str, at: str, zone: str, now: int, shortest_interval: int) -> Sc
     schedule = recurrence.of_cron(cron, zone, now)
     interval = schedule.shortest_interval(now)
     if 0 < interval < shortest_interval:
-        least = recurrence.length(shortest_interval)
         raise ScheduleError(
-            f"it would run every {recurrence.length(interval)}; this agent's tasks may run every {least} at most"
+            say(
+                "it would run every {interval}; this agent's tasks may run every {least} at most",
+                interval=length(interval),
+                least=length(shortest_interval),
+            )
         )
     return schedule
 
 
 def _not_owned_by_file(order: Order, task: Task) -> None:
     if task.source == "file" and order.source != "file":
-        raise ScheduleError(f"{task.id} {OWNED_BY_FILE}")
+        raise ScheduleError(say("{id} belongs to the configuration file and is changed there", id=task.id))

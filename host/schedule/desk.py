@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from host import config
-from host.config import Config, recurrence
+from host.config import Config
 from host.config.recurrence import ScheduleError
 from host.config.settings import Settings
 from host.governance import audit, words
@@ -26,17 +26,18 @@ from host.registry import sessions
 from host.registry.orders import Given
 from host.registry.port import Statements
 from host.registry.sessions import Session
-from host.schedule import changes, index, orders
+from host.schedule import changes, ended, index, orders
 from host.schedule.homes import Homes
 from host.schedule.orders import One, Order, Update, Wish
 from host.schedule.service import Scheduler
 from host.schedule.trials import Trials, Tried
+from host.words import Sentence, joined, known, moment, say
 from sessiondb import SessionError
 from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
 
-NO_SUCH_TASK = "There is no such task."
+NO_SUCH_TASK = say("There is no such task.")
 MOST_TASKS = 1_000  # that are shown
 SHOWN, MOST_SEEN = 5, 25  # due times of each of the first of them: it takes half a millisecond to find them
 MOST_CHANGING = 20  # sessions whose files are opened for that
@@ -142,7 +143,7 @@ class Desk:
         try:
             return await self._scheduler.carry_out(session, order)
         except ScheduleError as error:
-            raise Forbidden(str(error)) from error
+            raise Forbidden(error.text) from error
 
     async def one(self, viewer: Viewer, sight: Sight, task_id: str) -> tuple[TaskView, Task]:
         """As its file has it now."""
@@ -160,7 +161,7 @@ class Desk:
         try:
             asked = orders.update({"task_id": task.id, **wanted})
         except ScheduleError as error:
-            raise Forbidden(str(error)) from error
+            raise Forbidden(error.text) from error
         return await self._ordered(viewer, sight, session, ("update_task", task, asked))
 
     async def _ordered(
@@ -185,7 +186,7 @@ class Desk:
         try:
             return await self._scheduler.carry_out(session, order)
         except ScheduleError as error:
-            raise Forbidden(str(error)) from error
+            raise Forbidden(error.text) from error
 
     async def _found(self, sight: Sight, task_id: str) -> tuple[Session, Task]:
         home = await self._db.read(lambda connection: index.home(connection, task_id))
@@ -214,10 +215,10 @@ class Desk:
             [known[id_] for id_ in changing if id_ in known],
         )
 
-    def _why_not(self, task: Task) -> str:
+    def _why_not(self, task: Task) -> Sentence:
         if task.source == "file":
-            return "This task belongs to the configuration file and is changed there."
-        return "That cannot be done with this task now."
+            return say("This task belongs to the configuration file and is changed there.")
+        return say("That cannot be done with this task now.")
 
     # ── the command line ─────────────────────────────────────────────────────────────────────────────────
 
@@ -356,13 +357,13 @@ def _view(
         address=task.address,
         when=task.when,
         next_at=at,
-        next_words=recurrence.moment(at, zone) if at else "",
+        next_words=moment(at, zone) if at else "",
         paused=task.state == "paused",
         orders=_orders(task, viewer, sight),
-        problem=task.problem if task.failures else "",
-        why_paused=task.problem if task.state == "paused" and not task.failures else "",
+        problem=known(task.problem) if task.failures else "",
+        why_paused=ended.retold(task.problem) if task.state == "paused" and not task.failures else "",
         then_at=then,
-        then_words="; ".join(recurrence.moment(at, zone).removesuffix(f" {zone}") for at in then),
+        then_words=joined("; ", [moment(at, zone, named=False) for at in then]) if then else "",
     )
 
 

@@ -18,11 +18,12 @@ from host.mailbox.tasks import Task
 from host.registry import notices, standing
 from host.registry.notices import Notice
 from host.registry.standing import Ended
+from host.words import Sentence, as_it_is, clauses, known, many, mark, say
 from sessiondb.records import Status
 
 log = logging.getLogger(__name__)
 
-OWNER_GONE = "whoever asked for it is gone"
+OWNER_GONE = mark("whoever asked for it is gone")
 OVER = ", which is over"  # after the reason, once whoever asked was told
 MOST_NAMED = 10  # tasks in one notice
 
@@ -82,14 +83,18 @@ def _paused(tasks: Sequence[Task], here: Ended, now: int) -> Notice:
     owner, place = tasks[0].owner, tasks[0].address
     about = f"ended:{tasks[0].id}:{now}"
     if not here.why:
-        text = (
-            f"⏸️ I paused {_named(tasks)}: {here.gone[owner] or owner}, who asked for it, is gone. An owner of mine who resumes"
-            " it takes it over."
+        text = say(
+            "⏸️ I paused {tasks}: {person}, who asked for it, is gone. An owner of mine who resumes it takes it over.",
+            tasks=_named(tasks),
+            person=here.gone[owner] or owner,
         )
         return Notice(f"{about}:{owner}", place, text)
-    text = (
-        f"⏸️ I paused {_named(tasks)}: {_called(here)}, where it posts, {here.why}. It stays as it is: resume it once I can"
-        " write there again, or ask me for it in another place."
+    text = say(
+        "⏸️ I paused {tasks}: {place}, where it posts, {what}. It stays as it is: resume it once I can write there again, or ask"
+        " me for it in another place.",
+        tasks=_named(tasks),
+        place=_called(here),
+        what=known(here.why),
     )
     alone = notices.direct(place.channel_type, place.workspace_id)
     return Notice(about, alone, text, private_to=owner)
@@ -102,15 +107,23 @@ def _free(writer: InboundWriter, tasks: Sequence[Task], here: Ended, now: int) -
     if not owner:
         for task in tasks:
             _go_on(writer, task)
-        return [Notice(about, place, f"▶️ I can write here again and go on with {_named(tasks)}.")]
+        return [
+            Notice(about, place, say("▶️ I can write here again and go on with {tasks}.", tasks=_named(tasks)))
+        ]
     if owner in here.gone:
         for task in tasks:
             writer.tasks.rest(task, OWNER_GONE)
         return [_paused(tasks, here, now)]
     for task in tasks:
         writer.tasks.rest(task, task.problem + OVER)
-    since = f"I can write in {_called(here)} again" if tasks[0].problem != OWNER_GONE else "You are back"
-    text = f"▶️ {since}. I paused {_named(tasks)} meanwhile: resume it if it is still wanted, or cancel it."
+    since = say("I can write in {place} again.", place=_called(here))
+    if tasks[0].problem == OWNER_GONE:
+        since = say("You are back.")
+    text = say(
+        "▶️ {since} I paused {tasks} meanwhile: resume it if it is still wanted, or cancel it.",
+        since=since,
+        tasks=_named(tasks),
+    )
     alone = notices.direct(place.channel_type, place.workspace_id)
     return [Notice(about, alone, text, private_to=owner, otherwise=place)]
 
@@ -130,11 +143,27 @@ def _by_owner(tasks: Sequence[Task]) -> list[list[Task]]:
     return list(found.values())
 
 
-def _named(tasks: Sequence[Task]) -> str:
-    named = ", ".join(f"“{task.title}” ({task.id})" for task in tasks[:MOST_NAMED])
-    more = f" and {len(tasks) - MOST_NAMED} more" if len(tasks) > MOST_NAMED else ""
-    return f"the task {named}{more}" if len(tasks) == 1 else f"the tasks {named}{more}"
+def _named(tasks: Sequence[Task]) -> Sentence:
+    names = clauses([as_it_is(f"“{task.title}” ({task.id})") for task in tasks[:MOST_NAMED]])
+    if more := max(0, len(tasks) - MOST_NAMED):
+        names = many("{names} and {count} more", "{names} and {count} more", more, names=names)
+    if len(tasks) == 1:
+        return say("the task {names}", names=names)
+    return say("the tasks {names}", names=names)
 
 
-def _called(here: Ended) -> str:
-    return f"#{here.place}" if here.place else "the place"
+def _called(here: Ended) -> Sentence:
+    return as_it_is(f"#{here.place}") if here.place else say("the place")
+
+
+def retold(problem: str) -> Sentence:
+    """Why a task rests, as it was kept."""
+    for what in standing.WORDS.values():
+        for over in ("", OVER):
+            if problem.endswith(f" {what}{over}"):
+                place = known(problem.removesuffix(f" {what}{over}"))
+                told = say("{place} {what}", place=place, what=known(what))
+                return say("{reason}, which is over", reason=told) if over else told
+    if problem.endswith(OVER):
+        return say("{reason}, which is over", reason=known(problem.removesuffix(OVER)))
+    return known(problem)

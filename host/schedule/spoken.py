@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from host.config.recurrence import LATEST_YEAR, ScheduleError, known_zone
+from host.words import say
 
 EXAMPLES = '"in 20 minutes", "tomorrow at 9", "on 24 December at 18:30", "every weekday at nine"'
 MORNING = time(9)  # of a day that is named without a time
@@ -108,7 +109,13 @@ def understood(text: str, now: int, zone: str) -> When:
 
 def _not_understood(text: str) -> ScheduleError:
     said = " ".join(text.split())[:60]
-    return ScheduleError(f"I do not understand {said!r} as a time. Write it such as {EXAMPLES}.")
+    return ScheduleError(
+        say(
+            "I do not understand {said!r} as a time. Write it such as {examples}.",
+            said=said,
+            examples=EXAMPLES,
+        )
+    )
 
 
 # ── a length of time ─────────────────────────────────────────────────────────────────────────────────────
@@ -129,13 +136,13 @@ def _length(said: str, here: datetime) -> When | None:
         count, unit = (_number(match[1]), match[2]) if match else (None, "")
         unit = unit if unit in UNITS or unit in SPANS else unit.removesuffix("s")
         if unit in ("second", "sec") and count is not None:
-            raise ScheduleError("A minute is the shortest that I can wait.")
+            raise ScheduleError(say("A minute is the shortest that I can wait."))
         if count is None or (unit not in UNITS and unit not in SPANS):
             return None
         seconds += count * UNITS.get(unit, 0)
         days += count * SPANS.get(unit, 0)
     if not days and not seconds:
-        raise ScheduleError("That is now.")
+        raise ScheduleError(say("That is now."))
     later = here + timedelta(days=days)  # by the clock on the wall
     if seconds:
         later = (later.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(here.tzinfo)
@@ -161,10 +168,12 @@ def _repeated(said: str, here: datetime) -> When | None:
     said = re.sub(r"^(morning|afternoon|evening|night)s?\b", r"day \1", said.removeprefix("every "))
     if re.match(r"(?:\d+ |a |one )?sec(?:ond)?s?\b(?! \w*day)", said):
         raise ScheduleError(
-            "A minute is the shortest between two times, and an agent's tasks may come less often still."
+            say("A minute is the shortest between two times, and an agent's tasks may come less often still.")
         )
     if re.match(r"(?:other|second|third|fourth|2nd|3rd) ", said):
-        raise ScheduleError(f"Every other one cannot be said to a schedule. What can: {EXAMPLES}.")
+        raise ScheduleError(
+            say("Every other one cannot be said to a schedule. What can: {examples}.", examples=EXAMPLES)
+        )
     if found := re.fullmatch(r"(?:(\d+|[a-z]+) )?(minute|min|hour|hr|day|week)s?", said):
         return _every(_number(found[1] or "1"), found[2], here)
     for pattern, fields in _REPEATED:
@@ -190,7 +199,9 @@ def _every(count: int | None, unit: str, here: datetime) -> When | None:
     if unit in ("hour", "hr"):
         return When(cron="0 * * * *" if count == 1 else f"0 */{count} * * *")
     if count > 1:
-        raise ScheduleError(f"Every {count} {unit}s cannot be said to a schedule. What can: {EXAMPLES}.")
+        raise ScheduleError(
+            say("That cannot be said to a schedule. What can: {examples}.", examples=EXAMPLES)
+        )
     weekday = f"{here.isoweekday() % 7}" if unit == "week" else "*"
     return When(cron=f"{MORNING.minute} {MORNING.hour} * * {weekday}")
 

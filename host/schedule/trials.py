@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from host.config import recurrence
 from host.governance import words
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
@@ -23,13 +22,14 @@ from host.ports.events import Viewer
 from host.registry import sessions, trials
 from host.registry.sessions import Session
 from host.schedule.homes import Homes
+from host.words import moment, say
 from sessiondb import content
 
-NOBODY = "I cannot write to you directly here, where alone it would be said."
-UNREACHABLE = (
+NOBODY = say("I cannot write to you directly here, where alone it would be said.")
+UNREACHABLE = say(
     "I cannot write to you directly right now: allow direct messages from me, or try again in a minute."
 )
-UNDER_WAY = "It is being tried already: its answer comes in your direct messages."
+UNDER_WAY = say("It is being tried already: its answer comes in your direct messages.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Trials:
             content=content.Task(
                 tried.prompt,
                 tried.title,
-                recurrence.moment(now, tried.zone),
+                moment(now, tried.zone),
                 script=tried.script,
                 trial=True,
             ),
@@ -90,10 +90,11 @@ class Trials:
         if not await self._mailboxes.use(session, lambda writer: _begun(writer, new)):
             raise Forbidden(UNDER_WAY)
         self._wake(session)
-        return (
-            f"I try “{words.name(tried.title)}” now, in your direct messages, where you alone read it. It counts as no run. It is"
-            " asked what the real run is asked, by the same rules and on the same budget, without what was said where the task"
-            " works. It can post nowhere else; whatever else its tools do is done."
+        return say(
+            "I try “{title}” now, in your direct messages, where you alone read it. It counts as no run. It is asked what the"
+            " real run is asked, by the same rules and on the same budget, without what was said where the task works. It can"
+            " post nowhere else; whatever else its tools do is done.",
+            title=words.name(tried.title),
         )
 
 

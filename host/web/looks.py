@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from host.controls import naming
 from host.governance import words
 from host.ports import money
+from host.words import dollars
 
 # Nothing inline, nothing from elsewhere, in nobody's frame: what gets past the templates is still not run.
 POLICY = (
@@ -51,7 +52,7 @@ class Looks:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.filters |= {"moment": self._moment, "dollars": words.dollars, "ago": naming.ago}
+        self._templates.filters |= {"moment": self._moment, "dollars": dollars, "ago": naming.ago}
         self._templates.filters["amount"] = money.written
         self._templates.globals["views"] = VIEWS
         for template in self._templates.list_templates():  # read now: no page waits for the disk

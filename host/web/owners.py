@@ -21,7 +21,7 @@ from host.registry.port import Statements
 from host.web.gate import Visitor
 from host.web.page import Page
 from host.web.places import where
-from host.words import languages
+from host.words import dollars, languages
 from sessiondb.options import EFFORTS
 from sessiondb.records import Address
 
@@ -210,7 +210,7 @@ def _asked(kind: str, subject: Mapping[str, object]) -> str:
         workspace = str(subject.get("workspace") or "")
         person = people.named(str(subject["platform"]), workspace, str(subject["user"]))
         return f"{words.name(str(subject['name'])) or person} ({person}) asks to talk to agents."
-    amount = words.dollars(int(str(subject["amount"])))
+    amount = dollars(int(str(subject["amount"])))
     return f"The budget of {subject['words']} is used up: {amount} more?"
 
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from host.config.recurrence import moment
 from host.mailbox import promise
 from host.mailbox.tasks import Occurrence, Tasks
 from host.ports.controls import Forbidden, TaskOrder, TaskView
@@ -18,6 +17,7 @@ from host.web.eyes import Seen
 from host.web.gate import Visitor
 from host.web.page import NotThere, Page
 from host.web.places import Shown, place_of
+from host.words import moment
 from sessiondb import SessionFolder
 from sessiondb.connection import open_reader
 from sessiondb.errors import translated

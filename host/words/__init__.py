@@ -18,10 +18,10 @@ from host.words.sentences import (
     known,
     laid_out,
     many,
-    moment,
     say,
     told,
 )
+from host.words.times import length, moment, recurring
 
 __all__ = [
     "ENGLISH",
@@ -38,9 +38,11 @@ __all__ = [
     "known",
     "laid_out",
     "languages",
+    "length",
     "many",
     "mark",
     "moment",
+    "recurring",
     "say",
     "spoken",
     "told",

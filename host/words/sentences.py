@@ -6,18 +6,16 @@ The English words stand wherever nobody is told anything: in logs, keys, audit, 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from host.words import figures
 from host.words.catalogues import ENGLISH, catalogue
 
 Value: TypeAlias = (
     "str | int | float"  # a `Sentence` is told with the one it stands in, another string as it is
 )
 T = TypeVar("T")
+FIGURES: dict[str, Callable[[Mapping[str, Any], str], str]] = {}  # how each is told; `times` fills it
 
 SAY, MANY, LAY, JOIN, KNOWN, FIGURE, PLAIN = "say", "many", "lay", "join", "known", "figure", "plain"
 
@@ -104,14 +102,6 @@ def dollars(micro: int) -> Sentence:
     return Sentence(FIGURE, "dollars", {"micro": micro})
 
 
-def moment(ms: int, zone: str) -> Sentence:
-    """`Friday 27 November 2026, 09:00 Europe/Berlin`; with the offset where the clock shows a time twice.
-
-    In UTC where this machine does not know the zone (any more): what is shown to people never fails.
-    """
-    return Sentence(FIGURE, "moment", {"ms": ms, "zone": zone})
-
-
 def told(found: T, language: str) -> T:
     """Everything in it that is a sentence, told: of texts, lists, tables and records of these."""
     value: Any = found
@@ -136,7 +126,7 @@ def _told(how: str, template: str, values: Mapping[str, Value], language: str) -
         name: value.told(language) if isinstance(value, Sentence) else value for name, value in values.items()
     }
     if how == FIGURE:
-        return _figure(template, filled, language)
+        return FIGURES[template](filled, language)
     if how == JOIN:
         return template.join(map(str, filled.values()))
     if how == SAY:
@@ -145,30 +135,3 @@ def _told(how: str, template: str, values: Mapping[str, Value], language: str) -
         one, more = template.split("\0")
         template = catalogue(language).ngettext(one, more, int(filled["count"]))
     return template.format_map(filled)
-
-
-def _figure(name: str, values: Mapping[str, Any], language: str) -> str:
-    if name == "dollars":
-        return figures.dollars(values["micro"], language)
-    if name == "clauses":
-        return figures.comma(language).join(map(str, values.values()))
-    return _moment(values["ms"], values["zone"]).told(language)
-
-
-def _moment(ms: int, name: str) -> Sentence:
-    try:
-        zone = ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        zone, name = ZoneInfo("UTC"), "UTC"
-    local = datetime.fromtimestamp(ms / 1000, zone)
-    text = say(
-        "{weekday} {day} {month} {year}, {time} {zone}",
-        weekday=known(figures.WEEKDAYS[local.weekday()]),
-        day=local.day,
-        month=known(figures.MONTHS[local.month - 1]),
-        year=local.year,
-        time=f"{local:%H:%M}",
-        zone=name,
-    )
-    twice = local.replace(fold=1 - local.fold).utcoffset() != local.utcoffset()
-    return laid_out("{moment} (UTC{offset})", moment=text, offset=f"{local:%z}") if twice else text

@@ -17,14 +17,13 @@ from bots.common import words
 from bots.common.short import shortened
 from bots.discord.client import telling
 from host.ports.controls import Running, TaskOrder, TaskView
-from host.words import Sentence, as_it_is, many, say
+from host.words import Sentence, as_it_is, joined, many, say
 from sessiondb import Address
 
 MOST_TASKS = 5  # on a page: six components each, and Discord takes forty
 MOST_RUNNING = 8  # three components each
 LONGEST_TITLE = 120  # characters
 LONGEST_LINE = 200
-LONGEST_DETAILS = 500  # of one task; Discord takes 4,000 in all
 LONGEST_ID = 60  # of a task: a button's id has a hundred characters
 DOUBT = "doubt"
 LABELS = {
@@ -171,6 +170,7 @@ def _task(task: TaskView) -> Sentence:
     shown = replace(
         task,
         when=short(task.when),
+        why_paused=short(task.why_paused),
         next_words=next_words,
         then_words=", ".join(map(moment, task.then_at)),
         problem=short(task.problem),
@@ -179,7 +179,7 @@ def _task(task: TaskView) -> Sentence:
         "**{title}** in {place}\n{details}",
         title=short(task.title, LONGEST_TITLE),
         place=place(task.address),
-        details=" · ".join(shown.details)[:LONGEST_DETAILS],
+        details=joined(" · ", shown.details),
     )
 
 

@@ -26,7 +26,7 @@ from bots.markup import discord as markup
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import CallShown, Forbidden
 from host.ports.events import EventClass, InboundEvent, Ingested, Verdict
-from host.words import Sentence, known, say
+from host.words import Sentence, say
 
 VOTES = "🗳️ "  # before the line that says who has allowed a call so far
 LONGEST_LABEL = 80  # characters of a button
@@ -93,7 +93,9 @@ class Desk:
         async with self._showing.setdefault(asked.question, asyncio.Lock()):
             if taken.verdict in (Verdict.STORED, Verdict.DUPLICATE):
                 if taken.verdict is Verdict.STORED:
-                    value = await telling.told(interaction, known(value)) if asked.approval else value
+                    value = (
+                        await telling.told(interaction, answering.choice(value)) if asked.approval else value
+                    )
                     self._closed[asked.question] = _chosen(interaction, taken, value)
                 self._closed.setdefault(asked.question, "")
                 while len(self._closed) > MOST_CLOSED:
@@ -186,7 +188,7 @@ def view_of(key: str, asked: Asked) -> ui.View:
     """Never registered: the library finds the buttons by their pattern, in this life or the next."""
     view = ui.View(timeout=None)
     for number, option in enumerate(asked.options):
-        view.add_item(ChoiceButton(key, str(number), known(option) if asked.approval else option))
+        view.add_item(ChoiceButton(key, str(number), answering.choice(option) if asked.approval else option))
     if asked.free_text:
         view.add_item(ChoiceButton(key, OWN_WORDS, say("Answer…")))
     if asked.details:

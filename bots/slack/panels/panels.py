@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bots.common import words
@@ -125,18 +126,29 @@ def _running(one: Running) -> Json:
 
 def _task(task: TaskView) -> list[Json]:
     title = escaped(_short(task.title, TITLE))
-    details = [as_it_is(escaped(_short(one, DETAIL))) for one in task.details]
+    shown = replace(
+        task,
+        when=_detail(task.when),
+        next_words=_detail(task.next_words),
+        then_words=_detail(task.then_words),
+        problem=_detail(task.problem),
+        why_paused=_detail(task.why_paused),
+    )
     head = section(
         say(
             "*{title}* in {place}\n{details}",
             title=title,
             place=place(task.address),
-            details=joined(" · ", details),
+            details=joined(" · ", shown.details),
         )
     )
     if not task.orders:
         return [head]
     return [head, {"type": "actions", "elements": [_order(task, order) for order in task.orders]}]
+
+
+def _detail(text: str) -> str:
+    return escaped(_short(text, DETAIL))
 
 
 def _order(task: TaskView, order: TaskOrder) -> Json:

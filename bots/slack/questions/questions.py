@@ -24,7 +24,7 @@ from bots.slack.sending import links, rendering
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import Forbidden
 from host.ports.events import OVER, EventClass, InboundEvent, Verdict
-from host.words import known, say, told
+from host.words import say, told
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,9 @@ class Questions:
             await self._tell(asked, user, words.BUSY)
             return
         if ingested.verdict is Verdict.STORED:
-            value = told(known(value), await self._language(asked, user)) if asked.approval else value
+            value = (
+                told(answering.choice(value), await self._language(asked, user)) if asked.approval else value
+            )
             line = f"✅ *{_one_line(value)}* — {_people(ingested.by or (user,))}"
             self._chosen[asked.question] = (
                 line  # before anything is awaited: whoever comes second shows the same

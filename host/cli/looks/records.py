@@ -20,6 +20,7 @@ from host.registry import elsewhere, installs, resumption
 from host.registry.db import open_registry
 from host.registry.port import Statements
 from host.registry.where import VERSION, noted
+from host.words import dollars
 from sessiondb import Damaged, Incompatible, SessionError, SessionFolder, Unavailable
 from sessiondb.connection import open_reader
 from sessiondb.errors import SQLITE, translated
@@ -199,7 +200,7 @@ def _budgets(config: Config, registry: Statements, now: int) -> Iterator[Finding
 
 def _used_up(limit: limits.Limit) -> str:
     who = "all agents together" if limit.kind == "all" else limit.budget
-    return f"{who} used up the {limit.period}'s {words.dollars(limit.most)}"
+    return f"{who} used up the {limit.period}'s {dollars(limit.most)}"
 
 
 def _more(limit: limits.Limit) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from host.config import recurrence
 from host.config.recurrence import NICKNAMES, Schedule, ScheduleError
+from host.words import moment
 from tests.support.naive_cron import due_times
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
@@ -164,16 +165,9 @@ def test_a_time_at_the_end_of_what_a_calendar_knows_is_refused_in_words(text: st
 
 
 def test_a_time_the_clock_shows_twice_is_said_with_its_offset() -> None:
-    assert recurrence.moment(at("2026-10-25 00:30"), "Europe/Berlin").endswith(
-        "02:30 Europe/Berlin (UTC+0200)"
-    )
-    assert recurrence.moment(at("2026-10-25 01:30"), "Europe/Berlin").endswith(
-        "02:30 Europe/Berlin (UTC+0100)"
-    )
-    assert (
-        recurrence.moment(at("2026-11-27 08:00"), "Europe/Berlin")
-        == "Friday 27 November 2026, 09:00 Europe/Berlin"
-    )
+    assert moment(at("2026-10-25 00:30"), "Europe/Berlin").endswith("02:30 Europe/Berlin (UTC+0200)")
+    assert moment(at("2026-10-25 01:30"), "Europe/Berlin").endswith("02:30 Europe/Berlin (UTC+0100)")
+    assert moment(at("2026-11-27 08:00"), "Europe/Berlin") == "Friday 27 November 2026, 09:00 Europe/Berlin"
 
 
 @pytest.mark.parametrize(

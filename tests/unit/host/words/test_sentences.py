@@ -67,7 +67,7 @@ def test_money_and_times_are_written_in_the_way_of_the_language() -> None:
     at = moment(1_795_766_400_000, "Europe/Berlin")
     assert at == "Friday 27 November 2026, 09:00 Europe/Berlin"
     assert at.told("de") == "Freitag, 27. November 2026, 09:00 Uhr (Europe/Berlin)"
-    assert at.told("ja") == "2026年11月27日(金) 09:00 Europe/Berlin"
+    assert at.told("ja") == "2026年11月27日(金) 09:00（Europe/Berlin）"
     twice = moment(1_792_888_200_000, "Europe/Berlin")
     assert twice == "Sunday 25 October 2026, 02:30 Europe/Berlin (UTC+0200)"
     assert twice.told("es") == "domingo, 25 de octubre de 2026, 02:30 (Europe/Berlin) (UTC+0200)"
