@@ -361,6 +361,17 @@ def nodes(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 @app.command()
+def migrate(
+    to: Annotated[str, typer.Option(help="A database's address, or host.db to move them back.")],
+    config: ConfigOption = None,
+) -> None:
+    """Move the host's own records from host.db into a PostgreSQL, or back, while no host runs."""
+    from host.cli import migrating
+
+    migrating.move(Path(config_of(config).data), to, config)
+
+
+@app.command()
 def health(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Whether the host on this data folder is alive, sweeping and connected; for a container's health check."""
     from json import dumps

@@ -13,6 +13,7 @@ import apsw
 
 from host.folders.disk import Disk
 from host.ports.faults import BACKUP
+from host.registry import nodes
 from host.registry.extra import by_extra
 from host.registry.groups import Grouped, Job, Outcome
 from host.registry.port import Beside
@@ -112,17 +113,18 @@ class HostDB(Grouped):
 
     # SQLite may have rolled back what the others did.
     everybodys = (apsw.FullError, apsw.IOError)
-    node = ""
 
-    def __init__(self, path: Path, disk: Disk, connection: apsw.Connection) -> None:
+    def __init__(self, path: Path, disk: Disk, connection: apsw.Connection, node: str = "") -> None:
         super().__init__(disk)
         self._path = path
         self._connection = connection
+        self.node = node
 
     @classmethod
     async def open(cls, path: Path, disk: Disk) -> HostDB:
         try:
-            return cls(path, disk, await disk.run(open_host_db, path))
+            connection = await disk.run(open_host_db, path)
+            return cls(path, disk, connection, await disk.run(nodes.named, path.parent))
         except Damaged as error:
             raise Damaged(path, f"{error.reason}. {BACKUP}") from error
 

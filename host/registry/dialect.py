@@ -49,14 +49,14 @@ def bound(bindings: Bindings) -> dict[str, Any]:
     named = (
         bindings if isinstance(bindings, Mapping) else {f"n{at}": one for at, one in enumerate(bindings, 1)}
     )
-    return {name: _value(value) for name, value in named.items()}
+    return {name: value(given) for name, given in named.items()}
 
 
-def _value(value: Any) -> Any:
+def value(given: Any) -> Any:
     """Text in PostgreSQL has no NUL, and nobody's words are refused for one."""
-    if isinstance(value, bool):
-        return int(value)
-    return value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
+    if isinstance(given, bool):
+        return int(given)
+    return given.replace("\0", "\ufffd") if isinstance(given, str) and "\0" in given else given
 
 
 def _word(found: re.Match[str]) -> str:

@@ -42,13 +42,19 @@ class Seen:
 
 def own(data: Path) -> Node:
     """This one; a folder gets its id once. Raises `OSError`."""
-    path = data / FILE
-    try:
-        id_ = path.read_text("utf-8").strip()
-    except FileNotFoundError:
+    id_ = named(data)
+    if not id_:
         id_ = secrets.token_hex(6)
-        keep(path, id_)
+        keep(data / FILE, id_)
     return Node(id_, socket.gethostname())
+
+
+def named(data: Path) -> str:
+    """Its id; '' for a folder that never shared a database. Raises `OSError`."""
+    try:
+        return (data / FILE).read_text("utf-8").strip()
+    except FileNotFoundError:
+        return ""
 
 
 def keep(path: Path, line: str) -> None:

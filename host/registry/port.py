@@ -63,7 +63,7 @@ class Registry(Protocol):
 
     @property
     def node(self) -> str:
-        """Whose data folder this is, where several share a registry; '' on a single machine."""
+        """Whose data folder this is, where several share a registry, or did; '' on a machine that was always alone."""
 
     def leads(self) -> bool:
         """Whether what is done outside of the registry at this moment is still this host's to do."""

@@ -45,6 +45,9 @@ SETTINGS = (
     "-c statement_timeout=60s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
     " -c standard_conforming_strings=on -c default_transaction_isolation=serializable"
 )
+MOVING = (
+    "moving"  # in `meta`: its rows are on their way into it, or are older than a host.db by now (`migrating`)
+)
 SCHEMA = resources.files("host.registry").joinpath("schema")
 AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)  # nothing was changed: from the beginning
 
@@ -174,6 +177,17 @@ def migrate(connection: Connection) -> None:
             connection.execute("UPDATE leader SET version = %s", (VERSION,))
 
 
+def _require_whole(connection: Connection) -> None:
+    with translated():
+        row = connection.execute("SELECT value FROM meta WHERE key = %s", (MOVING,)).fetchone()
+    if row and str(row[0]).startswith("from"):
+        raise Unavailable(NAME, "records are being moved into it: begin `dovecote migrate` there once more")
+    if row:
+        raise Unavailable(
+            NAME, "its records were moved to a host.db: leave [cluster] out there, or make a new database"
+        )
+
+
 class Beside(Session):
     def transaction(self) -> AbstractContextManager[Any]:
         transaction: AbstractContextManager[Any] = self._connection.transaction()
@@ -255,6 +269,7 @@ class PostgreSQL(Grouped):
             prepare(connection)
             self._lead(connection)
             migrate(connection)
+            _require_whole(connection)
         except BaseException:
             self._give_up()
             connection.close()

@@ -57,10 +57,10 @@ class Witness:
             unread, held = contextvars.Context().run(_unread, outbound, read)
             for id_, turn in held:
                 row = writer._connection.execute(
-                    "SELECT status FROM messages_in WHERE id = ?", (id_,)
+                    "SELECT status, kind FROM messages_in WHERE id = ?", (id_,)
                 ).fetchone()
-                if row is None or row[0] != "pending":
-                    continue  # taken back, or over: who holds it does not matter
+                if row is None or row[0] != "pending" or row[1] == "system":
+                    continue  # taken back, or over: who holds it does not matter; or the answer with which a turn goes on
                 self._violated(Law.RELEASED, f"{id_} is held by {turn}, which is over or parked")
             for row_id, answers in unread:
                 if answers in ids:
