@@ -103,9 +103,8 @@ def revert(
 
 def _keeps(viewer: Viewer, place: Address, held: ChannelRules) -> bool:
     """Whoever runs the host may: else nobody could, once those who are named are no owners any more."""
-    platform = viewer.address.channel_type
-    here = platform == place.channel_type and viewer.author.id in held.keepers
-    return not held.keepers or platform == access.LOCAL or here
+    here = access.same_people(place, viewer.address) and viewer.author.id in held.keepers
+    return not held.keepers or viewer.address.channel_type == access.LOCAL or here
 
 
 def check(config: Config, place: Address, wanted: ChannelRules) -> None:

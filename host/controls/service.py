@@ -126,8 +126,11 @@ class Service:
     async def _sight(self, viewer: Viewer) -> Sight:
         return await self._parts.anew.sight(viewer)
 
-    def _require_owner(self, viewer: Viewer) -> None:
-        if not self.is_owner(viewer):
+    def _require_owner(self, viewer: Viewer, of: Address | None = None) -> None:
+        """`of`: a channel, maybe of another workspace than they ask from."""
+        elsewhere = of is not None and of[:2] != viewer.address[:2]
+        everywhere = access.owns_all(self._settings.config.access, viewer.address, viewer.author.id)
+        if not self.is_owner(viewer) or (elsewhere and not everywhere):
             raise Forbidden(OWNERS_ONLY)
 
     # ── what may be said ─────────────────────────────────────────────────────────────────────────────────
@@ -453,8 +456,8 @@ class Service:
 
     async def set_rules(self, viewer: Viewer, wanted: ChannelRules, channel: Address | None = None) -> str:
         """`channel`: of another one than they ask from."""
-        self._require_owner(viewer)
         config, place, now = self._settings.config, channel or viewer.address, self._parts.now()
+        self._require_owner(viewer, place)
         changed_it = await self._db.write(
             lambda connection: channels.change(connection, config, viewer, place, wanted, now)
         )
@@ -463,7 +466,7 @@ class Service:
         return channels.told(config, place, wanted)
 
     async def revert(self, viewer: Viewer, channel: Address, number: int) -> str:
-        self._require_owner(viewer)
+        self._require_owner(viewer, channel)
         config, now = self._settings.config, self._parts.now()
         changed_it = await self._db.write(
             lambda connection: channels.revert(connection, config, viewer, channel, number, now)

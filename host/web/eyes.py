@@ -26,7 +26,10 @@ log = logging.getLogger(__name__)
 LONGEST = 5.0  # s a platform has to tell
 MOST_CHANNELS = 2_000  # of a platform that are asked about at once; what lies beyond is not shown
 
-_CHANNELS = "SELECT DISTINCT channel_type, workspace_id, platform_id, scope FROM sessions WHERE channel_type = ? LIMIT ?"
+_CHANNELS = (
+    "SELECT DISTINCT channel_type, workspace_id, platform_id, scope FROM sessions WHERE channel_type = ?1"
+    " AND (?2 = '' OR workspace_id = ?2) LIMIT ?3"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,9 @@ class Seen:
         )
 
 
-def known(registry: Statements, platform: str) -> list[Shown]:
-    """The channels and direct messages of a platform in which there is anything."""
-    found = registry.execute(_CHANNELS, (platform, MOST_CHANNELS)).fetchall()
+def known(registry: Statements, platform: str, workspace: str = "") -> list[Shown]:
+    """The channels and direct messages in which there is anything, of a platform, or of one workspace of it."""
+    found = registry.execute(_CHANNELS, (platform, workspace, MOST_CHANNELS)).fetchall()
     return [Shown(Address(*map(str, place)), str(scope)) for *place, scope in found]
 
 

@@ -111,10 +111,8 @@ class Page:
 
     async def sees(self, visitor: Visitor, places: Collection[Shown] | None = None) -> Seen:
         """What of these places they may read now; None: of all that there are on their platform."""
-        platform = visitor.viewer.address.channel_type
-        asked = (
-            await self.books.read(lambda registry: known(registry, platform)) if places is None else places
-        )
+        home = visitor.viewer.address[:2]
+        asked = await self.books.read(lambda registry: known(registry, *home)) if places is None else places
         return await self.eyes.of(visitor, asked, owner=self.is_owner(visitor))
 
     async def spent(self, visitor: Visitor) -> Spent:

@@ -118,7 +118,9 @@ def _scopes(registry: Statements, seen: Seen) -> list[str]:
             scopes[scope_name("public", Address(str(platform), str(workspace), ""), "")] = None
         scopes |= dict.fromkeys(shown.scope for shown in known(registry, LOCAL))
     if seen.there:
-        scopes |= dict.fromkeys(shown.scope for shown in known(registry, seen.platform) if seen.reads(shown))
+        scopes |= dict.fromkeys(
+            shown.scope for shown in known(registry, seen.platform, seen.workspace) if seen.reads(shown)
+        )
     return list(scopes)[:MOST_SCOPES]
 
 

@@ -92,8 +92,9 @@ BY_NAME = {"Host": "dovecote.example.com"}
 class Member:
     """Somebody at the page's public address, by a server that speaks TLS: a browser that keeps no cookie but these."""
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, platform: str = "memory") -> None:
         self.browser = browser
+        self.door = f"/signin/{platform}"
         self.cookies: dict[str, str] = {}
 
     async def get(self, path: str) -> Answer:
@@ -111,11 +112,11 @@ class Member:
 
     async def back(self, code: str) -> Answer:
         """Back from the platform, to which they were sent before."""
-        sent = await self.get("/signin/memory")
+        sent = await self.get(self.door)
         state = URL(sent.headers["Location"]).query["state"]
-        landed = await self.get(f"/signin/memory/back?code={code}&state={state}")
+        landed = await self.get(f"{self.door}/back?code={code}&state={state}")
         fields = dict(re.findall(r'name="(code|state)" value="([^"]*)"', landed.text))
-        return await self.post("/signin/memory", fields)
+        return await self.post(self.door, fields)
 
     def _shown(self) -> dict[str, str]:
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from host.app import Host
-from host.ports.controls import ChannelRules, Forbidden, Judged, Later, TaskOrder
+from host.controls import later
+from host.intake import changed
+from host.intake.ingress import HELD
+from host.ports.controls import ChannelRules, Controls, Forbidden, Judged, Later, TaskOrder
 from host.ports.events import Author, EventClass, Privacy, Verdict, Viewer
 from host.registry.sessions import session_id
 from sessiondb import Address
@@ -58,28 +61,74 @@ async def two(tmp_path: Path) -> AsyncIterator[Places]:
         yield Places(host, bot)
 
 
+Asks = Mapping[str, Sequence[Callable[[], Awaitable[object]]]]  # by the name of what is asked
+
+
+def looked(host: Host, viewer: Viewer) -> Asks:
+    """Everything of `Controls` that shows something."""
+    controls = host.controls
+    return {
+        "help": [lambda: controls.help(viewer)],
+        "language": [lambda: controls.language(viewer)],
+        "suggestions": [lambda: controls.suggestions(viewer.address)],
+        "overview": [lambda: controls.overview(viewer)],
+        "tasks": [lambda: controls.tasks(viewer)],
+        "usage": [lambda: controls.usage(viewer)],
+        "why": [lambda: controls.why(viewer, "")],
+        "grants": [lambda: controls.grants(viewer, "")],
+        "memory": [lambda: controls.memory(viewer, ""), lambda: controls.memory(viewer, SECRET)],
+        "rules": [lambda: controls.rules(viewer)],
+        "tools": [lambda: controls.tools(viewer)],
+        "configure": [lambda: controls.configure(viewer, ""), lambda: controls.configure(viewer, "versions")],
+    }
+
+
+def ordered(host: Host, viewer: Viewer, key: str, question: str, message: str) -> Asks:
+    """Everything of `Controls` that changes something, or shows one thing: of another workspace, from this viewer's."""
+    controls, session = host.controls, session_id("default", at(ONE, "C1"))
+    return {
+        "why": [lambda: controls.why(viewer, message)],
+        "stop": [lambda: controls.stop(viewer, session)],
+        "order": [lambda order=order: controls.order(viewer, "t1", order) for order in TaskOrder],  # type: ignore[misc]
+        "call": [lambda: controls.call(viewer, question)],
+        "judge": [lambda: controls.judge(viewer, Judged(key, "bad", 1, ""))],
+        "again": [lambda: controls.again(viewer, key)],
+        "again_here": [lambda: controls.again_here(viewer, "")],
+        "grants": [lambda: controls.grants(viewer, "revoke 1")],
+        "hand_over": [lambda: controls.hand_over(viewer, "default")],
+        "offer": [],  # it is about whoever asks; its confirmation is decided about
+        "configure": [lambda: controls.configure(viewer, "revert 1")],
+        "set_rules": [lambda: host.house.service.set_rules(viewer, ChannelRules(), at(ONE, "C1"))],
+        "revert": [lambda: controls.revert(viewer, at(ONE, "C1"), 1)],
+        "decide": [
+            lambda request=f"{what}{about}": controls.decide(viewer, request, "yes")  # type: ignore[misc]
+            for what in (changed.REQUEST, changed.UNSAID, later.REQUEST, HELD, "")
+            for about in (key, message)
+        ],
+    }
+
+
+OF_NO_PLACE = {"grammar", "is_owner", "agents", "models", "models_for"}  # they show the configuration
+
+
 async def all_told(host: Host, viewer: Viewer) -> str:
     """Everything that is shown to somebody who only looks."""
-    controls = host.controls
-    asked: list[Callable[[], Awaitable[object]]] = [
-        lambda: controls.overview(viewer),
-        lambda: controls.tasks(viewer),
-        lambda: controls.usage(viewer),
-        lambda: controls.why(viewer, ""),
-        lambda: controls.grants(viewer, ""),
-        lambda: controls.memory(viewer, ""),
-        lambda: controls.memory(viewer, SECRET),
-        lambda: controls.configure(viewer, ""),
-        lambda: controls.rules(viewer),
-        lambda: controls.tools(viewer),
-    ]
-    told = [await controls.help(viewer)]
-    for ask in asked:
-        try:
-            told.append(repr(await ask()))
-        except Forbidden as refused:
-            told.append(str(refused))
+    told = []
+    for name, asks in looked(host, viewer).items():
+        for ask in asks:
+            try:
+                told.append(f"{name} {await ask()!r}")
+            except Forbidden as refused:
+                told.append(f"{name} {refused}")
     return "\n".join(told)
+
+
+async def test_all_that_people_can_ask_of_the_host_is_asked_here(tmp_path: Path) -> None:
+    """Whoever adds something to `Controls` says here how it is asked about another workspace."""
+    async with two(tmp_path) as town:
+        viewer = looks(OTHER)
+        known = {*looked(town.host, viewer), *ordered(town.host, viewer, "", "", ""), *OF_NO_PLACE}
+        assert known == {name for name in vars(Controls) if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("who", [ANN, OWNER], ids=["member", "owner"])
@@ -107,18 +156,18 @@ async def test_what_happened_in_one_workspace_is_shown_in_no_other(tmp_path: Pat
 @pytest.mark.parametrize("who", [ANN, OWNER], ids=["member", "owner"])
 async def test_what_belongs_to_one_workspace_is_ordered_from_no_other(tmp_path: Path, who: Author) -> None:
     async with two(tmp_path) as town:
-        await town.answered(ONE, "C1", "hello", "public", who)
+        said = await town.answered(ONE, "C1", "hello", "public", who)
         [sent] = [one for one in town.bot.sent if one.address.workspace_id == ONE]
-        there, controls = looks(OTHER, who), town.host.controls
-        refused: list[Awaitable[object]] = [
-            controls.stop(there, session_id("default", at(ONE, "C1"))),
-            controls.order(there, "t1", TaskOrder.RUN),
-            controls.again(there, sent.key),
-            controls.judge(there, Judged(sent.key, "bad", 1, "")),
-        ]
-        for order in refused:
-            with pytest.raises(Forbidden):
-                await order
+        await town.host.controls.set_rules(looks(ONE, OWNER), ChannelRules(instructions=f"Call it {SECRET}."))
+        await town.answered(ONE, "C1", "@@ask Which? | red | blue", "public")
+        question = town.bot.sent[-1].question
+        asks = ordered(town.host, looks(OTHER, who), sent.key, question, said)
+        for name, ask in [(name, ask) for name, asks in asks.items() for ask in asks]:
+            with pytest.raises(Forbidden) as refused:
+                pytest.fail(f"{name}: {await ask()!r}")
+            assert SECRET not in str(refused.value), name
+        held = await town.host.controls.rules(looks(ONE, OWNER))
+        assert (held.instructions, held.version) == (f"Call it {SECRET}.", 1)
 
 
 async def test_a_stranger_is_let_in_by_their_own_workspaces_owner_and_there_alone(tmp_path: Path) -> None:
