@@ -41,14 +41,14 @@ class Replies:
         return replace(ingested, reason=known(ingested.reason).told(language))
 
     async def welcome(self, place: Address) -> str:
-        return await self._service.welcome(place)
+        return await self._service.greeting.welcome(place)
 
     async def to(self, order: InboundEvent) -> str:
         """Markdown. `order` is a CONTROL with one of `commands.SHOWN` as its value."""
         viewer = Viewer(order.author, order.address, order.privacy)
         language = await self._languages.of_viewer(viewer)
         try:
-            with telling(language):
+            with telling(language, self._service.shown):
                 return told(await self._told(viewer, order.value, order.text), language)
         except Forbidden as error:
             return str(error)

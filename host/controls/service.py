@@ -10,12 +10,14 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-from host.config import Route, provider
+from host.config import provider
 from host.config.settings import Settings
 from host.controls import channels, granting, history, judging, later, spending
 from host.controls.anew import Anew
 from host.controls.desk import TaskDesk
+from host.controls.greeting import Greeting
 from host.controls.handing import Handing
 from host.controls.later import Laters
 from host.controls.queue import Queue
@@ -28,7 +30,6 @@ from host.governance.masking import Masks
 from host.governance.sight import Sight
 from host.intake import changed, inbox
 from host.intake.ingress import HELD
-from host.intake.router import rule_of
 from host.live.progress import Working, status_of, working
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
@@ -46,7 +47,6 @@ from host.ports.controls import (
     Overview,
     Running,
     Spent,
-    Suggestion,
     TaskOrder,
     TaskView,
 )
@@ -56,10 +56,11 @@ from host.registry.judgements import Answer
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.supervisor import Supervisor
-from host.words import joined, known, laid_out, say
+from host.words import known, say
 from sessiondb import MessageIn, SessionError
 from sessiondb.records import Address
 
+T = TypeVar("T")
 MOST_RUNNING = 20  # conversations of an overview; each costs a look into its files
 NO_SUCH_CONVERSATION = say("There is no such conversation.")
 OWNERS_ONLY = say("Only an owner may do that.")
@@ -73,18 +74,6 @@ RECEIPT_IN = (0.1, 0.2, 0.4, 0.8)  # s between two looks
 ONCE_MORE = say("I answer it once more.")
 TRIED = say("That answer was tried again already.")
 SENT_ALREADY = say("That was sent already, or is too long ago.")
-
-SUGGESTED = (  # where an agent's configuration suggests nothing
-    Suggestion(say("What can you do?"), say("What can you do for me, and what can you not do?")),
-    Suggestion(say("Summarise something"), say("Summarise this for me: ")),
-    Suggestion(say("Every weekday morning"), say("Every weekday at 9, tell me what I should look at today.")),
-    Suggestion(say("Explain a file"), say("I will upload a file. Tell me what is in it.")),
-)
-GREETED = {
-    "mention": say("Mention me with what you want; in the thread I answer without a mention."),
-    "always": say("I answer every message here."),
-    "pattern": say("I answer what fits the pattern that I was given, and whoever mentions me."),
-}
 
 
 @dataclass(frozen=True)
@@ -114,6 +103,7 @@ class Service:
         self._db = parts.records.db
         self._desk = desk
         self.handing = handing
+        self.greeting = Greeting(parts.settings, parts.records.db)
         self._laters = Laters(parts.settings, parts.records.db, parts.bots, desk, parts.now)
         self._remembering = Remembering(parts.settings, parts.records, parts.disk, parts.now)
         self.queue = Queue(parts.records, parts.supervisor, parts.ingest, parts.saying.pay, parts.now)
@@ -133,6 +123,10 @@ class Service:
         if not self.is_owner(viewer) or (elsewhere and not everywhere):
             raise Forbidden(OWNERS_ONLY)
 
+    def shown(self, found: T, agent: str = "") -> T:
+        """What a person sees of it: without secrets. `agent`: whose words they are, '' = the host's."""
+        return self._parts.masks.shown(found, agent)
+
     # ── what may be said ─────────────────────────────────────────────────────────────────────────────────
 
     @property
@@ -146,34 +140,9 @@ class Service:
     def help(self, viewer: Viewer) -> str:
         return help_text(self.grammar, viewer.address.channel_type)
 
-    async def suggestions(self, place: Address) -> Sequence[Suggestion]:
-        rule = await self._rule(place)
-        agent = self._settings.config.agents.get(rule.agent) if rule is not None else None
-        if agent is None or rule is None or rule.engage == "off":
-            return ()
-        return tuple(Suggestion(one.title, one.message) for one in agent.prompts) or SUGGESTED
-
-    async def welcome(self, place: Address) -> str:
-        """Markdown, for whom it was added to; '' where no agent answers."""
-        rule = await self._rule(place)
-        if rule is None or rule.engage == "off" or not access.works_in(self._settings.config.access, place):
-            return ""
-        asked = [laid_out("- {message}", message=one.message) for one in await self.suggestions(place)]
-        return say(
-            "Hello! I am {agent!r}, an AI agent. {greeting}\n\nYou could ask:\n{suggestions}\n\n`!help` shows what else I"
-            " understand.",
-            agent=rule.agent,
-            greeting=GREETED[rule.engage],
-            suggestions=joined("\n", asked),
-        )
-
     async def holds(self, viewer: Viewer) -> str:
         """Who answers in the channel, when and for how much, one line."""
         return channels.told(self._settings.config, viewer.address, await self.rules(viewer))
-
-    async def _rule(self, place: Address) -> Route | None:
-        decided = await self._db.read(lambda connection: rules.of_channel(connection, place))
-        return rule_of(place, self._settings.config.routes, decided)
 
     # ── what there is to see ─────────────────────────────────────────────────────────────────────────────
 

@@ -1,8 +1,8 @@
-"""What people are answered, in the language of the place they ask from: the controls as bots have them."""
+"""What people are answered, in the language of the place they ask from and without secrets: the controls as bots have them."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -30,12 +30,12 @@ T = TypeVar("T")
 
 
 @contextmanager
-def telling(language: str) -> Iterator[None]:
+def telling(language: str, shown: Callable[[str], str]) -> Iterator[None]:
     """A refusal goes on in the language."""
     try:
         yield
     except Forbidden as error:
-        error.args = tuple(told(one, language) for one in error.args)
+        error.args = tuple(shown(told(one, language)) for one in error.args)
         raise
 
 
@@ -51,8 +51,8 @@ class Telling:
 
     async def _told(self, viewer: Viewer, asked: Awaitable[T]) -> T:
         language = await self.language(viewer)
-        with telling(language):
-            return told(await asked, language)
+        with telling(language, self._service.shown):
+            return self._service.shown(told(await asked, language))
 
     @property
     def grammar(self) -> Grammar:
@@ -62,7 +62,7 @@ class Telling:
         return told(self._service.help(viewer), await self.language(viewer))
 
     async def suggestions(self, place: Address) -> Sequence[Suggestion]:
-        return told(await self._service.suggestions(place), await self._languages.of(place))
+        return told(await self._service.greeting.suggestions(place), await self._languages.of(place))
 
     async def overview(self, viewer: Viewer) -> Overview:
         return await self._told(viewer, self._service.overview(viewer))
@@ -83,7 +83,10 @@ class Telling:
         return await self._told(viewer, self._service.why(viewer, message))
 
     async def call(self, viewer: Viewer, question: str) -> CallShown:
-        return await self._told(viewer, self._service.call(viewer, question))
+        """Masked as its agent is."""
+        language = await self.language(viewer)
+        with telling(language, self._service.shown):
+            return told(await self._service.call(viewer, question), language)
 
     async def grants(self, viewer: Viewer, text: str) -> str:
         return await self._told(viewer, self._service.grants(viewer, text))
@@ -119,10 +122,13 @@ class Telling:
         return self._service.models()
 
     async def rules(self, viewer: Viewer) -> ChannelRules:
-        return await self._told(viewer, self._service.rules(viewer))
+        """As it is, instructions too: an owner is shown them to change them."""
+        with telling(await self.language(viewer), self._service.shown):
+            return await self._service.rules(viewer)
 
     async def tools(self, viewer: Viewer) -> Sequence[str]:
-        return await self._told(viewer, self._service.tools(viewer))
+        with telling(await self.language(viewer), self._service.shown):
+            return await self._service.tools(viewer)
 
     async def configure(self, viewer: Viewer, text: str) -> str:
         return await self._told(viewer, self._service.configure(viewer, text))
@@ -130,9 +136,9 @@ class Telling:
     async def set_rules(self, viewer: Viewer, rules: ChannelRules) -> str:
         """In the language that holds once it is set."""
         language = await self.language(viewer)
-        with telling(language):
+        with telling(language, self._service.shown):
             done = await self._service.set_rules(viewer, rules)
-        return told(done, await self.language(viewer))
+        return self._service.shown(told(done, await self.language(viewer)))
 
     async def revert(self, viewer: Viewer, channel: Address, number: int) -> str:
         return await self._told(viewer, self._service.revert(viewer, channel, number))

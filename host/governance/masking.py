@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from enum import Enum
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -21,6 +22,7 @@ from sessiondb import content, secrets
 
 KEPT = 4  # of the secrets that one thing has had since the start
 NEVER = frozenset({"message_id", "path", "emoji", "audience", "approval", "call", "type"})  # names of things
+NAMED = NEVER | {"id", "session_id", "request", "digest", "agent"}  # and of what people are shown
 
 T = TypeVar("T")
 
@@ -63,6 +65,11 @@ class Masks:
     def operation(self, agent: str, operation: content.Operation) -> tuple[content.Operation, Counter[str]]:
         rules, counts = self._rules_of(agent), Counter[str]()
         return (operation if rules is None else _masked(rules, operation, counts)), counts
+
+    def shown(self, found: T, agent: str = "") -> T:
+        """The same in what a person is shown: a text, several, or records of these."""
+        rules = self._rules_of(agent)
+        return found if rules is None else _masked(rules, found, Counter(), NAMED)
 
     def _rules_of(self, agent: str) -> Rules | None:
         configured = self._settings.config.agents.get(agent)
@@ -122,15 +129,16 @@ def _forms(secret: str) -> set[str]:
     return {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
 
 
-def _masked(rules: Rules, value: T, counts: Counter[str]) -> T:
+def _masked(rules: Rules, value: T, counts: Counter[str], never: frozenset[str] = NEVER) -> T:
     """Each text of a record, but for what names something."""
     found: Any = value
-    if isinstance(found, str):
-        found, more = rules.hide(found)
+    if isinstance(found, str) and not isinstance(found, Enum):
+        hidden, more = rules.hide(found)
         counts.update(more)
-    elif isinstance(found, tuple):
-        found = tuple(_masked(rules, one, counts) for one in found)
+        found = hidden if more else found  # a sentence stays one
+    elif isinstance(found, list | tuple) and not hasattr(found, "_fields"):
+        found = type(found)(_masked(rules, one, counts, never) for one in found)
     elif is_dataclass(found) and not isinstance(found, type):
-        texts = {one.name: getattr(found, one.name) for one in fields(found) if one.name not in NEVER}
-        found = replace(found, **{name: _masked(rules, text, counts) for name, text in texts.items()})
+        texts = {one.name: getattr(found, one.name) for one in fields(found) if one.name not in never}
+        found = replace(found, **{name: _masked(rules, text, counts, never) for name, text in texts.items()})
     return found  # type: ignore[no-any-return]

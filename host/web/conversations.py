@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -76,7 +77,8 @@ class Conversations:
 
         def job(registry: Statements) -> Told:
             folder = self._page.books.data / "sessions" / one.id
-            return timeline.told(registry, folder, one.id, before, readable=one.readable)
+            masked = partial(self._page.service.shown, agent=one.agent)
+            return timeline.told(registry, folder, one.id, before, readable=one.readable, masked=masked)
 
         told = await self._page.books.read(job)
         return self._page.html("conversation.html", visitor, {"one": one, "story": told, "private": PRIVATE})
@@ -85,7 +87,10 @@ class Conversations:
         """As text and nothing else, whatever is in it."""
         seq, one = int(request.match_info["seq"]), await self._found(request, visitor)
         folder = self._page.books.data / "sessions" / one.id
-        text = await self._page.books.read(lambda _: timeline.whole(folder, seq)) if one.readable else ""
+        masked = partial(self._page.service.shown, agent=one.agent)
+        text = (
+            await self._page.books.read(lambda _: timeline.whole(folder, seq, masked)) if one.readable else ""
+        )
         if not text:
             raise NotThere("There is no such message.")
         response = web.Response(body=text.encode("utf-8", "replace"), headers=looks.HEADERS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -133,7 +134,8 @@ def _found(registry: Statements, page: Page, seen: Seen, hit: Hit, words: str) -
     if not seen.reads(shown):
         return None
     try:
-        said = timeline.whole(page.books.data / "sessions" / hit.session, hit.seq)
+        masked = partial(page.service.shown, agent=str(row[0]))
+        said = timeline.whole(page.books.data / "sessions" / hit.session, hit.seq, masked)
     except SessionError:
         return None
     if not said:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from host.mailbox import promise
-from host.mailbox.tasks import Occurrence, Tasks
+from host.mailbox.tasks import Occurrence, Task, Tasks
 from host.ports.controls import Forbidden, TaskOrder, TaskView
 from host.registry.port import Statements
 from host.web.eyes import Seen
@@ -52,7 +52,7 @@ class Scheduled:
 
     async def _list(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
         """From a task of the list onwards: who comes back to a page finds it where that task is now."""
-        views = await self._page.service.tasks(visitor.viewer)
+        views = self._page.service.shown(await self._page.service.tasks(visitor.viewer))
         after = request.query.get("after", "")
         first = next((at for at, view in enumerate(views, 1) if view.id == after), 0)
         shown = await self._shown(visitor, views[first : first + PER_PAGE])
@@ -62,6 +62,7 @@ class Scheduled:
 
     async def _one(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
         view, task = await self._page.service.task(visitor.viewer, request.match_info["id"])
+        view, task = self._page.service.shown(view), self._masked(task)
         [entry] = await self._shown(visitor, [view])
         runs = await self._page.books.read(lambda registry: self._runs(registry, view.id))
         values = {"task": entry.task, "where": entry.where, "runs": runs, "words": WORDS, "due": moment}
@@ -92,8 +93,18 @@ class Scheduled:
         if not await self._is_readable(visitor, id_):
             raise Forbidden("Only who may read a task may change its words.")
         given = {name: fields.get(name, "").strip().replace("\r\n", "\n") for name in EDITED}
-        wanted = {name: value for name, value in given.items() if value}
+        found = (await self._page.service.task(visitor.viewer, id_))[1]
+        shown = self._masked(found)
+        before = {
+            "title": shown.title.strip(),
+            "prompt": shown.prompt.strip(),
+        }  # what comes back as it was shown stays as it is
+        wanted = {name: value for name, value in given.items() if value and value != before.get(name)}
         return await self._page.service.edit(visitor.viewer, id_, wanted)
+
+    def _masked(self, task: Task) -> Task:
+        shown = self._page.service.shown
+        return replace(task, title=shown(task.title), prompt=shown(task.prompt))
 
     # ── whose words they are ─────────────────────────────────────────────────────────────────────────────
 

@@ -5,9 +5,9 @@ Words are there only for whom they are; that, when and by whom something was sai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from host.governance import words
@@ -50,8 +50,16 @@ class Told:
     problem: str = ""
 
 
-def told(registry: Statements, root: Path, session_id: str, before: int, *, readable: bool) -> Told:
-    """The `PER_PAGE` latest messages below a seq (0: the latest of all)."""
+def told(
+    registry: Statements,
+    root: Path,
+    session_id: str,
+    before: int,
+    *,
+    readable: bool,
+    masked: Callable[[str], str],
+) -> Told:
+    """The `PER_PAGE` latest messages below a seq (0: the latest of all); `masked`: an agent's words, as they may be seen."""
     folder = SessionFolder(root.resolve())
     try:
         heard, older = _heard(folder.inbound_db, before)
@@ -67,11 +75,11 @@ def told(registry: Statements, root: Path, session_id: str, before: int, *, read
     except SessionError as error:
         used, answers, problem = {}, [], str(error)
     lines += [_came(message, used.get(message.id, []), readable=readable) for message in heard]
-    lines += [line for row in answers for line in _answered(row, posts, readable=readable)]
+    lines += [line for row in answers for line in _answered(row, posts, masked, readable=readable)]
     return Told(sorted(lines, key=lambda line: line.seq), older and heard[0].seq, problem)
 
 
-def whole(root: Path, number: int) -> str:
+def whole(root: Path, number: int, masked: Callable[[str], str]) -> str:
     """All that was said in one message; '' when there is no such. Raises `SessionError`."""
     folder = SessionFolder(root.resolve())
     if number % 2 == 0:
@@ -82,7 +90,7 @@ def whole(root: Path, number: int) -> str:
     with closing(OutboundReader(folder.outbound_db)) as reader:
         for row in reader.rows_after(number - 1).rows:
             if isinstance(row, Accepted) and row.row.seq == number:
-                return "".join(entry.said for entry in exporting.answer(row))
+                return masked("".join(entry.said for entry in exporting.answer(row)))
     return ""
 
 
@@ -134,13 +142,16 @@ def _came(message: MessageIn, tools: Sequence[str], *, readable: bool) -> Line:
     return _line(message.seq, entry, who, notes, by_agent=False, readable=readable)
 
 
-def _answered(row: Accepted, posts: Mapping[str, list[Post]], *, readable: bool) -> Iterator[Line]:
+def _answered(
+    row: Accepted, posts: Mapping[str, list[Post]], masked: Callable[[str], str], *, readable: bool
+) -> Iterator[Line]:
     notes = []
     for parcel, _ in posts.get(row.row.id, []):
         note = POSTED.get(parcel.state, parcel.state)
         note += f" after {parcel.attempts} failed attempts" if parcel.attempts else ""
         notes.append(f"{note}: {words.one_line(parcel.error)}" if parcel.error and readable else note)
-    for entry in exporting.answer(row):
+    for said in exporting.answer(row):
+        entry = replace(said, said=masked(said.said)) if readable else said
         yield _line(row.row.seq, entry, entry.who, notes, by_agent=True, readable=readable)
 
 

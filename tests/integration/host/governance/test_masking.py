@@ -20,6 +20,7 @@ from host.config.settings import Settings
 from host.delivery import masked
 from host.governance.masking import Masks
 from host.ports import figures
+from host.ports.controls import Forbidden
 from host.registry.db import open_registry
 from host.registry.notices import Notice
 from sessiondb import Address, Missing, content
@@ -27,6 +28,7 @@ from sessiondb.connection import open_reader
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.attacked import logged
 from tests.support.hosting import config, serving
+from tests.support.viewing import ADA, viewer
 from tests.support.waiting import eventually
 
 TOKEN = "ghp_" + "Zk3Qw8Rt5Yp1Lm7Nc4Vb6Xs9Df2Gh0Jj8Ka5"
@@ -149,6 +151,29 @@ async def test_a_title_is_masked_and_audited(tmp_path: Path) -> None:
         await bot.until(lambda: bool(bot.titles))
         await eventually(lambda: audited(tmp_path))
     assert [title for _, title, _ in bot.titles] == [f"About {MASKED}"]
+
+
+async def test_what_a_person_is_shown_by_a_command_is_masked_too(tmp_path: Path) -> None:
+    """Behind a slash as when it is typed: panels, lists, what was noted, the story of a message, a refusal."""
+    wish = {"title": f"Use {TOKEN}", "prompt": "go", "cron": "0 9 * * *"}
+    note = {"command": "create", "path": "/memories/keys.md", "file_text": f"The key is {TOKEN}"}
+    async with serving(config(tmp_path)) as (host, bot):
+        sees = viewer(ADA, "c", "public")
+        there = {"privacy": "public", "mentioned": True, "author": ADA}
+        calls = f"@@call schedule_task {json.dumps(wish)}\n@@call memory {json.dumps(note)}\n@@sleep 600"
+        await bot.say("c", calls, **there)
+        await bot.until(lambda: any(one.status == "waiting" for one in bot.shown))
+        await eventually(lambda: bool(list(tmp_path.glob("sessions/*/outbound/outbound.db"))))
+        shown = [
+            *await host.controls.tasks(sees),
+            (await host.controls.overview(sees)).tasks,
+            await host.controls.memory(sees, ""),
+        ]
+        with pytest.raises(Forbidden) as refused:
+            await host.controls.hand_over(sees, f"@{TOKEN} go on")
+        await host.controls.why(sees, "")
+    assert all(MASKED in str(one) for one in shown), shown
+    assert TOKEN not in str([*shown, refused.value])
 
 
 # ── what this host's secrets are ─────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,20 @@ async def test_of_a_private_conversation_there_are_figures_and_no_word(tmp_path:
     assert "answered" in told.shown
     assert "for those alone who are in it" in told.shown
     assert [page.status for page in whole] == [404] * 6
+
+
+async def test_an_agents_words_are_masked_here_as_where_they_were_posted(tmp_path: Path) -> None:
+    token = "ghp_" + "Zk3Qw8Rt5Yp1Lm7Nc4Vb6Xs9Df2Gh0Jj8Ka5"
+    ask = "osprey\n@@results\n@@call send_message " + json.dumps({"text": f"a heron: {token}"})
+    async with serving(config(tmp_path, web=WEB)) as (host, bot), browsing(host, tmp_path) as browser:
+        await answered(bot, "c", ask, privacy="public", mentioned=True)
+        listed = await browser.get("/conversations")
+        path = "/conversations/s" + listed.text.partition('href="/conversations/s')[2].partition('"')[0]
+        told = await browser.get(path)
+        whole = [(await browser.get(f"{path}/{seq}")).text for seq in range(1, 6, 2)]
+    assert "a heron: ‹masked: github-token›" in told.text
+    assert any("a heron: ‹masked: github-token›" in one for one in whole)
+    assert not any(f"a heron: {token}" in one for one in whole)
 
 
 async def test_a_megabyte_is_shown_in_part_and_whole_as_text(tmp_path: Path) -> None:

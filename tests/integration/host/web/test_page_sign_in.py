@@ -213,7 +213,9 @@ def test_a_public_url_is_kept_as_browsers_name_it(tmp_path: Path, url: str, kept
 
 
 async def test_a_private_task_is_named_for_those_who_are_there(tmp_path: Path) -> None:
-    call = "@@call schedule_task " + json.dumps({"title": "Osprey", "prompt": "say it", "cron": "0 9 * * *"})
+    token = "ghp_" + "Zk3Qw8Rt5Yp1Lm7Nc4Vb6Xs9Df2Gh0Jj8Ka5"
+    wish = {"title": "Osprey", "prompt": f"say it with {token}", "cron": "0 9 * * *"}
+    call = "@@call schedule_task " + json.dumps(wish)
     async with the_page(tmp_path) as (_, bot, browser):
         await answered(bot, "vault", call, privacy="private", mentioned=True)
         olga = await signed_in(bot, browser, OLGA)
@@ -225,7 +227,11 @@ async def test_a_private_task_is_named_for_those_who_are_there(tmp_path: Path) -
         assert "say it" not in (await olga.get(f"/tasks/{id_}")).text
         bot.members["U9"] = {"vault"}
         one = await olga.get(f"/tasks/{id_}")
-        assert "say it" in one.text
+        assert "say it with ‹masked: github-token›" in one.text
+        kept = {"task": id_, "title": "Osprey", "prompt": "say it with ‹masked: github-token›"}
+        assert "Changed" in (await olga.send("/tasks/edit", **kept, cron="15 8 * * 1", back="/tasks")).shown
+        files = list(tmp_path.glob("sessions/*/inbound/inbound.db"))
+        assert any(f"say it with {token}".encode() in file.read_bytes() for file in files)
         changed = await olga.send(
             "/tasks/edit", task=id_, title="Kestrel", prompt="a\r\nb", cron="30 8 * * 1", back="/tasks"
         )
@@ -236,4 +242,4 @@ async def test_a_private_task_is_named_for_those_who_are_there(tmp_path: Path) -
         wrong = await olga.send("/tasks/edit", task=id_, cron="every now and then", back="/tasks")
         assert "Changed" not in wrong.shown
     kinds = [entry[2] for entry in recorded(tmp_path)]
-    assert kinds == ["update_task"] * 2
+    assert kinds == ["update_task"] * 3
