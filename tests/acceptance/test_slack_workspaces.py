@@ -11,14 +11,21 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import apsw
 import pytest
 
-from bots.slack.setup.manifest import BECAME, LATER
-from tests.fakes.slack import Message
+from bots.slack import listening
+from bots.slack.commands import later
+from bots.slack.panels import judging, panels, rules
+from bots.slack.questions import questions
+from bots.slack.sending import rendering
+from bots.slack.setup.manifest import ASK_ABOUT, BECAME, LATER
+from host.ports import commands
+from tests.fakes.slack import FakeSlack, Message, User, View
 from tests.support import on_slack
 from tests.support.dovecote import ROOT
 from tests.support.on_slack import PATIENCE, Office
@@ -27,19 +34,12 @@ from tests.support.waiting import eventually
 
 NAME = "dovecote.example.com"
 ROUNDS = 4  # questions that each workspace asks at once
-COMMANDS = (
-    "help",
-    "status",
-    "tasks",
-    "usage",
-    "why",
-    "memory",
-    "memory call",
-    "grants",
-    "config",
-    "stop",
-)
-TYPED = ("!status", "!tasks", "!usage", "!why", "!memory", "!grants", "!config")
+IN_A_THREAD = ("clear", "mute", "handoff")  # after the others: they end what was said there, or who says it
+
+
+def parts(pattern: str) -> list[str]:
+    """Of what a listener hears: each of its kinds."""
+    return pattern.removeprefix("^").removesuffix("$").strip("()").split("|")
 
 
 @dataclass
@@ -129,8 +129,9 @@ async def two(tmp_path: Path) -> AsyncIterator[Two]:
         other = Office(one.slack.add_workspace("Barn"), one.folder)
         port = free_port()
         web = f'[web]\nport = {port}\npublic_url = "https://{NAME}"\n'
-        owners = f'owners = ["slack:{one.slack.team_id}/U0OWNER", "slack:{other.slack.team_id}/U0OWNER"]'
-        one.configure(slack=f'installs = ["{other.slack.team_id}"]', access=owners, more=web)
+        owners = f'owners = ["slack:{one.slack.team_id}/{one.bob.id}", "slack:{other.slack.team_id}/{other.bob.id}"]'
+        careful = '[agents.default.options]\napprove = ["mock_append"]\n'
+        one.configure(slack=f'installs = ["{other.slack.team_id}"]', access=owners, more=web + careful)
         yield Two(one, other, port)
 
 
@@ -219,10 +220,8 @@ class Life:
         roots.append(office.ask(f"@@call memory {json.dumps(note)}"))
         roots.append(office.ask(f"@@call schedule_task {json.dumps(wish)}\n@@results"))
         sends = {"file": f"{word}.txt", "line": word}
-        roots.append(
-            office.ask(
-                f"@@call mock_append {json.dumps(sends)}\n@@call send_file {json.dumps({'path': sends['file']})}"
-            )
+        allowed = office.ask(
+            f"@@call mock_append {json.dumps(sends)}\n@@call send_file {json.dumps({'path': sends['file']})}"
         )
         roots.append(
             slack.say(office.ann, office.channel, f"{slack.mention()} see", files=[("a.txt", word.encode())])
@@ -240,7 +239,63 @@ class Life:
         await office.answered(asked, 2)
         [answer] = await office.answered(roots[0])
         await slack.judge(office.ann, answer, "negative").acknowledged()
+        await self.submitted(judging.MODAL, office.ann, {"reason": {"reason": f"too little {word}"}})
         slack.react(office.bob, answer, "eyes")
+        await self.chosen(allowed, roots[1])
+        await self.formed(roots[2])
+        await self.stopped()
+
+    async def submitted(self, form: str, who: User, values: dict[str, dict[str, Any]] | None = None) -> View:
+        views = self.office.slack.workspace.views
+        view = await self.office.slack.wait_until(
+            lambda: next((v for v in views.values() if v.open and v.body.get("callback_id") == form), None),
+            PATIENCE,
+        )
+        assert view is not None
+        await self.office.slack.submit_view(who, view, values).acknowledged()
+        return view
+
+    async def chosen(self, allowed: Message, edited: Message) -> None:
+        """Cards: a call that has to be allowed, a question answered in words, one that was changed after its answer."""
+        slack, office, word = self.office.slack, self.office, self.word
+        [card] = await office.answered(allowed)
+        await slack.click(office.ann, card, rendering.DETAILS).acknowledged()
+        await slack.click(office.ann, card, value=button(card, "Allow")).acknowledged()
+        await office.answered(allowed, 2)
+        open_ = office.ask(f"@@ask What of {word}?\n@@results")
+        [card] = await office.answered(open_)
+        await slack.click(office.ann, card, rendering.WORDS).acknowledged()
+        await self.submitted(questions.MODAL, office.ann, {"words": {"words": f"all of {word}"}})
+        await office.answered(open_, 2)
+        slack.edit(edited, f"{edited.text} changed")
+        *_, line = await office.answered(edited, 2)
+        await slack.click(office.ann, line, value="again").acknowledged()
+        await office.answered(edited, 2)
+
+    async def formed(self, root: Message) -> None:
+        """A reminder, what is set for the channel, and both shortcuts that begin something."""
+        slack, office, word = self.office.slack, self.office, self.word
+        await slack.choose(office.ann, root, ASK_ABOUT).acknowledged()
+        await slack.choose(office.ann, root, LATER).acknowledged()
+        view = await self.submitted(later.FORM, office.ann, {later.WHEN: {later.WHEN: "tomorrow at nine"}})
+        await slack.click(office.ann, view, later.TRY_FIRST).acknowledged()
+        await self.submitted(later.CONFIRM, office.ann)
+        await slack.slash(office.bob, office.channel, "/dovecote", "config").acknowledged()
+        await self.submitted(rules.MODAL, office.bob, {"instructions": {"instructions": f"Say {word}."}})
+        await slack.slash(office.ann, office.channel, "/dovecote", f"ask {word}?").acknowledged()
+
+    async def stopped(self) -> None:
+        """Home's buttons: a turn under way, the tasks, and itself anew."""
+        slack, office = self.office.slack, self.office
+        running = office.ask("@@sleep 60")
+        threads = slack.workspace.assistant_threads
+        await slack.wait_until(lambda: (running.channel, running.ts) in threads, PATIENCE)
+        for action in (f"{panels.TASK}-pause", panels.STOP, f"{panels.REFRESH}-home"):
+            before = slack.workspace.homes.pop(office.ann.id, None)
+            slack.open_home(office.ann)
+            home = await slack.wait_until(lambda: slack.workspace.homes.get(office.ann.id), PATIENCE)
+            assert home is not None, before
+            await slack.click(office.ann, home, action).acknowledged()
 
     async def looked(self) -> None:
         """Whatever there is to be seen, also of what another workspace may have under the same ids."""
@@ -248,15 +303,20 @@ class Life:
         root = office.ask("hello")
         await office.answered(root)
         for person in (office.ann, office.bob):
-            for text in COMMANDS:
+            for text in (*commands.COMMANDS, "memory call", "config versions"):
                 await slack.slash(person, office.channel, "/dovecote", text).acknowledged()
             for callback in (BECAME, LATER):
                 await slack.choose(person, root, callback).acknowledged()
             slack.open_home(person)
             await slack.wait_until(lambda who=person: slack.workspace.homes.get(who.id), PATIENCE)  # type: ignore[misc]
-        for number, typed in enumerate(TYPED, 2):
-            slack.say(office.ann, office.channel, typed, root.ts)
+        shown = [
+            name for name in commands.COMMANDS if name in commands.SHOWN - {commands.HANDOFF, commands.AGAIN}
+        ]
+        for number, typed in enumerate(shown, 2):
+            slack.say(office.ann, office.channel, f"!{typed}", root.ts)
             await office.answered(root, number)
+        for typed in (*(set(commands.COMMANDS) - set(shown) - set(IN_A_THREAD)), *IN_A_THREAD):
+            slack.say(office.ann, office.channel, f"!{typed} default and on", root.ts)
         look = {"command": "view", "path": "/memories/team.md"}
         found = office.ask(f"@@call memory {json.dumps(look)}\n@@results")
         assert self.word in (await office.answered(found))[-1].text
@@ -280,6 +340,30 @@ class Life:
             *workspace.assistant_threads.values(),
         ]
         return repr((given, answers, shown, kept, slack.interactions.responded))
+
+
+def button(card: Message, label: str) -> str:
+    """Its value."""
+    found = [e for block in card.blocks for e in block.get("elements", ()) if e.get("type") == "button"]
+    return str(next(e["value"] for e in found if e["text"]["text"] == label))
+
+
+def pressed(slack: FakeSlack, team: str) -> set[str]:
+    """Of what listeners hear of people, each kind that Slack brought of this workspace."""
+    heard = set()
+    for each in slack.deliveries():
+        body = each.payload
+        if (body.get("team_id") or (body.get("team") or {}).get("id")) != team:
+            continue
+        ids = [str(action.get("action_id")) for action in body.get("actions") or ()]
+        ids += (
+            [str((body.get("view") or {}).get("callback_id"))]
+            if body.get("type") == "view_submission"
+            else []
+        )
+        ids += [str(body.get("callback_id"))] if body.get("type") == "message_action" else []
+        heard |= set(ids)
+    return heard
 
 
 def long_ago(path: Path) -> None:
@@ -312,7 +396,14 @@ async def test_nothing_of_one_workspace_is_seen_in_the_other_under_the_same_ids(
     await two.one.stop(kill=True)
     await two.start()
     await asyncio.gather(*(life.looked() for life in lives))
+    kinds = [
+        *listening.SHORTCUTS,
+        *listening.VIEWS,
+        *(kind for one in listening.ACTIONS for kind in parts(one)),
+    ]
     for life, other in (lives, lives[::-1]):
+        heard = pressed(life.office.slack, life.office.slack.team_id)
+        assert [kind for kind in kinds if not any(one.startswith(kind) for one in heard)] == []
         seen = life.seen()
         assert life.word in seen
         at = seen.find(other.word)
