@@ -15,6 +15,7 @@ from host.ports.conformance import Assumption, NotTried
 Json = dict[str, Any]
 
 SUPPRESS_EMBEDS = 1 << 2
+COMPONENTS_V2 = 1 << 15
 LONGEST = 2_000
 CLICKED = "custom_id, message, channel, token, user"
 INVALID = "code 50035"
@@ -123,6 +124,14 @@ async def _mentions_nobody(stay: Stay) -> str:
     return "everybody" if found.get("mention_everyone") else "nobody"
 
 
+async def _as_components(stay: Stay) -> str:
+    """As cards are posted: the words are in a component, and the message itself has none."""
+    text = {"type": 10, "content": stay.text()}
+    found = await stay.in_history(await stay.post(content=None, flags=COMPONENTS_V2, components=[text]))
+    shown = [one.get("content") for one in found.get("components") or ()]
+    return "its words" if shown == [text["content"]] else "something else"
+
+
 def _reply(**more: Any) -> Callable[[Stay], Awaitable[str]]:
     async def see(stay: Stay) -> str:
         return await stay.posted(message_reference={"message_id": str(NOBODY), **more})
@@ -169,6 +178,7 @@ ASSUMPTIONS: tuple[Assumption[Stay], ...] = (
     Assumption("A second deletion", "code 10008", _deleted_twice),
     Assumption("The flag against previews", "kept", _unpreviewed),
     Assumption("Whom @everyone reaches where nobody may be mentioned", "nobody", _mentions_nobody),
+    Assumption("A message of components, in a channel's history", "its words", _as_components),
     Assumption("A reply to nothing", INVALID, _reply()),
     Assumption("A reply to nothing that may fail", "accepted", _reply(fail_if_not_exists=False)),
     Assumption("The same reaction twice", "accepted", _reaction("👍", "👍")),

@@ -5,19 +5,24 @@ What is seen is said in words of ours or by Slack's error codes, so that a repor
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
 from bots.slack.client.errors import code_of
+from bots.slack.panels import judging
 from bots.slack.sending.canvases import NOT_HERE
-from bots.slack.setup.stay import Stay, word_of
+from bots.slack.sending.faces import SCOPE as CUSTOMIZE
+from bots.slack.sending.tables import ROWS, tabled
+from bots.slack.setup.stay import TEXT, Stay, word_of
 from host.ports.conformance import Assumption, NotTried
 
 Json = dict[str, Any]
 Blocks = list[Json]
 
+PREVIEWED = 3.0  # s within which a page's preview has come
 CUT = "no longer than the limit"
 RATE_HEADERS = ("retry-after", "x-ratelimit-remaining", "x-ratelimit-limit", "x-ratelimit-reset")
 CLICKED = "action_id, value, channel, message, response_url, user"
@@ -100,6 +105,16 @@ def _unknown(_: int) -> Blocks:
     return [{"type": "no_such_block"}]
 
 
+def _feedback(_: int) -> Blocks:
+    return [judging.block("check")]
+
+
+def _data_table(size: int) -> Blocks:
+    """As answers are sent; of more rows than we send, the last one said again."""
+    [table] = tabled("\n".join(["|a|b|", "|-|-|", *["|1|b|"] * min(size, ROWS)])) or [{"rows": []}]
+    return [table | {"rows": [*table["rows"], *[table["rows"][-1]] * max(0, size - ROWS)]}]
+
+
 def _edit_of(size: int) -> Callable[[Stay], Awaitable[str]]:
     async def see(stay: Stay) -> str:
         ts = (await stay.post())["ts"]
@@ -148,13 +163,13 @@ async def _click(stay: Stay) -> str:
     return ", ".join(name for name, there in has.items() if there)
 
 
-async def _stream(stay: Stay, root: str) -> str:
+async def _stream(stay: Stay, root: str, **shown: Any) -> str:
     started = await stay.client.chat_startStream(
         channel=stay.channel,
         thread_ts=root,
         recipient_user_id=_who(stay),
         recipient_team_id=stay.team,
-        markdown_text="One",
+        **(shown or {"markdown_text": "One"}),
     )
     return str(stay.keep(started)["ts"])
 
@@ -172,6 +187,50 @@ async def _after_the_stop(stay: Stay) -> str:
     await stay.client.chat_stopStream(channel=stay.channel, ts=ts)
     more = stay.client.chat_appendStream(channel=stay.channel, ts=ts, markdown_text=" two")
     return await stay.verdict(more)
+
+
+async def _planned(stay: Stay) -> str:
+    """As a plan is shown: its title and a card for each step, which goes on."""
+    _who(stay)
+    step: Json = {"type": "task_update", "id": "one", "title": "A step"}
+    chunks = [{"type": "plan_update", "title": "A plan"}, step | {"status": "in_progress"}]
+    ts = await _stream(stay, str((await stay.post())["ts"]), chunks=chunks, task_display_mode="plan")
+    done = [step | {"status": "complete"}]
+    said = await stay.verdict(stay.client.chat_appendStream(channel=stay.channel, ts=ts, chunks=done))
+    await stay.client.chat_stopStream(channel=stay.channel, ts=ts)
+    return said
+
+
+async def _marked_at_its_end(stay: Stay) -> str:
+    _who(stay)
+    root = str((await stay.post())["ts"])
+    ts = await _stream(stay, root)
+    await stay.client.chat_stopStream(channel=stay.channel, ts=ts, metadata=stay.marked())
+    found = [m for m in await stay.replies(root) if m["ts"] == ts]
+    return "found" if found and stay.is_ours(found[0]) else "not found"
+
+
+async def _unpreviewed(stay: Stay) -> str:
+    """Slack fetches a page after it has taken the message."""
+    ts = (await stay.post(text=f"{TEXT} https://example.com"))["ts"]
+    await asyncio.sleep(PREVIEWED)
+    found = [m for m in await stay.history() if m["ts"] == ts]
+    return "a preview" if found and found[0].get("attachments") else "none"
+
+
+async def _face(stay: Stay) -> str:
+    """Without the scope agents speak under the app's own name."""
+    if CUSTOMIZE not in await scopes(stay):
+        raise NotTried(f"agents have no names of their own here: no {CUSTOMIZE}")
+    said = await stay.post(username="A check")
+    return "under it" if said["message"].get("username") == "A check" else "under the app's"
+
+
+async def scopes(stay: Stay) -> set[str]:
+    """Of the bot's token, as Slack names them with each answer."""
+    told = (await stay.client.auth_test()).headers
+    named = {str(name).lower(): str(value) for name, value in told.items()}.get("x-oauth-scopes", "")
+    return {scope.strip() for scope in named.split(",")}
 
 
 async def _ephemeral(stay: Stay) -> str:
@@ -225,6 +284,11 @@ ASSUMPTIONS: tuple[Assumption[Stay], ...] = (
     Assumption("Markdown of 12,000 characters", "accepted", _blocks(_markdown, 12_000)),
     Assumption("Markdown of 12,001 characters", LONG, _blocks(_markdown, 12_001)),
     Assumption("A block of an unknown type", INVALID, _blocks(_unknown, 0)),
+    Assumption("Feedback buttons", "accepted", _blocks(_feedback, 0)),
+    Assumption("A data table of 100 rows", "accepted", _blocks(_data_table, 100)),
+    Assumption("A data table of 201 rows", INVALID, _blocks(_data_table, 201)),
+    Assumption("A link without a preview", "none", _unpreviewed),
+    Assumption("A post under a name of its own", "under it", _face),
     Assumption("An edit to 4,000 characters", "accepted", _edit_of(4_000)),
     Assumption("An edit to 4,001 characters", "msg_too_long", _edit_of(4_001)),
     Assumption("Metadata after an edit without any", "kept", _edit_keeps_metadata),
@@ -232,6 +296,8 @@ ASSUMPTIONS: tuple[Assumption[Stay], ...] = (
     Assumption("Headers about rates on success", "none", _rate_headers),
     Assumption("A stream that is begun, continued and ended", "accepted", _streamed),
     Assumption("A stream that is continued after its end", "message_not_in_streaming_state", _after_the_stop),
+    Assumption("A stream that shows a plan", "accepted", _planned),
+    Assumption("Metadata that a stream gets at its end", "found", _marked_at_its_end),
     Assumption("A canvas that is renamed, linked and opened to its channel", "accepted", _canvas),
     Assumption("A note for one person, in the channel's history", "not in it", _ephemeral),
 )
