@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -83,7 +84,7 @@ async def sign_in(config: Config, agent: str, name: str, say: Callable[[str], No
     except TimeoutError as error:
         raise McpError(f"{name}: nobody agreed in {LINK_LIVES / 60:.0f} minutes") from error
     with beside(registry) as connection:
-        logins.keep(connection, agent, name, sealed, _now())
+        logins.keep(connection, login, sealed, _now())
         audit.record(connection, _operator(), "mcp_login", f"{agent} {name}", _now())
     say(f"Signed in: agent {agent} can use {name}.")
 
@@ -120,7 +121,9 @@ async def _looked(config: Config, agent: str, name: str, server: McpServer) -> F
         if held is not None and held.expires_at and held.expires_at < time.time():
             return Finding(what, True, "signed in; the token is renewed when it is needed")
         headers = {"Authorization": f"Bearer {held.token}"} if held is not None else {}
-    return _judged(what, agent, name, server, await _status(server.url, headers), signed_in=bool(headers))
+    found = _judged(what, agent, name, server, await _status(server.url, headers), signed_in=bool(headers))
+    own = ", ".join(_own(config, agent, name))
+    return replace(found, seen=f"{found.seen}; signed in by workspace {own} for itself") if own else found
 
 
 def _judged(what: str, agent: str, name: str, server: McpServer, status: int, *, signed_in: bool) -> Finding:
@@ -161,12 +164,21 @@ async def _status(url: str, headers: dict[str, str]) -> int:
         return 0
 
 
+def _own(config: Config, agent: str, name: str) -> list[str]:
+    """Workspaces whose owners signed in."""
+    try:
+        with contextlib.closing(open_registry(Path(config.data))) as registry:
+            return logins.workspaces(registry, agent, name)
+    except SessionError:
+        return []
+
+
 def _login(config: Config, agent: str, name: str, server: McpServer) -> logins.Login | None:
     """Raises `SealError`."""
     data = Path(config.data)
     try:
         with contextlib.closing(open_registry(data)) as registry:
-            found = logins.load(registry, agent, name)
+            found = logins.load(registry, agent, name, "")
     except SessionError:
         return None  # no host has run yet
     return None if found is None else logins.opened(Seal(data, os.environ), found, agent, name, server.url)

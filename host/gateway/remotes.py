@@ -160,8 +160,7 @@ class Remotes:
         if not is_private_line(sent.server.url):
             return ""
         try:
-            agent = sent.line.session.agent
-            return await self._sign_ins.token(agent, sent.name, sent.server, refused)
+            return await self._sign_ins.token(sent.line.session, sent.name, sent.server, refused)
         except (Unavailable, SessionError) as error:
             raise Away(str(error)) from error
 

@@ -10,7 +10,7 @@ import importlib
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from host.config.settings import Settings
@@ -38,7 +38,7 @@ PATIENCE = 20.0  # s that a request waits until it is known whether there is a l
 AGAIN_AFTER = 60.0  # s after which a sign-in that could not begin is tried again
 EARLY = 30.0  # s before its end a token is renewed
 
-Key = tuple[str, str]  # agent, server
+Key = tuple[str, str, str]  # agent, server, and the workspace whose owners are asked
 
 
 class Unavailable(Exception):
@@ -75,7 +75,9 @@ class SignIns:
         self._reach = reach
         self._now = now
         self._say = say
-        self._locks: dict[Key, asyncio.Lock] = {}
+        self._locks: dict[
+            tuple[str, str], asyncio.Lock
+        ] = {}  # by agent and server: workspaces may have one in common
         self._pending: dict[Key, _Pending] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
 
@@ -87,17 +89,20 @@ class SignIns:
 
     # ── tokens ───────────────────────────────────────────────────────────────────────────────────────────
 
-    async def token(self, agent: str, name: str, server: McpServer, refused: str = "") -> str:
+    async def token(self, session: Session, name: str, server: McpServer, refused: str = "") -> str:
         """'' where nobody has signed in, or it counts no more. `refused` is one that the server takes no longer.
+
+        What a workspace's own owners signed in for is its own: there the agent reads what they may.
 
         Raises `Unavailable`, `SessionError`.
         """
+        agent, home = session.agent, access.home(session.address)
         async with self._locks.setdefault((agent, name), asyncio.Lock()):
-            found = await self._db.read(lambda connection: logins.load(connection, agent, name))
+            found = await self._db.read(lambda connection: logins.load(connection, agent, name, home))
             if found is None:
                 return ""
             try:
-                login = logins.opened(self._seal, found, agent, name, server.url)
+                login = logins.opened(self._seal, found, agent, name, server.url, home)
             except SealError as error:  # as if nobody had: whoever signs in again puts it right
                 log.warning("MCP server %s: %s", name, error, extra={"action": "mcp_login_unreadable"})
                 return ""
@@ -120,7 +125,7 @@ class SignIns:
         except NotFetched as error:
             raise Unavailable(f"its sign-in cannot be renewed now: {error}") from error
         if fresh is None:
-            await self._db.write(lambda connection: logins.forget(connection, login.agent, login.server))
+            await self._db.write(lambda connection: logins.drop(connection, login))
             log.warning(
                 "The sign-in at MCP server %s counts no more",
                 login.server,
@@ -143,15 +148,13 @@ class SignIns:
         except SealError as error:
             raise Unavailable(str(error)) from error
         now = self._now()
-        await self._db.write(
-            lambda connection: logins.keep(connection, login.agent, login.server, sealed, now)
-        )
+        await self._db.write(lambda connection: logins.keep(connection, login, sealed, now))
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def ask(self, session: Session, name: str, server: McpServer) -> str:
         """Has owners asked to sign in, once while a link lives; returns what to tell the model."""
-        key = (session.agent, name)
+        key = (session.agent, name, access.home(session.address))
         operator = f"the operator can run `dovecote mcp login {name} --agent {session.agent}`"
         if not is_private_line(server.url):
             return "it asks for a sign-in, which needs a url that begins with https"
@@ -191,7 +194,7 @@ class SignIns:
         ]
 
     async def _sign_in(self, key: Key, server: McpServer, told: list[Notice], pending: _Pending) -> None:
-        agent, name = key
+        agent, name, home = key
         about = f"mcp-sign-in:{secrets.token_hex(8)}"
 
         async def show(url: str) -> None:
@@ -217,7 +220,7 @@ class SignIns:
                 login = await library.sign_in(
                     agent, name, server.url, landing, Fetcher(server.url, self._reach)
                 )
-            await self._keep(login)
+            await self._keep(replace(login, workspace=home))
             done = True
             said = say(
                 "Signed in: agent `{agent}` can use the MCP server `{server}` from its next message on.",
@@ -271,7 +274,10 @@ class SignIns:
             return ""
         if not access.is_owner(self._settings.config.access, event.address, event.author.id):
             return say("Only an owner can sign in.")
-        for pending in self._pending.values():
+        home = access.home(event.address)
+        for (_, _, whose), pending in self._pending.items():
+            if whose not in ("", home):
+                continue
             if pending.landing is not None and pending.landing.arrived(address):
                 return say("Thank you. I will tell you when it is done.")
         return say("This sign-in is over. Ask again for what needs it, and I will send a new link.")

@@ -23,7 +23,10 @@ MOST_BACK = 1_000  # states that came back and are still good: one more, and the
 LONGEST_STATE = 300  # characters; ours have about 150
 STATE = "installation"  # what a state says that it is, for other things are sealed with the same key
 LONGEST_NAME = 100  # characters
-SEALED = (("mcp_logins", "agent", "server"), ("installs", "channel_type", "holder"))  # tables by their keys
+SEALED = (  # tables by their keys
+    ("mcp_logins", "agent", "server", "workspace"),
+    ("installs", "channel_type", "holder"),
+)
 
 
 class Installs:
@@ -149,10 +152,12 @@ def of(db: Registry, seal: Seal, now: Callable[[], int]) -> Callable[[str], Inst
 def renew(connection: Statements, seal: Seal) -> int:
     """All that former keys sealed is sealed with the key of today; returns how much. Raises `SealError`."""
     renewed = 0
-    for table, first, second in SEALED:
-        for *key, sealed in connection.execute(f"SELECT {first}, {second}, sealed FROM {table}").fetchall():
+    for table, *columns in SEALED:
+        for *key, sealed in connection.execute(
+            f"SELECT {', '.join(columns)}, sealed FROM {table}"
+        ).fetchall():
             if sealed and (fresh := seal.renewed(bytes(sealed))) is not None:
-                where = f"{first} = ? AND {second} = ?"
+                where = " AND ".join(f"{column} = ?" for column in columns)
                 connection.execute(f"UPDATE {table} SET sealed = ? WHERE {where}", (fresh, *key))
                 renewed += 1
     return renewed

@@ -42,7 +42,7 @@ SMALL = {
     "meta": "a handful of values",
     "model_fields": "optional fields of one API",
     "places": "one row per channel",
-    "mcp_logins": "one per agent and server of the configuration",
+    "mcp_logins": "one per agent and server of the configuration, in each workspace",
     "installs": "one per workspace that installed the app",
     "install_states": "installations that came back in the last ten minutes, at most 1,000",
     "watermarks": "one row per channel",

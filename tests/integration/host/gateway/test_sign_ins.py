@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,8 @@ import pytest
 from host.config.environment import SEAL_KEY
 from host.folders import seal
 from host.ports.events import Author
+from host.registry import logins
+from sessiondb import Address
 from tests.fakes.mcp_server.loopback import LoopbackMCP, agree, land
 from tests.fakes.platform import MemoryBot
 from tests.support.calling import Caller
@@ -85,6 +88,42 @@ async def test_an_owner_opens_the_link_and_the_agent_has_the_tools(tmp_path: Pat
         assert holding(tmp_path, access) == holding(tmp_path, refresh) == []
         assert (tmp_path / seal.FILE).stat().st_mode & 0o777 == 0o600
         assert not any("http" in text for text in case.bot.said("c"))
+
+
+async def test_what_a_workspaces_owner_signed_in_for_is_used_in_no_other(tmp_path: Path) -> None:
+    """There an agent would read to others what that owner may."""
+
+    class SlackLike(MemoryBot):
+        channel_type = "slack"
+
+    bot, (one, other) = SlackLike(), ("T0ONE", "T0OTHER")
+    access = {"unknown": "allow", "owners": [f"slack:{one}/{OWNER}", f"slack:{other}/{OWNER}"]}
+
+    async def called(team: str, *call: Any) -> str:
+        before = len(bot.said("c"))
+        text = f"@@call {call[0]} {json.dumps(call[1])}\n@@results"
+        await bot.say("c", text, address=Address("slack", team, "c"), mentioned=True)
+        await bot.until(lambda: len(bot.said("c")) > before)
+        return bot.said("c")[-1]
+
+    def links(team: str) -> list[str]:
+        told = [sent for sent in bot.sent if sent.private_to == OWNER and sent.address.workspace_id == team]
+        return LINK.findall("\n".join(str(sent.payload["text"]) for sent in told))
+
+    async with LoopbackMCP(guarded=True) as server:
+        agents = {"default": {"options": {"mcp": {"sums": {"url": server.url}}}}}
+        async with serving(config(tmp_path, agents=agents, access=access), bot, environment={}) as (host, _):
+            assert "an owner has been sent a link" in await called(one, *STATUS)
+            await bot.until(lambda: bool(links(one)))
+            await land(await agree(links(one)[0]))
+            await bot.until(lambda: any("Signed in" in str(sent.payload) for sent in bot.sent))
+            assert await called(one, *ADD) == "5"
+            assert links(other) == []
+            assert "an owner has been sent a link" in await called(other, *STATUS)
+            await bot.until(lambda: bool(links(other)))
+            assert len(links(one)) == 1
+            kept = await host.house.records.db.read(lambda c: logins.workspaces(c, "default", "sums"))
+            assert kept == [one]
 
 
 async def test_a_token_that_is_over_is_renewed_unseen(tmp_path: Path) -> None:

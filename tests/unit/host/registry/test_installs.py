@@ -77,7 +77,7 @@ async def test_a_key_that_changed_opens_what_was_kept_and_after_a_renewal_alone(
     await kept(db, tmp_path).keep("T1", "Aviary", "xoxb-one")
     login = logins.Login("bird", "notes", "https://notes.example", {"access_token": "t"}, 0.0, {})
     sealed = logins.sealed(Seal(tmp_path, KEY), login)
-    await db.write(lambda c: logins.keep(c, "bird", "notes", sealed, 1))
+    await db.write(lambda c: logins.keep(c, login, sealed, 1))
     alone = {SEAL_KEY: TOMORROW[SEAL_KEY]}
     with pytest.raises(InstallsError, match="cannot be opened with the key of DOVECOTE_SEAL_KEY"):
         await kept(db, tmp_path, alone).secret("T1")
@@ -85,7 +85,7 @@ async def test_a_key_that_changed_opens_what_was_kept_and_after_a_renewal_alone(
     assert await db.write(lambda c: installs.renew(c, Seal(tmp_path, TOMORROW))) == 2
     assert await db.write(lambda c: installs.renew(c, Seal(tmp_path, TOMORROW))) == 0
     assert await kept(db, tmp_path, alone).secret("T1") == "xoxb-one"
-    found = await db.read(lambda c: logins.load(c, "bird", "notes"))
+    found = await db.read(lambda c: logins.load(c, "bird", "notes", "T1"))
     assert found is not None
     assert logins.opened(Seal(tmp_path, alone), found, "bird", "notes", login.url) == login
 

@@ -325,6 +325,7 @@ def test_who_did_something_on_slack_before_did_it_in_its_workspace(tmp_path: Pat
         "grants": "NULL, 'slack', 'T1', 'a', 'bash', '', 'slack:U1', 'Ann', 1",
         "judgements": "'k', 'slack:U1', 's1', 'a', '', 'good', '', 1, 1",
         "votes": "'q', 'slack:U1', 'Ann', 1",
+        "mcp_logins": "'a', 'notes', x'01', 1",
     }.items():
         connection.execute(f"INSERT INTO {table} VALUES ({values})")
     connection.close()
@@ -333,6 +334,9 @@ def test_who_did_something_on_slack_before_did_it_in_its_workspace(tmp_path: Pat
     assert found == ["slack:T1/U1", "discord:4", "console:you"]
     for table in ("channel_versions", "grants", "judgements", "votes"):
         assert migrated.execute(f"SELECT user FROM {table}").fetchall() == [("slack:T1/U1",)], table
+    assert migrated.execute("SELECT agent, workspace, sealed FROM mcp_logins").fetchall() == [
+        ("a", "", b"\1")
+    ]
     migrated.close()
 
 
