@@ -463,3 +463,8 @@ class Config(_Model):
     log: Log = Log()
     traces: Traces | None = None
     cluster: Cluster | None = None
+
+    def called(self, agent: str) -> str:
+        """The name by which people see it; its own where it has no other, or is gone."""
+        known = self.agents.get(agent)
+        return (known.name if known is not None else "") or agent

@@ -206,7 +206,7 @@ def told(config: Config, place: Address, wanted: ChannelRules) -> Sentence:
     rule = rule_of(place, config.routes, wanted)
     if rule is None:
         return say("In this channel there is no agent.")
-    parts = [say("agent {name!r}", name=rule.agent), ENGAGES[rule.engage]]
+    parts = [say("agent {name}", name=config.called(rule.agent)), ENGAGES[rule.engage]]
     if wanted.model:
         parts.append(say("by {model}", model=wanted.model))
     if wanted.effort:

@@ -34,9 +34,9 @@ def meant(text: str) -> int:
     return int(found[1])
 
 
-def listed(connection: Statements, viewer: Viewer, zone: ZoneInfo, now: int) -> str:
+def listed(connection: Statements, config: Config, viewer: Viewer, zone: ZoneInfo, now: int) -> str:
     found = grants.there(connection, viewer.address, now)
-    lines = [_line(one, zone) for one in found]
+    lines = [_line(config, one, zone) for one in found]
     if not lines:
         return NONE
     return joined("\n", [*lines, "", say("`grants revoke` with a number takes one back.")])
@@ -73,12 +73,12 @@ def _gave(viewer: Viewer, found: Grant) -> bool:
     return access.person(viewer.address, viewer.author.id) == found.user
 
 
-def _line(one: Grant, zone: ZoneInfo) -> Sentence:
+def _line(config: Config, one: Grant, zone: ZoneInfo) -> Sentence:
     return say(
         "- **{number}**: `{tool}` of {agent} {where}, by {person}, until {time}",
         number=one.id,
         tool=one.tool,
-        agent=words.name(one.agent),
+        agent=words.name(config.called(one.agent)),
         where=say("in one conversation") if one.here else say("everywhere"),
         person=words.name(one.name) or one.by,
         time=words.moment(one.ends_at, zone),

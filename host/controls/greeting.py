@@ -44,10 +44,13 @@ class Greeting:
         if rule is None or rule.engage == "off" or not access.works_in(self._settings.config.access, place):
             return ""
         asked = [laid_out("- {message}", message=one.message) for one in await self.suggestions(place)]
+        agent = self._settings.config.agents.get(rule.agent)
+        name = agent.name if agent is not None else ""  # what is no name for people is none that greets them
         return say(
-            "Hello! I am {agent!r}, an AI agent. {greeting}\n\nYou could ask:\n{suggestions}\n\n`!help` shows what else I"
-            " understand.",
-            agent=rule.agent,
+            "{hello} {greeting}\n\nYou could ask:\n{suggestions}\n\n`!help` shows what else I understand.",
+            hello=say("Hello! I am {agent}, an AI agent.", agent=name)
+            if name
+            else say("Hello! I am an AI agent."),
             greeting=GREETED[rule.engage],
             suggestions=joined("\n", asked),
         )

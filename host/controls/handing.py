@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from host.config import Config
 from host.config.settings import Settings
 from host.delivery.saying import Saying
 from host.folders.disk import Disk
@@ -74,13 +76,13 @@ class Handing:
 
         Raises `Forbidden`. Given twice it is carried out once: the thread is the other agent's by then.
         """
-        thread, (word, asked) = viewer.address, _halves(text)
+        thread, called = viewer.address, self._settings.config.called
         before = await self._db.read(lambda connection: taking_part(connection, thread))
         if before is None:
             raise Forbidden(ONLY_THREADS)
-        agent, session = await self._chosen(viewer, word), await self._session(before, thread)
+        (agent, asked), session = await self._chosen(viewer, text), await self._session(before, thread)
         if agent == before[0]:
-            return say("This thread is with **{agent}** already.", agent=agent)
+            return say("This thread is with **{agent}** already.", agent=called(agent))
         now = self._ways.now()
         event = InboundEvent(
             event_class=EventClass.COMMAND,
@@ -100,11 +102,11 @@ class Handing:
             self._wait(id_, thread, session)
             return say(
                 "**{old}** is at work here: I give the thread to **{new}** when it is done.",
-                old=before[0],
-                new=agent,
+                old=called(before[0]),
+                new=called(agent),
             )
         await self._carry_out(id_, tells=not read_by_all)
-        return _line(before[0], agent)
+        return _line(called(before[0]), called(agent))
 
     async def resume(self) -> None:
         """What an earlier life of the host was ordered and did not carry out."""
@@ -169,7 +171,8 @@ class Handing:
             connection.execute(_GIVE, (agent, *thread))
             held.forget(connection, id_)
             if tells:
-                told = Notice(f"handoff:{order.natural_id}:{new}", thread, _line(before[0], agent))
+                line = _line(*map(self._settings.config.called, (before[0], agent)))
+                told = Notice(f"handoff:{order.natural_id}:{new}", thread, line)
                 notices.add(connection, told, self._ways.now())
 
         await self._db.write(job)
@@ -195,8 +198,9 @@ class Handing:
     async def _said_in(self, session: Session) -> tuple[Said, ...]:
         return await self._ways.disk.run(self._ways.said, Path(session.folder.root))
 
-    async def _chosen(self, viewer: Viewer, word: str) -> str:
-        """Raises `Forbidden`: nobody reaches by this an agent that no route brings to the channel, owners excepted."""
+    async def _chosen(self, viewer: Viewer, text: str) -> tuple[str, str]:
+        """The agent, and what it is asked. Raises `Forbidden`: nobody reaches by this an agent that no route brings to the
+        channel, owners excepted."""
         config, place = self._settings.config, viewer.address
         decided = await self._db.read(lambda connection: rules.of_channel(connection, place))
         rule = router.rule_of(place, config.routes, decided)
@@ -204,25 +208,34 @@ class Handing:
             raise Forbidden(SHARED)
         owner = access.is_owner(config.access, place, viewer.author.id)
         here = list(config.agents) if owner else router.serving(config.agents, place, config.routes, rule)
-        names = ", ".join(here) or say("none")
-        if not word:
+        names = ", ".join(_told_apart(config, here)) or say("none")
+        name, found, asked = _named_in(text, config)
+        if not name:
             raise Forbidden(say("Name the agent: `!handoff @name`. Here there are: {names}.", names=names))
-        found = next((name for name in config.agents if name.casefold() == word.casefold()), "")
         if not found:
             raise Forbidden(
                 say(
-                    "There is no agent {name!r}. Here there are: {names}.", name=words.name(word), names=names
+                    "There is no agent {name!r}. Here there are: {names}.", name=words.name(name), names=names
                 )
             )
-        if found not in here:
+        allowed = [one for one in found if one in here]
+        if not allowed:
             raise Forbidden(
                 say(
                     "Agent {name!r} may not be used in this channel. Here there are: {names}.",
-                    name=found,
+                    name=config.called(found[0]),
                     names=names,
                 )
             )
-        return found
+        if len(allowed) > 1:
+            raise Forbidden(
+                say(
+                    "Several agents are called {name!r}: {names}.",
+                    name=words.name(name),
+                    names=", ".join(allowed),
+                )
+            )
+        return allowed[0], asked
 
     async def _session(self, before: tuple[str, str], thread: Address) -> Session:
         """That the thread goes on with. Raises `Forbidden`."""
@@ -269,9 +282,25 @@ def _forgetting(id_: str) -> Callable[[Statements], Any]:
     return lambda connection: held.forget(connection, id_)
 
 
-def _halves(text: str) -> tuple[str, str]:
-    word, *rest = text.split(maxsplit=1) or [""]
-    return word.lstrip("@").rstrip(".,:;!?"), rest[0].strip() if rest else ""
+def _named_in(text: str, config: Config) -> tuple[str, list[str], str]:
+    """The name that it begins with, whose it is, and what stands behind it. An agent is called as people see it, or as the
+    configuration has it, which no two are."""
+    said = text.strip().lstrip("@＠")
+    for name in sorted({*config.agents, *map(config.called, config.agents)}, key=len, reverse=True):
+        begins = r"\s+".join(map(re.escape, name.split())) + r"(?![\w-])[.,:;!?]*"
+        if found := re.match(begins, said, re.IGNORECASE):
+            word = name.casefold()
+            own = [one for one in config.agents if one.casefold() == word]
+            seen = [one for one in config.agents if config.called(one).casefold() == word]
+            return name, own or seen, said[found.end() :].strip()
+    word, *rest = said.split(maxsplit=1) or [""]
+    return word.rstrip(".,:;!?"), [], rest[0].strip() if rest else ""
+
+
+def _told_apart(config: Config, agents: Sequence[str]) -> list[str]:
+    """As they are called here; of two by the same name, as the configuration has them."""
+    names = [config.called(one) for one in agents]
+    return [name if names.count(name) == 1 else one for name, one in zip(names, agents, strict=True)]
 
 
 def _line(old: str, new: str) -> Sentence:

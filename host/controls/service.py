@@ -173,7 +173,7 @@ class Service:
         if number:
             return await self._db.write(lambda c: granting.revoke(c, config, viewer, number, now))
         zone = words.zone_of(viewer.author.zone, config.host.zone)
-        return await self._db.read(lambda connection: granting.listed(connection, viewer, zone, now))
+        return await self._db.read(lambda c: granting.listed(c, config, viewer, zone, now))
 
     async def judge(self, viewer: Viewer, said: Judged) -> str:
         found, config = await self._answer(viewer, said.answer, at_once=True), self._settings.config
@@ -303,10 +303,10 @@ class Service:
             raise Forbidden(say("The records cannot be read right now; try again in a minute.")) from error
 
     async def _spent(self, viewer: Viewer, seen: Sight) -> Spent:
-        day = day_of(self._parts.now(), words.zone_of("", self._settings.config.host.zone))
-        return await self._db.read(
-            lambda connection: spending.of(connection, self._settings.config, viewer, seen, day)
-        )
+        config = self._settings.config
+        day = day_of(self._parts.now(), words.zone_of("", config.host.zone))
+        found = await self._db.read(lambda connection: spending.of(connection, config, viewer, seen, day))
+        return spending.called(config, found)
 
     async def _running(self, seen: Sight) -> tuple[Running, ...]:
         """Those at work, the latest first; a runner that rests between two messages is none of them."""
@@ -321,7 +321,7 @@ class Service:
             [
                 Running(
                     session.id,
-                    session.agent,
+                    self._settings.config.called(session.agent),
                     found.address,
                     max(found.since, started),
                     await self._doing(session, found),

@@ -83,11 +83,20 @@ def _worded(spent: Spent, config: Config, sight: Sight, left: Sequence[Sentence]
     here = joined("\n", lines[2:])
     for agent, cost in spent.by_agent:
         most = limit(agents[agent].budget_usd_per_month) if sight.everything and agent in agents else NO_LIMIT
-        lines.append(say("- {agent}: {amount} this month", agent=agent, amount=_of(cost, most)))
-    lines += [say("- {opinions} this month", opinions=opinion(one)) for one in spent.opinions]
+        lines.append(
+            say("- {agent}: {amount} this month", agent=config.called(agent), amount=_of(cost, most))
+        )
+    lines += [say("- {opinions} this month", opinions=opinion(one)) for one in called(config, spent).opinions]
     if not sight.everything:
         lines.append(say("*Counted are the conversations that you may see.*"))
     return replace(spent, text=joined("\n", lines), here=here)
+
+
+def called(config: Config, spent: Spent) -> Spent:
+    """With agents as people see them."""
+    return replace(
+        spent, opinions=tuple(replace(one, agent=config.called(one.agent)) for one in spent.opinions)
+    )
 
 
 def opinion(of: Opinions) -> str:

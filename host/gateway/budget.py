@@ -163,7 +163,7 @@ class Budgets:
         for limit in limits.of_call(connection, self._settings.config, call.whose, day):
             beyond = limits.used(connection, limit, day) + call.cost - limit.most
             if beyond > 0:
-                words = limits.told(connection, limit)
+                words = limits.told(connection, self._settings.config, limit)
                 raise OverBudget(Shortage(limit.budget, limit.since, words, limit.most, beyond))
 
     def _day(self, at: int) -> int:

@@ -78,9 +78,11 @@ def of_call(connection: Statements, config: Config, whose: Whose, day: int) -> I
         yield from _limits(budget, _of(connection, config, budget), day, _raised(connection))
 
 
-def told(connection: Statements, limit: Limit) -> Sentence:
-    """For people: "agent 'default' for today"."""
-    return say("{whose} for {period}", whose=_named(connection, limit.budget), period=PERIODS[limit.period])
+def told(connection: Statements, config: Config, limit: Limit) -> Sentence:
+    """For people: "agent Scribe for today"."""
+    return say(
+        "{whose} for {period}", whose=_named(connection, config, limit.budget), period=PERIODS[limit.period]
+    )
 
 
 def used(connection: Statements, limit: Limit, day: int) -> int:
@@ -207,13 +209,13 @@ def _spent(connection: Statements, config: Config, day: int) -> dict[str, tuple[
     return found
 
 
-def _named(connection: Statements, budget: str) -> Sentence:
+def _named(connection: Statements, config: Config, budget: str) -> Sentence:
     """For people: it stands in the line that they get."""
     kind, _, name = budget.partition(" ")
     if kind == "all":
         return say("all agents")
     if kind == "agent":
-        return say("agent {name!r}", name=name)
+        return say("agent {name}", name=config.called(name))
     if kind == "channel":
         return say("this channel")
     if kind == "person":

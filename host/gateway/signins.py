@@ -206,7 +206,7 @@ class SignIns:
                     " the page you land on does not load, copy its address from the browser and send it to me here. The link"
                     " works for an hour.",
                     server=name,
-                    agent=agent,
+                    agent=self._settings.config.called(agent),
                     url=url,
                 ),
             )
@@ -224,7 +224,7 @@ class SignIns:
             done = True
             said = say(
                 "Signed in: agent `{agent}` can use the MCP server `{server}` from its next message on.",
-                agent=agent,
+                agent=self._settings.config.called(agent),
                 server=name,
             )
         except (SignInFailed, NotFetched, Unavailable) as error:
@@ -232,7 +232,7 @@ class SignIns:
             said = say(
                 "The sign-in at the MCP server `{server}` of agent `{agent}` failed: {reason}.",
                 server=name,
-                agent=agent,
+                agent=self._settings.config.called(agent),
                 reason=known(str(error)),
             )
         except TimeoutError:

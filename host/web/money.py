@@ -71,7 +71,7 @@ def _budgets(registry: Statements, config: Config, today: int) -> list[Budget]:
     found = sorted(limits.standings(registry, config, today), key=lambda one: one.share_left)
     return [
         Budget(
-            _budget(registry, one.limit),
+            _budget(registry, config, one.limit),
             one.used,
             one.limit.most,
             round(min(1.0, one.used / one.limit.most) * HIGH, 1) if one.limit.most else float(HIGH),
@@ -80,7 +80,7 @@ def _budgets(registry: Statements, config: Config, today: int) -> list[Budget]:
     ]
 
 
-def _budget(registry: Statements, limit: Limit) -> str:
+def _budget(registry: Statements, config: Config, limit: Limit) -> str:
     """A private channel's name and a task's title are their people's."""
     period = limits.PERIODS[limit.period]
     _, _, name = limit.budget.partition(" ")
@@ -89,7 +89,7 @@ def _budget(registry: Statements, limit: Limit) -> str:
         return f"{where(registry, Address(platform, workspace, channel))} for {period}"
     if limit.kind == "task":
         return f"task {name} for {period}"
-    return limits.told(registry, limit)
+    return limits.told(registry, config, limit)
 
 
 def _by_day(registry: Statements, days: list[int]) -> Plot:

@@ -206,6 +206,6 @@ async def test_claude_answers_from_a_container_through_the_gateway_within_its_bu
             await bot.until(lambda: len(bot.said("c")) == 2)
 
     assert bot.said("c")[0] == "Good morning."
-    assert "the budget of agent 'default' for today ($0.20)" in bot.said("c")[1]
+    assert "the budget of agent default for today ($0.20)" in bot.said("c")[1]
     assert "\n" not in bot.said("c")[1]
     assert len(api.requests) == 1

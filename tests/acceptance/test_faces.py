@@ -20,7 +20,7 @@ name = "Scribe"
 icon = ":lower_left_fountain_pen:"
 reactions = "wake"
 [agents.poet]
-name = "Poet"
+name = "Old Poet"
 icon = "https://example.org/poet.png"
 [agents.plain]
 [[routes]]
@@ -32,7 +32,7 @@ agent = "poet"
 """
 READ = "@@call read_thread {}\n@@results"
 SCRIBE = ("Scribe", {"emoji": ":lower_left_fountain_pen:"})
-POET = ("Poet", {"image_48": "https://example.org/poet.png"})
+POET = ("Old Poet", {"image_48": "https://example.org/poet.png"})
 
 
 @pytest.fixture
@@ -74,11 +74,16 @@ async def test_each_agent_is_seen_under_its_name_and_its_posts_stay_its_own_also
     office.slack.react(office.ann, first, "eyes")
     about = (await office.answered(root, 4))[3]
     assert "the end" in about.text
-    office.slack.say(office.ann, office.channel, "!handoff @poet Sing", root.ts)
+    office.slack.say(office.ann, office.channel, "!handoff @old poet Sing", root.ts)
     sung = await office.slack.wait_until(
         lambda: [m for m in office.answers(root) if face(m) == POET], PATIENCE
     )
     assert len(sung) == 1
+    assert sung[0].text == "Sing"
+    told = [m.text for m in office.shown(root) if "This thread is with" in m.text]
+    assert told == [
+        "This thread is with Old Poet now, which has read what was said here; Scribe is out of it."
+    ]
     assert face(first) == SCRIBE
 
 

@@ -216,7 +216,7 @@ async def test_an_owner_rules_a_channel_and_it_is_recorded_and_holds_after_a_res
         chatter = {"privacy": "public", "author": ADA}
         assert (await bot.say("general", "chatter", **chatter)).verdict is Verdict.IGNORED
         told = await host.controls.set_rules(owner, ChannelRules("poet", "always", 2.0))
-        assert told == "In this channel: agent 'poet', agents answer everything, at most $2.00 a day."
+        assert told == "In this channel: agent poet, agents answer everything, at most $2.00 a day."
         await answered(bot, "general", "now?", **chatter)
         assert await host.controls.rules(viewer(BOB, "general")) == ChannelRules("poet", "always", 2.0)
         assert (await bot.say("random", "chatter", **chatter)).verdict is Verdict.IGNORED

@@ -74,7 +74,7 @@ async def test_over_budget_nothing_is_sent_and_one_line_says_why(bench: GatewayB
         await client.messages.create(**ask())
 
     assert over.value.status_code == 402
-    assert "the budget of agent 'default' for today ($0.02)" in str(over.value)
+    assert "the budget of agent default for today ($0.02)" in str(over.value)
     assert len(bench.api.requests) == 1
 
 

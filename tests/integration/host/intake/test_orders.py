@@ -207,7 +207,7 @@ async def test_status_tasks_and_config_speak_of_the_place_where_they_are_asked(t
         await answered(bot, "random", "!tasks", **PUBLIC)
         assert "Nothing is scheduled here" in bot.said("random")[-1]
         await answered(bot, "random", "!config", **PUBLIC)
-        assert "agent 'default', agents answer when they are mentioned" in bot.said("random")[-1]
+        assert "agent default, agents answer when they are mentioned" in bot.said("random")[-1]
 
 
 # ── welcome ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,7 +218,9 @@ async def test_a_channel_is_welcomed_once_whatever_restarts_or_is_forgotten(
 ) -> None:
     place, bot, clock = Address("memory", "w", "general"), MemoryBot(), [now_ms()]
     prompts = [{"title": "Numbers", "message": "What did we sell yesterday?"}]
-    settings = config(tmp_path, agents={"default": {"provider": "mock", "prompts": prompts}})
+    settings = config(
+        tmp_path, agents={"default": {"provider": "mock", "prompts": prompts, "name": "Old Scribe"}}
+    )
     for _ in range(2):
         async with serving(settings, bot, now=lambda: clock[-1]) as (host, _):
             await host.house.reception.joined(place)
@@ -228,7 +230,7 @@ async def test_a_channel_is_welcomed_once_whatever_restarts_or_is_forgotten(
             await host.house.upkeep.pruner.round()
             assert len(await host.controls.suggestions(place)) == 1
     [welcome] = bot.said("general")
-    assert "Mention me" in welcome
+    assert welcome.startswith("Hello! I am Old Scribe, an AI agent. Mention me")
     assert "What did we sell yesterday?" in welcome
     assert "`!help`" in welcome
 
@@ -243,7 +245,7 @@ async def test_where_no_agent_answers_nobody_is_welcomed(tmp_path: Path) -> None
         assert await host.controls.suggestions(Address("memory", "w", "quiet")) == ()
         assert len(await host.controls.suggestions(Address("memory", "w", "loud"))) == 4
     assert [sent.address.platform_id for sent in bot.sent] == ["loud"]
-    assert "every message" in bot.said("loud")[0]
+    assert bot.said("loud")[0].startswith("Hello! I am an AI agent. I answer every message here.")
 
 
 def decision_of_first(bot: MemoryBot) -> Decision:

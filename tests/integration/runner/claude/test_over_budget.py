@@ -30,7 +30,7 @@ async def test_one_line_says_what_is_used_up_and_an_owners_yes_lets_it_go_on(
         await bot.say("c", "Hello")
         await bot.until(lambda: any(delivery.decision for delivery in bot.sent) and bool(bot.said("c")))
         [refused] = bot.said("c")
-        assert "the budget of agent 'default' for today ($0.01) does not allow another request" in refused
+        assert "the budget of agent default for today ($0.01) does not allow another request" in refused
         assert "an owner has been asked for more" in refused
         assert api.requests == []
         [decision] = [delivery.decision for delivery in bot.sent if delivery.decision]
@@ -55,7 +55,7 @@ async def test_a_person_hears_of_a_spent_budget_once_an_hour_however_often_they_
                 assert await settled(host, said) == "failed"
             if life == 0:
                 [told] = bot.said("c")
-                assert told.startswith("⚠️ I cannot go on: the budget of agent 'default' for today ($0.01)")
+                assert told.startswith("⚠️ I cannot go on: the budget of agent default for today ($0.01)")
                 elsewhere = await bot.say("d", "Hello")
                 assert await settled(host, elsewhere) == "failed"
                 assert bot.said("d") == []

@@ -159,9 +159,9 @@ def test_a_grant_is_seen_where_it_counts_and_taken_back_by_its_giver_an_approver
     there, other = HERE._replace(platform_id="C2", thread_id=""), HERE._replace(workspace_id="T2")
     zone = ZoneInfo("UTC")
     assert "`bash` of default everywhere, by u1, until 1970-01-01 01:00:00" in granting.listed(
-        db, Viewer(Author("U9", "x"), there), zone, 3
+        db, by, Viewer(Author("U9", "x"), there), zone, 3
     )
-    assert granting.listed(db, Viewer(Author("U9", "x"), other), zone, 3) == granting.NONE
+    assert granting.listed(db, by, Viewer(Author("U9", "x"), other), zone, 3) == granting.NONE
     with pytest.raises(Forbidden, match="Only who gave it"):
         granting.revoke(db, by, Viewer(Author("U9", "x"), there), 1, 3)
     with pytest.raises(Forbidden, match="no such permission"):
