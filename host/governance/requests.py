@@ -94,8 +94,8 @@ def ask_raise(
 ) -> bool:
     """A conversation ran out of money; `place` is where everybody may see that, None for nowhere.
 
-    Asked once per budget, period and amount allowed so far: a no stands until the period ends. False when nobody is left
-    to ask.
+    Asked once per budget, period and amount allowed so far: a no stands until the period ends. Owners of another workspace in
+    which it runs out, too, are asked beside the first. False when nobody is left to ask.
     """
     owners = owners_of(rules, address)
     if address.channel_type == access.LOCAL:
@@ -112,8 +112,8 @@ def ask_raise(
         "amount": amount,
         "addresses": [address],
     }
-    if not _open(connection, id_, "budget", subject, now):
-        return _joins(connection, id_, address)
+    if not _open(connection, id_, "budget", subject, now) and not _joins(connection, id_, address):
+        return False
     text = say(
         "The budget of {whose} ({limit}) is used up, and a conversation has to stop.",
         whose=shortage.words,
@@ -131,7 +131,8 @@ def _joins(connection: Statements, id_: str, address: Address) -> bool:
         return False
     subject: Subject = json.loads(str(row[0]))
     known = subject["addresses"]
-    if list(address) not in known and len(known) < MOST_TOLD:
+    elsewhere = all(one[:2] != list(address[:2]) for one in known)  # its owners decide by it
+    if list(address) not in known and (len(known) < MOST_TOLD or elsewhere):
         kept = json.dumps({**subject, "addresses": [*known, address]})
         connection.execute("UPDATE requests SET subject = ? WHERE id = ?", (kept, id_))
     return True
@@ -156,14 +157,20 @@ def decide(
         raise Forbidden(NO_SUCH_REQUEST)
     kind, subject, before, by = str(row[0]), json.loads(str(row[1])), str(row[2]), str(row[3])
     if before:
+        here = list(viewer.address[:2])
+        if subject.get("decided_in", here) != here:  # by somebody of another workspace
+            yes = say("That was decided already: the answer was yes.")
+            return yes if before == ALLOW else say("That was decided already: the answer was no.")
         if before == ALLOW:
             return say("That was decided already: {person} said yes.", person=by)
         return say("That was decided already: {person} said no.", person=by)
     if choice not in (ALLOW, DENY):
         raise Forbidden(say("That is no choice of this request."))
     who = viewer.author.name or viewer.author.id
+    decided = json.dumps({**subject, "decided_in": viewer.address[:2]})
     connection.execute(
-        "UPDATE requests SET choice = ?, decided_by = ?, decided_at = ? WHERE id = ?", (choice, who, now, id_)
+        "UPDATE requests SET choice = ?, decided_by = ?, decided_at = ?, subject = ? WHERE id = ?",
+        (choice, who, now, decided, id_),
     )
     apply = _apply_access if kind == "access" else _apply_raise
     done, detail = apply(connection, id_, subject, choice, now)

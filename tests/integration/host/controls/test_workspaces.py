@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,11 +12,14 @@ import pytest
 
 from host.app import Host
 from host.controls import later
+from host.governance.requests import Shortage, ask_raise
 from host.intake import changed
 from host.intake.ingress import HELD
 from host.ports.controls import ChannelRules, Controls, Forbidden, Judged, Later, TaskOrder
 from host.ports.events import Author, EventClass, Privacy, Verdict, Viewer
+from host.registry.port import Statements
 from host.registry.sessions import session_id
+from host.words import say
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving
@@ -240,3 +244,55 @@ async def test_what_somebody_wants_later_is_confirmed_by_no_namesake_in_another(
         for choice in ("yes", "no"):
             with pytest.raises(Forbidden, match="Only whoever asked"):
                 await town.host.controls.decide(looks(OTHER), offer.request, choice)
+
+
+async def test_of_one_budget_that_both_use_up_the_owners_of_both_are_asked_and_hear_no_names_of_each_other(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path) as town:
+        access = town.host._config.access
+        shortage = Shortage("all", 20261231, say("all agents"), 1_000_000, 1)
+        for team in (ONE, OTHER):
+            await town.host.house.records.db.write(
+                lambda c, team=team: ask_raise(c, access, shortage, at(team, "C1"), None, 1)  # type: ignore[misc]
+            )
+        rows = await town.host.house.records.db.read(
+            lambda c: c.execute(
+                "SELECT workspace_id, private_to, decision FROM notices ORDER BY id"
+            ).fetchall()
+        )
+        assert [row[:2] for row in rows] == [(ONE, "U9"), (OTHER, "U9")]
+        request = json.loads(str(rows[0][2]))["request"]
+        named = Author("U9", SECRET)
+        assert SECRET in await town.host.controls.decide(looks(ONE, named), request, "allow")
+        told = await town.host.controls.decide(looks(OTHER, OWNER), request, "deny")
+        assert told == "That was decided already: the answer was yes."
+        assert SECRET in await town.host.controls.decide(looks(ONE, OWNER), request, "deny")
+
+
+async def test_a_message_is_told_of_by_its_platforms_id_where_it_was_said(tmp_path: Path) -> None:
+    """In another workspace the same id is another message."""
+    async with two(tmp_path) as town:
+        for team, words in ((ONE, SECRET), (OTHER, "Osprey")):
+            more = {"platform_message_id": "1.000001", "natural_id": "1.000001", "mentioned": True}
+            before = len(town.bot.sent)
+            await town.bot.say("C1", words, author=ANN, address=at(team, "C1"), privacy="public", **more)
+            await town.bot.until(lambda before=before: len(town.bot.sent) > before)  # type: ignore[misc]
+            if team == ONE:
+                for viewer in (looks(OTHER), looks(OTHER, OWNER)):
+                    with pytest.raises(Forbidden, match="no such message"):
+                        await town.host.controls.why(viewer, "1.000001")
+        own = [message for message in await ids(town.host) if message.startswith("m")]
+        for team, mine, theirs in ((ONE, *own), (OTHER, *reversed(own))):
+            told = await town.host.controls.why(looks(team), "1.000001")
+            assert mine[:9] in told or mine in told, told
+            assert theirs[:9] not in told
+
+
+async def ids(host: Host) -> list[str]:
+    def job(connection: Statements) -> list[str]:
+        return [
+            str(row[0]) for row in connection.execute("SELECT message_id FROM inbox ORDER BY id").fetchall()
+        ]
+
+    return await host.house.records.db.read(job)
