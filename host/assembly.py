@@ -186,7 +186,7 @@ def assemble(
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), paused, sign_ins.pasted)
     ingress = Ingress(settings, records, onward, now)
-    service = _controls(settings, bots, parts, records, onward, ingress, desk, supervisor, masks)
+    service = _controls(settings, bots, parts, records, onward, ingress, desk, supervisor, masks, languages)
     followers = Followers(desk, supervisor, bots)
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, Own(installation.id, news))
     answers, standings = Replies(service, languages), Standings(db, scheduler.changed, now)
@@ -249,6 +249,7 @@ def _controls(
     desk: Desk,
     supervisor: Supervisor,
     masks: Masks,
+    languages: Languages,
 ) -> Service:
     data, anew = (
         Path(settings.config.data).resolve(),
@@ -266,6 +267,7 @@ def _controls(
         onward.deliveries.under_way,
         onward.saying,
         masks,
+        languages,
         parts.now,
     )
     ways = handing.Ways(

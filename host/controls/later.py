@@ -14,6 +14,7 @@ from host.config.recurrence import ScheduleError
 from host.config.settings import Settings
 from host.controls.desk import TaskDesk
 from host.governance import access, rules, words
+from host.governance.languages import Languages
 from host.intake import inbox, router
 from host.mailbox import promise
 from host.ports.bot import Bots, DeliveryError, OpensDirect
@@ -22,7 +23,7 @@ from host.ports.events import EventClass, InboundEvent, Viewer
 from host.registry import held, sessions
 from host.registry.port import Registry
 from host.schedule import changes, orders, spoken
-from host.words import as_it_is, joined, laid_out, say
+from host.words import Sentence, as_it_is, joined, laid_out, say
 from sessiondb.records import Address
 
 REQUEST = "later:"  # before the id: what is confirmed or given up
@@ -39,8 +40,15 @@ GIVEN_UP = say("Nothing was scheduled.")
 
 class Laters:
     def __init__(
-        self, settings: Settings, db: Registry, bots: Bots, desk: TaskDesk, now: Callable[[], int]
+        self,
+        settings: Settings,
+        db: Registry,
+        bots: Bots,
+        desk: TaskDesk,
+        languages: Languages,
+        now: Callable[[], int],
     ) -> None:
+        self._languages = languages
         self._settings = settings
         self._db = db
         self._bots = bots
@@ -53,7 +61,8 @@ class Laters:
         now = self._now()
         try:
             when = spoken.understood(wanted.when, now, zone)
-            asked = {"title": _title(wanted), "prompt": _prompt(wanted), "zone": zone}
+            title = _title(wanted).told(await self._languages.of_viewer(viewer))
+            asked = {"title": _shortened(title), "prompt": _prompt(wanted), "zone": zone}
             asked |= {"cron": when.cron} if when.cron else {"at": when.at}
             schedule = changes.schedule_of(orders.wish(asked), zone, now, 0)
         except ScheduleError as error:
@@ -111,9 +120,12 @@ class Laters:
             raise NotNow(UNREACHABLE) from error
 
 
-def _title(wanted: Later) -> str:
-    about = " ".join((wanted.what or wanted.text).split()) or "a message"
-    title = about if wanted.what else f"Reminder: {about}"
+def _title(wanted: Later) -> Sentence:
+    about = " ".join((wanted.what or wanted.text).split()) or say("a message")
+    return as_it_is(about) if wanted.what else say("Reminder: {about}", about=about)
+
+
+def _shortened(title: str) -> str:
     return title if len(title) <= 100 else f"{title[:99]}…"
 
 

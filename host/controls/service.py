@@ -26,6 +26,7 @@ from host.delivery.saying import Saying
 from host.folders.disk import Disk
 from host.gateway.budget import day_of
 from host.governance import access, approvals, requests, rules, sight, words
+from host.governance.languages import Languages
 from host.governance.masking import Masks
 from host.governance.sight import Sight
 from host.intake import changed, inbox
@@ -91,6 +92,7 @@ class Parts:
     under_way: Callable[[str], tuple[str, Parcel] | None]  # by key, what people see and has no receipt yet
     saying: Saying
     masks: Masks
+    languages: Languages
     now: Callable[[], int]
 
 
@@ -104,7 +106,7 @@ class Service:
         self._desk = desk
         self.handing = handing
         self.greeting = Greeting(parts.settings, parts.records.db)
-        self._laters = Laters(parts.settings, parts.records.db, parts.bots, desk, parts.now)
+        self._laters = Laters(parts.settings, parts.records.db, parts.bots, desk, parts.languages, parts.now)
         self._remembering = Remembering(parts.settings, parts.records, parts.disk, parts.now)
         self.queue = Queue(parts.records, parts.supervisor, parts.ingest, parts.saying.pay, parts.now)
 

@@ -206,7 +206,7 @@ class Collector:
         if address is None or bot is None:
             return None
         shown = self._shown(writer, row, whose, address, origin)
-        return Large(row.row.id, bot, shown.operation, shown.mentions)
+        return Large(row.row.id, bot, shown.operation, shown.mentions, whose.language)
 
     def _row(
         self,

@@ -24,6 +24,7 @@ from host.delivery.drawn import MOST_PARTS
 from host.delivery.pace import Pace, of_a_core
 from host.ports.apart import Apart
 from host.ports.bot import Bot
+from host.words import ENGLISH, say
 from sessiondb import content
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ DEADLINE = 10.0  # s with marks, and as long again without
 START_DEADLINE = 60.0  # s for a process to be there and have its code
 MOST_TURNS = 4  # of 5 s at most, that a session which owes much is waited with before one text
 GIVES_WAY = 1_000  # characters: for so many a text lets pass what comes a second later and is short
-TOO_LONG = "This part of my answer takes too long to show."
+TOO_LONG = say("This part of my answer takes too long to show.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Large:
     bot: Bot
     operation: content.Operation
     mentions: Sequence[str]
+    language: str = ENGLISH  # of the host's own words in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Drawing:
         if not by:
             return at_once(large.bot, large.operation, large.mentions)
         body = content.encode(large.operation).encode()
-        front = {"by": by, "mentions": list(large.mentions)}
+        front = {"by": by, "mentions": list(large.mentions), "language": large.language}
         for _ in range(MOST_TURNS):
             await self._pace.turn(session_id)
         marked = len(body) <= LARGEST_MARKED and not self._pace.wait(session_id)
@@ -95,7 +97,7 @@ class Drawing:
                     if found is not None:
                         return found
         log.warning("A part of an answer takes too long to render", extra={"action": "render_failed"})
-        return at_once(large.bot, content.Text(TOO_LONG), ())
+        return at_once(large.bot, content.Text(TOO_LONG.told(large.language)), ())
 
     async def close(self) -> None:
         while self._idle:

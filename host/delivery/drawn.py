@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from host.ports import apart
+from host.words import told
 from sessiondb import content
 
 MOST_MEMORY = 512 * 1024 * 1024  # bytes of address space
@@ -27,18 +28,18 @@ Render = Callable[..., Sequence[dict[str, Any]]]
 def serve(line: socket.socket) -> None:
     """A question without an operation only has the platform's code imported: that takes the time it takes."""
     while (found := apart.received(line)) is not None:
-        told, body = found
+        front, body = found
         began = time.process_time()
         if not body:
-            function(told["by"])
+            function(front["by"])
             apart.answer(line, {})
             continue
         operation = json.loads(body)
         shape: TypeAdapter[content.Outbound] = TypeAdapter(content.OUTBOUND[operation.pop("type")])
-        render = functools.partial(function(told["by"]), shape.validate_python(operation))
-        mentions = tuple(told["mentions"])
-        chunks = render(plain=told["plain"], mentions=mentions)
-        drawn = {"chunks": list(chunks[:MOST_PARTS]), "parts": len(chunks)}
+        render = functools.partial(function(front["by"]), shape.validate_python(operation))
+        mentions = tuple(front["mentions"])
+        chunks = render(plain=front["plain"], mentions=mentions)
+        drawn = {"chunks": told(list(chunks[:MOST_PARTS]), front["language"]), "parts": len(chunks)}
         said = json.dumps(drawn).encode()
         apart.answer(line, {"seconds": time.process_time() - began}, said)
 

@@ -78,7 +78,7 @@ def _place(url: str) -> str:
 
 def _question(asked: content.Question, plain: bool) -> Sequence[dict[str, Any]]:
     """The last chunk has the buttons; options beyond the buttons are for an answer in one's own words."""
-    text = f"🔐 **Approval needed: {asked.approval}**\n\n{asked.text}" if asked.approval else asked.text
+    text = f"🔐 **{asked.approval}**\n\n{asked.text}" if asked.approval else asked.text
     numbered = len(asked.options) > MOST_BUTTONS
     if numbered:
         text += "\n\n" + "\n".join(f"{n}. {option}" for n, option in enumerate(asked.options, 1))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bots.common import documents
+from bots.common import answering, documents
 from bots.common.short import shortened
 from bots.markup import chunks
 from bots.markup import slack as markup
@@ -58,7 +58,8 @@ def operation(given: content.Operation, *, plain: bool, mentions: Sequence[str] 
             return _posts("\n\n".join(part for part in parts if part), plain=plain)
         case content.Question(text, options, free_text):
             details = [_details()] if given.call else []
-            posts = _question(text, options, free_text or not options, details, plain=plain)
+            labels = [answering.choice(one) for one in options] if given.approval else list(options)
+            posts = _question(text, options, labels, free_text or not options, details, plain=plain)
             for last in filter(None, (posts[-1], posts[-1].get("plain"))):
                 last["approval"] = bool(given.approval)
             return posts
@@ -111,16 +112,21 @@ def _words(text: str) -> list[Json]:
 
 
 def _question(
-    text: str, options: Sequence[str], free_text: bool, more: Sequence[Json], *, plain: bool
+    text: str,
+    options: Sequence[str],
+    labels: Sequence[str],
+    free_text: bool,
+    more: Sequence[Json],
+    *,
+    plain: bool,
 ) -> list[Json]:
-    options = options[:MENU]
+    """`labels`: how the options are told."""
+    options, labels = options[:MENU], labels[:MENU]
     if any(len(" ".join(option.split())) > LABEL for option in options):
         # A label has no room for it: what is chosen from stands above in full, and the labels are numbered.
         listed = "\n".join(f"{number}. {' '.join(o.split())}" for number, o in enumerate(options, 1))
         text = f"{text}\n\n{listed}"
         labels = [f"{number}. {option}" for number, option in enumerate(options, 1)]
-    else:
-        labels = list(options)
     posts = _posts(text, plain=plain) or [{"do": "post", "text": "?"}]
     last = posts[-1]
     if "blocks" not in last:

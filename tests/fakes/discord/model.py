@@ -56,6 +56,7 @@ class User:
     name: str
     bot: bool = False
     accepts_dms: bool = True
+    locale: str = "en-US"
 
     @property
     def mention(self) -> str:

@@ -299,7 +299,7 @@ def interaction(item: Interaction, application_id: int, bot: User) -> Json:
         "channel_id": str(item.channel.id),
         "channel": seen,
         "app_permissions": _bits(permissions.in_channel(item.channel, bot)),
-        "locale": "en-US",
+        "locale": item.user.locale,
         "entitlements": [],
         "entitlement_sku_ids": [],
         "authorizing_integration_owners": {"0": "0" if place is None else str(place.id)},

@@ -63,7 +63,7 @@ def test_a_question_whose_buttons_are_refused_is_answered_in_words() -> None:
 def test_an_approval_says_for_what() -> None:
     [payload] = rendering.render(content.Question("Delete it?", ("yes", "no"), approval="bash"))
     assert "plain" not in payload  # nobody allows something in their own words
-    assert "Approval needed: bash" in payload["content"]
+    assert "🔐 **bash**" in payload["content"]
 
 
 @pytest.mark.parametrize(
