@@ -65,7 +65,9 @@ def _element(message: PromptMessage) -> str:
         attributes |= {"title": body.title, "due": body.due}
         missed = [_tag("stands_for", {"due": due}, "") for due in body.stands_for]
         output = _tag("script_output", {}, _escaped(body.output)) if body.output else ""
-        return _tag("task", attributes, _escaped(body.prompt) + "".join(missed) + output)
+        began = _tag("begun_by", {}, _escaped(body.begun_by)) if body.begun_by else ""
+        began += "".join(_file(one) for one in body.attachments)
+        return _tag("task", attributes, _escaped(body.prompt) + "".join(missed) + began + output)
     if isinstance(body, content.Webhook):
         told = _tag("instructions", {}, _escaped(body.prompt)) if body.prompt else ""
         inner = told + _tag("payload", {}, _escaped(body.payload))

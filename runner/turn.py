@@ -216,7 +216,7 @@ def user_step(messages: Sequence[PromptMessage], prompt: str) -> str:
 
 def files_of(messages: Sequence[PromptMessage]) -> list[dict[str, str]]:
     """What people attached: `path` is relative to the files of inbound, `type` the media type they claim."""
-    chats = [message.content for message in messages if isinstance(message.content, content.Chat)]
+    chats = [one.content for one in messages if isinstance(one.content, content.Chat | content.Task)]
     return [{"path": file.path, "type": file.media_type} for chat in chats for file in chat.attachments]
 
 

@@ -75,6 +75,8 @@ class Task:
     trial: bool = False  # one person alone reads what comes of it
     promised: int = 0  # ms UTC by when it was to begin; 0 = nothing was said
     promised_in: str = ""  # IANA zone, of that
+    begun_by: str = ""  # what happened, of a task that waits for that: data, whoever's words they are
+    attachments: tuple[Attachment, ...] = ()  # that came with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,7 @@ def encode(content: Inbound | Outbound) -> str:
         "trial",
         "promised",
         "promised_in",
+        "begun_by",
     ):  # a runner that began before its host was upgraded does not know it
         if not fields.get(name, True):
             del fields[name]
@@ -234,8 +237,9 @@ def decode_inbound(text: str) -> Inbound:
     if cls is None:
         raise ContentError("unknown type of message")
     try:
-        if cls is Chat:
+        if cls in (Chat, Task):
             record["attachments"] = tuple(Attachment(**item) for item in record.get("attachments", ()))
+        if cls is Chat:
             record["parts"] = tuple(Part(**item) for item in record.get("parts", ()))
         if cls is Task:
             record["stands_for"] = tuple(record.get("stands_for", ()))

@@ -18,6 +18,7 @@ from bots.discord.client.connecting import connected
 from bots.discord.client.watch import Watch
 from bots.discord.life import DoveClient, ShardedDoveClient
 from bots.discord.questions.book import QuestionBook
+from bots.discord.reading import events, saying
 from bots.discord.sending import rendering
 from bots.discord.sending.threads import LONGEST_NAME
 from bots.discord.setup import conformance as conforming
@@ -43,6 +44,7 @@ from host.ports.events import IncomingFile, Privacy, Viewer
 from host.ports.findings import Finding
 from host.ports.people import Attempt, SignInError
 from sessiondb import Address, content
+from sessiondb.content import Part
 
 log = logging.getLogger(__name__)
 
@@ -264,6 +266,16 @@ class DiscordBot:
             else:
                 return Fetched()
         raise FetchError("Discord could not be reached")
+
+    async def quoted(self, place: Address, message_id: str) -> Part | None:
+        client = self._connected()
+        room = client.get_partial_messageable(int(place.thread_id or place.platform_id))
+        with errors.translated():
+            found = await room.fetch_message(int(message_id))
+        said = {"content": found.content}
+        spoken = saying.said(said, events.names_for(client, found.guild, said)).text
+        text = "\n".join([spoken, *(file.filename for file in found.attachments)]).strip()
+        return Part("quoted", text, author=found.author.display_name, author_id=str(found.author.id))
 
     def _connected(self) -> DoveClient:
         """REST works from the login on, whatever the gateway does."""

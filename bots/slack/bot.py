@@ -40,6 +40,7 @@ from host.ports.findings import Finding
 from host.ports.installs import Reply
 from host.ports.people import Attempt, SignInError
 from sessiondb import Address, content
+from sessiondb.content import Part
 
 Json = dict[str, Any]
 
@@ -198,6 +199,9 @@ class SlackBot:
         except DeliveryError as error:
             raise FetchError(error.reason) from error
         return await space.fetching.fetch(file, path, most)
+
+    async def quoted(self, place: Address, message_id: str) -> Part | None:
+        return await self._of(place).listeners.quoted(place.platform_id, message_id)
 
     async def show(self, shown: Shown) -> None:
         space = self._spaces.served.get(shown.address.workspace_id)

@@ -41,6 +41,7 @@ from bots.slack.sending import rendering
 from bots.slack.setup.manifest import ASK_ABOUT, BECAME, COMMAND, LATER
 from host.ports.bot import HostBusy, Ingest
 from host.ports.events import EventClass, InboundEvent, Verdict
+from sessiondb.content import Part
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -160,6 +161,9 @@ class Listeners:
 
     async def reaction(self, event: Json) -> None:
         await self._take(await self._read(self._reader.reaction(event), event))
+
+    async def quoted(self, channel: str, ts: str) -> Part | None:
+        return await self._reader.quoted(channel, ts)
 
     async def command(self, ack: Callable[..., Awaitable[object]], body: Json) -> None:
         told = await self._commands.command(body)

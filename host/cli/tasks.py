@@ -60,6 +60,10 @@ def add(
     script: Annotated[Path | None, typer.Option(help="A file with the script that decides.")] = None,
     mention: Annotated[list[str] | None, typer.Option(help="The id of a person each post notifies.")] = None,
     punctual: Annotated[bool, typer.Option("--punctual", help="Begun at its very minute.")] = False,
+    reaction: Annotated[str, typer.Option(help="Begun by this emoji in its channel.")] = "",
+    file: Annotated[str, typer.Option(help="Begun by files there whose names end so; * is any.")] = "",
+    words: Annotated[str, typer.Option(help="Begun by one of these phrases there.")] = "",
+    by: Annotated[list[str] | None, typer.Option(help="The id of a person who may begin it so.")] = None,
 ) -> None:
     """Schedule a task."""
     from host.cli import tasks_ordered
@@ -73,7 +77,7 @@ def add(
         "missed": missed,
     }
     wish |= {"script": script.read_text("utf-8") if script else "", "mentions": mention or []}
-    wish["punctual"] = punctual
+    wish |= {"punctual": punctual, "reaction": reaction, "file": file, "words": words, "by": by or []}
     tasks_ordered.add(context.obj, {"agent": agent, "to": _place(to), "wish": wish})
 
 

@@ -265,5 +265,6 @@ def _exported(found: Found) -> dict[str, Any]:
         "missed": task.missed,
         "mentions": list(task.mentions),
         "punctual": bool(schedule.cron) and not task.window,
+        **({task.awaited.kind: task.awaited.what, "by": list(task.awaited.by)} if task.awaited else {}),
     }
     return {"agent": found.agent, "to": list(task.address), "wish": wish, "paused": task.state == "paused"}

@@ -6,10 +6,10 @@ Read from the file as it was parsed, so that it is found beside whatever else is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from host.config import recurrence
+from host.config import awaited, recurrence
 from host.config.kinds import NATIVE
 from host.config.recurrence import ScheduleError
 from host.config.schema import without_workspace
@@ -168,7 +168,8 @@ def _people(found: Mapping[str, Any]) -> Iterator[Crossing]:
         path = ("agents", name, "options", "approvers")
         yield from _listed(approvers, "person", path, apart=True, several=several)
     for number, task in _rows(found, "tasks"):
-        yield from _listed(task.get("mentions"), "person", ("tasks", number, "mentions"))
+        for key in ("mentions", "by"):
+            yield from _listed(task.get(key), "person", ("tasks", number, key))
     for name, _ in _tables(_table(found, "budgets"), "people"):
         yield from _person(name, "person", ("budgets", "people", name))
 
@@ -246,12 +247,22 @@ def _tasks(found: Mapping[str, Any]) -> Iterator[Crossing]:
             yield Crossing((*path, "name"), f"two tasks are called {name!r}", "Give one of them another name")
         names |= {name} if isinstance(name, str) else set()
         cron, at, zone = task.get("cron", ""), task.get("at", ""), task.get("zone") or host
-        if bool(cron) == bool(at):
-            problem = "has both cron and at" if cron else "has neither cron nor at"
-            yield Crossing(
-                path, problem, 'Write cron = "0 9 * * 1-5", or at = "2026-12-31 18:00" for a single time'
-            )
+        given = [key for key in (*WHEN, *EVENTS) if task.get(key)]
+        if len(given) != 1:
+            problem = f"has {' and '.join(given)}" if given else "has nothing that begins it"
+            times = 'Write cron = "0 9 * * 1-5", or at = "2026-12-31 18:00" for a single time'
+            yield Crossing(path, problem, f"{times}; or one of {', '.join(EVENTS)}")
+        for key, read in EVENTS.items():
+            if isinstance(value := task.get(key), str) and value:
+                yield from _event(value, read, (*path, key))
         yield from _times(cron, at, zone, path)
+
+
+def _event(value: str, read: Callable[[str], str], path: tuple[str | int, ...]) -> Iterator[Crossing]:
+    try:
+        read(value)
+    except ScheduleError as error:
+        yield Crossing(path, str(error), "docs/tasks.md says what a task can wait for")
 
 
 def _times(cron: object, at: object, zone: object, path: tuple[str | int, ...]) -> Iterator[Crossing]:
@@ -273,6 +284,11 @@ def _known(zone: str) -> str:
         return "UTC"
 
 
+EVENTS: Mapping[str, Callable[[str], str]] = {
+    "reaction": awaited.asked_reaction,
+    "file": awaited.endings,
+    "words": awaited.phrases,
+}
 WHEN = {
     "cron": "Write five fields, such as 0 9 * * 1-5 for weekdays at nine, or a nickname such as @daily",
     "at": "Write a local time such as 2026-12-31 18:00",

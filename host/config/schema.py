@@ -206,6 +206,10 @@ class Task(_Model):
     missed: Literal["run_once", "run_all", "skip"] = "run_once"
     mentions: tuple[str, ...] = ()
     punctual: bool = False  # begun at its very minute, whatever else is due then
+    reaction: str = ""  # instead of a time: whenever somebody reacts so in its channel,
+    file: str = ""  # shares a file whose name ends so there,
+    words: str = ""  # or writes one of these phrases there
+    by: tuple[str, ...] = ()  # who may begin it so; () = whoever may ask
 
 
 COMMAND_NAMES = Literal[

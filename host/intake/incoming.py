@@ -14,8 +14,8 @@ from typing import TypeAlias
 from host.folders import ownership
 from host.intake.inbox import Entry
 from host.intake.storing import Attached
-from host.ports.bot import Bots, FetchError, Fetches
-from host.ports.events import IncomingFile, Said
+from host.ports.bot import Bots, DeliveryError, FetchError, Fetches, Quotes
+from host.ports.events import EventClass, InboundEvent, IncomingFile, Said
 from host.registry.sessions import Session
 from sessiondb import content
 
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 LARGEST = 50 * 1024 * 1024  # bytes of one file
 MOST = 20  # files of one message
 FETCH_DEADLINE = 60.0  # s for one file: the messages behind it wait
+UNREAD = "(that message cannot be read)"
 LONGEST_NAME = 240  # bytes; file systems take 255, and a number stands before it
 
 _ODD = re.compile(r"[^\w.\- ]+")
@@ -47,7 +48,7 @@ class IncomingFiles:
 
     async def fetch(self, session: Session, entry: Entry) -> Attached:
         """What was fetched; what was not is a part of its message, in words. Twice, after a crash, is the same files."""
-        event, going = entry.event, _Fetching(session, entry)
+        event, going = await self._with_what_it_is_about(entry.event), _Fetching(session, entry)
         files, parts = await self._all(going, event.files, event.parts)
         before: list[Files] = []
         so_far: list[Said] = []
@@ -57,6 +58,22 @@ class IncomingFiles:
             so_far.append(replace(said, parts=known))
         event = replace(event, parts=parts, thread_so_far=tuple(so_far))
         return Attached(replace(entry, event=event), files, tuple(before))
+
+    async def _with_what_it_is_about(self, event: InboundEvent) -> InboundEvent:
+        """A task that begins by a reaction is told what was reacted to: the platform names the message alone."""
+        if event.event_class is not EventClass.TASK or not event.value:
+            return event
+        bot, found = self._bots.get(event.address.channel_type), None
+        try:
+            async with asyncio.timeout(FETCH_DEADLINE):
+                found = (
+                    await bot.quoted(event.address, event.platform_message_id)
+                    if isinstance(bot, Quotes)
+                    else None
+                )
+        except (DeliveryError, TimeoutError) as error:
+            log.warning("What was reacted to is not known: %s", error, extra={"action": "fetch_failed"})
+        return replace(event, parts=(*event.parts, found or content.Part("quoted", UNREAD)))
 
     async def _all(
         self, going: _Fetching, files: Sequence[IncomingFile], parts: tuple[content.Part, ...]

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from host.config.settings import Settings
 from host.governance import access, approvals, pauses, requests, rules
-from host.intake import inbox, pages, permission, router, speaking
+from host.intake import beginning, inbox, pages, permission, router, speaking
 from host.intake.fairness import Gates
 from host.intake.inbox import Entry
 from host.intake.onward import Onward
@@ -84,7 +84,11 @@ class Ingress:
         except SessionError as error:
             log.error("An event could not be made durable: %s", error, extra={"action": "ingest_failed"})
             raise HostBusy(str(error)) from error
-        ingested, entry, session, moved = admitted
+        ingested, entry, session, moved, begun = admitted
+        for other, run in begun.runs:
+            self.stores.add(other, run)
+        if begun.told:
+            self._onward.saying.soon()
         if moved:  # beside it: the platform waits for its answer, and nothing new reaches the old folder
             ending = asyncio.create_task(self._end_outdated(moved), name="outdated")
             self._ending.add(ending)
@@ -238,15 +242,16 @@ class Ingress:
 
     def _admit_all(
         self, connection: Statements, event: InboundEvent
-    ) -> tuple[Ingested, Entry | None, Session | None, Sequence[str]]:
-        """With the sessions whose scope changed by it: a message tells whom its channel is for at this very moment."""
+    ) -> tuple[Ingested, Entry | None, Session | None, Sequence[str], beginning.Begun]:
+        """With the sessions whose scope changed by it (a message tells whom its channel is for now), and the tasks it begins."""
         ingested, entry, session = self._admit(connection, event)
+        begun = beginning.begun(connection, self._settings.config, event, self._registry.one, self._now())
         moved: Sequence[str] = ()
         if entry is not None and event.event_class is EventClass.MESSAGE:
             moved = sessions.channel_became(connection, event.address, event.privacy)
             if session is not None and session.id in moved:
                 session = self._registry.load(connection, "id = ?", (session.id,))[0]
-        return ingested, entry, session, moved
+        return ingested, entry, session, moved, begun
 
     def _admit(
         self, connection: Statements, event: InboundEvent

@@ -212,8 +212,10 @@ class Stores:
 
 def _has_files(entry: Entry) -> bool:
     event = entry.event
+    if event.event_class is EventClass.TASK and event.value:  # what was reacted to
+        return True
     files = event.files or any(said.files for said in event.thread_so_far)
-    return bool(files) and event.event_class in (EventClass.MESSAGE, EventClass.COMMAND)
+    return bool(files) and event.event_class in (EventClass.MESSAGE, EventClass.COMMAND, EventClass.TASK)
 
 
 def _without_files(entry: Entry) -> Entry:

@@ -121,7 +121,9 @@ class InboundWriter(Transactions):
             if notice is not None:
                 self.owe(notice.about, notice.encode())
 
-    def run_task(self, fired: Fired) -> None:
+    def run_task(
+        self, fired: Fired, begun_by: str = "", attachments: tuple[content.Attachment, ...] = ()
+    ) -> None:
         """The message of an occurrence, in the transaction that moves its task on."""
         task = fired.task
         due = moment(fired.occurrence, task.schedule.zone)
@@ -138,6 +140,8 @@ class InboundWriter(Transactions):
                     task.script,
                     promised=fired.occurrence + task.window if task.window and not fired.out_of_turn else 0,
                     promised_in=task.schedule.zone if task.window else "",
+                    begun_by=begun_by,
+                    attachments=attachments,
                 ),
                 created_at=self._now(),
                 author_id=task.owner,

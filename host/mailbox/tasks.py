@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 import apsw
 
+from host.config import awaited as waits
+from host.config.awaited import Awaited
 from host.config.recurrence import Schedule, ScheduleError
 from host.mailbox import missed, promise
 from host.mailbox.missed import Policy
@@ -59,6 +61,7 @@ class Task:
     address: Address  # where it posts
     created_at: int
     window: int = 0  # ms after a due time within which a run begins, as whoever asked for it was told
+    awaited: Awaited | None = None  # what it waits for instead of a time
 
     @property
     def over(self) -> bool:
@@ -67,6 +70,8 @@ class Task:
     @property
     def when(self) -> Sentence:
         """For people: at which times it is due, and how late it may begin."""
+        if self.awaited is not None:
+            return self.awaited.in_words()
         return laid_out(
             "{recurrence}{window}", recurrence=self.schedule.in_words(), window=promise.within(self.window)
         )
@@ -265,13 +270,24 @@ class Tasks:
 
     def run_now(self, task: Task) -> Fired:
         """An occurrence out of turn: the series stays as it is."""
-        at = self._now()
+        return replace(self._fired(task, self._free(task, self._now()), ()), out_of_turn=True)
+
+    def begun(self, task: Task, at: int, message_id: str) -> Fired:
+        """An occurrence of what it waits for. The caller knows that the message is not there yet."""
+        return replace(self._fired(task, self._free(task, at), (), message_id), out_of_turn=True)
+
+    def waiting(self) -> list[tuple[str, Awaited]]:
+        """Active tasks that wait for something, with what."""
+        sql = "state = 'active' AND next_at = 0 ORDER BY id"
+        return [(task.id, task.awaited) for task in self._tasks(sql) if task.awaited is not None]
+
+    def _free(self, task: Task, at: int) -> int:
         while self._one("SELECT 1 FROM occurrences WHERE task_id = ? AND due_at = ?", task.id, at) == 1:
             at += 1
-        return replace(self._fired(task, at, ()), out_of_turn=True)
+        return at
 
-    def _fired(self, task: Task, occurrence: int, stands_for: tuple[str, ...]) -> Fired:
-        id_ = message_id(task.id, occurrence)
+    def _fired(self, task: Task, occurrence: int, stands_for: tuple[str, ...], id_: str = "") -> Fired:
+        id_ = id_ or message_id(task.id, occurrence)
         self._record(task.id, occurrence, message_id=id_, stands_for="; ".join(stands_for))
         self._connection.execute(
             "DELETE FROM occurrences WHERE task_id = ?1 AND due_at < (SELECT due_at FROM occurrences WHERE task_id = ?1"
@@ -412,7 +428,7 @@ def task_of(row: Sequence[Any]) -> Task:
     return Task(
         id_, title, prompt, Schedule(zone, cron, at), script, policy, tuple(_more(mentions)["mentions"]), state,
         next_at, last, failures, problem, owner, source, made_in,
-        Address(channel, workspace, platform, thread), made, _window(mentions),
+        Address(channel, workspace, platform, thread), made, _window(mentions), _awaited(mentions),
     )  # fmt: skip
 
 
@@ -429,8 +445,17 @@ def _window(more: str) -> int:
         return 0
 
 
+def _awaited(more: str) -> Awaited | None:
+    found = _more(more).get("awaited")
+    try:
+        return waits.decoded(found) if found else None
+    except KeyError as error:
+        raise ValueError(str(error)) from error
+
+
 def _row(task: Task) -> tuple[Any, ...]:
     schedule, more = task.schedule, {"mentions": task.mentions, "window": task.window}
+    more |= {"awaited": task.awaited.encoded()} if task.awaited else {}
     return (
         task.id, task.title, task.prompt, schedule.cron, schedule.at, schedule.zone, task.script, task.missed,
         json.dumps(more), task.state, task.next_at, task.last_occurrence, task.failures, task.problem,

@@ -24,6 +24,7 @@ from host.ports.events import InboundEvent, IncomingFile, Ingested, Privacy, Sta
 from host.ports.installs import Installs
 from host.words import ENGLISH
 from sessiondb import content
+from sessiondb.content import Part
 from sessiondb.plan import Item
 from sessiondb.records import Address
 
@@ -364,6 +365,14 @@ class Fetches(Protocol):
     async def fetch(self, place: Address, file: IncomingFile, path: Path, most: int) -> Fetched:
         """Streams the file, of a message of that place, to `path`, which it creates. Raises `FetchError`, also beyond `most`
         bytes."""
+
+
+@runtime_checkable
+class Quotes(Protocol):
+    """A bot that can say what stands in a message that nobody told of."""
+
+    async def quoted(self, place: Address, message_id: str) -> Part | None:
+        """None for what is not there. Raises `DeliveryError`."""
 
 
 @dataclass

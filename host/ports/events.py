@@ -26,6 +26,7 @@ class EventClass(StrEnum):
     ANSWER = "answer"  # the question's id: the first answer counts
     CONTROL = "control"  # as COMMAND
     WEBHOOK = "webhook"  # hook and delivery; the host's own, never a bot's
+    TASK = "task"  # the task, and what began it; the host's own, never a bot's
 
 
 ABOUT_ANOTHER = (
@@ -110,7 +111,7 @@ class InboundEvent:
     typed: bool = False  # a CONTROL written as a message: counts only where an agent takes part
     session_id: str = ""  # the host's own, never a bot's: the session it is for, whatever the routes say
     model: str = ""  # the host's own: the one that its author chose for it, '' = the agent's
-    by: str = ""  # the host's own, of an ANSWER that several people gave: their names
+    by: str = ""  # the host's own, of an ANSWER that several people gave: their names; of a TASK: how many were let pass
     digest: str = ""  # the host's own, of an ANSWER that allows a call: which one
     agent: str = ""  # the host's own, of a WEBHOOK: the agent it is for, '' = the channel's
 

@@ -148,6 +148,9 @@ class Sessions:
         rows = connection.execute(f"SELECT {_COLUMNS} FROM sessions WHERE {where}", bindings).fetchall()
         return [self._session([str(column) for column in row]) for row in rows]
 
+    def one(self, connection: Statements, id_: str) -> Session | None:
+        return next(iter(self.load(connection, "id = ?", (id_,))), None)
+
     def get(self, id_: str) -> Session | None:
         return self._known.get(id_)
 

@@ -83,6 +83,8 @@ class TaskActions:
             master=owner,
             made_in=session.id,
             limits=self._homes.limits(session.agent),
+            channel=asked.address,
+            asked_at=origin.created_at if origin is not None else 0,
         )
 
     async def _people(self, session: Session, asked: Asked) -> tuple[str, ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from host.config import awaited as waits
 from host.config import recurrence
+from host.config.awaited import Awaited
 from host.config.recurrence import Schedule, ScheduleError
 from host.mailbox import promise, tasks
 from host.mailbox.inbound import InboundWriter
@@ -68,7 +70,7 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> Sent
     # A file goes on naming a single time that has passed; anybody else who names one is mistaken.
     since = 0 if order.source == "file" and wish.at else now
     schedule = schedule_of(wish, order.zone, since, order.limits.shortest_interval)
-    coming = schedule.next_after(now)
+    coming, awaited = schedule.next_after(now), _awaited(wish, order, now)
     task = Task(
         id=order.task_id,
         title=wish.title,
@@ -77,7 +79,7 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> Sent
         script=wish.script,
         missed=wish.missed,
         mentions=wish.mentions,
-        state="active" if coming else "done",
+        state="active" if coming or awaited else "done",
         next_at=coming,
         last_occurrence=0,
         failures=0,
@@ -88,6 +90,7 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> Sent
         address=order.address,
         created_at=now,
         window=0 if wish.punctual else promise.window_of(schedule, order.limits.window, now),
+        awaited=awaited,
     )
     if known is not None and order.source == "file":
         task = _declared_again(known, task, now)
@@ -101,7 +104,29 @@ def _schedule(writer: InboundWriter, order: Order, wish: Wish, now: int) -> Sent
 
 def schedule_of(wish: Wish, zone: str, now: int, shortest_interval: int) -> Schedule:
     """`zone` is for a wish without one; the interval is in ms. Raises `ScheduleError`."""
+    if wish.awaits:
+        recurrence.known_zone(wish.zone or zone)
+        _awaited_of(wish)
+        return Schedule(wish.zone or zone)
     return _when(wish.cron, wish.at, wish.zone or zone, now, shortest_interval)
+
+
+def _awaited_of(wish: Wish) -> tuple[waits.Kind, str]:
+    """Raises `ScheduleError`."""
+    if wish.awaits == "reaction":
+        return "reaction", waits.asked_reaction(wish.reaction)
+    return (
+        ("file", waits.endings(wish.file)) if wish.awaits == "file" else ("words", waits.phrases(wish.words))
+    )
+
+
+def _awaited(wish: Wish, order: Order, now: int) -> Awaited | None:
+    if not wish.awaits:
+        return None
+    kind, what = _awaited_of(wish)
+    return Awaited(
+        kind, what, (order.channel or order.address)._replace(thread_id=""), order.asked_at or now, wish.by
+    )
 
 
 def _declared_again(known: Task, task: Task, now: int) -> Task:
@@ -113,7 +138,11 @@ def _declared_again(known: Task, task: Task, now: int) -> Task:
         failures=known.failures,
         problem=known.problem,
     )
-    if known.state == "cancelled" or task.schedule != known.schedule:
+    if task.awaited is not None and known.awaited is not None and known.state != "cancelled":
+        return replace(kept, next_at=0, awaited=replace(task.awaited, since=known.awaited.since))
+    if task.awaited is not None:
+        return replace(task, state="paused" if known.state == "paused" else "active")
+    if known.state == "cancelled" or task.schedule != known.schedule or known.awaited is not None:
         coming = task.schedule.next_after(max(now, known.last_occurrence))
         state: tasks.State = "done" if not coming else "paused" if known.state == "paused" else "active"
         return replace(kept, state=state, next_at=coming)
@@ -122,11 +151,17 @@ def _declared_again(known: Task, task: Task, now: int) -> Task:
 
 def _update(writer: InboundWriter, order: Order, task: Task, asked: Update, now: int) -> Sentence:
     _not_owned_by_file(order, task)
+    if task.awaited is not None and (asked.cron.strip() or asked.at.strip() or asked.punctual is not None):
+        raise ScheduleError(
+            say("{id} waits for something and has no time: cancel it, and ask for another one", id=task.id)
+        )
     schedule = task.schedule
     if asked.cron.strip() or asked.at.strip():
         schedule = _when(
             asked.cron, asked.at, asked.zone or schedule.zone, now, order.limits.shortest_interval
         )
+    elif asked.zone and task.awaited is not None:
+        schedule = Schedule(recurrence.known_zone(asked.zone).key)
     elif asked.zone:
         if not schedule.cron:
             raise ScheduleError(say("to move a single time to another zone, give its time anew"))
@@ -146,7 +181,7 @@ def _update(writer: InboundWriter, order: Order, task: Task, asked: Update, now:
             0 if punctual and task.schedule.cron else promise.window_of(schedule, order.limits.window, now)
         )
         changed = replace(changed, window=window)
-    if schedule != task.schedule:
+    if schedule != task.schedule and task.awaited is None:
         revived = "active" if task.state == "done" else task.state
         changed = replace(changed, state=revived, next_at=writer.tasks.natural(changed))
     writer.tasks.put(changed)
@@ -165,12 +200,16 @@ def _pause(writer: InboundWriter, order: Order, task: Task, now: int) -> Sentenc
 def _resume(writer: InboundWriter, order: Order, task: Task, now: int) -> Sentence:
     if task.state == "active":
         return say("It was not paused: {task}", task=tasks.in_words(task, now))
-    coming = writer.tasks.natural(task)
-    if not coming:
+    coming, awaited = writer.tasks.natural(task), task.awaited
+    if awaited is not None:
+        awaited = replace(awaited, since=now)  # what happened meanwhile is not made up for
+    elif not coming:
         raise ScheduleError(say("{id} is over: its time has passed; update it with a new one", id=task.id))
     # Whoever takes up what somebody left has it from now on.
     owner = order.by if task.problem == ended.OWNER_GONE else task.owner
-    resumed = replace(task, state="active", next_at=coming, failures=0, problem="", owner=owner)
+    resumed = replace(
+        task, state="active", next_at=coming, failures=0, problem="", owner=owner, awaited=awaited
+    )
     writer.tasks.put(resumed)
     return say("Resumed: {task}", task=tasks.in_words(resumed, now))
 

@@ -301,9 +301,15 @@ class Desk:
 
     async def _declare(self, id_: str, task: config.Task) -> None:
         place = Address(task.to.platform, task.to.workspace, task.to.channel, task.to.thread)
-        kept = {"prompt", "cron", "at", "zone", "script", "missed", "punctual"}
+        kept = {"prompt", "cron", "at", "zone", "script", "missed", "punctual", "reaction", "file", "words"}
         whom = [person.removeprefix(f"{place.channel_type}:") for person in task.mentions]
-        told = {**task.model_dump(include=kept), "title": task.title or task.name, "mentions": whom}
+        by = [person.rpartition(":")[2].rpartition("/")[2] for person in task.by]
+        told = {
+            **task.model_dump(include=kept),
+            "title": task.title or task.name,
+            "mentions": whom,
+            "by": by,
+        }
         wish = orders.wish(told)
         order = self._order(f"file:{id_}", wish, place, task.agent, task=id_)
         session = await self._homes.made(task.agent, place, id_, self._now())

@@ -133,7 +133,8 @@ def _go_on(writer: InboundWriter, task: Task) -> None:
         coming = writer.tasks.natural(task)
     except ScheduleError:  # its zone is not known any more: whoever resumes it is told
         return writer.tasks.rest(task, task.problem + OVER)
-    return writer.tasks.put(replace(task, state="active" if coming else "done", next_at=coming, problem=""))
+    goes_on = coming or task.awaited is not None
+    return writer.tasks.put(replace(task, state="active" if goes_on else "done", next_at=coming, problem=""))
 
 
 def _by_owner(tasks: Sequence[Task]) -> list[list[Task]]:

@@ -28,7 +28,7 @@ class _Asked(BaseModel):
 
 
 class Wish(_Asked):
-    """A task that is to be. Either `cron` or `at` is given."""
+    """A task that is to be. One of `cron`, `at`, `reaction`, `file` and `words` is given."""
 
     title: Title
     prompt: Prompt
@@ -40,11 +40,23 @@ class Wish(_Asked):
     missed: Policy = "run_once"
     mentions: Annotated[tuple[User, ...], Field(max_length=20)] = ()
     punctual: bool = False  # begun at its very minute, whatever else is due then
+    reaction: Short = ""  # it begins whenever somebody reacts so in its channel,
+    file: Short = ""  # shares a file whose name ends so there,
+    words: Annotated[str, Field(max_length=1_000)] = ""  # or writes one of these phrases there
+    by: Annotated[tuple[User, ...], Field(max_length=50)] = ()  # who may begin it so; () = whoever may ask
+
+    @property
+    def awaits(self) -> str:
+        """What it waits for: the field that says it, '' for a time."""
+        return next((name for name in ("reaction", "file", "words") if getattr(self, name).strip()), "")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Wish:
-        if bool(self.cron.strip()) == bool(self.at.strip()):
-            raise ValueError("give either cron or at")
+        given = [self.cron, self.at, self.reaction, self.file, self.words]
+        if sum(bool(one.strip()) for one in given) != 1:
+            raise ValueError("give either cron or at, or one of reaction, file and words")
+        if self.awaits and self.destination not in ("", "channel"):
+            raise ValueError("what waits for something in a channel posts there and nowhere else")
         return self
 
 
@@ -114,6 +126,8 @@ class Order:
     master: bool = False  # on an owner's, the operator's or the configuration file's word: every right
     made_in: str = ""  # session id
     limits: Limits = Limits()
+    channel: Address | None = None  # whose events a new task may wait for, where that is not `address`
+    asked_at: int = 0  # ms UTC, by the platform's clock as its events are; 0 = unknown
     task: str = ""  # the id of a new task, where the order does not give it one
 
     @property

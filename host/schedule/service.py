@@ -17,12 +17,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from host.config.awaited import Awaited
 from host.config.recurrence import ScheduleError
 from host.mailbox import remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.tasks import ITEM_ERRORS, Task
-from host.registry import notices, sessions, standing
+from host.registry import awaiting, notices, sessions, standing
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
@@ -47,6 +48,7 @@ class _Looked:
     waits: bool  # something is there for the runner
     bounds: list[tuple[str, str, int]]
     copies: list[tuple[str, str]]
+    awaited: list[tuple[str, Awaited]]
     owed: list[tuple[str, str]]  # notices, handed over at once: no runner of it may ever come
 
 
@@ -203,6 +205,7 @@ class Scheduler:
                 index.look_again(connection, session.id)
             index.note_time(connection, max(began, self._now()))
             remaking.keep_tasks(connection, session.id, found.copies)
+            awaiting.keep(connection, session.id, found.awaited)
             for _, notice in found.owed:  # handed over again after a crash, which is once
                 notices.add(connection, Notice.decode(notice), self._now())
             if found.waits:  # once more, now that it is in the file: resting may have overlooked it
@@ -305,7 +308,7 @@ def _look(writer: InboundWriter, *, here: Ended, now: int) -> _Looked:
                 _fire(writer, task)
             tasks.forget()
     waits = any(message.task_id for message in writer.pending())
-    return _Looked(waits, tasks.bounds(), tasks.copies(), writer.owed())
+    return _Looked(waits, tasks.bounds(), tasks.copies(), tasks.waiting(), writer.owed())
 
 
 def _paid(writer: InboundWriter, *, owed: Sequence[tuple[str, str]]) -> None:

@@ -218,7 +218,7 @@ def _text(message: PromptMessage) -> str | None:
     if isinstance(body, content.Chat):
         return body.text
     if isinstance(body, content.Task):
-        return body.prompt
+        return f"{body.prompt}\n{body.begun_by}".strip()
     if isinstance(body, content.Webhook):
         return body.payload
     return None

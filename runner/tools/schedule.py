@@ -41,8 +41,13 @@ class Schedule:
         missed: Literal["run_once", "run_all", "skip"] = "run_once",
         mentions: list[str] | None = None,
         punctual: bool = False,
+        reaction: str = "",
+        file: str = "",
+        words: str = "",
+        by: list[str] | None = None,
     ) -> str:
-        """Have work done later, once or again and again. Tell the person the times that the result names.
+        """Have work done later, once or again and again, or whenever something happens in this channel. Tell the person the times
+        that the result names.
 
         `prompt` is what you will be asked then: write all that is needed, for you will see it without this conversation.
         Give `cron` (five fields, or @daily and the like) or `at` (one local time, 2026-12-31 18:00). `zone` is an IANA
@@ -52,6 +57,10 @@ class Schedule:
         at all. `missed` says what happens to times at which nothing could run. `mentions` are the ids of people who are
         to be notified by each post; leave it out unless they asked for it. What comes again may begin some minutes after its
         time, as the result says, for others are due then too: tell the person; `punctual` only where the very minute counts.
+
+        Instead of a time, one of these begins it, in this channel alone: `reaction`, an emoji that somebody reacts with;
+        `file`, how the names of shared files end ("pdf, csv"; "*" is any); `words`, phrases of which a message has one
+        ("deploy failed|rollback*"). What happened then comes with the prompt. `by` are the ids of those who may begin it.
         """
         self._may_run(script)
         given: dict[str, Any] = {
@@ -68,6 +77,7 @@ class Schedule:
             "mentions": mentions or [],
             "punctual": punctual,
         }
+        given |= {"reaction": reaction, "file": file, "words": words, "by": by or []}
         return await context.ask_host(content.Action("schedule_task", given))
 
     async def update_task(

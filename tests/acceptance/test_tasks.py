@@ -149,3 +149,27 @@ async def test_an_order_that_is_refused_says_why_and_one_without_a_host_waits_fo
     listed = await dovecote(office, "tasks")
     assert "News" in listed
     assert "Bad" not in listed
+
+
+async def test_a_reaction_a_file_and_words_in_a_channel_begin_what_waits_for_them(office: Office) -> None:
+    await office.start()
+    for number, what in enumerate(({"reaction": ":ticket:"}, {"file": "csv"}, {"words": "deploy failed"})):
+        wish = {"title": f"W{number}", "prompt": f"case {number}", "destination": "channel", **what}
+        [confirmed] = await office.answered(office.ask(scheduling(**wish)))
+        assert "whenever somebody" in confirmed.text
+    said = office.slack.say(office.bob, office.channel, "the printer is on fire")
+    office.slack.react(office.ann, said, "ticket")
+    await office.slack.wait_until(lambda: posted(office, "case 0"), PATIENCE)
+    [case] = posted(office, "case 0")
+    assert f"reacted with 🎫 to message {said.ts}" in case.text
+    assert "the printer is on fire" in case.text  # what was reacted to
+    office.slack.say(office.bob, office.channel, "figures", files=[("sales.csv", b"a,b\n1,2\n")])
+    await office.slack.wait_until(lambda: posted(office, "case 1"), PATIENCE)
+    office.slack.say(office.ann, office.channel, "The deploy failed again, deploy failed!")
+    await office.slack.wait_until(lambda: posted(office, "case 2"), PATIENCE)
+    assert "deploy failed" in posted(office, "case 2")[0].text  # our own words begin nothing
+    await office.stop(kill=True)
+    await office.start(first=on_slack.NOTHING_IN_FLIGHT)
+    office.slack.react(office.bob, said, "ticket")
+    await office.slack.wait_until(lambda: len(posted(office, "case 0")) == 2, PATIENCE)
+    assert [len(posted(office, f"case {number}")) for number in range(3)] == [2, 1, 1]

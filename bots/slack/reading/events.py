@@ -25,6 +25,7 @@ from host.ports.bot import Ingest
 from host.ports.events import Author, EventClass, InboundEvent, Privacy, Said, Viewer
 from host.words import ENGLISH
 from sessiondb import Address
+from sessiondb.content import Part
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -171,6 +172,16 @@ class Reader:
             privacy=await self.privacy({"channel": channel}),
             value=f":{emoji}:" if added else f"took back :{emoji}:",
         )
+
+    async def quoted(self, channel: str, ts: str) -> Part | None:
+        """None where Slack does not show it."""
+        found = await self._reacted_to(channel, ts)
+        if not found:
+            return None
+        spoken, author = await self.said(found), await self.author(found)
+        files = ", ".join(file.name for file in spoken.files)
+        text = "\n".join([spoken.text, *(part.text for part in spoken.parts), files]).strip()
+        return Part("quoted", text, author=author.name, author_id=author.id)
 
     async def _reacted_to(self, channel: str, ts: str) -> Json:
         """A message that is ours or may be: the event does not name its thread. Empty when Slack does not show it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from tests.fakes.discord import Message
+from tests.fakes.discord import Message, Upload
 from tests.support.town import Town
 
 
@@ -48,3 +48,32 @@ async def test_a_reply_to_a_tasks_post_is_answered_in_the_posts_thread_by_the_ta
     await town.answered(post, 2)
     assert town.said(thread) == ["what else?", "and tomorrow?"]
     assert len(list(town.folder.glob("data/sessions/*"))) == 2
+
+
+async def test_a_reaction_a_file_and_words_in_a_channel_begin_what_waits_for_them(town: Town) -> None:
+    town.config = '[access]\nunknown = "allow"\n'
+    await town.up()
+    for number, what in enumerate(({"reaction": ":ticket:"}, {"file": "csv"}, {"words": "deploy failed"})):
+        wish = {"title": f"W{number}", "prompt": f"case {number}", "destination": "channel", **what}
+        asked = f"@@call schedule_task {json.dumps(wish)}\n@@results"
+        thread = await town.answered(town.discord.say(town.ada, town.channel, asked, mention_bot=True))
+        assert "whenever somebody" in town.said(thread)[0]
+
+    def cases(number: int) -> list[str]:
+        return [one for one in town.said(town.channel) if one.startswith(f"case {number}")]
+
+    bob = town.discord.add_user("bob", town.guild)
+    said = town.discord.say(bob, town.channel, "the printer is on fire")
+    town.discord.react(town.ada, said, "🎫")
+    await town.until(lambda: cases(0))
+    assert "reacted with 🎫" in cases(0)[0]
+    assert "the printer is on fire" in cases(0)[0]  # what was reacted to
+    town.discord.say(bob, town.channel, "figures", attachments=[Upload("sales.csv", b"a,b")])
+    await town.until(lambda: cases(1))
+    town.discord.say(town.ada, town.channel, "The deploy failed again, deploy failed!")
+    await town.until(lambda: cases(2))
+    await town.kill()
+    await town.up()
+    town.discord.react(bob, said, "🎫")
+    await town.until(lambda: len(cases(0)) == 2)
+    assert [len(cases(number)) for number in range(3)] == [2, 1, 1]

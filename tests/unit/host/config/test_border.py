@@ -109,8 +109,9 @@ HOOK = "[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nworkspace = 'T1'\nc
         (f"{TASK}cron = '*/90 * * * *'\n{TO_SLACK}", 4, "tasks[0].cron", "two tasks"),
         (f"{TASK}cron = '0 0 30 2 *'\n{TO_SLACK}", 4, "tasks[0].cron", "day-of-month"),
         (f"{TASK}at = 'tomorrow'\n{TO_SLACK}", 4, "tasks[0].at", "2026-12-31 18:00"),
-        (f"{TASK}{TO_SLACK}", 1, "tasks[0]", "neither cron nor at"),
-        (f"{TASK}cron = '@daily'\nat = '2030-01-01 10:00'\n{TO_SLACK}", 1, "tasks[0]", "both cron and at"),
+        (f"{TASK}{TO_SLACK}", 1, "tasks[0]", "nothing that begins it"),
+        (f"{TASK}cron = '@daily'\nat = '2030-01-01 10:00'\n{TO_SLACK}", 1, "tasks[0]", "has cron and at"),
+        (f"{TASK}reaction = 'two words'\n{TO_SLACK}", 4, "tasks[0].reaction", "not one emoji"),
         ("[[routes]]\nengage = 'pattern'\npattern = '(a'\n", 3, "routes[0].pattern", "no regular expression"),
         (
             "[[routes]]\nengage = 'pattern'\npattern = '(?=a)'\n",

@@ -1,0 +1,121 @@
+"""Tasks that wait for something in a channel: begun by it once, by whom may, and not by a burst or a bot."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from host.app import Host
+from host.ports.controls import TaskOrder
+from host.ports.events import Author, EventClass, InboundEvent, Viewer
+from host.registry import awaiting
+from host.registry.port import Statements
+from sessiondb import Address
+from tests.fakes.platform import MemoryBot
+from tests.support.hosting import config, now_ms, serving
+from tests.support.tasking import BERLIN, ask, call, in_thread, posts, settings, task_id
+
+BOB = Author("U2", "Bob")
+
+
+async def waiting(host: Host, bot: MemoryBot, **what: Any) -> str:
+    """A task of channel C1 that posts there; returned once it waits."""
+    wish = {"title": "Watch", "prompt": "look", "destination": "channel", **what}
+    said = await ask(bot, "C1", call("schedule_task", **wish), **in_thread("C1", f"t{what}"))
+    id_ = task_id(said)
+    await until_it_waits(host, id_, True)
+    return id_
+
+
+async def until_it_waits(host: Host, id_: str, wanted: bool) -> None:
+    def job(connection: Statements) -> bool:
+        return any(one.task_id == id_ for one in awaiting.at(connection, Address("memory", "w", "C1")))
+
+    while await host.house.records.db.read(job) is not wanted:
+        host.house.scheduler.changed()
+
+
+def reacted(emoji: str, number: int = 1, author: Author = BOB) -> InboundEvent:
+    return InboundEvent(
+        EventClass.REACTION,
+        Address("memory", "w", "C1"),
+        f"m{number}:{author.id}:{emoji}:+",
+        author,
+        now_ms(),
+        platform_message_id=f"m{number}",
+        value=emoji,
+    )
+
+
+async def test_a_reaction_begins_it_once_however_often_it_is_told(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as (host, bot):
+        id_ = await waiting(host, bot, reaction=":ticket:")
+        [view] = await host.controls.tasks(Viewer(BERLIN, Address("memory", "w", "C1"), "public"))
+        assert view.when == "whenever somebody reacts with 🎫 in its channel"
+        event = reacted("🎫")
+        for _ in range(3):
+            await bot.ingested(event)
+        await bot.ingested(reacted("🎉", 2))
+        await bot.ingested(reacted("🎫 (taken back)", 3))
+        await bot.until(lambda: len(posts(bot, "C1")) == 1)
+        assert "Bob (U2) reacted with 🎫 to message m1" in posts(bot, "C1")[0]
+        assert "(that message cannot be read)" in posts(bot, "C1")[0]  # this platform quotes nothing
+        home = Viewer(BERLIN, Address("memory", "w", "C1"), "public")
+        await host.controls.order(home, id_, TaskOrder.PAUSE)
+        await until_it_waits(host, id_, False)
+        await bot.ingested(reacted("🎫", 4))
+        await host.controls.order(home, id_, TaskOrder.RESUME)
+        await until_it_waits(host, id_, True)
+        await bot.ingested(dataclasses.replace(reacted("🎫", 5), at=1))  # of before it was resumed, told late
+        await bot.ingested(reacted("🎫", 6))
+        await bot.until(lambda: len(posts(bot, "C1")) == 2)
+        assert "message m6" in posts(bot, "C1")[1]
+
+
+async def test_a_file_and_words_begin_it_and_no_bot_does_and_none_who_may_not(tmp_path: Path) -> None:
+    access = {"unknown": "deny", "users": ["memory:U1", "memory:U2"]}
+    async with serving(config(tmp_path, access=access)) as (host, bot):
+        await waiting(host, bot, file="csv", by=["U2"])
+        await waiting(host, bot, words="deploy failed")
+        table = bot.file("sales.csv", b"a,b")
+        stranger, robot = Author("U9", "Eve"), Author("B1", "CI", is_bot=True)
+        for author in (stranger, robot, BERLIN):  # Ada may not, for Bob alone is named
+            await bot.say("C1", "", files=(table,), author=author, privacy="public", at=now_ms())
+        for author in (stranger, robot):
+            await bot.say("C1", "the deploy failed", author=author, privacy="public", at=now_ms())
+        await bot.say("C1", "see", files=(table,), author=BOB, privacy="public", at=now_ms())
+        await bot.say("C1", "The DEPLOY  failed.", author=BOB, privacy="public", at=now_ms())
+        await bot.until(lambda: len(posts(bot, "C1")) == 2)
+        words, file = sorted(posts(bot, "C1"), key=lambda text: "> see" in text)
+        assert "> The DEPLOY  failed." in words
+        assert "> see" in file
+        assert len(list(tmp_path.glob("sessions/*/inbound/files/*/*-sales.csv"))) == 1
+
+
+async def test_of_a_burst_the_first_begin_it_and_that_others_are_let_pass_is_said_once(
+    tmp_path: Path,
+) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        id_ = await waiting(host, bot, file="*")
+        burst = [
+            bot.event("C1", "", files=(bot.file(f"{n}.txt", b""),), author=BOB, privacy="public", at=now_ms())
+            for n in range(100)
+        ]
+        for event in burst:
+            await bot.ingested(event)
+        await bot.until(lambda: len(posts(bot, "C1")) == awaiting.MOST + 1)
+        told = [text for text in posts(bot, "C1") if text.startswith("⏸️")]
+        assert len(told) == 1
+        assert "“Watch”" in told[0]
+
+        def pass_by(connection: Statements) -> None:
+            connection.execute("UPDATE awaited SET counted_from = 1 WHERE task_id = ?", (id_,))
+
+        await host.house.records.db.write(pass_by)
+        for event in burst:  # a history tells all of it again: what was let pass stays so
+            await bot.ingested(event)
+        await bot.say("C1", "", files=(bot.file("last.txt", b""),), author=BOB, privacy="public", at=now_ms())
+        await bot.until(lambda: len(posts(bot, "C1")) == awaiting.MOST + 2)
+        assert "90 more were let pass" in posts(bot, "C1")[-1]
+        assert len(posts(bot, "C1")) == awaiting.MOST + 2

@@ -1,0 +1,80 @@
+"""What a task may wait for in a channel, as people say it, and what fits."""
+
+from __future__ import annotations
+
+import pytest
+
+from host.config import awaited
+from host.config.recurrence import ScheduleError
+
+
+@pytest.mark.parametrize("written", [":ticket:", "ticket", "🎫", " :TICKET: "])
+def test_an_emoji_is_the_same_by_its_name_and_by_its_sign(written: str) -> None:
+    assert awaited.asked_reaction(written) == "🎫"
+    assert awaited.fits("reaction", "🎫", reacted=written, said="", files=())
+
+
+def test_an_emoji_fits_in_any_skin_and_a_teams_own_by_its_name() -> None:
+    thumb = awaited.asked_reaction("👍🏽")
+    for reacted in ("👍", ":+1::skin-tone-4:", "thumbsup", "👍🏿"):
+        assert awaited.fits("reaction", thumb, reacted=reacted, said="", files=())
+    own = awaited.asked_reaction(":deploy-it:")
+    assert awaited.fits("reaction", own, reacted=":deploy-it:", said="", files=())
+    assert not awaited.fits("reaction", own, reacted="took back :deploy-it:", said="", files=())
+    assert not awaited.fits("reaction", thumb, reacted="👍 (taken back)", said="", files=())
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "fits"),
+    [
+        ("pdf", "Report.PDF", True),
+        ("*.pdf, .csv", "a.b.csv", True),
+        ("pdf", "pdf", False),
+        ("pdf", "report.pdf.exe", False),
+        ("*", "whatever", True),
+    ],
+)
+def test_a_file_is_told_by_how_its_name_ends(written: str, name: str, fits: bool) -> None:
+    assert awaited.fits("file", awaited.endings(written), reacted="", said="", files=[name]) == fits
+    assert not awaited.fits("file", awaited.endings(written), reacted="", said="pdf", files=())
+
+
+@pytest.mark.parametrize(
+    ("written", "said", "fits"),
+    [
+        ("deploy failed", "The DEPLOY\n  failed!", True),
+        ("deploy failed", "deploy has failed", False),
+        ("fail", "it failed", False),
+        ("fail*", "it failed", True),
+        ("down|rollback*", "we are rolling back; rollbacks everywhere", True),
+        ("straße", "STRASSE gesperrt", True),
+        ("障害", "本番で障害が発生", True),
+        ("ﬁre", "fire!", True),
+        ("a*", "...", False),
+    ],
+)
+def test_words_are_whole_ones_however_they_are_written(written: str, said: str, fits: bool) -> None:
+    assert awaited.fits("words", awaited.phrases(written), reacted="", said=said, files=()) == fits
+
+
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [
+        (awaited.asked_reaction, ""),
+        (awaited.asked_reaction, "two words"),
+        (awaited.endings, ""),
+        (awaited.endings, "p d!f"),
+        (awaited.phrases, "a||b"),
+        (awaited.phrases, "*"),
+        (awaited.phrases, "x" * 100),
+        (awaited.phrases, "|".join("abcdefghijkl")),
+    ],
+)
+def test_what_cannot_be_waited_for_is_refused_in_words(reader: object, text: str) -> None:
+    with pytest.raises(ScheduleError):
+        reader(text)  # type: ignore[operator]
+
+
+def test_no_text_takes_longer_than_its_length() -> None:
+    what = awaited.phrases("|".join(["a " * 39 + "b"] * 10))
+    assert not awaited.fits("words", what, reacted="", said="a " * 1_000_000, files=())
