@@ -272,7 +272,7 @@ def test_more_money_is_allowed_by_an_owner_of_any_workspace_in_which_it_ran_out_
         for place in (one, two):
             assert requests.ask_raise(connection, rules, short, place, None, 1)
         asked = connection.execute("SELECT workspace_id, private_to FROM notices").fetchall()
-        assert asked == [("T1", "U9")], "whose conversation came later joins, and is told as well"
+        assert asked == [("T1", "U9"), ("T2", "U9")], "each owner has a card of their own"
         ((id_,),) = connection.execute("SELECT id FROM requests").fetchall()
         owner = Author("U9", "Olga")
         with pytest.raises(Forbidden, match="no such request"):
