@@ -12,6 +12,7 @@ NO_TASKS = say(
 )
 NO_FAILURES = say("Every message was answered lately.")
 OWNERS_ONLY = say("Only an owner of this installation can change that.")
+DONE = say("Done.")
 NOTHING_TO_SHOW = say("There is nothing to show.")
 LATER = say("Remind me, or do it")
 WHEN = say("When")

@@ -71,6 +71,12 @@ def named(word: str, models: Sequence[str]) -> str:
     return next((model for model in models if wanted in _words(model)), "")
 
 
+def called(model: str, models: Sequence[str]) -> str:
+    """The shortest word by which it is `named` among these; itself where no word of it does."""
+    words = [word for word in _WORD.findall(model.casefold()) if named(word, models) == model]
+    return min(words, key=len, default=model)
+
+
 def not_offered(word: str, models: Sequence[str]) -> Sentence:
     """For whoever wanted it."""
     none = say("The agent here has no model {model!r}.", model="-".join(_WORD.findall(word))[:40])

@@ -36,7 +36,7 @@ NO_VERSION = say("There is no such version of the channel's settings.")
 KEPT = say("This channel's settings are kept by other owners: ask one of them, or whoever runs the host.")
 MOST_TOLD = 10  # versions in a chat
 ORDERS = say(
-    "`config` alone says what holds, `config versions` what held, `config revert 2` has version 2 hold again."
+    "`config` takes `versions`, which lists what held before, or `revert 2`, which has version 2 hold again."
 )
 VERSIONS = frozenset(
     {"versions", "version", "history", "revert", "undo"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from host.config import Route
+from host.config import Route, provider
 from host.config.settings import Settings
 from host.governance import access, rules
 from host.intake.router import rule_of
@@ -37,6 +37,12 @@ class Greeting:
         if agent is None or rule is None or rule.engage == "off":
             return ()
         return tuple(Suggestion(one.title, one.message) for one in agent.prompts) or SUGGESTED
+
+    async def models(self, place: Address) -> Sequence[str]:
+        """By which a question can be answered there."""
+        rule = await self._rule(place)
+        agent = self._settings.config.agents.get(rule.agent) if rule is not None else None
+        return provider.choices(agent) if agent is not None else ()
 
     async def welcome(self, place: Address) -> str:
         """Markdown, for whom it was added to; '' where no agent answers."""

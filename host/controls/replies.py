@@ -77,7 +77,7 @@ class Replies:
                 return await self._service.grants(viewer, rest)
             case commands.CONFIG:
                 return await self._service.configure(viewer, rest)
-        return self._service.help(viewer)
+        return await self._service.help(viewer)
 
     async def _status(self, viewer: Viewer) -> str:
         overview = await self._service.overview(viewer)

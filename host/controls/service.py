@@ -139,8 +139,10 @@ class Service:
     def zone(self) -> str:
         return self._settings.config.host.zone
 
-    def help(self, viewer: Viewer) -> str:
-        return help_text(self.grammar, viewer.address.channel_type)
+    async def help(self, viewer: Viewer) -> str:
+        models = await self.greeting.models(viewer.address)
+        told = [(provider.called(model, models), model) for model in models] if len(models) > 1 else []
+        return help_text(self.grammar, viewer.address.channel_type, told)
 
     async def holds(self, viewer: Viewer) -> str:
         """Who answers in the channel, when and for how much, one line."""

@@ -59,7 +59,7 @@ class Telling:
         return self._service.grammar
 
     async def help(self, viewer: Viewer) -> str:
-        return told(self._service.help(viewer), await self.language(viewer))
+        return await self._told(viewer, self._service.help(viewer))
 
     async def suggestions(self, place: Address) -> Sequence[Suggestion]:
         return told(await self._service.greeting.suggestions(place), await self._languages.of(place))

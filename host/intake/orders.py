@@ -21,6 +21,10 @@ def obeyed(event: InboundEvent, grammar: Grammar) -> InboundEvent:
     are never asked what they meant, and have nothing to be shown. A message that was changed is read as it was before it:
     the word that made it wait is no word of its author's to the agent, and nothing is obeyed a second time.
     """
+    if (
+        event.event_class is EventClass.COMMAND and event.value in commands.SAID
+    ):  # as the platform has it behind a slash
+        return _said(replace(event, value=""), Order(event.value, event.text)) or event
     if event.event_class not in (EventClass.MESSAGE, EventClass.EDIT):
         return event
     found = grammar.typed(event.text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from host.words import Sentence, alternatives, joined, laid_out, say
@@ -41,9 +41,11 @@ COMMANDS = {  # what each does, as the help says it
     GRANTS: say("which tools are allowed in advance here; `revoke` and a number behind it take one back"),
     HELP: say("this list"),
 }
+ONE_QUESTION = say("one question, answered by that model")
 SHOWN = frozenset(
     {AGAIN, HANDOFF, HELP, STATUS, WHY, USAGE, TASKS, MEMORY, CONFIG, GRANTS}
 )  # the host answers by itself
+SAID = frozenset({ASIDE, QUEUE, SUMMARY})  # reach the agent all the same: as a COMMAND's value, too
 ALONE = frozenset({CLEAR, MUTE})  # what cannot be undone is not begun by a sentence that begins like it
 NEEDS_WORDS = frozenset({QUEUE})  # nothing cannot wait
 UNCLEAR = "unclear"  # of a CONTROL: it begins nearly like an order; the host asks what was meant
@@ -113,8 +115,8 @@ class Grammar:
         return min(near)[1] if near else None
 
 
-def help_text(grammar: Grammar, platform: str) -> Sentence:
-    """Markdown."""
+def help_text(grammar: Grammar, platform: str, models: Sequence[tuple[str, str]] = ()) -> Sentence:
+    """Markdown. `models`: those by which one question can be answered here, each behind what it is called."""
     told = say(
         "*In a channel* mention me; in the thread I answer without a mention. *In a direct message* just write."
     )
@@ -125,9 +127,13 @@ def help_text(grammar: Grammar, platform: str) -> Sentence:
         laid_out("- {names}: {does}", names=alternatives([f"`!{name}`", *also.get(name, [])]), does=does)
         for name, does in COMMANDS.items()
     ]
+    if models:
+        named = [laid_out("`!{word} …` ({model})", word=word, model=model) for word, model in models]
+        lines.append(laid_out("- {names}: {does}", names=alternatives(named), does=ONE_QUESTION))
     slash = {
         "slack": say(
-            "`/dovecote ask …` asks here and opens a thread; `/dovecote` knows the words above as well."
+            "`/dovecote ask …` asks here and opens a thread. `/dovecote` knows the words above, too, but not in which thread"
+            " it is given: what is about one thread, write in it with `!`."
         ),
         "discord": say("`/ask` asks here and opens a thread; the words above are commands behind `/`, too."),
     }

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -27,6 +28,7 @@ from bots.discord.reading import events, saying
 from bots.discord.reading.privacy import Privacies
 from bots.discord.sending.threads import Threads
 from bots.markup import discord as markup
+from host.ports import commands
 from host.ports.bot import HostBusy, Ingest
 from host.ports.commands import message_named
 from host.ports.controls import Forbidden, TaskOrder
@@ -40,6 +42,7 @@ log = logging.getLogger(__name__)
 LONGEST_SHOWN = 1_500  # characters of a question said again under its asker's name
 REGISTER_AGAIN = 5.0  # s until commands that Discord did not take are registered again; doubles
 LONGEST_REGISTER_AGAIN = 600.0
+IN_A_THREAD = say("No agent takes part here: give it in the thread that it is about.")
 NOT_HERE = say("Agents do not work here.")
 Interaction = discord.Interaction[Any]
 
@@ -92,6 +95,14 @@ class Commands:
     async def put_off(self, interaction: Interaction, message: discord.Message) -> None:
         await self.laters.chosen(interaction, message, _resolved(interaction, message))
 
+    async def said(self, interaction: Interaction, order: str, text: str) -> None:
+        """What a thread's agent is told all the same, or people among each other: `commands.SAID`."""
+        if places.can_open_thread(interaction.channel):
+            await whisper(interaction, IN_A_THREAD)
+            return
+        await interaction.response.defer(thinking=True)
+        await self._forward(interaction, text, text or f"`/{order}`", value=order)
+
     async def _forward(
         self,
         interaction: Interaction,
@@ -99,6 +110,7 @@ class Commands:
         shown: str,
         files: tuple[IncomingFile, ...] = (),
         parts: tuple[Part, ...] = (),
+        value: str = "",
     ) -> None:
         """The question stands under its asker's name; the thread of the answer opens from there."""
         address = places.address_of(interaction.channel)
@@ -111,13 +123,15 @@ class Commands:
             self._threads.asked(opens, text)
         fields: dict[str, Any] = {"text": text, "opens_thread": opens, "platform_message_id": str(asked.id)}
         fields["untitled"] = bool(opens)
-        fields |= {"files": files, "parts": parts}
+        fields |= {"files": files, "parts": parts, "value": value}
         taken = await self._ingest(interaction, _event(interaction, EventClass.COMMAND, address, **fields))
         if _accepted(taken):
             who = telling.literal(interaction.user.display_name)
             try:
-                asks = say("**{person}** asks: {words}", person=who, words=shown[:LONGEST_SHOWN])
-                await telling.say(interaction, asks)
+                shown = shown[:LONGEST_SHOWN]
+                asks = say("**{person}** asks: {words}", person=who, words=shown)
+                aside = say("**{person}** says: {words}", person=who, words=shown)
+                await telling.say(interaction, aside if value == commands.ASIDE else asks)
             except (discord.DiscordException, *errors.TRANSPORT) as error:
                 # It is taken and will be answered: nobody is to be told to ask again.
                 log.warning("A question is not shown: %s", error, extra={"action": "command_not_shown"})
@@ -139,6 +153,25 @@ class Commands:
             event = _event(interaction, EventClass.CONTROL, viewer.address, value="stop")
             taken = await self._ingest(interaction, event)
             await _say(interaction, say("Stopping.") if _accepted(taken) else _refusal(taken))
+
+    async def clear(self, interaction: Interaction) -> None:
+        await self._ordered(interaction, commands.CLEAR)
+
+    async def mute(self, interaction: Interaction) -> None:
+        await self._ordered(interaction, commands.MUTE)
+
+    async def _ordered(self, interaction: Interaction, name: str) -> None:
+        """Like what is typed: it counts where an agent takes part."""
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        if (viewer := events.viewer(interaction)) is None:
+            await _say(interaction, NOT_HERE)
+            return
+        order = _event(interaction, EventClass.CONTROL, viewer.address, value=name, typed=True)
+        taken = await self._ingest(interaction, replace(order, mentioned=False))
+        if taken is not None and taken.verdict is Verdict.IGNORED:
+            await _say(interaction, IN_A_THREAD)
+        else:
+            await _say(interaction, words.DONE if _accepted(taken) else _refusal(taken))
 
     async def _stop_one(self, interaction: Interaction, viewer: Viewer) -> None:
         found = await running_here(self._host, viewer)

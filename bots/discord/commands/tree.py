@@ -11,6 +11,7 @@ from discord import app_commands
 
 from bots.common import words
 from bots.discord.client import errors, telling
+from host.ports import commands
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,8 @@ PLAIN = {  # commands without an option
     "tasks": "What is scheduled, with buttons to pause, run and cancel",
     "stop": "Stop what the agent is doing here",
     "status": "What runs here",
+    "clear": "Forget what was said here",
+    "mute": "Keep the agent quiet here until it is mentioned",
     "usage": "What the agents cost today and this month",
     "help": "How to talk to the agent, and what else it understands",
 }
@@ -58,6 +61,12 @@ class Handlers(Protocol):
     async def grants(self, interaction: Interaction, revoke: int | None) -> None: ...
 
     async def status(self, interaction: Interaction) -> None: ...
+
+    async def clear(self, interaction: Interaction) -> None: ...
+
+    async def mute(self, interaction: Interaction) -> None: ...
+
+    async def said(self, interaction: Interaction, order: str, text: str) -> None: ...
 
     async def help(self, interaction: Interaction) -> None: ...
 
@@ -103,6 +112,7 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
         await handlers.memory(interaction, text.strip())
 
     _add_of_the_place(tree, handlers)
+    _add_said(tree, handlers)
     _add_menus(tree, handlers)
 
     @tree.error
@@ -131,6 +141,25 @@ def _add_of_the_place(tree: app_commands.CommandTree[Any], handlers: Handlers) -
     @app_commands.describe(revoke="The number of what is to be taken back")
     async def grants(interaction: Interaction, revoke: app_commands.Range[int, 1] | None = None) -> None:
         await handlers.grants(interaction, revoke)
+
+
+def _add_said(tree: app_commands.CommandTree[Any], handlers: Handlers) -> None:
+    """What is said in a thread, to the agent or beside it."""
+
+    @tree.command(name="summary", description="Sum up what was said here")
+    @app_commands.describe(wish="What it is to be about, or how; leave it out for all")
+    async def summary(interaction: Interaction, wish: str = "") -> None:
+        await handlers.said(interaction, commands.SUMMARY, wish)
+
+    @tree.command(name="queue", description="Ask once the agent is done with what it is at")
+    @app_commands.describe(question="What you want to know or have done then")
+    async def queue(interaction: Interaction, question: str) -> None:
+        await handlers.said(interaction, commands.QUEUE, question)
+
+    @tree.command(name="aside", description="Say something among people, which the agent does not answer")
+    @app_commands.describe(words="What you say")
+    async def aside(interaction: Interaction, words: str) -> None:
+        await handlers.said(interaction, commands.ASIDE, words)
 
 
 def _add_menus(tree: app_commands.CommandTree[Any], handlers: Handlers) -> None:

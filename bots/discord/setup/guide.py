@@ -109,7 +109,10 @@ class NotYet:
     async def stop(self, interaction: discord.Interaction[Any]) -> None:
         await interaction.response.send_message("I am only being set up.", ephemeral=True)
 
-    tasks = usage = status = help = stop
+    async def said(self, interaction: discord.Interaction[Any], order: str, text: str) -> None:
+        await self.stop(interaction)
+
+    tasks = usage = status = help = clear = mute = stop
 
 
 async def _in_servers(client: Newcomer, desk: Desk, patience: float) -> Greeter:

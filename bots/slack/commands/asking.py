@@ -39,6 +39,7 @@ class Question:
     thread: str = ""  # where it is asked; '' begins one
     files: tuple[IncomingFile, ...] = ()
     parts: tuple[Part, ...] = ()
+    value: str = ""  # one of `commands.SAID`
 
 
 class Asking:
@@ -70,6 +71,7 @@ class Asking:
             author=author,
             at=ms(ts),
             text=asked.text,
+            value=asked.value,
             platform_message_id=ts,
             mentioned=True,
             privacy=privacy,
@@ -86,7 +88,7 @@ class Asking:
         if ingested.verdict is Verdict.STORED:
             if asked.thread:
                 self._reader.follow(address)
-            await self._show(channel, ts, user, asked.text, language)
+            await self._show(channel, ts, user, asked.text or f"!{asked.value}", language)
             return ""
         # Whoever may not ask is not to speak through us either; and what was asked already stands above.
         await self._client.chat_delete(channel=channel, ts=ts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,8 +22,8 @@ from host.ports import commands
 from host.ports.bot import HostBusy, Ingest
 from host.ports.commands import Slip
 from host.ports.controls import Forbidden, Running, TaskView
-from host.ports.events import Viewer
-from host.words import Sentence, say, told
+from host.ports.events import EventClass, InboundEvent, Verdict, Viewer
+from host.words import say, told
 
 Json = dict[str, Any]
 
@@ -71,14 +72,25 @@ class Commands:
                 return await self._config(viewer, str(body["trigger_id"]))
             case commands.STATUS:
                 return running_panel(await running_here(self._host, viewer))
-            case commands.AGAIN if viewer.privacy == "dm":  # which is one conversation
-                return markdown(await controls.again_here(viewer, rest))
             case commands.STOP:
                 return await self._stop(viewer)
             case commands.HELP:
                 return markdown(await controls.help(viewer))
-            case only_in_a_thread:
-                return markdown(in_the_thread(only_in_a_thread).told(await controls.language(viewer)))
+            case of_a_thread:
+                return await self._of_a_thread(body, viewer, of_a_thread, rest)
+
+    async def _of_a_thread(self, body: Json, viewer: Viewer, name: str, rest: str) -> Json:
+        """A slash command knows its channel alone; a direct message is one conversation, and a channel may be."""
+        direct = viewer.privacy == "dm"
+        if name in (commands.CLEAR, commands.MUTE):
+            return await self._ordered(body, viewer, name)
+        if direct and name == commands.AGAIN:
+            return markdown(await self._host.controls.again_here(viewer, rest))
+        if direct and name == commands.HANDOFF:
+            return markdown(await self._host.controls.hand_over(viewer, rest))
+        if direct and name in (commands.QUEUE, commands.SUMMARY):
+            return await self._ask(body, rest, name)
+        return in_the_thread(name)
 
     async def _in_words(self, viewer: Viewer, name: str, rest: str) -> str:
         controls = self._host.controls
@@ -98,6 +110,23 @@ class Commands:
             return {"text": panels.escaped(await self._host.controls.stop(viewer, found[0].session_id))}
         return running_panel(found)
 
+    async def _ordered(self, body: Json, viewer: Viewer, name: str) -> Json:
+        """What was typed without a thread: it counts where an agent takes part outside of threads."""
+        order = InboundEvent(
+            event_class=EventClass.CONTROL,
+            address=viewer.address,
+            natural_id=str(body["trigger_id"]),
+            author=viewer.author,
+            at=round(time.time() * 1000),
+            privacy=viewer.privacy,
+            value=name,
+            typed=True,
+        )
+        ingested = await self._host.ingest(order)
+        if ingested.verdict is Verdict.IGNORED:
+            return in_the_thread(name)
+        return {"text": panels.escaped(ingested.reason) if ingested.reason else words.DONE}
+
     async def _config(self, viewer: Viewer, trigger_id: str) -> Json:
         controls = self._host.controls
         if not controls.is_owner(viewer):
@@ -108,22 +137,27 @@ class Commands:
         await self._client.views_open(trigger_id=trigger_id, view=form)
         return {}
 
-    async def _ask(self, body: Json, text: str) -> Json:
+    async def _ask(self, body: Json, text: str, value: str = "") -> Json:
         question = Question(
             channel=str(body["channel_id"]),
             user=str(body["user_id"]),
             team=string(body.get("team_id")),
             trigger=str(body["trigger_id"]),
             text=await self._reader.words(text),
+            value=value,
         )
         refused = await self._asking.ask(question)
         return {"text": panels.escaped(refused)} if refused else {}
 
 
-def in_the_thread(word: str) -> Sentence:
-    return say(
-        "`{command}` does not know which thread you mean: write `!{word}` in it.", command=COMMAND, word=word
-    )
+def in_the_thread(word: str) -> Json:
+    return {
+        "text": say(
+            "`{command}` does not know which thread you mean: write `!{word}` in it.",
+            command=COMMAND,
+            word=word,
+        )
+    }
 
 
 def tasks_panel(found: Sequence[TaskView], note: str = "") -> Json:

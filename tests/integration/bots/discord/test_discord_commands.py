@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from host.ports.bot import Decision
+from host.ports.commands import COMMANDS
 from host.ports.controls import ChannelRules, Overview, Running, TaskOrder, TaskView
+from host.ports.events import EventClass
 from sessiondb import content
 from tests.fakes.controls import FakeControls
 from tests.fakes.discord import (
@@ -155,6 +157,29 @@ async def test_help_and_status_are_told_to_their_author_alone(room: Room) -> Non
     assert "reading" in await room.run("status")
 
 
+async def test_every_word_of_the_help_is_a_command_and_those_of_a_thread_count_there(room: Room) -> None:
+    registered = {command["name"] for command in room.server.calls(REGISTER)[-1].json}
+    assert registered >= set(COMMANDS)
+    for name, options in (("summary", {}), ("queue", {"question": "x"}), ("aside", {"words": "x"})):
+        act = room.server.run_command(room.ada, room.channel, name, options)
+        assert "in the thread that it is about" in await room.told(act)
+    thread = room.server.add_thread(room.channel, room.ada)
+    for name, options in (("summary", {}), ("queue", {"question": "x"}), ("aside", {"words": "y"})):
+        room.server.run_command(room.ada, thread, name, options)
+    await room.notebook.until(lambda: len(room.notebook.events) == 3)
+    said = [(one.event_class, one.value, one.text, one.address) for one in room.notebook.events]
+    assert said == [
+        (EventClass.COMMAND, value, text, place(thread))
+        for value, text in (("summary", ""), ("queue", "x"), ("aside", "y"))
+    ]
+    for name in ("clear", "mute"):
+        assert "Done." in await room.told(room.server.run_command(room.ada, thread, name))
+    ordered = [(one.event_class, one.value, one.typed, one.mentioned) for one in room.notebook.events[3:]]
+    assert ordered == [(EventClass.CONTROL, name, True, False) for name in ("clear", "mute")]
+    room.notebook.ignore_once("")
+    assert "in the thread that it is about" in await room.run("clear")
+
+
 async def test_a_server_is_greeted_where_it_is_talked_when_it_lets_the_bot_in(room: Room) -> None:
     """Once for the server, and not again when the bot connects anew."""
     elsewhere = room.server.add_guild("Elsewhere", with_bot=False)
@@ -292,7 +317,7 @@ async def test_an_owner_sets_a_channels_rules_in_a_form(room: Room) -> None:
     opened = room.server.run_command(room.ada, room.channel, "config")
     modal = await room.server.wait_for(lambda: opened.modal)
     fields = {p["custom_id"]: p for _, p in fake_limits.walk(modal["components"]) if "custom_id" in p}
-    assert fields["budget"]["value"] == "2.5"
+    assert fields["budget"]["value"] == "2.50"
     assert [o["value"] for o in fields["engage"]["options"] if o.get("default")] == ["always"]
     sent = {"agent": "default", "engage": "off", "budget": "1,50"}
     sent |= {"model": "claude-opus-5-5", "instructions": "<@1> **Numbers** first"}

@@ -16,6 +16,7 @@ from bots.slack.setup.manifest import ASK_ABOUT, BECAME
 from host.config import Access
 from host.ports.bot import Decision, DeliveryError
 from host.ports.controls import ChannelRules, Failure, Overview, Running, Spent, TaskOrder, TaskView
+from host.ports.events import EventClass
 from sessiondb import Address, content
 from tests.fakes.slack import Channel, Ephemeral, EventFault, FakeSlack, Fault, Message, User, View
 from tests.support.discording import Notebook
@@ -179,7 +180,18 @@ async def test_behind_the_slash_command_stand_the_same_words_as_behind_the_mark(
     for text in ("", "help", "gibberish that nobody knows"):
         assert "`!queue`" in str((await place.command(text)).blocks)
     assert "Did you mean `/dovecote tasks`?" in str((await place.command("taks")).blocks)
-    assert "write `!mute` in it" in str((await place.command("mute")).blocks)
+    for word in ("again", "queue later", "summary", "handoff @poet", "aside x"):
+        assert f"write `!{word.split()[0]}` in it" in (await place.command(word)).text
+    place.notebook.ignore_once("")
+    assert "write `!mute` in it" in (await place.command("mute")).text
+    assert (await place.command("clear")).text == "Done."  # where a channel is one conversation
+    ordered = [(one.event_class, one.value, one.typed, one.mentioned) for one in place.notebook.events]
+    assert ordered == [(EventClass.CONTROL, "clear", True, False)]
+    direct = place.slack.open_dm(place.ann)
+    place.slack.slash(place.ann, direct, "/dovecote", "summary in French")
+    await place.notebook.until(lambda: len(place.notebook.events) == 2)
+    [_, said] = place.notebook.events
+    assert (said.event_class, said.value, said.text) == (EventClass.COMMAND, "summary", "in French")
     place.controls.shown = place.overview()
     assert "searching" in str((await place.command("status")).blocks)
     assert (await place.command("halt")).text == "Stopping."

@@ -394,7 +394,7 @@ async def test_a_channel_has_fewer_tools_than_its_agent_and_is_asked_by_whom_it_
         assert "asked by 2 people" in await controls.configure(viewer(BOB, "general"), " ")
         with pytest.raises(Forbidden, match="Only an owner"):
             await controls.configure(viewer(BOB, "general"), "versions")
-        with pytest.raises(Forbidden, match="`config` alone says what holds"):
+        with pytest.raises(Forbidden, match="`config` takes `versions`"):
             await controls.configure(viewer(BOB, "general"), "who answers here?")
         with pytest.raises(Forbidden, match="kept by other owners"):
             await controls.configure(olga, "revert 0")

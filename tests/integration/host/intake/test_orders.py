@@ -41,7 +41,9 @@ def decision_of(bot: MemoryBot) -> Decision:
 
 
 async def test_help_is_told_once_by_the_host_and_wakes_no_agent(tmp_path: Path) -> None:
-    async with serving(config(tmp_path, commands={"aliases": {"hilfe": "help"}})) as (host, bot):
+    agents = {"default": {"provider": "mock", "models": ["claude-sonnet-5", "claude-opus-5-5"]}}
+    settings = config(tmp_path, commands={"aliases": {"hilfe": "help"}}, agents=agents)
+    async with serving(settings) as (host, bot):
         asked = bot.event("dm-ada", "!Hilfe")
         first = await host.ingest(asked)
         again = await host.ingest(asked)
@@ -51,6 +53,7 @@ async def test_help_is_told_once_by_the_host_and_wakes_no_agent(tmp_path: Path) 
     assert bot.said("dm-ada")[1:] == ["and now the agent"]
     assert "`!stop`" in bot.said("dm-ada")[0]
     assert "`!hilfe`" in bot.said("dm-ada")[0]
+    assert "`!opus …` (claude-opus-5-5): one question, answered by that model" in bot.said("dm-ada")[0]
     assert bot.sent[0].answers == asked.platform_message_id
     assert rows(tmp_path, "SELECT count(*) FROM sessions") == [(1,)]
 

@@ -97,3 +97,10 @@ def test_what_is_not_offered_names_what_is_and_carries_no_markup() -> None:
         "The agent here has no model 'gpt-channel'. There are: claude-opus-4-8."
     )
     assert len(provider.not_offered("x" * 10_000, ())) < 200
+
+
+def test_a_model_is_called_by_the_shortest_word_that_names_it_alone() -> None:
+    models = ("claude-sonnet-5", "claude-opus-5-5", "claude-opus-4", "house")
+    called = [provider.called(model, models) for model in models]
+    assert called == ["claude", "opus", "claude-opus-4", "house"]
+    assert [provider.named(word, models) for word in called] == list(models)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from host.intake import orders
@@ -36,3 +38,20 @@ def test_the_word_that_marks_what_is_said_is_none_of_its_words_however_often_it_
 def test_a_change_is_no_order(text: str) -> None:
     assert orders.obeyed(said(EventClass.MESSAGE, text), Grammar()).event_class is EventClass.CONTROL
     assert orders.obeyed(said(EventClass.EDIT, text), Grammar()) == said(EventClass.EDIT, text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "said_to_it"),
+    [
+        ("queue", "and the tests", ("and the tests", True, False)),
+        ("aside", "lunch?", ("lunch?", False, True)),
+        ("summary", "", (orders.SUMMARISE, True, False)),
+        ("", "!queue is a word here", ("!queue is a word here", False, False)),
+    ],
+)
+def test_what_a_platform_has_behind_a_slash_is_said_as_if_it_were_typed(
+    value: str, text: str, said_to_it: tuple[str, bool, bool]
+) -> None:
+    event = orders.obeyed(replace(said(EventClass.COMMAND, text), value=value), Grammar())
+    assert (event.text, event.queued, event.remark) == said_to_it
+    assert (event.event_class, event.value) == (EventClass.COMMAND, "")
