@@ -14,6 +14,7 @@ from host.registry import notices
 from host.registry.db import beside
 from host.registry.notices import Notice
 from host.registry.port import Statements
+from host.words import as_it_is
 from sessiondb.records import Address
 
 LONGEST_TEXT = 100_000  # characters; the platform's chunks are cut from it
@@ -49,7 +50,7 @@ def send(data: Path, address: Address, text: str, wait: float) -> Sent:
         raise SendError(f"the text has {len(text)} characters; at most {LONGEST_TEXT} are sent")
     about = f"send:{secrets.token_hex(8)}"
     with beside(data / "host.db") as connection:
-        notices.add(connection, Notice(about, address, text), time.time_ns() // 1_000_000)
+        notices.add(connection, Notice(about, address, as_it_is(text)), time.time_ns() // 1_000_000)
         deadline = time.monotonic() + wait
         while (sent := _receipt(connection, about)).waiting and time.monotonic() < deadline:
             time.sleep(LOOK_EVERY)

@@ -23,19 +23,19 @@ from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
 from host.runners.supervisor import Supervisor
-from host.words import say
+from host.words import as_it_is, known, say
 from sessiondb import MessageIn, Status
 from sessiondb.records import Address
 
 LOOKED_AT = 2_000  # notices of one page of failures
-NO_SUCH = "There is no such message."
-NO_SUCH_CONVERSATION = "There is no such conversation."
-NOT_FAILED = "That did not fail: it is answered, waits, or was taken back."
-NOT_ASKED = (
+NO_SUCH = as_it_is("There is no such message.")
+NO_SUCH_CONVERSATION = as_it_is("There is no such conversation.")
+NOT_FAILED = as_it_is("That did not fail: it is answered, waits, or was taken back.")
+NOT_ASKED = as_it_is(
     "Only what a person wrote can be asked again, and not when it is too long ago. A task has Run now."
 )
-SAID = "Something was said to that, or may have been: asking again could answer it twice."
-TRIED = "That was asked again already."
+SAID = as_it_is("Something was said to that, or may have been: asking again could answer it twice.")
+TRIED = as_it_is("That was asked again already.")
 DISCARDED = "discarded by an owner"
 
 
@@ -87,7 +87,7 @@ class Queue:
         )
         ingested = await self._ingest(again)
         if ingested.verdict not in (Verdict.STORED, Verdict.DUPLICATE):
-            raise Forbidden(ingested.reason or NO_SUCH)
+            raise Forbidden(known(ingested.reason) if ingested.reason else NO_SUCH)
         await self._note(viewer, "retry", message_id, "retried")  # after a crash before it, by the next order
         return TRIED if ingested.verdict is Verdict.DUPLICATE else "It is asked once more."
 

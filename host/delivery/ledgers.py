@@ -21,7 +21,7 @@ from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
-from host.words import say
+from host.words import as_it_is, say
 from sessiondb import SessionError
 from sessiondb.records import Address
 
@@ -271,7 +271,7 @@ def _say_otherwise(connection: Statements, id_: int, now: int) -> None:
         return
     decision = notices.decision_of(str(row[1]))
     about = f"request:{decision.request}:place" if decision else f"otherwise:{id_}"
-    told = Notice(about, Address(*json.loads(str(row[0]))), str(row[2]), decision=decision)
+    told = Notice(about, Address(*json.loads(str(row[0]))), as_it_is(str(row[2])), decision=decision)
     notices.add(connection, told, now)
 
 
@@ -306,7 +306,7 @@ def _notice(latest: int, *row: object) -> OpenNotice:
     notice = Notice(
         str(about),
         address,
-        str(text),
+        as_it_is(str(text)),
         str(private_to),
         str(answers),
         notices.decision_of(str(decision)),

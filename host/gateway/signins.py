@@ -27,7 +27,7 @@ from host.registry.logins import Login
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, room
-from host.words import as_it_is, known, say
+from host.words import Sentence, as_it_is, known, say
 from sessiondb.options import McpServer
 from sessiondb.records import Address
 
@@ -182,12 +182,12 @@ class SignIns:
         """Notices without a text: each owner alone, or whoever sits at the console."""
         address = session.address
         if address.channel_type == LOCAL:
-            return [Notice("", room(address), "")]
+            return [Notice("", room(address), as_it_is(""))]
         return [
             Notice(
                 "",
                 notices.direct(platform, workspace),
-                "",
+                as_it_is(""),
                 private_to=user,
             )
             for platform, workspace, user in requests.owners_of(self._settings.config.access, address)
@@ -251,7 +251,7 @@ class SignIns:
         if said and was_shown:
             await self._tell(told, f"{about}:end", said)
 
-    async def _tell(self, told: list[Notice], about: str, text: str) -> None:
+    async def _tell(self, told: list[Notice], about: str, text: Sentence) -> None:
         now = self._now()
 
         def job(connection: Statements) -> None:
@@ -264,14 +264,14 @@ class SignIns:
 
     # ── what people paste ────────────────────────────────────────────────────────────────────────────────
 
-    def pasted(self, event: InboundEvent) -> str:
+    def pasted(self, event: InboundEvent) -> Sentence:
         """What to answer somebody who wrote the address of a landing page; '' for any other message.
 
         Such a message goes no further: what is in the address is for the host alone.
         """
         address = pasted_in(event.text)
         if not address:
-            return ""
+            return as_it_is("")
         if not access.is_owner(self._settings.config.access, event.address, event.author.id):
             return say("Only an owner can sign in.")
         home = access.home(event.address)

@@ -9,7 +9,7 @@ from typing import Protocol
 from host.config import Access, people
 from host.ports.events import Author, Privacy
 from host.registry.port import Statements
-from host.words import say
+from host.words import Sentence, say
 from sessiondb.records import Address
 
 LOCAL = "console"  # whoever sits at the host's own terminal is its operator
@@ -37,7 +37,7 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    reason: str  # one line for the person
+    reason: Sentence  # one line for the person
     ask_owner: bool = False
 
 

@@ -261,7 +261,7 @@ def _ask(
     owners: Sequence[tuple[str, str, str]],
     about: Address,
     place: Address | None,
-    text: str,
+    text: Sentence,
     decision: Decision,
     now: int,
 ) -> None:

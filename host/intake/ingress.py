@@ -27,21 +27,21 @@ from host.registry import asked, held, notices, sessions
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
-from host.words import say
+from host.words import Sentence, as_it_is, mark, say
 from sessiondb import Address, SessionError
 
 log = logging.getLogger(__name__)
 
 NO_QUESTION = say("I do not know this question any more, so the answer changes nothing.")
-ANSWERED = "an order to the host, which it answered itself"
+ANSWERED = mark("an order to the host, which it answered itself")
 HELD = "held:"  # before a message's id: the request to send it as it was written
 SEND = "send"
-PASTED = "it belongs to a sign-in, which is the host's own"
+PASTED = mark("it belongs to a sign-in, which is the host's own")
 OF_MEMBERS = say(
     "This conversation has at hand what all public channels share, so it is not for guests: start one of your own by"
     " mentioning me outside of this thread."
 )
-MUTED = "the agent was told to stay out of this thread"
+MUTED = mark("the agent was told to stay out of this thread")
 
 
 class Ingress:
@@ -134,7 +134,7 @@ class Ingress:
         told = Notice(
             f"order:{order.message_id}",
             verdict.answer,
-            text,
+            as_it_is(text),
             answers=order.platform_message_id,
             decision=decision,
         )
@@ -183,7 +183,7 @@ class Ingress:
     def _sessions_of(self, connection: Statements, *, id_: str) -> list[Session]:
         return self._registry.load(connection, "id = ?", (id_,))
 
-    async def _for_the_host(self, event: InboundEvent, told: str) -> Ingested:
+    async def _for_the_host(self, event: InboundEvent, told: Sentence) -> Ingested:
         """Nothing of it is stored: told again, it is answered with the same notice, which stands already."""
         notice = Notice(f"pasted:{event.message_id}", event.address, told, answers=event.platform_message_id)
         await self._db.write(lambda connection: notices.add(connection, notice, self._now()))

@@ -13,6 +13,7 @@ from host.governance.pauses import Pauses
 from host.intake.incoming import IncomingFiles
 from host.ports.events import InboundEvent
 from host.registry.sessions import Session
+from host.words import Sentence
 
 
 class Runners(Protocol):
@@ -36,5 +37,5 @@ class Onward:
     incoming: IncomingFiles
     pauses: Pauses
     pasted: Callable[
-        [InboundEvent], str
+        [InboundEvent], Sentence
     ]  # what is for the host alone, and what to answer; '' = nothing of the kind

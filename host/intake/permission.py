@@ -7,8 +7,9 @@ from host.governance import access, rules
 from host.governance.access import Allowed, Denied
 from host.ports.events import EventClass, InboundEvent
 from host.registry.port import Statements
+from host.words import say
 
-GONE = "The agent of this conversation is not set up any more."
+GONE = say("The agent of this conversation is not set up any more.")
 
 
 def of(connection: Statements, config: Config, event: InboundEvent, agent: str) -> Allowed | Denied:

@@ -20,6 +20,7 @@ from host.ports.stations import Stations
 from host.registry import places
 from host.registry.notices import WELCOME, Notice
 from host.registry.resumption import Lapse
+from host.words import as_it_is
 from sessiondb import Address, SessionError
 
 
@@ -110,7 +111,9 @@ class Reception:
         """One welcome per channel, whatever restarts or is told twice: it is one incident. Raises `HostBusy`."""
         try:
             if text := await self._answers.welcome(place):
-                await self._deliveries.notify(Notice(f"{WELCOME}{':'.join(place[:3])}", place, text))
+                await self._deliveries.notify(
+                    Notice(f"{WELCOME}{':'.join(place[:3])}", place, as_it_is(text))
+                )
         except SessionError as error:
             raise HostBusy(str(error)) from error
 

@@ -10,6 +10,7 @@ from host.config import Route, patterns
 from host.governance.rules import fits
 from host.ports.controls import ChannelRules
 from host.ports.events import Author, EventClass, InboundEvent
+from host.words import mark
 from sessiondb.records import Address
 
 
@@ -46,9 +47,9 @@ def route(
     """
     rule = rule_of(event.address, routes, decided)
     if rule is None:
-        return Ignore("no route covers this channel")
+        return Ignore(mark("no route covers this channel"))
     if rule.engage == "off":
-        return Ignore("agents are switched off in this channel")
+        return Ignore(mark("agents are switched off in this channel"))
     unasked = event.author.is_bot and not _bot_may_wake(event, rule)
     if unasked and not (engaged_agent and rule.bots == "mention" and event.event_class is EventClass.MESSAGE):
         return Ignore(
@@ -56,7 +57,7 @@ def route(
         )
     addressed = (bool(called) or _addressed(event, rule)) and not event.remark and not unasked
     if engaged_agent is None and not addressed:
-        return Ignore("not addressed to an agent")
+        return Ignore(mark("not addressed to an agent"))
     agent = event.agent or engaged_agent or called or rule.agent
     answer = _answer_address(event, rule)
     about_another = event.event_class in (EventClass.EDIT, EventClass.DELETE, EventClass.REACTION)
@@ -76,7 +77,7 @@ def _bot_may_wake(event: InboundEvent, rule: Route) -> bool:
 def as_wanted(found: Engage, wanted: Literal["off", "context", "wake"], by: Author) -> Engage | Ignore:
     """A reaction, as far as the agent wants them."""
     if wanted == "off":
-        return Ignore("its agent wants no reactions")
+        return Ignore(mark("its agent wants no reactions"))
     # Two bots that react to each other would go on for ever.
     return replace(found, trigger=wanted == "wake" and not by.is_bot)
 

@@ -20,6 +20,9 @@ from sessiondb.records import Address
 class Forbidden(Exception):
     """The person may not do that, or there is no such thing for them; the text is one line for them alone."""
 
+    def __init__(self, text: Sentence) -> None:
+        super().__init__(text)
+
 
 class NotNow(Forbidden):
     """Nothing was decided: the same may be asked once more."""
@@ -175,7 +178,7 @@ class ChannelRules:
 class Outdated(Forbidden):
     """Somebody else changed a channel while it was written down how it is to be. `.now` is what holds."""
 
-    def __init__(self, text: str, now: ChannelRules) -> None:
+    def __init__(self, text: Sentence, now: ChannelRules) -> None:
         super().__init__(text)
         self.now = now
 

@@ -21,7 +21,7 @@ FORGETTABLE = f"about NOT LIKE '{WELCOME}%' AND about NOT LIKE 'damaged:%:outbou
 class Notice:
     about: str  # names the incident: the same one twice is one notice
     address: Address
-    text: str
+    text: Sentence  # what an agent or a person wrote: `as_it_is`
     private_to: str = ""
     answers: str = ""  # platform id of the message it is about
     decision: Decision | None = None
@@ -39,6 +39,7 @@ class Notice:
         decision = decision_of(json.dumps(found["decision"])) if found["decision"] else None
         address = Address(*found["address"])
         words = found.pop("words", None)
+        found["text"] = as_it_is(found["text"])
         made = cls(**{**found, "address": address, "decision": decision, "otherwise": otherwise})
         return worded(made, words) if words else made
 
@@ -68,7 +69,7 @@ def tell(connection: Statements, id_: int, language: str) -> None:
     row = connection.execute(sql, (id_,)).fetchone()
     if row is None:
         return
-    notice = Notice("", Address("", "", ""), "", decision=decision_of(str(row[1])))
+    notice = Notice("", Address("", "", ""), as_it_is(""), decision=decision_of(str(row[1])))
     said = told(worded(notice, json.loads(str(row[0]))), language)
     decision = "" if said.decision is None else json.dumps(asdict(said.decision))
     connection.execute(

@@ -21,7 +21,7 @@ from host.registry.port import Statements
 from host.web.gate import Visitor
 from host.web.page import Page
 from host.web.places import where
-from host.words import dollars, languages
+from host.words import as_it_is, dollars, languages
 from sessiondb.options import EFFORTS
 from sessiondb.records import Address
 
@@ -141,9 +141,9 @@ class Owners:
         person, now = fields.get("person", ""), self._page.now()
         platform, colon, user = person.partition(":")
         if not (platform and colon and user) or len(person) > words.LONGEST_LINE or not person.isprintable():
-            raise Forbidden("That names nobody: write platform:id, such as slack:U012AB3CD.")
+            raise Forbidden(as_it_is("That names nobody: write platform:id, such as slack:U012AB3CD."))
         if fields.get("verdict") not in STANDINGS:
-            raise Forbidden("That is no decision about access.")
+            raise Forbidden(as_it_is("That is no decision about access."))
         standing = STANDINGS[fields["verdict"]]
 
         def job(connection: Statements) -> None:
@@ -261,7 +261,7 @@ def _address(text: str) -> Address:
         platform, workspace, channel = map(str, json.loads(text))
         f"{platform}{workspace}{channel}".encode()  # JSON can name what is no text
     except (ValueError, TypeError, RecursionError) as error:
-        raise Forbidden("That names no channel.") from error
+        raise Forbidden(as_it_is("That names no channel.")) from error
     return Address(platform, workspace, channel)
 
 

@@ -16,6 +16,7 @@ from host.registry.port import Statements
 from host.web.gate import Visitor
 from host.web.page import NotThere, Page
 from host.web.places import Shown, place_of, where
+from host.words import as_it_is
 from sessiondb.records import Address
 
 PER_PAGE = 50
@@ -65,7 +66,9 @@ class Queued:
         try:
             return await way(visitor.viewer, fields.get("about", "")[:100])
         except HostBusy as error:
-            raise Forbidden("The host cannot take that in right now; try again in a minute.") from error
+            raise Forbidden(
+                as_it_is("The host cannot take that in right now; try again in a minute.")
+            ) from error
 
 
 def _waiting(registry: Statements, after: str) -> Sequence[Waiting]:

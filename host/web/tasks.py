@@ -17,7 +17,7 @@ from host.web.eyes import Seen
 from host.web.gate import Visitor
 from host.web.page import NotThere, Page
 from host.web.places import Shown, place_of
-from host.words import moment
+from host.words import as_it_is, moment
 from sessiondb import SessionFolder
 from sessiondb.connection import open_reader
 from sessiondb.errors import translated
@@ -91,7 +91,7 @@ class Scheduled:
         """Whoever may not read a task knows not what they would change."""
         id_ = fields.get("task", "")
         if not await self._is_readable(visitor, id_):
-            raise Forbidden("Only who may read a task may change its words.")
+            raise Forbidden(as_it_is("Only who may read a task may change its words."))
         given = {name: fields.get(name, "").strip().replace("\r\n", "\n") for name in EDITED}
         found = (await self._page.service.task(visitor.viewer, id_))[1]
         shown = self._masked(found)

@@ -20,6 +20,7 @@ from host.registry import notices, sessions
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import scope_name
+from host.words import as_it_is
 from sessiondb import Address
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support import browsing
@@ -150,7 +151,7 @@ def shared(data: Path) -> Path:
 async def fail(host: Host) -> None:
     """A message that ended without an answer, and a conversation that waits."""
     place = Address("memory", "w", "c")
-    notice = Notice(f"gave-up:m{'0' * 24}", place, "⚠️ I could not answer this after 3 attempts.")
+    notice = Notice(f"gave-up:m{'0' * 24}", place, as_it_is("⚠️ I could not answer this after 3 attempts."))
 
     def job(connection: Statements) -> None:
         notices.add(connection, notice, now_ms())

@@ -21,6 +21,7 @@ from host.ports.controls import (
     TaskView,
 )
 from host.ports.events import Viewer
+from host.words import as_it_is, say
 from sessiondb import Address
 
 NO_SPENDING = Spent(0, 0, -1, -1, 0, 0, text="**Today:** $0.00")
@@ -45,12 +46,12 @@ class FakeControls:
     def _ask(self, viewer: Viewer, *what: str) -> None:
         if self.forbid:
             reason, self.forbid = self.forbid, ""
-            raise Forbidden(reason)
+            raise Forbidden(as_it_is(reason))
         self.ordered.append((viewer.author.id, *what))
 
     def _ask_owner(self, viewer: Viewer, *what: str) -> None:
         if not self.is_owner(viewer):
-            raise Forbidden("Only an owner may do that.")
+            raise Forbidden(say("Only an owner may do that."))
         self._ask(viewer, *what)
 
     async def language(self, viewer: Viewer) -> str:
@@ -146,7 +147,7 @@ class FakeControls:
         self._ask_owner(viewer, "set_rules")
         now = self.channel_rules
         if rules != now and rules.version not in (-1, now.version):
-            raise Outdated("Olga has changed this channel in the meantime.", now)
+            raise Outdated(as_it_is("Olga has changed this channel in the meantime."), now)
         self.channel_rules = replace(rules, version=max(now.version, 0) + 1)
         return "In this channel: as you say."
 

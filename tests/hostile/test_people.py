@@ -26,6 +26,7 @@ from host.registry.notices import Notice
 from host.registry.sessions import scope_name
 from host.schedule.homes import Homes
 from host.schedule.readers import Readers
+from host.words import as_it_is
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, serving
@@ -319,7 +320,7 @@ async def test_an_outsider_looks_at_a_channel_whose_change_no_event_told(
         await spend(host, HERE, 70_000)
         await bot.say("general", "long\n@@sleep 60", author=ADA, **PUBLIC)
         await bot.until(lambda: bool(bot.shown))
-        await host.house.deliveries.notify(Notice(f"gave-up:{id_}", HERE, "⚠️ I could not."))
+        await host.house.deliveries.notify(Notice(f"gave-up:{id_}", HERE, as_it_is("⚠️ I could not.")))
         [task] = await host.controls.tasks(outside)
         assert (await everything(host, outside, id_, task.id)) == [True] * 6, "members see what is public"
         UNTOLD[how](bot)

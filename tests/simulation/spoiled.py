@@ -17,6 +17,7 @@ from host.ports.events import InboundEvent, IncomingFile, Ingested, Verdict
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Statements
+from host.words import as_it_is
 from sessiondb import Address, content
 from tests.simulation import burdens
 from tests.simulation.mutants import Make, death_finds_the_gap, mutant
@@ -71,7 +72,7 @@ def a_script_decides_again_after_a_crash(_: World) -> list[Patch]:
 @mutant(Law.OUTCOME, about(burdens.Muted))
 def a_muted_thread_stays_engaged(_: World) -> list[Patch]:
     def careless(self: Ingress, connection: Any, event: InboundEvent, thread: Address) -> Ingested:
-        notices.add(connection, Notice(f"muted:{event.message_id}", thread, "Quiet."), self._now())
+        notices.add(connection, Notice(f"muted:{event.message_id}", thread, as_it_is("Quiet.")), self._now())
         return Ingested(Verdict.DECLINED, event.message_id, MUTED)
 
     return [(Ingress, "_mute", careless)]

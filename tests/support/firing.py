@@ -17,6 +17,7 @@ from host.registry.notices import Notice
 from host.registry.sessions import Session, Sessions
 from host.schedule.orders import Limits, One, Order, Wish
 from host.schedule.service import Scheduler
+from host.words import as_it_is
 from sessiondb import Address, MessageIn, Status
 
 T = TypeVar("T")
@@ -75,7 +76,7 @@ class Life:
         """What people are going to be told: the session's file owes it until a look has handed it over."""
         owed = await self.mailboxes.use(session, lambda writer: writer.owed())
         handed = await self.db.read(lambda c: c.execute(_HANDED, session.place).fetchall())
-        told = [Notice(str(about), session.place, str(text)) for about, text in handed]
+        told = [Notice(str(about), session.place, as_it_is(str(text))) for about, text in handed]
         return told + [Notice.decode(notice) for _, notice in owed]
 
     async def session(self, place: Address = PLACE) -> Session:

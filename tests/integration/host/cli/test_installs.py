@@ -20,6 +20,7 @@ from host.registry.db import HostDB
 from host.registry.installs import Installs
 from host.registry.notices import Notice
 from host.registry.port import Statements
+from host.words import as_it_is
 from sessiondb import Address
 
 KEY = {SEAL_KEY: "a key that somebody chose"}
@@ -49,7 +50,7 @@ def _still_to_be_said(connection: Statements) -> None:
         )
         parcel = Parcel("m1", 0, 1, f"k{team}", "pending", Address("slack", team, "C1", "1.0"), "{}")
         ledger.put(connection, f"s{team}", [parcel], 1)
-        notices.add(connection, Notice(f"about-{team}", Address("slack", team, "C1"), "text"), 1)
+        notices.add(connection, Notice(f"about-{team}", Address("slack", team, "C1"), as_it_is("text")), 1)
 
 
 def told(folder: Path, *teams: str, now: int = 2_000) -> list[Finding]:

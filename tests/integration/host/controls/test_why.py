@@ -21,6 +21,7 @@ from host.registry import notices
 from host.registry.db import open_host_db, open_registry
 from host.registry.notices import Notice
 from host.runners.launch.fake import FakeLauncher
+from host.words import as_it_is
 from sessiondb import Address, Status, content
 from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import config, now_ms, serving
@@ -202,8 +203,8 @@ async def test_the_story_tells_what_became_of_damaged_and_lost_records_and_of_po
     }
     others = {"damaged:sother:7": "of another", f"late:{out_id}x": "of another", "homeless:m0": "of another"}
     for about, text in {**told, **others}.items():
-        notices.add(registry, Notice(about, place, text), after)
-    earlier = Notice(f"damaged:{session.id}:1", place, "long before it came")
+        notices.add(registry, Notice(about, place, as_it_is(text)), after)
+    earlier = Notice(f"damaged:{session.id}:1", place, as_it_is("long before it came"))
     notices.add(registry, earlier, 1)
     registry.close()
     tell(tmp_path, said.message_id)
@@ -242,8 +243,8 @@ async def test_the_story_tells_what_a_message_waits_for(tmp_path: Path, screen: 
     registry = open_host_db(tmp_path / "host.db")
     place, now = Address("memory", "w", "c"), now_ms()
     for about, answers in (("waits:t1:5", "p9"), (f"unusable:{session.id}:7", ""), ("waits:t2:5", "p8")):
-        notices.add(registry, Notice(about, place, f"told of {about}", answers=answers), now)
-    before = Notice(f"no-start:{session.id}:1", place, "of a day before")
+        notices.add(registry, Notice(about, place, as_it_is(f"told of {about}"), answers=answers), now)
+    before = Notice(f"no-start:{session.id}:1", place, as_it_is("of a day before"))
     notices.add(registry, before, 1)
     registry.close()
     tell(tmp_path, said.message_id)

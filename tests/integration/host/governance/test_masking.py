@@ -23,6 +23,7 @@ from host.ports import figures
 from host.ports.controls import Forbidden
 from host.registry.db import open_registry
 from host.registry.notices import Notice
+from host.words import as_it_is
 from sessiondb import Address, Missing, content
 from sessiondb.connection import open_reader
 from tests.fakes.platform import TIMEOUT, MemoryBot
@@ -122,7 +123,7 @@ async def test_what_the_file_says_of_shapes_counts_for_the_next_answer(tmp_path:
 
 async def test_what_the_host_itself_says_of_an_error_is_masked_too(tmp_path: Path) -> None:
     async with serving(config(tmp_path)) as (host, bot):
-        about = Notice("failed:1", Address("memory", "w", "c"), f"⚠️ It failed: bad key {TOKEN}")
+        about = Notice("failed:1", Address("memory", "w", "c"), as_it_is(f"⚠️ It failed: bad key {TOKEN}"))
         await host.house.deliveries.notify(about)
         await bot.until(lambda: bool(bot.said("c")))
     assert bot.said("c") == [f"⚠️ It failed: bad key {MASKED}"]

@@ -20,6 +20,7 @@ from host.registry import notices
 from host.registry.db import open_host_db, open_registry
 from host.registry.sessions import Session
 from host.upkeep import pruning
+from host.words import as_it_is
 from runner.maintain import maintain
 from sessiondb import Address, SessionFolder, Status, content
 from sessiondb.connection import open_writer
@@ -115,7 +116,7 @@ async def test_a_conversation_goes_on_after_its_past_was_forgotten(
 def test_a_notice_of_which_a_part_still_waits_keeps_its_first_part(tmp_path: Path) -> None:
     """Else the next look would say it anew."""
     registry = open_host_db(tmp_path / "host.db")
-    notice = notices.Notice("unusable:s1:19675", PLACE, "I cannot use its records")
+    notice = notices.Notice("unusable:s1:19675", PLACE, as_it_is("I cannot use its records"))
     for chunk in (0, 1):
         notices.add(registry, notice, 1_000, chunk)
     registry.execute("UPDATE notices SET state = 'sent' WHERE chunk = 0")

@@ -14,6 +14,7 @@ from host.registry import notices
 from host.registry.db import open_host_db
 from host.registry.notices import Notice
 from host.registry.sessions import session_id
+from host.words import as_it_is
 from sessiondb import Address, Status
 from tests.fakes.platform import MemoryBot
 from tests.support.browsing import WEB, Browser, browsing
@@ -32,7 +33,9 @@ async def failed(host: Host, bot: MemoryBot, text: str) -> str:
     [session] = await host.house.records.db.read(
         lambda c: host.house.records.sessions.load(c, "id = ?", (session_id("default", SQUARE),))
     )
-    notice = Notice(f"gave-up:{said.message_id}", SQUARE, "⚠️ I could not answer this after 3 attempts.")
+    notice = Notice(
+        f"gave-up:{said.message_id}", SQUARE, as_it_is("⚠️ I could not answer this after 3 attempts.")
+    )
 
     def give_up(writer: object) -> None:
         with writer.writing():  # type: ignore[attr-defined]
@@ -150,7 +153,7 @@ def test_failures_are_paged_by_key_past_whatever_lies_between(
     try:
         for number in range(60):
             about = f"gave-up:m{number}" if number % 3 == 0 or number < 20 else f"order:m{number}"
-            notices.add(connection, Notice(about, SQUARE, f"⚠️ number {number}"), number)
+            notices.add(connection, Notice(about, SQUARE, as_it_is(f"⚠️ number {number}")), number)
         connection.execute("INSERT INTO dealt_with VALUES ('m3', 'discarded', 1), ('m6', 'retried', 1)")
         found: list[str] = []
         before, pages = 0, 0

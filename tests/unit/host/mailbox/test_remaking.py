@@ -19,6 +19,7 @@ from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.schedule import index
+from host.words import as_it_is
 from sessiondb import Address
 
 NOW = 3_600_000
@@ -136,7 +137,7 @@ async def test_a_message_that_was_given_up_and_told_is_not_taken_up_again(
 ) -> None:
     insert = "INSERT INTO inbox (key, message_id, event, received_at, state, session_id) VALUES (?1, ?1, '{}', 1, 'stored', ?2)"
     await db.write(lambda c: c.executemany(insert, [("m1", session.id), ("m2", session.id)]))
-    await db.write(lambda c: notices.add(c, Notice("gave-up:m1", PLACE, "⚠️ I could not."), NOW))
+    await db.write(lambda c: notices.add(c, Notice("gave-up:m1", PLACE, as_it_is("⚠️ I could not.")), NOW))
     await db.write(lambda c: remaking.salvage(c, session, remaking.DAMAGED, NOW))
     taken = "SELECT message_id FROM inbox WHERE state = 'routed'"
     assert await db.read(lambda c: c.execute(taken).fetchall()) == [("m2",)]
