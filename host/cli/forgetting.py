@@ -16,6 +16,7 @@ from host.registry import forgetting, orders
 from host.registry.db import open_registry
 from host.registry.forgetting import Person
 from host.registry.where import noted
+from sessiondb.errors import translated
 
 LATER = "no host runs here: it will be done when one starts"
 
@@ -33,7 +34,7 @@ def named(data: Path, name: str) -> Person:
         )
     if not (data / "host.db").exists() and not noted(data):
         return person
-    with closing(open_registry(data)) as registry:
+    with closing(open_registry(data)) as registry, translated(data / "host.db"):
         known = forgetting.meant(registry, person)
     if len(known) > 1:
         meant = ", ".join(map(str, known))
@@ -52,7 +53,7 @@ def forget(data: Path, person: Person) -> bool:
 
 def counts(data: Path, person: Person) -> str:
     """What there is to take away. Raises `SessionError`."""
-    with closing(open_registry(data)) as registry:
+    with closing(open_registry(data)) as registry, translated(data / "host.db"):
         found = forgetting.counted(registry, person)
     return "there is: " + ", ".join(f"{number} {kind}" for kind, number in found.items())
 

@@ -72,10 +72,11 @@ async def test_each_person_counts_once_with_their_last_choice_and_the_reason_the
     await office.slack.submit_view(office.ann, view, reason).acknowledged()
     [note] = await office.slack.wait_until(lambda: office.slack.ephemerals(office.ann), PATIENCE)
     assert (note.text.split(":")[0], note.thread_ts) == ("Thank you", root.ts)
+    team = office.slack.team_id
     listed = [(one["user"], one["choice"], one["reason"]) for one in await told(office, "feedback")]
     assert sorted(listed) == [
-        (f"slack:{office.ann.id}", "bad", "It <!channel> only *repeats* me"),
-        (f"slack:{office.bob.id}", "good", ""),
+        (f"slack:{team}/{office.ann.id}", "bad", "It <!channel> only *repeats* me"),
+        (f"slack:{team}/{office.bob.id}", "good", ""),
     ]
     assert await counted(office) == [("default", "mock", 1, 1)]
 
