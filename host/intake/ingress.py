@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from host.config.settings import Settings
 from host.governance import access, approvals, pauses, requests, rules
-from host.intake import beginning, inbox, pages, permission, router, speaking
+from host.intake import beginning, converted, inbox, pages, permission, router, speaking
 from host.intake.fairness import Gates
 from host.intake.inbox import Entry
 from host.intake.onward import Onward
@@ -154,20 +154,25 @@ class Ingress:
         return bool(speaking.called(event, config, decided))
 
     async def channel_became(self, channel: Address, privacy: Privacy) -> None:
-        """Its sessions, and with them tasks, runs, costs and buttons, change their scope in one commit; who works with
-        the other folder ends. After a crash in between nothing is put before such a runner: `end_outdated` comes first.
-
-        Raises `HostBusy` when it could not be made durable.
+        """Its sessions, and with them tasks, runs, costs and buttons, change their scope in one commit, with the notice of it;
+        who works with the other folder ends. After a crash in between nothing is put before such a runner: `end_outdated`
+        comes first. Raises `HostBusy` when it could not be made durable.
         """
+
+        def job(connection: Statements) -> list[str]:
+            changed = sessions.channel_became(connection, channel, privacy)
+            if changed:
+                notices.add(connection, converted.notice(channel, privacy, self._now()), self._now())
+            return changed
+
         try:
-            changed = await self._db.write(
-                lambda connection: sessions.channel_became(connection, channel, privacy)
-            )
+            changed = await self._db.write(job)
         except SessionError as error:
             raise HostBusy(str(error)) from error
         if changed:
             told = {"action": "channel_became", "channel": channel.platform_id, "privacy": privacy}
             log.info("A channel became %s", privacy, extra=told)
+            self._onward.saying.soon()
             await self._end_outdated(changed)
 
     async def _end_outdated(self, moved: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -58,6 +59,9 @@ async def test_tasks_of_a_channel_that_was_archived_rest_and_whoever_asked_is_to
     await office.slack.click(office.ann, here, "dovecote-task-resume").acknowledged()
     await office.slack.wait_until(lambda: "dovecote-task-pause" in str(here.blocks), PATIENCE)
     assert "was archived" not in str(here.blocks)
+    # Made private, and public again: what is kept there is kept apart, and its people hear so.
+    await converted(office, "group", "private")
+    await converted(office, "channel", "public")
     # While nobody listens the bot is taken out of one channel and the other one is deleted: told at the next connect.
     await office.stop()
     office.slack.leave(office.slack.bot_user_id, office.channel)
@@ -66,6 +70,16 @@ async def test_tasks_of_a_channel_that_was_archived_rest_and_whoever_asked_is_to
     await told(office, office.ann, "paused the task “Weekly”", "lets me write no more")
     await told(office, office.ann, "paused the task “Sideways”", "#side", "is not there any more")
     assert "Traceback" not in office.log()
+
+
+async def converted(office: Office, kind: Literal["channel", "group"], word: str) -> None:
+    """The channel, by one of its people."""
+    office.channel.kind = kind
+    said = {"user": office.ann.id, "subtype": f"channel_convert_to_{word}", "text": ""}
+    office.slack.post(office.channel, said)
+    await office.slack.wait_for(
+        lambda m: m.channel == office.channel.id and f"{word} now" in m.text, PATIENCE
+    )
 
 
 async def listed(office: Office, channel: Channel) -> str:

@@ -38,6 +38,8 @@ ALIKE = (
     WAITS,  # whose conversation it is stands in the chunk behind it
     "tock",
     "People of other organisations",
+    "🔒 This channel is private now",
+    "This channel is public now",
 )
 
 

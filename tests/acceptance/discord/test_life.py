@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 
 from tests.fakes.discord import Channel, Message
+from tests.fakes.discord.permissions import Permission
 from tests.support.town import Town
+
+SEEN = Permission.VIEW_CHANNEL
 
 
 async def with_task(town: Town, channel: Channel, title: str, **more: str) -> Channel:
@@ -35,6 +38,13 @@ async def test_tasks_of_a_place_that_is_closed_rest_and_whoever_asked_is_told_al
     await town.until(lambda: told(town, "paused the task “Here”", "is locked"))
     town.discord.edit_thread(town.guild.owner, thread, locked=False)
     await town.until(lambda: told(town, "again. I paused the task “Here”"))
+    # Kept from everybody, and opened again: what is kept there is kept apart, and its people hear so.
+    town.discord.set_overwrite(town.channel, town.discord.bot, allow=SEEN)
+    everyone = town.discord.everyone(town.guild)
+    town.discord.set_overwrite(town.channel, everyone, deny=SEEN)
+    await town.until(lambda: "private now" in " ".join(town.said(town.channel)))
+    town.discord.set_overwrite(town.channel, everyone)
+    await town.until(lambda: "public now" in " ".join(town.said(town.channel)))
     # While nobody listens a channel is deleted: told at the next connect.
     await town.down()
     town.discord.delete_channel(town.guild.owner, side)

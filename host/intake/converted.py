@@ -1,0 +1,27 @@
+"""What a channel's people are told when it became private or public: an agent has other files and notes there now."""
+
+from __future__ import annotations
+
+from host.ports.events import Privacy
+from host.registry.notices import Notice
+from host.words import say
+from sessiondb import Address
+
+DAY = 86_400_000  # ms
+
+
+def notice(channel: Address, privacy: Privacy, now: int) -> Notice:
+    """Once a day for each way: on Discord a role that comes and goes opens and closes a channel."""
+    place = channel._replace(thread_id="")
+    about = ":".join(("became", *place[:3], privacy, str(now // DAY)))
+    if privacy == "private":
+        text = say(
+            "🔒 This channel is private now. The files and notes that I keep for it begin anew, and nobody outside of it gets"
+            " to them; what I kept before stays with the public channels."
+        )
+    else:
+        text = say(
+            "This channel is public now. The files and notes that I keep are those of all public channels from here on; what I"
+            " kept while it was private stays closed."
+        )
+    return Notice(about, place, text)
