@@ -31,8 +31,8 @@ _READ = {
     "fallback",
 }
 _WORD = re.compile(r"[^\W\d_]{3,}")
-# Names, dates and links of a platform; code, orders and tools.
-_NO_WORDS = re.compile(r"<[^>]*>|`[^`]*`|:\w+:|https?://\S+|[!/]\w+|\w+_\w+")
+# Names, dates and links of a platform; code, orders, tools and ids.
+_NO_WORDS = re.compile(r"<[^>]*>|`[^`]*`|:\w+:|https?://\S+|[!/]\w+|\w+_\w+|\w*\d\w*")
 
 
 def read(shown: Any) -> Iterator[str]:
