@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from host.ports.controls import Spent, TaskOrder
-from host.words import Sentence, dollars, say
+from host.words import Sentence, dollars, number, say
 
 NOTHING_RUNS = say("Nothing is running here.")
 NOTHING_AT_ALL = say("Nothing is running.")
@@ -43,8 +43,8 @@ def spending(spent: Spent) -> Sentence:
         )
 
     return say(
-        "Today {today}, this month {month}; {tokens:,} tokens today",
+        "Today {today}, this month {month}; {tokens} tokens today",
         today=of(spent.today, spent.limit_today),
         month=of(spent.this_month, spent.limit_this_month),
-        tokens=spent.tokens_today,
+        tokens=number(spent.tokens_today),
     )

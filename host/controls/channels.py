@@ -28,7 +28,7 @@ from host.ports.controls import (
 from host.ports.events import Viewer
 from host.registry.port import Statements
 from host.runners.supervisor import Supervisor
-from host.words import Sentence, called, clauses, dollars, joined, languages, many, say
+from host.words import Sentence, called, clauses, dollars, joined, languages, many, number, say
 from sessiondb.options import EFFORTS
 from sessiondb.records import Address
 
@@ -135,9 +135,9 @@ def check(config: Config, place: Address, wanted: ChannelRules) -> None:
     if len(wanted.instructions) > LONGEST_INSTRUCTIONS:
         raise Forbidden(
             say(
-                "Instructions have at most {most:,} characters; these have {count:,}.",
-                most=LONGEST_INSTRUCTIONS,
-                count=len(wanted.instructions),
+                "Instructions have at most {most} characters; these have {count}.",
+                most=number(LONGEST_INSTRUCTIONS),
+                count=number(len(wanted.instructions)),
             )
         )
     rule = rule_of(place, config.routes, wanted)

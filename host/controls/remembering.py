@@ -24,7 +24,7 @@ from host.ports.controls import Forbidden
 from host.ports.events import Viewer
 from host.registry import sessions
 from host.registry.port import Statements
-from host.words import Sentence, as_it_is, clauses, joined, many, say
+from host.words import Sentence, as_it_is, clauses, joined, many, number, say
 
 FORGET, CORRECT, YES, EVERYTHING = "forget", "correct", "yes", "everything"
 SHORTEST_MARK = 4  # letters
@@ -126,7 +126,7 @@ class Remembering:
         if not mark or not text:
             raise Forbidden(HOW_TO_CORRECT)
         if len(text) > LONGEST_CORRECTION:
-            raise Forbidden(say("A line may have up to {most:,} characters.", most=LONGEST_CORRECTION))
+            raise Forbidden(say("A line may have up to {most} characters.", most=number(LONGEST_CORRECTION)))
         found, _ = await self._disk.run(notes.read, place.root)
         note, line = _marked(found, mark)
         if line is None:

@@ -13,7 +13,7 @@ from host.ports.controls import Opinions, Spent
 from host.ports.events import Viewer
 from host.registry import judgements
 from host.registry.port import Statements
-from host.words import Sentence, dollars, joined, laid_out, say
+from host.words import Sentence, dollars, joined, laid_out, number, say
 from sessiondb.records import Address
 
 MICRO = limits.MICRO
@@ -70,9 +70,9 @@ def _worded(spent: Spent, config: Config, sight: Sight, left: Sequence[Sentence]
     agents = config.agents
     lines = [
         say(
-            "**Today:** {amount}, {tokens:,} tokens",
+            "**Today:** {amount}, {tokens} tokens",
             amount=_of(spent.today, spent.limit_today),
-            tokens=spent.tokens_today,
+            tokens=number(spent.tokens_today),
         ),
         say("**This month:** {amount}", amount=_of(spent.this_month, spent.limit_this_month)),
         say("**In this thread, today:** {amount}", amount=dollars(spent.here_today))

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from host.delivery import attempts, drawing, masked, notes, pace, policy, replacing, waits, wrapping
+from host.delivery import attempts, drawing, failures, masked, notes, pace, policy, replacing, waits, wrapping
 from host.delivery.actions import Actions, Asked, refusing
 from host.delivery.drawing import Large
 from host.delivery.masked import Shown
@@ -296,6 +296,7 @@ class Collector:
             operation = self.approvers.settle(operation, whose.agent, address, asker, hide, whose.language)
         mentions = _mentions(writer, operation, origin) if not row.row.destination else ()
         operation, found = self.masks.operation(whose.agent, operation)
+        operation = failures.retold(operation, whose.language)
         return Shown(operation, mentions, hidden + found)
 
     def _cut(

@@ -18,6 +18,7 @@ from host.words.sentences import (
     known,
     laid_out,
     many,
+    number,
     say,
     told,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "many",
     "mark",
     "moment",
+    "number",
     "recurring",
     "say",
     "spoken",

@@ -44,5 +44,10 @@ def dollars(micro: int, language: str) -> str:
     return f"{amount.translate(_AROUND)} $" if language in _COMMA_BEFORE_CENTS else f"${amount}"
 
 
+def number(amount: int, language: str) -> str:
+    grouped = f"{amount:,}"
+    return grouped.translate(_AROUND) if language in _COMMA_BEFORE_CENTS else grouped
+
+
 def comma(language: str) -> str:
     return _COMMAS.get(language, ", ")

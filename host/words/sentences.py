@@ -97,6 +97,11 @@ def alternatives(parts: Sequence[str]) -> Sentence:
     return found
 
 
+def number(amount: int) -> Sentence:
+    """With the signs of the language between its thousands."""
+    return Sentence(FIGURE, "number", {"amount": amount})
+
+
 def dollars(micro: int) -> Sentence:
     """From millionths of a dollar."""
     return Sentence(FIGURE, "dollars", {"micro": micro})

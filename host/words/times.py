@@ -119,8 +119,18 @@ def _dollars(values: Mapping[str, Any], language: str) -> str:
     return figures.dollars(values["micro"], language)
 
 
+def _number(values: Mapping[str, Any], language: str) -> str:
+    return figures.number(values["amount"], language)
+
+
 def _clauses(values: Mapping[str, Any], language: str) -> str:
     return figures.comma(language).join(as_it_is(str(one)).told(language) for one in values.values())
 
 
-FIGURES |= {"moment": _moment, "recurring": _recurring, "dollars": _dollars, "clauses": _clauses}
+FIGURES |= {
+    "moment": _moment,
+    "recurring": _recurring,
+    "dollars": _dollars,
+    "number": _number,
+    "clauses": _clauses,
+}

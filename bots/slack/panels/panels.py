@@ -175,7 +175,7 @@ def place(address: Address) -> Sentence:
 
 def moment(at: int) -> str:
     """Slack shows it in the reader's zone."""
-    return f"<!date^{at // 1000}^{{date_short_pretty}} at {{time}}|{at // 1000}>"
+    return f"<!date^{at // 1000}^{{date_short_pretty}}, {{time}}|{at // 1000}>"
 
 
 def escaped(text: str) -> str:

@@ -1,0 +1,100 @@
+"""Forms and buttons are within what the platforms take, in every language: they refuse the whole of what is longer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import discord
+import pytest
+from discord import ui
+
+from bots.common import judging as common
+from bots.common import words
+from bots.discord.client import telling
+from bots.discord.commands import later as discord_later
+from bots.discord.panels import judging as discord_judging
+from bots.discord.panels import rules as discord_rules
+from bots.discord.questions import questions as discord_questions
+from bots.slack.commands import later
+from bots.slack.panels import judging, panels, rules
+from bots.slack.questions import questions
+from bots.slack.questions.questions import Asked
+from host.ports.controls import ChannelRules, Overview, TaskOrder, TaskView
+from host.words import languages, told
+from sessiondb import Address
+
+HERE = Address("slack", "T1", "C1")
+TOOLS = ("bash", "memory", "mcp:github")
+LIMITS = {"title": 24, "submit": 24, "close": 24, "label": 2_000, "hint": 2_000}  # of Slack's views
+BUTTON, OPTION, CONFIRM_TITLE, CONFIRM_BUTTON, HEADER = 75, 75, 100, 30, 150
+
+
+def views() -> list[dict[str, Any]]:
+    asked = Asked("k", (), HERE, "1.2", True)
+    return [
+        rules.modal("C1", ChannelRules(), rules.Offered(["default"], ["claude"], TOOLS)),
+        judging.modal(judging.Asked("k", "C1", "", 1), ["claude"]),
+        later._form("{}"),
+        later._asked("words", "{}")["view"],
+        questions._modal(asked),
+    ]
+
+
+def blocks() -> list[dict[str, Any]]:
+    orders = tuple(TaskOrder)
+    task = TaskView("t", "title", "default", HERE, "when", 1, "next", False, orders)
+    return [*panels.home(Overview(tasks=(task,)), "", "help"), judging.block("k")]
+
+
+def too_long(shown: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(shown, list):
+        for one in shown:
+            yield from too_long(one, name)
+    if not isinstance(shown, dict):
+        return
+    kind = shown.get("type")
+    for field, value in shown.items():
+        most = LIMITS.get(field, 0)
+        if kind == "button" and field == "text":
+            most = BUTTON
+        elif kind == "header" and field == "text":
+            most = HEADER
+        elif name == "confirm":
+            most = CONFIRM_TITLE if field == "title" else CONFIRM_BUTTON if field != "text" else 300
+        elif name == "options" and field == "text":
+            most = OPTION
+        text = value.get("text") if isinstance(value, dict) else None
+        if most and isinstance(text, str) and len(text) > most:
+            yield field, text
+        yield from too_long(value, field)
+
+
+@pytest.mark.parametrize("language", languages())
+def test_slacks_views_and_buttons_are_short_enough(language: str) -> None:
+    assert list(too_long(told([*views(), {"blocks": blocks()}], language))) == []
+
+
+@pytest.mark.parametrize("language", languages())
+async def test_discords_forms_and_buttons_are_short_enough(language: str) -> None:
+    now, message = ChannelRules(), discord.Object(1)
+    message.channel = discord.Object(2)  # type: ignore[attr-defined]
+    forms = [
+        discord_rules.form(now, ["default"], ["claude"]),
+        discord_rules.limits(now, TOOLS, ()),
+        discord_rules.shown(now),
+        discord_judging.form("ab", ["claude"]),
+        discord_questions.answer_form("ab"),
+        discord_later._form(message),  # type: ignore[arg-type]
+    ]
+    for form in forms:
+        shown = telling.in_language(form, language)
+        assert len(shown.title) <= 45, shown.title
+        for label in (item for item in shown.walk_children() if isinstance(item, ui.Label)):
+            assert len(label.text) <= 45, label.text
+            assert len(label.description or "") <= 100, label.description
+            for option in getattr(label.component, "options", ()):
+                assert len(option.label) <= 100
+            assert len(getattr(label.component, "placeholder", None) or "") <= 100
+    labels = [*words.ORDERS.values(), common.TRY_AGAIN, *(label for _, label in discord_later.CHOICES)]
+    assert [label for label in told(labels, language) if len(label) > 80] == []
