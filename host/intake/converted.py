@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from host.ports.events import Privacy
+from host.registry import notices, sessions
 from host.registry.notices import Notice
+from host.registry.port import Statements
 from host.words import say
 from sessiondb import Address
 
 DAY = 86_400_000  # ms
 
 
-def notice(channel: Address, privacy: Privacy, now: int) -> Notice:
+def became(connection: Statements, channel: Address, privacy: Privacy, now: int) -> list[str]:
+    """A job on the registry; returns the sessions whose scope changed."""
+    changed = sessions.channel_became(connection, channel, privacy)
+    if changed:
+        notices.add(connection, _notice(channel, privacy, now), now)
+    return changed
+
+
+def _notice(channel: Address, privacy: Privacy, now: int) -> Notice:
     """Once a day for each way: on Discord a role that comes and goes opens and closes a channel."""
     place = channel._replace(thread_id="")
     about = ":".join(("became", *place[:3], privacy, str(now // DAY)))

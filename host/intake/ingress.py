@@ -158,15 +158,10 @@ class Ingress:
         who works with the other folder ends. After a crash in between nothing is put before such a runner: `end_outdated`
         comes first. Raises `HostBusy` when it could not be made durable.
         """
-
-        def job(connection: Statements) -> list[str]:
-            changed = sessions.channel_became(connection, channel, privacy)
-            if changed:
-                notices.add(connection, converted.notice(channel, privacy, self._now()), self._now())
-            return changed
-
         try:
-            changed = await self._db.write(job)
+            changed = await self._db.write(
+                lambda connection: converted.became(connection, channel, privacy, self._now())
+            )
         except SessionError as error:
             raise HostBusy(str(error)) from error
         if changed:
