@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable
+from itertools import islice
 
 from host.config.recurrence import ScheduleError
 from host.config.settings import Settings
@@ -20,9 +21,9 @@ from host.mailbox import promise
 from host.ports.bot import Bots, DeliveryError, OpensDirect
 from host.ports.controls import TRY, Forbidden, Later, NotNow, Offer
 from host.ports.events import EventClass, InboundEvent, Viewer
-from host.registry import held, sessions
+from host.registry import held, sessions, zones
 from host.registry.port import Registry
-from host.schedule import changes, orders, spoken
+from host.schedule import changes, clocks, orders, spoken
 from host.words import Sentence, as_it_is, joined, laid_out, say
 from sessiondb.records import Address
 
@@ -57,10 +58,11 @@ class Laters:
 
     async def offer(self, viewer: Viewer, wanted: Later) -> Offer:
         """Raises `Forbidden`."""
-        zone = words.zone_of(viewer.author.zone, self._settings.config.host.zone).key
         now = self._now()
         try:
+            zone = await self._zone(viewer, wanted.zone)
             when = spoken.understood(wanted.when, now, zone)
+            zone = when.zone or zone
             title = _title(wanted).told(await self._languages.of_viewer(viewer))
             asked = {"title": _shortened(title), "prompt": _prompt(wanted), "zone": zone}
             asked |= {"cron": when.cron} if when.cron else {"at": when.at}
@@ -86,7 +88,22 @@ class Laters:
         if window:
             span = promise.between(first, window, zone)
             told.append(say("Each begins a little after its time: the next {between}.", between=span))
-        return Offer(REQUEST + id_, joined("\n", told))
+        before, after = (told[:-1], told[-1:]) if window else (told, [])
+        before = before[: len(before) - len(coming)]
+        times = tuple(islice(schedule.times_after(now), TIMES))
+        return Offer(REQUEST + id_, joined("\n", told), times, joined("\n", before), joined("\n", after))
+
+    async def _zone(self, viewer: Viewer, said: str) -> str:
+        """What they say of their zone is kept, where the platform tells none. Raises `ScheduleError`."""
+        if said.strip():
+            zone = clocks.zone_named(said)
+            if not viewer.author.zone:
+                who, now = viewer.author, self._now()
+                await self._db.write(
+                    lambda connection: zones.keep(connection, viewer.address, who.id, who.name, zone, now)
+                )
+            return zone
+        return words.zone_of(viewer.author.zone, self._settings.config.host.zone).key
 
     async def decide(self, viewer: Viewer, request: str, choice: str) -> str:
         """Raises `Forbidden`."""

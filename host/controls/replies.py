@@ -45,7 +45,7 @@ class Replies:
 
     async def to(self, order: InboundEvent) -> str:
         """Markdown. `order` is a CONTROL with one of `commands.SHOWN` as its value."""
-        viewer = Viewer(order.author, order.address, order.privacy)
+        viewer = await self._service.zoned(Viewer(order.author, order.address, order.privacy))
         language = await self._languages.of_viewer(viewer)
         try:
             with telling(language, self._service.shown):

@@ -52,7 +52,7 @@ from host.ports.controls import (
     TaskView,
 )
 from host.ports.events import AGAIN, EventClass, InboundEvent, Ingested, Verdict, Viewer, again_id
-from host.registry import held, judgements
+from host.registry import held, judgements, zones
 from host.registry.judgements import Answer
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -114,6 +114,13 @@ class Service:
 
     def is_owner(self, viewer: Viewer) -> bool:
         return sight.is_owner(self._settings.config.access, viewer)
+
+    async def zoned(self, viewer: Viewer) -> Viewer:
+        """With the zone that they said is theirs, where the platform tells none."""
+        if viewer.author.zone:
+            return viewer
+        zone = await self._db.read(lambda connection: zones.of(connection, viewer.address, viewer.author.id))
+        return replace(viewer, author=replace(viewer.author, zone=zone)) if zone else viewer
 
     async def _sight(self, viewer: Viewer) -> Sight:
         return await self._parts.anew.sight(viewer)

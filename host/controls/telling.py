@@ -65,10 +65,10 @@ class Telling:
         return told(await self._service.greeting.suggestions(place), await self._languages.of(place))
 
     async def overview(self, viewer: Viewer) -> Overview:
-        return await self._told(viewer, self._service.overview(viewer))
+        return await self._told(viewer, self._service.overview(await self._service.zoned(viewer)))
 
     async def tasks(self, viewer: Viewer) -> Sequence[TaskView]:
-        return await self._told(viewer, self._service.tasks(viewer))
+        return await self._told(viewer, self._service.tasks(await self._service.zoned(viewer)))
 
     async def order(self, viewer: Viewer, task_id: str, order: TaskOrder) -> str:
         return await self._told(viewer, self._service.order(viewer, task_id, order))
@@ -110,7 +110,7 @@ class Telling:
         return await self._told(viewer, self._service.memory(viewer, text))
 
     async def offer(self, viewer: Viewer, wanted: Later) -> Offer:
-        return await self._told(viewer, self._service.offer(viewer, wanted))
+        return await self._told(viewer, self._service.offer(await self._service.zoned(viewer), wanted))
 
     def is_owner(self, viewer: Viewer) -> bool:
         return self._service.is_owner(viewer)

@@ -23,7 +23,7 @@ from host.mailbox import questions
 from host.mailbox.open import Records
 from host.ports.bot import Decision, HostBusy
 from host.ports.events import ABOUT_ANOTHER, EventClass, InboundEvent, Ingested, Privacy, Verdict
-from host.registry import asked, held, notices, sessions
+from host.registry import asked, held, notices, sessions, zones
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -285,7 +285,8 @@ class Ingress:
         if event.event_class is not EventClass.WEBHOOK:
             _remember_user(connection, event, access.apart(self._settings.config.access, event), self._now())
         if not event.author.zone:
-            event = replace(event, author=replace(event.author, zone=self._settings.config.host.zone))
+            zone = zones.of(connection, event.address, event.author.id) or self._settings.config.host.zone
+            event = replace(event, author=replace(event.author, zone=zone))
         if event.event_class is EventClass.CONTROL and event.value == "mute":
             return self._mute(connection, event, verdict.answer), None, None
         event, votes = approvals.counted(connection, self._settings.config, event, verdict.agent, self._now())
@@ -472,7 +473,8 @@ def _remember_user(connection: Statements, event: InboundEvent, apart: bool | No
         "INSERT INTO users (channel_type, workspace_id, user_id, name, zone, locale, apart, seen_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (channel_type, workspace_id, user_id) DO UPDATE SET name = excluded.name,"
-        " zone = excluded.zone, locale = CASE excluded.locale WHEN '' THEN users.locale ELSE excluded.locale END,"
+        " zone = CASE excluded.zone WHEN '' THEN users.zone ELSE excluded.zone END,"
+        " locale = CASE excluded.locale WHEN '' THEN users.locale ELSE excluded.locale END,"
         " apart = excluded.apart, seen_at = excluded.seen_at",
         (
             event.address.channel_type,

@@ -192,6 +192,7 @@ class Later:
     text: str  # of the message
     author: str = ""  # who wrote it
     link: str = ""
+    zone: str = ""  # the person's, as they wrote it; '' = as it is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,11 @@ class Offer:
 
     request: str
     words: str
+    times: tuple[
+        int, ...
+    ] = ()  # ms UTC, the next times that `words` names, for who shows them by the reader's clock
+    before: str = ""  # of `words`, what stands before the times,
+    after: str = ""  # and what stands behind them
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -16,11 +17,11 @@ from bots.discord.panels.forms import Values
 from bots.discord.questions import decisions
 from bots.discord.reading import events, saying
 from host.ports.bot import Decision, HostBusy, Ingest
-from host.ports.controls import TRY, Forbidden, Later
+from host.ports.controls import TRY, Forbidden, Later, Offer
 from host.words import say
 
 FORM = r"dovecote:later:(?P<channel>\d{1,20}):(?P<message>\d{1,20})"
-WHEN, WHAT = "when", "what"
+WHEN, WHAT, ZONE = "when", "what", "zone"
 MOST = 500  # messages that are remembered until their form comes back
 GONE = say("I do not see that message any more: choose it once more.")
 CHOICES = (("yes", say("Yes, do it")), (TRY, words.TRY_FIRST), ("no", say("No")))
@@ -46,13 +47,14 @@ class Laters:
             await telling.say(interaction, GONE)
             return
         wanted = Later(entered.get(WHEN, ""), entered.get(WHAT, ""), about.text, about.author, about.link)
+        wanted = replace(wanted, zone=entered.get(ZONE, ""))
         try:
             offer = await self._host.controls.offer(viewer, wanted)
         except (Forbidden, HostBusy) as error:
             told = str(error) if isinstance(error, Forbidden) else await telling.told(interaction, words.BUSY)
             await telling.say(interaction, panels.short(told, 1_500))
             return
-        shown = telling.literal(offer.words)[:1_500]
+        shown = _offered(offer)
         view = decisions.view_of(Decision(offer.request, CHOICES))
         await telling.say(interaction, shown, view=view)
 
@@ -82,5 +84,16 @@ def _form(message: discord.Message) -> ui.Modal:
         style=discord.TextStyle.paragraph, custom_id=WHAT, required=False, max_length=1_000
     )
     shown.add_item(ui.Label(text=words.WHEN, component=when))
+    zone: ui.TextInput[ui.Modal] = ui.TextInput(
+        custom_id=ZONE, required=False, max_length=60, placeholder=words.ZONE_SUCH_AS
+    )
     shown.add_item(ui.Label(text=words.WHAT, component=what))
+    shown.add_item(ui.Label(text=words.ZONE, component=zone))
     return shown
+
+
+def _offered(offer: Offer) -> str:
+    """Discord shows each time by the clock of whoever reads it, which is nobody's guess."""
+    times = [f"- {panels.moment(at)}" for at in offer.times]
+    told = [telling.literal(offer.before)[:1_000], *times, telling.literal(offer.after)[:300]]
+    return "\n".join(part for part in told if part)

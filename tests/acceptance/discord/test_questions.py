@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import apsw
 
@@ -221,6 +222,10 @@ async def test_a_message_is_asked_about_from_its_menu(town: Town) -> None:
     assert [(part.kind, part.text, part.author) for part in chat.parts] == [("quoted", "doves coo", "Ada")]
 
 
+def _offered(sent: Interaction) -> bool:
+    return sent.original is not None and bool(sent.original.components)
+
+
 def _refused(sent: Interaction) -> bool:
     return sent.original is not None and bool(sent.original.content) and not sent.original.components
 
@@ -241,6 +246,12 @@ async def test_a_message_is_made_a_reminder_that_is_said_back_and_confirmed_once
     card = sent.original
     assert card is not None
     assert card.content.startswith("“Say it is over at <https://leak.example/?of=2> today”")
+    for zone in ("Atlantis", "tokyo", ""):  # said once, it is theirs from then on
+        told = town.discord.submit_modal(town.ada, opened, {"when": "tomorrow at 9", "zone": zone})
+        await town.until(functools.partial(_refused if zone == "Atlantis" else _offered, told))
+        at = re.search(r"<t:(\d+):", told.original.content if told.original else "")
+        assert bool(at) == (zone != "Atlantis")
+        assert at is None or int(at[1]) % 86_400 == 0  # nine in Tokyo, in Greenwich midnight
     yes = button(card, "Yes, do it")
     town.discord.click(town.ada, card, button(card, "Try it first"))
     direct = town.discord.open_dm(town.ada)

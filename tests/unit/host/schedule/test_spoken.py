@@ -48,6 +48,28 @@ def read(text: str, now: datetime = NOW) -> str:
         ("the 3rd of march at 8am", "2027-03-03 08:00"),
         ("29 February", "2028-02-29 09:00"),
         ("2026-12-31 18:00", "2026-12-31 18:00"),
+        ("in two days at 9", "2026-11-30 09:00"),
+        ("in a week at noon", "2026-12-05 12:00"),
+        ("in 3 months", "2027-02-28 15:30"),
+        ("in a month at 9", "2026-12-28 09:00"),
+        ("next month", "2026-12-01 09:00"),
+        ("next month at 12 noon", "2026-12-01 12:00"),
+        ("monday next week", "2026-11-30 09:00"),
+        ("next week on friday at 8 pm", "2026-12-04 20:00"),
+        ("on the 24th", "2026-12-24 09:00"),
+        ("the 28th at 18:00", "2026-11-28 18:00"),
+        ("31st", "2026-12-31 09:00"),
+        ("24.12 18:30", "2026-12-24 18:30"),
+        ("24.12. at 18:30", "2026-12-24 18:30"),
+        ("10 minutes", "2026-11-28T15:41+01:00"),
+        ("in 1.5 hours", "2026-11-28T17:01+01:00"),
+        ("12 noon", "2026-11-29 12:00"),
+        ("tonight at 11pm", "2026-11-28 23:00"),
+        ("tomorrow at 3 in the afternoon", "2026-11-29 15:00"),
+        ("at 1 in the morning", "2026-11-29 01:00"),
+        ("tomorrow at 03:00", "2026-11-29 03:00"),
+        ("today at 18:00", "2026-11-28 18:00"),
+        ("at midnight", "2026-11-29 00:00"),
     ],
 )
 def test_a_single_time(said: str, at: str) -> None:
@@ -72,6 +94,18 @@ def test_a_single_time(said: str, at: str) -> None:
         ("every 2 hours", "0 */2 * * *"),
         ("0 9 * * 1-5", "0 9 * * 1-5"),
         ("@daily", "@daily"),
+        ("every day at 9 and 17", "0 9,17 * * *"),
+        ("every weekday at 9:15, 12:15 and 17:15", "15 9,12,17 * * 1-5"),
+        ("every day at 9 and 9:30", "0,30 9 * * *"),
+        ("monday to friday at 9", "0 9 * * 1-5"),
+        ("every mon-thu at 8:30", "30 8 * * 1,2,3,4"),
+        ("first monday of the month", "0 9 * * 1#1"),
+        ("every first monday at 10", "0 10 * * 1#1"),
+        ("the second tuesday of every month at 9", "0 9 * * 2#2"),
+        ("last friday of the month at 16:00", "0 16 * * 5L"),
+        ("every year on 24 December", "0 9 24 12 *"),
+        ("yearly on the 1st of january at 12 noon", "0 12 1 1 *"),
+        ("every day at midnight", "0 0 * * *"),
     ],
 )
 def test_again_and_again(said: str, cron: str) -> None:
@@ -100,6 +134,59 @@ def test_an_hour_that_comes_twice_or_not_at_all() -> None:
     assert read("in 20 minutes", autumn) == "2026-10-25T02:10+02:00"
     assert read("in 80 minutes", autumn) == "2026-10-25T02:10+01:00"
     spring = datetime(2027, 3, 27, 12, tzinfo=ZoneInfo(BERLIN))
-    skipped = read("tomorrow at 2:30", spring)
+    skipped = read("tomorrow at 02:30", spring)
     with pytest.raises(ScheduleError, match="does not exist"):
         recurrence.of_time(skipped, BERLIN, int(spring.timestamp() * 1000))
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("tonight at 1", "two hours"),
+        ("tonight at 12", "two hours"),
+        ("12 at night", "two hours"),
+        ("at 12 in the evening", "two hours"),
+        ("tomorrow night at 1", "two hours"),
+        ("at 12 in the morning", "two hours"),
+        ("tonight at 1am", "two hours"),
+        ("tomorrow at 3", "two hours"),
+        ("every day at five", "two hours"),
+        ("half past three", "two hours"),
+        ("13:00 this morning", "contradicts"),
+        ("9am night", "contradicts"),
+        ("tomorrow evening at 8am", "contradicts"),
+        ("tomorrow at midnight", "between two days"),
+        ("midnight tonight", "between two days"),
+        ("every monday at midnight", "between two days"),
+        ("tomorrow at 24:00", "the day after"),
+        ("today", "which is past"),
+        ("next sunday", "one after it"),
+        ("9am PST", "America/Los_Angeles"),
+        ("tomorrow at 9 CET", "Europe/Berlin"),
+        ("12/31 at 9", "month's name"),
+        ("every day at 9:15 and 17:30", "in common"),
+        ("every other day", "every other one"),
+        ("every second monday", "every other one"),
+        ("every 90 minutes", "no whole number"),
+        ("in 0 minutes", "right now"),
+        ("soon", "Write it like one of these"),
+    ],
+)
+def test_what_may_be_meant_in_two_ways_is_asked_back_with_the_reason(said: str, why: str) -> None:
+    with pytest.raises(ScheduleError, match=why):
+        read(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "at", "zone"),
+    [
+        ("tomorrow at 9 UTC", "2026-11-29 09:00", "UTC"),
+        ("9am Asia/Tokyo", "2026-11-29 09:00", "Asia/Tokyo"),
+        ("tomorrow at 9 in Tokyo time", "2026-11-29 09:00", "Asia/Tokyo"),
+        ("10 pm New York time", "2026-11-28 22:00", "America/New_York"),
+        ("tomorrow at 9", "2026-11-29 09:00", ""),
+    ],
+)
+def test_a_zone_that_is_said_is_the_tasks(said: str, at: str, zone: str) -> None:
+    found = understood(said, int(NOW.timestamp() * 1000), BERLIN)
+    assert (found.at, found.zone) == (at, zone)
