@@ -234,8 +234,8 @@ def _with_address(href: str, runs: Iterable[Run]) -> str:
 
 
 def _notice(chunk: str) -> str:
-    words = " ".join(" ".join(tree.leaves(tree.parse(chunk))).split()) or "…"
-    return chunks.split([Line((Run(words),), lambda runs: _escaped(tree.said(runs), ()))], TEXT)[0]
+    """Its beginning as words: lists with their numbers, tables with what each cell is."""
+    return next(iter(_Plain(()).chunks(chunk)), "…")
 
 
 def _escaped(text: str, keep: Collection[str]) -> str:

@@ -165,9 +165,12 @@ class Listeners:
     async def quoted(self, channel: str, ts: str) -> Part | None:
         return await self._reader.quoted(channel, ts)
 
-    async def command(self, ack: Callable[..., Awaitable[object]], body: Json) -> None:
-        told = await self._commands.command(body)
-        await (ack(**told) if told else ack())
+    async def command(self, ack: Callable[..., Awaitable[object]], body: Json, respond: Respond) -> None:
+        """Of a long answer each part goes by one way, or the first could come last."""
+        told, *more = await self._commands.command(body)
+        await (ack(**told) if told and not more else ack())
+        if more:
+            await self._commands.go_on(respond, [told, *more])
 
     async def asked_about(self, ack: Callable[[], Awaitable[object]], body: Json, respond: Respond) -> None:
         await (

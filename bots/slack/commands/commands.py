@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -16,7 +17,7 @@ from bots.slack.client.errors import TRANSIENT
 from bots.slack.commands.asking import Asking, Question, refusal_of
 from bots.slack.panels import panels, rules
 from bots.slack.reading.events import Reader
-from bots.slack.sending import links
+from bots.slack.sending import links, spoken
 from bots.slack.setup.manifest import COMMAND
 from host.ports import commands
 from host.ports.bot import HostBusy, Ingest
@@ -26,8 +27,11 @@ from host.ports.events import EventClass, InboundEvent, Verdict, Viewer
 from host.words import say, told
 
 Json = dict[str, Any]
+Respond = Callable[..., Awaitable[object]]
 
 ASK = "ask"
+MOST_MORE = 3  # messages behind the first
+log = logging.getLogger(__name__)
 
 
 class Commands:
@@ -37,8 +41,8 @@ class Commands:
         self._host = host
         self._asking = Asking(client, reader, host)
 
-    async def command(self, body: Json) -> Json:
-        """Carries the command out; returns what its author alone is told, as Slack's answer."""
+    async def command(self, body: Json) -> Sequence[Json]:
+        """Carries the command out; returns what its author alone is told, as Slack's answer or, where it is long, several."""
         word, _, rest = str(body.get("text") or "").strip().partition(" ")
         try:
             answer = await self._carried_out(body, word.lower(), rest.strip())
@@ -49,8 +53,15 @@ class Commands:
         except TRANSIENT as error:
             answer = {"text": refusal_of(error)}
         language = await self._reader.language(str(body["user_id"]), str(body["channel_id"]), self._host)
-        shown: Json = links.shown(told(answer, language))
-        return shown
+        shown: Json = links.shown(spoken.panel(told(answer, language)))
+        return [shown, *shown.pop("more", ())]
+
+    async def go_on(self, respond: Respond, parts: Sequence[Json]) -> None:
+        try:
+            for part in parts:
+                await respond(response_type="ephemeral", replace_original=False, **part)
+        except TRANSIENT as error:
+            log.info("A long answer was not told: %s", type(error).__name__)
 
     async def _carried_out(self, body: Json, word: str, rest: str) -> Json:
         controls = self._host.controls
@@ -175,5 +186,5 @@ def _panel(text: str, blocks: list[Json], note: str) -> Json:
 def markdown(text: str) -> Json:
     if not text:
         return {"text": words.NOTHING_TO_SHOW}
-    first = markup.render(text)[0]
-    return {"text": first.text, "blocks": list(first.blocks)}
+    first, *rest = [{"text": chunk.text, "blocks": list(chunk.blocks)} for chunk in markup.render(text)]
+    return {**first, "more": rest[:MOST_MORE]} if rest else first

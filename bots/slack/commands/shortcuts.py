@@ -81,6 +81,7 @@ class Shortcuts:
                 channel = string(mapping(body.get("channel")).get("id"))
                 language = await self._reader.language(str(body["user"]["id"]), channel, self._host)
                 answer = links.shown(told(answer, language))
-                await respond(response_type="ephemeral", replace_original=False, **answer)
+                for one in (answer, *answer.pop("more", ())):
+                    await respond(response_type="ephemeral", replace_original=False, **one)
         except TRANSIENT as error:
             log.info("A person was not told: %s", type(error).__name__)

@@ -20,7 +20,7 @@ from bots.slack.commands import commands
 from bots.slack.panels import judging, panels, rules
 from bots.slack.reading import times
 from bots.slack.reading.events import Reader
-from bots.slack.sending import links, rendering
+from bots.slack.sending import links, rendering, spoken
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import Forbidden, Judged, Outdated, TaskOrder
 from host.ports.events import Viewer
@@ -62,7 +62,9 @@ class Clicks:
                 await self.home(user, place, note)
             else:
                 language = await self._host.controls.language(viewer)
-                shown = told(await self._panel(viewer, str(action["action_id"]), note), language)
+                shown = spoken.panel(
+                    told(await self._panel(viewer, str(action["action_id"]), note), language)
+                )
                 await respond(replace_original=True, response_type="ephemeral", **links.shown(shown))
         except (Forbidden, HostBusy) as error:
             refusal = told(_refusal(error), await self._reader.language(user, place, self._host))
@@ -136,8 +138,8 @@ class Clicks:
         message = body.get("message") or {}
         blocks = rendering.answered(message.get("blocks") or [], panels.escaped(line))
         try:
-            text = str(message.get("text") or line)[:3_900]
-            await respond(replace_original=True, **links.shown({"text": text, "blocks": blocks}))
+            answer = {"text": spoken.of(blocks), "blocks": blocks}
+            await respond(replace_original=True, **links.shown(answer))
         except TRANSIENT as error:
             log.warning("A decision still shows its buttons: %s", type(error).__name__)
 

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common.answering import votes
 from bots.slack.client.errors import is_rate_limited
-from bots.slack.sending import links, rendering
+from bots.slack.sending import links, rendering, spoken
 from host.ports.controls import CallShown
 from host.words import laid_out, say
 from sessiondb import Address
@@ -39,7 +39,7 @@ async def show(
     await client.chat_update(
         channel=place.platform_id,
         ts=ts,
-        text=links.unlinked(str(found.get("text") or "")[:3_900]),
+        text=links.unlinked(spoken.of(shown)),
         blocks=links.shown(shown),
     )
 

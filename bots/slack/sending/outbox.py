@@ -16,7 +16,7 @@ from bots.slack.panels import judging
 from bots.slack.questions import cards
 from bots.slack.reading import histories
 from bots.slack.reading.blocks import BILL
-from bots.slack.sending import links, rendering
+from bots.slack.sending import links, rendering, spoken
 from bots.slack.sending.canvases import Canvases
 from bots.slack.sending.faces import Customizing
 from bots.slack.sending.files import Uploads
@@ -127,8 +127,10 @@ class Sender:
                 delivery.audience,
                 approval=bool(payload.get("approval")),
             )
+            arguments["text"] = spoken.with_choices(payload["text"], arguments["blocks"])
         elif delivery.decision is not None:
             arguments["blocks"] = rendering.deciding(payload, delivery.decision)
+            arguments["text"] = spoken.with_choices(payload["text"], arguments["blocks"])
         elif payload.get("blocks"):
             arguments["blocks"] = payload["blocks"]
         if delivery.mentions:

@@ -180,6 +180,11 @@ async def test_behind_the_slash_command_stand_the_same_words_as_behind_the_mark(
     for text in ("", "help", "gibberish that nobody knows"):
         assert "`!queue`" in str((await place.command(text)).blocks)
     assert "Did you mean `/dovecote tasks`?" in str((await place.command("taks")).blocks)
+    place.controls.story = "\n\n".join(f"part {number} " + "word " * 1_500 for number in range(3))
+    responded = place.slack.interactions.responded
+    place.slack.slash(place.ann, place.channel, "/dovecote", "why")
+    await place.slack.wait_until(lambda: "part 2" in str(responded[-1:]), WITHIN)
+    assert [f"part {number}" in str(one) for number, one in enumerate(responded[-3:])] == [True] * 3
     for word in ("again", "queue later", "summary", "handoff @poet", "aside x"):
         assert f"write `!{word.split()[0]}` in it" in (await place.command(word)).text
     place.notebook.ignore_once("")

@@ -41,6 +41,7 @@ class Place:
 
     async def closed(self, message: Message) -> None:
         await self.slack.wait_until(lambda: "✅" in str(message.blocks), WITHIN)
+        assert "✅" in message.text  # for whoever cannot see blocks
 
 
 @pytest.fixture

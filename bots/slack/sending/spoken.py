@@ -1,0 +1,70 @@
+"""What stands in blocks, as words: for notifications, and for whoever cannot see blocks. Pure, of what is told already."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bots.common.shapes import mapping, string
+from bots.common.short import shortened
+from bots.markup import slack as markup
+
+Json = dict[str, Any]
+
+MOST = 3_900  # characters; Slack recommends 4,000
+MOST_CHOICES = 2_000  # of them, where there is more to be said besides
+
+
+def of(blocks: Sequence[Json], *, choices: bool = True) -> str:
+    """`choices`: also what can be chosen, a line each."""
+    said = "\n".join(line for block in blocks for line in _lines(block) if line.strip())
+    return with_choices(said, blocks) if choices else shortened(said, MOST)
+
+
+def with_choices(text: str, blocks: Sequence[Json]) -> str:
+    listed = "\n".join(f"• {label}" for block in blocks for label in _labels(block))
+    if not listed:
+        return shortened(text, MOST)
+    listed = shortened(listed, MOST_CHOICES)
+    return f"{shortened(text, MOST - len(listed) - 1)}\n{listed}"
+
+
+def panel(shown: Json) -> Json:
+    """A title with blocks: the same with all their words but those of buttons. An answer has its words already."""
+    blocks = shown.get("blocks") or []
+    if not blocks or all(block["type"] in ("markdown", "rich_text") for block in blocks):
+        return shown
+    words = of(blocks, choices=False)
+    return {**shown, "text": shortened(f"{shown['text']}\n{words}", MOST)}
+
+
+def _lines(block: Json) -> Iterator[str]:
+    match block.get("type"):
+        case "section" | "header":
+            yield from map(_text, filter(None, (block.get("text"), *block.get("fields", ()))))
+        case "context":
+            yield " ".join(_text(part) for part in block["elements"])
+        case "markdown":
+            yield from (chunk.text for chunk in markup.plain(string(block.get("text"))))
+        case "rich_text":
+            yield html.escape(_rich(block), quote=False)
+
+
+def _text(part: Json) -> str:
+    words = string(part.get("text")) or string(part.get("alt_text"))
+    return html.escape(words, quote=False) if part.get("type") == "plain_text" else words
+
+
+def _rich(part: Json) -> str:
+    between = "\n" if part.get("type") in ("rich_text", "rich_text_list") else ""
+    inner = between.join(_rich(one) for one in part.get("elements", ()))
+    return inner or string(part.get("text")) or string(part.get("url")) or string(part.get("name"))
+
+
+def _labels(block: Json) -> Iterator[str]:
+    for element in block.get("elements", ()) if block.get("type") == "actions" else ():
+        for one in element.get("options", [element]):
+            label = string(mapping(one.get("text")).get("text"))
+            if label:
+                yield html.escape(label, quote=False)
