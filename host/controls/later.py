@@ -149,6 +149,8 @@ def _shortened(title: str) -> str:
 def _prompt(wanted: Later) -> str:
     """The message is data, whoever wrote it: what is to be done are the words of whoever asks."""
     quoted = "\n".join(f"> {line}" for line in wanted.text[:LONGEST_QUOTED].splitlines()) or "> (no words)"
+    if len(wanted.text) > LONGEST_QUOTED:
+        quoted += "\n> … (cut: it goes on in the message itself)"
     what = (
         wanted.what.strip() or "Remind me of the message below, in a sentence or two, and give me its link."
     )

@@ -60,6 +60,18 @@ _LINKS = (  # to a message: Slack's, Discord's
     re.compile(r"/archives/[A-Z0-9]+/p(\d{10})(\d{6})\b"),
     re.compile(r"/channels/(?:@me|\d+)/\d+/(\d+)"),
 )
+_PLEASE = r"please|pls|now|here|bitte|por favor|お願いします|请"
+_ALONE = re.compile(_PLEASE, re.IGNORECASE)
+# What may stand behind those that the host answers: a sentence that begins like one of them ("!why not try it") is an agent's.
+TAKES = {
+    HELP: _ALONE,
+    STATUS: _ALONE,
+    USAGE: _ALONE,
+    TASKS: re.compile(rf"{_PLEASE}|[`“\"]?try\b.*", re.IGNORECASE | re.DOTALL),
+    WHY: re.compile(rf"{_PLEASE}|<?https?://\S+|[`“\"]?[\w.:-]*\d[\w.:-]*[`”\"]?", re.IGNORECASE),
+    CONFIG: re.compile(rf"{_PLEASE}|(?:versions?|history|revert|undo)\b.*", re.IGNORECASE | re.DOTALL),
+    GRANTS: re.compile(rf"{_PLEASE}|revoke\b.*", re.IGNORECASE | re.DOTALL),
+}
 _CONFIGURED_BY = {"slack": "`/dovecote config`", "discord": "`/config`"}
 
 
@@ -105,6 +117,13 @@ class Grammar:
             return Slip(
                 word, say("`!{word}` stands alone: {does}. Nothing was done.", word=word, does=COMMANDS[name])
             )
+        if (fits := TAKES.get(name)) is not None and rest and not fits.fullmatch(rest.rstrip(_ENDS).strip()):
+            taken = say(
+                "`!{word}`: {does}. It takes no such words behind it, and nothing was done.",
+                word=word,
+                does=COMMANDS[name],
+            )
+            return Slip(word, taken)
         if name in NEEDS_WORDS and not rest:
             return Slip(word, say("`!{word}` {does}: there are none.", word=word, does=COMMANDS[name]))
         return Order(name, rest)

@@ -83,7 +83,8 @@ def _with(office: Office, root: Message, text: str, count: int) -> list[Message]
 
 async def test_a_message_is_made_a_reminder_that_is_said_back_and_confirmed_once(office: Office) -> None:
     await office.start()
-    said = office.slack.say(office.bob, office.channel, "the *quarterly* report is due")
+    long = "the *quarterly* report is due\n" + "and more of it " * 200 + "to the very end"
+    said = office.slack.say(office.bob, office.channel, long)
     await office.slack.choose(office.ann, said, LATER).acknowledged()
     view = next(view for view in office.slack.workspace.views.values() if view.open)
     for wrong in ("soon", "every second", "2020-01-01 09:00"):
@@ -106,7 +107,9 @@ async def test_a_message_is_made_a_reminder_that_is_said_back_and_confirmed_once
     [trial] = await office.slack.wait_until(
         lambda: [one for one in office.slack.messages(direct) if "quarterly" in one.text], PATIENCE
     )
-    assert trial.text.startswith("🧪 A trial of “Reminder: the quarterly report is due”")
+    assert trial.text.startswith("🧪 A trial of “Reminder: the quarterly report is due and more")
+    whole = [one.text + str(one.blocks) for one in office.slack.messages(direct)]
+    assert any("to the very end" in one for one in whole)
 
     for _ in range(
         2

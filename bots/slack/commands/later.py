@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable
 from typing import Any
 
@@ -27,6 +28,7 @@ WHEN, WHAT = "when", "what"
 NOT_YET = "\n\n⚠️ "  # between what is asked and why it is asked again
 TRIED = "\n\n🧪 "  # the same before what became of a trial
 KEPT = 2_000  # characters of a message that travel in its form; Slack takes 3,000 in all
+MOST = 500  # messages that are remembered until their form comes back
 
 
 class Laters:
@@ -34,14 +36,22 @@ class Laters:
         self._client = client
         self._reader = reader
         self._host = host
+        self._chosen: OrderedDict[tuple[str, str], Json] = (
+            OrderedDict()
+        )  # as Slack showed them, by channel and ts
 
     async def chosen(self, body: Json) -> None:
-        """Slack lets a form be opened for three seconds: what the message says is looked up when it comes back."""
+        """Slack lets a form be opened for three seconds: what the message says is read when it comes back."""
         message, channel = mapping(body.get("message")), string(mapping(body.get("channel")).get("id"))
         kept = {"channel": channel, "ts": string(message.get("ts")), "user": string(message.get("user"))}
-        text = string(message.get("text"))[:KEPT]
+        self._chosen[channel, kept["ts"]] = message
+        while len(self._chosen) > MOST:
+            self._chosen.popitem(last=False)
+        whole = string(message.get("text"))
+        text = whole[:KEPT]
         while len(json.dumps({**kept, "text": text})) > 2_900:
             text = text[: len(text) * 3 // 4]
+        text += " …" if len(text) < len(whole) else ""
         language = await self._language(body, channel)
         try:
             await self._client.views_open(
@@ -60,7 +70,7 @@ class Laters:
             wanted = Later(
                 when=string(values[WHEN][WHEN].get("value")),
                 what=string(mapping(mapping(values.get(WHAT)).get(WHAT)).get("value")),
-                text=await self._reader.words(str(kept["text"])),
+                text=await self._said(kept),
                 author=(await self._reader.author({"user": kept["user"]})).name if kept["user"] else "",
                 link=await self._link(kept),
             )
@@ -110,6 +120,15 @@ class Laters:
 
     def _viewer(self, body: Json, channel: str) -> Awaitable[Viewer]:
         return self._reader.viewer(str(body["user"]["id"]), channel, self._host)
+
+    async def _said(self, kept: Json) -> str:
+        """As it was chosen; by a bot that was started anew meanwhile, as it reads now, or what of it the form has kept."""
+        channel, ts = str(kept["channel"]), str(kept["ts"])
+        if (message := self._chosen.get((channel, ts))) is not None:
+            spoken = await self._reader.said(message)
+            return "\n".join(filter(None, (spoken.text, *(part.text for part in spoken.parts))))
+        found = await self._reader.quoted(channel, ts)
+        return found.text if found is not None else await self._reader.words(str(kept["text"]))
 
     async def _link(self, kept: Json) -> str:
         """A message that we do not see has none that we could name."""

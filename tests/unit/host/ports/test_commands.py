@@ -183,3 +183,45 @@ def _slipped(name: str, chance: random.Random) -> str:
             case _:
                 letters[at] = chance.choice(string.ascii_lowercase)
     return "".join(letters)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!status quo is bad",
+        "!tasks are hard",
+        "!usage of doves",
+        "!why not?",
+        "!why not try it",
+        "!help me with this report",
+        "!config is hard",
+        "!grants are due",
+    ],
+)
+def test_a_sentence_that_begins_like_a_question_to_the_host_is_asked_about(text: str) -> None:
+    found = GRAMMAR.typed(text)
+    assert isinstance(found, Slip)
+    assert "nothing was done" in found.why
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!status",
+        "!status please?",
+        "!usage now",
+        "!why",
+        "!why m0123456789abcdef",
+        "!why 1700000000.000100",
+        "!why <https://a.slack.com/archives/C1/p1700000000000100>",
+        "!why `m0123456789abcdef`",
+        "!tasks try `t1`",
+        "!config versions",
+        "!config revert to v2",
+        "!grants revoke 3",
+        "!memory not what you think",
+        "!again",
+    ],
+)
+def test_what_stands_behind_such_a_question_and_means_something_is_understood(text: str) -> None:
+    assert isinstance(GRAMMAR.typed(text), Order)
