@@ -270,6 +270,9 @@ class Workspaces:
             former, task = self._organisations.pop(team, (None, None))
             if task is not None:
                 await _ended(task)
+            for known in former.known if former is not None else ():  # they have the token before
+                if (life := self._lives.pop(known, None)) is not None and life.task is not None:
+                    await _ended(life.task)
             if self._transport is not None:
                 self._begin_organisation(team, former.known if former is not None else frozenset())
             return

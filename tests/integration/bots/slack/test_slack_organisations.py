@@ -90,6 +90,14 @@ async def test_each_workspace_that_an_organisation_lets_the_app_into_is_served_w
         grid.whole.grant(loft.slack)
         await stands(notebook, loft, "open")
         await bot.send(delivery(bot, TEXT, loft.place, key="00ff00ff00ff00f4"))
+        grid.whole.refuses = "token_revoked"  # and installed anew before anybody has heard of it
+        before = grid.whole.token
+        assert (await install(bot, barn.slack)).status == 200
+        await loft.slack.wait_until(lambda: {call.token for call in loft.slack.calls()} > {before})
+        loft.ask("with the new token?")
+        await notebook.next(4)
+        await bot.send(delivery(bot, TEXT, loft.place, key="00ff00ff00ff00f5"))
+        assert loft.texts() == ["coo"] * 3
 
 
 async def test_what_changed_while_nobody_listened_is_asked_at_the_start_and_who_removes_the_app_is_gone_as_a_whole(
